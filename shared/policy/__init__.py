@@ -1,0 +1,39 @@
+"""The movement's policies as data: what can be reported, who handles it, how long each step may take.
+
+The TOML files beside this module are the policy; `load_policy` checks them and gives a frozen `Policy`.
+"""
+
+from shared.policy.loader import load_policy
+from shared.policy.model import (
+    GLOBAL_COMMUNITY,
+    UNCLASSIFIED,
+    Category,
+    Community,
+    CommunityKind,
+    Deadline,
+    DeadlineRule,
+    HandlingBody,
+    Lane,
+    Policy,
+    ReportFacts,
+    Triage,
+)
+from shared.policy.source import Finding, PolicyError
+
+__all__ = [
+    "GLOBAL_COMMUNITY",
+    "UNCLASSIFIED",
+    "Category",
+    "Community",
+    "CommunityKind",
+    "Deadline",
+    "DeadlineRule",
+    "Finding",
+    "HandlingBody",
+    "Lane",
+    "Policy",
+    "PolicyError",
+    "ReportFacts",
+    "Triage",
+    "load_policy",
+]

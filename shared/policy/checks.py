@@ -1,0 +1,185 @@
+"""What must hold across rows and files; each check gives findings and raises nothing."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import get_args
+
+from shared.policy.model import GLOBAL_COMMUNITY, UNCLASSIFIED, Community, CommunityKind, Policy, ReportFacts, Rule
+from shared.policy.rows import CommunitiesFile, ConditionRow, DeadlinesFile, RoutingFile, RuleRow, TaxonomyFile
+from shared.policy.source import Finding, Source
+
+
+def check_references(
+    sources: Mapping[str, Source],
+    taxonomy: TaxonomyFile,
+    deadlines: DeadlinesFile,
+    communities: CommunitiesFile,
+    routing: RoutingFile,
+) -> list[Finding]:
+    """Ids are given once, and every name used stands somewhere."""
+    words, places, routes = sources["taxonomy.toml"], sources["communities.toml"], sources["routing.toml"]
+    findings = [
+        *_twice(words, "category", [row.code for row in taxonomy.category]),
+        *_twice(sources["deadlines.toml"], "deadline", [row.id for row in deadlines.deadline]),
+        *_twice(places, "community", [row.id for row in communities.community]),
+        *_twice(routes, "rule", [row.id for row in routing.rule]),
+        *_twice(routes, "body", [row.id for row in routing.body]),
+        *_twice(places, "body", [row.id for row in communities.body], taken={row.id for row in routing.body}),
+    ]
+    for key, names in (("flags", taxonomy.flags), ("settings", taxonomy.settings), ("outcomes", taxonomy.outcomes)):
+        findings += [
+            Finding(words.file, words.line_of(key=key), "", f"“{name}” stands twice in {key}")
+            for name in sorted({name for name in names if names.count(name) > 1})
+        ]
+
+    bodies = {row.id for row in (*routing.body, *communities.body)}
+    for index, community in enumerate(communities.community):
+        for part, body in community.bodies.items():
+            if body not in bodies:
+                line = places.line_of("community", index, "bodies")
+                text = f"“{part}” names the handling body “{body}”, which no [[body]] defines"
+                findings.append(Finding(places.file, line, f"community {community.id}", text))
+
+    codes = {row.code for row in taxonomy.category}
+    required = (
+        (places, GLOBAL_COMMUNITY, "community", {row.id for row in communities.community}),
+        (words, UNCLASSIFIED, "category", codes),
+    )
+    findings += [
+        Finding(source.file, 1, "", f"the {table} “{name}” is missing")
+        for source, name, table, known in required
+        if name not in known
+    ]
+    known = {
+        "categories": codes | {f"{code.partition('.')[0]}.*" for code in codes if "." in code},
+        "flags": set(taxonomy.flags),
+        "settings": set(taxonomy.settings),
+        "communities": {row.id for row in communities.community},
+    }
+    parts = {part for row in communities.community for part in row.bodies}
+    for index, rule in enumerate(routing.rule):
+        findings += _unknown_names(routes, index, rule, known)
+        findings += [
+            Finding(routes.file, routes.line_of("rule", index, "to"), f"rule {rule.id}", text)
+            for text in _unknown_targets(rule.to, bodies, parts)
+        ]
+    return findings
+
+
+def _twice(source: Source, table: str, ids: list[str], taken: Iterable[str] = ()) -> Iterator[Finding]:
+    seen = set(taken)
+    for index, name in enumerate(ids):
+        if name in seen:
+            yield Finding(source.file, source.line_of(table, index), f"{table} {name}", "this id is already taken")
+        seen.add(name)
+
+
+def _unknown_names(source: Source, index: int, rule: RuleRow, known: Mapping[str, set[str]]) -> Iterator[Finding]:
+    for condition in rule.when or ():
+        for key, names in known.items():
+            for name in _names(condition, key):
+                if name not in names:
+                    line = source.line_of("rule", index, "when")
+                    yield Finding(source.file, line, f"rule {rule.id}", f"{key} has no “{name}”")
+
+
+def _names(condition: ConditionRow, key: str) -> list[str]:
+    match key:
+        case "categories":
+            return condition.categories or []
+        case "flags":
+            return condition.flags or []
+        case "settings":
+            return condition.settings or []
+        case _:
+            return condition.communities or []
+
+
+def _unknown_targets(targets: list[str], bodies: set[str], parts: set[str]) -> Iterator[str]:
+    for target in targets:
+        if target.startswith("local."):
+            if target.removeprefix("local.") not in parts:
+                yield f"no community names a local part for “{target}”"
+        elif target not in bodies:
+            yield f"no [[body]] defines the handling body “{target}”"
+
+
+def check_deadlines(sources: Mapping[str, Source], deadlines: DeadlinesFile, routing: RoutingFile) -> list[Finding]:
+    """A rule's `act_by` names a deadline that runs from the receipt, in the rule's own lane."""
+    source = sources["routing.toml"]
+    rows = {row.id: row for row in deadlines.deadline}
+    findings: list[Finding] = []
+    for index, rule in enumerate(routing.rule):
+        if rule.act_by is None:
+            continue
+        deadline = rows.get(rule.act_by)
+        if deadline is None:
+            text = f"deadlines.toml has no “{rule.act_by}”"
+        elif deadline.starts != "received":
+            text = f"“{rule.act_by}” does not run from the receipt of a report"
+        elif deadline.lanes and rule.lane not in deadline.lanes:
+            text = f"“{rule.act_by}” does not apply to the lane “{rule.lane}”"
+        else:
+            continue
+        findings.append(Finding(source.file, source.line_of("rule", index, "act_by"), f"rule {rule.id}", text))
+    return findings
+
+
+def check_rules(source: Source, policy: Policy) -> list[Finding]:
+    """Every rule can match, finds a body wherever it matches, and the last one always matches."""
+    findings: list[Finding] = []
+    # Rules for a kind of place that a deployment does not have yet are fine: one imagined place per kind is added.
+    imagined = [Community(f"any {kind}", kind, kind, "en", MappingProxyType({})) for kind in get_args(CommunityKind)]
+    for index, rule in enumerate(policy.rules):
+        line, entry = source.line_of("rule", index), f"rule {rule.id}"
+        before = policy.rules[:index]
+        reached = {
+            community.id
+            for community in (*policy.communities.values(), *imagined)
+            if _is_reachable(rule, before, community, policy)
+        }
+        if not reached:
+            findings.append(Finding(source.file, line, entry, f"can never match: {_shadow(rule, before)}"))
+        findings += [
+            Finding(source.file, source.line_of("rule", index, "to"), entry, f"finds no handling body for “{name}”")
+            for name, community in policy.communities.items()
+            if name in reached and rule.body_for(community) is None
+        ]
+    if not policy.rules or policy.rules[-1].when:
+        index = max(len(policy.rules) - 1, 0)
+        text = "the last rule must have no `when`, so that every report finds a handling body"
+        entry = f"rule {policy.rules[-1].id}" if policy.rules else ""
+        findings.append(Finding(source.file, source.line_of("rule", index), entry, text))
+    return findings
+
+
+def _is_reachable(rule: Rule, before: tuple[Rule, ...], community: Community, policy: Policy) -> bool:
+    return any(
+        not any(earlier.matches(facts, community) for earlier in before)
+        for facts in _least_facts(rule, community, policy)
+    )
+
+
+def _least_facts(rule: Rule, community: Community, policy: Policy) -> Iterator[ReportFacts]:
+    """Facts with as few flags as the rule needs: more flags only make more of the earlier rules match."""
+    named = frozenset[str]().union(*(condition.flags or () for condition in rule.when))
+    for category in policy.categories:
+        for setting in policy.settings:
+            bare = ReportFacts(community.id, category, frozenset(), setting)
+            if rule.matches(bare, community):
+                yield bare
+                continue
+            for flag in sorted(named):
+                facts = replace(bare, flags=frozenset({flag}))
+                if rule.matches(facts, community):
+                    yield facts
+
+
+def _shadow(rule: Rule, before: tuple[Rule, ...]) -> str:
+    if not before:
+        return "its conditions exclude each other"
+    catch_all = next((earlier.id for earlier in before if not earlier.when), None)
+    if catch_all is not None:
+        return f"the rule “{catch_all}” above it takes everything"
+    return "the rules above it take everything that it would"

@@ -1,0 +1,175 @@
+"""From TOML files to a checked `Policy`: reads every file, collects every finding, then builds."""
+
+import hashlib
+import json
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from shared.policy.checks import check_deadlines, check_references, check_rules
+from shared.policy.model import Category, Community, Condition, DeadlineRule, HandlingBody, Policy, Rule
+from shared.policy.rows import (
+    CommunitiesFile,
+    ConditionRow,
+    DeadlinesFile,
+    PolicyFile,
+    RoutingFile,
+    RuleRow,
+    TaxonomyFile,
+    parse_duration,
+)
+from shared.policy.source import Finding, PolicyError, Source, read_source
+
+PACKAGED = Path(__file__).parent
+FILES = ("policy.toml", "taxonomy.toml", "deadlines.toml", "communities.toml", "routing.toml")
+
+_File = TypeVar("_File", bound=BaseModel)
+
+
+def load_policy(directory: Path | None = None) -> Policy:
+    """Read the packaged policy; a file of the same name in `directory` replaces the packaged one as a whole.
+
+    Raises PolicyError naming file, line and row of everything that is wrong, all at once.
+    """
+    sources = _read(directory)
+    findings: list[Finding] = []
+    version = _parse(PolicyFile, sources["policy.toml"], findings)
+    taxonomy = _parse(TaxonomyFile, sources["taxonomy.toml"], findings)
+    deadlines = _parse(DeadlinesFile, sources["deadlines.toml"], findings)
+    communities = _parse(CommunitiesFile, sources["communities.toml"], findings)
+    routing = _parse(RoutingFile, sources["routing.toml"], findings)
+    if version is None or taxonomy is None or deadlines is None or communities is None or routing is None:
+        raise PolicyError(findings)
+
+    findings += check_references(sources, taxonomy, deadlines, communities, routing)
+    findings += check_deadlines(sources, deadlines, routing)
+    if findings:
+        raise PolicyError(findings)
+
+    policy = _build(f"{version.version}+{_digest(sources)}", taxonomy, deadlines, communities, routing)
+    if findings := check_rules(sources["routing.toml"], policy):
+        raise PolicyError(findings)
+    return policy
+
+
+def _read(directory: Path | None) -> dict[str, Source]:
+    findings: list[Finding] = []
+    sources: dict[str, Source] = {}
+    if directory is not None:
+        if not directory.is_dir():
+            raise PolicyError([Finding(str(directory), 1, "", "the policy folder is missing")])
+        findings += [
+            Finding(path.name, 1, "", f"not a policy file: use {', '.join(FILES)}")
+            for path in sorted(directory.glob("*.toml"))
+            if path.name not in FILES
+        ]
+    for name in FILES:
+        own = directory / name if directory is not None else None
+        try:
+            sources[name] = read_source(own if own is not None and own.exists() else PACKAGED / name)
+        except PolicyError as error:
+            findings += error.findings
+    if findings:
+        raise PolicyError(findings)
+    return sources
+
+
+def _parse(model: type[_File], source: Source, findings: list[Finding]) -> _File | None:
+    try:
+        return model.model_validate(source.data)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        findings += [_locate(source, problem["loc"], problem["type"], problem["msg"]) for problem in problems]
+        return None
+
+
+def _locate(source: Source, loc: tuple[int | str, ...], kind: str, message: str) -> Finding:
+    table = str(loc[0]) if loc else ""
+    if len(loc) < 2 or not isinstance(loc[1], int):
+        return Finding(source.file, source.line_of(key=table), "", _say(kind, table, message))
+    key = str(loc[2]) if len(loc) > 2 else ""
+    rows = source.data[table]
+    row = rows[loc[1]] if isinstance(rows, list) else None
+    entry = str(row.get("id") or row.get("code") or "") if isinstance(row, dict) else ""
+    where = ".".join(str(part) for part in loc[2:])
+    line = source.line_of(table, loc[1], key) if source.tables_named(table) else source.line_of(key=table)
+    return Finding(source.file, line, f"{table} {entry or loc[1] + 1}", _say(kind, where, message))
+
+
+def _say(kind: str, where: str, message: str) -> str:
+    match kind:
+        case "extra_forbidden":
+            return f"unknown key “{where}”"
+        case "missing":
+            return f"“{where}” is missing"
+        case _:
+            return f"“{where}”: {message.removeprefix('Value error, ')}"
+
+
+def _digest(sources: dict[str, Source]) -> str:
+    # Of the parsed content: comments and spacing may change without making another policy.
+    content = {name: sources[name].data for name in FILES}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]
+
+
+def _build(
+    version: str,
+    taxonomy: TaxonomyFile,
+    deadlines: DeadlinesFile,
+    communities: CommunitiesFile,
+    routing: RoutingFile,
+) -> Policy:
+    clocks = {
+        row.id: DeadlineRule(row.id, row.starts, parse_duration(row.within), frozenset(row.lanes or ()), row.pausable)
+        for row in deadlines.deadline
+    }
+    codes = tuple(row.code for row in taxonomy.category)
+    return Policy(
+        version=version,
+        categories=MappingProxyType({r.code: Category(r.code, r.source, r.accuses) for r in taxonomy.category}),
+        flags=tuple(taxonomy.flags),
+        settings=tuple(taxonomy.settings),
+        outcomes=tuple(taxonomy.outcomes),
+        communities=MappingProxyType(
+            {
+                row.id: Community(row.id, row.kind, row.name, row.language, MappingProxyType(dict(row.bodies)))
+                for row in communities.community
+            }
+        ),
+        bodies=MappingProxyType(
+            {row.id: HandlingBody(row.id, row.name_key, row.email) for row in (*routing.body, *communities.body)}
+        ),
+        rules=tuple(_rule(row, codes, clocks) for row in routing.rule),
+        deadlines=MappingProxyType(clocks),
+    )
+
+
+def _rule(row: RuleRow, codes: tuple[str, ...], clocks: dict[str, DeadlineRule]) -> Rule:
+    return Rule(
+        id=row.id,
+        lane=row.lane,
+        to=tuple(row.to),
+        when=tuple(_condition(condition, codes) for condition in row.when or ()),
+        act_within=clocks[row.act_by].within if row.act_by else None,
+    )
+
+
+def _condition(row: ConditionRow, codes: tuple[str, ...]) -> Condition:
+    return Condition(
+        categories=None if row.categories is None else frozenset(_expand(row.categories, codes)),
+        flags=None if row.flags is None else frozenset(row.flags),
+        settings=None if row.settings is None else frozenset(row.settings),
+        kinds=None if row.kinds is None else frozenset(row.kinds),
+        communities=None if row.communities is None else frozenset(row.communities),
+    )
+
+
+def _expand(patterns: list[str], codes: tuple[str, ...]) -> list[str]:
+    return [
+        code
+        for pattern in patterns
+        for code in codes
+        if code == pattern or (pattern.endswith(".*") and code.startswith(pattern[:-1]))
+    ]

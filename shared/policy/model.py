@@ -1,0 +1,184 @@
+"""The policy as values: pure, frozen, without clock or network.
+
+Sources: Universal Code of Conduct section 3 (categories), Enforcement Guidelines 3.1.2 (who handles what).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+Lane = Literal["standard", "emergency", "child_protection"]
+CommunityKind = Literal["wiki", "affiliate", "event", "technical_space", "global"]
+ClockStart = Literal["received", "last_update", "emergency_measure", "decided", "event_ended", "closed"]
+
+GLOBAL_COMMUNITY = "global"
+UNCLASSIFIED = "unclassified"
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One code of the taxonomy; `accuses` is false where a report accuses nobody (someone needs help)."""
+
+    code: str
+    source: str
+    accuses: bool
+
+    @property
+    def group(self) -> str:
+        """The part before the dot: `harassment` of `harassment.insults`."""
+        return self.code.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class HandlingBody:
+    """People who may handle cases. `name_key` is a message of shared/i18n; `email` takes notices without content."""
+
+    id: str
+    name_key: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Community:
+    """A place where people work together; `bodies` maps a local part (`arbcom`, `admins`) to a handling body's id."""
+
+    id: str
+    kind: CommunityKind
+    name: str
+    language: str
+    bodies: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFacts:
+    """What routing may look at: never a name, never the narrative."""
+
+    community: str
+    category: str
+    flags: frozenset[str]
+    setting: str
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """Where a report goes: `rule` is the id of the rule that matched, `act_within` counts from the receipt."""
+
+    lane: Lane
+    body: str
+    rule: str
+    act_within: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineRule:
+    """`lanes` empty means every lane; `pausable` clocks stand still while the case awaits information."""
+
+    id: str
+    starts: ClockStart
+    within: timedelta
+    lanes: frozenset[str]
+    pausable: bool
+
+    def applies_to(self, lane: str) -> bool:
+        return not self.lanes or lane in self.lanes
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A promise with a date; `due_at` is UTC-aware."""
+
+    name: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One table of a rule's `when`; a part that is None fits everything, and all parts must fit."""
+
+    categories: frozenset[str] | None = None
+    flags: frozenset[str] | None = None
+    settings: frozenset[str] | None = None
+    kinds: frozenset[str] | None = None
+    communities: frozenset[str] | None = None
+
+    def fits(self, facts: ReportFacts, community: Community) -> bool:
+        return (
+            (self.categories is None or facts.category in self.categories)
+            and (self.flags is None or not self.flags.isdisjoint(facts.flags))
+            and (self.settings is None or facts.setting in self.settings)
+            and (self.kinds is None or community.kind in self.kinds)
+            and (self.communities is None or community.id in self.communities)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A row of routing.toml; `to` lists bodies in order of preference, `local.<part>` looks in the community."""
+
+    id: str
+    lane: Lane
+    to: tuple[str, ...]
+    when: tuple[Condition, ...]
+    act_within: timedelta | None
+
+    def matches(self, facts: ReportFacts, community: Community) -> bool:
+        return not self.when or any(condition.fits(facts, community) for condition in self.when)
+
+    def body_for(self, community: Community) -> str | None:
+        """The first body of `to` that exists for this community; None if it has none of them."""
+        for target in self.to:
+            scope, dot, part = target.partition(".")
+            body = community.bodies.get(part) if dot and scope == "local" else target
+            if body is not None:
+                return body
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything that communities may decide for themselves. Built by `load_policy`, which has checked it."""
+
+    version: str
+    categories: Mapping[str, Category]
+    flags: tuple[str, ...]
+    settings: tuple[str, ...]
+    outcomes: tuple[str, ...]
+    communities: Mapping[str, Community]
+    bodies: Mapping[str, HandlingBody]
+    rules: tuple[Rule, ...]
+    deadlines: Mapping[str, DeadlineRule]
+
+    def has_category(self, code: str) -> bool:
+        return code in self.categories
+
+    def triage(self, facts: ReportFacts) -> Triage:
+        """The lane and the handling body of a report; total.
+
+        A community that this policy does not know is treated as `global`: intake refuses unknown ones, but a case
+        accepted under an earlier policy must still get an owner.
+        """
+        community = self.communities.get(facts.community) or self.communities[GLOBAL_COMMUNITY]
+        for rule in self.rules:
+            if rule.matches(facts, community) and (body := rule.body_for(community)) is not None:
+                return Triage(lane=rule.lane, body=body, rule=rule.id, act_within=rule.act_within)
+        raise AssertionError("the last rule matches everything: load_policy has checked that")
+
+    def deadlines_for(self, lane: Lane, received_at: datetime) -> tuple[Deadline, ...]:
+        """The deadlines whose clock starts at the receipt of a report in this lane, soonest first.
+
+        `received_at` must be UTC-aware; so are the answers.
+        """
+        found = [
+            Deadline(name=rule.id, due_at=received_at + rule.within)
+            for rule in self.deadlines.values()
+            if rule.starts == "received" and rule.applies_to(lane)
+        ]
+        return tuple(sorted(found, key=lambda deadline: (deadline.due_at, deadline.name)))
+
+    def deadline(self, name: str, started_at: datetime) -> Deadline:
+        """One deadline by its id, for clocks that start later (`update`, `appeal_window`, …).
+
+        Raises KeyError for an id that deadlines.toml does not have.
+        """
+        return Deadline(name=name, due_at=started_at + self.deadlines[name].within)

@@ -1,0 +1,108 @@
+"""The shape of each row of the policy files: types, names and durations, one row at a time."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from shared.policy.model import ClockStart, CommunityKind, Lane
+
+_DURATION = re.compile(r"(\d+) (min|h|d)")
+_UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+
+def parse_duration(text: str) -> timedelta:
+    """`"3 h"` → three hours. Raises ValueError for anything but a whole positive number of min, h or d."""
+    match = _DURATION.fullmatch(text)
+    if match is None or int(match[1]) == 0:
+        raise ValueError(f"“{text}” is not a duration: write a whole number above 0 and min, h or d, such as “3 h”")
+    try:
+        return int(match[1]) * _UNITS[match[2]]
+    except OverflowError:
+        raise ValueError(f"“{text}” is longer than dates can count") from None
+
+
+def _is_duration(text: str) -> str:
+    parse_duration(text)
+    return text
+
+
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Code = Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)?$")]
+Duration = Annotated[str, AfterValidator(_is_duration)]
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class CategoryRow(_Row):
+    code: Code
+    source: str
+    accuses: bool = True
+
+
+class BodyRow(_Row):
+    id: Id
+    name_key: str
+    email: Email
+
+
+class CommunityRow(_Row):
+    id: Id
+    kind: CommunityKind
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z]+)*$")]
+    bodies: dict[str, str] = {}
+
+
+class DeadlineRow(_Row):
+    id: Id
+    starts: ClockStart
+    within: Duration
+    lanes: Annotated[list[Lane], Field(min_length=1)] | None = None
+    pausable: bool = False
+
+
+class ConditionRow(_Row):
+    categories: Names | None = None
+    flags: Names | None = None
+    settings: Names | None = None
+    kinds: Annotated[list[CommunityKind], Field(min_length=1)] | None = None
+    communities: Names | None = None
+
+
+class RuleRow(_Row):
+    id: Id
+    to: Names
+    lane: Lane = "standard"
+    act_by: str | None = None
+    when: Annotated[list[ConditionRow], Field(min_length=1)] | None = None
+
+
+class PolicyFile(_Row):
+    version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}(\.\d+)?$")]
+
+
+class TaxonomyFile(_Row):
+    flags: Names
+    settings: Names
+    outcomes: Names
+    category: Annotated[list[CategoryRow], Field(min_length=1)]
+
+
+class RoutingFile(_Row):
+    body: Annotated[list[BodyRow], Field(min_length=1)]
+    rule: list[RuleRow]
+
+
+class DeadlinesFile(_Row):
+    deadline: Annotated[list[DeadlineRow], Field(min_length=1)]
+
+
+class CommunitiesFile(_Row):
+    community: Annotated[list[CommunityRow], Field(min_length=1)]
+    body: list[BodyRow] = []
