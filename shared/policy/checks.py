@@ -29,7 +29,7 @@ def check_references(
     ]
     for key, names in (("flags", taxonomy.flags), ("settings", taxonomy.settings), ("outcomes", taxonomy.outcomes)):
         findings += [
-            Finding(words.file, words.line_of(key=key), "", f"“{name}” stands twice in {key}")
+            Finding(words.file, words.line_of(key=key), "", f"“{name}” stands more than once in {key}")
             for name in sorted({name for name in names if names.count(name) > 1})
         ]
 
@@ -61,8 +61,8 @@ def check_references(
     for index, rule in enumerate(routing.rule):
         findings += _unknown_names(routes, index, rule, known)
         findings += [
-            Finding(routes.file, routes.line_of("rule", index, "to"), f"rule {rule.id}", text)
-            for text in _unknown_targets(rule.to, bodies, parts)
+            Finding(routes.file, routes.line_naming(target, "rule", index, "to"), f"rule {rule.id}", text)
+            for target, text in _unknown_targets(rule.to, bodies, parts)
         ]
     return findings
 
@@ -80,7 +80,7 @@ def _unknown_names(source: Source, index: int, rule: RuleRow, known: Mapping[str
         for key, names in known.items():
             for name in _names(condition, key):
                 if name not in names:
-                    line = source.line_of("rule", index, "when")
+                    line = source.line_naming(name, "rule", index, "when")
                     yield Finding(source.file, line, f"rule {rule.id}", f"{key} has no “{name}”")
 
 
@@ -96,13 +96,13 @@ def _names(condition: ConditionRow, key: str) -> list[str]:
             return condition.communities or []
 
 
-def _unknown_targets(targets: list[str], bodies: set[str], parts: set[str]) -> Iterator[str]:
+def _unknown_targets(targets: list[str], bodies: set[str], parts: set[str]) -> Iterator[tuple[str, str]]:
     for target in targets:
         if target.startswith("local."):
             if target.removeprefix("local.") not in parts:
-                yield f"no community names a local part for “{target}”"
+                yield target, f"no community names a local part for “{target}”"
         elif target not in bodies:
-            yield f"no [[body]] defines the handling body “{target}”"
+            yield target, f"no [[body]] defines the handling body “{target}”"
 
 
 def check_deadlines(sources: Mapping[str, Source], deadlines: DeadlinesFile, routing: RoutingFile) -> list[Finding]:

@@ -45,6 +45,7 @@ class Source:
     file: str
     data: dict[str, object]
     tables: tuple[_Table, ...]
+    lines: tuple[str, ...]
 
     def tables_named(self, table: str) -> bool:
         """Whether the file writes this table with its own header."""
@@ -57,6 +58,14 @@ class Source:
             return named[index].keys.get(key, named[index].line)
         # Written as an inline array (`rule = [{…}]`): the key at the top is the nearest line we know.
         return self.tables[0].keys.get(table, 1)
+
+    def line_naming(self, word: str, table: str, index: int, key: str) -> int:
+        """The line where a quoted word stands, from the line of its key on; the key's line if it stands nowhere."""
+        start = self.line_of(table, index, key)
+        for number, line in enumerate(self.lines[start - 1 :], start=start):
+            if f'"{word}"' in line or f"'{word}'" in line:
+                return number
+        return start
 
 
 def read_source(path: Path) -> Source:
@@ -76,7 +85,7 @@ def read_source(path: Path) -> Source:
         raise PolicyError(
             [Finding(path.name, line, "", f"not TOML: {_TOML_LINE.sub('', str(error)).strip()}")]
         ) from None
-    return Source(file=path.name, data=data, tables=_scan(text))
+    return Source(file=path.name, data=data, tables=_scan(text), lines=tuple(text.splitlines()))
 
 
 def _scan(text: str) -> tuple[_Table, ...]:

@@ -1,0 +1,267 @@
+"""What is wrong in a policy file is named by file, line and row; everything at once."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from shared.policy import PolicyError, load_policy
+from shared.policy.loader import FILES, PACKAGED
+
+ROUTING = (PACKAGED / "routing.toml").read_text(encoding="utf-8")
+CATCH_ALL = '\n[[rule]]\nid = "rest"\nto = ["stewards"]\n'
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def replaced(name: str, old: str, new: str) -> tuple[str, int]:
+    """A packaged file with one spot changed, and the line of that spot."""
+    text = (PACKAGED / name).read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    return text.replace(old, new), text[: text.index(old)].count("\n") + 1
+
+
+def findings(folder: Path) -> list[str]:
+    with pytest.raises(PolicyError) as caught:
+        load_policy(folder)
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "entry", "text"),
+    [
+        (
+            "routing.toml",
+            'flags = ["cross_wiki"]',
+            'flags = ["crosswiki"]',
+            "rule several-wikis",
+            "flags has no “crosswiki”",
+        ),
+        (
+            "routing.toml",
+            '"welfare.self_harm"',
+            '"welfare.harm"',
+            "rule danger-to-life",
+            "categories has no “welfare.harm”",
+        ),
+        ("routing.toml", '"power_abuse.*"', '"power.*"', "rule affiliate-governance", "categories has no “power.*”"),
+        (
+            "routing.toml",
+            'to = ["legal"]',
+            'to = ["leagle"]',
+            "rule legal-threat",
+            "no [[body]] defines the handling body “leagle”",
+        ),
+        (
+            "routing.toml",
+            '"local.safety", "u4c"',
+            '"local.saftey", "u4c"',
+            "rule in-person-or-event",
+            "no community names a local part for “local.saftey”",
+        ),
+        (
+            "routing.toml",
+            'act_by = "emergency_action"',
+            'act_by = "soon"',
+            "rule danger-to-life",
+            "deadlines.toml has no “soon”",
+        ),
+        (
+            "routing.toml",
+            'act_by = "emergency_action"',
+            'act_by = "child_protection_action"',
+            "rule danger-to-life",
+            "does not apply to the lane “emergency”",
+        ),
+        (
+            "routing.toml",
+            'act_by = "emergency_action"',
+            'act_by = "appeal_window"',
+            "rule danger-to-life",
+            "does not run from the receipt",
+        ),
+        (
+            "routing.toml",
+            'lane = "emergency"',
+            'lane = "urgent"',
+            "rule danger-to-life",
+            "“lane”: Input should be 'standard', 'emergency'",
+        ),
+        ("routing.toml", 'lane = "emergency"', "lane = 3", "rule danger-to-life", "“lane”: Input should be"),
+        ("routing.toml", 'lane = "emergency"', 'line = "emergency"', "rule danger-to-life", "unknown key “line”"),
+        (
+            "deadlines.toml",
+            'within = "3 h"',
+            'within = "-3 h"',
+            "deadline emergency_action",
+            "“-3 h” is not a duration",
+        ),
+        ("deadlines.toml", 'within = "3 h"', 'within = "0 h"', "deadline emergency_action", "“0 h” is not a duration"),
+        (
+            "deadlines.toml",
+            'within = "3 h"',
+            'within = "99999999999999 d"',
+            "deadline emergency_action",
+            "longer than dates can count",
+        ),
+        (
+            "deadlines.toml",
+            'within = "3 h"',
+            "within = 3",
+            "deadline emergency_action",
+            "“within”: Input should be a valid string",
+        ),
+        (
+            "communities.toml",
+            'kind = "technical_space"',
+            'kind = "forum"',
+            "community mediawiki_code_review",
+            "“kind”: Input should be",
+        ),
+        (
+            "communities.toml",
+            '{ committee = "wmxx_committee" }',
+            '{ committee = "nobody" }',
+            "community wikimedia_examplia",
+            "which no [[body]] defines",
+        ),
+        (
+            "communities.toml",
+            'email = "arbcom@en-wiki.example"',
+            'email = "nowhere"',
+            "body enwiki_arbcom",
+            "“email”: String should match",
+        ),
+        ("policy.toml", 'version = "2026-11"', 'version = "new"', "", "“version”: String should match"),
+    ],
+)
+def test_a_wrong_value_is_named_with_file_line_and_row(
+    tmp_path: Path, name: str, old: str, new: str, entry: str, text: str
+) -> None:
+    content, line = replaced(name, old, new)
+    found = findings(write(tmp_path, name, content))
+    assert any(one.startswith(f"{name}:{line}: {entry}") and text in one for one in found), found
+
+
+def test_an_id_given_twice_is_named_at_its_second_place(tmp_path: Path) -> None:
+    content, line = replaced("communities.toml", 'id = "arwiki"', 'id = "swwiki"')
+    assert findings(write(tmp_path, "communities.toml", content)) == [
+        f"communities.toml:{line - 1}: community swwiki: this id is already taken"
+    ]
+
+
+def test_a_body_of_a_community_cannot_take_the_id_of_a_global_one(tmp_path: Path) -> None:
+    content, line = replaced("communities.toml", 'id = "hackathon_safety"', 'id = "u4c"')
+    assert f"communities.toml:{line - 1}: body u4c: this id is already taken" in findings(
+        write(tmp_path, "communities.toml", content)
+    )
+
+
+def test_a_rule_below_one_that_takes_everything_can_never_match(tmp_path: Path) -> None:
+    text = f'{ROUTING}\n[[rule]]\nid = "late"\nto = ["u4c"]\nwhen = [{{ flags = ["ongoing"] }}]\n{CATCH_ALL}'
+    line = text[: text.index('id = "late"')].count("\n")
+    assert (
+        f"routing.toml:{line}: rule late: can never match: the rule “anywhere-else” above it takes everything"
+        in findings(write(tmp_path, "routing.toml", text))
+    )
+
+
+def test_a_rule_whose_every_case_is_taken_above_can_never_match(tmp_path: Path) -> None:
+    narrow = """[[rule]]
+id = "narrow"
+to = ["legal"]
+when = [{ kinds = ["wiki"], flags = ["legal_threat", "minor_involved"] }]
+
+"""
+    spot = '[[rule]]\nid = "personal-data"'
+    text = ROUTING.replace(spot, narrow + spot)
+    line = text[: text.index('id = "narrow"')].count("\n")
+    assert findings(write(tmp_path, "routing.toml", text)) == [
+        f"routing.toml:{line}: rule narrow: can never match: the rules above it take everything that it would"
+    ]
+
+
+def test_a_flag_given_twice_is_named(tmp_path: Path) -> None:
+    content, _ = replaced("taxonomy.toml", '  "ongoing",', '  "ongoing", "off_wiki",')
+    line = content[: content.index("flags = [")].count("\n") + 1
+    assert findings(write(tmp_path, "taxonomy.toml", content)) == [
+        f"taxonomy.toml:{line}: “off_wiki” stands more than once in flags"
+    ]
+
+
+def test_without_a_rule_that_always_matches_the_policy_is_refused(tmp_path: Path) -> None:
+    text = ROUTING[: ROUTING.index("# Always matches")]
+    line = text[: text.index('id = "one-wiki"')].count("\n")
+    assert any(
+        one.startswith(f"routing.toml:{line}: rule one-wiki: the last rule must have no `when`")
+        for one in findings(write(tmp_path, "routing.toml", text))
+    )
+
+
+def test_a_routing_without_any_rule_is_refused(tmp_path: Path) -> None:
+    text = "rule = []\n" + ROUTING[: ROUTING.index("[[rule]]")]
+    assert any("the last rule must" in one for one in findings(write(tmp_path, "routing.toml", text)))
+
+
+def test_a_rule_that_leaves_a_community_without_a_body_is_refused(tmp_path: Path) -> None:
+    content, _ = replaced("communities.toml", 'bodies = { admins = "arwiki_admins", oversight = "stewards" }', "")
+    found = findings(write(tmp_path, "communities.toml", content))
+    line = ROUTING[: ROUTING.index('to = ["local.arbcom", "local.admins"]')].count("\n") + 1
+    assert f"routing.toml:{line}: rule one-wiki: finds no handling body for “arwiki”" in found
+
+
+def test_a_policy_without_the_global_community_is_refused(tmp_path: Path) -> None:
+    content, _ = replaced("communities.toml", 'id = "global"', 'id = "everywhere"')
+    assert "communities.toml:1: the community “global” is missing" in findings(
+        write(tmp_path, "communities.toml", content)
+    )
+
+
+def test_malformed_toml_is_named_with_its_line(tmp_path: Path) -> None:
+    text = ROUTING.replace('to = ["legal"]', 'to = ["legal"')
+    # The parser notices the missing bracket on the line after it.
+    line = text[: text.index('to = ["legal"\n')].count("\n") + 2
+    assert findings(write(tmp_path, "routing.toml", text))[0].startswith(f"routing.toml:{line}: not TOML: ")
+
+
+def test_text_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_bytes(b'# one\n# \xff\nversion = "2026-11"\n')
+    assert findings(tmp_path) == ["policy.toml:2: not UTF-8 text"]
+
+
+def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
+    write(tmp_path, "deadlines.toml", (PACKAGED / "deadlines.toml").read_text().replace('"3 h"', '"3"'))
+    write(tmp_path, "policy.toml", "version = 1\nowner = 2\n")
+    found = findings(tmp_path)
+    assert [re.sub(r":\d+:.*", "", one) for one in found] == ["deadlines.toml", "policy.toml", "policy.toml"]
+
+
+def test_a_file_of_another_name_is_refused_rather_than_ignored(tmp_path: Path) -> None:
+    assert findings(write(tmp_path, "routings.toml", ROUTING))[0].startswith("routings.toml:1: not a policy file")
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    assert "the policy folder is missing" in findings(tmp_path / "absent")[0]
+
+
+def test_a_folder_replaces_whole_files_and_keeps_the_others(tmp_path: Path) -> None:
+    write(tmp_path, "policy.toml", 'version = "2027-03.1"\n')
+    changed, packaged = load_policy(tmp_path), load_policy()
+    assert changed.version.startswith("2027-03.1+")
+    assert changed.rules == packaged.rules
+
+
+def test_the_version_follows_the_content_and_ignores_comments(tmp_path: Path) -> None:
+    for name in FILES:
+        write(tmp_path, name, "# a remark\n" + (PACKAGED / name).read_text(encoding="utf-8"))
+    assert load_policy(tmp_path).version == load_policy().version
+    content, _ = replaced("deadlines.toml", 'within = "28 d"', 'within = "29 d"')
+    assert load_policy(write(tmp_path, "deadlines.toml", content)).version != load_policy().version
+
+
+def test_text_that_only_looks_like_a_table_does_not_shift_the_lines(tmp_path: Path) -> None:
+    text = 'version = """\n[[rule]]\nversion = 3\n"""\nextra = 1\n'
+    assert "policy.toml:5: unknown key “extra”" in findings(write(tmp_path, "policy.toml", text))
