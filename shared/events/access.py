@@ -1,0 +1,27 @@
+"""Facts on `access`: every read of personal data and of the record. Intake, triage and audit each write their own."""
+
+from typing import ClassVar
+
+from shared.events.envelope import Fact
+
+
+class ContentRead(Fact):
+    """Sections of a report were handed out of the vault, to whom (the actor) and for which `purpose`."""
+
+    topic: ClassVar[str] = "access"
+    name: ClassVar[str] = "content.read"
+
+    report_id: str
+    sections: tuple[str, ...]
+    purpose: str
+
+
+class RecordRead(Fact):
+    """Someone queried the record: which query (route template), how many results, and the stated purpose."""
+
+    topic: ClassVar[str] = "access"
+    name: ClassVar[str] = "record.read"
+
+    query: str
+    results: int
+    purpose: str

@@ -1,0 +1,101 @@
+"""Facts that triage writes to `cases`: every step of a case, with the state before and after it."""
+
+from typing import ClassVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from shared.events.envelope import Fact
+
+
+class DeadlineSet(BaseModel):
+    """One deadline that binds the handlers, by its name in the policy."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    due_at: AwareDatetime
+
+
+class CaseFact(Fact):
+    """What every step of a case carries. `previous` is None only when the case is opened."""
+
+    topic: ClassVar[str] = "cases"
+
+    previous: str | None
+    state: str
+
+
+class CaseOpened(CaseFact):
+    """A report became a case; from here on it is never without an owner."""
+
+    name: ClassVar[str] = "case.opened"
+
+    report_id: str
+    code_name: str
+    community: str
+    category: str
+    flags: tuple[str, ...] = ()
+    setting: str
+    language: str
+    privacy: str
+    contactable: bool
+    received_at: AwareDatetime
+
+
+class CaseTriaged(CaseFact):
+    """Policy chose the lane and the handling body (by `rule`), and set the deadlines."""
+
+    name: ClassVar[str] = "case.triaged"
+
+    category: str
+    lane: str
+    body: str
+    rule: str
+    deadlines: tuple[DeadlineSet, ...]
+
+
+class CaseAssigned(CaseFact):
+    """A responder of the handling body took the case or was given it."""
+
+    name: ClassVar[str] = "case.assigned"
+
+    assignee: str
+    previous_assignee: str | None = None
+
+
+class InvestigationStarted(CaseFact):
+    """The assignee began, or began again, to look into the case."""
+
+    name: ClassVar[str] = "case.investigation_started"
+
+
+class InformationRequested(CaseFact):
+    """The handling body asked the reporter something; the words stay in the vault."""
+
+    name: ClassVar[str] = "case.information_requested"
+
+    question_id: str
+
+
+class InformationReceived(CaseFact):
+    """The reporter's answer reached the case."""
+
+    name: ClassVar[str] = "case.information_received"
+
+    question_id: str
+    answer_id: str
+
+
+class CaseDecided(CaseFact):
+    """The handling body decided; the reasons stay in the vault under `reason_id`."""
+
+    name: ClassVar[str] = "case.decided"
+
+    outcome: str
+    reason_id: str
+
+
+class CaseClosed(CaseFact):
+    """Nothing more is owed on the case, for now."""
+
+    name: ClassVar[str] = "case.closed"

@@ -1,0 +1,40 @@
+"""Facts that notification writes to `notifications`: who was told what kind of thing, never words or addresses."""
+
+from typing import ClassVar
+
+from shared.events.envelope import Fact
+
+
+class NotificationFact(Fact):
+    """What every step of a delivery carries. `recipient` is `reporter` or `body:<id>`; `notice` names the template."""
+
+    topic: ClassVar[str] = "notifications"
+
+    delivery_id: str
+    recipient: str
+    notice: str
+    channel: str
+
+
+class NotificationSent(NotificationFact):
+    """The mail server took responsibility for the notice. Several notices of a body may share one `message_id`."""
+
+    name: ClassVar[str] = "notification.sent"
+
+    message_id: str
+
+
+class NotificationSuppressed(NotificationFact):
+    """There was no way to tell this recipient (`reason`: `no_contact`, `erased`)."""
+
+    name: ClassVar[str] = "notification.suppressed"
+
+    reason: str
+
+
+class NotificationFailed(NotificationFact):
+    """The notice was refused for good (`reason` is a stable code, such as `smtp_550`)."""
+
+    name: ClassVar[str] = "notification.failed"
+
+    reason: str

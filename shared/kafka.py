@@ -1,0 +1,307 @@
+"""Reading from Kafka, through FastStream: whole batches, at least once, nothing skipped, nothing tried for nothing.
+
+Delivery: offsets are committed only after the handler returned. Outage: wait and replay, for ever. A record that can
+never be handled becomes a dead letter with its reason; too many of those stop the consumer, which then says so.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaMessage
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, Tracer
+
+from shared import metrics
+from shared.dead_letters import DeadLetter
+from shared.problems import Malformed, Unavailable
+from shared.publisher import Publisher
+from shared.telemetry import context_of, traceparent_of
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+LONGEST_WAIT = 15.0
+DEAD_LETTER_WINDOW = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One Kafka record as it came. `topic` is the logical name; `timestamp` is in milliseconds since the epoch."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    value: bytes | None
+
+    def header_texts(self) -> dict[str, str]:
+        """The headers as text. Bytes that are not UTF-8 are replaced, never a reason to lose the record."""
+        return {name: (value or b"").decode("utf-8", "replace") for name, value in self.headers}
+
+
+Decode = Callable[[Record, str | None], T | None]
+"""Turns a record and the traceparent of its span into what the handler takes; None ignores it; raises Malformed."""
+Handle = Callable[[Sequence[T]], Awaitable[None]]
+
+
+def make_broker(bootstrap: str, *, client: str) -> KafkaBroker:
+    """A FastStream broker for consuming: no topics made by accident, no type magic on bodies."""
+    return KafkaBroker(
+        bootstrap,
+        client_id=f"hearth-{client}",
+        allow_auto_create_topics=False,
+        consumer_only=True,
+        apply_types=False,
+        graceful_timeout=5.0,
+        logger=logging.getLogger("hearth.kafka"),
+        log_level=logging.DEBUG,
+    )
+
+
+async def _keep_raw(
+    records: tuple[ConsumerRecord, ...], original: Callable[..., Awaitable[KafkaMessage]]
+) -> KafkaMessage:
+    """Parse without headers: FastStream's own parser silently skips a record whose headers it cannot decode."""
+    bare = tuple(_without_headers(record) for record in records)
+    message = await original(bare)
+    message.raw_message = records
+    return message
+
+
+def _without_headers(record: ConsumerRecord) -> ConsumerRecord:
+    return ConsumerRecord(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        record.timestamp_type,
+        None,
+        None,
+        None,
+        0,
+        0,
+        (),
+    )
+
+
+async def _body_is_records(message: KafkaMessage) -> object:
+    return message.raw_message
+
+
+class Consumption(Generic[T]):
+    """One topic consumed by one group: decode each record, hand the batch over, and survive whatever comes."""
+
+    def __init__(
+        self,
+        broker: KafkaBroker,
+        publisher: Publisher,
+        *,
+        service: str,
+        topic: str,
+        decode: Decode[T],
+        handle: Handle[T],
+        prefix: str = "",
+        batch: int = 200,
+        attempts: int = 5,
+        dead_letter_limit: int = 200,
+        transient: tuple[type[BaseException], ...] = (),
+        tracer: Tracer | None = None,
+        poll_ms: int = 50,
+    ) -> None:
+        self.group = f"{service}.{topic}"
+        self.topic = topic
+        self._publisher = publisher
+        self._decode = decode
+        self._handle = handle
+        self._prefix = prefix
+        self._attempts = attempts
+        self._limit = dead_letter_limit
+        self._transient = (Unavailable, KafkaError, ConnectionError, TimeoutError, *transient)
+        self._tracer = tracer or trace.get_tracer(__name__)
+        self._waits = 0
+        # The offset after the last handled record, by partition.
+        self._done: dict[int, int] = {}
+        self._dead: deque[float] = deque()
+        self._stopping = asyncio.Event()
+        self._busy_since: float | None = None
+        self.stopped: str | None = None
+        self._subscriber = broker.subscriber(
+            prefix + topic,
+            group_id=prefix + self.group,
+            batch=True,
+            max_records=batch,
+            batch_timeout_ms=poll_ms,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            parser=_keep_raw,
+            decoder=_body_is_records,
+        )
+        self._subscriber(self._consume)
+
+    def release(self) -> None:
+        """Cut short any waiting, so that a stop does not take as long as an outage."""
+        self._stopping.set()
+
+    def seconds_since_poll(self) -> float | None:
+        """How long ago the broker last answered a fetch; None while nothing is assigned or a batch is being handled."""
+        consumer = self._subscriber.consumer
+        if consumer is None or (self._busy_since and time.monotonic() - self._busy_since < DEAD_LETTER_WINDOW):
+            return None
+        polls = [at for tp in consumer.assignment() if (at := consumer.last_poll_timestamp(tp)) is not None]
+        return time.time() - max(polls) / 1000 if polls else None
+
+    def measure_lag(self) -> None:
+        """Set the lag metric: records between the committed position and the newest, in the partitions held here."""
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            return
+        lag = 0
+        for tp in consumer.assignment():
+            newest, done = consumer.highwater(tp), self._done.get(tp.partition)
+            if newest is not None and done is not None:
+                lag += max(0, newest - done)
+        metrics.LAG.labels(self.group, self.topic).set(lag)
+
+    async def _consume(self, raw: tuple[ConsumerRecord, ...]) -> None:
+        self._busy_since = time.monotonic()
+        try:
+            with metrics.BATCH_SECONDS.labels(self.group).time():
+                await self._handle_batch([self._record(r) for r in raw])
+            self._waits = 0
+            self._done.update((r.partition, r.offset + 1) for r in raw)
+        except self._transient as error:
+            await self._wait_out(error)
+        finally:
+            self._busy_since = None
+
+    async def _wait_out(self, error: BaseException) -> None:
+        """Sleep with growing patience, then have the batch delivered again."""
+        self._waits += 1
+        cause = type(error).__name__
+        metrics.WAITS.labels(self.group, cause).inc()
+        wait = min(0.1 * 2**self._waits, LONGEST_WAIT)
+        log.warning("something is away; the batch waits", extra={"group": self.group, "reason": cause, "seconds": wait})
+        await self._pause(wait)
+        raise Redelivery(cause) from None
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _record(self, raw: ConsumerRecord) -> Record:
+        return Record(
+            raw.topic.removeprefix(self._prefix),
+            raw.partition,
+            raw.offset,
+            raw.timestamp,
+            raw.key,
+            tuple(raw.headers),
+            raw.value,
+        )
+
+    async def _handle_batch(self, records: Sequence[Record]) -> None:
+        if self.stopped:
+            await self._stopping.wait()
+            raise Redelivery(self.stopped)
+        spans, items, sources = [], [], []
+        try:
+            for record in records:
+                parent = next((v for k, v in record.headers if k == "traceparent" and v), b"").decode(
+                    "ascii", "replace"
+                )
+                span = self._tracer.start_span(
+                    f"{record.topic} process",
+                    context=context_of(parent),
+                    kind=SpanKind.CONSUMER,
+                    attributes={"messaging.system": "kafka", "messaging.destination.name": record.topic},
+                )
+                spans.append(span)
+                try:
+                    item = self._decode(record, traceparent_of(span))
+                except Malformed as error:
+                    span.set_attribute("error.type", error.code)
+                    await self._bury(record, error.code, error.detail)
+                    continue
+                if item is None:
+                    metrics.CONSUMED.labels(self.group, self.topic, "ignored").inc()
+                    continue
+                items.append(item)
+                sources.append(record)
+            if items:
+                await self._hand_over(items, sources)
+        finally:
+            for span in spans:
+                span.end()
+
+    async def _hand_over(self, items: list[T], sources: list[Record]) -> None:
+        try:
+            await self._handle(items)
+        except self._transient:
+            raise
+        except Exception as error:
+            log.warning(
+                "a batch failed; its messages are tried one by one",
+                extra={"group": self.group, "count": len(items), "error": type(error).__name__},
+                exc_info=True,
+            )
+            for item, record in zip(items, sources, strict=True):
+                await self._hand_over_alone(item, record)
+        else:
+            metrics.CONSUMED.labels(self.group, self.topic, "handled").inc(len(items))
+
+    async def _hand_over_alone(self, item: T, record: Record) -> None:
+        for attempt in range(1, self._attempts + 1):
+            try:
+                await self._handle([item])
+            except self._transient:
+                raise
+            except Malformed as error:
+                await self._bury(record, error.code, error.detail)
+                return
+            except Exception as error:
+                if attempt == self._attempts:
+                    log.exception("a message cannot be handled", extra={"group": self.group, "offset": record.offset})
+                    await self._bury(record, "unhandled", type(error).__name__)
+                    return
+                await self._pause(0.05 * 2**attempt)
+                if self._stopping.is_set():
+                    raise Redelivery("stopping") from None
+            else:
+                metrics.CONSUMED.labels(self.group, self.topic, "handled").inc()
+                return
+
+    async def _bury(self, record: Record, code: str, detail: str) -> None:
+        now = time.monotonic()
+        while self._dead and now - self._dead[0] > DEAD_LETTER_WINDOW:
+            self._dead.popleft()
+        if len(self._dead) >= self._limit:
+            self.stopped = f"{self.group} stopped: {self._limit} dead letters within ten minutes"
+            metrics.STOPPED.labels(self.group).set(1)
+            log.error(self.stopped, extra={"group": self.group, "reason": code})
+            await self._stopping.wait()
+            raise Redelivery(self.stopped)
+        letter = DeadLetter.of(record, group=self.group, code=code, detail=detail)
+        await self._publisher.publish([letter.message()])
+        self._dead.append(now)
+        metrics.CONSUMED.labels(self.group, self.topic, "dead_letter").inc()
+        log.error(
+            "a record became a dead letter",
+            extra={"group": self.group, "partition": record.partition, "offset": record.offset, "reason": code},
+        )
+
+
+class Redelivery(Exception):
+    """Have Kafka deliver the batch again. Carries only a code, so that the log line it causes holds no content."""

@@ -1,0 +1,179 @@
+"""Starting, watching and stopping the long-running parts of a service, whatever else is down at the time."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker
+
+from shared.kafka import Consumption
+from shared.mongo import TRANSIENT, Client, Collection, IndexModel, ping
+from shared.outbox import Relay
+from shared.problems import Unavailable
+from shared.publisher import Publisher
+
+log = logging.getLogger(__name__)
+
+STALE_POLL = 60.0
+"""Seconds without an answered fetch, while the broker does answer others, after which a consumer counts as stuck."""
+RETRY = 1.0
+
+
+@dataclass(slots=True)
+class Readiness:
+    """What stands between the service and its work; empty means ready."""
+
+    waiting_for: dict[str, str] = field(default_factory=dict)
+
+    def say(self, part: str, reason: str | None) -> None:
+        """Note that a part is away (with the reason) or back (None)."""
+        if reason is None:
+            if self.waiting_for.pop(part, None):
+                log.info("available again", extra={"event": part})
+        else:
+            if part not in self.waiting_for:
+                log.warning("not available", extra={"event": part, "reason": reason})
+            self.waiting_for[part] = reason
+
+
+class Lifecycle:
+    """Runs the parts of one service from start to stop.
+
+    start() returns at once even when Kafka and MongoDB are away; stop() ends within ten seconds: consumers finish the
+    batch in hand, the relay publishes what is queued, and what is left stays in the outbox.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        broker: KafkaBroker,
+        publisher: Publisher,
+        relay: Relay,
+        consumptions: Sequence[Consumption[object]] = (),
+        indexes: Sequence[tuple[Collection, Sequence[IndexModel]]] = (),
+        tasks: Sequence[Callable[[], Awaitable[None]]] = (),
+        before_consuming: Callable[[], Awaitable[None]] | None = None,
+        stops: Sequence[Callable[[], Awaitable[None]]] = (),
+    ) -> None:
+        self.readiness = Readiness({"mongodb": "not reached yet", "kafka": "not reached yet"})
+        self._client = client
+        self._broker = broker
+        self._publisher = publisher
+        self._relay = relay
+        self._consumptions = consumptions
+        self._indexes = indexes
+        self._tasks = tasks
+        self._before_consuming = before_consuming
+        self._stops = stops
+        self._running: list[asyncio.Task[None]] = []
+        self._kafka_up_since: float | None = None
+        self._consuming = False
+
+    async def start(self) -> None:
+        """Begin everything in the background."""
+        work = (self._prepare_store, self._consume, self._watch, self._relay.run, *self._tasks)
+        self._running = [asyncio.create_task(self._keep(part), name=part.__qualname__) for part in work]
+
+    async def stop(self) -> None:
+        """End everything, in the order in which nothing is lost."""
+        for consumption in self._consumptions:
+            consumption.release()
+        await _within(6, self._broker.stop(), "consumers")
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        for stop in self._stops:
+            await _within(2, stop(), "a part")
+        await _within(1.5, self._relay.flush(), "outbox")
+        await _within(1.5, self._publisher.stop(), "publisher")
+        self._client.close()
+
+    def live(self) -> str | None:
+        """None while the service works; otherwise why it should be restarted."""
+        loop = asyncio.get_running_loop()
+        if self._kafka_up_since is not None and loop.time() - self._kafka_up_since > STALE_POLL:
+            for consumption in self._consumptions:
+                age = consumption.seconds_since_poll()
+                if age is not None and age > STALE_POLL:
+                    return f"{consumption.group} has had no answer to a fetch for {age:.0f} s"
+        return None
+
+    def ready(self) -> dict[str, str]:
+        """What the service is waiting for, by part; empty means ready."""
+        waiting = dict(self.readiness.waiting_for)
+        for consumption in self._consumptions:
+            if consumption.stopped:
+                waiting[consumption.group] = consumption.stopped
+        if not self._consuming:
+            waiting.setdefault("consumers", "not started yet")
+        return waiting
+
+    async def _keep(self, part: Callable[[], Awaitable[None]]) -> None:
+        """Run a part; if it fails by a bug, say so and run it again, because nobody watches a silent task."""
+        while True:
+            try:
+                await part()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                log.exception("a part failed and is started again", extra={"error": type(error).__name__})
+                await asyncio.sleep(RETRY)
+            else:
+                return
+
+    async def _prepare_store(self) -> None:
+        for collection, models in self._indexes:
+            while True:
+                try:
+                    await collection.create_indexes(list(models))
+                    break
+                except TRANSIENT as error:
+                    self.readiness.say("mongodb", type(error).__name__)
+                    await asyncio.sleep(RETRY)
+
+    async def _consume(self) -> None:
+        while True:
+            try:
+                if self._before_consuming:
+                    await self._before_consuming()
+                await self._broker.start()
+            except (KafkaError, OSError, Unavailable, *TRANSIENT) as error:
+                self.readiness.say("consumers", type(error).__name__)
+                await _within(5, self._broker.stop(), "consumers")
+                await asyncio.sleep(RETRY)
+            else:
+                self._consuming = True
+                self.readiness.say("consumers", None)
+                return
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                await ping(self._client)
+                self.readiness.say("mongodb", None)
+            except TRANSIENT as error:
+                self.readiness.say("mongodb", type(error).__name__)
+            try:
+                await self._publisher.ping()
+                self.readiness.say("kafka", None)
+                self._kafka_up_since = self._kafka_up_since or loop.time()
+            except Unavailable as error:
+                self.readiness.say("kafka", str(error))
+                self._kafka_up_since = None
+            for consumption in self._consumptions:
+                consumption.measure_lag()
+            await asyncio.sleep(2)
+
+
+async def _within(seconds: float, work: Awaitable[None], what: str) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except TimeoutError:
+        log.warning("stopping without waiting any longer", extra={"event": what, "seconds": seconds})
+    except (KafkaError, OSError, Unavailable, *TRANSIENT) as error:
+        log.warning("did not stop cleanly", extra={"event": what, "error": type(error).__name__})

@@ -1,0 +1,40 @@
+"""Every metric Hearth exposes, in one place. Labels hold only words from this code base: never an identity or an id."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+# How long requests take, by route template (never the path) and status class.
+HTTP_SECONDS = Histogram(
+    "hearth_http_request_seconds",
+    "Duration of HTTP requests.",
+    ("service", "route", "method", "status"),
+    buckets=_SECONDS,
+)
+# Records read from Kafka, by what became of them: handled, ignored (an unknown type), dead_letter.
+CONSUMED = Counter("hearth_consumed_records_total", "Records consumed.", ("group", "topic", "result"))
+# How long a batch takes from its arrival to its commit point.
+BATCH_SECONDS = Histogram("hearth_consume_batch_seconds", "Duration of a consumed batch.", ("group",), buckets=_SECONDS)
+# Batches that will be tried again because something outside was away.
+WAITS = Counter("hearth_consume_waits_total", "Batches put back during an outage.", ("group", "cause"))
+# Records behind the newest of the partitions a consumer holds.
+LAG = Gauge("hearth_consumer_lag_records", "Records not yet consumed.", ("group", "topic"))
+# 1 while a consumer has stopped itself after too many dead letters.
+STOPPED = Gauge("hearth_consumer_stopped", "A consumer stopped itself.", ("group",))
+# Events handed to Kafka by the outbox relay, and how long they had waited since their state change.
+RELAYED = Counter("hearth_outbox_published_total", "Events published from the outbox.", ("service", "topic"))
+RELAY_SECONDS = Histogram(
+    "hearth_outbox_wait_seconds", "Time from state change to published.", ("service",), buckets=_SECONDS
+)
+# Aggregates with unpublished events that are older than the relay's grace: should be 0.
+OUTBOX_OVERDUE = Gauge("hearth_outbox_overdue", "Aggregates whose events are overdue.", ("service",))
+# Reports accepted, by channel (form, http, kafka).
+REPORTS = Counter("hearth_reports_total", "Reports stored.", ("channel",))
+# Reports per durable write: group commit at work.
+COMMIT_SIZE = Histogram(
+    "hearth_group_commit_size", "Reports in one durable write.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
+)
+# Mails handed to the server, by notice and result (sent, refused, retried).
+MAILS = Counter("hearth_mails_total", "Mails handed over.", ("notice", "result"))
+# Entries in the record, by topic.
+RECORDED = Counter("hearth_record_entries_total", "Entries added to the record.", ("topic",))

@@ -1,0 +1,88 @@
+"""MongoDB, with Motor behind it. The only module that imports Motor: elsewhere its types are the aliases below.
+
+infra/decisions/2026-11-23-motor.md says why, and how to move to PyMongo's own async API.
+"""
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateOne
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    WaitQueueTimeoutError,
+    WriteConcernError,
+)
+from pymongo.write_concern import WriteConcern
+
+Document: TypeAlias = dict[str, Any]
+if TYPE_CHECKING:
+    Client: TypeAlias = AsyncIOMotorClient[Document]
+    Database: TypeAlias = AsyncIOMotorDatabase[Document]
+    Collection: TypeAlias = AsyncIOMotorCollection[Document]
+else:
+    Client, Database, Collection = AsyncIOMotorClient, AsyncIOMotorDatabase, AsyncIOMotorCollection
+
+DURABLE = WriteConcern(w="majority", j=True)
+RELAXED = WriteConcern(w=1)
+
+# What goes away by itself: the server is gone, changing primaries, or too busy. Never a reason to give a message up.
+TRANSIENT: tuple[type[BaseException], ...] = (
+    AutoReconnect,
+    ConnectionFailure,
+    ExecutionTimeout,
+    WaitQueueTimeoutError,
+    WriteConcernError,
+)
+
+DUPLICATE_KEY = 11000
+
+
+def connect(uri: str, *, service: str) -> Client:
+    """A client whose writes are durable before they return and whose times are UTC-aware. Connects on first use."""
+    return AsyncIOMotorClient(
+        uri,
+        appname=f"hearth-{service}",
+        tz_aware=True,
+        w="majority",
+        journal=True,
+        readConcernLevel="majority",
+        serverSelectionTimeoutMS=5_000,
+        connectTimeoutMS=5_000,
+        socketTimeoutMS=20_000,
+        maxPoolSize=32,
+    )
+
+
+async def ping(client: Client) -> None:
+    """Return when a primary answers; raises one of TRANSIENT otherwise."""
+    await client.admin.command("ping")
+
+
+__all__ = [
+    "DUPLICATE_KEY",
+    "DURABLE",
+    "RELAXED",
+    "TRANSIENT",
+    "BulkWriteError",
+    "Client",
+    "Collection",
+    "Database",
+    "DeleteOne",
+    "Document",
+    "DuplicateKeyError",
+    "IndexModel",
+    "InsertOne",
+    "OperationFailure",
+    "PyMongoError",
+    "ReplaceOne",
+    "UpdateOne",
+    "WriteConcern",
+    "connect",
+    "ping",
+]

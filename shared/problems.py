@@ -1,0 +1,62 @@
+"""Errors as values a caller can show: RFC 9457 problem details with JSON pointers (RFC 6901)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field: where (`pointer`), a stable `code`, and a sentence for people."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Problem(Exception):
+    """A refusal that the caller can act on. `code` names an entry of docs/errors.md; `title` is its short sentence."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        title: str,
+        *,
+        detail: str | None = None,
+        errors: Sequence[FieldError] = (),
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {detail or title}")
+        self.status = status
+        self.code = code
+        self.title = title
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.retry_after = retry_after
+
+    def document(self, request_id: str) -> dict[str, object]:
+        """The body of the answer, `application/problem+json`."""
+        body: dict[str, object] = {
+            "type": f"/errors/{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "request_id": request_id,
+        }
+        if self.detail:
+            body["detail"] = self.detail
+        if self.errors:
+            body["errors"] = [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in self.errors]
+        return body
+
+
+class Malformed(Exception):
+    """A message that no retry can mend; it belongs in the dead letters. `code` is stable, `detail` holds no content."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class Unavailable(Exception):
+    """Something outside is away for now; wait and try again, for ever."""

@@ -1,0 +1,114 @@
+"""What every service is made of, put together from its settings: store, publisher, relay, broker, tracer."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import uvicorn
+from fastapi import FastAPI
+from opentelemetry import trace
+
+from shared.events import FACTS, Event, Fact, decode
+from shared.kafka import Consumption, Decode, Handle, Record, make_broker
+from shared.lifecycle import Lifecycle
+from shared.mongo import TRANSIENT, Collection, IndexModel, connect
+from shared.outbox import Aggregates, Relay
+from shared.publisher import Publisher
+from shared.settings import Settings
+from shared.telemetry import make_tracer_provider, set_up_logging
+
+T = TypeVar("T")
+
+
+class Runtime:
+    """The plumbing of one service. Building it opens no connection."""
+
+    def __init__(self, service: str, settings: Settings) -> None:
+        self.service = service
+        self.settings = settings
+        self.client = connect(settings.mongo, service=service)
+        self.database = self.client[f"{settings.database_prefix}{service}"]
+        self.publisher = Publisher(settings.kafka, client=service, prefix=settings.topic_prefix)
+        self.relay = Relay(self.publisher, service=service)
+        self.broker = make_broker(settings.kafka, client=service)
+        self._consumptions: list[Consumption[Any]] = []
+
+    def aggregates(self, collection: str) -> Aggregates:
+        """The aggregates of a collection of this service, with their outbox on the relay."""
+        return Aggregates(self.database[collection], self.relay)
+
+    def consume(self, topic: str, decode: Decode[T], handle: Handle[T]) -> None:
+        """Consume a topic with this service's own group for it; see shared.kafka for what is promised."""
+        settings = self.settings
+        self._consumptions.append(
+            Consumption(
+                self.broker,
+                self.publisher,
+                service=self.service,
+                topic=topic,
+                decode=decode,
+                handle=handle,
+                prefix=settings.topic_prefix,
+                batch=settings.batch,
+                attempts=settings.attempts,
+                dead_letter_limit=settings.dead_letter_limit,
+                transient=TRANSIENT,
+            )
+        )
+
+    def consume_facts(self, topic: str, wanted: Sequence[type[Fact]], handle: Handle[Event]) -> None:
+        """Consume only these facts of a topic; other known facts and unknown types are passed over."""
+        self.consume(topic, facts_of(wanted), handle)
+
+    def lifecycle(
+        self,
+        *,
+        indexes: Sequence[tuple[Collection, Sequence[IndexModel]]],
+        tasks: Sequence[Callable[[], Awaitable[None]]] = (),
+        before_consuming: Callable[[], Awaitable[None]] | None = None,
+        stops: Sequence[Callable[[], Awaitable[None]]] = (),
+    ) -> Lifecycle:
+        """The lifecycle that starts and stops all of it, and the service's own tasks."""
+        return Lifecycle(
+            client=self.client,
+            broker=self.broker,
+            publisher=self.publisher,
+            relay=self.relay,
+            consumptions=self._consumptions,
+            indexes=indexes,
+            tasks=tasks,
+            before_consuming=before_consuming,
+            stops=stops,
+        )
+
+
+def facts_of(wanted: Sequence[type[Fact]]) -> Decode[Event]:
+    """A decoder of Hearth's own topics that keeps the wanted facts and raises Malformed for what breaks the contract."""
+    kept = frozenset(fact.type() for fact in wanted)
+
+    def read(record: Record, trace: str | None) -> Event | None:
+        headers = record.header_texts()
+        if headers.get("ce_type") in FACTS and headers["ce_type"] not in kept:
+            return None
+        event = decode(FACTS, headers, record.key, record.value or b"")
+        return event.with_trace(trace) if event else None
+
+    return read
+
+
+def serve(service: str, settings: Settings, build: Callable[[Settings], FastAPI]) -> None:
+    """Run a service until SIGTERM or SIGINT; it ends within ten seconds."""
+    set_up_logging(service, settings.log_level)
+    provider = make_tracer_provider(service, settings.otlp_endpoint, settings.trace_ratio)
+    trace.set_tracer_provider(provider)
+    try:
+        uvicorn.run(
+            build(settings),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+    finally:
+        provider.shutdown()

@@ -1,0 +1,133 @@
+"""OpenTelemetry traces and JSON logs. One report is one trace, from its POST to the record; no identity in either."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
+from opentelemetry.trace import Link, Span, SpanKind, Tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from shared.times import now, rfc3339
+
+_W3C = TraceContextTextMapPropagator()
+
+# The only extra fields a log line may carry: words of this code base, counts, and ids that name no person.
+LOG_FIELDS = (
+    "event", "service", "group", "topic", "partition", "offset", "reason", "count", "seconds", "route", "method",
+    "status", "request_id", "report_id", "case_id", "event_id", "delivery_id", "log", "size", "address", "error",
+)  # fmt: skip
+
+
+def make_tracer_provider(service: str, endpoint: str | None, ratio: float = 1.0) -> TracerProvider:
+    """A provider that exports to `endpoint` (OTLP over HTTP). Without one, spans carry ids onward but record nothing."""
+    sampler = ParentBased(TraceIdRatioBased(ratio)) if endpoint else ALWAYS_OFF
+    provider = TracerProvider(resource=Resource.create({"service.name": f"hearth-{service}"}), sampler=sampler)
+    if endpoint:
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")))
+    return provider
+
+
+def context_of(traceparent: str | None) -> Context | None:
+    """The context to continue, or None when there is nothing (or nothing valid) to continue."""
+    return _W3C.extract({"traceparent": traceparent}) if traceparent else None
+
+
+def traceparent_of(span: Span) -> str | None:
+    """The W3C traceparent of a span, to hand to whatever it causes."""
+    context = span.get_span_context()
+    if not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def current_traceparent() -> str | None:
+    """The traceparent of the span that is current in this task."""
+    return traceparent_of(trace.get_current_span())
+
+
+def trace_id_of(traceparent: str | None) -> str | None:
+    """The trace id (32 hex digits) inside a traceparent; None when it has not the right shape."""
+    parts = (traceparent or "").split("-")
+    return parts[1] if len(parts) == 4 and len(parts[1]) == 32 else None
+
+
+@contextmanager
+def span_for(
+    tracer: Tracer,
+    name: str,
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
+    parent: str | None = None,
+    links: tuple[str, ...] = (),
+    attributes: Mapping[str, str | int] | None = None,
+) -> Iterator[Span]:
+    """A current span, under `parent` (a traceparent) or under whatever is current; exceptions leave only their type."""
+    span = tracer.start_span(
+        name,
+        context=context_of(parent),
+        kind=kind,
+        attributes=attributes,
+        links=[Link(trace.get_current_span(context_of(link)).get_span_context()) for link in links],
+    )
+    with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
+        try:
+            yield span
+        except BaseException as error:
+            span.set_attribute("error.type", type(error).__name__)
+            raise
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line, with the trace id. An exception leaves its type and place, never its text.
+
+    Texts of exceptions quote what they choked on, and here that may be somebody's words.
+    """
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "at": rfc3339(now()),
+            "level": record.levelname.lower(),
+            "service": self._service,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        context = trace.get_current_span().get_span_context()
+        if context.is_valid:
+            line["trace_id"] = f"{context.trace_id:032x}"
+        line |= {name: record.__dict__[name] for name in LOG_FIELDS if name in record.__dict__}
+        if record.exc_info and record.exc_info[0]:
+            line["exception"] = record.exc_info[0].__name__
+            frames = []
+            step = record.exc_info[2]
+            while step is not None:
+                code = step.tb_frame.f_code
+                frames.append(f"{code.co_filename.rpartition('site-packages/')[2]}:{step.tb_lineno} {code.co_name}")
+                step = step.tb_next
+            line["stack"] = frames[-12:]
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def set_up_logging(service: str, level: str = "INFO") -> None:
+    """Send every log line to standard output as JSON; access lines of uvicorn are replaced by our own."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonLines(service))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    logging.getLogger("uvicorn.access").disabled = True
+    for chatty in ("aiokafka", "httpx", "httpcore", "pymongo"):
+        logging.getLogger(chatty).setLevel("WARNING")

@@ -1,0 +1,22 @@
+"""Times are UTC-aware everywhere; on the wire they are RFC 3339 with `Z`."""
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """The current time, UTC-aware, cut to milliseconds because MongoDB stores no finer."""
+    at = datetime.now(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def rfc3339(at: datetime) -> str:
+    """`at` (UTC-aware) as RFC 3339 with milliseconds and `Z`."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """The UTC-aware time that `text` names; raises ValueError when it is not RFC 3339 or has no offset."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("a time needs an offset, such as Z")
+    return at.astimezone(UTC)

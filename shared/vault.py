@@ -1,0 +1,77 @@
+"""The client of intake's vault: how triage and notification see what was reported. Every read states its purpose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import stamina
+
+from shared.access import ServiceAuth
+from shared.events import Actor
+from shared.problems import Problem, Unavailable
+from shared.telemetry import current_traceparent
+
+SECTIONS = ("reporter", "reported", "content")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What the vault handed out of one report: the sections asked for, by name; `erased` when there is none left."""
+
+    report_id: str
+    sections: dict[str, dict[str, Any]]
+    erased: bool = False
+
+
+class VaultClient:
+    """Calls intake's internal vault API with a short-lived signed token for each request."""
+
+    def __init__(self, http: httpx.AsyncClient, *, key: bytes, service: str) -> None:
+        self._http = http
+        self._key = key
+        self._service = service
+
+    async def read(
+        self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str, behalf: Actor | None = None
+    ) -> dict[str, Contents]:
+        """The sections of each report, by report id. The vault records the read before it answers.
+
+        Raises Unavailable while intake is away, Problem when it refuses.
+        """
+        reads = [{"report_id": report_id, "sections": list(sections)} for report_id in report_ids]
+        answer = await self._call("POST", "/v1/vault/read", {"purpose": purpose, "reads": reads}, behalf)
+        return {
+            item["report_id"]: Contents(item["report_id"], item.get("sections", {}), bool(item.get("erased")))
+            for item in answer["items"]
+        }
+
+    async def keep_statement(self, report_id: str, statement_id: str, *, kind: str, text: str, behalf: Actor) -> None:
+        """Store a handler's words (kind `question` or `reason`) with the report; repeating it changes nothing."""
+        path = f"/v1/vault/reports/{report_id}/statements/{statement_id}"
+        await self._call("PUT", path, {"kind": kind, "text": text}, behalf)
+
+    @stamina.retry(on=Unavailable, attempts=3, wait_initial=0.1, wait_max=1.0)
+    async def _call(self, method: str, path: str, body: dict[str, Any], behalf: Actor | None) -> dict[str, Any]:
+        auth = ServiceAuth(self._key, service=self._service, audience="intake", behalf=behalf)
+        traceparent = current_traceparent()
+        headers = {"traceparent": traceparent} if traceparent else {}
+        try:
+            answer = await self._http.request(method, path, json=body, auth=auth, headers=headers)
+        except httpx.TransportError as error:
+            raise Unavailable(f"vault: {type(error).__name__}") from None
+        if answer.status_code >= 500 or answer.status_code == 429:
+            raise Unavailable(f"vault: {answer.status_code}")
+        if answer.status_code >= 400:
+            raise Problem(answer.status_code, "vault-refused", "The vault refused the request.")
+        result: dict[str, Any] = answer.json() if answer.content else {}
+        return result
+
+
+def make_http(base_url: str) -> httpx.AsyncClient:
+    """An HTTP client for another service: bounded connections, and no request that hangs."""
+    return httpx.AsyncClient(
+        base_url=base_url,
+        timeout=httpx.Timeout(10.0, connect=2.0),
+        limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
+    )

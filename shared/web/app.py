@@ -1,0 +1,255 @@
+"""The HTTP side every service shares: health, metrics, contracts, problem details, request ids, spans, size limits."""
+
+import logging
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import orjson
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import metrics
+from shared.lifecycle import Lifecycle
+from shared.problems import FieldError, Problem, Unavailable
+from shared.telemetry import span_for
+
+log = logging.getLogger(__name__)
+M = TypeVar("M", bound=BaseModel)
+
+BODY_LIMIT = 1_000_000
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; font-src 'self'; "
+            b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        ),
+    ),
+)
+
+ErrorPage = Callable[[Request, Problem], Response]
+
+
+def make_app(
+    service: str,
+    lifecycle: Lifecycle,
+    *,
+    routers: Sequence[APIRouter],
+    asyncapi: Callable[[], dict[str, Any]],
+    error_page: ErrorPage | None = None,
+) -> FastAPI:
+    """The FastAPI application of a service. `error_page` renders a problem for people when a browser asks."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await lifecycle.start()
+        try:
+            yield
+        finally:
+            await lifecycle.stop()
+
+    # The interactive documentation pages load their scripts from another host, so they stay off.
+    app = FastAPI(title=f"Hearth {service}", docs_url=None, redoc_url=None, lifespan=lifespan)
+    for router in (*routers, _plumbing(lifecycle, asyncapi)):
+        app.include_router(router)
+    _answer_problems(app, error_page)
+    app.add_middleware(Boundary, service=service)
+    return app
+
+
+def _plumbing(lifecycle: Lifecycle, asyncapi: Callable[[], dict[str, Any]]) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/health/live")
+    async def live() -> Response:
+        reason = lifecycle.live()
+        return json_response({"status": "stuck" if reason else "live", "reason": reason}, 503 if reason else 200)
+
+    @router.get("/health/ready")
+    async def ready() -> Response:
+        waiting = lifecycle.ready()
+        return json_response(
+            {"status": "waiting" if waiting else "ready", "waiting_for": waiting}, 503 if waiting else 200
+        )
+
+    @router.get("/metrics")
+    async def read_metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    @router.get("/asyncapi")
+    async def read_asyncapi() -> Response:
+        return json_response(asyncapi())
+
+    return router
+
+
+def json_response(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """`body` as JSON; times in it come out as RFC 3339 in UTC."""
+    content = orjson.dumps(body, option=orjson.OPT_UTC_Z)
+    return Response(content, status, headers=headers, media_type="application/json")
+
+
+def parse_body(model: type[M], body: bytes) -> M:
+    """The model in a JSON body. Raises Problem 400 for what is not JSON and 422 with a pointer to each wrong field."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise problem_of(error) from None
+
+
+def problem_of(error: ValidationError) -> Problem:
+    """The problem that tells a caller which fields are wrong, without repeating what they hold."""
+    findings = error.errors(include_url=False, include_input=False, include_context=False)
+    if findings and findings[0]["type"] == "json_invalid":
+        return Problem(400, "malformed-json", "The body is not valid JSON in UTF-8.")
+    return Problem(
+        422,
+        "invalid-fields",
+        "Some fields are not valid.",
+        errors=[FieldError(pointer(f["loc"]), f["type"], f["msg"]) for f in findings],
+    )
+
+
+def pointer(location: Sequence[int | str]) -> str:
+    """The JSON pointer (RFC 6901) of a field."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def _answer_problems(app: FastAPI, error_page: ErrorPage | None) -> None:
+    def answer(request: Request, problem: Problem) -> Response:
+        request_id = request.scope.get("request_id", "")
+        headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after else {}
+        if problem.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        if error_page and "text/html" in request.headers.get("accept", ""):
+            page = error_page(request, problem)
+            page.headers.update(headers)
+            return page
+        body = orjson.dumps(problem.document(request_id))
+        return Response(body, problem.status, headers=headers, media_type="application/problem+json")
+
+    @app.exception_handler(Problem)
+    async def on_problem(request: Request, problem: Problem) -> Response:
+        return answer(request, problem)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(request: Request, error: RequestValidationError) -> Response:
+        errors = [FieldError(pointer(e["loc"][1:]), e["type"], e["msg"]) for e in error.errors()]
+        return answer(request, Problem(422, "invalid-fields", "Some fields are not valid.", errors=errors))
+
+    @app.exception_handler(HTTPException)
+    async def on_http(request: Request, error: HTTPException) -> Response:
+        known = {
+            404: ("not-found", "There is nothing here."),
+            405: ("method-not-allowed", "This method is not allowed."),
+        }
+        code, title = known.get(error.status_code, ("http-error", "The request cannot be answered."))
+        return answer(request, Problem(error.status_code, code, title))
+
+    @app.exception_handler(Unavailable)
+    async def on_unavailable(request: Request, error: Unavailable) -> Response:
+        log.warning("unavailable", extra={"reason": str(error)})
+        return answer(request, Problem(503, "unavailable", "Please try again in a moment.", retry_after=5))
+
+
+class Boundary:
+    """The outermost layer, plain ASGI because it runs for every request: id, span, duration, size limit, headers."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        self._app = app
+        self._service = service
+        self._tracer = trace.get_tracer(__name__)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        scope["request_id"] = request_id
+        began = time.perf_counter()
+        status = 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"], *_SECURITY, (b"x-request-id", request_id.encode())
+                ]  # fmt: skip
+            await send(message)
+
+        parent = headers.get(b"traceparent", b"").decode("latin-1")
+        with span_for(self._tracer, scope["method"], kind=SpanKind.SERVER, parent=parent) as span:
+            try:
+                await self._bounded(scope, headers, receive, send_with_headers)
+            finally:
+                route = _route_of(scope)
+                span.update_name(f"{scope['method']} {route}")
+                span.set_attribute("http.route", route)
+                span.set_attribute("http.response.status_code", status)
+                seconds = time.perf_counter() - began
+                metrics.HTTP_SECONDS.labels(self._service, route, scope["method"], f"{status // 100}xx").observe(
+                    seconds
+                )
+                if status >= 500:
+                    extra = {"route": route, "method": scope["method"], "status": status, "request_id": request_id}
+                    log.error("a request failed", extra=extra)
+
+    async def _bounded(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        too_large = Problem(413, "too-large", "The body is larger than 1 MB.")
+        declared = headers.get(b"content-length", b"0")
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > BODY_LIMIT:
+                    raise too_large
+            return message
+
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            if not declared.isdigit() or int(declared) > BODY_LIMIT:
+                raise too_large
+            await self._app(scope, counted, noted)
+        except Exception as error:
+            if started:
+                raise
+            problem = error if isinstance(error, Problem) else Problem(500, "internal", "Something went wrong here.")
+            if problem is not error:
+                log.exception("unexpected", extra={"request_id": scope["request_id"], "error": type(error).__name__})
+            body = orjson.dumps(problem.document(scope["request_id"]))
+            response = Response(body, problem.status, media_type="application/problem+json")
+            await response(scope, receive, noted)
+
+
+def _route_of(scope: Scope) -> str:
+    route = scope.get("route")
+    return str(getattr(route, "path", "unmatched"))
