@@ -82,7 +82,7 @@ class Runtime:
 
 
 def facts_of(wanted: Sequence[type[Fact]]) -> Decode[Event]:
-    """A decoder of Hearth's own topics that keeps the wanted facts and raises Malformed for what breaks the contract."""
+    """A decoder of Hearth's own topics: keeps the wanted facts, raises Malformed for what breaks the contract."""
     kept = frozenset(fact.type() for fact in wanted)
 
     def read(record: Record, trace: str | None) -> Event | None:

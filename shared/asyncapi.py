@@ -1,0 +1,119 @@
+"""AsyncAPI 3.0 documents, made from the tables that the code itself runs on: topics and facts."""
+
+from typing import Any
+
+from shared.events import FACTS
+from shared.events.freeze import schema_of
+from shared.topics import TOPICS, Topic
+
+_EXTENSIONS = {
+    "ce_specversion": "CloudEvents version, always 1.0.",
+    "ce_id": "Identifier of the event; the same for every redelivery.",
+    "ce_source": "The service that wrote it, such as hearth/triage.",
+    "ce_type": "What happened, with its major version.",
+    "ce_time": "When it happened, RFC 3339 in UTC.",
+    "ce_subject": "The aggregate, such as case/<id>.",
+    "ce_dataschema": "Path of the frozen JSON Schema of the data.",
+    "ce_caseseq": "Number of the event within its source and subject, from 1, without gaps.",
+    "ce_actorref": "Who did it: a reference without identity.",
+    "ce_actorrole": "The role they acted in.",
+    "ce_cause": "Id of the event or command that led here.",
+    "ce_policyversion": "The policy that was applied, where one was.",
+    "traceparent": "W3C trace context to continue.",
+}
+_OPTIONAL = {"ce_policyversion", "traceparent"}
+_INBOX_NOTE = (
+    "Anyone's topic. CloudEvents 1.0 (binary, structured or batched; type hearth.report.submitted.v1) and Wikimedia "
+    "Event Platform events are read; what cannot be understood goes to reports.inbox.dlq with the reason."
+)
+
+
+def describe_service(service: str) -> dict[str, Any]:
+    """The AsyncAPI document of one service: what it sends and what it receives."""
+    mine = [t for t in TOPICS if service in t.writers or service in t.consumers]
+    return _document(f"Hearth {service}", mine, [service])
+
+
+def merged() -> dict[str, Any]:
+    """One document of all services."""
+    services = sorted({name for t in TOPICS for name in (*t.writers, *t.consumers) if name != "anyone"})
+    return _document("Hearth", list(TOPICS), services)
+
+
+def _document(title: str, topics: list[Topic], services: list[str]) -> dict[str, Any]:
+    facts = [fact for fact in FACTS.values() if fact.topic in {t.name for t in topics}]
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": title,
+            "version": "1.0.0",
+            "description": "CloudEvents 1.0 in Kafka binary mode; key = case id, so a case keeps one partition, in order.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {topic.name: _channel(topic) for topic in topics},
+        "operations": dict(_operations(topics, services)),
+        "components": {
+            "messages": {
+                fact.type(): {
+                    "name": fact.type(),
+                    "title": " ".join((fact.__doc__ or "").split()),
+                    "contentType": "application/json",
+                    "headers": {"$ref": "#/components/schemas/envelope"},
+                    "payload": {
+                        "schemaFormat": "application/schema+json;version=draft-2020-12",
+                        "schema": schema_of(fact),
+                    },
+                }
+                for fact in facts
+            },
+            "schemas": {
+                "envelope": {
+                    "type": "object",
+                    "required": [name for name in _EXTENSIONS if name not in _OPTIONAL],
+                    "properties": {n: {"type": "string", "description": d} for n, d in _EXTENSIONS.items()},
+                }
+            },
+        },
+    }
+
+
+def _channel(topic: Topic) -> dict[str, Any]:
+    channel: dict[str, Any] = {
+        "address": topic.name,
+        "bindings": {
+            "kafka": {
+                "partitions": topic.partitions,
+                "topicConfiguration": {"cleanup.policy": [topic.cleanup], "retention.ms": topic.retention_ms},
+            }
+        },
+        "messages": {
+            fact.type(): {"$ref": f"#/components/messages/{fact.type()}"}
+            for fact in FACTS.values()
+            if fact.topic == topic.name
+        },
+    }
+    if "anyone" in topic.writers:
+        channel["description"] = _INBOX_NOTE
+    elif topic.name.endswith(".dlq"):
+        channel["description"] = (
+            "Dead letters: original bytes, key and headers, plus hearth_dead_* headers with the reason."
+        )
+    return channel
+
+
+def _operations(topics: list[Topic], services: list[str]) -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for service in services:
+        for topic in topics:
+            # Every consumer of a topic is the one that writes its dead letters.
+            letters = topic.name.endswith(".dlq")
+            if service in topic.writers or (letters and service in topic.consumers):
+                found.append((f"{service}.sends.{topic.name}", _operation("send", topic)))
+            if service in topic.consumers and not letters:
+                found.append((f"{service}.receives.{topic.name}", _operation("receive", topic)))
+    return found
+
+
+def _operation(action: str, topic: Topic) -> dict[str, Any]:
+    return {"action": action, "channel": {"$ref": f"#/channels/{topic.name}"}}

@@ -1,0 +1,105 @@
+"""Frozen JSON Schemas: one file per fact and version, written once, and checks that they are kept and only grow.
+
+`python -m shared.events.freeze` checks; with `--write` it adds the schemas of new versions.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from shared.events import FACTS, Fact
+
+SCHEMAS = Path(__file__).parent / "schemas"
+_BASE = "/schemas/"
+_NAMES = ("title", "description", "$id")
+
+
+def schema_of(fact: type[Fact]) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a fact's data, as it is published."""
+    schema = fact.model_json_schema(mode="serialization")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": _BASE + fact.schema_path(),
+        **schema,
+    }
+
+
+def find_problems(facts: Mapping[str, type[Fact]] = FACTS, folder: Path = SCHEMAS) -> list[str]:
+    """What breaks the promise: a version not frozen, a frozen one that changed, a minor that is not compatible."""
+    problems = []
+    for fact in facts.values():
+        path = folder / fact.schema_path()
+        if not path.exists():
+            problems.append(f"{fact.name} {fact.version} is not frozen yet: run `hearth schemas freeze`")
+        elif json.loads(path.read_text(encoding="utf-8")) != schema_of(fact):
+            problems.append(f"{fact.name} {fact.version} changed: give it a new version instead")
+        frozen = sorted((folder / fact.name).glob("*.json"), key=_version_of)
+        for older, newer in zip(frozen, frozen[1:], strict=False):
+            if _version_of(older)[0] == _version_of(newer)[0]:
+                old, new = (json.loads(p.read_text(encoding="utf-8")) for p in (older, newer))
+                problems += [f"{fact.name} {older.stem} to {newer.stem}: {reason}" for reason in find_breaks(old, new)]
+    return problems
+
+
+def find_breaks(old: Mapping[str, Any], new: Mapping[str, Any], at: str = "") -> list[str]:
+    """Why a reader of `old` would fail on data of `new`, or a reader of `new` on stored data of `old`.
+
+    Within a major, fields may be added if they are optional for readers; nothing is removed, retyped or newly required.
+    """
+    breaks = []
+    old_fields, new_fields = old.get("properties", {}), new.get("properties", {})
+    for name, field in old_fields.items():
+        place = f"{at}/{name}"
+        if name not in new_fields:
+            breaks.append(f"{place} was removed")
+            continue
+        before, after = _shape(field), _shape(new_fields[name])
+        if before != after:
+            breaks.append(f"{place} changed from {json.dumps(before)} to {json.dumps(after)}")
+    # A field with a default is required in serialised data but not of readers; what counts is whether it has a default.
+    for name in new_fields:
+        if name not in old_fields and "default" not in new_fields[name]:
+            breaks.append(f"{at}/{name} is new and has no default")
+    for name, definition in old.get("$defs", {}).items():
+        if name in new.get("$defs", {}):
+            breaks += find_breaks(definition, new["$defs"][name], f"{at}/$defs/{name}")
+    return breaks
+
+
+def freeze(facts: Mapping[str, type[Fact]] = FACTS, folder: Path = SCHEMAS) -> list[Path]:
+    """Write the schemas of versions that are not frozen yet; never touches one that is."""
+    written = []
+    for fact in facts.values():
+        path = folder / fact.schema_path()
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(schema_of(fact), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            written.append(path)
+    return written
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0 when every promise is kept, 1 with one line per finding."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if "--write" in arguments:
+        for path in freeze():
+            print(f"frozen: {path.relative_to(SCHEMAS)}")  # noqa: T201  # a command's answer
+    problems = find_problems()
+    for problem in problems:
+        print(problem)  # noqa: T201  # a command's answer
+    return 1 if problems else 0
+
+
+def _shape(field: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in field.items() if key not in _NAMES and key != "default"}
+
+
+def _version_of(path: Path) -> tuple[int, int]:
+    major, _, minor = path.stem.partition(".")
+    return int(major), int(minor)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
