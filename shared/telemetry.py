@@ -28,7 +28,7 @@ LOG_FIELDS = (
 
 
 def make_tracer_provider(service: str, endpoint: str | None, ratio: float = 1.0) -> TracerProvider:
-    """A provider that exports to `endpoint` (OTLP over HTTP); without one, spans carry ids onward, recording nothing."""
+    """A provider that exports to `endpoint` (OTLP over HTTP); without one, spans only carry ids onward."""
     sampler = ParentBased(TraceIdRatioBased(ratio)) if endpoint else ALWAYS_OFF
     provider = TracerProvider(resource=Resource.create({"service.name": f"hearth-{service}"}), sampler=sampler)
     if endpoint:

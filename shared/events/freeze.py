@@ -6,6 +6,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def find_problems(facts: Mapping[str, type[Fact]] = FACTS, folder: Path = SCHEMA
         elif json.loads(path.read_text(encoding="utf-8")) != schema_of(fact):
             problems.append(f"{fact.name} {fact.version} changed: give it a new version instead")
         frozen = sorted((folder / fact.name).glob("*.json"), key=_version_of)
-        for older, newer in zip(frozen, frozen[1:], strict=False):
+        for older, newer in pairwise(frozen):
             if _version_of(older)[0] == _version_of(newer)[0]:
                 old, new = (json.loads(p.read_text(encoding="utf-8")) for p in (older, newer))
                 problems += [f"{fact.name} {older.stem} to {newer.stem}: {reason}" for reason in find_breaks(old, new)]
@@ -59,9 +60,8 @@ def find_breaks(old: Mapping[str, Any], new: Mapping[str, Any], at: str = "") ->
         if before != after:
             breaks.append(f"{place} changed from {json.dumps(before)} to {json.dumps(after)}")
     # A field with a default is required in serialised data but not of readers; what counts is whether it has a default.
-    for name in new_fields:
-        if name not in old_fields and "default" not in new_fields[name]:
-            breaks.append(f"{at}/{name} is new and has no default")
+    added = (name for name in new_fields if name not in old_fields)
+    breaks += [f"{at}/{name} is new and has no default" for name in added if "default" not in new_fields[name]]
     for name, definition in old.get("$defs", {}).items():
         if name in new.get("$defs", {}):
             breaks += find_breaks(definition, new["$defs"][name], f"{at}/$defs/{name}")
