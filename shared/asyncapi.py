@@ -47,7 +47,7 @@ def _document(title: str, topics: list[Topic], services: list[str]) -> dict[str,
         "info": {
             "title": title,
             "version": "1.0.0",
-            "description": "CloudEvents 1.0, Kafka binary mode; key = case id, so a case keeps one partition, in order.",
+            "description": "CloudEvents 1.0 in Kafka binary mode; key = case id: a case keeps one partition, in order.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
