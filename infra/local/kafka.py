@@ -1,0 +1,177 @@
+"""Apache Kafka from its own jars: one node, KRaft mode, durable across a kill of the process."""
+
+import asyncio
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from infra.local import ports
+from infra.local.downloads import fetch_kafka, kafka_folder, locked
+from infra.local.processes import Children, Process, StackError
+
+OLDEST_JAVA = 17
+CLUSTER_ID = "aGVhcnRoLWxvY2FsLTAwMQ"
+"""Every local cluster has the same id, so that formatted storage can be kept in the cache and copied."""
+
+# The C1 compiler alone and the serial collector start fastest and leave the most of two cores to the services.
+JVM_OPTIONS = ("-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+
+PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller_port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+log.index.size.max.bytes=1048576
+log.segment.delete.delay.ms=1000
+num.network.threads=2
+num.io.threads=4
+"""
+
+
+def java_version() -> int | None:
+    """The major version of the `java` on the PATH; None if it does not run."""
+    try:
+        shown = subprocess.run(["java", "-XshowSettings:properties", "-version"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    for line in shown.stderr.decode(errors="replace").splitlines():
+        name, _, value = line.partition("=")
+        if name.strip() == "java.specification.version":
+            return int(value.strip().removeprefix("1.").partition(".")[0])
+    return None
+
+
+def why_not() -> str | None:
+    """Why Kafka cannot run on this machine, in one sentence; None if it can."""
+    version = java_version()
+    if version is None:
+        return "Java does not run here."
+    if version < OLDEST_JAVA:
+        return f"Java {version} is too old for Kafka, which needs {OLDEST_JAVA}."
+    if not kafka_folder().exists() and shutil.which("mvn") is None:
+        return "Kafka's jars are not in the cache, and there is no Maven to fetch them."
+    return None
+
+
+class Kafka:
+    """One broker with its data folder and ports, which stay the same over restarts."""
+
+    def __init__(self, folder: Path, log: Path, port: int, controller_port: int, heap_mb: int = 384) -> None:
+        self.bootstrap = f"{ports.LOOPBACK}:{port}"
+        self._folder = folder
+        self._log = log
+        self._port = port
+        self._controller_port = controller_port
+        self._heap_mb = heap_mb
+
+    def start(self, children: Children, *extra_options: str) -> Process:
+        """Start the broker on what its data folder holds; see `is_ready`."""
+        data = self._folder / "data"
+        if not data.exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(_formatted_storage(), data)
+        properties = self._folder / "server.properties"
+        properties.write_text(
+            PROPERTIES.format(port=self._port, controller_port=self._controller_port, data=data.absolute())
+        )
+        return children.start(
+            "kafka", [*_java(f"-Xmx{self._heap_mb}m", *extra_options), "kafka.Kafka", properties], self._log
+        )
+
+    def is_ready(self) -> bool:
+        """Whether it answers the admin client with itself as a live broker. Works inside a running event loop too."""
+        if not ports.is_open(self._port):
+            return False
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            return thread.submit(asyncio.run, self._answers()).result()
+
+    async def _answers(self) -> bool:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5000)
+        try:
+            await admin.start()
+            cluster = await admin.describe_cluster()
+        except (KafkaError, OSError, TimeoutError):
+            return False
+        finally:
+            await admin.close()
+        return any(broker["port"] == self._port for broker in cluster["brokers"])
+
+
+def prepare_kafka() -> None:
+    """Everything that makes a start fast: jars, formatted storage, and an archive of loaded classes for this Java."""
+    _formatted_storage()
+    archive = _class_archive()
+    with locked(kafka_folder() / "classes.lock"):
+        if archive.exists():
+            return
+        with tempfile.TemporaryDirectory(prefix="hearth-classes-") as place:
+            folder = Path(place)
+            made = folder / "classes.jsa"
+            port, controller_port = ports.any_free(), ports.any_free()
+            kafka = Kafka(folder / "kafka", folder / "log", port, controller_port)
+            children = Children()
+            try:
+                broker = kafka.start(children, f"-XX:ArchiveClassesAtExit={made}")
+                broker.wait_ready(kafka.is_ready)
+                broker.stop(seconds=60)
+            finally:
+                children.close()
+            if made.exists():  # without it a start takes two seconds longer, and nothing else changes
+                shutil.move(made, archive.with_suffix(".part"))
+                archive.with_suffix(".part").rename(archive)
+
+
+def _java(*options: str) -> list[str]:
+    jars = ":".join(str(jar) for jar in sorted((fetch_kafka() / "libs").glob("*.jar")))
+    archive = _class_archive()
+    shared = [f"-XX:SharedArchiveFile={archive}"] if archive.exists() else []
+    return ["java", *JVM_OPTIONS, *shared, *options, "-cp", jars]
+
+
+def _class_archive() -> Path:
+    """The archive belongs to one build of Java; another one would ignore it."""
+    java = Path(shutil.which("java") or "java").resolve()
+    build = f"{java}:{java.stat().st_mtime_ns if java.exists() else 0}:{JVM_OPTIONS}"
+    return kafka_folder() / f"classes-{hashlib.sha256(build.encode()).hexdigest()[:12]}.jsa"
+
+
+def _formatted_storage() -> Path:
+    """A data folder as `StorageTool format` leaves it; it names no port, so one serves every local cluster."""
+    formatted = fetch_kafka() / "formatted"
+    with locked(kafka_folder() / "formatted.lock"):
+        if not formatted.exists():
+            with tempfile.TemporaryDirectory(dir=kafka_folder(), prefix="formatting-") as place:
+                data = Path(place) / "data"
+                properties = Path(place) / "server.properties"
+                properties.write_text(PROPERTIES.format(port=9092, controller_port=9093, data=data))
+                done = subprocess.run(
+                    [*_java(), "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", properties],
+                    capture_output=True,
+                    env={**os.environ, "LC_ALL": "C"},
+                    check=False,
+                )
+                if done.returncode:
+                    raise StackError(f"Kafka could not format its storage: {done.stderr.decode(errors='replace')}")
+                data.rename(formatted)
+    return formatted

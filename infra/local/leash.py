@@ -1,0 +1,26 @@
+"""Run a command that cannot outlive the process that started it: `python leash.py PARENT_PID COMMAND…`.
+
+The kernel sends SIGKILL to the command when the *thread* that started it ends (prctl(2), PR_SET_PDEATHSIG), and the
+setting survives `exec`; so nothing stays behind even after a `kill -9` of the parent, and no watcher process is needed.
+Standard library only; started with `-I -S`, it costs about 20 ms.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    parent, *command = sys.argv[1:]
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != int(parent):  # the parent ended before the leash was on
+        sys.exit("the parent process is gone")
+    os.execvp(command[0], command)  # noqa: S606  # replacing this process is the point
+
+
+if __name__ == "__main__":
+    main()

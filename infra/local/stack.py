@@ -1,0 +1,333 @@
+"""The stack without Docker: Kafka, MongoDB and a mail catcher as child processes, and the services when asked."""
+
+import fcntl
+import os
+import shutil
+import signal
+import smtplib
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Literal, Self, cast, get_args
+
+import httpx
+
+from infra.local import ports
+from infra.local.kafka import Kafka, why_not
+from infra.local.mongod import Mongod
+from infra.local.processes import Children, Process, StackError
+from infra.local.services import SERVICES
+
+__all__ = ["Part", "Process", "Stack", "StackError", "StackSettings"]
+
+TREE = Path(__file__).parents[2]
+KEPT_DATA = TREE / ".data"
+Part = Literal["kafka", "mongo", "mail"]
+Broker = Literal["auto", "kafka", "memory"]
+NOTHING_SURVIVES = """\
+*******************************************************************************
+**  BROKER=memory: events are kept in memory only. NOTHING SURVIVES its end,  **
+**  and two members of one consumer group do not share the work.              **
+**  Good for a look around; never for data anybody cares about.               **
+*******************************************************************************"""
+
+
+@dataclass(frozen=True)
+class StackSettings:
+    """What to start, and where. A port of 0 means any free one; `data` None means a folder that is thrown away."""
+
+    broker: Broker = "auto"
+    data: Path | None = None
+    parts: frozenset[Part] = frozenset(("kafka", "mongo", "mail"))
+    kafka_port: int = 9092
+    kafka_controller_port: int = 9093
+    mongo_port: int = 27017
+    smtp_port: int = 1025
+    mail_port: int = 8025
+    kafka_heap_mb: int = 384
+    announce: Callable[[str], None] = print
+    """Told every sentence that a person should read: ports taken, broker chosen, logs kept."""
+
+    @classmethod
+    def from_environment(cls) -> "StackSettings":
+        """`BROKER=auto|kafka|memory`, and `KEEP=1` to keep the data in `.data/` of this tree."""
+        broker = os.environ.get("BROKER") or "auto"
+        if broker not in get_args(Broker):
+            raise StackError(f"BROKER is {', '.join(get_args(Broker))}; not {broker!r}.")
+        return cls(broker=cast(Broker, broker), data=KEPT_DATA if os.environ.get("KEEP") == "1" else None)
+
+    @classmethod
+    def private(cls, *parts: Part) -> "StackSettings":
+        """A quiet stack on any free ports, of the real parts (all, if none is named): for tests and benchmarks."""
+        wanted = frozenset(parts) or cls.parts
+        quiet = cls(broker="kafka", parts=wanted, announce=lambda _: None)
+        return replace(quiet, kafka_port=0, kafka_controller_port=0, mongo_port=0, smtp_port=0, mail_port=0)
+
+
+class Stack:
+    """A running stack, between `with` and its end. Every part is ready when `with` is entered.
+
+    It ends with its `with` block (also by Ctrl-C and SIGTERM, when entered in the main thread), and by the kernel if
+    this process is killed. Its calls block; call them from an event loop by `asyncio.to_thread`.
+    Raises StackError, with the end of the log, if a part does not start.
+    """
+
+    kafka: str
+    """Bootstrap server, "127.0.0.1:port"."""
+    mongo: str
+    """Connection URI."""
+    smtp: tuple[str, int]
+    """Host and port that take mail."""
+    mail_url: str
+    """The mail catcher's page; its API is below `/api/v1`."""
+    broker: Literal["kafka", "memory"]
+    logs: Path
+    """The folder with one log file a process."""
+
+    def __init__(self, settings: StackSettings | None = None) -> None:
+        self.settings = settings or StackSettings()
+        self._children = Children()
+        self._resources = ExitStack()
+        self._processes: dict[str, Process] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self._end_on_sigterm()
+            self._folder = self._open_folder()
+            self.logs = self._folder / "logs"
+            self.logs.mkdir(exist_ok=True)
+            self._choose_broker()
+            self._choose_ports()
+            starts: dict[Part, Callable[[], None]] = {
+                "kafka": self.start_kafka,
+                "mongo": self.start_mongo,
+                "mail": self._start_mail,
+            }
+            with ThreadPoolExecutor() as threads:
+                for started in [threads.submit(starts[part]) for part in self.settings.parts]:
+                    started.result()
+        except BaseException as error:
+            self._end(failed=not isinstance(error, KeyboardInterrupt | SystemExit))
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._end(failed=error is not None and not isinstance(error, KeyboardInterrupt | SystemExit))
+
+    def environment(self) -> dict[str, str]:
+        """The addresses, as the services' settings call them."""
+        found: dict[str, str] = {}
+        if "kafka" in self.settings.parts:
+            found["HEARTH_KAFKA"] = self.kafka
+        if "mongo" in self.settings.parts:
+            found["HEARTH_MONGO"] = self.mongo
+        if "mail" in self.settings.parts:
+            found |= {"HEARTH_SMTP_HOST": self.smtp[0], "HEARTH_SMTP_PORT": str(self.smtp[1])}
+        return found
+
+    def start_kafka(self) -> None:
+        """Start the broker where it was and wait until it answers; one in memory starts empty, at a new address."""
+        if self.broker == "memory":
+            self._start_memory_broker()
+        else:
+            self._processes["kafka"] = self._kafka.start(self._children)
+            self._processes["kafka"].wait_ready(self._kafka.is_ready)
+
+    def stop_kafka(self, kill: bool = False) -> None:
+        """Stop the broker; `kill` as a crash would, with SIGKILL."""
+        self._stop("kafka", kill)
+
+    def restart_kafka(self, kill: bool = False) -> None:
+        """Stop (or kill) the broker and start it again on the same data and port."""
+        self.stop_kafka(kill)
+        self.start_kafka()
+
+    def start_mongo(self) -> None:
+        """Start MongoDB where it was, and wait until it is primary."""
+        self._processes["mongod"] = self._mongod.start(self._children)
+        self._processes["mongod"].wait_ready(self._mongod.is_ready)
+
+    def stop_mongo(self, kill: bool = False) -> None:
+        """Stop MongoDB; `kill` as a crash would, with SIGKILL."""
+        self._stop("mongod", kill)
+
+    def restart_mongo(self, kill: bool = False) -> None:
+        """Stop (or kill) MongoDB and start it again on the same data and port."""
+        self.stop_mongo(kill)
+        self.start_mongo()
+
+    def start_service(
+        self, name: str, env: Mapping[str, str], *, port: int | None = None, wait: bool = True, label: str | None = None
+    ) -> Process:
+        """Start one of our services and wait for its `/health/ready`.
+
+        `env` is added to this process's environment and to `environment()`. The port is the given one (0: any free),
+        else `HEARTH_PORT` of `env`, else the service's usual one or the next free; `address` of the result says it.
+        `label` names a second replica and its log.
+        """
+        service = SERVICES[name]
+        if port is None and "HEARTH_PORT" in env:
+            port = int(env["HEARTH_PORT"])
+        else:
+            port = ports.choose(service.port if port is None else port, name, self.settings.announce)
+        label = label or name
+        environment = {**os.environ, **self.environment(), **env, "HEARTH_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+        command = [sys.executable, "-m", service.module]
+        process = self._children.start(label, command, self.logs / f"{label}.log", environment)
+        process.address = f"http://{ports.LOOPBACK}:{port}"
+        if wait:
+            process.wait_ready(lambda: answers(f"{process.address}/health/ready"))
+        return process
+
+    def process(self, name: Literal["kafka", "mongod", "mail"]) -> Process:
+        """The running process of a part."""
+        return self._processes[name]
+
+    def _stop(self, name: str, kill: bool) -> None:
+        process = self._processes[name]
+        if kill:
+            process.kill()
+        else:
+            process.stop()
+
+    def _choose_broker(self) -> None:
+        wanted = self.settings.broker
+        reason = why_not() if "kafka" in self.settings.parts and wanted != "memory" else None
+        if reason and wanted == "kafka":
+            raise StackError(f"{reason} `python3 infra/prepare.py` names what is missing.")
+        self.broker = "memory" if reason or wanted == "memory" else "kafka"
+        if self.broker == "memory" and "kafka" in self.settings.parts:
+            self.settings.announce(f"{reason}\n{NOTHING_SURVIVES}" if reason else NOTHING_SURVIVES)
+
+    def _choose_ports(self) -> None:
+        settings = self.settings
+        taken: list[int] = []
+
+        def choose(wanted: int, purpose: str) -> int:
+            taken.append(ports.choose(wanted, purpose, settings.announce, taken))
+            return taken[-1]
+
+        if "kafka" in settings.parts and self.broker == "kafka":
+            port, controller_port = (
+                choose(settings.kafka_port, "Kafka"),
+                choose(settings.kafka_controller_port, "Kafka"),
+            )
+            self._kafka = Kafka(
+                self._folder / "kafka", self.logs / "kafka.log", port, controller_port, settings.kafka_heap_mb
+            )
+            self.kafka = self._kafka.bootstrap
+        if "mongo" in settings.parts:
+            self._mongod = Mongod(
+                self._folder / "mongo", self.logs / "mongod.log", choose(settings.mongo_port, "MongoDB")
+            )
+            self.mongo = self._mongod.uri
+        if "mail" in settings.parts:
+            self.smtp = (ports.LOOPBACK, choose(settings.smtp_port, "SMTP"))
+            self.mail_url = f"http://{ports.LOOPBACK}:{choose(settings.mail_port, 'mail page')}"
+
+    def _start_memory_broker(self) -> None:
+        address = self._folder / "memory-broker.address"
+        address.unlink(missing_ok=True)
+        command: list[str | Path] = [sys.executable, "-m", "infra.local.memory_broker", address]
+        process = self._children.start("memory broker", command, self.logs / "kafka.log", self._of_this_tree())
+        process.wait_ready(address.exists)
+        self._processes["kafka"] = process
+        self.kafka = address.read_text()
+
+    def _start_mail(self) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "infra.local.mail_catcher",
+            str(self.smtp[1]),
+            self.mail_url.rpartition(":")[2],
+        ]
+        process = self._children.start("mail catcher", command, self.logs / "mail.log", self._of_this_tree())
+        process.wait_ready(lambda: answers(f"{self.mail_url}/readyz") and greets(self.smtp))
+        self._processes["mail"] = process
+
+    def _of_this_tree(self) -> dict[str, str]:
+        path = os.environ.get("PYTHONPATH")
+        return {**os.environ, "PYTHONPATH": f"{TREE}{os.pathsep}{path}" if path else str(TREE)}
+
+    def _open_folder(self) -> Path:
+        """The data folder, locked; the lock goes with the process, so what a killed stack left can be swept away."""
+        if self.settings.data:
+            folder = self.settings.data
+            folder.mkdir(parents=True, exist_ok=True)
+        else:
+            sweep()
+            folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getuid()}-"))
+        lock = self._resources.enter_context((folder / LOCK).open("a"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(f"Another stack is using {folder}.") from None
+        return folder
+
+    def _end_on_sigterm(self) -> None:
+        def end(number: int, _: FrameType | None) -> None:
+            sys.exit(128 + number)
+
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, end)
+            self._resources.callback(signal.signal, signal.SIGTERM, signal.SIG_DFL)
+
+    def _end(self, failed: bool) -> None:
+        with self._resources:
+            try:
+                self._children.close()
+            finally:
+                folder = getattr(self, "_folder", None)
+                if folder and not self.settings.data:
+                    throw_away(folder, keep_logs=failed)
+                    if failed:
+                        self.settings.announce(f"Logs: {folder / 'logs'}")
+
+
+FOLDER_PREFIX = "hearth-stack-"
+LOCK = "lock"
+LOGS_KEPT_SECONDS = 24 * 3600
+
+
+def sweep() -> None:
+    """Throw away what killed stacks of this user left in the temporary folder, and logs older than a day."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}{os.getuid()}-*"):
+        with suppress(OSError), (folder / LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            throw_away(folder, keep_logs=time.time() - folder.stat().st_mtime < LOGS_KEPT_SECONDS)
+
+
+def throw_away(folder: Path, *, keep_logs: bool) -> None:
+    """Remove a stack's folder, or all of it but the logs."""
+    if not keep_logs:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in folder.iterdir():
+        if path.is_dir() and path.name != "logs":
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def answers(url: str) -> bool:
+    """Whether a GET is answered with 200."""
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def greets(server: tuple[str, int]) -> bool:
+    """Whether a mail server greets with 220."""
+    try:
+        with smtplib.SMTP(*server, timeout=2):
+            return True
+    except (OSError, smtplib.SMTPException):
+        return False
