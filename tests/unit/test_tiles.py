@@ -51,7 +51,7 @@ def build(sizes: list[int]) -> dict[Tile, bytes]:
     stored: dict[Tile, bytes] = {}
     at = 0
     for size in sizes:
-        stored.update(grow(at, entries[at:size], stored.__getitem__))
+        stored.update(grow(at, entries[at:size], hash_leaves(entries[at:size]), stored.__getitem__))
         at = size
     return stored
 
@@ -104,7 +104,7 @@ def test_a_tree_of_256_has_a_full_tile_and_one_hash_above() -> None:
 def test_no_growth_changes_nothing() -> None:
     assert changed_tiles(300, 300) == []
     assert all_tiles(0) == []
-    assert grow(300, [], lambda _: b"") == {}
+    assert grow(300, [], [], lambda _: b"") == {}
 
 
 @given(st.integers(0, 70_000), st.integers(0, 70_000))
@@ -131,8 +131,10 @@ def test_growing_in_any_steps_writes_the_tiles_of_growing_at_once(steps: list[in
 def test_growing_twice_from_the_same_size_writes_the_same_bytes() -> None:
     stored = build([300])
     entries = make_entries(900)[300:]
-    first = grow(300, entries, stored.__getitem__)
-    assert grow(300, entries, {**stored, **first}.__getitem__) == first
+    first = grow(300, entries, hash_leaves(entries), stored.__getitem__)
+    assert grow(300, entries, hash_leaves(entries), {**stored, **first}.__getitem__) == first
+    with pytest.raises(ValueError, match="600 entries with 0"):
+        grow(300, entries, [], stored.__getitem__)
 
 
 def test_a_tall_tree_has_the_roots_of_full_tiles_above() -> None:

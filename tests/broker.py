@@ -1,0 +1,94 @@
+"""What tests do with a real broker: make topics, write raw records, read everything back."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from shared.topics import TOPICS, Topic, create_topics, dead_letters_of
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+@asynccontextmanager
+async def admin_of(kafka: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client, closed afterwards."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def make_topics(kafka: str, prefix: str, *names: str, partitions: int = 2) -> None:
+    """Create these topics, with few partitions, and their dead letter topics."""
+    wanted = {*names, *(dead_letters_of(name) for name in names)}
+    known = {t.name: t for t in TOPICS}
+    topics = [
+        Topic(n, t.writers, t.key, 1 if n.endswith(".dlq") else partitions, t.retention_ms, t.consumers, t.cleanup)
+        for n, t in known.items()
+        if n in wanted
+    ]
+    async with admin_of(kafka) as admin:
+        await create_topics(admin, prefix, topics)
+
+
+async def write(kafka: str, topic: str, *records: tuple[bytes | None, bytes | None, Headers]) -> None:
+    """Write (key, value, headers) records, in order."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
+    await producer.start()
+    try:
+        for key, value, headers in records:
+            await producer.send_and_wait(topic, value, key, headers=list(headers))
+    finally:
+        await producer.stop()
+
+
+async def read(kafka: str, topic: str, at_least: int = 0, seconds: float = 20) -> list[ConsumerRecord]:
+    """Everything on a topic, waiting until there are `at_least` so many records."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or await _found(consumer, topic)]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        records: list[ConsumerRecord] = []
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            batches = await consumer.getmany(timeout_ms=200)
+            records += [record for batch in batches.values() for record in batch]
+            ends = await consumer.end_offsets(partitions)
+            positions = [await consumer.position(tp) for tp in partitions]
+            if len(records) >= at_least and positions == [ends[tp] for tp in partitions]:
+                return records
+        raise AssertionError(f"{topic} has {len(records)} records, {at_least} wanted")
+    finally:
+        await consumer.stop()
+
+
+async def _found(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    for _ in range(50):
+        await consumer._client.add_topic(topic)
+        if found := consumer._client.cluster.partitions_for_topic(topic):
+            return set(found)
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{topic} does not exist")
+
+
+async def committed(kafka: str, group: str) -> dict[TopicPartition, int]:
+    """The committed offsets of a group."""
+    async with admin_of(kafka) as admin:
+        offsets = await admin.list_consumer_group_offsets(group)
+        return {tp: entry.offset for tp, entry in offsets.items()}
+
+
+async def until(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Wait until the condition holds; fails the test after `seconds`."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to pass in time"
+        await asyncio.sleep(0.02)
