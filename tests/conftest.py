@@ -1,0 +1,112 @@
+"""Fixtures of every test. Nothing is started before a test asks for it; tests in unit/ and service/ never do."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from pymongo import MongoClient
+
+from infra.local.stack import Part, Stack, StackSettings
+from tests.shared_stack import Addresses, MailServer, StackHost, ask, given
+
+HOST = pytest.StashKey[StackHost]()
+SOCKET = "hearth_stack_socket"
+"""The name under which xdist hands the host's socket to a worker."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.stash[HOST] = StackHost()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput[SOCKET] = node.config.stash[HOST].socket
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    host = config.stash.get(HOST, None)
+    if host:
+        host.close()
+
+
+@pytest.fixture(scope="session")
+def shared(pytestconfig: pytest.Config) -> Callable[[Part], Addresses]:
+    """Where a part of the run's stack answers; started by the first call."""
+
+    def addresses(part: Part) -> Addresses:
+        running = given(part)
+        if running:
+            return running
+        if hasattr(pytestconfig, "workerinput"):
+            return ask(pytestconfig.workerinput[SOCKET], part)
+        return pytestconfig.stash[HOST].addresses(part)
+
+    return addresses
+
+
+@pytest.fixture(scope="session")
+def kafka(shared: Callable[[Part], Addresses]) -> str:
+    """Bootstrap server of a real Kafka, one for the whole run: use `prefix` in topics, groups and transactions."""
+    return shared("kafka").kafka
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(shared: Callable[[Part], Addresses]) -> str:
+    """URI of a real MongoDB replica set, one for the whole run: use `database_prefix`."""
+    return shared("mongo").mongo
+
+
+@pytest.fixture(scope="session")
+def mail(shared: Callable[[Part], Addresses]) -> MailServer:
+    """A mail catcher, one for the whole run: send to addresses no other test has, and never empty it."""
+    server = shared("mail").mail
+    assert server is not None
+    return server
+
+
+@pytest.fixture
+def prefix(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A topic prefix no other test has, like `t3f9a2c.`; topics with it are deleted afterwards."""
+    name = f"t{uuid.uuid4().hex[:6]}."
+    yield name
+    if "kafka" in request.fixturenames:
+        bootstrap: str = request.getfixturevalue("kafka")
+        with ThreadPoolExecutor(max_workers=1) as thread:  # an event loop may be running in this one
+            thread.submit(asyncio.run, delete_topics(bootstrap, name)).result()
+
+
+@pytest.fixture
+def database_prefix(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database prefix no other test has, like `t3f9a2c_`; databases with it are dropped afterwards."""
+    name = f"t{uuid.uuid4().hex[:6]}_"
+    yield name
+    if "mongo_uri" in request.fixturenames:
+        client: MongoClient[dict[str, Any]] = MongoClient(request.getfixturevalue("mongo_uri"))
+        with client:
+            for database in client.list_database_names():
+                if database.startswith(name):
+                    client.drop_database(database)
+
+
+@pytest.fixture
+def own_stack() -> Iterator[Stack]:
+    """A whole stack for one test that breaks things. It costs seconds: share the run's unless a part must die."""
+    with Stack(StackSettings.private()) as stack:
+        yield stack
+
+
+async def delete_topics(kafka: str, prefix: str) -> None:
+    """Delete every topic of a prefix, so that a long run does not drown the broker in partitions."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        topics = [topic for topic in await admin.list_topics() if topic.startswith(prefix)]
+        if topics:
+            await admin.delete_topics(topics)
+    finally:
+        await admin.close()
