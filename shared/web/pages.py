@@ -1,0 +1,222 @@
+"""Pages for people: Jinja templates in the reader's language, and the style sheets they need.
+
+Every page is complete without JavaScript, loads nothing from another host, and is not stored by browsers or proxies
+unless its route says so: a page about a report must not stay on a shared computer.
+"""
+
+import gzip
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup, escape
+from starlette.responses import HTMLResponse
+
+from shared.i18n import Messages, direction, negotiate, write_time
+from shared.problems import Problem
+from shared.times import rfc3339
+from shared.wording import Value, locale_of
+
+log = logging.getLogger(__name__)
+
+HERE = Path(__file__).parent
+TEMPLATES = HERE / "templates"
+STATIC = HERE / "static"
+MADE_ASSETS = HERE / "assets"
+
+LANGUAGE_COOKIE = "hearth_language"
+_YEAR = 365 * 24 * 3600
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One static file, read once: its bytes, the same compressed, and the digest that its address carries."""
+
+    name: str
+    content: bytes
+    packed: bytes
+    digest: str
+
+    @property
+    def url(self) -> str:
+        return f"/assets/{self.digest}/{self.name}"
+
+
+def load_assets(static_dir: Path | None = None, *, made: Path = MADE_ASSETS) -> Mapping[str, Asset]:
+    """The static files of the shared pages, of a service (`static_dir`), and Codex's bundle if set-up has made it."""
+    found: dict[str, Asset] = {}
+    for folder in (made, STATIC, static_dir):
+        for path in sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ():
+            if path.suffix in _TYPES:
+                content = path.read_bytes()
+                # mtime=0: the same file gives the same bytes in every replica.
+                packed = gzip.compress(content, mtime=0)
+                found[path.name] = Asset(path.name, content, packed, hashlib.sha256(content).hexdigest()[:16])
+    return found
+
+
+def mount_assets(app: FastAPI, static_dir: Path | None = None) -> None:
+    """Serve the static files under /assets/<digest>/<name>, to be kept for ever because a change is another address."""
+    assets = load_assets(static_dir)
+
+    async def serve(request: Request, digest: str, name: str) -> Response:
+        asset = assets.get(name)
+        if asset is None:
+            raise Problem(404, "not-found", "There is nothing at this address.")
+        # During an upgrade a page of another version may ask here: it gets what there is, but must not keep it.
+        lasting = digest == asset.digest
+        headers = {
+            "Cache-Control": f"public, max-age={_YEAR}, immutable" if lasting else "no-cache",
+            "ETag": f'"{asset.digest}"',
+            "Vary": "Accept-Encoding",
+        }
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        packed = "gzip" in request.headers.get("accept-encoding", "")
+        if packed:
+            headers["Content-Encoding"] = "gzip"
+        content = asset.packed if packed else asset.content
+        return Response(content, headers=headers, media_type=_TYPES[Path(name).suffix])
+
+    app.add_api_route("/assets/{digest}/{name}", serve, methods=["GET"], include_in_schema=False)
+
+
+class Pages:
+    """Renders the templates of one service. Build it with `make_pages`."""
+
+    def __init__(
+        self, environment: Environment, messages: Messages, assets: Mapping[str, Asset], *, home: str = "/"
+    ) -> None:
+        """`home` is where the name in the header leads."""
+        self._environment = environment
+        self._messages = messages
+        self._assets = assets
+        self._home = home
+        self._languages = [(code, locale_of(code).get_display_name(code) or code) for code in messages.languages]
+
+    def render(
+        self,
+        request: Request,
+        name: str,
+        context: Mapping[str, object] | None = None,
+        status: int = 200,
+        *,
+        cacheable: bool = False,
+    ) -> HTMLResponse:
+        """The page as a response, in the reader's language; `cacheable` only for pages that are the same for all."""
+        language = self.language(request)
+        html = self._environment.get_template(name).render({**(context or {}), **self._frame(language)})
+        headers = {
+            "Content-Language": language,
+            "Vary": "Accept-Language, Cookie",
+            "Cache-Control": "public, max-age=300" if cacheable else "no-store",
+        }
+        response = HTMLResponse(html, status_code=status, headers=headers)
+        if self._asked_language(request):
+            response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="lax", httponly=True)
+        return response
+
+    def error(self, request: Request, problem: Problem) -> HTMLResponse:
+        """The page that tells a person what went wrong and what to do; never the technical detail."""
+        language = self.language(request)
+        key = f"error-{_error_status(problem.status)}"
+        context = {
+            "title": self._messages.text(language, f"{key}-title"),
+            "text": self._messages.text(language, f"{key}-text"),
+            "request_id": request.scope.get("request_id", ""),
+        }
+        response = self.render(request, "error.html", context, problem.status)
+        if problem.retry_after is not None:
+            response.headers["Retry-After"] = str(problem.retry_after)
+        return response
+
+    def language(self, request: Request) -> str:
+        """`?uselang=`, else the language chosen before, else what the browser asks for; English at last."""
+        chosen = self._asked_language(request) or request.cookies.get(LANGUAGE_COOKIE)
+        if chosen in self._messages.languages:
+            return chosen
+        return negotiate(request.headers.get("accept-language"), self._messages.languages)
+
+    def message(self, request: Request, key: str, *values: Value) -> str:
+        """One message in the reader's language, for texts that a route puts together."""
+        return self._messages.text(self.language(request), key, *values)
+
+    def _asked_language(self, request: Request) -> str | None:
+        asked = request.query_params.get("uselang")
+        return asked if asked in self._messages.languages else None
+
+    def _frame(self, language: str) -> dict[str, object]:
+        return {
+            "lang": language,
+            "dir": direction(language),
+            "direction": direction,
+            "msg": self._message_function(language),
+            "name_of": lambda prefix, code: self._messages.code(language, prefix, code),
+            "asset": lambda name: self._assets[name].url if name in self._assets else "",
+            "languages": self._languages,
+            "home": self._home,
+        }
+
+    def _message_function(self, language: str) -> Callable[..., str]:
+        def msg(key: str, *values: Value) -> str:
+            """A message as text; with a Markup among the values, as Markup whose other parts are escaped."""
+            marked = [value for value in values if isinstance(value, Markup)]
+            if not marked:
+                return self._messages.text(language, key, *values)
+            # Markup stands aside as private-use characters while the rest is escaped, then takes its place again.
+            aside = {chr(0xE000 + number): value for number, value in enumerate(marked)}
+            places = iter(aside)
+            text = self._messages.text(language, key, *(next(places) if isinstance(v, Markup) else v for v in values))
+            html = str(escape(text))
+            for place, value in aside.items():
+                html = html.replace(place, value)
+            return Markup(html)  # noqa: S704  # everything in it was escaped above or was Markup before
+
+        return msg
+
+
+def make_pages(
+    service_template_dir: Path,
+    messages: Messages,
+    *,
+    home: str = "/",
+    static_dir: Path | None = None,
+) -> Pages:
+    """The pages of a service: its own templates first, then the shared ones (base.html, parts.html, error.html)."""
+    environment = Environment(
+        loader=FileSystemLoader([service_template_dir, TEMPLATES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["rfc3339"] = rfc3339
+    environment.filters["written"] = _written
+    assets = load_assets(static_dir)
+    if "codex.css" not in assets:
+        log.warning("Codex's style sheet is missing, pages are plainer: run python -m infra.assets")
+    return Pages(environment, messages, assets, home=home)
+
+
+@pass_context
+def _written(context: Context, at: datetime) -> str:
+    return write_time(str(context["lang"]), at)
+
+
+def _error_status(status: int) -> int:
+    match status:
+        case 412:
+            return 409
+        case 400 | 401 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503:
+            return status
+        case _:
+            return 500 if status >= 500 else 400
