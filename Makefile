@@ -1,0 +1,42 @@
+# Hearth. Needs python3 and make; everything else is installed or named by infra/prepare.py.
+PYTHON := .venv/bin/python
+# One real Kafka and one MongoDB serve all workers; see tests/shared_stack.py.
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench format clean prepare
+
+help:  ## This list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo:  ## The whole system here, and reports on their way through it (ONCE=1 ends by itself; BROKER=memory; KEEP=1)
+	@python3 infra/prepare.py demo
+	@$(PYTHON) -m infra.demo
+
+test:  ## All tests (ARGS="-k word" for some of them)
+	@python3 infra/prepare.py test
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+check:  ## Format, types, import rules, frozen contracts; no network, under a minute
+	@python3 infra/prepare.py check
+	@$(PYTHON) -m ruff format --check --quiet .
+	@$(PYTHON) -m ruff check --quiet .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports
+
+bench:  ## Benchmarks (ONLY=intake for one)
+	@python3 infra/prepare.py demo
+	@$(PYTHON) -m benchmarks $(ONLY)
+
+format:  ## Format the code, and fix what can be fixed
+	@python3 infra/prepare.py check
+	@$(PYTHON) -m ruff check --fix --quiet .
+	@$(PYTHON) -m ruff format --quiet .
+
+prepare:  ## Install everything, and do nothing else
+	@python3 infra/prepare.py test
+
+clean:  ## Remove what was made here: environment, assets, kept data, caches (not the downloads in ~/.cache/hearth)
+	rm -rf .venv .data node_modules shared/web/assets benchmarks/results build dist *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
