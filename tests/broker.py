@@ -53,7 +53,9 @@ async def read(kafka: str, topic: str, at_least: int = 0, seconds: float = 20) -
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or await _found(consumer, topic)]
+        partitions = [
+            TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or await _found(consumer, topic)
+        ]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         records: list[ConsumerRecord] = []

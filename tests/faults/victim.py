@@ -1,4 +1,4 @@
-"""A process that kills itself (SIGKILL) at a chosen point: `python -m tests.faults.victim POINT KAFKA MONGO DB PREFIX ID`.
+"""A process that kills itself (SIGKILL) at a chosen point of its work.
 
 Points: `written` (state and event stored, not published), `published` (acknowledged by Kafka, not cleared),
 `effect` (a consumed record's effect stored, its offset not committed).
@@ -33,9 +33,7 @@ class DyingPublisher(Publisher):
 async def write_event(kafka: str, cases: Collection, prefix: str, case_id: str, *, publish: bool) -> None:
     relay = Relay(DyingPublisher(kafka, client="victim", prefix=prefix), service="victim")
     draft = Draft(CaseClosed(previous="decided", state="closed"), Actor("service:test", "service"), now(), "cause")
-    events = stamp(
-        [draft], source="hearth/test", subject=f"case/{case_id}", case_id=case_id, last_seq=0, trace=None
-    )
+    events = stamp([draft], source="hearth/test", subject=f"case/{case_id}", case_id=case_id, last_seq=0, trace=None)
     await Aggregates(cases, relay).save([Save(case_id, None, {}, events, ["cause"])])
     if publish:
         await relay.flush()

@@ -118,9 +118,7 @@ async def test_opening_twice_is_told_and_changes_nothing(cases) -> None:
     assert (await stored(cases, other))["version"] == 1
 
 
-async def test_what_a_dead_replica_left_behind_is_published_by_another(
-    cases, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_a_dead_replica_left_behind_is_published_by_another(cases, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "GRACE", timedelta(0))
     case_id = new_id()
     events = events_for(case_id, "a", 0, 3)

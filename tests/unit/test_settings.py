@@ -1,0 +1,60 @@
+"""Settings: from the environment or a file; a wrong one stops the start with one sentence a variable."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from shared.settings import Key, Settings, load_settings
+
+SECRET = base64.b64encode(b"k" * 32).decode()
+
+
+class Example(Settings):
+    other_key: Key
+
+
+def test_a_secret_comes_from_the_variable_or_from_the_file_it_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "other_key"
+    file.write_text(SECRET + "\n", encoding="utf-8")
+    monkeypatch.setenv("HEARTH_TOKEN_KEY", SECRET)
+    monkeypatch.setenv("HEARTH_OTHER_KEY_FILE", str(file))
+    settings = load_settings(Example)
+    assert settings.token_key == settings.other_key == b"k" * 32
+    assert "kkkk" not in repr(settings)
+
+
+def test_every_wrong_or_missing_variable_gets_its_own_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("HEARTH_TOKEN_KEY", raising=False)
+    monkeypatch.setenv("HEARTH_OTHER_KEY", "not base64!")
+    monkeypatch.setenv("HEARTH_PORT", "99999")
+    with pytest.raises(SystemExit) as ended:
+        load_settings(Example)
+    assert ended.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert any(line.startswith("HEARTH_TOKEN_KEY is missing") for line in lines)
+    assert any(line.startswith("HEARTH_PORT is wrong") for line in lines)
+    assert "not base64!" not in "".join(lines)
+
+
+def test_a_key_of_the_wrong_length_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HEARTH_TOKEN_KEY", base64.b64encode(b"short").decode())
+    with pytest.raises(SystemExit):
+        load_settings(Settings)
+    assert "HEARTH_TOKEN_KEY" in capsys.readouterr().err
+
+
+def test_a_secret_file_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HEARTH_TOKEN_KEY_FILE", "/nowhere/token_key")
+    with pytest.raises(SystemExit):
+        load_settings(Settings)
+    assert "/nowhere/token_key" in capsys.readouterr().err

@@ -1,0 +1,68 @@
+"""Logs carry the trace and never what an exception quotes; spans continue the trace they are given."""
+
+import json
+import logging
+import sys
+
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from shared.telemetry import JsonLines, make_tracer_provider, span_for, trace_id_of, traceparent_of
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def line_of(record: logging.LogRecord) -> dict[str, object]:
+    parsed: dict[str, object] = json.loads(JsonLines("intake").format(record))
+    return parsed
+
+
+def test_a_log_line_names_the_exception_and_never_its_text() -> None:
+    try:
+        raise ValueError("Jane Doe wrote: they threatened me")
+    except ValueError:
+        record = logging.LogRecord("x", logging.ERROR, "f", 1, "it failed", (), sys.exc_info())
+    line = line_of(record)
+    assert line["exception"] == "ValueError"
+    assert "Jane" not in json.dumps(line)
+    assert line["stack"]
+
+
+def test_only_listed_fields_reach_the_log() -> None:
+    record = logging.makeLogRecord({"msg": "hello", "case_id": "c1", "narrative": "they threatened me"})
+    line = line_of(record)
+    assert line["case_id"] == "c1"
+    assert "narrative" not in line
+
+
+def test_a_span_continues_the_trace_and_leaves_only_the_type_of_an_error() -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    try:
+        with span_for(provider.get_tracer("t"), "work", parent=TRACE) as span:
+            assert trace_id_of(traceparent_of(span)) == trace_id_of(TRACE)
+            record = logging.makeLogRecord({"msg": "inside"})
+            assert line_of(record)["trace_id"] == trace_id_of(TRACE)
+            raise ValueError("they threatened me")
+    except ValueError:
+        pass
+    (done,) = exporter.get_finished_spans()
+    assert done.attributes == {"error.type": "ValueError"}
+    assert not done.events
+
+
+def test_without_a_collector_ids_still_travel() -> None:
+    provider = make_tracer_provider("intake", None)
+    span = provider.get_tracer("t").start_span("POST")
+    assert not span.is_recording()
+    assert traceparent_of(span)
+    provider.shutdown()
+
+
+def test_a_broken_traceparent_starts_a_new_trace() -> None:
+    provider = make_tracer_provider("intake", None)
+    with span_for(provider.get_tracer("t"), "work", parent="\x00 nonsense") as span:
+        assert traceparent_of(span)
+    provider.shutdown()
