@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from services.audit.note import decode_base64, encode_base64
-from services.audit.tree import HASH_BYTES, NodeReader, hash_leaves, root_of
+from services.audit.tree import HASH_BYTES, NodeReader, root_of
 
 TILE_WIDTH = 256
 TILE_HEIGHT = 8
@@ -140,12 +140,16 @@ def split_entries(bundle: bytes) -> list[bytes]:
     return entries
 
 
-def grow(old_size: int, entries: Sequence[bytes], read: TileReader) -> dict[Tile, bytes]:
+def grow(old_size: int, entries: Sequence[bytes], leaf_hashes: Sequence[bytes], read: TileReader) -> dict[Tile, bytes]:
     """The bytes of every tile and bundle that changes when `entries` are appended to a tree of `old_size` leaves.
+
+    `leaf_hashes` are the entries' own (`tree.hash_leaves`), which the caller has at hand for the frontier.
 
     `read` is asked only for the partial tiles at the right edge of the old tree, at most one a level. Calling it again
     with the same arguments gives the same bytes, so a writer that crashed half-way simply repeats it.
     """
+    if len(entries) != len(leaf_hashes):
+        raise ValueError(f"{len(entries)} entries with {len(leaf_hashes)} leaf hashes")
     written: dict[Tile, bytes] = {}
     edge = last_tile(ENTRIES, old_size)
     stored = [*(split_entries(read(edge)) if edge else []), *entries]
@@ -153,7 +157,7 @@ def grow(old_size: int, entries: Sequence[bytes], read: TileReader) -> dict[Tile
     for number, at in enumerate(range(0, len(stored) if entries else 0, TILE_WIDTH), start=first):
         part = stored[at : at + TILE_WIDTH]
         written[Tile(ENTRIES, number, len(part))] = join_entries(part)
-    fresh = hash_leaves(entries)
+    fresh = list(leaf_hashes)
     level, size = 0, old_size
     while fresh:
         edge = last_tile(level, old_size)
