@@ -1,0 +1,104 @@
+"""The whole system on a local stack: topics made, secrets drawn, four services running and ready."""
+
+import asyncio
+import base64
+import secrets
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient
+
+from infra.local.processes import Process
+from infra.local.stack import Stack
+from shared.access import Principal, Role, issue_token
+from shared.topics import create_topics
+
+SECRETS = (
+    "HEARTH_TOKEN_KEY",
+    "HEARTH_MASTER_KEY",
+    "HEARTH_RECEIPT_PEPPER",
+    "HEARTH_PSEUDONYM_KEY",
+    "HEARTH_SIGNING_KEY",
+)
+
+
+@dataclass
+class System:
+    """Addresses of the running services, and the way to sign in to them."""
+
+    stack: Stack
+    environment: Mapping[str, str]
+    processes: dict[str, Process] = field(default_factory=dict)
+
+    def url(self, service: str) -> str:
+        """Where a service answers, without a trailing slash."""
+        return self.processes[service].address
+
+    def token(self, role: Role, *bodies: str, ref: str | None = None) -> str:
+        """A token for a person in this role, good for a day."""
+        principal = Principal(ref or f"{role.value}:demo", role, bodies)
+        key = base64.b64decode(self.environment["HEARTH_TOKEN_KEY"])
+        return issue_token(key, principal, "people", timedelta(days=1))
+
+    def restart(self, service: str, *, kill: bool = True) -> None:
+        """End a service (by SIGKILL, as a crash would) and start it again on its port."""
+        process = self.processes[service]
+        process.kill() if kill else process.stop()
+        port = int(process.address.rpartition(":")[2])
+        self.processes[service] = self.stack.start_service(service, self.environment | {"HEARTH_PORT": str(port)})
+
+
+@contextmanager
+def run_system(stack: Stack, extra: Mapping[str, str] | None = None) -> Iterator[System]:
+    """The four services on `stack`, ended in order at the end. `extra` overrides their environment.
+
+    A kept data folder keeps its secrets too, or nothing stored before could be read.
+    """
+    kept = stack.settings.data
+    environment = {**draw_secrets(kept / "secrets" if kept else None), **(extra or {})}
+    asyncio.run(_create_topics(stack.kafka, environment.get("HEARTH_TOPIC_PREFIX", "")))
+    intake = stack.start_service("intake", environment, wait=False)
+    environment |= {"HEARTH_INTAKE_URL": intake.address, "HEARTH_PUBLIC_URL": intake.address}
+    triage = stack.start_service("triage", environment, wait=False)
+    environment |= {"HEARTH_DESK_URL": triage.address}
+    system = System(stack, environment, {"intake": intake, "triage": triage})
+    for name in ("notification", "audit"):
+        system.processes[name] = stack.start_service(name, environment, wait=False)
+    with ThreadPoolExecutor() as threads:
+        for done in [threads.submit(stack.wait_service, process) for process in system.processes.values()]:
+            done.result()
+    try:
+        yield system
+    finally:
+        with ThreadPoolExecutor() as threads:
+            for stopped in [threads.submit(process.stop) for process in system.processes.values()]:
+                stopped.result()
+
+
+def draw_secrets(folder: Path | None = None) -> dict[str, str]:
+    """Fresh secrets, or those already in `folder`; new ones are kept there, readable by their owner alone."""
+    drawn = {}
+    for name in SECRETS:
+        file = folder / name.lower() if folder else None
+        if file and file.exists():
+            drawn[name] = file.read_text(encoding="utf-8")
+            continue
+        drawn[name] = base64.b64encode(secrets.token_bytes(32)).decode()
+        if file:
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file.touch(mode=0o600)
+            file.write_text(drawn[name], encoding="utf-8")
+    return drawn
+
+
+async def _create_topics(kafka: str, prefix: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        await create_topics(admin, prefix)
+    finally:
+        await admin.close()
