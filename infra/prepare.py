@@ -5,8 +5,8 @@ into the cache. What only the system can give (Java, Maven, Chromium, …) it in
 Debian or Ubuntu; otherwise it names it in one line, with the command that installs it.
 `check` needs only the Python packages, `demo` all but Chromium, `test` everything.
 
-Standard library only, because it runs before anything is installed; any Python since 3.9 can run it far enough to find a
-newer one.
+Standard library only, because it runs before anything is installed; any Python since 3.9 can run it far enough to find
+a newer one.
 """
 
 from __future__ import annotations

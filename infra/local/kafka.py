@@ -23,6 +23,7 @@ CLUSTER_ID = "aGVhcnRoLWxvY2FsLTAwMQ"
 # The C1 compiler alone and the serial collector start fastest and leave the most of two cores to the services.
 JVM_OPTIONS = ("-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
+# A broker that was killed may come back only when its session has ended, so the session is short (usually 9 s).
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -44,6 +45,8 @@ share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 log.index.size.max.bytes=1048576
 log.segment.delete.delay.ms=1000
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
 num.network.threads=2
 num.io.threads=4
 """
