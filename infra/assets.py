@@ -29,6 +29,12 @@ LICENCES = {
     "codex.txt": "@wikimedia/codex/LICENSE",
     "codex-design-tokens.txt": "@wikimedia/codex-design-tokens/LICENSE",
 }
+# Codex 2.7 gives every Arabic message the icon of a plain notice, errors included: its rule for the language outweighs
+# those for the kind. Bound to the kind it was meant for, it no longer does.
+MENDED = {
+    f".cdx-{name} .cdx-{name}__icon:lang(": f".cdx-{name}--notice .cdx-{name}__icon:lang("
+    for name in ("message", "info-chip")
+}
 AXE = "axe-core/axe.min.js"
 
 
@@ -75,7 +81,7 @@ def make_assets(root: Path = ROOT, *, production: bool = False, say: Callable[[s
 
 def wanted_digest(root: Path) -> str:
     """What the assets depend on: the lock, and which parts of it are bundled."""
-    parts = ((root / "package-lock.json").read_bytes(), repr((COMPONENTS, LATER_COMPONENTS, LICENCES)).encode())
+    parts = ((root / "package-lock.json").read_bytes(), repr((COMPONENTS, LATER_COMPONENTS, LICENCES, MENDED)).encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
@@ -101,7 +107,7 @@ def write_bundle(modules: Path, folder: Path) -> None:
     """One style sheet out of Codex's tokens (light, and dark where the reader prefers it) and components."""
     tokens, codex = modules / "@wikimedia/codex-design-tokens/dist", modules / "@wikimedia/codex/dist/modules"
     parts = [
-        "/* Codex, the design system for Wikimedia, GPL-2.0-or-later; see the folder licences. */\n",
+        "/* Codex, the design system for Wikimedia, GPL-2.0-or-later: a selection, slightly changed. */\n",
         _text(tokens / "theme-wikimedia-ui-root.css"),
         "@media (prefers-color-scheme: dark) {\n",
         _text(tokens / "theme-wikimedia-ui-mode-dark.css"),
@@ -109,7 +115,10 @@ def write_bundle(modules: Path, folder: Path) -> None:
         *(_text(codex / f"Cdx{name}-bidi.css") for name in (*COMPONENTS, *LATER_COMPONENTS)),
     ]
     (folder / "licences").mkdir(parents=True)
-    (folder / "codex.css").write_text("".join(parts), encoding="utf-8")
+    sheet = "".join(parts)
+    for found, mended in MENDED.items():
+        sheet = sheet.replace(found, mended)
+    (folder / "codex.css").write_text(sheet, encoding="utf-8")
     for name, source in LICENCES.items():
         (folder / "licences" / name).write_text(_text(modules / source), encoding="utf-8")
 
