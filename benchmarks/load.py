@@ -11,12 +11,13 @@ import json
 import random
 import time
 from collections.abc import Sequence
+from typing import cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import uvloop
 
-WORDS = ["they", "wrote", "again", "on", "my", "talk", "page", "after", "I", "asked", "them", "to", "stop", "and", "then", "followed", "me", "to", "another", "wiki"]
+WORDS = ("they", "wrote", "again", "on", "my", "talk", "page", "after", "I", "asked", "them", "to", "stop")
 
 
 class Connection(asyncio.Protocol):
@@ -28,8 +29,7 @@ class Connection(asyncio.Protocol):
         self._answer: asyncio.Future[int] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._answer and not self._answer.done():
@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
 
 
 def make_requests(url: str, count: int, contact_share: float, seed: int = 7) -> list[bytes]:
-    """Prepared requests, each a different report of about 600 bytes; `contact_share` of the reporters leave an address."""
+    """Prepared requests, each another report of about 600 bytes; `contact_share` of the reporters leave an address."""
     chance = random.Random(seed)
     parts = urlsplit(url)
     requests = []
@@ -105,6 +105,8 @@ async def measure(
             status = await connection.ask(requests[turn % len(requests)])
             times.append(time.perf_counter() - asked)
             statuses[status] = statuses.get(status, 0) + 1
+            if status == 0:
+                return
 
     await asyncio.gather(*(run(connection) for connection in opened))
     elapsed = time.perf_counter() - began
