@@ -1,6 +1,7 @@
 """Child processes: started on a leash, watched until ready, stopped in order, their output in one log file each."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,10 @@ from pathlib import Path
 
 LEASH = Path(__file__).with_name("leash.py")
 LOG_LINES_SHOWN = 15
+COMPLAINT = re.compile(
+    r"""\b(ERROR|FATAL|CRITICAL)\b|(Error|Exception)\b|"s":"[EF]"|"level":"(error|critical)\"""", re.ASCII
+)
+"""A line worth showing when a process failed: our services, Python, Java and mongod (severity in `"s"`)."""
 
 
 class StackError(Exception):
@@ -75,14 +80,15 @@ class Process:
         give_up = time.monotonic() + seconds
         while not is_ready():
             if not self.alive():
-                raise StackError(f"{self.name} ended with status {self.returncode}. {self._tail()}")
+                raise StackError(f"{self.name} ended with status {self.returncode}. {self._complaints()}")
             if time.monotonic() > give_up:
-                raise StackError(f"{self.name} is not ready after {seconds:g} s. {self._tail()}")
+                raise StackError(f"{self.name} is not ready after {seconds:g} s. {self._complaints()}")
             time.sleep(0.03)
 
-    def _tail(self) -> str:
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES_SHOWN:]
-        return "\n  ".join([f"The end of {self.log}:", *lines])
+    def _complaints(self) -> str:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        complaints = [line for line in lines if COMPLAINT.search(line)] or lines
+        return "\n  ".join([f"From {self.log}:", *complaints[-LOG_LINES_SHOWN:]])
 
 
 class Children:

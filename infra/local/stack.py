@@ -96,6 +96,7 @@ class Stack:
         self._children = Children()
         self._resources = ExitStack()
         self._processes: dict[str, Process] = {}
+        self._services: list[Process] = []
 
     def __enter__(self) -> Self:
         try:
@@ -176,15 +177,22 @@ class Stack:
         if port is None and "HEARTH_PORT" in env:
             port = int(env["HEARTH_PORT"])
         else:
-            port = ports.choose(service.port if port is None else port, name, self.settings.announce)
+            others = {other.port for other in SERVICES.values() if other != service}
+            taken = others | {int(running.address.rpartition(":")[2]) for running in self._services if running.alive()}
+            port = ports.choose(service.port if port is None else port, name, self.settings.announce, taken)
         label = label or name
         environment = {**os.environ, **self.environment(), **env, "HEARTH_PORT": str(port), "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-m", service.module]
         process = self._children.start(label, command, self.logs / f"{label}.log", environment)
         process.address = f"http://{ports.LOOPBACK}:{port}"
+        self._services.append(process)
         if wait:
-            process.wait_ready(lambda: answers(f"{process.address}/health/ready"))
+            self.wait_service(process)
         return process
+
+    def wait_service(self, process: Process) -> None:
+        """Wait until a service that was started with `wait=False` is ready. Raises StackError."""
+        process.wait_ready(lambda: answers(f"{process.address}/health/ready"))
 
     def process(self, name: Literal["kafka", "mongod", "mail"]) -> Process:
         """The running process of a part."""

@@ -140,7 +140,7 @@ def test_a_taken_port_is_named_with_its_holder_and_the_next_one_used() -> None:
             assert sentence.endswith(f"using {stack.smtp[1]} instead.")
 
 
-def test_a_part_that_does_not_start_shows_the_end_of_its_log(tmp_path: Path) -> None:
+def test_a_part_that_does_not_start_shows_what_its_log_complains_of(tmp_path: Path) -> None:
     said: list[str] = []
     (tmp_path / "mongo" / "mongod.lock").mkdir(parents=True)
     settings = replace(StackSettings.private("mongo"), data=tmp_path, announce=said.append)
