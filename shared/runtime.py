@@ -17,6 +17,8 @@ from shared.settings import Settings
 from shared.telemetry import make_tracer_provider, set_up_logging
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=Settings)
 
 
 class Runtime:
@@ -95,7 +97,7 @@ def facts_of(wanted: Sequence[type[Fact]]) -> Decode[Event]:
     return read
 
 
-def serve(service: str, settings: Settings, build: Callable[[Settings], FastAPI]) -> None:
+def serve(service: str, settings: S, build: Callable[[S], FastAPI]) -> None:
     """Run a service until SIGTERM or SIGINT; it ends within ten seconds."""
     set_up_logging(service, settings.log_level)
     provider = make_tracer_provider(service, settings.otlp_endpoint, settings.trace_ratio)

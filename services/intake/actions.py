@@ -1,0 +1,198 @@
+"""What intake does with what is handed in: check, seal, store once, and say so only when it is durable."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from os import urandom
+from typing import Any, Protocol
+
+from opentelemetry import trace
+
+from services.intake.pseudonym import pseudonyms_of
+from services.intake.receipt import derive_report_id, hash_receipt, make_receipt
+from services.intake.report import Arrival, Section, Submission, facts_of, find_faults, receive, sections_of
+from services.intake.status import NEW_STATUS
+from services.intake.vault import Vault
+from shared import metrics
+from shared.events import Actor, Draft, stamp
+from shared.ids import case_id_of, derive, new_id
+from shared.mongo import Document
+from shared.outbox import Save
+from shared.policy import Policy
+from shared.problems import Problem, Unavailable
+from shared.telemetry import current_traceparent, span_for
+from shared.times import now
+
+SOURCE = "hearth/intake"
+REPORTER = Actor("reporter", "reporter")
+
+
+class Store(Protocol):
+    """What intake's actions need of the store; tests hand in one that keeps everything in memory."""
+
+    async def load(self, report_ids: Iterable[str]) -> dict[str, Document]: ...
+
+    async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, Document]: ...
+
+    async def find_by_receipt(self, receipt_hash: bytes) -> Document | None: ...
+
+    async def save(self, saves: Sequence[Save]) -> set[str]: ...
+
+    async def save_accesses(self, saves: Sequence[Save]) -> None: ...
+
+
+class Committing(Protocol):
+    """Stores one new document durably; False when its id exists already."""
+
+    async def commit(self, save: Save) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The keys behind receipts and pseudonyms; 32 bytes each."""
+
+    pepper: bytes
+    pseudonyms: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a report that is stored: its id, and the receipt in groups of four."""
+
+    report_id: str
+    receipt: str
+
+
+class Submissions:
+    """Takes reports in, from people one by one and from Kafka in batches."""
+
+    def __init__(
+        self,
+        store: Store,
+        commits: Committing,
+        vault: Vault,
+        policy: Policy,
+        secrets: Secrets,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._store = store
+        self._commits = commits
+        self._vault = vault
+        self._policy = policy
+        self._secrets = secrets
+        self._clock = clock
+        self._tracer = trace.get_tracer(__name__)
+
+    async def submit(self, submission: Submission, *, channel: str, idempotency_key: str | None) -> Accepted:
+        """Store a report; on return it is durable. The same key with the same report gives the same answer.
+
+        Raises Problem 422 for a report that the policy or the calendar objects to, or for a key that was used for
+        another report; 503 (also as Unavailable) when it cannot be stored now.
+        """
+        at = self._clock()
+        if faults := find_faults(submission, self._policy, at):
+            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
+        pepper = self._secrets.pepper
+        if idempotency_key is None:
+            report_id, nonce = new_id(), urandom(16)
+        else:
+            report_id, nonce = derive_report_id(pepper, "http", idempotency_key), f"http\x1f{idempotency_key}".encode()
+        accepted = Accepted(report_id, make_receipt(pepper, nonce))
+        facts, sections = facts_of(submission, channel), sections_of(submission)
+        with span_for(self._tracer, "report.store"):
+            save = self._new_report(
+                accepted, submission, facts, sections, received_at=at, at=at, trace=current_traceparent()
+            )
+            if await self._commits.commit(save):
+                metrics.REPORTS.labels(channel).inc()
+                return accepted
+        await self._expect_same(report_id, facts, sections)
+        return accepted
+
+    async def take_in(self, arrivals: Sequence[Arrival]) -> int:
+        """Store what came over Kafka, in one write; returns how many were new. What is stored already is passed over.
+
+        Raises one of shared.mongo.TRANSIENT while the store is away; then all of it may be handed in again.
+        """
+        at = self._clock()
+        channels: dict[str, str] = {}
+        saves: dict[str, Save] = {}
+        for arrival in arrivals:
+            report_id = derive_report_id(self._secrets.pepper, "kafka", arrival.key)
+            if report_id in saves:
+                continue
+            submission = arrival.submission
+            channels[report_id] = arrival.channel
+            saves[report_id] = self._new_report(
+                Accepted(report_id, ""),
+                submission,
+                facts_of(submission, arrival.channel),
+                sections_of(submission),
+                received_at=min(arrival.received_at or at, at),
+                at=at,
+                trace=arrival.trace,
+            )
+        known = await self._store.save(list(saves.values()))
+        for report_id, channel in channels.items():
+            if report_id not in known:
+                metrics.REPORTS.labels(channel).inc()
+        return len(saves) - len(known)
+
+    def _new_report(
+        self,
+        accepted: Accepted,
+        submission: Submission,
+        facts: dict[str, Any],
+        sections: Mapping[Section, bytes],
+        *,
+        received_at: datetime,
+        at: datetime,
+        trace: str | None,
+    ) -> Save:
+        report_id = accepted.report_id
+        case_id = case_id_of(report_id)
+        sealed, content_digest = self._vault.seal_report(report_id, sections)
+        pseudonyms = pseudonyms_of(self._secrets.pseudonyms, submission)
+        fact = receive(report_id, facts, pseudonyms, content_digest, received_at)
+        cause = derive("submit", report_id)
+        events = stamp(
+            [Draft(fact, REPORTER, at, cause, self._policy.version)],
+            source=SOURCE,
+            subject=f"report/{report_id}",
+            case_id=case_id,
+            last_seq=0,
+            trace=trace,
+        )
+        fields: dict[str, Any] = {
+            "case_id": case_id,
+            "received_at": received_at,
+            "facts": facts,
+            "subjects": pseudonyms.subjects,
+            "reporter": pseudonyms.reporter,
+            "content_digest": content_digest,
+            "vault": sealed,
+            "statements": {},
+            "answers": {},
+            "status": {**NEW_STATUS, "updated_at": received_at},
+        }
+        if accepted.receipt:
+            fields["receipt"] = hash_receipt(self._secrets.pepper, accepted.receipt)
+        return Save(report_id, None, fields, events, [cause])
+
+    async def _expect_same(self, report_id: str, facts: Mapping[str, Any], sections: Mapping[Section, bytes]) -> None:
+        stored = (await self._store.load([report_id])).get(report_id)
+        if stored is None:
+            raise Unavailable("the report is not where it was")
+        # Of an erased report nothing is left to compare with.
+        if stored["vault"] is None:
+            return
+        same = stored["facts"] == facts and self._vault.matches(
+            report_id, stored["vault"], stored["content_digest"], sections
+        )
+        if not same:
+            raise Problem(
+                422,
+                "idempotency-key-reused",
+                "This Idempotency-Key was used for another report.",
+                detail="Send the same body to repeat a report, or a new key for a new one.",
+            )

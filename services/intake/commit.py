@@ -1,0 +1,118 @@
+"""Group commit: whatever has gathered while the last write was under way goes into one durable write together."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from opentelemetry import trace
+from opentelemetry.trace import Link, SpanContext
+
+from shared import metrics
+from shared.mongo import TRANSIENT
+from shared.outbox import Save
+from shared.problems import Problem, Unavailable
+
+_AWAY: tuple[type[BaseException], ...] = (*TRANSIENT, TimeoutError)
+
+WRITERS = 2
+"""One write gathers while the other is on its way; more only make the batches smaller."""
+MOST = 256
+PATIENCE = 4.0
+"""Seconds a write may take before those who wait for it are told that the store is away."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    save: Save
+    written: asyncio.Future[bool]
+    span: SpanContext
+
+
+class GroupCommit:
+    """A bounded queue and two writers. `save` must be durable on return, and give the ids that exist already."""
+
+    def __init__(
+        self,
+        save: Callable[[Sequence[Save]], Awaitable[set[str]]],
+        *,
+        bound: int = 2000,
+        patience: float = PATIENCE,
+        writers: int = WRITERS,
+    ) -> None:
+        self._save = save
+        self._bound = bound
+        self._patience = patience
+        self._writers = writers
+        self._queue: deque[_Waiting] = deque()
+        self._arrived = asyncio.Event()
+        self._tracer = trace.get_tracer(__name__)
+
+    async def commit(self, save: Save) -> bool:
+        """Return when the new document is durable: True, or False because its id exists already.
+
+        Raises Problem 503 when too many are waiting (nothing of it is stored), Unavailable when the store is away
+        (then it may have been stored, and repeating it under the same id does no harm).
+        """
+        if len(self._queue) >= self._bound:
+            raise Problem(503, "busy", "Too many reports at this moment; please send it again.", retry_after=2)
+        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(save, written, trace.get_current_span().get_span_context()))
+        self._arrived.set()
+        return await written
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._writers):
+                    group.create_task(self._write())
+        finally:
+            self._refuse(self._queue, Unavailable("intake is stopping"))
+
+    async def _write(self) -> None:
+        while True:
+            while not self._queue:
+                self._arrived.clear()
+                await self._arrived.wait()
+            await self._write_gathered()
+
+    async def _write_gathered(self) -> None:
+        batch: deque[_Waiting] = deque()
+        ids: set[str] = set()
+        # Two of the same id cannot be in one write: the second waits for the next, and then finds the first.
+        while self._queue and len(batch) < MOST and self._queue[0].save.id not in ids:
+            waiting = self._queue.popleft()
+            ids.add(waiting.save.id)
+            batch.append(waiting)
+        links = [Link(w.span) for w in batch if w.span.trace_flags.sampled]
+        try:
+            with self._tracer.start_as_current_span(
+                "report.commit", context=trace.set_span_in_context(trace.INVALID_SPAN), links=links,
+                attributes={"count": len(batch)}, record_exception=False, set_status_on_exception=False,
+            ):  # fmt: skip
+                async with asyncio.timeout(self._patience):
+                    known = await self._save([w.save for w in batch])
+        except _AWAY as error:
+            away = Unavailable(f"mongodb: {type(error).__name__}")
+            self._refuse(batch, away)
+            # They would wait for the same server, only longer.
+            self._refuse(self._queue, away)
+        except BaseException as error:
+            self._refuse(
+                batch, Unavailable("intake is stopping") if isinstance(error, asyncio.CancelledError) else error
+            )
+            if not isinstance(error, Exception):
+                raise
+        else:
+            metrics.COMMIT_SIZE.observe(len(batch))
+            for waiting in batch:
+                if not waiting.written.done():
+                    waiting.written.set_result(waiting.save.id not in known)
+
+    @staticmethod
+    def _refuse(batch: deque[_Waiting], error: BaseException) -> None:
+        while batch:
+            waiting = batch.popleft()
+            if not waiting.written.done():
+                waiting.written.set_exception(error)

@@ -1,0 +1,34 @@
+"""From Kafka to actions: submissions from `reports.inbox`, and the steps of each case from `cases`."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from services.intake.actions import Submissions
+from services.intake.sources import Parsed, read_inbox
+from shared.kafka import Decode, Handle, Record
+from shared.policy import Policy
+from shared.problems import Malformed
+from shared.times import now
+
+
+def decode_inbox(policy: Policy, clock: Callable[[], datetime] = now) -> Decode[Parsed]:
+    """A decoder of `reports.inbox`; raises Malformed when nothing of a record can be used."""
+
+    def read(record: Record, trace: str | None) -> Parsed:
+        return read_inbox(record, policy, clock(), trace)
+
+    return read
+
+
+def take_in(submissions: Submissions) -> Handle[Parsed]:
+    """A handler that stores all submissions of a batch in one write."""
+
+    async def handle(items: Sequence[Parsed]) -> None:
+        await submissions.take_in([arrival for item in items for arrival in item.arrivals])
+        faults = [fault for item in items for fault in item.faults]
+        # What is good is stored by now and will be passed over; the consumer isolates the record and buries it.
+        if faults:
+            first = faults[0]
+            raise Malformed(first.code, "; ".join(fault.detail for fault in faults[:5]))
+
+    return handle

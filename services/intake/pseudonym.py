@@ -1,0 +1,35 @@
+"""Pseudonyms: HMACs of names under a deployment key, which link reports about one person without the name. Pure."""
+
+import hmac
+import unicodedata
+
+from services.intake.report import Pseudonyms, Submission
+
+
+def normalise_name(name: str) -> str:
+    """A user name as MediaWiki would write it: NFC, spaces for underscores, first letter upper, without `User:`."""
+    text = " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split())
+    if text[:5].casefold() == "user:":
+        text = text[5:].strip()
+    first = text[:1].upper()
+    return (first if len(first) == 1 else text[:1]) + text[1:]
+
+
+def pseudonym_of(key: bytes, kind: str, text: str) -> str:
+    """The pseudonym (32 hex digits) of a normalised text; `kind` keeps names and addresses apart."""
+    return hmac.digest(key, f"{kind}\x1f{text}".encode(), "sha256")[:16].hex()
+
+
+def pseudonyms_of(key: bytes, submission: Submission) -> Pseudonyms:
+    """The pseudonyms of everybody named in a submission; a reporter without a name is known by the address."""
+    subjects = tuple(
+        dict.fromkeys(pseudonym_of(key, "name", normalise_name(person.name)) for person in submission.reported)
+    )
+    reporter = submission.reporter
+    if reporter is None:
+        return Pseudonyms(subjects, None)
+    if reporter.name:
+        return Pseudonyms(subjects, pseudonym_of(key, "name", normalise_name(reporter.name)))
+    if reporter.email:
+        return Pseudonyms(subjects, pseudonym_of(key, "address", reporter.email.casefold()))
+    return Pseudonyms(subjects, None)

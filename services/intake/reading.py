@@ -1,0 +1,77 @@
+"""Reading from the vault: every read is on record, durably, before anything is handed out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from services.intake.actions import SOURCE, Store
+from services.intake.report import Section
+from services.intake.vault import Vault
+from shared.events import Actor, ContentRead, Draft, stamp
+from shared.ids import case_id_of, new_id
+from shared.outbox import Save
+from shared.telemetry import current_traceparent
+from shared.times import now
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Which sections of which report are asked for."""
+
+    report_id: str
+    sections: tuple[Section, ...]
+
+
+class Reading:
+    """Hands out sections of reports, each read an event on `access`."""
+
+    def __init__(self, store: Store, vault: Vault, clock: Callable[[], datetime] = now) -> None:
+        self._store = store
+        self._vault = vault
+        self._clock = clock
+
+    async def read(self, reads: Sequence[Read], *, purpose: str, actor: Actor) -> list[dict[str, Any]]:
+        """One item a read, in the same order: its sections, or that the report is erased or unknown.
+
+        Raises one of shared.mongo.TRANSIENT while the reads cannot be recorded; then nothing is handed out.
+        """
+        documents = await self._store.load({read.report_id for read in reads})
+        items: list[dict[str, Any]] = []
+        accesses = []
+        for read in reads:
+            document = documents.get(read.report_id)
+            if document is None:
+                items.append({"report_id": read.report_id, "unknown": True})
+            elif document["vault"] is None:
+                items.append({"report_id": read.report_id, "erased": True})
+            else:
+                items.append({"report_id": read.report_id, "sections": self._open(read, document["vault"])})
+                accesses.append(self._access(read, purpose, actor))
+        await self._store.save_accesses(accesses)
+        return items
+
+    def _open(self, read: Read, vault: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        return {
+            name: orjson.loads(self._vault.open(f"{read.report_id}/{name}", vault[name]))
+            for name in dict.fromkeys(read.sections)
+            if name in vault
+        }
+
+    def _access(self, read: Read, purpose: str, actor: Actor) -> Save:
+        access_id = new_id()
+        at = self._clock()
+        case_id = case_id_of(read.report_id)
+        fact = ContentRead(report_id=read.report_id, sections=tuple(dict.fromkeys(read.sections)), purpose=purpose)
+        events = stamp(
+            [Draft(fact, actor, at, access_id)],
+            source=SOURCE,
+            subject=f"access/{access_id}",
+            case_id=case_id,
+            last_seq=0,
+            trace=current_traceparent(),
+        )
+        fields = {"case_id": case_id, "report_id": read.report_id, "at": at}
+        return Save(access_id, None, fields, events, [access_id])

@@ -1,0 +1,38 @@
+"""Receipts: the one thing a reporter needs to come back. 100 bits in Crockford base32; pure.
+
+Stored only as an HMAC under a pepper that is not in the database: with 100 bits no slow hash is needed.
+"""
+
+import hmac
+from uuid import UUID
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+LENGTH = 20
+_FORGIVEN = str.maketrans({"O": "0", "I": "1", "L": "1"}) | dict.fromkeys(map(ord, " -\u2010\u2011\u2013\u00a0\t\r\n"))
+
+
+def make_receipt(pepper: bytes, nonce: bytes) -> str:
+    """The receipt that follows from `nonce` (at least 16 random bytes, or a caller's key), in groups of four."""
+    digest = hmac.digest(pepper, b"receipt\x1f" + nonce, "sha256")
+    number = int.from_bytes(digest[:13], "big") >> 4
+    letters = "".join([ALPHABET[number >> shift & 31] for shift in range(95, -1, -5)])
+    return "-".join([letters[i : i + 4] for i in range(0, LENGTH, 4)])
+
+
+def read_receipt(text: str) -> str:
+    """The 20 letters of a receipt, forgiving case, spaces, hyphens, O for 0, I and L for 1; ValueError otherwise."""
+    letters = text.upper().translate(_FORGIVEN)
+    if len(letters) != LENGTH or any(letter not in ALPHABET for letter in letters):
+        raise ValueError("a receipt has 20 letters and digits")
+    return letters
+
+
+def hash_receipt(pepper: bytes, receipt: str) -> bytes:
+    """What is stored and looked up instead of a receipt; raises ValueError for what is not one."""
+    return hmac.digest(pepper, b"lookup\x1f" + read_receipt(receipt).encode(), "sha256")
+
+
+def derive_report_id(pepper: bytes, scope: str, key: str) -> str:
+    """The report id that follows from a caller's own key within `scope`; nobody without the pepper can guess it."""
+    digest = hmac.digest(pepper, f"report\x1f{scope}\x1f{key}".encode(), "sha256")
+    return str(UUID(bytes=digest[:16], version=5))

@@ -1,0 +1,231 @@
+"""A report as it is handed in, what makes it acceptable, and what may be known of it outside the vault. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
+
+from shared.events import ReportReceived
+from shared.policy import UNCLASSIFIED, Policy
+from shared.problems import FieldError
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far ahead of ours a reporter's clock may be."""
+OLDEST = datetime(1900, 1, 1, tzinfo=UTC)
+NARRATIVE_LIMIT = 20_000
+
+Section = Literal["content", "reported", "reporter"]
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("blank", "Write at least one word.")
+    return text
+
+
+def _single_line(text: str) -> str:
+    if not text.isprintable():
+        raise PydanticCustomError("control_characters", "Line breaks and control characters do not belong here.")
+    return text
+
+
+Line = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(_not_blank)]
+NameLine = Annotated[Line, AfterValidator(_single_line)]
+Passage = Annotated[str, StringConstraints(max_length=10_000)]
+Code = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+# Only what RFC 5321 lets through unquoted: nothing that could break out of a mail header.
+Email = Annotated[
+    str,
+    StringConstraints(max_length=254, pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"),
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Occurred(_Part):
+    """When it happened: exactly (`at`), or between `from` and `to`."""
+
+    at: AwareDatetime | None = None
+    from_: AwareDatetime | None = Field(None, alias="from")
+    to: AwareDatetime | None = None
+
+    def times(self) -> dict[str, datetime]:
+        """The times given, by their JSON name, in UTC and cut to milliseconds because MongoDB stores no finer."""
+        given = (("at", self.at), ("from", self.from_), ("to", self.to))
+        return {name: _cut(at) for name, at in given if at is not None}
+
+    def faults(self, now: datetime) -> list[FieldError]:
+        """What is wrong with the times, seen from `now` (UTC-aware)."""
+        given = {name for name, at in (("at", self.at), ("from", self.from_), ("to", self.to)) if at is not None}
+        if given not in ({"at"}, {"from", "to"}):
+            return [FieldError("/occurred", "exact_or_range", "Give either at, or both from and to.")]
+        found = []
+        for name, at in (("at", self.at), ("from", self.from_), ("to", self.to)):
+            if at is not None and at > now + CLOCK_SKEW:
+                found.append(FieldError(f"/occurred/{name}", "future_date", "This date is in the future."))
+            elif at is not None and at < OLDEST:
+                found.append(FieldError(f"/occurred/{name}", "date_too_old", "This date is before 1900."))
+        if self.from_ and self.to and self.from_ > self.to:
+            found.append(FieldError("/occurred/to", "range_reversed", "The end is before the beginning."))
+        return found
+
+
+class Reported(_Part):
+    """Somebody the report is about: a user name, or in person whatever is known, and details of them."""
+
+    name: NameLine
+    details: Passage | None = None
+
+
+class Reporter(_Part):
+    """How to reach who reports, if they want to be reached."""
+
+    name: NameLine | None = None
+    email: Email | None = None
+
+
+class Submission(_Part):
+    """The body of POST /v1/reports, and what every other source is brought into."""
+
+    community: Code
+    category: Code = UNCLASSIFIED
+    flags: tuple[Code, ...] = Field((), max_length=20)
+    setting: Code = "online"
+    language: Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")] = "en"
+    privacy: Literal["named", "confidential", "anonymous"] = "confidential"
+    occurred: Occurred | None = None
+    narrative: Annotated[str, StringConstraints(min_length=1, max_length=NARRATIVE_LIMIT), AfterValidator(_not_blank)]
+    harmed: Passage | None = None
+    places: tuple[Line, ...] = Field((), max_length=20)
+    anything_else: Passage | None = None
+    reported: tuple[Reported, ...] = Field((), max_length=50)
+    reporter: Reporter | None = None
+
+    @property
+    def contactable(self) -> bool:
+        """Whether the reporter left an address."""
+        return self.reporter is not None and self.reporter.email is not None
+
+
+def find_faults(submission: Submission, policy: Policy, now: datetime) -> list[FieldError]:
+    """What the policy and the calendar (`now`, UTC-aware) object to; empty means acceptable."""
+    found = []
+    if submission.community not in policy.communities:
+        found.append(FieldError("/community", "unknown_community", "This community is not known here."))
+    if submission.category not in policy.categories:
+        found.append(FieldError("/category", "unknown_category", "This category is not in the taxonomy."))
+    for place, flag in enumerate(submission.flags):
+        if flag not in policy.flags:
+            found.append(FieldError(f"/flags/{place}", "unknown_flag", "This flag is not in the taxonomy."))
+    if submission.setting not in policy.settings:
+        found.append(FieldError("/setting", "unknown_setting", "This setting is not in the taxonomy."))
+    if submission.occurred is not None:
+        found += submission.occurred.faults(now)
+    reporter = submission.reporter
+    if submission.privacy == "anonymous" and reporter is not None and (reporter.name or reporter.email):
+        advice = "An anonymous report carries no name or address: leave reporter out, or choose confidential."
+        found.append(FieldError("/reporter", "anonymous_with_contact", advice))
+    return found
+
+
+def faults_of(error: ValidationError) -> list[FieldError]:
+    """What pydantic objects to. The pointers quote nothing: the name of an unknown field is the sender's own text."""
+    found = []
+    for finding in error.errors(include_url=False, include_input=False, include_context=False):
+        where = finding["loc"][:-1] if finding["type"] == "extra_forbidden" else finding["loc"]
+        found.append(FieldError("".join(f"/{part}" for part in where), finding["type"], finding["msg"]))
+    return found
+
+
+def sections_of(submission: Submission) -> dict[Section, bytes]:
+    """The personal data, by section of the vault, as canonical JSON; a section without any data is absent."""
+    sections: dict[Section, bytes] = {
+        "content": orjson.dumps(
+            {
+                "narrative": submission.narrative,
+                "harmed": submission.harmed,
+                "places": submission.places,
+                "anything_else": submission.anything_else,
+            }
+        )
+    }
+    if submission.reported:
+        people = [{"name": person.name, "details": person.details} for person in submission.reported]
+        sections["reported"] = orjson.dumps({"people": people})
+    reporter = submission.reporter
+    if reporter is not None and (reporter.name or reporter.email):
+        sections["reporter"] = orjson.dumps({"name": reporter.name, "email": reporter.email})
+    return sections
+
+
+def facts_of(submission: Submission, channel: str) -> dict[str, Any]:
+    """What is stored of a report in the clear: codes and times, no words of anybody's."""
+    return {
+        "channel": channel,
+        "community": submission.community,
+        "category": submission.category,
+        "flags": list(dict.fromkeys(submission.flags)),
+        "setting": submission.setting,
+        "language": submission.language,
+        "privacy": submission.privacy,
+        "contactable": submission.contactable,
+        "occurred": submission.occurred.times() if submission.occurred else None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A submission that came over Kafka. `key` is unique for it, whatever is redelivered; times are UTC-aware."""
+
+    key: str
+    channel: str
+    submission: Submission
+    received_at: datetime | None
+    trace: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pseudonyms:
+    """Who is named in a report, as HMACs; see pseudonym.py."""
+
+    subjects: tuple[str, ...]
+    reporter: str | None
+
+
+def receive(
+    report_id: str, facts: dict[str, Any], pseudonyms: Pseudonyms, content_digest: str, received_at: datetime
+) -> ReportReceived:
+    """The fact that a report was received; of a range of times it tells the beginning."""
+    occurred: dict[str, datetime] = facts["occurred"] or {}
+    return ReportReceived(
+        report_id=report_id,
+        channel=facts["channel"],
+        community=facts["community"],
+        category=facts["category"],
+        flags=tuple(facts["flags"]),
+        setting=facts["setting"],
+        language=facts["language"],
+        privacy=facts["privacy"],
+        contactable=facts["contactable"],
+        occurred_at=occurred.get("at") or occurred.get("from"),
+        received_at=received_at,
+        subjects=pseudonyms.subjects,
+        reporter=pseudonyms.reporter,
+        content_digest=content_digest,
+    )
+
+
+def describe_faults(faults: Sequence[FieldError]) -> str:
+    """The faults as pointers and codes, for a dead letter's detail."""
+    return "; ".join(f"{fault.pointer or '/'}: {fault.code}" for fault in faults[:5])
+
+
+def _cut(at: datetime) -> datetime:
+    utc = at.astimezone(UTC)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)

@@ -1,0 +1,156 @@
+"""Intake over HTTP, for programs: reports, the reporter's mailbox, and the vault for the other services."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Annotated, Literal, TypeVar
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from services.intake.actions import Submissions
+from services.intake.mailbox import Mailbox
+from services.intake.reading import Read, Reading
+from services.intake.report import Section, Submission
+from shared.access import Principal, Role, demand, read_token
+from shared.mongo import TRANSIENT
+from shared.problems import FieldError, Problem, Unavailable
+from shared.web.app import json_response, parse_body
+
+T = TypeVar("T")
+
+FOLLOW_UP = "/follow-up"
+ANSWER_LIMIT = 20_000
+# Nothing that could be guessed or met by chance: keys of strangers share one space.
+_KEY = re.compile(r"[\x21-\x7e]{8,200}")
+_BEARER = re.compile(r"Bearer ([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)
+
+Receipt = Annotated[str, StringConstraints(max_length=100)]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=ANSWER_LIMIT, pattern=r"\S")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class FollowUp(_Body):
+    """POST /v1/follow-up."""
+
+    receipt: Receipt
+
+
+class Answer(_Body):
+    """POST /v1/follow-up/answers."""
+
+    receipt: Receipt
+    question_id: Identifier
+    text: Words
+
+
+class ReadItem(_Body):
+    """One report to read from."""
+
+    report_id: Identifier
+    sections: Annotated[tuple[Section, ...], Field(min_length=1, max_length=3)]
+
+
+class VaultRead(_Body):
+    """POST /v1/vault/read."""
+
+    purpose: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
+    reads: Annotated[tuple[ReadItem, ...], Field(max_length=500)]
+
+
+class Statement(_Body):
+    """PUT /v1/vault/reports/{report_id}/statements/{statement_id}."""
+
+    kind: Literal["question", "reason"]
+    text: Words
+
+
+def make_router(submissions: Submissions, mailbox: Mailbox, reading: Reading, token_key: bytes) -> APIRouter:
+    """The routes. Those of the vault open only to services, with a token made for intake."""
+    router = APIRouter()
+
+    async def submit(request: Request) -> Response:
+        key = read_idempotency_key(request)
+        submission = parse_body(Submission, await request.body())
+        accepted = await _available(lambda: submissions.submit(submission, channel="http", idempotency_key=key))
+        body = {"report_id": accepted.report_id, "receipt": accepted.receipt, "status_url": FOLLOW_UP}
+        return Response(orjson.dumps(body), 202, headers=_PRIVATE, media_type="application/json")
+
+    # A plain route: the framework's own reading of parameters would cost a third of the time of a report.
+    router.add_route("/v1/reports", submit, methods=["POST"])
+
+    @router.post("/v1/follow-up", openapi_extra=_takes(FollowUp))
+    async def follow_up(request: Request) -> Response:
+        """What a reporter may know of the case. The receipt stands in the body, so that no log ever holds it."""
+        body = parse_body(FollowUp, await request.body())
+        view = await _available(lambda: mailbox.follow_up(body.receipt))
+        return json_response(asdict(view), headers=_PRIVATE)
+
+    @router.post("/v1/follow-up/answers", status_code=202, openapi_extra=_takes(Answer))
+    async def answer(request: Request) -> Response:
+        """A reporter's answer to a question."""
+        body = parse_body(Answer, await request.body())
+        await _available(lambda: mailbox.answer(body.receipt, body.question_id, body.text))
+        return json_response({"question_id": body.question_id}, 202, headers=_PRIVATE)
+
+    def demand_service(request: Request) -> Principal:
+        bearer = _BEARER.fullmatch(request.headers.get("authorization", ""))
+        principal = read_token(token_key, bearer[1], "intake") if bearer else None
+        return demand(principal, (Role.SERVICE,))
+
+    @router.post("/v1/vault/read", openapi_extra=_takes(VaultRead))
+    async def read(request: Request) -> Response:
+        """Sections of reports, for another service. Each read is on record before the answer is given."""
+        principal = demand_service(request)
+        body = parse_body(VaultRead, await request.body())
+        reads = [Read(item.report_id, item.sections) for item in body.reads]
+        items = await _available(lambda: reading.read(reads, purpose=body.purpose, actor=principal.actor()))
+        return json_response({"items": items}, headers=_PRIVATE)
+
+    @router.put(
+        "/v1/vault/reports/{report_id}/statements/{statement_id}", status_code=204, openapi_extra=_takes(Statement)
+    )
+    async def keep_statement(request: Request, report_id: str, statement_id: str) -> Response:
+        """A handler's words to the reporter; repeating it changes nothing."""
+        demand_service(request)
+        if not _IDENTIFIER.fullmatch(statement_id):
+            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[_BAD_STATEMENT_ID])
+        body = parse_body(Statement, await request.body())
+        await _available(lambda: mailbox.keep_statement(report_id, statement_id, body.kind, body.text))
+        return Response(status_code=204)
+
+    return router
+
+
+_PRIVATE = {"Cache-Control": "no-store"}
+# A statement's id becomes the name of a field in the store.
+_IDENTIFIER = re.compile(r"[A-Za-z0-9-]{1,64}")
+_BAD_STATEMENT_ID = FieldError("/statement_id", "invalid_id", "Letters, digits and hyphens, 64 at most.")
+
+
+def read_idempotency_key(request: Request) -> str | None:
+    """The Idempotency-Key of a request, if it has one; raises Problem 422 when it cannot serve as one."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        advice = "Use 8 to 200 printable ASCII characters without spaces, such as a random UUID."
+        raise Problem(422, "idempotency-key-invalid", "The Idempotency-Key cannot be used.", detail=advice)
+    return key
+
+
+async def _available(work: Callable[[], Awaitable[T]]) -> T:
+    """What `work` gives; raises Unavailable while MongoDB is away."""
+    try:
+        return await work()
+    except TRANSIENT as error:
+        raise Unavailable(f"mongodb: {type(error).__name__}") from None
+
+
+def _takes(model: type[BaseModel]) -> dict[str, object]:
+    """What the OpenAPI document says about a body that is read by hand."""
+    content = {"application/json": {"schema": model.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": content}}

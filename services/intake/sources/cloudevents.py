@@ -1,0 +1,73 @@
+"""CloudEvents 1.0 over Kafka: binary, structured and batched content mode (CloudEvents Kafka protocol binding)."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from services.intake.report import Arrival
+from services.intake.sources.parsing import MAJOR, SUBMITTED, Context, Parsed, load_json, read_submission, read_time
+from shared.problems import Malformed
+
+REQUIRED = ("specversion", "id", "source", "type")
+# Where a header was not UTF-8, this stands; two different broken ids must not become one.
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+
+
+def parse_binary(context: Context) -> Parsed:
+    """Attributes in `ce_*` headers, the submission as the body."""
+    attributes = {name[3:]: text for name, text in context.headers.items() if name.startswith("ce_")}
+    return Parsed((_read(attributes, context.body, context, ""),))
+
+
+def parse_structured(context: Context) -> Parsed:
+    """Attributes and `data` in one JSON object."""
+    return Parsed((_read_object(context.body, context, ""),))
+
+
+def parse_batched(context: Context) -> Parsed:
+    """A JSON array of structured events; good ones are kept even when others are not."""
+    if not isinstance(context.body, list):
+        raise Malformed("invalid_data", "/: list_type")
+    arrivals, faults = [], []
+    for place, item in enumerate(context.body):
+        try:
+            arrivals.append(_read_object(item, context, f"/{place}"))
+        except Malformed as error:
+            faults.append(Malformed(error.code, f"item {place}: {error.detail}"))
+    if faults and not arrivals:
+        raise faults[0]
+    return Parsed(tuple(arrivals), tuple(faults))
+
+
+def _read_object(body: Any, context: Context, at: str) -> Arrival:
+    if not isinstance(body, dict):
+        raise Malformed("invalid_data", f"{at or '/'}: object_type")
+    if "data_base64" in body:
+        try:
+            data = load_json(base64.b64decode(str(body["data_base64"]), validate=True))
+        except binascii.Error:
+            raise Malformed("invalid_data", f"{at}/data_base64: not base64") from None
+    else:
+        data = body.get("data")
+    return _read(body, data, context, f"{at}/data")
+
+
+def _read(attributes: Mapping[str, Any], data: Any, context: Context, at: str) -> Arrival:
+    found = {name: attributes.get(name) for name in REQUIRED}
+    for name, value in found.items():
+        if not isinstance(value, str) or not value:
+            raise Malformed("missing_attribute", f"{name} is missing or empty")
+        if len(value) > 1000 or _REPLACED in value:
+            raise Malformed("invalid_attribute", f"{name} is too long or not UTF-8")
+    if found["specversion"] != "1.0":
+        raise Malformed("unknown_specversion", "only CloudEvents 1.0 is read")
+    stem, _, major = str(found["type"]).rpartition(".v")
+    if stem != SUBMITTED:
+        raise Malformed("unknown_type", f"only {SUBMITTED}.v{MAJOR} is read here")
+    if major != str(MAJOR):
+        raise Malformed("unknown_schema_version", f"only {SUBMITTED}.v{MAJOR} is read here")
+    if attributes.get("time") is not None:
+        read_time(attributes["time"], "time", context)
+    submission = read_submission(data, context, at)
+    return Arrival(f"{found['source']}\x1f{found['id']}", "kafka", submission, None, context.trace)

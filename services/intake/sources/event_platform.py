@@ -1,0 +1,45 @@
+"""Wikimedia Event Platform events (`fragment/common/2.0.0`) that carry a submission under `report`."""
+
+import hashlib
+import re
+from typing import Any
+
+from services.intake.report import Arrival
+from services.intake.sources.parsing import MAJOR, Context, Parsed, read_submission, read_time
+from shared.problems import Malformed
+
+STEM = "/hearth/report/submitted/"
+_VERSION = re.compile(r"(\d+)\.\d+\.\d+")
+
+
+def parse_event_platform(context: Context) -> Parsed:
+    """`dt` is when the report was made, `meta.dt` when it was received; deduplicated by (`meta.stream`, `meta.id`)."""
+    body = context.body
+    if not isinstance(body, dict) or "$schema" not in body:
+        raise Malformed("unknown_format", "neither a CloudEvent nor an Event Platform event")
+    schema = body["$schema"]
+    # Streams may name their schema by a full URI; its path is what counts.
+    if not isinstance(schema, str) or STEM not in schema:
+        raise Malformed("unknown_type", f"only schemas under {STEM} are read here")
+    version = _VERSION.fullmatch(schema.rpartition(STEM)[2].removesuffix(".json"))
+    if version is None or int(version[1]) != MAJOR:
+        raise Malformed("unknown_schema_version", f"only major version {MAJOR} of {STEM} is read here")
+    meta = body.get("meta")
+    if not isinstance(meta, dict) or not isinstance(meta.get("stream"), str) or not meta["stream"]:
+        raise Malformed("missing_attribute", "/meta/stream is missing")
+    if "dt" not in body:
+        raise Malformed("missing_attribute", "/dt is missing")
+    made_at = read_time(body["dt"], "/dt", context)
+    received_at = read_time(meta["dt"], "/meta/dt", context) if meta.get("dt") is not None else made_at
+    submission = read_submission(body.get("report"), context, "/report")
+    return Parsed(
+        (Arrival(f"{meta['stream']}\x1f{_id_of(meta, context)}", "kafka", submission, received_at, context.trace),)
+    )
+
+
+def _id_of(meta: dict[str, Any], context: Context) -> str:
+    given = meta.get("id")
+    if isinstance(given, str) and given:
+        return given
+    # Without an id, the same bytes are the same report.
+    return "sha256:" + hashlib.sha256(context.raw).hexdigest()

@@ -1,0 +1,77 @@
+"""What the formats of `reports.inbox` have in common: JSON, and the submission inside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from services.intake.report import CLOCK_SKEW, Arrival, Submission, describe_faults, faults_of, find_faults
+from shared.policy import Policy
+from shared.problems import FieldError, Malformed
+from shared.times import parse_rfc3339
+
+SUBMITTED = "hearth.report.submitted"
+MAJOR = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A record to be read: headers as text, body as JSON and as bytes, and what to judge it by."""
+
+    headers: Mapping[str, str]
+    body: Any
+    raw: bytes
+    policy: Policy
+    now: datetime
+    trace: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a record holds: submissions, and (of a batch) what is wrong with the rest."""
+
+    arrivals: tuple[Arrival, ...]
+    faults: tuple[Malformed, ...] = ()
+
+
+def load_json(value: bytes) -> Any:
+    """The JSON in a body. Raises Malformed `broken_utf8` or `malformed_json`."""
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        raise Malformed("broken_utf8", f"byte {error.start} is not UTF-8") from None
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise Malformed("malformed_json", f"at byte {error.pos}") from None
+
+
+def read_submission(data: Any, context: Context, at: str = "") -> Submission:
+    """The submission in `data`, which stands at the JSON pointer `at`; raises Malformed with pointers and codes."""
+    try:
+        submission = Submission.model_validate_json(orjson.dumps(data))
+    except ValidationError as error:
+        raise Malformed("invalid_data", describe_faults(_below(at, faults_of(error)))) from None
+    if faults := find_faults(submission, context.policy, context.now):
+        raise Malformed(faults[0].code, describe_faults(_below(at, faults)))
+    return submission
+
+
+def read_time(value: object, pointer: str, context: Context) -> datetime:
+    """A time of the envelope, UTC-aware; raises Malformed when it is none or lies in the future."""
+    try:
+        at = parse_rfc3339(value) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        at = None
+    if at is None:
+        raise Malformed("invalid_attribute", f"{pointer}: not an RFC 3339 time")
+    if at > context.now + CLOCK_SKEW:
+        raise Malformed("future_date", f"{pointer}: future_date")
+    return at
+
+
+def _below(at: str, faults: list[FieldError]) -> list[FieldError]:
+    return [FieldError(at + fault.pointer, fault.code, fault.detail) for fault in faults]
