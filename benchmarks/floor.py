@@ -1,7 +1,7 @@
 """The floor: bare programs that do the same writes and nothing else. What Hearth adds is measured against them.
 
 `python -m benchmarks.floor http MONGO PORT` answers a POST after a group-committed durable insert.
-`python -m benchmarks.floor STAGE KAFKA MONGO PREFIX` is one stage of a bare pipeline: `triage`, `notification`, `audit`.
+`python -m benchmarks.floor STAGE KAFKA MONGO PREFIX` is a stage of a bare pipeline: `triage`, `notification`, `audit`.
 """
 
 import asyncio

@@ -60,7 +60,7 @@ def run_system(stack: Stack, extra: Mapping[str, str] | None = None) -> Iterator
     """
     kept = stack.settings.data
     environment = {**draw_secrets(kept / "secrets" if kept else None), **(extra or {})}
-    asyncio.run(_create_topics(stack.kafka, environment.get("HEARTH_TOPIC_PREFIX", "")))
+    create_topics_on(stack.kafka, environment.get("HEARTH_TOPIC_PREFIX", ""))
     intake = stack.start_service("intake", environment, wait=False)
     environment |= {"HEARTH_INTAKE_URL": intake.address, "HEARTH_PUBLIC_URL": intake.address}
     triage = stack.start_service("triage", environment, wait=False)
@@ -95,10 +95,15 @@ def draw_secrets(folder: Path | None = None) -> dict[str, str]:
     return drawn
 
 
-async def _create_topics(kafka: str, prefix: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    try:
-        await create_topics(admin, prefix)
-    finally:
-        await admin.close()
+def create_topics_on(kafka: str, prefix: str = "") -> None:
+    """Make the broker agree with the table of topics."""
+
+    async def create() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+        await admin.start()
+        try:
+            await create_topics(admin, prefix)
+        finally:
+            await admin.close()
+
+    asyncio.run(create())

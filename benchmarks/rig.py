@@ -1,0 +1,77 @@
+"""What the benchmarks share: child processes of bare programs and of the load generator, and counts of what arrived."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from infra.local import ports
+from infra.local.system import System
+from shared.access import Role
+
+
+@contextmanager
+def bare_program(*arguments: str) -> Iterator[None]:
+    """`python -m benchmarks.floor …` while the block runs."""
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.floor", *arguments])
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+@contextmanager
+def bare_http(mongo: str) -> Iterator[str]:
+    """The bare HTTP program; gives the URL to post to."""
+    port = ports.any_free()
+    with bare_program("http", mongo, str(port)):
+        wait_until(lambda: ports.is_open(port), 15)
+        yield f"http://127.0.0.1:{port}/v1/reports"
+
+
+def load(url: str, **options: float | int) -> dict[str, Any]:
+    """Run the load generator in a process of its own and return what it measured."""
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.load", url, *flags], check=True, capture_output=True, text=True
+    )
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def wait_until(condition: Callable[[], object], seconds: float, every: float = 0.1) -> float:
+    """Wait until the condition holds; returns the seconds it took, raises TimeoutError when it never did."""
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() - began > seconds:
+            raise TimeoutError("it did not come to pass in time")
+        time.sleep(every)
+    return time.monotonic() - began
+
+
+class Counts:
+    """What arrived where, read from the record and the mail catcher."""
+
+    def __init__(self, system: System) -> None:
+        token = system.token(Role.AUDITOR)
+        self._audit = httpx.Client(base_url=system.url("audit"), headers={"Authorization": f"Bearer {token}"})
+        self._mail = httpx.Client(base_url=system.stack.mail_url)
+
+    def recorded(self) -> dict[str, int]:
+        """Entries in the record's signed logs, by topic."""
+        sizes: dict[str, int] = {}
+        for item in self._audit.get("/v1/record/logs").raise_for_status().json()["items"]:
+            topic = item.get("topic") or "seals"
+            sizes[topic] = sizes.get(topic, 0) + item["size"]
+        return sizes
+
+    def mails(self) -> int:
+        """Mails that the catcher holds."""
+        total: int = self._mail.get("/api/v1/messages", params={"limit": 1}).json()["total"]
+        return total
