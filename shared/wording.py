@@ -16,6 +16,7 @@ Value = str | int | float | Decimal
 
 _TOKEN = re.compile(r"\$(\d)|\{\{(PLURAL|GENDER):|\}\}|\|")
 _PLURAL_ORDER = ("zero", "one", "two", "few", "many", "other")
+_MOST_DIGITS = 18
 _EXPLICIT = re.compile(r"(\d+)=(.*)", re.DOTALL)
 
 
@@ -87,7 +88,10 @@ def _parse_choice(kind: str, text: str, start: int) -> tuple[Choice, int]:
 
 
 def fill(wording: Wording, values: Sequence[Value], locale: Locale) -> str:
-    """The text with its values; numbers are written as the language writes them. A missing value stays as `$n`."""
+    """The text with its values; a missing one stays as `$n`.
+
+    Numbers get the language's separators and keep the digits 0 to 9, which everyone can read and copy.
+    """
     return "".join(_fill_part(part, values, locale) for part in wording)
 
 
@@ -104,7 +108,7 @@ def _fill_part(part: "str | Slot | Choice", values: Sequence[Value], locale: Loc
 
 
 def _write(value: Value, locale: Locale) -> str:
-    return value if isinstance(value, str) else format_decimal(value, locale=locale, numbering_system="default")
+    return value if isinstance(value, str) else format_decimal(value, locale=locale)
 
 
 def _plain(wording: Wording, values: Sequence[Value]) -> str:
@@ -129,8 +133,9 @@ def _plural_form(value: str, forms: tuple[Wording, ...], locale: Locale) -> Word
             return (explicit[2], *form[1:])
     if not ordinary:
         return ()
-    # A value that is not a number takes the general form, the last one.
-    category = locale.plural_form(number) if number.is_finite() else "other"
+    # What is not a number takes the general form; so does an absurd one, whose digits would take seconds to work out.
+    countable = number.is_finite() and abs(number.adjusted()) < _MOST_DIGITS
+    category = locale.plural_form(number) if countable else "other"
     return ordinary[min(plural_categories(locale).index(category), len(ordinary) - 1)]
 
 

@@ -49,10 +49,10 @@ class Asset:
         return f"/assets/{self.digest}/{self.name}"
 
 
-def load_assets(static_dir: Path | None = None, *, made: Path = MADE_ASSETS) -> Mapping[str, Asset]:
+def load_assets(static_dir: Path | None = None) -> Mapping[str, Asset]:
     """The static files of the shared pages, of a service (`static_dir`), and Codex's bundle if set-up has made it."""
     found: dict[str, Asset] = {}
-    for folder in (made, STATIC, static_dir):
+    for folder in (MADE_ASSETS, STATIC, static_dir):
         for path in sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ():
             if path.suffix in _TYPES:
                 content = path.read_bytes()
