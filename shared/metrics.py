@@ -38,3 +38,7 @@ COMMIT_SIZE = Histogram(
 MAILS = Counter("hearth_mails_total", "Mails handed over.", ("notice", "result"))
 # Entries in the record, by topic.
 RECORDED = Counter("hearth_record_entries_total", "Entries added to the record.", ("topic",))
+# Cases opened, by lane of the policy.
+CASES = Counter("hearth_cases_total", "Cases opened.", ("lane",))
+# Commands of people on cases, by result: done, repeated, refused, conflict.
+COMMANDS = Counter("hearth_case_commands_total", "Commands on cases.", ("command", "result"))

@@ -18,7 +18,6 @@ from shared.telemetry import make_tracer_provider, set_up_logging
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Settings)
-S = TypeVar("S", bound=Settings)
 
 
 class Runtime:

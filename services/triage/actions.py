@@ -1,0 +1,203 @@
+"""What triage does: open cases, take answers, and carry out the commands of responders. Load, decide, save."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from services.triage.case import (
+    USES_POLICY,
+    Case,
+    Command,
+    Open,
+    ReceiveAnswer,
+    UnknownQuestion,
+    decide,
+    fold,
+)
+from services.triage.code_names import code_name_of
+from shared import metrics
+from shared.events import Actor, Draft, Event, ReportAnswered, ReportReceived, stamp
+from shared.ids import case_id_of
+from shared.policy import Policy
+from shared.problems import Malformed, Unavailable
+from shared.times import now
+
+SOURCE = "hearth/triage"
+TRIAGE = Actor("service:triage", "service")
+ROUNDS = 12
+"""How often a write may lose a race before the batch is put back, to be delivered again."""
+NAMES_AHEAD = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A case as the store holds it. `applied`: causes already carried out; `base`: what the store builds a write on."""
+
+    case: Case
+    applied: frozenset[str]
+    requests: Mapping[str, str]
+    base: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A case after a change, and the events that made it so. `stored` None: a new case."""
+
+    case: Case
+    stored: Stored | None
+    events: Sequence[Event]
+    causes: Sequence[str]
+    requests: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which cases of a queue: of these bodies, in these states (empty: all), after this place, at most `limit`."""
+
+    bodies: tuple[str, ...]
+    states: tuple[str, ...] = ()
+    after: tuple[int, datetime, str] | None = None
+    limit: int = 50
+
+
+class CaseStore(Protocol):
+    """Where cases are kept; MongoDB in earnest, a dictionary in tests, proved by the same suite."""
+
+    async def load(self, case_ids: Iterable[str]) -> dict[str, Stored]: ...
+
+    async def find_by_code_name(self, code_name: str) -> Stored | None: ...
+
+    async def taken(self, code_names: Iterable[str]) -> set[str]: ...
+
+    async def save(self, changes: Sequence[Change]) -> set[str]:
+        """Write what is still based on the newest version; returns the ids of the others, written by somebody else
+        meanwhile or (new cases) with a code name that another case has."""
+        ...
+
+    async def queue(self, query: Query) -> list[Case]:
+        """Emergencies first, then by the next promise to keep."""
+        ...
+
+
+@dataclass(slots=True)
+class _Work:
+    """One case while the messages of a batch are folded into it."""
+
+    stored: Stored | None
+    case: Case | None = None
+    events: list[Event] = field(default_factory=list)
+    causes: list[str] = field(default_factory=list)
+
+    def knows(self, cause: str) -> bool:
+        return cause in self.causes or (self.stored is not None and cause in self.stored.applied)
+
+
+class Intake:
+    """Takes what intake reports: one load and one save a batch, however many messages."""
+
+    def __init__(self, cases: CaseStore, policy: Policy) -> None:
+        self._cases = cases
+        self._policy = policy
+
+    async def take(self, events: Sequence[Event]) -> None:
+        """Open a case for each report and hand each answer to its case; what was done before is passed over.
+
+        Raises Malformed for an answer that fits no case (`unknown_case`) or no question of it (`unknown_question`).
+        """
+        todo = list(events)
+        attempts: dict[str, int] = {}
+        for _ in range(ROUNDS):
+            lost = await self._take_once(todo, attempts)
+            if not lost:
+                return
+            todo = [e for e in todo if _case_id(e) in lost]
+        raise Unavailable("cases: written by others all the time")
+
+    async def _take_once(self, events: Sequence[Event], attempts: dict[str, int]) -> set[str]:
+        stored = await self._cases.load({_case_id(event) for event in events})
+        names = await self._names_for({i: n for i, n in attempts.items() if i not in stored})
+        works: dict[str, _Work] = {}
+        for event in events:
+            case_id = _case_id(event)
+            work = works.get(case_id)
+            if work is None:
+                found = stored.get(case_id)
+                work = works[case_id] = _Work(found, found.case if found else None)
+            if not work.knows(event.id):
+                self._fold(work, event, names.get(case_id) or code_name_of(case_id))
+        changes = [Change(w.case, w.stored, w.events, w.causes) for w in works.values() if w.case and w.causes]
+        lost = await self._cases.save(changes)
+        for change in changes:
+            if change.case.id in lost:
+                attempts[change.case.id] = attempts.get(change.case.id, 0) + 1
+            elif change.stored is None:
+                metrics.CASES.labels(change.case.lane).inc()
+        return lost
+
+    async def _names_for(self, attempts: Mapping[str, int]) -> dict[str, str]:
+        """A code name nobody has, for each new case that could not be written under the one before."""
+        if not attempts:
+            return {}
+        ahead = {i: [code_name_of(i, n + k) for k in range(NAMES_AHEAD)] for i, n in attempts.items()}
+        taken = await self._cases.taken([name for names in ahead.values() for name in names])
+        chosen: dict[str, str] = {}
+        for case_id, names in ahead.items():
+            chosen[case_id] = next((name for name in names if name not in taken), names[-1])
+            taken.add(chosen[case_id])
+        return chosen
+
+    def _fold(self, work: _Work, event: Event, code_name: str) -> None:
+        match event.fact:
+            case ReportReceived() as report:
+                if work.case is not None:
+                    return
+                command: Command = Open(code_name, report)
+            case ReportAnswered() as answer:
+                if work.case is None:
+                    raise Malformed("unknown_case", "an answer to a case that was never opened")
+                command = ReceiveAnswer(answer.question_id, answer.answer_id)
+            case other:
+                raise Malformed("unexpected_type", f"{other.name} is not for triage")
+        try:
+            events = carry_out(
+                work.case, command, self._policy, _case_id(event), event.actor, event.id, event.trace
+            )  # fmt: skip
+        except UnknownQuestion:
+            raise Malformed("unknown_question", "an answer to a question that was never asked") from None
+        work.case = fold(events, work.case)
+        work.events += events
+        work.causes.append(event.id)
+
+
+def carry_out(
+    case: Case | None,
+    command: Command,
+    policy: Policy,
+    case_id: str,
+    actor: Actor,
+    cause: str,
+    trace: str | None,
+) -> list[Event]:
+    """The stamped events of a command, now. Opening is triage's own act; everything else is the actor's."""
+    at = now()
+    who = TRIAGE if isinstance(command, Open) else actor
+    drafts = [
+        Draft(fact, who, at, cause, policy.version if isinstance(fact, USES_POLICY) else None)
+        for fact in decide(case, command, policy, at)
+    ]
+    return stamp(
+        drafts,
+        source=SOURCE,
+        subject=f"case/{case_id}",
+        case_id=case_id,
+        last_seq=case.seq if case else 0,
+        trace=trace,
+    )
+
+
+def _case_id(event: Event) -> str:
+    fact = event.fact
+    if isinstance(fact, ReportReceived | ReportAnswered):
+        return case_id_of(fact.report_id)
+    return event.case_id

@@ -1,0 +1,431 @@
+"""The life of a case, pure: what a command does in a state, and what each event makes of the case.
+
+Property, tested: folding the events of a case with `evolve` gives exactly the stored case.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from shared.events import (
+    CaseAssigned,
+    CaseClosed,
+    CaseDecided,
+    CaseFact,
+    CaseOpened,
+    CaseTriaged,
+    DeadlineSet,
+    Event,
+    Fact,
+    InformationReceived,
+    InformationRequested,
+    InvestigationStarted,
+    ReportReceived,
+)
+from shared.policy import Policy, ReportFacts
+
+
+class State(StrEnum):
+    """Every state a case can have; those without a row in TRANSITIONS are read, and not yet entered from here."""
+
+    RECEIVED = "received"
+    TRIAGED = "triaged"
+    ASSIGNED = "assigned"
+    INVESTIGATING = "investigating"
+    AWAITING_INFORMATION = "awaiting_information"
+    DECIDED = "decided"
+    FOLLOWING_UP = "following_up"
+    CLOSED = "closed"
+    REFERRED = "referred"
+    MERGED = "merged"
+    APPEALED = "appealed"
+    REOPENED = "reopened"
+
+
+ENDED = frozenset({State.CLOSED, State.MERGED})
+"""States in which nothing is owed on a case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A report becomes a case, and policy passes it to a handling body at once."""
+
+    name: ClassVar[str] = "open"
+    code_name: str
+    report: ReportReceived
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """A responder takes the case, or is given it."""
+
+    name: ClassVar[str] = "assign"
+    assignee: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begin to look into the case, or go on without waiting for an answer any longer."""
+
+    name: ClassVar[str] = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the reporter something; the words are in the vault under `question_id`."""
+
+    name: ClassVar[str] = "ask"
+    question_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveAnswer:
+    """The reporter answered. An answer is never refused, however late it comes."""
+
+    name: ClassVar[str] = "receive_answer"
+    question_id: str
+    answer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Decide on an outcome of the policy; the reasons are in the vault under `reason_id`."""
+
+    name: ClassVar[str] = "decide"
+    outcome: str
+    reason_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Nothing more is owed on the case."""
+
+    name: ClassVar[str] = "close"
+
+
+Command = Open | Assign | Start | Ask | ReceiveAnswer | Decide | Close
+
+TRANSITIONS: Mapping[str, Mapping[State | None, State]] = {
+    # Opening passes through `received`: the two facts are one write, so that no case is ever without an owner.
+    Open.name: {None: State.TRIAGED},
+    Assign.name: {
+        State.TRIAGED: State.ASSIGNED,
+        State.ASSIGNED: State.ASSIGNED,
+        State.INVESTIGATING: State.INVESTIGATING,
+        State.AWAITING_INFORMATION: State.AWAITING_INFORMATION,
+        State.DECIDED: State.DECIDED,
+    },
+    Start.name: {State.ASSIGNED: State.INVESTIGATING, State.AWAITING_INFORMATION: State.INVESTIGATING},
+    Ask.name: {State.INVESTIGATING: State.AWAITING_INFORMATION},
+    ReceiveAnswer.name: {
+        State.AWAITING_INFORMATION: State.INVESTIGATING,
+        State.INVESTIGATING: State.INVESTIGATING,
+        State.DECIDED: State.DECIDED,
+        State.CLOSED: State.CLOSED,
+    },
+    Decide.name: {State.INVESTIGATING: State.DECIDED},
+    Close.name: {State.DECIDED: State.CLOSED},
+}
+"""Which command leads from which state to which; None stands for a case that is not there yet."""
+
+MET_BY: Mapping[str, tuple[type[CaseFact], ...]] = {
+    "emergency_action": (InvestigationStarted,),
+    "child_protection_action": (InvestigationStarted,),
+    # The receipt and the status page are there from the moment the case is.
+    "acknowledgement": (CaseTriaged,),
+    "first_response": (InformationRequested, CaseDecided),
+    "decision": (CaseDecided,),
+}
+"""Which facts keep which promise of the policy (deadlines.toml)."""
+
+USES_POLICY = (CaseTriaged, CaseDecided)
+"""Facts that follow from the policy, and therefore carry its version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A promise with a date. Times are UTC-aware; `met_at` is when it was kept, in time or not."""
+
+    name: str
+    due_at: datetime
+    met_at: datetime | None = None
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether it is neither kept nor still to come."""
+        return self.met_at is None and self.due_at < now
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the reporter was asked, by reference, and the answers so far."""
+
+    id: str
+    asked_at: datetime
+    answers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event of the case's history. `detail` is the assignee, body or outcome, where the fact has one."""
+
+    seq: int
+    fact: str
+    at: datetime
+    actor: str
+    role: str
+    cause: str
+    previous: State | None
+    state: State
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case as its events made it. `lane`, `body` and `rule` are None only between `received` and `triaged`."""
+
+    id: str
+    report_id: str
+    code_name: str
+    community: str
+    category: str
+    flags: tuple[str, ...]
+    setting: str
+    language: str
+    privacy: str
+    contactable: bool
+    received_at: datetime
+    state: State
+    history: tuple[Step, ...]
+    lane: str | None = None
+    body: str | None = None
+    rule: str | None = None
+    policy_version: str | None = None
+    deadlines: tuple[Deadline, ...] = ()
+    assignee: str | None = None
+    questions: tuple[Question, ...] = ()
+    outcome: str | None = None
+    reason_id: str | None = None
+
+    @property
+    def seq(self) -> int:
+        """How many events made this case; its version towards the outside."""
+        return self.history[-1].seq
+
+    @property
+    def updated_at(self) -> datetime:
+        """When the last event happened (UTC-aware)."""
+        return self.history[-1].at
+
+    @property
+    def next_due(self) -> datetime | None:
+        """The next promise to keep (UTC-aware); None when there is none, or the case has ended."""
+        if self.state in ENDED:
+            return None
+        return min((d.due_at for d in self.deadlines if d.met_at is None), default=None)
+
+
+class Refusal(Exception):
+    """The core says no, and why. Holds only words of this code base and ids."""
+
+
+class NotPermitted(Refusal):
+    """The command is not in the table for this state; `permitted` are those that are."""
+
+    def __init__(self, command: str, state: State | None) -> None:
+        self.command = command
+        self.state = state
+        self.permitted = permitted_in(state)
+        instead = ", ".join(self.permitted) or "nothing"
+        super().__init__(f"{command} is not permitted in state {state or 'none'}; permitted: {instead}")
+
+
+class UnknownOutcome(Refusal):
+    """The policy has no such outcome."""
+
+
+class UnknownQuestion(Refusal):
+    """An answer to a question that this case never asked."""
+
+
+def permitted_in(state: State | None) -> tuple[str, ...]:
+    """The names of the commands that the table permits in a state, in the order of a case's life."""
+    return tuple(name for name, ways in TRANSITIONS.items() if state in ways)
+
+
+def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -> list[Fact]:
+    """The facts that `command` causes; none when it has been done already. `now` is UTC-aware.
+
+    Raises a Refusal: NotPermitted outside TRANSITIONS, UnknownOutcome, UnknownQuestion.
+    """
+    previous = case.state if case else None
+    state = TRANSITIONS[command.name].get(previous)
+    if state is None:
+        raise NotPermitted(command.name, previous)
+    if isinstance(command, Open):
+        return _open(command, policy, now)
+    assert case is not None  # noqa: S101  # the table has None only for Open
+    match command:
+        case Assign(assignee):
+            if assignee == case.assignee:
+                return []
+            return [
+                CaseAssigned(
+                    previous=previous, state=state, assignee=assignee, previous_assignee=case.assignee
+                )
+            ]  # fmt: skip
+        case Start():
+            return [InvestigationStarted(previous=previous, state=state)]
+        case Ask(question_id):
+            return [InformationRequested(previous=previous, state=state, question_id=question_id)]
+        case ReceiveAnswer(question_id, answer_id):
+            return _receive(case, question_id, answer_id, state)
+        case Decide(outcome, reason_id):
+            if outcome not in policy.outcomes:
+                raise UnknownOutcome(outcome)
+            return [CaseDecided(previous=previous, state=state, outcome=outcome, reason_id=reason_id)]
+        case Close():
+            return [CaseClosed(previous=previous, state=state)]
+
+
+def _open(command: Open, policy: Policy, now: datetime) -> list[Fact]:
+    report = command.report
+    way = policy.triage(
+        ReportFacts(report.community, report.category, frozenset(report.flags), report.setting)
+    )  # fmt: skip
+    # A report cannot come from the future: clocks of two machines that disagree must not give the handlers more time.
+    deadlines = policy.deadlines_for(way.lane, min(report.received_at, now))
+    opened = CaseOpened(
+        previous=None,
+        state=State.RECEIVED,
+        report_id=report.report_id,
+        code_name=command.code_name,
+        community=report.community,
+        category=report.category,
+        flags=report.flags,
+        setting=report.setting,
+        language=report.language,
+        privacy=report.privacy,
+        contactable=report.contactable,
+        received_at=report.received_at,
+    )
+    triaged = CaseTriaged(
+        previous=State.RECEIVED,
+        state=State.TRIAGED,
+        category=report.category,
+        lane=way.lane,
+        body=way.body,
+        rule=way.rule,
+        deadlines=tuple(DeadlineSet(name=d.name, due_at=d.due_at) for d in deadlines),
+    )
+    return [opened, triaged]
+
+
+def _receive(case: Case, question_id: str, answer_id: str, state: State) -> list[Fact]:
+    question = next((q for q in case.questions if q.id == question_id), None)
+    if question is None:
+        raise UnknownQuestion(question_id)
+    if answer_id in question.answers:
+        return []
+    return [
+        InformationReceived(previous=case.state, state=state, question_id=question_id, answer_id=answer_id)
+    ]  # fmt: skip
+
+
+def evolve(case: Case | None, event: Event) -> Case:
+    """The case after `event`. Raises TypeError for what is no event of a case, or does not follow on `case`."""
+    fact = event.fact
+    if case is None:
+        if not isinstance(fact, CaseOpened):
+            raise TypeError(f"a case begins with case.opened, not with {fact.name}")
+        return Case(
+            id=event.case_id,
+            report_id=fact.report_id,
+            code_name=fact.code_name,
+            community=fact.community,
+            category=fact.category,
+            flags=fact.flags,
+            setting=fact.setting,
+            language=fact.language,
+            privacy=fact.privacy,
+            contactable=fact.contactable,
+            received_at=fact.received_at,
+            state=State(fact.state),
+            history=(_step(event, fact),),
+        )
+    if not isinstance(fact, CaseFact) or isinstance(fact, CaseOpened) or event.case_seq != case.seq + 1:
+        raise TypeError(f"{fact.name} {event.case_seq} does not follow on event {case.seq} of the case")
+    after = _changed(case, fact, event)
+    return replace(
+        after,
+        state=State(fact.state),
+        history=(*case.history, _step(event, fact)),
+        deadlines=tuple(_kept(d, fact, event.time) for d in after.deadlines),
+    )
+
+
+def fold(events: Iterable[Event], case: Case | None = None) -> Case | None:
+    """The case that `events` (in order) make of `case`."""
+    for event in events:
+        case = evolve(case, event)
+    return case
+
+
+def _changed(case: Case, fact: CaseFact, event: Event) -> Case:
+    match fact:
+        case CaseTriaged():
+            return replace(
+                case,
+                category=fact.category,
+                lane=fact.lane,
+                body=fact.body,
+                rule=fact.rule,
+                policy_version=event.policy_version,
+                deadlines=tuple(Deadline(d.name, d.due_at) for d in fact.deadlines),
+            )
+        case CaseAssigned():
+            return replace(case, assignee=fact.assignee)
+        case InformationRequested():
+            return replace(case, questions=(*case.questions, Question(fact.question_id, event.time)))
+        case InformationReceived():
+            return replace(case, questions=tuple(_answered(q, fact) for q in case.questions))
+        case CaseDecided():
+            return replace(case, outcome=fact.outcome, reason_id=fact.reason_id)
+        case _:
+            return case
+
+
+def _answered(question: Question, fact: InformationReceived) -> Question:
+    if question.id != fact.question_id:
+        return question
+    return replace(question, answers=(*question.answers, fact.answer_id))
+
+
+def _kept(deadline: Deadline, fact: CaseFact, at: datetime) -> Deadline:
+    if deadline.met_at is None and isinstance(fact, MET_BY.get(deadline.name, ())):
+        return replace(deadline, met_at=at)
+    return deadline
+
+
+def _step(event: Event, fact: CaseFact) -> Step:
+    match fact:
+        case CaseTriaged():
+            detail: str | None = fact.body
+        case CaseAssigned():
+            detail = fact.assignee
+        case CaseDecided():
+            detail = fact.outcome
+        case _:
+            detail = None
+    return Step(
+        seq=event.case_seq,
+        fact=fact.name,
+        at=event.time,
+        actor=event.actor.ref,
+        role=event.actor.role,
+        cause=event.cause,
+        previous=State(fact.previous) if fact.previous else None,
+        state=State(fact.state),
+        detail=detail,
+    )

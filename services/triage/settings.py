@@ -1,0 +1,11 @@
+"""What triage needs to know, from the environment."""
+
+from pydantic import Field
+
+from shared.settings import Settings
+
+
+class TriageSettings(Settings):
+    """Settings of the triage service; the shared ones are enough so far."""
+
+    port: int = Field(8002, ge=0, le=65535, description="Port the service listens on.")

@@ -1,0 +1,168 @@
+"""Cases in MongoDB: one document each, with its outbox; one bulk write a batch."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from services.triage.actions import Change, Query, Stored
+from services.triage.case import Case, Deadline, Question, State, Step
+from shared.mongo import Document, IndexModel
+from shared.outbox import OUTBOX_INDEX, Aggregates, Save
+
+CASE_INDEXES = (
+    OUTBOX_INDEX,
+    IndexModel([("code_name", 1)], name="code_name", unique=True),
+    IndexModel([("body", 1), ("state", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)], name="queue"),
+)
+LANES = ("emergency", "child_protection")
+"""Lanes that go before all others, the most urgent first."""
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+REQUESTS_KEPT = 50
+
+
+class MongoCases:
+    """The cases of a collection. Raises one of shared.mongo.TRANSIENT while the server is away."""
+
+    def __init__(self, aggregates: Aggregates) -> None:
+        self._aggregates = aggregates
+
+    async def load(self, case_ids: Iterable[str]) -> dict[str, Stored]:
+        """The stored cases by id; those that do not exist are missing from the answer."""
+        return {i: _stored(d) for i, d in (await self._aggregates.load(case_ids)).items()}
+
+    async def find_by_code_name(self, code_name: str) -> Stored | None:
+        """The case of that name, or None."""
+        document = await self._aggregates.collection.find_one({"code_name": code_name})
+        return _stored(document) if document else None
+
+    async def taken(self, code_names: Iterable[str]) -> set[str]:
+        """Those of the names that a case has."""
+        found = self._aggregates.collection.find(
+            {"code_name": {"$in": list(code_names)}}, {"code_name": 1, "_id": 0}
+        )  # fmt: skip
+        return {document["code_name"] async for document in found}
+
+    async def save(self, changes: Sequence[Change]) -> set[str]:
+        """One bulk write; returns the ids of cases that were not written."""
+        return await self._aggregates.save([_save(change) for change in changes])
+
+    async def queue(self, query: Query) -> list[Case]:
+        """Emergencies first, then by the next promise to keep, then by id."""
+        wanted: Document = {"body": {"$in": list(query.bodies)}}
+        if query.states:
+            wanted["state"] = {"$in": list(query.states)}
+        if query.after:
+            rank, due, case_id = query.after
+            wanted["$or"] = [
+                {"lane_rank": {"$gt": rank}},
+                {"lane_rank": rank, "due": {"$gt": due}},
+                {"lane_rank": rank, "due": due, "_id": {"$gt": case_id}},
+            ]
+        found = self._aggregates.collection.find(wanted, {"outbox": 0, "applied": 0})
+        found = found.sort([("lane_rank", 1), ("due", 1), ("_id", 1)]).limit(query.limit)
+        return [case_of(document) async for document in found]
+
+
+def place_of(case: Case) -> tuple[int, datetime, str]:
+    """Where a case stands in the queue."""
+    rank = LANES.index(case.lane) if case.lane in LANES else len(LANES)
+    return rank, case.next_due or NEVER, case.id
+
+
+def _save(change: Change) -> Save:
+    case, stored = change.case, change.stored
+    fields = document_of(case)
+    requests = {**(stored.requests if stored else {}), **change.requests}
+    fields["requests"] = dict(list(requests.items())[-REQUESTS_KEPT:])
+    return Save(case.id, stored.base if stored else None, fields, change.events, change.causes)
+
+
+def _stored(document: Document) -> Stored:
+    # A write needs no more of the old document than these; the rest would only be carried around.
+    base = {name: document[name] for name in ("version", "seq", "outbox")}
+    return Stored(case_of(document), frozenset(document["applied"]), document["requests"], base)
+
+
+def document_of(case: Case) -> Document:
+    """The fields of a case as MongoDB keeps them, with its place in the queue."""
+    rank, due, _ = place_of(case)
+    return {
+        "report_id": case.report_id,
+        "code_name": case.code_name,
+        "community": case.community,
+        "category": case.category,
+        "flags": list(case.flags),
+        "setting": case.setting,
+        "language": case.language,
+        "privacy": case.privacy,
+        "contactable": case.contactable,
+        "received_at": case.received_at,
+        "state": str(case.state),
+        "lane": case.lane,
+        "lane_rank": rank,
+        "body": case.body,
+        "rule": case.rule,
+        "policy_version": case.policy_version,
+        "deadlines": [{"name": d.name, "due_at": d.due_at, "met_at": d.met_at} for d in case.deadlines],
+        "due": due,
+        "assignee": case.assignee,
+        "questions": [{"id": q.id, "asked_at": q.asked_at, "answers": list(q.answers)} for q in case.questions],
+        "outcome": case.outcome,
+        "reason_id": case.reason_id,
+        "history": [_step_document(step) for step in case.history],
+    }
+
+
+def _step_document(step: Step) -> Document:
+    return {
+        "seq": step.seq,
+        "fact": step.fact,
+        "at": step.at,
+        "actor": step.actor,
+        "role": step.role,
+        "cause": step.cause,
+        "previous": str(step.previous) if step.previous else None,
+        "state": str(step.state),
+        "detail": step.detail,
+    }
+
+
+def case_of(document: Mapping[str, Any]) -> Case:
+    """The case that a stored document holds."""
+    return Case(
+        id=document["_id"],
+        report_id=document["report_id"],
+        code_name=document["code_name"],
+        community=document["community"],
+        category=document["category"],
+        flags=tuple(document["flags"]),
+        setting=document["setting"],
+        language=document["language"],
+        privacy=document["privacy"],
+        contactable=document["contactable"],
+        received_at=document["received_at"],
+        state=State(document["state"]),
+        lane=document["lane"],
+        body=document["body"],
+        rule=document["rule"],
+        policy_version=document["policy_version"],
+        deadlines=tuple(Deadline(d["name"], d["due_at"], d["met_at"]) for d in document["deadlines"]),
+        assignee=document["assignee"],
+        questions=tuple(Question(q["id"], q["asked_at"], tuple(q["answers"])) for q in document["questions"]),
+        outcome=document["outcome"],
+        reason_id=document["reason_id"],
+        history=tuple(
+            Step(
+                seq=s["seq"],
+                fact=s["fact"],
+                at=s["at"],
+                actor=s["actor"],
+                role=s["role"],
+                cause=s["cause"],
+                previous=State(s["previous"]) if s["previous"] else None,
+                state=State(s["state"]),
+                detail=s["detail"],
+            )
+            for s in document["history"]
+        ),
+    )

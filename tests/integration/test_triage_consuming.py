@@ -1,0 +1,144 @@
+"""Triage as a whole on real Kafka and MongoDB: reports in, cases out, exactly once, whatever is redelivered."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from services.triage.app import build_app
+from services.triage.case import fold
+from services.triage.settings import TriageSettings
+from services.triage.store import case_of
+from shared.events import FACTS, Actor, Draft, Event, ReportAnswered, ReportReceived, decode, encode, stamp
+from shared.ids import case_id_of, new_id
+from shared.mongo import connect
+from shared.times import now
+from tests.broker import make_topics, read, write
+
+REPORTER = Actor("reporter", "reporter")
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture
+async def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -> TriageSettings:
+    await make_topics(kafka, prefix, "reports", "cases")
+    return TriageSettings(
+        kafka=kafka,
+        mongo=mongo_uri,
+        topic_prefix=prefix,
+        database_prefix=database_prefix,
+        token_key=b"k" * 32,
+        dead_letter_limit=10,
+    )
+
+
+@asynccontextmanager
+async def running(settings: TriageSettings, replicas: int = 1) -> AsyncIterator[None]:
+    apps = [build_app(settings) for _ in range(replicas)]
+    async with asyncio.TaskGroup() as group:
+        contexts = [app.router.lifespan_context(app) for app in apps]
+        for context in contexts:
+            await group.create_task(context.__aenter__())
+    try:
+        yield
+    finally:
+        await asyncio.gather(*(context.__aexit__(None, None, None) for context in contexts))
+
+
+def received(report_id: str, **changed: object) -> Event:
+    fact = ReportReceived.model_validate(
+        {
+            "report_id": report_id,
+            "channel": "http",
+            "community": "enwiki",
+            "category": "harassment.insults",
+            "setting": "online",
+            "language": "en",
+            "privacy": "confidential",
+            "contactable": False,
+            "received_at": now(),
+            "content_digest": "0" * 64,
+            **changed,
+        }
+    )
+    return reported(report_id, fact, 0)
+
+
+def reported(report_id: str, fact: ReportReceived | ReportAnswered, last_seq: int) -> Event:
+    (event,) = stamp(
+        [Draft(fact, REPORTER, now(), f"{report_id} {last_seq}")],
+        source="hearth/intake",
+        subject=f"report/{report_id}",
+        case_id=case_id_of(report_id),
+        last_seq=last_seq,
+        trace=TRACE,
+    )
+    return event
+
+
+async def send(settings: TriageSettings, events: Sequence[Event]) -> None:
+    messages = [encode(event) for event in events]
+    await write(
+        settings.kafka, f"{settings.topic_prefix}reports", *((m.key, m.value, m.headers) for m in messages)
+    )  # fmt: skip
+
+
+async def cases_written(settings: TriageSettings, at_least: int) -> list[Event]:
+    events = []
+    for record in await read(settings.kafka, f"{settings.topic_prefix}cases", at_least):
+        headers = {name: (value or b"").decode() for name, value in record.headers}
+        event = decode(FACTS, headers, record.key, record.value)
+        assert event is not None
+        events.append(event)
+    return events
+
+
+async def test_a_report_becomes_a_case_with_an_owner_in_the_same_trace(settings: TriageSettings) -> None:
+    report_id = new_id()
+    async with running(settings):
+        await send(settings, [received(report_id, flags=("physical_violence",))])
+        opened, triaged = await cases_written(settings, 2)
+    assert (opened.fact.name, triaged.fact.name) == ("case.opened", "case.triaged")
+    assert opened.case_id == triaged.case_id == case_id_of(report_id)
+    assert [opened.case_seq, triaged.case_seq] == [1, 2]
+    assert triaged.policy_version
+    assert opened.policy_version is None
+    assert (triaged.fact.lane, triaged.fact.body) == ("emergency", "trust_safety")
+    assert opened.trace is not None
+    assert opened.trace.split("-")[1] == TRACE.split("-")[1]
+
+
+async def test_the_events_fold_to_the_stored_case(settings: TriageSettings) -> None:
+    reports = [received(new_id()) for _ in range(20)]
+    async with running(settings):
+        await send(settings, reports)
+        events = await cases_written(settings, 40)
+    client = connect(settings.mongo, service="test")
+    stored = {d["_id"]: case_of(d) async for d in client[f"{settings.database_prefix}triage"]["cases"].find()}
+    client.close()
+    by_case = {case_id: [e for e in events if e.case_id == case_id] for case_id in stored}
+    assert {case_id: fold(log) for case_id, log in by_case.items()} == stored
+
+
+async def test_redelivery_and_two_replicas_open_each_case_once(settings: TriageSettings) -> None:
+    reports = [received(new_id()) for _ in range(150)]
+    async with running(settings, replicas=2):
+        await send(settings, [*reports, *reports[::3], *reports])
+        await cases_written(settings, 300)
+        await asyncio.sleep(1.5)
+        events = await cases_written(settings, 300)
+    distinct = {event.id: event for event in events}
+    assert Counter(e.fact.name for e in distinct.values()) == {"case.opened": 150, "case.triaged": 150}
+    assert len({e.fact.code_name for e in distinct.values() if e.fact.name == "case.opened"}) == 150
+
+
+async def test_an_answer_to_no_case_is_a_dead_letter_and_holds_nothing_up(settings: TriageSettings) -> None:
+    lost, good = new_id(), new_id()
+    answer = reported(lost, ReportAnswered(report_id=lost, question_id="q", answer_id="a"), 1)
+    async with running(settings):
+        await send(settings, [answer, received(good)])
+        await cases_written(settings, 2)
+        (letter,) = await read(settings.kafka, f"{settings.topic_prefix}reports.dlq", 1)
+    assert dict(letter.headers)["hearth_dead_code"] == b"unknown_case"

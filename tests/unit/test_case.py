@@ -1,0 +1,304 @@
+"""Hypothesis walks the state machine: whatever the commands, the table, the fold and the ownership hold."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from services.triage.case import (
+    TRANSITIONS,
+    Ask,
+    Assign,
+    Case,
+    Close,
+    Command,
+    Decide,
+    NotPermitted,
+    Open,
+    ReceiveAnswer,
+    Start,
+    State,
+    UnknownOutcome,
+    UnknownQuestion,
+    decide,
+    evolve,
+    fold,
+    permitted_in,
+)
+from shared.events import Actor, CaseFact, CaseOpened, CaseTriaged, Draft, Event, ReportReceived, stamp
+from shared.ids import case_id_of
+from shared.policy import load_policy
+
+POLICY = load_policy(None)
+AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+ALICE = Actor("responder:a1", "responder")
+ENTERED = {
+    State.RECEIVED,
+    State.TRIAGED,
+    State.ASSIGNED,
+    State.INVESTIGATING,
+    State.AWAITING_INFORMATION,
+    State.DECIDED,
+    State.CLOSED,
+}
+"""The states that the lifecycle of the documentation has and that commands lead to today."""
+
+
+def report_with(category: str = "harassment.insults", flags: tuple[str, ...] = (), **given_: object) -> ReportReceived:
+    fields = {
+        "report_id": "r1",
+        "channel": "http",
+        "community": "enwiki",
+        "category": category,
+        "flags": flags,
+        "setting": "online",
+        "language": "en",
+        "privacy": "confidential",
+        "contactable": True,
+        "received_at": AT,
+        "content_digest": "0" * 64,
+    }
+    return ReportReceived.model_validate({**fields, **given_})
+
+
+reports = st.builds(
+    report_with,
+    category=st.sampled_from(sorted(POLICY.categories)),
+    flags=st.lists(st.sampled_from(POLICY.flags), unique=True, max_size=4).map(tuple),
+    community=st.sampled_from([*POLICY.communities, "one that the policy has forgotten"]),
+    setting=st.sampled_from(POLICY.settings),
+)
+
+
+def do(case: Case | None, command: Command, at: datetime = AT, cause: str = "c1", actor: Actor = ALICE) -> list[Event]:
+    facts = decide(case, command, POLICY, at)
+    drafts = [Draft(fact, actor, at, cause, POLICY.version) for fact in facts]
+    case_id = case_id_of("r1")
+    return stamp(
+        drafts,
+        source="hearth/triage",
+        subject=f"case/{case_id}",
+        case_id=case_id,
+        last_seq=case.seq if case else 0,
+        trace=None,
+    )
+
+
+def opened(report: ReportReceived | None = None) -> Case:
+    case = fold(do(None, Open("amber-harbour", report or report_with())))
+    assert case is not None
+    return case
+
+
+def led(*commands: Command) -> Case:
+    case = opened()
+    for number, command in enumerate(commands):
+        after = fold(do(case, command, AT + timedelta(hours=number + 1), f"c{number}"), case)
+        assert after is not None
+        case = after
+    return case
+
+
+class Life(RuleBasedStateMachine):
+    """One case, and every command tried on it in every state."""
+
+    @initialize(report=reports)
+    def open_it(self, report: ReportReceived) -> None:
+        self.log = do(None, Open("amber-harbour", report))
+        self.case = fold(self.log)
+        self.clock = AT
+
+    def attempt(self, command: Command) -> None:
+        self.clock += timedelta(minutes=7)
+        before = self.case
+        assert before is not None
+        ways = TRANSITIONS[command.name]
+        try:
+            events = do(before, command, self.clock, f"cause {len(self.log)}")
+        except NotPermitted as refusal:
+            assert before.state not in ways
+            assert refusal.command == command.name
+            assert refusal.permitted == permitted_in(before.state)
+            return
+        except (UnknownQuestion, UnknownOutcome):
+            return
+        assert before.state in ways
+        self.log += events
+        self.case = fold(events, before)
+        assert self.case is not None
+        if events:
+            assert self.case.state == ways[before.state]
+            fact = events[0].fact
+            assert isinstance(fact, CaseFact)
+            assert (fact.previous, fact.state) == (before.state, self.case.state)
+
+    @rule(assignee=st.sampled_from(["responder:a1", "responder:b2"]))
+    def assign(self, assignee: str) -> None:
+        self.attempt(Assign(assignee))
+
+    @rule()
+    def start(self) -> None:
+        self.attempt(Start())
+
+    @rule()
+    def ask(self) -> None:
+        self.attempt(Ask(f"q{len(self.log)}"))
+
+    @rule(known=st.booleans(), answer=st.sampled_from(["a1", "a2"]), data=st.data())
+    def answer(self, known: bool, answer: str, data: st.DataObject) -> None:
+        questions = [q.id for q in self.case.questions]
+        question = data.draw(st.sampled_from(questions)) if known and questions else "never asked"
+        self.attempt(ReceiveAnswer(question, answer))
+
+    @rule(outcome=st.sampled_from([*POLICY.outcomes, "pillory"]))
+    def conclude(self, outcome: str) -> None:
+        self.attempt(Decide(outcome, f"reason {len(self.log)}"))
+
+    @rule()
+    def close(self) -> None:
+        self.attempt(Close())
+
+    @invariant()
+    def folding_the_log_gives_the_case(self) -> None:
+        assert fold(self.log) == self.case
+        assert self.case.seq == len(self.log)
+
+    @invariant()
+    def the_case_has_an_owner(self) -> None:
+        assert self.case.body in POLICY.bodies
+        assert self.case.rule
+        assert self.case.policy_version == POLICY.version
+
+    @invariant()
+    def the_state_is_one_that_is_documented(self) -> None:
+        assert self.case.state in ENTERED
+
+    @invariant()
+    def a_promise_is_kept_at_most_once_and_not_before_it_was_made(self) -> None:
+        for deadline in self.case.deadlines:
+            assert deadline.met_at is None or AT <= deadline.met_at <= self.clock
+
+
+TestLife = Life.TestCase
+TestLife.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+
+
+def test_the_table_reaches_exactly_the_documented_states() -> None:
+    reached, grown = {None}, True
+    while grown:
+        more = {to for ways in TRANSITIONS.values() for come_from, to in ways.items() if come_from in reached}
+        grown = not more <= reached
+        reached |= more
+    assert reached - {None} | {State.RECEIVED} == ENTERED
+    assert {state for ways in TRANSITIONS.values() for state in ways} <= reached
+
+
+def test_no_case_gets_stuck_before_it_is_closed() -> None:
+    def can_close(state: State) -> bool:
+        seen, todo = set(), [state]
+        while todo:
+            at = todo.pop()
+            seen.add(at)
+            todo += [ways[at] for ways in TRANSITIONS.values() if at in ways and ways[at] not in seen]
+        return State.CLOSED in seen
+
+    assert all(can_close(state) for state in ENTERED - {State.RECEIVED})
+
+
+@given(report=reports)
+def test_opening_is_received_and_triaged_in_one_step(report: ReportReceived) -> None:
+    first, second = do(None, Open("amber-harbour", report))
+    assert isinstance(first.fact, CaseOpened)
+    assert isinstance(second.fact, CaseTriaged)
+    assert (first.fact.previous, first.fact.state) == (None, "received")
+    assert (second.fact.previous, second.fact.state) == ("received", "triaged")
+    assert [first.case_seq, second.case_seq] == [1, 2]
+    assert {d.name for d in second.fact.deadlines} >= {"acknowledgement", "first_response", "decision"}
+    assert first.id != second.id
+
+
+def test_a_threat_goes_to_the_emergency_lane_with_three_hours_to_act() -> None:
+    case = opened(report_with("harassment.threats", ("physical_violence",)))
+    assert (case.lane, case.body) == ("emergency", "trust_safety")
+    due = {d.name: d.due_at for d in case.deadlines}
+    assert due["emergency_action"] == AT + timedelta(hours=3)
+    assert case.next_due == AT + timedelta(hours=3)
+
+
+def test_a_report_from_a_clock_that_runs_ahead_gives_the_handlers_no_more_time() -> None:
+    case = opened(report_with(received_at=AT + timedelta(days=3)))
+    assert {d.name: d.due_at for d in case.deadlines}["first_response"] == AT + timedelta(days=7)
+
+
+def test_a_case_cannot_be_opened_twice() -> None:
+    with pytest.raises(NotPermitted, match="open is not permitted in state triaged; permitted: assign"):
+        decide(opened(), Open("amber-harbour", report_with()), POLICY, AT)
+
+
+def test_nothing_can_be_done_to_a_case_that_is_not_there() -> None:
+    with pytest.raises(NotPermitted, match="start is not permitted in state none; permitted: open"):
+        decide(None, Start(), POLICY, AT)
+
+
+def test_assigning_to_who_has_it_already_is_no_event() -> None:
+    assert decide(led(Assign("responder:a1")), Assign("responder:a1"), POLICY, AT) == []
+
+
+def test_an_answer_that_was_taken_already_is_no_event() -> None:
+    case = led(Assign("responder:a1"), Start(), Ask("q1"), ReceiveAnswer("q1", "a1"))
+    assert case.state is State.INVESTIGATING
+    assert decide(case, ReceiveAnswer("q1", "a1"), POLICY, AT) == []
+
+
+def test_an_answer_after_the_end_is_kept_and_reopens_nothing() -> None:
+    before = led(
+        Assign("responder:a1"), Start(), Ask("q1"), Start(), Decide("advice", "d1"), Close()
+    )  # fmt: skip
+    after = fold(do(before, ReceiveAnswer("q1", "a1"), AT + timedelta(days=1), "late"), before)
+    assert after is not None
+    assert after.state is State.CLOSED
+    assert after.questions[0].answers == ("a1",)
+
+
+def test_whoever_waits_in_vain_for_an_answer_can_go_on() -> None:
+    assert led(Assign("responder:a1"), Start(), Ask("q1"), Start()).state is State.INVESTIGATING
+
+
+def test_an_answer_to_a_question_never_asked_is_refused() -> None:
+    with pytest.raises(UnknownQuestion):
+        decide(led(Assign("responder:a1"), Start(), Ask("q1")), ReceiveAnswer("q2", "a1"), POLICY, AT)
+
+
+def test_an_outcome_that_the_policy_has_not_is_refused() -> None:
+    with pytest.raises(UnknownOutcome):
+        decide(led(Assign("responder:a1"), Start()), Decide("pillory", "d1"), POLICY, AT)
+
+
+def test_deadlines_say_when_they_were_met() -> None:
+    case = led(Assign("responder:a1"), Start(), Ask("q1"), Start(), Decide("advice", "d1"))
+    met = {d.name: d.met_at for d in case.deadlines}
+    assert met == {
+        "acknowledgement": AT,
+        "first_response": AT + timedelta(hours=3),
+        "decision": AT + timedelta(hours=5),
+    }
+    assert case.next_due is None
+
+
+def test_a_deadline_that_passed_unmet_is_overdue() -> None:
+    first_response = next(d for d in opened().deadlines if d.name == "first_response")
+    assert not first_response.is_overdue(first_response.due_at)
+    assert first_response.is_overdue(first_response.due_at + timedelta(seconds=1))
+    assert not replace(first_response, met_at=AT).is_overdue(first_response.due_at + timedelta(days=9))
+
+
+def test_an_event_that_does_not_follow_is_refused() -> None:
+    case = opened()
+    (event,) = do(case, Assign("responder:a1"))
+    with pytest.raises(TypeError, match="does not follow"):
+        evolve(evolve(case, event), event)
+    with pytest.raises(TypeError, match="begins with case.opened"):
+        evolve(None, event)
