@@ -1,0 +1,207 @@
+"""What is missing on a machine is installed where we may, and otherwise named with the command that installs it."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from infra import prepare
+from infra.prepare import Machine, Missing
+
+DEBIAN = ("apt-get",)
+EVERYTHING = (*DEBIAN, "java", "mvn", "mongod", "chromium")
+
+
+@dataclass
+class OtherMachine:
+    """A machine that has these programs, and whose apt-get knows these packages; notes every command."""
+
+    programs: Sequence[str]
+    java: str = "17.0.15"
+    packages: Sequence[str] = ("openjdk-17-jre-headless", "maven", "libcurl4", "chromium", "python3-venv")
+    modules: Sequence[str] = ("ensurepip", "venv")
+    failing: str = ""
+    commands: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def machine(self, *, root: bool = True, environment: dict[str, str] | None = None) -> Machine:
+        return Machine(
+            which=lambda name: f"/usr/bin/{name}" if name in self.programs else None,
+            run=self.run,
+            say=self.said.append,
+            is_root=root,
+            environment=environment or {},
+            library_folders=(),
+        )
+
+    def run(self, command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
+        match list(command):
+            case ["java", "-version"]:
+                if "java" not in self.programs:
+                    raise FileNotFoundError("java")
+                return subprocess.CompletedProcess(command, 0, "", f'openjdk version "{self.java}" 2025-04-15')
+            case ["apt-get", "install", "-s", "-qq", package]:
+                return subprocess.CompletedProcess(command, 0 if package in self.packages else 100, "", "")
+            case [_, "-c", "import ensurepip, venv"]:
+                return subprocess.CompletedProcess(command, 0 if "ensurepip" in self.modules else 1, "", "")
+            case [_, "-c", program] if "python%d" in program:
+                return subprocess.CompletedProcess(command, 0, "python3.11-venv\n", "")
+            case [first, "-c", _] if first.endswith(".venv/bin/python"):
+                raise FileNotFoundError(first)
+        line = " ".join(command)
+        self.commands.append(line)
+        failed = bool(self.failing) and self.failing in line
+        return subprocess.CompletedProcess(command, 100 if failed else 0, "", "E: it is away" if failed else "")
+
+    @property
+    def installed(self) -> list[str]:
+        """What was given to `apt-get install`, one entry a call."""
+        return [c.partition("--no-install-recommends ")[2] for c in self.commands if " install " in c]
+
+
+@pytest.fixture(autouse=True)
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty tree and an empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(prepare, "ROOT", tmp_path)
+    return tmp_path
+
+
+def test_nothing_is_installed_where_nothing_is_missing() -> None:
+    other = OtherMachine(EVERYTHING)
+    assert prepare.system_needs(other.machine(), "test")
+    assert other.commands == []
+    assert other.said == []
+
+
+def test_root_on_debian_gets_all_that_is_missing_with_one_update_and_one_install() -> None:
+    other = OtherMachine(DEBIAN)
+    assert prepare.system_needs(other.machine(), "test")
+    assert [c.split()[5] for c in other.commands] == ["update", "install"]
+    assert other.installed == ["openjdk-17-jre-headless maven libcurl4 chromium"]
+
+
+def test_an_old_java_counts_as_missing() -> None:
+    for version in ("11.0.2", "1.8.0_392"):
+        assert not prepare.has_java(OtherMachine(("java",), java=version).machine())
+    for version in ("17", "17.0.15", "21-ea"):
+        assert prepare.has_java(OtherMachine(("java",), java=version).machine())
+
+
+def test_the_next_package_is_taken_where_a_system_does_not_have_the_first() -> None:
+    other = OtherMachine((*DEBIAN, "mvn", "mongod", "chromium"), packages=("openjdk-21-jre-headless",))
+    assert prepare.system_needs(other.machine(), "test")
+    assert other.installed == ["openjdk-21-jre-headless"]
+
+
+def test_without_root_it_names_everything_in_one_line_with_the_command() -> None:
+    other = OtherMachine(DEBIAN)
+    with pytest.raises(Missing) as missing:
+        prepare.system_needs(other.machine(root=False), "test")
+    line = str(missing.value)
+    assert "\n" not in line
+    assert line.startswith("Missing: Java 17 or newer, Maven, libcurl")
+    assert line.endswith("sudo apt-get install openjdk-17-jre-headless maven libcurl4 chromium")
+    assert other.commands == []
+
+
+def test_another_system_is_told_what_is_missing() -> None:
+    with pytest.raises(Missing, match=r"Missing: Maven\. Install it with your system's packages"):
+        prepare.system_needs(OtherMachine(("java", "mongod", "chromium")).machine(), "test")
+
+
+def test_the_demo_goes_on_in_memory_where_java_cannot_be_had() -> None:
+    other = OtherMachine((*DEBIAN, "mongod"))
+    assert not prepare.system_needs(other.machine(root=False), "demo")
+    (sentence,) = other.said
+    assert "sudo apt-get install openjdk-17-jre-headless maven" in sentence
+    assert "BROKER=memory" in sentence
+
+
+def test_the_demo_goes_on_in_memory_where_the_installation_fails() -> None:
+    other = OtherMachine((*DEBIAN, "mongod"), failing="install -y")
+    assert not prepare.system_needs(other.machine(), "demo")
+    assert "E: it is away" in other.said[-1]
+
+
+def test_a_demo_in_memory_does_not_ask_for_java() -> None:
+    other = OtherMachine((*DEBIAN, "mongod"))
+    assert not prepare.system_needs(other.machine(environment={"BROKER": "memory"}), "demo")
+    assert other.commands == []
+    assert other.said == []
+
+
+def test_checks_need_nothing_of_the_system() -> None:
+    other = OtherMachine(())
+    prepare.system_needs(other.machine(), "check")
+    assert other.commands == []
+
+
+def test_a_failing_apt_get_is_named_with_its_reason() -> None:
+    with pytest.raises(Missing, match=r"`apt-get update -qq` failed: E: it is away"):
+        prepare.system_needs(OtherMachine(DEBIAN, failing="update").machine(), "test")
+
+
+def test_mongod_of_the_cache_needs_its_libraries(tmp_path: Path) -> None:
+    machine = OtherMachine(()).machine()
+    machine.library_folders = (str(tmp_path / "*"),)
+    assert not prepare.has_mongod_libraries(machine)
+    (tmp_path / "lib").mkdir()
+    for name in ("libcurl.so.4", "libssl.so.3"):
+        (tmp_path / "lib" / name).touch()
+    assert prepare.has_mongod_libraries(machine)
+
+
+def test_the_venv_module_is_installed_where_debian_left_it_out() -> None:
+    other = OtherMachine(DEBIAN, modules=())
+    prepare.make_venv(other.machine(), "python3")
+    assert other.installed == ["python3-venv"]
+    assert other.commands[-1].startswith("python3 -m venv ")
+
+
+def test_the_locked_packages_are_installed_once_for_one_lock(tree: Path) -> None:
+    (tree / ".venv").mkdir()
+    (tree / "requirements-dev.lock").write_text("one")
+    other = OtherMachine(())
+    prepare.install_packages(other.machine())
+    assert [c for c in other.commands if "--require-hashes -r requirements-dev.lock" in c]
+    assert [c for c in other.commands if c.endswith("--no-deps --no-build-isolation -e .")]
+    other.commands.clear()
+    prepare.install_packages(other.machine())
+    assert other.commands == []
+    (tree / "requirements-dev.lock").write_text("two")
+    prepare.install_packages(other.machine())
+    assert len(other.commands) == 2
+
+
+def test_a_failing_step_is_named_with_its_command_and_not_remembered(tree: Path) -> None:
+    (tree / ".venv").mkdir()
+    other = OtherMachine((), failing="pip")
+    with pytest.raises(Missing, match="Python packages: this failed"):
+        prepare.install_packages(other.machine())
+    assert not (tree / ".venv" / "hearth-packages").exists()
+
+
+def test_what_is_done_for_the_tests_is_done_for_the_demo_until_a_lock_changes(tree: Path) -> None:
+    other = OtherMachine(EVERYTHING).machine()
+    (tree / ".venv" / "bin").mkdir(parents=True)
+    (tree / ".venv" / "bin" / "python").touch()
+    prepare.remember(other, "demo")
+    assert prepare.is_done(other, "check")
+    assert not prepare.is_done(other, "test")
+    assert not prepare.is_done(other, "demo"), "Kafka is not in the cache"
+    (tree / "requirements-dev.lock").write_text("new")
+    assert not prepare.is_done(other, "check")
+
+
+def test_a_wrong_goal_is_told_the_right_ones() -> None:
+    other = OtherMachine(())
+    assert prepare.main(["everything"], other.machine()) == 2
+    assert other.said == ["usage: python3 infra/prepare.py [check|demo|test]"]
+
+
+def test_this_python_is_taken_as_it_is_new_enough() -> None:
+    assert prepare.find_python(OtherMachine(()).machine()) == sys.executable
