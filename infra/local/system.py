@@ -13,7 +13,7 @@ from pathlib import Path
 from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.local.processes import Process
-from infra.local.stack import Stack
+from infra.local.stack import Stack, answers
 from shared.access import Principal, Role, issue_token
 from shared.topics import create_topics
 
@@ -69,7 +69,7 @@ def run_system(stack: Stack, extra: Mapping[str, str] | None = None) -> Iterator
     for name in ("notification", "audit"):
         system.processes[name] = stack.start_service(name, environment, wait=False)
     with ThreadPoolExecutor() as threads:
-        for done in [threads.submit(stack.wait_service, process) for process in system.processes.values()]:
+        for done in [threads.submit(_wait_ready, process) for process in system.processes.values()]:
             done.result()
     try:
         yield system
@@ -77,6 +77,10 @@ def run_system(stack: Stack, extra: Mapping[str, str] | None = None) -> Iterator
         with ThreadPoolExecutor() as threads:
             for stopped in [threads.submit(process.stop) for process in system.processes.values()]:
                 stopped.result()
+
+
+def _wait_ready(process: Process) -> None:
+    process.wait_ready(lambda: answers(f"{process.address}/health/ready"))
 
 
 def draw_secrets(folder: Path | None = None) -> dict[str, str]:
