@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -99,7 +100,7 @@ def tell(demo: Demo) -> dict[str, Any]:
     by_http(demo)
     asyncio.run(by_kafka(demo))
     console.rule("Each becomes a case")
-    cases = [_wait(f"the case of the report by {s.channel}", lambda s=s: find_case(demo, s)) for s in demo.sent]
+    cases = [_wait(f"the case of the report by {s.channel}", partial(find_case, demo, s)) for s in demo.sent]
     for sent, case in zip(demo.sent, cases, strict=True):
         console.print(f"  by {sent.channel:<28} → {case['code_name']}, for {case['body']}, lane {case['lane']}")
     console.rule("A responder handles the first")
@@ -332,8 +333,8 @@ def _bearer(token: str) -> dict[str, str]:
 
 def _hidden_fields(page: str) -> dict[str, str]:
     fields = {}
-    for tag in page.split("<input")[1:]:
-        tag = tag.partition(">")[0]
+    for rest in page.split("<input")[1:]:
+        tag = rest.partition(">")[0]
         if 'type="hidden"' in tag:
             fields[_between(tag, 'name="', '"')] = _between(tag, 'value="', '"')
     return fields

@@ -31,7 +31,7 @@ class System:
     """Addresses of the running services, and the way to sign in to them."""
 
     stack: Stack
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     processes: dict[str, Process] = field(default_factory=dict)
 
     def url(self, service: str) -> str:
