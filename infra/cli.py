@@ -1,0 +1,59 @@
+"""`hearth`: the command line of operators and auditors. What each group does stands in infra/commands/."""
+
+import importlib
+import json
+import logging
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from infra.commands import dead_letters, doctor, policy, replica_set, tokens, topics
+from infra.commands.console import Trouble, commands
+from infra.commands.contracts import asyncapi, schemas
+from infra.commands.pages import settings
+from infra.commands.secrets import secrets
+
+app = commands("Hearth's command line. Exit status: 0 fine, 1 finding, 2 usage.")
+app.command("doctor")(doctor.doctor)
+app.command("secrets")(secrets)
+app.add_typer(topics.app, name="topics")
+app.add_typer(replica_set.app, name="replica-set")
+app.add_typer(policy.app, name="policy")
+app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(tokens.app, name="token")
+app.add_typer(schemas, name="schemas")
+app.add_typer(asyncapi, name="asyncapi")
+app.add_typer(settings, name="settings")
+
+VERIFIER = "services.audit.verify"
+
+
+@app.command(
+    "verify", add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def verify(context: typer.Context) -> None:
+    """Check the audit record, from an export or an address: `hearth verify --help` lists its options."""
+    raise typer.Exit(importlib.import_module(VERIFIER).main(context.args))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    # The client libraries log every failed attempt; a command says it once, in a sentence.
+    for library in ("aiokafka", "pymongo", "shared.publisher"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    try:
+        app(arguments, prog_name="hearth")
+    except Trouble as trouble:
+        if "--json" in arguments:
+            print(json.dumps({"error": trouble.sentence}, ensure_ascii=False))
+        print(trouble.sentence, file=sys.stderr)
+        return trouble.status
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The commands of `hearth`, one module a subject; infra/cli.py puts them together."""

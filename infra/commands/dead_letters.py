@@ -1,0 +1,254 @@
+"""`hearth dead-letters`: what could not be understood, to look at, to send again, or to give up for good."""
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+
+from infra.commands.broker import read_to_end
+from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, count, note, table
+from infra.commands.options import KAFKA, Kafka, TopicPrefix
+from shared.dead_letters import DeadLetter
+from shared.problems import Unavailable
+from shared.publisher import Publisher
+from shared.topics import FACT_TOPICS, dead_letters_of
+
+app = commands("List, show, retry or discard dead letters.")
+
+CONSUMED = tuple(topic.name for topic in FACT_TOPICS if topic.consumers)
+PREVIEW_BYTES = 4096
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="As listed: group/partition/offset.")]
+All = Annotated[bool, typer.Option("--all", help="All that the filters let through.")]
+Topic = Annotated[str | None, typer.Option("--topic", help="Only those of this topic.")]
+Group = Annotated[str | None, typer.Option("--group", help="Only those of this consumer group.")]
+Code = Annotated[str | None, typer.Option("--code", help="Only those given up for this reason.")]
+Content = Annotated[
+    bool, typer.Option("--content", help="Also key, header values and value. They may hold personal data.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A dead letter that nobody has settled; `size` is of its value in bytes, also when the value was left out."""
+
+    letter: DeadLetter
+    size: int
+
+    @property
+    def id(self) -> str:
+        """How people name it: needs no quoting in a shell."""
+        return self.letter.id.replace("|", "/")
+
+    def document(self) -> dict[str, object]:
+        """What may be shown to anybody: no key, no header value, no content."""
+        letter = self.letter
+        return {
+            "id": self.id, "topic": letter.topic, "group": letter.group, "partition": letter.partition,
+            "offset": letter.offset, "code": letter.code, "detail": letter.detail, "at": letter.at, "size": self.size,
+        }  # fmt: skip
+
+
+async def unsettled(
+    kafka: str, prefix: str, topics: Iterable[str] = CONSUMED, *, with_values: bool = True
+) -> list[Entry]:
+    """The dead letters of these topics, oldest first: the newest record of a key counts, a tombstone settles it.
+
+    `with_values` False keeps only the sizes, so that listing needs little memory. Raises Trouble.
+    """
+    newest: dict[tuple[str, bytes | None], Entry] = {}
+    for topic in topics:
+        async for record in read_to_end(kafka, dead_letters_of(topic), prefix):
+            place = (topic, record.key)
+            if record.value is None:
+                newest.pop(place, None)
+                continue
+            try:
+                letter = DeadLetter.read(record)
+            except ValueError:
+                # Only consumers write here; what is no dead letter of theirs has no place to be sent back to.
+                continue
+            size = len(letter.value or b"")
+            newest[place] = Entry(letter if with_values else replace(letter, value=None), size)
+    return sorted(newest.values(), key=lambda entry: (entry.letter.at, entry.id))
+
+
+@app.command("list")
+def list_letters(
+    kafka: Kafka = KAFKA,
+    topic_prefix: TopicPrefix = "",
+    topic: Topic = None,
+    group: Group = None,
+    code: Code = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the dead letters that wait, oldest first."""
+    found = asyncio.run(unsettled(kafka, topic_prefix, _topics(topic), with_values=False))
+    entries = [entry for entry in found if _matches(entry, group, code)]
+    answer({"items": [entry.document() for entry in entries], "next": None}, as_json, lambda: _list(entries))
+
+
+@app.command()
+def show(
+    letter_id: Annotated[str, typer.Argument(metavar="ID", help="As listed: group/partition/offset.")],
+    content: Content = False,
+    kafka: Kafka = KAFKA,
+    topic_prefix: TopicPrefix = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show one dead letter; its content only on demand."""
+    (entry,) = asyncio.run(_named(kafka, topic_prefix, [letter_id]))
+    letter = entry.letter
+    document = entry.document()
+    if content:
+        document["key"] = None if letter.key is None else preview(letter.key)
+        document["headers"] = [[name, None if value is None else preview(value)] for name, value in letter.headers]
+        document["value"] = None if letter.value is None else preview(letter.value)
+    else:
+        document["headers"] = [[name, f"{len(value or b'')} bytes"] for name, value in letter.headers]
+    answer(document, as_json, lambda: _details(document))
+    if not content and not as_json:
+        note("Key, header values and content are not shown, as they may hold personal data; --content shows them.")
+
+
+@app.command()
+def retry(
+    ids: Ids = None,
+    everything: All = False,
+    topic: Topic = None,
+    group: Group = None,
+    code: Code = None,
+    kafka: Kafka = KAFKA,
+    topic_prefix: TopicPrefix = "",
+    as_json: AsJson = False,
+) -> None:
+    """Publish the original bytes, key and headers on the original topic again, then settle the dead letter."""
+
+    async def run() -> list[Entry]:
+        entries = await _chosen(kafka, topic_prefix, ids, everything, topic, group, code)
+        publisher = Publisher(kafka, client="cli", prefix=topic_prefix)
+        try:
+            for entry in entries:
+                # Only what the broker has acknowledged may be settled; a crash in between sends it twice, never not.
+                await publisher.publish([entry.letter.original()])
+                await publisher.publish([entry.letter.tombstone()])
+        except Unavailable:
+            raise Trouble(f"Kafka at {kafka} did not take it; the dead letter still waits.") from None
+        finally:
+            await publisher.stop()
+        return entries
+
+    done = [entry.id for entry in asyncio.run(run())]
+    answer({"retried": done}, as_json, lambda: f"Sent {count(len(done), 'dead letter')} again.")
+
+
+@app.command()
+def discard(
+    ids: Ids = None,
+    everything: All = False,
+    topic: Topic = None,
+    group: Group = None,
+    code: Code = None,
+    yes: Yes = False,
+    kafka: Kafka = KAFKA,
+    topic_prefix: TopicPrefix = "",
+    as_json: AsJson = False,
+) -> None:
+    """Settle dead letters without sending them again. Their bytes are lost."""
+    if as_json and not yes:
+        raise Trouble("With --json nobody can be asked: add --yes.", USAGE)
+    entries = asyncio.run(_chosen(kafka, topic_prefix, ids, everything, topic, group, code))
+    if entries and not yes:
+        typer.confirm(f"Discard {count(len(entries), 'dead letter')} for good?", abort=True, err=True)
+
+    async def run() -> None:
+        publisher = Publisher(kafka, client="cli", prefix=topic_prefix)
+        try:
+            await publisher.publish([entry.letter.tombstone() for entry in entries])
+        except Unavailable:
+            raise Trouble(f"Kafka at {kafka} did not take it; run it again.") from None
+        finally:
+            await publisher.stop()
+
+    if entries:
+        asyncio.run(run())
+    done = [entry.id for entry in entries]
+    answer({"discarded": done}, as_json, lambda: f"Discarded {count(len(done), 'dead letter')}.")
+
+
+def preview(data: bytes) -> str:
+    """The first bytes as text, or in hexadecimal when the whole is not printable UTF-8."""
+    cut = data[:PREVIEW_BYTES]
+    # A character cut in two at the end is left out.
+    shown = cut.decode("utf-8", "ignore") if _is_text(data) else f"hex {cut.hex(' ', 4)}"
+    return shown if len(cut) == len(data) else f"{shown} … ({len(data)} bytes in all)"
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    # Anything else could be an instruction to the terminal it is shown on.
+    return all(character.isprintable() or character in "\t\r\n" for character in text)
+
+
+async def _chosen(
+    kafka: str,
+    prefix: str,
+    ids: Sequence[str] | None,
+    everything: bool,
+    topic: str | None,
+    group: str | None,
+    code: str | None,
+) -> list[Entry]:
+    if ids and (everything or topic or group or code):
+        raise Trouble("Name dead letters, or choose with --all and filters; not both.", USAGE)
+    if ids:
+        return await _named(kafka, prefix, ids)
+    if not everything:
+        raise Trouble("Name the dead letters, or say --all.", USAGE)
+    found = await unsettled(kafka, prefix, _topics(topic))
+    return [entry for entry in found if _matches(entry, group, code)]
+
+
+async def _named(kafka: str, prefix: str, ids: Sequence[str]) -> list[Entry]:
+    wanted = [letter_id.replace("|", "/") for letter_id in ids]
+    # A group is called service.topic, so the id tells where to look.
+    topics = [t for t in CONSUMED if any(i.partition("/")[0].partition(".")[2] == t for i in wanted)]
+    found = {entry.id: entry for entry in await unsettled(kafka, prefix, topics)}
+    for letter_id in wanted:
+        if letter_id not in found:
+            raise Trouble(f"No dead letter {letter_id} is waiting.")
+    return [found[letter_id] for letter_id in dict.fromkeys(wanted)]
+
+
+def _topics(topic: str | None) -> Sequence[str]:
+    if topic is not None and topic not in CONSUMED:
+        raise Trouble(f"Topic {topic} has no dead letters; these have: {', '.join(CONSUMED)}.", USAGE)
+    return CONSUMED if topic is None else (topic,)
+
+
+def _matches(entry: Entry, group: str | None, code: str | None) -> bool:
+    return group in (None, entry.letter.group) and code in (None, entry.letter.code)
+
+
+def _list(entries: list[Entry]) -> RenderableType:
+    if not entries:
+        return "No dead letters are waiting."
+    return table(
+        ("Id", "Given up", "Reason", "Detail", "Bytes"),
+        [(e.id, e.letter.at, e.letter.code, e.letter.detail, e.size) for e in entries],
+    )
+
+
+def _details(document: dict[str, object]) -> RenderableType:
+    return table(
+        ("", ""),
+        [(n, v if isinstance(v, str | int) else json.dumps(v, ensure_ascii=False)) for n, v in document.items()],
+    )

@@ -1,0 +1,188 @@
+"""`hearth doctor`: whether everything Hearth needs is there, one line a check."""
+
+import asyncio
+import smtplib
+import time
+from collections.abc import Awaitable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from pydantic import ValidationError
+from rich.console import RenderableType
+
+from infra.commands.broker import ask_admin
+from infra.commands.console import FINDING, AsJson, Trouble, answer, count, table
+from infra.commands.dead_letters import unsettled
+from infra.commands.options import KAFKA, MONGO, Kafka, Mongo, PolicyDir, TopicPrefix
+from infra.commands.settings_page import settings_of
+from infra.local.services import SERVICES
+from shared.mongo import PyMongoError, connect
+from shared.policy import PolicyError, load_policy
+from shared.settings import PREFIX
+from shared.times import now
+from shared.topics import TOPICS, find_drift
+
+MOST_SKEW_SECONDS = 2.0
+TIMEOUT_SECONDS = 5.0
+
+Smtp = Annotated[str, typer.Option("--smtp", envvar="HEARTH_SMTP", help="Mail server, as host:port.")]
+
+
+def _url(service: str) -> str:
+    return f"http://127.0.0.1:{SERVICES[service].port}"
+
+
+def _url_option(service: str) -> object:
+    return typer.Option(f"--{service}-url", envvar=f"HEARTH_{service.upper()}_URL", help=f"Where {service} answers.")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check; `detail` is a sentence."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+def doctor(
+    kafka: Kafka = KAFKA,
+    topic_prefix: TopicPrefix = "",
+    mongo: Mongo = MONGO,
+    smtp: Smtp = "127.0.0.1:1025",
+    intake_url: Annotated[str, _url_option("intake")] = _url("intake"),
+    triage_url: Annotated[str, _url_option("triage")] = _url("triage"),
+    notification_url: Annotated[str, _url_option("notification")] = _url("notification"),
+    audit_url: Annotated[str, _url_option("audit")] = _url("audit"),
+    policy_dir: PolicyDir = None,
+    settings: Annotated[
+        bool, typer.Option(help="Also check that this environment has every setting of every service.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Check Kafka, MongoDB, mail, the services, settings, policy and clock; exit status 1 if anything is wrong."""
+    urls = {"intake": intake_url, "triage": triage_url, "notification": notification_url, "audit": audit_url}
+
+    async def run() -> list[Finding]:
+        found = await asyncio.gather(
+            _check_kafka(kafka, topic_prefix),
+            _check_mongo(mongo),
+            _check_mail(smtp),
+            _check_services(urls),
+        )
+        return [finding for findings in found for finding in findings]
+
+    findings = [*asyncio.run(run()), _check_policy(policy_dir), *(_check_settings() if settings else ())]
+    well = all(f.ok for f in findings)
+    answer({"ok": well, "checks": [asdict(f) for f in findings]}, as_json, lambda: _show(findings))
+    if not well:
+        raise typer.Exit(FINDING)
+
+
+async def _check_kafka(bootstrap: str, prefix: str) -> list[Finding]:
+    try:
+        drift = await ask_admin(bootstrap, 0, lambda admin: find_drift(admin, prefix))
+    except Trouble as trouble:
+        return [Finding("kafka", False, trouble.sentence)]
+    found = [Finding("kafka", True, f"{bootstrap} answers.")]
+    if drift:
+        sentence = f"{count(len(drift), 'difference')} from the table: see `hearth topics check`."
+        # Without their topics there are no dead letters to count.
+        return [*found, Finding("topics", False, sentence)]
+    found.append(Finding("topics", True, f"All {len(TOPICS)} are as they should be."))
+    try:
+        letters = await unsettled(bootstrap, prefix, with_values=False)
+    except Trouble as trouble:
+        return [*found, Finding("dead letters", False, trouble.sentence)]
+    sentence = f"{count(len(letters), 'dead letter')} waiting: see `hearth dead-letters list`."
+    return [*found, Finding("dead letters", not letters, sentence if letters else "None are waiting.")]
+
+
+async def _check_mongo(uri: str) -> list[Finding]:
+    client = connect(uri, service="cli")
+    try:
+        hello = await client.admin.command("hello")
+        build = await client.admin.command("buildInfo")
+    except (PyMongoError, ValueError) as error:
+        # The URI may hold a password, so it is not repeated.
+        return [Finding("mongodb", False, f"No primary answers ({type(error).__name__}).")]
+    finally:
+        client.close()
+    if not hello.get("isWritablePrimary"):
+        return [Finding("mongodb", False, "The server answers but is not the primary.")]
+    if "setName" not in hello:
+        return [Finding("mongodb", False, "The server is not in a replica set: see `hearth replica-set initiate`.")]
+    told: datetime = hello["localTime"]
+    skew = abs((now() - told).total_seconds())
+    return [
+        Finding("mongodb", True, f"The primary of {hello['setName']} answers, version {build['version']}."),
+        Finding("clock", skew <= MOST_SKEW_SECONDS, f"{skew:.1f} s away from MongoDB's clock."),
+    ]
+
+
+async def _check_mail(server_address: str) -> list[Finding]:
+    host, _, port = server_address.rpartition(":")
+
+    def greet() -> bool:
+        with smtplib.SMTP(host, int(port), timeout=TIMEOUT_SECONDS) as server:
+            return server.noop()[0] == 250
+
+    try:
+        well = await asyncio.to_thread(greet)
+    except (OSError, ValueError, smtplib.SMTPException):
+        well = False
+    return [Finding("mail", well, f"{server_address} {'takes' if well else 'does not take'} mail.")]
+
+
+async def _check_services(urls: Mapping[str, str]) -> list[Finding]:
+    # Proxies of the environment are for the way out, not for our own services.
+    async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+        checks: list[Awaitable[Finding]] = [_check_service(client, name, url) for name, url in urls.items()]
+        return list(await asyncio.gather(*checks))
+
+
+async def _check_service(client: httpx.AsyncClient, name: str, url: str) -> Finding:
+    started = time.monotonic()
+    try:
+        response = await client.get(f"{url.rstrip('/')}/health/ready")
+        waiting = response.json().get("waiting_for", {})
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError):
+        return Finding(name, False, f"{url} does not answer.")
+    if response.status_code != httpx.codes.OK:
+        reasons = "; ".join(f"{part}: {reason}" for part, reason in waiting.items()) or f"status {response.status_code}"
+        return Finding(name, False, f"{url} is not ready ({reasons}).")
+    return Finding(name, True, f"{url} is ready ({(time.monotonic() - started) * 1000:.0f} ms).")
+
+
+def _check_policy(directory: Path | None) -> Finding:
+    try:
+        return Finding("policy", True, f"Version {load_policy(directory).version}.")
+    except PolicyError as error:
+        return Finding("policy", False, f"{count(len(error.findings), 'finding')}: see `hearth policy check`.")
+
+
+def _check_settings() -> list[Finding]:
+    found = []
+    for service in SERVICES:
+        kind = settings_of(service)
+        if kind is None:
+            continue
+        try:
+            kind()
+        except ValidationError as error:
+            problems = error.errors(include_url=False, include_input=False)
+            names = sorted({PREFIX + str(p["loc"][0]).upper() for p in problems if p["loc"]})
+            found.append(Finding(f"settings of {service}", False, f"Missing or wrong: {', '.join(names)}."))
+        except OSError as error:
+            found.append(Finding(f"settings of {service}", False, f"{error.filename} cannot be read."))
+        else:
+            found.append(Finding(f"settings of {service}", True, "Complete."))
+    return found
+
+
+def _show(findings: list[Finding]) -> RenderableType:
+    return table(("", "Check", ""), [("✓" if f.ok else "✗", f.check, f.detail) for f in findings])

@@ -1,0 +1,67 @@
+"""Options that several commands share. Each is also read from the environment variable of the services' settings."""
+
+import base64
+import binascii
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.commands.console import USAGE, Trouble
+from shared.settings import Settings
+
+
+def _default(field: str) -> str:
+    return str(Settings.model_fields[field].default)
+
+
+KAFKA = _default("kafka")
+MONGO = _default("mongo")
+
+Kafka = Annotated[str, typer.Option("--kafka", envvar="HEARTH_KAFKA", help="Kafka bootstrap servers.")]
+Mongo = Annotated[str, typer.Option("--mongo", envvar="HEARTH_MONGO", help="MongoDB connection URI.")]
+TopicPrefix = Annotated[
+    str, typer.Option("--topic-prefix", envvar="HEARTH_TOPIC_PREFIX", help="Put before every topic.")
+]
+PolicyDir = Annotated[
+    Path | None,
+    typer.Option("--policy-dir", envvar="HEARTH_POLICY_DIR", help="Folder whose policy files replace the packaged."),
+]
+Wait = Annotated[
+    float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait for a server that is starting.")
+]
+TokenKeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-key-file",
+        envvar="HEARTH_TOKEN_KEY_FILE",
+        help="File of the key that signs tokens; else HEARTH_TOKEN_KEY, else secrets/token_key.",
+    ),
+]
+
+
+def read_token_key(file: Path | None) -> bytes:
+    """The key that signs tokens: from the file, else from HEARTH_TOKEN_KEY, else from secrets/token_key."""
+    text = None if file else os.environ.get("HEARTH_TOKEN_KEY")
+    place = "HEARTH_TOKEN_KEY" if text else str(file or Path("secrets/token_key"))
+    if not text:
+        try:
+            text = Path(place).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise Trouble(
+                f"The token key cannot be read from {place}: run `hearth secrets`, or set HEARTH_TOKEN_KEY_FILE.", USAGE
+            ) from None
+    key = key_in(text)
+    if key is None:
+        raise Trouble(f"{place} does not hold 32 bytes in base64.", USAGE)
+    return key
+
+
+def key_in(text: str) -> bytes | None:
+    """The 32 bytes that `text` spells in base64; None when it does not."""
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return key if len(key) == 32 else None

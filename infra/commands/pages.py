@@ -1,0 +1,41 @@
+"""Documents that are made from code: written, or compared with what is there."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, commands
+from infra.commands.settings_page import settings_page
+
+CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing; exit status 1 if it is out of date.")]
+
+settings = commands("Document the settings.")
+
+
+def write_or_check(path: Path, text: str, check_only: bool, as_json: bool, *, command: str) -> None:
+    """Write `text` to `path`, or end with a finding when the file says something else."""
+    current = path.read_text(encoding="utf-8") if path.exists() else None
+    same = current == text
+    if not check_only and not same:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise Trouble(f"{path} cannot be written: {error.strerror}.", USAGE) from None
+    said = f"{path} is up to date." if same else f"{path} is out of date: run `{command}`."
+    if not check_only:
+        said = f"{path} is unchanged." if same else f"{path} is written."
+    answer({"path": str(path), "same": same, "written": not same and not check_only}, as_json, lambda: said)
+    if check_only and not same:
+        raise typer.Exit(FINDING)
+
+
+@settings.command()
+def doc(
+    output: Annotated[Path, typer.Option("--output", help="The page.")] = Path("docs/settings.md"),
+    check_only: CheckOnly = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the page of all settings, or with --check say whether it is up to date."""
+    write_or_check(output, settings_page(), check_only, as_json, command="hearth settings doc")

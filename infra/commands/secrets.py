@@ -1,0 +1,75 @@
+"""`hearth secrets`: the secret files that the services read, made once from the operating system's random source."""
+
+import base64
+import os
+import secrets as random
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, say, table
+from infra.commands.options import key_in
+
+SECRETS: Mapping[str, str] = {
+    "token_key": "signs the tokens of services and people",
+    "master_key": "wraps the keys of reports; without it no report can be read",
+    "receipt_pepper": "hides receipts; without it no receipt opens anything",
+    "pseudonym_key": "makes pseudonyms of user names; another one unlinks them",
+    "log_signing_key": "signs the audit record (an Ed25519 seed)",
+}
+IMAGE_UID = 10001
+"""The user the image runs as, see infra/Dockerfile; its containers must be able to read the files."""
+
+State = Literal["made", "kept", "wrong", "open"]
+_MEANING: Mapping[State, str] = {
+    "made": "made",
+    "kept": "was there, kept",
+    "wrong": "is not 32 bytes in base64",
+    "open": "can be read by others: chmod 600",
+}
+
+Directory = Annotated[Path, typer.Option("--directory", help="Folder of the files.")]
+Owner = Annotated[
+    int | None,
+    typer.Option("--owner", min=0, help=f"User id that new files belong to; as root the image's {IMAGE_UID}."),
+]
+
+
+def secrets(directory: Directory = Path("secrets"), owner: Owner = None, as_json: AsJson = False) -> None:
+    """Make the secret files that are missing, mode 0600. Never overwrites, never prints a secret."""
+    uid = owner if owner is not None else (IMAGE_UID if os.geteuid() == 0 else os.geteuid())
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        states = {name: _make(directory / name, uid) for name in SECRETS}
+    except OSError as error:
+        raise Trouble(f"{error.filename or directory} cannot be read or written: {error.strerror}.", USAGE) from None
+    findings = [name for name, state in states.items() if state in ("wrong", "open")]
+    rows = [(directory / name, _MEANING[state], SECRETS[name]) for name, state in states.items()]
+    answer({"directory": str(directory), "owner": uid, "files": states}, as_json, lambda: table(("File", "", ""), rows))
+    if not as_json and uid != IMAGE_UID:
+        say(f"For Docker Compose put HEARTH_UID={uid} into .env, so that the containers can read the files.")
+    if findings:
+        raise typer.Exit(FINDING)
+
+
+def _make(path: Path, uid: int) -> State:
+    if path.exists():
+        if key_in(path.read_text(encoding="utf-8", errors="replace")) is None:
+            return "wrong"
+        return "open" if path.stat().st_mode & 0o077 else "kept"
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(base64.b64encode(random.token_bytes(32)) + b"\n")
+            file.flush()
+            os.fsync(handle)
+        if uid != os.geteuid():
+            os.chown(scratch, uid, -1)
+        # A link fails where a rename would overwrite, and the file appears whole or not at all.
+        path.hardlink_to(scratch)
+    finally:
+        Path(scratch).unlink()
+    return "made"

@@ -1,0 +1,23 @@
+"""The image's health check: is the service of this container alive? Standard library only, as it runs all the time."""
+
+import http.client
+import os
+import sys
+
+TIMEOUT_SECONDS = 4
+
+
+def is_alive(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether `/health/live` answers 200."""
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/health/live")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    sys.exit(0 if is_alive(int(os.environ["HEARTH_PORT"])) else 1)
