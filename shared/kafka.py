@@ -9,6 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -18,13 +19,13 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind, Tracer
+from opentelemetry.trace import Span, SpanKind, Tracer
 
 from shared import metrics
 from shared.dead_letters import DeadLetter
 from shared.problems import Malformed, Unavailable
 from shared.publisher import Publisher
-from shared.telemetry import context_of, traceparent_of
+from shared.telemetry import context_of, span_for, traceparent_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -241,10 +242,18 @@ class Consumption(Generic[T]):
                 items.append(item)
                 sources.append(record)
             if items:
-                await self._hand_over(items, sources)
+                with self._span_of(spans):
+                    await self._hand_over(items, sources)
         finally:
             for span in spans:
                 span.end()
+
+    def _span_of(self, spans: Sequence[Span]) -> AbstractContextManager[Span]:
+        """What the batch's own work (queries, calls) belongs to: the message's trace, or a span that links to many."""
+        if len(spans) == 1:
+            return trace.use_span(spans[0], record_exception=False, set_status_on_exception=False)
+        links = tuple(filter(None, map(traceparent_of, spans))) if spans[0].is_recording() else ()
+        return span_for(self._tracer, f"{self.topic} batch", kind=SpanKind.CONSUMER, links=links)
 
     async def _hand_over(self, items: list[T], sources: list[Record]) -> None:
         try:

@@ -6,6 +6,8 @@ infra/decisions/2026-11-23-motor.md says why, and how to move to PyMongo's own a
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
+from opentelemetry.trace import TracerProvider
 from pymongo import DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import (
     AutoReconnect,
@@ -59,6 +61,11 @@ def connect(uri: str, *, service: str) -> Client:
     )
 
 
+def trace_commands(provider: TracerProvider) -> None:
+    """Give every command a span (its name and collection, never its content) under the span it serves."""
+    PymongoInstrumentor().instrument(tracer_provider=provider)
+
+
 async def ping(client: Client) -> None:
     """Return when a primary answers; raises one of TRANSIENT otherwise."""
     await client.admin.command("ping")
@@ -85,4 +92,5 @@ __all__ = [
     "WriteConcern",
     "connect",
     "ping",
+    "trace_commands",
 ]

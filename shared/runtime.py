@@ -10,7 +10,7 @@ from opentelemetry import trace
 from shared.events import FACTS, Event, Fact, decode
 from shared.kafka import Consumption, Decode, Handle, Record, make_broker
 from shared.lifecycle import Lifecycle
-from shared.mongo import TRANSIENT, Collection, IndexModel, connect
+from shared.mongo import TRANSIENT, Collection, IndexModel, connect, trace_commands
 from shared.outbox import Aggregates, Relay
 from shared.publisher import Publisher
 from shared.settings import Settings
@@ -101,6 +101,8 @@ def serve(service: str, settings: S, build: Callable[[S], FastAPI]) -> None:
     set_up_logging(service, settings.log_level)
     provider = make_tracer_provider(service, settings.otlp_endpoint, settings.trace_ratio)
     trace.set_tracer_provider(provider)
+    if settings.otlp_endpoint:
+        trace_commands(provider)
     try:
         uvicorn.run(
             build(settings),
