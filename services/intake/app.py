@@ -6,6 +6,7 @@ from services.intake.actions import Secrets, Submissions
 from services.intake.commit import GroupCommit
 from services.intake.consumer import decode_inbox, take_in
 from services.intake.mailbox import Mailbox
+from services.intake.pages import FollowUpPage, ReportForm, load_pages, make_page_router
 from services.intake.reading import Reading
 from services.intake.routes import make_router
 from services.intake.settings import IntakeSettings
@@ -16,6 +17,7 @@ from shared.asyncapi import describe_service
 from shared.policy import load_policy
 from shared.runtime import Runtime
 from shared.web.app import make_app
+from shared.web.pages import mount_assets
 
 
 def build_app(settings: IntakeSettings) -> FastAPI:
@@ -35,9 +37,17 @@ def build_app(settings: IntakeSettings) -> FastAPI:
     runtime.consume_facts("cases", CASE_FACTS, mailbox.project)
 
     lifecycle = runtime.lifecycle(indexes=store.indexes, tasks=[commits.run])
-    return make_app(
+    pages = load_pages()
+    routers = [
+        make_router(submissions, mailbox, reading, settings.token_key),
+        make_page_router(ReportForm(submissions, policy, pages), FollowUpPage(mailbox, pages)),
+    ]
+    app = make_app(
         "intake",
         lifecycle,
-        routers=[make_router(submissions, mailbox, reading, settings.token_key)],
+        routers=routers,
         asyncapi=lambda: describe_service("intake"),
+        error_page=pages.error,
     )
+    mount_assets(app)
+    return app

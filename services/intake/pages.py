@@ -1,0 +1,235 @@
+"""Intake for people: the form, its receipt, and the follow-up page. Everything works without JavaScript.
+
+There is no session, and a receipt travels only in bodies: never in an address, where logs and histories would keep it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from secrets import token_urlsafe
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request, Response
+
+from services.intake.actions import Accepted, Submissions
+from services.intake.mailbox import Mailbox
+from services.intake.report import Submission
+from services.intake.routes import ANSWER_LIMIT, FOLLOW_UP
+from services.intake.sources.form import Filled, FormError, make_nonce, read_form, read_report
+from shared.i18n import SHARED_MESSAGES, Messages
+from shared.mongo import TRANSIENT
+from shared.policy import Policy, ReportFacts
+from shared.problems import Problem, Unavailable
+from shared.times import now
+from shared.web.pages import Pages, make_pages
+
+HERE = Path(__file__).parent
+PRIVACY_LEVELS = ("confidential", "named", "anonymous")
+KINDS = ("wiki", "event", "affiliate", "technical_space", "global")
+EXPOSURES = ("yes", "no", "unsure")
+
+
+def load_pages() -> Pages:
+    """The templates and messages of intake."""
+    return make_pages(HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"]), home="/report")
+
+
+class ReportForm:
+    """Shows the form and takes it in."""
+
+    def __init__(
+        self, submissions: Submissions, policy: Policy, pages: Pages, clock: Callable[[], datetime] = now
+    ) -> None:
+        self._submissions = submissions
+        self._policy = policy
+        self._pages = pages
+        self._clock = clock
+
+    def show(
+        self,
+        request: Request,
+        community: str | None,
+        filled: Filled | None = None,
+        errors: Sequence[FormError] = (),
+        notice: str | None = None,
+    ) -> Response:
+        """The form, empty or as it was sent, with what is wrong. Raises Problem 404 for an unknown community."""
+        if community is not None and community not in self._policy.communities:
+            raise Problem(404, "community-unknown", "This community is not known here.")
+        texts = {error.field: self._pages.message(request, error.message) for error in errors}
+        context = {
+            "community": self._policy.communities[community] if community else None,
+            "communities": self._communities(request),
+            "categories": self._categories(request),
+            "flags": [(flag, self._name(request, "flag", flag)) for flag in self._policy.flags],
+            "settings": [(setting, self._name(request, "setting", setting)) for setting in self._policy.settings],
+            "exposures": [(code, self._name(request, "report-exposure", code)) for code in EXPOSURES],
+            "privacy_levels": [
+                (level, self._name(request, "privacy", level), self._name(request, "report-privacy-help", level))
+                for level in PRIVACY_LEVELS
+            ],
+            "values": filled.values if filled else {},
+            "ticked": filled.flags if filled else (),
+            "errors": texts,
+            "summary": list(texts.items()),
+            "notice": notice,
+            "nonce": filled.nonce if filled and filled.nonce and not notice else self._new_nonce(),
+        }
+        return self._pages.render(request, "report.html", context, 422 if errors or notice else 200)
+
+    async def take(self, request: Request, community: str | None) -> Response:
+        """Store what was sent and show the receipt, or the form again. A form sent twice is one report."""
+        filled = await read_fields(request)
+        submission, errors = read_report(
+            filled,
+            community=community,
+            language=self._pages.language(request),
+            policy=self._policy,
+            now=self._clock(),
+            label=lambda name: self._pages.message(request, f"report-{name.replace('_', '-')}"),
+        )
+        if submission is None:
+            return self.show(request, community, filled, errors)
+        try:
+            accepted = await self._submissions.submit(
+                submission, channel="form", idempotency_key=f"form-{filled.nonce}" if filled.nonce else None
+            )
+        except Problem as problem:
+            if problem.code != "idempotency-key-reused":
+                raise
+            return self.show(request, community, filled, notice="report-sent-before")
+        except TRANSIENT as error:
+            raise Unavailable(f"mongodb: {type(error).__name__}") from None
+        return self._pages.render(request, "receipt.html", self._receipt(submission, accepted))
+
+    def _receipt(self, submission: Submission, accepted: Accepted) -> Mapping[str, object]:
+        facts = ReportFacts(submission.community, submission.category, frozenset(submission.flags), submission.setting)
+        return {
+            "receipt": accepted.receipt,
+            "emergency": self._policy.triage(facts).lane == "emergency",
+            "contactable": submission.contactable,
+            "follow_up": FOLLOW_UP,
+        }
+
+    def _new_nonce(self) -> str:
+        return make_nonce(self._clock(), token_urlsafe(18))
+
+    def _communities(self, request: Request) -> list[tuple[str, list[tuple[str, str]]]]:
+        known = self._policy.communities.values()
+        groups = [(kind, sorted((c.name, c.id) for c in known if c.kind == kind)) for kind in KINDS]
+        return [
+            (self._name(request, "kind", kind), [(code, name) for name, code in members])
+            for kind, members in groups
+            if members
+        ]
+
+    def _categories(self, request: Request) -> list[tuple[str, list[tuple[str, str]]]]:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for category in self._policy.categories.values():
+            groups.setdefault(category.group, []).append(
+                (category.code, self._name(request, "category", category.code))
+            )
+        return [(self._name(request, "category-group", group), members) for group, members in groups.items()]
+
+    def _name(self, request: Request, kind: str, code: str) -> str:
+        return self._pages.message(request, f"{kind}-{code.replace('.', '-').replace('_', '-')}")
+
+
+class FollowUpPage:
+    """Shows what became of a report, and takes answers to questions."""
+
+    def __init__(self, mailbox: Mailbox, pages: Pages) -> None:
+        self._mailbox = mailbox
+        self._pages = pages
+
+    def ask(self, request: Request, receipt: str = "", error: str | None = None) -> Response:
+        """The page that asks for the receipt."""
+        text = self._pages.message(request, error) if error else None
+        context = {"receipt": receipt, "error": text}
+        return self._pages.render(request, "follow_up.html", context, 422 if error else 200)
+
+    async def show(self, request: Request) -> Response:
+        """The status behind the receipt in the body; takes an answer first, if there is one."""
+        filled = await read_fields(request)
+        receipt, question_id = filled.value("receipt")[:100], filled.value("question_id")
+        text = filled.values.get("answer", "").strip()
+        answered = error = None
+        try:
+            if question_id:
+                if not text or len(text) > ANSWER_LIMIT:
+                    error = "report-too-long" if text else "field-required"
+                else:
+                    await self._mailbox.answer(receipt, question_id, text)
+                    answered = question_id
+            view = await self._mailbox.follow_up(receipt)
+        except Problem as problem:
+            if problem.code == "already-answered":
+                error, view = "follow-up-already-answered", await self._mailbox.follow_up(receipt)
+            elif problem.code in ("receipt-unknown", "invalid-fields"):
+                unknown = "follow-up-unknown" if problem.code == "receipt-unknown" else "follow-up-not-a-receipt"
+                return self.ask(request, receipt, unknown)
+            else:
+                raise
+        except TRANSIENT as away:
+            raise Unavailable(f"mongodb: {type(away).__name__}") from None
+        context = {
+            "view": view,
+            "receipt": receipt,
+            "answered": answered,
+            "question_id": question_id,
+            "draft": text,
+            "error": self._pages.message(request, error) if error else None,
+        }
+        return self._pages.render(request, "status.html", context, 422 if error else 200)
+
+
+def make_page_router(form: ReportForm, follow_up: FollowUpPage) -> APIRouter:
+    """The pages' routes."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/report")
+    async def show_form(request: Request) -> Response:
+        return form.show(request, None)
+
+    @router.get("/report/{community}")
+    async def show_form_of(request: Request, community: str) -> Response:
+        return form.show(request, community)
+
+    @router.post("/report")
+    async def take_form(request: Request) -> Response:
+        return await form.take(request, None)
+
+    @router.post("/report/{community}")
+    async def take_form_of(request: Request, community: str) -> Response:
+        return await form.take(request, community)
+
+    @router.get(FOLLOW_UP)
+    async def ask_receipt(request: Request) -> Response:
+        return follow_up.ask(request)
+
+    @router.post(FOLLOW_UP)
+    async def show_status(request: Request) -> Response:
+        return await follow_up.show(request)
+
+    return router
+
+
+async def read_fields(request: Request) -> Filled:
+    """The fields of a posted form. Raises Problem 403 for a form of another site, 400 for what is not a form."""
+    _refuse_other_sites(request)
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/x-www-form-urlencoded":
+        raise Problem(415, "unsupported-media-type", "A form is expected here.")
+    try:
+        return read_form(await request.body())
+    except ValueError:
+        raise Problem(400, "malformed-form", "The form is not URL-encoded UTF-8.") from None
+
+
+def _refuse_other_sites(request: Request) -> None:
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin", "null")
+    # Our own Referrer-Policy makes browsers send `Origin: null`, so it says nothing.
+    strange = origin != "null" and urlsplit(origin).netloc != request.headers.get("host")
+    if site not in ("same-origin", "none") if site else strange:
+        raise Problem(403, "cross-site", "This form was sent from another site.")

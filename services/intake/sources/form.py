@@ -1,0 +1,213 @@
+"""The form at /report: from the fields of a page to a submission, and from what is wrong back to the fields. Pure."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+from pydantic import ValidationError
+
+from services.intake.report import Submission, faults_of, find_faults
+from shared.policy import Policy
+from shared.problems import FieldError
+
+# Where each part of a submission is asked for; the order is that of the page.
+FIELD_OF: Mapping[str, str] = MappingProxyType(
+    {
+        "/community": "community",
+        "/narrative": "narrative",
+        "/category": "category",
+        "/flags": "flags",
+        "/setting": "setting",
+        "/occurred/at": "date",
+        "/occurred/from": "date",
+        "/occurred/to": "until",
+        "/places": "places",
+        "/harmed": "harmed",
+        "/reported": "reported",
+        "/anything_else": "anything_else",
+        "/privacy": "privacy",
+        "/reporter/name": "name",
+        "/reporter/email": "email",
+        "/reporter": "privacy",
+    }
+)
+# What to say, by the code of what is wrong; a message key and, where the message has one, the limit it names.
+MESSAGE_OF: Mapping[str, str] = MappingProxyType(
+    {
+        "blank": "field-required",
+        "missing": "field-required",
+        "string_too_short": "field-required",
+        "string_too_long": "report-too-long",
+        "too_long": "report-too-many",
+        "control_characters": "report-one-line",
+        "literal_error": "field-unknown-choice",
+        "unknown_community": "field-choose",
+        "unknown_category": "field-unknown-choice",
+        "unknown_flag": "field-unknown-choice",
+        "unknown_setting": "field-unknown-choice",
+        "not_a_date": "field-not-a-date",
+        "not_a_time": "report-not-a-time",
+        "future_date": "field-future-date",
+        "date_too_old": "field-not-a-date",
+        "range_reversed": "report-range-reversed",
+        "anonymous_with_contact": "report-anonymous-with-contact",
+    }
+)
+IN_PERSON = ("appearance", "circumstances", "witnesses", "exposure", "noted_by")
+"""Fields that only in-person reports have; they travel as labelled lines of `anything_else`."""
+EAST = timedelta(hours=14)
+"""The day begins in the east up to 14 hours before it does in UTC."""
+_NONCE = re.compile(r"([0-9a-f]{8,12})-[A-Za-z0-9_-]{16,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A form as it was sent: the values by field, the boxes that were ticked, and the nonce that names this copy."""
+
+    values: Mapping[str, str]
+    flags: tuple[str, ...]
+    nonce: str | None
+
+    def value(self, name: str) -> str:
+        """What stands in a field, without blanks around it."""
+        return self.values.get(name, "").strip()
+
+
+@dataclass(frozen=True, slots=True)
+class FormError:
+    """What is wrong with one field of the page: its id and a message key."""
+
+    field: str
+    message: str
+
+
+def read_form(body: bytes) -> Filled:
+    """The fields of a URL-encoded body; raises ValueError when it is not one, or not in UTF-8."""
+    pairs = parse_qs(
+        body.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=100
+    )
+    values = {name: given[-1].replace("\r\n", "\n") for name, given in pairs.items()}
+    nonce = values.get("nonce", "")
+    return Filled(values, tuple(pairs.get("flags", ())), nonce if _NONCE.fullmatch(nonce) else None)
+
+
+def make_nonce(now: datetime, random: str) -> str:
+    """The name of one copy of the form, made at `now` with `random` (at least 16 URL-safe characters)."""
+    return f"{int(now.timestamp()):08x}-{random}"
+
+
+def read_report(
+    filled: Filled, *, community: str | None, language: str, policy: Policy, now: datetime, label: Callable[[str], str]
+) -> tuple[Submission | None, Sequence[FormError]]:
+    """The submission that a filled form means, or what is wrong with it.
+
+    `community` is given when the address names it; `label` words the in-person fields in the reader's language.
+    """
+    occurred, errors = _read_occurred(filled, now)
+    document = {
+        "community": community or filled.value("community"),
+        "category": filled.value("category") or "unclassified",
+        "flags": filled.flags,
+        "setting": filled.value("setting") or "online",
+        "language": language,
+        "privacy": filled.value("privacy") or "confidential",
+        "narrative": filled.value("narrative"),
+        "harmed": filled.value("harmed") or None,
+        "places": [*_lines(filled.value("places")), *_lines(filled.value("room"))],
+        "anything_else": _anything_else(filled, label) or None,
+        "reported": _reported(filled),
+        "occurred": occurred,
+        "reporter": _reporter(filled),
+    }
+    try:
+        submission = Submission.model_validate_json(orjson.dumps(document))
+    except ValidationError as error:
+        return None, _in_page_order([*errors, *map(_form_error, faults_of(error))])
+    errors += map(_form_error, find_faults(submission, policy, now))
+    return (None, _in_page_order(errors)) if errors else (submission, ())
+
+
+def _read_occurred(filled: Filled, now: datetime) -> tuple[dict[str, Any] | None, list[FormError]]:
+    """A day is a range, which ends when the form was opened at the latest: the same form gives the same range."""
+    if not filled.value("date"):
+        blank = not filled.value("until") and not filled.value("time")
+        return None, [] if blank else [FormError("date", "field-not-a-date")]
+    try:
+        first = _start_of(date.fromisoformat(filled.value("date")))
+    except ValueError:
+        return None, [FormError("date", "field-not-a-date")]
+    try:
+        last = _start_of(date.fromisoformat(filled.value("until"))) if filled.value("until") else first
+        end = last + timedelta(days=1, milliseconds=-1)
+    except (ValueError, OverflowError):
+        return None, [FormError("until", "field-not-a-date")]
+    if filled.value("time") and not filled.value("until"):
+        try:
+            clock = time.fromisoformat(filled.value("time"))
+        except ValueError:
+            return None, [FormError("time", "report-not-a-time")]
+        return {"at": datetime.combine(first, clock.replace(tzinfo=None), UTC)}, []
+    if last < first:
+        return None, [FormError("until", "report-range-reversed")]
+    opened = _opened_at(filled, now)
+    if first > now and first <= now + EAST:
+        first = opened
+    if end > now and last <= now + EAST:
+        end = max(first, opened)
+    return {"from": first, "to": end}, []
+
+
+def _opened_at(filled: Filled, now: datetime) -> datetime:
+    match = _NONCE.fullmatch(filled.nonce or "")
+    return min(now, datetime.fromtimestamp(int(match[1], 16) % 2**33, UTC)) if match else now
+
+
+def _reported(filled: Filled) -> list[dict[str, str | None]]:
+    names = _lines(filled.value("reported"))
+    people: list[dict[str, str | None]] = [{"name": name, "details": None} for name in names]
+    # What somebody looked like belongs to one person; with several names nobody can tell to whom.
+    if len(people) == 1 and filled.value("appearance"):
+        people[0]["details"] = filled.value("appearance")
+    return people
+
+
+def _anything_else(filled: Filled, label: Callable[[str], str]) -> str:
+    alone = len(_lines(filled.value("reported"))) == 1
+    fields = [name for name in IN_PERSON if filled.value(name) and not (name == "appearance" and alone)]
+    lines = [f"{label(name)}: {filled.value(name)}" for name in fields]
+    return "\n\n".join(part for part in (filled.value("anything_else"), "\n".join(lines)) if part)
+
+
+def _reporter(filled: Filled) -> dict[str, str | None] | None:
+    name, email = filled.value("name") or None, filled.value("email") or None
+    return {"name": name, "email": email} if name or email else None
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _start_of(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _form_error(fault: FieldError) -> FormError:
+    # A pointer into a list (/places/3) belongs to the list's own field.
+    matching = [pointer for pointer in FIELD_OF if f"{fault.pointer}/".startswith(f"{pointer}/")]
+    field = FIELD_OF[max(matching, key=len)] if matching else "narrative"
+    if field == "email":
+        return FormError(field, "field-not-an-email")
+    return FormError(field, MESSAGE_OF.get(fault.code, "field-unknown-choice"))
+
+
+def _in_page_order(errors: Sequence[FormError]) -> list[FormError]:
+    order = list(dict.fromkeys(FIELD_OF.values()))
+    first: dict[str, FormError] = {}
+    for error in errors:
+        first.setdefault(error.field, error)
+    return sorted(first.values(), key=lambda error: order.index(error.field) if error.field in order else len(order))
