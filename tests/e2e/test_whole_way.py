@@ -1,0 +1,210 @@
+"""All four services as processes on real parts: one report's whole way, its trace, a crash, and what must never leak."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from pymongo import MongoClient
+
+from infra.local.stack import Stack, StackSettings
+from infra.local.system import System, run_system
+from services.audit import verify
+from shared.access import Role
+from shared.ids import case_id_of
+from shared.policy import load_policy
+from tests.broker import read
+from tests.e2e.collector import Collector, collecting
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("e2e")]
+
+SECRETS = {
+    "narrative": "the purple lighthouse keeper shouted",
+    "name": "Quixotina Marmalade",
+    "email": "quixotina.marmalade@reporter.example",
+    "reported": "Zebedee Thunderclap",
+    "answer": "on the second Tuesday of Brumaire",
+    "reason": "the harbour log proves the shouting",
+    "question": "who else heard the foghorn",
+}
+
+
+@dataclass
+class Way:
+    """What the tests need: the system, its clients, and the spans it sent."""
+
+    system: System
+    collector: Collector
+    intake: httpx.Client
+    desk: httpx.Client
+    audit: httpx.Client
+
+    def post(self, **fields: Any) -> dict[str, Any]:
+        body = {"community": "enwiki", "category": "harassment.insults", "narrative": "words", **fields}
+        answer: dict[str, Any] = self.intake.post("/v1/reports", json=body).raise_for_status().json()
+        return answer
+
+    def case(self, report_id: str) -> dict[str, Any]:
+        path = f"/v1/cases/{case_id_of(report_id)}"
+        answer = wait_for(lambda: (r := self.desk.get(path)).status_code == 200 and r)
+        case: dict[str, Any] = answer.json()
+        return case
+
+    def command(self, report_id: str, command: str, **body: str) -> None:
+        path = f"/v1/cases/{case_id_of(report_id)}"
+        version = self.desk.get(path).raise_for_status().headers["ETag"]
+        self.desk.post(f"{path}/{command}", json=body, headers={"If-Match": version}).raise_for_status()
+
+    def status(self, receipt: str) -> dict[str, Any]:
+        status: dict[str, Any] = self.intake.post("/v1/follow-up", json={"receipt": receipt}).raise_for_status().json()
+        return status
+
+    def timeline(self, report_id: str) -> list[dict[str, Any]]:
+        answer = self.audit.get(f"/v1/record/cases/{case_id_of(report_id)}/timeline")
+        items: list[dict[str, Any]] = answer.json()["items"] if answer.status_code == 200 else []
+        return items
+
+
+@pytest.fixture(scope="module")
+def way() -> Iterator[Way]:
+    with (
+        collecting() as collector,
+        Stack(StackSettings.private()) as stack,
+        run_system(stack, {"HEARTH_OTLP_ENDPOINT": collector.address, "OTEL_BSP_SCHEDULE_DELAY": "200"}) as system,
+    ):
+        responder = {"Authorization": f"Bearer {system.token(Role.RESPONDER, *load_policy().bodies)}"}
+        auditor = {"Authorization": f"Bearer {system.token(Role.AUDITOR)}"}
+        with (
+            httpx.Client(base_url=system.url("intake"), timeout=20) as intake,
+            httpx.Client(base_url=system.url("triage"), headers=responder, timeout=20) as desk,
+            httpx.Client(base_url=system.url("audit"), headers=auditor, timeout=20) as audit,
+        ):
+            yield Way(system, collector, intake, desk, audit)
+
+
+def wait_for(attempt: Callable[[], Any], seconds: float = 30) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := attempt()):
+        assert time.monotonic() < end, "it did not come to pass in time"
+        time.sleep(0.1)
+    return found
+
+
+def mails_to(way: Way, address: str) -> list[dict[str, Any]]:
+    found = httpx.get(f"{way.system.stack.mail_url}/api/v1/messages", params={"limit": 500}).json()["messages"]
+    return [mail for mail in found if mail["To"][0]["Address"] == address]
+
+
+async def everything_on_kafka(way: Way) -> str:
+    texts = []
+    for topic in ("reports", "cases", "notifications", "access", "audit.seals"):
+        for record in await read(way.system.stack.kafka, topic):
+            texts.append(repr((record.key, record.headers, record.value)))
+    return "\n".join(texts)
+
+
+async def test_a_report_is_handled_to_its_end_and_none_of_its_words_leave_the_vault(way: Way) -> None:
+    sent = way.post(
+        narrative=SECRETS["narrative"],
+        reported=[{"name": SECRETS["reported"]}],
+        reporter={"name": SECRETS["name"], "email": SECRETS["email"]},
+    )
+    report_id, receipt = sent["report_id"], sent["receipt"]
+    assert way.case(report_id)["state"] == "triaged"
+    content = way.desk.get(f"/v1/cases/{case_id_of(report_id)}/content").raise_for_status().text
+    assert SECRETS["narrative"] in content
+    way.command(report_id, "assign")
+    way.command(report_id, "start")
+    way.command(report_id, "ask", question=SECRETS["question"])
+    status = wait_for(lambda: (s := way.status(receipt))["questions"] and s)
+    assert status["questions"][0]["text"] == SECRETS["question"]
+    question_id = status["questions"][0]["question_id"]
+    answer = {"receipt": receipt, "question_id": question_id, "text": SECRETS["answer"]}
+    way.intake.post("/v1/follow-up/answers", json=answer).raise_for_status()
+    wait_for(lambda: way.case(report_id)["state"] == "investigating")
+    way.command(report_id, "decide", outcome="warning", reason=SECRETS["reason"])
+    way.command(report_id, "close")
+    final = wait_for(lambda: (s := way.status(receipt))["state"] == "closed" and s)
+    assert (final["outcome"], final["reason"]) == ("warning", SECRETS["reason"])
+    assert len(wait_for(lambda: len(m := mails_to(way, SECRETS["email"])) >= 3 and m)) == 3
+
+    kinds = wait_for(lambda: (t := [i["type"] for i in way.timeline(report_id)]) and "hearth.case.closed.v1" in t and t)
+    for kind in ("report.received", "report.answered", "case.opened", "case.decided", "content.read"):
+        assert f"hearth.{kind}.v1" in kinds
+    await assert_nothing_leaked(way, receipt)
+
+
+async def assert_nothing_leaked(way: Way, receipt: str) -> None:
+    """Search everything but the vault's ciphertext and the mail's own address line."""
+    stack = way.system.stack
+    places = {"kafka": await everything_on_kafka(way)}
+    places["spans"] = "\n".join(span.text for span in way.collector.spans)
+    for name in way.system.processes:
+        places[f"log of {name}"] = (Path(stack.logs) / f"{name}.log").read_text(encoding="utf-8")
+        places[f"metrics of {name}"] = httpx.get(f"{way.system.url(name)}/metrics").text
+    client: MongoClient[dict[str, Any]] = MongoClient(stack.mongo)
+    with client:
+        for database in ("intake", "triage", "notification", "audit"):
+            for collection in client[database].list_collection_names():
+                documents = list(client[database][collection].find())
+                places[f"{database}.{collection}"] = repr(documents)
+    for mail in httpx.get(f"{stack.mail_url}/api/v1/messages", params={"limit": 500}).json()["messages"]:
+        whole = httpx.get(f"{stack.mail_url}/api/v1/message/{mail['ID']}").json()
+        places[f"mail {mail['ID']}"] = whole["Subject"] + whole["Text"] + whole["HTML"]
+    assert all(places.values())
+    secrets = SECRETS | {"receipt": receipt, "bare receipt": receipt.replace("-", "")}
+    leaks = [(place, what) for place, text in places.items() for what, secret in secrets.items() if secret in text]
+    assert leaks == []
+
+
+def test_one_report_is_one_trace_from_its_post_to_the_record(way: Way) -> None:
+    trace_id = uuid4().hex
+    headers = {"traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
+    body = {"community": "enwiki", "narrative": "words", "reporter": {"email": "trace@example.org"}}
+    way.intake.post("/v1/reports", json=body, headers=headers).raise_for_status()
+
+    def names() -> set[tuple[str, str]]:
+        return {(s.service.removeprefix("hearth-"), s.name) for s in way.collector.spans if s.trace_id == trace_id}
+
+    wanted = {
+        ("intake", "POST /v1/reports"),
+        ("intake", "reports publish"),
+        ("triage", "reports process"),
+        ("triage", "cases publish"),
+        ("notification", "reports process"),
+        ("notification", "cases process"),
+        ("audit", "reports process"),
+        ("audit", "cases process"),
+        ("audit", "notifications process"),
+    }
+    wait_for(lambda: wanted <= names())
+    stores = {service for service, name in names() if name.startswith(("insert", "update", "bulkWrite", "find"))}
+    assert {"intake", "triage", "notification", "audit"} <= stores
+
+
+def test_a_service_killed_in_the_middle_loses_nothing(way: Way) -> None:
+    sent = []
+    for number in range(60):
+        sent.append(way.post(narrative=f"number {number}")["report_id"])
+        if number in (15, 35):
+            way.system.restart({15: "triage", 35: "audit"}[number], kill=True)
+    for report_id in sent:
+        assert way.case(report_id)["state"] == "triaged"
+    for report_id in sent:
+        kinds = wait_for(lambda r=report_id: len(t := way.timeline(r)) >= 3 and [i["type"] for i in t], seconds=60)
+        for kind in ("report.received", "case.opened", "case.triaged"):
+            assert kinds.count(f"hearth.{kind}.v1") == 1, (report_id, kinds)
+
+
+def test_the_separate_verifier_finds_the_record_in_order(
+    way: Way, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HEARTH_TOKEN", way.system.token(Role.AUDITOR))
+    assert verify.main([way.system.url("audit"), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["entries"] > 100
