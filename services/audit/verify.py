@@ -494,36 +494,35 @@ class Leaf(NamedTuple):
     unparsed: bool
 
 
-_TEXT = rb'"[^"\\]*"'
-_MAYBE = rb"(?:null|" + _TEXT + rb")"
-# Canonical JSON has one order of keys, so that an entry is read without parsing it; what these do not match is parsed.
-_HEAD = re.compile(
+_TEXT = rb'"[^"]*+"'
+_MAYBE = rb'(?:"[^"]*+"|null)'
+# Canonical JSON has one order of keys, so an entry is read by one expression instead of being parsed: its head up to
+# `data`, and from its end `kafka` and the plain texts after it. What does not match is parsed, as is every entry with a
+# backslash outside `data`: without one, no quotation mark is escaped.
+_HEAD = (
     rb'\{"actor":\{"ref":' + _MAYBE + rb',"role":' + _MAYBE + rb'\},"case_seq":(0|[1-9][0-9]{0,17}),"cause":' + _MAYBE
-    + rb',"ce":\{(?:"datacontenttype":' + _MAYBE + rb',)?(?:"dataschema":' + _MAYBE + rb',)?"id":"([^"\\]*)",'
-    + rb'"source":("[^"\\]*","specversion":"1\.0","subject":"[^"\\]*"),"time":' + _TEXT + rb',"type":' + _TEXT
-    + rb'\},"data":\{'
+    + rb',"ce":\{(?:"datacontenttype":' + _MAYBE + rb',)?(?:"dataschema":' + _MAYBE + rb',)?"id":"([^"]*+)",'
+    + rb'"source":("[^"]*+","specversion":"1\.0","subject":"[^"]*+"),"time":' + _TEXT + rb',"type":' + _TEXT
+    + rb'\},"data":(\{)'
 )  # fmt: skip
-_KAFKA = b'},"kafka":{"offset":'
 
 
-def compile_tail(topic: str, partition: int) -> re.Pattern[bytes]:
-    """The end of every entry of this partition's log: nothing nested can follow `kafka`, so it is matched whole."""
-    return re.compile(
-        re.escape(_KAFKA)
-        + rb'(0|[1-9][0-9]{0,18}),"partition":%d,"timestamp":([0-9]{1,18}),"topic":"%b"\},"key":' % (
-            partition, re.escape(topic.encode())
-        )
-        + _MAYBE + rb',"policy_version":' + _MAYBE + rb',"trace_id":' + _MAYBE + rb"\}\Z"
-    )  # fmt: skip
+def compile_entry(topic: str, partition: int) -> re.Pattern[bytes]:
+    """What every numbered event in this partition's log looks like.
+
+    Groups: case_seq, event id, case, start of data, end of data, offset, timestamp.
+    """
+    kafka = rb',"partition":%d,"timestamp":([0-9]{1,18}),"topic":"%b"\}' % (partition, re.escape(topic.encode()))
+    tail = rb'(\}),"kafka":\{"offset":(0|[1-9][0-9]{0,18})' + kafka
+    texts = rb',"key":' + _MAYBE + rb',"policy_version":' + _MAYBE + rb',"trace_id":' + _MAYBE + rb"\}\Z"
+    return re.compile(_HEAD + rb".*" + tail + texts, re.DOTALL)
 
 
 def parse_leaf(entry: bytes, strict: bool = False) -> Leaf:
     """Read an entry as JSON. Raises ValueError if it is not an entry of a record (with `strict`: not canonical)."""
-    leaf = json.loads(entry.decode(), object_pairs_hook=_read_sorted if strict else None, parse_constant=_refuse)
-    if strict and not _has_floats(leaf):
-        canonical = json.dumps(leaf, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
-        if canonical != entry:
-            raise ValueError("it is not canonical JSON")
+    leaf = (_STRICT if strict else _LENIENT).decode(entry.decode())
+    if strict and not _has_floats(leaf) and _CANONICAL.encode(leaf).encode() != entry:
+        raise ValueError("it is not canonical JSON")
     kafka = _object(leaf, "kafka")
     ce = leaf.get("ce")
     event_id = ce.get("id") if isinstance(ce, dict) else None
@@ -554,6 +553,11 @@ def parse_leaf(entry: bytes, strict: bool = False) -> Leaf:
     return Leaf(_text(kafka, "topic"), *numbers, event_id, seq, case, duplicate, "unparsed" in leaf)
 
 
+def _has_escapes(entry: bytes, match: re.Match[bytes]) -> bool:
+    """Whether a backslash stands outside `data`, so that the expression may have misread a text."""
+    return b"\\" in entry[: match.start(4)] or b"\\" in entry[match.end(5) :]
+
+
 def _read_sorted(pairs: list[tuple[str, object]]) -> JsonObject:
     names = [name for name, _ in pairs]
     if any(one >= other for one, other in itertools.pairwise(names)):
@@ -570,6 +574,12 @@ def _has_floats(value: object) -> bool:
 
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+# Made once: json.loads and json.dumps make new ones for every call that has options.
+_LENIENT = json.JSONDecoder(parse_constant=_refuse)
+_STRICT = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_read_sorted)
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def _object(parent: object, name: str) -> JsonObject:
@@ -956,7 +966,7 @@ class EventReader:
         self._cases = cases
         self._report = report
         self._strict = strict
-        self._tail = compile_tail(log.topic, log.partition)
+        self._entry = compile_entry(log.topic, log.partition)
         self._offset = -1
         self.duplicates: list[tuple[str, int, int, str]] = []
 
@@ -964,30 +974,27 @@ class EventReader:
         cases = self._cases
         last = cases.last if cases else {}
         waiting = cases.waiting if cases else {}
-        head_of, tail_of, offset_before = _HEAD.match, self._tail.match, self._offset
-        strict = self._strict
+        match_of, strict, offset_before = self._entry.match, self._strict, self._offset
         for index, entry in enumerate(entries, start=base):
-            head = head_of(entry)
-            at = entry.rfind(_KAFKA)
-            tail = tail_of(entry, at) if head and at > 0 else None
-            if head is None or tail is None or strict:
+            match = match_of(entry)
+            if match is None or strict or (b"\\" in entry and _has_escapes(entry, match)):
                 self._offset = offset_before
                 self._read_slowly(index, entry)
                 offset_before = self._offset
                 continue
-            offset = int(tail[1])
+            offset = int(match[6])
             if offset <= offset_before:
-                self._find_order(index, offset, offset_before, head[2].decode(errors="replace"))
+                self._find_order(index, offset, offset_before, match[2].decode(errors="replace"))
             offset_before = offset
             if cases is None:
                 continue
-            seq, name = int(head[1]), head[3]
+            seq, name = int(match[1]), match[3]
             case = hash(name)
             if seq == last.get(case, 0) + 1 and case not in waiting:
                 last[case] = seq
             else:
-                event_id = head[2].decode(errors="replace")
-                cases.follow(Numbered(seq, self._log.origin, index, offset, int(tail[2]), event_id, name))
+                event_id = match[2].decode(errors="replace")
+                cases.follow(Numbered(seq, self._log.origin, index, offset, int(match[7]), event_id, name))
         self._offset = offset_before
 
     def _read_slowly(self, index: int, entry: bytes) -> None:
