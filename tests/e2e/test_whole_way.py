@@ -1,5 +1,6 @@
 """All four services as processes on real parts: one report's whole way, its trace, a crash, and what must never leak."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -108,7 +109,7 @@ async def everything_on_kafka(way: Way) -> str:
     return "\n".join(texts)
 
 
-async def test_a_report_is_handled_to_its_end_and_none_of_its_words_leave_the_vault(way: Way) -> None:
+def test_a_report_is_handled_to_its_end_and_none_of_its_words_leave_the_vault(way: Way) -> None:
     sent = way.post(
         narrative=SECRETS["narrative"],
         reported=[{"name": SECRETS["reported"]}],
@@ -136,13 +137,13 @@ async def test_a_report_is_handled_to_its_end_and_none_of_its_words_leave_the_va
     kinds = wait_for(lambda: (t := [i["type"] for i in way.timeline(report_id)]) and "hearth.case.closed.v1" in t and t)
     for kind in ("report.received", "report.answered", "case.opened", "case.decided", "content.read"):
         assert f"hearth.{kind}.v1" in kinds
-    await assert_nothing_leaked(way, receipt)
+    assert_nothing_leaked(way, receipt)
 
 
-async def assert_nothing_leaked(way: Way, receipt: str) -> None:
+def assert_nothing_leaked(way: Way, receipt: str) -> None:
     """Search everything but the vault's ciphertext and the mail's own address line."""
     stack = way.system.stack
-    places = {"kafka": await everything_on_kafka(way)}
+    places = {"kafka": asyncio.run(everything_on_kafka(way))}
     places["spans"] = "\n".join(span.text for span in way.collector.spans)
     for name in way.system.processes:
         places[f"log of {name}"] = (Path(stack.logs) / f"{name}.log").read_text(encoding="utf-8")
