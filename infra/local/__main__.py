@@ -1,4 +1,4 @@
-"""`python -m infra.local`: the whole stack until Ctrl-C. `--services` adds the four services, from `HEARTH_*` as given.
+"""`python -m infra.local`: the whole stack until Ctrl-C. `--services` adds the four services, with fresh secrets.
 
 `BROKER=auto|kafka|memory` chooses the broker, `KEEP=1` keeps the data in `.data/`.
 """
@@ -7,9 +7,11 @@ import argparse
 import signal
 import sys
 import time
+from contextlib import ExitStack
 
 from infra.local.services import SERVICES
 from infra.local.stack import Stack, StackError, StackSettings
+from infra.local.system import run_system
 
 
 def main() -> int:
@@ -18,7 +20,7 @@ def main() -> int:
     arguments = parser.parse_args()
     began = time.monotonic()
     try:
-        with Stack(StackSettings.from_environment()) as stack:
+        with Stack(StackSettings.from_environment()) as stack, ExitStack() as services:
             rows = {
                 "Kafka": f"{stack.kafka} ({stack.broker})",
                 "MongoDB": stack.mongo,
@@ -26,7 +28,8 @@ def main() -> int:
                 "Mails": stack.mail_url,
             }
             if arguments.services:
-                rows |= {name: stack.start_service(name, {}).address for name in SERVICES}
+                system = services.enter_context(run_system(stack))
+                rows |= {name: system.url(name) for name in SERVICES}
             rows |= {"Logs": str(stack.logs), "Data": str(stack.settings.data or "thrown away at the end")}
             for name, value in rows.items():
                 print(f"{name:<14}{value}")
