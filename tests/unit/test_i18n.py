@@ -14,6 +14,7 @@ from shared.i18n import (
     Messages,
     MissingMessage,
     direction,
+    main,
     message_key,
     negotiate,
     problems,
@@ -244,6 +245,12 @@ def test_a_choice_may_leave_a_value_out_of_some_of_its_forms(tmp_path: Path) -> 
         "en": {"a": "{{PLURAL:$1|one|$1}}"}, "qqq": {"a": "?"}, "ja": {"a": "{{PLURAL:$1|0=none|$1}}"}
     }  # fmt: skip
     assert problems([write(tmp_path, **files)]) == []
+
+
+def test_the_command_prints_what_is_wrong_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(SHARED_MESSAGES)]) == 0
+    assert main([str(write(tmp_path, en={"a": "A"}, qqq={}))]) == 1
+    assert "“a” is not documented" in capsys.readouterr().out
 
 
 def test_the_shared_messages_are_in_order() -> None:

@@ -1,0 +1,125 @@
+"""All pieces of the pages in a real browser: readable, operable, in place; phones, both directions, light and dark."""
+
+import asyncio
+import gzip
+import json
+import shutil
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from markupsafe import Markup
+from playwright.async_api import Browser, Page, async_playwright
+
+from infra.assets import AXE, ROOT
+from infra.local.ports import any_free
+from shared.i18n import SHARED_MESSAGES, Messages
+from shared.web.pages import load_assets, make_pages, mount_assets
+
+TEMPLATES = Path(__file__).parent / "templates"
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+ARABIC = {"button-submit": "إرسال", "state-received": "تم الاستلام"}
+
+OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# WCAG 2.2, 2.5.8: what can be hit is at least 24 px each way, unless it is a link within a sentence.
+SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input, select, textarea')]
+  .filter(one => !one.closest('p') && !one.matches('.hearth-skip'))
+  .map(one => [one.outerHTML.slice(0, 80), (one.closest('.hearth-choice') ?? one).getBoundingClientRect()])
+  .filter(([, box]) => box.width < 24 || box.height < 24)
+  .map(([text]) => text)"""
+
+
+@pytest.fixture
+async def address(tmp_path: Path) -> AsyncIterator[str]:
+    """Where a page with every piece of parts.html answers."""
+    (tmp_path / "ar.json").write_text(json.dumps(ARABIC), encoding="utf-8")
+    pages = make_pages(TEMPLATES, Messages.load([SHARED_MESSAGES, tmp_path], strict=True))
+    app = FastAPI()
+
+    @app.get("/")
+    def page(request: Request) -> Response:
+        link = Markup('<a href="#more">amber-harbour</a>')
+        return pages.render(request, "kitchen_sink.html", {"at": datetime(2026, 11, 24, tzinfo=UTC), "case_link": link})
+
+    mount_assets(app)
+    port = any_free()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none"))
+    running = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    await running
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", *QUIET]
+        chromium = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+        yield chromium
+        await chromium.close()
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe-core finds on the page, one line each."""
+    await page.evaluate((ROOT / "node_modules" / AXE).read_text(encoding="utf-8"))
+    found = await page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]]
+
+
+@pytest.mark.parametrize(
+    ("language", "width", "scheme"),
+    [("en", 320, "light"), ("ar", 320, "dark"), ("en", 1280, "dark"), ("ar", 1280, "light")],
+)
+async def test_every_piece_of_a_page_is_accessible(
+    browser: Browser, address: str, language: str, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    page = await browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    await page.goto(f"{address}/?uselang={language}")
+    assert await violations(page) == []
+    assert await page.evaluate(OVERFLOW) == 0
+    assert await page.evaluate(SMALL_TARGETS) == []
+
+
+async def test_the_summary_of_errors_leads_to_the_fields(browser: Browser, address: str) -> None:
+    page = await browser.new_page()
+    await page.goto(address)
+    await page.get_by_role("alert").get_by_role("link").first.click()
+    focused = page.locator(":focus")
+    assert await focused.get_attribute("id") == "details"
+    assert await focused.get_attribute("aria-describedby") == "details-help details-error"
+
+
+async def test_the_first_key_leads_past_the_header(browser: Browser, address: str) -> None:
+    page = await browser.new_page()
+    await page.goto(address)
+    await page.keyboard.press("Tab")
+    box = await page.locator(":focus").bounding_box()
+    assert box is not None
+    assert box["y"] >= 0
+    await page.keyboard.press("Enter")
+    assert await page.locator(":focus").get_attribute("id") == "content"
+
+
+async def test_a_page_asks_no_other_host(browser: Browser, address: str) -> None:
+    page = await browser.new_page()
+    asked: list[str] = []
+    refused: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("requestfailed", lambda request: refused.append(request.url))
+    await page.goto(address)
+    assert [url for url in asked if not url.startswith((address, "data:"))] == []
+    assert refused == []
+    assert len(asked) >= 3
+
+
+def test_the_style_of_a_page_weighs_at_most_20_kilobytes() -> None:
+    assets = load_assets()
+    assert {"codex.css", "hearth.css"} <= assets.keys(), "run python -m infra.assets"
+    assert sum(len(gzip.compress(assets[name].content)) for name in ("codex.css", "hearth.css")) <= 20_000
