@@ -12,7 +12,8 @@ from shared.events import Actor
 from shared.problems import Problem, Unavailable
 from shared.telemetry import current_traceparent
 
-SECTIONS = ("reporter", "reported", "content")
+SECTIONS = ("reporter", "reported", "content", "correspondence")
+"""`correspondence`: what the handlers and the reporter have written to each other since, in clear."""
 
 
 @dataclass(frozen=True, slots=True)

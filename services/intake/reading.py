@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -17,12 +17,16 @@ from shared.telemetry import current_traceparent
 from shared.times import now
 
 
+Readable = Section | Literal["correspondence"]
+"""What can be read of a report: its own sections, and what handlers and reporter have written to each other since."""
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """Which sections of which report are asked for."""
 
     report_id: str
-    sections: tuple[Section, ...]
+    sections: tuple[Readable, ...]
 
 
 class Reading:
@@ -48,16 +52,35 @@ class Reading:
             elif document["vault"] is None:
                 items.append({"report_id": read.report_id, "erased": True})
             else:
-                items.append({"report_id": read.report_id, "sections": self._open(read, document["vault"])})
+                items.append({"report_id": read.report_id, "sections": self._open(read, document)})
                 accesses.append(self._access(read, purpose, actor))
         await self._store.save_accesses(accesses)
         return items
 
-    def _open(self, read: Read, vault: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        return {
+    def _open(self, read: Read, document: Mapping[str, Any]) -> dict[str, Any]:
+        vault = document["vault"]
+        found: dict[str, Any] = {
             name: orjson.loads(self._vault.open(f"{read.report_id}/{name}", vault[name]))
             for name in dict.fromkeys(read.sections)
             if name in vault
+        }
+        if "correspondence" in read.sections:
+            found["correspondence"] = self._correspondence(read.report_id, document)
+        return found
+
+    def _correspondence(self, report_id: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        def words(kind: str, identifier: str, sealed: Mapping[str, Any]) -> str:
+            return self._vault.open(f"{report_id}/{kind}/{identifier}", sealed).decode()
+
+        return {
+            "statements": [
+                {"id": i, "kind": s["kind"], "at": s["at"], "text": words("statements", i, s)}
+                for i, s in document["statements"].items()
+            ],
+            "answers": [
+                {"question_id": i, "at": s["at"], "text": words("answers", i, s)}
+                for i, s in document["answers"].items()
+            ],
         }
 
     def _access(self, read: Read, purpose: str, actor: Actor) -> Save:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.intake.actions import Submissions
 from services.intake.mailbox import Mailbox
-from services.intake.reading import Read, Reading
-from services.intake.report import Section, Submission
+from services.intake.reading import Read, Readable, Reading
+from services.intake.report import Submission
 from shared.access import Principal, Role, demand, read_token
 from shared.mongo import TRANSIENT
 from shared.problems import FieldError, Problem, Unavailable
@@ -53,7 +53,7 @@ class ReadItem(_Body):
     """One report to read from."""
 
     report_id: Identifier
-    sections: Annotated[tuple[Section, ...], Field(min_length=1, max_length=3)]
+    sections: Annotated[tuple[Readable, ...], Field(min_length=1, max_length=4)]
 
 
 class VaultRead(_Body):
