@@ -34,8 +34,12 @@ REPORTS = Counter("hearth_reports_total", "Reports stored.", ("channel",))
 COMMIT_SIZE = Histogram(
     "hearth_group_commit_size", "Reports in one durable write.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )
-# Mails handed to the server, by notice and result (sent, refused, retried).
-MAILS = Counter("hearth_mails_total", "Mails handed over.", ("notice", "result"))
+# Mails, by notice and what became of them: sent, suppressed, failed, put_off.
+MAILS = Counter("hearth_mails_total", "Mails handed over, or not.", ("notice", "result"))
+# How long a notice takes from being planned to its end; gathered ones wait for their mail.
+DELIVERY_SECONDS = Histogram(
+    "hearth_delivery_seconds", "Time from planned to settled.", ("notice",), buckets=(*_SECONDS, 60, 120, 600, 3600)
+)
 # Entries in the record, by topic.
 RECORDED = Counter("hearth_record_entries_total", "Entries added to the record.", ("topic",))
 # Cases opened, by lane of the policy.

@@ -1,0 +1,96 @@
+"""The verbs: what notification does about the facts it reads. Planned here, durably; done and marked by the sender."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from services.notification.delivery import CaseNote, Delivery, note_of, plan
+from services.notification.gatherings import Gatherings, name_mail
+from services.notification.routing import Routes
+from shared import times
+from shared.events import Event
+from shared.policy import Policy
+
+
+class Store(Protocol):
+    """What planning needs of the store."""
+
+    async def read_notes(self, case_ids: Sequence[str]) -> dict[str, CaseNote]: ...
+    async def keep_notes(self, notes: Sequence[CaseNote]) -> None: ...
+    async def add(self, deliveries: Sequence[Delivery]) -> set[str]: ...
+
+
+class Outgoing(Protocol):
+    """Who sends what is planned."""
+
+    @property
+    def lease(self) -> timedelta: ...
+    def has_room(self, count: int) -> bool: ...
+    def wake(self, deliveries: Sequence[Delivery]) -> None: ...
+
+
+class Planner:
+    """Turns facts into planned deliveries; every call survives being repeated, in any number."""
+
+    def __init__(
+        self,
+        store: Store,
+        outgoing: Outgoing,
+        gatherings: Gatherings,
+        *,
+        routes: Routes,
+        policy: Policy,
+        clock: Callable[[], datetime] = times.now,
+    ) -> None:
+        self._store = store
+        self._outgoing = outgoing
+        self._gatherings = gatherings
+        self._routes = routes
+        self._policy = policy
+        self._clock = clock
+
+    async def plan(self, events: Sequence[Event]) -> None:
+        """Plan what these facts bring about; returns when it is durable, and wakes the sender.
+
+        Raises Malformed for a fact of a case that was never opened.
+        """
+        opened = {note.case_id: note for event in events if (note := note_of(event))}
+        await self._store.keep_notes(list(opened.values()))
+        notes = opened | await self._known(events, opened)
+        planned = await self._place(events, notes)
+        if not planned:
+            return
+        new = await self._store.add(planned)
+        ours = [d for d in planned if d.id in new and d.due_at is not None and d.due_at > d.planned_at]
+        if ours:
+            self._outgoing.wake(ours)
+
+    async def _known(self, events: Sequence[Event], opened: dict[str, CaseNote]) -> dict[str, CaseNote]:
+        missing = {
+            event.case_id
+            for event in events
+            if event.case_id not in opened and event.fact.topic == "cases" and event.fact.name in self._routes
+        }
+        return await self._store.read_notes(list(missing)) if missing else {}
+
+    async def _place(self, events: Sequence[Event], notes: dict[str, CaseNote]) -> list[Delivery]:
+        """The deliveries, each with its time: now (held for our own sender) or when its recipient's next mail goes."""
+        now = self._clock()
+        # Without room they are due from this moment: whichever replica has room takes them up.
+        until = now + self._outgoing.lease if self._outgoing.has_room(len(events)) else now
+        times_of: dict[str, datetime] = {}
+        placed = []
+        for event in events:
+            for route, delivery in plan(event, notes.get(event.case_id), self._routes, self._policy, now):
+                recipient = delivery.recipient
+                if route.at_once(delivery.lane):
+                    placed.append(delivery.send_at_once(until))
+                    continue
+                if recipient not in times_of:
+                    times_of[recipient] = await self._gatherings.next_mail(recipient, now)
+                at = times_of[recipient]
+                gathered = (
+                    delivery.send_at_once(until, name_mail(recipient, now)) if at == now else delivery.wait_until(at)
+                )
+                placed.append(gathered)
+        return placed

@@ -1,0 +1,79 @@
+"""The wiring of the notification service, and nothing else."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.notification import consumer
+from services.notification.actions import Planner
+from services.notification.channels import CHANNELS
+from services.notification.gatherings import Gatherings
+from services.notification.letters import NOTICES, Links, write_letter
+from services.notification.pages import HOME, make_pages_router
+from services.notification.routes import make_routes
+from services.notification.routing import ROUTING, read_routes
+from services.notification.sender import Sender
+from services.notification.settings import NotificationSettings
+from services.notification.store import INDEXES, MongoStore
+from shared.access import Role
+from shared.asyncapi import describe_service
+from shared.events import FACTS
+from shared.i18n import SHARED_MESSAGES, Messages
+from shared.policy import load_policy
+from shared.runtime import Runtime
+from shared.vault import VaultClient, make_http
+from shared.web.app import make_app
+from shared.web.pages import make_pages, mount_assets
+from shared.web.session import Sessions, make_sign_in
+
+HERE = Path(__file__).parent
+
+
+def build_app(settings: NotificationSettings) -> FastAPI:
+    """The application; opens no connection before it is started."""
+    policy = load_policy(settings.policy_dir)
+    messages = Messages.load([SHARED_MESSAGES, HERE / "i18n"])
+    links = Links(settings.public_url.rstrip("/"), settings.desk_url.rstrip("/"))
+    routes = read_routes(
+        ROUTING.read_text(encoding="utf-8"),
+        facts={fact.name for fact in FACTS.values()},
+        notices=NOTICES,
+        channels=CHANNELS,
+    )
+
+    runtime = Runtime("notification", settings)
+    aggregates = runtime.aggregates("deliveries")
+    store = MongoStore(runtime.database, aggregates)
+    http = make_http(settings.intake_url)
+    channels = {name: build(settings) for name, build in CHANNELS.items()}
+    gatherings = Gatherings(store, timedelta(seconds=settings.gather_seconds))
+    sender = Sender(
+        store,
+        VaultClient(http, key=settings.token_key, service="notification"),
+        channels,
+        gatherings,
+        addresses={body.id: body.email for body in policy.bodies.values()},
+        write=lambda deliveries: write_letter(messages, links, deliveries),
+        lease=timedelta(seconds=settings.lease_seconds),
+        parallel=settings.smtp_connections,
+    )
+    planner = Planner(store, sender, gatherings, routes=routes, policy=policy)
+    consumer.consume(runtime, planner)
+    lifecycle = runtime.lifecycle(
+        indexes=[(aggregates.collection, INDEXES)],
+        tasks=[sender.run, sender.watch, sender.mark],
+        stops=[sender.stop, *(channel.close for channel in channels.values()), http.aclose],
+    )
+
+    pages = make_pages(HERE / "templates", messages, home=HOME)
+    sessions = Sessions(settings.token_key, pages, home=HOME, roles=[Role.OPERATOR])
+    app = make_app(
+        "notification",
+        lifecycle,
+        routers=[make_routes(store, sessions), make_pages_router(store, sessions), make_sign_in(sessions)],
+        asyncapi=lambda: describe_service("notification"),
+        error_page=sessions.error_page,
+    )
+    mount_assets(app)
+    return app

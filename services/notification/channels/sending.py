@@ -1,0 +1,37 @@
+"""What every channel promises."""
+
+from datetime import datetime
+from typing import Protocol
+
+from services.notification.letters import Letter
+
+
+class Deferred(Exception):
+    """Not now: the server or its network is away, or it says so itself. `reason` is a code and holds no address."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Refused(Exception):
+    """Never: this recipient or this mail was turned down for good. `reason` is a stable code such as `smtp_550`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Channel(Protocol):
+    """Hands one letter to whoever carries it on. Used by many tasks at once."""
+
+    async def send(self, address: str, letter: Letter, mail: str, at: datetime) -> str:
+        """Return the message id when the other side took responsibility; the same `mail` always has the same id.
+
+        Raises Deferred or Refused. At least once: a failure after the other side took it leads to a second sending.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...

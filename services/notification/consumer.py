@@ -1,0 +1,11 @@
+"""Which facts notification reads, and what it does about them."""
+
+from services.notification.actions import Planner
+from shared.events import CaseDecided, CaseOpened, CaseTriaged, InformationRequested, ReportReceived
+from shared.runtime import Runtime
+
+
+def consume(runtime: Runtime, planner: Planner) -> None:
+    """Read `reports` and `cases`."""
+    runtime.consume_facts("reports", [ReportReceived], planner.plan)
+    runtime.consume_facts("cases", [CaseOpened, CaseTriaged, InformationRequested, CaseDecided], planner.plan)

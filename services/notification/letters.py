@@ -1,0 +1,208 @@
+"""What a mail says, pure: from deliveries to a letter in the reader's language, and to plain text and HTML.
+
+No letter holds anything of the report: no words, names, places, community or category. Labels of deadlines are the
+letter's own, because the policy's names for them would tell a bystander what a report was about.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from services.notification.delivery import Delivery
+from shared.events import DeadlineSet
+from shared.i18n import Messages, direction, message_key, write_time
+
+MOST_LINES = 50
+"""Lines of a list in one mail; how many more there are is said below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where letters lead: the public pages for reporters, the desk for handling bodies."""
+
+    public: str
+    desk: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Running text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A text that leads somewhere."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Lines of a list; each may lead somewhere."""
+
+    lines: tuple[Paragraph | Link, ...]
+
+
+Block = Paragraph | Link | Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail without its envelope."""
+
+    language: str
+    subject: str
+    blocks: tuple[Block, ...]
+
+    def plain(self) -> str:
+        """The letter as plain text, lines ending in newlines."""
+        return "\n\n".join(_plain(block) for block in self.blocks) + "\n"
+
+    def html(self) -> str:
+        """The letter as a whole HTML page, complete without images, styles or scripts from elsewhere."""
+        language = escape(self.language)
+        body = "\n".join(_html(block) for block in self.blocks)
+        return (
+            f'<!DOCTYPE html>\n<html lang="{language}" dir="{direction(self.language)}">\n<head>\n'
+            f'<meta charset="utf-8">\n<title>{escape(self.subject)}</title>\n</head>\n'
+            f'<body style="font-family: sans-serif; line-height: 1.5; max-width: 40em">\n{body}\n</body>\n</html>\n'
+        )
+
+
+def _plain(block: Block) -> str:
+    match block:
+        case Paragraph(text):
+            return text
+        case Link(text, url):
+            return f"{text}\n{url}"
+        case Listing(lines):
+            return "\n".join("- " + _plain(line).replace("\n", "\n  ") for line in lines)
+
+
+def _html(block: Block) -> str:
+    match block:
+        case Paragraph(text):
+            return f"<p>{escape(text)}</p>"
+        case Link():
+            return f"<p>{_anchor(block)}</p>"
+        case Listing(lines):
+            items = "\n".join(
+                f"<li>{_anchor(line) if isinstance(line, Link) else escape(line.text)}</li>" for line in lines
+            )
+            return f"<ul>\n{items}\n</ul>"
+
+
+def _anchor(link: Link) -> str:
+    return f'<a href="{escape(link.url)}">{escape(link.text)}</a>'
+
+
+Compose = Callable[[Messages, Links, str, Sequence[Delivery]], Letter]
+
+
+def write_letter(messages: Messages, links: Links, deliveries: Sequence[Delivery]) -> Letter:
+    """The one letter for these deliveries: same recipient, notice and language."""
+    first = deliveries[0]
+    language = first.language if first.language in messages.languages else _nearest(messages, first.language)
+    return NOTICES[first.notice](messages, links, language, deliveries)
+
+
+def _nearest(messages: Messages, language: str) -> str:
+    # The header must name the language the text is in, which is the fallback's.
+    stem = language.partition("-")[0]
+    return stem if stem in messages.languages else "en"
+
+
+def _acknowledgement(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Letter:
+    def say(key: str, *values: str) -> str:
+        return messages.text(language, f"mail-acknowledgement-{key}", *values)
+
+    delivery = deliveries[0]
+    promises = tuple(
+        Paragraph(_deadline(messages, language, deadline))
+        for deadline in delivery.deadlines
+        # This mail is what keeps the first promise.
+        if deadline.name != "acknowledgement"
+    )
+    blocks: list[Block] = [
+        Paragraph(say("thanks", write_time(language, delivery.received_at))),
+        Paragraph(say("next")),
+    ]
+    if promises:
+        blocks += [Paragraph(say("deadlines")), Listing(promises)]
+    blocks += [
+        Link(say("follow-up"), f"{links.public}/follow-up"),
+        Paragraph(say("receipt")),
+        Paragraph(say("danger")),
+        Paragraph(messages.text(language, "mail-no-reply")),
+    ]
+    return Letter(language, say("subject"), tuple(blocks))
+
+
+def _news(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Letter:
+    def say(key: str, *values: str) -> str:
+        return messages.text(language, f"mail-news-{key}", *values)
+
+    received = write_time(language, deliveries[0].received_at)
+    return Letter(
+        language,
+        say("subject"),
+        (
+            Paragraph(say("text", received)),
+            Link(say("follow-up"), f"{links.public}/follow-up"),
+            Paragraph(messages.text(language, "mail-acknowledgement-receipt")),
+            Paragraph(messages.text(language, "mail-no-reply")),
+        ),
+    )
+
+
+def _new_case(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Letter:
+    count = len(deliveries)
+    urgent = any(delivery.lane not in (None, "standard") for delivery in deliveries)
+    most_pressing = sorted(deliveries, key=lambda d: (_act_by(d) is None, _due(d), d.code_name or "", d.id))
+    shown = tuple(_case_line(messages, links, language, delivery) for delivery in most_pressing[:MOST_LINES])
+    blocks: list[Block] = [
+        Paragraph(messages.text(language, "mail-new-case-text", count)),
+        Listing(shown),
+    ]
+    if count > len(shown):
+        blocks.append(Paragraph(messages.text(language, "mail-new-case-more", count - len(shown))))
+    blocks += [
+        Link(messages.text(language, "mail-new-case-desk"), f"{links.desk}/desk"),
+        Paragraph(messages.text(language, "mail-new-case-why")),
+        Paragraph(messages.text(language, "mail-no-reply")),
+    ]
+    subject = "mail-new-case-subject-urgent" if urgent else "mail-new-case-subject"
+    return Letter(language, messages.text(language, subject, count), tuple(blocks))
+
+
+def _case_line(messages: Messages, links: Links, language: str, delivery: Delivery) -> Link:
+    name = delivery.code_name or delivery.case_id
+    lane = messages.code(language, "lane", delivery.lane or "standard")
+    deadline = _act_by(delivery)
+    due = _deadline(messages, language, deadline) if deadline else ""
+    key = "mail-new-case-line" if due else "mail-new-case-line-open"
+    return Link(messages.text(language, key, name, lane, due), f"{links.desk}/desk/cases/{name}")
+
+
+def _act_by(delivery: Delivery) -> DeadlineSet | None:
+    awaited = [deadline for deadline in delivery.deadlines if deadline.name != "acknowledgement"]
+    return min(awaited, key=lambda deadline: deadline.due_at, default=None)
+
+
+def _due(delivery: Delivery) -> float:
+    deadline = _act_by(delivery)
+    return deadline.due_at.timestamp() if deadline else 0.0
+
+
+def _deadline(messages: Messages, language: str, deadline: DeadlineSet) -> str:
+    key = message_key("mail-deadline", deadline.name)
+    # A deadline that policy has named since is promised all the same, in the general words.
+    known = key if messages.has(key) else "mail-deadline-other"
+    return messages.text(language, known, write_time(language, deadline.due_at))
+
+
+NOTICES: Mapping[str, Compose] = {"acknowledgement": _acknowledgement, "new_case": _new_case, "news": _news}
+"""What each notice of routing.toml says."""

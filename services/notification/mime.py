@@ -1,0 +1,98 @@
+"""A letter as the bytes of a mail (RFC 5322, RFC 2045), pure. No value can add a header or a recipient.
+
+Written out by hand because `email.message` takes 3 ms for what takes 0.1 ms here, and every third report causes one;
+a test reads every mail back with `email` and finds no defect.
+"""
+
+from binascii import b2a_qp
+from datetime import datetime
+from email.header import Header
+from email.utils import format_datetime, parseaddr
+from functools import lru_cache
+from hashlib import sha256
+
+from services.notification.letters import Letter
+
+LONGEST_ADDRESS = 254
+"""RFC 5321, section 4.5.3.1.3, without the angle brackets."""
+
+
+class BadAddress(ValueError):
+    """What should be an address cannot be written into a header. Its text never repeats the address."""
+
+
+def read_address(text: str) -> str:
+    """The address to send to, its domain in ASCII (RFC 5891). Raises BadAddress for whatever is not one address.
+
+    The local part may hold letters of any language (RFC 6531).
+    """
+    local, at, domain = text.strip().rpartition("@")
+    if not at or not local or not domain or not text.strip().isprintable():
+        raise BadAddress("not an address")
+    if any(character in ' \t"(),:;<>@[\\]' for character in local) or ".." in f".{local}.":
+        raise BadAddress("a local part that is not plain")
+    try:
+        host = domain.encode("ascii" if domain.isascii() else "idna").decode("ascii")
+    except UnicodeError:
+        raise BadAddress("a domain that cannot be written") from None
+    if not all(label and label.replace("-", "").isalnum() for label in host.split(".")):
+        raise BadAddress("a domain that is not plain")
+    if len(f"{local}@{host}".encode()) > LONGEST_ADDRESS:
+        raise BadAddress("too long")
+    return f"{local}@{host}"
+
+
+def to_bytes(letter: Letter, *, sender: str, to: str, message_id: str, at: datetime) -> bytes:
+    """The whole mail, ready to send: multipart/alternative, plain text first, quoted-printable.
+
+    `message_id` without angle brackets; `at` UTC-aware. Raises BadAddress.
+    """
+    boundary = f"=_{sha256(message_id.encode()).hexdigest()[:32]}"
+    headers = (
+        ("Date", format_datetime(at)),
+        ("From", sender),
+        ("To", read_address(to)),
+        ("Subject", _encoded(letter.subject)),
+        ("Message-ID", f"<{message_id}>"),
+        ("Auto-Submitted", "auto-generated"),
+        ("Content-Language", letter.language),
+        ("MIME-Version", "1.0"),
+        ("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
+    )
+    lines = [_header(name, value) for name, value in headers]
+    for kind, text in (("plain", letter.plain()), ("html", letter.html())):
+        lines += [
+            b"",
+            b"--" + boundary.encode(),
+            f"Content-Type: text/{kind}; charset=utf-8".encode(),
+            b"Content-Transfer-Encoding: quoted-printable",
+            b"",
+            _quoted(text),
+        ]
+    lines += [b"--" + boundary.encode() + b"--", b""]
+    return b"\r\n".join(lines)
+
+
+def envelope_sender(sender: str) -> str:
+    """The bare address of a sender that may carry a name."""
+    return parseaddr(sender)[1]
+
+
+@lru_cache(maxsize=1024)
+def _encoded(subject: str) -> str:
+    # Folding whitespace is no part of a subject: what looks like a line end must not become one.
+    return Header(
+        " ".join(subject.split()), "us-ascii" if subject.isascii() else "utf-8", header_name="Subject"
+    ).encode(linesep="\r\n")
+
+
+def _header(name: str, value: str) -> bytes:
+    unfolded = value.replace("\r\n ", "")
+    if "\r" in unfolded or "\n" in unfolded or "\0" in unfolded:
+        raise ValueError(f"a line end in {name}")
+    return f"{name}: {value}".encode()
+
+
+def _quoted(text: str) -> bytes:
+    # b2a_qp writes line ends as it finds them, and soft breaks like the first of those.
+    return b2a_qp("\r\n".join(text.splitlines()).encode() + b"\r\n", istext=True)

@@ -1,0 +1,45 @@
+"""`/outbox`: the operators' page about what was sent and what could not be."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+
+from services.notification.delivery import State
+from services.notification.routes import Deliveries, read_page
+from shared.web.session import Sessions
+
+HOME = "/outbox"
+PAGE_LENGTH = 50
+MOST_COUNTED = 1000
+
+
+def make_pages_router(deliveries: Deliveries, sessions: Sessions) -> APIRouter:
+    """The outbox page, for operators only."""
+    router = APIRouter(include_in_schema=False)
+    pages = sessions.pages
+
+    @router.get(HOME)
+    async def show_outbox(
+        request: Request, state: State | None = None, cursor: Annotated[str | None, Query(max_length=200)] = None
+    ) -> Response:
+        sessions.person(request)
+        found, after = await read_page(deliveries, state, cursor, PAGE_LENGTH)
+        waiting, failed = [await deliveries.count(s, MOST_COUNTED) for s in (State.PLANNED, State.FAILED)]
+        filters: list[tuple[str, str | None, bool]] = [(HOME, None, state is None)]
+        filters += [(f"{HOME}?{urlencode({'state': s.value})}", s.value, s is state) for s in State]
+        wanted = {"state": state.value} if state else {}
+        context = {
+            "deliveries": found,
+            "older": f"{HOME}?{urlencode({**wanted, 'cursor': after})}" if after else None,
+            "filters": filters,
+            "waiting": _bounded(waiting),
+            "failed": _bounded(failed),
+        }
+        return pages.render(request, "outbox.html", context)
+
+    return router
+
+
+def _bounded(count: int) -> str:
+    return f"{count}+" if count >= MOST_COUNTED else str(count)

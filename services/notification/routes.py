@@ -1,0 +1,90 @@
+"""`/v1/deliveries`, for operators: what was sent, what failed. No addresses and no content, because none are kept."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Protocol
+
+from fastapi import APIRouter, Query, Request, Response
+
+from services.notification.delivery import Delivery, State
+from services.notification.store import Place
+from shared.problems import FieldError, Problem
+from shared.times import parse_rfc3339, rfc3339
+from shared.web.app import json_response
+from shared.web.session import Sessions
+
+LONGEST_PAGE = 200
+
+
+class Deliveries(Protocol):
+    """What the routes need of the store."""
+
+    async def read_page(self, state: State | None, after: Place | None, limit: int) -> list[Delivery]: ...
+    async def count(self, state: State, most: int) -> int: ...
+
+
+def make_routes(deliveries: Deliveries, sessions: Sessions) -> APIRouter:
+    """The JSON API, for operators only."""
+    router = APIRouter()
+
+    @router.get("/v1/deliveries")
+    async def list_deliveries(
+        request: Request,
+        state: State | None = None,
+        cursor: Annotated[str | None, Query(max_length=200)] = None,
+        limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
+    ) -> Response:
+        sessions.program(request)
+        found, after = await read_page(deliveries, state, cursor, limit)
+        return json_response({"items": [show(d) for d in found], "next": after})
+
+    return router
+
+
+async def read_page(
+    deliveries: Deliveries, state: State | None, cursor: str | None, limit: int
+) -> tuple[Sequence[Delivery], str | None]:
+    """One page, newest first, and the cursor of the next (None at the end). Raises Problem 422 for a broken cursor."""
+    found = await deliveries.read_page(state, read_cursor(cursor) if cursor else None, limit + 1)
+    shown = found[:limit]
+    return shown, write_cursor(shown[-1]) if len(found) > limit else None
+
+
+def show(delivery: Delivery) -> dict[str, Any]:
+    """What an operator may see of a delivery."""
+    return {
+        "delivery_id": delivery.id,
+        "case_id": delivery.case_id,
+        "recipient": delivery.recipient,
+        "notice": delivery.notice,
+        "channel": delivery.channel,
+        "state": delivery.state.value,
+        "reason": delivery.reason,
+        "message_id": delivery.message_id,
+        "attempts": delivery.attempts,
+        "planned_at": rfc3339(delivery.planned_at),
+        "next_attempt_at": _written(delivery.due_at or delivery.gather_at),
+        "settled_at": _written(delivery.settled_at),
+    }
+
+
+def _written(at: datetime | None) -> str | None:
+    return rfc3339(at) if at else None
+
+
+def write_cursor(delivery: Delivery) -> str:
+    """The place behind a delivery, opaque to callers."""
+    return base64.urlsafe_b64encode(f"{rfc3339(delivery.planned_at)} {delivery.id}".encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> Place:
+    """The place that a cursor names. Raises Problem 422 for one that is not ours."""
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        at, _, delivery_id = text.partition(" ")
+        return Place(parse_rfc3339(at), delivery_id)
+    except (binascii.Error, ValueError):
+        error = FieldError("/cursor", "cursor", "Take it from `next` of the page before.")
+        raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[error]) from None

@@ -1,0 +1,289 @@
+"""Sends what is planned and marks it: at once when woken in process, by a poll for what anybody left behind.
+
+Delivery: at least once. Killed between sending and marking, a notice goes out once more with the same Message-ID.
+Away (mail server, vault, database) means wait and try again, for ever, each mail for itself.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+
+from services.notification.channels import Channel, Deferred, Refused
+from services.notification.delivery import (
+    REPORTER,
+    Delivery,
+    Failed,
+    Outcome,
+    Sent,
+    Settlement,
+    Suppressed,
+    by_mail,
+    settle,
+)
+from services.notification.gatherings import Gatherings, name_mail
+from services.notification.letters import Letter
+from shared import metrics, times
+from shared.mongo import TRANSIENT
+from shared.problems import Problem, Unavailable
+from shared.telemetry import span_for, traceparent_of
+from shared.vault import Contents
+
+log = logging.getLogger(__name__)
+
+COLLECT = 0.02
+"""Seconds in which a batch comes together: one look into the vault and one write serve all of it."""
+VAULT_BATCH = 100
+SETTLE_BATCH = 500
+ROOM = 1000
+"""Notices that may be in hand at once; more are left in the store."""
+MARGIN = timedelta(seconds=12)
+"""A sending is begun only if its lease lasts this much longer: as long as one may take."""
+SECTION = "reporter"
+
+
+class Store(Protocol):
+    """What sending needs of the store."""
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None: ...
+    async def postpone(self, deliveries: Sequence[Delivery]) -> None: ...
+    async def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]: ...
+    async def gather(self, recipient: str, mail: str, until: datetime) -> list[Delivery]: ...
+    async def waiting(self, now: datetime) -> list[str]: ...
+
+
+class Vault(Protocol):
+    """Where the addresses of reporters are; they are read when a mail goes out, and kept nowhere."""
+
+    async def read(
+        self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str
+    ) -> Mapping[str, Contents]: ...
+
+
+class Sender:
+    """One replica's sending. `addresses` maps a handling body to its address; `write` makes the letter of a mail."""
+
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        channels: Mapping[str, Channel],
+        gatherings: Gatherings,
+        *,
+        addresses: Mapping[str, str],
+        write: Callable[[Sequence[Delivery]], Letter],
+        lease: timedelta,
+        parallel: int = 6,
+        poll: float = 1.0,
+        clock: Callable[[], datetime] = times.now,
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._channels = channels
+        self._gatherings = gatherings
+        self._addresses = addresses
+        self._write = write
+        self.lease = lease
+        # A lease shorter than the margin would never be used.
+        self._margin = min(MARGIN, lease / 2)
+        self._slots = {name: asyncio.Semaphore(parallel) for name in channels}
+        self._poll = poll
+        self._clock = clock
+        self._queue: list[Delivery] = []
+        self._woken = asyncio.Event()
+        self._in_hand: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._settled: list[Settlement] = []
+        self._postponed: list[Delivery] = []
+        self._to_mark = asyncio.Event()
+        self._tracer = trace.get_tracer(__name__)
+
+    def has_room(self, count: int) -> bool:
+        """Whether so many more notices can be taken at once; otherwise leave them in the store, due."""
+        return len(self._in_hand) + count <= ROOM
+
+    def wake(self, deliveries: Sequence[Delivery]) -> None:
+        """Send these soon. The caller holds their lease, and hands over whole mails."""
+        self._in_hand.update(d.id for d in deliveries)
+        self._queue += deliveries
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Send what wakes it, until cancelled."""
+        while True:
+            await self._woken.wait()
+            await asyncio.sleep(COLLECT)
+            self._woken.clear()
+            batch, self._queue = self._queue, []
+            self._begin(batch)
+
+    async def watch(self) -> None:
+        """Take up what is due in the store, until cancelled."""
+        while True:
+            try:
+                taken = await self._take_up()
+            except TRANSIENT as error:
+                log.warning("sending waits for the store", extra={"reason": type(error).__name__})
+                taken = False
+            # More may be due at once; but first let what was taken get on.
+            await asyncio.sleep(COLLECT if taken else self._poll)
+
+    async def mark(self) -> None:
+        """Write down what became of mails, until cancelled."""
+        while True:
+            await self._to_mark.wait()
+            await asyncio.sleep(COLLECT)
+            try:
+                await self._mark_all()
+            except TRANSIENT as error:
+                log.warning("marking waits for the store", extra={"reason": type(error).__name__})
+                await asyncio.sleep(1)
+
+    async def stop(self) -> None:
+        """Finish the mails on their way, mark them, and leave the rest to other replicas at once."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1.2)
+        for task in self._tasks:
+            task.cancel()
+        now = self._clock()
+        self._postponed += [replace(delivery, due_at=now) for delivery in self._queue]
+        self._queue.clear()
+        await self._mark_all()
+
+    async def _take_up(self) -> bool:
+        now = self._clock()
+        until = now + self.lease
+        for recipient in await self._store.waiting(now):
+            if await self._gatherings.next_mail(recipient, now) == now:
+                self.wake(await self._store.gather(recipient, name_mail(recipient, now), until))
+        room = ROOM - len(self._in_hand)
+        if room <= 0:
+            return False
+        claimed = await self._store.claim(now, until, room)
+        self.wake(claimed)
+        return bool(claimed)
+
+    def _begin(self, batch: Sequence[Delivery]) -> None:
+        to_reporters = [d for d in batch if d.recipient == REPORTER]
+        for start in range(0, len(to_reporters), VAULT_BATCH):
+            self._start(self._tell_reporters(to_reporters[start : start + VAULT_BATCH]))
+        for mail in by_mail([d for d in batch if d.recipient != REPORTER]).values():
+            address = self._addresses.get(mail[0].body or "")
+            if address:
+                self._start(self._send(mail, address))
+            else:
+                log.error("a handling body has no address", extra={"delivery_id": mail[0].id})
+                self._end(mail, Suppressed("no_contact"))
+
+    def _start(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell_reporters(self, deliveries: Sequence[Delivery]) -> None:
+        traces = list(dict.fromkeys(d.trace for d in deliveries if d.trace))
+        links = tuple(traces[1:])
+        parent = traces[0] if traces else None
+        try:
+            with span_for(self._tracer, "vault read", kind=SpanKind.CLIENT, parent=parent, links=links):
+                found = await self._vault.read(
+                    list(dict.fromkeys(d.report_id for d in deliveries)), sections=(SECTION,), purpose="notify"
+                )
+        except (Unavailable, Problem) as error:
+            reason = error.code if isinstance(error, Problem) else "unavailable"
+            log.warning(
+                "the vault gives no addresses; notices wait", extra={"reason": reason, "count": len(deliveries)}
+            )
+            if isinstance(error, Problem) and len(deliveries) > 1:
+                # One report that the vault refuses must not keep the others waiting.
+                for delivery in deliveries:
+                    self._start(self._tell_reporters([delivery]))
+            else:
+                self._put_off(deliveries)
+            return
+        for delivery in deliveries:
+            contents = found.get(delivery.report_id)
+            address = _address_in(contents)
+            if contents is not None and contents.erased:
+                self._end([delivery], Suppressed("erased"))
+            elif address is None:
+                self._end([delivery], Suppressed("no_contact"))
+            else:
+                self._start(self._send([delivery], address))
+
+    async def _send(self, mail: Sequence[Delivery], address: str) -> None:
+        first = mail[0]
+        async with self._slots[first.channel]:
+            now = self._clock()
+            if first.due_at is None or first.due_at - now < self._margin:
+                # The lease runs out: somebody else may be about to send it, so it must be claimed anew.
+                self._let_go(mail)
+                return
+            links = tuple(d.trace for d in mail[1:20] if d.trace)
+            with span_for(
+                self._tracer, f"{first.channel} send", kind=SpanKind.CLIENT, parent=first.trace, links=links
+            ) as span:
+                traceparent = traceparent_of(span)
+                try:
+                    letter = self._write(mail)
+                    message_id = await self._channels[first.channel].send(address, letter, first.mail or first.id, now)
+                except Deferred as error:
+                    span.set_attribute("error.type", error.reason)
+                    extra = {"delivery_id": first.id, "reason": error.reason, "count": len(mail)}
+                    log.warning("a mail was not taken and is tried again", extra=extra)
+                    self._put_off(mail)
+                except Refused as error:
+                    span.set_attribute("error.type", error.reason)
+                    self._end(mail, Failed(error.reason), traceparent)
+                except Exception as error:
+                    # A mistake of ours must not lose the notice: it waits until it is mended.
+                    log.exception("a mail could not be made or sent", extra={"error": type(error).__name__})
+                    self._put_off(mail)
+                else:
+                    self._end(mail, Sent(message_id), traceparent)
+
+    def _end(self, mail: Sequence[Delivery], outcome: Outcome, traceparent: str | None = None) -> None:
+        now = self._clock()
+        for delivery in mail:
+            # Only the first of a gathered mail continues its span: each event stays in the trace of its own report.
+            own = traceparent if delivery is mail[0] else None
+            self._settled.append(settle(delivery, outcome, now, own))
+            metrics.DELIVERY_SECONDS.labels(delivery.notice).observe((now - delivery.planned_at).total_seconds())
+        metrics.MAILS.labels(mail[0].notice, type(outcome).__name__.lower()).inc()
+        self._to_mark.set()
+
+    def _put_off(self, mail: Sequence[Delivery]) -> None:
+        now = self._clock()
+        self._postponed += [delivery.postpone(now) for delivery in mail]
+        metrics.MAILS.labels(mail[0].notice, "put_off").inc()
+        self._to_mark.set()
+
+    def _let_go(self, mail: Sequence[Delivery]) -> None:
+        self._in_hand.difference_update(d.id for d in mail)
+
+    async def _mark_all(self) -> None:
+        self._to_mark.clear()
+        try:
+            while self._settled:
+                chunk = self._settled[:SETTLE_BATCH]
+                await self._store.settle(chunk)
+                del self._settled[: len(chunk)]
+                self._let_go([s.delivery for s in chunk])
+            while self._postponed:
+                later = self._postponed[:SETTLE_BATCH]
+                await self._store.postpone(later)
+                del self._postponed[: len(later)]
+                self._let_go(later)
+        finally:
+            if self._settled or self._postponed:
+                self._to_mark.set()
+
+
+def _address_in(contents: Contents | None) -> str | None:
+    email = contents.sections.get(SECTION, {}).get("email") if contents else None
+    return email if isinstance(email, str) and email.strip() else None

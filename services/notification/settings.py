@@ -1,0 +1,59 @@
+"""What notification needs to know beyond what every service does."""
+
+from email.utils import parseaddr
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from shared.settings import Settings
+
+
+def _server(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError("is not host:port")
+    return value
+
+
+def _sender(value: str) -> str:
+    address = parseaddr(value)[1]
+    if address.count("@") != 1 or not value.isascii() or not value.isprintable():
+        raise ValueError("is not an address such as Hearth <hearth@example.org>")
+    return value
+
+
+class NotificationSettings(Settings):
+    """Where mail goes out, and how notices are gathered."""
+
+    port: int = Field(8003, ge=0, le=65535, description="Port the service listens on.")
+    smtp: Annotated[str, AfterValidator(_server)] = Field("127.0.0.1:1025", description="Mail server, as host:port.")
+    smtp_user: str | None = Field(None, description="User name at the mail server; unset: no sign-in.")
+    smtp_password: SecretStr | None = Field(None, description="Password at the mail server.")
+    smtp_tls: Literal["none", "starttls", "tls"] = Field(
+        "none", description="How the way to the mail server is encrypted."
+    )
+    smtp_connections: int = Field(6, ge=1, le=100, description="Connections to the mail server that are kept open.")
+    mail_from: Annotated[str, AfterValidator(_sender)] = Field(
+        "Hearth <hearth@hearth.example>", description="Sender of every mail; its domain also names the mails."
+    )
+    gather_seconds: float = Field(
+        60.0, gt=0, le=86400, description="Seconds for which notices to one handling body are gathered into one mail."
+    )
+    lease_seconds: float = Field(
+        30.0, ge=1, le=3600, description="Seconds after which another replica takes over a notice that was not sent."
+    )
+
+    @property
+    def smtp_host(self) -> str:
+        """The host part of `smtp`."""
+        return self.smtp.rpartition(":")[0].strip("[]")
+
+    @property
+    def smtp_port(self) -> int:
+        """The port part of `smtp`."""
+        return int(self.smtp.rpartition(":")[2])
+
+    @property
+    def mail_host(self) -> str:
+        """The domain of the sender, which stands in every Message-ID."""
+        return parseaddr(self.mail_from)[1].rpartition("@")[2]

@@ -1,0 +1,239 @@
+"""MongoDB behind notification: case notes, deliveries (aggregates with an outbox), and the calendar of gatherings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.notification.delivery import CaseNote, Delivery, Settlement, State
+from shared.events import DeadlineSet
+from shared.ids import new_id
+from shared.mongo import (
+    DUPLICATE_KEY,
+    BulkWriteError,
+    Collection,
+    Database,
+    Document,
+    DuplicateKeyError,
+    IndexModel,
+    InsertOne,
+    UpdateOne,
+)
+from shared.outbox import OUTBOX_INDEX, Aggregates, Save
+
+PLANNED: Document = {"state": State.PLANNED.value}
+WAITING: Document = {"gather_at": {"$exists": True}}
+INDEXES = [
+    OUTBOX_INDEX,
+    IndexModel([("due_at", 1)], name="due", partialFilterExpression=PLANNED),
+    IndexModel([("mail", 1)], name="mail", partialFilterExpression=PLANNED),
+    IndexModel([("recipient", 1), ("gather_at", 1)], name="gather", partialFilterExpression=WAITING),
+    IndexModel([("gather_at", 1), ("recipient", 1)], name="gather_due", partialFilterExpression=WAITING),
+    IndexModel([("planned_at", -1), ("_id", -1)], name="newest"),
+    IndexModel([("state", 1), ("planned_at", -1), ("_id", -1)], name="newest_of_state"),
+]
+_NEW: Document = {"version": 1, "outbox": []}
+"""What a save builds on: leases and postponements leave the version alone, so a planned delivery has version 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the list of deliveries, newest first: the last one that was read."""
+
+    planned_at: datetime
+    id: str
+
+
+class MongoStore:
+    """The real store. Every method raises one of shared.mongo.TRANSIENT while the server is away."""
+
+    def __init__(self, database: Database, deliveries: Aggregates) -> None:
+        self._cases: Collection = database["cases"]
+        self._calendar: Collection = database["gatherings"]
+        self._deliveries = deliveries
+        self._collection = deliveries.collection
+
+    async def read_notes(self, case_ids: Sequence[str]) -> dict[str, CaseNote]:
+        """What is known of these cases; those never opened are missing."""
+        found = self._cases.find({"_id": {"$in": list(case_ids)}})
+        return {d["_id"]: CaseNote(d.pop("_id"), **d) async for d in found}
+
+    async def keep_notes(self, notes: Sequence[CaseNote]) -> None:
+        """Keep what was learned of cases; a second time changes nothing."""
+        if not notes:
+            return
+        inserts = [
+            InsertOne(
+                {
+                    "_id": note.case_id,
+                    "report_id": note.report_id,
+                    "code_name": note.code_name,
+                    "language": note.language,
+                    "contactable": note.contactable,
+                    "received_at": note.received_at,
+                }
+            )
+            for note in notes
+        ]
+        try:
+            await self._cases.bulk_write(inserts, ordered=False)
+        except BulkWriteError as error:
+            if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
+                raise
+
+    async def add(self, deliveries: Sequence[Delivery]) -> set[str]:
+        """Store planned deliveries, durably; returns the ids of those that were not there yet."""
+        lost = await self._deliveries.save([Save(d.id, None, to_document(d), (), [d.cause]) for d in deliveries])
+        return {d.id for d in deliveries} - lost
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Store final states with their events; a delivery that is settled already keeps its first end."""
+        await self._deliveries.save(
+            [Save(s.delivery.id, _NEW, _end(s.delivery), [s.event], [s.event.id]) for s in settlements]
+        )
+
+    async def postpone(self, deliveries: Sequence[Delivery]) -> None:
+        """Give up the lease on planned deliveries until their new `due_at`."""
+        await self._collection.bulk_write(
+            [
+                UpdateOne({"_id": d.id, **PLANNED}, {"$set": {"due_at": d.due_at, "attempts": d.attempts}})
+                for d in deliveries
+            ],
+            ordered=False,
+        )
+
+    async def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
+        """Deliveries that are due, held for the caller until `until`; always whole mails, begun with at most `limit`.
+
+        Of several replicas exactly one gets each mail.
+        """
+        due = {**PLANNED, "due_at": {"$lte": now}}
+        mails = {d["mail"] async for d in self._collection.find(due, {"mail": 1}).sort("due_at", 1).limit(limit)}
+        if not mails:
+            return []
+        # The first planned delivery of a mail stands for it: who moves that one has them all.
+        grouped = self._collection.aggregate(
+            [
+                {"$match": {**PLANNED, "mail": {"$in": list(mails)}}},
+                {"$group": {"_id": "$mail", "id": {"$min": "$_id"}}},
+            ]
+        )
+        first = [d["id"] async for d in grouped]
+        claim = new_id()
+        await self._collection.update_many({"_id": {"$in": first}, **due}, {"$set": {"due_at": until, "claim": claim}})
+        won = [d["mail"] async for d in self._collection.find({"_id": {"$in": first}, "claim": claim}, {"mail": 1})]
+        return await self._hold(won, until)
+
+    async def gather(self, recipient: str, mail: str, until: datetime) -> list[Delivery]:
+        """Put everything that waits for the recipient into one mail, held for the caller until `until`."""
+        await self._collection.update_many(
+            {"recipient": recipient, **WAITING},
+            {"$set": {"mail": mail, "due_at": until}, "$unset": {"gather_at": ""}},
+        )
+        return await self._hold([mail], until)
+
+    async def _hold(self, mails: Sequence[str], until: datetime) -> list[Delivery]:
+        if not mails:
+            return []
+        members = {**PLANNED, "mail": {"$in": list(mails)}}
+        await self._collection.update_many(members, {"$set": {"due_at": until}})
+        return [from_document(d) async for d in self._collection.find(members)]
+
+    async def waiting(self, now: datetime) -> list[str]:
+        """The recipients with notices that may be gathered now."""
+        recipients: list[str] = await self._collection.distinct("recipient", {"gather_at": {"$lte": now}})
+        return recipients
+
+    async def open_window(self, recipient: str, now: datetime, until: datetime) -> datetime | None:
+        """See gatherings.Calendar."""
+        try:
+            await self._calendar.find_one_and_update(
+                {"_id": recipient, "next_at": {"$lte": now}}, {"$set": {"next_at": until}}, upsert=True
+            )
+        except DuplicateKeyError:
+            found = await self._calendar.find_one({"_id": recipient})
+            at: datetime = found["next_at"] if found else until
+            # Between the two calls it may have become open to whoever asks next.
+            return at if at > now else until
+        return None
+
+    async def read_page(self, state: State | None, after: Place | None, limit: int) -> list[Delivery]:
+        """At most `limit` deliveries, newest first, from behind `after`."""
+        wanted: dict[str, Any] = {"state": state.value} if state else {}
+        if after:
+            wanted["$or"] = [
+                {"planned_at": {"$lt": after.planned_at}},
+                {"planned_at": after.planned_at, "_id": {"$lt": after.id}},
+            ]
+        found = self._collection.find(wanted).sort([("planned_at", -1), ("_id", -1)]).limit(limit)
+        return [from_document(d) async for d in found]
+
+    async def count(self, state: State, most: int) -> int:
+        """How many deliveries are in the state, counted up to `most`."""
+        return await self._collection.count_documents({"state": state.value}, limit=most)
+
+
+def to_document(delivery: Delivery) -> Document:
+    """The fields of a planned delivery, as stored."""
+    fields: Document = {
+        "case_id": delivery.case_id,
+        "report_id": delivery.report_id,
+        "recipient": delivery.recipient,
+        "notice": delivery.notice,
+        "channel": delivery.channel,
+        "language": delivery.language,
+        "cause": delivery.cause,
+        "trace": delivery.trace,
+        "planned_at": delivery.planned_at,
+        "received_at": delivery.received_at,
+        "policy_version": delivery.policy_version,
+        "code_name": delivery.code_name,
+        "lane": delivery.lane,
+        "deadlines": [[deadline.name, deadline.due_at] for deadline in delivery.deadlines],
+        "mail": delivery.mail,
+        "due_at": delivery.due_at,
+        "attempts": delivery.attempts,
+        "state": delivery.state.value,
+    }
+    # Its index holds only what has the field: a null would be in it for ever.
+    return fields | ({"gather_at": delivery.gather_at} if delivery.gather_at else {})
+
+
+def from_document(document: Document) -> Delivery:
+    """The delivery that is stored."""
+    return Delivery(
+        id=document["_id"],
+        case_id=document["case_id"],
+        report_id=document["report_id"],
+        recipient=document["recipient"],
+        notice=document["notice"],
+        channel=document["channel"],
+        language=document["language"],
+        cause=document["cause"],
+        trace=document["trace"],
+        planned_at=document["planned_at"],
+        received_at=document["received_at"],
+        policy_version=document["policy_version"],
+        code_name=document["code_name"],
+        lane=document["lane"],
+        deadlines=tuple(DeadlineSet.model_construct(name=name, due_at=at) for name, at in document["deadlines"]),
+        mail=document["mail"],
+        due_at=document["due_at"],
+        gather_at=document.get("gather_at"),
+        attempts=document["attempts"],
+        state=State(document["state"]),
+        reason=document.get("reason"),
+        message_id=document.get("message_id"),
+        settled_at=document.get("settled_at"),
+    )
+
+
+def _end(delivery: Delivery) -> Document:
+    return {
+        "state": delivery.state.value,
+        "reason": delivery.reason,
+        "message_id": delivery.message_id,
+        "settled_at": delivery.settled_at,
+        "due_at": None,
+        "attempts": delivery.attempts,
+    }
