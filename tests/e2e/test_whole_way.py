@@ -1,4 +1,4 @@
-"""All four services as processes on real parts: one report's whole way, its trace, a crash, and what must never leak."""
+"""All four services as processes on real parts: a report's whole way, its trace, a crash, and what must not leak."""
 
 import asyncio
 import json
@@ -104,8 +104,8 @@ def mails_to(way: Way, address: str) -> list[dict[str, Any]]:
 async def everything_on_kafka(way: Way) -> str:
     texts = []
     for topic in ("reports", "cases", "notifications", "access", "audit.seals"):
-        for record in await read(way.system.stack.kafka, topic):
-            texts.append(repr((record.key, record.headers, record.value)))
+        records = await read(way.system.stack.kafka, topic)
+        texts += [repr((record.key, record.headers, record.value)) for record in records]
     return "\n".join(texts)
 
 
