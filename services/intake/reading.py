@@ -16,7 +16,6 @@ from shared.outbox import Save
 from shared.telemetry import current_traceparent
 from shared.times import now
 
-
 Readable = Section | Literal["correspondence"]
 """What can be read of a report: its own sections, and what handlers and reporter have written to each other since."""
 
