@@ -4,7 +4,9 @@ PYTHON := .venv/bin/python
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format clean prepare
+# Each is a target of its own; a new check is a target and a word here.
+CHECKS := check-types check-format check-imports check-policy check-contracts check-documents
+.PHONY: help demo test check $(CHECKS) bench format clean prepare
 
 help:  ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -19,10 +21,27 @@ test:  ## All tests (ARGS="-k word" for some of them)
 
 check:  ## Format, types, import rules, frozen contracts; no network, under a minute
 	@python3 infra/prepare.py check
+	@$(MAKE) --no-print-directory --keep-going --jobs 2 --output-sync=target $(CHECKS)
+
+check-format:
 	@$(PYTHON) -m ruff format --check --quiet .
 	@$(PYTHON) -m ruff check --quiet .
+
+check-types:
 	@$(PYTHON) -m mypy
+
+check-imports:
 	@.venv/bin/lint-imports
+
+check-policy:
+	@.venv/bin/hearth policy check
+
+check-contracts:
+	@.venv/bin/hearth schemas check
+	@.venv/bin/hearth asyncapi export --check
+
+check-documents:
+	@.venv/bin/hearth settings doc --check
 
 bench:  ## Benchmarks (ONLY=intake for one)
 	@python3 infra/prepare.py demo
