@@ -130,7 +130,7 @@ class Stack:
         if "mongo" in self.settings.parts:
             found["HEARTH_MONGO"] = self.mongo
         if "mail" in self.settings.parts:
-            found |= {"HEARTH_SMTP_HOST": self.smtp[0], "HEARTH_SMTP_PORT": str(self.smtp[1])}
+            found["HEARTH_SMTP"] = f"{self.smtp[0]}:{self.smtp[1]}"
         return found
 
     def start_kafka(self) -> None:
