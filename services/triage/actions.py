@@ -5,17 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from services.triage.case import (
-    USES_POLICY,
-    Case,
+from services.triage.case import USES_POLICY, Case, decide, fold
+from services.triage.code_names import code_name_of
+from services.triage.commands import (
     Command,
     Open,
     ReceiveAnswer,
     UnknownQuestion,
-    decide,
-    fold,
 )
-from services.triage.code_names import code_name_of
 from shared import metrics
 from shared.events import Actor, Draft, Event, ReportAnswered, ReportReceived, stamp
 from shared.ids import case_id_of

@@ -5,10 +5,24 @@ Property, tested: folding the events of a case with `evolve` gives exactly the s
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from enum import StrEnum
-from typing import ClassVar
+from datetime import UTC, datetime
 
+from services.triage.commands import (
+    ENDED,
+    TRANSITIONS,
+    Ask,
+    Assign,
+    Close,
+    Command,
+    Decide,
+    NotPermitted,
+    Open,
+    ReceiveAnswer,
+    Start,
+    State,
+    UnknownOutcome,
+    UnknownQuestion,
+)
 from shared.events import (
     CaseAssigned,
     CaseClosed,
@@ -22,113 +36,8 @@ from shared.events import (
     InformationReceived,
     InformationRequested,
     InvestigationStarted,
-    ReportReceived,
 )
 from shared.policy import Policy, ReportFacts
-
-
-class State(StrEnum):
-    """Every state a case can have; those without a row in TRANSITIONS are read, and not yet entered from here."""
-
-    RECEIVED = "received"
-    TRIAGED = "triaged"
-    ASSIGNED = "assigned"
-    INVESTIGATING = "investigating"
-    AWAITING_INFORMATION = "awaiting_information"
-    DECIDED = "decided"
-    FOLLOWING_UP = "following_up"
-    CLOSED = "closed"
-    REFERRED = "referred"
-    MERGED = "merged"
-    APPEALED = "appealed"
-    REOPENED = "reopened"
-
-
-ENDED = frozenset({State.CLOSED, State.MERGED})
-"""States in which nothing is owed on a case."""
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """A report becomes a case, and policy passes it to a handling body at once."""
-
-    name: ClassVar[str] = "open"
-    code_name: str
-    report: ReportReceived
-
-
-@dataclass(frozen=True, slots=True)
-class Assign:
-    """A responder takes the case, or is given it."""
-
-    name: ClassVar[str] = "assign"
-    assignee: str
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Begin to look into the case, or go on without waiting for an answer any longer."""
-
-    name: ClassVar[str] = "start"
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Ask the reporter something; the words are in the vault under `question_id`."""
-
-    name: ClassVar[str] = "ask"
-    question_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiveAnswer:
-    """The reporter answered. An answer is never refused, however late it comes."""
-
-    name: ClassVar[str] = "receive_answer"
-    question_id: str
-    answer_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Decide:
-    """Decide on an outcome of the policy; the reasons are in the vault under `reason_id`."""
-
-    name: ClassVar[str] = "decide"
-    outcome: str
-    reason_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Nothing more is owed on the case."""
-
-    name: ClassVar[str] = "close"
-
-
-Command = Open | Assign | Start | Ask | ReceiveAnswer | Decide | Close
-
-TRANSITIONS: Mapping[str, Mapping[State | None, State]] = {
-    # Opening passes through `received`: the two facts are one write, so that no case is ever without an owner.
-    Open.name: {None: State.TRIAGED},
-    Assign.name: {
-        State.TRIAGED: State.ASSIGNED,
-        State.ASSIGNED: State.ASSIGNED,
-        State.INVESTIGATING: State.INVESTIGATING,
-        State.AWAITING_INFORMATION: State.AWAITING_INFORMATION,
-        State.DECIDED: State.DECIDED,
-    },
-    Start.name: {State.ASSIGNED: State.INVESTIGATING, State.AWAITING_INFORMATION: State.INVESTIGATING},
-    Ask.name: {State.INVESTIGATING: State.AWAITING_INFORMATION},
-    ReceiveAnswer.name: {
-        State.AWAITING_INFORMATION: State.INVESTIGATING,
-        State.INVESTIGATING: State.INVESTIGATING,
-        State.DECIDED: State.DECIDED,
-        State.CLOSED: State.CLOSED,
-    },
-    Decide.name: {State.INVESTIGATING: State.DECIDED},
-    Close.name: {State.DECIDED: State.CLOSED},
-}
-"""Which command leads from which state to which; None stands for a case that is not there yet."""
 
 MET_BY: Mapping[str, tuple[type[CaseFact], ...]] = {
     "emergency_action": (InvestigationStarted,),
@@ -142,6 +51,11 @@ MET_BY: Mapping[str, tuple[type[CaseFact], ...]] = {
 
 USES_POLICY = (CaseTriaged, CaseDecided)
 """Facts that follow from the policy, and therefore carry its version."""
+
+
+URGENT_LANES = ("emergency", "child_protection")
+"""Lanes of the policy that go before all others, the most urgent first."""
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,33 +139,11 @@ class Case:
             return None
         return min((d.due_at for d in self.deadlines if d.met_at is None), default=None)
 
-
-class Refusal(Exception):
-    """The core says no, and why. Holds only words of this code base and ids."""
-
-
-class NotPermitted(Refusal):
-    """The command is not in the table for this state; `permitted` are those that are."""
-
-    def __init__(self, command: str, state: State | None) -> None:
-        self.command = command
-        self.state = state
-        self.permitted = permitted_in(state)
-        instead = ", ".join(self.permitted) or "nothing"
-        super().__init__(f"{command} is not permitted in state {state or 'none'}; permitted: {instead}")
-
-
-class UnknownOutcome(Refusal):
-    """The policy has no such outcome."""
-
-
-class UnknownQuestion(Refusal):
-    """An answer to a question that this case never asked."""
-
-
-def permitted_in(state: State | None) -> tuple[str, ...]:
-    """The names of the commands that the table permits in a state, in the order of a case's life."""
-    return tuple(name for name, ways in TRANSITIONS.items() if state in ways)
+    @property
+    def place(self) -> tuple[int, datetime, str]:
+        """Where it stands in the queue: by urgency of the lane, then by what is due next, then by id."""
+        rank = URGENT_LANES.index(self.lane) if self.lane in URGENT_LANES else len(URGENT_LANES)
+        return rank, self.next_due or NEVER, self.id
 
 
 def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -> list[Fact]:

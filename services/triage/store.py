@@ -1,38 +1,50 @@
 """Cases in MongoDB: one document each, with its outbox; one bulk write a batch."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from services.triage.actions import Change, Query, Stored
-from services.triage.case import Case, Deadline, Question, State, Step
-from shared.mongo import Document, IndexModel
+from services.triage.case import Case, Deadline, Question, Step
+from services.triage.commands import (
+    State,
+)
+from shared.mongo import TRANSIENT, Document, IndexModel
 from shared.outbox import OUTBOX_INDEX, Aggregates, Save
+from shared.problems import Unavailable
 
 CASE_INDEXES = (
     OUTBOX_INDEX,
     IndexModel([("code_name", 1)], name="code_name", unique=True),
     IndexModel([("body", 1), ("state", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)], name="queue"),
 )
-LANES = ("emergency", "child_protection")
-"""Lanes that go before all others, the most urgent first."""
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 REQUESTS_KEPT = 50
 
 
+@contextmanager
+def _reaching() -> Iterator[None]:
+    try:
+        yield
+    except TRANSIENT as error:
+        raise Unavailable(f"mongodb: {type(error).__name__}") from None
+
+
 class MongoCases:
-    """The cases of a collection. Raises one of shared.mongo.TRANSIENT while the server is away."""
+    """The cases of a collection. Raises Unavailable while the server is away."""
 
     def __init__(self, aggregates: Aggregates) -> None:
         self._aggregates = aggregates
 
     async def load(self, case_ids: Iterable[str]) -> dict[str, Stored]:
         """The stored cases by id; those that do not exist are missing from the answer."""
-        return {i: _stored(d) for i, d in (await self._aggregates.load(case_ids)).items()}
+        with _reaching():
+            found = await self._aggregates.load(case_ids)
+        return {case_id: _stored(document) for case_id, document in found.items()}
 
     async def find_by_code_name(self, code_name: str) -> Stored | None:
         """The case of that name, or None."""
-        document = await self._aggregates.collection.find_one({"code_name": code_name})
+        with _reaching():
+            document = await self._aggregates.collection.find_one({"code_name": code_name})
         return _stored(document) if document else None
 
     async def taken(self, code_names: Iterable[str]) -> set[str]:
@@ -40,11 +52,13 @@ class MongoCases:
         found = self._aggregates.collection.find(
             {"code_name": {"$in": list(code_names)}}, {"code_name": 1, "_id": 0}
         )  # fmt: skip
-        return {document["code_name"] async for document in found}
+        with _reaching():
+            return {document["code_name"] async for document in found}
 
     async def save(self, changes: Sequence[Change]) -> set[str]:
         """One bulk write; returns the ids of cases that were not written."""
-        return await self._aggregates.save([_save(change) for change in changes])
+        with _reaching():
+            return await self._aggregates.save([_save(change) for change in changes])
 
     async def queue(self, query: Query) -> list[Case]:
         """Emergencies first, then by the next promise to keep, then by id."""
@@ -60,13 +74,8 @@ class MongoCases:
             ]
         found = self._aggregates.collection.find(wanted, {"outbox": 0, "applied": 0})
         found = found.sort([("lane_rank", 1), ("due", 1), ("_id", 1)]).limit(query.limit)
-        return [case_of(document) async for document in found]
-
-
-def place_of(case: Case) -> tuple[int, datetime, str]:
-    """Where a case stands in the queue."""
-    rank = LANES.index(case.lane) if case.lane in LANES else len(LANES)
-    return rank, case.next_due or NEVER, case.id
+        with _reaching():
+            return [case_of(document) async for document in found]
 
 
 def _save(change: Change) -> Save:
@@ -85,7 +94,7 @@ def _stored(document: Document) -> Stored:
 
 def document_of(case: Case) -> Document:
     """The fields of a case as MongoDB keeps them, with its place in the queue."""
-    rank, due, _ = place_of(case)
+    rank, due, _ = case.place
     return {
         "report_id": case.report_id,
         "code_name": case.code_name,

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.triage.case import (
+from services.triage.case import Case, decide, evolve, fold
+from services.triage.commands import (
     TRANSITIONS,
     Ask,
     Assign,
-    Case,
     Close,
     Command,
     Decide,
@@ -23,9 +23,6 @@ from services.triage.case import (
     State,
     UnknownOutcome,
     UnknownQuestion,
-    decide,
-    evolve,
-    fold,
     permitted_in,
 )
 from shared.events import Actor, CaseFact, CaseOpened, CaseTriaged, Draft, Event, ReportReceived, stamp
@@ -118,12 +115,16 @@ class Life(RuleBasedStateMachine):
         ways = TRANSITIONS[command.name]
         try:
             events = do(before, command, self.clock, f"cause {len(self.log)}")
-        except NotPermitted as refusal:
+        except NotPermitted as error:
+            refusal: NotPermitted | None = error
+        except (UnknownQuestion, UnknownOutcome):
+            return
+        else:
+            refusal = None
+        if refusal:
             assert before.state not in ways
             assert refusal.command == command.name
             assert refusal.permitted == permitted_in(before.state)
-            return
-        except (UnknownQuestion, UnknownOutcome):
             return
         assert before.state in ways
         self.log += events
@@ -300,5 +301,5 @@ def test_an_event_that_does_not_follow_is_refused() -> None:
     (event,) = do(case, Assign("responder:a1"))
     with pytest.raises(TypeError, match="does not follow"):
         evolve(evolve(case, event), event)
-    with pytest.raises(TypeError, match="begins with case.opened"):
+    with pytest.raises(TypeError, match=r"begins with case\.opened"):
         evolve(None, event)

@@ -1,0 +1,224 @@
+"""What responders do: find their cases, read what was reported, carry commands out. Load, decide, save."""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import orjson
+
+from services.triage.actions import CaseStore, Change, Query, Stored, carry_out
+from services.triage.case import Case, Step, fold
+from services.triage.commands import (
+    Ask,
+    Assign,
+    Close,
+    Command,
+    Decide,
+    NotPermitted,
+    Start,
+    State,
+    UnknownOutcome,
+)
+from services.triage.forms import CONTENT_READERS, FORMS, Form, read
+from shared import metrics
+from shared.access import Principal, demand
+from shared.events import Actor
+from shared.ids import derive
+from shared.policy import Policy
+from shared.problems import FieldError, Problem
+from shared.telemetry import current_traceparent
+from shared.times import rfc3339
+from shared.vault import Contents
+
+SECTIONS = ("content", "reported", "correspondence")
+"""What a responder reads. Who reported stays in the vault: nobody needs it to look into a case."""
+
+
+class Vault(Protocol):
+    """What the desk needs of intake's vault (shared.vault.VaultClient)."""
+
+    async def read(
+        self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str, behalf: Actor | None = None
+    ) -> dict[str, Contents]: ...
+
+    async def keep_statement(
+        self, report_id: str, statement_id: str, *, kind: str, text: str, behalf: Actor
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command as somebody gave it. `seen`: the version of the case they looked at; `cause`: its id, for retries."""
+
+    command: str
+    values: Mapping[str, object]
+    seen: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an order came to: the same for every repetition of it."""
+
+    case_id: str
+    code_name: str
+    command: str
+    state: State
+    version: int
+
+
+class Stale(Problem):
+    """The case is not any more what the sender saw; `changes` are the steps since then."""
+
+    def __init__(self, case: Case, seen: int) -> None:
+        super().__init__(412, "case-changed", "The case has changed since you looked at it.")
+        self.case = case
+        self.changes = tuple(step for step in case.history if step.seq > seen)
+
+    def document(self, request_id: str) -> dict[str, object]:
+        """The problem, with the version to use next and what changed meanwhile."""
+        changes = [show_step(step) for step in self.changes]
+        return {**super().document(request_id), "version": self.case.seq, "changes": changes}
+
+
+def show_step(step: Step) -> dict[str, object]:
+    """A step of a case's history as the API shows it."""
+    return {
+        "version": step.seq,
+        "event": step.fact,
+        "at": rfc3339(step.at),
+        "actor": step.actor,
+        "role": step.role,
+        "previous": step.previous,
+        "state": step.state,
+        "detail": step.detail,
+    }
+
+
+class Desk:
+    """The cases of the bodies that a principal belongs to. All others do not exist for them (Problem 404)."""
+
+    def __init__(self, cases: CaseStore, vault: Vault, policy: Policy, key: bytes) -> None:
+        """`key` makes the digests by which a repeated order is told from another one with the same id."""
+        self._cases = cases
+        self._vault = vault
+        self._key = key
+        self.policy = policy
+
+    async def find(self, principal: Principal, case_id: str) -> Case:
+        """The case with this id. Raises Problem 404."""
+        return _theirs(principal, (await self._cases.load([case_id])).get(case_id)).case
+
+    async def find_by_code_name(self, principal: Principal, code_name: str) -> Case:
+        """The case that people call by this name. Raises Problem 404."""
+        return _theirs(principal, await self._cases.find_by_code_name(code_name)).case
+
+    async def queue(self, principal: Principal, query: Query) -> list[Case]:
+        """Cases of the principal's bodies, the most urgent first."""
+        bodies = tuple(b for b in query.bodies or principal.bodies if b in principal.bodies)
+        if not bodies:
+            return []
+        return await self._cases.queue(Query(bodies, query.states, query.after, query.limit))
+
+    async def read(self, principal: Principal, case: Case) -> Contents:
+        """What was reported. The vault notes who read it, before it answers.
+
+        Raises Problem 403 for a role that may not, Unavailable while the vault is away.
+        """
+        demand(principal, CONTENT_READERS)
+        found = await self._vault.read(
+            [case.report_id], sections=SECTIONS, purpose="review", behalf=principal.actor()
+        )  # fmt: skip
+        return found.get(case.report_id) or Contents(case.report_id, {})
+
+    async def carry_out(self, principal: Principal, case_id: str, order: Order) -> Outcome:
+        """Carry an order out, once however often it comes.
+
+        Raises Problem: 404, 403 (role), 422 (fields, or another order under the same id), Stale (412), 409 (state).
+        """
+        form = FORMS.get(order.command)
+        if form is None:
+            raise Problem(404, "not-found", "There is no such command.")
+        stored = _theirs(principal, (await self._cases.load([case_id])).get(case_id))
+        demand(principal, form.roles)
+        digest = self._digest(order)
+        while True:
+            if order.cause in stored.applied:
+                return self._repeated(stored, order, digest)
+            if order.seen != stored.case.seq:
+                metrics.COMMANDS.labels(order.command, "conflict").inc()
+                raise Stale(stored.case, order.seen)
+            change = await self._decide(principal, stored, form, order, digest)
+            if change is None or not await self._cases.save([change]):
+                metrics.COMMANDS.labels(order.command, "done").inc()
+                case = change.case if change else stored.case
+                return Outcome(case.id, case.code_name, order.command, case.state, case.seq)
+            # Somebody else's change came in between; the next look tells whether it was this very order, or says what.
+            stored = _theirs(principal, (await self._cases.load([case_id])).get(case_id))
+
+    async def _decide(
+        self, principal: Principal, stored: Stored, form: Form, order: Order, digest: str
+    ) -> Change | None:
+        case = stored.case
+        values = read(form, order.values, self.policy, principal)
+        command, words = _command(form, values, derive(form.command, order.cause, digest))
+        try:
+            events = carry_out(
+                case, command, self.policy, case.id, principal.actor(), order.cause, current_traceparent()
+            )  # fmt: skip
+        except NotPermitted as refusal:
+            metrics.COMMANDS.labels(order.command, "refused").inc()
+            now = ", ".join(refusal.permitted) or "nothing"
+            detail = f"The case is in state {refusal.state}; permitted now: {now}."
+            raise Problem(409, "command-not-permitted", "This cannot be done now.", detail=detail) from None
+        except UnknownOutcome:
+            fault = FieldError("/outcome", "unknown_choice", "Choose one of the options.")
+            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault]) from None
+        if not events:
+            return None
+        if words:
+            # Words first: without the event nobody ever sees them, while an event without words would be a lie.
+            kind, statement_id, text = words
+            await self._vault.keep_statement(
+                case.report_id, statement_id, kind=kind, text=text, behalf=principal.actor()
+            )  # fmt: skip
+        after = fold(events, case)
+        assert after is not None  # noqa: S101  # folding onto a case gives a case
+        return Change(after, stored, events, [order.cause], {order.cause: digest})
+
+    def _repeated(self, stored: Stored, order: Order, digest: str) -> Outcome:
+        if stored.requests.get(order.cause, digest) != digest:
+            raise Problem(422, "idempotency-key-reused", "This Idempotency-Key was used for another request.")
+        metrics.COMMANDS.labels(order.command, "repeated").inc()
+        case = stored.case
+        step = next((s for s in reversed(case.history) if s.cause == order.cause), case.history[-1])
+        return Outcome(case.id, case.code_name, order.command, step.state, step.seq)
+
+    def _digest(self, order: Order) -> str:
+        # Keyed, because the digest of a short question would tell the question.
+        body = orjson.dumps([order.command, dict(order.values)], option=orjson.OPT_SORT_KEYS)
+        return hmac.digest(self._key, b"hearth order\x1f" + body, "sha256").hex()
+
+
+def _theirs(principal: Principal, stored: Stored | None) -> Stored:
+    if stored is None or stored.case.body not in principal.bodies:
+        raise Problem(404, "not-found", "There is no such case.")
+    return stored
+
+
+def _command(form: Form, values: Mapping[str, str], statement_id: str) -> tuple[Command, tuple[str, str, str] | None]:
+    """The command, and the words that go to the vault: their kind, id and text."""
+    match form.command:
+        case Assign.name:
+            return Assign(values["assignee"]), None
+        case Start.name:
+            return Start(), None
+        case Ask.name:
+            return Ask(statement_id), ("question", statement_id, values["question"])
+        case Decide.name:
+            return Decide(values["outcome"], statement_id), ("reason", statement_id, values["reason"])
+        case Close.name:
+            return Close(), None
+        case other:
+            raise AssertionError(f"{other} has a form but no command")

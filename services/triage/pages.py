@@ -1,0 +1,264 @@
+"""The desk: the queue and the case page of responders. Everything works without JavaScript."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from starlette.responses import RedirectResponse
+
+from services.triage.case import Case, Deadline, Step
+from services.triage.commands import ENDED, State
+from services.triage.desk import Desk, Order, Stale
+from services.triage.forms import CONTENT_READERS, FORMS, READERS, REFERENCE_LIMIT, WORDS_LIMIT, permitted
+from services.triage.routes import cause_of, page_of
+from shared.access import Principal
+from shared.i18n import SHARED_MESSAGES, Messages
+from shared.ids import new_id
+from shared.problems import FieldError, Problem, Unavailable
+from shared.times import now
+from shared.vault import Contents
+from shared.web.pages import Pages, make_pages
+from shared.web.session import Sessions
+
+HERE = Path(__file__).parent
+HOME = "/desk"
+PAGE = 25
+OPEN_STATES = tuple(state for state in State if state not in ENDED)
+FILTERS = (State.TRIAGED, State.ASSIGNED, State.INVESTIGATING, State.AWAITING_INFORMATION, State.DECIDED, State.CLOSED)
+FIELD_MESSAGES = {
+    "missing": "field-required",
+    "string_too_long": "field-too-long",
+    "unknown_choice": "field-unknown-choice",
+    "not_a_reference": "desk-not-a-reference",
+}
+
+
+def load_pages() -> Pages:
+    """The templates and messages of the desk."""
+    return make_pages(
+        HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"]), home=HOME, static_dir=HERE / "static"
+    )
+
+
+def make_sessions(key: bytes, pages: Pages) -> Sessions:
+    """Who may enter the desk."""
+    return Sessions(key, pages, home=HOME, roles=READERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A form as it came back with something wrong, so that nothing typed is lost."""
+
+    command: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    problem: Problem | None = None
+
+
+def make_page_router(desk: Desk, sessions: Sessions) -> APIRouter:
+    """The pages below /desk."""
+    router = APIRouter(include_in_schema=False)
+    view = _View(desk, sessions.pages)
+
+    @router.get(HOME)
+    async def show_queue(request: Request, state: str = "", body: str = "", cursor: str = "") -> Response:
+        principal = sessions.person(request)
+        return await view.queue(request, principal, state, body, cursor)
+
+    @router.get(f"{HOME}/cases/{{code_name}}")
+    async def show_case(request: Request, code_name: str) -> Response:
+        principal = sessions.person(request)
+        return await view.case(request, principal, await desk.find_by_code_name(principal, code_name))
+
+    @router.post(f"{HOME}/cases/{{code_name}}/{{command}}")
+    async def give_command(request: Request, code_name: str, command: str) -> Response:
+        principal = sessions.person(request)
+        case = await desk.find_by_code_name(principal, code_name)
+        if command not in FORMS:
+            raise Problem(404, "not-found", "There is no such command.")
+        form = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+        seen, key = form.pop("version", ""), form.pop("key", "")
+        if not seen.isascii() or not seen.isdigit() or len(seen) > 9:
+            raise Problem(400, "version-malformed", "The form does not say which version of the case it was for.")
+        cause = cause_of(principal, case.id, key or None, request.scope["request_id"])
+        try:
+            await desk.carry_out(principal, case.id, Order(command, form, int(seen), cause))
+        except Stale as problem:
+            return await view.case(request, principal, problem.case, Sent(command, form, problem))
+        except Unavailable:
+            problem = Problem(503, "unavailable", "Please try again in a moment.", retry_after=5)
+            return await view.case(request, principal, case, Sent(command, form, problem))
+        except Problem as problem:
+            if problem.status not in (409, 422):
+                raise
+            case = await desk.find(principal, case.id)
+            return await view.case(request, principal, case, Sent(command, form, problem))
+        return RedirectResponse(f"{HOME}/cases/{case.code_name}?{urlencode({'done': command})}", 303)
+
+    return router
+
+
+class _View:
+    """Turns cases into pages."""
+
+    def __init__(self, desk: Desk, pages: Pages) -> None:
+        self._desk = desk
+        self._pages = pages
+
+    async def queue(self, request: Request, principal: Principal, state: str, body: str, cursor: str) -> Response:
+        """The queue, filtered; a filter that does not exist shows all open cases."""
+        chosen = state if state in FILTERS else ""
+        states = (chosen,) if chosen else tuple(OPEN_STATES)
+        bodies = (body,) if body in principal.bodies else ()
+        cases, after = await page_of(self._desk, principal, states, bodies, cursor or None, PAGE)
+        kept = {name: value for name, value in (("state", chosen), ("body", "".join(bodies))) if value}
+        context = {
+            "cases": [self._row(request, case) for case in cases],
+            "states": FILTERS,
+            "state": chosen,
+            "bodies": [(b, self._body(request, b)) for b in principal.bodies],
+            "body": "".join(bodies),
+            "filtered": bool(kept or cursor),
+            "first": f"{HOME}?{urlencode(kept)}" if cursor else None,
+            "next": f"{HOME}?{urlencode({**kept, 'cursor': after})}" if after else None,
+            "principal": principal,
+        }
+        return self._pages.render(request, "queue.html", context)
+
+    async def case(self, request: Request, principal: Principal, case: Case, sent: Sent | None = None) -> Response:
+        """The case: what was reported if the vault answers, and exactly the commands permitted now."""
+        contents, away = await self._contents(principal, case)
+        forms = permitted(case, principal)
+        problem = sent.problem if sent else None
+        changes = problem.changes if isinstance(problem, Stale) else ()
+        done = request.query_params.get("done")
+        context = {
+            "case": case,
+            "community": self._community(case.community),
+            "body": self._body(request, case.body),
+            "deadlines": [self._deadline(request, d, now()) for d in case.deadlines],
+            "content": contents.sections.get("content", {}) if contents else {},
+            "reported": contents.sections.get("reported", {}).get("people", ()) if contents else (),
+            "erased": contents is not None and contents.erased,
+            "away": away,
+            "may_read": principal.role in CONTENT_READERS,
+            "talk": self._talk(case, contents),
+            "forms": forms,
+            "outcomes": [(o, self._name(request, "outcome", o)) for o in self._desk.policy.outcomes],
+            "key": new_id(),
+            "principal": principal,
+            "mine": case.assignee == principal.ref,
+            "steps": [self._step(request, principal, step) for step in reversed(case.history)],
+            "problem": problem,
+            "changes": [self._step(request, principal, s) for s in problem.changes]
+            if isinstance(problem, Stale)
+            else [],
+            "sent": sent,
+            "errors": self._errors(request, problem),
+            "unsent": self._unsent(sent, [form.command for form in forms]),
+            "done": done if done in FORMS and sent is None else None,
+            "words_limit": WORDS_LIMIT,
+            "reference_limit": REFERENCE_LIMIT,
+        }
+        response = self._pages.render(request, "case.html", context, problem.status if problem else 200)
+        if problem and problem.retry_after:
+            response.headers["Retry-After"] = str(problem.retry_after)
+        return response
+
+    async def _contents(self, principal: Principal, case: Case) -> tuple[Contents | None, bool]:
+        if principal.role not in CONTENT_READERS:
+            return None, False
+        try:
+            return await self._desk.read(principal, case), False
+        except (Unavailable, Problem):
+            # The case can be worked on while the vault is away; the page says that the words are not here now.
+            return None, True
+
+    def _row(self, request: Request, case: Case) -> dict[str, Any]:
+        at = now()
+        due = case.next_due
+        late = any(d.is_overdue(at) for d in case.deadlines) and case.state not in ENDED
+        name = next((d.name for d in case.deadlines if d.met_at is None and d.due_at == due), None)
+        return {
+            "case": case,
+            "href": f"{HOME}/cases/{case.code_name}",
+            "community": self._community(case.community),
+            "due": due,
+            "due_name": self._name(request, "deadline", name) if name else None,
+            "late": late,
+        }
+
+    def _deadline(self, request: Request, deadline: Deadline, at: datetime) -> dict[str, Any]:
+        met = deadline.met_at
+        if met is None:
+            kind, key = ("late", "desk-deadline-overdue") if deadline.is_overdue(at) else ("due", "desk-deadline-open")
+        else:
+            kind, key = ("done", "desk-deadline-met") if met <= deadline.due_at else ("late", "desk-deadline-met-late")
+        return {
+            "kind": kind,
+            "text": self._name(request, "deadline", deadline.name),
+            "at": deadline.due_at,
+            "status": self._pages.message(request, key),
+        }
+
+    def _step(self, request: Request, principal: Principal, step: Step) -> dict[str, Any]:
+        detail = step.detail or ""
+        if step.fact == "case.triaged":
+            detail = self._body(request, detail)
+        elif step.fact == "case.decided":
+            detail = self._name(request, "outcome", detail)
+        elif step.fact == "case.assigned":
+            detail = self._who(request, principal, "responder", detail)
+        key = "step-" + step.fact.removeprefix("case.").replace("_", "-")
+        who = self._who(request, principal, step.role, step.actor)
+        return {"text": self._pages.message(request, key, detail), "at": step.at, "detail": who}
+
+    def _who(self, request: Request, principal: Principal, role: str, ref: str) -> str:
+        if ref == principal.ref:
+            return self._pages.message(request, "desk-you")
+        name = self._name(request, "role", "system" if role == "service" else role)
+        _, colon, short = ref.partition(":")
+        return f"{name} {short}" if colon and role != "service" else name
+
+    def _talk(self, case: Case, contents: Contents | None) -> list[dict[str, Any]]:
+        written = contents.sections.get("correspondence", {}) if contents else {}
+        said = {s["id"]: s["text"] for s in written.get("statements", ())}
+        answers = {a["question_id"]: a for a in written.get("answers", ())}
+        return [
+            {
+                "asked_at": q.asked_at,
+                "question": said.get(q.id),
+                "answered": bool(q.answers),
+                "answer": answers[q.id]["text"] if q.answers and q.id in answers else None,
+            }
+            for q in case.questions
+        ]
+
+    def _errors(self, request: Request, problem: Problem | None) -> dict[str, str]:
+        found = problem.errors if problem else ()
+        return {error.pointer.removeprefix("/"): self._fault(request, error) for error in found}
+
+    def _fault(self, request: Request, error: FieldError) -> str:
+        limit = REFERENCE_LIMIT if error.pointer == "/assignee" else WORDS_LIMIT
+        return self._pages.message(request, FIELD_MESSAGES.get(error.code, "field-required"), limit)
+
+    def _unsent(self, sent: Sent | None, commands: list[str]) -> list[str]:
+        """Words that have no form to go back into, because the command is not permitted any more."""
+        if sent is None or sent.command in commands:
+            return []
+        form = FORMS[sent.command]
+        return [sent.values[f.name] for f in form.fields if f.kind == "words" and sent.values.get(f.name)]
+
+    def _body(self, request: Request, body: str | None) -> str:
+        known = self._desk.policy.bodies.get(body or "")
+        return self._pages.message(request, known.name_key) if known else body or ""
+
+    def _community(self, community: str) -> str:
+        known = self._desk.policy.communities.get(community)
+        return known.name if known else community
+
+    def _name(self, request: Request, prefix: str, code: str) -> str:
+        return self._pages.message(request, f"{prefix}-{code.replace('.', '-').replace('_', '-')}")

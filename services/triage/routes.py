@@ -1,0 +1,191 @@
+"""The API of cases, for programs: a bearer token of a person, JSON in and out."""
+
+import base64
+import binascii
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+
+from services.triage.actions import Query as CaseQuery
+from services.triage.case import Case
+from services.triage.commands import (
+    State,
+)
+from services.triage.desk import Desk, Order, show_step
+from services.triage.forms import FORMS, describe, permitted
+from shared.access import Principal
+from shared.ids import derive
+from shared.problems import FieldError, Problem
+from shared.times import now, rfc3339
+from shared.web.app import json_response
+from shared.web.session import Sessions
+
+_VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
+_KEY = re.compile(r"[\x21-\x7e]{8,200}")
+_PRIVATE = {"Cache-Control": "no-store"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def make_router(desk: Desk, sessions: Sessions) -> APIRouter:
+    """The routes below /v1/cases."""
+    router = APIRouter(prefix="/v1/cases")
+
+    @router.get("")
+    async def list_cases(
+        request: Request,
+        state: Annotated[list[State] | None, Query()] = None,
+        body: Annotated[list[str] | None, Query()] = None,
+        cursor: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> Response:
+        """Cases of the caller's handling bodies: emergencies first, then by the next promise to keep."""
+        principal = sessions.program(request)
+        cases, after = await page_of(desk, principal, tuple(state or ()), tuple(body or ()), cursor, limit)
+        return json_response({"items": [_summary(case) for case in cases], "next": after}, headers=_PRIVATE)
+
+    @router.get("/{case_id}")
+    async def show_case(request: Request, case_id: str) -> Response:
+        """One case, its history, and the commands permitted now with what they take. ETag is its version."""
+        principal = sessions.program(request)
+        case = await desk.find(principal, case_id)
+        body = {
+            **_summary(case),
+            "report_id": case.report_id,
+            "rule": case.rule,
+            "setting": case.setting,
+            "language": case.language,
+            "privacy": case.privacy,
+            "contactable": case.contactable,
+            "policy_version": case.policy_version,
+            "reason_id": case.reason_id,
+            "questions": [
+                {"question_id": q.id, "asked_at": rfc3339(q.asked_at), "answers": list(q.answers)}
+                for q in case.questions
+            ],
+            "history": [show_step(step) for step in case.history],
+            "actions": [describe(form, desk.policy) for form in permitted(case, principal)],
+        }
+        return json_response(body, headers={**_PRIVATE, "ETag": f'"{case.seq}"'})
+
+    @router.get("/{case_id}/content")
+    async def show_content(request: Request, case_id: str) -> Response:
+        """What was reported, out of the vault, which notes the read first. 503 while the vault is away."""
+        principal = sessions.program(request)
+        contents = await desk.read(principal, await desk.find(principal, case_id))
+        body = {"report_id": contents.report_id, "erased": contents.erased, "sections": contents.sections}
+        return json_response(body, headers=_PRIVATE)
+
+    @router.post("/{case_id}/{command}")
+    async def give_command(request: Request, case_id: str, command: str) -> Response:
+        """assign, start, ask, decide or close; needs If-Match with the version seen."""
+        principal = sessions.program(request)
+        if command not in FORMS:
+            raise Problem(404, "not-found", "There is no such command.")
+        order = Order(
+            command,
+            _object(await request.body()),
+            seen_of(request.headers.get("if-match")),
+            cause_of(principal, case_id, request.headers.get("idempotency-key"), request.scope["request_id"]),
+        )
+        done = await desk.carry_out(principal, case_id, order)
+        body = {
+            "id": done.case_id,
+            "code_name": done.code_name,
+            "command": done.command,
+            "state": done.state,
+            "version": done.version,
+        }
+        return json_response(body, headers={**_PRIVATE, "ETag": f'"{done.version}"'})
+
+    return router
+
+
+async def page_of(
+    desk: Desk, principal: Principal, states: tuple[str, ...], bodies: tuple[str, ...], cursor: str | None, limit: int
+) -> tuple[list[Case], str | None]:
+    """One page of the queue, and the cursor of the next one. Raises Problem 422 for a cursor that is none of ours."""
+    query = CaseQuery(bodies, states, read_cursor(cursor) if cursor else None, limit + 1)
+    cases = await desk.queue(principal, query)
+    more = len(cases) > limit
+    return cases[:limit], write_cursor(cases[limit - 1]) if more else None
+
+
+def write_cursor(case: Case) -> str:
+    """The place of a case in the queue, as an opaque text."""
+    rank, due, case_id = case.place
+    place = [rank, round((due - _EPOCH) / timedelta(milliseconds=1)), case_id]
+    return base64.urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> tuple[int, datetime, str]:
+    """The place that a cursor names. Raises Problem 422."""
+    try:
+        rank, due, case_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not (type(rank) is int and 0 <= rank < 100 and type(due) is int and type(case_id) is str):
+            raise ValueError(cursor)
+        return rank, _EPOCH + timedelta(milliseconds=due), case_id
+    except (ValueError, TypeError, OverflowError, binascii.Error):
+        fault = FieldError("/cursor", "invalid_cursor", "Use the cursor of an earlier answer as it is.")
+        raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault]) from None
+
+
+def seen_of(if_match: str | None) -> int:
+    """The version in an If-Match header. Raises Problem 428 without one, 400 when it is none of ours."""
+    if if_match is None:
+        raise Problem(428, "version-required", "Say which version you saw, in If-Match.")
+    match = _VERSION.fullmatch(if_match.strip())
+    if match is None:
+        raise Problem(400, "version-malformed", 'If-Match takes the ETag of the case, such as "3".')
+    return int(match[1])
+
+
+def cause_of(principal: Principal, case_id: str, key: str | None, request_id: str) -> str:
+    """The id of an order: it follows from the Idempotency-Key, else from the request. Raises Problem 422."""
+    if key is None:
+        return derive("request", principal.ref, case_id, request_id)
+    if not _KEY.fullmatch(key):
+        advice = "Use 8 to 200 printable ASCII characters without spaces, such as a random UUID."
+        raise Problem(422, "idempotency-key-malformed", "This Idempotency-Key cannot be used.", detail=advice)
+    return derive("order", principal.ref, case_id, key)
+
+
+def _object(body: bytes) -> dict[str, object]:
+    try:
+        values = orjson.loads(body or b"{}")
+    except orjson.JSONDecodeError:
+        raise Problem(400, "malformed-json", "The body is not valid JSON in UTF-8.") from None
+    if not isinstance(values, dict):
+        fault = FieldError("", "object_type", "The body must be an object.")
+        raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault])
+    return values
+
+
+def _summary(case: Case) -> dict[str, object]:
+    at = now()
+    return {
+        "id": case.id,
+        "code_name": case.code_name,
+        "state": case.state,
+        "lane": case.lane,
+        "body": case.body,
+        "community": case.community,
+        "category": case.category,
+        "flags": list(case.flags),
+        "assignee": case.assignee,
+        "outcome": case.outcome,
+        "received_at": rfc3339(case.received_at),
+        "updated_at": rfc3339(case.updated_at),
+        "version": case.seq,
+        "deadlines": [
+            {
+                "name": d.name,
+                "due_at": rfc3339(d.due_at),
+                "met_at": rfc3339(d.met_at) if d.met_at else None,
+                "overdue": d.is_overdue(at),
+            }
+            for d in case.deadlines
+        ],
+    }
