@@ -40,7 +40,7 @@ class Sent:
     """One report of the demo: how it came, and what is known of it."""
 
     channel: str
-    report_id: str
+    case_id: str
     receipt: str | None = None
 
 
@@ -104,7 +104,7 @@ def tell(demo: Demo) -> dict[str, Any]:
     for sent, case in zip(demo.sent, cases, strict=True):
         console.print(f"  by {sent.channel:<28} → {case['code_name']}, for {case['body']}, lane {case['lane']}")
     console.rule("A responder handles the first")
-    handle(demo, demo.sent[0], cases[0])
+    handle(demo, demo.sent[0])
     console.rule("Mails")
     mails = _wait("the mails", lambda: enough_mails(demo))
     for mail in mails:
@@ -117,7 +117,7 @@ def tell(demo: Demo) -> dict[str, Any]:
     )
     return {
         "reports": len(demo.sent),
-        "cases": len({case["case_id"] for case in cases}),
+        "cases": len({case["id"] for case in cases}),
         "mails": len(mails),
         "events": recorded,
         "verified": verified and written == recorded,
@@ -141,7 +141,7 @@ def by_form(demo: Demo) -> None:
     answer = demo.intake.post("/report", data=fields, headers={"Accept": "text/html"}).raise_for_status()
     receipt = _between(answer.text, 'data-receipt="', '"')
     report_id = _between(answer.text, 'data-report="', '"')
-    demo.sent.append(Sent("form", report_id, receipt))
+    demo.sent.append(Sent("form", case_id_of(report_id), receipt))
     console.print(f"  by form: stored; the reporter's receipt is {receipt}")
 
 
@@ -162,7 +162,7 @@ def by_http(demo: Demo) -> None:
         answers = [demo.intake.post("/v1/reports", json=report, headers=key).raise_for_status().json() for _ in (1, 2)]
         if answers[0] != answers[1]:
             raise SystemExit("The same report sent twice was not recognised.")
-        demo.sent.append(Sent("HTTP", answers[0]["report_id"], answers[0]["receipt"]))
+        demo.sent.append(Sent("HTTP", case_id_of(answers[0]["report_id"]), answers[0]["receipt"]))
     console.print(f"  by HTTP: {len(reports)} reports, each sent twice and stored once")
 
 
@@ -190,29 +190,29 @@ async def by_kafka(demo: Demo) -> None:
     finally:
         await producer.stop()
     console.print("  over Kafka: a CloudEvent in binary mode, one in structured mode, an Event Platform event")
-    known = {case_id_of(sent.report_id) for sent in demo.sent}
+    known = {sent.case_id for sent in demo.sent}
 
     def new_cases() -> list[dict[str, Any]] | None:
         items: list[dict[str, Any]] = (
             demo.desk.get("/v1/cases", params={"limit": 100}).raise_for_status().json()["items"]
         )
-        new = [item for item in items if item["case_id"] not in known]
+        new = [item for item in items if item["id"] not in known]
         return new if len(new) >= 3 else None
 
     for case in _wait("the cases of the reports over Kafka", new_cases):
-        demo.sent.append(Sent("Kafka", case["report_id"]))
+        demo.sent.append(Sent("Kafka", case["id"]))
 
 
 def find_case(demo: Demo, sent: Sent) -> dict[str, Any] | None:
     """The case of a report, once it has been triaged."""
-    answer = demo.desk.get(f"/v1/cases/{case_id_of(sent.report_id)}")
+    answer = demo.desk.get(f"/v1/cases/{sent.case_id}")
     case: dict[str, Any] | None = answer.json() if answer.status_code == 200 else None
     return case if case and case["state"] != "received" else None
 
 
-def handle(demo: Demo, sent: Sent, case: dict[str, Any]) -> None:
+def handle(demo: Demo, sent: Sent) -> None:
     """Take the case, ask, get an answer, decide and close, reading what was reported on the way."""
-    path = f"/v1/cases/{case['case_id']}"
+    path = f"/v1/cases/{sent.case_id}"
     demo.desk.get(f"{path}/content").raise_for_status()
     console.print("  what was reported is fetched from the vault; the read itself is on record")
     steps: list[tuple[str, dict[str, Any], str]] = [

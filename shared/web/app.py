@@ -208,7 +208,8 @@ class Boundary:
                 metrics.HTTP_SECONDS.labels(self._service, route, scope["method"], f"{status // 100}xx").observe(
                     seconds
                 )
-                if status >= 500:
+                # A health check that says no is an answer, not a failure.
+                if status >= 500 and not route.startswith("/health/"):
                     extra = {"route": route, "method": scope["method"], "status": status, "request_id": request_id}
                     log.error("a request failed", extra=extra)
 
