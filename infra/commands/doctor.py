@@ -76,7 +76,7 @@ def doctor(
         )
         return [finding for findings in found for finding in findings]
 
-    findings = [*asyncio.run(run()), _check_policy(policy_dir), *(_check_settings() if settings else ())]
+    findings = [*asyncio.run(run()), _check_policy(policy_dir), *(check_settings() if settings else ())]
     well = all(f.ok for f in findings)
     answer({"ok": well, "checks": [asdict(f) for f in findings]}, as_json, lambda: _show(findings))
     if not well:
@@ -165,7 +165,8 @@ def _check_policy(directory: Path | None) -> Finding:
         return Finding("policy", False, f"{count(len(error.findings), 'finding')}: see `hearth policy check`.")
 
 
-def _check_settings() -> list[Finding]:
+def check_settings() -> list[Finding]:
+    """Whether this environment has what each service needs to start."""
     found = []
     for service in SERVICES:
         kind = settings_of(service)

@@ -18,7 +18,7 @@ SECRETS: Mapping[str, str] = {
     "master_key": "wraps the keys of reports; without it no report can be read",
     "receipt_pepper": "hides receipts; without it no receipt opens anything",
     "pseudonym_key": "makes pseudonyms of user names; another one unlinks them",
-    "log_signing_key": "signs the audit record (an Ed25519 seed)",
+    "signing_key": "signs the audit record (an Ed25519 seed)",
 }
 IMAGE_UID = 10001
 """The user the image runs as, see infra/Dockerfile; its containers must be able to read the files."""
