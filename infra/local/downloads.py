@@ -117,9 +117,10 @@ def _once(folder: Path, fill: Callable[[Path], None]) -> Path:
 
 def _call(run: Callable[..., object], command: list[str | Path]) -> None:
     try:
-        run(command, check=True, stdin=subprocess.DEVNULL)
+        run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise DownloadError(f"`{' '.join(str(part) for part in command[:4])} …` failed: {error}") from error
+        said = getattr(error, "stdout", None) or ""
+        raise DownloadError(f"`{' '.join(str(part) for part in command[:4])} …` failed: {error}\n{said}") from error
 
 
 def _digest(*files: Path) -> str:
