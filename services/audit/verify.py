@@ -503,17 +503,17 @@ _HEAD = (
     rb'\{"actor":\{"ref":' + _MAYBE + rb',"role":' + _MAYBE + rb'\},"case_seq":(0|[1-9][0-9]{0,17}),"cause":' + _MAYBE
     + rb',"ce":\{(?:"datacontenttype":' + _MAYBE + rb',)?(?:"dataschema":' + _MAYBE + rb',)?"id":"([^"]*+)",'
     + rb'"source":("[^"]*+","specversion":"1\.0","subject":"[^"]*+"),"time":' + _TEXT + rb',"type":' + _TEXT
-    + rb'\},"data":(\{)'
+    + rb'\},"data":\{'
 )  # fmt: skip
 
 
 def compile_entry(topic: str, partition: int) -> re.Pattern[bytes]:
     """What every numbered event in this partition's log looks like.
 
-    Groups: case_seq, event id, case, start of data, end of data, offset, timestamp.
+    Groups: case_seq, event id, case, offset, timestamp. Data ends at the last place that lets the rest match.
     """
     kafka = rb',"partition":%d,"timestamp":([0-9]{1,18}),"topic":"%b"\}' % (partition, re.escape(topic.encode()))
-    tail = rb'(\}),"kafka":\{"offset":(0|[1-9][0-9]{0,18})' + kafka
+    tail = rb'\},"kafka":\{"offset":(0|[1-9][0-9]{0,18})' + kafka
     texts = rb',"key":' + _MAYBE + rb',"policy_version":' + _MAYBE + rb',"trace_id":' + _MAYBE + rb"\}\Z"
     return re.compile(_HEAD + rb".*" + tail + texts, re.DOTALL)
 
@@ -555,7 +555,8 @@ def parse_leaf(entry: bytes, strict: bool = False) -> Leaf:
 
 def _has_escapes(entry: bytes, match: re.Match[bytes]) -> bool:
     """Whether a backslash stands outside `data`, so that the expression may have misread a text."""
-    return b"\\" in entry[: match.start(4)] or b"\\" in entry[match.end(5) :]
+    data = entry.index(b',"data":', match.end(3))
+    return entry.find(b"\\", 0, data) >= 0 or entry.find(b"\\", match.start(4)) >= 0
 
 
 def _read_sorted(pairs: list[tuple[str, object]]) -> JsonObject:
@@ -982,7 +983,7 @@ class EventReader:
                 self._read_slowly(index, entry)
                 offset_before = self._offset
                 continue
-            offset = int(match[6])
+            offset = int(match[4])
             if offset <= offset_before:
                 self._find_order(index, offset, offset_before, match[2].decode(errors="replace"))
             offset_before = offset
@@ -994,7 +995,7 @@ class EventReader:
                 last[case] = seq
             else:
                 event_id = match[2].decode(errors="replace")
-                cases.follow(Numbered(seq, self._log.origin, index, offset, int(match[7]), event_id, name))
+                cases.follow(Numbered(seq, self._log.origin, index, offset, int(match[5]), event_id, name))
         self._offset = offset_before
 
     def _read_slowly(self, index: int, entry: bytes) -> None:
@@ -1490,6 +1491,8 @@ def _run(args: argparse.Namespace, bar: Bar) -> Report:
     finally:
         source.close()
     report.notices[:0] = notices
+    if token and re.match(r"http://(?!localhost\b|127\.|\[::1\])", args.place):
+        report.notices.append("the token was sent unencrypted; use https")
     if args.since:
         write_seen(args.since, seen)
     return report
