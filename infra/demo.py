@@ -135,13 +135,13 @@ def by_form(demo: Demo) -> None:
         "privacy": "confidential",
         "narrative": "The same account follows me from page to page and undoes whatever I write.",
         "places": "https://en.wikipedia.org/wiki/Special:Diff/1",
-        "reported_name": "Example User",
-        "reporter_email": "casey@example.org",
+        "reported": "Example User",
+        "email": "casey@example.org",
     }
     answer = demo.intake.post("/report", data=fields, headers={"Accept": "text/html"}).raise_for_status()
-    receipt = _between(answer.text, 'data-receipt="', '"')
-    report_id = _between(answer.text, 'data-report="', '"')
-    demo.sent.append(Sent("form", case_id_of(report_id), receipt))
+    receipt = _between(answer.text, 'aria-labelledby="receipt-label">', "<")
+    (case,) = wait_for_new_cases(demo, 1)
+    demo.sent.append(Sent("form", case["id"], receipt))
     console.print(f"  by form: stored; the reporter's receipt is {receipt}")
 
 
@@ -190,17 +190,20 @@ async def by_kafka(demo: Demo) -> None:
     finally:
         await producer.stop()
     console.print("  over Kafka: a CloudEvent in binary mode, one in structured mode, an Event Platform event")
+    demo.sent += [Sent("Kafka", case["id"]) for case in wait_for_new_cases(demo, 3)]
+
+
+def wait_for_new_cases(demo: Demo, count: int) -> list[dict[str, Any]]:
+    """The cases that are on the desk and not yet known here, once there are so many."""
     known = {sent.case_id for sent in demo.sent}
 
-    def new_cases() -> list[dict[str, Any]] | None:
-        items: list[dict[str, Any]] = (
-            demo.desk.get("/v1/cases", params={"limit": 100}).raise_for_status().json()["items"]
-        )
+    def look() -> list[dict[str, Any]] | None:
+        items = demo.desk.get("/v1/cases", params={"limit": 100}).raise_for_status().json()["items"]
         new = [item for item in items if item["id"] not in known]
-        return new if len(new) >= 3 else None
+        return new if len(new) >= count else None
 
-    for case in _wait("the cases of the reports over Kafka", new_cases):
-        demo.sent.append(Sent("Kafka", case["id"]))
+    found: list[dict[str, Any]] = _wait("new cases on the desk", look)
+    return found
 
 
 def find_case(demo: Demo, sent: Sent) -> dict[str, Any] | None:
