@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -161,6 +161,13 @@ class Consumption(Generic[T]):
             return None
         polls = [at for tp in consumer.assignment() if (at := consumer.last_poll_timestamp(tp)) is not None]
         return time.time() - max(polls) / 1000 if polls else None
+
+    def rewind(self, partition: int, offset: int) -> None:
+        """Deliver a partition held here from `offset` on again; to be called while its batch is being handled."""
+        consumer = self._subscriber.consumer
+        tp = TopicPartition(self._prefix + self.topic, partition)
+        if consumer is not None and tp in consumer.assignment():
+            consumer.seek(tp, offset)
 
     def measure_lag(self) -> None:
         """Set the lag metric: records between the committed position and the newest, in the partitions held here."""

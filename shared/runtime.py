@@ -37,24 +37,24 @@ class Runtime:
         """The aggregates of a collection of this service, with their outbox on the relay."""
         return Aggregates(self.database[collection], self.relay)
 
-    def consume(self, topic: str, decode: Decode[T], handle: Handle[T]) -> None:
+    def consume(self, topic: str, decode: Decode[T], handle: Handle[T]) -> Consumption[T]:
         """Consume a topic with this service's own group for it; see shared.kafka for what is promised."""
         settings = self.settings
-        self._consumptions.append(
-            Consumption(
-                self.broker,
-                self.publisher,
-                service=self.service,
-                topic=topic,
-                decode=decode,
-                handle=handle,
-                prefix=settings.topic_prefix,
-                batch=settings.batch,
-                attempts=settings.attempts,
-                dead_letter_limit=settings.dead_letter_limit,
-                transient=TRANSIENT,
-            )
+        consumption = Consumption(
+            self.broker,
+            self.publisher,
+            service=self.service,
+            topic=topic,
+            decode=decode,
+            handle=handle,
+            prefix=settings.topic_prefix,
+            batch=settings.batch,
+            attempts=settings.attempts,
+            dead_letter_limit=settings.dead_letter_limit,
+            transient=TRANSIENT,
         )
+        self._consumptions.append(consumption)
+        return consumption
 
     def consume_facts(self, topic: str, wanted: Sequence[type[Fact]], handle: Handle[Event]) -> None:
         """Consume only these facts of a topic; other known facts and unknown types are passed over."""

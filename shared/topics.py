@@ -29,7 +29,7 @@ class Topic:
 
 
 FACT_TOPICS = (
-    Topic("reports.inbox", ("anyone",), "any", 12, 7 * DAY_MS, ("intake",)),
+    Topic("reports.inbox", ("anyone",), "any", 12, 7 * DAY_MS, ("intake", "audit")),
     Topic("reports", ("intake",), "case_id", 12, FOREVER, ("triage", "notification", "audit")),
     Topic("cases", ("triage",), "case_id", 12, FOREVER, ("intake", "notification", "audit")),
     Topic("notifications", ("notification",), "case_id", 12, FOREVER, ("audit",)),

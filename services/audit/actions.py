@@ -1,0 +1,102 @@
+"""The verb of this service: record what Kafka delivers. How it is made safe stands in writer.py."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from opentelemetry import trace
+from opentelemetry.trace import Span
+
+from services.audit.leaf import Leaf
+from services.audit.writer import DisplacedError, LogWriter
+from shared import metrics
+from shared.mongo import TRANSIENT
+from shared.problems import Unavailable
+from shared.telemetry import context_of
+from shared.times import now
+
+log = logging.getLogger(__name__)
+
+CONTENTIONS = 10
+_AWAY: tuple[type[BaseException], ...] = (Unavailable, *TRANSIENT)
+
+Rewind = Callable[[str, int, int], None]
+"""Have Kafka deliver a topic's partition from this offset on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A leaf that wants into the record, and the traceparent of the span that consumed it."""
+
+    leaf: Leaf
+    trace: str | None
+
+
+class Recorder:
+    """Puts records into their logs. Returns only when every one is under a committed head, exactly once."""
+
+    def __init__(self, writer: LogWriter, rewind: Rewind) -> None:
+        self._writer = writer
+        self._rewind = rewind
+        self._rewound: dict[str, int] = {}
+        self._tracer = trace.get_tracer(__name__)
+
+    async def record(self, arrivals: Sequence[Arrival]) -> None:
+        """Record a batch of any partitions, in the order given.
+
+        Whatever fails leaves the batch to be delivered again: nothing is ever given up, so an unexpected failure waits
+        for ever, too, and says so. Raises Unavailable or a TRANSIENT.
+        """
+        spans = [self._span(arrival.trace) for arrival in arrivals if arrival.trace and arrival.trace.endswith("1")]
+        by_log: dict[str, list[Leaf]] = defaultdict(list)
+        for arrival in arrivals:
+            by_log[arrival.leaf.place.log].append(arrival.leaf)
+        try:
+            await self._settle(by_log)
+        except _AWAY:
+            self._writer.forget(by_log)
+            raise
+        except Exception as error:
+            self._writer.forget(by_log)
+            log.exception("the record cannot go on", extra={"error": type(error).__name__})
+            raise Unavailable(f"record: {type(error).__name__}") from error
+        finally:
+            for span in spans:
+                span.end()
+
+    async def _settle(self, by_log: dict[str, list[Leaf]]) -> None:
+        for _ in range(CONTENTIONS):
+            try:
+                at = now()
+                additions = await self._plan(by_log, at)
+                if additions:
+                    await self._writer.append(additions, at)
+            except DisplacedError:
+                self._writer.forget(by_log)
+                continue
+            for name, added in additions.items():
+                metrics.RECORDED.labels(name.rpartition("/")[0]).inc(len(added))
+            return
+        raise Unavailable("record: contended")
+
+    async def _plan(self, by_log: dict[str, list[Leaf]], at: datetime) -> dict[str, list[Leaf]]:
+        """What is not in the record yet, by log. A log that lags behind what Kafka delivers is rewound instead."""
+        additions: dict[str, list[Leaf]] = {}
+        for name, state in (await self._writer.states(list(by_log), at)).items():
+            expected, first = state.head.next_offset, by_log[name][0].place
+            if state.fresh and first.offset > expected:
+                if self._rewound.get(name) != expected:
+                    self._rewound[name] = expected
+                    log.warning("the record lags behind the committed offset", extra={"log": name, "offset": expected})
+                    self._rewind(first.topic, first.partition, expected)
+                    continue
+                log.warning("Kafka has no such records any more", extra={"log": name, "offset": expected})
+            added = [leaf for leaf in by_log[name] if leaf.place.offset >= expected]
+            if added:
+                additions[name] = added
+        return additions
+
+    def _span(self, parent: str | None) -> Span:
+        return self._tracer.start_span("record", context=context_of(parent))

@@ -1,0 +1,67 @@
+"""The wiring of the audit service, and nothing else."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.audit import consumer
+from services.audit.actions import Recorder
+from services.audit.notary import Notary
+from services.audit.note import NoteSigner, SigningKey
+from services.audit.pages import make_audit_pages
+from services.audit.queries import Explorer
+from services.audit.reads import ReadRecorder
+from services.audit.routes import make_routes
+from services.audit.sealing import Sealer
+from services.audit.settings import AuditSettings
+from services.audit.store import SEAL_INDEXES, MongoRecord
+from services.audit.writer import LogWriter
+from shared.access import Role
+from shared.asyncapi import describe_service
+from shared.i18n import SHARED_MESSAGES, Messages
+from shared.ids import new_id
+from shared.outbox import OUTBOX_INDEX
+from shared.runtime import Runtime
+from shared.times import now
+from shared.web.app import make_app
+from shared.web.pages import make_pages, mount_assets
+from shared.web.session import Sessions, make_sign_in
+
+HERE = Path(__file__).parent
+
+
+def build_app(settings: AuditSettings) -> FastAPI:
+    """The application; opens no connection before it is started."""
+    runtime = Runtime("audit", settings)
+    record = MongoRecord(runtime.database)
+    writer = LogWriter(record, settings.log_origin, new_id())
+    consumer.consume(runtime, lambda rewind: Recorder(writer, rewind), pause=settings.record_pause)
+
+    key = SigningKey(settings.log_origin, settings.signing_key)
+    notary = Notary(NoteSigner.of(key), settings.log_origin)
+    seals, reads = runtime.aggregates("seals"), runtime.aggregates("reads")
+    sealer = Sealer(
+        writer, record, notary, seals, record.announced, clock=now, seconds=settings.seal_seconds
+    )  # fmt: skip
+
+    explorer, read_recorder = Explorer(record, notary), ReadRecorder(reads)
+    messages = Messages.load([SHARED_MESSAGES, HERE / "i18n"])
+    pages = make_pages(HERE / "templates", messages, home="/audit")
+    sessions = Sessions(settings.token_key, pages, home="/audit", roles=[Role.AUDITOR])
+    app = make_app(
+        "audit",
+        runtime.lifecycle(
+            indexes=[(seals.collection, SEAL_INDEXES), (reads.collection, [OUTBOX_INDEX])],
+            tasks=[sealer.run],
+            before_consuming=record.prepare,
+        ),
+        routers=[
+            make_routes(explorer, read_recorder, sessions, key.verifier),
+            make_audit_pages(explorer, read_recorder, sessions),
+            make_sign_in(sessions),
+        ],
+        asyncapi=lambda: describe_service("audit"),
+        error_page=sessions.error_page,
+    )
+    mount_assets(app)
+    return app

@@ -1,0 +1,173 @@
+"""What the record keeps of one Kafka record: canonical JSON, one spelling for every fact. Pure.
+
+Three shapes: an event in full; the hash alone of what cannot be read or was written by strangers (it may hold personal
+data); and, for an event that is in the record already, a pointer to where. infra/decisions/2026-11-23-record-storage.md
+has the fields.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import orjson
+
+from services.audit.tiles import MAX_LEAF_BYTES
+from shared.events.envelope import REQUIRED
+
+FOREIGN = "foreign"
+"""The reason given for records of topics that strangers write: they are never looked into."""
+
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
+_WIRE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record stands in Kafka. `topic` is the logical name; `timestamp` is in milliseconds since the epoch."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+
+    @property
+    def log(self) -> str:
+        """The log that keeps this partition, such as `cases/0`."""
+        return f"{self.topic}/{self.partition}"
+
+    def as_json(self) -> dict[str, object]:
+        """How it stands in a leaf."""
+        return {
+            "offset": self.offset,
+            "partition": self.partition,
+            "timestamp": max(0, self.timestamp),
+            "topic": self.topic,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """The bytes that go into the tree, and what they can be found by (`event`, `case`, `type`, `actor`, `trace`, …)."""
+
+    place: Place
+    entry: bytes
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def event_id(self) -> str | None:
+        """The event's id; None for what is kept as a hash or as a pointer."""
+        return self.about.get("event")
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A sealed checkpoint: when (RFC 3339), of which log, its size and root (base64)."""
+
+    at: str
+    origin: str
+    size: int
+    root: str
+
+
+def canonical(value: object) -> bytes:
+    """Canonical JSON: keys sorted, no white space, UTF-8."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def read_record(place: Place, key: bytes | None, headers: Headers, value: bytes | None) -> Leaf:
+    """The leaf of a record of Hearth's own topics. Never raises: what breaks the envelope is kept as its hash."""
+    try:
+        texts = {name: data.decode() for name, data in headers if data is not None}
+        if any(name not in texts for name in REQUIRED):
+            return keep_hash(place, value, "missing_attribute")
+        if not _NUMBER.fullmatch(texts["ce_caseseq"]):
+            return keep_hash(place, value, "invalid_attribute")
+        case = key.decode() if key is not None else None
+    except UnicodeDecodeError:
+        return keep_hash(place, value, "invalid_encoding")
+    try:
+        data = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return keep_hash(place, value, "invalid_json")
+    if not isinstance(data, dict):
+        return keep_hash(place, value, "invalid_data")
+    trace = texts.get("traceparent", "").split("-")
+    trace_id = trace[1] if len(trace) == 4 and len(trace[1]) == 32 else None
+    content = {
+        "actor": {"ref": texts["ce_actorref"], "role": texts["ce_actorrole"]},
+        "case_seq": int(texts["ce_caseseq"]),
+        "cause": texts["ce_cause"],
+        "ce": {
+            "datacontenttype": texts.get("content-type"),
+            "dataschema": texts.get("ce_dataschema"),
+            "id": texts["ce_id"],
+            "source": texts["ce_source"],
+            "specversion": texts["ce_specversion"],
+            "subject": texts["ce_subject"],
+            "time": texts["ce_time"],
+            "type": texts["ce_type"],
+        },
+        "data": data,
+        "kafka": place.as_json(),
+        "key": case,
+        "policy_version": texts.get("ce_policyversion"),
+        "trace_id": trace_id,
+    }
+    try:
+        entry = canonical(content)
+    except orjson.JSONEncodeError:
+        return keep_hash(place, value, "too_deep")
+    if len(entry) > MAX_LEAF_BYTES:
+        return keep_hash(place, value, "too_large")
+    about = {"event": texts["ce_id"], "type": texts["ce_type"], "actor": texts["ce_actorref"]}
+    if at := _spell_time(texts["ce_time"]):
+        about["at"] = at
+    if case:
+        about["case"] = case
+    if trace_id:
+        about["trace"] = trace_id
+    if isinstance(community := data.get("community"), str):
+        about["community"] = community
+    return Leaf(place, entry, about)
+
+
+def keep_hash(place: Place, value: bytes | None, reason: str) -> Leaf:
+    """The leaf of a record of which only the hash and size are kept, and why (a stable code)."""
+    held = value or b""
+    kept = {"reason": reason, "sha256": sha256(held).hexdigest(), "size": len(held)}
+    return Leaf(place, canonical({"kafka": place.as_json(), "unparsed": kept}))
+
+
+def point_to(leaf: Leaf, origin: str, index: int) -> Leaf:
+    """The leaf that stands in for an event which is already entry `index` of the log `origin`."""
+    pointer = {"ce": {"id": leaf.event_id}, "duplicate_of": {"index": index, "log": origin}}
+    return Leaf(leaf.place, canonical({**pointer, "kafka": leaf.place.as_json()}))
+
+
+def write_seal(at: str, origin: str, checkpoint: str) -> bytes:
+    """The seal log's entry for one signed checkpoint; `at` is RFC 3339."""
+    return canonical({"at": at, "checkpoint": checkpoint, "log": origin})
+
+
+def read_seal(entry: bytes) -> Seal:
+    """What an entry of the seal log says."""
+    seal = orjson.loads(entry)
+    _, size, root = str(seal["checkpoint"]).split("\n")[:3]
+    return Seal(str(seal["at"]), str(seal["log"]), int(size), root)
+
+
+def _spell_time(text: str) -> str | None:
+    """The time in the one spelling that sorts; None if it is not a time."""
+    if _WIRE_TIME.fullmatch(text):
+        return text
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,40 @@
+"""Signing checkpoints: a pure function of a log's head, since Ed25519 is deterministic; so none is ever stored."""
+
+from dataclasses import dataclass
+
+from services.audit.log import DamagedError, Head
+from services.audit.note import Checkpoint, NoteSigner, sign_checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signed checkpoint (`note`) and what it states."""
+
+    size: int
+    root: bytes
+    note: str
+
+
+class Notary:
+    """Signs the heads that are committed, and remembers the last of each log.
+
+    A head that contradicts what was signed before is refused, however it came into the store.
+    """
+
+    def __init__(self, signer: NoteSigner, origin: str) -> None:
+        self._signer = signer
+        self._origin = origin
+        self._signed: dict[str, Signed] = {}
+
+    def sign(self, head: Head) -> Signed:
+        """The signed checkpoint of a log at its head, or a later one if a later one was signed here.
+
+        Raises DamagedError when this size was signed with another root.
+        """
+        last = self._signed.get(head.log)
+        if last is not None and head.size == last.size and head.root != last.root:
+            raise DamagedError(f"{head.log}: another root was signed for size {head.size}")
+        if last is None or head.size > last.size:
+            note = sign_checkpoint(Checkpoint(f"{self._origin}/{head.log}", head.size, head.root), [self._signer])
+            last = self._signed[head.log] = Signed(head.size, head.root, note)
+        return last

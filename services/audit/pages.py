@@ -1,0 +1,109 @@
+"""Pages for auditors: what is recorded, and the timeline of a case with the proof beside every entry."""
+
+import re
+from datetime import datetime
+
+from fastapi import APIRouter, Request, Response
+from markupsafe import Markup, escape
+from starlette.responses import RedirectResponse
+
+from services.audit.log import SEALS
+from services.audit.queries import Explorer, Proof, read_leaf
+from services.audit.reads import ReadRecorder
+from services.audit.routes import PURPOSE
+from services.audit.store import Query
+from shared.access import Principal
+from shared.events import FACTS
+from shared.i18n import message_key
+from shared.times import now, parse_rfc3339
+from shared.web.session import Sessions
+
+_ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
+_KNOWN = {type_: fact.name for type_, fact in FACTS.items()}
+
+
+def make_audit_pages(explorer: Explorer, reads: ReadRecorder, sessions: Sessions) -> APIRouter:
+    """The pages under /audit."""
+    router = APIRouter(include_in_schema=False)
+    pages = sessions.pages
+
+    async def show_overview(request: Request, who: Principal, sought: str, status: int = 200) -> Response:
+        heads = await explorer.heads()
+        logs = [
+            {"log": head.log, "seals": head.log == SEALS, "size": head.size, "at": head.at}
+            for head in heads
+            if head.size
+        ]
+        context = {
+            "logs": logs, "total": sum(h.size for h in heads if h.log != SEALS), "sought": sought, "who": who,
+            "missing": status == 404,
+        }  # fmt: skip
+        return pages.render(request, "record.html", context, status)
+
+    @router.get("/audit")
+    async def overview(request: Request, q: str = "") -> Response:
+        who = sessions.person(request)
+        sought = "".join(q.split())
+        if not sought:
+            return await show_overview(request, who, "")
+        if _ID.fullmatch(sought):
+            by_event, _ = await explorer.events(Query({"event": sought}), 1)
+            by_case, _ = await explorer.events(Query({"case": sought}), 1)
+            await reads.note(who, "/audit?q", len(by_event) + len(by_case), PURPOSE, now())
+            case_id = by_event[0].about.get("case") if by_event else sought if by_case else None
+            if case_id is not None:
+                mark = f"#{sought}" if by_event else ""
+                return RedirectResponse(f"/audit/cases/{case_id}{mark}", 303)
+        return await show_overview(request, who, sought, 404)
+
+    @router.get("/audit/cases/{case_id}")
+    async def timeline(request: Request, case_id: str) -> Response:
+        who = sessions.person(request)
+        found = await explorer.timeline(case_id) if _ID.fullmatch(case_id) else []
+        if not found:
+            await reads.note(who, "/audit/cases/{id}", 0, PURPOSE, now())
+            return await show_overview(request, who, case_id, 404)
+        proofs = await explorer.prove(found)
+        await reads.note(who, "/audit/cases/{id}", len(found), PURPOSE, now(), case_id)
+        entries = [_shown(proof, request) for proof in proofs]
+        proved = sum(1 for proof in proofs if proof.holds)
+        context = {"case_id": case_id, "entries": entries, "proved": proved, "who": who}
+        return pages.render(request, "case.html", context)
+
+    def _shown(proof: Proof, request: Request) -> dict[str, object]:
+        leaf = read_leaf(proof.entry)
+        name = _KNOWN.get(leaf["ce"]["type"], "unknown")
+        return {
+            "id": leaf["ce"]["id"],
+            "text": pages.message(request, message_key("record-event", name)),
+            "at": _moment(leaf["ce"]["time"]),
+            "actor": leaf["actor"],
+            "type": leaf["ce"]["type"],
+            "data": _pairs(leaf["data"]),
+            "seq": leaf["case_seq"],
+            "source": leaf["ce"]["source"],
+            "trace": leaf["trace_id"],
+            "policy": leaf["policy_version"],
+            "log": proof.entry.log,
+            "index": proof.entry.index,
+            "size": proof.signed.size,
+            "holds": proof.holds,
+        }
+
+    return router
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return parse_rfc3339(text)
+    except ValueError:
+        return None
+
+
+def _pairs(data: dict[str, object]) -> list[tuple[str, Markup]]:
+    """The fields of an event that say something, as they stand in it."""
+    return [
+        (name, Markup("<code>{}</code>").format(escape(str(value))))
+        for name, value in data.items()
+        if value not in (None, "", [], {})
+    ]

@@ -1,0 +1,227 @@
+"""HTTP for programs: `/v1/record/*`. Everything but the verifier keys needs an auditor's token."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from services.audit.log import SEALS, Entry, Head
+from services.audit.note import VerifierKey, encode_base64
+from services.audit.queries import Explorer, Proof, not_found, read_leaf
+from services.audit.reads import ReadRecorder
+from services.audit.store import Query as RecordQuery
+from services.audit.store import read_position, write_position
+from services.audit.tiles import ENTRIES, TILE_WIDTH, Tile
+from services.audit.tree import hash_leaf
+from shared.access import Principal
+from shared.problems import FieldError, Problem
+from shared.times import now, parse_rfc3339, rfc3339
+from shared.web.app import json_response
+from shared.web.session import Sessions
+
+PURPOSE = "audit"
+TLOG_PROOF = "text/plain; charset=utf-8"
+_PURPOSE = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
+
+Purpose = Annotated[str | None, Query(alias="purpose")]
+PurposeHeader = Annotated[str | None, Header(alias="Hearth-Purpose")]
+
+
+def make_routes(explorer: Explorer, reads: ReadRecorder, sessions: Sessions, verifier: VerifierKey) -> APIRouter:
+    """The routes of the record."""
+    router = APIRouter(prefix="/v1/record")
+
+    @router.get("/keys")
+    async def list_keys() -> Response:
+        """The verifier keys. Public: a key is to be compared with one that came another way."""
+        return json_response({"items": [{"name": verifier.name, "vkey": str(verifier)}], "next": None})
+
+    @router.get("/logs")
+    async def list_logs(request: Request) -> Response:
+        """Every log with its size and root."""
+        sessions.program(request)
+        heads = await explorer.heads()
+        return json_response({"items": [_log_item(head, explorer) for head in heads], "next": None})
+
+    @router.get("/logs/seals/checkpoint")
+    @router.get("/logs/{topic}/{partition}/checkpoint")
+    async def read_checkpoint(request: Request, topic: str = "", partition: str = "") -> Response:
+        """The log's signed checkpoint (c2sp.org/tlog-checkpoint)."""
+        sessions.program(request)
+        signed = await explorer.checkpoint(name_log(topic, partition))
+        return Response(signed.note, media_type=TLOG_PROOF, headers={"Cache-Control": "no-store"})
+
+    @router.get("/logs/seals/tile/{path:path}")
+    @router.get("/logs/{topic}/{partition}/tile/{path:path}")
+    async def read_tile(
+        request: Request, path: str, topic: str = "", partition: str = "",
+        purpose: Purpose = None, hearth_purpose: PurposeHeader = None,
+    ) -> Response:  # fmt: skip
+        """A hash tile or entry bundle (c2sp.org/tlog-tiles). Reading entries is recorded, once an hour for each log."""
+        who = sessions.program(request)
+        log = name_log(topic, partition)
+        try:
+            tile = Tile.parse(f"tile/{path}")
+        except ValueError:
+            raise not_found("tile") from None
+        content = await explorer.tile(log, tile)
+        if tile.level == ENTRIES and log != SEALS:
+            query = "/v1/record/logs/{topic}/{partition}/tile/entries"
+            await reads.note_once(who, query, log, read_purpose(purpose, hearth_purpose), now())
+        keep = "private, max-age=31536000, immutable" if tile.width == TILE_WIDTH else "private, max-age=60"
+        return Response(content, media_type="application/octet-stream", headers={"Cache-Control": keep})
+
+    @router.get("/cases/{case_id}/timeline")
+    async def read_timeline(
+        request: Request, case_id: str, purpose: Purpose = None, hearth_purpose: PurposeHeader = None
+    ) -> Response:
+        """Everything the record has about a case, by the events' own times."""
+        who = sessions.program(request)
+        stated = read_purpose(purpose, hearth_purpose)
+        found = await explorer.timeline(case_id)
+        await note(who, "/v1/record/cases/{id}/timeline", len(found), stated, case_id if found else None)
+        return json_response({"items": [_entry_item(entry) for entry in found], "next": None})
+
+    @router.get("/events")
+    async def list_events(
+        request: Request,
+        log: str | None = None,
+        event_id: str | None = None,
+        case_id: str | None = None,
+        type_: Annotated[str | None, Query(alias="type")] = None,
+        actor: str | None = None,
+        community: str | None = None,
+        trace_id: str | None = None,
+        since: Annotated[str | None, Query(alias="from")] = None,
+        until: Annotated[str | None, Query(alias="to")] = None,
+        cursor: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        purpose: Purpose = None,
+        hearth_purpose: PurposeHeader = None,
+    ) -> Response:
+        """Entries that match every filter given, in order of position; the cursor is a position, never a time."""
+        who = sessions.program(request)
+        stated = read_purpose(purpose, hearth_purpose)
+        given = {
+            "event": event_id, "case": case_id, "type": type_, "actor": actor, "community": community,
+            "trace": trace_id,
+        }  # fmt: skip
+        query = RecordQuery(
+            {name: value for name, value in given.items() if value is not None},
+            log,
+            _time("from", since),
+            _time("to", until),
+            _cursor(cursor),
+        )
+        found, more = await explorer.events(query, limit)
+        await note(who, "/v1/record/events", len(found), stated, case_id if found else None)
+        last = write_position(found[-1].log, found[-1].index) if found and more else None
+        return json_response({"items": [_entry_item(entry) for entry in found], "next": last})
+
+    @router.get("/proofs/{event_id}")
+    async def read_proof(
+        request: Request, event_id: str, purpose: Purpose = None, hearth_purpose: PurposeHeader = None
+    ) -> Response:
+        """The proof that an event is in the record: JSON, or a `.tlog-proof` file for `Accept: text/plain`."""
+        who = sessions.program(request)
+        stated = read_purpose(purpose, hearth_purpose)
+        as_file = event_id.endswith(".tlog-proof") or request.headers.get("accept", "").startswith("text/plain")
+        entry = await explorer.event(event_id.removesuffix(".tlog-proof"))
+        (proof,) = await explorer.prove([entry])
+        await note(who, "/v1/record/proofs/{event_id}", 1, stated, entry.about.get("case"))
+        if as_file:
+            return Response(proof.bundle, media_type=TLOG_PROOF)
+        return json_response(_proof_item(proof))
+
+    @router.get("/consistency")
+    async def read_consistency(
+        request: Request,
+        log: str,
+        old: Annotated[int, Query(alias="from", ge=0)],
+        new: Annotated[int, Query(alias="to", ge=0)],
+    ) -> Response:
+        """The proof that a log only grew between two sizes (RFC 6962 §2.1.2)."""
+        sessions.program(request)
+        proof = await explorer.consistency(log, old, new)
+        return json_response({"log": log, "from": old, "to": new, "proof": [encode_base64(one) for one in proof]})
+
+    async def note(who: Principal, query: str, results: int, purpose: str, case_id: str | None) -> None:
+        await reads.note(who, query, results, purpose, now(), case_id)
+
+    return router
+
+
+def name_log(topic: str, partition: str) -> str:
+    """The log of a path; the seal log where the path has no topic. Raises Problem 404 for another spelling."""
+    if not topic:
+        return SEALS
+    if not partition.isascii() or not partition.isdigit() or str(int(partition)) != partition:
+        raise not_found("log")
+    return f"{topic}/{partition}"
+
+
+def read_purpose(*stated: str | None) -> str:
+    """The purpose that was stated: a short code, because it stays in the record for ever. Raises Problem 422."""
+    purpose = next((one for one in stated if one is not None), PURPOSE)
+    if not _PURPOSE.fullmatch(purpose):
+        raise _invalid(
+            "purpose", "A purpose is up to 40 lower-case letters, digits and hyphens, such as quarterly-review."
+        )
+    return purpose
+
+
+def _invalid(name: str, detail: str) -> Problem:
+    error = FieldError(f"/{name}", "invalid", detail)
+    return Problem(422, "invalid-fields", "Some fields are not valid.", errors=[error])
+
+
+def _time(name: str, text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        # In an address a plus sign means a space.
+        return rfc3339(parse_rfc3339(text.replace(" ", "+")))
+    except ValueError:
+        raise _invalid(name, "A time is RFC 3339, such as 2026-11-24T09:00:00Z.") from None
+
+
+def _cursor(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        read_position(text)
+    except ValueError:
+        raise _invalid("cursor", "Not a cursor of this list.") from None
+    return text
+
+
+def _log_item(head: Head, explorer: Explorer) -> dict[str, object]:
+    signed = explorer.sign(head)
+    topic, _, partition = head.log.rpartition("/")
+    item: dict[str, object] = {
+        "log": signed.note.partition("\n")[0],
+        "path": f"logs/{head.log}",
+        "size": signed.size,
+        "root": encode_base64(signed.root),
+        "at": head.at,
+    }
+    return item | ({"topic": topic, "partition": int(partition)} if topic else {"topic": SEALS, "partition": None})
+
+
+def _entry_item(entry: Entry) -> dict[str, object]:
+    links = {"proof": f"/v1/record/proofs/{entry.about['event']}"} if "event" in entry.about else {}
+    return {"log": entry.log, "index": entry.index, "entry": read_leaf(entry), **links}
+
+
+def _proof_item(proof: Proof) -> dict[str, object]:
+    path: Sequence[bytes] = proof.path
+    return {
+        "log": proof.signed.note.partition("\n")[0],
+        "index": proof.entry.index,
+        "size": proof.signed.size,
+        "leaf_hash": encode_base64(hash_leaf(proof.entry.leaf)),
+        "path": [encode_base64(one) for one in path],
+        "checkpoint": proof.signed.note,
+        "entry": proof.entry.leaf.decode(),
+    }

@@ -1,0 +1,121 @@
+"""The seal log: every few seconds the checkpoints of the logs that grew, and their announcement on `audit.seals`."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from services.audit.leaf import Leaf, Place, read_seal, write_seal
+from services.audit.log import SEALS, DamagedError, Head
+from services.audit.notary import Notary
+from services.audit.writer import DisplacedError, LogWriter
+from shared.events import Actor, CheckpointSealed, Draft, stamp
+from shared.mongo import TRANSIENT
+from shared.outbox import Save
+from shared.problems import Unavailable
+from shared.times import parse_rfc3339, rfc3339
+
+log = logging.getLogger(__name__)
+
+AUDIT = Actor("service:audit", "service")
+SOURCE = "hearth/audit"
+MOST_ANNOUNCED = 100
+_AWAY: tuple[type[BaseException], ...] = (Unavailable, *TRANSIENT)
+
+
+class SealStore(Protocol):
+    """What sealing needs of the record's store."""
+
+    async def heads(self, logs: Sequence[str] | None = None) -> list[Head]:
+        """The heads of these logs, or of all."""
+
+    async def leaves(self, log: str, start: int, end: int) -> list[bytes]:
+        """The entries `start` to `end` of a log."""
+
+
+class Saving(Protocol):
+    """Aggregates with an outbox (shared.outbox.Aggregates)."""
+
+    async def save(self, saves: Sequence[Save]) -> set[str]:
+        """Write each change; returns the ids that were not written because they exist or have moved on."""
+
+
+class Sealer:
+    """Adds the checkpoints of changed logs to the seal log, and announces them."""
+
+    def __init__(
+        self,
+        writer: LogWriter,
+        store: SealStore,
+        notary: Notary,
+        seals: Saving,
+        announced: Callable[[], Awaitable[int]],
+        *,
+        clock: Callable[[], datetime],
+        seconds: float,
+    ) -> None:
+        """`announced` tells how many entries of the seal log stand in `seals` (field `end` of its last aggregate)."""
+        self._writer = writer
+        self._store = store
+        self._notary = notary
+        self._seals = seals
+        self._announced = announced
+        self._clock = clock
+        self._seconds = seconds
+
+    async def run(self) -> None:
+        """Seal at the interval until cancelled. Replicas may all run it: one wins each time, the others adopt that."""
+        while True:
+            await asyncio.sleep(self._seconds)
+            try:
+                await self.seal()
+            except _AWAY as error:
+                log.warning("sealing waits", extra={"reason": type(error).__name__})
+            except DamagedError as error:
+                log.error("the seal log cannot go on", extra={"log": SEALS, "reason": str(error)})
+
+    async def seal(self) -> int:
+        """Seal every log that grew since its last seal; returns how many, 0 also when another replica was faster.
+
+        Raises DamagedError, Unavailable or a TRANSIENT.
+        """
+        at = self._clock()
+        try:
+            # The seal log's head is known before the others are read, so that no seal is older than the one before it.
+            head = (await self._writer.states([SEALS], at))[SEALS].head
+            leaves: list[Leaf] = []
+            for changed in await self._store.heads():
+                origin = self._writer.origin_of(changed.log)
+                if changed.log != SEALS and changed.size > head.sealed.get(origin, 0):
+                    entry = write_seal(rfc3339(at), origin, self._notary.sign(changed).note)
+                    leaves.append(Leaf(Place(SEALS, 0, head.size + len(leaves), 0), entry))
+            if leaves:
+                head = (await self._writer.append({SEALS: leaves}, at))[SEALS]
+            await self._announce(head.size)
+        except DisplacedError:
+            self._writer.forget([SEALS])
+            return 0
+        return len(leaves)
+
+    async def _announce(self, size: int) -> None:
+        """One aggregate for each stretch of the seal log, named by where it begins, so that none is announced twice."""
+        while (start := await self._announced()) < size:
+            stop = min(size, start + MOST_ANNOUNCED)
+            entries = await self._store.leaves(SEALS, start, stop)
+            # If it exists by now, another replica has announced this stretch, and the next look finds where it ends.
+            await self._seals.save([_announcement(start, stop, entries)])
+
+
+def _announcement(start: int, stop: int, entries: Sequence[bytes]) -> Save:
+    name = f"seal/{start}"
+    drafts: list[Draft] = []
+    for entry in entries:
+        seal = read_seal(entry)
+        sealed_at = parse_rfc3339(seal.at)
+        fact = CheckpointSealed(origin=seal.origin, size=seal.size, root=seal.root, sealed_at=sealed_at)
+        drafts.append(Draft(fact, AUDIT, sealed_at, name))
+    events = stamp(drafts, source=SOURCE, subject=name, case_id=name, last_seq=0, trace=None)
+    keyed = [replace(e, case_id=e.fact.origin) for e in events if isinstance(e.fact, CheckpointSealed)]
+    return Save(name, None, {"end": stop}, keyed, [name])

@@ -1,0 +1,26 @@
+"""What audit needs to know, from the environment."""
+
+from pydantic import Field, field_validator
+
+from services.audit.note import check_key_name
+from shared.settings import Key, Settings
+
+
+class AuditSettings(Settings):
+    """Settings of the audit service."""
+
+    port: int = Field(8004, ge=0, le=65535, description="Port the service listens on.")
+    batch: int = Field(1000, ge=1, le=5000, description="Most records handled as one batch.")
+    log_origin: str = Field(
+        "hearth.example/audit", description="Name of this deployment's record; every log's origin begins with it."
+    )
+    signing_key: Key = Field(description="Seed of the Ed25519 key that signs checkpoints; 32 bytes in base64.")
+    seal_seconds: float = Field(10, gt=0, description="Seconds between two entries of the seal log, if logs changed.")
+    record_pause: float = Field(
+        0.1, ge=0, le=5, description="Least seconds between two batches of a topic, so that small batches gather."
+    )
+
+    @field_validator("log_origin")
+    @classmethod
+    def _can_name_a_key(cls, name: str) -> str:
+        return check_key_name(name).rstrip("/")

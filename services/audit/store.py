@@ -1,0 +1,244 @@
+"""The record in MongoDB: `entries` (one document each), `tiles` (full hash tiles only) and `heads` (one a log).
+
+An entry's `_id` is `<log>/<index in 12 digits>`, so that a range of a log is a range of `_id`. What is not stored is
+derived: partial tiles, entry bundles and checkpoints are pure functions of entries and heads.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from services.audit.log import Entry, FullTile, Head
+from services.audit.tree import EMPTY_ROOT
+from services.audit.writer import Clash, Taken
+from shared.mongo import (
+    DUPLICATE_KEY,
+    BulkWriteError,
+    Collection,
+    Database,
+    Document,
+    IndexModel,
+    UpdateOne,
+)
+from shared.outbox import OUTBOX_INDEX
+from shared.problems import Unavailable
+
+INDEXES = (
+    IndexModel([("log", 1), ("offset", 1)], name="offset", unique=True),
+    IndexModel([("event", 1)], name="event", unique=True, sparse=True),
+    IndexModel([("case", 1)], name="case", sparse=True),
+    IndexModel([("trace", 1)], name="trace", sparse=True),
+)
+SEAL_INDEXES = (OUTBOX_INDEX, IndexModel([("end", -1)], name="end"))
+ABOUT = ("event", "type", "actor", "at", "case", "trace", "community")
+"""The fields an entry can be found by."""
+
+_ID = re.compile(r"([a-z._-]+(?:/[0-9]+)?)/([0-9]{12})", re.ASCII)
+_LIFTED = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to look for: exact values of ABOUT fields, one log, a time range (RFC 3339), from a position on."""
+
+    exactly: Mapping[str, str]
+    log: str | None = None
+    since: str | None = None
+    until: str | None = None
+    after: str | None = None
+
+
+def write_position(log: str, index: int) -> str:
+    """The position of an entry in the record: where it is stored, and where a list goes on."""
+    return f"{log}/{index:012d}"
+
+
+def read_position(position: str) -> tuple[str, int]:
+    """The log and index of a position; ValueError if it is none."""
+    match = _ID.fullmatch(position)
+    if match is None:
+        raise ValueError("not a position in the record")
+    return match[1], int(match[2])
+
+
+class MongoRecord:
+    """The record in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self.entries: Collection = database["entries"]
+        self.tiles: Collection = database["tiles"]
+        self.heads_: Collection = database["heads"]
+        self.seals: Collection = database["seals"]
+
+    async def prepare(self) -> None:
+        """Make the indexes. What they forbid is what the commit protocol builds on, so they come before any entry."""
+        await self.entries.create_indexes(list(INDEXES))
+
+    async def claim(self, logs: Sequence[str], writer: str) -> dict[str, Head]:
+        """Make these logs `writer`'s, in a new epoch; a log that does not exist yet begins empty."""
+        begin = {"size": 0, "nodes": [], "root": EMPTY_ROOT, "next_offset": 0, "at": None, "sealed": []}
+        operations = [
+            UpdateOne({"_id": log}, {"$inc": {"epoch": 1}, "$set": {"writer": writer}, "$setOnInsert": begin}, True)
+            for log in logs
+        ]
+        try:
+            await self.heads_.bulk_write(operations, ordered=False)
+        except BulkWriteError as error:
+            # Two replicas that make a log at once: one upsert loses, and finds the log when it tries again.
+            raise Unavailable(f"heads: {_code(error)}") from None
+        return {head.log: head for head in await self.heads(logs)}
+
+    async def heads(self, logs: Sequence[str] | None = None) -> list[Head]:
+        """The heads of these logs, or of all, by name."""
+        found = self.heads_.find({"_id": {"$in": list(logs)}} if logs is not None else {}).sort("_id")
+        return [_head(document) async for document in found]
+
+    async def tails(self, starts: Mapping[str, int]) -> dict[str, list[Entry]]:
+        """The entries of each log from an index on, in order, committed or not."""
+        ranges = [{"_id": _range(log, start, _LIFTED)} for log, start in starts.items()]
+        tails: dict[str, list[Entry]] = {log: [] for log in starts}
+        found = self.entries.find({"$or": ranges}, {"leaf": 1, "offset": 1, "log": 1}).sort("_id")
+        async for document in found:
+            tails[document["log"]].append(_entry(document))
+        return tails
+
+    async def tile_roots(self, wanted: Sequence[tuple[str, int, int, int]]) -> dict[tuple[str, int], list[bytes]]:
+        """The roots of full tiles by `(log, level, start, end)`, in order; the answer is by `(log, level)`."""
+        ranges = [{"_id": _range(f"{log}/{level}", start, end)} for log, level, start, end in wanted]
+        roots: dict[tuple[str, int], list[bytes]] = {(log, level): [] for log, level, _, _ in wanted}
+        async for document in self.tiles.find({"$or": ranges}, {"root": 1}).sort("_id"):
+            log, level, _ = document["_id"].rsplit("/", 2)
+            roots[log, int(level)].append(document["root"])
+        return roots
+
+    async def insert(self, entries: Sequence[Entry]) -> Clash | None:
+        """Insert in order, stopping at the first entry whose place (index or offset) or event is taken."""
+        documents = [
+            {"_id": write_position(e.log, e.index), "log": e.log, "offset": e.offset, "leaf": e.leaf, **e.about}
+            for e in entries
+        ]
+        try:
+            await self.entries.insert_many(documents)
+        except BulkWriteError as error:
+            failure = next(iter(error.details["writeErrors"]), None)
+            if failure is None or failure["code"] != DUPLICATE_KEY:
+                raise Unavailable(f"entries: {_code(error)}") from None
+            event = "event" in failure.get("keyPattern", {})
+            return Clash(failure["index"], Taken.EVENT if event else Taken.PLACE)
+        return None
+
+    async def find_events(self, ids: Sequence[str]) -> dict[str, Entry]:
+        """The entries of these events, by event id; their leaf is left empty."""
+        found = self.entries.find({"event": {"$in": list(ids)}}, {"event": 1, "log": 1, "offset": 1})
+        return {document["event"]: _entry(document) async for document in found}
+
+    async def put_tiles(self, tiles: Sequence[FullTile]) -> None:
+        """Store full tiles that are not there yet."""
+        operations = [
+            UpdateOne({"_id": _tile_id(t)}, {"$setOnInsert": {"hashes": t.hashes, "root": t.root}}, upsert=True)
+            for t in tiles
+        ]
+        try:
+            await self.tiles.bulk_write(operations, ordered=False)
+        except BulkWriteError as error:
+            # A duplicate key is another writer storing the same bytes at the same moment.
+            if (
+                any(f["code"] != DUPLICATE_KEY for f in error.details["writeErrors"])
+                or not error.details["writeErrors"]
+            ):
+                raise Unavailable(f"tiles: {_code(error)}") from None
+
+    async def advance(self, moves: Sequence[tuple[Head, Head]]) -> set[str]:
+        """Move each head from the first to the second, if it still is the first; returns the logs whose head is not."""
+        operations = [
+            UpdateOne(
+                {"_id": old.log, "size": old.size, "epoch": old.epoch, "writer": old.writer},
+                {
+                    "$set": {
+                        "size": new.size,
+                        "nodes": list(new.nodes),
+                        "root": new.root,
+                        "next_offset": new.next_offset,
+                        "at": new.at,
+                        "sealed": [[origin, size] for origin, size in new.sealed.items()],
+                    }
+                },
+            )
+            for old, new in moves
+        ]
+        try:
+            result = await self.heads_.bulk_write(operations, ordered=False)
+        except BulkWriteError as error:
+            raise Unavailable(f"heads: {_code(error)}") from None
+        if result.matched_count == len(moves):
+            return set()
+        stored = {head.log: head for head in await self.heads([new.log for _, new in moves])}
+        return {new.log for _, new in moves if stored.get(new.log) != new}
+
+    async def announced(self) -> int:
+        """How many entries of the seal log have been announced."""
+        last = await self.seals.find_one({}, {"end": 1}, sort=[("end", -1)])
+        return int(last["end"]) if last else 0
+
+    async def leaves(self, log: str, start: int, end: int) -> list[bytes]:
+        """The bytes of entries `start` to `end` of a log, in order."""
+        found = self.entries.find({"_id": _range(log, start, end)}, {"leaf": 1, "_id": 0}).sort("_id")
+        return [document["leaf"] for document in await found.to_list(None)]
+
+    async def full_tile(self, log: str, level: int, index: int) -> bytes | None:
+        """The hashes of a full tile, if it is stored."""
+        document = await self.tiles.find_one({"_id": f"{log}/{level}/{index:012d}"})
+        return bytes(document["hashes"]) if document else None
+
+    async def find(self, query: Query, limit: int) -> list[Entry]:
+        """The entries that match, in order of position, committed or not."""
+        wanted: Document = dict(query.exactly)
+        position: dict[str, str] = {}
+        if query.log is not None:
+            position = _range(query.log, 0, _LIFTED)
+        if query.after is not None:
+            position = {k: v for k, v in position.items() if k != "$gte"} | {"$gt": query.after}
+        if position:
+            wanted["_id"] = position
+        at = {k: v for k, v in (("$gte", query.since), ("$lt", query.until)) if v is not None}
+        if at:
+            wanted["at"] = at
+        # A rare value of a field without an index is looked for in the whole record: that must not last for ever.
+        found = self.entries.find(wanted).sort("_id").limit(limit).max_time_ms(10_000)
+        return [_entry(document) async for document in found]
+
+
+def _range(log: str, start: int, end: int) -> dict[str, str]:
+    # "0" follows "/": the end of everything below the log when there is no last index.
+    last = f"{log}0" if end >= _LIFTED else write_position(log, end)
+    return {"$gte": write_position(log, start), "$lt": last}
+
+
+def _tile_id(tile: FullTile) -> str:
+    return f"{tile.log}/{tile.level}/{tile.index:012d}"
+
+
+def _head(document: Document) -> Head:
+    return Head(
+        log=document["_id"],
+        size=document["size"],
+        nodes=tuple(document["nodes"]),
+        root=document["root"],
+        next_offset=document["next_offset"],
+        epoch=document["epoch"],
+        writer=document["writer"],
+        at=document["at"],
+        sealed=dict(document["sealed"]),
+    )
+
+
+def _entry(document: Document) -> Entry:
+    log, index = read_position(document["_id"])
+    about = {name: document[name] for name in ABOUT if name in document}
+    return Entry(log, index, document["offset"], document.get("leaf", b""), about)
+
+
+def _code(error: BulkWriteError) -> str:
+    details = error.details
+    codes = [str(f.get("codeName") or f.get("code")) for f in (*details["writeErrors"], *details["writeConcernErrors"])]
+    return ", ".join(sorted(set(codes)))
