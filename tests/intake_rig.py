@@ -1,0 +1,196 @@
+"""Intake without Kafka and MongoDB: a store in memory that passes the real one's suite, and the HTTP side on it."""
+
+import copy
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import httpx
+from fastapi import FastAPI
+
+from services.intake.actions import Secrets, Submissions
+from services.intake.commit import GroupCommit
+from services.intake.mailbox import Mailbox
+from services.intake.pages import FollowUpPage, ReportForm, load_pages, make_page_router
+from services.intake.reading import Reading
+from services.intake.routes import make_router
+from services.intake.vault import Vault
+from shared.access import Principal, Role, issue_token
+from shared.events import Actor, CaseFact, Draft, Event, Fact, stamp
+from shared.ids import case_id_of, new_id
+from shared.lifecycle import Lifecycle
+from shared.mongo import Document
+from shared.outbox import Save
+from shared.policy import load_policy
+from shared.web.app import make_app
+
+POLICY = load_policy()
+TOKEN_KEY = b"t" * 32
+SECRETS = Secrets(b"p" * 32, b"n" * 32)
+START = datetime(2026, 11, 24, 12, tzinfo=UTC)
+RESPONDER = Actor("responder:1", "responder")
+
+
+class MemoryStore:
+    """Keeps what ReportStore keeps, by the same rules; `away` is raised instead, while it is set."""
+
+    def __init__(self) -> None:
+        self.reports: dict[str, Document] = {}
+        self.accesses: dict[str, Document] = {}
+        self.saved: list[int] = []
+        self.away: Exception | None = None
+
+    async def load(self, report_ids: Iterable[str]) -> dict[str, Document]:
+        self._reach()
+        return {i: copy.deepcopy(self.reports[i]) for i in report_ids if i in self.reports}
+
+    async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, Document]:
+        self._reach()
+        wanted = set(case_ids)
+        return {d["case_id"]: copy.deepcopy(d) for d in self.reports.values() if d["case_id"] in wanted}
+
+    async def find_by_receipt(self, receipt_hash: bytes) -> Document | None:
+        self._reach()
+        found = (d for d in self.reports.values() if d.get("receipt") == receipt_hash)
+        return copy.deepcopy(next(found, None))
+
+    async def save(self, saves: Sequence[Save]) -> set[str]:
+        self._reach()
+        self.saved.append(len(saves))
+        return {save.id for save in saves if not self._write(self.reports, save)}
+
+    async def save_accesses(self, saves: Sequence[Save]) -> None:
+        self._reach()
+        for save in saves:
+            assert self._write(self.accesses, save)
+
+    def events(self) -> list[Fact]:
+        """Every fact written to an outbox, report by report."""
+        return [e.fact for d in (*self.reports.values(), *self.accesses.values()) for e in d["outbox"]]
+
+    def _reach(self) -> None:
+        if self.away:
+            raise self.away
+
+    def _write(self, collection: dict[str, Document], save: Save) -> bool:
+        stored = collection.get(save.id)
+        events, causes = list(save.events), list(save.causes)
+        fields = {name: _as_stored(value) for name, value in save.fields.items()}
+        if save.base is None:
+            unique = ("case_id", "receipt") if collection is self.reports else ()
+            taken = any(d.get(n) == fields[n] for n in unique if n in fields for d in collection.values())
+            if stored is not None or taken:
+                return False
+            new = {"_id": save.id, "version": 1, "seq": len(events), "applied": causes, "outbox": events}
+            collection[save.id] = new | fields
+            return True
+        if stored is None or stored["version"] != save.base["version"]:
+            return stored is not None and set(causes) <= set(stored["applied"])
+        for name, value in fields.items():
+            *path, last = name.split(".")
+            place = stored
+            for part in path:
+                place = place[part]
+            place[last] = value
+        stored["version"] += 1
+        stored["seq"] += len(events)
+        stored["applied"] += causes
+        stored["outbox"] += events
+        return True
+
+
+def _as_stored(value: Any) -> Any:
+    """As it comes back from MongoDB: lists for tuples, plain dictionaries for mappings."""
+    if isinstance(value, dict):
+        return {name: _as_stored(part) for name, part in value.items()}
+    return [_as_stored(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+class DirectCommit:
+    """Stores each report at once."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def commit(self, save: Save) -> bool:
+        return not await self._store.save([save])
+
+
+@dataclass
+class Clock:
+    """A clock that tests set."""
+
+    at: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def pass_by(self, **span: float) -> None:
+        """Let time pass."""
+        self.at += timedelta(**span)
+
+
+class _NothingRunning:
+    """Stands where the lifecycle is: nothing is started in these tests."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+@dataclass
+class Rig:
+    """Intake on a store in memory, with everything a test may want to reach."""
+
+    store: MemoryStore = field(default_factory=MemoryStore)
+    clock: Clock = field(default_factory=Clock)
+    vault: Vault = field(default_factory=lambda: Vault(b"m" * 32))
+    commits: GroupCommit | None = None
+
+    def __post_init__(self) -> None:
+        commits = self.commits or DirectCommit(self.store)
+        self.submissions = Submissions(self.store, commits, self.vault, POLICY, SECRETS, self.clock)
+        self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.clock)
+        self.reading = Reading(self.store, self.vault, self.clock)
+        pages = load_pages()
+        form = ReportForm(self.submissions, POLICY, pages, self.clock)
+        self.app: FastAPI = make_app(
+            "intake",
+            cast(Lifecycle, _NothingRunning()),
+            routers=[
+                make_router(self.submissions, self.mailbox, self.reading, TOKEN_KEY),
+                make_page_router(form, FollowUpPage(self.mailbox, pages)),
+            ],
+            asyncapi=dict,
+            error_page=pages.error,
+        )
+
+    def http(self) -> httpx.AsyncClient:
+        """A client of the application, without a socket."""
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://intake.example")
+
+    async def post(self, **fields: Any) -> dict[str, str]:
+        """Hand in a report and return the answer."""
+        body = {"community": "enwiki", "narrative": "Something happened.", **fields}
+        async with self.http() as http:
+            answer = await http.post("/v1/reports", json=body)
+        assert answer.status_code == 202, answer.text
+        found: dict[str, str] = answer.json()
+        return found
+
+
+def bearer(role: Role = Role.SERVICE, audience: str = "intake", behalf: Actor | None = None) -> dict[str, str]:
+    """The header of a request by somebody in this role."""
+    principal = Principal(f"{role.value}:test", role, ("trust_safety",), behalf)
+    return {"Authorization": f"Bearer {issue_token(TOKEN_KEY, principal, audience, timedelta(minutes=1))}"}
+
+
+def case_event(report_id: str, seq: int, fact: CaseFact, at: datetime = START) -> Event:
+    """One event of a report's case, as triage would write it."""
+    draft = Draft(fact, RESPONDER, at, new_id(), POLICY.version)
+    case_id = case_id_of(report_id)
+    stamped = stamp(
+        [draft], source="hearth/triage", subject=f"case/{case_id}", case_id=case_id, last_seq=seq - 1, trace=None
+    )
+    return stamped[0]

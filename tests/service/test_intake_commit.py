@@ -1,0 +1,152 @@
+"""Group commit: what gathers goes into one write, and everybody is told how it went."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from services.intake.commit import GroupCommit
+from shared.mongo import TRANSIENT
+from shared.outbox import Save
+from shared.problems import Problem, Unavailable
+
+
+def save(report_id: str) -> Save:
+    return Save(report_id, None, {}, [], [])
+
+
+class Disk:
+    """A save that tests hold back, and make fail."""
+
+    def __init__(self) -> None:
+        self.writes: list[list[str]] = []
+        self.stored: set[str] = set()
+        self.free = asyncio.Event()
+        self.free.set()
+        self.failure: BaseException | None = None
+
+    async def save(self, saves: Sequence[Save]) -> set[str]:
+        ids = [s.id for s in saves]
+        self.writes.append(ids)
+        await self.free.wait()
+        if self.failure:
+            raise self.failure
+        known = self.stored.intersection(ids)
+        self.stored.update(ids)
+        return known
+
+
+@asynccontextmanager
+async def committing(disk: Disk, **options: float) -> AsyncIterator[GroupCommit]:
+    commits = GroupCommit(disk.save, writers=1, **options)  # type: ignore[arg-type]  # bound is given as an int
+    running = asyncio.create_task(commits.run())
+    try:
+        yield commits
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_what_gathers_during_a_write_is_written_together() -> None:
+    disk = Disk()
+    async with committing(disk) as commits:
+        disk.free.clear()
+        first = asyncio.create_task(commits.commit(save("a")))
+        await settle()
+        rest = [asyncio.create_task(commits.commit(save(i))) for i in "bcd"]
+        await settle()
+        disk.free.set()
+        assert await asyncio.gather(first, *rest) == [True] * 4
+    assert disk.writes == [["a"], ["b", "c", "d"]]
+
+
+async def test_nobody_is_told_before_it_is_written() -> None:
+    disk = Disk()
+    async with committing(disk) as commits:
+        disk.free.clear()
+        waiting = asyncio.create_task(commits.commit(save("a")))
+        await settle()
+        assert not waiting.done()
+        disk.free.set()
+        assert await waiting
+
+
+async def test_an_id_that_exists_is_told_apart() -> None:
+    disk = Disk()
+    async with committing(disk) as commits:
+        assert await commits.commit(save("a"))
+        assert not await commits.commit(save("a"))
+
+
+async def test_two_of_one_id_are_written_one_after_the_other() -> None:
+    disk = Disk()
+    async with committing(disk) as commits:
+        both = await asyncio.gather(commits.commit(save("a")), commits.commit(save("a")))
+    assert both == [True, False]
+    assert disk.writes == [["a"], ["a"]]
+
+
+async def test_a_full_queue_refuses_and_stores_nothing_of_it() -> None:
+    disk = Disk()
+    async with committing(disk, bound=2) as commits:
+        disk.free.clear()
+        waiting = [asyncio.create_task(commits.commit(save("a")))]
+        await settle()
+        waiting += [asyncio.create_task(commits.commit(save(i))) for i in "bc"]
+        await settle()
+        with pytest.raises(Problem) as refused:
+            await commits.commit(save("d"))
+        disk.free.set()
+        await asyncio.gather(*waiting)
+    assert (refused.value.status, refused.value.retry_after) == (503, 2)
+    assert disk.stored == {"a", "b", "c"}
+
+
+async def test_an_outage_refuses_those_who_wait_too() -> None:
+    disk = Disk()
+    disk.failure = TRANSIENT[0]("away")
+    async with committing(disk) as commits:
+        disk.free.clear()
+        waiting = [asyncio.create_task(commits.commit(save("a")))]
+        await settle()
+        waiting.append(asyncio.create_task(commits.commit(save("b"))))
+        await settle()
+        disk.free.set()
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
+        disk.failure = None
+        assert await commits.commit(save("c"))
+
+
+async def test_a_write_that_hangs_is_given_up_in_time() -> None:
+    disk = Disk()
+    disk.free.clear()
+    async with committing(disk, patience=0.05) as commits:
+        with pytest.raises(Unavailable):
+            await commits.commit(save("a"))
+
+
+async def test_an_error_in_one_write_does_not_end_the_writer() -> None:
+    disk = Disk()
+    async with committing(disk) as commits:
+        disk.failure = ValueError("a bug")
+        with pytest.raises(ValueError, match="a bug"):
+            await commits.commit(save("a"))
+        disk.failure = None
+        assert await commits.commit(save("b"))
+
+
+async def test_a_stop_refuses_what_is_not_written() -> None:
+    disk = Disk()
+    disk.free.clear()
+    async with committing(disk) as commits:
+        waiting = [asyncio.create_task(commits.commit(save(i))) for i in "ab"]
+        await settle()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {Unavailable}

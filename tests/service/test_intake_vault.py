@@ -1,0 +1,201 @@
+"""The vault over HTTP: only services read, every read is on record first, and words are bound to their place."""
+
+from typing import Any
+
+import pytest
+
+from services.intake.vault import Vault, VaultError
+from shared.access import Role
+from shared.events import Actor, ContentRead
+from shared.ids import case_id_of
+from shared.mongo import TRANSIENT
+from tests.intake_rig import Rig, bearer
+
+CONTENT = {
+    "narrative": "He followed me.",
+    "harmed": "me",
+    "places": ["Talk:Example", "room 4"],
+    "anything_else": None,
+}
+REPORTED = [{"name": "Some one", "details": "a red badge"}]
+REPORTER = {"name": "Me", "email": "me@mail.example"}
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+@pytest.fixture
+async def report_id(rig: Rig) -> str:
+    return (await rig.post(**CONTENT, reported=REPORTED, reporter=REPORTER))["report_id"]
+
+
+async def read(rig: Rig, body: dict[str, Any], headers: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+    async with rig.http() as http:
+        answer = await http.post("/v1/vault/read", json=body, headers=bearer() if headers is None else headers)
+    found: dict[str, Any] = answer.json()
+    return answer.status_code, found
+
+
+def reading(report_id: str, *sections: str) -> dict[str, Any]:
+    return {"purpose": "review", "reads": [{"report_id": report_id, "sections": sections or ["content"]}]}
+
+
+async def test_a_service_gets_the_sections_it_asks_for(rig: Rig, report_id: str) -> None:
+    status, body = await read(rig, reading(report_id, "content", "reported", "reporter"))
+    assert status == 200
+    sections = {"content": CONTENT, "reported": {"people": REPORTED}, "reporter": REPORTER}
+    assert body == {"items": [{"report_id": report_id, "sections": sections}]}
+
+
+async def test_a_read_is_on_record_with_who_why_and_what(rig: Rig, report_id: str) -> None:
+    behalf = Actor("responder:7", "responder")
+    await read(rig, reading(report_id, "content", "reporter"), bearer(behalf=behalf))
+    (access,) = rig.store.accesses.values()
+    (event,) = access["outbox"]
+    assert event.fact == ContentRead(report_id=report_id, sections=("content", "reporter"), purpose="review")
+    assert event.actor == behalf
+    assert event.case_id == case_id_of(report_id)
+    assert event.subject == f"access/{access['_id']}"
+    assert event.case_seq == 1
+
+
+async def test_reading_twice_is_two_entries(rig: Rig, report_id: str) -> None:
+    headers = bearer() | {"X-Request-Id": "the-same-request"}
+    await read(rig, reading(report_id), headers)
+    await read(rig, reading(report_id), headers)
+    assert len(rig.store.accesses) == 2
+
+
+async def test_nothing_is_handed_out_when_the_read_cannot_be_recorded(rig: Rig, report_id: str) -> None:
+    class Deaf(type(rig.store)):  # type: ignore[misc]  # the class of a value, to override one method
+        async def save_accesses(self, saves: object) -> None:
+            raise TRANSIENT[0]("away")
+
+    rig.store.__class__ = Deaf
+    status, body = await read(rig, reading(report_id))
+    assert status == 503
+    assert "items" not in body
+
+
+async def test_a_missing_section_is_left_out(rig: Rig) -> None:
+    report_id = (await rig.post(privacy="anonymous"))["report_id"]
+    _, body = await read(rig, reading(report_id, "reporter", "reported"))
+    assert body["items"] == [{"report_id": report_id, "sections": {}}]
+
+
+async def test_unknown_and_erased_reports_are_told_apart(rig: Rig, report_id: str) -> None:
+    rig.store.reports[report_id]["vault"] = None
+    reads = [{"report_id": i, "sections": ["content"]} for i in (report_id, "nobody")]
+    _, body = await read(rig, {"purpose": "review", "reads": reads})
+    assert body["items"] == [{"report_id": report_id, "erased": True}, {"report_id": "nobody", "unknown": True}]
+    assert rig.store.accesses == {}
+
+
+ROUTES = (
+    ("POST", "/v1/vault/read", {"purpose": "review", "reads": []}, 200),
+    ("PUT", "/v1/vault/reports/{}/statements/s-1", {"kind": "question", "text": "When?"}, 204),
+)
+
+
+@pytest.mark.parametrize(("method", "path", "body", "good"), ROUTES)
+@pytest.mark.parametrize("role", Role)
+async def test_only_services_are_let_in(
+    rig: Rig, report_id: str, role: Role, method: str, path: str, body: dict[str, Any], good: int
+) -> None:
+    async with rig.http() as http:
+        answer = await http.request(method, path.format(report_id), json=body, headers=bearer(role))
+    assert answer.status_code == (good if role is Role.SERVICE else 403)
+
+
+@pytest.mark.parametrize(("method", "path", "body", "_good"), ROUTES)
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic eA=="}, bearer(audience="triage")],
+    ids=["none", "nonsense", "basic", "for another service"],
+)
+async def test_no_token_or_a_wrong_one_is_refused(
+    rig: Rig, report_id: str, headers: dict[str, str], method: str, path: str, body: dict[str, Any], _good: int
+) -> None:
+    async with rig.http() as http:
+        answer = await http.request(method, path.format(report_id), json=body, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"purpose": "Just curious!", "reads": []},
+        {"purpose": "", "reads": []},
+        {"reads": []},
+        {"purpose": "review", "reads": [{"report_id": "x", "sections": ["receipt"]}]},
+        {"purpose": "review", "reads": [{"report_id": "x", "sections": []}]},
+        {"purpose": "review", "reads": [{"report_id": "x", "sections": ["content"]}] * 501},
+    ],
+)
+async def test_a_read_without_a_stated_purpose_or_known_sections_is_refused(rig: Rig, body: dict[str, Any]) -> None:
+    assert (await read(rig, body))[0] == 422
+
+
+async def test_a_statement_is_stored_once_and_never_changed(rig: Rig, report_id: str) -> None:
+    path = f"/v1/vault/reports/{report_id}/statements/s-1"
+    async with rig.http() as http:
+        for text, status in (("When was it?", 204), ("When was it?", 204), ("Something else", 409)):
+            answer = await http.put(path, json={"kind": "question", "text": text}, headers=bearer())
+            assert answer.status_code == status
+        unknown = await http.put(
+            path.replace(report_id, "nobody"), json={"kind": "reason", "text": "x"}, headers=bearer()
+        )
+        strange = await http.put(f"{path}.key", json={"kind": "reason", "text": "x"}, headers=bearer())
+    assert unknown.status_code == 404
+    assert strange.status_code == 422
+    assert "When was it?" not in repr(rig.store.reports)
+
+
+async def test_a_statement_for_an_erased_report_is_refused(rig: Rig, report_id: str) -> None:
+    rig.store.reports[report_id]["vault"] = None
+    path = f"/v1/vault/reports/{report_id}/statements/s-1"
+    async with rig.http() as http:
+        answer = await http.put(path, json={"kind": "reason", "text": "x"}, headers=bearer())
+    assert answer.status_code == 410
+
+
+def test_a_section_cannot_be_moved_to_another_place() -> None:
+    vault = Vault(b"m" * 32)
+    sealed = vault.seal("one/content", b"words")
+    assert vault.open("one/content", sealed) == b"words"
+    for place in ("two/content", "one/reporter"):
+        with pytest.raises(VaultError):
+            vault.open(place, sealed)
+
+
+@pytest.mark.parametrize("part", ["key", "data"])
+def test_damage_is_noticed(part: str) -> None:
+    vault = Vault(b"m" * 32)
+    sealed = vault.seal("one/content", b"words")
+    sealed[part] = sealed[part][:-1] + bytes([sealed[part][-1] ^ 1])
+    with pytest.raises(VaultError):
+        vault.open("one/content", sealed)
+
+
+def test_a_retired_master_key_still_opens_and_no_other_does() -> None:
+    sealed = Vault(b"1" * 32).seal("one/content", b"words")
+    assert Vault(b"2" * 32, retired=[b"1" * 32]).open("one/content", sealed) == b"words"
+    with pytest.raises(VaultError):
+        Vault(b"2" * 32).open("one/content", sealed)
+
+
+def test_every_section_has_its_own_key() -> None:
+    vault = Vault(b"m" * 32)
+    sealed, _ = vault.seal_report("one", {"content": b"a", "reporter": b"b"})
+    assert len({part["key"] for part in sealed.values()}) == len(sealed) == 3
+
+
+def test_a_content_digest_is_of_these_sections_only() -> None:
+    vault = Vault(b"m" * 32)
+    sealed, digest = vault.seal_report("one", {"content": b"a", "reporter": b"b"})
+    assert vault.matches("one", sealed, digest, {"reporter": b"b", "content": b"a"})
+    assert not vault.matches("one", sealed, digest, {"content": b"ab"})
+    assert not vault.matches("one", sealed, digest, {"content": b"a", "reported": b"b"})
