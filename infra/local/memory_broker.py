@@ -1,19 +1,25 @@
 """Kafka's protocol in memory: librdkafka's mock cluster. `python -m infra.local.memory_broker FILE`.
 
-Writes its address into the file once it listens, then waits to be ended. Nothing survives it, and two members of one
-consumer group do not share the work there.
+Makes every topic, writes its address into the file, then waits to be ended. Nothing survives it; two members of one
+consumer group do not share the work there; and it knows no requests that make or change topics, so every topic has the
+four partitions it gives unasked.
 """
 
 import signal
 import sys
 from pathlib import Path
 
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Producer
+
+from shared.topics import TOPICS
 
 
 def main() -> None:
     address_file = Path(sys.argv[1])
-    cluster = AdminClient({"test.mock.num.brokers": 1})
+    # A producer's question about a topic makes it; an admin client's would not.
+    cluster = Producer({"test.mock.num.brokers": 1})
+    for topic in TOPICS:
+        cluster.list_topics(topic.name, timeout=10)
     broker = next(iter(cluster.list_topics(timeout=10).brokers.values()))
     partial = address_file.with_suffix(".part")
     partial.write_text(f"{broker.host}:{broker.port}")

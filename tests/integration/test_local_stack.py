@@ -20,6 +20,7 @@ from pymongo import MongoClient
 
 from infra.local import ports
 from infra.local.stack import FOLDER_PREFIX, Stack, StackError, StackSettings, sweep
+from shared.topics import TOPICS
 
 HOLD_A_STACK = """
 import json, signal
@@ -157,6 +158,7 @@ def test_the_broker_in_memory_works_and_says_that_nothing_survives_it() -> None:
     with Stack(settings) as stack:
         assert stack.broker == "memory"
         assert "NOTHING SURVIVES" in said[0]
+        assert {topic.name for topic in TOPICS} <= asyncio.run(topics_of(stack.kafka))
         asyncio.run(produce(stack.kafka, "in memory"))
         assert asyncio.run(consume(stack.kafka)) == ["in memory"]
 
@@ -196,6 +198,15 @@ async def make_topic(kafka: str) -> None:
     await admin.start()
     try:
         await admin.create_topics([NewTopic(TOPIC, 1, 1)])
+    finally:
+        await admin.close()
+
+
+async def topics_of(kafka: str) -> set[str]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        return set(await admin.list_topics())
     finally:
         await admin.close()
 
