@@ -79,18 +79,19 @@ class Planner:
         # Without room they are due from this moment: whichever replica has room takes them up.
         until = now + self._outgoing.lease if self._outgoing.has_room(len(events)) else now
         times_of: dict[str, datetime] = {}
-        placed = []
+        # By id, because a batch may hold one fact several times.
+        placed: dict[str, Delivery] = {}
         for event in events:
             for route, delivery in plan(event, notes.get(event.case_id), self._routes, self._policy, now):
                 recipient = delivery.recipient
                 if route.at_once(delivery.lane):
-                    placed.append(delivery.send_at_once(until))
+                    placed[delivery.id] = delivery.send_at_once(until)
                     continue
                 if recipient not in times_of:
                     times_of[recipient] = await self._gatherings.next_mail(recipient, now)
                 at = times_of[recipient]
-                gathered = (
-                    delivery.send_at_once(until, name_mail(recipient, now)) if at == now else delivery.wait_until(at)
-                )
-                placed.append(gathered)
-        return placed
+                if at == now:
+                    placed[delivery.id] = delivery.send_at_once(until, name_mail(recipient, now))
+                else:
+                    placed[delivery.id] = delivery.wait_until(at)
+        return list(placed.values())

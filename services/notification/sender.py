@@ -168,7 +168,9 @@ class Sender:
         self.wake(claimed)
         return bool(claimed)
 
-    def _begin(self, batch: Sequence[Delivery]) -> None:
+    def _begin(self, taken: Sequence[Delivery]) -> None:
+        # A notice whose lease ran out in our own queue may have been claimed anew: the later copy counts.
+        batch = {delivery.id: delivery for delivery in taken}.values()
         to_reporters = [d for d in batch if d.recipient == REPORTER]
         for start in range(0, len(to_reporters), VAULT_BATCH):
             self._start(self._tell_reporters(to_reporters[start : start + VAULT_BATCH]))

@@ -1,0 +1,154 @@
+"""Notification's outside, in memory. The suites in tests/integration/ prove these against the real ones."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from services.notification.channels import Refused
+from services.notification.delivery import CaseNote, Delivery, Settlement, State
+from services.notification.letters import Letter
+from services.notification.mime import BadAddress, read_address, to_bytes
+from services.notification.store import Place
+from shared.events import Event
+from shared.vault import Contents
+
+
+@dataclass
+class MemoryStore:
+    """The store in memory. `away` is raised by every call while it is set; `events` are in the outbox."""
+
+    notes: dict[str, CaseNote] = field(default_factory=dict)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+    calendar: dict[str, datetime] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    away: Exception | None = None
+
+    def _check(self) -> None:
+        if self.away:
+            raise self.away
+
+    async def read_notes(self, case_ids: Sequence[str]) -> dict[str, CaseNote]:
+        self._check()
+        return {i: self.notes[i] for i in case_ids if i in self.notes}
+
+    async def keep_notes(self, notes: Sequence[CaseNote]) -> None:
+        self._check()
+        for note in notes:
+            self.notes.setdefault(note.case_id, note)
+
+    async def add(self, deliveries: Sequence[Delivery]) -> set[str]:
+        self._check()
+        new = {d.id: d for d in deliveries if d.id not in self.deliveries}
+        self.deliveries |= new
+        return set(new)
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        self._check()
+        for settlement in settlements:
+            if self.deliveries[settlement.delivery.id].state is State.PLANNED:
+                self.deliveries[settlement.delivery.id] = settlement.delivery
+                self.events.append(settlement.event)
+
+    async def postpone(self, deliveries: Sequence[Delivery]) -> None:
+        self._check()
+        for delivery in deliveries:
+            stored = self.deliveries[delivery.id]
+            if stored.state is State.PLANNED:
+                self.deliveries[delivery.id] = replace(stored, due_at=delivery.due_at, attempts=delivery.attempts)
+
+    async def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
+        self._check()
+        due = sorted((d for d in self._planned() if d.due_at and d.due_at <= now), key=lambda d: d.due_at or now)
+        mails = {d.mail for d in due[:limit]}
+        first = {mail: min((d for d in self._planned() if d.mail == mail), key=lambda d: d.id) for mail in mails}
+        return self._hold({mail for mail, d in first.items() if d.due_at and d.due_at <= now}, until)
+
+    async def gather(self, recipient: str, mail: str, until: datetime) -> list[Delivery]:
+        self._check()
+        for delivery in self._planned():
+            if delivery.recipient == recipient and delivery.gather_at:
+                self.deliveries[delivery.id] = delivery.send_at_once(until, mail)
+        return self._hold({mail}, until)
+
+    def _hold(self, mails: set[str | None], until: datetime) -> list[Delivery]:
+        held = [replace(d, due_at=until) for d in self._planned() if d.mail in mails]
+        self.deliveries |= {d.id: d for d in held}
+        return held
+
+    def _planned(self) -> list[Delivery]:
+        return [d for d in self.deliveries.values() if d.state is State.PLANNED]
+
+    async def waiting(self, now: datetime) -> list[str]:
+        self._check()
+        return list({d.recipient for d in self._planned() if d.gather_at and d.gather_at <= now})
+
+    async def open_window(self, recipient: str, now: datetime, until: datetime) -> datetime | None:
+        self._check()
+        at = self.calendar.get(recipient)
+        if at is not None and at > now:
+            return at
+        self.calendar[recipient] = until
+        return None
+
+    async def read_page(self, state: State | None, after: Place | None, limit: int) -> list[Delivery]:
+        self._check()
+        newest = sorted(self.deliveries.values(), key=lambda d: (d.planned_at, d.id), reverse=True)
+        wanted = [d for d in newest if state is None or d.state is state]
+        return [d for d in wanted if after is None or (d.planned_at, d.id) < (after.planned_at, after.id)][:limit]
+
+    async def count(self, state: State, most: int) -> int:
+        self._check()
+        return min(most, sum(1 for d in self.deliveries.values() if d.state is state))
+
+
+@dataclass
+class MemoryChannel:
+    """A channel that keeps mails. `answers` maps an address to what sending to it raises."""
+
+    answers: dict[str, Exception] = field(default_factory=dict)
+    mails: list[tuple[str, str, bytes]] = field(default_factory=list)
+    closed: bool = False
+
+    async def send(self, address: str, letter: Letter, mail: str, at: datetime) -> str:
+        message_id = f"{mail}@hearth.example"
+        try:
+            to = read_address(address)
+            content = to_bytes(letter, sender="Hearth <hearth@hearth.example>", to=to, message_id=message_id, at=at)
+        except BadAddress:
+            raise Refused("bad_address") from None
+        if to in self.answers:
+            raise self.answers[to]
+        self.mails.append((to, message_id, content))
+        return message_id
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def to(self, address: str) -> list[bytes]:
+        return [content for to, _, content in self.mails if to == address]
+
+
+@dataclass
+class MemoryVault:
+    """A vault in memory. `people` maps a report to its reporter's section; None stands for erased."""
+
+    people: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    away: Exception | None = None
+    refuses: set[str] = field(default_factory=set)
+    refusal: Exception | None = None
+    reads: list[tuple[tuple[str, ...], tuple[str, ...], str]] = field(default_factory=list)
+
+    async def read(self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str) -> Mapping[str, Contents]:
+        self.reads.append((tuple(report_ids), tuple(sections), purpose))
+        if self.away:
+            raise self.away
+        if self.refusal and self.refuses.intersection(report_ids):
+            raise self.refusal
+        return {i: self._contents(i) for i in report_ids}
+
+    def _contents(self, report_id: str) -> Contents:
+        if report_id not in self.people:
+            return Contents(report_id, {})
+        section = self.people[report_id]
+        return Contents(report_id, {}, erased=True) if section is None else Contents(report_id, {"reporter": section})
