@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -89,8 +90,8 @@ def make_page_router(desk: Desk, sessions: Sessions) -> APIRouter:
         except Stale as problem:
             return await view.case(request, principal, problem.case, Sent(command, form, problem))
         except Unavailable:
-            problem = Problem(503, "unavailable", "Please try again in a moment.", retry_after=5)
-            return await view.case(request, principal, case, Sent(command, form, problem))
+            away = Problem(503, "unavailable", "Please try again in a moment.", retry_after=5)
+            return await view.case(request, principal, case, Sent(command, form, away))
         except Problem as problem:
             if problem.status not in (409, 422):
                 raise
@@ -118,6 +119,7 @@ class _View:
         context = {
             "cases": [self._row(request, case) for case in cases],
             "states": FILTERS,
+            "state_name": partial(self._state, request),
             "state": chosen,
             "bodies": [(b, self._body(request, b)) for b in principal.bodies],
             "body": "".join(bodies),
@@ -135,11 +137,14 @@ class _View:
         problem = sent.problem if sent else None
         changes = problem.changes if isinstance(problem, Stale) else ()
         done = request.query_params.get("done")
+        at = now()
         context = {
             "case": case,
+            "state_name": partial(self._state, request),
+            "late": _is_late(case, at),
             "community": self._community(case.community),
             "body": self._body(request, case.body),
-            "deadlines": [self._deadline(request, d, now()) for d in case.deadlines],
+            "deadlines": [self._deadline(request, d, at) for d in case.deadlines],
             "content": contents.sections.get("content", {}) if contents else {},
             "reported": contents.sections.get("reported", {}).get("people", ()) if contents else (),
             "erased": contents is not None and contents.erased,
@@ -153,9 +158,7 @@ class _View:
             "mine": case.assignee == principal.ref,
             "steps": [self._step(request, principal, step) for step in reversed(case.history)],
             "problem": problem,
-            "changes": [self._step(request, principal, s) for s in problem.changes]
-            if isinstance(problem, Stale)
-            else [],
+            "changes": [self._step(request, principal, step) for step in changes],
             "sent": sent,
             "errors": self._errors(request, problem),
             "unsent": self._unsent(sent, [form.command for form in forms]),
@@ -178,9 +181,7 @@ class _View:
             return None, True
 
     def _row(self, request: Request, case: Case) -> dict[str, Any]:
-        at = now()
         due = case.next_due
-        late = any(d.is_overdue(at) for d in case.deadlines) and case.state not in ENDED
         name = next((d.name for d in case.deadlines if d.met_at is None and d.due_at == due), None)
         return {
             "case": case,
@@ -188,7 +189,7 @@ class _View:
             "community": self._community(case.community),
             "due": due,
             "due_name": self._name(request, "deadline", name) if name else None,
-            "late": late,
+            "late": _is_late(case, now()),
         }
 
     def _deadline(self, request: Request, deadline: Deadline, at: datetime) -> dict[str, Any]:
@@ -260,5 +261,15 @@ class _View:
         known = self._desk.policy.communities.get(community)
         return known.name if known else community
 
+    def _state(self, request: Request, state: State) -> str:
+        # To the body it was passed to, such a case is simply new.
+        return (
+            self._pages.message(request, "desk-new") if state is State.TRIAGED else self._name(request, "state", state)
+        )
+
     def _name(self, request: Request, prefix: str, code: str) -> str:
         return self._pages.message(request, f"{prefix}-{code.replace('.', '-').replace('_', '-')}")
+
+
+def _is_late(case: Case, at: datetime) -> bool:
+    return case.state not in ENDED and any(deadline.is_overdue(at) for deadline in case.deadlines)
