@@ -47,7 +47,9 @@ def bearer(role: Role = Role.AUDITOR, ref: str = "auditor:1", audience: str = AU
 def event_of(case: str, seq: int, *, fact: Fact | None = None, trace: str | None = None) -> Event:
     """Event `seq` of a case, with an id that follows from both."""
     closed = CaseClosed(previous="decided", state="closed")
-    draft = Draft(fact or closed, Actor("service:triage", "service"), AT + timedelta(seconds=seq), derive(case, str(seq)))
+    draft = Draft(
+        fact or closed, Actor("service:triage", "service"), AT + timedelta(seconds=seq), derive(case, str(seq))
+    )
     (event,) = stamp(
         [draft], source="hearth/triage", subject=f"case/{case}", case_id=case, last_seq=seq - 1, trace=trace
     )

@@ -105,16 +105,11 @@ class LogWriter:
         """
         entries: list[Entry] = []
         leaves: list[Leaf] = []
-        seen: dict[str, tuple[str, int]] = {}
         for log, added in additions.items():
             for index, leaf in enumerate(added, start=self._states[log].head.size):
-                event_id = leaf.event_id
-                if event_id is not None:
-                    first = seen.setdefault(event_id, (log, index))
-                    if first != (log, index):
-                        leaf = point_to(leaf, self.origin_of(first[0]), first[1])  # noqa: PLW2901  # this leaf, pointing
                 leaves.append(leaf)
                 entries.append(_entry(log, index, leaf))
+        self._point(entries, leaves, 0, {})
         try:
             await self._insert(entries, leaves)
             by_log: dict[str, list[Entry]] = {log: [] for log in additions}
@@ -139,22 +134,30 @@ class LogWriter:
             start += clash.at
             if clash.by is Taken.PLACE:
                 raise DisplacedError(entries[start].log)
-            known = await self._store.find_events([e.about["event"] for e in entries[start:] if "event" in e.about])
-            for at in range(start, len(entries)):
-                entry = entries[at]
-                first = known.get(entry.about.get("event", ""))
-                if first is None:
-                    continue
-                if (first.log, first.offset) == (entry.log, entry.offset):
-                    raise DisplacedError(entry.log)
-                leaves[at] = point_to(leaves[at], self.origin_of(first.log), first.index)
-                entries[at] = _entry(entry.log, entry.index, leaves[at])
+            ids = {leaf.event_id for leaf in leaves[start:]} - {None}
+            known = await self._store.find_events([event_id for event_id in ids if event_id is not None])
+            self._point(entries, leaves, start, known)
             if "event" in entries[start].about:
                 # The other writer's entry is there, but not yet on a majority, so it cannot be read.
                 tries += 1
                 if tries > TRIES:
                     raise Unavailable("an event is being written elsewhere")
                 await asyncio.sleep(0.05)
+
+    def _point(self, entries: list[Entry], leaves: Sequence[Leaf], start: int, known: Mapping[str, Entry]) -> None:
+        """From `start` on, let entries of events that stand elsewhere point there: in the store, or in this batch."""
+        first_of = dict(known)
+        for at in range(start, len(entries)):
+            entry, leaf = entries[at], leaves[at]
+            if leaf.event_id is None:
+                continue
+            first = first_of.setdefault(leaf.event_id, entry)
+            if first is entry:
+                continue
+            if (first.log, first.offset) == (entry.log, entry.offset):
+                raise DisplacedError(entry.log)
+            pointer = point_to(leaf, self.origin_of(first.log), first.index)
+            entries[at] = _entry(entry.log, entry.index, pointer)
 
     async def _commit(self, by_log: Mapping[str, Sequence[Entry]], now: datetime) -> dict[str, Head]:
         """Tiles and heads of entries that are stored at the end of their logs."""

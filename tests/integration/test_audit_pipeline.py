@@ -5,8 +5,17 @@ import pytest
 from services.audit.note import SigningKey, open_checkpoint
 from shared.topics import FACT_TOPICS
 from tests.audit_rig import (
-    ORIGIN, SIGNING_KEY, event_of, eventually, make_all_topics, read_of, record_of, running, settings_for, sizes,
-)  # fmt: skip
+    ORIGIN,
+    SIGNING_KEY,
+    event_of,
+    eventually,
+    make_all_topics,
+    read_of,
+    record_of,
+    running,
+    settings_for,
+    sizes,
+)
 from tests.broker import write
 
 KEY = SigningKey(ORIGIN, SIGNING_KEY).verifier
