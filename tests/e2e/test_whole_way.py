@@ -65,10 +65,10 @@ class Way:
         status: dict[str, Any] = self.intake.post("/v1/follow-up", json={"receipt": receipt}).raise_for_status().json()
         return status
 
-    def timeline(self, report_id: str) -> list[dict[str, Any]]:
+    def timeline(self, report_id: str) -> list[str]:
         answer = self.audit.get(f"/v1/record/cases/{case_id_of(report_id)}/timeline")
-        items: list[dict[str, Any]] = answer.json()["items"] if answer.status_code == 200 else []
-        return items
+        items = answer.json()["items"] if answer.status_code == 200 else []
+        return [str(item["entry"]["ce"]["type"]) for item in items]
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_a_report_is_handled_to_its_end_and_none_of_its_words_leave_the_vault(wa
     assert (final["outcome"], final["reason"]) == ("warning", SECRETS["reason"])
     assert len(wait_for(lambda: len(m := mails_to(way, SECRETS["email"])) >= 3 and m)) == 3
 
-    kinds = wait_for(lambda: (t := [i["type"] for i in way.timeline(report_id)]) and "hearth.case.closed.v1" in t and t)
+    kinds = wait_for(lambda: "hearth.case.closed.v1" in (t := way.timeline(report_id)) and t)
     for kind in ("report.received", "report.answered", "case.opened", "case.decided", "content.read"):
         assert f"hearth.{kind}.v1" in kinds
     assert_nothing_leaked(way, receipt)
@@ -197,7 +197,7 @@ def test_a_service_killed_in_the_middle_loses_nothing(way: Way) -> None:
     for report_id in sent:
         assert way.case(report_id)["state"] == "triaged"
     for report_id in sent:
-        kinds = wait_for(lambda r=report_id: len(t := way.timeline(r)) >= 3 and [i["type"] for i in t], seconds=60)
+        kinds = wait_for(lambda r=report_id: len(t := way.timeline(r)) >= 3 and t, seconds=60)
         for kind in ("report.received", "case.opened", "case.triaged"):
             assert kinds.count(f"hearth.{kind}.v1") == 1, (report_id, kinds)
 
