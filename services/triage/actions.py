@@ -9,6 +9,7 @@ from services.triage.case import USES_POLICY, Case, decide, fold
 from services.triage.code_names import code_name_of
 from services.triage.commands import (
     Command,
+    NotPermitted,
     Open,
     ReceiveAnswer,
     UnknownQuestion,
@@ -160,7 +161,8 @@ class Intake:
             events = carry_out(
                 work.case, command, self._policy, _case_id(event), event.actor, event.id, event.trace
             )  # fmt: skip
-        except UnknownQuestion:
+        except (UnknownQuestion, NotPermitted):
+            # Only a case that has asked nothing yet is in a state that takes no answers.
             raise Malformed("unknown_question", "an answer to a question that was never asked") from None
         work.case = fold(events, work.case)
         work.events += events

@@ -1,4 +1,4 @@
-"""The API of cases: versions, repetition, permitted actions, and words that are safe before the fact that names them."""
+"""The API of cases: versions, repetition, permitted actions, and words that are safe before any fact names them."""
 
 import pytest
 

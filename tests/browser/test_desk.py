@@ -1,0 +1,166 @@
+"""The desk in a real browser: a case from new to closed without JavaScript, and pages that everybody can use."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Literal
+
+import pytest
+import uvicorn
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from infra.assets import AXE, ROOT
+from infra.local.ports import any_free
+from services.triage.case import Case
+from shared.times import now
+from tests.triage_rig import ALICE, Rig, answered, make_rig, token
+
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with make_rig() as rig:
+        yield rig
+
+
+@pytest.fixture
+async def address(rig: Rig) -> AsyncIterator[str]:
+    port = any_free()
+    # lifespan off: nothing is to be consumed or published here.
+    server = uvicorn.Server(uvicorn.Config(rig.app, port=port, log_level="warning", ws="none", lifespan="off"))
+    running = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    await running
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", *QUIET]
+        chromium = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+        yield chromium
+        await chromium.close()
+
+
+async def a_full_case(rig: Rig) -> Case:
+    """One case in the middle of its life, with everything that a case page can show."""
+    case = await rig.open(received_at=now() - timedelta(days=9), flags=("ongoing", "retaliation"))
+    rig.vault.sections[case.report_id] = {
+        "content": {
+            "narrative": "They followed me from page to page.\n\nوعندما سألت، شتموني.",
+            "harmed": "Two new editors left.",
+            "places": ["https://wiki.example/wiki/" + "A_very_long_title_without_any_break_" * 4],
+        },
+        "reported": {"people": [{"name": "Example user", "details": "Signs as EU"}]},
+    }
+    await rig.order(case, "assign")
+    await rig.order(case, "start")
+    await rig.order(case, "ask", {"question": "When did it begin?"})
+    asked = rig.cases.stored[case.id].case.questions[0].id
+    await rig.intake.take([answered(case.report_id, asked)])
+    words = {"answers": [{"question_id": asked, "text": "On the third of November."}]}
+    rig.vault.sections[case.report_id]["correspondence"] = words
+    return rig.cases.stored[case.id].case
+
+
+async def sign_in(page: Page, address: str) -> None:
+    await page.goto(f"{address}/desk")
+    await page.get_by_label("Token").fill(token(ALICE))
+    await page.get_by_role("button", name="Sign in").click()
+
+
+async def test_a_responder_closes_a_case_without_javascript(rig: Rig, browser: Browser, address: str) -> None:
+    case = await rig.open()
+    rig.vault.sections[case.report_id] = {"content": {"narrative": "They followed me from page to page."}}
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(f"{address}/desk/cases/{case.code_name}")
+    await page.get_by_label("Token").fill(token(ALICE))
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text(case.code_name)
+    await expect(page.get_by_text("They followed me from page to page.")).to_be_visible()
+    await page.get_by_role("button", name="Take this case").click()
+    await page.get_by_role("button", name="Start to look into it").click()
+    await page.get_by_text("Ask the reporter", exact=True).click()
+    await page.get_by_label("Your question").fill("When did it begin?")
+    await page.get_by_role("button", name="Send the question").click()
+    await expect(page.get_by_role("status")).to_contain_text("on its way")
+    await page.get_by_role("button", name="Go on without an answer").click()
+    await page.get_by_text("Decide", exact=True).click()
+    await page.get_by_label("Outcome").select_option("warning")
+    await page.get_by_label("Reasons").fill("The edits show it.")
+    await page.get_by_role("button", name="Record the decision").click()
+    await page.get_by_role("button", name="Close the case").click()
+    await expect(page.get_by_role("status")).to_contain_text("The case is closed.")
+    await expect(page.get_by_text("What you can do now")).to_have_count(0)
+    assert rig.cases.stored[case.id].case.state == "closed"
+    await page.get_by_role("button", name="Sign out").click()
+    await page.goto(f"{address}/desk/cases/{case.code_name}")
+    await expect(page.get_by_label("Token")).to_be_visible()
+
+
+async def test_a_form_of_another_origin_is_refused_by_a_real_browser(rig: Rig, browser: Browser, address: str) -> None:
+    case = await rig.open()
+    context = await browser.new_context()
+    page = await context.new_page()
+    await sign_in(page, address)
+    # The same server under another name is another site to a browser.
+    form = f'<form method="post" action="{address}/desk/cases/{case.code_name}/assign"><input name="version" value="2">'
+    await page.goto("about:blank")
+    await page.set_content(f"{form}<button>Win</button></form>")
+    await page.get_by_role("button", name="Win").click()
+    await page.wait_for_load_state()
+    assert rig.cases.stored[case.id].case.seq == 2
+
+
+async def test_a_mistake_leads_to_its_field(rig: Rig, browser: Browser, address: str) -> None:
+    case = await a_full_case(rig)
+    page = await browser.new_page()
+    await sign_in(page, address)
+    await page.goto(f"{address}/desk/cases/{case.code_name}")
+    await page.get_by_text("Decide", exact=True).click()
+    await page.get_by_label("Reasons").fill("The edits show it.")
+    await page.get_by_role("button", name="Record the decision").click()
+    await page.get_by_role("alert").get_by_role("link", name="Outcome").click()
+    assert await page.locator(":focus").get_attribute("id") == "decide-outcome"
+    await expect(page.get_by_label("Reasons")).to_have_value("The edits show it.")
+
+
+@pytest.mark.parametrize(
+    ("direction", "width", "scheme"),
+    [("ltr", 360, "light"), ("rtl", 360, "dark"), ("ltr", 1280, "dark"), ("rtl", 1280, "light")],
+)
+async def test_every_page_of_the_desk_is_accessible_and_fits(
+    rig: Rig, browser: Browser, address: str, direction: str, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    case = await a_full_case(rig)
+    await rig.open(flags=("physical_violence",))
+    await rig.open(received_at=now() - timedelta(days=40))
+    page = await browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+
+    async def judge() -> None:
+        await page.evaluate("direction => { document.documentElement.dir = direction }", direction)
+        await page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        await page.evaluate((ROOT / "node_modules" / AXE).read_text(encoding="utf-8"))
+        found = await page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+        assert [f"{one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]] == []
+        assert await page.evaluate(OVERFLOW) == 0
+
+    await page.goto(f"{address}/desk")
+    await judge()
+    await sign_in(page, address)
+    await judge()
+    await page.goto(f"{address}/desk/cases/{case.code_name}")
+    await judge()
+    await rig.order(case, "assign", {"assignee": "responder:0ddba11"})
+    await page.get_by_label("Your question").fill("Was it on Monday?")
+    await page.get_by_role("button", name="Send the question").click()
+    await expect(page.get_by_text("Somebody changed this case meanwhile.")).to_be_visible()
+    await judge()
