@@ -5,7 +5,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 # Each is a target of its own; a new check is a target and a word here.
-CHECKS := check-types check-format check-imports check-policy check-contracts check-documents
+CHECKS := check-types check-format check-imports check-policy check-contracts check-documents check-messages
 .PHONY: help demo test check $(CHECKS) bench format clean prepare
 
 help:  ## This list
@@ -42,6 +42,9 @@ check-contracts:
 
 check-documents:
 	@.venv/bin/hearth settings doc --check
+
+check-messages:
+	@$(PYTHON) -m shared.i18n shared/i18n services/*/i18n
 
 bench:  ## Benchmarks (ONLY=intake for one)
 	@python3 infra/prepare.py demo
