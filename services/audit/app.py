@@ -9,10 +9,10 @@ from services.audit.actions import Recorder
 from services.audit.notary import Notary
 from services.audit.note import NoteSigner, SigningKey
 from services.audit.pages import make_audit_pages
-from services.audit.queries import Explorer
+from services.audit.queries import Explorer, QueryStore
 from services.audit.reads import ReadRecorder
 from services.audit.routes import make_routes
-from services.audit.sealing import Sealer
+from services.audit.sealing import Saving, Sealer
 from services.audit.settings import AuditSettings
 from services.audit.store import SEAL_INDEXES, MongoRecord
 from services.audit.writer import LogWriter
@@ -20,6 +20,7 @@ from shared.access import Role
 from shared.asyncapi import describe_service
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.ids import new_id
+from shared.lifecycle import Lifecycle
 from shared.outbox import OUTBOX_INDEX
 from shared.runtime import Runtime
 from shared.times import now
@@ -37,26 +38,33 @@ def build_app(settings: AuditSettings) -> FastAPI:
     writer = LogWriter(record, settings.log_origin, new_id())
     consumer.consume(runtime, lambda rewind: Recorder(writer, rewind), pause=settings.record_pause)
 
-    key = SigningKey(settings.log_origin, settings.signing_key)
-    notary = Notary(NoteSigner.of(key), settings.log_origin)
+    notary = make_notary(settings)
     seals, reads = runtime.aggregates("seals"), runtime.aggregates("reads")
-    sealer = Sealer(
-        writer, record, notary, seals, record.announced, clock=now, seconds=settings.seal_seconds
-    )  # fmt: skip
+    sealer = Sealer(writer, record, notary, seals, record.announced, clock=now, seconds=settings.seal_seconds)
+    lifecycle = runtime.lifecycle(
+        indexes=[(seals.collection, SEAL_INDEXES), (reads.collection, [OUTBOX_INDEX])],
+        tasks=[sealer.run],
+        before_consuming=record.prepare,
+    )
+    return make_http(settings, lifecycle, record, reads)
 
-    explorer, read_recorder = Explorer(record, notary), ReadRecorder(reads)
-    messages = Messages.load([SHARED_MESSAGES, HERE / "i18n"])
-    pages = make_pages(HERE / "templates", messages, home="/audit")
+
+def make_notary(settings: AuditSettings) -> Notary:
+    """Who signs this deployment's checkpoints."""
+    return Notary(NoteSigner.of(SigningKey(settings.log_origin, settings.signing_key)), settings.log_origin)
+
+
+def make_http(settings: AuditSettings, lifecycle: Lifecycle, record: QueryStore, reads: Saving) -> FastAPI:
+    """The HTTP side over any store."""
+    explorer, read_recorder = Explorer(record, make_notary(settings)), ReadRecorder(reads)
+    pages = make_pages(HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"]), home="/audit")
     sessions = Sessions(settings.token_key, pages, home="/audit", roles=[Role.AUDITOR])
+    verifier = SigningKey(settings.log_origin, settings.signing_key).verifier
     app = make_app(
         "audit",
-        runtime.lifecycle(
-            indexes=[(seals.collection, SEAL_INDEXES), (reads.collection, [OUTBOX_INDEX])],
-            tasks=[sealer.run],
-            before_consuming=record.prepare,
-        ),
+        lifecycle,
         routers=[
-            make_routes(explorer, read_recorder, sessions, key.verifier),
+            make_routes(explorer, read_recorder, sessions, verifier),
             make_audit_pages(explorer, read_recorder, sessions),
             make_sign_in(sessions),
         ],

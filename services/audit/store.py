@@ -33,7 +33,7 @@ SEAL_INDEXES = (OUTBOX_INDEX, IndexModel([("end", -1)], name="end"))
 ABOUT = ("event", "type", "actor", "at", "case", "trace", "community")
 """The fields an entry can be found by."""
 
-_ID = re.compile(r"([a-z._-]+(?:/[0-9]+)?)/([0-9]{12})", re.ASCII)
+_ID = re.compile(r"([a-z][a-z._-]*(?:/[0-9]+)?)/([0-9]{12})", re.ASCII)
 _LIFTED = 10**12
 
 
