@@ -66,6 +66,10 @@ class Way:
         status: dict[str, Any] = self.intake.post("/v1/follow-up", json={"receipt": receipt}).raise_for_status().json()
         return status
 
+    def logs(self) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self.audit.get("/v1/record/logs").raise_for_status().json()["items"]
+        return items
+
     def timeline(self, report_id: str) -> list[str]:
         answer = self.audit.get(f"/v1/record/cases/{case_id_of(report_id)}/timeline")
         items = answer.json()["items"] if answer.status_code == 200 else []
@@ -206,7 +210,11 @@ def test_a_service_killed_in_the_middle_loses_nothing(way: Way) -> None:
 def test_the_separate_verifier_finds_the_record_in_order(
     way: Way, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    sent = [way.post()["report_id"] for _ in range(10)]
+    for report_id in sent:
+        wait_for(lambda r=report_id: len(way.timeline(r)) >= 3)
+    wait_for(lambda: any(log["path"] == "logs/seals" and log["size"] for log in way.logs()))
     monkeypatch.setenv("HEARTH_TOKEN", way.system.token(Role.AUDITOR))
     assert verify.main([way.system.url("audit"), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result["entries"] > 100
+    assert result["entries"] >= 3 * len(sent)
