@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from shared.events import Message
 from shared.problems import Unavailable
+from shared.topics import LARGEST_DEAD_LETTER
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class Publisher:
                     enable_idempotence=True,
                     linger_ms=1,
                     max_batch_size=256 * 1024,
+                    max_request_size=LARGEST_DEAD_LETTER,
                 )
                 try:
                     await producer.start()

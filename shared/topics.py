@@ -9,6 +9,9 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 DAY_MS = 24 * 60 * 60 * 1000
 FOREVER = -1
+LARGEST_RECORD = 1024 * 1024
+# A dead letter is the record it came from with the reason beside it: it must fit wherever the record did.
+LARGEST_DEAD_LETTER = LARGEST_RECORD + 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +25,15 @@ class Topic:
     retention_ms: int
     consumers: tuple[str, ...] = ()
     cleanup: str = "delete"
+    max_bytes: int = LARGEST_RECORD
 
     def config(self) -> dict[str, str]:
         """The broker settings that make the topic what the table says."""
-        return {"retention.ms": str(self.retention_ms), "cleanup.policy": self.cleanup, "max.message.bytes": "1048576"}
+        return {
+            "retention.ms": str(self.retention_ms),
+            "cleanup.policy": self.cleanup,
+            "max.message.bytes": str(self.max_bytes),
+        }
 
 
 FACT_TOPICS = (
@@ -46,7 +54,9 @@ def dead_letters_of(topic: str) -> str:
 
 # A dead letter is keyed by where it came from; a tombstone on that key marks it dealt with, hence compaction.
 DEAD_LETTER_TOPICS = tuple(
-    Topic(dead_letters_of(t.name), t.consumers, "group|partition|offset", 1, FOREVER, cleanup="compact")
+    Topic(
+        dead_letters_of(t.name), t.consumers, "group|partition|offset", 1, FOREVER, (), "compact", LARGEST_DEAD_LETTER
+    )
     for t in FACT_TOPICS
     if t.consumers
 )

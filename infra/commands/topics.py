@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from aiokafka.admin import AIOKafkaAdminClient
 from rich.console import RenderableType
 
 from infra.commands.broker import ask_admin
@@ -26,9 +27,16 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create the topics that are missing. Safe to repeat; nothing is ever deleted."""
-    touched = asyncio.run(
-        ask_admin(kafka, wait, lambda admin: create_topics(admin, topic_prefix, replication=replication))
-    )
+
+    async def create_and_see(admin: AIOKafkaAdminClient) -> list[str]:
+        made = await create_topics(admin, topic_prefix, replication=replication)
+        # The controller answers before the brokers know; whoever comes next is to find the topics.
+        while True:
+            if {topic_prefix + t.name for t in TOPICS} <= set(await admin.list_topics()):
+                return made
+            await asyncio.sleep(0.2)
+
+    touched = asyncio.run(ask_admin(kafka, wait, create_and_see))
     text = f"Created: {', '.join(touched)}." if touched else f"All {len(TOPICS)} topics are there already."
     answer({"created": touched, "topics": len(TOPICS)}, as_json, lambda: text)
 

@@ -1,7 +1,6 @@
 """CloudEvents 1.0 over Kafka: binary, structured and batched content mode (CloudEvents Kafka protocol binding)."""
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +45,7 @@ def _read_object(body: Any, context: Context, at: str) -> Arrival:
     if "data_base64" in body:
         try:
             data = load_json(base64.b64decode(str(body["data_base64"]), validate=True))
-        except binascii.Error:
+        except ValueError:
             raise Malformed("invalid_data", f"{at}/data_base64: not base64") from None
     else:
         data = body.get("data")

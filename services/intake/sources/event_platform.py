@@ -22,7 +22,7 @@ def parse_event_platform(context: Context) -> Parsed:
     if not isinstance(schema, str) or STEM not in schema:
         raise Malformed("unknown_type", f"only schemas under {STEM} are read here")
     version = _VERSION.fullmatch(schema.rpartition(STEM)[2].removesuffix(".json"))
-    if version is None or int(version[1]) != MAJOR:
+    if version is None or version[1] != str(MAJOR):
         raise Malformed("unknown_schema_version", f"only major version {MAJOR} of {STEM} is read here")
     meta = body.get("meta")
     if not isinstance(meta, dict) or not isinstance(meta.get("stream"), str) or not meta["stream"]:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from services.intake.report import CLOCK_SKEW, Arrival, Submission, describe_faults, faults_of, find_faults
+from services.intake.report import CLOCK_SKEW, OLDEST, Arrival, Submission, describe_faults, faults_of, find_faults
 from shared.policy import Policy
 from shared.problems import FieldError, Malformed
 from shared.times import parse_rfc3339
@@ -53,6 +53,8 @@ def read_submission(data: Any, context: Context, at: str = "") -> Submission:
     """The submission in `data`, which stands at the JSON pointer `at`; raises Malformed with pointers and codes."""
     try:
         submission = Submission.model_validate_json(orjson.dumps(data))
+    except orjson.JSONEncodeError:
+        raise Malformed("invalid_data", f"{at or '/'}: nested too deeply") from None
     except ValidationError as error:
         raise Malformed("invalid_data", describe_faults(_below(at, faults_of(error)))) from None
     if faults := find_faults(submission, context.policy, context.now):
@@ -70,6 +72,8 @@ def read_time(value: object, pointer: str, context: Context) -> datetime:
         raise Malformed("invalid_attribute", f"{pointer}: not an RFC 3339 time")
     if at > context.now + CLOCK_SKEW:
         raise Malformed("future_date", f"{pointer}: future_date")
+    if at < OLDEST:
+        raise Malformed("date_too_old", f"{pointer}: date_too_old")
     return at
 
 

@@ -1,0 +1,146 @@
+"""Reports as values: what is accepted, what of them may be known, and how people become pseudonyms."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from services.intake.pseudonym import normalise_name, pseudonyms_of
+from services.intake.report import Submission, facts_of, faults_of, find_faults, receive, sections_of
+from shared.policy import load_policy
+
+POLICY = load_policy()
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+KEY = b"k" * 32
+
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
+filled = words.filter(lambda text: text.strip())
+lines = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp", "Zs", "Co", "Cn"]), min_size=1, max_size=40
+)
+moments = st.datetimes(datetime(1901, 1, 1), datetime(2026, 11, 24), timezones=st.just(UTC))  # noqa: DTZ001  # Hypothesis wants naive bounds
+optional = st.none() | words
+submissions = st.fixed_dictionaries(
+    {"community": st.sampled_from(sorted(POLICY.communities)), "narrative": filled},
+    optional={
+        "category": st.sampled_from(sorted(POLICY.categories)),
+        "flags": st.lists(st.sampled_from(POLICY.flags), max_size=12),
+        "setting": st.sampled_from(POLICY.settings),
+        "privacy": st.sampled_from(["named", "confidential"]),
+        "language": st.sampled_from(["en", "pt-br", "zh-hans", "sw"]),
+        "occurred": moments.map(lambda at: {"at": at.isoformat()})
+        | st.tuples(moments, moments).map(lambda two: {"from": min(two).isoformat(), "to": max(two).isoformat()}),
+        "harmed": optional,
+        "places": st.lists(filled, max_size=5),
+        "anything_else": optional,
+        "reported": st.lists(st.fixed_dictionaries({"name": lines}, optional={"details": optional}), max_size=4),
+        "reporter": st.fixed_dictionaries(
+            {}, optional={"name": lines, "email": st.emails(domains=st.just("mail.example"))}
+        ),
+    },
+)
+
+
+def read(body: dict[str, Any]) -> Submission:
+    return Submission.model_validate_json(json.dumps(body))
+
+
+def strings_in(value: Any) -> set[str]:
+    if isinstance(value, str):
+        return {value}
+    if isinstance(value, dict):
+        return set().union(*(strings_in(part) for part in value.values()), set())
+    return set().union(*(strings_in(part) for part in value), set()) if isinstance(value, list) else set()
+
+
+@given(submissions)
+def test_no_word_is_lost_between_submission_and_vault(body: dict[str, Any]) -> None:
+    sections = {name: json.loads(data) for name, data in sections_of(read(body)).items()}
+    private = {
+        name: body[name] for name in ("narrative", "harmed", "places", "anything_else", "reported") if name in body
+    }
+    expected = strings_in(private) | strings_in(body.get("reporter", {}))
+    assert strings_in(sections) == expected
+
+
+@given(submissions)
+def test_what_is_told_of_a_report_has_none_of_its_words(body: dict[str, Any]) -> None:
+    submission = read(body)
+    assert find_faults(submission, POLICY, NOW) == []
+    facts = facts_of(submission, "http")
+    fact = receive("id", facts, pseudonyms_of(KEY, submission), "digest", NOW)
+    codes = {"id", "http", "digest", facts["community"], facts["category"], facts["setting"], facts["language"]}
+    told = strings_in(json.loads(fact.model_dump_json()))
+    allowed = codes | {facts["privacy"], *facts["flags"], *fact.subjects, fact.reporter or ""}
+    assert {text for text in told - allowed if not text.endswith("Z")} == set()
+
+
+@given(submissions)
+def test_times_are_cut_to_what_the_store_keeps(body: dict[str, Any]) -> None:
+    for at in (facts_of(read(body), "http")["occurred"] or {}).values():
+        assert at.microsecond % 1000 == 0
+        assert at.utcoffset() == timedelta(0)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*Submission.model_fields, "other"]), st.none() | st.integers() | words | st.lists(words)
+    )
+)
+def test_any_object_is_either_a_submission_or_pointed_at(body: dict[str, Any]) -> None:
+    try:
+        read(body)
+    except ValidationError as error:
+        faults = faults_of(error)
+        assert faults
+        assert all(fault.pointer == "" or fault.pointer.startswith("/") for fault in faults)
+
+
+def test_the_name_of_an_unknown_field_is_not_quoted() -> None:
+    with pytest.raises(ValidationError) as caught:
+        read({"community": "enwiki", "narrative": "x", "He hit me": 1, "reported": [{"name": "x", "born in": 1}]})
+    assert {fault.pointer for fault in faults_of(caught.value)} == {"", "/reported/0"}
+
+
+@pytest.mark.parametrize(
+    ("name", "normal"),
+    [
+        ("some_one", "Some one"),
+        ("User:some one", "Some one"),
+        ("user:Some__one ", "Some one"),
+        ("  some\tone", "Some one"),
+        ("ßeta", "ßeta"),
+        ("éva", "Éva"),
+        ("e\u0301va", "Éva"),
+        ("علي", "علي"),
+        ("User:", ""),
+    ],
+)
+def test_names_are_written_as_mediawiki_does(name: str, normal: str) -> None:
+    assert normalise_name(name) == normal
+
+
+@given(st.text(max_size=40))
+def test_normalising_again_changes_nothing(name: str) -> None:
+    once = normalise_name(name)
+    if not once.casefold().startswith("user:"):
+        assert normalise_name(once) == once
+
+
+def test_a_reporter_and_a_reported_person_of_one_name_share_a_pseudonym() -> None:
+    both = read({"community": "enwiki", "narrative": "x", "reported": [{"name": "A"}], "reporter": {"name": "User:a"}})
+    found = pseudonyms_of(KEY, both)
+    assert found.subjects == (found.reporter,)
+    assert pseudonyms_of(b"j" * 32, both) != found
+
+
+def test_a_reporter_without_a_name_is_known_by_the_address() -> None:
+    bodies = [
+        {"community": "enwiki", "narrative": "x", "reporter": {"email": e}} for e in ("A@b.example", "a@B.example")
+    ]
+    first, second = (pseudonyms_of(KEY, read(body)).reporter for body in bodies)
+    assert first == second is not None

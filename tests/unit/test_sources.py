@@ -1,0 +1,185 @@
+"""Every format of `reports.inbox`: the same report comes out, and what is wrong is said without quoting it."""
+
+import base64
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.intake.report import Arrival
+from services.intake.sources import LARGEST, SOURCES, Parsed, read_inbox
+from shared.kafka import Record
+from shared.policy import load_policy
+from shared.problems import Malformed
+
+POLICY = load_policy()
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+REPORT: dict[str, Any] = {
+    "community": "enwiki",
+    "category": "harassment.threats",
+    "narrative": "Sekret words",
+    "occurred": {"at": "2026-11-23T10:00:00Z"},
+}
+BINARY = {"ce_specversion": "1.0", "ce_id": "1", "ce_source": "here", "ce_type": "hearth.report.submitted.v1"}
+EVENT = {name[3:]: value for name, value in BINARY.items()} | {"data": REPORT}
+STRUCTURED = {"content-type": "application/cloudevents+json"}
+BATCHED = {"content-type": "Application/CloudEvents-Batch+JSON; charset=utf-8"}
+PLATFORM: dict[str, Any] = {
+    "$schema": "/hearth/report/submitted/1.2.0",
+    "meta": {"stream": "here", "id": "1", "dt": "2026-11-24T11:00:00Z"},
+    "dt": "2026-11-24T10:59:00Z",
+    "report": REPORT,
+}
+
+
+def record(value: object, headers: dict[str, str] | None = None) -> Record:
+    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+    encoded = tuple((name, text.encode()) for name, text in (headers or {}).items())
+    return Record("reports.inbox", 0, 0, 0, None, encoded, raw)
+
+
+def read(value: object, headers: dict[str, str] | None = None) -> Parsed:
+    return read_inbox(record(value, headers), POLICY, NOW, "trace")
+
+
+def fault(value: object, headers: dict[str, str] | None = None) -> Malformed:
+    with pytest.raises(Malformed) as caught:
+        read(value, headers)
+    assert "Sekret" not in caught.value.detail
+    return caught.value
+
+
+FORMATS: dict[str, tuple[object, dict[str, str]]] = {
+    "cloudevents-binary": (REPORT, BINARY | {"content-type": "application/json"}),
+    "cloudevents-structured": (EVENT, STRUCTURED),
+    "cloudevents-batched": ([EVENT], BATCHED),
+    "event-platform": (PLATFORM, {}),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_format_gives_the_same_report(name: str) -> None:
+    (arrival,) = read(*FORMATS[name]).arrivals
+    assert isinstance(arrival, Arrival)
+    assert arrival.submission.narrative == "Sekret words"
+    assert arrival.submission.category == "harassment.threats"
+    assert (arrival.channel, arrival.key, arrival.trace) == ("kafka", "here\x1f1", "trace")
+
+
+def test_binary_data_may_be_wrapped_in_base64() -> None:
+    data = base64.b64encode(json.dumps(REPORT).encode()).decode()
+    event = {name: value for name, value in EVENT.items() if name != "data"} | {"data_base64": data}
+    assert read(event, STRUCTURED).arrivals[0].submission.narrative == "Sekret words"
+    assert fault(event | {"data_base64": "Sekret!"}, STRUCTURED).code == "invalid_data"
+
+
+@pytest.mark.parametrize(
+    ("value", "headers", "code"),
+    [
+        (b"", BINARY, "empty"),
+        (b"{", BINARY, "malformed_json"),
+        (b'{"narrative":"Sekret', STRUCTURED, "malformed_json"),
+        (b'{"narrative":"\xff"}', BINARY, "broken_utf8"),
+        (b'"' + b"x" * LARGEST + b'"', BINARY, "too_large"),
+        ([], BINARY, "invalid_data"),
+        ("Sekret", STRUCTURED, "invalid_data"),
+        (EVENT, BATCHED, "invalid_data"),
+        (REPORT, {}, "unknown_format"),
+        (["Sekret"], {}, "unknown_format"),
+        (REPORT, BINARY | {"ce_id": ""}, "missing_attribute"),
+        (REPORT, {k: v for k, v in BINARY.items() if k != "ce_source"}, "missing_attribute"),
+        (REPORT, BINARY | {"ce_id": "x" * 1001}, "invalid_attribute"),
+        (REPORT, BINARY | {"ce_specversion": "0.3"}, "unknown_specversion"),
+        (REPORT, BINARY | {"ce_type": "Sekret.v1"}, "unknown_type"),
+        (REPORT, BINARY | {"ce_type": "hearth.report.submitted.v2"}, "unknown_schema_version"),
+        (REPORT, BINARY | {"ce_time": "2026-12-24T00:00:00Z"}, "future_date"),
+        (REPORT, BINARY | {"ce_time": "Sekret"}, "invalid_attribute"),
+        (REPORT | {"community": "Sekret"}, BINARY, "unknown_community"),
+        (REPORT | {"category": "Sekret"}, BINARY, "unknown_category"),
+        (REPORT | {"Sekret": "Sekret"}, BINARY, "invalid_data"),
+        (REPORT | {"occurred": {"at": "2026-11-25T00:00:00Z"}}, BINARY, "future_date"),
+        (REPORT | {"narrative": ""}, BINARY, "invalid_data"),
+        (EVENT | {"data": None}, STRUCTURED, "invalid_data"),
+        (PLATFORM | {"$schema": "/Sekret/1.0.0"}, {}, "unknown_type"),
+        (PLATFORM | {"$schema": 5}, {}, "unknown_type"),
+        (PLATFORM | {"$schema": "/hearth/report/submitted/2.0.0"}, {}, "unknown_schema_version"),
+        (PLATFORM | {"$schema": "/hearth/report/submitted/latest"}, {}, "unknown_schema_version"),
+        (PLATFORM | {"meta": {}}, {}, "missing_attribute"),
+        ({k: v for k, v in PLATFORM.items() if k != "dt"}, {}, "missing_attribute"),
+        (PLATFORM | {"dt": "2026-11-25T00:00:00Z"}, {}, "future_date"),
+        (PLATFORM | {"dt": 5}, {}, "invalid_attribute"),
+        (PLATFORM | {"dt": "1066-10-14T09:00:00Z"}, {}, "date_too_old"),
+        (PLATFORM | {"report": "Sekret"}, {}, "invalid_data"),
+        (PLATFORM | {"$schema": f"/hearth/report/submitted/{'1' * 5000}.0.0"}, {}, "unknown_schema_version"),
+        (PLATFORM | {"report": json.loads("[" * 900 + "]" * 900)}, {}, "invalid_data"),
+        (EVENT | {"data_base64": "ü"}, STRUCTURED, "invalid_data"),
+    ],
+)
+def test_what_cannot_be_used_says_why(value: object, headers: dict[str, str], code: str) -> None:
+    assert fault(value, headers).code == code
+
+
+def test_a_fault_points_at_the_field() -> None:
+    assert fault(PLATFORM | {"report": REPORT | {"flags": ["Sekret"]}}).detail == "/report/flags/0: unknown_flag"
+    assert "/data/narrative: missing" in fault(EVENT | {"data": {"community": "enwiki"}}, STRUCTURED).detail
+    assert fault(REPORT | {"Sekret": 1}, BINARY).detail == "/: extra_forbidden"
+
+
+def test_a_header_that_is_not_utf8_cannot_make_two_reports_one() -> None:
+    broken = Record("reports.inbox", 0, 0, 0, None, (*record(REPORT, BINARY).headers, ("ce_id", b"\xff")), b"{}")
+    with pytest.raises(Malformed) as caught:
+        read_inbox(broken, POLICY, NOW, None)
+    assert caught.value.code == "invalid_attribute"
+
+
+def test_the_good_ones_of_a_batch_are_kept() -> None:
+    bad = EVENT | {"id": "2", "data": REPORT | {"community": "Sekret"}}
+    parsed = read([EVENT, bad, "Sekret", EVENT | {"id": "3"}], BATCHED)
+    assert [arrival.key for arrival in parsed.arrivals] == ["here\x1f1", "here\x1f3"]
+    assert [(f.code, f.detail) for f in parsed.faults] == [
+        ("unknown_community", "item 1: /1/data/community: unknown_community"),
+        ("invalid_data", "item 2: /2: object_type"),
+    ]
+
+
+def test_a_batch_without_any_good_one_is_a_fault() -> None:
+    assert fault(["Sekret"], BATCHED).code == "invalid_data"
+    assert read([], BATCHED) == Parsed(())
+
+
+def test_an_event_of_the_event_platform_was_received_when_its_meta_says() -> None:
+    (arrival,) = read(PLATFORM).arrivals
+    assert arrival.received_at == datetime(2026, 11, 24, 11, tzinfo=UTC)
+    (without,) = read(PLATFORM | {"meta": {"stream": "here"}}).arrivals
+    assert without.received_at == datetime(2026, 11, 24, 10, 59, tzinfo=UTC)
+
+
+def test_without_an_id_the_same_bytes_are_the_same_report() -> None:
+    first, again, other = (
+        read(PLATFORM | {"meta": {"stream": "here"}, "dt": dt}).arrivals[0].key
+        for dt in ("2026-11-24T10:00:00Z", "2026-11-24T10:00:00Z", "2026-11-24T10:00:01Z")
+    )
+    assert first == again != other
+
+
+headers = st.dictionaries(
+    st.sampled_from([*BINARY, "content-type", "ce_time", "x"]),
+    st.sampled_from([*BINARY.values(), *STRUCTURED.values(), *BATCHED.values()]) | st.text(max_size=10),
+)
+values = st.binary(max_size=60) | st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*EVENT, *PLATFORM, *REPORT]), inner),
+    max_leaves=8,
+).map(lambda value: json.dumps(value).encode())
+
+
+@given(values, headers)
+def test_whatever_strangers_write_is_either_read_or_malformed(value: bytes, strange: dict[str, str]) -> None:
+    encoded = tuple((name, text.encode("utf-8", "surrogatepass")) for name, text in strange.items())
+    with suppress(Malformed):
+        parsed = read_inbox(Record("reports.inbox", 0, 0, 0, None, encoded, value), POLICY, NOW, None)
+        assert isinstance(parsed, Parsed)
