@@ -34,7 +34,7 @@ DURABLE = WriteConcern(w="majority", j=True)
 RELAXED = WriteConcern(w=1)
 
 # What goes away by itself: the server is gone, changing primaries, or too busy. Never a reason to give a message up.
-TRANSIENT: tuple[type[BaseException], ...] = (
+TRANSIENT: tuple[type[Exception], ...] = (
     AutoReconnect,
     ConnectionFailure,
     ExecutionTimeout,
@@ -76,6 +76,7 @@ __all__ = [
     "DURABLE",
     "RELAXED",
     "TRANSIENT",
+    "AutoReconnect",
     "BulkWriteError",
     "Client",
     "Collection",

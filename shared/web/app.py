@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import metrics
 from shared.lifecycle import Lifecycle
+from shared.mongo import TRANSIENT
 from shared.problems import FieldError, Problem, Unavailable
 from shared.telemetry import span_for
 
@@ -161,10 +162,15 @@ def _answer_problems(app: FastAPI, error_page: ErrorPage | None) -> None:
         code, title = known.get(error.status_code, ("http-error", "The request cannot be answered."))
         return answer(request, Problem(error.status_code, code, title))
 
-    @app.exception_handler(Unavailable)
-    async def on_unavailable(request: Request, error: Unavailable) -> Response:
-        log.warning("unavailable", extra={"reason": str(error)})
+    async def on_unavailable(request: Request, error: Exception) -> Response:
+        # A driver's own words may quote what it was asked, so only its kind is told.
+        reason = str(error) if isinstance(error, Unavailable) else type(error).__name__
+        log.warning("unavailable", extra={"reason": reason})
         return answer(request, Problem(503, "unavailable", "Please try again in a moment.", retry_after=5))
+
+    app.add_exception_handler(Unavailable, on_unavailable)
+    for away in TRANSIENT:
+        app.add_exception_handler(away, on_unavailable)
 
 
 class Boundary:

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager, redirect_stdout
 import httpx
 import pytest
 import uvicorn
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import RecordsToDelete
 
 from services.audit import verify
 from services.audit.app import build_app
@@ -30,7 +31,7 @@ from tests.audit_rig import (
     settings_for,
     sizes,
 )  # fmt: skip
-from tests.broker import committed, read, write
+from tests.broker import admin_of, committed, read, write
 
 KEY = SigningKey(ORIGIN, SIGNING_KEY).verifier
 
@@ -196,6 +197,18 @@ async def test_what_a_restored_backup_lacks_is_read_again_from_kafka(settings: A
             return sum((await committed(settings.kafka, f"{settings.topic_prefix}audit.cases")).values()) == 300
 
         await eventually(committed_again)
+
+
+async def test_a_record_that_begins_after_the_retention_of_kafka_holds_what_is_left(settings: AuditSettings) -> None:
+    topic = f"{settings.topic_prefix}reports.inbox"
+    await write(settings.kafka, topic, *((b"k", str(n).encode(), []) for n in range(10)))
+    async with admin_of(settings.kafka) as admin:
+        partition = (await read(settings.kafka, topic, 10))[0].partition
+        await admin.delete_records({TopicPartition(topic, partition): RecordsToDelete(before_offset=4)})
+    async with running(settings) as client:
+        await recorded(client, 6, "reports.inbox")
+        await write(settings.kafka, topic, (b"k", b"10", []))
+        await recorded(client, 7, "reports.inbox")
 
 
 async def test_reading_the_record_becomes_an_entry_of_the_record(settings: AuditSettings) -> None:

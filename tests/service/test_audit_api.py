@@ -6,11 +6,12 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from services.audit.log import SEALS, Entry
+from services.audit.log import SEALS, Entry, Head
 from services.audit.note import SigningKey, decode_base64, open_checkpoint
 from services.audit.tiles import InclusionBundle, split_entries
 from services.audit.tree import EMPTY_ROOT, hash_leaf, hash_leaves, root_of, verify_consistency, verify_inclusion
 from shared.access import Role
+from shared.mongo import AutoReconnect
 from tests.audit_rig import ORIGIN, SIGNING_KEY, bearer, event_of
 from tests.audit_world import AuditWorld, leaf_of
 
@@ -228,3 +229,16 @@ async def test_a_head_that_contradicts_what_was_signed_is_not_signed(world: Audi
     answer = await world.client.get("/v1/record/logs/cases/0/checkpoint", headers=bearer())
     assert answer.status_code == 500
     assert answer.json()["type"] == "/errors/record-damaged"
+
+
+async def test_while_the_database_is_away_the_answer_is_to_come_back_later(
+    world: AuditWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def heads(logs: object = None) -> list[Head]:
+        raise AutoReconnect("mongod-1.internal: connection closed")
+
+    monkeypatch.setattr(world.record, "heads", heads)
+    answer = await world.client.get("/v1/record/logs", headers=bearer())
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
+    assert "internal" not in answer.text
