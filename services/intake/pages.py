@@ -17,9 +17,8 @@ from services.intake.report import Submission
 from services.intake.routes import ANSWER_LIMIT, FOLLOW_UP
 from services.intake.sources.form import Filled, FormError, make_nonce, read_form, read_report
 from shared.i18n import SHARED_MESSAGES, Messages
-from shared.mongo import TRANSIENT
 from shared.policy import Policy, ReportFacts
-from shared.problems import Problem, Unavailable
+from shared.problems import Problem
 from shared.times import now
 from shared.web.pages import Pages, make_pages
 
@@ -98,8 +97,6 @@ class ReportForm:
             if problem.code != "idempotency-key-reused":
                 raise
             return self.show(request, community, filled, notice="report-sent-before")
-        except TRANSIENT as error:
-            raise Unavailable(f"mongodb: {type(error).__name__}") from None
         return self._pages.render(request, "receipt.html", self._receipt(submission, accepted))
 
     def _receipt(self, submission: Submission, accepted: Accepted) -> Mapping[str, object]:
@@ -170,8 +167,6 @@ class FollowUpPage:
                 return self.ask(request, receipt, unknown)
             else:
                 raise
-        except TRANSIENT as away:
-            raise Unavailable(f"mongodb: {type(away).__name__}") from None
         context = {
             "view": view,
             "receipt": receipt,

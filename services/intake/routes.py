@@ -1,9 +1,8 @@
 """Intake over HTTP, for programs: reports, the reporter's mailbox, and the vault for the other services."""
 
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, Request, Response
@@ -14,11 +13,8 @@ from services.intake.mailbox import Mailbox
 from services.intake.reading import Read, Readable, Reading
 from services.intake.report import Submission
 from shared.access import Principal, Role, demand, read_token
-from shared.mongo import TRANSIENT
-from shared.problems import FieldError, Problem, Unavailable
+from shared.problems import FieldError, Problem
 from shared.web.app import json_response, parse_body
-
-T = TypeVar("T")
 
 FOLLOW_UP = "/follow-up"
 ANSWER_LIMIT = 20_000
@@ -77,7 +73,7 @@ def make_router(submissions: Submissions, mailbox: Mailbox, reading: Reading, to
     async def submit(request: Request) -> Response:
         key = read_idempotency_key(request)
         submission = parse_body(Submission, await request.body())
-        accepted = await _available(lambda: submissions.submit(submission, channel="http", idempotency_key=key))
+        accepted = await submissions.submit(submission, channel="http", idempotency_key=key)
         body = {"report_id": accepted.report_id, "receipt": accepted.receipt, "status_url": FOLLOW_UP}
         return Response(orjson.dumps(body), 202, headers=_PRIVATE, media_type="application/json")
 
@@ -88,14 +84,14 @@ def make_router(submissions: Submissions, mailbox: Mailbox, reading: Reading, to
     async def follow_up(request: Request) -> Response:
         """What a reporter may know of the case. The receipt stands in the body, so that no log ever holds it."""
         body = parse_body(FollowUp, await request.body())
-        view = await _available(lambda: mailbox.follow_up(body.receipt))
+        view = await mailbox.follow_up(body.receipt)
         return json_response(asdict(view), headers=_PRIVATE)
 
     @router.post("/v1/follow-up/answers", status_code=202, openapi_extra=_takes(Answer))
     async def answer(request: Request) -> Response:
         """A reporter's answer to a question."""
         body = parse_body(Answer, await request.body())
-        await _available(lambda: mailbox.answer(body.receipt, body.question_id, body.text))
+        await mailbox.answer(body.receipt, body.question_id, body.text)
         return json_response({"question_id": body.question_id}, 202, headers=_PRIVATE)
 
     def demand_service(request: Request) -> Principal:
@@ -109,7 +105,7 @@ def make_router(submissions: Submissions, mailbox: Mailbox, reading: Reading, to
         principal = demand_service(request)
         body = parse_body(VaultRead, await request.body())
         reads = [Read(item.report_id, item.sections) for item in body.reads]
-        items = await _available(lambda: reading.read(reads, purpose=body.purpose, actor=principal.actor()))
+        items = await reading.read(reads, purpose=body.purpose, actor=principal.actor())
         return json_response({"items": items}, headers=_PRIVATE)
 
     @router.put(
@@ -121,7 +117,7 @@ def make_router(submissions: Submissions, mailbox: Mailbox, reading: Reading, to
         if not _IDENTIFIER.fullmatch(statement_id):
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[_BAD_STATEMENT_ID])
         body = parse_body(Statement, await request.body())
-        await _available(lambda: mailbox.keep_statement(report_id, statement_id, body.kind, body.text))
+        await mailbox.keep_statement(report_id, statement_id, body.kind, body.text)
         return Response(status_code=204)
 
     return router
@@ -140,14 +136,6 @@ def read_idempotency_key(request: Request) -> str | None:
         advice = "Use 8 to 200 printable ASCII characters without spaces, such as a random UUID."
         raise Problem(422, "idempotency-key-invalid", "The Idempotency-Key cannot be used.", detail=advice)
     return key
-
-
-async def _available(work: Callable[[], Awaitable[T]]) -> T:
-    """What `work` gives; raises Unavailable while MongoDB is away."""
-    try:
-        return await work()
-    except TRANSIENT as error:
-        raise Unavailable(f"mongodb: {type(error).__name__}") from None
 
 
 def _takes(model: type[BaseModel]) -> dict[str, object]:

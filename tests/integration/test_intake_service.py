@@ -39,10 +39,10 @@ def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -> I
         mongo=mongo_uri,
         topic_prefix=prefix,
         database_prefix=database_prefix,
-        token_key=base64.b64encode(TOKEN_KEY).decode(),  # type: ignore[arg-type]  # keys are given in base64
-        master_key=keys["master"],  # type: ignore[arg-type]  # keys are given in base64
-        receipt_pepper=keys["receipt"],  # type: ignore[arg-type]  # keys are given in base64
-        pseudonym_key=keys["pseudonym"],  # type: ignore[arg-type]  # keys are given in base64
+        token_key=base64.b64encode(TOKEN_KEY).decode(),
+        master_key=keys["master"],
+        receipt_pepper=keys["receipt"],
+        pseudonym_key=keys["pseudonym"],
     )
 
 

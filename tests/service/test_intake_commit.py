@@ -88,7 +88,7 @@ async def test_two_of_one_id_are_written_one_after_the_other() -> None:
     disk = Disk()
     async with committing(disk) as commits:
         both = await asyncio.gather(commits.commit(save("a")), commits.commit(save("a")))
-    assert both == [True, False]
+    assert list(both) == [True, False]
     assert disk.writes == [["a"], ["a"]]
 
 

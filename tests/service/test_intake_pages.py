@@ -108,7 +108,7 @@ async def test_an_appearance_without_a_name_is_kept_in_the_words(rig: Rig) -> No
     ],
 )
 async def test_days_are_ranges_that_do_not_reach_into_the_future(
-    rig: Rig, fields: dict[str, str], occurred: dict[str, str] | None
+    rig: Rig, fields: dict[str, Any], occurred: dict[str, str] | None
 ) -> None:
     await send(rig, **fields)
     (document,) = rig.store.reports.values()
@@ -134,7 +134,7 @@ async def test_days_are_ranges_that_do_not_reach_into_the_future(
     ],
 )
 async def test_a_wrong_field_is_explained_and_nothing_is_lost(
-    rig: Rig, fields: dict[str, str], field: str, text: str
+    rig: Rig, fields: dict[str, Any], field: str, text: str
 ) -> None:
     page = await send(rig, **({"harmed": "my <b>typed</b> words"} | fields))
     assert page.status_code == 422
@@ -175,7 +175,7 @@ async def test_the_address_may_name_the_community(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"category": "welfare.self_harm"}, {"flags": "physical_violence"}])
-async def test_emergency_services_are_named_again_when_life_is_in_danger(rig: Rig, fields: dict[str, str]) -> None:
+async def test_emergency_services_are_named_again_when_life_is_in_danger(rig: Rig, fields: dict[str, Any]) -> None:
     assert "emergency services" in (await send(rig, **fields)).text
 
 

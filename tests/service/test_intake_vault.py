@@ -79,6 +79,14 @@ async def test_nothing_is_handed_out_when_the_read_cannot_be_recorded(rig: Rig, 
     assert "items" not in body
 
 
+async def test_the_correspondence_is_read_like_any_section(rig: Rig, report_id: str) -> None:
+    await rig.mailbox.keep_statement(report_id, "q-1", "question", "When was it?")
+    _, body = await read(rig, reading(report_id, "correspondence"))
+    (statement,) = body["items"][0]["sections"]["correspondence"]["statements"]
+    assert (statement["id"], statement["kind"], statement["text"]) == ("q-1", "question", "When was it?")
+    assert len(rig.store.accesses) == 1
+
+
 async def test_a_missing_section_is_left_out(rig: Rig) -> None:
     report_id = (await rig.post(privacy="anonymous"))["report_id"]
     _, body = await read(rig, reading(report_id, "reporter", "reported"))

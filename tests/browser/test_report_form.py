@@ -1,0 +1,193 @@
+"""The report form in a real browser without JavaScript, on a phone and on a desktop: readable, usable, small."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+
+import pytest
+import uvicorn
+from playwright.async_api import Browser, BrowserContext, Page, Response, async_playwright, expect
+
+from infra.assets import AXE, ROOT
+from infra.local.ports import any_free
+from services.intake.commit import GroupCommit
+from shared.events import InformationRequested
+from shared.web.pages import mount_assets
+from tests.intake_rig import MemoryStore, Rig, case_event
+
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+PHONE, DESKTOP = (360, 740), (1280, 900)
+FIRST_LOAD = 50_000
+"""Bytes over the wire that the first look at the form may cost."""
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    store = MemoryStore()
+    commits = GroupCommit(store.save)
+    running = asyncio.create_task(commits.run())
+    rig = Rig(store=store, commits=commits)
+    mount_assets(rig.app)
+    yield rig
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.fixture
+async def address(rig: Rig) -> AsyncIterator[str]:
+    port = any_free()
+    # lifespan off: nothing is to be consumed or published here.
+    server = uvicorn.Server(uvicorn.Config(rig.app, port=port, log_level="warning", ws="none", lifespan="off"))
+    running = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    await running
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", *QUIET]
+        chromium = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+        yield chromium
+        await chromium.close()
+
+
+async def plain_context(browser: Browser, size: tuple[int, int]) -> BrowserContext:
+    width, height = size
+    return await browser.new_context(viewport={"width": width, "height": height}, java_script_enabled=False)
+
+
+async def fill(page: Page) -> None:
+    await page.get_by_label("Community").select_option(label="English Wikipedia")
+    await page.get_by_label("What happened?").fill("They followed me.\nوعندما سألت، شتموني.")
+    await page.get_by_label("What comes closest?").select_option(label="Hounding")
+    await page.get_by_label("It is still going on").check()
+    await page.get_by_label("User names or names").fill("Example user")
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_a_report_is_sent_and_followed_without_javascript(
+    rig: Rig, browser: Browser, address: str, size: tuple[int, int]
+) -> None:
+    context = await plain_context(browser, size)
+    page = await context.new_page()
+    await page.goto(f"{address}/report")
+    await expect(page.get_by_text("Call your local emergency services first.")).to_be_visible()
+    await fill(page)
+    await page.get_by_role("button", name="Send the report").click()
+
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your report has arrived")
+    receipt = (await page.locator("#receipt").inner_text()).strip()
+    assert len(receipt) == 24
+    (report_id,) = rig.store.reports
+    asked = InformationRequested(previous="investigating", state="awaiting_information", question_id="q-1")
+    await rig.mailbox.keep_statement(report_id, "q-1", "question", "When did it begin?")
+    await rig.mailbox.project([case_event(report_id, 1, asked)])
+
+    await page.get_by_role("link", name="Follow the case").click()
+    await page.get_by_label("Your receipt").fill(receipt.lower().replace("-", " "))
+    await page.get_by_role("button", name="Show my report").click()
+    await expect(page.get_by_text("When did it begin?")).to_be_visible()
+    await page.get_by_label("Your answer").fill("On Monday.")
+    await page.get_by_role("button", name="Send the answer").click()
+    await expect(page.get_by_text("Your answer has arrived.")).to_be_visible()
+    await expect(page.get_by_text("On Monday.")).to_be_visible()
+    assert receipt not in page.url
+    await context.close()
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_what_is_wrong_is_said_at_the_field_and_nothing_typed_is_lost(
+    rig: Rig, browser: Browser, address: str, size: tuple[int, int]
+) -> None:
+    context = await plain_context(browser, size)
+    page = await context.new_page()
+    await page.goto(f"{address}/report")
+    await fill(page)
+    await page.get_by_label("Your e-mail address").fill("nobody")
+    await page.get_by_role("button", name="Send the report").click()
+
+    await expect(page.get_by_role("alert")).to_contain_text("There is a problem with 1 answer")
+    await page.get_by_role("link", name="Write an e-mail address such as name@example.org.").click()
+    assert page.url.endswith("#email")
+    await expect(page.get_by_label("What happened?")).to_have_value("They followed me.\nوعندما سألت، شتموني.")
+    await expect(page.get_by_label("It is still going on")).to_be_checked()
+    assert rig.store.reports == {}
+    await page.get_by_label("Your e-mail address").fill("me@mail.example")
+    await page.get_by_role("button", name="Send the report").click()
+    await expect(page.locator("#receipt")).to_be_visible()
+    await context.close()
+
+
+async def test_loading_the_receipt_again_is_still_one_report(rig: Rig, browser: Browser, address: str) -> None:
+    context = await plain_context(browser, PHONE)
+    page = await context.new_page()
+    await page.goto(f"{address}/report/enwiki")
+    await page.get_by_label("What happened?").fill("Something happened.")
+    await page.get_by_role("button", name="Send the report").click()
+    receipt = await page.locator("#receipt").inner_text()
+    again = await page.reload()
+    assert again is not None
+    assert again.request.method == "POST"
+    assert await page.locator("#receipt").inner_text() == receipt
+    assert len(rig.store.reports) == 1
+    await context.close()
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_every_page_can_be_used_by_everybody(
+    rig: Rig, browser: Browser, address: str, size: tuple[int, int]
+) -> None:
+    width, height = size
+    context = await browser.new_context(viewport={"width": width, "height": height}, bypass_csp=True)
+    page = await context.new_page()
+    await page.goto(f"{address}/report")
+    await page.locator("summary").click()
+    await check(page, "form")
+    await page.get_by_role("button", name="Send the report").click()
+    await check(page, "form with errors")
+    await fill(page)
+    await page.get_by_role("button", name="Send the report").click()
+    await check(page, "receipt")
+    receipt = (await page.locator("#receipt").inner_text()).strip()
+    await page.goto(f"{address}/follow-up")
+    await check(page, "follow-up")
+    (report_id,) = rig.store.reports
+    asked = InformationRequested(previous="investigating", state="awaiting_information", question_id="q-1")
+    await rig.mailbox.keep_statement(report_id, "q-1", "question", "x" * 200)
+    await rig.mailbox.project([case_event(report_id, 1, asked)])
+    await page.get_by_label("Your receipt").fill(receipt)
+    await page.get_by_role("button", name="Show my report").click()
+    await check(page, "status")
+    await context.close()
+
+
+async def check(page: Page, name: str) -> None:
+    """The rules of axe-core, and no scrolling sideways."""
+    await page.evaluate((ROOT / "node_modules" / AXE).read_text(encoding="utf-8"))
+    found = await page.evaluate(
+        "(tags) => axe.run(document, {runOnly: {type: 'tag', values: tags}})"
+        ".then(r => r.violations.map(v => `${v.id}: ${v.nodes.map(n => n.html.slice(0, 120)).join(' | ')}`))",
+        RULES,
+    )
+    assert found == [], name
+    assert await page.evaluate(OVERFLOW) <= 0, name
+
+
+async def test_the_first_look_costs_at_most_fifty_kilobytes(browser: Browser, address: str) -> None:
+    context = await plain_context(browser, PHONE)
+    page = await context.new_page()
+    answers: list[Response] = []
+    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108  # Playwright cannot mark a built-in
+    await page.goto(f"{address}/report", wait_until="networkidle")
+    sizes = [await answer.request.sizes() for answer in answers]
+    total = sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes)
+    hosts = {answer.url.removeprefix(address)[:1] for answer in answers}
+    assert hosts == {"/"}
+    assert 0 < total <= FIRST_LOAD, total
+    await context.close()
