@@ -5,6 +5,7 @@ import io
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -14,12 +15,13 @@ from infra.commands.dead_letters import unsettled
 from shared.dead_letters import DeadLetter
 from shared.kafka import Record
 from shared.publisher import Publisher
-from shared.topics import TOPICS
+from shared.topics import DEAD_LETTER_TOPICS, TOPICS, create_topics, find_drift
 from tests.broker import admin_of, make_topics, read
 
 pytestmark = pytest.mark.timeout(120)
 
 Run = Callable[..., dict[str, object]]
+CASES = next(topic for topic in TOPICS if topic.name == "cases")
 INBOX, GROUP = "reports.inbox", "intake.reports.inbox"
 HEADERS = (("ce_type", b"someone.else.v1"), ("traceparent", b"\xff\xfe"), ("empty", None), ("ce_type", b"twice"))
 
@@ -48,7 +50,12 @@ async def bury(kafka: str, prefix: str, *letters: tuple[int, bytes | None], code
 
 
 async def make_all(kafka: str, prefix: str) -> None:
-    assert await asyncio.to_thread(cli.main, ["topics", "create", "--kafka", kafka, "--topic-prefix", prefix]) == 0
+    """The inbox and every dead letter topic, with few partitions, known to the broker."""
+    topics = [*DEAD_LETTER_TOPICS, replace(next(t for t in TOPICS if t.name == INBOX), partitions=2)]
+    async with admin_of(kafka) as admin:
+        await create_topics(admin, prefix, topics)
+        while await find_drift(admin, prefix, topics):
+            await asyncio.sleep(0.1)
 
 
 def ids(found: dict[str, object]) -> list[str]:
