@@ -17,7 +17,7 @@ demo:  ## The whole system here, and reports on their way through it (ONCE=1 end
 
 test:  ## All tests (ARGS="-k word" for some of them)
 	@python3 infra/prepare.py test
-	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check:  ## Format, types, import rules, frozen contracts; no network, under a minute
 	@python3 infra/prepare.py check

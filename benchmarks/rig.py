@@ -29,10 +29,11 @@ def bare_program(*arguments: str) -> Iterator[None]:
 @contextmanager
 def bare_http(mongo: str) -> Iterator[str]:
     """The bare HTTP program; gives the URL to post to."""
-    port = ports.any_free()
-    with bare_program("http", mongo, str(port)):
-        wait_until(lambda: ports.is_open(port), 15)
-        yield f"http://127.0.0.1:{port}/v1/reports"
+    with ports.Ports() as free:
+        port = free.any_free()
+        with bare_program("http", mongo, str(port)):
+            wait_until(lambda: ports.is_open(port), 15)
+            yield f"http://127.0.0.1:{port}/v1/reports"
 
 
 def load(url: str, **options: float | int) -> dict[str, Any]:

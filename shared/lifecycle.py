@@ -68,23 +68,25 @@ class Lifecycle:
         self._tasks = tasks
         self._before_consuming = before_consuming
         self._stops = stops
+        self._starting: list[asyncio.Task[None]] = []
         self._running: list[asyncio.Task[None]] = []
         self._kafka_up_since: float | None = None
         self._consuming = False
 
     async def start(self) -> None:
         """Begin everything in the background."""
-        work = (self._prepare_store, self._consume, self._watch, self._relay.run, *self._tasks)
-        self._running = [asyncio.create_task(self._keep(part), name=part.__qualname__) for part in work]
+        self._starting = [self._begin(self._consume)]
+        work = (self._prepare_store, self._watch, self._relay.run, *self._tasks)
+        self._running = [self._begin(part) for part in work]
 
     async def stop(self) -> None:
         """End everything, in the order in which nothing is lost."""
         for consumption in self._consumptions:
             consumption.release()
+        # First, or consumers that are only being started would be left running.
+        await _cancel(self._starting)
         await _within(6, self._broker.stop(), "consumers")
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await _cancel(self._running)
         for stop in self._stops:
             await _within(2, stop(), "a part")
         await _within(1.5, self._relay.flush(), "outbox")
@@ -110,6 +112,9 @@ class Lifecycle:
         if not self._consuming:
             waiting.setdefault("consumers", "not started yet")
         return waiting
+
+    def _begin(self, part: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        return asyncio.create_task(self._keep(part), name=part.__qualname__)
 
     async def _keep(self, part: Callable[[], Awaitable[None]]) -> None:
         """Run a part; if it fails by a bug, say so and run it again, because nobody watches a silent task."""
@@ -169,11 +174,18 @@ class Lifecycle:
             await asyncio.sleep(2)
 
 
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _within(seconds: float, work: Awaitable[None], what: str) -> None:
     try:
         async with asyncio.timeout(seconds):
             await work
     except TimeoutError:
         log.warning("stopping without waiting any longer", extra={"event": what, "seconds": seconds})
-    except (KafkaError, OSError, Unavailable, *TRANSIENT) as error:
+    except Exception as error:
+        # Whatever it is (FastStream gathers them into a group), the other parts must still be stopped.
         log.warning("did not stop cleanly", extra={"event": what, "error": type(error).__name__})

@@ -131,15 +131,15 @@ def prepare_kafka() -> None:
         with tempfile.TemporaryDirectory(prefix="hearth-classes-") as place:
             folder = Path(place)
             made = folder / "classes.jsa"
-            port, controller_port = ports.any_free(), ports.any_free()
-            kafka = Kafka(folder / "kafka", folder / "log", port, controller_port)
             children = Children()
-            try:
-                broker = kafka.start(children, f"-XX:ArchiveClassesAtExit={made}")
-                broker.wait_ready(kafka.is_ready)
-                broker.stop(seconds=60)
-            finally:
-                children.close()
+            with ports.Ports() as free:
+                kafka = Kafka(folder / "kafka", folder / "log", free.any_free(), free.any_free())
+                try:
+                    broker = kafka.start(children, f"-XX:ArchiveClassesAtExit={made}")
+                    broker.wait_ready(kafka.is_ready)
+                    broker.stop(seconds=60)
+                finally:
+                    children.close()
             if made.exists():  # without it a start takes two seconds longer, and nothing else changes
                 shutil.move(made, archive.with_suffix(".part"))
                 archive.with_suffix(".part").rename(archive)

@@ -1,10 +1,18 @@
 """TCP ports on loopback: the wanted one, or the next free one, and who holds the wanted one."""
 
+import fcntl
+import os
 import socket
+import tempfile
 from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from pathlib import Path
+from random import randrange
+from typing import Self
 
 LOOPBACK = "127.0.0.1"
+PRIVATE = (15_000, 32_000)
+"""Where any port is looked for: below the usual `net.ipv4.ip_local_port_range`."""
 LISTEN = "0A"
 """The state of a listening socket in /proc/net/tcp (proc(5))."""
 
@@ -21,27 +29,55 @@ def is_free(port: int) -> bool:
         return True
 
 
-def any_free() -> int:
-    """A port that the system says is free."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+class Ports:
+    """Ports that are ours until `close`. The choice is kept by a lock that every stack of this user on this machine
+    respects, because a server listens only seconds after its port was chosen."""
 
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.gettempdir()) / f"hearth-ports-{os.getuid()}"
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._locks = ExitStack()
 
-def choose(wanted: int, purpose: str, announce: Callable[[str], None], taken: Collection[int] = ()) -> int:
-    """The wanted port, or the next free one, said aloud with who holds it; 0 asks for any. `taken` are given away."""
-    if not wanted:
-        port = any_free()
-        while port in taken:
-            port = any_free()
-        return port
-    if wanted not in taken and is_free(wanted):
-        return wanted
-    port = next((port for port in range(wanted + 1, 65536) if port not in taken and is_free(port)), 0) or any_free()
-    if wanted not in taken:
+    def choose(self, wanted: int, purpose: str, announce: Callable[[str], None], usual: Collection[int] = ()) -> int:
+        """The wanted port, or the next free one, said aloud with who holds it; 0 asks for any.
+
+        `usual` are ports that others are looked for at: one of them is taken only if it is wanted.
+        """
+        if not wanted:
+            return self.any_free()
+        if self._reserve(wanted):
+            return wanted
+        later = (port for port in range(wanted + 1, 65536) if port not in usual and self._reserve(port))
+        port = next(later, 0) or self.any_free()
         announce(f"Port {wanted} ({purpose}) is taken by {holder(wanted)}; using {port} instead.")
-    return port
+        return port
+
+    def any_free(self) -> int:
+        """A free port below those that the system gives to outgoing connections, which could take it meanwhile."""
+        # Random, so that runs beside each other seldom ask for the same one.
+        return next(port for port in iter(lambda: randrange(*PRIVATE), None) if self._reserve(port))
+
+    def close(self) -> None:
+        """Let others have them."""
+        self._locks.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _reserve(self, port: int) -> bool:
+        with ExitStack() as attempt:
+            lock = attempt.enter_context((self._folder / str(port)).open("a"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            if not is_free(port):
+                return False
+            self._locks.push(attempt.pop_all())
+        return True
 
 
 def is_open(port: int) -> bool:

@@ -96,11 +96,11 @@ class Stack:
         self._children = Children()
         self._resources = ExitStack()
         self._processes: dict[str, Process] = {}
-        self._services: list[Process] = []
 
     def __enter__(self) -> Self:
         try:
             self._end_on_sigterm()
+            self._ports = self._resources.enter_context(ports.Ports())
             self._folder = self._open_folder()
             self.logs = self._folder / "logs"
             self.logs.mkdir(exist_ok=True)
@@ -177,15 +177,13 @@ class Stack:
         if port is None and "HEARTH_PORT" in env:
             port = int(env["HEARTH_PORT"])
         else:
-            others = {other.port for other in SERVICES.values() if other != service}
-            taken = others | {int(running.address.rpartition(":")[2]) for running in self._services if running.alive()}
-            port = ports.choose(service.port if port is None else port, name, self.settings.announce, taken)
+            wanted = service.port if port is None else port
+            port = self._ports.choose(wanted, name, self.settings.announce, [s.port for s in SERVICES.values()])
         label = label or name
         environment = {**os.environ, **self.environment(), **env, "HEARTH_PORT": str(port), "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-m", service.module]
         process = self._children.start(label, command, self.logs / f"{label}.log", environment)
         process.address = f"http://{ports.LOOPBACK}:{port}"
-        self._services.append(process)
         if wait:
             self.wait_service(process)
         return process
@@ -216,11 +214,9 @@ class Stack:
 
     def _choose_ports(self) -> None:
         settings = self.settings
-        taken: list[int] = []
 
         def choose(wanted: int, purpose: str) -> int:
-            taken.append(ports.choose(wanted, purpose, settings.announce, taken))
-            return taken[-1]
+            return self._ports.choose(wanted, purpose, settings.announce)
 
         if "kafka" in settings.parts and self.broker == "kafka":
             port, controller_port = (

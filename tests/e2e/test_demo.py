@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_the_demo_runs_to_its_end_and_its_record_verifies() -> None:

@@ -22,7 +22,7 @@ from shared.policy import load_policy
 from tests.broker import read
 from tests.e2e.collector import Collector, collecting
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.timeout(300)
 
 SERVICES = {"intake", "triage", "notification", "audit"}
 SECRETS = {

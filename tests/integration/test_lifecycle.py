@@ -1,0 +1,31 @@
+"""A service that is stopped at any moment of its start, on a real broker and a real database."""
+
+import asyncio
+import gc
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from services.intake.app import build_app
+from tests.broker import make_topics
+from tests.integration.test_intake_service import TOPICS, settings
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.02, 0.05, 0.1, 0.2, 0.4])
+async def test_a_stop_in_the_middle_of_a_start_leaves_nothing_running(
+    seconds: float, kafka: str, mongo_uri: str, prefix: str, database_prefix: str
+) -> None:
+    await make_topics(kafka, prefix, *TOPICS)
+    gc.collect()
+    before = {id(client) for client in open_clients()}
+    app = build_app(settings(kafka, mongo_uri, prefix, database_prefix))
+    async with app.router.lifespan_context(app):
+        await asyncio.sleep(seconds)
+    assert [client for client in open_clients() if id(client) not in before] == []
+    assert {task for task in asyncio.all_tasks() if not task.done()} == {asyncio.current_task()}
+
+
+def open_clients() -> list[AIOKafkaConsumer | AIOKafkaProducer]:
+    # Not isinstance, which would ask weak proxies whose object is gone.
+    clients = [found for found in gc.get_objects() if type(found) in (AIOKafkaConsumer, AIOKafkaProducer)]
+    return [client for client in clients if not client._closed]
