@@ -17,12 +17,11 @@ from shared.events import (
     CaseOpened,
     CaseTriaged,
     Event,
-    Fact,
     InformationReceived,
     InformationRequested,
     InvestigationStarted,
 )
-from shared.mongo import Document
+from shared.promises import KEPT_BY
 
 NEW_STATUS: Mapping[str, Any] = MappingProxyType(
     {"state": "received", "seq": 0, "lane": None, "deadlines": [], "questions": [], "outcome": None, "reason_id": None}
@@ -37,19 +36,6 @@ CASE_FACTS: tuple[type[CaseFact], ...] = (
     InformationReceived,
     CaseDecided,
     CaseClosed,
-)
-
-_FIRST_ACTION = (CaseAssigned, InvestigationStarted, InformationRequested, CaseDecided)
-# Which step of a case keeps which promise. The receipt is the acknowledgement, so the case's triage closes that clock;
-# a response is something the reporter can read.
-MILESTONES: Mapping[str, tuple[type[Fact], ...]] = MappingProxyType(
-    {
-        "acknowledgement": (CaseTriaged,),
-        "emergency_action": _FIRST_ACTION,
-        "child_protection_action": _FIRST_ACTION,
-        "first_response": (InformationRequested, CaseDecided),
-        "decision": (CaseDecided,),
-    }
 )
 
 
@@ -74,7 +60,7 @@ def follow(status: Mapping[str, Any], event: Event) -> dict[str, Any] | None:
             after["reason_id"] = fact.reason_id
     after["deadlines"] = [
         {**deadline, "met_at": event.time}
-        if deadline["met_at"] is None and isinstance(fact, MILESTONES.get(deadline["name"], ()))
+        if deadline["met_at"] is None and isinstance(fact, KEPT_BY.get(deadline["name"], ()))
         else deadline
         for deadline in after["deadlines"]
     ]
@@ -118,7 +104,7 @@ def judge_deadlines(status: Mapping[str, Any], now: datetime) -> tuple[DeadlineV
     return tuple(DeadlineView(d["name"], d["due_at"], _met(d, now)) for d in status["deadlines"])
 
 
-def question_ids(document: Document) -> tuple[str, ...]:
+def question_ids(document: Mapping[str, Any]) -> tuple[str, ...]:
     """The questions that the reporter may see, in the order in which they were asked."""
     return tuple(question["question_id"] for question in document["status"]["questions"])
 

@@ -3,7 +3,7 @@
 Property, tested: folding the events of a case with `evolve` gives exactly the stored case.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -38,16 +38,7 @@ from shared.events import (
     InvestigationStarted,
 )
 from shared.policy import Policy, ReportFacts
-
-MET_BY: Mapping[str, tuple[type[CaseFact], ...]] = {
-    "emergency_action": (InvestigationStarted,),
-    "child_protection_action": (InvestigationStarted,),
-    # The receipt and the status page are there from the moment the case is.
-    "acknowledgement": (CaseTriaged,),
-    "first_response": (InformationRequested, CaseDecided),
-    "decision": (CaseDecided,),
-}
-"""Which facts keep which promise of the policy (deadlines.toml)."""
+from shared.promises import KEPT_BY
 
 USES_POLICY = (CaseTriaged, CaseDecided)
 """Facts that follow from the policy, and therefore carry its version."""
@@ -295,7 +286,7 @@ def _answered(question: Question, fact: InformationReceived) -> Question:
 
 
 def _kept(deadline: Deadline, fact: CaseFact, at: datetime) -> Deadline:
-    if deadline.met_at is None and isinstance(fact, MET_BY.get(deadline.name, ())):
+    if deadline.met_at is None and isinstance(fact, KEPT_BY.get(deadline.name, ())):
         return replace(deadline, met_at=at)
     return deadline
 
