@@ -10,10 +10,11 @@ import pytest
 pytestmark = pytest.mark.timeout(300)
 
 
-def test_the_demo_runs_to_its_end_and_its_record_verifies() -> None:
+@pytest.mark.parametrize("broker", ["kafka", "memory"])
+def test_the_demo_runs_to_its_end_and_its_record_verifies(broker: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "infra.demo"],
-        env={**os.environ, "ONCE": "1"},
+        env={**os.environ, "ONCE": "1", "BROKER": broker},
         capture_output=True,
         text=True,
         check=False,
@@ -22,6 +23,8 @@ def test_the_demo_runs_to_its_end_and_its_record_verifies() -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["verified"] is True
+    assert result["broker"] == broker
+    assert ("NOTHING SURVIVES" in done.stdout) == (broker == "memory")
     assert result["reports"] == result["cases"] == 6
     assert result["mails"] >= 5
     assert result["events"] >= 30
