@@ -123,7 +123,7 @@ def _acknowledgement(messages: Messages, links: Links, language: str, deliveries
     promises = tuple(
         Paragraph(_deadline(messages, language, deadline))
         for deadline in delivery.deadlines
-        # This mail is what keeps the first promise.
+        # Whoever reads this has been acknowledged.
         if deadline.name != "acknowledgement"
     )
     blocks: list[Block] = [

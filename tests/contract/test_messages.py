@@ -1,0 +1,30 @@
+"""Whatever the tables of a case name has its message: a new state, step, command or field is not shown as a code."""
+
+import pytest
+
+from services.triage.commands import State
+from services.triage.forms import FORMS
+from services.triage.pages import HERE
+from shared.access import Role
+from shared.events import FACTS, CaseFact
+from shared.i18n import SHARED_MESSAGES, Messages, message_key
+from shared.promises import KEPT_BY
+
+STEPS = [fact.name.removeprefix("case.") for fact in FACTS.values() if issubclass(fact, CaseFact)]
+FIELDS = {field.name for form in FORMS.values() for field in form.fields}
+WANTED = {
+    "state": [str(state) for state in State],
+    "step": STEPS,
+    "desk-done": list(FORMS),
+    "desk-field": sorted(FIELDS),
+    "deadline": list(KEPT_BY),
+    "role": [role.value for role in Role if role is not Role.SERVICE],
+}
+
+
+@pytest.mark.parametrize("kind", WANTED)
+def test_every_name_has_its_message(kind: str) -> None:
+    messages = Messages.load([SHARED_MESSAGES, HERE / "i18n"])
+    wanted = {message_key(kind, name) for name in WANTED[kind]}
+    assert len(wanted) >= 3
+    assert {key for key in wanted if not messages.has(key)} == set()
