@@ -7,11 +7,11 @@ import tempfile
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from pathlib import Path
-from random import randrange
+from secrets import choice
 from typing import Self
 
 LOOPBACK = "127.0.0.1"
-PRIVATE = (15_000, 32_000)
+PRIVATE = range(15_000, 32_000)
 """Where any port is looked for: below the usual `net.ipv4.ip_local_port_range`."""
 LISTEN = "0A"
 """The state of a listening socket in /proc/net/tcp (proc(5))."""
@@ -55,7 +55,7 @@ class Ports:
     def any_free(self) -> int:
         """A free port below those that the system gives to outgoing connections, which could take it meanwhile."""
         # Random, so that runs beside each other seldom ask for the same one.
-        return next(port for port in iter(lambda: randrange(*PRIVATE), None) if self._reserve(port))
+        return next(port for port in iter(lambda: choice(PRIVATE), None) if self._reserve(port))  # noqa: S311  # no secret
 
     def close(self) -> None:
         """Let others have them."""
