@@ -9,7 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -25,7 +25,7 @@ from shared import metrics
 from shared.dead_letters import DeadLetter
 from shared.problems import Malformed, Unavailable
 from shared.publisher import Publisher
-from shared.telemetry import context_of, span_for, traceparent_of
+from shared.telemetry import context_of, is_unsampled, span_for, traceparent_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -224,30 +224,28 @@ class Consumption(Generic[T]):
         if self.stopped:
             await self._stopping.wait()
             raise Redelivery(self.stopped)
-        spans, items, sources = [], [], []
+        spans: list[Span] = []
+        items: list[T] = []
+        sources: list[Record] = []
+        ignored = 0
         try:
             for record in records:
-                parent = next((v for k, v in record.headers if k == "traceparent" and v), b"").decode(
-                    "ascii", "replace"
-                )
-                span = self._tracer.start_span(
-                    f"{record.topic} process",
-                    context=context_of(parent),
-                    kind=SpanKind.CONSUMER,
-                    attributes={"messaging.system": "kafka", "messaging.destination.name": record.topic},
-                )
-                spans.append(span)
+                span, traceparent = self._span_for(record)
+                if span:
+                    spans.append(span)
                 try:
-                    item = self._decode(record, traceparent_of(span))
+                    item = self._decode(record, traceparent)
                 except Malformed as error:
-                    span.set_attribute("error.type", error.code)
+                    if span:
+                        span.set_attribute("error.type", error.code)
                     await self._bury(record, error.code, error.detail)
                     continue
                 if item is None:
-                    metrics.CONSUMED.labels(self.group, self.topic, "ignored").inc()
+                    ignored += 1
                     continue
                 items.append(item)
                 sources.append(record)
+            metrics.CONSUMED.labels(self.group, self.topic, "ignored").inc(ignored)
             if items:
                 with self._span_of(spans):
                     await self._hand_over(items, sources)
@@ -255,8 +253,24 @@ class Consumption(Generic[T]):
             for span in spans:
                 span.end()
 
-    def _span_of(self, spans: Sequence[Span]) -> AbstractContextManager[Span]:
+    def _span_for(self, record: Record) -> tuple[Span | None, str | None]:
+        """A record's span and what its effects continue; of a trace that is not sampled, that trace as it came."""
+        found = next((value for name, value in record.headers if name == "traceparent" and value), b"")
+        parent = found.decode("ascii", "replace")
+        if is_unsampled(parent):
+            return None, parent
+        span = self._tracer.start_span(
+            f"{record.topic} process",
+            context=context_of(parent),
+            kind=SpanKind.CONSUMER,
+            attributes={"messaging.system": "kafka", "messaging.destination.name": record.topic},
+        )
+        return span, traceparent_of(span)
+
+    def _span_of(self, spans: Sequence[Span]) -> AbstractContextManager[Span | None]:
         """What the batch's own work (queries, calls) belongs to: the message's trace, or a span that links to many."""
+        if not spans:
+            return nullcontext()
         if len(spans) == 1:
             return trace.use_span(spans[0], record_exception=False, set_status_on_exception=False)
         links = tuple(filter(None, map(traceparent_of, spans))) if spans[0].is_recording() else ()

@@ -6,14 +6,14 @@ An aggregate is one document: its own fields, `version`, `seq` (events so far), 
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import Span, SpanKind
 
 from shared import metrics
 from shared.events import Event, Message, encode
@@ -29,13 +29,16 @@ from shared.mongo import (
     UpdateOne,
 )
 from shared.problems import Unavailable
-from shared.telemetry import context_of, traceparent_of
+from shared.telemetry import context_of, is_unsampled, traceparent_of
 from shared.times import now
 
 log = logging.getLogger(__name__)
 
 GRACE = timedelta(seconds=5)
 """How long the replica that wrote an event has it to itself, before any other may publish it."""
+PACE = 0.04
+"""Seconds from one round to the next while there is always something: an event costs three times as much in a round of
+ten as in a round of a hundred."""
 APPLIED_WINDOW = 200
 
 OUTBOX_INDEX = IndexModel(
@@ -105,7 +108,7 @@ class Aggregates:
             matched -= error.details["nMatched"]
         if matched:
             lost |= await self._unwritten([s for s in saves if s.base is not None])
-        self._relay.wake(self.collection, [s for s in saves if s.events and s.id not in lost])
+        self._relay.wake(self.collection, [s for s in saves if s.pending and s.id not in lost])
         return lost
 
     async def _unwritten(self, saves: Sequence[Save]) -> set[str]:
@@ -153,17 +156,18 @@ def _pending(event: Event) -> Document:
         "trace": event.trace,
         "topic": message.topic,
         "key": message.key,
-        "headers": [[name, value] for name, value in message.headers if name != "traceparent"],
+        "headers": {name: value for name, value in message.headers if name != "traceparent"},
         "value": message.value,
     }
 
 
 @dataclass(slots=True)
 class _Parcel:
-    """The unpublished events of one aggregate, oldest first."""
+    """All unpublished events of one aggregate at a version, oldest first."""
 
     collection: Collection
     id: str
+    version: int
     pending: list[Document]
 
 
@@ -187,13 +191,13 @@ class Relay:
     def wake(self, collection: Collection, saves: Sequence[Save]) -> None:
         """Publish the events of these changes soon. Beyond a bound they are left to the poll, which reads the store."""
         if len(self._queue) < 20 * self._batch:
-            self._queue += [_Parcel(collection, s.id, s.pending) for s in saves]
+            self._queue += [_Parcel(collection, s.id, s.version, s.pending) for s in saves]
         self._woken.set()
 
     async def run(self) -> None:
         """Relay until cancelled; an outage of Kafka or MongoDB only makes it wait."""
         loop = asyncio.get_running_loop()
-        next_poll = 0.0
+        next_poll = next_round = 0.0
         while True:
             try:
                 if loop.time() >= next_poll:
@@ -205,6 +209,8 @@ class Relay:
                         await asyncio.wait_for(self._woken.wait(), max(0.0, next_poll - loop.time()))
                     except TimeoutError:
                         continue
+                await asyncio.sleep(next_round - loop.time())
+                next_round = loop.time() + PACE
                 await self.flush()
             except _AWAY as error:
                 log.warning("the outbox waits", extra={"reason": type(error).__name__, "count": len(self._queue)})
@@ -220,52 +226,58 @@ class Relay:
     async def _read_overdue(self) -> None:
         overdue = 0
         for collection in self._collections:
-            found = collection.find({"outbox.0": {"$exists": True}, "outbox_due": {"$lte": now()}}, {"outbox": 1})
+            due = {"outbox.0": {"$exists": True}, "outbox_due": {"$lte": now()}}
+            found = collection.find(due, {"outbox": 1, "version": 1})
             async for document in found.sort("outbox_due").limit(self._batch):
-                self._queue.append(_Parcel(collection, document["_id"], document["outbox"]))
+                self._queue.append(_Parcel(collection, document["_id"], document["version"], document["outbox"]))
                 overdue += 1
         metrics.OUTBOX_OVERDUE.labels(self._service).set(overdue)
 
     async def _publish(self, parcels: Sequence[_Parcel]) -> None:
-        spans = []
-        messages = []
         # Two changes of one aggregate in one round both name the earlier events; once is enough.
-        seen: set[str] = set()
-        for pending in (p for parcel in parcels for p in parcel.pending):
-            if pending["id"] in seen:
-                continue
-            seen.add(pending["id"])
-            span = self._tracer.start_span(
-                f"{pending['topic']} publish",
-                context=context_of(pending["trace"]),
-                kind=SpanKind.PRODUCER,
-                attributes={"messaging.system": "kafka", "messaging.destination.name": pending["topic"]},
-            )
-            spans.append(span)
-            traceparent = traceparent_of(span)
-            headers = [(name, value) for name, value in pending["headers"]]
-            if traceparent:
-                headers.append(("traceparent", traceparent.encode()))
-            messages.append(Message(pending["topic"], pending["key"], tuple(headers), pending["value"]))
+        pending = {p["id"]: p for parcel in parcels for p in parcel.pending}
+        spans = {event_id: self._span(p) for event_id, p in pending.items() if not is_unsampled(p["trace"])}
         try:
-            await self._publisher.publish(messages)
+            await self._publisher.publish([_message(p, spans.get(event_id)) for event_id, p in pending.items()])
         finally:
-            for span in spans:
+            for span in spans.values():
                 span.end()
         await self._clear(parcels)
         at = now()
-        for pending in (p for parcel in parcels for p in parcel.pending):
-            metrics.RELAYED.labels(self._service, pending["topic"]).inc()
-            metrics.RELAY_SECONDS.labels(self._service).observe(max(0.0, (at - pending["at"]).total_seconds()))
+        seconds = metrics.RELAY_SECONDS.labels(self._service)
+        for p in pending.values():
+            seconds.observe(max(0.0, (at - p["at"]).total_seconds()))
+        for topic, count in Counter(p["topic"] for p in pending.values()).items():
+            metrics.RELAYED.labels(self._service, topic).inc(count)
 
-    async def _clear(self, parcels: Sequence[_Parcel]) -> None:
-        by_collection: dict[int, list[UpdateOne]] = defaultdict(list)
-        collections = {id(parcel.collection): parcel.collection for parcel in parcels}
+    def _span(self, pending: Document) -> Span:
+        return self._tracer.start_span(
+            f"{pending['topic']} publish",
+            context=context_of(pending["trace"]),
+            kind=SpanKind.PRODUCER,
+            attributes={"messaging.system": "kafka", "messaging.destination.name": pending["topic"]},
+        )
+
+    @staticmethod
+    async def _clear(parcels: Sequence[_Parcel]) -> None:
+        """Empty the outboxes that still hold what was published.
+
+        An aggregate that has moved on is left alone: the parcel of the later change has the earlier events, too.
+        """
+        unchanged: dict[tuple[int, int], list[str]] = defaultdict(list)
         for parcel in parcels:
-            ids = [p["id"] for p in parcel.pending]
-            by_collection[id(parcel.collection)].append(
-                UpdateOne({"_id": parcel.id}, {"$pull": {"outbox": {"id": {"$in": ids}}}})
-            )
-        for key, operations in by_collection.items():
+            unchanged[id(parcel.collection), parcel.version].append(parcel.id)
+        collections = {id(parcel.collection): parcel.collection for parcel in parcels}
+        for (key, version), ids in unchanged.items():
             # A clearing that is lost only means one more publication, so it need not wait for the journal.
-            await collections[key].with_options(write_concern=RELAXED).bulk_write(operations, ordered=False)
+            await (
+                collections[key]
+                .with_options(write_concern=RELAXED)
+                .update_many({"_id": {"$in": ids}, "version": version}, {"$set": {"outbox": []}})
+            )
+
+
+def _message(pending: Document, span: Span | None) -> Message:
+    traceparent = traceparent_of(span) if span else pending["trace"]
+    trace_header = (("traceparent", traceparent.encode()),) if traceparent else ()
+    return Message(pending["topic"], pending["key"], (*pending["headers"].items(), *trace_header), pending["value"])

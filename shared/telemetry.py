@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from shared.times import now, rfc3339
 
 _W3C = TraceContextTextMapPropagator()
+_UNSAMPLED = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f][02468ace]")
 
 # The only extra fields a log line may carry: words of this code base, counts, and ids that name no person.
 LOG_FIELDS = (
@@ -47,6 +49,11 @@ def traceparent_of(span: Span) -> str | None:
     if not context.is_valid:
         return None
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def is_unsampled(traceparent: str | None) -> bool:
+    """Whether it names a trace whose spans nobody keeps: work under it needs none and hands it on as it is."""
+    return traceparent is not None and _UNSAMPLED.fullmatch(traceparent) is not None
 
 
 def current_traceparent() -> str | None:

@@ -14,7 +14,7 @@ from services.audit.writer import DisplacedError, LogWriter
 from shared import metrics
 from shared.mongo import TRANSIENT
 from shared.problems import Unavailable
-from shared.telemetry import context_of
+from shared.telemetry import context_of, is_unsampled
 from shared.times import now
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Recorder:
         Whatever fails leaves the batch to be delivered again: nothing is ever given up, so an unexpected failure waits
         for ever, too, and says so. Raises Unavailable or a TRANSIENT.
         """
-        spans = [self._span(arrival.trace) for arrival in arrivals if arrival.trace and arrival.trace.endswith("1")]
+        spans = [self._span(arrival.trace) for arrival in arrivals if arrival.trace and not is_unsampled(arrival.trace)]
         by_log: dict[str, list[Leaf]] = defaultdict(list)
         for arrival in arrivals:
             by_log[arrival.leaf.place.log].append(arrival.leaf)

@@ -6,8 +6,6 @@ from datetime import datetime
 from os import urandom
 from typing import Any, Protocol
 
-from opentelemetry import trace
-
 from services.intake.pseudonym import pseudonyms_of
 from services.intake.receipt import derive_report_id, hash_receipt, make_receipt
 from services.intake.report import Arrival, Section, Submission, facts_of, find_faults, receive, sections_of
@@ -20,7 +18,7 @@ from shared.mongo import Document
 from shared.outbox import Save
 from shared.policy import Policy
 from shared.problems import Problem, Unavailable
-from shared.telemetry import current_traceparent, span_for
+from shared.telemetry import current_traceparent
 from shared.times import now
 
 SOURCE = "hearth/intake"
@@ -81,7 +79,6 @@ class Submissions:
         self._policy = policy
         self._secrets = secrets
         self._clock = clock
-        self._tracer = trace.get_tracer(__name__)
 
     async def submit(self, submission: Submission, *, channel: str, idempotency_key: str | None) -> Accepted:
         """Store a report; on return it is durable. The same key with the same report gives the same answer.
@@ -99,13 +96,12 @@ class Submissions:
             report_id, nonce = derive_report_id(pepper, "http", idempotency_key), f"http\x1f{idempotency_key}".encode()
         accepted = Accepted(report_id, make_receipt(pepper, nonce))
         facts, sections = facts_of(submission, channel), sections_of(submission)
-        with span_for(self._tracer, "report.store"):
-            save = self._new_report(
-                accepted, submission, facts, sections, received_at=at, at=at, trace=current_traceparent()
-            )
-            if await self._commits.commit(save):
-                metrics.REPORTS.labels(channel).inc()
-                return accepted
+        save = self._new_report(
+            accepted, submission, facts, sections, received_at=at, at=at, trace=current_traceparent()
+        )
+        if await self._commits.commit(save):
+            metrics.REPORTS.labels(channel).inc()
+            return accepted
         await self._expect_same(report_id, facts, sections)
         return accepted
 

@@ -3,14 +3,16 @@
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 from uuid import uuid4
 
 import orjson
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -28,6 +30,13 @@ log = logging.getLogger(__name__)
 M = TypeVar("M", bound=BaseModel)
 
 BODY_LIMIT = 1_000_000
+_AWAY: tuple[type[Exception], ...] = (Unavailable, *TRANSIENT)
+_HTTP_PROBLEMS = {
+    404: ("not-found", "There is nothing here."),
+    405: ("method-not-allowed", "This method is not allowed."),
+}
+_INTERNAL = "internal"
+_OTHER_HTTP_PROBLEM = ("http-error", "The request cannot be answered.")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _SECURITY = (
     (b"x-content-type-options", b"nosniff"),
@@ -65,12 +74,28 @@ def make_app(
             await lifecycle.stop()
 
     # The interactive documentation pages load their scripts from another host, so they stay off.
-    app = FastAPI(title=f"Hearth {service}", docs_url=None, redoc_url=None, lifespan=lifespan)
-    for router in (*routers, _plumbing(lifecycle, asyncapi)):
+    # The framework's own spans would double ours, and record the texts of exceptions, which may be somebody's words.
+    silent: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+    app = FastAPI(title=f"Hearth {service}", docs_url=None, redoc_url=None, lifespan=lifespan, telemetry=silent)
+    routers = [*routers, _plumbing(lifecycle, asyncapi)]
+    for router in routers:
         app.include_router(router)
-    _answer_problems(app, error_page)
-    app.add_middleware(Boundary, service=service)
+    for kind in (RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _pass_on)
+    app.add_middleware(Boundary, service=service, plain=_plain_routes(routers), error_page=error_page)
     return app
+
+
+async def _pass_on(_: Request, error: Exception) -> Response:
+    # The framework has answers of its own for these; ours are given at the boundary.
+    raise error
+
+
+def _plain_routes(routers: Sequence[APIRouter]) -> dict[tuple[str, str], APIRoute]:
+    """By method and path: the routes that need nothing of the framework, neither parameters nor a made response."""
+    routes = [r for router in routers for r in router.routes if isinstance(r, APIRoute) and "{" not in r.path]
+    plain = [r for r in routes if get_type_hints(r.endpoint) == {"request": Request, "return": Response}]
+    return {(method, route.path): route for route in plain for method in route.methods or ()}
 
 
 def _plumbing(lifecycle: Lifecycle, asyncapi: Callable[[], dict[str, Any]]) -> APIRouter:
@@ -131,54 +156,18 @@ def pointer(location: Sequence[int | str]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 
-def _answer_problems(app: FastAPI, error_page: ErrorPage | None) -> None:
-    def answer(request: Request, problem: Problem) -> Response:
-        request_id = request.scope.get("request_id", "")
-        headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after else {}
-        if problem.status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
-        if error_page and "text/html" in request.headers.get("accept", ""):
-            page = error_page(request, problem)
-            page.headers.update(headers)
-            return page
-        body = orjson.dumps(problem.document(request_id))
-        return Response(body, problem.status, headers=headers, media_type="application/problem+json")
-
-    @app.exception_handler(Problem)
-    async def on_problem(request: Request, problem: Problem) -> Response:
-        return answer(request, problem)
-
-    @app.exception_handler(RequestValidationError)
-    async def on_invalid(request: Request, error: RequestValidationError) -> Response:
-        errors = [FieldError(pointer(e["loc"][1:]), e["type"], e["msg"]) for e in error.errors()]
-        return answer(request, Problem(422, "invalid-fields", "Some fields are not valid.", errors=errors))
-
-    @app.exception_handler(HTTPException)
-    async def on_http(request: Request, error: HTTPException) -> Response:
-        known = {
-            404: ("not-found", "There is nothing here."),
-            405: ("method-not-allowed", "This method is not allowed."),
-        }
-        code, title = known.get(error.status_code, ("http-error", "The request cannot be answered."))
-        return answer(request, Problem(error.status_code, code, title))
-
-    async def on_unavailable(request: Request, error: Exception) -> Response:
-        # A driver's own words may quote what it was asked, so only its kind is told.
-        reason = str(error) if isinstance(error, Unavailable) else type(error).__name__
-        log.warning("unavailable", extra={"reason": reason})
-        return answer(request, Problem(503, "unavailable", "Please try again in a moment.", retry_after=5))
-
-    app.add_exception_handler(Unavailable, on_unavailable)
-    for away in TRANSIENT:
-        app.add_exception_handler(away, on_unavailable)
-
-
 class Boundary:
-    """The outermost layer, plain ASGI because it runs for every request: id, span, duration, size limit, headers."""
+    """The outermost layer, plain ASGI because it runs for every request: id, span, duration, size limit, headers, and
+    the answer to what failed."""
 
-    def __init__(self, app: ASGIApp, service: str) -> None:
+    def __init__(
+        self, app: ASGIApp, service: str, plain: Mapping[tuple[str, str], APIRoute], error_page: ErrorPage | None
+    ) -> None:
+        """`plain` routes are called from here, because the layers between would cost more than some of them do."""
         self._app = app
         self._service = service
+        self._plain = plain
+        self._error_page = error_page
         self._tracer = trace.get_tracer(__name__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -190,7 +179,8 @@ class Boundary:
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         scope["request_id"] = request_id
         began = time.perf_counter()
-        status = 500
+        status = 0
+        received = 0
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -201,60 +191,83 @@ class Boundary:
                 ]  # fmt: skip
             await send(message)
 
+        async def receive_bounded() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > BODY_LIMIT:
+                    raise _too_large()
+            return message
+
         parent = headers.get(b"traceparent", b"").decode("latin-1")
         with span_for(self._tracer, scope["method"], kind=SpanKind.SERVER, parent=parent) as span:
             try:
-                await self._bounded(scope, headers, receive, send_with_headers)
+                declared = headers.get(b"content-length", b"0")
+                if not declared.isdigit() or int(declared) > BODY_LIMIT:
+                    raise _too_large()
+                await self._dispatch(scope, receive_bounded, send_with_headers)
+            except Exception as error:
+                if status:
+                    raise
+                await self._answer(Request(scope), error)(scope, receive, send_with_headers)
             finally:
-                route = _route_of(scope)
+                route, status = _route_of(scope), status or 500
                 span.update_name(f"{scope['method']} {route}")
                 span.set_attribute("http.route", route)
                 span.set_attribute("http.response.status_code", status)
-                seconds = time.perf_counter() - began
                 metrics.HTTP_SECONDS.labels(self._service, route, scope["method"], f"{status // 100}xx").observe(
-                    seconds
+                    time.perf_counter() - began
                 )
                 # A health check that says no is an answer, not a failure.
                 if status >= 500 and not route.startswith("/health/"):
                     extra = {"route": route, "method": scope["method"], "status": status, "request_id": request_id}
                     log.error("a request failed", extra=extra)
 
-    async def _bounded(
-        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Callable[[Message], Awaitable[None]]
-    ) -> None:
-        too_large = Problem(413, "too-large", "The body is larger than 1 MB.")
-        declared = headers.get(b"content-length", b"0")
-        received = 0
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._plain.get((scope["method"], scope["path"]))
+        if route is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = route
+        response = await route.endpoint(request=Request(scope, receive))
+        await response(scope, receive, send)
 
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            if message["type"] == "http.request":
-                received += len(message.get("body", b""))
-                if received > BODY_LIMIT:
-                    raise too_large
-            return message
+    def _answer(self, request: Request, error: Exception) -> Response:
+        """The problem as JSON, or as a page when a browser asks."""
+        request_id = request.scope["request_id"]
+        problem = _problem_for(error)
+        if problem.code == _INTERNAL:
+            log.error("unexpected", exc_info=error, extra={"request_id": request_id, "error": type(error).__name__})
+        headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after else {}
+        if problem.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        if self._error_page and "text/html" in request.headers.get("accept", ""):
+            page = self._error_page(request, problem)
+            page.headers.update(headers)
+            return page
+        body = orjson.dumps(problem.document(request_id))
+        return Response(body, problem.status, headers=headers, media_type="application/problem+json")
 
-        started = False
 
-        async def noted(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
+def _problem_for(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, RequestValidationError):
+        errors = [FieldError(pointer(e["loc"][1:]), e["type"], e["msg"]) for e in error.errors()]
+        return Problem(422, "invalid-fields", "Some fields are not valid.", errors=errors)
+    if isinstance(error, HTTPException):
+        return Problem(error.status_code, *_HTTP_PROBLEMS.get(error.status_code, _OTHER_HTTP_PROBLEM))
+    if isinstance(error, _AWAY):
+        # A driver's own words may quote what it was asked, so only its kind is told.
+        reason = str(error) if isinstance(error, Unavailable) else type(error).__name__
+        log.warning("unavailable", extra={"reason": reason})
+        return Problem(503, "unavailable", "Please try again in a moment.", retry_after=5)
+    return Problem(500, _INTERNAL, "Something went wrong here.")
 
-        try:
-            if not declared.isdigit() or int(declared) > BODY_LIMIT:
-                raise too_large
-            await self._app(scope, counted, noted)
-        except Exception as error:
-            if started:
-                raise
-            problem = error if isinstance(error, Problem) else Problem(500, "internal", "Something went wrong here.")
-            if problem is not error:
-                log.exception("unexpected", extra={"request_id": scope["request_id"], "error": type(error).__name__})
-            body = orjson.dumps(problem.document(scope["request_id"]))
-            response = Response(body, problem.status, media_type="application/problem+json")
-            await response(scope, receive, noted)
+
+def _too_large() -> Problem:
+    return Problem(413, "too-large", "The body is larger than 1 MB.")
 
 
 def _route_of(scope: Scope) -> str:

@@ -4,13 +4,34 @@ import json
 import logging
 import sys
 
+import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from shared.telemetry import JsonLines, make_tracer_provider, span_for, trace_id_of, traceparent_of
+from shared.telemetry import JsonLines, is_unsampled, make_tracer_provider, span_for, trace_id_of, traceparent_of
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "unsampled"),
+    [
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00", True),
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-02", True),
+        (TRACE, False),
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03", False),
+        ("00-00000000000000000000000000000000-b7ad6b7169203331-00", False),
+        ("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-00", False),
+        ("nonsense-00", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_only_a_valid_trace_without_the_sampled_flag_is_handed_on_without_spans(
+    traceparent: str | None, unsampled: bool
+) -> None:
+    assert is_unsampled(traceparent) is unsampled
 
 
 def line_of(record: logging.LogRecord) -> dict[str, object]:
