@@ -55,7 +55,7 @@ class Ports:
     def any_free(self) -> int:
         """A free port below those that the system gives to outgoing connections, which could take it meanwhile."""
         # Random, so that runs beside each other seldom ask for the same one.
-        return next(port for port in iter(lambda: choice(PRIVATE), None) if self._reserve(port))  # noqa: S311  # no secret
+        return next(port for port in iter(lambda: choice(PRIVATE), None) if self._reserve(port))
 
     def close(self) -> None:
         """Let others have them."""
