@@ -48,8 +48,12 @@ class System:
         """End a service (by SIGKILL, as a crash would) and start it again on its port."""
         process = self.processes[service]
         process.kill() if kill else process.stop()
-        port = int(process.address.rpartition(":")[2])
-        self.processes[service] = self.stack.start_service(service, self.environment | {"HEARTH_PORT": str(port)})
+        self.start(service)
+
+    def start(self, service: str, *, wait: bool = True) -> None:
+        """Start a service that has ended again on its port, and wait until it is ready."""
+        port = self.url(service).rpartition(":")[2]
+        self.processes[service] = self.stack.start_service(service, self.environment | {"HEARTH_PORT": port}, wait=wait)
 
 
 @contextmanager
