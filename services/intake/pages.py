@@ -15,11 +15,12 @@ from services.intake.actions import Accepted, Submissions
 from services.intake.mailbox import Mailbox
 from services.intake.report import Submission
 from services.intake.routes import ANSWER_LIMIT, FOLLOW_UP
-from services.intake.sources.form import Filled, FormError, make_nonce, read_form, read_report
+from services.intake.sources.form import Filled, FormError, fill, make_nonce, read_report
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.policy import Policy, ReportFacts
 from shared.problems import Problem
 from shared.times import now
+from shared.web.forms import read_form
 from shared.web.pages import Pages, make_pages
 
 HERE = Path(__file__).parent
@@ -210,15 +211,9 @@ def make_page_router(form: ReportForm, follow_up: FollowUpPage) -> APIRouter:
 
 
 async def read_fields(request: Request) -> Filled:
-    """The fields of a posted form. Raises Problem 403 for a form of another site, 400 for what is not a form."""
+    """The fields of a posted form. Raises Problem 403 for a form of another site, 415 or 400 for what is not a form."""
     _refuse_other_sites(request)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
-        raise Problem(415, "unsupported-media-type", "A form is expected here.")
-    try:
-        return read_form(await request.body())
-    except ValueError:
-        raise Problem(400, "malformed-form", "The form is not URL-encoded UTF-8.") from None
+    return fill(await read_form(request))
 
 
 def _refuse_other_sites(request: Request) -> None:

@@ -22,6 +22,7 @@ from shared.ids import new_id
 from shared.problems import FieldError, Problem, Unavailable
 from shared.times import now
 from shared.vault import Contents
+from shared.web.forms import read_form
 from shared.web.pages import Pages, make_pages
 from shared.web.session import Sessions
 
@@ -80,7 +81,7 @@ def make_page_router(desk: Desk, sessions: Sessions) -> APIRouter:
         case = await desk.find_by_code_name(principal, code_name)
         if command not in FORMS:
             raise Problem(404, "not-found", "There is no such command.")
-        form = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+        form = {name: values[-1] for name, values in (await read_form(request)).items()}
         seen, key = form.pop("version", ""), form.pop("key", "")
         if not seen.isascii() or not seen.isdigit() or len(seen) > 9:
             raise Problem(400, "version-malformed", "The form does not say which version of the case it was for.")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qs
 
 import orjson
 from pydantic import ValidationError
@@ -86,14 +85,11 @@ class FormError:
     message: str
 
 
-def read_form(body: bytes) -> Filled:
-    """The fields of a URL-encoded body; raises ValueError when it is not one, or not in UTF-8."""
-    pairs = parse_qs(
-        body.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=100
-    )
-    values = {name: given[-1].replace("\r\n", "\n") for name, given in pairs.items()}
+def fill(fields: Mapping[str, Sequence[str]]) -> Filled:
+    """The form that was sent with these values of each field."""
+    values = {name: given[-1].replace("\r\n", "\n") for name, given in fields.items()}
     nonce = values.get("nonce", "")
-    return Filled(values, tuple(pairs.get("flags", ())), nonce if _NONCE.fullmatch(nonce) else None)
+    return Filled(values, tuple(fields.get("flags", ())), nonce if _NONCE.fullmatch(nonce) else None)
 
 
 def make_nonce(now: datetime, random: str) -> str:
