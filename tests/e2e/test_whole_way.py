@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,14 @@ from pymongo import MongoClient
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from services.audit import verify
+from services.triage.case import Case, fold
+from services.triage.store import case_of
 from shared.access import Role
+from shared.events import FACTS, Actor, Event
 from shared.ids import case_id_of
 from shared.policy import load_policy
-from tests.broker import read
+from shared.times import now, parse_rfc3339, rfc3339
+from tests.broker import read, write
 from tests.e2e.collector import Collector, collecting
 
 pytestmark = pytest.mark.timeout(300)
@@ -58,9 +62,17 @@ class Way:
         return case
 
     def command(self, report_id: str, command: str, **body: str) -> None:
-        path = f"/v1/cases/{case_id_of(report_id)}"
+        self.command_on(case_id_of(report_id), command, body)
+
+    def command_on(self, case_id: str, command: str, body: dict[str, str]) -> None:
+        path = f"/v1/cases/{case_id}"
         version = self.desk.get(path).raise_for_status().headers["ETag"]
         self.desk.post(f"{path}/{command}", json=body, headers={"If-Match": version}).raise_for_status()
+
+    def queue(self) -> list[dict[str, Any]]:
+        page = self.desk.get("/v1/cases", params={"limit": 200}).raise_for_status().json()
+        items: list[dict[str, Any]] = page["items"]
+        return items
 
     def status(self, receipt: str) -> dict[str, Any]:
         status: dict[str, Any] = self.intake.post("/v1/follow-up", json={"receipt": receipt}).raise_for_status().json()
@@ -71,9 +83,12 @@ class Way:
         return items
 
     def timeline(self, report_id: str) -> list[str]:
-        answer = self.audit.get(f"/v1/record/cases/{case_id_of(report_id)}/timeline")
-        items = answer.json()["items"] if answer.status_code == 200 else []
-        return [str(item["entry"]["ce"]["type"]) for item in items]
+        return [str(item["entry"]["ce"]["type"]) for item in self.timeline_of(case_id_of(report_id))]
+
+    def timeline_of(self, case_id: str) -> list[dict[str, Any]]:
+        answer = self.audit.get(f"/v1/record/cases/{case_id}/timeline")
+        items: list[dict[str, Any]] = answer.json()["items"] if answer.status_code == 200 else []
+        return items
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +206,100 @@ def test_one_report_is_one_trace_from_its_post_to_the_record(way: Way) -> None:
     wait_for(lambda: wanted <= names())
     # Commands are named by database and command, and a database has the name of its service.
     wait_for(lambda: {name.split(".")[0] for _, name in names() if name.endswith((".insert", ".update"))} == SERVICES)
+
+
+def test_a_report_by_each_way_becomes_a_closed_case_and_its_record_folds_to_what_is_stored(way: Way) -> None:
+    ways = {"http": send_by_http, "form": send_by_form, "binary": send_binary, "structured": send_structured,
+            "platform": send_to_event_platform}  # fmt: skip
+    cases = {name: new_case(way, send) for name, send in ways.items()}
+    for case_id in cases.values():
+        for command, body in (
+            ("assign", {}), ("start", {}), ("ask", {"question": "When?"}), ("start", {}),
+            ("decide", {"outcome": "advice", "reason": "So."}), ("close", {}),
+        ):  # fmt: skip
+            way.command_on(case_id, command, body)
+    stored = stored_cases(way)
+    assert {stored[case_id].state for case_id in cases.values()} == {"closed"}
+    for name, case_id in cases.items():
+        items = wait_for(lambda c=case_id: ends_closed(i := way.timeline_of(c)) and i)
+        received = items[0]["entry"]
+        assert received["ce"]["type"] == "hearth.report.received.v1"
+        assert received["data"]["channel"] == (name if name in ("http", "form") else "kafka")
+        events = [event_in(item["entry"]) for item in items if item["entry"]["ce"]["type"].startswith("hearth.case.")]
+        assert fold(sorted(events, key=lambda event: event.case_seq)) == stored[case_id]
+
+
+def new_case(way: Way, send: Callable[[Way], None]) -> str:
+    """The id of the one case that is on the desk after `send` and was not before."""
+    known = {item["id"] for item in way.queue()}
+    send(way)
+    (item,) = wait_for(lambda: [item for item in way.queue() if item["id"] not in known])
+    return str(item["id"])
+
+
+REPORT = {"community": "enwiki", "category": "harassment.insults", "narrative": "words"}
+
+
+def send_by_http(way: Way) -> None:
+    way.post()
+
+
+def send_by_form(way: Way) -> None:
+    page = way.intake.get("/report", headers={"Accept": "text/html"}).raise_for_status().text
+    nonce = page.partition('name="nonce" value="')[2].partition('"')[0]
+    way.intake.post("/report", data=REPORT | {"nonce": nonce}).raise_for_status()
+
+
+def to_inbox(way: Way, value: bytes, headers: Sequence[tuple[str, bytes | None]] = ()) -> None:
+    asyncio.run(write(way.system.stack.kafka, "reports.inbox", (None, value, headers)))
+
+
+def cloud_event() -> dict[str, str]:
+    return {"specversion": "1.0", "id": str(uuid4()), "source": "/there", "type": "hearth.report.submitted.v1"}
+
+
+def send_binary(way: Way) -> None:
+    headers = [(f"ce_{name}", value.encode()) for name, value in cloud_event().items()]
+    to_inbox(way, json.dumps(REPORT).encode(), [*headers, ("content-type", b"application/json")])
+
+
+def send_structured(way: Way) -> None:
+    body = json.dumps({**cloud_event(), "data": REPORT}).encode()
+    to_inbox(way, body, [("content-type", b"application/cloudevents+json")])
+
+
+def send_to_event_platform(way: Way) -> None:
+    meta = {"stream": "hearth.report.submitted", "id": str(uuid4())}
+    event = {"$schema": "/hearth/report/submitted/1.0.0", "meta": meta, "dt": rfc3339(now()), "report": REPORT}
+    to_inbox(way, json.dumps(event).encode())
+
+
+def stored_cases(way: Way) -> dict[str, Case]:
+    """Every case as triage's database has it."""
+    client: MongoClient[dict[str, Any]] = MongoClient(way.system.stack.mongo, tz_aware=True)
+    with client:
+        return {document["_id"]: case_of(document) for document in client["triage"]["cases"].find()}
+
+
+def ends_closed(items: list[dict[str, Any]]) -> bool:
+    return any(item["entry"]["ce"]["type"] == "hearth.case.closed.v1" for item in items)
+
+
+def event_in(entry: dict[str, Any]) -> Event:
+    """The event that an entry of the record holds."""
+    ce = entry["ce"]
+    return Event(
+        id=ce["id"],
+        source=ce["source"],
+        subject=ce["subject"],
+        time=parse_rfc3339(ce["time"]),
+        case_id=entry["key"],
+        case_seq=entry["case_seq"],
+        actor=Actor(entry["actor"]["ref"], entry["actor"]["role"]),
+        cause=entry["cause"],
+        policy_version=entry["policy_version"],
+        fact=FACTS[ce["type"]].model_validate(entry["data"]),
+    )
 
 
 def test_a_service_killed_in_the_middle_loses_nothing(way: Way) -> None:
