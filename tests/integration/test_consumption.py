@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from shared import metrics
 from shared.dead_letters import DeadLetter
+from shared.events import Message
 from shared.kafka import Consumption, Record, make_broker
 from shared.problems import Malformed, Unavailable
 from shared.publisher import Publisher
+from shared.telemetry import JsonLines
 from tests.broker import committed, make_topics, read, until, write
 
 TOPIC = "reports"
@@ -146,6 +149,73 @@ async def test_an_outage_makes_the_batch_wait_and_come_back_and_never_become_a_d
     async with rig.consuming(away_at_first, attempts=1):
         await until(lambda: sorted(rig.handled) == [b"0", b"1", b"2", b"3", b"4"])
     assert await read(rig.kafka, rig.letters) == []
+
+
+async def test_an_outage_in_a_batch_of_several_partitions_loses_nothing_of_any(rig: Rig) -> None:
+    values = [b"%d" % n for n in range(60)]
+    await write(rig.kafka, rig.topic, *[(value, value, []) for value in values])
+    outages = 2
+
+    async def away_at_first(items: Sequence[bytes]) -> None:
+        nonlocal outages
+        if outages:
+            outages -= 1
+            raise Unavailable("database")
+
+    async with rig.consuming(away_at_first):
+        await until(lambda: len(rig.handled) >= 60)
+        await rig.settled(60)
+    assert sorted(rig.handled) == sorted(values)
+    offsets = await committed(rig.kafka, rig.group)
+    assert len(offsets) == 2
+    assert all(offsets.values())
+
+
+async def test_every_body_reaches_the_handler_as_the_bytes_it_came_as(rig: Rig) -> None:
+    values = [b"{}", b'{"a": 1}', b"[]", b"7", b'"text"', b"null", b"\xff\x00", b" spaced "]
+    headers = [("content-type", b"application/json")]
+    await write(rig.kafka, rig.topic, *[(b"k", value, headers) for value in values])
+    async with rig.consuming():
+        await until(lambda: rig.handled == values)
+
+
+async def test_what_goes_wrong_is_in_the_log_and_in_a_metric(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    def counted(result: str) -> float:
+        return metrics.CONSUMED.labels("test.reports", TOPIC, result)._value.get()
+
+    async def choke(items: Sequence[bytes]) -> None:
+        if b"poison" in items:
+            raise RuntimeError("Sekret")
+
+    before = {result: counted(result) for result in ("dead_letter", "handled")}
+    await write(rig.kafka, rig.topic, *[(b"k", value, []) for value in (b"broken Sekret", b"poison", b"good")])
+    with caplog.at_level("WARNING"):
+        async with rig.consuming(choke):
+            await rig.dead_letters(2)
+            await until(lambda: rig.handled == [b"good"])
+            await rig.settled(3)
+    assert counted("dead_letter") - before["dead_letter"] == 2
+    assert counted("handled") - before["handled"] == 1
+    buried = [record for record in caplog.records if record.message == "a record became a dead letter"]
+    assert {(record.levelname, record.reason) for record in buried} == {
+        ("ERROR", "invalid_data"),
+        ("ERROR", "unhandled"),
+    }
+    assert {record.group for record in buried} == {"test.reports"}
+    assert "Sekret" not in "".join(JsonLines("test").format(record) for record in caplog.records)
+
+
+async def test_a_case_keeps_one_partition_in_order_and_cases_spread_over_all(rig: Rig) -> None:
+    publisher = Publisher(rig.kafka, client="test", prefix=rig.prefix)
+    cases = [b"case-%d" % n for n in range(20)]
+    await publisher.publish([Message(TOPIC, case, (), b"%s %d" % (case, n)) for n in range(10) for case in cases])
+    await publisher.stop()
+    records = await read(rig.kafka, rig.topic, 200)
+    places = {case: {r.partition for r in records if r.key == case} for case in cases}
+    assert {len(place) for place in places.values()} == {1}
+    assert len(set.union(*places.values())) == 2
+    for case in cases:
+        assert [r.value for r in records if r.key == case] == [b"%s %d" % (case, n) for n in range(10)]
 
 
 async def test_a_failing_handler_is_tried_with_patience_and_not_thousands_of_times(rig: Rig) -> None:
