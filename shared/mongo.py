@@ -91,6 +91,7 @@ __all__ = [
     "ReplaceOne",
     "UpdateOne",
     "WriteConcern",
+    "WriteConcernError",
     "connect",
     "ping",
     "trace_commands",

@@ -27,6 +27,7 @@ from shared.mongo import (
     IndexModel,
     InsertOne,
     UpdateOne,
+    WriteConcernError,
 )
 from shared.problems import Unavailable
 from shared.telemetry import context_of, is_unsampled, traceparent_of
@@ -101,20 +102,32 @@ class Aggregates:
             result = await self.collection.bulk_write(operations, ordered=False)
             matched -= result.matched_count
         except BulkWriteError as error:
+            if error.details["writeConcernErrors"]:
+                # What a server says that stops or steps down: it is written, but perhaps not for good.
+                raise WriteConcernError("written, but perhaps not durably") from None
             for failure in error.details["writeErrors"]:
                 if failure["code"] != DUPLICATE_KEY:
                     raise
                 lost.add(saves[failure["index"]].id)
             matched -= error.details["nMatched"]
+        parcels = {s.id: _Parcel(self.collection, s.id, s.version, s.pending) for s in saves}
         if matched:
-            lost |= await self._unwritten([s for s in saves if s.base is not None])
-        self._relay.wake(self.collection, [s for s in saves if s.pending and s.id not in lost])
+            based = [s for s in saves if s.base is not None]
+            stored = await self._applied(based)
+            lost |= {s.id for s in based} - stored.keys()
+            parcels |= stored
+        self._relay.wake([parcel for parcel in parcels.values() if parcel.pending and parcel.id not in lost])
         return lost
 
-    async def _unwritten(self, saves: Sequence[Save]) -> set[str]:
-        wanted = {"_id": {"$in": [s.id for s in saves]}}
-        applied = {d["_id"]: set(d["applied"]) async for d in self.collection.find(wanted, {"applied": 1})}
-        return {s.id for s in saves if not applied.get(s.id, set()).issuperset(s.causes)}
+    async def _applied(self, saves: Sequence[Save]) -> dict[str, "_Parcel"]:
+        """Those whose causes are applied, as they are stored: another may have written them, with events of its own."""
+        causes = {save.id: save.causes for save in saves}
+        found = self.collection.find({"_id": {"$in": list(causes)}}, {"applied": 1, "version": 1, "outbox": 1})
+        return {
+            d["_id"]: _Parcel(self.collection, d["_id"], d["version"], d["outbox"])
+            async for d in found
+            if set(d["applied"]).issuperset(causes[d["_id"]])
+        }
 
 
 def _operation(save: Save, due: Any) -> InsertOne[Document] | UpdateOne:
@@ -188,10 +201,10 @@ class Relay:
         """Poll this collection too."""
         self._collections.append(collection)
 
-    def wake(self, collection: Collection, saves: Sequence[Save]) -> None:
-        """Publish the events of these changes soon. Beyond a bound they are left to the poll, which reads the store."""
+    def wake(self, parcels: Sequence[_Parcel]) -> None:
+        """Publish these events soon. Beyond a bound they are left to the poll, which reads the store."""
         if len(self._queue) < 20 * self._batch:
-            self._queue += [_Parcel(collection, s.id, s.version, s.pending) for s in saves]
+            self._queue += parcels
         self._woken.set()
 
     async def run(self) -> None:
@@ -201,7 +214,9 @@ class Relay:
         while True:
             try:
                 if loop.time() >= next_poll:
-                    await self._read_overdue()
+                    # What an outage left in the queue stands in the store as well, and would be queued once more.
+                    if not self._queue:
+                        await self._read_overdue()
                     next_poll = loop.time() + self._poll
                 if not self._queue:
                     self._woken.clear()

@@ -10,11 +10,11 @@ import pytest
 from shared import outbox
 from shared.events import Actor, CaseClosed, Draft, Event, Message, stamp
 from shared.ids import new_id
-from shared.mongo import Client, Document, connect
+from shared.mongo import Client, Document, WriteConcern, WriteConcernError, connect
 from shared.outbox import OUTBOX_INDEX, Aggregates, Relay, Save
 from shared.problems import Unavailable
 from shared.publisher import Publisher
-from shared.times import now
+from shared.times import now, rfc3339
 from tests.broker import make_topics, read, until
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -191,6 +191,54 @@ async def test_an_outage_of_the_broker_keeps_everything_for_later(cases) -> None
     notes.away = False
     await until(lambda: len(set(notes.ids())) == 50)
     running.cancel()
+
+
+async def test_an_outage_does_not_queue_anew_what_is_queued(
+    cases, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(outbox, "GRACE", timedelta(0))
+    relay = Relay(Notes(away=True), service="test", poll=0.1)
+    await Aggregates(cases, relay).save([opening(i, events_for(i, "a", 0)) for i in (new_id() for _ in range(20))])
+    running = asyncio.create_task(relay.run())
+
+    def queued() -> list[object]:
+        return [vars(r)["count"] for r in caplog.records if r.getMessage() == "the outbox waits"]
+
+    await until(lambda: len(queued()) >= 4)
+    running.cancel()
+    assert set(queued()) == {20}
+
+
+async def test_what_another_replica_wrote_for_the_same_cause_is_published_as_it_is_stored(cases) -> None:
+    dead = Aggregates(cases, Relay(Notes(), service="dead"))
+    notes = Notes()
+    relay = Relay(notes, service="alive")
+    alive = Aggregates(cases, relay)
+    case_id = new_id()
+    await dead.save([opening(case_id, [])])
+    base = (await alive.load([case_id]))[case_id]
+    theirs = [*events_for(case_id, "a", 0), *events_for(case_id, "b", 1)]
+    await dead.save([Save(case_id, base, {}, theirs, ["a", "b"])])
+    await asyncio.sleep(0.01)
+    ours = events_for(case_id, "a", 0)
+    assert ours[0].id == theirs[0].id
+    assert await alive.save([Save(case_id, base, {}, ours, ["a"])]) == set()
+    await relay.flush()
+    assert notes.ids() == [event.id for event in theirs]
+    assert dict(notes.published[0].headers)["ce_time"] == rfc3339(theirs[0].time).encode()
+    while (await stored(cases, case_id))["outbox"]:
+        await asyncio.sleep(0.02)
+
+
+async def test_a_write_that_may_not_last_is_no_success(cases) -> None:
+    undurable = cases.with_options(write_concern=WriteConcern(w=2, wtimeout=100))
+    notes = Notes()
+    relay = Relay(notes, service="test")
+    case_id = new_id()
+    with pytest.raises(WriteConcernError):
+        await Aggregates(undurable, relay).save([opening(case_id, events_for(case_id, "a", 0))])
+    await relay.flush()
+    assert notes.published == []
 
 
 async def test_the_window_of_applied_causes_is_bounded(cases) -> None:
