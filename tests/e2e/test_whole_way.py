@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -321,6 +322,19 @@ def test_a_service_killed_in_the_middle_loses_nothing(way: Way) -> None:
         kinds = wait_for(lambda r=report_id: len(t := way.timeline(r)) >= 3 and t, seconds=60)
         for kind in ("report.received", "case.opened", "case.triaged"):
             assert kinds.count(f"hearth.{kind}.v1") == 1, (report_id, kinds)
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_service_that_is_told_to_ends_within_ten_seconds_and_loses_nothing(way: Way, name: str) -> None:
+    sent = [way.post()["report_id"] for _ in range(20)]
+    began = time.monotonic()
+    # uvicorn ends itself by the signal once everything has been stopped.
+    assert way.system.processes[name].stop(30) in (0, -signal.SIGTERM)
+    assert time.monotonic() - began < 10
+    way.system.restart(name, kill=False)
+    for report_id in sent:
+        assert way.case(report_id)["state"] == "triaged"
+        wait_for(lambda r=report_id: len(set(way.timeline(r))) >= 3)
 
 
 def test_the_separate_verifier_finds_the_record_in_order(
