@@ -250,3 +250,24 @@ async def test_the_window_of_applied_causes_is_bounded(cases) -> None:
         causes = [f"{n}.{m}" for m in range(150)]
         assert await aggregates.save([Save(case_id, base, {}, [], causes)]) == set()
     assert len((await stored(cases, case_id))["applied"]) == outbox.APPLIED_WINDOW
+
+
+async def test_the_poll_reads_from_an_index_that_holds_only_what_is_pending(cases) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    class Overheard:
+        """The collection, whose questions are noted."""
+
+        def find(self, *question: object):
+            asked.append(question)
+            return cases.find(*question)
+
+    await Aggregates(cases, Relay(Notes(), service="test")).save([opening(new_id(), []) for _ in range(100)])
+    relay = Relay(Notes(), service="test", poll=0.05)
+    relay.watch(Overheard())
+    running = asyncio.create_task(relay.run())
+    await until(lambda: asked)
+    running.cancel()
+    plan = await cases.find(*asked[0]).sort("outbox_due").limit(5).explain()
+    assert "'indexName': 'outbox_due'" in str(plan["queryPlanner"]["winningPlan"])
+    assert plan["executionStats"]["totalKeysExamined"] == 0
