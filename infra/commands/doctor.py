@@ -105,7 +105,7 @@ async def _check_kafka(bootstrap: str, prefix: str) -> list[Finding]:
 async def _check_mongo(uri: str) -> list[Finding]:
     client = connect(uri, service="cli")
     try:
-        hello = await client.admin.command("hello")
+        hello = await client.admin.command("hello", codec_options=client.codec_options)
         build = await client.admin.command("buildInfo")
     except (PyMongoError, ValueError) as error:
         # The URI may hold a password, so it is not repeated.
