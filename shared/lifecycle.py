@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from shared.kafka import Consumption
-from shared.mongo import TRANSIENT, Client, Collection, IndexModel, ping
+from shared.mongo import TRANSIENT, Client, Collection, IndexModel, close, ping
 from shared.outbox import Relay
 from shared.problems import Unavailable
 from shared.publisher import Publisher
@@ -91,7 +91,7 @@ class Lifecycle:
             await _within(2, stop(), "a part")
         await _within(1.5, self._relay.flush(), "outbox")
         await _within(1.5, self._publisher.stop(), "publisher")
-        self._client.close()
+        close(self._client)
 
     def live(self) -> str | None:
         """None while the service works; otherwise why it should be restarted."""

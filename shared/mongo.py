@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
 from opentelemetry.trace import TracerProvider
-from pymongo import DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateOne
+from pymongo import DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateOne, timeout
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
@@ -66,6 +66,12 @@ def trace_commands(provider: TracerProvider) -> None:
     PymongoInstrumentor().instrument(tracer_provider=provider)
 
 
+def close(client: Client) -> None:
+    """Let every connection go, within half a second: the server is told which sessions end, but not waited for."""
+    with timeout(0.5):
+        client.close()
+
+
 async def ping(client: Client) -> None:
     """Return when a primary answers; raises one of TRANSIENT otherwise."""
     await client.admin.command("ping")
@@ -92,6 +98,7 @@ __all__ = [
     "UpdateOne",
     "WriteConcern",
     "WriteConcernError",
+    "close",
     "connect",
     "ping",
     "trace_commands",

@@ -2,11 +2,14 @@
 
 import asyncio
 import gc
+import time
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from infra.local.stack import Stack, StackSettings
 from services.intake.app import build_app
+from shared.mongo import close, connect, ping
 from tests.broker import make_topics
 from tests.integration.test_intake_service import TOPICS, settings
 
@@ -29,3 +32,13 @@ def open_clients() -> list[AIOKafkaConsumer | AIOKafkaProducer]:
     # Not isinstance, which would ask weak proxies whose object is gone.
     clients = [found for found in gc.get_objects() if type(found) in (AIOKafkaConsumer, AIOKafkaProducer)]
     return [client for client in clients if not client._closed]
+
+
+async def test_closing_does_not_wait_for_a_database_that_is_away() -> None:
+    with Stack(StackSettings.private("mongo")) as stack:
+        client = connect(stack.mongo, service="test")
+        await ping(client)
+        stack.stop_mongo()
+        began = time.monotonic()
+        close(client)
+        assert time.monotonic() - began < 2
