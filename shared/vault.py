@@ -36,7 +36,9 @@ class VaultClient:
     async def read(
         self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str, behalf: Actor | None = None
     ) -> dict[str, Contents]:
-        """The sections of each report, by report id. The vault records the read before it answers.
+        """The sections of each report, by report id; of one that the vault does not know there is nothing.
+
+        The vault records the read before it answers.
 
         Raises Unavailable while intake is away, Problem when it refuses.
         """
@@ -45,6 +47,7 @@ class VaultClient:
         return {
             item["report_id"]: Contents(item["report_id"], item.get("sections", {}), bool(item.get("erased")))
             for item in answer["items"]
+            if not item.get("unknown")
         }
 
     async def keep_statement(self, report_id: str, statement_id: str, *, kind: str, text: str, behalf: Actor) -> None:

@@ -145,10 +145,8 @@ class MemoryVault:
             raise self.away
         if self.refusal and self.refuses.intersection(report_ids):
             raise self.refusal
-        return {i: self._contents(i) for i in report_ids}
+        return {i: self._contents(i) for i in report_ids if i in self.people}
 
     def _contents(self, report_id: str) -> Contents:
-        if report_id not in self.people:
-            return Contents(report_id, {})
         section = self.people[report_id]
         return Contents(report_id, {}, erased=True) if section is None else Contents(report_id, {"reporter": section})

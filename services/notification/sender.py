@@ -208,10 +208,16 @@ class Sender:
             else:
                 self._put_off(deliveries)
             return
+        # Its event came from there: a vault without the report reads from a server that lags behind, or was restored.
+        if unknown := [d for d in deliveries if d.report_id not in found]:
+            log.error("the vault does not know a report; its notices wait", extra={"count": len(unknown)})
+            self._put_off(unknown)
         for delivery in deliveries:
             contents = found.get(delivery.report_id)
+            if contents is None:
+                continue
             address = _address_in(contents)
-            if contents is not None and contents.erased:
+            if contents.erased:
                 self._end([delivery], Suppressed("erased"))
             elif address is None:
                 self._end([delivery], Suppressed("no_contact"))
@@ -286,6 +292,6 @@ class Sender:
                 self._to_mark.set()
 
 
-def _address_in(contents: Contents | None) -> str | None:
-    email = contents.sections.get(SECTION, {}).get("email") if contents else None
+def _address_in(contents: Contents) -> str | None:
+    email = contents.sections.get(SECTION, {}).get("email")
     return email if isinstance(email, str) and email.strip() else None

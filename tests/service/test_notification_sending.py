@@ -267,6 +267,18 @@ async def test_while_the_vault_is_away_reporters_wait_and_bodies_do_not(world: W
     assert len(world.channel.to("sam@example.org")) == 1
 
 
+async def test_a_report_that_the_vault_does_not_know_yet_is_acknowledged_once_it_does(world: World) -> None:
+    early, known = Story(), world.known(Story(), "other@example.org")
+    async with world.running() as replica:
+        await replica.planner.plan([early.received(), known.received()])
+        await world.settled(1)
+        assert [to for to, _, _ in world.channel.mails] == ["other@example.org"]
+        world.known(early)
+        world.clock.forward(seconds=5)
+        await world.settled(2)
+    assert len(world.channel.to("sam@example.org")) == 1
+
+
 async def test_one_report_that_the_vault_refuses_keeps_nobody_waiting(world: World) -> None:
     stories = [world.known(Story(), f"r{n}@example.org") for n in range(5)]
     world.vault.refusal = Problem(422, "vault-refused", "The vault refused the request.")
