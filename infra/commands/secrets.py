@@ -49,7 +49,7 @@ def secrets(directory: Directory = Path("secrets"), owner: Owner = None, as_json
     findings = [name for name, state in states.items() if state in ("wrong", "open")]
     rows = [(directory / name, _MEANING[state], SECRETS[name]) for name, state in states.items()]
     answer({"directory": str(directory), "owner": uid, "files": states}, as_json, lambda: table(("File", "", ""), rows))
-    if not as_json and uid != IMAGE_UID:
+    if not as_json and owner is None and uid != IMAGE_UID:
         say(f"For Docker Compose put HEARTH_UID={uid} into .env, so that the containers can read the files.")
     if findings:
         raise typer.Exit(FINDING)

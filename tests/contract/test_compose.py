@@ -1,0 +1,227 @@
+"""docker-compose.yml and infra/Dockerfile keep what the README promises to operators; nothing is started here."""
+
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from pydantic import SecretStr
+
+from infra.commands.secrets import IMAGE_UID, SECRETS
+from infra.commands.settings_page import settings_of
+from infra.local.services import SERVICES
+from shared.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
+DOCKERFILE = (ROOT / "infra/Dockerfile").read_text(encoding="utf-8")
+
+DEFAULT = re.compile(r"\$\{(\w+):-([^${}]*)\}")
+MEMORY = 2048
+REPLICAS = ("triage", "triage")
+"""What `--scale triage=3` adds."""
+
+
+def resolve(text: str) -> str:
+    """The text with every `${NAME:-default}` as it is when nothing is set."""
+    while (resolved := DEFAULT.sub(r"\2", text)) != text:
+        text = resolved
+    return text
+
+
+COMPOSE: dict[str, Any] = yaml.safe_load(resolve(TEXT))
+CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
+TOOLS = {name for name, container in CONTAINERS.items() if "profiles" in container}
+LASTING = {name for name, container in CONTAINERS.items() if "restart" in container}
+ONE_SHOTS = CONTAINERS.keys() - TOOLS - LASTING
+
+
+def memory(*names: str) -> int:
+    """The sum of the limits of these containers, in MiB."""
+    return sum(int(CONTAINERS[name]["mem_limit"].removesuffix("m")) for name in names)
+
+
+def settings_for(service: str) -> type[Settings]:
+    found = settings_of(service)
+    assert found is not None
+    return found
+
+
+def secret_fields(settings: type[Settings]) -> set[str]:
+    fields = settings.model_fields.items()
+    return {name for name, field in fields if field.annotation is bytes or SecretStr in get_args(field.annotation)}
+
+
+def test_the_containers_are_those_that_the_readme_tells_of() -> None:
+    assert {*SERVICES, "desk", "kafka", "mongo", "mailpit"} == LASTING
+    assert {"topics", "replica-set"} == ONE_SHOTS
+    assert {"hearth", "secrets"} == TOOLS
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_no_container_can_write_to_its_root_or_gain_privileges(name: str) -> None:
+    container = CONTAINERS[name]
+    assert container["read_only"] is True
+    assert container["cap_drop"] == ["ALL"]
+    assert container["security_opt"] == ["no-new-privileges:true"]
+    assert not container.keys() & {"privileged", "pid", "ipc", "devices", "userns_mode"}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_no_container_runs_as_root_but_the_one_that_gives_secrets_away(name: str) -> None:
+    user = CONTAINERS[name]["user"]
+    assert re.fullmatch(r"\d+:\d+", user)
+    assert (user == "0:0") == (name == "secrets") == ("cap_add" in CONTAINERS[name])
+
+
+def test_whoever_makes_the_secrets_as_root_reaches_no_network() -> None:
+    assert CONTAINERS["secrets"]["network_mode"] == "none"
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_every_published_port_is_bound_to_this_machine(name: str) -> None:
+    for port in CONTAINERS[name].get("ports", ()):
+        assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port)
+
+
+def test_kafka_and_mongodb_are_reached_from_inside_only() -> None:
+    assert COMPOSE["networks"]["back"]["internal"] is True
+    for name in ("kafka", "mongo"):
+        assert CONTAINERS[name]["networks"] == ["back"]
+        assert "ports" not in CONTAINERS[name]
+
+
+def test_a_scaled_service_publishes_no_port_of_its_own() -> None:
+    assert "ports" not in CONTAINERS["triage"]
+    assert CONTAINERS["desk"]["command"][-1] == "triage:8002"
+
+
+def test_the_memory_limits_stay_within_two_gigabytes() -> None:
+    assert memory(*LASTING, *ONE_SHOTS) <= MEMORY
+    assert memory(*LASTING, "hearth") <= MEMORY
+    assert memory(*LASTING, *REPLICAS) <= MEMORY
+
+
+def test_the_readme_tells_the_sums_of_the_limits() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = f"{memory(*LASTING)} MiB together, {memory(*LASTING, *REPLICAS)} MiB with three replicas of triage"
+    assert told in " ".join(readme.split())
+
+
+def test_kafka_and_mongodb_fit_into_their_limits() -> None:
+    heap = re.search(r"-Xmx(\d+)m", CONTAINERS["kafka"]["environment"]["KAFKA_HEAP_OPTS"])
+    assert heap
+    assert int(heap[1]) <= memory("kafka") / 2
+    command = CONTAINERS["mongo"]["command"]
+    assert float(command[command.index("--wiredTigerCacheSizeGB") + 1]) * 1024 <= memory("mongo") / 2
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_what_lasts_is_started_again_checked_and_given_time_to_stop(name: str) -> None:
+    container = CONTAINERS[name]
+    assert container["restart"] == "unless-stopped"
+    assert int(container["stop_grace_period"].removesuffix("s")) > 10
+    assert not container.get("healthcheck", {}).get("disable")
+    ours = container["image"].startswith("hearth:")
+    assert "test" in container.get("healthcheck", {}) or (ours and "HEALTHCHECK" in DOCKERFILE)
+    assert not ours or "HEARTH_PORT" in container["environment"]
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_the_order_of_the_start_follows_health_and_finished_jobs(name: str) -> None:
+    waited_for = CONTAINERS[name].get("depends_on", {})
+    for other, how in waited_for.items():
+        one_shot = other in ONE_SHOTS
+        assert how == {"condition": "service_completed_successfully" if one_shot else "service_healthy"}
+    if name in SERVICES:
+        assert waited_for.keys() >= ONE_SHOTS
+
+
+def test_the_data_is_in_named_volumes() -> None:
+    kept = {"kafka": "kafka-data:/var/lib/kafka/data", "mongo": "mongo-data:/data/db", "mailpit": "mail-data:/var/tmp"}
+    assert {name: CONTAINERS[name]["volumes"] for name in kept} == {name: [volume] for name, volume in kept.items()}
+    assert COMPOSE["volumes"].keys() == {volume.partition(":")[0] for volume in kept.values()}
+    assert CONTAINERS["kafka"]["environment"]["KAFKA_LOG_DIRS"] == "/var/lib/kafka/data"
+    assert CONTAINERS["mailpit"]["environment"]["MP_DATABASE"].startswith("/var/tmp/")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_given_only_settings_that_it_has_and_all_that_it_must_have(service: str) -> None:
+    container, settings = CONTAINERS[service], settings_for(service)
+    assert container["command"] == ["python", "-m", SERVICES[service].module]
+    assert container["environment"]["HEARTH_PORT"] == str(SERVICES[service].port)
+    given = {name.removeprefix(PREFIX).lower() for name in container["environment"]}
+    shared = set(COMPOSE["x-environment"])
+    known = {f"{name}{end}" for name in settings.model_fields for end in ("", "_file")}
+    assert given - known - {name.removeprefix(PREFIX).lower() for name in shared} == set()
+    needed = {name for name, field in settings.model_fields.items() if field.is_required()}
+    assert needed - {name.removesuffix("_file") for name in given} == set()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_secrets_come_from_files_and_only_to_the_service_that_uses_them(service: str) -> None:
+    container = CONTAINERS[service]
+    secret = secret_fields(settings_for(service))
+    assert "token_key" in secret
+    assert set(container["secrets"]) == secret
+    environment = container["environment"]
+    for name in secret:
+        assert environment[f"{PREFIX}{name.upper()}_FILE"] == f"/run/secrets/{name}"
+
+
+def test_no_environment_holds_a_secret() -> None:
+    secret = {f"{PREFIX}{name.upper()}" for service in SERVICES for name in secret_fields(settings_for(service))}
+    assert secret & {name for container in CONTAINERS.values() for name in container.get("environment", {})} == set()
+    assert secret & set(re.findall(r"\w+", EXAMPLE)) == set()
+
+
+def test_the_secret_files_are_those_that_are_made() -> None:
+    files = {name: secret["file"] for name, secret in COMPOSE["secrets"].items()}
+    assert files == {name: f"./secrets/{name}" for name in SECRETS} | {"smtp_password": "/dev/null"}
+    assert set(CONTAINERS["hearth"]["secrets"]) == set(SECRETS)
+
+
+def test_the_command_line_is_given_every_address_and_secret() -> None:
+    given = CONTAINERS["hearth"]["environment"]
+    assert {given[f"{PREFIX}{name.upper()}_URL"] for name in SERVICES} == {
+        f"http://{name}:{service.port}" for name, service in SERVICES.items()
+    }
+    assert {f"{PREFIX}{name.upper()}_FILE" for name in SECRETS} <= given.keys()
+
+
+def test_every_variable_of_the_compose_file_is_explained_with_its_default() -> None:
+    explained = dict(re.findall(r"^#(\w+)=(.*)$", EXAMPLE, re.MULTILINE))
+    for name, default in re.findall(r"\$\{(\w+):-([^${}]*)\}", TEXT):
+        if name != "SMTP_PASSWORD_FILE":
+            assert explained[name] == default
+    assert set(re.findall(r"\$\{(\w+)", TEXT)) <= explained.keys()
+    assert not re.search(r"^\w", EXAMPLE, re.MULTILINE), "a copy of the example changes nothing"
+
+
+def test_every_setting_in_the_example_exists_and_is_shown_with_its_default() -> None:
+    fields = {
+        f"{PREFIX}{name.upper()}": field
+        for service in SERVICES
+        for name, field in settings_for(service).model_fields.items()
+    } | {f"{PREFIX}{name.upper()}": field for name, field in Settings.model_fields.items()}
+    compose = set(re.findall(r"\$\{(\w+)", TEXT))
+    for name, shown in re.findall(r"^#(HEARTH_\w+)=(.*)$", EXAMPLE, re.MULTILINE):
+        if name not in compose:
+            default = fields[name].default
+            assert shown == ("" if default is None else f"{default:g}" if name.endswith("_SECONDS") else str(default))
+
+
+def test_the_image_runs_as_the_user_whom_the_secrets_belong_to() -> None:
+    assert f"USER {IMAGE_UID}:{IMAGE_UID}" in DOCKERFILE
+    assert CONTAINERS["intake"]["user"] == f"{IMAGE_UID}:{IMAGE_UID}"
+
+
+def test_the_image_is_built_in_stages_without_a_compiler() -> None:
+    stages = DOCKERFILE.split("\nFROM ")[1:]
+    assert len(stages) >= 3
+    assert " AS " not in stages[-1].splitlines()[0]
+    assert "--only-binary :all:" in DOCKERFILE
+    assert "--require-hashes" in DOCKERFILE
+    assert not re.search(r"apt-get|build-essential|\bgcc\b|pip install", stages[-1])
