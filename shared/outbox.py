@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 from typing import Any, Protocol
 
 from opentelemetry import trace
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 
 GRACE = timedelta(seconds=5)
 """How long the replica that wrote an event has it to itself, before any other may publish it."""
+REMEMBERED = 5_000
+"""Events that the process to which Kafka acknowledged them will not publish again, wherever they still stand."""
 PACE = 0.04
 """Seconds from one round to the next while there is always something: an event costs three times as much in a round of
 ten as in a round of a hundred."""
@@ -195,6 +198,8 @@ class Relay:
         self._collections: list[Collection] = []
         self._queue: list[_Parcel] = []
         self._woken = asyncio.Event()
+        # Event ids, oldest first.
+        self._acknowledged: dict[str, None] = {}
         self._tracer = trace.get_tracer(__name__)
 
     def watch(self, collection: Collection) -> None:
@@ -249,14 +254,17 @@ class Relay:
         metrics.OUTBOX_OVERDUE.labels(self._service).set(overdue)
 
     async def _publish(self, parcels: Sequence[_Parcel]) -> None:
-        # Two changes of one aggregate in one round both name the earlier events; once is enough.
-        pending = {p["id"]: p for parcel in parcels for p in parcel.pending}
+        # A later change names the events before it as well, and a poll may see what is just being cleared.
+        pending = {p["id"]: p for parcel in parcels for p in parcel.pending if p["id"] not in self._acknowledged}
         spans = {event_id: self._span(p) for event_id, p in pending.items() if not is_unsampled(p["trace"])}
         try:
             await self._publisher.publish([_message(p, spans.get(event_id)) for event_id, p in pending.items()])
         finally:
             for span in spans.values():
                 span.end()
+        self._acknowledged |= dict.fromkeys(pending)
+        for event_id in list(islice(self._acknowledged, max(0, len(self._acknowledged) - REMEMBERED))):
+            del self._acknowledged[event_id]
         await self._clear(parcels)
         at = now()
         seconds = metrics.RELAY_SECONDS.labels(self._service)

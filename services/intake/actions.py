@@ -1,5 +1,6 @@
 """What intake does with what is handed in: check, seal, store once, and say so only when it is durable."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,12 +18,16 @@ from shared.ids import case_id_of, derive, new_id
 from shared.mongo import Document
 from shared.outbox import Save
 from shared.policy import Policy
-from shared.problems import Problem, Unavailable
+from shared.problems import Malformed, Problem, Unavailable
 from shared.telemetry import current_traceparent
 from shared.times import now
 
 SOURCE = "hearth/intake"
 REPORTER = Actor("reporter", "reporter")
+
+
+Told = tuple[Mapping[str, Any], Mapping[Section, bytes]]
+"""What a report says: its facts, and the sections that go to the vault."""
 
 
 class Store(Protocol):
@@ -102,28 +107,40 @@ class Submissions:
         if await self._commits.commit(save):
             metrics.REPORTS.labels(channel).inc()
             return accepted
-        await self._expect_same(report_id, facts, sections)
+        try:
+            await self._expect_same({report_id: [(facts, sections)]})
+        except Malformed:
+            raise Problem(
+                422,
+                "idempotency-key-reused",
+                "This Idempotency-Key was used for another report.",
+                detail="Send the same body to repeat a report, or a new key for a new one.",
+            ) from None
         return accepted
 
     async def take_in(self, arrivals: Sequence[Arrival]) -> int:
         """Store what came over Kafka, in one write; returns how many were new. What is stored already is passed over.
 
-        Raises one of shared.mongo.TRANSIENT while the store is away; then all of it may be handed in again.
+        Raises one of shared.mongo.TRANSIENT while the store is away; then all of it may be handed in again. Raises
+        Malformed `id_reused` when one has the id of another report; the others are stored all the same.
         """
         at = self._clock()
         channels: dict[str, str] = {}
         saves: dict[str, Save] = {}
+        told: dict[str, list[Told]] = defaultdict(list)
         for arrival in arrivals:
             report_id = derive_report_id(self._secrets.pepper, "kafka", arrival.key)
+            submission = arrival.submission
+            facts, sections = facts_of(submission, arrival.channel), sections_of(submission)
+            told[report_id].append((facts, sections))
             if report_id in saves:
                 continue
-            submission = arrival.submission
             channels[report_id] = arrival.channel
             saves[report_id] = self._new_report(
                 Accepted(report_id, ""),
                 submission,
-                facts_of(submission, arrival.channel),
-                sections_of(submission),
+                facts,
+                sections,
                 received_at=min(arrival.received_at or at, at),
                 at=at,
                 trace=arrival.trace,
@@ -132,6 +149,7 @@ class Submissions:
         for report_id, channel in channels.items():
             if report_id not in known:
                 metrics.REPORTS.labels(channel).inc()
+        await self._expect_same({i: reports for i, reports in told.items() if i in known or len(reports) > 1})
         return len(saves) - len(known)
 
     def _new_report(
@@ -175,20 +193,21 @@ class Submissions:
             fields["receipt"] = hash_receipt(self._secrets.pepper, accepted.receipt)
         return Save(report_id, None, fields, events, [cause])
 
-    async def _expect_same(self, report_id: str, facts: Mapping[str, Any], sections: Mapping[Section, bytes]) -> None:
-        stored = (await self._store.load([report_id])).get(report_id)
-        if stored is None:
-            raise Unavailable("the report is not where it was")
-        # Of an erased report nothing is left to compare with.
-        if stored["vault"] is None:
+    async def _expect_same(self, told: Mapping[str, Sequence[Told]]) -> None:
+        """Raises Malformed when the stored report of an id is another one, Unavailable when it is not there."""
+        if not told:
             return
-        same = stored["facts"] == facts and self._vault.matches(
-            report_id, stored["vault"], stored["content_digest"], sections
+        stored = await self._store.load(told)
+        if stored.keys() != told.keys():
+            raise Unavailable("a report is not where it was")
+        for report_id, reports in told.items():
+            if not all(self._is_same(stored[report_id], report) for report in reports):
+                raise Malformed("id_reused", "the source and id of another report")
+
+    def _is_same(self, stored: Document, report: Told) -> bool:
+        facts, sections = report
+        # Of an erased report nothing is left to compare with.
+        return stored["vault"] is None or (
+            stored["facts"] == facts
+            and self._vault.matches(stored["_id"], stored["vault"], stored["content_digest"], sections)
         )
-        if not same:
-            raise Problem(
-                422,
-                "idempotency-key-reused",
-                "This Idempotency-Key was used for another report.",
-                detail="Send the same body to repeat a report, or a new key for a new one.",
-            )

@@ -167,3 +167,25 @@ async def test_once_what_was_wrong_has_been_mended_a_retried_dead_letter_becomes
         assert len(await read(given.kafka, f"{given.topic_prefix}reports", 3)) == 3
         assert await stored(given) == 3
         assert await listed(run, 0) == []
+
+
+async def test_another_report_under_a_known_id_is_a_dead_letter_and_the_same_report_is_passed_over(
+    given: IntakeSettings, run: Run
+) -> None:
+    inbox = f"{given.topic_prefix}reports.inbox"
+    first = [form("1", REPORT) for form, _, _ in FORMATS.values()]
+    other = [form("1", REPORT | {"narrative": "Other words"}) for form, _, _ in FORMATS.values()]
+    async with serving(given) as http:
+        await ready(http)
+        await write(given.kafka, inbox, *first)
+        assert len(await read(given.kafka, f"{given.topic_prefix}reports", 3)) == 3
+        # Beside each other in one batch, and after what is stored.
+        await write(
+            given.kafka, inbox, *first, platform("2", REPORT), platform("2", REPORT | {"language": "sw"}), *other
+        )
+        items = await listed(run, 4)
+        assert {(item["code"], item["size"]) for item in items} <= {("id_reused", len(r[1] or b"")) for r in [
+            *other, platform("2", REPORT), platform("2", REPORT | {"language": "sw"})
+        ]}  # fmt: skip
+        assert await stored(given) == 4
+        assert len(await read(given.kafka, f"{given.topic_prefix}reports", 4)) == 4

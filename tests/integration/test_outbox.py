@@ -69,6 +69,12 @@ async def stored(cases, case_id: str) -> Document:
     return document
 
 
+async def cleared(cases, case_id: str) -> None:
+    """Wait for the clearing, which is read once it has reached a majority."""
+    while (await stored(cases, case_id))["outbox"]:
+        await asyncio.sleep(0.02)
+
+
 async def test_events_reach_kafka_in_order_with_their_trace_and_leave_the_outbox(
     cases, kafka: str, prefix: str
 ) -> None:
@@ -84,8 +90,7 @@ async def test_events_reach_kafka_in_order_with_their_trace_and_leave_the_outbox
     second = events_for(case_id, "b", base["seq"], 2)
     assert await aggregates.save([Save(case_id, base, {"state": "closed"}, second, ["b"])]) == set()
     records = await read(kafka, f"{prefix}cases", 4)
-    while (await stored(cases, case_id))["outbox"]:
-        await asyncio.sleep(0.02)
+    await cleared(cases, case_id)
     running.cancel()
     await publisher.stop()
     headers = [dict(record.headers) for record in records]
@@ -209,6 +214,24 @@ async def test_an_outage_does_not_queue_anew_what_is_queued(
     assert set(queued()) == {20}
 
 
+async def test_a_change_while_earlier_events_are_on_their_way_publishes_none_of_them_twice(cases) -> None:
+    notes = Notes()
+    relay = Relay(notes, service="test")
+    aggregates = Aggregates(cases, relay)
+    case_id = new_id()
+    events = events_for(case_id, "a", 0, 2)
+    await aggregates.save([opening(case_id, events[:1])])
+    base = (await aggregates.load([case_id]))[case_id]
+    await aggregates.save([Save(case_id, base, {"note": "without an event"}, [], ["note"])])
+    await relay.flush()
+    await cleared(cases, case_id)
+    base = (await aggregates.load([case_id]))[case_id]
+    await aggregates.save([Save(case_id, base, {}, events[1:], ["b"])])
+    await relay.flush()
+    assert notes.ids() == [event.id for event in events]
+    await cleared(cases, case_id)
+
+
 async def test_what_another_replica_wrote_for_the_same_cause_is_published_as_it_is_stored(cases) -> None:
     dead = Aggregates(cases, Relay(Notes(), service="dead"))
     notes = Notes()
@@ -226,8 +249,7 @@ async def test_what_another_replica_wrote_for_the_same_cause_is_published_as_it_
     await relay.flush()
     assert notes.ids() == [event.id for event in theirs]
     assert dict(notes.published[0].headers)["ce_time"] == rfc3339(theirs[0].time).encode()
-    while (await stored(cases, case_id))["outbox"]:
-        await asyncio.sleep(0.02)
+    await cleared(cases, case_id)
 
 
 async def test_a_write_that_may_not_last_is_no_success(cases) -> None:
