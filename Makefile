@@ -6,7 +6,7 @@ WORKERS ?= 2
 .DEFAULT_GOAL := help
 # Each is a target of its own; a new check is a target and a word here.
 CHECKS := check-types check-format check-imports check-policy check-contracts check-documents check-messages
-.PHONY: help demo test check $(CHECKS) bench format clean prepare
+.PHONY: help demo test check $(CHECKS) bench profile format clean prepare
 
 help:  ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -49,6 +49,10 @@ check-messages:
 bench:  ## Benchmarks (ONLY=intake for one)
 	@python3 infra/prepare.py demo
 	@$(PYTHON) -m benchmarks $(ONLY)
+
+profile:  ## Where the time of each service goes
+	@python3 infra/prepare.py demo
+	@$(PYTHON) -m benchmarks.profile
 
 format:  ## Format the code, and fix what can be fixed
 	@python3 infra/prepare.py check

@@ -1,13 +1,14 @@
 """The floor: bare programs that do the same writes and nothing else. What Hearth adds is measured against them.
 
-`python -m benchmarks.floor http MONGO PORT` answers a POST after a group-committed durable insert.
-`python -m benchmarks.floor STAGE KAFKA MONGO PREFIX` is a stage of a bare pipeline: `triage`, `notification`, `audit`.
+`python -m benchmarks.floor http MONGO PORT` answers a POST after a group-committed durable insert; with KAFKA it also
+publishes the event and clears the outbox, as the first stage of a bare pipeline.
+`python -m benchmarks.floor STAGE KAFKA MONGO` is a later stage: `triage`, `notification`, `audit`.
 """
 
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -18,14 +19,23 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from motor.motor_asyncio import AsyncIOMotorClient
 
 Scope = dict[str, Any]
+DATABASE = "floor"
+PREFIX = "floor."
+"""Of its topics and groups, so that it can run beside Hearth."""
+
+
+Then = Callable[[list[dict[str, Any]]], Awaitable[None]]
+"""What follows a write: called with the documents that are durable now."""
 
 
 class GroupCommit:
     """Collects documents and writes what has gathered, with two writers."""
 
-    def __init__(self, collection: Any) -> None:
+    def __init__(self, collection: Any, then: Then | None) -> None:
         self._collection = collection
+        self._then = then
         self._queue: asyncio.Queue[tuple[dict[str, Any], asyncio.Future[None]]] = asyncio.Queue(10_000)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.Task[None]] = []
 
     async def insert(self, document: dict[str, Any]) -> None:
@@ -40,14 +50,32 @@ class GroupCommit:
             gathered = [await self._queue.get()]
             while not self._queue.empty() and len(gathered) < 256:
                 gathered.append(self._queue.get_nowait())
-            await self._collection.insert_many([document for document, _ in gathered], ordered=False)
+            documents = [document for document, _ in gathered]
+            await self._collection.insert_many(documents, ordered=False)
             for _, done in gathered:
                 done.set_result(None)
+            if self._then:
+                task = asyncio.ensure_future(self._then(documents))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
 
-def make_http_floor(mongo: str) -> Callable[..., Any]:
-    """A bare ASGI application: read the body, insert it durably, answer."""
+def make_http_floor(mongo: str, kafka: str | None) -> Callable[..., Any]:
+    """A bare ASGI application: read the body, insert it durably, answer; with Kafka, publish its event too."""
     commit: GroupCommit | None = None
+
+    async def start() -> GroupCommit:
+        collection = connect(mongo)[DATABASE]["reports"]
+        if kafka is None:
+            return GroupCommit(collection, None)
+        producer = await start_producer(kafka)
+
+        async def publish(documents: list[dict[str, Any]]) -> None:
+            events = [(PREFIX + "reports", d["_id"].encode(), e["value"]) for d in documents for e in d["outbox"]]
+            await send_all(producer, events)
+            await clear(collection, documents)
+
+        return GroupCommit(collection, publish)
 
     async def app(scope: Scope, receive: Any, send: Any) -> None:
         nonlocal commit
@@ -55,7 +83,7 @@ def make_http_floor(mongo: str) -> Callable[..., Any]:
             while True:
                 message = await receive()
                 if message["type"] == "lifespan.startup":
-                    commit = GroupCommit(connect(mongo)["floor"]["reports"])
+                    commit = await start()
                     await send({"type": "lifespan.startup.complete"})
                 else:
                     await send({"type": "lifespan.shutdown.complete"})
@@ -83,60 +111,73 @@ def connect(mongo: str) -> Any:
     return AsyncIOMotorClient(mongo, w="majority", journal=True)
 
 
-# What each stage reads, and how many events it writes for one it handles (to which topic).
-STAGES: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, int]]]] = {
-    "triage": (("reports",), {"reports": ("cases", 3)}),
-    "notification": (("cases",), {"cases": ("notifications", 1)}),
-    "audit": (("reports", "cases", "notifications"), {}),
+async def start_producer(kafka: str) -> AIOKafkaProducer:
+    """A producer with the durability that Hearth promises."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", enable_idempotence=True, linger_ms=1)
+    await producer.start()
+    return producer
+
+
+async def send_all(producer: AIOKafkaProducer, events: list[tuple[str, bytes, bytes]]) -> None:
+    """Send (topic, key, value) and wait for every acknowledgement."""
+    sent = [await producer.send(topic, value, key) for topic, key, value in events]
+    await asyncio.gather(*sent)
+
+
+async def clear(collection: Any, documents: list[dict[str, Any]]) -> None:
+    """Empty the outboxes of documents whose events are published."""
+    ids = [document["_id"] for document in documents if document["outbox"]]
+    if ids:
+        await collection.update_many({"_id": {"$in": ids}}, {"$set": {"outbox": []}})
+
+
+# What each stage reads, and how many events it writes to which topic for one record it reads, as a cycle over offsets:
+# a case opens with two events, the second of which is noticed, and every third reporter left an address.
+STAGES: dict[str, tuple[dict[str, tuple[int, ...]], str]] = {
+    "triage": ({"reports": (2,)}, "cases"),
+    "notification": ({"reports": (1, 0, 0), "cases": (0, 1)}, "notifications"),
+    "audit": ({"reports": (0,), "cases": (0,), "notifications": (0,)}, ""),
 }
 
 
-async def run_stage(stage: str, kafka: str, mongo: str, prefix: str) -> None:
+async def run_stage(stage: str, kafka: str, mongo: str) -> None:
     """Consume batches, insert one document a message, publish what follows, clear, commit; for ever."""
-    topics, follow = STAGES[stage]
-    collection = connect(mongo)["floor"][stage]
-    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", enable_idempotence=True, linger_ms=1)
+    follow, target = STAGES[stage]
+    collection = connect(mongo)[DATABASE][stage]
+    producer = await start_producer(kafka)
     consumer = AIOKafkaConsumer(
-        *(prefix + topic for topic in topics),
+        *(PREFIX + topic for topic in follow),
         bootstrap_servers=kafka,
-        group_id=f"{prefix}floor.{stage}",
+        group_id=f"{PREFIX}{stage}",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
-    await producer.start()
     await consumer.start()
     while True:
         batches = await consumer.getmany(timeout_ms=50, max_records=200)
         records = [record for batch in batches.values() for record in batch]
         if not records:
             continue
-        documents = []
-        sends = []
+        documents: list[dict[str, Any]] = []
         for record in records:
-            topic, count = follow.get(record.topic.removeprefix(prefix), ("", 0))
-            # Only every third case event leads to a delivery, as a case makes three events at its opening.
-            if stage == "notification" and record.offset % 3:
-                count = 0
-            outbox = [{"id": str(uuid4()), "value": record.value} for _ in range(count)]
+            counts = follow[record.topic.removeprefix(PREFIX)]
+            count = counts[record.offset % len(counts)]
+            outbox = [{"id": str(uuid4()), "key": record.key, "value": record.value} for _ in range(count)]
             documents.append({"_id": str(uuid4()), "value": record.value, "outbox": outbox})
-            sends += [(topic, record.key, event["value"]) for event in outbox]
         await collection.insert_many(documents, ordered=False)
-        if sends:
-            sent = [await producer.send(prefix + topic, value, key) for topic, key, value in sends]
-            await asyncio.gather(*sent)
-            ids = [document["_id"] for document in documents if document["outbox"]]
-            await collection.update_many({"_id": {"$in": ids}}, {"$set": {"outbox": []}})
+        await send_all(producer, [(PREFIX + target, e["key"], e["value"]) for d in documents for e in d["outbox"]])
+        await clear(collection, documents)
         await consumer.commit()
 
 
 def main() -> None:
-    kind, *arguments = sys.argv[1:]
-    if kind == "http":
-        mongo, port = arguments
-        uvicorn.run(make_http_floor(mongo), port=int(port), log_level="warning", access_log=False)
-    else:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run_stage(kind, *arguments))
+    match sys.argv[1:]:
+        case ["http", mongo, port, *kafka]:
+            app = make_http_floor(mongo, kafka[0] if kafka else None)
+            uvicorn.run(app, port=int(port), log_level="warning", access_log=False)
+        case [stage, kafka, mongo]:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(run_stage(stage, kafka, mongo))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """What the benchmarks share: child processes of bare programs and of the load generator, and counts of what arrived."""
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -27,11 +29,11 @@ def bare_program(*arguments: str) -> Iterator[None]:
 
 
 @contextmanager
-def bare_http(mongo: str) -> Iterator[str]:
-    """The bare HTTP program; gives the URL to post to."""
+def bare_http(mongo: str, *kafka: str) -> Iterator[str]:
+    """The bare HTTP program, with Kafka as the first stage of the bare pipeline; gives the URL to post to."""
     with ports.Ports() as free:
         port = free.any_free()
-        with bare_program("http", mongo, str(port)):
+        with bare_program("http", mongo, str(port), *kafka):
             wait_until(lambda: ports.is_open(port), 15)
             yield f"http://127.0.0.1:{port}/v1/reports"
 
@@ -57,12 +59,12 @@ def wait_until(condition: Callable[[], object], seconds: float, every: float = 0
 
 
 class Counts:
-    """What arrived where, read from the record and the mail catcher."""
+    """What arrived where, as the services tell."""
 
     def __init__(self, system: System) -> None:
         token = system.token(Role.AUDITOR)
         self._audit = httpx.Client(base_url=system.url("audit"), headers={"Authorization": f"Bearer {token}"})
-        self._mail = httpx.Client(base_url=system.stack.mail_url)
+        self._notification = httpx.Client(base_url=system.url("notification"))
 
     def recorded(self) -> dict[str, int]:
         """Entries in the record's signed logs, by topic."""
@@ -72,7 +74,20 @@ class Counts:
             sizes[topic] = sizes.get(topic, 0) + item["size"]
         return sizes
 
-    def mails(self) -> int:
-        """Mails that the catcher holds."""
-        total: int = self._mail.get("/api/v1/messages", params={"limit": 1}).json()["total"]
-        return total
+    def acknowledged(self) -> int:
+        """Acknowledgements handed over to the mail server."""
+        lines = self._notification.get("/metrics").raise_for_status().text.splitlines()
+        sent = 'hearth_mails_total{notice="acknowledgement",result="sent"} '
+        return sum(int(float(line.removeprefix(sent))) for line in lines if line.startswith(sent))
+
+
+def cpu_seconds(pid: int) -> float:
+    """The processor time that a process has used, in seconds (proc(5), fields 14 and 15 of `stat`)."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mb(pid: int) -> float:
+    """The memory of a process, shared pages counted by share (PSS), in MB."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
+    return int(text.partition("\nPss:")[2].split()[0]) / 1000
