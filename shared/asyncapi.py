@@ -106,11 +106,9 @@ def _operations(topics: list[Topic], services: list[str]) -> list[tuple[str, dic
     found = []
     for service in services:
         for topic in topics:
-            # Every consumer of a topic is the one that writes its dead letters.
-            letters = topic.name.endswith(".dlq")
-            if service in topic.writers or (letters and service in topic.consumers):
+            if service in topic.writers:
                 found.append((f"{service}.sends.{topic.name}", _operation("send", topic)))
-            if service in topic.consumers and not letters:
+            if service in topic.consumers:
                 found.append((f"{service}.receives.{topic.name}", _operation("receive", topic)))
     return found
 

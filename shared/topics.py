@@ -55,7 +55,15 @@ def dead_letters_of(topic: str) -> str:
 # A dead letter is keyed by where it came from; a tombstone on that key marks it dealt with, hence compaction.
 DEAD_LETTER_TOPICS = tuple(
     Topic(
-        dead_letters_of(t.name), t.consumers, "group|partition|offset", 1, FOREVER, (), "compact", LARGEST_DEAD_LETTER
+        dead_letters_of(t.name),
+        # Audit records whatever comes, so it gives nothing up.
+        tuple(consumer for consumer in t.consumers if consumer != "audit"),
+        "group|partition|offset",
+        1,
+        FOREVER,
+        (),
+        "compact",
+        LARGEST_DEAD_LETTER,
     )
     for t in FACT_TOPICS
     if t.consumers

@@ -171,8 +171,8 @@ def read_purpose(*stated: str | None) -> str:
     return purpose
 
 
-def _invalid(name: str, detail: str) -> Problem:
-    error = FieldError(f"/{name}", "invalid", detail)
+def _invalid(name: str, detail: str, code: str = "invalid") -> Problem:
+    error = FieldError(f"/{name}", code, detail)
     return Problem(422, "invalid-fields", "Some fields are not valid.", errors=[error])
 
 
@@ -192,7 +192,7 @@ def _cursor(text: str | None) -> str | None:
     try:
         read_position(text)
     except ValueError:
-        raise _invalid("cursor", "Not a cursor of this list.") from None
+        raise _invalid("cursor", "Not a cursor of this list.", "invalid_cursor") from None
     return text
 
 

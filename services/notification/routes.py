@@ -86,5 +86,5 @@ def read_cursor(cursor: str) -> Place:
         at, _, delivery_id = text.partition(" ")
         return Place(parse_rfc3339(at), delivery_id)
     except (binascii.Error, ValueError):
-        error = FieldError("/cursor", "cursor", "Take it from `next` of the page before.")
+        error = FieldError("/cursor", "invalid_cursor", "Take it from `next` of the page before.")
         raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[error]) from None
