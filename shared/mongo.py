@@ -6,7 +6,6 @@ infra/decisions/2026-11-23-motor.md says why, and how to move to PyMongo's own a
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
-from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
 from opentelemetry.trace import TracerProvider
 from pymongo import DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateOne, timeout
 from pymongo.errors import (
@@ -63,6 +62,9 @@ def connect(uri: str, *, service: str) -> Client:
 
 def trace_commands(provider: TracerProvider) -> None:
     """Give every command a span (its name and collection, never its content) under the span it serves."""
+    # Like the exporter, of no use where no span is kept.
+    from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
+
     PymongoInstrumentor().instrument(tracer_provider=provider)
 
 
