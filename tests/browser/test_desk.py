@@ -1,24 +1,16 @@
 """The desk in a real browser: a case from new to closed without JavaScript, and pages that everybody can use."""
 
-import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Literal
 
 import pytest
-import uvicorn
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
-from infra.assets import AXE, ROOT
-from infra.local.ports import any_free
 from services.triage.case import Case
 from shared.times import now
+from tests.browser_rig import OVERFLOW, serving, violations
 from tests.triage_rig import ALICE, Rig, answered, make_rig, token
-
-QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture
@@ -29,24 +21,8 @@ async def rig() -> AsyncIterator[Rig]:
 
 @pytest.fixture
 async def address(rig: Rig) -> AsyncIterator[str]:
-    port = any_free()
-    # lifespan off: nothing is to be consumed or published here.
-    server = uvicorn.Server(uvicorn.Config(rig.app, port=port, log_level="warning", ws="none", lifespan="off"))
-    running = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    await running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", *QUIET]
-        chromium = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
-        yield chromium
-        await chromium.close()
+    async with serving(rig.app) as address:
+        yield address
 
 
 async def a_full_case(rig: Rig) -> Case:
@@ -148,9 +124,7 @@ async def test_every_page_of_the_desk_is_accessible_and_fits(
     async def judge() -> None:
         await page.evaluate("direction => { document.documentElement.dir = direction }", direction)
         await page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-        await page.evaluate((ROOT / "node_modules" / AXE).read_text(encoding="utf-8"))
-        found = await page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
-        assert [f"{one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]] == []
+        assert await violations(page) == []
         assert await page.evaluate(OVERFLOW) == 0
 
     await page.goto(f"{address}/desk")

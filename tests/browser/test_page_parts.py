@@ -1,31 +1,24 @@
 """All pieces of the pages in a real browser: readable, operable, in place; phones, both directions, light and dark."""
 
-import asyncio
 import gzip
 import json
-import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import pytest
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from markupsafe import Markup
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser
 
-from infra.assets import AXE, ROOT
-from infra.local.ports import any_free
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.web.pages import load_assets, make_pages, mount_assets
+from tests.browser_rig import OVERFLOW, serving, violations
 
 TEMPLATES = Path(__file__).parent / "templates"
-QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 ARABIC = {"button-submit": "إرسال", "state-received": "تم الاستلام"}
 
-OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # WCAG 2.2, 2.5.8: what can be hit is at least 24 px each way, unless it is a link within a sentence.
 SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input, select, textarea')]
   .filter(one => !one.closest('p') && !one.matches('.hearth-skip'))
@@ -47,30 +40,8 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
         return pages.render(request, "kitchen_sink.html", {"at": datetime(2026, 11, 24, tzinfo=UTC), "case_link": link})
 
     mount_assets(app)
-    port = any_free()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none"))
-    running = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    await running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", *QUIET]
-        chromium = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
-        yield chromium
-        await chromium.close()
-
-
-async def violations(page: Page) -> list[str]:
-    """What axe-core finds on the page, one line each."""
-    await page.evaluate((ROOT / "node_modules" / AXE).read_text(encoding="utf-8"))
-    found = await page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
-    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]]
+    async with serving(app) as address:
+        yield address
 
 
 @pytest.mark.parametrize(

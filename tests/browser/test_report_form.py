@@ -1,23 +1,17 @@
 """The report form in a real browser without JavaScript, on a phone and on a desktop: readable, usable, small."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-import uvicorn
-from playwright.async_api import Browser, BrowserContext, Page, Response, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, Response, expect
 
-from infra.assets import AXE, ROOT
-from infra.local.ports import any_free
 from services.intake.commit import GroupCommit
 from shared.events import InformationRequested
 from shared.web.pages import mount_assets
+from tests.browser_rig import OVERFLOW, serving, violations
 from tests.intake_rig import MemoryStore, Rig, case_event
 
-QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 PHONE, DESKTOP = (360, 740), (1280, 900)
 FIRST_LOAD = 50_000
 """Bytes over the wire that the first look at the form may cost."""
@@ -37,24 +31,8 @@ async def rig() -> AsyncIterator[Rig]:
 
 @pytest.fixture
 async def address(rig: Rig) -> AsyncIterator[str]:
-    port = any_free()
-    # lifespan off: nothing is to be consumed or published here.
-    server = uvicorn.Server(uvicorn.Config(rig.app, port=port, log_level="warning", ws="none", lifespan="off"))
-    running = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    await running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", *QUIET]
-        chromium = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
-        yield chromium
-        await chromium.close()
+    async with serving(rig.app) as address:
+        yield address
 
 
 async def plain_context(browser: Browser, size: tuple[int, int]) -> BrowserContext:
@@ -169,13 +147,7 @@ async def test_every_page_can_be_used_by_everybody(
 
 async def check(page: Page, name: str) -> None:
     """The rules of axe-core, and no scrolling sideways."""
-    await page.evaluate((ROOT / "node_modules" / AXE).read_text(encoding="utf-8"))
-    found = await page.evaluate(
-        "(tags) => axe.run(document, {runOnly: {type: 'tag', values: tags}})"
-        ".then(r => r.violations.map(v => `${v.id}: ${v.nodes.map(n => n.html.slice(0, 120)).join(' | ')}`))",
-        RULES,
-    )
-    assert found == [], name
+    assert await violations(page) == [], name
     assert await page.evaluate(OVERFLOW) <= 0, name
 
 

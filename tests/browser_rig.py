@@ -1,0 +1,40 @@
+"""What every test in a browser has: an application on a port of its own, and what axe-core finds on a page."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from playwright.async_api import Page
+
+from infra.assets import AXE, ROOT
+from infra.local.ports import Ports
+
+CHROMIUM = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-first-run",
+]  # fmt: skip
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[str]:
+    """The application's address, without a trailing slash; its lifespan is off, so nothing is consumed or published."""
+    with Ports() as ports:
+        port = ports.any_free()
+        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none", lifespan="off"))
+        running = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{port}"
+        server.should_exit = True
+        await running
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe-core finds on the page, one line a place."""
+    await page.evaluate((ROOT / "node_modules" / AXE).read_text(encoding="utf-8"))
+    found = await page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+    return [f"{one['id']}: {node['html'][:120]}" for one in found["violations"] for node in one["nodes"]]
