@@ -43,8 +43,8 @@ SERVICES = ("intake", "triage", "notification", "audit")
 VICTIMS = (*SERVICES, "kafka", "mongo")
 ROUNDS = int(os.environ.get("HEARTH_TEST_KILL_ROUNDS", "4"))
 """How often each of the six is killed."""
-LONGEST_PAUSE = 3.0
-"""Seconds that a victim stays dead at most before it is started again."""
+PAUSES = (0.0, 1.0, 3.0, 12.0)
+"""Seconds that a victim stays dead; the longest lets consumers get at what waits for them while the store is away."""
 BETWEEN = (1.0, 4.0)
 """Seconds from one kill to the next: less than a start takes, so that outages overlap."""
 SETTLING = 240.0
@@ -71,7 +71,7 @@ class Outages:
                 for victim in self._chance.sample(VICTIMS, len(VICTIMS)):
                     if victim in pending:
                         pending[victim].result()
-                    pause = self._chance.uniform(0, LONGEST_PAUSE)
+                    pause = self._chance.choice(PAUSES)
                     pending[victim] = threads.submit(self._kill_and_start, victim, pause)
                     time.sleep(self._chance.uniform(*BETWEEN))
             for started in pending.values():
