@@ -4,7 +4,8 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from opentelemetry import trace
@@ -129,6 +130,29 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+class Sparing(logging.Filter):
+    """Lets one line of a kind through in ten seconds, with how many were kept back since: a library that has lost its
+    server says so at every attempt."""
+
+    def __init__(self, seconds: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._clock = clock
+        self._kinds: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = (record.name, str(record.msg))
+        at = self._clock()
+        next_at, kept_back = self._kinds.get(kind, (at, 0))
+        if at < next_at:
+            self._kinds[kind] = (next_at, kept_back + 1)
+            return False
+        self._kinds[kind] = (at + self._seconds, 0)
+        if kept_back:
+            record.count = kept_back
+        return True
+
+
 def set_up_logging(service: str, level: str = "INFO") -> None:
     """Send every log line to standard output as JSON; access lines of uvicorn are replaced by our own."""
     handler = logging.StreamHandler(sys.stdout)
@@ -140,3 +164,5 @@ def set_up_logging(service: str, level: str = "INFO") -> None:
     logging.getLogger("uvicorn.access").disabled = True
     for chatty in ("aiokafka", "httpx", "httpcore", "pymongo"):
         logging.getLogger(chatty).setLevel("WARNING")
+    sparing = Sparing()
+    handler.addFilter(lambda record: not record.name.startswith("aiokafka") or sparing.filter(record))

@@ -95,7 +95,7 @@ class Report:
     seals: int = 0
     unparsed: int = 0
     duplicates: int = 0
-    cases: int = 0
+    sequences: int = 0
     seconds: float = 0.0
     untold: dict[str, int] = field(default_factory=dict)
     _told: dict[tuple[str | None, str], int] = field(default_factory=dict)
@@ -137,7 +137,7 @@ class Report:
             "logs": [asdict(log) for log in self.logs],
             "entries": self.entries,
             "seals": self.seals,
-            "cases": self.cases,
+            "sequences": self.sequences,
             "unparsed": self.unparsed,
             "duplicates": self.duplicates,
             "findings": [{k: v for k, v in asdict(one).items() if v is not None} for one in self.findings],
@@ -672,7 +672,7 @@ class Cases:
 
     def finish(self) -> None:
         """After the last log: what still waits follows a gap, or stands twice."""
-        self.report.cases = len(self.last.keys() | self.waiting.keys())
+        self.report.sequences = len(self.last.keys() | self.waiting.keys())
         self.settle()
         if self.incomplete and self.waiting:
             self.report.notices.append("gaps in case_seq are not judged, as entries of a log could not be read")
@@ -1425,7 +1425,10 @@ def describe(report: Report) -> str:
         if one.expected is not None or one.actual is not None:
             lines.append(f"  expected {one.expected or '-'}, found {one.actual or '-'}")
     lines += [f"… and {count:,} more of {kind}" for kind, count in report.untold.items()]
-    counted = f"{report.entries:,} entries in {len(report.logs)} logs, {report.seals:,} seals, {report.cases:,} cases"
+    counted = (
+        f"{report.entries:,} entries in {len(report.logs)} logs, {report.seals:,} seals, "
+        f"{report.sequences:,} sequences of events"
+    )
     count = len(report.findings) + sum(report.untold.values())
     verdict = "VERIFIED" if report.ok else f"NOT VERIFIED, {count:,} finding{'s' if count != 1 else ''}"
     lines.append(f"{verdict}: {counted}, {report.seconds:.1f} s")

@@ -137,7 +137,7 @@ def test_every_process_killed_under_load_each_report_is_one_case_acknowledged_on
         outcome = verify.main([system.url("audit"), "--json", "--key", key_of(system)])
         found = json.loads(capsys.readouterr().out)
         assert (outcome, found["findings"], found["notices"]) == (0, [], [])
-        assert found["cases"] >= len(load.accepted)
+        assert found["sequences"] >= len(load.accepted)
         wait_until_settled(stack.kafka, mongo)
 
 

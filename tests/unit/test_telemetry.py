@@ -9,7 +9,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from shared.telemetry import JsonLines, is_unsampled, make_tracer_provider, span_for, trace_id_of, traceparent_of
+from shared.telemetry import (
+    JsonLines,
+    Sparing,
+    is_unsampled,
+    make_tracer_provider,
+    span_for,
+    trace_id_of,
+    traceparent_of,
+)
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -48,6 +56,25 @@ def test_a_log_line_names_the_exception_and_never_its_text() -> None:
     assert line["exception"] == "ValueError"
     assert "Jane" not in json.dumps(line)
     assert line["stack"]
+
+
+def test_a_library_that_repeats_itself_is_heard_once_in_ten_seconds_with_how_often_it_spoke() -> None:
+    at = 0.0
+    sparing = Sparing(clock=lambda: at)
+
+    def say(text: str) -> logging.LogRecord | None:
+        record = logging.makeLogRecord({"name": "aiokafka.conn", "msg": text, "args": (1,)})
+        return record if sparing.filter(record) else None
+
+    assert [bool(say(text)) for text in ("away %s", "away %s", "away %s", "other %s")] == [True, False, False, True]
+    at = 10.0
+    heard = say("away %s")
+    assert heard is not None
+    assert line_of(heard)["count"] == 2
+    at = 20.0
+    again = say("away %s")
+    assert again is not None
+    assert "count" not in line_of(again)
 
 
 def test_only_listed_fields_reach_the_log() -> None:

@@ -158,7 +158,7 @@ def test_an_honest_record_verifies(record: Record) -> None:
     report = record.verify()
     assert report.findings == []
     assert report.ok
-    assert (report.entries, report.seals, report.cases) == (644, 4, 14)
+    assert (report.entries, report.seals, report.sequences) == (644, 4, 14)
     assert {log.log: log.size for log in report.logs} == {SEALS: 4, CASES_0: 600, REPORTS_0: 40}
     assert report.logs[1].root == verifier.encode(root_of(hash_leaves(record.logs["cases"].entries)))
 
@@ -173,7 +173,7 @@ def test_a_tall_log_verifies_and_a_wrong_hash_high_up_is_found(tmp_path: Path) -
     record.logs["cases"].append(make_leaves("cases", 0, 66_000, cases=500))
     record.write()
     report = record.verify()
-    assert (report.findings, report.entries, report.cases) == ([], 66_000, 500)
+    assert (report.findings, report.entries, report.sequences) == ([], 66_000, 500)
     file = record.file("cases", Tile(1, 0))
     damaged = bytearray(file.read_bytes())
     damaged[32 * 7] ^= 1
@@ -627,7 +627,7 @@ def test_it_runs_alone_and_shares_no_code(record: Record, tmp_path: Path) -> Non
     command = [sys.executable, "-I", str(alone), str(record.root), "--key", str(KEY.verifier)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=alone.parent, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].startswith("VERIFIED: 644 entries in 3 logs, 4 seals, 14 cases")
+    assert done.stdout.splitlines()[-1].startswith("VERIFIED: 644 entries in 3 logs, 4 seals, 14 sequences of events")
     record.file("cases", Tile(0, 0)).write_bytes(bytes(8192))
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, cwd=alone.parent, check=False)
     assert done.returncode == 1
