@@ -1,15 +1,15 @@
 """A steady load of reports from a thread of its own, and a responder who handles some of them; both never give up."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
-
-import httpx
 
 from shared.ids import case_id_of
 
@@ -18,7 +18,7 @@ RATE = 20.0
 PATIENCE = 180.0
 """Seconds after the last report in which everything that is repeated must have been taken."""
 LONGEST_WAIT = 5.0
-AGAIN = frozenset({httpx.codes.SERVICE_UNAVAILABLE})
+ANSWER_SECONDS = 15.0
 HANDLED_SHARE = 0.15
 """Of the reports without an address."""
 COMMANDS: tuple[tuple[str, dict[str, str]], ...] = (
@@ -27,6 +27,52 @@ COMMANDS: tuple[tuple[str, dict[str, str]], ...] = (
     ("decide", {"outcome": "warning", "reason": "words"}),
     ("close", {}),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service said; the names of headers in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request on a connection of its own: a pool shared by hundreds that wait would itself be what is slow."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """What tells it from others."""
+        return f"{self.method} {self.url} {self.headers.get('Idempotency-Key', '')}"
+
+    async def send(self) -> Answer:
+        """The answer. Raises OSError or IncompleteReadError when the service is away or ends meanwhile."""
+        url = urlsplit(self.url)
+        data = b"" if self.body is None else json.dumps(self.body).encode()
+        lines = [
+            f"{self.method} {url.path} HTTP/1.1",
+            f"Host: {url.netloc}",
+            "Connection: close",
+            "Content-Type: application/json",
+            f"Content-Length: {len(data)}",
+            *(f"{name}: {value}" for name, value in self.headers.items()),
+        ]
+        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        try:
+            writer.write("\r\n".join([*lines, "", ""]).encode() + data)
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
+            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
+            body = await reader.readexactly(int(headers["content-length"]))
+        finally:
+            writer.close()
+        return Answer(int(head[0].split()[1]), headers, body)
 
 
 @dataclass(slots=True)
@@ -53,6 +99,8 @@ class Load:
     handled: list[Report] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
     """Answers that no outage explains."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """What is still being asked for, by its request, and why it was not had the last time."""
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -78,19 +126,17 @@ class Load:
 
     async def _run(self, ending: threading.Event) -> None:
         loop = asyncio.get_running_loop()
-        limits = httpx.Limits(max_connections=100)
-        async with (
-            asyncio.timeout(None) as limit,
-            httpx.AsyncClient(timeout=15, limits=limits) as client,
-            asyncio.TaskGroup() as tasks,
-        ):
-            began = loop.time()
-            while not ending.is_set():
-                # Behind time, several at once: on a busy machine one turn of the loop may take longer than the pace.
-                while len(self.offered) < (loop.time() - began) * RATE:
-                    tasks.create_task(self._report(client, self._next_report(), tasks))
-                await asyncio.sleep(1 / RATE)
-            limit.reschedule(loop.time() + PATIENCE)
+        try:
+            async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as tasks:
+                began = loop.time()
+                while not ending.is_set():
+                    # Behind time, several at once: on a busy machine one turn of the loop lasts longer than the pace.
+                    while len(self.offered) < (loop.time() - began) * RATE:
+                        tasks.create_task(self._report(self._next_report(), tasks))
+                    await asyncio.sleep(1 / RATE)
+                limit.reschedule(loop.time() + PATIENCE)
+        except TimeoutError:
+            raise AssertionError(f"never had: {self.refused}; surprises: {self.surprises}") from None
 
     def _next_report(self) -> Report:
         number = len(self.offered)
@@ -107,56 +153,54 @@ class Load:
         self.offered.append(report)
         return report
 
-    async def _report(self, client: httpx.AsyncClient, report: Report, tasks: asyncio.TaskGroup) -> None:
-        url = f"{self.intake}/v1/reports"
-        if report.key is None:
-            answer = await self._ask(client, "POST", url, json=report.body)
-        else:
-            headers = {"Idempotency-Key": report.key}
-            answer = await self._insist(client, "POST", url, json=report.body, headers=headers)
+    async def _report(self, report: Report, tasks: asyncio.TaskGroup) -> None:
+        headers = {"Idempotency-Key": report.key} if report.key else {}
+        request = Request("POST", f"{self.intake}/v1/reports", headers, report.body)
+        answer = await self._insist(request) if report.key else await self._ask(request)
         if answer is None:
+            self.refused.pop(request.name, None)
             return
-        told = answer.json()
+        told = json.loads(answer.body)
         report.report_id, report.receipt = told["report_id"], told["receipt"]
         self.accepted.append(report)
         # A decision is told to the reporter by a second mail, which would be taken for a second acknowledgement.
         if report.address is None and self.chance.random() < HANDLED_SHARE:
-            tasks.create_task(self._handle(client, report))
+            tasks.create_task(self._handle(report))
 
-    async def _handle(self, client: httpx.AsyncClient, report: Report) -> None:
+    async def _handle(self, report: Report) -> None:
         """Give every command until it is carried out, each with one key, so that it happens once."""
         case = f"{self.desk}/v1/cases/{case_id_of(report.report_id or '')}"
         signed_in = {"Authorization": f"Bearer {self.responder}"}
-        shown = await self._insist(client, "GET", case, headers=signed_in, also=httpx.codes.NOT_FOUND)
-        version = shown.headers["ETag"]
+        shown = await self._insist(Request("GET", case, signed_in), also=404)
+        version = shown.headers["etag"]
         for command, body in COMMANDS:
             headers = {**signed_in, "If-Match": version, "Idempotency-Key": f"{command}-{report.report_id}"}
-            done = await self._insist(client, "POST", f"{case}/{command}", json=body, headers=headers)
-            version = done.headers["ETag"]
+            done = await self._insist(Request("POST", f"{case}/{command}", headers, body))
+            version = done.headers["etag"]
         self.handled.append(report)
 
-    async def _insist(
-        self, client: httpx.AsyncClient, method: str, url: str, *, also: int | None = None, **what: Any
-    ) -> httpx.Response:
+    async def _insist(self, request: Request, *, also: int | None = None) -> Answer:
         """Ask again and again until it is answered with success."""
         wait = 0.2
         while True:
-            answer = await self._ask(client, method, url, also=also, **what)
+            answer = await self._ask(request, also=also)
             if answer is not None:
+                self.refused.pop(request.name, None)
                 return answer
             await asyncio.sleep(wait * self.chance.uniform(0.5, 1.0))
             wait = min(2 * wait, LONGEST_WAIT)
 
-    async def _ask(
-        self, client: httpx.AsyncClient, method: str, url: str, *, also: int | None = None, **what: Any
-    ) -> httpx.Response | None:
+    async def _ask(self, request: Request, *, also: int | None = None) -> Answer | None:
         """The answer, if it is one of success; `also` is a refusal that waiting may cure, too."""
         try:
-            answer = await client.request(method, url, **what)
-        except httpx.TransportError:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await request.send()
+        except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
+            self.refused[request.name] = repr(error)
             return None
-        if answer.is_success:
+        if 200 <= answer.status < 300:
             return answer
-        if answer.status_code not in AGAIN and answer.status_code != also:
-            self.surprises.append(f"{method} {url}: {answer.status_code} {answer.text}")
+        self.refused[request.name] = f"{answer.status} {answer.body.decode()}"
+        if answer.status not in (503, also):
+            self.surprises.append(f"{request.name}: {self.refused[request.name]}")
         return None
