@@ -76,19 +76,38 @@ def make_app(
     # The interactive documentation pages load their scripts from another host, so they stay off.
     # The framework's own spans would double ours, and record the texts of exceptions, which may be somebody's words.
     silent: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
-    app = FastAPI(title=f"Hearth {service}", docs_url=None, redoc_url=None, lifespan=lifespan, telemetry=silent)
     routers = [*routers, _plumbing(lifecycle, asyncapi)]
+    plain = _plain_routes(routers)
+    app = _Bounded(
+        lambda inner: Boundary(inner, service, plain, error_page),
+        title=f"Hearth {service}",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        telemetry=silent,
+    )
     for router in routers:
         app.include_router(router)
-    for kind in (RequestValidationError, HTTPException):
+    for kind in (RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _pass_on)
-    app.add_middleware(Boundary, service=service, plain=_plain_routes(routers), error_page=error_page)
     return app
 
 
 async def _pass_on(_: Request, error: Exception) -> Response:
     # The framework has answers of its own for these; ours are given at the boundary.
     raise error
+
+
+class _Bounded(FastAPI):
+    """The framework with our boundary around all of its layers, where it would put added ones inside its own."""
+
+    def __init__(self, bound: Callable[[ASGIApp], ASGIApp], **options: Any) -> None:
+        super().__init__(**options)
+        self._bound = bound
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """What answers requests; made once, with the first."""
+        return self._bound(super().build_middleware_stack())
 
 
 def _plain_routes(routers: Sequence[APIRouter]) -> dict[tuple[str, str], APIRoute]:

@@ -118,7 +118,7 @@ def test_kafka_and_mongodb_fit_into_their_limits() -> None:
     assert float(command[command.index("--wiredTigerCacheSizeGB") + 1]) * 1024 <= memory("mongo") / 2
 
 
-@pytest.mark.parametrize("name", LASTING)
+@pytest.mark.parametrize("name", sorted(LASTING))
 def test_what_lasts_is_started_again_checked_and_given_time_to_stop(name: str) -> None:
     container = CONTAINERS[name]
     assert container["restart"] == "unless-stopped"
