@@ -74,7 +74,8 @@ def show(name: str, stacks: Sequence[tuple[Sequence[str], int]]) -> None:
 
 
 def _is_ours(frame: str) -> bool:
-    return frame.partition(" (")[2].startswith(OURS) and "serve (shared/runtime.py" not in frame
+    # Everything runs under these two, so they tell nothing.
+    return frame.partition(" (")[2].startswith(OURS) and "__main__.py" not in frame and "shared/runtime.py" not in frame
 
 
 def _function(frame: str) -> str:
