@@ -1,7 +1,7 @@
 """Reports a second that intake stores durably, beside bare programs on the same Kafka and MongoDB.
 
-One floor inserts a report with its event durably and answers. The other also publishes the event and clears the outbox,
-as intake does.
+The floor does the same writes: it inserts a report with its event durably, answers, publishes the event and clears the
+outbox. A second one only inserts and answers.
 """
 
 from statistics import median
@@ -36,8 +36,8 @@ def run() -> list[Result]:
     bare_p99 = median(r["p99_ms"] for r, _, _ in rounds)
     refused = sum(r["sent"] - r["accepted"] for r in ours)
     return [
-        Result("reports stored; floor stores", rate, "/s", stored, of_stored, "ratio ≥ 0.35", of_stored >= 0.35),
-        Result("reports stored; floor also publishes", rate, "/s", published, of_published, "", True),
+        Result("reports stored", rate, "/s", published, of_published, "ratio ≥ 0.35", of_published >= 0.35),
+        Result("the same; floor only inserts", rate, "/s", stored, of_stored, "", True),
         Result("answer, p99, 32 connections", p99, "ms", bare_p99, p99 / bare_p99, "≤ 80 ms", p99 <= 80),
         Result("answer, p50, 1 connection", one["p50_ms"], "ms", None, None, "", True),
         Result("requests refused", refused, "", None, None, "0", refused == 0),
