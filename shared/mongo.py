@@ -12,6 +12,7 @@ from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
     ConnectionFailure,
+    CursorNotFound,
     DuplicateKeyError,
     ExecutionTimeout,
     OperationFailure,
@@ -36,6 +37,7 @@ RELAXED = WriteConcern(w=1)
 TRANSIENT: tuple[type[Exception], ...] = (
     AutoReconnect,
     ConnectionFailure,
+    CursorNotFound,
     ExecutionTimeout,
     WaitQueueTimeoutError,
     WriteConcernError,
