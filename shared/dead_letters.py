@@ -1,14 +1,11 @@
 """Dead letters: what could not be understood, kept as it came, with the reason and the place it came from."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from shared.events import Message
+from shared.records import Record
 from shared.times import now, rfc3339
 from shared.topics import dead_letters_of
-
-if TYPE_CHECKING:
-    from shared.kafka import Record
 
 _MARK = "hearth_dead_"
 
@@ -34,7 +31,7 @@ class DeadLetter:
         return f"{self.group}|{self.partition}|{self.offset}"
 
     @classmethod
-    def of(cls, record: "Record", *, group: str, code: str, detail: str) -> "DeadLetter":
+    def of(cls, record: Record, *, group: str, code: str, detail: str) -> "DeadLetter":
         """The dead letter of a record that `group` could not handle."""
         return cls(
             group, record.topic, record.partition, record.offset, code, detail, rfc3339(now()), record.key,
@@ -55,7 +52,7 @@ class DeadLetter:
         return Message(dead_letters_of(self.topic), self.id.encode(), (*self.headers, *marks, *key, *empty), value)
 
     @classmethod
-    def read(cls, record: "Record") -> "DeadLetter":
+    def read(cls, record: Record) -> "DeadLetter":
         """The dead letter in a record of a dead letter topic; raises ValueError when it is not one."""
         marks = {name.removeprefix(_MARK): value or b"" for name, value in record.headers if name.startswith(_MARK)}
         headers = tuple(header for header in record.headers if not header[0].startswith(_MARK))

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -25,6 +24,7 @@ from shared import metrics
 from shared.dead_letters import DeadLetter
 from shared.problems import Malformed, Unavailable
 from shared.publisher import Publisher
+from shared.records import Record
 from shared.telemetry import context_of, is_unsampled, span_for, traceparent_of
 
 log = logging.getLogger(__name__)
@@ -32,23 +32,6 @@ T = TypeVar("T")
 
 LONGEST_WAIT = 15.0
 DEAD_LETTER_WINDOW = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One Kafka record as it came. `topic` is the logical name; `timestamp` is in milliseconds since the epoch."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
-    value: bytes | None
-
-    def header_texts(self) -> dict[str, str]:
-        """The headers as text. Bytes that are not UTF-8 are replaced, never a reason to lose the record."""
-        return {name: (value or b"").decode("utf-8", "replace") for name, value in self.headers}
 
 
 Decode = Callable[[Record, str | None], T | None]

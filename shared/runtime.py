@@ -9,11 +9,12 @@ from fastapi import FastAPI
 from opentelemetry import trace
 
 from shared.events import FACTS, Event, Fact, decode
-from shared.kafka import Consumption, Decode, Handle, Record, make_broker
+from shared.kafka import Consumption, Decode, Handle, make_broker
 from shared.lifecycle import Lifecycle
 from shared.mongo import TRANSIENT, Collection, IndexModel, connect, trace_commands
 from shared.outbox import Aggregates, Relay
 from shared.publisher import Publisher
+from shared.records import Record
 from shared.settings import Settings
 from shared.telemetry import make_tracer_provider, set_up_logging
 

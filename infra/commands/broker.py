@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError
 
 from infra.commands.console import Trouble
-from shared.kafka import Record
+from shared.records import Record
 
 T = TypeVar("T")
 ATTEMPT_SECONDS = 30.0

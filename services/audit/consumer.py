@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 from services.audit.actions import Arrival, Recorder, Rewind
 from services.audit.leaf import FOREIGN, Place, keep_hash, read_record
-from shared.kafka import Consumption, Record
+from shared.kafka import Consumption
+from shared.records import Record
 from shared.runtime import Runtime
 from shared.topics import FACT_TOPICS
 

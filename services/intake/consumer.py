@@ -5,9 +5,10 @@ from datetime import datetime
 
 from services.intake.actions import Submissions
 from services.intake.sources import Parsed, read_inbox
-from shared.kafka import Decode, Handle, Record
+from shared.kafka import Decode, Handle
 from shared.policy import Policy
 from shared.problems import Malformed
+from shared.records import Record
 from shared.times import now
 
 

@@ -20,12 +20,12 @@ from services.audit import verify
 from services.triage.case import Case, fold
 from services.triage.store import case_of
 from shared.access import Role
-from shared.events import FACTS, Actor, Event
 from shared.ids import case_id_of
 from shared.policy import load_policy
-from shared.times import now, parse_rfc3339, rfc3339
+from shared.times import now, rfc3339
 from tests.broker import read, write
 from tests.e2e.collector import Collector, collecting
+from tests.record_entries import event_in
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -291,23 +291,6 @@ def stored_cases(way: Way) -> dict[str, Case]:
 
 def ends_closed(items: list[dict[str, Any]]) -> bool:
     return any(item["entry"]["ce"]["type"] == "hearth.case.closed.v1" for item in items)
-
-
-def event_in(entry: dict[str, Any]) -> Event:
-    """The event that an entry of the record holds."""
-    ce = entry["ce"]
-    return Event(
-        id=ce["id"],
-        source=ce["source"],
-        subject=ce["subject"],
-        time=parse_rfc3339(ce["time"]),
-        case_id=entry["key"],
-        case_seq=entry["case_seq"],
-        actor=Actor(entry["actor"]["ref"], entry["actor"]["role"]),
-        cause=entry["cause"],
-        policy_version=entry["policy_version"],
-        fact=FACTS[ce["type"]].model_validate(entry["data"]),
-    )
 
 
 def test_a_service_killed_in_the_middle_loses_nothing(way: Way) -> None:

@@ -29,13 +29,13 @@ from services.audit.settings import AuditSettings
 from services.triage.case import fold
 from services.triage.store import case_of
 from shared.access import Role
-from shared.events import FACTS, Actor, Event
+from shared.events import Event
 from shared.ids import case_id_of
 from shared.policy import load_policy
-from shared.times import parse_rfc3339
 from shared.topics import DEAD_LETTER_TOPICS, FACT_TOPICS
 from tests.broker import committed, read
 from tests.faults.load import Load, Report
+from tests.record_entries import event_in
 
 log = logging.getLogger(__name__)
 
@@ -269,27 +269,11 @@ def the_folded_events_are_the_stored_cases(mongo: MongoClient[Json], entries: li
     events: dict[str, list[Event]] = defaultdict(list)
     for entry in entries:
         if entry.get("ce", {}).get("subject", "").startswith("case/"):
-            events[entry["key"]].append(event_of(entry))
+            events[entry["key"]].append(event_in(entry))
     stored = {document["_id"]: case_of(document) for document in mongo["triage"]["cases"].find()}
     assert events.keys() == stored.keys()
     differing = {case_id: (fold(found), stored[case_id]) for case_id, found in events.items()}
     assert {case_id: pair for case_id, pair in differing.items() if pair[0] != pair[1]} == {}
-
-
-def event_of(entry: Json) -> Event:
-    ce = entry["ce"]
-    return Event(
-        id=ce["id"],
-        source=ce["source"],
-        subject=ce["subject"],
-        time=parse_rfc3339(ce["time"]),
-        case_id=entry["key"],
-        case_seq=entry["case_seq"],
-        actor=Actor(**entry["actor"]),
-        cause=entry["cause"],
-        policy_version=entry["policy_version"],
-        fact=FACTS[ce["type"]].model_validate(entry["data"]),
-    )
 
 
 def people_see_the_same(load: Load, system: System, chance: Random) -> None:

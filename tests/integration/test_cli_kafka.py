@@ -13,8 +13,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from infra import cli
 from infra.commands.dead_letters import unsettled
 from shared.dead_letters import DeadLetter
-from shared.kafka import Record
 from shared.publisher import Publisher
+from shared.records import Record
 from shared.topics import DEAD_LETTER_TOPICS, TOPICS, create_topics, find_drift
 from tests.broker import admin_of, make_topics, read
 

@@ -10,9 +10,10 @@ import pytest
 from shared import metrics
 from shared.dead_letters import DeadLetter
 from shared.events import Message
-from shared.kafka import Consumption, Record, make_broker
+from shared.kafka import Consumption, make_broker
 from shared.problems import Malformed, Unavailable
 from shared.publisher import Publisher
+from shared.records import Record
 from shared.telemetry import JsonLines
 from tests.broker import committed, make_topics, read, until, write
 

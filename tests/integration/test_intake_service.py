@@ -16,8 +16,8 @@ from services.intake.settings import IntakeSettings
 from shared.access import Role
 from shared.dead_letters import DeadLetter
 from shared.events import FACTS, CaseDecided, Event, InformationRequested, ReportReceived, decode, encode
-from shared.kafka import Record
 from shared.mongo import connect
+from shared.records import Record
 from tests.broker import make_topics, read, write
 from tests.intake_rig import TOKEN_KEY, bearer, case_event
 

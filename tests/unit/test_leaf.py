@@ -14,7 +14,7 @@ from services.audit.log import Edge, Head, unfinished
 from services.audit.tiles import MAX_LEAF_BYTES
 from services.audit.tree import hash_leaves, root_of
 from shared.events import encode
-from shared.kafka import Record
+from shared.records import Record
 from tests.audit_rig import ORIGIN, event_of
 
 PLACE = Place("cases", 3, 41, 1_764_000_000_000)
