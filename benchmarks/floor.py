@@ -17,6 +17,7 @@ import uvicorn
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo.write_concern import WriteConcern
 
 Scope = dict[str, Any]
 DATABASE = "floor"
@@ -125,10 +126,11 @@ async def send_all(producer: AIOKafkaProducer, events: list[tuple[str, bytes, by
 
 
 async def clear(collection: Any, documents: list[dict[str, Any]]) -> None:
-    """Empty the outboxes of documents whose events are published."""
+    """Empty the outboxes of documents whose events are published; not waiting for the journal, as Hearth does not."""
     ids = [document["_id"] for document in documents if document["outbox"]]
     if ids:
-        await collection.update_many({"_id": {"$in": ids}}, {"$set": {"outbox": []}})
+        relaxed = collection.with_options(write_concern=WriteConcern(w=1))
+        await relaxed.update_many({"_id": {"$in": ids}}, {"$set": {"outbox": []}})
 
 
 # What each stage reads, and how many events it writes to which topic for one record it reads, as a cycle over offsets:

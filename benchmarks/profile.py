@@ -84,7 +84,7 @@ def _function(frame: str) -> str:
 
 
 def _package(frame: str) -> str:
-    return "/".join(frame.partition(" (")[2].partition(":")[0].split("/")[:1])
+    return frame.partition(" (")[2].partition(":")[0].partition("/")[0]
 
 
 if __name__ == "__main__":

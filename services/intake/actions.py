@@ -107,15 +107,13 @@ class Submissions:
         if await self._commits.commit(save):
             metrics.REPORTS.labels(channel).inc()
             return accepted
-        try:
-            await self._expect_same({report_id: [(facts, sections)]})
-        except Malformed:
+        if not await self._are_same({report_id: [(facts, sections)]}):
             raise Problem(
                 422,
                 "idempotency-key-reused",
                 "This Idempotency-Key was used for another report.",
                 detail="Send the same body to repeat a report, or a new key for a new one.",
-            ) from None
+            )
         return accepted
 
     async def take_in(self, arrivals: Sequence[Arrival]) -> int:
@@ -149,7 +147,9 @@ class Submissions:
         for report_id, channel in channels.items():
             if report_id not in known:
                 metrics.REPORTS.labels(channel).inc()
-        await self._expect_same({i: reports for i, reports in told.items() if i in known or len(reports) > 1})
+        repeated = {i: reports for i, reports in told.items() if i in known or len(reports) > 1}
+        if repeated and not await self._are_same(repeated):
+            raise Malformed("id_reused", "the source and id of another report")
         return len(saves) - len(known)
 
     def _new_report(
@@ -193,16 +193,12 @@ class Submissions:
             fields["receipt"] = hash_receipt(self._secrets.pepper, accepted.receipt)
         return Save(report_id, None, fields, events, [cause])
 
-    async def _expect_same(self, told: Mapping[str, Sequence[Told]]) -> None:
-        """Raises Malformed when the stored report of an id is another one, Unavailable when it is not there."""
-        if not told:
-            return
+    async def _are_same(self, told: Mapping[str, Sequence[Told]]) -> bool:
+        """Whether everything told by an id is the report stored under it. Raises Unavailable when one is not there."""
         stored = await self._store.load(told)
         if stored.keys() != told.keys():
             raise Unavailable("a report is not where it was")
-        for report_id, reports in told.items():
-            if not all(self._is_same(stored[report_id], report) for report in reports):
-                raise Malformed("id_reused", "the source and id of another report")
+        return all(self._is_same(stored[i], report) for i, reports in told.items() for report in reports)
 
     def _is_same(self, stored: Document, report: Told) -> bool:
         facts, sections = report
