@@ -8,15 +8,14 @@ from collections.abc import Sequence
 
 import typer
 
-from infra.commands import dead_letters, doctor, policy, replica_set, tokens, topics
+from infra.commands import dead_letters, doctor, policy, replica_set, secrets, tokens, topics
 from infra.commands.console import Trouble, commands
 from infra.commands.contracts import asyncapi, schemas
 from infra.commands.pages import settings
-from infra.commands.secrets import secrets
 
 app = commands("Hearth's command line. Exit status: 0 fine, 1 finding, 2 usage.")
 app.command("doctor")(doctor.doctor)
-app.command("secrets")(secrets)
+app.add_typer(secrets.app, name="secrets")
 app.add_typer(topics.app, name="topics")
 app.add_typer(replica_set.app, name="replica-set")
 app.add_typer(policy.app, name="policy")

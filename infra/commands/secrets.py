@@ -38,8 +38,25 @@ Owner = Annotated[
 ]
 
 
-def secrets(directory: Directory = Path("secrets"), owner: Owner = None, as_json: AsJson = False) -> None:
+app = typer.Typer(
+    help="Make the secret files that are missing, and replace keys while the services run.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def secrets(
+    context: typer.Context, directory: Directory = Path("secrets"), owner: Owner = None, as_json: AsJson = False
+) -> None:
     """Make the secret files that are missing, mode 0600. Never overwrites, never prints a secret."""
+    if context.invoked_subcommand is None:
+        make_missing(directory, owner, as_json)
+
+
+def make_missing(directory: Path, owner: int | None, as_json: bool) -> None:
+    """What `hearth secrets` does without a further word."""
     uid = owner if owner is not None else (IMAGE_UID if os.geteuid() == 0 else os.geteuid())
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
