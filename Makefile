@@ -42,6 +42,7 @@ check-contracts:
 
 check-documents:
 	@.venv/bin/hearth settings doc --check
+	@.venv/bin/hearth access doc --check
 
 check-messages:
 	@$(PYTHON) -m shared.i18n shared/i18n services/*/i18n

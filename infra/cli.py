@@ -11,7 +11,7 @@ import typer
 from infra.commands import dead_letters, doctor, policy, replica_set, secrets, tokens, topics
 from infra.commands.console import Trouble, commands
 from infra.commands.contracts import asyncapi, schemas
-from infra.commands.pages import settings
+from infra.commands.pages import access, settings
 
 app = commands("Hearth's command line. Exit status: 0 fine, 1 finding, 2 usage.")
 app.command("doctor")(doctor.doctor)
@@ -24,6 +24,7 @@ app.add_typer(tokens.app, name="token")
 app.add_typer(schemas, name="schemas")
 app.add_typer(asyncapi, name="asyncapi")
 app.add_typer(settings, name="settings")
+app.add_typer(access, name="access")
 
 VERIFIER = "services.audit.verify"
 

@@ -46,3 +46,7 @@ RECORDED = Counter("hearth_record_entries_total", "Entries added to the record."
 CASES = Counter("hearth_cases_total", "Cases opened.", ("lane",))
 # Commands of people on cases, by result: done, repeated, refused, conflict.
 COMMANDS = Counter("hearth_case_commands_total", "Commands on cases.", ("command", "result"))
+# What was refused, by action and reason of shared/access.py.
+REFUSALS = Counter(
+    "hearth_refusals_total", "Requests refused by the gate or by policy.", ("service", "action", "reason")
+)

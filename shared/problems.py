@@ -49,6 +49,13 @@ class Problem(Exception):
         return body
 
 
+class NotFound(Problem):
+    """There is nothing, or nothing that who asks may know of: the two answers are the same, byte for byte."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "not-found", "There is nothing here.")
+
+
 class Malformed(Exception):
     """A message that no retry can mend; it belongs in the dead letters. `code` is stable, `detail` holds no content."""
 

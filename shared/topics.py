@@ -41,8 +41,9 @@ FACT_TOPICS = (
     Topic("reports", ("intake",), "case_id", 12, FOREVER, ("triage", "notification", "audit")),
     Topic("cases", ("triage",), "case_id", 12, FOREVER, ("intake", "notification", "audit")),
     Topic("notifications", ("notification",), "case_id", 12, FOREVER, ("audit",)),
-    Topic("access", ("intake", "triage", "audit"), "case_id", 12, FOREVER, ("audit",)),
-    Topic("roster", ("triage",), "responder", 1, FOREVER, ("audit",)),
+    Topic("access", ("intake", "triage", "notification", "audit"), "case_id", 12, FOREVER, ("audit",)),
+    # Each record holds the whole entry, so the newest of each is enough; the record keeps all of them.
+    Topic("roster", ("triage",), "person or token", 1, FOREVER, ("intake", "notification", "audit"), "compact"),
     Topic("audit.seals", ("audit",), "origin", 1, FOREVER),
 )
 

@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
+from infra.commands.access_page import access_page
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, commands
 from infra.commands.settings_page import settings_page
 
 CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing; exit status 1 if it is out of date.")]
 
 settings = commands("Document the settings.")
+access = commands("Document who may do what.")
 
 
 def write_or_check(path: Path, text: str, check_only: bool, as_json: bool, *, command: str) -> None:
@@ -39,3 +41,18 @@ def doc(
 ) -> None:
     """Write the page of all settings, or with --check say whether it is up to date."""
     write_or_check(output, settings_page(), check_only, as_json, command="hearth settings doc")
+
+
+@access.callback()
+def _group() -> None:
+    """Document who may do what."""
+
+
+@access.command("doc")
+def access_doc(
+    output: Annotated[Path, typer.Option("--output", help="The page.")] = Path("docs/access.md"),
+    check_only: CheckOnly = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the page of who may do what, or with --check say whether it is up to date."""
+    write_or_check(output, access_page(), check_only, as_json, command="hearth access doc")

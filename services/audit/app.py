@@ -16,8 +16,8 @@ from services.audit.sealing import Saving, Sealer
 from services.audit.settings import AuditSettings
 from services.audit.store import SEAL_INDEXES, MongoRecord
 from services.audit.writer import LogWriter
-from shared.access import Role
 from shared.asyncapi import describe_service
+from shared.entrance import Entrance
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.lifecycle import Lifecycle
@@ -25,8 +25,8 @@ from shared.outbox import OUTBOX_INDEX
 from shared.runtime import Runtime
 from shared.times import now
 from shared.web.app import make_app
-from shared.web.pages import make_pages, mount_assets
-from shared.web.session import Sessions, make_sign_in
+from shared.web.gate import Gate
+from shared.web.pages import make_asset_router, make_pages
 
 HERE = Path(__file__).parent
 
@@ -41,12 +41,14 @@ def build_app(settings: AuditSettings) -> FastAPI:
     notary = make_notary(settings)
     seals, reads = runtime.aggregates("seals"), runtime.aggregates("reads")
     sealer = Sealer(writer, record, notary, seals, record.announced, clock=now, seconds=settings.seal_seconds)
+    entrance = Entrance(runtime)
     lifecycle = runtime.lifecycle(
-        indexes=[(seals.collection, SEAL_INDEXES), (reads.collection, [OUTBOX_INDEX])],
-        tasks=[sealer.run],
+        indexes=[(seals.collection, SEAL_INDEXES), (reads.collection, [OUTBOX_INDEX]), *entrance.indexes],
+        tasks=[sealer.run, *entrance.tasks],
         before_consuming=record.prepare,
+        stops=entrance.stops,
     )
-    return make_http(settings, lifecycle, record, reads)
+    return make_http(settings, lifecycle, record, reads, entrance.gate)
 
 
 def make_notary(settings: AuditSettings) -> Notary:
@@ -54,22 +56,20 @@ def make_notary(settings: AuditSettings) -> Notary:
     return Notary(NoteSigner.of(SigningKey(settings.log_origin, settings.signing_key)), settings.log_origin)
 
 
-def make_http(settings: AuditSettings, lifecycle: Lifecycle, record: QueryStore, reads: Saving) -> FastAPI:
+def make_http(settings: AuditSettings, lifecycle: Lifecycle, record: QueryStore, reads: Saving, gate: Gate) -> FastAPI:
     """The HTTP side over any store."""
     explorer, read_recorder = Explorer(record, make_notary(settings)), ReadRecorder(reads)
     pages = make_pages(HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"]), home="/audit")
-    sessions = Sessions(settings.token_key, pages, home="/audit", roles=[Role.AUDITOR])
     verifier = SigningKey(settings.log_origin, settings.signing_key).verifier
-    app = make_app(
+    return make_app(
         "audit",
         lifecycle,
+        gate=gate,
         routers=[
-            make_routes(explorer, read_recorder, sessions, verifier),
-            make_audit_pages(explorer, read_recorder, sessions),
-            make_sign_in(sessions),
+            make_routes(explorer, read_recorder, gate, verifier),
+            make_audit_pages(explorer, read_recorder, gate, pages),
+            make_asset_router(gate),
         ],
         asyncapi=lambda: describe_service("audit"),
-        error_page=sessions.error_page,
+        error_page=pages.error,
     )
-    mount_assets(app)
-    return app

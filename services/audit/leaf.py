@@ -19,6 +19,13 @@ from shared.events.envelope import REQUIRED
 FOREIGN = "foreign"
 """The reason given for records of topics that strangers write: they are never looked into."""
 
+SHUTTING_OUT: Mapping[str, tuple[str, ...]] = {
+    "hearth.report.received": ("subjects", "witnesses", "reporter"),
+    "hearth.case.opened": ("parties",),
+    "hearth.case.recusal_declared": ("person",),
+}
+"""Which fields of which events, of any version, name people who may not see the case."""
+
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _WIRE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
@@ -51,11 +58,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """The bytes that go into the tree, and what they can be found by (`event`, `case`, `type`, `actor`, `trace`, …)."""
+    """The bytes that go into the tree, and what they can be found by (`event`, `case`, `type`, `actor`, `trace`, …).
+
+    `shuts_out`: pseudonyms and references of people who may not see the case, as the event names them.
+    """
 
     place: Place
     entry: bytes
     about: Mapping[str, str] = field(default_factory=dict)
+    shuts_out: tuple[str, ...] = ()
 
     @property
     def event_id(self) -> str | None:
@@ -132,7 +143,15 @@ def read_record(place: Place, key: bytes | None, headers: Headers, value: bytes 
         about["trace"] = trace_id
     if isinstance(community := data.get("community"), str):
         about["community"] = community
-    return Leaf(place, entry, about)
+    return Leaf(place, entry, about, _shut_out(texts["ce_type"], data))
+
+
+def _shut_out(type_: str, data: Mapping[str, object]) -> tuple[str, ...]:
+    found: list[object] = []
+    for name in SHUTTING_OUT.get(type_.rpartition(".v")[0], ()):
+        value = data.get(name)
+        found += value if isinstance(value, list) else [value]
+    return tuple(dict.fromkeys(one for one in found if isinstance(one, str)))
 
 
 def keep_hash(place: Place, value: bytes | None, reason: str) -> Leaf:

@@ -33,13 +33,17 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry in its place, and what it can be found by. `offset` is Kafka's (in the seal log: the index)."""
+    """One entry in its place, and what it can be found by. `offset` is Kafka's (in the seal log: the index).
+
+    `shuts_out` is the leaf's, and empty in what is read.
+    """
 
     log: str
     index: int
     offset: int
     leaf: bytes
     about: Mapping[str, str] = field(default_factory=dict)
+    shuts_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

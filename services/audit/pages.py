@@ -16,16 +16,16 @@ from shared.access import Principal
 from shared.events import FACTS
 from shared.i18n import message_key
 from shared.times import now, parse_rfc3339
-from shared.web.session import Sessions
+from shared.web.gate import Door, Gate, does, principal_of
+from shared.web.pages import Pages
 
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _KNOWN = {type_: fact.name for type_, fact in FACTS.items()}
 
 
-def make_audit_pages(explorer: Explorer, reads: ReadRecorder, sessions: Sessions) -> APIRouter:
+def make_audit_pages(explorer: Explorer, reads: ReadRecorder, gate: Gate, pages: Pages) -> APIRouter:
     """The pages under /audit."""
-    router = APIRouter(include_in_schema=False)
-    pages = sessions.pages
+    router = gate.router(Door.PAGE, include_in_schema=False)
 
     async def show_overview(request: Request, who: Principal, sought: str, status: int = 200) -> Response:
         heads = await explorer.heads()
@@ -40,15 +40,16 @@ def make_audit_pages(explorer: Explorer, reads: ReadRecorder, sessions: Sessions
         }  # fmt: skip
         return pages.render(request, "record.html", context, status)
 
-    @router.get("/audit")
+    @router.get("/audit", **does("record.read"))
     async def overview(request: Request, q: str = "") -> Response:
-        who = sessions.person(request)
+        who = principal_of(request)
         sought = "".join(q.split())
         if not sought:
             return await show_overview(request, who, "")
         if _ID.fullmatch(sought):
-            by_event, _ = await explorer.events(Query({"event": sought}), 1)
-            by_case, _ = await explorer.events(Query({"case": sought}), 1)
+            hidden = await explorer.hidden_from(who)
+            by_event, _ = await explorer.events(Query({"event": sought}, hidden=hidden), 1)
+            by_case, _ = await explorer.events(Query({"case": sought}, hidden=hidden), 1)
             await reads.note(who, "/audit?q", len(by_event) + len(by_case), PURPOSE, now())
             case_id = by_event[0].about.get("case") if by_event else sought if by_case else None
             if case_id is not None:
@@ -56,10 +57,10 @@ def make_audit_pages(explorer: Explorer, reads: ReadRecorder, sessions: Sessions
                 return RedirectResponse(f"/audit/cases/{case_id}{mark}", 303)
         return await show_overview(request, who, sought, 404)
 
-    @router.get("/audit/cases/{case_id}")
+    @router.get("/audit/cases/{case_id}", **does("record.read"))
     async def timeline(request: Request, case_id: str) -> Response:
-        who = sessions.person(request)
-        found = await explorer.timeline(case_id) if _ID.fullmatch(case_id) else []
+        who = principal_of(request)
+        found = await explorer.timeline(case_id, await explorer.hidden_from(who)) if _ID.fullmatch(case_id) else []
         if not found:
             await reads.note(who, "/audit/cases/{id}", 0, PURPOSE, now())
             return await show_overview(request, who, case_id, 404)

@@ -20,7 +20,8 @@ from services.audit.tree import (
     prove_inclusion,
     verify_inclusion,
 )
-from shared.problems import Problem
+from shared.access import Principal
+from shared.problems import NotFound, Problem
 
 T = TypeVar("T")
 
@@ -44,6 +45,12 @@ class QueryStore(Protocol):
 
     async def find(self, query: Query, limit: int) -> list[Entry]:
         """The entries that match, in order of position."""
+
+    async def cases_hidden_from(self, names: Sequence[str]) -> frozenset[str]:
+        """The cases that people with one of these pseudonyms or references may not see."""
+
+    async def logs_about(self, cases: Sequence[str]) -> frozenset[str]:
+        """The logs that have an entry about one of these cases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +77,9 @@ class Proof:
         return True
 
 
-def not_found(what: str) -> Problem:
-    """404, saying what there is none of."""
-    return Problem(404, "not-found", "There is nothing here.", detail=f"The record has no such {what}.")
-
-
 class Explorer:
-    """Reads the record. Nothing that is not under a committed head is ever shown."""
+    """Reads the record. Nothing that is not under a committed head is ever shown, and nothing about a case that is
+    `hidden` from who asks: to them it is not there."""
 
     def __init__(self, store: QueryStore, notary: Notary) -> None:
         self._store = store
@@ -87,7 +90,7 @@ class Explorer:
         return await self._store.heads()
 
     async def checkpoint(self, log: str) -> Signed:
-        """The signed checkpoint of a log as it is now. Raises Problem 404."""
+        """The signed checkpoint of a log as it is now. Raises NotFound."""
         return self.sign(await self._head(log))
 
     def sign(self, head: Head) -> Signed:
@@ -98,10 +101,10 @@ class Explorer:
             raise Problem(500, "record-damaged", "The record contradicts itself; it is not signed.") from None
 
     async def tile(self, log: str, tile: Tile) -> bytes:
-        """The bytes of a tile or entry bundle of any width that the log has reached. Raises Problem 404."""
+        """The bytes of a tile or entry bundle of any width that the log has reached. Raises NotFound."""
         head = await self._head(log)
         if tile.end > head.size:
-            raise not_found("tile")
+            raise NotFound
         return await self._read_tile(log, tile)
 
     async def events(self, query: Query, limit: int) -> tuple[list[Entry], bool]:
@@ -110,15 +113,25 @@ class Explorer:
         sizes = {head.log: head.size for head in await self._store.heads(list({entry.log for entry in found}))}
         return [entry for entry in found[:limit] if entry.index < sizes.get(entry.log, 0)], len(found) > limit
 
-    async def event(self, event_id: str) -> Entry:
-        """The entry of an event. Raises Problem 404."""
-        found, _ = await self.events(Query({"event": event_id}), 1)
+    async def hidden_from(self, who: Principal) -> frozenset[str]:
+        """The cases that somebody may not see: they are a party to them, or recused."""
+        return await self._store.cases_hidden_from([who.ref, *who.pseudonyms])
+
+    async def hides(self, log: str, hidden: frozenset[str]) -> bool:
+        """Whether a log has an entry about one of these cases: then its entries cannot be handed out in bulk."""
+        return bool(hidden) and log in await self._store.logs_about(list(hidden))
+
+    async def event(self, event_id: str, hidden: frozenset[str]) -> Entry:
+        """The entry of an event. Raises NotFound."""
+        found, _ = await self.events(Query({"event": event_id}, hidden=hidden), 1)
         if not found:
-            raise not_found("event")
+            raise NotFound
         return found[0]
 
-    async def timeline(self, case_id: str) -> list[Entry]:
+    async def timeline(self, case_id: str, hidden: frozenset[str]) -> list[Entry]:
         """Every entry about a case, in order of the events' own times; empty for a case without any."""
+        if case_id in hidden:
+            return []
         found, _ = await self.events(Query({"case": case_id}), LONGEST_TIMELINE)
         return sorted(found, key=lambda entry: (entry.about.get("at", ""), entry.log, entry.index))
 
@@ -140,7 +153,7 @@ class Explorer:
         return [proved[entry.log, entry.index] for entry in asked]
 
     async def consistency(self, log: str, old: int, new: int) -> list[bytes]:
-        """The proof that a log of `new` entries begins with that of `old`. Raises Problem 404 and 422."""
+        """The proof that a log of `new` entries begins with that of `old`. Raises NotFound, Problem 422."""
         head = await self._head(log)
         if not 0 <= old <= new <= head.size:
             raise Problem(422, "invalid-fields", "Some fields are not valid.", detail=f"0 ≤ from ≤ to ≤ {head.size}")
@@ -149,7 +162,7 @@ class Explorer:
     async def _head(self, log: str) -> Head:
         heads = await self._store.heads([log])
         if not heads:
-            raise not_found("log")
+            raise NotFound
         return heads[0]
 
     async def _with_nodes(self, log: str, size: int, compute: Callable[[NodeReader], T]) -> T:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.audit.sealing import SOURCE, Saving
-from shared.access import Principal
+from shared.access import Principal, Role
 from shared.events import Draft, RecordRead, stamp
 from shared.ids import derive, new_id
 from shared.mongo import TRANSIENT
@@ -43,7 +43,7 @@ class ReadRecorder:
 
     async def _save(self, read_id: str, who: Principal, fact: RecordRead, at: datetime, case_id: str | None) -> None:
         subject = f"access/{read_id}"
-        draft = Draft(fact, who.actor(), at, read_id)
+        draft = Draft(fact, who.actor(Role.AUDITOR), at, read_id)
         trace = current_traceparent()
         events = stamp([draft], source=SOURCE, subject=subject, case_id=case_id or read_id, last_seq=0, trace=trace)
         try:

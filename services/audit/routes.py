@@ -1,4 +1,4 @@
-"""HTTP for programs: `/v1/record/*`. Everything but the verifier keys needs an auditor's token."""
+"""HTTP for programs: `/v1/record/*`. Everything but the verifier keys needs an auditor."""
 
 import re
 from collections.abc import Sequence
@@ -8,17 +8,17 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from services.audit.log import SEALS, Entry, Head
 from services.audit.note import VerifierKey, encode_base64
-from services.audit.queries import Explorer, Proof, not_found, read_leaf
+from services.audit.queries import Explorer, Proof, read_leaf
 from services.audit.reads import ReadRecorder
 from services.audit.store import Query as RecordQuery
 from services.audit.store import read_position, write_position
 from services.audit.tiles import ENTRIES, TILE_WIDTH, Tile
 from services.audit.tree import hash_leaf
-from shared.access import Principal
-from shared.problems import FieldError, Problem
+from shared.access import Principal, Reason, Refusal, Refused, demand
+from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, parse_rfc3339, rfc3339
 from shared.web.app import json_response
-from shared.web.session import Sessions
+from shared.web.gate import Door, Gate, does, principal_of
 
 PURPOSE = "audit"
 TLOG_PROOF = "text/plain; charset=utf-8"
@@ -28,43 +28,45 @@ Purpose = Annotated[str | None, Query(alias="purpose")]
 PurposeHeader = Annotated[str | None, Header(alias="Hearth-Purpose")]
 
 
-def make_routes(explorer: Explorer, reads: ReadRecorder, sessions: Sessions, verifier: VerifierKey) -> APIRouter:
+def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: VerifierKey) -> APIRouter:
     """The routes of the record."""
-    router = APIRouter(prefix="/v1/record")
+    router = gate.router(Door.API, prefix="/v1/record")
 
-    @router.get("/keys")
+    @router.get("/keys", **does("record.keys"))
     async def list_keys() -> Response:
         """The verifier keys. Public: a key is to be compared with one that came another way."""
         return json_response({"items": [{"name": verifier.name, "vkey": str(verifier)}], "next": None})
 
-    @router.get("/logs")
+    @router.get("/logs", **does("record.heads"))
     async def list_logs(request: Request) -> Response:
         """Every log with its size and root."""
-        sessions.program(request)
         heads = await explorer.heads()
         return json_response({"items": [_log_item(head, explorer) for head in heads], "next": None})
 
-    @router.get("/logs/seals/checkpoint")
-    @router.get("/logs/{topic}/{partition}/checkpoint")
+    @router.get("/logs/seals/checkpoint", **does("record.heads"))
+    @router.get("/logs/{topic}/{partition}/checkpoint", **does("record.heads"))
     async def read_checkpoint(request: Request, topic: str = "", partition: str = "") -> Response:
         """The log's signed checkpoint (c2sp.org/tlog-checkpoint)."""
-        sessions.program(request)
         signed = await explorer.checkpoint(name_log(topic, partition))
         return Response(signed.note, media_type=TLOG_PROOF, headers={"Cache-Control": "no-store"})
 
-    @router.get("/logs/seals/tile/{path:path}")
-    @router.get("/logs/{topic}/{partition}/tile/{path:path}")
+    @router.get("/logs/seals/tile/{path:path}", **does("record.heads"))
+    @router.get("/logs/{topic}/{partition}/tile/{path:path}", **does("record.heads"))
     async def read_tile(
         request: Request, path: str, topic: str = "", partition: str = "",
         purpose: Purpose = None, hearth_purpose: PurposeHeader = None,
     ) -> Response:  # fmt: skip
         """A hash tile or entry bundle (c2sp.org/tlog-tiles). Reading entries is recorded, once an hour for each log."""
-        who = sessions.program(request)
+        who = principal_of(request)
         log = name_log(topic, partition)
         try:
             tile = Tile.parse(f"tile/{path}")
         except ValueError:
-            raise not_found("tile") from None
+            raise NotFound from None
+        if tile.level == ENTRIES and log != SEALS:
+            demand(who, "record.entries", None, now())
+            if await explorer.hides(log, await explorer.hidden_from(who)):
+                raise Refused("record.entries", Refusal(Reason.RECUSED))
         content = await explorer.tile(log, tile)
         if tile.level == ENTRIES and log != SEALS:
             query = "/v1/record/logs/{topic}/{partition}/tile/entries"
@@ -72,18 +74,18 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, sessions: Sessions, ver
         keep = "private, max-age=31536000, immutable" if tile.width == TILE_WIDTH else "private, max-age=60"
         return Response(content, media_type="application/octet-stream", headers={"Cache-Control": keep})
 
-    @router.get("/cases/{case_id}/timeline")
+    @router.get("/cases/{case_id}/timeline", **does("record.read"))
     async def read_timeline(
         request: Request, case_id: str, purpose: Purpose = None, hearth_purpose: PurposeHeader = None
     ) -> Response:
         """Everything the record has about a case, by the events' own times."""
-        who = sessions.program(request)
+        who = principal_of(request)
         stated = read_purpose(purpose, hearth_purpose)
-        found = await explorer.timeline(case_id)
+        found = await explorer.timeline(case_id, await explorer.hidden_from(who))
         await note(who, "/v1/record/cases/{id}/timeline", len(found), stated, case_id if found else None)
         return json_response({"items": [_entry_item(entry) for entry in found], "next": None})
 
-    @router.get("/events")
+    @router.get("/events", **does("record.read"))
     async def list_events(
         request: Request,
         log: str | None = None,
@@ -101,7 +103,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, sessions: Sessions, ver
         hearth_purpose: PurposeHeader = None,
     ) -> Response:
         """Entries that match every filter given, in order of position; the cursor is a position, never a time."""
-        who = sessions.program(request)
+        who = principal_of(request)
         stated = read_purpose(purpose, hearth_purpose)
         given = {
             "event": event_id, "case": case_id, "type": type_, "actor": actor, "community": community,
@@ -113,28 +115,29 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, sessions: Sessions, ver
             _time("from", since),
             _time("to", until),
             _cursor(cursor),
+            await explorer.hidden_from(who),
         )
         found, more = await explorer.events(query, limit)
         await note(who, "/v1/record/events", len(found), stated, case_id if found else None)
         last = write_position(found[-1].log, found[-1].index) if found and more else None
         return json_response({"items": [_entry_item(entry) for entry in found], "next": last})
 
-    @router.get("/proofs/{event_id}")
+    @router.get("/proofs/{event_id}", **does("record.prove"))
     async def read_proof(
         request: Request, event_id: str, purpose: Purpose = None, hearth_purpose: PurposeHeader = None
     ) -> Response:
         """The proof that an event is in the record: JSON, or a `.tlog-proof` file for `Accept: text/plain`."""
-        who = sessions.program(request)
+        who = principal_of(request)
         stated = read_purpose(purpose, hearth_purpose)
         as_file = event_id.endswith(".tlog-proof") or request.headers.get("accept", "").startswith("text/plain")
-        entry = await explorer.event(event_id.removesuffix(".tlog-proof"))
+        entry = await explorer.event(event_id.removesuffix(".tlog-proof"), await explorer.hidden_from(who))
         (proof,) = await explorer.prove([entry])
         await note(who, "/v1/record/proofs/{event_id}", 1, stated, entry.about.get("case"))
         if as_file:
             return Response(proof.bundle, media_type=TLOG_PROOF)
         return json_response(_proof_item(proof))
 
-    @router.get("/consistency")
+    @router.get("/consistency", **does("record.heads"))
     async def read_consistency(
         request: Request,
         log: str,
@@ -142,7 +145,6 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, sessions: Sessions, ver
         new: Annotated[int, Query(alias="to", ge=0)],
     ) -> Response:
         """The proof that a log only grew between two sizes (RFC 6962 §2.1.2)."""
-        sessions.program(request)
         proof = await explorer.consistency(log, old, new)
         return json_response({"log": log, "from": old, "to": new, "proof": [encode_base64(one) for one in proof]})
 
@@ -153,11 +155,11 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, sessions: Sessions, ver
 
 
 def name_log(topic: str, partition: str) -> str:
-    """The log of a path; the seal log where the path has no topic. Raises Problem 404 for another spelling."""
+    """The log of a path; the seal log where the path has no topic. Raises NotFound for another spelling."""
     if not topic:
         return SEALS
     if not partition.isascii() or not partition.isdigit() or str(int(partition)) != partition:
-        raise not_found("log")
+        raise NotFound
     return f"{topic}/{partition}"
 
 

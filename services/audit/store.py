@@ -28,6 +28,7 @@ INDEXES = (
     IndexModel([("event", 1)], name="event", unique=True, sparse=True),
     IndexModel([("case", 1)], name="case", sparse=True),
     IndexModel([("trace", 1)], name="trace", sparse=True),
+    IndexModel([("shuts_out", 1)], name="shuts_out", sparse=True),
 )
 SEAL_INDEXES = (OUTBOX_INDEX, IndexModel([("end", -1)], name="end"))
 ABOUT = ("event", "type", "actor", "at", "case", "trace", "community")
@@ -39,13 +40,17 @@ _LIFTED = 10**12
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for: exact values of ABOUT fields, one log, a time range (RFC 3339), from a position on."""
+    """What to look for: exact values of ABOUT fields, one log, a time range (RFC 3339), from a position on.
+
+    Nothing about a case of `hidden`.
+    """
 
     exactly: Mapping[str, str]
     log: str | None = None
     since: str | None = None
     until: str | None = None
     after: str | None = None
+    hidden: frozenset[str] = frozenset()
 
 
 def write_position(log: str, index: int) -> str:
@@ -113,10 +118,7 @@ class MongoRecord:
 
     async def insert(self, entries: Sequence[Entry]) -> Clash | None:
         """Insert in order, stopping at the first entry whose place (index or offset) or event is taken."""
-        documents = [
-            {"_id": write_position(e.log, e.index), "log": e.log, "offset": e.offset, "leaf": e.leaf, **e.about}
-            for e in entries
-        ]
+        documents = [_document(entry) for entry in entries]
         try:
             await self.entries.insert_many(documents)
         except BulkWriteError as error:
@@ -190,6 +192,16 @@ class MongoRecord:
         document = await self.tiles.find_one({"_id": f"{log}/{level}/{index:012d}"})
         return bytes(document["hashes"]) if document else None
 
+    async def cases_hidden_from(self, names: Sequence[str]) -> frozenset[str]:
+        """The cases that people with one of these pseudonyms or references may not see."""
+        found: list[str] = await self.entries.distinct("case", {"shuts_out": {"$in": list(names)}})
+        return frozenset(found)
+
+    async def logs_about(self, cases: Sequence[str]) -> frozenset[str]:
+        """The logs that have an entry about one of these cases."""
+        found: list[str] = await self.entries.distinct("log", {"case": {"$in": list(cases)}})
+        return frozenset(found)
+
     async def find(self, query: Query, limit: int) -> list[Entry]:
         """The entries that match, in order of position, committed or not."""
         wanted: Document = dict(query.exactly)
@@ -203,9 +215,22 @@ class MongoRecord:
         at = {k: v for k, v in (("$gte", query.since), ("$lt", query.until)) if v is not None}
         if at:
             wanted["at"] = at
+        if query.hidden:
+            wanted = {"$and": [wanted, {"case": {"$nin": list(query.hidden)}}]}
         # A rare value of a field without an index is looked for in the whole record: that must not last for ever.
         found = self.entries.find(wanted).sort("_id").limit(limit).max_time_ms(10_000)
         return [_entry(document) async for document in found]
+
+
+def _document(entry: Entry) -> Document:
+    document = {
+        "_id": write_position(entry.log, entry.index),
+        "log": entry.log,
+        "offset": entry.offset,
+        "leaf": entry.leaf,
+        **entry.about,
+    }
+    return document | ({"shuts_out": list(entry.shuts_out)} if entry.shuts_out else {})
 
 
 def _range(log: str, start: int, end: int) -> dict[str, str]:

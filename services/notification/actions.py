@@ -1,6 +1,6 @@
 """The verbs: what notification does about the facts it reads. Planned here, durably; done and marked by the sender."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from services.notification.delivery import CaseNote, Delivery, note_of, plan
 from services.notification.gatherings import Gatherings, name_mail
 from services.notification.routing import Routes
 from shared import times
-from shared.events import Event
+from shared.events import Event, RecusalDeclared
 from shared.policy import Policy
 
 
@@ -18,6 +18,7 @@ class Store(Protocol):
     async def read_notes(self, case_ids: Sequence[str]) -> dict[str, CaseNote]: ...
     async def keep_notes(self, notes: Sequence[CaseNote]) -> None: ...
     async def add(self, deliveries: Sequence[Delivery]) -> set[str]: ...
+    async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None: ...
 
 
 class Outgoing(Protocol):
@@ -27,6 +28,13 @@ class Outgoing(Protocol):
     def lease(self) -> timedelta: ...
     def has_room(self, count: int) -> bool: ...
     def wake(self, deliveries: Sequence[Delivery]) -> None: ...
+
+
+class People(Protocol):
+    """What planning needs of the roster (shared.roster.Roster)."""
+
+    async def ready(self) -> None: ...
+    def names_in(self, body: str, at: datetime) -> frozenset[str]: ...
 
 
 class Planner:
@@ -40,6 +48,7 @@ class Planner:
         *,
         routes: Routes,
         policy: Policy,
+        people: People,
         clock: Callable[[], datetime] = times.now,
     ) -> None:
         self._store = store
@@ -47,6 +56,7 @@ class Planner:
         self._gatherings = gatherings
         self._routes = routes
         self._policy = policy
+        self._people = people
         self._clock = clock
 
     async def plan(self, events: Sequence[Event]) -> None:
@@ -56,6 +66,7 @@ class Planner:
         """
         opened = {note.case_id: note for event in events if (note := note_of(event))}
         await self._store.keep_notes(list(opened.values()))
+        await self._store.recuse(_recusals(events))
         notes = opened | await self._known(events, opened)
         planned = await self._place(events, notes)
         if not planned:
@@ -78,11 +89,16 @@ class Planner:
         now = self._clock()
         # Without room they are due from this moment: whichever replica has room takes them up.
         until = now + self._outgoing.lease if self._outgoing.has_room(len(events)) else now
+        await self._people.ready()
+
+        def names(body: str) -> frozenset[str]:
+            return self._people.names_in(body, now)
+
         times_of: dict[str, datetime] = {}
         # By id, because a batch may hold one fact several times.
         placed: dict[str, Delivery] = {}
         for event in events:
-            for route, delivery in plan(event, notes.get(event.case_id), self._routes, self._policy, now):
+            for route, delivery in plan(event, notes.get(event.case_id), self._routes, self._policy, now, names):
                 recipient = delivery.recipient
                 if route.at_once(delivery.lane):
                     placed[delivery.id] = delivery.send_at_once(until)
@@ -95,3 +111,11 @@ class Planner:
                 else:
                     placed[delivery.id] = delivery.wait_until(at)
         return list(placed.values())
+
+
+def _recusals(events: Sequence[Event]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for event in events:
+        if isinstance(event.fact, RecusalDeclared):
+            found.setdefault(event.case_id, []).append(event.fact.person)
+    return found

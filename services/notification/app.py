@@ -16,16 +16,15 @@ from services.notification.routing import ROUTING, read_routes
 from services.notification.sender import Sender
 from services.notification.settings import NotificationSettings
 from services.notification.store import INDEXES, MongoStore
-from shared.access import Role
 from shared.asyncapi import describe_service
+from shared.entrance import Entrance
 from shared.events import FACTS
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.policy import load_policy
 from shared.runtime import Runtime
 from shared.vault import VaultClient, make_http
 from shared.web.app import make_app
-from shared.web.pages import make_pages, mount_assets
-from shared.web.session import Sessions, make_sign_in
+from shared.web.pages import make_asset_router, make_pages
 
 HERE = Path(__file__).parent
 
@@ -58,22 +57,22 @@ def build_app(settings: NotificationSettings) -> FastAPI:
         lease=timedelta(seconds=settings.lease_seconds),
         parallel=settings.smtp_connections,
     )
-    planner = Planner(store, sender, gatherings, routes=routes, policy=policy)
+    entrance = Entrance(runtime)
+    planner = Planner(store, sender, gatherings, routes=routes, policy=policy, people=entrance.roster)
     consumer.consume(runtime, planner)
     lifecycle = runtime.lifecycle(
-        indexes=[(aggregates.collection, INDEXES)],
-        tasks=[sender.run, sender.watch, sender.mark],
-        stops=[sender.stop, *(channel.close for channel in channels.values()), http.aclose],
+        indexes=[(aggregates.collection, INDEXES), *entrance.indexes],
+        tasks=[sender.run, sender.watch, sender.mark, *entrance.tasks],
+        stops=[sender.stop, *entrance.stops, *(channel.close for channel in channels.values()), http.aclose],
     )
 
     pages = make_pages(HERE / "templates", messages, home=HOME)
-    sessions = Sessions(settings.token_key, pages, home=HOME, roles=[Role.OPERATOR])
-    app = make_app(
+    gate = entrance.gate
+    return make_app(
         "notification",
         lifecycle,
-        routers=[make_routes(store, sessions), make_pages_router(store, sessions), make_sign_in(sessions)],
+        gate=gate,
+        routers=[make_routes(store, gate), make_pages_router(store, gate, pages), make_asset_router(gate)],
         asyncapi=lambda: describe_service("notification"),
-        error_page=sessions.error_page,
+        error_page=pages.error,
     )
-    mount_assets(app)
-    return app

@@ -1,6 +1,6 @@
 """The life of a delivery, pure: planned by a fact, then sent, suppressed or failed. It never holds an address."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -44,7 +44,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaseNote:
-    """What later notices need to know of a case, from the fact that opened it."""
+    """What later notices need to know of a case, from the fact that opened it.
+
+    `parties`: pseudonyms of the people who may not hear of it from us, but for the reporter's own notices.
+    """
 
     case_id: str
     report_id: str
@@ -52,6 +55,7 @@ class CaseNote:
     language: str
     contactable: bool
     received_at: datetime
+    parties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class Delivery:
     """One notice to one recipient. Times are UTC-aware.
 
     `mail` is the mail it goes in: its own id, or that of a gathering; None while it waits to be gathered.
+    `shuts_out` has pseudonyms and references of people who may not see that it exists.
     `due_at` is when any replica may take it up (a replica that is at it has moved it ahead: a lease); `gather_at` is
     when it may be gathered. `cause` and `trace` are of the event that planned it.
     """
@@ -86,6 +91,7 @@ class Delivery:
     reason: str | None = None
     message_id: str | None = None
     settled_at: datetime | None = None
+    shuts_out: tuple[str, ...] = ()
 
     @property
     def body(self) -> str | None:
@@ -143,16 +149,27 @@ def note_of(event: Event) -> CaseNote | None:
     match event.fact:
         case CaseOpened() as fact:
             return CaseNote(
-                event.case_id, fact.report_id, fact.code_name, fact.language, fact.contactable, fact.received_at
+                event.case_id,
+                fact.report_id,
+                fact.code_name,
+                fact.language,
+                fact.contactable,
+                fact.received_at,
+                fact.parties,
             )
         case _:
             return None
 
 
+Names = Callable[[str], frozenset[str]]
+"""The pseudonyms of everybody in a handling body, by its id."""
+
+
 def plan(
-    event: Event, note: CaseNote | None, routes: Routes, policy: Policy, now: datetime
+    event: Event, note: CaseNote | None, routes: Routes, policy: Policy, now: datetime, names: Names
 ) -> list[tuple[Route, Delivery]]:
-    """The deliveries that an event brings about, each with its row; planning an event twice gives the same ids.
+    """The deliveries that an event brings about, each with its row; planning an event twice gives the same ids, unless
+    the people of a body have changed.
 
     `note` is what is known of the case; None is fine for a ReportReceived, which says it all itself.
     Raises Malformed when a fact of a case comes whose opening never came.
@@ -165,7 +182,10 @@ def plan(
     deadlines: tuple[DeadlineSet, ...] = ()
     match event.fact:
         case ReportReceived() as fact:
-            about = CaseNote(event.case_id, fact.report_id, "", fact.language, fact.contactable, fact.received_at)
+            parties = (*fact.subjects, *fact.witnesses, *((fact.reporter,) if fact.reporter else ()))
+            about = CaseNote(
+                event.case_id, fact.report_id, "", fact.language, fact.contactable, fact.received_at, parties
+            )
             deadlines, version = _promised(fact, policy), policy.version
         case CaseTriaged() as fact:
             lane, body, deadlines = fact.lane, fact.body, fact.deadlines
@@ -175,7 +195,7 @@ def plan(
         raise Malformed("unknown_case", "the case was never opened")
     planned = []
     for route in rows:
-        recipient = _recipient(route, about, body)
+        recipient = _recipient(route, about, body and told_instead(body, about.parties, policy, names))
         if recipient is not None:
             delivery = Delivery(
                 id=derive(event.id, recipient, route.notice),
@@ -193,9 +213,28 @@ def plan(
                 code_name=about.code_name or None,
                 lane=lane,
                 deadlines=deadlines,
+                shuts_out=about.parties,
             )
             planned.append((route, delivery))
     return planned
+
+
+def told_instead(body: str, parties: Sequence[str], policy: Policy, names: Names) -> str | None:
+    """Which body's address may be told of a case for `body`: itself, unless one of its people is a party to the case.
+
+    Then its stand-in of the policy, and so on; None when nobody is left. A shared address reaches everybody in the
+    body, and a party to a case may not even hear that there is one.
+    """
+    tried: list[str] = []
+    while body not in tried:
+        if names(body).isdisjoint(parties):
+            return body
+        tried.append(body)
+        known = policy.bodies.get(body)
+        if known is None or known.stand_in is None:
+            return None
+        body = known.stand_in
+    return None
 
 
 def _recipient(route: Route, about: CaseNote, body: str | None) -> str | None:

@@ -6,26 +6,26 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 
 from services.notification.delivery import State
-from services.notification.routes import Deliveries, read_page
-from shared.web.session import Sessions
+from services.notification.routes import Deliveries, names_of, read_page
+from shared.web.gate import Door, Gate, does, principal_of
+from shared.web.pages import Pages
 
 HOME = "/outbox"
 PAGE_LENGTH = 50
 MOST_COUNTED = 1000
 
 
-def make_pages_router(deliveries: Deliveries, sessions: Sessions) -> APIRouter:
+def make_pages_router(deliveries: Deliveries, gate: Gate, pages: Pages) -> APIRouter:
     """The outbox page, for operators only."""
-    router = APIRouter(include_in_schema=False)
-    pages = sessions.pages
+    router = gate.router(Door.PAGE, include_in_schema=False)
 
-    @router.get(HOME)
+    @router.get(HOME, **does("delivery.list"))
     async def show_outbox(
         request: Request, state: State | None = None, cursor: Annotated[str | None, Query(max_length=200)] = None
     ) -> Response:
-        sessions.person(request)
-        found, after = await read_page(deliveries, state, cursor, PAGE_LENGTH)
-        waiting, failed = [await deliveries.count(s, MOST_COUNTED) for s in (State.PLANNED, State.FAILED)]
+        names = names_of(principal_of(request))
+        found, after = await read_page(deliveries, state, cursor, PAGE_LENGTH, names)
+        waiting, failed = [await deliveries.count(s, MOST_COUNTED, names) for s in (State.PLANNED, State.FAILED)]
         filters: list[tuple[str, str | None, bool]] = [(HOME, None, state is None)]
         filters += [(f"{HOME}?{urlencode({'state': s.value})}", s.value, s is state) for s in State]
         wanted = {"state": state.value} if state else {}

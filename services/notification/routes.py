@@ -10,10 +10,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.notification.delivery import Delivery, State
 from services.notification.store import Place
+from shared.access import Principal
 from shared.problems import FieldError, Problem
 from shared.times import parse_rfc3339, rfc3339
 from shared.web.app import json_response
-from shared.web.session import Sessions
+from shared.web.gate import Door, Gate, does, principal_of
 
 LONGEST_PAGE = 200
 
@@ -21,33 +22,39 @@ LONGEST_PAGE = 200
 class Deliveries(Protocol):
     """What the routes need of the store."""
 
-    async def read_page(self, state: State | None, after: Place | None, limit: int) -> list[Delivery]: ...
-    async def count(self, state: State, most: int) -> int: ...
+    async def read_page(
+        self, state: State | None, after: Place | None, limit: int, hidden_from: Sequence[str] = ()
+    ) -> list[Delivery]: ...
+    async def count(self, state: State, most: int, hidden_from: Sequence[str] = ()) -> int: ...
 
 
-def make_routes(deliveries: Deliveries, sessions: Sessions) -> APIRouter:
+def make_routes(deliveries: Deliveries, gate: Gate) -> APIRouter:
     """The JSON API, for operators only."""
-    router = APIRouter()
+    router = gate.router(Door.API)
 
-    @router.get("/v1/deliveries")
+    @router.get("/v1/deliveries", **does("delivery.list"))
     async def list_deliveries(
         request: Request,
         state: State | None = None,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
         limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
     ) -> Response:
-        sessions.program(request)
-        found, after = await read_page(deliveries, state, cursor, limit)
+        found, after = await read_page(deliveries, state, cursor, limit, names_of(principal_of(request)))
         return json_response({"items": [show(d) for d in found], "next": after})
 
     return router
 
 
+def names_of(who: Principal) -> tuple[str, ...]:
+    """The names by which deliveries say that somebody may not see them."""
+    return (who.ref, *who.pseudonyms)
+
+
 async def read_page(
-    deliveries: Deliveries, state: State | None, cursor: str | None, limit: int
+    deliveries: Deliveries, state: State | None, cursor: str | None, limit: int, hidden_from: Sequence[str]
 ) -> tuple[Sequence[Delivery], str | None]:
     """One page, newest first, and the cursor of the next (None at the end). Raises Problem 422 for a broken cursor."""
-    found = await deliveries.read_page(state, read_cursor(cursor) if cursor else None, limit + 1)
+    found = await deliveries.read_page(state, read_cursor(cursor) if cursor else None, limit + 1, hidden_from)
     shown = found[:limit]
     return shown, write_cursor(shown[-1]) if len(found) > limit else None
 

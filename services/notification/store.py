@@ -1,6 +1,6 @@
 """MongoDB behind notification: case notes, deliveries (aggregates with an outbox), and the calendar of gatherings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,7 +56,7 @@ class MongoStore:
     async def read_notes(self, case_ids: Sequence[str]) -> dict[str, CaseNote]:
         """What is known of these cases; those never opened are missing."""
         found = self._cases.find({"_id": {"$in": list(case_ids)}})
-        return {d["_id"]: CaseNote(d.pop("_id"), **d) async for d in found}
+        return {d["_id"]: _note(d) async for d in found}
 
     async def keep_notes(self, notes: Sequence[CaseNote]) -> None:
         """Keep what was learned of cases; a second time changes nothing."""
@@ -71,6 +71,7 @@ class MongoStore:
                     "language": note.language,
                     "contactable": note.contactable,
                     "received_at": note.received_at,
+                    "parties": list(note.parties),
                 }
             )
             for note in notes
@@ -157,9 +158,23 @@ class MongoStore:
             return at if at > now else until
         return None
 
-    async def read_page(self, state: State | None, after: Place | None, limit: int) -> list[Delivery]:
-        """At most `limit` deliveries, newest first, from behind `after`."""
+    async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None:
+        """Hide the deliveries of these cases from these people, those to come as well."""
+        if not recusals:
+            return
+        notes = [UpdateOne({"_id": c}, {"$addToSet": {"parties": {"$each": list(p)}}}) for c, p in recusals.items()]
+        await self._cases.bulk_write(notes)
+        for case_id, people in recusals.items():
+            await self._collection.update_many(
+                {"case_id": case_id}, {"$addToSet": {"shuts_out": {"$each": list(people)}}}
+            )
+
+    async def read_page(
+        self, state: State | None, after: Place | None, limit: int, hidden_from: Sequence[str] = ()
+    ) -> list[Delivery]:
+        """At most `limit` deliveries, newest first, from behind `after`; none that shuts one of `hidden_from` out."""
         wanted: dict[str, Any] = {"state": state.value} if state else {}
+        wanted["shuts_out"] = {"$nin": list(hidden_from)}
         if after:
             wanted["$or"] = [
                 {"planned_at": {"$lt": after.planned_at}},
@@ -168,9 +183,22 @@ class MongoStore:
         found = self._collection.find(wanted).sort([("planned_at", -1), ("_id", -1)]).limit(limit)
         return [from_document(d) async for d in found]
 
-    async def count(self, state: State, most: int) -> int:
-        """How many deliveries are in the state, counted up to `most`."""
-        return await self._collection.count_documents({"state": state.value}, limit=most)
+    async def count(self, state: State, most: int, hidden_from: Sequence[str] = ()) -> int:
+        """How many deliveries are in the state, counted up to `most`; none that shuts one of `hidden_from` out."""
+        wanted = {"state": state.value, "shuts_out": {"$nin": list(hidden_from)}}
+        return await self._collection.count_documents(wanted, limit=most)
+
+
+def _note(document: Document) -> CaseNote:
+    return CaseNote(
+        document["_id"],
+        document["report_id"],
+        document["code_name"],
+        document["language"],
+        document["contactable"],
+        document["received_at"],
+        tuple(document.get("parties", ())),
+    )
 
 
 def to_document(delivery: Delivery) -> Document:
@@ -194,6 +222,7 @@ def to_document(delivery: Delivery) -> Document:
         "due_at": delivery.due_at,
         "attempts": delivery.attempts,
         "state": delivery.state.value,
+        "shuts_out": list(delivery.shuts_out),
     }
     # Its index holds only what has the field: a null would be in it for ever.
     return fields | ({"gather_at": delivery.gather_at} if delivery.gather_at else {})
@@ -225,6 +254,7 @@ def from_document(document: Document) -> Delivery:
         reason=document.get("reason"),
         message_id=document.get("message_id"),
         settled_at=document.get("settled_at"),
+        shuts_out=tuple(document.get("shuts_out", ())),
     )
 
 

@@ -15,6 +15,7 @@ from services.triage.commands import (
     UnknownQuestion,
 )
 from shared import metrics
+from shared.access import Reach
 from shared.events import Actor, Draft, Event, ReportAnswered, ReportReceived, stamp
 from shared.ids import case_id_of
 from shared.policy import Policy
@@ -51,9 +52,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which cases of a queue: of these bodies, in these states (empty: all), after this place, at most `limit`."""
+    """Which cases of a queue: within any of `reaches`, in these states (empty: all), after this place, at most `limit`.
 
-    bodies: tuple[str, ...]
+    Never those from which `person`, or somebody with one of these `pseudonyms`, is shut out.
+    """
+
+    reaches: tuple[Reach, ...]
+    person: str
+    pseudonyms: frozenset[str] = frozenset()
     states: tuple[str, ...] = ()
     after: tuple[int, datetime, str] | None = None
     limit: int = 50

@@ -5,40 +5,54 @@ from fastapi import FastAPI
 from services.triage import consumer
 from services.triage.actions import CaseStore, Intake
 from services.triage.desk import Desk, Vault
-from services.triage.pages import HERE, load_pages, make_page_router, make_sessions
+from services.triage.pages import HERE, load_pages, make_page_router
 from services.triage.routes import make_router
 from services.triage.settings import TriageSettings
 from services.triage.store import CASE_INDEXES, MongoCases
 from shared.asyncapi import describe_service
+from shared.entrance import Entrance
 from shared.policy import load_policy
+from shared.roster import Copies
 from shared.runtime import Runtime
 from shared.vault import VaultClient, make_http
 from shared.web.app import make_app
-from shared.web.pages import mount_assets
-from shared.web.session import make_sign_in
+from shared.web.pages import make_asset_router
 
 
-def build_app(settings: TriageSettings, *, cases: CaseStore | None = None, vault: Vault | None = None) -> FastAPI:
-    """The application; opens no connection before it is started. Tests hand in other `cases` and another `vault`."""
+def build_app(
+    settings: TriageSettings,
+    *,
+    cases: CaseStore | None = None,
+    vault: Vault | None = None,
+    copies: Copies | None = None,
+) -> FastAPI:
+    """The application; opens no connection before it is started. Tests hand in other stores and another vault."""
     runtime = Runtime("triage", settings)
-    aggregates = runtime.aggregates("cases")
+    aggregates, entries = runtime.aggregates("cases"), runtime.aggregates("roster")
     cases = cases or MongoCases(aggregates)
     policy = load_policy(settings.policy_dir)
     http = make_http(settings.intake_url)
     vault = vault or VaultClient(http, key=settings.token_key, service="triage")
+    entrance = Entrance(runtime, entries=entries, copies=copies)
 
     consumer.consume(runtime, Intake(cases, policy))
-    lifecycle = runtime.lifecycle(indexes=[(aggregates.collection, CASE_INDEXES)], stops=[http.aclose])
+    lifecycle = runtime.lifecycle(
+        indexes=[(aggregates.collection, CASE_INDEXES), *entrance.indexes],
+        tasks=entrance.tasks,
+        stops=[*entrance.stops, http.aclose],
+    )
 
     pages = load_pages()
-    sessions = make_sessions(settings.token_key, pages)
-    desk = Desk(cases, vault, policy, settings.token_key)
-    app = make_app(
+    desk = Desk(cases, vault, policy, settings.identity_key, entrance.roster)
+    return make_app(
         "triage",
         lifecycle,
-        routers=[make_router(desk, sessions), make_page_router(desk, sessions), make_sign_in(sessions)],
+        gate=entrance.gate,
+        routers=[
+            make_router(desk, entrance.gate),
+            make_page_router(desk, entrance.gate, pages),
+            make_asset_router(entrance.gate, HERE / "static"),
+        ],
         asyncapi=lambda: describe_service("triage"),
-        error_page=sessions.error_page,
+        error_page=pages.error,
     )
-    mount_assets(app, HERE / "static")
-    return app

@@ -18,6 +18,8 @@ from services.triage.commands import (
     NotPermitted,
     Open,
     ReceiveAnswer,
+    Recuse,
+    Recused,
     Start,
     State,
     UnknownOutcome,
@@ -36,6 +38,8 @@ from shared.events import (
     InformationReceived,
     InformationRequested,
     InvestigationStarted,
+    RecusalDeclared,
+    ReportReceived,
 )
 from shared.policy import Policy, ReportFacts
 from shared.promises import KEPT_BY
@@ -73,7 +77,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event of the case's history. `detail` is the assignee, body or outcome, where the fact has one."""
+    """One event of the case's history. `detail` is the assignee, body, outcome or ground, where the fact has one."""
 
     seq: int
     fact: str
@@ -88,7 +92,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case as its events made it. `lane`, `body` and `rule` are None only between `received` and `triaged`."""
+    """A case as its events made it. `lane`, `body` and `rule` are None only between `received` and `triaged`.
+
+    `parties`: pseudonyms of everybody named in the report; `recused`: references of people.
+    """
 
     id: str
     report_id: str
@@ -112,6 +119,8 @@ class Case:
     questions: tuple[Question, ...] = ()
     outcome: str | None = None
     reason_id: str | None = None
+    parties: tuple[str, ...] = ()
+    recused: tuple[str, ...] = ()
 
     @property
     def seq(self) -> int:
@@ -140,7 +149,7 @@ class Case:
 def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -> list[Fact]:
     """The facts that `command` causes; none when it has been done already. `now` is UTC-aware.
 
-    Raises a Refusal: NotPermitted outside TRANSITIONS, UnknownOutcome, UnknownQuestion.
+    Raises a Refusal: NotPermitted outside TRANSITIONS, UnknownOutcome, UnknownQuestion, Recused.
     """
     previous = case.state if case else None
     state = TRANSITIONS[command.name].get(previous)
@@ -151,6 +160,8 @@ def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -
     assert case is not None  # noqa: S101  # the table has None only for Open
     match command:
         case Assign(assignee):
+            if assignee in case.recused:
+                raise Recused(case.id)
             if assignee == case.assignee:
                 return []
             return [
@@ -168,6 +179,11 @@ def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -
             if outcome not in policy.outcomes:
                 raise UnknownOutcome(outcome)
             return [CaseDecided(previous=previous, state=state, outcome=outcome, reason_id=reason_id)]
+        case Recuse(person, ground):
+            if person in case.recused:
+                return []
+            rest = None if person == case.assignee else case.assignee
+            return [RecusalDeclared(previous=previous, state=state, person=person, ground=ground, assignee=rest)]
         case Close():
             return [CaseClosed(previous=previous, state=state)]
 
@@ -192,6 +208,7 @@ def _open(command: Open, policy: Policy, now: datetime) -> list[Fact]:
         privacy=report.privacy,
         contactable=report.contactable,
         received_at=report.received_at,
+        parties=parties_of(report),
     )
     triaged = CaseTriaged(
         previous=State.RECEIVED,
@@ -203,6 +220,12 @@ def _open(command: Open, policy: Policy, now: datetime) -> list[Fact]:
         deadlines=tuple(DeadlineSet(name=d.name, due_at=d.due_at) for d in deadlines),
     )
     return [opened, triaged]
+
+
+def parties_of(report: ReportReceived) -> tuple[str, ...]:
+    """The pseudonyms of everybody named in a report."""
+    reporter = (report.reporter,) if report.reporter else ()
+    return tuple(dict.fromkeys((*report.subjects, *report.witnesses, *reporter)))
 
 
 def _receive(case: Case, question_id: str, answer_id: str, state: State) -> list[Fact]:
@@ -234,6 +257,7 @@ def evolve(case: Case | None, event: Event) -> Case:
             privacy=fact.privacy,
             contactable=fact.contactable,
             received_at=fact.received_at,
+            parties=fact.parties,
             state=State(fact.state),
             history=(_step(event, fact),),
         )
@@ -269,6 +293,8 @@ def _changed(case: Case, fact: CaseFact, event: Event) -> Case:
             )
         case CaseAssigned():
             return replace(case, assignee=fact.assignee)
+        case RecusalDeclared():
+            return replace(case, recused=(*case.recused, fact.person), assignee=fact.assignee)
         case InformationRequested():
             return replace(case, questions=(*case.questions, Question(fact.question_id, event.time)))
         case InformationReceived():
@@ -299,6 +325,8 @@ def _step(event: Event, fact: CaseFact) -> Step:
             detail = fact.assignee
         case CaseDecided():
             detail = fact.outcome
+        case RecusalDeclared():
+            detail = fact.ground
         case _:
             detail = None
     return Step(

@@ -80,13 +80,25 @@ class Decide:
 
 
 @dataclass(frozen=True, slots=True)
+class Recuse:
+    """Have somebody (a reference) do nothing more with the case, on a ground of GROUNDS."""
+
+    name: ClassVar[str] = "recuse"
+    person: str
+    ground: str
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Nothing more is owed on the case."""
 
     name: ClassVar[str] = "close"
 
 
-Command = Open | Assign | Start | Ask | ReceiveAnswer | Decide | Close
+Command = Open | Assign | Start | Ask | ReceiveAnswer | Decide | Recuse | Close
+
+GROUNDS = ("involved", "related", "same_employer", "prior_knowledge", "other")
+"""Why somebody is recused (the conflicts that handling bodies' manuals name)."""
 
 TRANSITIONS: Mapping[str, Mapping[State | None, State]] = {
     # Opening passes through `received`: the two facts are one write, so that no case is ever without an owner.
@@ -107,6 +119,8 @@ TRANSITIONS: Mapping[str, Mapping[State | None, State]] = {
         State.CLOSED: State.CLOSED,
     },
     Decide.name: {State.INVESTIGATING: State.DECIDED},
+    # A conflict may be seen at any time; only what is merged away needs none.
+    Recuse.name: {state: state for state in State if state not in (State.RECEIVED, State.MERGED)},
     Close.name: {State.DECIDED: State.CLOSED},
 }
 """Which command leads from which state to which; None stands for a case that is not there yet."""
@@ -129,6 +143,10 @@ class NotPermitted(Refusal):
 
 class UnknownOutcome(Refusal):
     """The policy has no such outcome."""
+
+
+class Recused(Refusal):
+    """A case cannot be given to somebody who is recused from it."""
 
 
 class UnknownQuestion(Refusal):

@@ -1,8 +1,9 @@
 """What responders do: find their cases, read what was reported, carry commands out. Load, decide, save."""
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import orjson
@@ -16,19 +17,21 @@ from services.triage.commands import (
     Command,
     Decide,
     NotPermitted,
+    Recuse,
+    Recused,
     Start,
     State,
     UnknownOutcome,
 )
-from services.triage.forms import CONTENT_READERS, FORMS, Form, read
+from services.triage.forms import FORMS, Form, read, resource_of
 from shared import metrics
-from shared.access import Principal, demand
+from shared.access import Principal, Reach, Role, demand, reaches
 from shared.events import Actor
 from shared.ids import derive
 from shared.policy import Policy
-from shared.problems import FieldError, Problem
+from shared.problems import FieldError, NotFound, Problem
 from shared.telemetry import current_traceparent
-from shared.times import rfc3339
+from shared.times import now, rfc3339
 from shared.vault import Contents
 
 SECTIONS = ("content", "reported", "correspondence")
@@ -96,39 +99,75 @@ def show_step(step: Step) -> dict[str, object]:
     }
 
 
-class Desk:
-    """The cases of the bodies that a principal belongs to. All others do not exist for them (Problem 404)."""
+class People(Protocol):
+    """What the desk needs of the roster (shared.roster.Roster)."""
 
-    def __init__(self, cases: CaseStore, vault: Vault, policy: Policy, key: bytes) -> None:
+    def parties(self, person: str) -> frozenset[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which part of the queue: these bodies and states (empty: all), after this place, at most `limit`."""
+
+    bodies: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    after: tuple[int, datetime, str] | None = None
+    limit: int = 50
+
+
+class Desk:
+    """The cases that a principal may do something with. All others do not exist for them (Problem 404)."""
+
+    def __init__(
+        self,
+        cases: CaseStore,
+        vault: Vault,
+        policy: Policy,
+        key: bytes,
+        people: People,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
         """`key` makes the digests by which a repeated order is told from another one with the same id."""
         self._cases = cases
         self._vault = vault
         self._key = key
+        self._people = people
+        self._clock = clock
         self.policy = policy
 
     async def find(self, principal: Principal, case_id: str) -> Case:
         """The case with this id. Raises Problem 404."""
-        return _theirs(principal, (await self._cases.load([case_id])).get(case_id)).case
+        return self._theirs(principal, (await self._cases.load([case_id])).get(case_id)).case
 
     async def find_by_code_name(self, principal: Principal, code_name: str) -> Case:
         """The case that people call by this name. Raises Problem 404."""
-        return _theirs(principal, await self._cases.find_by_code_name(code_name)).case
+        return self._theirs(principal, await self._cases.find_by_code_name(code_name)).case
 
-    async def queue(self, principal: Principal, query: Query) -> list[Case]:
-        """Cases of the principal's bodies, the most urgent first."""
-        bodies = tuple(b for b in query.bodies or principal.bodies if b in principal.bodies)
-        if not bodies:
+    def bodies(self, principal: Principal) -> tuple[str, ...]:
+        """The handling bodies whose queue a principal may see, in the order in which they were given."""
+        found = reaches(principal, "case.list", self._clock())
+        return tuple(dict.fromkeys(body for _, reach in found for body in reach.bodies))
+
+    async def queue(self, principal: Principal, wanted: Wanted) -> list[Case]:
+        """Cases that the principal may see, the most urgent first."""
+        found = [
+            Reach(tuple(b for b in reach.bodies if not wanted.bodies or b in wanted.bodies), reach.communities)
+            for _, reach in reaches(principal, "case.list", self._clock())
+        ]
+        within = tuple(reach for reach in found if reach.bodies)
+        if not within:
             return []
-        return await self._cases.queue(Query(bodies, query.states, query.after, query.limit))
+        query = Query(within, principal.ref, principal.pseudonyms, wanted.states, wanted.after, wanted.limit)
+        return await self._cases.queue(query)
 
     async def read(self, principal: Principal, case: Case) -> Contents:
         """What was reported. The vault notes who read it, before it answers.
 
         Raises Problem 403 for a role that may not, Unavailable while the vault is away.
         """
-        demand(principal, CONTENT_READERS)
+        permit = demand(principal, "case.read_content", resource_of(case, self.policy), self._clock())
         found = await self._vault.read(
-            [case.report_id], sections=SECTIONS, purpose="review", behalf=principal.actor()
+            [case.report_id], sections=SECTIONS, purpose="review", behalf=principal.actor(permit.role)
         )  # fmt: skip
         return found.get(case.report_id) or Contents(case.report_id, {})
 
@@ -140,8 +179,8 @@ class Desk:
         form = FORMS.get(order.command)
         if form is None:
             raise Problem(404, "not-found", "There is no such command.")
-        stored = _theirs(principal, (await self._cases.load([case_id])).get(case_id))
-        demand(principal, form.roles)
+        stored = self._theirs(principal, (await self._cases.load([case_id])).get(case_id))
+        role = demand(principal, form.action, resource_of(stored.case, self.policy), self._clock()).role
         digest = self._digest(order)
         while True:
             if order.cause in stored.applied:
@@ -149,24 +188,24 @@ class Desk:
             if order.seen != stored.case.seq:
                 metrics.COMMANDS.labels(order.command, "conflict").inc()
                 raise Stale(stored.case, order.seen)
-            change = await self._decide(principal, stored, form, order, digest)
+            change = await self._decide(principal, role, stored, form, order, digest)
             if change is None or not await self._cases.save([change]):
                 metrics.COMMANDS.labels(order.command, "done").inc()
                 case = change.case if change else stored.case
                 return Outcome(case.id, case.code_name, order.command, case.state, case.seq)
             # Somebody else's change came in between; the next look tells whether it was this very order, or says what.
-            stored = _theirs(principal, (await self._cases.load([case_id])).get(case_id))
+            stored = self._theirs(principal, (await self._cases.load([case_id])).get(case_id))
 
     async def _decide(
-        self, principal: Principal, stored: Stored, form: Form, order: Order, digest: str
+        self, principal: Principal, role: Role, stored: Stored, form: Form, order: Order, digest: str
     ) -> Change | None:
-        case = stored.case
-        values = read(form, order.values, self.policy, principal)
+        case, actor = stored.case, principal.actor(role)
+        values = read(form, order.values, self.policy, principal, role)
         command, words = _command(form, values, derive(form.command, order.cause, digest))
         try:
-            events = carry_out(
-                case, command, self.policy, case.id, principal.actor(), order.cause, current_traceparent()
-            )  # fmt: skip
+            if isinstance(command, Assign) and not self._people.parties(command.assignee).isdisjoint(case.parties):
+                raise Recused(case.id)
+            events = carry_out(case, command, self.policy, case.id, actor, order.cause, current_traceparent())
         except NotPermitted as refusal:
             metrics.COMMANDS.labels(order.command, "refused").inc()
             now = ", ".join(refusal.permitted) or "nothing"
@@ -175,17 +214,25 @@ class Desk:
         except UnknownOutcome:
             fault = FieldError("/outcome", "unknown_choice", "Choose one of the options.")
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault]) from None
+        except Recused:
+            fault = FieldError("/assignee", "recused", "This person cannot have this case.")
+            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault]) from None
         if not events:
             return None
         if words:
             # Words first: without the event nobody ever sees them, while an event without words would be a lie.
             kind, statement_id, text = words
-            await self._vault.keep_statement(
-                case.report_id, statement_id, kind=kind, text=text, behalf=principal.actor()
-            )  # fmt: skip
+            await self._vault.keep_statement(case.report_id, statement_id, kind=kind, text=text, behalf=actor)
         after = fold(events, case)
         assert after is not None  # noqa: S101  # folding onto a case gives a case
         return Change(after, stored, events, [order.cause], {order.cause: digest})
+
+    def _theirs(self, principal: Principal, stored: Stored | None) -> Stored:
+        """The case, if the principal may read it; whether there is none or it is not theirs, nobody can tell."""
+        if stored is None:
+            raise NotFound
+        demand(principal, "case.read", resource_of(stored.case, self.policy), self._clock())
+        return stored
 
     def _repeated(self, stored: Stored, order: Order, digest: str) -> Outcome:
         if stored.requests.get(order.cause, digest) != digest:
@@ -201,12 +248,6 @@ class Desk:
         return hmac.digest(self._key, b"hearth order\x1f" + body, "sha256").hex()
 
 
-def _theirs(principal: Principal, stored: Stored | None) -> Stored:
-    if stored is None or stored.case.body not in principal.bodies:
-        raise Problem(404, "not-found", "There is no such case.")
-    return stored
-
-
 def _command(form: Form, values: Mapping[str, str], statement_id: str) -> tuple[Command, tuple[str, str, str] | None]:
     """The command, and the words that go to the vault: their kind, id and text."""
     match form.command:
@@ -218,6 +259,8 @@ def _command(form: Form, values: Mapping[str, str], statement_id: str) -> tuple[
             return Ask(statement_id), ("question", statement_id, values["question"])
         case Decide.name:
             return Decide(values["outcome"], statement_id), ("reason", statement_id, values["reason"])
+        case Recuse.name:
+            return Recuse(values["person"], values["ground"]), None
         case Close.name:
             return Close(), None
         case other:

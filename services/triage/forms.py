@@ -1,19 +1,23 @@
 """What people may do to a case, and the form of each command: one table for the API and for the pages. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from services.triage.case import Case
 from services.triage.commands import (
+    GROUNDS,
     Ask,
     Assign,
     Close,
     Decide,
+    Recuse,
     Start,
     permitted_in,
 )
-from shared.access import Principal, Role
+from shared.access import Permit, Principal, Reason, Resource, Role, allow
 from shared.policy import Policy
 from shared.problems import FieldError, Problem
 
@@ -35,43 +39,61 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A command that people give: who may, and what it takes."""
+    """A command that people give, and what it takes. Who may is said in shared/access.py."""
 
     command: str
-    roles: frozenset[Role]
     fields: tuple[Field, ...] = ()
 
+    @property
+    def action(self) -> str:
+        """Its action in the table of shared/access.py."""
+        return f"case.{self.command}"
 
-_RESPONDERS = frozenset({Role.RESPONDER})
+
 FORMS: Mapping[str, Form] = {
     form.command: form
     for form in (
-        Form(
-            Assign.name,
-            frozenset({Role.RESPONDER, Role.COORDINATOR}),
-            (Field("assignee", "reference", required=False),),
-        ),
-        Form(Start.name, _RESPONDERS),
-        Form(Ask.name, _RESPONDERS, (Field("question", "words"),)),
-        Form(Decide.name, _RESPONDERS, (Field("outcome", "choice"), Field("reason", "words"))),
-        Form(Close.name, _RESPONDERS),
+        Form(Assign.name, (Field("assignee", "reference", required=False),)),
+        Form(Start.name),
+        Form(Ask.name, (Field("question", "words"),)),
+        Form(Decide.name, (Field("outcome", "choice"), Field("reason", "words"))),
+        Form(Recuse.name, (Field("ground", "choice"), Field("person", "reference", required=False))),
+        Form(Close.name),
     )
 }
-READERS = frozenset({Role.RESPONDER, Role.COORDINATOR})
-"""Who may see that a case of their bodies exists, and how far it is."""
-CONTENT_READERS = frozenset({Role.RESPONDER})
-"""Who may read what was reported. An operator never may, and a coordinator has no need to."""
+ONESELF = {Assign.name: "assignee", Recuse.name: "person"}
+"""The reference of a command that means who gives it, if it is left out."""
 
 
-def permitted(case: Case, principal: Principal) -> list[Form]:
-    """The commands that the case's state and the principal's role permit now."""
+def resource_of(case: Case, policy: Policy) -> Resource:
+    """What the table of shared/access.py needs to know of a case."""
+    body = policy.bodies.get(case.body or "")
+    return Resource(
+        body=case.body,
+        community=case.community,
+        parties=frozenset(case.parties),
+        recused=frozenset(case.recused),
+        training=body.training if body else (),
+    )
+
+
+def permitted(case: Case, principal: Principal, policy: Policy, now: datetime) -> list[Form]:
+    """The commands that the case's state and the principal's rights permit now, or would after a fresh sign-in."""
+    resource = resource_of(case, policy)
     forms = (FORMS.get(name) for name in permitted_in(case.state))
-    return [form for form in forms if form and principal.role in form.roles]
+    return [form for form in forms if form and _offers(principal, form, resource, now)]
+
+
+def _offers(principal: Principal, form: Form, resource: Resource, now: datetime) -> bool:
+    answer = allow(principal, form.action, resource, now)
+    return isinstance(answer, Permit) or answer.reason is Reason.SIGN_IN_AGAIN
 
 
 def options_of(field: Field, policy: Policy) -> tuple[str, ...]:
     """What a `choice` offers; empty for the other kinds."""
-    return policy.outcomes if field.kind == "choice" else ()
+    if field.kind != "choice":
+        return ()
+    return GROUNDS if field.name == "ground" else policy.outcomes
 
 
 def describe(form: Form, policy: Policy) -> dict[str, object]:
@@ -87,8 +109,8 @@ def describe(form: Form, policy: Policy) -> dict[str, object]:
     return {"command": form.command, "fields": fields}
 
 
-def read(form: Form, values: Mapping[str, object], policy: Policy, principal: Principal) -> dict[str, str]:
-    """The values of a command, tidied. Raises Problem 422 with a pointer to each field that is wrong."""
+def read(form: Form, values: Mapping[str, object], policy: Policy, principal: Principal, role: Role) -> dict[str, str]:
+    """The values of a command that somebody gives in `role`, tidied. Raises Problem 422 with a pointer to each fault."""
     errors = [FieldError(f"/{_escaped(name)}", "extra_forbidden", "There is no such field.") for name in values
               if name not in {field.name for field in form.fields}]  # fmt: skip
     found: dict[str, str] = {}
@@ -100,10 +122,11 @@ def read(form: Form, values: Mapping[str, object], policy: Policy, principal: Pr
             errors.append(FieldError(f"/{field.name}", *error))
         elif text:
             found[field.name] = text
-    if form.command == Assign.name and "assignee" not in found and not errors:
-        if principal.role is not Role.RESPONDER:
+    oneself = ONESELF.get(form.command)
+    if oneself and oneself not in found and not errors:
+        if form.command == Assign.name and role is not Role.RESPONDER:
             errors.append(FieldError("/assignee", "missing", "Say who takes the case."))
-        found["assignee"] = principal.ref
+        found[oneself] = principal.ref
     if errors:
         raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=errors)
     return found
@@ -120,7 +143,7 @@ def _fault(field: Field, value: object, text: str, policy: Policy) -> tuple[str,
         return "unknown_choice", "Choose one of the options."
     if field.kind == "reference" and not _is_reference(text):
         # A reference stands in events, where no name of a person may ever be.
-        return "not_a_reference", "Write a reference such as responder:5f2c81aa, never a name."
+        return "not_a_reference", "Write a reference such as person:5f2c81aa90b1c2d3, never a name."
     return None
 
 
@@ -129,11 +152,11 @@ def _limit(field: Field) -> int:
 
 
 def _is_reference(text: str) -> bool:
-    role, colon, ref = text.partition(":")
-    return role == Role.RESPONDER and bool(colon) and 4 <= len(ref) <= 64 and all(c in _REFERENCE for c in ref)
+    return PERSON.fullmatch(text) is not None
 
 
-_REFERENCE = frozenset("abcdef0123456789-")
+PERSON = re.compile(r"person:[0-9a-f]{16}")
+"""How a person is referred to."""
 
 
 def _escaped(name: str) -> str:

@@ -12,19 +12,19 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from services.triage.case import Case, Deadline, Step
-from services.triage.commands import ENDED, State
+from services.triage.commands import ENDED, Recuse, State
 from services.triage.desk import Desk, Order, Stale
-from services.triage.forms import CONTENT_READERS, FORMS, READERS, REFERENCE_LIMIT, WORDS_LIMIT, permitted
+from services.triage.forms import FORMS, REFERENCE_LIMIT, WORDS_LIMIT, Field, options_of, permitted, resource_of
 from services.triage.routes import cause_of, page_of
-from shared.access import Principal
+from shared.access import Permit, Principal, Reason, Refused, allow
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.ids import new_id
-from shared.problems import FieldError, Problem, Unavailable
+from shared.problems import FieldError, NotFound, Problem, Unavailable
 from shared.times import now
 from shared.vault import Contents
 from shared.web.forms import read_form
+from shared.web.gate import Door, Gate, does, principal_of
 from shared.web.pages import Pages, make_pages
-from shared.web.session import Sessions
 
 HERE = Path(__file__).parent
 HOME = "/desk"
@@ -36,6 +36,7 @@ FIELD_MESSAGES = {
     "string_too_long": "field-too-long",
     "unknown_choice": "field-unknown-choice",
     "not_a_reference": "desk-not-a-reference",
+    "recused": "desk-recused",
 }
 
 
@@ -44,11 +45,6 @@ def load_pages() -> Pages:
     return make_pages(
         HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"]), home=HOME, static_dir=HERE / "static"
     )
-
-
-def make_sessions(key: bytes, pages: Pages) -> Sessions:
-    """Who may enter the desk."""
-    return Sessions(key, pages, home=HOME, roles=READERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +56,27 @@ class Sent:
     problem: Problem | None = None
 
 
-def make_page_router(desk: Desk, sessions: Sessions) -> APIRouter:
+def make_page_router(desk: Desk, gate: Gate, pages: Pages) -> APIRouter:
     """The pages below /desk."""
-    router = APIRouter(include_in_schema=False)
-    view = _View(desk, sessions.pages)
+    router = gate.router(Door.PAGE, include_in_schema=False)
+    view = _View(desk, pages)
 
-    @router.get(HOME)
+    @router.get(HOME, **does("case.list"))
     async def show_queue(request: Request, state: str = "", body: str = "", cursor: str = "") -> Response:
-        principal = sessions.person(request)
+        principal = principal_of(request)
         return await view.queue(request, principal, state, body, cursor)
 
-    @router.get(f"{HOME}/cases/{{code_name}}")
+    @router.get(f"{HOME}/cases/{{code_name}}", **does("case.read"))
     async def show_case(request: Request, code_name: str) -> Response:
-        principal = sessions.person(request)
+        principal = principal_of(request)
         return await view.case(request, principal, await desk.find_by_code_name(principal, code_name))
 
-    @router.post(f"{HOME}/cases/{{code_name}}/{{command}}")
+    @router.post(f"{HOME}/cases/{{code_name}}/{{command}}", **does("case.read"))
     async def give_command(request: Request, code_name: str, command: str) -> Response:
-        principal = sessions.person(request)
+        principal = principal_of(request)
         case = await desk.find_by_code_name(principal, code_name)
         if command not in FORMS:
-            raise Problem(404, "not-found", "There is no such command.")
+            raise NotFound
         form = {name: values[-1] for name, values in (await read_form(request)).items()}
         seen, key = form.pop("version", ""), form.pop("key", "")
         if not seen.isascii() or not seen.isdigit() or len(seen) > 9:
@@ -94,11 +90,21 @@ def make_page_router(desk: Desk, sessions: Sessions) -> APIRouter:
             away = Problem(503, "unavailable", "Please try again in a moment.", retry_after=5)
             return await view.case(request, principal, case, Sent(command, form, away))
         except Problem as problem:
-            if problem.status not in (409, 422):
+            again = isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN
+            if problem.status not in (409, 422) and not again:
                 raise
             case = await desk.find(principal, case.id)
             return await view.case(request, principal, case, Sent(command, form, problem))
+        if command == Recuse.name and not await _still_sees(principal, case.id):
+            return RedirectResponse(f"{HOME}?{urlencode({'done': command})}", 303)
         return RedirectResponse(f"{HOME}/cases/{case.code_name}?{urlencode({'done': command})}", 303)
+
+    async def _still_sees(principal: Principal, case_id: str) -> bool:
+        try:
+            await desk.find(principal, case_id)
+        except Problem:
+            return False
+        return True
 
     return router
 
@@ -114,7 +120,8 @@ class _View:
         """The queue, filtered; a filter that does not exist shows all open cases."""
         chosen = state if state in FILTERS else ""
         states = (chosen,) if chosen else tuple(OPEN_STATES)
-        bodies = (body,) if body in principal.bodies else ()
+        own = self._desk.bodies(principal)
+        bodies = (body,) if body in own else ()
         cases, after = await page_of(self._desk, principal, states, bodies, cursor or None, PAGE)
         kept = {name: value for name, value in (("state", chosen), ("body", "".join(bodies))) if value}
         context = {
@@ -122,9 +129,10 @@ class _View:
             "states": FILTERS,
             "state_name": partial(self._state, request),
             "state": chosen,
-            "bodies": [(b, self._body(request, b)) for b in principal.bodies],
+            "bodies": [(b, self._body(request, b)) for b in own],
             "body": "".join(bodies),
             "filtered": bool(kept or cursor),
+            "recused": request.query_params.get("done") == Recuse.name,
             "first": f"{HOME}?{urlencode(kept)}" if cursor else None,
             "next": f"{HOME}?{urlencode({**kept, 'cursor': after})}" if after else None,
             "principal": principal,
@@ -134,11 +142,11 @@ class _View:
     async def case(self, request: Request, principal: Principal, case: Case, sent: Sent | None = None) -> Response:
         """The case: what was reported if the vault answers, and exactly the commands permitted now."""
         contents, away = await self._contents(principal, case)
-        forms = permitted(case, principal)
+        at = now()
+        forms = permitted(case, principal, self._desk.policy, at)
         problem = sent.problem if sent else None
         changes = problem.changes if isinstance(problem, Stale) else ()
         done = request.query_params.get("done")
-        at = now()
         context = {
             "case": case,
             "state_name": partial(self._state, request),
@@ -150,10 +158,12 @@ class _View:
             "reported": contents.sections.get("reported", {}).get("people", ()) if contents else (),
             "erased": contents is not None and contents.erased,
             "away": away,
-            "may_read": principal.role in CONTENT_READERS,
+            "may_read": self._may_read(principal, case, at),
+            "may_take": self._may_take(principal, case, at),
             "talk": self._talk(case, contents),
             "forms": forms,
-            "outcomes": [(o, self._name(request, "outcome", o)) for o in self._desk.policy.outcomes],
+            "options": {f.name: self._options(request, f) for form in forms for f in form.fields},
+            "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': f'{HOME}/cases/{case.code_name}'})}",
             "key": new_id(),
             "principal": principal,
             "mine": case.assignee == principal.ref,
@@ -173,13 +183,25 @@ class _View:
         return response
 
     async def _contents(self, principal: Principal, case: Case) -> tuple[Contents | None, bool]:
-        if principal.role not in CONTENT_READERS:
+        if not self._may_read(principal, case, now()):
             return None, False
         try:
             return await self._desk.read(principal, case), False
         except (Unavailable, Problem):
             # The case can be worked on while the vault is away; the page says that the words are not here now.
             return None, True
+
+    def _may_read(self, principal: Principal, case: Case, at: datetime) -> bool:
+        resource = resource_of(case, self._desk.policy)
+        return isinstance(allow(principal, "case.read_content", resource, at), Permit)
+
+    def _may_take(self, principal: Principal, case: Case, at: datetime) -> bool:
+        # Whoever may begin to look into cases may take this one.
+        return isinstance(allow(principal, "case.start", resource_of(case, self._desk.policy), at), Permit)
+
+    def _options(self, request: Request, field: Field) -> list[tuple[str, str]]:
+        prefix = "ground" if field.name == "ground" else "outcome"
+        return [(o, self._name(request, prefix, o)) for o in options_of(field, self._desk.policy)]
 
     def _row(self, request: Request, case: Case) -> dict[str, Any]:
         due = case.next_due
@@ -212,6 +234,8 @@ class _View:
             detail = self._body(request, detail)
         elif step.fact == "case.decided":
             detail = self._name(request, "outcome", detail)
+        elif step.fact == "case.recusal_declared":
+            detail = self._name(request, "ground", detail)
         elif step.fact == "case.assigned":
             detail = self._who(request, principal, "responder", detail)
         key = "step-" + step.fact.removeprefix("case.").replace("_", "-")
@@ -244,7 +268,7 @@ class _View:
         return {error.pointer.removeprefix("/"): self._fault(request, error) for error in found}
 
     def _fault(self, request: Request, error: FieldError) -> str:
-        limit = REFERENCE_LIMIT if error.pointer == "/assignee" else WORDS_LIMIT
+        limit = REFERENCE_LIMIT if error.pointer in ("/assignee", "/person") else WORDS_LIMIT
         return self._pages.message(request, FIELD_MESSAGES.get(error.code, "field-required"), limit)
 
     def _unsent(self, sent: Sent | None, commands: list[str]) -> list[str]:

@@ -9,19 +9,16 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 
-from services.triage.actions import Query as CaseQuery
 from services.triage.case import Case
-from services.triage.commands import (
-    State,
-)
-from services.triage.desk import Desk, Order, show_step
+from services.triage.commands import State
+from services.triage.desk import Desk, Order, Wanted, show_step
 from services.triage.forms import FORMS, describe, permitted
 from shared.access import Principal
 from shared.ids import derive
-from shared.problems import FieldError, Problem
+from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, rfc3339
 from shared.web.app import json_response
-from shared.web.session import Sessions
+from shared.web.gate import Door, Gate, does, principal_of
 
 _VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 _KEY = re.compile(r"[\x21-\x7e]{8,200}")
@@ -29,11 +26,11 @@ _PRIVATE = {"Cache-Control": "no-store"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def make_router(desk: Desk, sessions: Sessions) -> APIRouter:
+def make_router(desk: Desk, gate: Gate) -> APIRouter:
     """The routes below /v1/cases."""
-    router = APIRouter(prefix="/v1/cases")
+    router = gate.router(Door.API, prefix="/v1/cases")
 
-    @router.get("")
+    @router.get("", **does("case.list"))
     async def list_cases(
         request: Request,
         state: Annotated[list[State] | None, Query()] = None,
@@ -42,14 +39,14 @@ def make_router(desk: Desk, sessions: Sessions) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> Response:
         """Cases of the caller's handling bodies: emergencies first, then by the next promise to keep."""
-        principal = sessions.program(request)
+        principal = principal_of(request)
         cases, after = await page_of(desk, principal, tuple(state or ()), tuple(body or ()), cursor, limit)
         return json_response({"items": [_summary(case) for case in cases], "next": after}, headers=_PRIVATE)
 
-    @router.get("/{case_id}")
+    @router.get("/{case_id}", **does("case.read"))
     async def show_case(request: Request, case_id: str) -> Response:
         """One case, its history, and the commands permitted now with what they take. ETag is its version."""
-        principal = sessions.program(request)
+        principal = principal_of(request)
         case = await desk.find(principal, case_id)
         body = {
             **_summary(case),
@@ -66,24 +63,24 @@ def make_router(desk: Desk, sessions: Sessions) -> APIRouter:
                 for q in case.questions
             ],
             "history": [show_step(step) for step in case.history],
-            "actions": [describe(form, desk.policy) for form in permitted(case, principal)],
+            "actions": [describe(form, desk.policy) for form in permitted(case, principal, desk.policy, now())],
         }
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{case.seq}"'})
 
-    @router.get("/{case_id}/content")
+    @router.get("/{case_id}/content", **does("case.read_content"))
     async def show_content(request: Request, case_id: str) -> Response:
         """What was reported, out of the vault, which notes the read first. 503 while the vault is away."""
-        principal = sessions.program(request)
+        principal = principal_of(request)
         contents = await desk.read(principal, await desk.find(principal, case_id))
         body = {"report_id": contents.report_id, "erased": contents.erased, "sections": contents.sections}
         return json_response(body, headers=_PRIVATE)
 
-    @router.post("/{case_id}/{command}")
+    @router.post("/{case_id}/{command}", **does("case.read"))
     async def give_command(request: Request, case_id: str, command: str) -> Response:
-        """assign, start, ask, decide or close; needs If-Match with the version seen."""
-        principal = sessions.program(request)
+        """assign, start, ask, decide, recuse or close, each with an action of its own; needs If-Match."""
+        principal = principal_of(request)
         if command not in FORMS:
-            raise Problem(404, "not-found", "There is no such command.")
+            raise NotFound
         order = Order(
             command,
             _object(await request.body()),
@@ -107,8 +104,8 @@ async def page_of(
     desk: Desk, principal: Principal, states: tuple[str, ...], bodies: tuple[str, ...], cursor: str | None, limit: int
 ) -> tuple[list[Case], str | None]:
     """One page of the queue, and the cursor of the next one. Raises Problem 422 for a cursor that is none of ours."""
-    query = CaseQuery(bodies, states, read_cursor(cursor) if cursor else None, limit + 1)
-    cases = await desk.queue(principal, query)
+    wanted = Wanted(bodies, states, read_cursor(cursor) if cursor else None, limit + 1)
+    cases = await desk.queue(principal, wanted)
     more = len(cases) > limit
     return cases[:limit], write_cursor(cases[limit - 1]) if more else None
 

@@ -2,10 +2,11 @@
 
 from pydantic import Field
 
-from shared.settings import Settings
+from shared.settings import Key, Settings
 
 
 class TriageSettings(Settings):
     """Settings of the triage service; the shared ones are enough so far."""
 
+    identity_key: Key = Field(description="Secret.")
     port: int = Field(8002, ge=0, le=65535, description="Port the service listens on.")

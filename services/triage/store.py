@@ -9,6 +9,7 @@ from services.triage.case import Case, Deadline, Question, Step
 from services.triage.commands import (
     State,
 )
+from shared.access import Reach
 from shared.mongo import TRANSIENT, Document, IndexModel
 from shared.outbox import OUTBOX_INDEX, Aggregates, Save
 from shared.problems import Unavailable
@@ -62,7 +63,12 @@ class MongoCases:
 
     async def queue(self, query: Query) -> list[Case]:
         """Emergencies first, then by the next promise to keep, then by id."""
-        wanted: Document = {"body": {"$in": list(query.bodies)}}
+        wanted: Document = {
+            "$and": [{"$or": [_reached(reach) for reach in query.reaches]}],
+            # Nobody is told that there is a case which they may not see, not even by a count.
+            "parties": {"$nin": list(query.pseudonyms)},
+            "recused": {"$ne": query.person},
+        }
         if query.states:
             wanted["state"] = {"$in": list(query.states)}
         if query.after:
@@ -76,6 +82,11 @@ class MongoCases:
         found = found.sort([("lane_rank", 1), ("due", 1), ("_id", 1)]).limit(query.limit)
         with _reaching():
             return [case_of(document) async for document in found]
+
+
+def _reached(reach: Reach) -> Document:
+    bodies: Document = {"body": {"$in": list(reach.bodies)}}
+    return bodies if reach.communities is None else {**bodies, "community": {"$in": list(reach.communities)}}
 
 
 def _save(change: Change) -> Save:
@@ -118,6 +129,8 @@ def document_of(case: Case) -> Document:
         "questions": [{"id": q.id, "asked_at": q.asked_at, "answers": list(q.answers)} for q in case.questions],
         "outcome": case.outcome,
         "reason_id": case.reason_id,
+        "parties": list(case.parties),
+        "recused": list(case.recused),
         "history": [_step_document(step) for step in case.history],
     }
 
@@ -160,6 +173,9 @@ def case_of(document: Mapping[str, Any]) -> Case:
         questions=tuple(Question(q["id"], q["asked_at"], tuple(q["answers"])) for q in document["questions"]),
         outcome=document["outcome"],
         reason_id=document["reason_id"],
+        # Cases of a version before have neither.
+        parties=tuple(document.get("parties", ())),
+        recused=tuple(document.get("recused", ())),
         history=tuple(
             Step(
                 seq=s["seq"],

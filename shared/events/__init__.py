@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from shared.events.access import ContentRead, RecordRead
+from shared.events.access import AccessRefused, ContentRead, RecordRead
 from shared.events.cases import (
     CaseAssigned,
     CaseClosed,
@@ -14,6 +14,7 @@ from shared.events.cases import (
     InformationReceived,
     InformationRequested,
     InvestigationStarted,
+    RecusalDeclared,
 )
 from shared.events.envelope import Actor, Draft, Event, Fact, Message, decode, encode, stamp
 from shared.events.notifications import (
@@ -23,6 +24,7 @@ from shared.events.notifications import (
     NotificationSuppressed,
 )
 from shared.events.reports import ReportAnswered, ReportReceived
+from shared.events.roster import GrantHeld, LeaveTaken, RosterEntryChanged, RosterTokenChanged, TrainingHeld
 from shared.events.seals import CheckpointSealed
 
 FACTS: Mapping[str, type[Fact]] = {
@@ -37,18 +39,23 @@ FACTS: Mapping[str, type[Fact]] = {
         InformationRequested,
         InformationReceived,
         CaseDecided,
+        RecusalDeclared,
         CaseClosed,
         NotificationSent,
         NotificationSuppressed,
         NotificationFailed,
         ContentRead,
         RecordRead,
+        AccessRefused,
+        RosterEntryChanged,
+        RosterTokenChanged,
         CheckpointSealed,
     )
 }
 
 __all__ = [
     "FACTS",
+    "AccessRefused",
     "Actor",
     "CaseAssigned",
     "CaseClosed",
@@ -62,17 +69,23 @@ __all__ = [
     "Draft",
     "Event",
     "Fact",
+    "GrantHeld",
     "InformationReceived",
     "InformationRequested",
     "InvestigationStarted",
+    "LeaveTaken",
     "Message",
     "NotificationFact",
     "NotificationFailed",
     "NotificationSent",
     "NotificationSuppressed",
     "RecordRead",
+    "RecusalDeclared",
     "ReportAnswered",
     "ReportReceived",
+    "RosterEntryChanged",
+    "RosterTokenChanged",
+    "TrainingHeld",
     "decode",
     "encode",
     "stamp",

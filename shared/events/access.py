@@ -25,3 +25,18 @@ class RecordRead(Fact):
     query: str
     results: int
     purpose: str
+
+
+class AccessRefused(Fact):
+    """Somebody was refused something: the `action`, the `reason`, and how often within a short while.
+
+    Who (the actor) is known only where they had shown who they are. Nothing says whether the thing exists.
+    """
+
+    topic: ClassVar[str] = "access"
+    name: ClassVar[str] = "access.refused"
+
+    service: str
+    action: str
+    reason: str
+    count: int

@@ -26,9 +26,13 @@ class CaseFact(Fact):
 
 
 class CaseOpened(CaseFact):
-    """A report became a case; from here on it is never without an owner."""
+    """A report became a case; from here on it is never without an owner.
+
+    `parties`: pseudonyms of the people reported, of witnesses and of the reporter, who may not see the case.
+    """
 
     name: ClassVar[str] = "case.opened"
+    version: ClassVar[str] = "1.1"
 
     report_id: str
     code_name: str
@@ -40,6 +44,7 @@ class CaseOpened(CaseFact):
     privacy: str
     contactable: bool
     received_at: AwareDatetime
+    parties: tuple[str, ...] = ()
 
 
 class CaseTriaged(CaseFact):
@@ -93,6 +98,19 @@ class CaseDecided(CaseFact):
 
     outcome: str
     reason_id: str
+
+
+class RecusalDeclared(CaseFact):
+    """Somebody has nothing more to do with the case, on one of the `grounds` of the policy; the state stays.
+
+    `assignee`: who has the case from now on; None when it was the recused person's.
+    """
+
+    name: ClassVar[str] = "case.recusal_declared"
+
+    person: str
+    ground: str
+    assignee: str | None = None
 
 
 class CaseClosed(CaseFact):

@@ -8,13 +8,16 @@ from shared.events.envelope import Fact
 
 
 class ReportReceived(Fact):
-    """A report is stored durably. `subjects` and `reporter` are pseudonyms; narrative and names stay in the vault.
+    """A report is stored durably. `subjects`, `witnesses` and `reporter` are pseudonyms; names stay in the vault.
+
+    `source`: in whose name it was handed in, where a token says so.
 
     `content_digest` is an HMAC of the content under a key that is destroyed when the report is erased.
     """
 
     topic: ClassVar[str] = "reports"
     name: ClassVar[str] = "report.received"
+    version: ClassVar[str] = "1.1"
 
     report_id: str
     channel: str
@@ -31,6 +34,8 @@ class ReportReceived(Fact):
     subjects: tuple[str, ...] = ()
     reporter: str | None = None
     content_digest: str
+    witnesses: tuple[str, ...] = ()
+    source: str | None = None
 
 
 class ReportAnswered(Fact):

@@ -1,12 +1,12 @@
 """What must hold across rows and files; each check gives findings and raises nothing."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import get_args
 
 from shared.policy.model import GLOBAL_COMMUNITY, UNCLASSIFIED, Community, CommunityKind, Policy, ReportFacts, Rule
-from shared.policy.rows import CommunitiesFile, ConditionRow, DeadlinesFile, RoutingFile, RuleRow, TaxonomyFile
+from shared.policy.rows import BodyRow, CommunitiesFile, ConditionRow, DeadlinesFile, RoutingFile, RuleRow, TaxonomyFile
 from shared.policy.source import Finding, Source
 
 
@@ -57,6 +57,8 @@ def check_references(
         "settings": set(taxonomy.settings),
         "communities": {row.id for row in communities.community},
     }
+    findings += _unknown_stand_ins(routes, routing.body, bodies)
+    findings += _unknown_stand_ins(places, communities.body, bodies)
     parts = {part for row in communities.community for part in row.bodies}
     for index, rule in enumerate(routing.rule):
         findings += _unknown_names(routes, index, rule, known)
@@ -94,6 +96,13 @@ def _names(condition: ConditionRow, key: str) -> list[str]:
             return condition.settings or []
         case _:
             return condition.communities or []
+
+
+def _unknown_stand_ins(source: Source, rows: Sequence[BodyRow], bodies: set[str]) -> Iterator[Finding]:
+    for index, row in enumerate(rows):
+        if row.stand_in is not None and (row.stand_in not in bodies or row.stand_in == row.id):
+            line = source.line_of("body", index, "stand_in")
+            yield Finding(source.file, line, f"body {row.id}", f"“{row.stand_in}” is no other handling body")
 
 
 def _unknown_targets(targets: list[str], bodies: set[str], parts: set[str]) -> Iterator[tuple[str, str]]:

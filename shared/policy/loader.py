@@ -139,7 +139,10 @@ def _build(
             }
         ),
         bodies=MappingProxyType(
-            {row.id: HandlingBody(row.id, row.name_key, row.email) for row in (*routing.body, *communities.body)}
+            {
+                row.id: HandlingBody(row.id, row.name_key, row.email, tuple(row.training), row.stand_in)
+                for row in (*routing.body, *communities.body)
+            }
         ),
         rules=tuple(_rule(row, codes, clocks) for row in routing.rule),
         deadlines=MappingProxyType(clocks),

@@ -32,11 +32,17 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class HandlingBody:
-    """People who may handle cases. `name_key` is a message of shared/i18n; `email` takes notices without content."""
+    """People who may handle cases. `name_key` is a message of shared/i18n; `email` takes notices without content.
+
+    `training`: the modules that its people must have completed; `stand_in`: who is told where one of its people may
+    not hear of a case.
+    """
 
     id: str
     name_key: str
     email: str
+    training: tuple[str, ...] = ()
+    stand_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -49,6 +49,8 @@ class BodyRow(_Row):
     id: Id
     name_key: str
     email: Email
+    training: list[Literal["A", "B", "C1", "C2"]] = ["A", "B"]
+    stand_in: Id | None = None
 
 
 class CommunityRow(_Row):

@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, get_type_hints
 from uuid import uuid4
@@ -25,6 +25,7 @@ from shared.lifecycle import Lifecycle
 from shared.mongo import TRANSIENT
 from shared.problems import FieldError, Problem, Unavailable
 from shared.telemetry import span_for
+from shared.web.gate import Door, Gate, GatedRoute, Handler, Undeclared, does
 
 log = logging.getLogger(__name__)
 M = TypeVar("M", bound=BaseModel)
@@ -53,17 +54,22 @@ _SECURITY = (
 )
 
 ErrorPage = Callable[[Request, Problem], Response]
+Plain = tuple[APIRoute, Handler]
 
 
 def make_app(
     service: str,
     lifecycle: Lifecycle,
     *,
+    gate: Gate,
     routers: Sequence[APIRouter],
     asyncapi: Callable[[], dict[str, Any]],
     error_page: ErrorPage | None = None,
 ) -> FastAPI:
-    """The FastAPI application of a service. `error_page` renders a problem for people when a browser asks."""
+    """The FastAPI application of a service. `error_page` renders a problem for people when a browser asks.
+
+    Raises Undeclared for a route that declares no action or stands behind no gate.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -76,7 +82,10 @@ def make_app(
     # The interactive documentation pages load their scripts from another host, so they stay off.
     # The framework's own spans would double ours, and record the texts of exceptions, which may be somebody's words.
     silent: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
-    routers = [*routers, _plumbing(lifecycle, asyncapi)]
+    routers = [*routers, _plumbing(gate, lifecycle, asyncapi)]
+    for route in routes_of(routers):
+        if not isinstance(route, GatedRoute) or not route.action:
+            raise Undeclared(f"{route.path} stands behind no gate")
     plain = _plain_routes(routers)
     app = _Bounded(
         lambda inner: Boundary(inner, service, plain, error_page),
@@ -110,33 +119,39 @@ class _Bounded(FastAPI):
         return self._bound(super().build_middleware_stack())
 
 
-def _plain_routes(routers: Sequence[APIRouter]) -> dict[tuple[str, str], APIRoute]:
+def routes_of(routers: Iterable[APIRouter]) -> list[APIRoute]:
+    """Every route of these routers."""
+    return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+
+
+def _plain_routes(routers: Sequence[APIRouter]) -> dict[tuple[str, str], Plain]:
     """By method and path: the routes that need nothing of the framework, neither parameters nor a made response."""
-    routes = [r for router in routers for r in router.routes if isinstance(r, APIRoute) and "{" not in r.path]
+    routes = [r for r in routes_of(routers) if isinstance(r, GatedRoute) and "{" not in r.path]
     plain = [r for r in routes if get_type_hints(r.endpoint) == {"request": Request, "return": Response}]
-    return {(method, route.path): route for route in plain for method in route.methods or ()}
+    return {(method, r.path): (r, r.plain_handler()) for r in plain for method in r.methods or ()}
 
 
-def _plumbing(lifecycle: Lifecycle, asyncapi: Callable[[], dict[str, Any]]) -> APIRouter:
-    router = APIRouter(include_in_schema=False)
+def _plumbing(gate: Gate, lifecycle: Lifecycle, asyncapi: Callable[[], dict[str, Any]]) -> APIRouter:
+    router = gate.router(Door.API, include_in_schema=False)
+    probe = does("service.probe")
 
-    @router.get("/health/live")
+    @router.get("/health/live", **probe)
     async def live() -> Response:
         reason = lifecycle.live()
         return json_response({"status": "stuck" if reason else "live", "reason": reason}, 503 if reason else 200)
 
-    @router.get("/health/ready")
+    @router.get("/health/ready", **probe)
     async def ready() -> Response:
         waiting = lifecycle.ready()
         return json_response(
             {"status": "waiting" if waiting else "ready", "waiting_for": waiting}, 503 if waiting else 200
         )
 
-    @router.get("/metrics")
+    @router.get("/metrics", **probe)
     async def read_metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    @router.get("/asyncapi")
+    @router.get("/asyncapi", **probe)
     async def read_asyncapi() -> Response:
         return json_response(asyncapi())
 
@@ -180,7 +195,7 @@ class Boundary:
     the answer to what failed."""
 
     def __init__(
-        self, app: ASGIApp, service: str, plain: Mapping[tuple[str, str], APIRoute], error_page: ErrorPage | None
+        self, app: ASGIApp, service: str, plain: Mapping[tuple[str, str], Plain], error_page: ErrorPage | None
     ) -> None:
         """`plain` routes are called from here, because the layers between would cost more than some of them do."""
         self._app = app
@@ -244,12 +259,12 @@ class Boundary:
                     log.error("a request failed", extra=extra)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._plain.get((scope["method"], scope["path"]))
-        if route is None:
+        plain = self._plain.get((scope["method"], scope["path"]))
+        if plain is None:
             await self._app(scope, receive, send)
             return
-        scope["route"] = route
-        response = await route.endpoint(request=Request(scope, receive))
+        scope["route"], handler = plain
+        response = await handler(Request(scope, receive))
         await response(scope, receive, send)
 
     def _answer(self, request: Request, error: Exception) -> Response:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse
 from shared.i18n import Messages, direction, negotiate, write_time
 from shared.problems import Problem
 from shared.times import rfc3339
+from shared.web.gate import Door, Gate, does
 from shared.wording import Value, locale_of
 
 log = logging.getLogger(__name__)
@@ -62,10 +63,12 @@ def load_assets(static_dir: Path | None = None) -> Mapping[str, Asset]:
     return found
 
 
-def mount_assets(app: FastAPI, static_dir: Path | None = None) -> None:
-    """Serve the static files under /assets/<digest>/<name>, to be kept for ever because a change is another address."""
+def make_asset_router(gate: Gate, static_dir: Path | None = None) -> APIRouter:
+    """Serves the static files under /assets/<digest>/<name>, to be kept for ever: a change is another address."""
     assets = load_assets(static_dir)
+    router = gate.router(Door.API, include_in_schema=False)
 
+    @router.get("/assets/{digest}/{name}", **does("page.asset"))
     async def serve(request: Request, digest: str, name: str) -> Response:
         asset = assets.get(name)
         if asset is None:
@@ -85,7 +88,7 @@ def mount_assets(app: FastAPI, static_dir: Path | None = None) -> None:
         content = asset.packed if packed else asset.content
         return Response(content, headers=headers, media_type=_TYPES[Path(name).suffix])
 
-    app.add_api_route("/assets/{digest}/{name}", serve, methods=["GET"], include_in_schema=False)
+    return router
 
 
 class Pages:

@@ -1,0 +1,40 @@
+"""The page of who may do what, made from the table of shared/access.py."""
+
+from shared.access import ACTIONS, FRESH, HIDING, TABLE, Action, Condition, Role
+
+_INTRODUCTION = f"""\
+# Who may do what
+
+Made by `hearth access doc` from the table in `shared/access.py`; `make check` compares it.
+
+What no row permits is refused. A role ends at its own date, and so does everything of somebody who is on leave. Each
+route of every service declares one of these actions, or the service does not start.
+
+- **Recusal**: whoever is a party to a case (reported, witness or reporter, by the pseudonym of any of their names) or
+  recused from it may do nothing marked *case* with it, in any role. To them it is not there.
+- **Fresh**: needs a sign-in of the last {FRESH.seconds // 60} minutes.
+- What is refused because of {", ".join(sorted(reason.value.replace("_", " ") for reason in HIDING))} is answered as if
+  there were nothing (404).
+
+"""
+
+
+def access_page() -> str:
+    """The page, in Markdown."""
+    conditions = {c.says: c for row in TABLE for c in row.conditions}
+    parts = [_INTRODUCTION, "| Action | To | Marks | Who |\n| --- | --- | --- | --- |\n"]
+    parts += [_line(action) for action in ACTIONS.values()]
+    parts.append("\n## Conditions\n\n| Condition | Otherwise the record says |\n| --- | --- |\n")
+    parts += [f"| {says} | `{condition.reason.value}` |\n" for says, condition in conditions.items()]
+    return "".join(parts)
+
+
+def _line(action: Action) -> str:
+    marks = [name for name, set_ in (("case", action.case), ("fresh", action.fresh)) if set_]
+    who = [_who(row.role, row.conditions) for row in TABLE if row.action == action.name]
+    scope = [f"scope `{action.scope}`"] if action.scope else []
+    return f"| `{action.name}` | {action.says} | {', '.join([*marks, *scope])} | {'<br>'.join(who)} |\n"
+
+
+def _who(role: Role, conditions: tuple[Condition, ...]) -> str:
+    return f"**{role.value}**" + (f": {', '.join(c.says for c in conditions)}" if conditions else "")

@@ -1,0 +1,184 @@
+"""The roster: who may do what. Triage owns it; every change is one atomic write and one event with the whole entry."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from shared.events import (
+    Actor,
+    Draft,
+    Fact,
+    GrantHeld,
+    LeaveTaken,
+    RosterEntryChanged,
+    RosterTokenChanged,
+    TrainingHeld,
+    stamp,
+)
+from shared.ids import new_id
+from shared.mongo import Document
+from shared.outbox import Save
+from shared.problems import Problem, Unavailable
+from shared.roster import State, fields_of, read_state
+from shared.times import now
+from shared.tokens import Kind, hash_token, make_token
+
+SOURCE = "hearth/triage"
+ATTEMPTS = 5
+
+
+class Entries(Protocol):
+    """What the roster needs of a store (shared.outbox.Aggregates)."""
+
+    async def load(self, ids: Sequence[str]) -> dict[str, Document]: ...
+
+    async def save(self, saves: Sequence[Save]) -> set[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A new token: what is shown once, and the state that is kept of it."""
+
+    token: str
+    state: RosterTokenChanged
+
+
+class Book:
+    """Changes entries of the roster. Raises Unavailable when an entry keeps changing, or a TRANSIENT of shared.mongo."""
+
+    def __init__(self, entries: Entries, clock: Callable[[], datetime] = now) -> None:
+        self._entries = entries
+        self._clock = clock
+
+    async def grant(self, person: str, grant: GrantHeld, by: Actor) -> RosterEntryChanged:
+        """Give a role; one with the same role and reach takes the place of the earlier."""
+
+        def change(entry: RosterEntryChanged) -> RosterEntryChanged:
+            others = tuple(g for g in entry.grants if _reach(g) != _reach(grant))
+            return entry.model_copy(update={"grants": (*others, grant), "change": "granted"})
+
+        return await self._change(person, change, by)
+
+    async def revoke(self, person: str, role: str, by: Actor, body: str | None = None) -> RosterEntryChanged:
+        """Take a role away, or only what it has in one handling body."""
+
+        def change(entry: RosterEntryChanged) -> RosterEntryChanged:
+            kept = [g for held in entry.grants for g in _without(held, role, body)]
+            return entry.model_copy(update={"grants": tuple(kept), "change": "revoked"})
+
+        return await self._change(person, change, by)
+
+    async def note_training(self, person: str, training: TrainingHeld, by: Actor) -> RosterEntryChanged:
+        """Note a training module; it takes the place of an earlier one of the same module."""
+
+        def change(entry: RosterEntryChanged) -> RosterEntryChanged:
+            others = tuple(t for t in entry.trainings if t.module != training.module)
+            return entry.model_copy(update={"trainings": (*others, training), "change": "trained"})
+
+        return await self._change(person, change, by)
+
+    async def note_agreement(self, person: str, until: datetime | None, by: Actor) -> RosterEntryChanged:
+        """Note until when a confidentiality agreement holds (UTC-aware); None ends it."""
+        changed = {"confidential_until": until, "change": "agreement"}
+        return await self._change(person, lambda entry: entry.model_copy(update=changed), by)
+
+    async def note_leaves(self, person: str, leaves: Sequence[LeaveTaken], by: Actor) -> RosterEntryChanged:
+        """Note all leaves of a person; none ends them."""
+        changed = {"leaves": tuple(leaves), "change": "leave"}
+        return await self._change(person, lambda entry: entry.model_copy(update=changed), by)
+
+    async def note_pseudonyms(self, person: str, pseudonyms: Sequence[str], by: Actor) -> RosterEntryChanged:
+        """Add pseudonyms of a person's own names, so that they are shut out of reports that name them."""
+
+        def change(entry: RosterEntryChanged) -> RosterEntryChanged:
+            known = tuple(dict.fromkeys((*entry.pseudonyms, *pseudonyms)))
+            return entry if known == entry.pseudonyms else entry.model_copy(
+                update={"pseudonyms": known, "change": "names"}
+            )  # fmt: skip
+
+        return await self._change(person, change, by)
+
+    async def sign_out(self, person: str, by: Actor) -> RosterEntryChanged:
+        """End every session and every token of a person that began before now, in every service."""
+        changed = {"signed_out_at": self._clock(), "change": "signed_out"}
+        return await self._change(person, lambda entry: entry.model_copy(update=changed), by)
+
+    async def issue(
+        self,
+        kind: Kind,
+        *,
+        expires_at: datetime,
+        by: Actor,
+        person: str | None = None,
+        grants: Sequence[GrantHeld] = (),
+    ) -> IssuedToken:
+        """A new token of a person (`pat`) or of an integrator with `grants` of its own (`int`)."""
+        token = make_token(kind)
+        state = RosterTokenChanged(
+            change="issued",
+            token_id=f"integrator:{new_id()}" if person is None else f"token:{new_id()}",
+            secret_hash=hash_token(token),
+            person=person,
+            grants=tuple(grants),
+            issued_at=self._clock(),
+            expires_at=expires_at,
+        )
+        await self._write(state.token_id, None, state, by)
+        return IssuedToken(token, state)
+
+    async def revoke_token(self, token_id: str, by: Actor, at: datetime | None = None) -> RosterTokenChanged:
+        """End a token now, or at a later time (for a rotation with overlap). Raises Problem 404."""
+        ends = at or self._clock()
+        for _ in range(ATTEMPTS):
+            document = (await self._entries.load([token_id])).get(token_id)
+            state = read_state(document) if document else None
+            if not isinstance(state, RosterTokenChanged):
+                raise Problem(404, "not-found", "There is no such token.")
+            if state.revoked_at and state.revoked_at <= ends:
+                return state
+            after = state.model_copy(update={"revoked_at": ends, "change": "revoked"})
+            if await self._write(token_id, document, after, by):
+                return after
+        raise Unavailable("the token keeps changing")
+
+    async def _change(
+        self, person: str, change: Callable[[RosterEntryChanged], RosterEntryChanged], by: Actor
+    ) -> RosterEntryChanged:
+        for _ in range(ATTEMPTS):
+            document = (await self._entries.load([person])).get(person)
+            state = read_state(document) if document else RosterEntryChanged(change="added", person=person)
+            if not isinstance(state, RosterEntryChanged):
+                raise Problem(404, "not-found", "There is no such person.")
+            after = change(state)
+            if document and after == state:
+                return state
+            if await self._write(person, document, after, by):
+                return after
+        raise Unavailable("the entry keeps changing")
+
+    async def _write(self, key: str, base: Document | None, state: State, by: Actor) -> bool:
+        at, cause = self._clock(), new_id()
+        fact: Fact = state
+        events = stamp(
+            [Draft(fact, by, at, cause)],
+            source=SOURCE,
+            subject=f"roster/{key}",
+            case_id=key,
+            last_seq=base["seq"] if base else 0,
+            trace=None,
+        )
+        return not await self._entries.save([Save(key, base, fields_of(state, at), events, [cause])])
+
+
+def _reach(grant: GrantHeld) -> tuple[str, ...]:
+    return (grant.role, *sorted(grant.bodies), "", *sorted(grant.communities), "", *sorted(grant.sources))
+
+
+def _without(held: GrantHeld, role: str, body: str | None) -> list[GrantHeld]:
+    if held.role != role:
+        return [held]
+    if body is None or body not in held.bodies:
+        return [] if body is None else [held]
+    rest = tuple(b for b in held.bodies if b != body)
+    return [held.model_copy(update={"bodies": rest})] if rest else []

@@ -1,0 +1,76 @@
+"""What was refused, kept as events on `access`: counted for a few seconds, so that ten thousand guesses are one event."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from shared import metrics
+from shared.access import NOBODY, Principal
+from shared.events import AccessRefused, Actor, Draft, stamp
+from shared.ids import new_id
+from shared.mongo import TRANSIENT
+from shared.outbox import Save
+from shared.problems import Unavailable
+from shared.times import now
+
+log = logging.getLogger(__name__)
+
+_AWAY: tuple[type[BaseException], ...] = (Unavailable, *TRANSIENT)
+
+PERIOD = 5.0
+MOST = 1_000
+"""Different refusals kept apart; beyond that they are counted without saying who."""
+
+_Key = tuple[str, str, str]
+
+
+class Saving(Protocol):
+    """What it needs of a store (shared.outbox.Aggregates)."""
+
+    async def save(self, saves: Sequence[Save]) -> set[str]: ...
+
+
+class Refusals:
+    """Counts refusals, and writes them down every few seconds and at the end."""
+
+    def __init__(self, service: str, store: Saving, clock: Callable[[], datetime] = now) -> None:
+        self._service = service
+        self._store = store
+        self._clock = clock
+        self._counts: Counter[_Key] = Counter()
+
+    def note(self, action: str, reason: str, who: Principal = NOBODY) -> None:
+        """Count one refusal."""
+        metrics.REFUSALS.labels(self._service, action, reason).inc()
+        key = (action, reason, who.ref)
+        self._counts[key if key in self._counts or len(self._counts) < MOST else (action, reason, NOBODY.ref)] += 1
+
+    async def run(self) -> None:
+        """Write down until cancelled."""
+        while True:
+            await asyncio.sleep(PERIOD)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write down what was counted; while the store is away it is kept."""
+        counts, self._counts = self._counts, Counter()
+        if not counts:
+            return
+        try:
+            await self._store.save([self._save(key, count) for key, count in counts.items()])
+        except _AWAY as error:
+            self._counts.update(counts)
+            log.warning("refusals are not written down yet", extra={"reason": type(error).__name__})
+
+    def _save(self, key: _Key, count: int) -> Save:
+        action, reason, ref = key
+        refusal_id = new_id()
+        fact = AccessRefused(service=self._service, action=action, reason=reason, count=count)
+        draft = Draft(fact, Actor(ref, ref.partition(":")[0]), self._clock(), refusal_id)
+        subject = f"refusal/{refusal_id}"
+        source = f"hearth/{self._service}"
+        events = stamp([draft], source=source, subject=subject, case_id=refusal_id, last_seq=0, trace=None)
+        return Save(subject, None, {}, events, [refusal_id])

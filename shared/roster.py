@@ -1,0 +1,262 @@
+"""The roster as a service sees it: who may do what, in memory, fresh within seconds.
+
+Triage owns the roster and publishes every entry on the topic `roster`; each other service keeps a projection of it in
+its own database. Every replica reads its database's copy again and again, so that a change reaches all of them; an end
+that was set beforehand needs no message, because `shared.access.allow` looks at the clock.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from shared.access import PEOPLE, Grant, Leave, Principal, Role, Training
+from shared.events import Event, Fact, GrantHeld, RosterEntryChanged, RosterTokenChanged
+from shared.mongo import (
+    DUPLICATE_KEY,
+    TRANSIENT,
+    BulkWriteError,
+    Collection,
+    Document,
+    IndexModel,
+    UpdateOne,
+    WriteConcernError,
+)
+from shared.problems import Unavailable
+from shared.times import now
+from shared.tokens import hash_token
+
+log = logging.getLogger(__name__)
+
+_AWAY: tuple[type[BaseException], ...] = (Unavailable, *TRANSIENT)
+
+ROSTER_FACTS = (RosterEntryChanged, RosterTokenChanged)
+State = RosterEntryChanged | RosterTokenChanged
+"""An entry is kept as the fact that last changed it."""
+
+PERIOD = 2.0
+"""Seconds between two looks at what has changed."""
+OVERLAP = timedelta(seconds=30)
+"""How far the clocks of those who write may differ."""
+WHOLE = timedelta(seconds=30)
+"""How often everything is read, whatever the clocks say."""
+LONGEST = timedelta(seconds=60)
+"""How old the copy may be before nobody is let in on the strength of it."""
+USE_NOTED = timedelta(minutes=1)
+
+ROSTER_INDEXES = (
+    IndexModel([("changed_at", 1)], name="changed_at"),
+    IndexModel([("entry.secret_hash", 1)], name="secret_hash", unique=True, sparse=True),
+)
+
+
+class Copies(Protocol):
+    """What the roster needs of a store; MongoRoster, or memory in tests."""
+
+    async def changed_since(self, at: datetime | None) -> list[State]: ...
+
+    async def find_token(self, secret_hash: str) -> RosterTokenChanged | None: ...
+
+    async def find_entry(self, person: str) -> RosterEntryChanged | None: ...
+
+    async def note_use(self, token_id: str, at: datetime) -> None: ...
+
+
+class Roster:
+    """Who may do what, as it was at most a few seconds ago. Raises Unavailable when the copy is older than LONGEST."""
+
+    def __init__(self, copies: Copies, clock: Callable[[], datetime] = now) -> None:
+        self._copies = copies
+        self._clock = clock
+        self._entries: dict[str, Principal] = {}
+        self._signed_out: dict[str, datetime] = {}
+        self._tokens: dict[str, RosterTokenChanged] = {}
+        self._used: dict[str, datetime] = {}
+        self._read_at: datetime | None = None
+        self._whole_at: datetime | None = None
+
+    async def watch(self) -> None:
+        """Keep the copy fresh until cancelled; an outage only makes it older."""
+        while True:
+            try:
+                await self.refresh()
+            except _AWAY as error:
+                log.warning("the roster is not read", extra={"reason": type(error).__name__})
+            await asyncio.sleep(PERIOD)
+
+    async def refresh(self) -> None:
+        """Read what has changed, or everything if that is long ago. Raises what the store raises."""
+        at = self._clock()
+        whole = self._whole_at is None or self._read_at is None or at - self._whole_at > WHOLE
+        since = None if whole or self._read_at is None else self._read_at - OVERLAP
+        for state in await self._copies.changed_since(since):
+            self._take(state)
+        self._read_at = at
+        if whole:
+            self._whole_at = at
+
+    async def person(
+        self, ref: str, *, began_at: datetime, authenticated_at: datetime | None, pseudonyms: Iterable[str] = ()
+    ) -> Principal | None:
+        """Somebody who has shown who they are: what the roster gives them now.
+
+        Somebody who is on no roster has no grants; None when they were signed out everywhere after `began_at`.
+        """
+        await self.ready()
+        if ref not in self._entries and (entry := await self._copies.find_entry(ref)):
+            self._take(entry)
+        known = self._entries.get(ref, Principal(ref))
+        out = self._signed_out.get(ref)
+        if out is not None and began_at < out:
+            return None
+        return _with(known, known.pseudonyms | frozenset(pseudonyms), authenticated_at)
+
+    async def bearer(self, token: str) -> Principal | None:
+        """Whom a token of a program stands for; None when it is unknown, expired or revoked."""
+        await self.ready()
+        secret_hash = hash_token(token)
+        state = self._tokens.get(secret_hash)
+        if state is None and (state := await self._copies.find_token(secret_hash)):
+            # A token is often used sooner than the next look.
+            self._take(state)
+        at = self._clock()
+        if state is None or state.expires_at <= at or (state.revoked_at and state.revoked_at <= at):
+            return None
+        await self._note_use(state.token_id, at)
+        if state.person is None:
+            return Principal(state.token_id, grants_of(state.grants))
+        return await self.person(state.person, began_at=state.issued_at, authenticated_at=state.issued_at)
+
+    def parties(self, person: str) -> frozenset[str]:
+        """The pseudonyms of somebody's own names, as far as the roster knows them."""
+        known = self._entries.get(person)
+        return known.pseudonyms if known else frozenset()
+
+    def names_in(self, body: str, at: datetime) -> frozenset[str]:
+        """The pseudonyms of everybody who has a role in a handling body at that time."""
+        people = [p for p in self._entries.values() if any(body in p.reach(role, at).bodies for role in PEOPLE)]
+        return frozenset(name for person in people for name in person.pseudonyms)
+
+    async def ready(self) -> None:
+        """Return when the copy is fresh enough to be relied on. Raises Unavailable, or what the store raises."""
+        at = self._clock()
+        if self._read_at is None:
+            await self.refresh()
+        elif at - self._read_at > LONGEST:
+            raise Unavailable("the roster has not been read for a minute")
+
+    async def _note_use(self, token_id: str, at: datetime) -> None:
+        if at - self._used.get(token_id, datetime.min.replace(tzinfo=at.tzinfo)) < USE_NOTED:
+            return
+        self._used[token_id] = at
+        try:
+            await self._copies.note_use(token_id, at)
+        except _AWAY as error:
+            log.warning("the use of a token is not noted", extra={"reason": type(error).__name__})
+
+    def _take(self, state: State) -> None:
+        match state:
+            case RosterEntryChanged():
+                self._entries[state.person] = principal_of(state)
+                if state.signed_out_at:
+                    self._signed_out[state.person] = state.signed_out_at
+            case RosterTokenChanged():
+                self._tokens[state.secret_hash] = state
+
+
+def _with(known: Principal, pseudonyms: frozenset[str], authenticated_at: datetime | None) -> Principal:
+    return Principal(
+        known.ref,
+        known.grants,
+        known.trainings,
+        known.confidential_until,
+        known.leaves,
+        pseudonyms,
+        authenticated_at,
+    )
+
+
+def principal_of(entry: RosterEntryChanged) -> Principal:
+    """The person of an entry, not signed in."""
+    return Principal(
+        entry.person,
+        grants_of(entry.grants),
+        tuple(Training(t.module, t.completed_at, t.expires_at) for t in entry.trainings),
+        entry.confidential_until,
+        tuple(Leave(leave.begins_at, leave.ends_at) for leave in entry.leaves),
+        frozenset(entry.pseudonyms),
+    )
+
+
+def grants_of(held: Sequence[GrantHeld]) -> tuple[Grant, ...]:
+    """The grants of an entry or token; a role that this version does not know gives nothing."""
+    known = {role.value for role in Role}
+    return tuple(
+        Grant(Role(g.role), g.bodies, g.communities, g.sources, g.scopes, g.expires_at)
+        for g in held
+        if g.role in known and g.role != Role.ANYONE
+    )
+
+
+class MongoRoster:
+    """The copy in a service's own database; in triage's, the entries themselves. Raises a TRANSIENT of shared.mongo."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+
+    async def changed_since(self, at: datetime | None) -> list[State]:
+        """Every entry written at or after `at`, or every one."""
+        found = self.collection.find({"changed_at": {"$gte": at}} if at else {}, {"entry": 1, "kind": 1})
+        return [read_state(document) async for document in found]
+
+    async def find_token(self, secret_hash: str) -> RosterTokenChanged | None:
+        """The token whose hash this is."""
+        document = await self.collection.find_one({"entry.secret_hash": secret_hash})
+        state = read_state(document) if document else None
+        return state if isinstance(state, RosterTokenChanged) else None
+
+    async def find_entry(self, person: str) -> RosterEntryChanged | None:
+        """The entry of a person."""
+        document = await self.collection.find_one({"_id": person})
+        state = read_state(document) if document else None
+        return state if isinstance(state, RosterEntryChanged) else None
+
+    async def note_use(self, token_id: str, at: datetime) -> None:
+        """When a token was last used here."""
+        await self.collection.update_one({"_id": token_id}, {"$max": {"used_at": at}})
+
+    async def project(self, events: Sequence[Event]) -> None:
+        """Keep what the topic says; older than what is kept changes nothing."""
+        at = now()
+        newest = {e.case_id: e for e in sorted(events, key=lambda e: e.case_seq) if isinstance(e.fact, ROSTER_FACTS)}
+        operations = [
+            UpdateOne(
+                {"_id": key, "seq": {"$lt": event.case_seq}},
+                {"$set": {**fields_of(event.fact, at), "seq": event.case_seq}},
+                upsert=True,
+            )
+            for key, event in newest.items()
+        ]
+        if not operations:
+            return
+        try:
+            # Unordered, because none of them depends on another: each keeps the newest.
+            await self.collection.bulk_write(operations, ordered=False)
+        except BulkWriteError as error:
+            if error.details["writeConcernErrors"]:
+                raise WriteConcernError("written, but perhaps not durably") from None
+            # An upsert that finds a newer one under the same id.
+            if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
+                raise
+
+
+def fields_of(state: Fact, at: datetime) -> Document:
+    """How a state is kept."""
+    return {"kind": state.name, "entry": state.model_dump(), "changed_at": at}
+
+
+def read_state(document: Mapping[str, Any]) -> State:
+    """The state that a document keeps."""
+    kind = RosterTokenChanged if document["kind"] == RosterTokenChanged.name else RosterEntryChanged
+    return kind.model_validate(document["entry"])

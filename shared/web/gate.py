@@ -1,0 +1,207 @@
+"""The gate of a service: who asks, and whether they may. Every route declares its action, and none is reached without.
+
+    gate = Gate("triage", refusals, roster=roster, sessions=sessions)
+    router = gate.router(Door.API, prefix="/v1/cases")
+
+    @router.get("/{case_id}", **does("case.read"))
+    async def show_case(request: Request, case_id: str) -> Response:
+        who = principal_of(request)
+
+The gate answers whether somebody may do such a thing at all; as soon as it is known what it is about, the action asks
+`shared.access.demand` again with the resource.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
+from enum import Enum
+from typing import Any, Protocol
+
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+from shared.access import ACTIONS, NOBODY, TABLE, Principal, Refused, Role, demand
+from shared.problems import Problem
+from shared.roster import Roster
+from shared.times import now
+from shared.tokens import kind_of
+
+_BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]{1,4096})", re.IGNORECASE)
+_DECLARED = "x-hearth-action"
+_PRINCIPAL = "hearth.principal"
+_OPEN = frozenset(row.action for row in TABLE if row.role is Role.ANYONE)
+INVALID = "token_invalid"
+
+
+class Door(Enum):
+    """How somebody shows who they are: programs by a bearer token, people at a page by their session or a token."""
+
+    API = "api"
+    PAGE = "page"
+
+
+class SignedIn(Protocol):
+    """A session as the gate needs it (shared.sign_in). Times are UTC-aware."""
+
+    @property
+    def person(self) -> str: ...
+    @property
+    def pseudonyms(self) -> tuple[str, ...]: ...
+    @property
+    def began_at(self) -> datetime: ...
+    @property
+    def authenticated_at(self) -> datetime | None: ...
+
+
+class Refusing(Protocol):
+    """Who keeps what was refused (shared.refusals)."""
+
+    def note(self, action: str, reason: str, who: Principal) -> None: ...
+
+
+class Throttling(Protocol):
+    """Who slows down guesses (shared.web.throttle)."""
+
+    async def wait(self, address: str) -> None: ...
+
+    def failed(self, address: str) -> None: ...
+
+
+FindSession = Callable[[Request], Awaitable[SignedIn | None]]
+ReadService = Callable[[str], Principal]
+"""Who calls, by a token of another service. Raises Problem 401."""
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class Gate:
+    """Lets in who may come in."""
+
+    def __init__(
+        self,
+        refusals: Refusing,
+        *,
+        roster: Roster | None = None,
+        sessions: FindSession | None = None,
+        services: ReadService | None = None,
+        throttle: Throttling | None = None,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        """`roster` knows people and tokens, `sessions` who is signed in, `services` reads tokens of other services."""
+        self._refusals = refusals
+        self._roster = roster
+        self._sessions = sessions
+        self._services = services
+        self._throttle = throttle
+        self._clock = clock
+
+    def router(self, door: Door, **options: Any) -> APIRouter:
+        """A router all of whose routes stand behind this gate."""
+        gate = self
+
+        class BehindGate(GatedRoute):
+            def guard(self, handler: Handler) -> Handler:
+                return gate.guard(self.action, door, handler)
+
+        return APIRouter(route_class=BehindGate, **options)
+
+    def guard(self, action: str, door: Door, handler: Handler) -> Handler:
+        """The handler, called only for who may do the action at all."""
+        is_open = action in _OPEN
+
+        async def guarded(request: Request) -> Response:
+            who = NOBODY
+            try:
+                if not is_open or "authorization" in request.headers:
+                    who = await self._identify(request, door)
+                    demand(who, action, None, self._clock())
+                request.scope[_PRINCIPAL] = who
+                return await handler(request)
+            except Refused as refused:
+                self._refusals.note(refused.action, refused.reason, who)
+                raise
+            except UnknownToken:
+                self._refusals.note(action, INVALID, NOBODY)
+                raise
+
+        return guarded
+
+    async def _identify(self, request: Request, door: Door) -> Principal:
+        header = request.headers.get("authorization")
+        if header is not None:
+            return await self._read(request, header)
+        if door is Door.PAGE and self._sessions and self._roster:
+            session = await self._sessions(request)
+            if session:
+                person = await self._roster.person(
+                    session.person,
+                    began_at=session.began_at,
+                    authenticated_at=session.authenticated_at,
+                    pseudonyms=session.pseudonyms,
+                )
+                return person or NOBODY
+        return NOBODY
+
+    async def _read(self, request: Request, header: str) -> Principal:
+        match = _BEARER.fullmatch(header)
+        if match is None:
+            raise UnknownToken
+        token = match[1]
+        if self._services and token.count(".") == 2:
+            return self._services(token)
+        address = request.client.host if request.client else ""
+        if self._throttle:
+            await self._throttle.wait(address)
+        who = await self._roster.bearer(token) if self._roster and kind_of(token) else None
+        if who is None:
+            if self._throttle:
+                self._throttle.failed(address)
+            raise UnknownToken
+        return who
+
+
+class UnknownToken(Problem):
+    """A token that opens nothing here: forged, expired, revoked, cut short, or another's; we do not say which."""
+
+    def __init__(self) -> None:
+        super().__init__(401, "token-invalid", "The token is not valid here.")
+
+
+class GatedRoute(APIRoute):
+    """A route that declares its action (`**does(...)`) and is guarded by a gate. Built by `Gate.router`."""
+
+    @property
+    def action(self) -> str:
+        """The name of the declared action. Raises Undeclared."""
+        action = (self.openapi_extra or {}).get(_DECLARED)
+        if action not in ACTIONS:
+            raise Undeclared(f"{self.path} declares no action of shared.access.ACTIONS")
+        return str(action)
+
+    def guard(self, handler: Handler) -> Handler:
+        """The handler behind the gate."""
+        raise NotImplementedError
+
+    def get_route_handler(self) -> Handler:
+        """What FastAPI calls for a request."""
+        return self.guard(super().get_route_handler())
+
+    def plain_handler(self) -> Handler:
+        """The endpoint itself behind the gate, for one that takes a request and gives a response."""
+        return self.guard(self.endpoint)
+
+
+class Undeclared(Exception):
+    """A route without an action: the service does not start."""
+
+
+def does(action: str, extra: dict[str, object] | None = None) -> dict[str, Any]:
+    """The declaration of a route's action; `extra` is the rest of its `openapi_extra`. Raises Undeclared."""
+    if action not in ACTIONS:
+        raise Undeclared(f"{action} is not in shared.access.ACTIONS")
+    return {"openapi_extra": {**(extra or {}), _DECLARED: action}}
+
+
+def principal_of(request: Request) -> Principal:
+    """Who asks, as the gate found it."""
+    who: Principal = request.scope[_PRINCIPAL]
+    return who
