@@ -1,4 +1,4 @@
-"""What was refused, kept as events on `access`: counted for a few seconds, so that ten thousand guesses are one event."""
+"""What was refused, kept as events on `access`: counted for seconds, so that ten thousand guesses are one event."""
 
 import asyncio
 import logging

@@ -110,7 +110,7 @@ def describe(form: Form, policy: Policy) -> dict[str, object]:
 
 
 def read(form: Form, values: Mapping[str, object], policy: Policy, principal: Principal, role: Role) -> dict[str, str]:
-    """The values of a command that somebody gives in `role`, tidied. Raises Problem 422 with a pointer to each fault."""
+    """The values of a command given in `role`, tidied. Raises Problem 422 with a pointer to each fault."""
     errors = [FieldError(f"/{_escaped(name)}", "extra_forbidden", "There is no such field.") for name in values
               if name not in {field.name for field in form.fields}]  # fmt: skip
     found: dict[str, str] = {}

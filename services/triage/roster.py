@@ -45,7 +45,7 @@ class IssuedToken:
 
 
 class Book:
-    """Changes entries of the roster. Raises Unavailable when an entry keeps changing, or a TRANSIENT of shared.mongo."""
+    """Changes entries of the roster. Raises Unavailable when one keeps changing, or a TRANSIENT of shared.mongo."""
 
     def __init__(self, entries: Entries, clock: Callable[[], datetime] = now) -> None:
         self._entries = entries
