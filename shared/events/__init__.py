@@ -16,6 +16,7 @@ from shared.events.cases import (
     InvestigationStarted,
 )
 from shared.events.envelope import Actor, Draft, Event, Fact, Message, decode, encode, stamp
+from shared.events.erasures import ReportErased
 from shared.events.notifications import (
     NotificationFact,
     NotificationFailed,
@@ -30,6 +31,7 @@ FACTS: Mapping[str, type[Fact]] = {
     for fact in (
         ReportReceived,
         ReportAnswered,
+        ReportErased,
         CaseOpened,
         CaseTriaged,
         CaseAssigned,
@@ -72,6 +74,7 @@ __all__ = [
     "NotificationSuppressed",
     "RecordRead",
     "ReportAnswered",
+    "ReportErased",
     "ReportReceived",
     "decode",
     "encode",
