@@ -177,7 +177,7 @@ class Pages:
             html = str(escape(text))
             for place, value in aside.items():
                 html = html.replace(place, value)
-            return Markup(html)  # noqa: S704  # everything in it was escaped above or was Markup before
+            return Markup(html)  # noqa: S704  # nosec B704  # everything in it was escaped above or was Markup before
 
         return msg
 
