@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from services.audit.log import SEALS, Entry, Head
 from services.audit.note import VerifierKey, encode_base64
@@ -22,6 +23,8 @@ from shared.web.session import Sessions
 
 PURPOSE = "audit"
 TLOG_PROOF = "text/plain; charset=utf-8"
+_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+_BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 _PURPOSE = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 
 Purpose = Annotated[str | None, Query(alias="purpose")]
@@ -44,16 +47,16 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, sessions: Sessions, ver
         heads = await explorer.heads()
         return json_response({"items": [_log_item(head, explorer) for head in heads], "next": None})
 
-    @router.get("/logs/seals/checkpoint")
-    @router.get("/logs/{topic}/{partition}/checkpoint")
+    @router.get("/logs/seals/checkpoint", response_class=PlainTextResponse)
+    @router.get("/logs/{topic}/{partition}/checkpoint", response_class=PlainTextResponse)
     async def read_checkpoint(request: Request, topic: str = "", partition: str = "") -> Response:
         """The log's signed checkpoint (c2sp.org/tlog-checkpoint)."""
         sessions.program(request)
         signed = await explorer.checkpoint(name_log(topic, partition))
         return Response(signed.note, media_type=TLOG_PROOF, headers={"Cache-Control": "no-store"})
 
-    @router.get("/logs/seals/tile/{path:path}")
-    @router.get("/logs/{topic}/{partition}/tile/{path:path}")
+    @router.get("/logs/seals/tile/{path:path}", response_class=Response, responses=_BYTES)
+    @router.get("/logs/{topic}/{partition}/tile/{path:path}", response_class=Response, responses=_BYTES)
     async def read_tile(
         request: Request, path: str, topic: str = "", partition: str = "",
         purpose: Purpose = None, hearth_purpose: PurposeHeader = None,
@@ -119,7 +122,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, sessions: Sessions, ver
         last = write_position(found[-1].log, found[-1].index) if found and more else None
         return json_response({"items": [_entry_item(entry) for entry in found], "next": last})
 
-    @router.get("/proofs/{event_id}")
+    @router.get("/proofs/{event_id}", responses=_TEXT)
     async def read_proof(
         request: Request, event_id: str, purpose: Purpose = None, hearth_purpose: PurposeHeader = None
     ) -> Response:

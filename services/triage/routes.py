@@ -26,6 +26,14 @@ from shared.web.session import Sessions
 _VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 _KEY = re.compile(r"[\x21-\x7e]{8,200}")
 _PRIVATE = {"Cache-Control": "no-store"}
+_ORDER = {
+    "parameters": [
+        {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}},
+        {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{8,200}$"}},
+    ],
+    "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
+}
+"""What the OpenAPI document says about an order; the case itself says what each command takes."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -78,7 +86,7 @@ def make_router(desk: Desk, sessions: Sessions) -> APIRouter:
         body = {"report_id": contents.report_id, "erased": contents.erased, "sections": contents.sections}
         return json_response(body, headers=_PRIVATE)
 
-    @router.post("/{case_id}/{command}")
+    @router.post("/{case_id}/{command}", openapi_extra=_ORDER)
     async def give_command(request: Request, case_id: str, command: str) -> Response:
         """assign, start, ask, decide or close; needs If-Match with the version seen."""
         principal = sessions.program(request)

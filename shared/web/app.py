@@ -25,6 +25,7 @@ from shared.lifecycle import Lifecycle
 from shared.mongo import TRANSIENT
 from shared.problems import FieldError, Problem, Unavailable
 from shared.telemetry import span_for
+from shared.web.openapi import complete
 
 log = logging.getLogger(__name__)
 M = TypeVar("M", bound=BaseModel)
@@ -104,6 +105,10 @@ class _Bounded(FastAPI):
     def __init__(self, bound: Callable[[ASGIApp], ASGIApp], **options: Any) -> None:
         super().__init__(**options)
         self._bound = bound
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document; made once, with the first request for it."""
+        return self.openapi_schema or complete(super().openapi())
 
     def build_middleware_stack(self) -> ASGIApp:
         """What answers requests; made once, with the first."""
