@@ -1,11 +1,10 @@
-"""Who may do what: signed tokens (JWT, RFC 7519) between services and, until people can sign in, of people."""
+"""Who may do what, and until people can sign in their signed tokens (JWT, RFC 7519)."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-import httpx
 import jwt
 
 from shared.events import Actor
@@ -13,7 +12,6 @@ from shared.problems import Problem
 from shared.times import now
 
 ISSUER = "hearth"
-SERVICE_TOKEN_LIFE = timedelta(seconds=60)
 
 
 class Role(StrEnum):
@@ -35,11 +33,10 @@ class Principal:
     ref: str
     role: Role
     bodies: tuple[str, ...] = ()
-    behalf: Actor | None = None
 
     def actor(self) -> Actor:
-        """Who stands in events: for a service that acts for somebody, that somebody."""
-        return self.behalf or Actor(self.ref, self.role.value)
+        """Who stands in events."""
+        return Actor(self.ref, self.role.value)
 
 
 def issue_token(key: bytes, principal: Principal, audience: str, life: timedelta) -> str:
@@ -54,8 +51,6 @@ def issue_token(key: bytes, principal: Principal, audience: str, life: timedelta
         "iat": at,
         "exp": at + life,
     }
-    if principal.behalf:
-        claims["behalf"] = [principal.behalf.ref, principal.behalf.role]
     return jwt.encode(claims, key, algorithm="HS256")
 
 
@@ -70,8 +65,7 @@ def read_token(key: bytes, token: str, audience: str) -> Principal:
             issuer=ISSUER,
             options={"require": ["exp", "sub", "aud"]},
         )
-        behalf = Actor(*claims["behalf"]) if "behalf" in claims else None
-        return Principal(claims["sub"], Role(claims["role"]), tuple(claims["bodies"]), behalf)
+        return Principal(claims["sub"], Role(claims["role"]), tuple(claims["bodies"]))
     except jwt.ExpiredSignatureError:
         raise Problem(401, "token-expired", "The token has expired.") from None
     except (jwt.InvalidTokenError, KeyError, ValueError, TypeError):
@@ -85,18 +79,3 @@ def demand(principal: Principal | None, roles: Iterable[Role]) -> Principal:
     if principal.role not in roles:
         raise Problem(403, "role-not-permitted", "This role may not do that.")
     return principal
-
-
-class ServiceAuth(httpx.Auth):
-    """Signs a request of one service to another with a short-lived token, naming on whose behalf it acts."""
-
-    def __init__(self, key: bytes, *, service: str, audience: str, behalf: Actor | None = None) -> None:
-        self._key = key
-        self._principal = Principal(f"service:{service}", Role.SERVICE, behalf=behalf)
-        self._audience = audience
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the token to the request."""
-        token = issue_token(self._key, self._principal, self._audience, SERVICE_TOKEN_LIFE)
-        request.headers["Authorization"] = f"Bearer {token}"
-        yield request

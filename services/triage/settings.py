@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from shared.settings import Settings
+from shared.service_keys import CallerSettings
 
 
-class TriageSettings(Settings):
+class TriageSettings(CallerSettings):
     """Settings of the triage service; the shared ones are enough so far."""
 
     port: int = Field(8002, ge=0, le=65535, description="Port the service listens on.")
