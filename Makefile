@@ -2,11 +2,14 @@
 PYTHON := .venv/bin/python
 # One real Kafka and one MongoDB serve all workers; see tests/shared_stack.py.
 WORKERS ?= 2
+DETECT := .venv/bin/detect-secrets-hook --no-verify --plugin infra/token_detector.py
+NO_TEXT := ':!*.lock' ':!package-lock.json' ':!*.png' ':!*.sha256'
 
 .DEFAULT_GOAL := help
 # Each is a target of its own; a new check is a target and a word here.
-CHECKS := check-types check-format check-imports check-policy check-contracts check-documents check-messages
-.PHONY: help demo test check $(CHECKS) bench profile format clean prepare
+CHECKS := check-types check-leaks check-weaknesses check-format check-imports check-policy check-contracts \
+	check-documents check-messages
+.PHONY: help demo test check $(CHECKS) audit check-advisories bench profile format clean prepare
 
 help:  ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -19,7 +22,7 @@ test:  ## All tests (ARGS="-k word" for some of them)
 	@python3 infra/prepare.py test
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-check:  ## Format, types, import rules, frozen contracts; no network, under a minute
+check:  ## Format, types, import rules, frozen contracts, weaknesses, secrets; no network, under a minute
 	@python3 infra/prepare.py check
 	@$(MAKE) --no-print-directory --keep-going --jobs 2 --output-sync=target $(CHECKS)
 
@@ -46,6 +49,21 @@ check-documents:
 
 check-messages:
 	@$(PYTHON) -m shared.i18n shared/i18n services/*/i18n
+
+check-weaknesses:
+	@$(PYTHON) -m bandit --quiet --configfile pyproject.toml --recursive services shared infra
+
+# Tests are full of made-up passwords and published test vectors, so there only tokens and keys of known kinds are a sign.
+check-leaks:
+	@git ls-files -z --cached --others --exclude-standard -- . ':!tests' $(NO_TEXT) | xargs -0 $(DETECT)
+	@git ls-files -z --cached --others --exclude-standard -- tests $(NO_TEXT) | \
+		xargs -0 $(DETECT) $(addprefix --disable-plugin ,HexHighEntropyString Base64HighEntropyString KeywordDetector)
+
+audit: check-advisories  ## Known weaknesses of the packages we lock; asks the network (OSV=address of another source)
+
+check-advisories:
+	@python3 infra/prepare.py check
+	@$(PYTHON) -m infra.advisories $(if $(OSV),--osv-url $(OSV))
 
 bench:  ## Benchmarks (ONLY=intake for one)
 	@python3 infra/prepare.py demo

@@ -56,6 +56,15 @@ class NotFound(Problem):
         super().__init__(404, "not-found", "There is nothing here.")
 
 
+class TokenRefused(Problem):
+    """A token that opens nothing here. `reason` is for our own record; the answer only says whether it has expired."""
+
+    def __init__(self, reason: str) -> None:
+        code = "token-expired" if reason == "expired" else "token-invalid"
+        super().__init__(401, code, "The token does not open this.")
+        self.reason = reason
+
+
 class Malformed(Exception):
     """A message that no retry can mend; it belongs in the dead letters. `code` is stable, `detail` holds no content."""
 

@@ -40,6 +40,7 @@ FACT_TOPICS = (
     Topic("reports.inbox", ("anyone",), "any", 12, 7 * DAY_MS, ("intake", "audit")),
     Topic("reports", ("intake",), "case_id", 12, FOREVER, ("triage", "notification", "audit")),
     Topic("cases", ("triage",), "case_id", 12, FOREVER, ("intake", "notification", "audit")),
+    Topic("erasures", ("intake",), "case_id", 1, FOREVER, ("intake", "triage", "audit")),
     Topic("notifications", ("notification",), "case_id", 12, FOREVER, ("audit",)),
     Topic("access", ("intake", "triage", "notification", "audit"), "case_id", 12, FOREVER, ("audit",)),
     # Each record holds the whole entry, so the newest of each is enough; the record keeps all of them.

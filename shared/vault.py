@@ -7,13 +7,14 @@ from typing import Any
 import httpx
 import stamina
 
-from shared.access import ServiceAuth
 from shared.events import Actor
 from shared.problems import Problem, Unavailable
+from shared.service_tokens import ServiceSigner
 from shared.telemetry import current_traceparent
 
 SECTIONS = ("reporter", "reported", "content", "correspondence")
 """`correspondence`: what the handlers and the reporter have written to each other since, in clear."""
+_INTAKE = "intake"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,11 @@ class Contents:
 
 
 class VaultClient:
-    """Calls intake's internal vault API with a short-lived signed token for each request."""
+    """Calls intake's internal API; each request is signed for its purpose, see shared.service_tokens."""
 
-    def __init__(self, http: httpx.AsyncClient, *, key: bytes, service: str) -> None:
+    def __init__(self, http: httpx.AsyncClient, signer: ServiceSigner) -> None:
         self._http = http
-        self._key = key
-        self._service = service
+        self._signer = signer
 
     async def read(
         self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str, behalf: Actor | None = None
@@ -43,7 +43,8 @@ class VaultClient:
         Raises Unavailable while intake is away, Problem when it refuses.
         """
         reads = [{"report_id": report_id, "sections": list(sections)} for report_id in report_ids]
-        answer = await self._call("POST", "/v1/vault/read", {"purpose": purpose, "reads": reads}, behalf)
+        body = {"purpose": purpose, "reads": reads}
+        answer = await self._call("POST", "/v1/vault/read", body, self._signer.call(_INTAKE, purpose, behalf))
         return {
             item["report_id"]: Contents(item["report_id"], item.get("sections", {}), bool(item.get("erased")))
             for item in answer["items"]
@@ -53,11 +54,19 @@ class VaultClient:
     async def keep_statement(self, report_id: str, statement_id: str, *, kind: str, text: str, behalf: Actor) -> None:
         """Store a handler's words (kind `question` or `reason`) with the report; repeating it changes nothing."""
         path = f"/v1/vault/reports/{report_id}/statements/{statement_id}"
-        await self._call("PUT", path, {"kind": kind, "text": text}, behalf)
+        await self._call("PUT", path, {"kind": kind, "text": text}, self._signer.call(_INTAKE, "correspond", behalf))
+
+    async def pseudonyms(self, names: Sequence[str], addresses: Sequence[str]) -> tuple[str, ...]:
+        """The pseudonyms under which somebody with these user names and mail addresses stands in reports.
+
+        Nothing is read for it, so nothing is recorded.
+        """
+        body = {"names": list(names), "addresses": list(addresses)}
+        answer = await self._call("POST", "/v1/vault/pseudonyms", body, self._signer.call(_INTAKE, "sign_in"))
+        return tuple(answer["pseudonyms"])
 
     @stamina.retry(on=Unavailable, attempts=3, wait_initial=0.1, wait_max=1.0)
-    async def _call(self, method: str, path: str, body: dict[str, Any], behalf: Actor | None) -> dict[str, Any]:
-        auth = ServiceAuth(self._key, service=self._service, audience="intake", behalf=behalf)
+    async def _call(self, method: str, path: str, body: dict[str, Any], auth: httpx.Auth) -> dict[str, Any]:
         traceparent = current_traceparent()
         headers = {"traceparent": traceparent} if traceparent else {}
         try:

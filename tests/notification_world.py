@@ -15,7 +15,6 @@ import uvicorn
 from aiosmtpd.smtp import SMTP
 from fastapi import FastAPI, Request, Response
 
-from shared.access import read_token
 from shared.events import (
     Actor,
     CaseDecided,
@@ -30,7 +29,9 @@ from shared.events import (
     stamp,
 )
 from shared.ids import case_id_of, derive, new_id
+from shared.service_tokens import ServiceVerifier
 from shared.times import now
+from tests.service_keys import PEERS_FILE, files_of
 
 KEY = b"0123456789abcdef0123456789abcdef"
 NARRATIVE = "the secret narrative: they followed me home"
@@ -131,7 +132,7 @@ class VaultPage:
     url: str = ""
 
     def app(self) -> FastAPI:
-        app = FastAPI()
+        app, verifier = FastAPI(), ServiceVerifier("intake", PEERS_FILE)
 
         @app.post("/v1/vault/read")
         async def read(request: Request) -> Any:
@@ -139,7 +140,7 @@ class VaultPage:
                 return Response(status_code=503)
             scheme, _, token = request.headers["authorization"].partition(" ")
             assert scheme == "Bearer"
-            assert read_token(KEY, token, "intake").ref == "service:notification"
+            assert verifier.read(token, "notify").service == "notification"
             asked = await request.json()
             self.reads.append(asked)
             return {"items": [self._item(read["report_id"]) for read in asked["reads"]]}
@@ -247,7 +248,8 @@ def texts(message: EmailMessage) -> tuple[str, str]:
 
 def environment(**more: str) -> dict[str, str]:
     """Settings of a notification service under test, as environment variables."""
-    return {"HEARTH_TOKEN_KEY": base64.b64encode(KEY).decode()} | more
+    files = {f"HEARTH_{name.upper()}": str(file) for name, file in files_of("notification").items()}
+    return {"HEARTH_TOKEN_KEY": base64.b64encode(KEY).decode(), **files} | more
 
 
 async def eventually(condition: Callable[[], object], seconds: float = 20) -> None:

@@ -32,6 +32,7 @@ def check(directory: Folder = None, as_json: AsJson = False) -> None:
         "bodies": len(policy.bodies),
         "rules": len(policy.rules),
         "deadlines": len(policy.deadlines),
+        "periods": len(policy.retention.rules),
     }
     summary = f"Policy {policy.version} is valid: {', '.join(f'{size} {name}' for name, size in sizes.items())}."
     answer({"version": policy.version, "findings": [], **sizes}, as_json, lambda: summary)

@@ -14,7 +14,7 @@ from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, say,
 from infra.commands.options import key_in
 
 SECRETS: Mapping[str, str] = {
-    "token_key": "signs the tokens of services and people",
+    "token_key": "signs the tokens of services and people",  # nosec B105  # what it is for
     "master_key": "wraps the keys of reports; without it no report can be read",
     "receipt_pepper": "hides receipts; without it no receipt opens anything",
     "pseudonym_key": "makes pseudonyms of user names; another one unlinks them",

@@ -19,7 +19,7 @@ def main() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != int(parent):  # the parent ended before the leash was on
         sys.exit("the parent process is gone")
-    os.execvp(command[0], command)  # noqa: S606  # replacing this process is the point
+    os.execvp(command[0], command)  # noqa: S606  # nosec B606  # replacing this process is the point
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from shared.access import Principal
 from shared.events import FACTS
 from shared.i18n import message_key
 from shared.times import now, parse_rfc3339
-from shared.web.gate import Door, Gate, does, principal_of
+from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.pages import Pages
 
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
@@ -25,7 +25,7 @@ _KNOWN = {type_: fact.name for type_, fact in FACTS.items()}
 
 def make_audit_pages(explorer: Explorer, reads: ReadRecorder, gate: Gate, pages: Pages) -> APIRouter:
     """The pages under /audit."""
-    router = gate.router(Door.PAGE, include_in_schema=False)
+    router = gate.router(Callers.PEOPLE, include_in_schema=False)
 
     async def show_overview(request: Request, who: Principal, sought: str, status: int = 200) -> Response:
         heads = await explorer.heads()

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from services.audit.log import SEALS, Entry, Head
 from services.audit.note import VerifierKey, encode_base64
@@ -18,10 +19,12 @@ from shared.access import Principal, Reason, Refusal, Refused, demand
 from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, parse_rfc3339, rfc3339
 from shared.web.app import json_response
-from shared.web.gate import Door, Gate, does, principal_of
+from shared.web.gate import Callers, Gate, does, principal_of
 
 PURPOSE = "audit"
 TLOG_PROOF = "text/plain; charset=utf-8"
+_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+_BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 _PURPOSE = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 
 Purpose = Annotated[str | None, Query(alias="purpose")]
@@ -30,7 +33,7 @@ PurposeHeader = Annotated[str | None, Header(alias="Hearth-Purpose")]
 
 def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: VerifierKey) -> APIRouter:
     """The routes of the record."""
-    router = gate.router(Door.API, prefix="/v1/record")
+    router = gate.router(Callers.PROGRAMS, prefix="/v1/record")
 
     @router.get("/keys", **does("record.keys"))
     async def list_keys() -> Response:
@@ -43,15 +46,15 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         heads = await explorer.heads()
         return json_response({"items": [_log_item(head, explorer) for head in heads], "next": None})
 
-    @router.get("/logs/seals/checkpoint", **does("record.heads"))
-    @router.get("/logs/{topic}/{partition}/checkpoint", **does("record.heads"))
+    @router.get("/logs/seals/checkpoint", response_class=PlainTextResponse, **does("record.heads"))
+    @router.get("/logs/{topic}/{partition}/checkpoint", response_class=PlainTextResponse, **does("record.heads"))
     async def read_checkpoint(request: Request, topic: str = "", partition: str = "") -> Response:
         """The log's signed checkpoint (c2sp.org/tlog-checkpoint)."""
         signed = await explorer.checkpoint(name_log(topic, partition))
         return Response(signed.note, media_type=TLOG_PROOF, headers={"Cache-Control": "no-store"})
 
-    @router.get("/logs/seals/tile/{path:path}", **does("record.heads"))
-    @router.get("/logs/{topic}/{partition}/tile/{path:path}", **does("record.heads"))
+    @router.get("/logs/seals/tile/{path:path}", response_class=Response, responses=_BYTES, **does("record.heads"))
+    @router.get("/logs/{topic}/{partition}/tile/{path:path}", response_class=Response, responses=_BYTES, **does("record.heads"))
     async def read_tile(
         request: Request, path: str, topic: str = "", partition: str = "",
         purpose: Purpose = None, hearth_purpose: PurposeHeader = None,
@@ -122,7 +125,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         last = write_position(found[-1].log, found[-1].index) if found and more else None
         return json_response({"items": [_entry_item(entry) for entry in found], "next": last})
 
-    @router.get("/proofs/{event_id}", **does("record.prove"))
+    @router.get("/proofs/{event_id}", responses=_TEXT, **does("record.prove"))
     async def read_proof(
         request: Request, event_id: str, purpose: Purpose = None, hearth_purpose: PurposeHeader = None
     ) -> Response:

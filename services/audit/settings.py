@@ -3,10 +3,11 @@
 from pydantic import Field, field_validator
 
 from services.audit.note import check_key_name
-from shared.settings import Key, Settings
+from shared.service_keys import CallerSettings
+from shared.settings import Key
 
 
-class AuditSettings(Settings):
+class AuditSettings(CallerSettings):
     """Settings of the audit service."""
 
     port: int = Field(8004, ge=0, le=65535, description="Port the service listens on.")

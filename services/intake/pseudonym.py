@@ -2,6 +2,7 @@
 
 import hmac
 import unicodedata
+from collections.abc import Iterable
 
 from services.intake.report import Pseudonyms, Submission
 
@@ -33,3 +34,10 @@ def pseudonyms_of(key: bytes, submission: Submission) -> Pseudonyms:
     if reporter.email:
         return Pseudonyms(subjects, pseudonym_of(key, "address", reporter.email.casefold()))
     return Pseudonyms(subjects, None)
+
+
+def pseudonyms_for(key: bytes, names: Iterable[str], addresses: Iterable[str]) -> tuple[str, ...]:
+    """The pseudonyms under which somebody with these user names and mail addresses may stand in a submission."""
+    named = (pseudonym_of(key, "name", normalise_name(name)) for name in names)
+    reached = (pseudonym_of(key, "address", address.casefold()) for address in addresses)
+    return tuple(dict.fromkeys((*named, *reached)))

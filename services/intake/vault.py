@@ -4,16 +4,18 @@ AES-256-GCM throughout (NIST SP 800-38D). Erasing a report means removing its wr
 2^32 keys with random nonces, so it must be replaced before some 800 million reports; `key_id` says which one was used.
 """
 
-import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from os import urandom
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.intake.report import Section
+from shared.keyring import key_id_of
 from shared.mongo import Document
+from shared.problems import Unavailable
 
 _NONCE = 12
 _KEY = 32
@@ -23,35 +25,53 @@ class VaultError(Exception):
     """Sealed data that cannot be opened: damaged, moved to another report, or under a master key that is not here."""
 
 
-class Vault:
-    """Seals and opens. Values are bound to their place, `<report id>/<section>`, so they cannot be swapped around."""
+@dataclass(frozen=True, slots=True)
+class _Masters:
+    """The master keys by id, and which of them wraps."""
 
-    def __init__(self, master_key: bytes, retired: Sequence[bytes] = ()) -> None:
+    current: str
+    ciphers: Mapping[str, AESGCM]
+
+
+class Vault:
+    """Seals and opens. Values are bound to their place, `<report id>/<section>`, so they cannot be swapped around.
+
+    Without a master key, or before there is one, everything raises Unavailable.
+    """
+
+    def __init__(self, master_key: bytes | None = None, retired: Sequence[bytes] = ()) -> None:
         """`master_key` wraps from now on; `retired` ones only open what they wrapped before."""
-        self._key_id = _id_of(master_key)
-        self._masters = {_id_of(key): AESGCM(key) for key in (*retired, master_key)}
-        self._master = self._masters[self._key_id]
+        self._masters: _Masters | None = None
+        if master_key is not None:
+            self.adopt(master_key, retired)
+
+    def adopt(self, master_key: bytes, others: Sequence[bytes]) -> None:
+        """Work with these master keys from now on, and no longer with those from before."""
+        ciphers = {key_id_of(key): AESGCM(key) for key in (*others, master_key)}
+        # In one step, so that whatever is being sealed names the key that wraps it.
+        self._masters = _Masters(key_id_of(master_key), ciphers)
 
     def seal(self, place: str, plain: bytes) -> Document:
         """`plain` under a new random key; what it gives is stored as it is."""
         key = urandom(_KEY)
         nonce = urandom(_NONCE)
         sealed = AESGCM(key).encrypt(nonce, plain, place.encode())
-        return {"key_id": self._key_id, "key": self._wrap(place, key), "data": nonce + sealed}
+        return {**self._wrap(place, key), "data": nonce + sealed}
 
     def open(self, place: str, sealed: Mapping[str, object]) -> bytes:
         """What was sealed at this place; raises VaultError."""
         data = _bytes(sealed, "data")
         try:
             return AESGCM(self._unwrap(place, sealed)).decrypt(data[:_NONCE], data[_NONCE:], place.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):
+            # Too short for a nonce is as damaged as any other.
             raise VaultError(place) from None
 
     def seal_report(self, report_id: str, sections: Mapping[Section, bytes]) -> tuple[Document, str]:
         """The sealed sections and digest key of a new report, and its content digest."""
         digest_key = urandom(_KEY)
         sealed: Document = {name: self.seal(f"{report_id}/{name}", plain) for name, plain in sections.items()}
-        sealed["digest"] = {"key_id": self._key_id, "key": self._wrap(f"{report_id}/digest", digest_key)}
+        sealed["digest"] = self._wrap(f"{report_id}/digest", digest_key)
         return sealed, digest_of(digest_key, sections)
 
     def matches(
@@ -61,18 +81,34 @@ class Vault:
         digest_key = self._unwrap(f"{report_id}/digest", vault["digest"])
         return hmac.compare_digest(digest_of(digest_key, sections), digest)
 
-    def _wrap(self, place: str, key: bytes) -> bytes:
+    def rewrap(self, place: str, sealed: Mapping[str, object]) -> Document | None:
+        """The wrapped key of something sealed, wrapped anew by the current master key; None when it is already.
+
+        Raises VaultError for a key that cannot be unwrapped.
+        """
+        if sealed["key_id"] == self._held().current:
+            return None
+        return self._wrap(place, self._unwrap(place, sealed))
+
+    def _held(self) -> _Masters:
+        if self._masters is None:
+            raise Unavailable("the master key is not here yet")
+        return self._masters
+
+    def _wrap(self, place: str, key: bytes) -> Document:
+        masters = self._held()
         nonce = urandom(_NONCE)
-        return nonce + self._master.encrypt(nonce, key, place.encode())
+        wrapped = nonce + masters.ciphers[masters.current].encrypt(nonce, key, place.encode())
+        return {"key_id": masters.current, "key": wrapped}
 
     def _unwrap(self, place: str, sealed: Mapping[str, object]) -> bytes:
-        master = self._masters.get(str(sealed["key_id"]))
+        master = self._held().ciphers.get(str(sealed["key_id"]))
         if master is None:
             raise VaultError(f"{place}: no master key {sealed['key_id']}")
         wrapped = _bytes(sealed, "key")
         try:
             return master.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], place.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise VaultError(place) from None
 
 
@@ -82,10 +118,6 @@ def digest_of(key: bytes, sections: Mapping[Section, bytes]) -> str:
         [b"%s %d\n%s" % (name.encode(), len(sections[name]), sections[name]) for name in sorted(sections)]
     )
     return hmac.digest(key, framed, "sha256").hex()
-
-
-def _id_of(key: bytes) -> str:
-    return hashlib.sha256(b"hearth master key\x1f" + key).hexdigest()[:16]
 
 
 def _bytes(sealed: Mapping[str, object], name: str) -> bytes:

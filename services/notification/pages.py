@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.notification.delivery import State
 from services.notification.routes import Deliveries, names_of, read_page
-from shared.web.gate import Door, Gate, does, principal_of
+from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.pages import Pages
 
 HOME = "/outbox"
@@ -17,7 +17,7 @@ MOST_COUNTED = 1000
 
 def make_pages_router(deliveries: Deliveries, gate: Gate, pages: Pages) -> APIRouter:
     """The outbox page, for operators only."""
-    router = gate.router(Door.PAGE, include_in_schema=False)
+    router = gate.router(Callers.PEOPLE, include_in_schema=False)
 
     @router.get(HOME, **does("delivery.list"))
     async def show_outbox(

@@ -14,7 +14,7 @@ from shared.access import Principal
 from shared.problems import FieldError, Problem
 from shared.times import parse_rfc3339, rfc3339
 from shared.web.app import json_response
-from shared.web.gate import Door, Gate, does, principal_of
+from shared.web.gate import Callers, Gate, does, principal_of
 
 LONGEST_PAGE = 200
 
@@ -30,7 +30,7 @@ class Deliveries(Protocol):
 
 def make_routes(deliveries: Deliveries, gate: Gate) -> APIRouter:
     """The JSON API, for operators only."""
-    router = gate.router(Door.API)
+    router = gate.router(Callers.PROGRAMS)
 
     @router.get("/v1/deliveries", **does("delivery.list"))
     async def list_deliveries(

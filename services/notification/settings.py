@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from shared.settings import Settings
+from shared.service_keys import CallerSettings
 
 
 def _server(value: str) -> str:
@@ -22,7 +22,7 @@ def _sender(value: str) -> str:
     return value
 
 
-class NotificationSettings(Settings):
+class NotificationSettings(CallerSettings):
     """Where mail goes out, and how notices are gathered."""
 
     port: int = Field(8003, ge=0, le=65535, description="Port the service listens on.")

@@ -23,7 +23,7 @@ from shared.problems import FieldError, NotFound, Problem, Unavailable
 from shared.times import now
 from shared.vault import Contents
 from shared.web.forms import read_form
-from shared.web.gate import Door, Gate, does, principal_of
+from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.pages import Pages, make_pages
 
 HERE = Path(__file__).parent
@@ -58,7 +58,7 @@ class Sent:
 
 def make_page_router(desk: Desk, gate: Gate, pages: Pages) -> APIRouter:
     """The pages below /desk."""
-    router = gate.router(Door.PAGE, include_in_schema=False)
+    router = gate.router(Callers.PEOPLE, include_in_schema=False)
     view = _View(desk, pages)
 
     @router.get(HOME, **does("case.list"))

@@ -18,17 +18,25 @@ from shared.ids import derive
 from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, rfc3339
 from shared.web.app import json_response
-from shared.web.gate import Door, Gate, does, principal_of
+from shared.web.gate import Callers, Gate, does, principal_of
 
 _VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 _KEY = re.compile(r"[\x21-\x7e]{8,200}")
 _PRIVATE = {"Cache-Control": "no-store"}
+_ORDER = {
+    "parameters": [
+        {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}},
+        {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{8,200}$"}},
+    ],
+    "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
+}
+"""What the OpenAPI document says about an order; the case itself says what each command takes."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def make_router(desk: Desk, gate: Gate) -> APIRouter:
     """The routes below /v1/cases."""
-    router = gate.router(Door.API, prefix="/v1/cases")
+    router = gate.router(Callers.PROGRAMS, prefix="/v1/cases")
 
     @router.get("", **does("case.list"))
     async def list_cases(
@@ -75,7 +83,7 @@ def make_router(desk: Desk, gate: Gate) -> APIRouter:
         body = {"report_id": contents.report_id, "erased": contents.erased, "sections": contents.sections}
         return json_response(body, headers=_PRIVATE)
 
-    @router.post("/{case_id}/{command}", **does("case.read"))
+    @router.post("/{case_id}/{command}", **does("case.read", _ORDER))
     async def give_command(request: Request, case_id: str, command: str) -> Response:
         """assign, start, ask, decide, recuse or close, each with an action of its own; needs If-Match."""
         principal = principal_of(request)

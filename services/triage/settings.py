@@ -2,10 +2,11 @@
 
 from pydantic import Field
 
-from shared.settings import Key, Settings
+from shared.service_keys import CallerSettings
+from shared.settings import Key
 
 
-class TriageSettings(Settings):
+class TriageSettings(CallerSettings):
     """Settings of the triage service; the shared ones are enough so far."""
 
     identity_key: Key = Field(description="Secret.")

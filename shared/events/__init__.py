@@ -17,6 +17,7 @@ from shared.events.cases import (
     RecusalDeclared,
 )
 from shared.events.envelope import Actor, Draft, Event, Fact, Message, decode, encode, stamp
+from shared.events.erasures import ReportErased
 from shared.events.notifications import (
     NotificationFact,
     NotificationFailed,
@@ -32,6 +33,7 @@ FACTS: Mapping[str, type[Fact]] = {
     for fact in (
         ReportReceived,
         ReportAnswered,
+        ReportErased,
         CaseOpened,
         CaseTriaged,
         CaseAssigned,
@@ -82,6 +84,7 @@ __all__ = [
     "RecordRead",
     "RecusalDeclared",
     "ReportAnswered",
+    "ReportErased",
     "ReportReceived",
     "RosterEntryChanged",
     "RosterTokenChanged",

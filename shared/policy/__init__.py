@@ -1,4 +1,5 @@
-"""The movement's policies as data: what can be reported, who handles it, how long each step may take.
+"""The movement's policies as data: what can be reported, who handles it, how long each step may take,
+and how long what was reported is kept.
 
 The TOML files beside this module are the policy; `load_policy` checks them and gives a frozen `Policy`.
 """
@@ -18,6 +19,7 @@ from shared.policy.model import (
     ReportFacts,
     Triage,
 )
+from shared.policy.retention import ReportLife, Retention, RetentionRule, Verdict
 from shared.policy.source import Finding, PolicyError
 
 __all__ = [
@@ -34,6 +36,10 @@ __all__ = [
     "Policy",
     "PolicyError",
     "ReportFacts",
+    "ReportLife",
+    "Retention",
+    "RetentionRule",
     "Triage",
+    "Verdict",
     "load_policy",
 ]

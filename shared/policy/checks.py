@@ -2,11 +2,24 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import product
 from types import MappingProxyType
 from typing import get_args
 
 from shared.policy.model import GLOBAL_COMMUNITY, UNCLASSIFIED, Community, CommunityKind, Policy, ReportFacts, Rule
-from shared.policy.rows import BodyRow, CommunitiesFile, ConditionRow, DeadlinesFile, RoutingFile, RuleRow, TaxonomyFile
+from shared.policy.retention import LifeCondition, ReportLife, RetentionRule
+from shared.policy.rows import (
+    BodyRow,
+    CommunitiesFile,
+    ConditionRow,
+    DeadlinesFile,
+    LifeConditionRow,
+    RetentionFile,
+    RoutingFile,
+    RuleRow,
+    TaxonomyFile,
+)
 from shared.policy.source import Finding, Source
 
 
@@ -192,3 +205,75 @@ def _shadow(rule: Rule, before: tuple[Rule, ...]) -> str:
     if catch_all is not None:
         return f"the rule “{catch_all}” above it takes everything"
     return "the rules above it take everything that it would"
+
+
+def check_retention(
+    source: Source, retention: RetentionFile, taxonomy: TaxonomyFile, communities: CommunitiesFile
+) -> list[Finding]:
+    """Ids are given once, every name used stands somewhere, the last row fits everything, a hold names something."""
+    codes = {row.code for row in taxonomy.category}
+    known = {
+        "outcomes": set(taxonomy.outcomes),
+        "categories": codes | {f"{code.partition('.')[0]}.*" for code in codes if "." in code},
+        "communities": {row.id for row in communities.community},
+    }
+    findings = [
+        *_twice(source, "retention", [row.id for row in retention.retention]),
+        *_twice(source, "hold", [row.id for row in retention.hold]),
+    ]
+    whens = [("retention", index, row.id, row.when) for index, row in enumerate(retention.retention)]
+    whens += [("hold", index, row.id, row.when) for index, row in enumerate(retention.hold)]
+    for table, index, row_id, when in whens:
+        for key, name in _unknown_in(when or (), known):
+            line = source.line_naming(name, table, index, "when")
+            findings.append(Finding(source.file, line, f"{table} {row_id}", f"{key} has no “{name}”"))
+    last = retention.retention[-1]
+    if last.when is not None:
+        line = source.line_of("retention", len(retention.retention) - 1)
+        text = "the last row must have no `when`, so that every report has a period"
+        findings.append(Finding(source.file, line, f"retention {last.id}", text))
+    findings += [
+        Finding(source.file, source.line_of("hold", index), f"hold {row.id}", "needs `reports` or `when`")
+        for index, row in enumerate(retention.hold)
+        if row.reports is None and row.when is None
+    ]
+    return findings
+
+
+def _unknown_in(when: Iterable[LifeConditionRow], known: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
+    for condition in when:
+        for key, names in known.items():
+            for name in getattr(condition, key) or ():
+                if name not in names:
+                    yield key, name
+
+
+def check_periods(source: Source, rules: tuple[RetentionRule, ...]) -> list[Finding]:
+    """Every row of retention decides for some report."""
+    reached = {next((rule.id for rule in rules if rule.fits(life)), None) for life in _lives(rules)}
+    return [
+        Finding(source.file, source.line_of("retention", index), f"retention {rule.id}", "can never match")
+        for index, rule in enumerate(rules)
+        if rule.id not in reached
+    ]
+
+
+def _lives(rules: tuple[RetentionRule, ...]) -> Iterator[ReportLife]:
+    """A report for every combination of what the rows name, and of what none of them names."""
+    conditions = [condition for rule in rules for condition in rule.when]
+
+    def named(part: str) -> list[str]:
+        return ["", *sorted(frozenset[str]().union(*(getattr(c, part) or () for c in conditions)))]
+
+    # Categories that the same conditions name are alike, and one of them is enough.
+    alike: dict[tuple[bool, ...], str] = {}
+    for category in named("categories"):
+        alike.setdefault(tuple(_names_category(c, category) for c in conditions), category)
+    at = datetime(2000, 1, 1, tzinfo=UTC)
+    parts = (named("communities"), named("kinds"), alike.values(), named("lanes"), named("outcomes"))
+    for community, kind, category, lane, outcome in product(*parts):
+        yield ReportLife("", community, kind, category, lane, outcome, at, at, closed=True)
+
+
+def _names_category(condition: LifeCondition, category: str) -> bool:
+    return condition.categories is not None and category in condition.categories

@@ -8,13 +8,17 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from shared.policy.checks import check_deadlines, check_references, check_rules
+from shared.policy.checks import check_deadlines, check_periods, check_references, check_retention, check_rules
 from shared.policy.model import Category, Community, Condition, DeadlineRule, HandlingBody, Policy, Rule
+from shared.policy.retention import Hold, LifeCondition, Retention, RetentionRule
 from shared.policy.rows import (
+    BodyRow,
     CommunitiesFile,
     ConditionRow,
     DeadlinesFile,
+    LifeConditionRow,
     PolicyFile,
+    RetentionFile,
     RoutingFile,
     RuleRow,
     TaxonomyFile,
@@ -23,7 +27,7 @@ from shared.policy.rows import (
 from shared.policy.source import Finding, PolicyError, Source, read_source
 
 PACKAGED = Path(__file__).parent
-FILES = ("policy.toml", "taxonomy.toml", "deadlines.toml", "communities.toml", "routing.toml")
+FILES = ("policy.toml", "taxonomy.toml", "deadlines.toml", "communities.toml", "routing.toml", "retention.toml")
 
 _File = TypeVar("_File", bound=BaseModel)
 
@@ -40,16 +44,22 @@ def load_policy(directory: Path | None = None) -> Policy:
     deadlines = _parse(DeadlinesFile, sources["deadlines.toml"], findings)
     communities = _parse(CommunitiesFile, sources["communities.toml"], findings)
     routing = _parse(RoutingFile, sources["routing.toml"], findings)
+    retention = _parse(RetentionFile, sources["retention.toml"], findings)
     if version is None or taxonomy is None or deadlines is None or communities is None or routing is None:
+        raise PolicyError(findings)
+    if retention is None:
         raise PolicyError(findings)
 
     findings += check_references(sources, taxonomy, deadlines, communities, routing)
     findings += check_deadlines(sources, deadlines, routing)
+    findings += check_retention(sources["retention.toml"], retention, taxonomy, communities)
     if findings:
         raise PolicyError(findings)
 
-    policy = _build(f"{version.version}+{_digest(sources)}", taxonomy, deadlines, communities, routing)
-    if findings := check_rules(sources["routing.toml"], policy):
+    policy = _build(f"{version.version}+{_digest(sources)}", taxonomy, deadlines, communities, routing, retention)
+    findings += check_rules(sources["routing.toml"], policy)
+    findings += check_periods(sources["retention.toml"], policy.retention.rules)
+    if findings:
         raise PolicyError(findings)
     return policy
 
@@ -120,6 +130,7 @@ def _build(
     deadlines: DeadlinesFile,
     communities: CommunitiesFile,
     routing: RoutingFile,
+    retention: RetentionFile,
 ) -> Policy:
     clocks = {
         row.id: DeadlineRule(row.id, row.starts, parse_duration(row.within), frozenset(row.lanes or ()), row.pausable)
@@ -138,15 +149,15 @@ def _build(
                 for row in communities.community
             }
         ),
-        bodies=MappingProxyType(
-            {
-                row.id: HandlingBody(row.id, row.name_key, row.email, tuple(row.training), row.stand_in)
-                for row in (*routing.body, *communities.body)
-            }
-        ),
+        bodies=MappingProxyType({row.id: _body(row) for row in (*routing.body, *communities.body)}),
         rules=tuple(_rule(row, codes, clocks) for row in routing.rule),
         deadlines=MappingProxyType(clocks),
+        retention=_retention(retention, codes),
     )
+
+
+def _body(row: BodyRow) -> HandlingBody:
+    return HandlingBody(row.id, row.name_key, row.email, tuple(row.training), row.stand_in)
 
 
 def _rule(row: RuleRow, codes: tuple[str, ...], clocks: dict[str, DeadlineRule]) -> Rule:
@@ -176,3 +187,24 @@ def _expand(patterns: list[str], codes: tuple[str, ...]) -> list[str]:
         for code in codes
         if code == pattern or (pattern.endswith(".*") and code.startswith(pattern[:-1]))
     ]
+
+
+def _retention(file: RetentionFile, codes: tuple[str, ...]) -> Retention:
+    return Retention(
+        rules=tuple(RetentionRule(row.id, parse_duration(row.keep), _lives(row.when, codes)) for row in file.retention),
+        holds=tuple(Hold(row.id, frozenset(row.reports or ()), _lives(row.when, codes)) for row in file.hold),
+        longest_undecided=parse_duration(file.longest_undecided),
+    )
+
+
+def _lives(rows: list[LifeConditionRow] | None, codes: tuple[str, ...]) -> tuple[LifeCondition, ...]:
+    return tuple(
+        LifeCondition(
+            outcomes=None if row.outcomes is None else frozenset(row.outcomes),
+            lanes=None if row.lanes is None else frozenset(row.lanes),
+            categories=None if row.categories is None else frozenset(_expand(row.categories, codes)),
+            kinds=None if row.kinds is None else frozenset(row.kinds),
+            communities=None if row.communities is None else frozenset(row.communities),
+        )
+        for row in rows or ()
+    )

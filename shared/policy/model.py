@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from shared.policy.retention import Retention
+
 Lane = Literal["standard", "emergency", "child_protection"]
 CommunityKind = Literal["wiki", "affiliate", "event", "technical_space", "global"]
 ClockStart = Literal["received", "last_update", "emergency_measure", "decided", "event_ended", "closed"]
@@ -154,6 +156,7 @@ class Policy:
     bodies: Mapping[str, HandlingBody]
     rules: tuple[Rule, ...]
     deadlines: Mapping[str, DeadlineRule]
+    retention: Retention
 
     def has_category(self, code: str) -> bool:
         return code in self.categories

@@ -85,6 +85,26 @@ class RuleRow(_Row):
     when: Annotated[list[ConditionRow], Field(min_length=1)] | None = None
 
 
+class LifeConditionRow(_Row):
+    outcomes: Names | None = None
+    lanes: Annotated[list[Lane], Field(min_length=1)] | None = None
+    categories: Names | None = None
+    kinds: Annotated[list[CommunityKind], Field(min_length=1)] | None = None
+    communities: Names | None = None
+
+
+class RetentionRow(_Row):
+    id: Id
+    keep: Duration
+    when: Annotated[list[LifeConditionRow], Field(min_length=1)] | None = None
+
+
+class HoldRow(_Row):
+    id: Id
+    reports: Names | None = None
+    when: Annotated[list[LifeConditionRow], Field(min_length=1)] | None = None
+
+
 class PolicyFile(_Row):
     version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}(\.\d+)?$")]
 
@@ -108,3 +128,9 @@ class DeadlinesFile(_Row):
 class CommunitiesFile(_Row):
     community: Annotated[list[CommunityRow], Field(min_length=1)]
     body: list[BodyRow] = []
+
+
+class RetentionFile(_Row):
+    longest_undecided: Duration
+    retention: Annotated[list[RetentionRow], Field(min_length=1)]
+    hold: list[HoldRow] = []

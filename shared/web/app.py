@@ -25,7 +25,8 @@ from shared.lifecycle import Lifecycle
 from shared.mongo import TRANSIENT
 from shared.problems import FieldError, Problem, Unavailable
 from shared.telemetry import span_for
-from shared.web.gate import Door, Gate, GatedRoute, Handler, Undeclared, does
+from shared.web.gate import Callers, Gate, GatedRoute, Handler, Undeclared, does
+from shared.web.openapi import complete
 
 log = logging.getLogger(__name__)
 M = TypeVar("M", bound=BaseModel)
@@ -114,6 +115,10 @@ class _Bounded(FastAPI):
         super().__init__(**options)
         self._bound = bound
 
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document; made once, with the first request for it."""
+        return self.openapi_schema or complete(super().openapi())
+
     def build_middleware_stack(self) -> ASGIApp:
         """What answers requests; made once, with the first."""
         return self._bound(super().build_middleware_stack())
@@ -132,7 +137,7 @@ def _plain_routes(routers: Sequence[APIRouter]) -> dict[tuple[str, str], Plain]:
 
 
 def _plumbing(gate: Gate, lifecycle: Lifecycle, asyncapi: Callable[[], dict[str, Any]]) -> APIRouter:
-    router = gate.router(Door.API, include_in_schema=False)
+    router = gate.router(Callers.PROGRAMS, include_in_schema=False)
     probe = does("service.probe")
 
     @router.get("/health/live", **probe)

@@ -1,7 +1,7 @@
 """The gate of a service: who asks, and whether they may. Every route declares its action, and none is reached without.
 
     gate = Gate("triage", refusals, roster=roster, sessions=sessions)
-    router = gate.router(Door.API, prefix="/v1/cases")
+    router = gate.router(Callers.PROGRAMS, prefix="/v1/cases")
 
     @router.get("/{case_id}", **does("case.read"))
     async def show_case(request: Request, case_id: str) -> Response:
@@ -21,7 +21,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from shared.access import ACTIONS, NOBODY, TABLE, Principal, Refused, Role, demand
-from shared.problems import Problem
+from shared.problems import TokenRefused
 from shared.roster import Roster
 from shared.times import now
 from shared.tokens import kind_of
@@ -30,14 +30,13 @@ _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]{1,4096})", re.IGNORECASE)
 _DECLARED = "x-hearth-action"
 _PRINCIPAL = "hearth.principal"
 _OPEN = frozenset(row.action for row in TABLE if row.role is Role.ANYONE)
-INVALID = "token_invalid"
 
 
-class Door(Enum):
-    """How somebody shows who they are: programs by a bearer token, people at a page by their session or a token."""
+class Callers(Enum):
+    """Whom a route is for: programs, which send a bearer token, or people, who have a session (or a token, too)."""
 
-    API = "api"
-    PAGE = "page"
+    PROGRAMS = "programs"
+    PEOPLE = "people"
 
 
 class SignedIn(Protocol):
@@ -94,17 +93,17 @@ class Gate:
         self._throttle = throttle
         self._clock = clock
 
-    def router(self, door: Door, **options: Any) -> APIRouter:
+    def router(self, callers: Callers, **options: Any) -> APIRouter:
         """A router all of whose routes stand behind this gate."""
         gate = self
 
         class BehindGate(GatedRoute):
             def guard(self, handler: Handler) -> Handler:
-                return gate.guard(self.action, door, handler)
+                return gate.guard(self.action, callers, handler)
 
         return APIRouter(route_class=BehindGate, **options)
 
-    def guard(self, action: str, door: Door, handler: Handler) -> Handler:
+    def guard(self, action: str, callers: Callers, handler: Handler) -> Handler:
         """The handler, called only for who may do the action at all."""
         is_open = action in _OPEN
 
@@ -112,24 +111,24 @@ class Gate:
             who = NOBODY
             try:
                 if not is_open or "authorization" in request.headers:
-                    who = await self._identify(request, door)
+                    who = await self._identify(request, callers)
                     demand(who, action, None, self._clock())
                 request.scope[_PRINCIPAL] = who
                 return await handler(request)
             except Refused as refused:
                 self._refusals.note(refused.action, refused.reason, who)
                 raise
-            except UnknownToken:
-                self._refusals.note(action, INVALID, NOBODY)
+            except TokenRefused as refused:
+                self._refusals.note(action, f"token_{refused.reason}", who)
                 raise
 
         return guarded
 
-    async def _identify(self, request: Request, door: Door) -> Principal:
+    async def _identify(self, request: Request, callers: Callers) -> Principal:
         header = request.headers.get("authorization")
         if header is not None:
             return await self._read(request, header)
-        if door is Door.PAGE and self._sessions and self._roster:
+        if callers is Callers.PEOPLE and self._sessions and self._roster:
             session = await self._sessions(request)
             if session:
                 person = await self._roster.person(
@@ -144,7 +143,7 @@ class Gate:
     async def _read(self, request: Request, header: str) -> Principal:
         match = _BEARER.fullmatch(header)
         if match is None:
-            raise UnknownToken
+            raise TokenRefused("malformed")
         token = match[1]
         if self._services and token.count(".") == 2:
             return self._services(token)
@@ -155,15 +154,8 @@ class Gate:
         if who is None:
             if self._throttle:
                 self._throttle.failed(address)
-            raise UnknownToken
+            raise TokenRefused("unknown")
         return who
-
-
-class UnknownToken(Problem):
-    """A token that opens nothing here: forged, expired, revoked, cut short, or another's; we do not say which."""
-
-    def __init__(self) -> None:
-        super().__init__(401, "token-invalid", "The token is not valid here.")
 
 
 class GatedRoute(APIRoute):

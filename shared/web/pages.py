@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse
 from shared.i18n import Messages, direction, negotiate, write_time
 from shared.problems import Problem
 from shared.times import rfc3339
-from shared.web.gate import Door, Gate, does
+from shared.web.gate import Callers, Gate, does
 from shared.wording import Value, locale_of
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def load_assets(static_dir: Path | None = None) -> Mapping[str, Asset]:
 def make_asset_router(gate: Gate, static_dir: Path | None = None) -> APIRouter:
     """Serves the static files under /assets/<digest>/<name>, to be kept for ever: a change is another address."""
     assets = load_assets(static_dir)
-    router = gate.router(Door.API, include_in_schema=False)
+    router = gate.router(Callers.PROGRAMS, include_in_schema=False)
 
     @router.get("/assets/{digest}/{name}", **does("page.asset"))
     async def serve(request: Request, digest: str, name: str) -> Response:
@@ -180,7 +180,7 @@ class Pages:
             html = str(escape(text))
             for place, value in aside.items():
                 html = html.replace(place, value)
-            return Markup(html)  # noqa: S704  # everything in it was escaped above or was Markup before
+            return Markup(html)  # noqa: S704  # nosec B704  # everything in it was escaped above or was Markup before
 
         return msg
 

@@ -19,6 +19,7 @@ from services.notification.app import build_app as build_notification
 from services.notification.settings import NotificationSettings
 from services.triage.app import build_app as build_triage
 from services.triage.settings import TriageSettings
+from tests.service_keys import files_of
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -31,13 +32,14 @@ def build(name: str, kafka: str, mongo: str) -> FastAPI:
     match name:
         case "intake":
             keys = {"master_key": KEY, "receipt_pepper": KEY, "pseudonym_key": KEY}
-            return build_intake(IntakeSettings(kafka=kafka, mongo=mongo, token_key=KEY, **keys))
+            return build_intake(IntakeSettings(kafka=kafka, mongo=mongo, token_key=KEY, **keys, **files_of(name)))
         case "triage":
-            return build_triage(TriageSettings(kafka=kafka, mongo=mongo, token_key=KEY))
+            return build_triage(TriageSettings(kafka=kafka, mongo=mongo, token_key=KEY, **files_of(name)))
         case "notification":
-            return build_notification(NotificationSettings(kafka=kafka, mongo=mongo, token_key=KEY))
+            return build_notification(NotificationSettings(kafka=kafka, mongo=mongo, token_key=KEY, **files_of(name)))
         case _:
-            return build_audit(AuditSettings(kafka=kafka, mongo=mongo, token_key=KEY, signing_key=KEY))
+            keys = {"token_key": KEY, "signing_key": KEY}
+            return build_audit(AuditSettings(kafka=kafka, mongo=mongo, **keys, **files_of(name)))
 
 
 @asynccontextmanager

@@ -13,13 +13,13 @@ from aiokafka import ConsumerRecord
 
 from services.intake.app import build_app
 from services.intake.settings import IntakeSettings
-from shared.access import Role
 from shared.dead_letters import DeadLetter
 from shared.events import FACTS, CaseDecided, Event, InformationRequested, ReportReceived, decode, encode
 from shared.mongo import connect
 from shared.records import Record
 from tests.broker import make_topics, read, write
 from tests.intake_rig import TOKEN_KEY, bearer, case_event
+from tests.service_keys import files_of
 
 REPORT = {"community": "enwiki", "narrative": "Sekret words", "reported": [{"name": "Sekret person"}]}
 BINARY = [
@@ -43,6 +43,7 @@ def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -> I
         master_key=keys["master"],
         receipt_pepper=keys["receipt"],
         pseudonym_key=keys["pseudonym"],
+        **files_of("intake"),
     )
 
 
@@ -168,7 +169,7 @@ async def test_the_status_follows_the_case_and_words_come_out_when_due(
     accepted = (await intake.post("/v1/reports", json=REPORT)).json()
     report_id, receipt = accepted["report_id"], {"receipt": accepted["receipt"]}
     path = f"/v1/vault/reports/{report_id}/statements/q-1"
-    kept = await intake.put(path, json={"kind": "question", "text": "When?"}, headers=bearer())
+    kept = await intake.put(path, json={"kind": "question", "text": "When?"}, headers=bearer("correspond"))
     assert kept.status_code == 204
     assert (await intake.post("/v1/follow-up", json=receipt)).json()["questions"] == []
 
@@ -196,7 +197,7 @@ async def test_the_status_follows_the_case_and_words_come_out_when_due(
 async def test_a_read_of_the_vault_is_told_on_access(intake: httpx.AsyncClient, given: IntakeSettings) -> None:
     accepted = (await intake.post("/v1/reports", json=REPORT)).json()
     reads = {"purpose": "review", "reads": [{"report_id": accepted["report_id"], "sections": ["content"]}]}
-    answer = await intake.post("/v1/vault/read", json=reads, headers=bearer(Role.SERVICE))
+    answer = await intake.post("/v1/vault/read", json=reads, headers=bearer())
     assert answer.json()["items"][0]["sections"]["content"]["narrative"] == "Sekret words"
     (record,) = await read(given.kafka, f"{given.topic_prefix}access", 1)
     assert event_of(record).fact.model_dump()["report_id"] == accepted["report_id"]

@@ -25,6 +25,7 @@ from tests.notification_world import (
     serving,
     texts,
 )
+from tests.service_keys import files_of
 
 
 @dataclass
@@ -62,6 +63,7 @@ async def world(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -
             topic_prefix=prefix,
             database_prefix=database_prefix,
             token_key=KEY,
+            **files_of("notification"),
             intake_url=url,
             smtp=f"127.0.0.1:{mailbox.port}",
             gather_seconds=2,

@@ -16,6 +16,7 @@ from shared.ids import case_id_of, new_id
 from shared.mongo import connect
 from shared.times import now
 from tests.broker import make_topics, read, write
+from tests.service_keys import files_of
 
 REPORTER = Actor("reporter", "reporter")
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -30,6 +31,7 @@ async def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str
         topic_prefix=prefix,
         database_prefix=database_prefix,
         token_key=b"k" * 32,
+        **files_of("triage"),
         dead_letter_limit=10,
     )
 

@@ -14,6 +14,7 @@ import pytest
 from shared.events import InformationRequested
 from shared.web.app import BODY_LIMIT
 from tests import intake_rig, triage_rig
+from tests.forms import token_from
 from tests.intake_rig import case_event
 from tests.triage_rig import ALICE
 
@@ -30,9 +31,10 @@ class Door:
     headers: dict[str, str]
     good: dict[str, Any]
     behind: Callable[[], str]
+    sign: Callable[[], dict[str, str]] = dict
 
     async def send(self, content: bytes | AsyncIterator[bytes]) -> httpx.Response:
-        return await self.http.request(self.method, self.path, content=content, headers=self.headers)
+        return await self.http.request(self.method, self.path, content=content, headers={**self.headers, **self.sign()})
 
     async def refusal(self, content: bytes | AsyncIterator[bytes]) -> dict[str, Any]:
         """The problem that answers this; nothing was kept, and nothing is repeated."""
@@ -51,7 +53,13 @@ class Door:
 Open = Callable[[], AbstractAsyncContextManager[Door]]
 
 
-def of_intake(method: str, path: str, good: dict[str, Any], headers: dict[str, str] | None = None) -> Open:
+def of_intake(
+    method: str,
+    path: str,
+    good: dict[str, Any],
+    headers: dict[str, str] | None = None,
+    sign: Callable[[], dict[str, str]] = dict,
+) -> Open:
     """A door of intake, where a report is stored already and its reporter has been asked something."""
 
     @asynccontextmanager
@@ -64,7 +72,13 @@ def of_intake(method: str, path: str, good: dict[str, Any], headers: dict[str, s
         filled = {name: stored["receipt"] if name == "receipt" else value for name, value in good.items()}
         async with rig.http() as http:
             place = path.format(id=stored["report_id"])
-            yield Door(http, method, place, headers or {}, filled, lambda: f"{rig.store.reports}{rig.store.accesses}")
+            if headers is FORM:
+                filled |= await token_from(http, place)
+
+            def behind() -> str:
+                return f"{rig.store.reports}{rig.store.accesses}"
+
+            yield Door(http, method, place, headers or {}, filled, behind, sign)
 
     return opened
 
@@ -94,13 +108,13 @@ JSON: dict[str, Open] = {
         "POST",
         "/v1/vault/read",
         {"purpose": "review", "reads": [{"report_id": "x", "sections": ["content"]}]},
-        intake_rig.bearer(),
+        sign=intake_rig.bearer,
     ),
     "statement": of_intake(
         "PUT",
         "/v1/vault/reports/{id}/statements/s-1",
         {"kind": "reason", "text": "Sekret words"},
-        intake_rig.bearer(),
+        sign=lambda: intake_rig.bearer("correspond"),
     ),
     "command": of_triage("/v1/cases/{id}/ask", {"question": "Sekret?"}, {"if-match": '"4"'}),
 }

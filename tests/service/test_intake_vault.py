@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from services.intake.vault import Vault, VaultError
-from shared.access import Role
 from shared.events import Actor, ContentRead
 from shared.ids import case_id_of
 from shared.mongo import TRANSIENT
+from shared.service_tokens import PURPOSES
 from tests.intake_rig import Rig, bearer
 
 CONTENT = {
@@ -62,9 +65,8 @@ async def test_a_read_is_on_record_with_who_why_and_what(rig: Rig, report_id: st
 
 
 async def test_reading_twice_is_two_entries(rig: Rig, report_id: str) -> None:
-    headers = bearer() | {"X-Request-Id": "the-same-request"}
-    await read(rig, reading(report_id), headers)
-    await read(rig, reading(report_id), headers)
+    for _ in range(2):
+        await read(rig, reading(report_id), bearer() | {"X-Request-Id": "the-same-request"})
     assert len(rig.store.accesses) == 2
 
 
@@ -101,35 +103,118 @@ async def test_unknown_and_erased_reports_are_told_apart(rig: Rig, report_id: st
     assert rig.store.accesses == {}
 
 
-ROUTES = (
-    ("POST", "/v1/vault/read", {"purpose": "review", "reads": []}, 200),
-    ("PUT", "/v1/vault/reports/{}/statements/s-1", {"kind": "question", "text": "When?"}, 204),
-)
+READ = {"reads": [{"report_id": "x", "sections": ["content"]}]}
+ROUTES: dict[str, tuple[str, str, dict[str, Any], int]] = {
+    "review": ("POST", "/v1/vault/read", {"purpose": "review", **READ}, 200),
+    "notify": ("POST", "/v1/vault/read", {"purpose": "notify", **READ}, 200),
+    "correspond": ("PUT", "/v1/vault/reports/{}/statements/s-1", {"kind": "question", "text": "When?"}, 204),
+    "sign_in": ("POST", "/v1/vault/pseudonyms", {"names": ["Some one"], "addresses": []}, 200),
+}
+CALLS = [(service, purpose) for service, purposes in PURPOSES.items() for purpose in sorted(purposes)]
 
 
-@pytest.mark.parametrize(("method", "path", "body", "good"), ROUTES)
-@pytest.mark.parametrize("role", Role)
-async def test_only_services_are_let_in(
-    rig: Rig, report_id: str, role: Role, method: str, path: str, body: dict[str, Any], good: int
-) -> None:
-    async with rig.http() as http:
-        answer = await http.request(method, path.format(report_id), json=body, headers=bearer(role))
-    assert answer.status_code == (good if role is Role.SERVICE else 403)
-
-
-@pytest.mark.parametrize(("method", "path", "body", "_good"), ROUTES)
-@pytest.mark.parametrize(
-    "headers",
-    [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic eA=="}, bearer(audience="triage")],
-    ids=["none", "nonsense", "basic", "for another service"],
-)
-async def test_no_token_or_a_wrong_one_is_refused(
-    rig: Rig, report_id: str, headers: dict[str, str], method: str, path: str, body: dict[str, Any], _good: int
-) -> None:
+async def call(rig: Rig, report_id: str, route: str, headers: dict[str, str]) -> int:
+    method, path, body, _ = ROUTES[route]
     async with rig.http() as http:
         answer = await http.request(method, path.format(report_id), json=body, headers=headers)
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
+    if answer.status_code == 401:
+        assert answer.headers["www-authenticate"] == "Bearer"
+    return answer.status_code
+
+
+@pytest.mark.parametrize(("service", "purpose"), CALLS)
+async def test_a_service_gets_what_it_asks_for_in_its_own_purposes_and_nothing_else(
+    rig: Rig, report_id: str, service: str, purpose: str
+) -> None:
+    answers = {route: await call(rig, report_id, route, bearer(purpose, service=service)) for route in ROUTES}
+    assert answers == {route: good if route == purpose else 401 for route, (*_, good) in ROUTES.items()}
+
+
+def test_every_purpose_of_a_service_has_its_route() -> None:
+    assert {purpose for _, purpose in CALLS} == ROUTES.keys()
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda route: {},
+        lambda route: {"Authorization": "Bearer nonsense"},
+        lambda route: {"Authorization": "Basic eA=="},
+        lambda route: bearer("sign_in", audience="triage"),
+        lambda route: {"Authorization": bearer("sign_in", service="audit")["Authorization"][:-2]},
+    ],
+    ids=["none", "nonsense", "basic", "for another service", "truncated"],
+)
+async def test_no_token_or_a_wrong_one_is_refused(rig: Rig, report_id: str, wrong: Any, route: str) -> None:
+    assert await call(rig, report_id, route, wrong(route)) == 401
+
+
+async def test_a_token_opens_once(rig: Rig, report_id: str) -> None:
+    headers = bearer()
+    assert [await call(rig, report_id, "review", headers) for _ in range(2)] == [200, 401]
+    assert rig.store.accesses == {}
+
+
+async def test_whoever_is_refused_learns_nothing_of_what_is_there(rig: Rig, report_id: str) -> None:
+    wrong = bearer("sign_in")
+    bodies = (reading(report_id), reading("nobody"), {"purpose": "Just curious!"})
+    async with rig.http() as http:
+        answers = [await http.post("/v1/vault/read", json=body, headers=wrong) for body in bodies]
+    told = {(a.status_code, a.json()["type"], a.json()["title"]) for a in answers}
+    assert told == {(401, "/errors/token-invalid", "The token does not open this.")}
+
+
+async def test_a_read_for_another_purpose_than_it_was_signed_for_is_refused(rig: Rig, report_id: str) -> None:
+    status, body = await read(rig, reading(report_id) | {"purpose": "notify"}, bearer("review"))
+    assert (status, body["type"]) == (401, "/errors/token-invalid")
+    assert rig.store.accesses == {}
+
+
+async def test_who_signs_in_is_known_by_the_pseudonyms_that_stand_in_reports(rig: Rig) -> None:
+    await rig.post(reported=[{"name": "some_one"}], reporter={"name": None, "email": "Me@mail.example"})
+    (stored,) = rig.store.reports.values()
+    (received,) = [e.fact for e in stored["outbox"]]
+    body = {"names": ["Some one", "Some_one"], "addresses": ["me@MAIL.example"]}
+    async with rig.http() as http:
+        answer = await http.post("/v1/vault/pseudonyms", json=body, headers=bearer("sign_in"))
+    assert answer.json() == {"pseudonyms": [*received.subjects, received.reporter]}
+    assert answer.headers["cache-control"] == "no-store"
+    assert rig.store.accesses == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"names": ["Sekret"]},
+        {"names": ["Sekret"], "addresses": "Sekret"},
+        {"names": [""], "addresses": []},
+        {"names": ["Sekret" * 60], "addresses": []},
+        {"names": ["Sekret"] * 21, "addresses": []},
+        {"names": [], "addresses": [], "more": "Sekret"},
+    ],
+)
+async def test_names_that_nobody_signs_in_with_are_refused_and_not_repeated(rig: Rig, body: dict[str, Any]) -> None:
+    async with rig.http() as http:
+        answer = await http.post("/v1/vault/pseudonyms", json=body, headers=bearer("sign_in"))
+    assert (answer.status_code, answer.json()["type"]) == (422, "/errors/invalid-fields")
+    assert "Sekret" not in answer.text
+
+
+async def test_who_signs_in_stands_in_no_log_and_no_span(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    monkeypatch.setattr("opentelemetry.trace.get_tracer", provider.get_tracer)
+    caplog.set_level(0)
+    body = {"names": ["Canary Name"], "addresses": ["canary@mail.example"]}
+    async with Rig().http() as http:
+        for sent in (body, body | {"names": "Canary Name"}):
+            await http.post("/v1/vault/pseudonyms", json=sent, headers=bearer("sign_in"))
+    told = caplog.text + "".join(span.to_json() for span in spans.get_finished_spans())
+    assert spans.get_finished_spans()
+    assert "canary" not in told.casefold()
 
 
 @pytest.mark.parametrize(
@@ -151,12 +236,12 @@ async def test_a_statement_is_stored_once_and_never_changed(rig: Rig, report_id:
     path = f"/v1/vault/reports/{report_id}/statements/s-1"
     async with rig.http() as http:
         for text, status in (("When was it?", 204), ("When was it?", 204), ("Something else", 409)):
-            answer = await http.put(path, json={"kind": "question", "text": text}, headers=bearer())
+            headers = bearer("correspond")
+            answer = await http.put(path, json={"kind": "question", "text": text}, headers=headers)
             assert answer.status_code == status
-        unknown = await http.put(
-            path.replace(report_id, "nobody"), json={"kind": "reason", "text": "x"}, headers=bearer()
-        )
-        strange = await http.put(f"{path}.key", json={"kind": "reason", "text": "x"}, headers=bearer())
+        reason = {"kind": "reason", "text": "x"}
+        unknown = await http.put(path.replace(report_id, "nobody"), json=reason, headers=bearer("correspond"))
+        strange = await http.put(f"{path}.key", json=reason, headers=bearer("correspond"))
     assert unknown.status_code == 404
     assert strange.status_code == 422
     assert "When was it?" not in repr(rig.store.reports)
@@ -166,7 +251,7 @@ async def test_a_statement_for_an_erased_report_is_refused(rig: Rig, report_id: 
     rig.store.reports[report_id]["vault"] = None
     path = f"/v1/vault/reports/{report_id}/statements/s-1"
     async with rig.http() as http:
-        answer = await http.put(path, json={"kind": "reason", "text": "x"}, headers=bearer())
+        answer = await http.put(path, json={"kind": "reason", "text": "x"}, headers=bearer("correspond"))
     assert answer.status_code == 410
 
 

@@ -2,12 +2,10 @@
 
 from datetime import timedelta
 
-import httpx
 import jwt
 import pytest
 
-from shared.access import Principal, Role, ServiceAuth, demand, issue_token, read_token
-from shared.events import Actor
+from shared.access import Principal, Role, demand, issue_token, read_token
 from shared.problems import Problem
 
 KEY = b"k" * 32
@@ -42,11 +40,3 @@ def test_nobody_and_the_wrong_role_are_told_apart() -> None:
         with pytest.raises(Problem) as caught:
             demand(principal, [Role.AUDITOR])
         assert caught.value.status == status
-
-
-def test_a_service_names_on_whose_behalf_it_calls() -> None:
-    auth = ServiceAuth(KEY, service="triage", audience="intake", behalf=Actor("responder:5f2c", "responder"))
-    request = next(auth.auth_flow(httpx.Request("GET", "http://intake/")))
-    caller = read_token(KEY, request.headers["Authorization"].removeprefix("Bearer "), "intake")
-    assert (caller.ref, caller.role) == ("service:triage", Role.SERVICE)
-    assert caller.actor() == Actor("responder:5f2c", "responder")

@@ -1,0 +1,141 @@
+"""Where a version of the master key is kept: in the keyring itself, or wrapped by a key management service.
+
+A new place is a class with the two methods of KeySource and a row in KEY_SOURCES.
+"""
+
+import base64
+import ssl
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+import stamina
+
+from services.intake.settings import KeySettings
+from shared.keyring import FILE, Keyring, KeyringError, keep, key_id_of, key_in
+from shared.problems import Unavailable
+from shared.settings import secret_text
+
+TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+TRANSIT = "transit"
+
+
+class KeySource(Protocol):
+    """Keeps master keys. Both raise Unavailable (with the reason) while it cannot be asked, and KeyringError."""
+
+    async def wrap(self, key: bytes) -> str:
+        """What stands in the keyring for this key."""
+        ...
+
+    async def unwrap(self, key_id: str, kept: str) -> bytes:
+        """The key that stands in the keyring like this."""
+        ...
+
+
+class FileSource:
+    """Keeps a key as it is, so whoever reads the file has it."""
+
+    async def wrap(self, key: bytes) -> str:
+        """The key in base64."""
+        return keep(key)
+
+    async def unwrap(self, key_id: str, kept: str) -> bytes:
+        """The key that is written there."""
+        return key_in(kept)
+
+
+class TransitSource:
+    """Has a key wrapped by the transit engine of a HashiCorp Vault, or of what speaks its protocol (OpenBao).
+
+    What it wraps is bound to the key's id (`associated_data`), so that no other wrapped value can stand in its place.
+    """
+
+    def __init__(self, settings: KeySettings) -> None:
+        self._settings = settings
+
+    async def wrap(self, key: bytes) -> str:
+        """`vault:v1:…`, where the number is the version of the engine's own key."""
+        kept = await self._call("encrypt", key_id_of(key), {"plaintext": keep(key)}, "ciphertext")
+        if not kept.startswith("vault:v"):
+            raise KeyringError("The transit engine gave something else than a wrapped key.")
+        return kept
+
+    async def unwrap(self, key_id: str, kept: str) -> bytes:
+        """The key, unwrapped by the engine."""
+        return key_in(await self._call("decrypt", key_id, {"ciphertext": kept}, "plaintext"))
+
+    @stamina.retry(on=Unavailable, attempts=3, wait_initial=0.1, wait_max=1.0)
+    async def _call(self, verb: str, key_id: str, body: Mapping[str, str], wanted: str) -> str:
+        settings = self._settings
+        if not settings.transit_address:
+            raise Unavailable("transit: HEARTH_TRANSIT_ADDRESS is not set")
+        bound = base64.b64encode(f"hearth master key {key_id}".encode()).decode()
+        url = f"{settings.transit_address.rstrip('/')}/v1/{settings.transit_mount}/{verb}/{settings.transit_key}"
+        try:
+            # No proxy of the environment may see the token, and no redirection may send it anywhere else.
+            async with httpx.AsyncClient(timeout=TIMEOUT, verify=self._trusted(), trust_env=False) as http:
+                answer = await http.post(url, json={**body, "associated_data": bound}, headers=self._headers())
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise Unavailable(f"transit: {type(error).__name__}") from None
+        except OSError as error:
+            raise Unavailable(f"transit: {error.filename} cannot be read") from None
+        if answer.status_code != httpx.codes.OK:
+            raise _refusal(answer.status_code)
+        try:
+            found: Any = answer.json()["data"][wanted]
+        except (ValueError, KeyError, TypeError):
+            found = None
+        if not isinstance(found, str):
+            raise Unavailable("transit: the answer is not one of a transit engine")
+        return found
+
+    def _headers(self) -> dict[str, str]:
+        settings = self._settings
+        headers = {"X-Vault-Request": "true"}
+        if token := self._token():
+            headers["X-Vault-Token"] = token
+        if settings.transit_namespace:
+            headers["X-Vault-Namespace"] = settings.transit_namespace
+        return headers
+
+    def _token(self) -> str | None:
+        # Read anew each time, because whoever renews it (such as Vault's own agent) rewrites the file.
+        file = self._settings.transit_token_file
+        return file.read_text(encoding="utf-8").strip() if file else secret_text(self._settings.transit_token)
+
+    def _trusted(self) -> ssl.SSLContext | bool:
+        authority: Path | None = self._settings.transit_ca
+        return ssl.create_default_context(cafile=authority) if authority else True
+
+
+def _refusal(status: int) -> Exception:
+    if status == httpx.codes.BAD_REQUEST:
+        return KeyringError("The transit engine refuses it (400): it was wrapped by another key, or there is no token.")
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        return Unavailable(f"transit: the token is refused ({status})")
+    if status == httpx.codes.NOT_FOUND:
+        return Unavailable("transit: there is no such engine or key (404)")
+    return Unavailable(f"transit: it answers {status}")
+
+
+KEY_SOURCES: Mapping[str, Callable[[KeySettings], KeySource]] = {
+    FILE: lambda _: FileSource(),
+    TRANSIT: TransitSource,
+}
+
+
+async def unwrap_all(ring: Keyring, settings: KeySettings) -> dict[str, bytes]:
+    """Every key of the ring, by its id. Raises Unavailable, or KeyringError when one cannot be had."""
+    keys: dict[str, bytes] = {}
+    for version in ring.keys:
+        if version.source not in KEY_SOURCES:
+            raise KeyringError(f"Nobody here knows the source {version.source} of version {version.version}.")
+        try:
+            key = await KEY_SOURCES[version.source](settings).unwrap(version.id, version.kept)
+        except KeyringError as error:
+            raise KeyringError(f"Version {version.version}: {error}") from None
+        if key_id_of(key) != version.id:
+            raise KeyringError(f"The key of version {version.version} is not the one that its id names.")
+        keys[version.id] = key
+    return keys

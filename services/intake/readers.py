@@ -1,0 +1,62 @@
+"""Who has loaded which keyring, and who may change it: the collection `keyrings`, by the clock of MongoDB alone."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from shared.keyring import Keyring
+from shared.mongo import RELAXED, Collection, DuplicateKeyError, IndexModel
+
+SEEN = 60
+"""Seconds after which a reader that says nothing is taken to be gone; each says it every few seconds."""
+LEASE = 20
+"""Seconds for which a rotation has the keyring, unless it renews it."""
+
+READER_INDEXES = (IndexModel([("at", 1)], name="at", expireAfterSeconds=86_400),)
+_ROTATION = "rotation"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A running intake: the master keys it can open with, and the one it seals with (their ids)."""
+
+    id: str
+    opens: frozenset[str]
+    seals: str
+
+
+class Readers:
+    """The running intakes, each with its keyring. Everything raises one of shared.mongo.TRANSIENT."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        self._relaxed = collection.with_options(write_concern=RELAXED)
+
+    async def tell(self, reader_id: str, ring: Keyring) -> None:
+        """This reader is there, and holds this keyring."""
+        told = {"opens": [key.id for key in ring.keys], "seals": ring.current.id}
+        await self._relaxed.update_one({"_id": reader_id}, {"$set": told, "$currentDate": {"at": True}}, upsert=True)
+
+    async def leave(self, reader_id: str) -> None:
+        """This reader stops."""
+        await self._relaxed.delete_one({"_id": reader_id})
+
+    async def running(self) -> Sequence[Reader]:
+        """All that were there in the last minute."""
+        alive = {"$expr": {"$gt": ["$at", {"$subtract": ["$$NOW", SEEN * 1000]}]}}
+        found = self.collection.find({"_id": {"$ne": _ROTATION}, **alive})
+        return [Reader(d["_id"], frozenset(d["opens"]), d["seals"]) async for d in found]
+
+    async def lease(self, owner: str) -> bool:
+        """Take or renew the right to change the keyring; False while another has it."""
+        with suppress(DuplicateKeyError):
+            await self.collection.insert_one({"_id": _ROTATION, "owner": None})
+        free = {"$expr": {"$lt": [{"$ifNull": ["$until", 0]}, "$$NOW"]}}
+        until: list[dict[str, Any]] = [{"$set": {"owner": owner, "until": {"$add": ["$$NOW", LEASE * 1000]}}}]
+        taken = await self.collection.update_one({"_id": _ROTATION, "$or": [{"owner": owner}, free]}, until)
+        return bool(taken.matched_count)
+
+    async def release(self, owner: str) -> None:
+        """Give it up."""
+        await self.collection.update_one({"_id": _ROTATION, "owner": owner}, {"$set": {"owner": None, "until": None}})

@@ -1,0 +1,129 @@
+"""The wrapped keys of stored reports: which master keys they need, and wrapping them anew while intake runs.
+
+What is sealed is not touched, only its wrapped key, and only if it is still the very bytes that were read: an erasure,
+an answer or another rotation that comes in between wins, and what it leaves is looked at again. `version` stays as it
+is, because nothing changes for anybody who has read the report.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.intake.vault import Vault, VaultError
+from shared.mongo import Collection, Document, UpdateOne
+
+DRAWERS = ("vault", "statements", "answers")
+"""The fields of a report that hold sealed things by name."""
+BATCH = 200
+
+
+@dataclass(slots=True)
+class Pass:
+    """What one way through all reports did: keys wrapped anew, and the places of those that cannot be unwrapped."""
+
+    reports: int = 0
+    damaged: list[str] = field(default_factory=list)
+
+
+class ReportKeys:
+    """The wrapped keys of all reports. Everything raises one of shared.mongo.TRANSIENT while the server is away."""
+
+    def __init__(self, reports: Collection) -> None:
+        self._reports = reports
+
+    async def uses(self) -> dict[str, int]:
+        """How many reports need each master key, by its id."""
+        stages = [
+            _KEYS,
+            {"$project": {"ids": {"$setUnion": ["$keys.key_id", []]}}},
+            {"$unwind": "$ids"},
+            {"$group": {"_id": "$ids", "reports": {"$sum": 1}}},
+        ]
+        return {found["_id"]: found["reports"] async for found in self._reports.aggregate(stages)}
+
+    async def sample(self, most: int) -> tuple[int, dict[str, int]]:
+        """How many reports were looked at, and how many of them need each master key, by its id."""
+        # Their ids are random, so those at either end are as good as any; and where most is old or new, both are seen.
+        counts: dict[str, int] = {}
+        seen: set[str] = set()
+        for order in (1, -1):
+            stages: list[Document] = [{"$sort": {"_id": order}}, {"$limit": most // 2}, _KEYS]
+            async for found in self._reports.aggregate(stages):
+                if found["_id"] not in seen:
+                    seen.add(found["_id"])
+                    for key_id in {key["key_id"] for key in found["keys"]}:
+                        counts[key_id] = counts.get(key_id, 0) + 1
+        return len(seen), counts
+
+    async def count_without(self, key_id: str) -> int:
+        """How many reports need another master key than this one."""
+        stages = [_KEYS, _others(key_id), {"$count": "reports"}]
+        return sum([found["reports"] async for found in self._reports.aggregate(stages)])
+
+    async def rewrap(self, vault: Vault, key_id: str, tell: Callable[[int], None] = lambda _: None) -> Pass:
+        """Wrap anew all that is under another master key than the current one of `vault`, which is `key_id`.
+
+        What changes meanwhile is left for the next time. Durable (majority, journal) when it returns. `tell` is called
+        with the number of reports done by each write.
+        """
+        done, last = Pass(), ""
+        while batch := await self._read(key_id, last):
+            last = batch[-1]["_id"]
+            operations = []
+            for found in batch:
+                operation, damaged = rewrapped(vault, found)
+                done.damaged += damaged
+                if operation:
+                    operations.append(operation)
+            if operations:
+                result = await self._reports.bulk_write(operations, ordered=False)
+                done.reports += result.matched_count
+                tell(result.matched_count)
+        return done
+
+    async def _read(self, key_id: str, after: str) -> Sequence[Document]:
+        later: list[Document] = [{"$match": {"_id": {"$gt": after}}}, {"$sort": {"_id": 1}}]
+        stages = [*later, _KEYS, _others(key_id), {"$limit": BATCH}]
+        return [found async for found in self._reports.aggregate(stages)]
+
+
+def rewrapped(vault: Vault, found: Mapping[str, Any]) -> tuple[UpdateOne | None, list[str]]:
+    """The write that wraps the keys of a report anew, if there is one; and the places that cannot be unwrapped."""
+    wanted: Document = {"_id": found["_id"]}
+    fields: Document = {}
+    damaged = []
+    for key in found["keys"]:
+        path, place = f"{key['drawer']}.{key['name']}", _place(found["_id"], key)
+        try:
+            anew = vault.rewrap(place, key)
+        except VaultError:
+            damaged.append(place)
+            continue
+        if anew is not None:
+            wanted[f"{path}.key"] = key["key"]
+            fields |= {f"{path}.key": anew["key"], f"{path}.key_id": anew["key_id"]}
+    return (UpdateOne(wanted, {"$set": fields}) if fields else None), damaged
+
+
+def _place(report_id: str, key: Mapping[str, Any]) -> str:
+    drawer = "" if key["drawer"] == "vault" else f"{key['drawer']}/"
+    return f"{report_id}/{drawer}{key['name']}"
+
+
+def _listed(drawer: str) -> Document:
+    """The wrapped keys of a drawer as a list; of an erased report it is empty."""
+    sealed = {"$filter": {
+        "input": {"$objectToArray": {"$ifNull": [f"${drawer}", {}]}},
+        "as": "s",
+        "cond": {"$eq": [{"$type": "$$s.v.key"}, "binData"]},
+    }}  # fmt: skip
+    named = {"drawer": drawer, "name": "$$s.k", "key_id": "$$s.v.key_id", "key": "$$s.v.key"}
+    return {"$map": {"input": sealed, "as": "s", "in": named}}
+
+
+# Without what is sealed, which may be long.
+_KEYS: Document = {"$project": {"keys": {"$concatArrays": [_listed(drawer) for drawer in DRAWERS]}}}
+
+
+def _others(key_id: str) -> Document:
+    return {"$match": {"keys": {"$elemMatch": {"key_id": {"$ne": key_id}}}}}

@@ -1,0 +1,184 @@
+"""The keys of services, as files: a private ring for each service, and one public set that all of them know.
+
+Both are JSON Web Key Sets (RFC 7517) of Ed25519 keys (RFC 8037). `iat` of a key says since when it has been public, in
+seconds since 1970; in the public set `service` says whose it is. The files are written in place, because a container
+sees one file and not its folder, and are read again when they have changed.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from jwt.algorithms import OKPAlgorithm
+from pydantic import AfterValidator, Field
+
+from shared.problems import Unavailable
+from shared.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LOOK = 5.0
+"""Seconds for which a file is taken to be as it was."""
+LARGEST = 65_536
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key of a service; `published` is when its public half became known, in seconds since 1970."""
+
+    kid: str
+    published: int
+    private: Ed25519PrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class PeerKey:
+    """A public key, and the service whose it is."""
+
+    kid: str
+    service: str
+    public: Ed25519PublicKey
+
+
+Ring = tuple[SigningKey, ...]
+Peers = Mapping[str, PeerKey]
+
+
+def read_ring(text: str) -> Ring:
+    """The private keys in a key set, the newest first. Raises ValueError when it is not a set of such keys."""
+    keys = []
+    for entry in _entries(text):
+        private = _key(entry)
+        if not isinstance(private, Ed25519PrivateKey):
+            raise ValueError("a public key stands among the private ones")
+        if json.loads(OKPAlgorithm.to_jwk(private.public_key()))["x"] != entry["x"]:
+            raise ValueError("a private key and its public half do not belong together")
+        published = entry.get("iat")
+        if not isinstance(published, int):
+            raise ValueError("a private key does not say since when it is public")
+        keys.append(SigningKey(_text(entry, "kid"), published, private))
+    return tuple(sorted(keys, key=lambda key: key.published, reverse=True))
+
+
+def read_peers(text: str) -> Peers:
+    """The public keys in a key set, by their ids. Raises ValueError when it is not a set of such keys."""
+    peers: dict[str, PeerKey] = {}
+    for entry in _entries(text):
+        public = _key(entry)
+        if not isinstance(public, Ed25519PublicKey):
+            raise ValueError("a private key stands among the public ones")
+        key = PeerKey(_text(entry, "kid"), _text(entry, "service"), public)
+        if key.kid in peers:
+            raise ValueError("two keys have one id")
+        peers[key.kid] = key
+    return peers
+
+
+def _entries(text: str) -> list[dict[str, Any]]:
+    found = json.loads(text)
+    keys = found.get("keys") if isinstance(found, dict) else None
+    if not isinstance(keys, list) or not keys or not all(isinstance(key, dict) for key in keys):
+        raise ValueError("is not a JSON Web Key Set with a key in it")
+    return keys
+
+
+def _key(entry: dict[str, Any]) -> object:
+    try:
+        return OKPAlgorithm.from_jwk(entry)
+    except (jwt.InvalidKeyError, ValueError, TypeError):
+        raise ValueError("holds something that is not an Ed25519 key") from None
+
+
+def _text(entry: dict[str, Any], name: str) -> str:
+    value = entry.get(name)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"a key has no {name}")
+    return value
+
+
+class WatchedFile(Generic[T]):
+    """What a file holds; looked at again when it has changed. One that cannot be read any more changes nothing."""
+
+    def __init__(
+        self, path: Path, read: Callable[[str], T], *, look: float = LOOK, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._path = path
+        self._read = read
+        self._look = look
+        self._clock = clock
+        self._next_look = float("-inf")
+        self._mark: tuple[int, ...] | None = None
+        self._held: T | None = None
+        self._complained = False
+
+    def current(self) -> T:
+        """What it holds, at most `look` seconds old. Raises Unavailable while it could never be read."""
+        if self._clock() >= self._next_look:
+            self._next_look = self._clock() + self._look
+            self._look_again()
+        if self._held is None:
+            raise Unavailable(f"{self._path.name} cannot be used")
+        return self._held
+
+    def _look_again(self) -> None:
+        try:
+            found = self._path.stat()
+            mark = (found.st_mtime_ns, found.st_size, found.st_ino)
+            if mark == self._mark:
+                return
+            self._held = self._read(read_text(self._path))
+        except (OSError, ValueError) as error:
+            # Half-written, most likely: the next look finds it whole. The mark stays, so that there is a next look.
+            if not self._complained:
+                reason = f"{self._path.name}: {type(error).__name__}"
+                log.error("a key file cannot be used", extra={"reason": reason})
+            self._complained = True
+            return
+        self._mark = mark
+        self._complained = False
+
+
+def read_text(path: Path) -> str:
+    """The text of a key file. Raises OSError or ValueError."""
+    with path.open("rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise ValueError("is too large for a key file")
+    return data.decode("utf-8")
+
+
+def _checked(read: Callable[[str], object]) -> AfterValidator:
+    def check(path: Path) -> Path:
+        try:
+            read(read_text(path))
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read ({error.strerror})") from None
+        except ValueError:
+            raise ValueError(f"{path} does not hold the keys that belong there") from None
+        return path
+
+    return AfterValidator(check)
+
+
+KeysFile = Annotated[Path, _checked(read_ring)]
+"""A setting: the file of a service's private keys."""
+PeersFile = Annotated[Path, _checked(read_peers)]
+"""A setting: the file of every service's public keys."""
+PEERS_MEANING = "File of every service's public keys; read again when it changes."
+
+
+class CallerSettings(Settings):
+    """What a service needs to know that calls others."""
+
+    service_keys_file: KeysFile = Field(
+        description="File of the private keys that sign calls to other services; read again when it changes."
+    )
+    service_peers_file: PeersFile = Field(description=PEERS_MEANING)

@@ -1,0 +1,232 @@
+"""Calls of one service to another: signed by the caller for one audience and one purpose, and good for seconds.
+
+A token is a JWT (RFC 7519) signed with Ed25519 (`EdDSA`, RFC 8037). Each process takes it once, and holds it against
+the keys of the service that it claims to come from, never against any other's.
+"""
+
+import secrets
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+import jwt
+from jwt.exceptions import InvalidJTIError, InvalidSubjectError
+
+from shared.access import Grant, Principal, Role
+from shared.events import Actor
+from shared.problems import TokenRefused, Unavailable
+from shared.service_keys import LOOK, SigningKey, WatchedFile, read_peers, read_ring
+
+PURPOSES: Mapping[str, frozenset[str]] = {
+    "triage": frozenset({"review", "correspond", "sign_in"}),
+    "notification": frozenset({"notify", "sign_in"}),
+    "audit": frozenset({"sign_in"}),
+}
+"""Which service may call others at all, and for what."""
+
+LIFE = 30
+"""Seconds for which a token of ours is good."""
+LONGEST_LIFE = 60
+LEEWAY = 60
+"""Seconds by which the clocks of two machines may differ."""
+PUBLIC_FOR = 30.0
+"""Seconds for which a key has been public before its owner signs with it."""
+REMEMBERED = 50_000
+"""Calls that are remembered until their tokens have died; 400 a second would fill it."""
+
+ALGORITHM = "EdDSA"
+TYPE = "hearth-service+jwt"
+LONGEST_TOKEN = 4_096
+_CLAIMS = ("iss", "sub", "aud", "purpose", "iat", "exp", "jti")
+_HEADERS = {"alg", "kid", "typ"}
+
+Reason = Literal[
+    "malformed", "algorithm", "unknown_key", "signature", "issuer", "audience", "expired", "not_yet", "claims", "life",
+    "purpose", "replayed",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCall:
+    """Which service calls, for what, and on whose behalf, if on anybody's."""
+
+    service: str
+    purpose: str
+    behalf: Actor | None = None
+
+    def principal(self) -> Principal:
+        """Who calls, as the table of shared.access sees it."""
+        return Principal(
+            issuer_of(self.service), (Grant(Role.SERVICE),), purposes=(self.purpose,), behalf=self.behalf
+        )  # fmt: skip
+
+
+def issuer_of(service: str) -> str:
+    """The name of a service in tokens and in events."""
+    return f"service:{service}"
+
+
+class ServiceSigner:
+    """Signs the calls of one service with its newest key that every other service has had the time to learn."""
+
+    def __init__(
+        self, service: str, keys: Path, peers: Path, *, look: float = LOOK, public_for: float = PUBLIC_FOR
+    ) -> None:
+        self._service = service
+        self._permitted = PURPOSES[service]
+        self._ring = WatchedFile(keys, read_ring, look=look)
+        self._peers = WatchedFile(peers, read_peers, look=look)
+        self._public_for = public_for
+
+    def call(self, audience: str, purpose: str, behalf: Actor | None = None) -> httpx.Auth:
+        """What puts a fresh token on a request to the service `audience`. Raises ValueError for a foreign purpose."""
+        if purpose not in self._permitted:
+            raise ValueError(f"{self._service} makes no calls for the purpose {purpose}")
+        return _Signed(self, audience, purpose, behalf)
+
+    def token(self, audience: str, purpose: str, behalf: Actor | None = None) -> str:
+        """A token for one call. Raises Unavailable while there is no key to sign with."""
+        at = int(time.time())
+        issuer = issuer_of(self._service)
+        claims: dict[str, Any] = {
+            "iss": issuer,
+            "sub": issuer,
+            "aud": audience,
+            "purpose": purpose,
+            "iat": at,
+            "exp": at + LIFE,
+            "jti": secrets.token_urlsafe(16),
+        }
+        if behalf:
+            claims["behalf"] = {"ref": behalf.ref, "role": behalf.role}
+        key = self._key(at)
+        return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"kid": key.kid, "typ": TYPE})
+
+    def _key(self, at: int) -> SigningKey:
+        peers = self._peers.current()
+        ours = [key for key in self._ring.current() if key.kid in peers and peers[key.kid].service == self._service]
+        if not ours:
+            raise Unavailable(f"no key of {self._service} is public")
+        # Newest first. Where none has been public for long, the oldest has been so for longest.
+        return next((key for key in ours if key.published + self._public_for <= at), ours[-1])
+
+
+class _Signed(httpx.Auth):
+    def __init__(self, signer: ServiceSigner, audience: str, purpose: str, behalf: Actor | None) -> None:
+        self._signer = signer
+        self._order = (audience, purpose, behalf)
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._signer.token(*self._order)}"
+        yield request
+
+
+class ServiceVerifier:
+    """Reads the tokens that other services send to the service `audience`."""
+
+    def __init__(self, audience: str, peers: Path, *, look: float = LOOK, remembered: int = REMEMBERED) -> None:
+        self._audience = audience
+        self._peers = WatchedFile(peers, read_peers, look=look)
+        self._seen = _Seen(remembered)
+
+    def read(self, token: str) -> ServiceCall:
+        """Who calls, and for what; whether that may be done for it, the gate asks. A token is read once.
+
+        Raises TokenRefused (401), and Unavailable while there is no key to hold it against or too much to remember.
+        """
+        claims, service = self._verified(token)
+        purpose = claims["purpose"]
+        if purpose not in PURPOSES.get(service, ()):
+            raise TokenRefused("purpose")
+        call = ServiceCall(service, purpose, _behalf(claims.get("behalf")))
+        self._seen.note(f"{service} {claims['jti']}", claims["exp"] + LEEWAY)
+        return call
+
+    def _verified(self, token: str) -> tuple[dict[str, Any], str]:
+        """The claims, and the service that the key belongs to."""
+        try:
+            if len(token) > LONGEST_TOKEN:
+                raise TokenRefused("malformed")
+            header = jwt.get_unverified_header(token)
+            if header.get("alg") != ALGORITHM or header.get("typ") != TYPE or not header.keys() <= _HEADERS:
+                raise TokenRefused("algorithm")
+            key = self._peers.current().get(header.get("kid", ""))
+            if key is None:
+                raise TokenRefused("unknown_key")
+            issuer = issuer_of(key.service)
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key.public,
+                algorithms=[ALGORITHM],
+                audience=self._audience,
+                issuer=issuer,
+                leeway=LEEWAY,
+                options={"require": list(_CLAIMS), "strict_aud": True},
+            )
+        except (jwt.InvalidTokenError, ValueError, OverflowError, RecursionError) as error:
+            # Beside its own errors the library lets through what absurd numbers and a thousand brackets cause.
+            raise TokenRefused(_reason(error)) from None
+        if claims["sub"] != issuer:
+            raise TokenRefused("issuer")
+        iat, exp, jti = claims["iat"], claims["exp"], claims["jti"]
+        if type(iat) is not int or type(exp) is not int or not 0 < exp - iat <= LONGEST_LIFE:
+            raise TokenRefused("life")
+        if not isinstance(claims["purpose"], str) or not isinstance(jti, str) or not 16 <= len(jti) <= 64:
+            raise TokenRefused("claims")
+        return claims, key.service
+
+
+def _reason(error: Exception) -> Reason:
+    reasons: tuple[tuple[type[Exception], Reason], ...] = (
+        (jwt.ExpiredSignatureError, "expired"),
+        (jwt.ImmatureSignatureError, "not_yet"),
+        (jwt.InvalidSignatureError, "signature"),
+        (jwt.InvalidAudienceError, "audience"),
+        (jwt.InvalidIssuerError, "issuer"),
+        (jwt.InvalidAlgorithmError, "algorithm"),
+        (jwt.MissingRequiredClaimError, "claims"),
+        (jwt.InvalidIssuedAtError, "claims"),
+        (InvalidSubjectError, "claims"),
+        (InvalidJTIError, "claims"),
+    )
+    return next((reason for kind, reason in reasons if isinstance(error, kind)), "malformed")
+
+
+def _behalf(claim: object) -> Actor | None:
+    match claim:
+        case None:
+            return None
+        case {"ref": str(ref), "role": str(role)} if 0 < len(ref) <= 200 and 0 < len(role) <= 40:
+            return Actor(ref, role)
+        case _:
+            raise TokenRefused("claims")
+
+
+class _Seen:
+    """Tokens that were read, until they are dead; bounded, because memory is."""
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        # Until when, in seconds since 1970; about in that order, because all tokens live about as long.
+        self._until: dict[str, int] = {}
+
+    def note(self, token_id: str, until: int) -> None:
+        """Remember it. Raises TokenRefused if it is remembered already, Unavailable if there is no room."""
+        self._forget_the_dead()
+        if token_id in self._until:
+            raise TokenRefused("replayed")
+        if len(self._until) >= self._bound:
+            # What is forgotten early could be played again, so rather nobody is let in for a moment.
+            raise Unavailable("too many calls of services to remember")
+        self._until[token_id] = until
+
+    def _forget_the_dead(self) -> None:
+        at = time.time()
+        while self._until:
+            oldest = next(iter(self._until))
+            if self._until[oldest] > at:
+                return
+            del self._until[oldest]
