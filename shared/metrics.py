@@ -34,6 +34,16 @@ REPORTS = Counter("hearth_reports_total", "Reports stored.", ("channel",))
 COMMIT_SIZE = Histogram(
     "hearth_group_commit_size", "Reports in one durable write.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )
+# Reports whose data keys were destroyed here, by the reason that their event gives.
+ERASED = Counter("hearth_erased_reports_total", "Reports erased.", ("reason",))
+# Erasures that a database did not show at the start: anything above 0 means that it was restored.
+REPLAYED_ERASURES = Counter("hearth_replayed_erasures_total", "Erasures applied again to a restored database.")
+# When retention last went through all closed reports, in seconds since the epoch.
+RETENTION_SWEPT = Gauge("hearth_retention_swept_timestamp_seconds", "End of the last sweep of retention.")
+# How many of the reports that a sweep has found due it has still to erase.
+RETENTION_DUE = Gauge("hearth_retention_due", "Reports found due for erasure and not erased yet.")
+# Open reports without a decision for longer than the policy likes: nothing erases them, somebody must look.
+RETENTION_UNDECIDED = Gauge("hearth_retention_undecided", "Reports without a decision for too long.")
 # Mails, by notice and what became of them: sent, suppressed, failed, put_off.
 MAILS = Counter("hearth_mails_total", "Mails handed over, or not.", ("notice", "result"))
 # How long a notice takes from being planned to its end; gathered ones wait for their mail.
@@ -46,6 +56,8 @@ RECORDED = Counter("hearth_record_entries_total", "Entries added to the record."
 CASES = Counter("hearth_cases_total", "Cases opened.", ("lane",))
 # Commands of people on cases, by result: done, repeated, refused, conflict.
 COMMANDS = Counter("hearth_case_commands_total", "Commands on cases.", ("command", "result"))
+# Attempts at a secret (receipt, token) from an address that had guessed wrong: held for a while, or refused.
+THROTTLED = Counter("hearth_throttled_total", "Attempts held back after wrong ones.", ("kind", "result"))
 # What was refused, by action and reason of shared/access.py.
 REFUSALS = Counter(
     "hearth_refusals_total", "Requests refused by the gate or by policy.", ("service", "action", "reason")

@@ -1,7 +1,7 @@
 """Intake without Kafka and MongoDB: a store in memory that passes the real one's suite, and the HTTP side on it."""
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -11,19 +11,21 @@ from fastapi import FastAPI
 
 from services.intake.actions import Secrets, Submissions
 from services.intake.commit import GroupCommit
+from services.intake.erasing import Erasing
 from services.intake.mailbox import Mailbox
 from services.intake.pages import FollowUpPage, ReportForm, load_pages, make_page_router
 from services.intake.reading import Reading
 from services.intake.routes import make_router
 from services.intake.vault import Vault
-from shared.access import Principal, Role, issue_token
 from shared.events import Actor, CaseFact, Draft, Event, Fact, stamp
 from shared.ids import case_id_of, new_id
 from shared.lifecycle import Lifecycle
 from shared.mongo import Document
 from shared.outbox import Save
 from shared.policy import load_policy
+from shared.service_tokens import ServiceVerifier
 from shared.web.app import make_app
+from tests.service_keys import PEERS_FILE, call_of
 
 POLICY = load_policy()
 TOKEN_KEY = b"t" * 32
@@ -64,6 +66,32 @@ class MemoryStore:
         self._reach()
         for save in saves:
             assert self._write(self.accesses, save)
+
+    async def erased_among(self, report_ids: Collection[str]) -> set[str]:
+        self._reach()
+        return {i for i in report_ids if i in self.reports and self.reports[i]["vault"] is None}
+
+    async def closed_before(
+        self, still_since: datetime, after: tuple[datetime, str] | None, limit: int
+    ) -> list[Document]:
+        self._reach()
+        found = [
+            d
+            for d in self._standing()
+            if d["status"]["state"] == "closed"
+            and d["status"]["updated_at"] <= still_since
+            and (after is None or (d["status"]["updated_at"], d["_id"]) > after)
+        ]
+        found.sort(key=lambda d: (d["status"]["updated_at"], d["_id"]))
+        return copy.deepcopy(found[:limit])
+
+    async def count_undecided(self, received_before: datetime) -> int:
+        self._reach()
+        undecided = (d for d in self._standing() if d["status"]["outcome"] is None)
+        return sum(d["received_at"] < received_before for d in undecided)
+
+    def _standing(self) -> list[Document]:
+        return [d for d in self.reports.values() if d.get("vault") is not None]
 
     def events(self) -> list[Fact]:
         """Every fact written to an outbox, report by report."""
@@ -153,13 +181,20 @@ class Rig:
         self.submissions = Submissions(self.store, commits, self.vault, POLICY, SECRETS, self.clock)
         self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.clock)
         self.reading = Reading(self.store, self.vault, self.clock)
+        self.erasing = Erasing(self.store, self.clock)
         pages = load_pages()
         form = ReportForm(self.submissions, POLICY, pages, self.clock)
         self.app: FastAPI = make_app(
             "intake",
             cast(Lifecycle, _NothingRunning()),
             routers=[
-                make_router(self.submissions, self.mailbox, self.reading, TOKEN_KEY),
+                make_router(
+                    self.submissions,
+                    self.mailbox,
+                    self.reading,
+                    ServiceVerifier("intake", PEERS_FILE),
+                    SECRETS.pseudonyms,
+                ),
                 make_page_router(form, FollowUpPage(self.mailbox, pages)),
             ],
             asyncapi=dict,
@@ -168,7 +203,7 @@ class Rig:
 
     def http(self) -> httpx.AsyncClient:
         """A client of the application, without a socket."""
-        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://intake.example")
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="https://intake.example")
 
     async def post(self, **fields: Any) -> dict[str, str]:
         """Hand in a report and return the answer."""
@@ -180,10 +215,9 @@ class Rig:
         return found
 
 
-def bearer(role: Role = Role.SERVICE, audience: str = "intake", behalf: Actor | None = None) -> dict[str, str]:
-    """The header of a request by somebody in this role."""
-    principal = Principal(f"{role.value}:test", role, ("trust_safety",), behalf)
-    return {"Authorization": f"Bearer {issue_token(TOKEN_KEY, principal, audience, timedelta(minutes=1))}"}
+def bearer(purpose: str = "review", **token: Any) -> dict[str, str]:
+    """The header of one request by triage, or by another `service`; see tests.service_keys.call_of."""
+    return call_of(purpose=purpose, **token)
 
 
 def case_event(report_id: str, seq: int, fact: CaseFact, at: datetime = START) -> Event:

@@ -1,6 +1,8 @@
 """What every store of intake must do: run against the one in memory, and against MongoDB."""
 
-from typing import Any
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from services.intake.actions import Store
 from services.intake.status import NEW_STATUS
@@ -8,6 +10,20 @@ from shared.events import Actor, Draft, ReportAnswered, stamp
 from shared.ids import case_id_of, new_id
 from shared.outbox import Save
 from tests.intake_rig import START
+
+HOUR = timedelta(hours=1)
+
+
+class RetainingStore(Store, Protocol):
+    """A store with what erasure and retention look for."""
+
+    async def erased_among(self, report_ids: Collection[str]) -> set[str]: ...
+
+    async def closed_before(
+        self, still_since: datetime, after: tuple[datetime, str] | None, limit: int
+    ) -> list[dict[str, Any]]: ...
+
+    async def count_undecided(self, received_before: datetime) -> int: ...
 
 
 def new_report(report_id: str, **fields: Any) -> Save:
@@ -94,3 +110,36 @@ class StoreSuite:
     async def test_accesses_are_kept(self, store: Store) -> None:
         report_id = new_id()
         await store.save_accesses([Save(new_id(), None, {"report_id": report_id}, _events(report_id), ["r"])])
+
+    async def test_erased_reports_are_told_from_others(self, store: RetainingStore) -> None:
+        standing, erased = new_id(), new_id()
+        await store.save([_standing(standing), new_report(erased, vault=None)])
+        assert await store.erased_among([standing, erased, "unknown"]) == {erased}
+        assert await store.erased_among([]) == set()
+
+    async def test_closed_reports_come_longest_unchanged_first_and_page_by_page(self, store: RetainingStore) -> None:
+        closed = [new_id() for _ in range(5)]
+        saves = [_standing(report_id, "closed", START + n // 2 * HOUR) for n, report_id in enumerate(closed)]
+        others = [_standing(new_id(), "decided"), _standing(new_id(), "closed", START + 9 * HOUR)]
+        gone = new_report(new_id(), vault=None, status={**NEW_STATUS, "state": "closed", "updated_at": START})
+        await store.save([*saves, *others, gone])
+        found: list[dict[str, Any]] = []
+        after = None
+        while batch := await store.closed_before(START + 2 * HOUR, after, 2):
+            found += batch
+            after = batch[-1]["status"]["updated_at"], batch[-1]["_id"]
+        assert {document["_id"] for document in found} == set(closed)
+        moments = [(document["status"]["updated_at"], document["_id"]) for document in found]
+        assert moments == sorted(moments)
+
+    async def test_undecided_reports_are_counted_by_their_age(self, store: RetainingStore) -> None:
+        decided = _standing(new_id(), "closed")
+        await store.save([_standing(new_id()), _standing(new_id()), decided, new_report(new_id(), vault=None)])
+        assert await store.count_undecided(START) == 0
+        assert await store.count_undecided(START + HOUR) == 2
+
+
+def _standing(report_id: str, state: str = "received", updated_at: datetime = START) -> Save:
+    outcome = "advice" if state == "closed" else None
+    status = {**NEW_STATUS, "state": state, "outcome": outcome, "updated_at": updated_at}
+    return new_report(report_id, vault={"digest": {"key": b"k"}}, status=status)

@@ -38,11 +38,13 @@ class Mailbox:
     async def answer(self, receipt: str, question_id: str, text: str) -> None:
         """Keep the answer to a question, durably, and tell the handlers that it is there. Repeating it is harmless.
 
-        Raises Problem 404 for an unknown receipt or question, 409 when the question has another answer already.
+        Raises Problem 404 for an unknown receipt or question, 409 when the question has another answer already, 410
+        when the report has been erased.
         """
         for _ in range(ATTEMPTS):
             document = await self._find(receipt)
             report_id = document["_id"]
+            _refuse_erased(document)
             if question_id not in question_ids(document):
                 error = FieldError("/question_id", "question_unknown", "There is no such question.")
                 raise Problem(404, "question-unknown", "This question was not asked.", errors=[error])
@@ -66,8 +68,7 @@ class Mailbox:
             document = (await self._store.load([report_id])).get(report_id)
             if document is None:
                 raise Problem(404, "report-unknown", "There is no such report.")
-            if document["vault"] is None:
-                raise Problem(410, "report-erased", "This report has been erased.")
+            _refuse_erased(document)
             known = document["statements"].get(statement_id)
             if known is not None:
                 if known["kind"] != kind or self._vault.open(place, known) != text.encode():
@@ -139,6 +140,8 @@ class Mailbox:
 
     def _view(self, document: Document) -> StatusView:
         status = document["status"]
+        erased = document.get("erased")
+        asked = () if erased else status["questions"]
         questions = tuple(
             QuestionView(
                 question["question_id"],
@@ -146,7 +149,7 @@ class Mailbox:
                 question["asked_at"],
                 self._words(document, "answers", question["question_id"]),
             )
-            for question in status["questions"]
+            for question in asked
         )
         reason_id = status["reason_id"]
         return StatusView(
@@ -157,9 +160,15 @@ class Mailbox:
             outcome=status["outcome"],
             reason=self._words(document, "statements", reason_id) if reason_id else None,
             updated_at=status["updated_at"],
+            erased_at=erased["at"] if erased else None,
         )
 
     def _words(self, document: Document, drawer: str, words_id: str) -> str | None:
         """The decrypted words under an id; None when there are none (yet, or no more)."""
         sealed = document[drawer].get(words_id)
         return None if sealed is None else self._vault.open(f"{document['_id']}/{drawer}/{words_id}", sealed).decode()
+
+
+def _refuse_erased(document: Document) -> None:
+    if document["vault"] is None:
+        raise Problem(410, "report-erased", "This report has been erased.")

@@ -88,7 +88,10 @@ class QuestionView:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """Everything that a receipt opens. Times are UTC-aware; `reason` is the handling body's own words."""
+    """Everything that a receipt opens. Times are UTC-aware; `reason` is the handling body's own words.
+
+    Of an erased report (`erased_at`) no words are left: no questions, no reason.
+    """
 
     state: str
     received_at: datetime
@@ -97,6 +100,7 @@ class StatusView:
     outcome: str | None
     reason: str | None
     updated_at: datetime
+    erased_at: datetime | None = None
 
 
 def judge_deadlines(status: Mapping[str, Any], now: datetime) -> tuple[DeadlineView, ...]:

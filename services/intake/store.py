@@ -1,15 +1,25 @@
 """Reports in MongoDB: one document each, with its vault, its status and its outbox; and one document per access."""
 
+from collections.abc import Collection as Sized
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from shared.mongo import Collection, Document, IndexModel
 from shared.outbox import OUTBOX_INDEX, Aggregates, Save
+
+STANDING: Document = {"vault.digest": {"$exists": True}}
+"""Reports that have not been erased."""
+CLOSED: Document = {"status.state": "closed", **STANDING}
+UNDECIDED: Document = {"status.outcome": None, **STANDING}
 
 REPORT_INDEXES = (
     OUTBOX_INDEX,
     IndexModel([("case_id", 1)], name="case_id", unique=True),
     # Sparse, because a report that came over Kafka has no receipt.
     IndexModel([("receipt", 1)], name="receipt", unique=True, sparse=True),
+    # What retention looks for, and nothing of what is erased.
+    IndexModel([("status.updated_at", 1), ("_id", 1)], name="closed", partialFilterExpression=CLOSED),
+    IndexModel([("received_at", 1)], name="undecided", partialFilterExpression=UNDECIDED),
 )
 ACCESS_INDEXES = (OUTBOX_INDEX,)
 
@@ -46,3 +56,29 @@ class ReportStore:
     async def save_accesses(self, saves: Sequence[Save]) -> None:
         """Write the record of reads; their ids are new, so nothing can be lost."""
         await self._accesses.save(saves)
+
+    async def erased_among(self, report_ids: Sized[str]) -> set[str]:
+        """Those of the reports that are here and erased."""
+        wanted = {"_id": {"$in": list(report_ids)}, "vault": None}
+        return {document["_id"] async for document in self._reports.collection.find(wanted, {"_id": 1})}
+
+    async def closed_before(
+        self, still_since: datetime, after: tuple[datetime, str] | None, limit: int
+    ) -> list[Document]:
+        """At most `limit` reports that are not erased, closed, and unchanged since then, the longest unchanged first.
+
+        `after` is the last change and id of the last one that was read. Of each only what retention looks at.
+        """
+        wanted: Document = {**CLOSED, "status.updated_at": {"$lte": still_since}}
+        if after:
+            at, report_id = after
+            wanted["$or"] = [
+                {"status.updated_at": {"$gt": at}},
+                {"status.updated_at": at, "_id": {"$gt": report_id}},
+            ]
+        found = self._reports.collection.find(wanted, {"facts": 1, "status": 1, "received_at": 1})
+        return await found.sort([("status.updated_at", 1), ("_id", 1)]).limit(limit).to_list(None)
+
+    async def count_undecided(self, received_before: datetime) -> int:
+        """How many reports that are not erased came before then and have no decision."""
+        return await self._reports.collection.count_documents({**UNDECIDED, "received_at": {"$lt": received_before}})

@@ -78,7 +78,9 @@ async def follow(rig: Rig, receipt: str) -> dict[str, Any]:
 async def keep(rig: Rig, report_id: str, statement_id: str, kind: str, text: str) -> None:
     async with rig.http() as http:
         path = f"/v1/vault/reports/{report_id}/statements/{statement_id}"
-        assert (await http.put(path, json={"kind": kind, "text": text}, headers=bearer())).status_code == 204
+        assert (
+            await http.put(path, json={"kind": kind, "text": text}, headers=bearer("correspond"))
+        ).status_code == 204
 
 
 async def answer(rig: Rig, receipt: str, text: str, question_id: str = "q-1") -> int:
@@ -97,6 +99,7 @@ async def test_a_receipt_opens_the_status_at_once(rig: Rig, accepted: dict[str, 
         "outcome": None,
         "reason": None,
         "updated_at": "2026-11-24T12:00:00Z",
+        "erased_at": None,
     }
 
 

@@ -1,0 +1,218 @@
+"""Erasing for good: the data keys of a report are destroyed in one write, together with the event that says so.
+
+What stays: ids, when it came, codes, the status of its case, and the hash of its receipt, so that the reporter is told
+and the same report, sent again, is known and not stored again. docs/retention.md has the list.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from services.intake.actions import SOURCE, Store
+from services.intake.opening import Opening
+from services.intake.status import NEW_STATUS
+from shared import metrics
+from shared.events import FACTS, Actor, Draft, Event, ReportErased, decode, stamp
+from shared.ids import case_id_of, derive
+from shared.mongo import Document
+from shared.outbox import Save
+from shared.problems import Malformed, Unavailable
+from shared.records import Record
+from shared.telemetry import current_traceparent
+from shared.times import now
+
+log = logging.getLogger(__name__)
+
+Reason = Literal["requested", "court_order", "legal_duty", "misdirected", "test"]
+"""Why somebody erases a report; `retention` is the policy's own."""
+RETENTION = "retention"
+Result = Literal["erased", "already", "unknown"]
+ATTEMPTS = 5
+AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What is to be told of an erasure: a code, the id of the request, who asked, and by which row of the policy."""
+
+    reason: str
+    request_id: str
+    actor: Actor
+    rule: str | None = None
+    policy_version: str | None = None
+
+
+class Erasing:
+    """Erases reports, each once, whoever asks how often."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime] = now) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def erase(
+        self, report_ids: Collection[str], erasure: Erasure, only_if: Callable[[Document], bool] = lambda _: True
+    ) -> dict[str, Result]:
+        """Erase these reports; durable on return. `already`: by another request; the same request gets `erased` again.
+
+        What `only_if` does not hold of, in the very state that is erased, is left alone and missing from the answer.
+        Raises Unavailable or one of shared.mongo.TRANSIENT; then some may be erased, and the request may be repeated.
+        """
+        results: dict[str, Result] = {}
+        ids = list(dict.fromkeys(report_ids))
+        for start in range(0, len(ids), AT_ONCE):
+            results |= await self._erase(ids[start : start + AT_ONCE], erasure, only_if)
+        return results
+
+    async def _erase(
+        self, report_ids: Sequence[str], erasure: Erasure, only_if: Callable[[Document], bool]
+    ) -> dict[str, Result]:
+        results: dict[str, Result] = {}
+        waiting: Collection[str] = report_ids
+        for _ in range(ATTEMPTS):
+            documents = await self._store.load(waiting)
+            saves = []
+            for report_id in waiting:
+                document = documents.get(report_id)
+                if document is None or document["vault"] is None:
+                    results[report_id] = _standing(document, erasure)
+                elif only_if(document):
+                    saves.append(self._save(document, erasure))
+            lost = await self._store.save(saves)
+            done = [save.id for save in saves if save.id not in lost]
+            results |= dict.fromkeys(done, "erased")
+            metrics.ERASED.labels(erasure.reason).inc(len(done))
+            waiting = lost
+            if not waiting:
+                return results
+        raise Unavailable("reports keep changing")
+
+    def _save(self, document: Document, erasure: Erasure) -> Save:
+        report_id, at = document["_id"], self._clock()
+        cause = derive("erase", erasure.request_id, report_id)
+        fact = ReportErased(
+            report_id=report_id, reason=erasure.reason, request_id=erasure.request_id, rule=erasure.rule
+        )
+        events = stamp(
+            [Draft(fact, erasure.actor, at, cause, erasure.policy_version)],
+            source=SOURCE,
+            subject=f"report/{report_id}",
+            case_id=document["case_id"],
+            last_seq=document["seq"],
+            trace=current_traceparent(),
+        )
+        return Save(report_id, document, emptied(fact, at), events, [cause])
+
+
+def emptied(fact: ReportErased, at: datetime) -> dict[str, Any]:
+    """The fields that an erasure at `at` (UTC-aware) sets on a report."""
+    return {
+        "vault": None,
+        "statements": {},
+        "answers": {},
+        "subjects": [],
+        "reporter": None,
+        "facts.occurred": None,
+        "erased": {"at": at, "reason": fact.reason, "request_id": fact.request_id},
+    }
+
+
+def _standing(document: Document | None, erasure: Erasure) -> Result:
+    if document is None:
+        return "unknown"
+    return "erased" if document["erased"]["request_id"] == erasure.request_id else "already"
+
+
+class ReplayStore(Protocol):
+    """What a replay needs of the store."""
+
+    async def load(self, report_ids: Iterable[str]) -> dict[str, Document]: ...
+
+    async def erased_among(self, report_ids: Collection[str]) -> set[str]: ...
+
+    async def save(self, saves: Sequence[Save]) -> set[str]: ...
+
+
+class Replay:
+    """Brings a database up to the topic `erasures`, which remembers longer than any backup; then opens the door."""
+
+    def __init__(
+        self, read: Callable[[], AsyncIterator[Sequence[Record]]], store: ReplayStore, opening: Opening
+    ) -> None:
+        """`read` gives the records of the topic, in batches, from its beginning to its end."""
+        self._read = read
+        self._store = store
+        self._opening = opening
+
+    async def run(self) -> None:
+        """Apply every erasure that the database does not show, then open; once a process.
+
+        Raises Unavailable or one of shared.mongo.TRANSIENT; then the door stays shut, and it may be run again.
+        """
+        if self._opening.is_open:
+            return
+        told = applied = 0
+        async for records in self._read():
+            erasures = _erasures_in(records)
+            told += len(erasures)
+            applied += await self._apply(erasures)
+        if applied:
+            log.warning("a restored database was brought up to its erasures", extra={"count": applied, "size": told})
+        self._opening.open()
+
+    async def _apply(self, erasures: Mapping[str, Event]) -> int:
+        shown = await self._store.erased_among(erasures.keys())
+        missing = [report_id for report_id in erasures if report_id not in shown]
+        for start in range(0, len(missing), AT_ONCE):
+            await self._apply_batch({i: erasures[i] for i in missing[start : start + AT_ONCE]})
+        metrics.REPLAYED_ERASURES.inc(len(missing))
+        return len(missing)
+
+    async def _apply_batch(self, erasures: Mapping[str, Event]) -> None:
+        waiting: Collection[str] = erasures.keys()
+        for _ in range(ATTEMPTS):
+            documents = await self._store.load(waiting)
+            saves = [
+                _again(documents.get(report_id), erasures[report_id])
+                for report_id in waiting
+                if report_id not in documents or documents[report_id]["vault"] is not None
+            ]
+            waiting = await self._store.save(saves)
+            if not waiting:
+                return
+        raise Unavailable("reports keep changing")
+
+
+def _erasures_in(records: Sequence[Record]) -> dict[str, Event]:
+    """The erasures by report; of a report that is named twice the first."""
+    found: dict[str, Event] = {}
+    for record in records:
+        try:
+            event = decode(FACTS, record.header_texts(), record.key, record.value or b"")
+        except Malformed as error:
+            # Intake alone writes here; whatever this is, waiting for ever would not mend it.
+            log.error("an erasure cannot be read", extra={"offset": record.offset, "reason": error.code})
+            continue
+        if event is not None and isinstance(event.fact, ReportErased):
+            found.setdefault(event.fact.report_id, event)
+    return found
+
+
+def _again(document: Document | None, event: Event) -> Save:
+    """The erasure as the event tells it, and no second event. A report that is not there leaves its erasure as a mark:
+    it is younger than the backup, and must not come back when somebody repeats it."""
+    fact = event.fact
+    assert isinstance(fact, ReportErased)  # noqa: S101  # the caller has sorted them
+    fields = emptied(fact, event.time)
+    if document is not None:
+        return Save(document["_id"], document, fields, [], [event.id])
+    del fields["facts.occurred"]
+    unknown: dict[str, Any] = {
+        "case_id": case_id_of(fact.report_id),
+        "received_at": event.time,
+        "facts": {},
+        "content_digest": "",
+        "status": {**NEW_STATUS, "updated_at": event.time},
+    }
+    return Save(fact.report_id, None, unknown | fields, [], [event.id])
