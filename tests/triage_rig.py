@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -12,21 +13,23 @@ from services.triage.actions import Change, Intake, Query, Stored
 from services.triage.app import build_app
 from services.triage.case import Case
 from services.triage.settings import TriageSettings
-from shared.access import Principal, Role, issue_token
+from shared.access import Principal
 from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportReceived, stamp
 from shared.ids import case_id_of, new_id
 from shared.policy import load_policy
 from shared.problems import Problem, Unavailable
 from shared.times import now
 from shared.vault import Contents
+from tests.people import COPIES, bearer, coordinator, responder
+from tests.service_keys import files_of
 
 KEY = b"k" * 32
 POLICY = load_policy(None)
 REPORTER = Actor("reporter", "reporter")
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-ALICE = Principal("responder:a11ce0de", Role.RESPONDER, ("enwiki_admins", "enwiki_arbcom", "trust_safety"))
-BOB = Principal("responder:b0b0b0b0", Role.RESPONDER, ("swwiki_admins",))
-CORA = Principal("coordinator:c0ac0ac0", Role.COORDINATOR, ALICE.bodies)
+ALICE = responder("a11ce0de", "enwiki_admins", "enwiki_arbcom", "trust_safety")
+BOB = responder("b0b0b0b0", "swwiki_admins")
+CORA = coordinator("c0ac0ac0", "enwiki_admins", "enwiki_arbcom", "trust_safety")
 
 
 class MemoryCases:
@@ -72,7 +75,12 @@ class MemoryCases:
         fitting = [
             s.case
             for s in self.stored.values()
-            if s.case.body in query.bodies
+            if any(
+                s.case.body in reach.bodies and (reach.communities is None or s.case.community in reach.communities)
+                for reach in query.reaches
+            )
+            and query.pseudonyms.isdisjoint(s.case.parties)
+            and query.person not in s.case.recused
             and (not query.states or s.case.state in query.states)
             and (query.after is None or s.case.place > query.after)
         ]
@@ -149,19 +157,15 @@ class Rig:
 async def make_rig() -> AsyncIterator[Rig]:
     """A rig; nothing in it is started, so nothing is connected."""
     cases, vault = MemoryCases(), MemoryVault()
-    app = build_app(TriageSettings(token_key=KEY), cases=cases, vault=vault)
+    app = build_app(settings_for(), cases=cases, vault=vault, copies=COPIES)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.example") as http:
         yield Rig(cases, vault, Intake(cases, POLICY), app, http)
 
 
-def token(principal: Principal, audience: str = "people", hours: int = 1, key: bytes = KEY) -> str:
-    """A token as `hearth token issue` makes it, or one that is wrong in some way."""
-    return issue_token(key, principal, audience, timedelta(hours=hours))
-
-
-def bearer(principal: Principal) -> dict[str, str]:
-    return {"authorization": f"Bearer {token(principal)}"}
+def settings_for(**given: Any) -> TriageSettings:
+    """Settings that connect to nothing."""
+    return TriageSettings(token_key=KEY, identity_key=KEY, **files_of("triage"), **given)
 
 
 def reported(report_id: str | None = None, received_at: datetime | None = None, **changed: object) -> Event:

@@ -2,13 +2,15 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from services.triage.actions import CaseStore, Change, Intake, Query, Stored, carry_out
 from services.triage.case import Case, fold
 from services.triage.code_names import code_name_of
-from services.triage.commands import Assign, Command, Open, Start
+from services.triage.commands import Assign, Command, Open, Recuse, Start
+from shared.access import Reach
 from shared.events import Event, ReportReceived
 from shared.ids import new_id
 from shared.problems import Malformed, Unavailable
@@ -16,6 +18,11 @@ from shared.times import now
 from tests.triage_rig import ALICE, POLICY, answered, reported
 
 BODIES = tuple(POLICY.bodies)
+
+
+def wanted(bodies: tuple[str, ...], states: tuple[str, ...] = (), **more: Any) -> Query:
+    """A query of somebody who belongs to these bodies."""
+    return Query((Reach(bodies, None),), "person:0000000000000000", states=states, **more)
 
 
 def opening(event: Event, code_name: str | None = None) -> Change:
@@ -29,7 +36,7 @@ def opening(event: Event, code_name: str | None = None) -> Change:
 
 def commanded(stored: Stored, command: Command, cause: str | None = None, digest: str = "d") -> Change:
     cause = cause or new_id()
-    events = carry_out(stored.case, command, POLICY, stored.case.id, ALICE.actor(), cause, None)
+    events = carry_out(stored.case, command, POLICY, stored.case.id, ALICE.actor(Role.RESPONDER), cause, None)
     case = fold(events, stored.case)
     assert case is not None
     return Change(case, stored, events, [cause], {cause: digest})
@@ -104,7 +111,7 @@ class CaseStoreSuite:
         urgent = opening(reported(received_at=at, flags=("physical_violence",)))
         minor = opening(reported(received_at=at, flags=("minor_involved",)))
         await cases.save([fresh, minor, late, urgent])
-        queue = await cases.queue(Query(BODIES))
+        queue = await cases.queue(wanted(BODIES))
         assert [c.id for c in queue] == [c.case.id for c in (urgent, minor, late, fresh)]
         assert queue == [c.case for c in (urgent, minor, late, fresh)]
 
@@ -116,22 +123,41 @@ class CaseStoreSuite:
         await cases.save(changes)
         seen: list[str] = []
         after = None
-        while page := await cases.queue(Query(BODIES, after=after, limit=2)):
+        while page := await cases.queue(wanted(BODIES, after=after, limit=2)):
             assert len(page) <= 2
             seen += [case.id for case in page]
             after = page[-1].place
         assert sorted(seen) == sorted(c.case.id for c in changes)
-        assert seen == [c.id for c in await cases.queue(Query(BODIES))]
+        assert seen == [c.id for c in await cases.queue(wanted(BODIES))]
 
     async def test_the_queue_holds_only_the_bodies_and_states_asked_for(self, cases: CaseStore) -> None:
         here, there = opening(reported()), opening(reported(community="swwiki"))
         await cases.save([here, there])
         await cases.save([commanded(await loaded(cases, here.case), Assign("responder:aaaa"))])
         mine = (here.case.body or "",)
-        assert [c.id for c in await cases.queue(Query(mine))] == [here.case.id]
-        assert [c.id for c in await cases.queue(Query(mine, ("assigned",)))] == [here.case.id]
-        assert await cases.queue(Query(mine, ("triaged",))) == []
-        assert await cases.queue(Query(())) == []
+        assert [c.id for c in await cases.queue(wanted(mine))] == [here.case.id]
+        assert [c.id for c in await cases.queue(wanted(mine, ("assigned",)))] == [here.case.id]
+        assert await cases.queue(wanted(mine, ("triaged",))) == []
+        assert await cases.queue(wanted(())) == []
+
+    async def test_the_queue_holds_no_case_from_which_somebody_is_shut_out(self, cases: CaseStore) -> None:
+        named = opening(reported(subjects=("5" * 32,), witnesses=("6" * 32,), reporter="7" * 32))
+        other = opening(reported())
+        await cases.save([named, other])
+        for pseudonym in ("5" * 32, "6" * 32, "7" * 32):
+            queue = await cases.queue(wanted(BODIES, pseudonyms=frozenset({pseudonym, "8" * 32})))
+            assert [c.id for c in queue] == [other.case.id]
+        recused = commanded(await loaded(cases, other.case), Recuse("person:0000000000000000", "involved"))
+        await cases.save([recused])
+        assert [c.id for c in await cases.queue(wanted(BODIES))] == [named.case.id]
+
+    async def test_the_queue_holds_only_the_communities_that_somebody_reaches(self, cases: CaseStore) -> None:
+        here = opening(reported(flags=("physical_violence",)))
+        there = opening(reported(flags=("physical_violence",), community="swwiki"))
+        await cases.save([here, there])
+        assert here.case.body == there.case.body == "trust_safety"
+        reaches = (Reach(("trust_safety",), frozenset({"swwiki"})),)
+        assert [c.id for c in await cases.queue(Query(reaches, "person:0"))] == [there.case.id]
 
     async def test_a_batch_opens_every_case_once_and_takes_answers_in_order(self, cases: CaseStore) -> None:
         intake = Intake(cases, POLICY)

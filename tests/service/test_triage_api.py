@@ -161,7 +161,7 @@ async def test_the_events_of_all_commands_fold_to_the_stored_case(rig: Rig) -> N
     decided = next(e for e in rig.cases.events if e.fact.name == "case.decided")
     assert decided.policy_version == case.policy_version
     assert (decided.fact.previous, decided.fact.state) == ("investigating", "decided")
-    assert decided.actor == ALICE.actor()
+    assert decided.actor == ALICE.actor(Role.RESPONDER)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ async def test_content_comes_from_the_vault_on_behalf_of_the_reader(rig: Rig) ->
     answer = await rig.http.get(f"/v1/cases/{case.id}/content", headers=bearer(ALICE))
     assert answer.json()["sections"]["content"] == {"narrative": "It happened."}
     assert answer.headers["cache-control"] == "no-store"
-    assert rig.vault.reads == [(case.report_id, "review", ALICE.actor())]
+    assert rig.vault.reads == [(case.report_id, "review", ALICE.actor(Role.RESPONDER))]
 
 
 async def test_content_of_an_erased_report_says_so(rig: Rig) -> None:

@@ -191,7 +191,7 @@ async def test_every_view_of_the_content_is_read_on_behalf_of_the_reader(rig: Ri
     case = await rig.open()
     await page_of(rig, case)
     await page_of(rig, case)
-    assert rig.vault.reads == [(case.report_id, "review", ALICE.actor())] * 2
+    assert rig.vault.reads == [(case.report_id, "review", ALICE.actor(Role.RESPONDER))] * 2
 
 
 async def test_without_the_vault_the_case_is_still_there(rig: Rig) -> None:

@@ -1,0 +1,143 @@
+"""People and their tokens, for services without a database: a roster in memory that passes the real one's suite."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from shared.access import Grant, Leave, Principal, Role, Training
+from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, RosterTokenChanged, TrainingHeld
+from shared.ids import new_id
+from shared.roster import State
+from shared.times import now
+from shared.tokens import Kind, hash_token, make_token
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+FAR = datetime(2999, 1, 1, tzinfo=UTC)
+TRAINED = tuple(Training(module, LONG_AGO) for module in ("A", "B", "C1", "C2"))
+
+
+class MemoryCopies:
+    """Keeps what shared.roster.MongoRoster keeps."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, tuple[datetime, State]] = {}
+        self.used: dict[str, datetime] = {}
+        self.away: Exception | None = None
+
+    async def changed_since(self, at: datetime | None) -> list[State]:
+        self._reach()
+        return [state for changed_at, state in self.states.values() if at is None or changed_at >= at]
+
+    async def find_token(self, secret_hash: str) -> RosterTokenChanged | None:
+        self._reach()
+        found = (s for _, s in self.states.values() if isinstance(s, RosterTokenChanged))
+        return next((s for s in found if s.secret_hash == secret_hash), None)
+
+    async def find_entry(self, person: str) -> RosterEntryChanged | None:
+        self._reach()
+        state = self.states.get(person, (None, None))[1]
+        return state if isinstance(state, RosterEntryChanged) else None
+
+    async def note_use(self, token_id: str, at: datetime) -> None:
+        self._reach()
+        self.used[token_id] = max(at, self.used.get(token_id, at))
+
+    def keep(self, state: State, at: datetime | None = None) -> None:
+        """Keep a state, as if the roster's owner had written it."""
+        key = state.person if isinstance(state, RosterEntryChanged) else state.token_id
+        self.states[key] = (at or now(), state)
+
+    def enrol(self, who: Principal, *, signed_out_at: datetime | None = None) -> None:
+        """Put somebody on the roster as they are."""
+        self.keep(entry_of(who, signed_out_at=signed_out_at))
+
+    def token(
+        self,
+        who: Principal | None = None,
+        *,
+        grants: Sequence[Grant] = (),
+        issued_at: datetime | None = None,
+        expires_at: datetime = FAR,
+        revoked_at: datetime | None = None,
+    ) -> str:
+        """A token of a person, who is put on the roster if they are not, or of an integrator with `grants`."""
+        if who and who.ref not in self.states:
+            self.enrol(who)
+        kind: Kind = "pat" if who else "int"
+        token = make_token(kind)
+        self.keep(
+            RosterTokenChanged(
+                change="issued",
+                token_id=f"{'token' if who else 'integrator'}:{new_id()}",
+                secret_hash=hash_token(token),
+                person=who.ref if who else None,
+                grants=tuple(map(held, grants)),
+                issued_at=issued_at or now(),
+                expires_at=expires_at,
+                revoked_at=revoked_at,
+            )
+        )
+        return token
+
+    def _reach(self) -> None:
+        if self.away:
+            raise self.away
+
+
+def held(grant: Grant) -> GrantHeld:
+    """A grant as the roster's events carry it."""
+    return GrantHeld(
+        role=grant.role.value,
+        bodies=grant.bodies,
+        communities=grant.communities,
+        sources=grant.sources,
+        scopes=grant.scopes,
+        expires_at=grant.expires_at,
+    )
+
+
+def entry_of(who: Principal, *, signed_out_at: datetime | None = None) -> RosterEntryChanged:
+    """Somebody's entry on the roster."""
+    return RosterEntryChanged(
+        change="granted",
+        person=who.ref,
+        grants=tuple(map(held, who.grants)),
+        trainings=tuple(
+            TrainingHeld(module=t.module, completed_at=t.completed_at, expires_at=t.expires_at) for t in who.trainings
+        ),
+        confidential_until=who.confidential_until,
+        leaves=tuple(LeaveTaken(begins_at=leave.begins_at, ends_at=leave.ends_at) for leave in who.leaves),
+        pseudonyms=tuple(sorted(who.pseudonyms)),
+        signed_out_at=signed_out_at,
+    )
+
+
+def person(name: str, *grants: Grant, pseudonyms: Sequence[str] = (), leaves: Sequence[Leave] = ()) -> Principal:
+    """Somebody trained for everything, with an agreement that holds. `name` (hex digits) makes the reference."""
+    ref = f"person:{(name * 16)[:16]}"
+    return Principal(ref, grants, TRAINED, FAR, tuple(leaves), frozenset(pseudonyms))
+
+
+def responder(name: str, *bodies: str, communities: Sequence[str] = ()) -> Principal:
+    return person(name, Grant(Role.RESPONDER, bodies, tuple(communities)))
+
+
+def coordinator(name: str, *bodies: str, communities: Sequence[str] = ()) -> Principal:
+    return person(name, Grant(Role.COORDINATOR, bodies, tuple(communities)))
+
+
+def auditor(name: str = "a0d1", *scopes: str) -> Principal:
+    return person(name, Grant(Role.AUDITOR, scopes=scopes or ("meta", "proof", "export")))
+
+
+def operator(name: str = "09e7") -> Principal:
+    return person(name, Grant(Role.OPERATOR))
+
+
+COPIES = MemoryCopies()
+"""The roster of services that tests build in memory."""
+
+
+def bearer(who: Principal, **token: object) -> dict[str, str]:
+    """The header of a program of somebody's; see MemoryCopies.token."""
+    return {"authorization": f"Bearer {COPIES.token(who, **token)}"}  # type: ignore[arg-type]  # handed on as it is
+
