@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from infra.commands import dead_letters, doctor, policy, replica_set, secrets, tokens, topics
+from infra.commands.certificates import certificates
 from infra.commands.console import Trouble, commands
 from infra.commands.contracts import asyncapi, schemas
 from infra.commands.pages import access, settings
@@ -16,6 +17,7 @@ from infra.commands.pages import access, settings
 app = commands("Hearth's command line. Exit status: 0 fine, 1 finding, 2 usage.")
 app.command("doctor")(doctor.doctor)
 app.add_typer(secrets.app, name="secrets")
+app.command("certificates")(certificates)
 app.add_typer(topics.app, name="topics")
 app.add_typer(replica_set.app, name="replica-set")
 app.add_typer(policy.app, name="policy")

@@ -17,10 +17,12 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage
+from faststream.security import BaseSecurity, SASLScram512
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Tracer
 
 from shared import metrics
+from shared.connections import OPEN_KAFKA, KafkaAccess
 from shared.dead_letters import DeadLetter
 from shared.problems import Malformed, Unavailable
 from shared.publisher import Publisher
@@ -39,7 +41,7 @@ Decode = Callable[[Record, str | None], T | None]
 Handle = Callable[[Sequence[T]], Awaitable[None]]
 
 
-def make_broker(bootstrap: str, *, client: str) -> KafkaBroker:
+def make_broker(bootstrap: str, *, client: str, access: KafkaAccess = OPEN_KAFKA) -> KafkaBroker:
     """A FastStream broker for consuming: no topics made by accident, no type magic on bodies."""
     return KafkaBroker(
         bootstrap,
@@ -50,7 +52,14 @@ def make_broker(bootstrap: str, *, client: str) -> KafkaBroker:
         graceful_timeout=5.0,
         logger=logging.getLogger("hearth.kafka"),
         log_level=logging.DEBUG,
+        security=_security(access),
     )
+
+
+def _security(access: KafkaAccess) -> BaseSecurity:
+    if access.security == "sasl_ssl":
+        return SASLScram512(access.user or "", access.password or "", access.tls())
+    return BaseSecurity(access.tls())
 
 
 async def _keep_raw(

@@ -22,6 +22,8 @@ from pymongo.errors import (
 )
 from pymongo.write_concern import WriteConcern
 
+from shared.connections import OPEN_MONGO, MongoAccess
+
 Document: TypeAlias = dict[str, Any]
 if TYPE_CHECKING:
     Client: TypeAlias = AsyncIOMotorClient[Document]
@@ -46,7 +48,7 @@ TRANSIENT: tuple[type[Exception], ...] = (
 DUPLICATE_KEY = 11000
 
 
-def connect(uri: str, *, service: str) -> Client:
+def connect(uri: str, *, service: str, access: MongoAccess = OPEN_MONGO) -> Client:
     """A client whose writes are durable before they return and whose times are UTC-aware. Connects on first use."""
     return AsyncIOMotorClient(
         uri,
@@ -59,6 +61,7 @@ def connect(uri: str, *, service: str) -> Client:
         connectTimeoutMS=5_000,
         socketTimeoutMS=20_000,
         maxPoolSize=32,
+        **access.options(),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from shared.connections import OPEN_KAFKA, KafkaAccess
 from shared.events import Message
 from shared.problems import Unavailable
 from shared.topics import LARGEST_DEAD_LETTER
@@ -21,8 +22,11 @@ class Publisher:
     same prefix again, the first occurrences of a case's events stay in order.
     """
 
-    def __init__(self, bootstrap: str, *, client: str, prefix: str = "", timeout: float = 30.0) -> None:
+    def __init__(
+        self, bootstrap: str, *, client: str, prefix: str = "", timeout: float = 30.0, access: KafkaAccess = OPEN_KAFKA
+    ) -> None:
         self._bootstrap = bootstrap
+        self._access = access
         self._client = f"hearth-{client}"
         self._prefix = prefix
         self._timeout = timeout
@@ -68,6 +72,7 @@ class Publisher:
                     linger_ms=1,
                     max_batch_size=256 * 1024,
                     max_request_size=LARGEST_DEAD_LETTER,
+                    **self._access.options(),
                 )
                 try:
                     await producer.start()

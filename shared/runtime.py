@@ -15,7 +15,7 @@ from shared.mongo import TRANSIENT, Collection, IndexModel, connect, trace_comma
 from shared.outbox import Aggregates, Relay
 from shared.publisher import Publisher
 from shared.records import Record
-from shared.settings import Settings
+from shared.settings import Settings, listed
 from shared.telemetry import make_tracer_provider, set_up_logging
 
 T = TypeVar("T")
@@ -28,11 +28,12 @@ class Runtime:
     def __init__(self, service: str, settings: Settings) -> None:
         self.service = service
         self.settings = settings
-        self.client = connect(settings.mongo, service=service)
+        self.client = connect(settings.mongo, service=service, access=settings.mongo_access(service))
         self.database = self.client[f"{settings.database_prefix}{service}"]
-        self.publisher = Publisher(settings.kafka, client=service, prefix=settings.topic_prefix)
+        access = settings.kafka_access(service)
+        self.publisher = Publisher(settings.kafka, client=service, prefix=settings.topic_prefix, access=access)
         self.relay = Relay(self.publisher, service=service)
-        self.broker = make_broker(settings.kafka, client=service)
+        self.broker = make_broker(settings.kafka, client=service, access=access)
         self._consumptions: list[Consumption[Any]] = []
 
     def aggregates(self, collection: str) -> Aggregates:
@@ -98,6 +99,21 @@ def facts_of(wanted: Sequence[type[Fact]]) -> Decode[Event]:
     return read
 
 
+def server_options(settings: Settings) -> dict[str, Any]:
+    """How the server listens, and which proxies it believes: none but those that the settings name."""
+    proxies = listed(settings.proxies)
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "proxy_headers": bool(proxies),
+        "forwarded_allow_ips": proxies,
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": 3,
+    }
+
+
 def serve(service: str, settings: S, build: Callable[[S], FastAPI]) -> None:
     """Run a service until SIGTERM or SIGINT; it ends within ten seconds."""
     set_up_logging(service, settings.log_level)
@@ -110,14 +126,6 @@ def serve(service: str, settings: S, build: Callable[[S], FastAPI]) -> None:
     gc.collect()
     gc.freeze()
     try:
-        uvicorn.run(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=3,
-        )
+        uvicorn.run(app, **server_options(settings))
     finally:
         provider.shutdown()

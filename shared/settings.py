@@ -3,12 +3,15 @@
 import base64
 import os
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from shared.connections import KafkaAccess, KafkaSecurity, MongoAccess
 
 PREFIX = "HEARTH_"
 
@@ -26,6 +29,26 @@ Key = Annotated[bytes, BeforeValidator(_from_base64), Field(min_length=32, max_l
 """A secret of 32 bytes, written in base64."""
 
 
+def _is_there(value: Path | None) -> Path | None:
+    if value and not value.is_file():
+        raise ValueError("is not a file")
+    return value
+
+
+File = Annotated[Path | None, BeforeValidator(lambda value: value or None), AfterValidator(_is_there)]
+"""A file that must be there at the start, or nothing."""
+
+
+def _are_networks(value: str) -> str:
+    for network in listed(value):
+        ip_network(network)
+    return value
+
+
+Networks = Annotated[str, AfterValidator(_are_networks)]
+"""Addresses or networks in CIDR notation, separated by commas."""
+
+
 class _Files(PydanticBaseSettingsSource):
     """Reads `HEARTH_X` from the file that `HEARTH_X_FILE` names, as Docker secrets are handed over."""
 
@@ -38,30 +61,57 @@ class _Files(PydanticBaseSettingsSource):
         return {name: value for name, value in found.items() if value is not None}
 
 
-class Settings(BaseSettings):
-    """What every service needs to know."""
+class Connections(BaseSettings):
+    """Where Kafka and MongoDB are, and how to get in. The command line reads them as the services do."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    host: str = Field("127.0.0.1", description="Address the service listens on.")
-    port: int = Field(0, ge=0, le=65535, description="Port the service listens on.")
     kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, separated by commas.")
+    kafka_security: KafkaSecurity = Field(
+        "plaintext", description="`sasl_ssl`: TLS and SCRAM-SHA-512; `ssl`: TLS, signed in by a certificate if given."
+    )
+    kafka_user: str | None = Field(
+        None, description="User at Kafka; unset: the service's name behind the prefix of topics."
+    )
+    kafka_password: SecretStr | None = Field(
+        None, validate_default=True, description="Password at Kafka; needed for `sasl_ssl`."
+    )
+    kafka_ca: File = Field(None, description="Certificates that Kafka's is trusted by; unset: the system's.")
+    kafka_certificate: File = Field(None, description="Key and certificate shown to Kafka, in one PEM file.")
     mongo: str = Field("mongodb://127.0.0.1:27017/?replicaSet=rs0", description="MongoDB connection URI.")
+    mongo_user: str | None = Field(
+        None, description="User at MongoDB; unset: the service's name behind the prefix of databases."
+    )
+    mongo_password: SecretStr | None = Field(
+        None, description="Password at MongoDB, with SCRAM-SHA-256; unset: no sign-in but what the URI says."
+    )
+    mongo_ca: File = Field(
+        None, description="Certificates that MongoDB's is trusted by; unset: no TLS but what the URI says."
+    )
     topic_prefix: str = Field("", description="Put before every topic and consumer group, to share one broker.")
     database_prefix: str = Field("", description="Put before every database name, to share one server.")
-    token_key: Key = Field(description="Secret that signs tokens between services and of people; 32 bytes in base64.")
-    policy_dir: Path | None = Field(None, description="Folder whose policy files replace the packaged ones.")
-    otlp_endpoint: str | None = Field(None, description="OpenTelemetry collector (OTLP over HTTP); unset: no export.")
-    trace_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces that are exported.")
-    log_level: str = Field("INFO", description="Lowest level that is logged.")
-    batch: int = Field(200, ge=1, le=5000, description="Most records handled as one batch.")
-    attempts: int = Field(
-        5, ge=1, description="Attempts at a message that fails by itself, before it is a dead letter."
-    )
-    dead_letter_limit: int = Field(200, ge=1, description="Dead letters in ten minutes after which a consumer stops.")
-    intake_url: str = Field("http://127.0.0.1:8001", description="Where intake's vault answers.")
-    public_url: str = Field("http://127.0.0.1:8001", description="Address that reporters see.")
-    desk_url: str = Field("http://127.0.0.1:8002", description="Address that responders see.")
+
+    @field_validator("kafka_password")
+    @classmethod
+    def _is_needed(cls, value: SecretStr | None, found: ValidationInfo) -> SecretStr | None:
+        if value is None and found.data.get("kafka_security") == "sasl_ssl":
+            raise ValueError("HEARTH_KAFKA_SECURITY is sasl_ssl, which needs it")
+        return value
+
+    def kafka_access(self, name: str) -> KafkaAccess:
+        """How `name` (a service, or `hearth` for the command line) gets into Kafka."""
+        return KafkaAccess(
+            self.kafka_security,
+            self.kafka_user or f"{self.topic_prefix}{name}",
+            secret_text(self.kafka_password),
+            self.kafka_ca,
+            self.kafka_certificate,
+        )
+
+    def mongo_access(self, name: str) -> MongoAccess:
+        """How `name` gets into MongoDB."""
+        user = self.mongo_user or f"{self.database_prefix}{name}"
+        return MongoAccess(user, secret_text(self.mongo_password), self.mongo_ca)
 
     @classmethod
     def settings_customise_sources(
@@ -75,7 +125,37 @@ class Settings(BaseSettings):
         return init_settings, env_settings, _Files(settings_cls)
 
 
-S = TypeVar("S", bound=Settings)
+class Settings(Connections):
+    """What every service needs to know."""
+
+    host: str = Field("127.0.0.1", description="Address the service listens on.")
+    port: int = Field(0, ge=0, le=65535, description="Port the service listens on.")
+    token_key: Key = Field(description="Secret that signs tokens between services and of people; 32 bytes in base64.")
+    policy_dir: Path | None = Field(None, description="Folder whose policy files replace the packaged ones.")
+    otlp_endpoint: str | None = Field(None, description="OpenTelemetry collector (OTLP over HTTP); unset: no export.")
+    trace_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces that are exported.")
+    log_level: str = Field("INFO", description="Lowest level that is logged.")
+    batch: int = Field(200, ge=1, le=5000, description="Most records handled as one batch.")
+    attempts: int = Field(
+        5, ge=1, description="Attempts at a message that fails by itself, before it is a dead letter."
+    )
+    dead_letter_limit: int = Field(200, ge=1, description="Dead letters in ten minutes after which a consumer stops.")
+    intake_url: str = Field("http://127.0.0.1:8001", description="Where intake's vault answers.")
+    public_url: str = Field("http://127.0.0.1:8001", description="Address that reporters see.")
+    desk_url: str = Field("http://127.0.0.1:8002", description="Address that responders see.")
+    hosts: str = Field(
+        "",
+        description="Further host names that requests may be for, separated by commas, beside those of the public "
+        "addresses, loopback and the containers.",
+    )
+    proxies: Networks = Field(
+        "",
+        description="Addresses or networks (such as `10.0.0.0/8`) of proxies, separated by commas, whose "
+        "`X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
+    )
+
+
+S = TypeVar("S", bound=Connections)
 
 
 def load_settings(kind: type[S], **given: object) -> S:
@@ -90,6 +170,11 @@ def load_settings(kind: type[S], **given: object) -> S:
     except OSError as error:
         print(f"A secret's file cannot be read: {error.filename}.", file=sys.stderr)  # noqa: T201  # as above
     sys.exit(2)
+
+
+def listed(value: str) -> list[str]:
+    """The parts of a setting that are separated by commas."""
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def secret_text(value: SecretStr | None) -> str | None:

@@ -10,6 +10,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError
 
 from infra.commands.console import Trouble
+from infra.commands.options import kafka_access
+from shared.connections import KafkaAccess
 from shared.records import Record
 
 T = TypeVar("T")
@@ -20,21 +22,23 @@ STALL_SECONDS = 15.0
 _AWAY = (KafkaConnectionError, NodeNotReadyError, TimeoutError, OSError)
 
 
-async def ask_admin(bootstrap: str, wait: float, question: Callable[[AIOKafkaAdminClient], Awaitable[T]]) -> T:
+async def ask_admin(
+    bootstrap: str, wait: float, question: Callable[[AIOKafkaAdminClient], Awaitable[T]], *, access: KafkaAccess
+) -> T:
     """What `question` answers; while it fails it is asked again for `wait` seconds. Raises Trouble after that."""
     until = time.monotonic() + wait
     while True:
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
-                return await _ask(bootstrap, question)
+                return await _ask(bootstrap, question, access)
         except (KafkaError, TimeoutError, OSError) as error:
             if time.monotonic() + PAUSE_SECONDS > until:
-                raise explain(bootstrap, error) from None
+                raise explain(bootstrap, error, access) from None
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _ask(bootstrap: str, question: Callable[[AIOKafkaAdminClient], Awaitable[T]]) -> T:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="hearth-cli")
+async def _ask(bootstrap: str, question: Callable[[AIOKafkaAdminClient], Awaitable[T]], access: KafkaAccess) -> T:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="hearth-cli", **access.options())
     try:
         await admin.start()
         return await question(admin)
@@ -42,16 +46,19 @@ async def _ask(bootstrap: str, question: Callable[[AIOKafkaAdminClient], Awaitab
         await admin.close()
 
 
-def explain(bootstrap: str, error: BaseException) -> Trouble:
+def explain(bootstrap: str, error: BaseException, access: KafkaAccess) -> Trouble:
     """The sentence for a failure of Kafka."""
     if isinstance(error, _AWAY):
-        return Trouble(f"Kafka at {bootstrap} does not answer.")
+        # aiokafka takes a refused sign-in for a broker that is away.
+        or_else = "" if access.security == "plaintext" else ", or does not let us in"
+        return Trouble(f"Kafka at {bootstrap} does not answer{or_else}.")
     return Trouble(f"Kafka at {bootstrap} refused: {type(error).__name__}.")
 
 
 async def read_to_end(bootstrap: str, topic: str, prefix: str) -> AsyncIterator[Record]:
     """Every record of a topic up to where it ends now, without a consumer group. Raises Trouble."""
     full_name = prefix + topic
+    access = kafka_access(prefix)
 
     async def find_partitions(admin: AIOKafkaAdminClient) -> list[TopicPartition]:
         if full_name not in await admin.list_topics():
@@ -59,9 +66,13 @@ async def read_to_end(bootstrap: str, topic: str, prefix: str) -> AsyncIterator[
         (description,) = await admin.describe_topics([full_name])
         return [TopicPartition(full_name, p["partition"]) for p in description["partitions"]]
 
-    partitions = await ask_admin(bootstrap, 0, find_partitions)
+    partitions = await ask_admin(bootstrap, 0, find_partitions, access=access)
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, client_id="hearth-cli", enable_auto_commit=False, auto_offset_reset="earliest"
+        bootstrap_servers=bootstrap,
+        client_id="hearth-cli",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        **access.options(),
     )
     try:
         await consumer.start()
@@ -77,6 +88,6 @@ async def read_to_end(bootstrap: str, topic: str, prefix: str) -> AsyncIterator[
             if time.monotonic() - moved > STALL_SECONDS:
                 raise Trouble(f"Topic {full_name} could not be read to its end.")
     except (KafkaError, TimeoutError, OSError) as error:
-        raise explain(bootstrap, error) from None
+        raise explain(bootstrap, error, access) from None
     finally:
         await consumer.stop()

@@ -11,7 +11,7 @@ from rich.console import RenderableType
 
 from infra.commands.broker import read_to_end
 from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, count, note, table
-from infra.commands.options import KAFKA, Kafka, TopicPrefix
+from infra.commands.options import KAFKA, Kafka, TopicPrefix, kafka_access
 from shared.dead_letters import DeadLetter
 from shared.problems import Unavailable
 from shared.publisher import Publisher
@@ -131,7 +131,7 @@ def retry(
 
     async def run() -> list[Entry]:
         entries = await _chosen(kafka, topic_prefix, ids, everything, topic, group, code)
-        publisher = Publisher(kafka, client="cli", prefix=topic_prefix)
+        publisher = Publisher(kafka, client="cli", prefix=topic_prefix, access=kafka_access(topic_prefix))
         try:
             for entry in entries:
                 # Only what the broker has acknowledged may be settled; a crash in between sends it twice, never not.
@@ -167,7 +167,7 @@ def discard(
         typer.confirm(f"Discard {count(len(entries), 'dead letter')} for good?", abort=True, err=True)
 
     async def run() -> None:
-        publisher = Publisher(kafka, client="cli", prefix=topic_prefix)
+        publisher = Publisher(kafka, client="cli", prefix=topic_prefix, access=kafka_access(topic_prefix))
         try:
             await publisher.publish([entry.letter.tombstone() for entry in entries])
         except Unavailable:

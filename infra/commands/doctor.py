@@ -2,6 +2,7 @@
 
 import asyncio
 import smtplib
+import ssl
 import time
 from collections.abc import Awaitable, Mapping
 from dataclasses import asdict, dataclass
@@ -11,15 +12,27 @@ from typing import Annotated
 
 import httpx
 import typer
+from cryptography.x509 import load_pem_x509_certificate
 from pydantic import ValidationError
 from rich.console import RenderableType
 
 from infra.commands.broker import ask_admin
 from infra.commands.console import FINDING, AsJson, Trouble, answer, count, table
 from infra.commands.dead_letters import unsettled
-from infra.commands.options import KAFKA, MONGO, Kafka, Mongo, PolicyDir, TopicPrefix
+from infra.commands.options import (
+    KAFKA,
+    MONGO,
+    Kafka,
+    Mongo,
+    PolicyDir,
+    TopicPrefix,
+    kafka_access,
+    mongo_access,
+)
 from infra.commands.settings_page import settings_of
+from infra.credentials import ENDS_SOON
 from infra.local.services import SERVICES
+from shared.connections import MongoAccess
 from shared.mongo import PyMongoError, connect
 from shared.policy import PolicyError, load_policy
 from shared.settings import PREFIX
@@ -70,7 +83,8 @@ def doctor(
     async def run() -> list[Finding]:
         found = await asyncio.gather(
             _check_kafka(kafka, topic_prefix),
-            _check_mongo(mongo),
+            _check_mongo(mongo, mongo_access()),
+            _check_certificates(kafka, mongo),
             _check_mail(smtp),
             _check_services(urls),
         )
@@ -85,7 +99,7 @@ def doctor(
 
 async def _check_kafka(bootstrap: str, prefix: str) -> list[Finding]:
     try:
-        drift = await ask_admin(bootstrap, 0, lambda admin: find_drift(admin, prefix))
+        drift = await ask_admin(bootstrap, 0, lambda admin: find_drift(admin, prefix), access=kafka_access(prefix))
     except Trouble as trouble:
         return [Finding("kafka", False, trouble.sentence)]
     found = [Finding("kafka", True, f"{bootstrap} answers.")]
@@ -102,8 +116,8 @@ async def _check_kafka(bootstrap: str, prefix: str) -> list[Finding]:
     return [*found, Finding("dead letters", not letters, sentence if letters else "None are waiting.")]
 
 
-async def _check_mongo(uri: str) -> list[Finding]:
-    client = connect(uri, service="cli")
+async def _check_mongo(uri: str, access: MongoAccess) -> list[Finding]:
+    client = connect(uri, service="cli", access=access)
     try:
         hello = await client.admin.command("hello", codec_options=client.codec_options)
         build = await client.admin.command("buildInfo")
@@ -122,6 +136,33 @@ async def _check_mongo(uri: str) -> list[Finding]:
         Finding("mongodb", True, f"The primary of {hello['setName']} answers, version {build['version']}."),
         Finding("clock", skew <= MOST_SKEW_SECONDS, f"{skew:.1f} s away from MongoDB's clock."),
     ]
+
+
+async def _check_certificates(kafka: str, mongo: str) -> list[Finding]:
+    """Until when the certificates of the servers are good, where TLS is used."""
+    checks: list[Awaitable[Finding]] = []
+    if kafka_access().security != "plaintext":
+        checks.append(_check_certificate("kafka", kafka.partition(",")[0], kafka_access().ca))
+    if mongo_access().ca:
+        first = mongo.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(",")[0]
+        checks.append(_check_certificate("mongodb", first, mongo_access().ca))
+    return list(await asyncio.gather(*checks))
+
+
+async def _check_certificate(name: str, address: str, ca: Path | None) -> Finding:
+    host, _, port = address.rpartition(":")
+
+    def ask() -> datetime:
+        shown = ssl.get_server_certificate((host, int(port)), ca_certs=str(ca) if ca else None, timeout=TIMEOUT_SECONDS)
+        return load_pem_x509_certificate(shown.encode()).not_valid_after_utc
+
+    try:
+        ends = await asyncio.to_thread(ask)
+    except (OSError, ValueError):
+        return Finding(f"certificate of {name}", False, f"{address} shows none that is trusted.")
+    well = ends - now() > ENDS_SOON
+    sentence = f"Good until {ends.date()}." if well else f"Ends on {ends.date()}: see `hearth certificates --renew`."
+    return Finding(f"certificate of {name}", well, sentence)
 
 
 async def _check_mail(server_address: str) -> list[Finding]:

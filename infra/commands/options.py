@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from infra.commands.console import USAGE, Trouble
-from shared.settings import Settings
+from shared.acls import COMMAND_LINE
+from shared.connections import KafkaAccess, MongoAccess
+from shared.settings import Connections, Settings, load_settings
 
 
 def _default(field: str) -> str:
@@ -23,6 +25,13 @@ Kafka = Annotated[str, typer.Option("--kafka", envvar="HEARTH_KAFKA", help="Kafk
 Mongo = Annotated[str, typer.Option("--mongo", envvar="HEARTH_MONGO", help="MongoDB connection URI.")]
 TopicPrefix = Annotated[
     str, typer.Option("--topic-prefix", envvar="HEARTH_TOPIC_PREFIX", help="Put before every topic.")
+]
+DatabasePrefix = Annotated[
+    str, typer.Option("--database-prefix", envvar="HEARTH_DATABASE_PREFIX", help="Put before every database.")
+]
+Accounts = Annotated[
+    Path | None,
+    typer.Option("--accounts", help="Also let every service in: with the passwords in this folder, as its operator."),
 ]
 PolicyDir = Annotated[
     Path | None,
@@ -39,6 +48,16 @@ TokenKeyFile = Annotated[
         help="File of the key that signs tokens; else HEARTH_TOKEN_KEY, else secrets/token_key.",
     ),
 ]
+
+
+def kafka_access(topic_prefix: str = "") -> KafkaAccess:
+    """How the command line gets into Kafka: by the services' settings. Ends the process where they are wrong."""
+    return load_settings(Connections, topic_prefix=topic_prefix).kafka_access(COMMAND_LINE)
+
+
+def mongo_access(database_prefix: str = "") -> MongoAccess:
+    """How the command line gets into MongoDB, likewise."""
+    return load_settings(Connections, database_prefix=database_prefix).mongo_access(COMMAND_LINE)
 
 
 def read_token_key(file: Path | None) -> bytes:

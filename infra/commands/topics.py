@@ -1,7 +1,10 @@
-"""`hearth topics`: make the broker's topics what shared/topics.py says, or show where they differ."""
+"""`hearth topics`: make the broker's topics and rights what shared/topics.py says, or show where they differ."""
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,11 +12,15 @@ from aiokafka.admin import AIOKafkaAdminClient
 from rich.console import RenderableType
 
 from infra.commands.broker import ask_admin
-from infra.commands.console import FINDING, AsJson, answer, commands, count, table
-from infra.commands.options import KAFKA, Kafka, TopicPrefix, Wait
+from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, commands, count, table
+from infra.commands.options import KAFKA, Accounts, Kafka, TopicPrefix, Wait, kafka_access
+from infra.credentials import Credentials, read_secret
+from infra.kafka_accounts import Changes, command_lines, open_accounts, remove_user, set_passwords, set_rights
+from shared import acls as table_of_rights
+from shared.acls import Acl
 from shared.topics import TOPICS, Drift, create_topics, find_drift
 
-app = commands("Create the topics, or check that the broker has them as they should be.")
+app = commands("Create the topics, check that the broker has them as they should be, and say who may do what.")
 
 Replication = Annotated[int, typer.Option("--replication", min=1, help="Copies of each partition of a new topic.")]
 
@@ -23,31 +30,139 @@ def create(
     kafka: Kafka = KAFKA,
     topic_prefix: TopicPrefix = "",
     replication: Replication = 1,
+    accounts: Accounts = None,
     wait: Wait = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Create the topics that are missing. Safe to repeat; nothing is ever deleted."""
+    """Create the topics that are missing. Safe to repeat; no topic is ever deleted."""
 
     async def create_and_see(admin: AIOKafkaAdminClient) -> list[str]:
         made = await create_topics(admin, topic_prefix, replication=replication)
         # The controller answers before the brokers know; whoever comes next is to find the topics.
         while True:
             if {topic_prefix + t.name for t in TOPICS} <= set(await admin.list_topics()):
-                return made
+                break
             await asyncio.sleep(0.2)
+        if accounts:
+            await _open(admin, accounts, topic_prefix)
+        return made
 
-    touched = asyncio.run(ask_admin(kafka, wait, create_and_see))
+    touched = asyncio.run(ask_admin(kafka, wait, create_and_see, access=kafka_access(topic_prefix)))
     text = f"Created: {', '.join(touched)}." if touched else f"All {len(TOPICS)} topics are there already."
     answer({"created": touched, "topics": len(TOPICS)}, as_json, lambda: text)
+
+
+async def _open(admin: AIOKafkaAdminClient, folder: Path, prefix: str) -> None:
+    try:
+        await open_accounts(admin, Credentials(folder), prefix)
+    except OSError as error:
+        if error.filename is None:  # it was the broker's connection
+            raise
+        raise Trouble(f"{error.filename} cannot be read: run `hearth certificates`.", USAGE) from None
 
 
 @app.command()
 def check(kafka: Kafka = KAFKA, topic_prefix: TopicPrefix = "", wait: Wait = 0, as_json: AsJson = False) -> None:
     """Compare the broker with the table; exit status 1 when they differ."""
-    drift = asyncio.run(ask_admin(kafka, wait, lambda admin: find_drift(admin, topic_prefix)))
+    drift = asyncio.run(
+        ask_admin(kafka, wait, lambda admin: find_drift(admin, topic_prefix), access=kafka_access(topic_prefix))
+    )
     answer({"drift": [asdict(d) for d in drift], "topics": len(TOPICS)}, as_json, lambda: _show(drift))
     if drift:
         raise typer.Exit(FINDING)
+
+
+Integrators = Annotated[
+    list[str] | None,
+    typer.Option("--integrator", metavar="USER", help="Also a user at Kafka who may write to reports.inbox."),
+]
+
+
+@app.command()
+def acls(
+    kafka: Kafka = KAFKA,
+    topic_prefix: TopicPrefix = "",
+    integrator: Integrators = None,
+    as_commands: Annotated[
+        bool, typer.Option("--commands", help="Print a line for Kafka's own kafka-acls.sh for each right.")
+    ] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Give these users these rights at the broker, and take any others.")
+    ] = False,
+    wait: Wait = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Who may do what at Kafka: by the table of topics alone. With --apply it becomes so, for who may alter rights."""
+    if as_commands + apply + as_json > 1 and not (apply and as_json):
+        raise Trouble("Choose one of --commands, --json and --apply.", USAGE)
+    wanted = table_of_rights.acls(topic_prefix, integrator or ())
+    if apply:
+        named = {acl.user for acl in wanted}
+        access = kafka_access(topic_prefix)
+        changes = asyncio.run(ask_admin(kafka, wait, lambda admin: set_rights(admin, named, wanted), access=access))
+        answer(_changes(changes), as_json, lambda: _say(changes))
+    elif as_commands:
+        print("\n".join(command_lines(wanted, kafka)))
+    else:
+        answer({"acls": [asdict(acl) for acl in wanted]}, as_json, lambda: _rights(wanted))
+
+
+@app.command()
+def integrator(
+    user: Annotated[str, typer.Argument(metavar="USER", help="The name of its own.")],
+    password_file: Annotated[
+        Path | None, typer.Option("--password-file", help="File with the password, of at least 16 characters.")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take its rights and password away.")] = False,
+    kafka: Kafka = KAFKA,
+    topic_prefix: TopicPrefix = "",
+    wait: Wait = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Let a user at Kafka write to reports.inbox and do nothing else, or end that; for who may alter users."""
+    if user.removeprefix(topic_prefix) in table_of_rights.users():
+        raise Trouble(f"{user} is one of ours: choose another name.", USAGE)
+    if remove == bool(password_file):
+        raise Trouble("Give a --password-file, or say --remove.", USAGE)
+    password = "" if password_file is None else _password_in(password_file)
+    wanted = [acl for acl in table_of_rights.acls(topic_prefix, [user]) if acl.user == user]
+
+    async def change(admin: AIOKafkaAdminClient) -> Changes:
+        if remove:
+            return await remove_user(admin, user)
+        await set_passwords(admin, {user: password})
+        return await set_rights(admin, {user}, wanted)
+
+    changes = asyncio.run(ask_admin(kafka, wait, change, access=kafka_access(topic_prefix)))
+    text = f"{user} is shut out." if remove else f"{user} may write to {', '.join(acl.name for acl in wanted)}."
+    answer({"user": user, **_changes(changes)}, as_json, lambda: text)
+
+
+def _password_in(file: Path) -> str:
+    try:
+        password = read_secret(file)
+    except (OSError, UnicodeDecodeError):
+        raise Trouble(f"{file} cannot be read.", USAGE) from None
+    if len(password) < 16:
+        raise Trouble(f"The password in {file} is too short.", USAGE)
+    return password
+
+
+def _changes(changes: Changes) -> dict[str, object]:
+    return {"given": [asdict(acl) for acl in changes.given], "taken": [asdict(acl) for acl in changes.taken]}
+
+
+def _say(changes: Changes) -> str:
+    if not changes.given and not changes.taken:
+        return "All rights are as they should be."
+    return f"Gave {count(len(changes.given), 'right')}, took {len(changes.taken)}."
+
+
+def _rights(wanted: Sequence[Acl]) -> RenderableType:
+    rows: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for acl in wanted:
+        rows[acl.user, acl.resource, acl.name + ("*" if acl.pattern == "prefixed" else "")].append(acl.operation)
+    return table(("User", "", "Name", "May"), [(*where, ", ".join(operations)) for where, operations in rows.items()])
 
 
 def _show(drift: list[Drift]) -> RenderableType:

@@ -7,14 +7,17 @@ import shutil
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from infra.credentials import Credentials
 from infra.local import ports
 from infra.local.downloads import fetch_kafka, kafka_folder, locked
 from infra.local.processes import Children, Process, StackError
+from shared.connections import OPEN_KAFKA, KafkaAccess
 
 OLDEST_JAVA = 17
 CLUSTER_ID = "aGVhcnRoLWxvY2FsLTAwMQ"
@@ -23,15 +26,37 @@ CLUSTER_ID = "aGVhcnRoLWxvY2FsLTAwMQ"
 # The C1 compiler alone and the serial collector start fastest and leave the most of two cores to the services.
 JVM_OPTIONS = ("-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
+# Who speaks to whom in the clear: everyone, on this machine only.
+OPEN = """\
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+"""
+
+# As docker-compose.secure.yml: services by password, brokers and the operator by certificate, and nobody else.
+SECURE = """\
+listeners=CLIENTS://127.0.0.1:{port},BROKERS://127.0.0.1:{brokers_port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=CLIENTS://127.0.0.1:{port},BROKERS://127.0.0.1:{brokers_port}
+listener.security.protocol.map=CLIENTS:SASL_SSL,BROKERS:SSL,CONTROLLER:SSL
+inter.broker.listener.name=BROKERS
+listener.name.clients.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.clients.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.brokers.ssl.client.auth=required
+listener.name.controller.ssl.client.auth=required
+ssl.keystore.type=PEM
+ssl.keystore.location={certificate}
+ssl.truststore.type=PEM
+ssl.truststore.location={ca}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:CN=kafka;User:CN=operator
+"""
+
 # A broker that was killed may come back only when its session has ended, so the session is short (usually 9 s).
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
@@ -77,16 +102,64 @@ def why_not() -> str | None:
     return None
 
 
-class Kafka:
-    """One broker with its data folder and ports, which stay the same over restarts."""
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """Where the broker takes orders about topics, users and rights, and how to get in there."""
 
-    def __init__(self, folder: Path, log: Path, port: int, controller_port: int, heap_mb: int = 384) -> None:
+    bootstrap: str
+    access: KafkaAccess = OPEN_KAFKA
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaGuard:
+    """What makes a broker ask who somebody is: a port for those with a certificate, and the files of `hearth`."""
+
+    brokers_port: int
+    credentials: Credentials
+
+    @property
+    def operators(self) -> Operators:
+        """The operator shows a certificate, because nobody has a password before the operator made it."""
+        return Operators(f"{ports.LOOPBACK}:{self.brokers_port}", self.credentials.operator_at_kafka())
+
+    def listeners(self, port: int, controller_port: int) -> str:
+        """The part of the broker's properties that says who is let in."""
+        return SECURE.format(
+            port=port,
+            brokers_port=self.brokers_port,
+            controller_port=controller_port,
+            certificate=self.credentials.certificate("kafka").absolute(),
+            ca=self.credentials.ca.absolute(),
+        )
+
+
+def _listeners(port: int, controller_port: int) -> str:
+    return OPEN.format(port=port, controller_port=controller_port)
+
+
+class Kafka:
+    """One broker with its data folder and ports, which stay the same over restarts.
+
+    With `guard` it lets in only those with a password or a certificate, and lets them do what they may.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        log: Path,
+        port: int,
+        controller_port: int,
+        heap_mb: int = 384,
+        guard: "KafkaGuard | None" = None,
+    ) -> None:
         self.bootstrap = f"{ports.LOOPBACK}:{port}"
+        self.operators = guard.operators if guard else Operators(self.bootstrap)
         self._folder = folder
         self._log = log
         self._port = port
         self._controller_port = controller_port
         self._heap_mb = heap_mb
+        self._listeners = guard.listeners(port, controller_port) if guard else _listeners(port, controller_port)
 
     def start(self, children: Children, *extra_options: str) -> Process:
         """Start the broker on what its data folder holds; see `is_ready`."""
@@ -96,7 +169,7 @@ class Kafka:
             shutil.copytree(_formatted_storage(), data)
         properties = self._folder / "server.properties"
         properties.write_text(
-            PROPERTIES.format(port=self._port, controller_port=self._controller_port, data=data.absolute())
+            self._listeners + PROPERTIES.format(controller_port=self._controller_port, data=data.absolute())
         )
         return children.start(
             "kafka", [*_java(f"-Xmx{self._heap_mb}m", *extra_options), "kafka.Kafka", properties], self._log
@@ -110,7 +183,10 @@ class Kafka:
             return thread.submit(asyncio.run, self._answers()).result()
 
     async def _answers(self) -> bool:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5000)
+        operators = self.operators
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=operators.bootstrap, request_timeout_ms=5000, **operators.access.options()
+        )
         try:
             await admin.start()
             cluster = await admin.describe_cluster()
@@ -118,7 +194,7 @@ class Kafka:
             return False
         finally:
             await admin.close()
-        return any(broker["port"] == self._port for broker in cluster["brokers"])
+        return any(operators.bootstrap.endswith(f":{broker['port']}") for broker in cluster["brokers"])
 
 
 def prepare_kafka() -> None:
@@ -167,7 +243,7 @@ def _formatted_storage() -> Path:
             with tempfile.TemporaryDirectory(dir=kafka_folder(), prefix="formatting-") as place:
                 data = Path(place) / "data"
                 properties = Path(place) / "server.properties"
-                properties.write_text(PROPERTIES.format(port=9092, controller_port=9093, data=data))
+                properties.write_text(_listeners(9092, 9093) + PROPERTIES.format(controller_port=9093, data=data))
                 done = subprocess.run(
                     [*_java(), "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", properties],
                     capture_output=True,

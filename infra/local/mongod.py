@@ -1,29 +1,38 @@
 """One `mongod` as a replica set of one, with its journal, initialised by itself."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from infra.credentials import Credentials
 from infra.local import ports
 from infra.local.downloads import fetch_mongod
 from infra.local.processes import Children, Process
+from shared.connections import OPEN_MONGO, MongoAccess
 
 REPLICA_SET = "rs0"
-NOT_YET_INITIATED = 94
-"""NotYetInitialized, the server's error code."""
+NOT_YET_INITIATED, UNAUTHORIZED = 94, 13
+"""NotYetInitialized and Unauthorized, the server's error codes."""
+TLS = ("--tlsMode", "requireTLS", "--tlsAllowConnectionsWithoutCertificates")
+"""The services sign in by password; a certificate is asked of nobody, and refused if it is not of our authority."""
 
 
 class Mongod:
-    """One server with its data folder and port, which stay the same over restarts."""
+    """One server with its data folder and port, which stay the same over restarts.
 
-    def __init__(self, folder: Path, log: Path, port: int) -> None:
+    With `credentials` it takes TLS only, and lets nobody do anything before they have signed in.
+    """
+
+    def __init__(self, folder: Path, log: Path, port: int, credentials: Credentials | None = None) -> None:
         self.uri = f"mongodb://{ports.LOOPBACK}:{port}/?directConnection=true&replicaSet={REPLICA_SET}"
         self._address = f"{ports.LOOPBACK}:{port}"
         self._folder = folder
         self._log = log
         self._port = port
+        self._credentials = credentials
 
     def start(self, children: Children) -> Process:
         """Start the server on what its data folder holds; see `is_ready`."""
@@ -32,32 +41,53 @@ class Mongod:
         command += ["--bind_ip", ports.LOOPBACK, "--nounixsocket", "--replSet", REPLICA_SET]
         command += ["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "128"]
         command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
+        if self._credentials:
+            command += ["--keyFile", self._credentials.key_file, *TLS]
+            command += ["--tlsCertificateKeyFile", self._credentials.certificate("mongo")]
+            command += ["--tlsCAFile", self._credentials.ca]
         return children.start("mongod", command, self._log)
 
     def is_ready(self) -> bool:
         """Whether it is the primary of its replica set; initiates the set, or moves it to a new port, when needed."""
         if not ports.is_open(self._port):
             return False
-        client: MongoClient[dict[str, Any]] = MongoClient(
-            ports.LOOPBACK, self._port, directConnection=True, serverSelectionTimeoutMS=1000, socketTimeoutMS=5000
-        )
+        # `hello` needs no user.
+        stranger = MongoAccess(ca=self._credentials.ca) if self._credentials else OPEN_MONGO
+        client = self._client(stranger)
         try:
             hello = client.admin.command("hello")
             if hello.get("isWritablePrimary"):
                 return True
             self._configure(client)
-        except PyMongoError:  # it is starting, or electing itself
-            pass
+        except PyMongoError as error:  # it is starting, or electing itself
+            if isinstance(error, OperationFailure) and error.code == UNAUTHORIZED and self._credentials:
+                self._configure_as_operator(self._credentials)
         finally:
             client.close()
         return False
+
+    def _client(self, access: MongoAccess) -> MongoClient[dict[str, Any]]:
+        return MongoClient(
+            ports.LOOPBACK,
+            self._port,
+            directConnection=True,
+            serverSelectionTimeoutMS=1000,
+            socketTimeoutMS=5000,
+            **access.options(),
+        )
+
+    def _configure_as_operator(self, credentials: Credentials) -> None:
+        """A kept data folder has users, so only the operator may move its replica set to another port."""
+        with self._client(credentials.operator_at_mongo()) as client, suppress(PyMongoError):
+            self._configure(client)
 
     def _configure(self, client: MongoClient[dict[str, Any]]) -> None:
         members = [{"_id": 0, "host": self._address}]
         try:
             config = client.admin.command("replSetGetConfig")["config"]
         except OperationFailure as error:
-            if error.code == NOT_YET_INITIATED:
+            # Before there is a user, its own machine may initiate a server that asks for one, and look at nothing.
+            if error.code in (NOT_YET_INITIATED, UNAUTHORIZED):
                 client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
             return
         if [member["host"] for member in config["members"]] != [self._address]:

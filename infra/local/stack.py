@@ -19,8 +19,10 @@ from typing import Literal, Self, cast, get_args
 
 import httpx
 
+from infra.commands.service_keys import PEERS, keys_file, make_service_keys
+from infra.credentials import Credentials
 from infra.local import ports
-from infra.local.kafka import Kafka, why_not
+from infra.local.kafka import Kafka, KafkaGuard, Operators, why_not
 from infra.local.mongod import Mongod
 from infra.local.processes import Children, Process, StackError
 from infra.local.services import SERVICES
@@ -52,6 +54,8 @@ class StackSettings:
     smtp_port: int = 1025
     mail_port: int = 8025
     kafka_heap_mb: int = 384
+    secure: bool = False
+    """Whether Kafka and MongoDB ask everyone who they are, over TLS; see infra.local.system.let_in."""
     announce: Callable[[str], None] = print
     """Told every sentence that a person should read: ports taken, broker chosen, logs kept."""
 
@@ -96,6 +100,7 @@ class Stack:
         self._children = Children()
         self._resources = ExitStack()
         self._processes: dict[str, Process] = {}
+        self.credentials: Credentials | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -104,6 +109,9 @@ class Stack:
             self._folder = self._open_folder()
             self.logs = self._folder / "logs"
             self.logs.mkdir(exist_ok=True)
+            if self.settings.secure:
+                self.credentials = Credentials(self._folder / "credentials")
+                self.credentials.make()
             self._choose_broker()
             self._choose_ports()
             starts: dict[Part, Callable[[], None]] = {
@@ -131,7 +139,33 @@ class Stack:
             found["HEARTH_MONGO"] = self.mongo
         if "mail" in self.settings.parts:
             found["HEARTH_SMTP"] = f"{self.smtp[0]}:{self.smtp[1]}"
+        if self.credentials:
+            found |= {"HEARTH_KAFKA_SECURITY": "sasl_ssl", "HEARTH_KAFKA_CA": str(self.credentials.ca)}
+            found |= {"HEARTH_MONGO_CA": str(self.credentials.ca)}
         return found
+
+    def passwords_of(self, user: str) -> dict[str, str]:
+        """How a service (or `hearth`) signs in to the parts, as its settings call it; nothing where nobody has to."""
+        if not self.credentials:
+            return {}
+        return {
+            "HEARTH_KAFKA_PASSWORD_FILE": str(self.credentials.kafka_password(user)),
+            "HEARTH_MONGO_PASSWORD_FILE": str(self.credentials.mongo_password(user)),
+        }
+
+    def service_keys_of(self, service: str) -> dict[str, str]:
+        """What a service signs its calls to others with, and knows them by, as its settings call it."""
+        folder = self._folder / "service-keys"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        make_service_keys(folder, os.geteuid())
+        ring = folder / keys_file(service)
+        own = {"HEARTH_SERVICE_KEYS_FILE": str(ring)} if ring.exists() else {}
+        return {"HEARTH_SERVICE_PEERS_FILE": str(folder / PEERS), **own}
+
+    @property
+    def operators(self) -> Operators:
+        """Where Kafka takes orders about topics, users and rights."""
+        return self._kafka.operators if self.broker == "kafka" else Operators(self.kafka)
 
     def start_kafka(self) -> None:
         """Start the broker where it was and wait until it answers; one in memory starts empty, at a new address."""
@@ -180,7 +214,8 @@ class Stack:
             wanted = service.port if port is None else port
             port = self._ports.choose(wanted, name, self.settings.announce, [s.port for s in SERVICES.values()])
         label = label or name
-        environment = {**os.environ, **self.environment(), **env, "HEARTH_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+        ours = {**self.environment(), **self.passwords_of(name), **self.service_keys_of(name)}
+        environment = {**os.environ, **ours, **env, "HEARTH_PORT": str(port), "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-m", service.module]
         process = self._children.start(label, command, self.logs / f"{label}.log", environment)
         process.address = f"http://{ports.LOOPBACK}:{port}"
@@ -209,6 +244,8 @@ class Stack:
         if reason and wanted == "kafka":
             raise StackError(f"{reason} `python3 infra/prepare.py` names what is missing.")
         self.broker = "memory" if reason or wanted == "memory" else "kafka"
+        if self.broker == "memory" and self.credentials:
+            raise StackError("A broker in memory cannot ask who somebody is.")
         if self.broker == "memory" and "kafka" in self.settings.parts:
             self.settings.announce(f"{reason}\n{NOTHING_SURVIVES}" if reason else NOTHING_SURVIVES)
 
@@ -223,14 +260,14 @@ class Stack:
                 choose(settings.kafka_port, "Kafka"),
                 choose(settings.kafka_controller_port, "Kafka"),
             )
+            guard = KafkaGuard(self._ports.any_free(), self.credentials) if self.credentials else None
             self._kafka = Kafka(
-                self._folder / "kafka", self.logs / "kafka.log", port, controller_port, settings.kafka_heap_mb
+                self._folder / "kafka", self.logs / "kafka.log", port, controller_port, settings.kafka_heap_mb, guard
             )
             self.kafka = self._kafka.bootstrap
         if "mongo" in settings.parts:
-            self._mongod = Mongod(
-                self._folder / "mongo", self.logs / "mongod.log", choose(settings.mongo_port, "MongoDB")
-            )
+            port = choose(settings.mongo_port, "MongoDB")
+            self._mongod = Mongod(self._folder / "mongo", self.logs / "mongod.log", port, self.credentials)
             self.mongo = self._mongod.uri
         if "mail" in settings.parts:
             self.smtp = (ports.LOOPBACK, choose(settings.smtp_port, "SMTP"))

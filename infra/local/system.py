@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,8 +12,11 @@ from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
 
+from infra.kafka_accounts import open_accounts
+from infra.local.kafka import Operators
 from infra.local.processes import Process
 from infra.local.stack import Stack, answers
+from infra.mongo_accounts import open_databases
 from shared.access import Principal, Role, issue_token
 from shared.topics import create_topics
 
@@ -65,7 +68,8 @@ def run_system(stack: Stack, extra: Mapping[str, str] | None = None) -> Iterator
     kept = stack.settings.data
     environment = {**draw_secrets(kept / "secrets" if kept else None), **(extra or {})}
     if stack.broker == "kafka":  # the one in memory has every topic from its start, and cannot be asked for more
-        create_topics_on(stack.kafka, environment.get("HEARTH_TOPIC_PREFIX", ""))
+        create_topics_on(stack.operators, environment.get("HEARTH_TOPIC_PREFIX", ""))
+    let_in(stack, environment.get("HEARTH_TOPIC_PREFIX", ""), environment.get("HEARTH_DATABASE_PREFIX", ""))
     intake = stack.start_service("intake", environment, wait=False)
     environment |= {"HEARTH_INTAKE_URL": intake.address, "HEARTH_PUBLIC_URL": intake.address}
     triage = stack.start_service("triage", environment, wait=False)
@@ -104,15 +108,24 @@ def draw_secrets(folder: Path | None = None) -> dict[str, str]:
     return drawn
 
 
-def create_topics_on(kafka: str, prefix: str = "") -> None:
+def create_topics_on(kafka: str | Operators, prefix: str = "") -> None:
     """Make the broker agree with the table of topics."""
+    operators = Operators(kafka) if isinstance(kafka, str) else kafka
+    asyncio.run(_ask(operators, lambda admin: create_topics(admin, prefix)))
 
-    async def create() -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-        await admin.start()
-        try:
-            await create_topics(admin, prefix)
-        finally:
-            await admin.close()
 
-    asyncio.run(create())
+def let_in(stack: Stack, topic_prefix: str = "", database_prefix: str = "") -> None:
+    """Make every service known to a secure stack's Kafka and MongoDB; nothing to do on another one. Safe to repeat."""
+    credentials = stack.credentials
+    if credentials:
+        asyncio.run(_ask(stack.operators, lambda admin: open_accounts(admin, credentials, topic_prefix)))
+        asyncio.run(open_databases(stack.mongo, credentials, database_prefix, ca=credentials.ca))
+
+
+async def _ask(operators: Operators, question: Callable[[AIOKafkaAdminClient], Awaitable[object]]) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=operators.bootstrap, **operators.access.options())
+    await admin.start()
+    try:
+        await question(admin)
+    finally:
+        await admin.close()

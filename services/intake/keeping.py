@@ -58,7 +58,8 @@ class KeyKeeper:
 
     async def run(self) -> None:
         """Look, until cancelled."""
-        text = self._settings.master_key.get_secret_value()
+        # The file may have changed since the settings were read.
+        text = await self._read() or self._settings.master_key.get_secret_value()
         while True:
             await self._load(text)
             # While the server is away the lifecycle says so, and what was to be done is still due.

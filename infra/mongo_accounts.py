@@ -1,0 +1,60 @@
+"""Users at MongoDB: one for each service, at home in its own database and nowhere else; and the operator's."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from infra.credentials import OPERATOR, Credentials, read_secret
+from shared.acls import COMMAND_LINE, users
+from shared.connections import MongoAccess
+from shared.mongo import Client, OperationFailure, connect
+
+_ALREADY_THERE, _NOT_SIGNED_IN = 51003, 18
+"""Location51003: the user exists. AuthenticationFailed: there is no such user, or it has another password."""
+OPERATORS_ROLES = ("userAdminAnyDatabase", "clusterManager", "clusterMonitor")
+
+
+def roles_of(user: str, prefix: str = "") -> list[dict[str, str]]:
+    """What a user may do: a service reads and writes its own database; the command line may only sign in."""
+    return [] if user == COMMAND_LINE else [{"role": "readWrite", "db": f"{prefix}{user}"}]
+
+
+async def open_databases(uri: str, credentials: Credentials, prefix: str = "", *, ca: Path | None) -> None:
+    """Let every service into its own database, with the passwords of `hearth certificates`; safe to repeat.
+
+    Where the server has no user yet, the operator is made first: this works from its own machine only, or before it
+    asks anybody (MongoDB's manual, "Localhost Exception"). Without `ca` no TLS is used. Raises one of pymongo's errors.
+    """
+    operator = credentials.operator_at_mongo()
+    client = connect(uri, service="cli", access=replace(operator, ca=ca))
+    stranger = connect(uri, service="cli", access=MongoAccess(ca=ca))
+    passwords = {user: read_secret(credentials.mongo_password(user)) for user in users()}
+    try:
+        try:
+            await make_users(client, passwords, prefix)
+        except OperationFailure as error:
+            if error.code != _NOT_SIGNED_IN:
+                raise
+            roles = [{"role": role, "db": "admin"} for role in OPERATORS_ROLES]
+            await _make(stranger, OPERATOR, operator.password or "", roles)
+            await make_users(client, passwords, prefix)
+    finally:
+        client.close()
+        stranger.close()
+
+
+async def make_users(client: Client, passwords: Mapping[str, str], prefix: str = "") -> None:
+    """Make each user (named without the prefix), or give it this password and these rights anew."""
+    for user, password in passwords.items():
+        await _make(client, f"{prefix}{user}", password, roles_of(user, prefix))
+
+
+async def _make(client: Client, name: str, password: str, roles: list[dict[str, str]]) -> None:
+    document: dict[str, Any] = {"pwd": password, "roles": roles, "mechanisms": ["SCRAM-SHA-256"]}
+    try:
+        await client.admin.command({"createUser": name, **document})
+    except OperationFailure as error:
+        if error.code != _ALREADY_THERE:
+            raise
+        await client.admin.command({"updateUser": name, **document})

@@ -1,0 +1,284 @@
+"""Replacing the master key while intake runs: announced, loaded by everybody, current, everything re-wrapped, retired.
+
+Each step stands in the keyring before the next one begins, so whoever comes after a kill goes on where it stopped. What
+is sealed is not encrypted anew: only the keys of reports are wrapped by the new master key.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from os import urandom
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from services.intake.keys import KEY_SOURCES, unwrap_all
+from services.intake.readers import LEASE, Reader, Readers
+from services.intake.rewrap import ReportKeys
+from services.intake.settings import KeySettings
+from services.intake.vault import Vault
+from shared.ids import new_id
+from shared.keyring import (
+    KEY_BYTES,
+    Keyring,
+    KeyringBusy,
+    KeyringError,
+    State,
+    key_id_of,
+    locked,
+    parse_keyring,
+    write_keyring,
+)
+from shared.mongo import TRANSIENT
+from shared.problems import Unavailable
+from shared.times import now
+
+T = TypeVar("T")
+
+OUTAGE = 120.0
+"""Seconds for which MongoDB may be away before a rotation gives up; running it again goes on."""
+ROUNDS = 50
+"""Times that nothing at all moves before something must be wrong."""
+
+
+class Halted(Exception):
+    """The rotation cannot go on; the message is a sentence that says why. What it did stays, and is not done again."""
+
+
+class Showing(Protocol):
+    """What a rotation tells whoever watches it."""
+
+    def step(self, text: str) -> None: ...
+
+    def begin(self, total: int) -> None: ...
+
+    def advance(self, count: int) -> None: ...
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a rotation did: `damaged` are places whose key no master key unwraps, `dropped` and `needed` versions."""
+
+    ring: Keyring
+    resumed: bool = False
+    reports: int = 0
+    damaged: list[str] = field(default_factory=list)
+    dropped: list[int] = field(default_factory=list)
+    needed: dict[int, int] = field(default_factory=dict)
+
+
+class Rotation:
+    """Changes the keyring in `path`, which running intakes read too, and re-wraps what is stored."""
+
+    def __init__(
+        self,
+        path: Path,
+        settings: KeySettings,
+        reports: ReportKeys,
+        readers: Readers,
+        showing: Showing,
+        *,
+        settle: float = 60.0,
+        patience: float = 90.0,
+    ) -> None:
+        """`settle`: seconds that writes under way get before a version is dropped. `patience`: for running intakes."""
+        self._path = path
+        self._settings = settings
+        self._reports = reports
+        self._readers = readers
+        self._showing = showing
+        self._settle = settle
+        self._patience = patience
+        self._vault = Vault()
+        self._settled_at = 0.0
+
+    async def rotate(self, source: str | None = None, *, drop: bool = False) -> Outcome:
+        """A new version by this source (None: that of the current one), or the rest of a rotation that was ended.
+
+        Raises Halted.
+        """
+        async with self._alone():
+            outcome = Outcome(await self._open())
+            outcome.resumed = outcome.ring.coming is not None or bool(outcome.ring.retiring)
+            if not outcome.resumed:
+                outcome.ring = await self._announce(outcome.ring, source or outcome.ring.current.source)
+            if coming := outcome.ring.coming:
+                await self._wait_for(f"have loaded version {coming.version}", lambda r: coming.id in r.opens)
+                outcome.ring = self._write(outcome.ring.promote(now()))
+            await self._finish(outcome)
+            if drop:
+                await self._drop(outcome)
+        return outcome
+
+    async def drop(self) -> Outcome:
+        """Remove every retired version that nothing stored needs. Raises Halted."""
+        async with self._alone():
+            outcome = Outcome(await self._open())
+            if outcome.ring.coming or outcome.ring.retiring:
+                raise Halted("A rotation was not finished: run `hearth secrets rotate` first.")
+            await self._finish(outcome)
+            await self._drop(outcome)
+        return outcome
+
+    async def _open(self) -> Keyring:
+        """The keyring as it is, once it is known that it opens everything stored."""
+        ring = self._read()
+        await self._adopt(ring)
+        known = {key.id for key in ring.keys}
+        if lacking := {i: count for i, count in (await self._surely(self._reports.uses)).items() if i not in known}:
+            parts = " and ".join(f"{count} reports need master key {i}" for i, count in sorted(lacking.items()))
+            raise Halted(f"This is not the keyring of what is stored: {parts}, which is not in it.")
+        return ring
+
+    async def _announce(self, ring: Keyring, source: str) -> Keyring:
+        if source not in KEY_SOURCES:
+            raise Halted(f"There is no source {source}; there are: {', '.join(KEY_SOURCES)}.")
+        key = urandom(KEY_BYTES)
+        try:
+            kept = await KEY_SOURCES[source](self._settings).wrap(key)
+            # What cannot be unwrapped later must never wrap anything.
+            if await KEY_SOURCES[source](self._settings).unwrap(key_id_of(key), kept) != key:
+                raise KeyringError("What was wrapped is not what is unwrapped.")
+        except (Unavailable, KeyringError) as error:
+            raise Halted(f"No new master key can be kept: {_sentence(error)}") from None
+        return self._write(ring.announce(key_id_of(key), source, kept, now()))
+
+    async def _finish(self, outcome: Outcome) -> None:
+        """Re-wrap everything that is not under the current version, then call what was current before retired."""
+        current = outcome.ring.current
+        await self._adopt(outcome.ring)
+        await self._wait_for(f"seal with version {current.version}", lambda r: r.seals == current.id)
+        self._settled_at = asyncio.get_running_loop().time() + self._settle
+        await self._rewrap(outcome)
+        if outcome.ring.retiring:
+            outcome.ring = self._write(outcome.ring.retire(now()))
+
+    async def _rewrap(self, outcome: Outcome) -> None:
+        key_id = outcome.ring.current.id
+        self._showing.step("re-wrapping")
+        left = await self._surely(lambda: self._reports.count_without(key_id))
+        self._showing.begin(left)
+        stuck = 0
+        while left:
+            found = await self._surely(lambda: self._reports.rewrap(self._vault, key_id, self._showing.advance))
+            outcome.reports += found.reports
+            outcome.damaged = sorted(found.damaged)
+            before, left = left, await self._surely(lambda: self._reports.count_without(key_id))
+            if left <= len({place.partition("/")[0] for place in found.damaged}):
+                return
+            stuck = 0 if left < before else stuck + 1
+            if stuck > ROUNDS:
+                raise Halted(f"{left} reports cannot be re-wrapped; nothing is lost, and the old version stays.")
+            # What changed just now is left alone for a moment.
+            await asyncio.sleep(0.1 if stuck else 0)
+
+    async def _drop(self, outcome: Outcome) -> None:
+        while (rest := self._settled_at - asyncio.get_running_loop().time()) > 0:
+            self._showing.step(f"waiting {rest:.0f} s for writes under way")
+            await asyncio.sleep(min(1.0, rest))
+        # A report that was sealed just before the new version was current may have been written since.
+        await self._rewrap(outcome)
+        uses = await self._surely(self._reports.uses)
+        retired = [key for key in outcome.ring.keys if key.state is State.RETIRED]
+        outcome.needed = {key.version: uses[key.id] for key in retired if key.id in uses}
+        outcome.dropped = [key.version for key in retired if key.id not in uses]
+        if outcome.dropped:
+            outcome.ring = self._write(outcome.ring.drop(set(outcome.dropped)))
+
+    async def _wait_for(self, what: str, has: Callable[[Reader], bool]) -> None:
+        """Until all running intakes have loaded what is in the keyring."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._patience
+        while True:
+            running = await self._surely(self._readers.running)
+            late = [reader for reader in running if not has(reader)]
+            if not late:
+                return
+            self._showing.step(f"{len(running) - len(late)} of {len(running)} running intakes {what}")
+            if loop.time() >= until:
+                raise Halted(
+                    f"{len(late)} of {len(running)} running intakes do not {what}. Do they read {self._path}? "
+                    "Their logs and /health/ready say what keeps them. Run it again to go on."
+                )
+            await asyncio.sleep(0.5)
+
+    def _read(self) -> Keyring:
+        try:
+            return parse_keyring(self._path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise Halted(f"{self._path} cannot be read ({type(error).__name__}).") from None
+        except KeyringError as error:
+            raise Halted(f"{self._path} is no keyring. {error}") from None
+
+    def _write(self, ring: Keyring) -> Keyring:
+        try:
+            write_keyring(self._path, ring)
+        except OSError as error:
+            raise Halted(f"{self._path} cannot be written: {error.strerror}.") from None
+        return ring
+
+    async def _adopt(self, ring: Keyring) -> None:
+        try:
+            keys = await unwrap_all(ring, self._settings)
+        except (Unavailable, KeyringError) as error:
+            raise Halted(f"The master key cannot be had: {_sentence(error)}") from None
+        self._vault.adopt(keys.pop(ring.current.id), list(keys.values()))
+
+    async def _surely(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """The answer of MongoDB, once it gives one."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + OUTAGE
+        while True:
+            try:
+                return await ask()
+            except TRANSIENT as error:
+                self._showing.step(f"MongoDB is away ({type(error).__name__})")
+                if loop.time() > until:
+                    raise Halted("MongoDB does not answer. Run it again to go on.") from None
+                await asyncio.sleep(1)
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """No other rotation changes this keyring here, or what is stored from anywhere."""
+        owner = new_id()
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(self._path))
+            except KeyringBusy:
+                raise Halted("Another rotation of this keyring is under way.") from None
+            except OSError as error:
+                raise Halted(f"{self._path} cannot be written: {error.strerror}.") from None
+            await self._lease(owner)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    renewing = group.create_task(self._renew(owner))
+                    yield
+                    renewing.cancel()
+            except ExceptionGroup as errors:
+                # Of two that end together, the first is the cause.
+                raise errors.exceptions[0] from None
+            finally:
+                with suppress(*TRANSIENT):
+                    await self._readers.release(owner)
+
+    async def _lease(self, owner: str) -> None:
+        loop = asyncio.get_running_loop()
+        # One that was killed has its lease for a while longer.
+        until = loop.time() + LEASE + 5
+        while not await self._surely(lambda: self._readers.lease(owner)):
+            self._showing.step("another rotation is under way, or has just been ended")
+            if loop.time() > until:
+                raise Halted("Another rotation is under way on another machine.")
+            await asyncio.sleep(0.5)
+
+    async def _renew(self, owner: str) -> None:
+        while True:
+            await asyncio.sleep(LEASE / 4)
+            with suppress(*TRANSIENT):
+                if not await self._readers.lease(owner):
+                    raise Halted("Another rotation took over, because this one did not move for too long.")
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return text if text.endswith(".") else f"{text}."

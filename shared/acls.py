@@ -1,0 +1,81 @@
+"""Who may do what at Kafka, told by the table of topics and by nothing else; whatever is not here is refused.
+
+Every service has a user of its own, named as it is, and so has the command line, `hearth`. Reading includes seeing that
+a topic is there, and so does writing; whoever may write anything may write idempotently (KIP-679, Kafka 3.0).
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.topics import DEAD_LETTER_TOPICS, FACT_TOPICS, TOPICS, dead_letters_of
+
+ANYONE = "anyone"
+COMMAND_LINE = "hearth"
+
+Resource = Literal["topic", "group"]
+Pattern = Literal["literal", "prefixed"]
+Operation = Literal["read", "write", "create", "alter", "describe", "describe-configs"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Acl:
+    """One thing that one user may do, from any address, to the resource of this name or those that begin with it."""
+
+    user: str
+    resource: Resource
+    name: str
+    pattern: Pattern
+    operation: Operation
+
+
+def services() -> tuple[str, ...]:
+    """The services that the table knows."""
+    named = {name for topic in TOPICS for name in (*topic.writers, *topic.consumers)}
+    return tuple(sorted(named - {ANYONE}))
+
+
+def users() -> tuple[str, ...]:
+    """All who have a user at Kafka, without any prefix."""
+    return (*services(), COMMAND_LINE)
+
+
+def acls(prefix: str = "", integrators: Collection[str] = ()) -> tuple[Acl, ...]:
+    """Everything that is allowed. `prefix` is put before topics, groups and users; `integrators` are whole names of
+    users at Kafka who may write what anyone may."""
+    found = {*_of_services(prefix), *_of_integrators(prefix, integrators), *_of_the_command_line(prefix)}
+    return tuple(sorted(found))
+
+
+def _of_services(prefix: str) -> Iterator[Acl]:
+    for topic in TOPICS:
+        for writer in topic.writers:
+            if writer != ANYONE:
+                yield Acl(prefix + writer, "topic", prefix + topic.name, "literal", "write")
+        for consumer in topic.consumers:
+            yield Acl(prefix + consumer, "topic", prefix + topic.name, "literal", "read")
+            # A group is named service.topic.
+            yield Acl(prefix + consumer, "group", f"{prefix}{consumer}.", "prefixed", "read")
+
+
+def _of_integrators(prefix: str, integrators: Collection[str]) -> Iterator[Acl]:
+    for topic in TOPICS:
+        if ANYONE in topic.writers:
+            for user in integrators:
+                yield Acl(user, "topic", prefix + topic.name, "literal", "write")
+
+
+def _of_the_command_line(prefix: str) -> Iterator[Acl]:
+    user = prefix + COMMAND_LINE
+    operations: tuple[Operation, ...] = ("create", "alter", "describe", "describe-configs")
+    for topic in TOPICS:
+        for operation in operations:
+            yield Acl(user, "topic", prefix + topic.name, "literal", operation)
+    buried = {topic.name for topic in DEAD_LETTER_TOPICS if topic.writers}
+    for topic in DEAD_LETTER_TOPICS:
+        yield Acl(user, "topic", prefix + topic.name, "literal", "read")
+    for topic in FACT_TOPICS:
+        if dead_letters_of(topic.name) in buried:
+            # A dead letter is sent again on its topic, and then marked as settled where it lay.
+            yield Acl(user, "topic", prefix + topic.name, "literal", "write")
+            yield Acl(user, "topic", prefix + dead_letters_of(topic.name), "literal", "write")

@@ -1,0 +1,71 @@
+"""How a service shows Kafka and MongoDB who it is, and knows that it is them: by TLS, and by a password of its own.
+
+Unset, it says nothing and encrypts nothing, as on one machine. Passwords are proved by SCRAM and never sent.
+"""
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+KafkaSecurity = Literal["plaintext", "ssl", "sasl_ssl"]
+SCRAM = "SCRAM-SHA-512"
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaAccess:
+    """The way into Kafka. Without `ca` the system's authorities count; `certificate`: a PEM file with key and chain."""
+
+    security: KafkaSecurity = "plaintext"
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca: Path | None = None
+    certificate: Path | None = None
+
+    def tls(self) -> ssl.SSLContext | None:
+        """What is asked of the broker's certificate, and shown of our own; None without TLS."""
+        if self.security == "plaintext":
+            return None
+        context = ssl.create_default_context(cafile=self.ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.certificate:
+            context.load_cert_chain(self.certificate)
+        return context
+
+    def options(self) -> dict[str, Any]:
+        """The arguments of every client of aiokafka."""
+        options: dict[str, Any] = {"security_protocol": self.security.upper(), "ssl_context": self.tls()}
+        if self.security == "sasl_ssl":
+            options |= {
+                "sasl_mechanism": SCRAM,
+                "sasl_plain_username": self.user,
+                "sasl_plain_password": self.password,
+            }
+        return options
+
+
+@dataclass(frozen=True, slots=True)
+class MongoAccess:
+    """The way into MongoDB: with `ca` by TLS, with `password` as a user. Both are beside what the URI says."""
+
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca: Path | None = None
+
+    def options(self) -> dict[str, Any]:
+        """The arguments of every client of MongoDB."""
+        options: dict[str, Any] = {}
+        if self.ca:
+            options |= {"tls": True, "tlsCAFile": str(self.ca)}
+        if self.password:
+            options |= {
+                "username": self.user,
+                "password": self.password,
+                "authSource": "admin",
+                "authMechanism": "SCRAM-SHA-256",
+            }
+        return options
+
+
+OPEN_KAFKA = KafkaAccess()
+OPEN_MONGO = MongoAccess()
