@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from infra.commands import dead_letters, doctor, policy, replica_set, secrets, tokens, topics
+from infra.commands import dead_letters, doctor, policy, replica_set, roster, secrets, tokens, topics
 from infra.commands.certificates import certificates
 from infra.commands.console import Trouble, commands
 from infra.commands.contracts import asyncapi, schemas
@@ -22,6 +22,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(replica_set.app, name="replica-set")
 app.add_typer(policy.app, name="policy")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(roster.app, name="roster")
 app.add_typer(tokens.app, name="token")
 app.add_typer(schemas, name="schemas")
 app.add_typer(asyncapi, name="asyncapi")

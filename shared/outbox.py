@@ -79,8 +79,10 @@ class Save:
 class Aggregates:
     """The aggregates of one collection, written with one atomic update each."""
 
-    def __init__(self, collection: Collection, relay: "Relay") -> None:
+    def __init__(self, collection: Collection, relay: "Relay", grace: timedelta = GRACE) -> None:
+        """`grace`: how long the events are left to this process's relay; none where it does not run."""
         self.collection = collection
+        self._grace = grace
         self._relay = relay
         relay.watch(collection)
 
@@ -97,7 +99,7 @@ class Aggregates:
         """
         if not saves:
             return set()
-        due = now() + GRACE
+        due = now() + self._grace
         operations = [_operation(save, due) for save in saves]
         lost: set[str] = set()
         matched = sum(1 for s in saves if s.base is not None)

@@ -140,4 +140,3 @@ COPIES = MemoryCopies()
 def bearer(who: Principal, **token: object) -> dict[str, str]:
     """The header of a program of somebody's; see MemoryCopies.token."""
     return {"authorization": f"Bearer {COPIES.token(who, **token)}"}  # type: ignore[arg-type]  # handed on as it is
-

@@ -2,13 +2,11 @@
 
 import base64
 import binascii
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from infra.commands.console import USAGE, Trouble
 from shared.acls import COMMAND_LINE
 from shared.connections import KafkaAccess, MongoAccess
 from shared.settings import Connections, Settings, load_settings
@@ -40,14 +38,6 @@ PolicyDir = Annotated[
 Wait = Annotated[
     float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait for a server that is starting.")
 ]
-TokenKeyFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--token-key-file",
-        envvar="HEARTH_TOKEN_KEY_FILE",
-        help="File of the key that signs tokens; else HEARTH_TOKEN_KEY, else secrets/token_key.",
-    ),
-]
 
 
 def kafka_access(topic_prefix: str = "") -> KafkaAccess:
@@ -58,23 +48,6 @@ def kafka_access(topic_prefix: str = "") -> KafkaAccess:
 def mongo_access(database_prefix: str = "") -> MongoAccess:
     """How the command line gets into MongoDB, likewise."""
     return load_settings(Connections, database_prefix=database_prefix).mongo_access(COMMAND_LINE)
-
-
-def read_token_key(file: Path | None) -> bytes:
-    """The key that signs tokens: from the file, else from HEARTH_TOKEN_KEY, else from secrets/token_key."""
-    text = None if file else os.environ.get("HEARTH_TOKEN_KEY")
-    place = "HEARTH_TOKEN_KEY" if text else str(file or Path("secrets/token_key"))
-    if not text:
-        try:
-            text = Path(place).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise Trouble(
-                f"The token key cannot be read from {place}: run `hearth secrets`, or set HEARTH_TOKEN_KEY_FILE.", USAGE
-            ) from None
-    key = key_in(text)
-    if key is None:
-        raise Trouble(f"{place} does not hold 32 bytes in base64.", USAGE)
-    return key
 
 
 def key_in(text: str) -> bytes | None:

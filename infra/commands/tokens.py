@@ -1,100 +1,198 @@
-"""`hearth token`: tokens that open the desk and the record until people can sign in."""
+"""`hearth token`: tokens of integrators and of people's programs. A token is shown once; only its hash is kept."""
 
-import hashlib
-import hmac
-import unicodedata
-from datetime import timedelta
-from difflib import get_close_matches
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, note
-from infra.commands.options import PolicyDir, TokenKeyFile, read_token_key
-from shared.access import Principal, Role, issue_token
-from shared.policy import PolicyError, load_policy
+from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, note, table
+from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir
+from infra.commands.roster import at_book, check_places, read_time
+from shared.access import Role
+from shared.events import GrantHeld, RosterTokenChanged
 from shared.policy.rows import parse_duration
 from shared.times import now, rfc3339
+from shared.tokens import Kind
 
-app = commands("Issue tokens.")
+if TYPE_CHECKING:
+    from services.triage.roster import Book
+    from shared.roster import MongoRoster
 
-AUDIENCE = "people"
-LONGEST_LIFE = timedelta(days=31)
-PEOPLE = tuple(role for role in Role if role not in (Role.SERVICE, Role.REPORTER))
+app = commands("Issue, list, rotate and revoke tokens of programs.")
+
+LONGEST_LIFE = timedelta(days=400)
 
 
-def _life(text: str | timedelta) -> timedelta:
+def _duration(text: str | timedelta) -> timedelta:
     if isinstance(text, timedelta):
         return text
     number = text.rstrip("minhd ")
     try:
-        life = parse_duration(f"{number} {text.removeprefix(number).strip()}")
+        return parse_duration(f"{number} {text.removeprefix(number).strip()}")
     except ValueError:
         raise typer.BadParameter("write a whole number and min, h or d, such as 8h") from None
-    if life > LONGEST_LIFE:
-        raise typer.BadParameter(f"at most {LONGEST_LIFE.days}d")
-    return life
 
 
-RoleOption = Annotated[Role, typer.Option("--role", help="What the person may do.")]
-Bodies = Annotated[
-    list[str] | None, typer.Option("--body", help="Handling body a responder belongs to; may be repeated.")
+Sources = Annotated[list[str] | None, typer.Option("--source", help="In whose name it may report; may be repeated.")]
+Communities = Annotated[list[str] | None, typer.Option("--community", help="Only for these; may be repeated.")]
+Expires = Annotated[
+    datetime, typer.Option("--expires", parser=read_time, metavar="DATE", help="When it ends by itself.")
 ]
-Ref = Annotated[str, typer.Option("--ref", help="Who it is; only a pseudonym of it leaves this command.")]
-Life = Annotated[timedelta, typer.Option("--life", parser=_life, metavar="DURATION", help="Such as 30min, 8h or 2d.")]
-
-
-@app.callback()
-def _group() -> None:
-    """Issue tokens."""
+TokenId = Annotated[str, typer.Argument(metavar="TOKEN-ID", help="Its id, as `hearth token list` shows it.")]
 
 
 @app.command()
 def issue(
-    role: RoleOption,
-    ref: Ref,
-    body: Bodies = None,
-    life: Life = timedelta(hours=8),
+    expires: Expires,
+    source: Sources = None,
+    community: Communities = None,
+    person: Annotated[
+        str | None, typer.Option("--person", help="Instead of a source: for programs of this person.")
+    ] = None,
     policy_dir: PolicyDir = None,
-    token_key_file: TokenKeyFile = None,
+    mongo: Mongo = MONGO,
+    database_prefix: DatabasePrefix = "",
     as_json: AsJson = False,
 ) -> None:
-    """Print a token for one person. Whoever has it is that person until it expires."""
-    if role not in PEOPLE:
-        raise Trouble(f"{role.value} is not a role of people: {', '.join(PEOPLE)}.", USAGE)
-    bodies = tuple(body or ())
-    _check_bodies(role, bodies, policy_dir)
-    key = read_token_key(token_key_file)
-    principal = Principal(pseudonymous(key, role, ref), role, bodies)
-    token = issue_token(key, principal, AUDIENCE, life)
-    expires = rfc3339(now() + life)
-    answer(
-        {"token": token, "ref": principal.ref, "role": role.value, "bodies": list(bodies), "expires_at": expires},
-        as_json,
-        lambda: token,
-    )
+    """Print a new token, once. Whoever has it may do what it may until it expires or is revoked."""
+    if bool(source) == bool(person):
+        raise Trouble("Give either --source (an integrator) or --person.", USAGE)
+    if expires - now() > LONGEST_LIFE:
+        raise Trouble(f"A token lives at most {LONGEST_LIFE.days} days.", USAGE)
+    if expires <= now():
+        raise Trouble("--expires is over already.", USAGE)
+    check_places((), tuple(community or ()), policy_dir)
+    grants = [_grant(tuple(source), tuple(community or ()))] if source else []
+
+    async def work(book: "Book", _: "MongoRoster") -> Any:
+        from infra.commands.book import OPERATOR
+
+        kind: Kind = "pat" if person else "int"
+        return await book.issue(kind, expires_at=expires, by=OPERATOR, person=person, grants=grants)
+
+    _tell(at_book(mongo, database_prefix, work), as_json)
+
+
+@app.command()
+def rotate(
+    token_id: TokenId,
+    expires: Expires,
+    overlap: Annotated[
+        timedelta, typer.Option("--overlap", parser=_duration, metavar="DURATION", help="How long the old one lasts.")
+    ] = timedelta(hours=24),
+    mongo: Mongo = MONGO,
+    database_prefix: DatabasePrefix = "",
+    as_json: AsJson = False,
+) -> None:
+    """Print a new token with the same rights; the old one ends after the overlap."""
+
+    async def work(book: "Book", roster: "MongoRoster") -> Any:
+        from infra.commands.book import OPERATOR
+
+        old = await _find(roster, token_id)
+        kind: Kind = "pat" if old.person else "int"
+        new = await book.issue(kind, expires_at=expires, by=OPERATOR, person=old.person, grants=old.grants)
+        await book.revoke_token(token_id, OPERATOR, now() + overlap)
+        return new
+
+    _tell(at_book(mongo, database_prefix, work), as_json)
+
+
+@app.command()
+def revoke(
+    token_id: TokenId, mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: AsJson = False
+) -> None:
+    """End a token; no service takes it any more within seconds."""
+
+    async def work(book: "Book", roster: "MongoRoster") -> RosterTokenChanged:
+        from infra.commands.book import OPERATOR
+
+        await _find(roster, token_id)
+        return await book.revoke_token(token_id, OPERATOR)
+
+    state = at_book(mongo, database_prefix, work)
+    answer(_shown(state, None), as_json, lambda: f"{token_id} is revoked.")
+
+
+@app.command("list")
+def list_tokens(mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: AsJson = False) -> None:
+    """List all tokens with what they may do and when they were last used; never the tokens themselves."""
+
+    async def work(_: "Book", roster: "MongoRoster") -> list[RosterTokenChanged]:
+        return [s for s in await roster.changed_since(None) if isinstance(s, RosterTokenChanged)]
+
+    tokens = sorted(at_book(mongo, database_prefix, work), key=lambda t: t.issued_at)
+    used = _last_uses(mongo, database_prefix)
+    rows = [
+        (
+            t.token_id,
+            t.person or ", ".join(s for g in t.grants for s in g.sources),
+            _state(t),
+            _date(used.get(t.token_id)),
+        )
+        for t in tokens
+    ]
+    document = {"items": [_shown(t, used.get(t.token_id)) for t in tokens]}
+    answer(document, as_json, lambda: table(("Token", "For", "State", "Last used"), rows))
+
+
+async def _find(roster: "MongoRoster", token_id: str) -> RosterTokenChanged:
+    for state in await roster.changed_since(None):
+        if isinstance(state, RosterTokenChanged) and state.token_id == token_id:
+            return state
+    raise Trouble(f"There is no token {token_id}.")
+
+
+def _last_uses(mongo: str, prefix: str) -> dict[str, datetime]:
+    """When each token was last used, at any service; those whose database does not let us in are left out."""
+    import asyncio
+
+    from infra.local.services import SERVICES
+    from shared.mongo import PyMongoError, connect
+    from shared.settings import Connections, load_settings
+
+    async def read() -> dict[str, datetime]:
+        found: dict[str, datetime] = {}
+        for service in SERVICES:
+            access = load_settings(Connections, database_prefix=prefix).mongo_access(service)
+            client = connect(mongo, service="cli", access=access)
+            try:
+                async for document in client[f"{prefix}{service}"]["roster"].find({"used_at": {"$exists": True}}):
+                    at = document["used_at"]
+                    found[document["_id"]] = max(at, found.get(document["_id"], at))
+            except PyMongoError:
+                note(f"{service} does not let us see when tokens were used there.")
+            finally:
+                client.close()
+        return found
+
+    return asyncio.run(read())
+
+
+def _grant(sources: tuple[str, ...], communities: tuple[str, ...]) -> GrantHeld:
+    return GrantHeld(role=Role.INTEGRATOR.value, sources=sources, communities=communities)
+
+
+def _tell(issued: Any, as_json: bool) -> None:
+    state: RosterTokenChanged = issued.state
+    answer({"token": issued.token, **_shown(state, None)}, as_json, lambda: issued.token)
     if not as_json:
-        note(f"{principal.ref}, until {expires}.")
+        note(f"{state.token_id}, until {rfc3339(state.expires_at)}. It is not shown again.")
 
 
-def pseudonymous(key: bytes, role: Role, name: str) -> str:
-    """The reference that stands in events for `name`: the same for the same name (spaces and Unicode form aside)."""
-    normal = " ".join(unicodedata.normalize("NFC", name).split())
-    if not normal:
-        raise Trouble("--ref must not be empty.", USAGE)
-    return f"{role.value}:{hmac.new(key, b'hearth ref ' + normal.encode(), hashlib.sha256).hexdigest()[:8]}"
+def _shown(state: RosterTokenChanged, used: datetime | None) -> dict[str, Any]:
+    shown = state.model_dump(mode="json", exclude={"secret_hash", "change"})
+    return {**shown, "state": _state(state), "used_at": rfc3339(used) if used else None}
 
 
-def _check_bodies(role: Role, bodies: tuple[str, ...], policy_dir: PolicyDir) -> None:
-    if role is Role.RESPONDER and not bodies:
-        raise Trouble("A responder needs at least one --body.", USAGE)
-    if not bodies:
-        return
-    try:
-        known = load_policy(policy_dir).bodies
-    except PolicyError as error:
-        raise Trouble(f"The policy cannot be used: {error.findings[0]}.", USAGE) from None
-    for name in bodies:
-        if name not in known:
-            near = get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)
-            raise Trouble(f"The policy knows no handling body {name}; it has: {', '.join(near)}.", USAGE)
+def _state(state: RosterTokenChanged) -> str:
+    at = now()
+    if state.revoked_at and state.revoked_at <= at:
+        return "revoked"
+    if state.expires_at <= at:
+        return "expired"
+    return f"ends {rfc3339(state.revoked_at)}" if state.revoked_at else "good"
+
+
+def _date(at: datetime | None) -> str:
+    return rfc3339(at) if at else "never"

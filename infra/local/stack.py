@@ -20,12 +20,13 @@ from typing import Literal, Self, cast, get_args
 import httpx
 
 from infra.commands.service_keys import PEERS, keys_file, make_service_keys
-from infra.credentials import Credentials
+from infra.credentials import Credentials, read_secret
 from infra.local import ports
 from infra.local.kafka import Kafka, KafkaGuard, Operators, why_not
 from infra.local.mongod import Mongod
 from infra.local.processes import Children, Process, StackError
 from infra.local.services import SERVICES
+from shared.connections import MongoAccess
 
 __all__ = ["Part", "Process", "Stack", "StackError", "StackSettings"]
 
@@ -166,6 +167,13 @@ class Stack:
     def operators(self) -> Operators:
         """Where Kafka takes orders about topics, users and rights."""
         return self._kafka.operators if self.broker == "kafka" else Operators(self.kafka)
+
+    def mongo_access(self, user: str, prefix: str = "") -> MongoAccess:
+        """How a service gets into MongoDB here."""
+        if not self.credentials:
+            return MongoAccess()
+        password = read_secret(self.credentials.mongo_password(user))
+        return MongoAccess(f"{prefix}{user}", password, self.credentials.ca)
 
     def start_kafka(self) -> None:
         """Start the broker where it was and wait until it answers; one in memory starts empty, at a new address."""

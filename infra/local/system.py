@@ -3,21 +3,23 @@
 import asyncio
 import base64
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
+import httpx
 from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.kafka_accounts import open_accounts
 from infra.local.kafka import Operators
-from infra.local.processes import Process
+from infra.local.people import enrol_and_issue, person_of
+from infra.local.processes import Process, StackError
 from infra.local.stack import Stack, answers
 from infra.mongo_accounts import open_databases
-from shared.access import Principal, Role, issue_token
+from shared.access import Role
 from shared.topics import create_topics
 
 SECRETS = (
@@ -27,6 +29,16 @@ SECRETS = (
     "HEARTH_PSEUDONYM_KEY",
     "HEARTH_SIGNING_KEY",
 )
+
+
+PLACES: Mapping[Role, tuple[str, str]] = {
+    Role.RESPONDER: ("triage", "/v1/cases"),
+    Role.COORDINATOR: ("triage", "/v1/roster"),
+    Role.AUDITOR: ("audit", "/v1/record/logs"),
+    Role.OPERATOR: ("notification", "/v1/deliveries"),
+}
+"""The service that each role is for, and what it may read there."""
+PATIENCE = 30.0
 
 
 @dataclass
@@ -42,10 +54,22 @@ class System:
         return self.processes[service].address
 
     def token(self, role: Role, *bodies: str, ref: str | None = None) -> str:
-        """A token for a person in this role, good for a day."""
-        principal = Principal(ref or f"{role.value}:demo", role, bodies)
-        key = base64.b64decode(self.environment["HEARTH_TOKEN_KEY"])
-        return issue_token(key, principal, "people", timedelta(days=1))
+        """A token for a person in this role, good for a day, and known to the service that the role is for.
+
+        `ref` is any name of theirs; without one it is that of the role.
+        """
+        person = person_of(ref or role.value)
+        prefix = self.environment.get("HEARTH_DATABASE_PREFIX", "")
+        token = enrol_and_issue(
+            self.stack.mongo, prefix, self.stack.mongo_access("triage", prefix), person, role, bodies
+        )
+        service, path = PLACES[role]
+        deadline = time.monotonic() + PATIENCE
+        while not _opens(f"{self.url(service)}{path}", token):
+            if time.monotonic() > deadline:
+                raise StackError(f"{service} does not know a token after {PATIENCE:.0f} s.")
+            time.sleep(0.1)
+        return token
 
     def restart(self, service: str, *, kill: bool = True) -> None:
         """End a service (by SIGKILL, as a crash would) and start it again on its port."""
@@ -86,6 +110,11 @@ def run_system(stack: Stack, extra: Mapping[str, str] | None = None) -> Iterator
         with ThreadPoolExecutor() as threads:
             for stopped in [threads.submit(process.stop) for process in system.processes.values()]:
                 stopped.result()
+
+
+def _opens(url: str, token: str) -> bool:
+    answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=5, trust_env=False)
+    return answer.status_code == httpx.codes.OK
 
 
 def _wait_ready(process: Process) -> None:

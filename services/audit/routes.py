@@ -54,7 +54,9 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         return Response(signed.note, media_type=TLOG_PROOF, headers={"Cache-Control": "no-store"})
 
     @router.get("/logs/seals/tile/{path:path}", response_class=Response, responses=_BYTES, **does("record.heads"))
-    @router.get("/logs/{topic}/{partition}/tile/{path:path}", response_class=Response, responses=_BYTES, **does("record.heads"))
+    @router.get(
+        "/logs/{topic}/{partition}/tile/{path:path}", response_class=Response, responses=_BYTES, **does("record.heads")
+    )
     async def read_tile(
         request: Request, path: str, topic: str = "", partition: str = "",
         purpose: Purpose = None, hearth_purpose: PurposeHeader = None,

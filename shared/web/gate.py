@@ -12,7 +12,7 @@ The gate answers whether somebody may do such a thing at all; as soon as it is k
 """
 
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
@@ -186,7 +186,7 @@ class Undeclared(Exception):
     """A route without an action: the service does not start."""
 
 
-def does(action: str, extra: dict[str, object] | None = None) -> dict[str, Any]:
+def does(action: str, extra: Mapping[str, object] | None = None) -> dict[str, Any]:
     """The declaration of a route's action; `extra` is the rest of its `openapi_extra`. Raises Undeclared."""
     if action not in ACTIONS:
         raise Undeclared(f"{action} is not in shared.access.ACTIONS")

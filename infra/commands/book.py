@@ -1,0 +1,43 @@
+"""The roster for commands: changes are written where triage keeps it, and triage publishes them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from infra.commands.console import Trouble
+from services.triage.roster import Book
+from shared.connections import MongoAccess
+from shared.events import Actor, Message
+from shared.mongo import PyMongoError, connect
+from shared.outbox import Aggregates, Relay
+from shared.roster import MongoRoster
+
+T = TypeVar("T")
+
+OPERATOR = Actor("operator:command-line", "operator")
+"""Who stands in the record for what a command did."""
+TRIAGE = "triage"
+
+
+class _Nobody:
+    async def publish(self, messages: list[Message]) -> None:
+        raise AssertionError("triage publishes what a command writes")
+
+
+async def with_book(uri: str, prefix: str, access: MongoAccess, work: Callable[[Book, MongoRoster], Awaitable[T]]) -> T:
+    """What `work` gives. Raises Trouble when MongoDB does not answer, or does not let us in."""
+    client = connect(uri, service="cli", access=access)
+    try:
+        collection = client[f"{prefix}{TRIAGE}"]["roster"]
+        relay = Relay(_Nobody(), service="cli")  # type: ignore[arg-type]  # it is never run
+        return await work(Book(Aggregates(collection, relay, timedelta())), MongoRoster(collection))
+    except PyMongoError as error:
+        raise Trouble(f"MongoDB does not answer, or refuses: {type(error).__name__}.") from None
+    finally:
+        client.close()
+
+
+def run_with_book(uri: str, prefix: str, access: MongoAccess, work: Callable[[Book, MongoRoster], Awaitable[T]]) -> T:
+    """The same, from code that is not async."""
+    return asyncio.run(with_book(uri, prefix, access, work))

@@ -1,0 +1,216 @@
+"""`hearth roster`: who may do what, changed from the command line. The first coordinator is made by `grant`."""
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, time
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, table
+from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir
+from shared.access import PEOPLE, SCOPES, Role
+from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
+from shared.policy import PolicyError, load_policy
+from shared.settings import Connections, load_settings
+from shared.times import now, parse_rfc3339, rfc3339
+
+if TYPE_CHECKING:
+    from services.triage.roster import Book
+    from shared.roster import MongoRoster
+
+T = TypeVar("T")
+
+app = commands("See and change who may do what.")
+_PERSON = re.compile(r"person:[0-9a-f]{16}")
+
+
+def _person(text: str) -> str:
+    if not _PERSON.fullmatch(text):
+        raise typer.BadParameter(
+            "write the reference that the person's sign-in page shows, such as person:5f2c81aa90b1c2d3"
+        )
+    return text
+
+
+def read_time(text: str | datetime) -> datetime:
+    """A date (its end, in UTC) or a time (RFC 3339). Raises BadParameter."""
+    if isinstance(text, datetime):
+        return text
+    try:
+        if len(text) == len("2026-11-24"):
+            return datetime.combine(datetime.fromisoformat(text).date(), time(23, 59, 59), UTC)
+        return parse_rfc3339(text)
+    except ValueError:
+        raise typer.BadParameter("write a date such as 2027-06-30, or a time such as 2027-06-30T12:00:00Z") from None
+
+
+Person = Annotated[str, typer.Argument(parser=_person, metavar="PERSON", help="The person's reference, person:….")]
+RoleOption = Annotated[Role, typer.Option("--role", help="responder, coordinator, auditor or operator.")]
+Bodies = Annotated[list[str] | None, typer.Option("--body", help="Handling body; may be repeated.")]
+Communities = Annotated[list[str] | None, typer.Option("--community", help="Only for these; may be repeated.")]
+Scopes = Annotated[list[str] | None, typer.Option("--scope", help=f"Of an auditor: {', '.join(SCOPES)}; all if unset.")]
+Until = Annotated[
+    datetime | None, typer.Option("--until", parser=read_time, metavar="DATE", help="When it ends by itself.")
+]
+
+
+@app.command()
+def grant(
+    person: Person,
+    role: RoleOption,
+    body: Bodies = None,
+    community: Communities = None,
+    scope: Scopes = None,
+    until: Until = None,
+    policy_dir: PolicyDir = None,
+    mongo: Mongo = MONGO,
+    database_prefix: DatabasePrefix = "",
+    as_json: AsJson = False,
+) -> None:
+    """Give somebody a role."""
+    if role not in PEOPLE:
+        raise Trouble(f"{role.value} is not a role of people: {', '.join(PEOPLE)}.", USAGE)
+    check_places(tuple(body or ()), tuple(community or ()), policy_dir)
+    if role is Role.RESPONDER and not body:
+        raise Trouble("A responder needs at least one --body.", USAGE)
+    if unknown := [one for one in scope or () if one not in SCOPES]:
+        raise Trouble(f"There is no scope {unknown[0]}; there are: {', '.join(SCOPES)}.", USAGE)
+    given = GrantHeld(
+        role=role.value,
+        bodies=tuple(body or ()),
+        communities=tuple(community or ()),
+        scopes=tuple(scope or SCOPES) if role is Role.AUDITOR else (),
+        expires_at=until,
+    )
+    _change(mongo, database_prefix, as_json, lambda book, by: book.grant(person, given, by))
+
+
+@app.command()
+def revoke(
+    person: Person,
+    role: RoleOption,
+    body: Annotated[str | None, typer.Option("--body", help="Only in this handling body.")] = None,
+    mongo: Mongo = MONGO,
+    database_prefix: DatabasePrefix = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take a role away; it is gone from every service within seconds."""
+    _change(mongo, database_prefix, as_json, lambda book, by: book.revoke(person, role.value, by, body))
+
+
+@app.command()
+def training(
+    person: Person,
+    module: Annotated[str, typer.Argument(help="A, B, C1 or C2.")],
+    completed: Annotated[
+        datetime | None, typer.Option("--completed", parser=read_time, metavar="DATE", help="When; now if unset.")
+    ] = None,
+    until: Until = None,
+    mongo: Mongo = MONGO,
+    database_prefix: DatabasePrefix = "",
+    as_json: AsJson = False,
+) -> None:
+    """Note a training module that somebody has completed."""
+    if module not in ("A", "B", "C1", "C2"):
+        raise Trouble(f"There is no training module {module}.", USAGE)
+    held = TrainingHeld(module=module, completed_at=min(completed or now(), now()), expires_at=until)
+    _change(mongo, database_prefix, as_json, lambda book, by: book.note_training(person, held, by))
+
+
+@app.command()
+def agreement(
+    person: Person, until: Until = None, mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "",
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Note until when somebody's confidentiality agreement holds; without --until it ends."""
+    _change(mongo, database_prefix, as_json, lambda book, by: book.note_agreement(person, until, by))
+
+
+@app.command()
+def leave(
+    person: Person,
+    begins: Annotated[
+        datetime | None, typer.Option("--from", parser=read_time, metavar="DATE", help="Now if unset.")
+    ] = None,
+    until: Until = None,
+    end: Annotated[bool, typer.Option("--end", help="End all leave.")] = False,
+    mongo: Mongo = MONGO,
+    database_prefix: DatabasePrefix = "",
+    as_json: AsJson = False,
+) -> None:
+    """Put somebody on leave: they may do nothing meanwhile."""
+    leaves = [] if end else [LeaveTaken(begins_at=begins or now(), ends_at=until)]
+    _change(mongo, database_prefix, as_json, lambda book, by: book.note_leaves(person, leaves, by))
+
+
+@app.command("sign-out")
+def sign_out(
+    person: Person, mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: AsJson = False
+) -> None:
+    """End every session and token of somebody, in every service."""
+    _change(mongo, database_prefix, as_json, lambda book, by: book.sign_out(person, by))
+
+
+@app.command()
+def show(mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: AsJson = False) -> None:
+    """List everybody on the roster."""
+
+    async def work(_: "Book", roster: "MongoRoster") -> list[RosterEntryChanged]:
+        states = await roster.changed_since(None)
+        return sorted((s for s in states if isinstance(s, RosterEntryChanged)), key=lambda s: s.person)
+
+    entries = at_book(mongo, database_prefix, work)
+    rows = [(e.person, "; ".join(map(_grant, e.grants)) or "–", _date(e.confidential_until)) for e in entries]
+    document = {"items": [e.model_dump(mode="json", exclude={"change"}) for e in entries]}
+    answer(document, as_json, lambda: table(("Person", "Roles", "Confidential until"), rows))
+
+
+def at_book(mongo: str, prefix: str, work: "Callable[[Book, MongoRoster], Awaitable[T]]") -> T:
+    """What `work` gives; the command line comes in as triage, whose roster it is."""
+    from infra.commands.book import TRIAGE, run_with_book
+
+    access = load_settings(Connections, database_prefix=prefix).mongo_access(TRIAGE)
+    return run_with_book(mongo, prefix, access, work)
+
+
+def check_places(bodies: tuple[str, ...], communities: tuple[str, ...], policy_dir: Any) -> None:
+    """Raises Trouble for a handling body or community that the policy does not know."""
+    if not bodies and not communities:
+        return
+    try:
+        policy = load_policy(policy_dir)
+    except PolicyError as error:
+        raise Trouble(f"The policy cannot be used: {error.findings[0]}.", USAGE) from None
+    for kind, names, known in (
+        ("handling body", bodies, policy.bodies),
+        ("community", communities, policy.communities),
+    ):
+        for name in names:
+            if name not in known:
+                near = get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)
+                raise Trouble(f"The policy knows no {kind} {name}; it has: {', '.join(near)}.", USAGE)
+
+
+def _change(
+    mongo: str, prefix: str, as_json: bool, change: "Callable[[Book, Any], Awaitable[RosterEntryChanged]]"
+) -> None:
+    async def work(book: "Book", _: "MongoRoster") -> RosterEntryChanged:
+        from infra.commands.book import OPERATOR
+
+        return await change(book, OPERATOR)
+
+    entry = at_book(mongo, prefix, work)
+    roles = "; ".join(map(_grant, entry.grants)) or "no role"
+    answer(entry.model_dump(mode="json"), as_json, lambda: f"{entry.person}: {roles}.")
+
+
+def _grant(grant: GrantHeld) -> str:
+    reach = [*grant.bodies, *grant.communities, *grant.scopes]
+    ends = f" until {_date(grant.expires_at)}" if grant.expires_at else ""
+    return f"{grant.role}{f' ({', '.join(reach)})' if reach else ''}{ends}"
+
+
+def _date(at: datetime | None) -> str:
+    return rfc3339(at) if at else "–"

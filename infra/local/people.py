@@ -1,0 +1,45 @@
+"""People for a local system: put on the roster and given a token, as operators do by `hearth roster` and `token`."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from infra.commands.book import OPERATOR, run_with_book
+from services.triage.roster import Book
+from shared.access import SCOPES, Role
+from shared.connections import MongoAccess
+from shared.events import GrantHeld, TrainingHeld
+from shared.roster import MongoRoster
+from shared.times import now
+
+LIFE = timedelta(days=1)
+MODULES = ("A", "B", "C1", "C2")
+
+
+def person_of(name: str) -> str:
+    """The reference of a person of demos and tests, who has no account at any provider."""
+    return f"person:{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+def enrol_and_issue(
+    uri: str, prefix: str, access: MongoAccess, person: str, role: Role, bodies: tuple[str, ...]
+) -> str:
+    """Put somebody on the roster in this role, trained and bound to confidentiality, and give them a token for a day."""
+
+    async def work(book: Book, _: MongoRoster) -> str:
+        at = now()
+        await enrol(book, person, role, bodies, at)
+        return (await book.issue("pat", expires_at=at + LIFE, by=OPERATOR, person=person)).token
+
+    # In a thread of its own, because some callers have a running loop.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(run_with_book, uri, prefix, access, work).result()
+
+
+async def enrol(book: Book, person: str, role: Role, bodies: tuple[str, ...], at: datetime) -> None:
+    """Everything that somebody needs to act in this role from now on."""
+    scopes = SCOPES if role is Role.AUDITOR else ()
+    await book.grant(person, GrantHeld(role=role.value, bodies=bodies, scopes=scopes), OPERATOR)
+    await book.note_agreement(person, at + LIFE, OPERATOR)
+    for module in MODULES if role is Role.RESPONDER else ():
+        await book.note_training(person, TrainingHeld(module=module, completed_at=at - LIFE), OPERATOR)
