@@ -177,15 +177,30 @@ class Desk:
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault]) from None
         if not events:
             return None
+        kept = True
         if words:
             # Words first: without the event nobody ever sees them, while an event without words would be a lie.
-            kind, statement_id, text = words
+            kept = await self._keep(principal, case, *words)
+        after = fold(events, case)
+        assert after is not None  # noqa: S101  # folding onto a case gives a case
+        return Change(after, stored, events, [order.cause], {order.cause: digest} if kept else {})
+
+    async def _keep(self, principal: Principal, case: Case, kind: str, statement_id: str, text: str) -> bool:
+        """Have the vault keep words; False when the report is erased and the case can end without them.
+
+        Raises Problem 410 when it cannot: nobody can be asked any more.
+        """
+        try:
             await self._vault.keep_statement(
                 case.report_id, statement_id, kind=kind, text=text, behalf=principal.actor()
             )  # fmt: skip
-        after = fold(events, case)
-        assert after is not None  # noqa: S101  # folding onto a case gives a case
-        return Change(after, stored, events, [order.cause], {order.cause: digest})
+        except Problem as problem:
+            if problem.status != 410:
+                raise
+            if kind != "reason":
+                raise Problem(410, "report-erased", "This report has been erased.") from None
+            return False
+        return True
 
     def _repeated(self, stored: Stored, order: Order, digest: str) -> Outcome:
         if stored.requests.get(order.cause, digest) != digest:
