@@ -114,10 +114,12 @@ class WatchedFile(Generic[T]):
         self._read = read
         self._look = look
         self._clock = clock
-        self._next_look = float("-inf")
         self._mark: tuple[int, ...] | None = None
         self._held: T | None = None
         self._complained = False
+        # At once, because the settings have just found it whole.
+        self._look_again()
+        self._next_look = clock() + look
 
     def current(self) -> T:
         """What it holds, at most `look` seconds old. Raises Unavailable while it could never be read."""

@@ -14,7 +14,7 @@ from services.triage.app import build_app
 from services.triage.case import Case
 from services.triage.settings import TriageSettings
 from shared.access import Principal
-from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportReceived, stamp
+from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportErased, ReportReceived, stamp
 from shared.ids import case_id_of, new_id
 from shared.policy import load_policy
 from shared.problems import Problem, Unavailable
@@ -65,7 +65,7 @@ class MemoryCases:
                     lost.add(case.id)
                 continue
             applied = (known.applied if known else frozenset()) | set(change.causes)
-            requests = {**(known.requests if known else {}), **change.requests}
+            requests = {**(known.requests if known and not change.forget else {}), **change.requests}
             self.stored[case.id] = Stored(case, applied, requests, (known.base if known else 0) + 1)
             self.events += change.events
         return lost
@@ -159,13 +159,13 @@ async def make_rig() -> AsyncIterator[Rig]:
     cases, vault = MemoryCases(), MemoryVault()
     app = build_app(settings_for(), cases=cases, vault=vault, copies=COPIES)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://desk.example") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:
         yield Rig(cases, vault, Intake(cases, POLICY), app, http)
 
 
 def settings_for(**given: Any) -> TriageSettings:
     """Settings that connect to nothing."""
-    return TriageSettings(token_key=KEY, identity_key=KEY, **files_of("triage"), **given)
+    return TriageSettings(token_key=KEY, identity_key=KEY, hosts="desk.example", **files_of("triage"), **given)
 
 
 def reported(report_id: str | None = None, received_at: datetime | None = None, **changed: object) -> Event:
@@ -193,6 +193,11 @@ def answered(report_id: str, question_id: str, answer_id: str = "answer-1") -> E
     """report.answered, as intake writes it."""
     fact = ReportAnswered(report_id=report_id, question_id=question_id, answer_id=answer_id)
     return from_intake(report_id, fact, 2)
+
+
+def erased(report_id: str) -> Event:
+    """report.erased, as intake writes it."""
+    return from_intake(report_id, ReportErased(report_id=report_id, reason="requested", request_id="r-1"), 3)
 
 
 def from_intake(report_id: str, fact: Fact, seq: int) -> Event:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.triage.actions import CaseStore, Change, Intake, Query, Stored, carry_out
+from services.triage.actions import CaseStore, Change, Forgetting, Intake, Query, Stored, carry_out
 from services.triage.case import Case, fold
 from services.triage.code_names import code_name_of
 from services.triage.commands import Assign, Command, Open, Recuse, Start
@@ -15,7 +15,7 @@ from shared.events import Event, ReportReceived
 from shared.ids import new_id
 from shared.problems import Malformed, Unavailable
 from shared.times import now
-from tests.triage_rig import ALICE, POLICY, answered, reported
+from tests.triage_rig import ALICE, POLICY, answered, erased, reported
 
 BODIES = tuple(POLICY.bodies)
 
@@ -90,6 +90,20 @@ class CaseStoreSuite:
         stored = await loaded(cases, change.case)
         assert dict(stored.requests) == {"order-1": "digest-1", "order-2": "digest-2"}
         assert {"order-1", "order-2"} <= stored.applied
+
+    async def test_an_erasure_takes_the_digests_and_leaves_the_case(self, cases: CaseStore) -> None:
+        change, other = opening(reported()), opening(reported())
+        await cases.save([change, other])
+        for case in (change.case, other.case):
+            await cases.save([commanded(await loaded(cases, case), Assign("responder:aaaa"), "order-1", "digest-1")])
+        before = await loaded(cases, change.case)
+        events = [erased(change.case.report_id), erased(new_id())]
+        for _ in range(2):
+            await Forgetting(cases).take(events)
+        after = await loaded(cases, change.case)
+        assert (after.case, dict(after.requests)) == (before.case, {})
+        assert after.applied == before.applied | {events[0].id}
+        assert dict((await loaded(cases, other.case)).requests) == {"order-1": "digest-1"}
 
     async def test_a_code_name_belongs_to_one_case(self, cases: CaseStore) -> None:
         first, second = opening(reported(), "amber-harbour"), opening(reported(), "amber-harbour")

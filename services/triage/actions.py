@@ -16,7 +16,7 @@ from services.triage.commands import (
 )
 from shared import metrics
 from shared.access import Reach
-from shared.events import Actor, Draft, Event, ReportAnswered, ReportReceived, stamp
+from shared.events import Actor, Draft, Event, ReportAnswered, ReportErased, ReportReceived, stamp
 from shared.ids import case_id_of
 from shared.policy import Policy
 from shared.problems import Malformed, Unavailable
@@ -41,13 +41,17 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A case after a change, and the events that made it so. `stored` None: a new case."""
+    """A case after a change, and the events that made it so. `stored` None: a new case.
+
+    `forget`: the digests of what was ordered before go, because whoever has the key could try words against them.
+    """
 
     case: Case
     stored: Stored | None
     events: Sequence[Event]
     causes: Sequence[str]
     requests: Mapping[str, str] = field(default_factory=dict)
+    forget: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,29 @@ class Intake:
         work.causes.append(event.id)
 
 
+class Forgetting:
+    """Takes what intake erased: of the words that passed through here, not even a digest stays."""
+
+    def __init__(self, cases: CaseStore) -> None:
+        self._cases = cases
+
+    async def take(self, events: Sequence[Event]) -> None:
+        """Forget what a case keeps of its report's words. A case that is not opened yet has nothing to forget."""
+        todo = {_case_id(event): event for event in events}
+        for _ in range(ROUNDS):
+            stored = await self._cases.load(todo)
+            changes = [
+                Change(found.case, found, (), [todo[case_id].id], forget=True)
+                for case_id, found in stored.items()
+                if todo[case_id].id not in found.applied
+            ]
+            lost = await self._cases.save(changes)
+            if not lost:
+                return
+            todo = {case_id: todo[case_id] for case_id in lost}
+        raise Unavailable("cases: written by others all the time")
+
+
 def carry_out(
     case: Case | None,
     command: Command,
@@ -203,6 +230,6 @@ def carry_out(
 
 def _case_id(event: Event) -> str:
     fact = event.fact
-    if isinstance(fact, ReportReceived | ReportAnswered):
+    if isinstance(fact, ReportReceived | ReportAnswered | ReportErased):
         return case_id_of(fact.report_id)
     return event.case_id

@@ -219,13 +219,28 @@ class Desk:
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault]) from None
         if not events:
             return None
+        kept = True
         if words:
             # Words first: without the event nobody ever sees them, while an event without words would be a lie.
-            kind, statement_id, text = words
-            await self._vault.keep_statement(case.report_id, statement_id, kind=kind, text=text, behalf=actor)
+            kept = await self._keep(actor, case, *words)
         after = fold(events, case)
         assert after is not None  # noqa: S101  # folding onto a case gives a case
-        return Change(after, stored, events, [order.cause], {order.cause: digest})
+        return Change(after, stored, events, [order.cause], {order.cause: digest} if kept else {})
+
+    async def _keep(self, actor: Actor, case: Case, kind: str, statement_id: str, text: str) -> bool:
+        """Have the vault keep words; False when the report is erased and the case can end without them.
+
+        Raises Problem 410 when it cannot: nobody can be asked any more.
+        """
+        try:
+            await self._vault.keep_statement(case.report_id, statement_id, kind=kind, text=text, behalf=actor)
+        except Problem as problem:
+            if problem.status != 410:
+                raise
+            if kind != "reason":
+                raise Problem(410, "report-erased", "This report has been erased.") from None
+            return False
+        return True
 
     def _theirs(self, principal: Principal, stored: Stored | None) -> Stored:
         """The case, if the principal may read it; whether there is none or it is not theirs, nobody can tell."""

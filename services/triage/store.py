@@ -92,7 +92,8 @@ def _reached(reach: Reach) -> Document:
 def _save(change: Change) -> Save:
     case, stored = change.case, change.stored
     fields = document_of(case)
-    requests = {**(stored.requests if stored else {}), **change.requests}
+    known = stored.requests if stored and not change.forget else {}
+    requests = {**known, **change.requests}
     fields["requests"] = dict(list(requests.items())[-REQUESTS_KEPT:])
     return Save(case.id, stored.base if stored else None, fields, change.events, change.causes)
 

@@ -260,6 +260,26 @@ async def test_content_of_an_erased_report_says_so(rig: Rig) -> None:
     assert (answer.json()["erased"], answer.json()["sections"]) == (True, {})
 
 
+async def test_a_case_whose_report_is_erased_is_ended_without_words(rig: Rig) -> None:
+    case = await rig.open()
+    await rig.order(case, "assign", {"assignee": ALICE.ref})
+    await rig.order(case, "start")
+    rig.vault.erased.add(case.report_id)
+    asked = await rig.order(case, "ask", {"question": "When?"})
+    assert (asked.status_code, asked.json()["type"]) == (410, "/errors/report-erased")
+    decided = await rig.order(
+        case, "decide", {"outcome": "advice", "reason": "Sekret"}, idempotency_key="decide-it", if_match='"4"'
+    )
+    again = await rig.order(
+        case, "decide", {"outcome": "advice", "reason": "Sekret"}, idempotency_key="decide-it", if_match='"4"'
+    )
+    assert (decided.status_code, decided.json()["state"], again.json()) == (200, "decided", decided.json())
+    assert (await rig.order(case, "close")).json()["state"] == "closed"
+    assert rig.vault.statements == {}
+    # Not even a digest of the reason, which somebody with the key could try words against.
+    assert len(rig.cases.stored[case.id].requests) == 3
+
+
 async def test_an_unreachable_store_is_a_503(rig: Rig) -> None:
     case = await rig.open()
     rig.cases.away = True

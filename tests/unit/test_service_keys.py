@@ -207,6 +207,7 @@ def test_a_file_that_goes_away_or_grows_absurd_changes_nothing(folder: Path) -> 
 
 def test_a_file_that_never_was_is_an_outage_until_it_is(tmp_path: Path) -> None:
     watched = WatchedFile(tmp_path / PEERS, read_peers, look=0)
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(Unavailable, match=PEERS):
         watched.current()
     make_service_keys(tmp_path, ME)

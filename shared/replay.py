@@ -1,0 +1,69 @@
+"""A topic of facts from its beginning to where it ends now, for a service that must know all of it before it works."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from shared.connections import OPEN_KAFKA, KafkaAccess
+from shared.problems import Unavailable
+from shared.records import Record
+
+STALL = 15.0
+"""Seconds without a step forward after which the broker counts as away."""
+LARGEST_FETCH = 8 * 1024 * 1024
+
+
+async def read_to_end(
+    bootstrap: str, topic: str, *, client: str, prefix: str = "", access: KafkaAccess = OPEN_KAFKA, batch: int = 5_000
+) -> AsyncIterator[Sequence[Record]]:
+    """All records of the topic, at most `batch` at a time, in order per partition; without a consumer group.
+
+    Raises Unavailable when the topic is missing, or the broker is away or goes away.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        client_id=f"hearth-{client}",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=LARGEST_FETCH,
+        **access.options(),
+    )
+    try:
+        try:
+            async with asyncio.timeout(STALL):
+                await consumer.start()
+                # Of all topics, because asking for one that is missing would make it.
+                cluster = await consumer._client.fetch_all_metadata()
+                partitions = [
+                    TopicPartition(prefix + topic, p) for p in cluster.partitions_for_topic(prefix + topic) or ()
+                ]
+                if not partitions:
+                    raise Unavailable(f"kafka: the topic {topic} is missing")
+                consumer.assign(partitions)
+                await consumer.seek_to_beginning(*partitions)
+                ends = await consumer.end_offsets(partitions)
+            while records := await _next(consumer, topic, ends, batch):
+                yield records
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise Unavailable(f"kafka: {type(error).__name__}") from None
+    finally:
+        await consumer.stop()
+
+
+async def _next(
+    consumer: AIOKafkaConsumer, topic: str, ends: dict[TopicPartition, int], batch: int
+) -> Sequence[Record]:
+    """The next records before `ends`; none when all have been read."""
+    async with asyncio.timeout(STALL):
+        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+            found = await consumer.getmany(timeout_ms=500, max_records=batch)
+            records = [
+                Record(topic, r.partition, r.offset, r.timestamp, r.key, tuple(r.headers), r.value)
+                for raw in found.values()
+                for r in raw
+            ]
+            if records:
+                return records
+    return ()
