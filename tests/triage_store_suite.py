@@ -10,7 +10,7 @@ from services.triage.actions import CaseStore, Change, Forgetting, Intake, Query
 from services.triage.case import Case, fold
 from services.triage.code_names import code_name_of
 from services.triage.commands import Assign, Command, Open, Recuse, Start
-from shared.access import Reach
+from shared.access import Reach, Role
 from shared.events import Event, ReportReceived
 from shared.ids import new_id
 from shared.problems import Malformed, Unavailable
