@@ -70,6 +70,7 @@ def make_http(settings: AuditSettings, lifecycle: Lifecycle, record: QueryStore,
         ],
         asyncapi=lambda: describe_service("audit"),
         error_page=sessions.error_page,
+        settings=settings,
     )
     mount_assets(app)
     return app

@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from services.triage import consumer
-from services.triage.actions import CaseStore, Intake
+from services.triage.actions import CaseStore, Forgetting, Intake
 from services.triage.desk import Desk, Vault
 from services.triage.pages import HERE, load_pages, make_page_router, make_sessions
 from services.triage.routes import make_router
@@ -12,6 +12,7 @@ from services.triage.store import CASE_INDEXES, MongoCases
 from shared.asyncapi import describe_service
 from shared.policy import load_policy
 from shared.runtime import Runtime
+from shared.service_tokens import ServiceSigner
 from shared.vault import VaultClient, make_http
 from shared.web.app import make_app
 from shared.web.pages import mount_assets
@@ -25,9 +26,10 @@ def build_app(settings: TriageSettings, *, cases: CaseStore | None = None, vault
     cases = cases or MongoCases(aggregates)
     policy = load_policy(settings.policy_dir)
     http = make_http(settings.intake_url)
-    vault = vault or VaultClient(http, key=settings.token_key, service="triage")
+    signer = ServiceSigner("triage", settings.service_keys_file, settings.service_peers_file)
+    vault = vault or VaultClient(http, signer)
 
-    consumer.consume(runtime, Intake(cases, policy))
+    consumer.consume(runtime, Intake(cases, policy), Forgetting(cases))
     lifecycle = runtime.lifecycle(indexes=[(aggregates.collection, CASE_INDEXES)], stops=[http.aclose])
 
     pages = load_pages()
@@ -39,6 +41,7 @@ def build_app(settings: TriageSettings, *, cases: CaseStore | None = None, vault
         routers=[make_router(desk, sessions), make_page_router(desk, sessions), make_sign_in(sessions)],
         asyncapi=lambda: describe_service("triage"),
         error_page=sessions.error_page,
+        settings=settings,
     )
     mount_assets(app, HERE / "static")
     return app
