@@ -50,7 +50,7 @@ class AuditWorld:
         self.app: FastAPI = make_http(
             settings, Runtime("audit", settings).lifecycle(indexes=[]), self.record, self.saving
         )
-        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://audit")
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="https://audit")
 
     async def add(self, log: str, leaves: Sequence[Leaf]) -> None:
         """Commit these leaves to a log."""

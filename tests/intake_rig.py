@@ -16,6 +16,7 @@ from services.intake.mailbox import Mailbox
 from services.intake.pages import FollowUpPage, ReportForm, load_pages, make_page_router
 from services.intake.reading import Reading
 from services.intake.routes import make_router
+from services.intake.settings import EXIT_URL
 from services.intake.vault import Vault
 from shared.events import Actor, CaseFact, Draft, Event, Fact, stamp
 from shared.ids import case_id_of, new_id
@@ -25,6 +26,7 @@ from shared.outbox import Save
 from shared.policy import load_policy
 from shared.service_tokens import ServiceVerifier
 from shared.web.app import make_app
+from shared.web.throttle import Throttle
 from tests.service_keys import PEERS_FILE, call_of
 
 POLICY = load_policy()
@@ -175,6 +177,8 @@ class Rig:
     clock: Clock = field(default_factory=Clock)
     vault: Vault = field(default_factory=lambda: Vault(b"m" * 32))
     commits: GroupCommit | None = None
+    exit_url: str = EXIT_URL
+    receipts: Throttle = field(default_factory=lambda: Throttle("receipt"))
 
     def __post_init__(self) -> None:
         commits = self.commits or DirectCommit(self.store)
@@ -194,8 +198,9 @@ class Rig:
                     self.reading,
                     ServiceVerifier("intake", PEERS_FILE),
                     SECRETS.pseudonyms,
+                    self.receipts,
                 ),
-                make_page_router(form, FollowUpPage(self.mailbox, pages)),
+                make_page_router(form, FollowUpPage(self.mailbox, pages, self.receipts), self.exit_url),
             ],
             asyncapi=dict,
             error_page=pages.error,

@@ -12,6 +12,9 @@ import typer
 
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, say, table
 from infra.commands.options import key_in
+from infra.commands.rotation import drop, rotate, versions
+from infra.commands.service_keys import SERVICE_FILES, make_service_keys, rotate_services
+from shared.keyring import KeyringError, parse_keyring
 
 SECRETS: Mapping[str, str] = {
     "token_key": "signs the tokens of services and people",  # nosec B105  # what it is for
@@ -27,7 +30,7 @@ State = Literal["made", "kept", "wrong", "open"]
 _MEANING: Mapping[State, str] = {
     "made": "made",
     "kept": "was there, kept",
-    "wrong": "is not 32 bytes in base64",
+    "wrong": "is not what belongs there",
     "open": "can be read by others: chmod 600",
 }
 
@@ -55,16 +58,23 @@ def secrets(
         make_missing(directory, owner, as_json)
 
 
+app.command("rotate")(rotate)
+app.command("drop")(drop)
+app.command("versions")(versions)
+app.command("rotate-services")(rotate_services)
+
+
 def make_missing(directory: Path, owner: int | None, as_json: bool) -> None:
     """What `hearth secrets` does without a further word."""
     uid = owner if owner is not None else (IMAGE_UID if os.geteuid() == 0 else os.geteuid())
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        states = {name: _make(directory / name, uid) for name in SECRETS}
+        states = {name: _make(directory / name, uid) for name in SECRETS} | make_service_keys(directory, uid)
     except OSError as error:
         raise Trouble(f"{error.filename or directory} cannot be read or written: {error.strerror}.", USAGE) from None
     findings = [name for name, state in states.items() if state in ("wrong", "open")]
-    rows = [(directory / name, _MEANING[state], SECRETS[name]) for name, state in states.items()]
+    purposes = {**SECRETS, **SERVICE_FILES}
+    rows = [(directory / name, _MEANING[state], purposes[name]) for name, state in states.items()]
     answer({"directory": str(directory), "owner": uid, "files": states}, as_json, lambda: table(("File", "", ""), rows))
     if not as_json and owner is None and uid != IMAGE_UID:
         say(f"For Docker Compose put HEARTH_UID={uid} into .env, so that the containers can read the files.")
@@ -72,9 +82,20 @@ def make_missing(directory: Path, owner: int | None, as_json: bool) -> None:
         raise typer.Exit(FINDING)
 
 
+def _is_good(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if path.name != "master_key":
+        return key_in(text) is not None
+    try:
+        parse_keyring(text)
+    except KeyringError:
+        return False
+    return True
+
+
 def _make(path: Path, uid: int) -> State:
     if path.exists():
-        if key_in(path.read_text(encoding="utf-8", errors="replace")) is None:
+        if not _is_good(path):
             return "wrong"
         return "open" if path.stat().st_mode & 0o077 else "kept"
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")

@@ -1,5 +1,6 @@
 """One `mongod` as a replica set of one, with its journal, initialised by itself."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,16 +24,25 @@ TLS = ("--tlsMode", "requireTLS", "--tlsAllowConnectionsWithoutCertificates")
 class Mongod:
     """One server with its data folder and port, which stay the same over restarts.
 
-    With `credentials` it takes TLS only, and lets nobody do anything before they have signed in.
+    With `credentials` it takes TLS only, and lets nobody do anything before they have signed in. `options` are further
+    arguments of the program.
     """
 
-    def __init__(self, folder: Path, log: Path, port: int, credentials: Credentials | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        log: Path,
+        port: int,
+        credentials: Credentials | None = None,
+        options: Sequence[str] = (),
+    ) -> None:
         self.uri = f"mongodb://{ports.LOOPBACK}:{port}/?directConnection=true&replicaSet={REPLICA_SET}"
         self._address = f"{ports.LOOPBACK}:{port}"
         self._folder = folder
         self._log = log
         self._port = port
         self._credentials = credentials
+        self._options = options
 
     def start(self, children: Children) -> Process:
         """Start the server on what its data folder holds; see `is_ready`."""
@@ -41,6 +51,7 @@ class Mongod:
         command += ["--bind_ip", ports.LOOPBACK, "--nounixsocket", "--replSet", REPLICA_SET]
         command += ["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "128"]
         command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
+        command += self._options
         if self._credentials:
             command += ["--keyFile", self._credentials.key_file, *TLS]
             command += ["--tlsCertificateKeyFile", self._credentials.certificate("mongo")]

@@ -55,6 +55,8 @@ class StackSettings:
     smtp_port: int = 1025
     mail_port: int = 8025
     kafka_heap_mb: int = 384
+    mongo_options: tuple[str, ...] = ()
+    """Further arguments of mongod."""
     secure: bool = False
     """Whether Kafka and MongoDB ask everyone who they are, over TLS; see infra.local.system.let_in."""
     announce: Callable[[str], None] = print
@@ -275,7 +277,8 @@ class Stack:
             self.kafka = self._kafka.bootstrap
         if "mongo" in settings.parts:
             port = choose(settings.mongo_port, "MongoDB")
-            self._mongod = Mongod(self._folder / "mongo", self.logs / "mongod.log", port, self.credentials)
+            log, options = self.logs / "mongod.log", settings.mongo_options
+            self._mongod = Mongod(self._folder / "mongo", log, port, self.credentials, options)
             self.mongo = self._mongod.uri
         if "mail" in settings.parts:
             self.smtp = (ports.LOOPBACK, choose(settings.smtp_port, "SMTP"))

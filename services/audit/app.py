@@ -71,5 +71,6 @@ def make_http(settings: AuditSettings, lifecycle: Lifecycle, record: QueryStore,
             make_asset_router(gate),
         ],
         asyncapi=lambda: describe_service("audit"),
-        error_page=pages.error,
+        error_page=door.error_page,
+        settings=settings,
     )

@@ -1,13 +1,21 @@
 """The wiring of intake."""
 
+from functools import partial
+
 from fastapi import FastAPI
 
 from services.intake.actions import Secrets, Submissions
 from services.intake.commit import GroupCommit
 from services.intake.consumer import decode_inbox, take_in
+from services.intake.erasing import Erasing, Replay
+from services.intake.keeping import KeyKeeper
 from services.intake.mailbox import Mailbox
+from services.intake.opening import Opening
 from services.intake.pages import FollowUpPage, ReportForm, load_pages, make_page_router
+from services.intake.readers import READER_INDEXES, Readers
 from services.intake.reading import Reading
+from services.intake.retention import Retention
+from services.intake.rewrap import ReportKeys
 from services.intake.routes import make_router
 from services.intake.settings import IntakeSettings
 from services.intake.status import CASE_FACTS
@@ -15,9 +23,12 @@ from services.intake.store import ReportStore
 from services.intake.vault import Vault
 from shared.asyncapi import describe_service
 from shared.policy import load_policy
+from shared.replay import read_to_end
 from shared.runtime import Runtime
+from shared.service_tokens import ServiceVerifier
 from shared.web.app import make_app
 from shared.web.pages import mount_assets
+from shared.web.throttle import Throttle
 
 
 def build_app(settings: IntakeSettings) -> FastAPI:
@@ -25,22 +36,43 @@ def build_app(settings: IntakeSettings) -> FastAPI:
     runtime = Runtime("intake", settings)
     policy = load_policy(settings.policy_dir)
     store = ReportStore(runtime.aggregates("reports"), runtime.aggregates("accesses"))
-    vault = Vault(settings.master_key)
+    vault, readers = Vault(), Readers(runtime.database["keyrings"])
+    keyring, report_keys = settings.master_key.get_secret_value(), ReportKeys(runtime.database["reports"])
+    keeper = KeyKeeper(vault, settings, keyring, report_keys, readers)
     secrets = Secrets(settings.receipt_pepper, settings.pseudonym_key)
     commits = GroupCommit(store.save, bound=settings.commit_queue)
 
     submissions = Submissions(store, commits, vault, policy, secrets)
-    mailbox = Mailbox(store, vault, secrets)
-    reading = Reading(store, vault)
+    # What is stored may be older than its erasures, so it is read through a door.
+    opening = Opening(store)
+    mailbox = Mailbox(opening, vault, secrets)
+    reading = Reading(opening, vault)
+    erasing = Erasing(opening)
+    retention = Retention(store, erasing, policy, every=settings.retention_seconds)
+    access, prefix = settings.kafka_access("intake"), settings.topic_prefix
+    erasures = partial(read_to_end, settings.kafka, "erasures", client="intake", prefix=prefix, access=access)
+    replay = Replay(erasures, store, opening)
+    verifier = ServiceVerifier("intake", settings.service_peers_file)
 
     runtime.consume("reports.inbox", decode_inbox(policy), take_in(submissions))
     runtime.consume_facts("cases", CASE_FACTS, mailbox.project)
 
-    lifecycle = runtime.lifecycle(indexes=store.indexes, tasks=[commits.run])
-    pages = load_pages()
+    async def prepare() -> None:
+        await replay.run()
+        await keeper.loaded()
+
+    lifecycle = runtime.lifecycle(
+        indexes=[*store.indexes, (readers.collection, READER_INDEXES)],
+        tasks=[commits.run, keeper.run, retention.run],
+        before_consuming=prepare,
+        stops=[keeper.leave],
+    )
+    keeper.report_to(lifecycle.readiness.say)
+    pages, receipts = load_pages(), Throttle("receipt")
+    form, follow_up = ReportForm(submissions, policy, pages), FollowUpPage(mailbox, pages, receipts)
     routers = [
-        make_router(submissions, mailbox, reading, settings.token_key),
-        make_page_router(ReportForm(submissions, policy, pages), FollowUpPage(mailbox, pages)),
+        make_router(submissions, mailbox, reading, verifier, settings.pseudonym_key, receipts),
+        make_page_router(form, follow_up, settings.exit_url),
     ]
     app = make_app(
         "intake",
@@ -48,6 +80,7 @@ def build_app(settings: IntakeSettings) -> FastAPI:
         routers=routers,
         asyncapi=lambda: describe_service("intake"),
         error_page=pages.error,
+        settings=settings,
     )
     mount_assets(app)
     return app

@@ -9,7 +9,7 @@ from pathlib import Path
 from services.intake.keys import unwrap_all
 from services.intake.readers import Readers
 from services.intake.rewrap import ReportKeys
-from services.intake.settings import IntakeSettings
+from services.intake.settings import KeySettings
 from services.intake.vault import Vault
 from shared.ids import new_id
 from shared.keyring import Keyring, KeyringError, parse_keyring
@@ -31,13 +31,15 @@ PART = "master key"
 class KeyKeeper:
     """Loads the keyring, and again when its file changes; what cannot be used changes nothing.
 
-    Until the first one is loaded, and while stored reports need a master key that is not in it, `say` is told why.
+    Until the first one is loaded, and while stored reports need a master key that is not in it, readiness says why.
     """
 
-    def __init__(self, vault: Vault, settings: IntakeSettings, reports: ReportKeys, readers: Readers) -> None:
+    def __init__(self, vault: Vault, settings: KeySettings, given: str, reports: ReportKeys, readers: Readers) -> None:
+        """`given`: the keyring's text, where no file of it can be read."""
         self.reader_id = new_id()
         self._vault = vault
         self._settings = settings
+        self._given = given
         self._reports = reports
         self._readers = readers
         self._say: Callable[[str, str | None], None] = lambda part, reason: None
@@ -59,7 +61,7 @@ class KeyKeeper:
     async def run(self) -> None:
         """Look, until cancelled."""
         # The file may have changed since the settings were read.
-        text = await self._read() or self._settings.master_key.get_secret_value()
+        text = await self._read() or self._given
         while True:
             await self._load(text)
             # While the server is away the lifecycle says so, and what was to be done is still due.

@@ -7,23 +7,27 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from secrets import token_urlsafe
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 
 from services.intake.actions import Accepted, Submissions
 from services.intake.mailbox import Mailbox
 from services.intake.report import Submission
-from services.intake.routes import ANSWER_LIMIT, FOLLOW_UP
+from services.intake.routes import ANSWER_LIMIT, FOLLOW_UP, try_receipt
+from services.intake.settings import EXIT_URL
 from services.intake.sources.form import Filled, FormError, fill, make_nonce, read_report
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.policy import Policy, ReportFacts
 from shared.problems import Problem
 from shared.times import now
+from shared.web.csrf import from_elsewhere, is_from_own_page
 from shared.web.forms import read_form
 from shared.web.pages import Pages, make_pages
+from shared.web.returns import lead_away
+from shared.web.throttle import Throttle
 
 HERE = Path(__file__).parent
+EXIT = "/exit"
 PRIVACY_LEVELS = ("confidential", "named", "anonymous")
 KINDS = ("wiki", "event", "affiliate", "technical_space", "global")
 EXPOSURES = ("yes", "no", "unsure")
@@ -31,7 +35,9 @@ EXPOSURES = ("yes", "no", "unsure")
 
 def load_pages() -> Pages:
     """The templates and messages of intake."""
-    return make_pages(HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"]), home="/report")
+    return make_pages(
+        HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"]), home="/report", way_out=EXIT
+    )  # fmt: skip
 
 
 class ReportForm:
@@ -79,7 +85,7 @@ class ReportForm:
 
     async def take(self, request: Request, community: str | None) -> Response:
         """Store what was sent and show the receipt, or the form again. A form sent twice is one report."""
-        filled = await read_fields(request)
+        filled = fill(await read_form(request))
         submission, errors = read_report(
             filled,
             community=community,
@@ -136,9 +142,11 @@ class ReportForm:
 class FollowUpPage:
     """Shows what became of a report, and takes answers to questions."""
 
-    def __init__(self, mailbox: Mailbox, pages: Pages) -> None:
+    def __init__(self, mailbox: Mailbox, pages: Pages, receipts: Throttle | None = None) -> None:
+        """`receipts` slows the guessing of receipts, here and for programs."""
         self._mailbox = mailbox
         self._pages = pages
+        self._throttle = receipts or Throttle("receipt")
 
     def ask(self, request: Request, receipt: str = "", error: str | None = None) -> Response:
         """The page that asks for the receipt."""
@@ -148,7 +156,18 @@ class FollowUpPage:
 
     async def show(self, request: Request) -> Response:
         """The status behind the receipt in the body; takes an answer first, if there is one."""
-        filled = await read_fields(request)
+        filled = fill(await read_form(request))
+        try:
+            return await try_receipt(self._throttle, request, lambda: self._status(request, filled))
+        except Problem as problem:
+            match problem.code:
+                case "receipt-unknown":
+                    return self.ask(request, filled.value("receipt")[:100], "follow-up-unknown")
+                case "too-many-attempts":
+                    return self._pages.send_again(request, await read_form(request), problem)
+            raise
+
+    async def _status(self, request: Request, filled: Filled) -> Response:
         receipt, question_id = filled.value("receipt")[:100], filled.value("question_id")
         text = filled.values.get("answer", "").strip()
         answered = error = None
@@ -163,9 +182,11 @@ class FollowUpPage:
         except Problem as problem:
             if problem.code == "already-answered":
                 error, view = "follow-up-already-answered", await self._mailbox.follow_up(receipt)
-            elif problem.code in ("receipt-unknown", "invalid-fields"):
-                unknown = "follow-up-unknown" if problem.code == "receipt-unknown" else "follow-up-not-a-receipt"
-                return self.ask(request, receipt, unknown)
+            elif problem.code == "report-erased":
+                # Nothing is left to answer: the page says so.
+                error, view = None, await self._mailbox.follow_up(receipt)
+            elif problem.code == "invalid-fields":
+                return self.ask(request, receipt, "follow-up-not-a-receipt")
             else:
                 raise
         context = {
@@ -179,8 +200,8 @@ class FollowUpPage:
         return self._pages.render(request, "status.html", context, 422 if error else 200)
 
 
-def make_page_router(form: ReportForm, follow_up: FollowUpPage) -> APIRouter:
-    """The pages' routes."""
+def make_page_router(form: ReportForm, follow_up: FollowUpPage, exit_url: str = EXIT_URL) -> APIRouter:
+    """The pages' routes; `exit_url` is where somebody gets who leaves quickly."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/report")
@@ -207,19 +228,11 @@ def make_page_router(form: ReportForm, follow_up: FollowUpPage) -> APIRouter:
     async def show_status(request: Request) -> Response:
         return await follow_up.show(request)
 
+    # Leaving never fails, so it asks for no token; what another site's page sends here is led on and clears nothing.
+    @router.get(EXIT)
+    @router.post(EXIT)
+    @from_elsewhere
+    async def leave(request: Request) -> Response:
+        return lead_away(exit_url, clear=is_from_own_page(request.headers))
+
     return router
-
-
-async def read_fields(request: Request) -> Filled:
-    """The fields of a posted form. Raises Problem 403 for a form of another site, 415 or 400 for what is not a form."""
-    _refuse_other_sites(request)
-    return fill(await read_form(request))
-
-
-def _refuse_other_sites(request: Request) -> None:
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin", "null")
-    # Our own Referrer-Policy makes browsers send `Origin: null`, so it says nothing.
-    strange = origin != "null" and urlsplit(origin).netloc != request.headers.get("host")
-    if site not in ("same-origin", "none") if site else strange:
-        raise Problem(403, "cross-site", "This form was sent from another site.")

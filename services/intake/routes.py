@@ -1,8 +1,9 @@
 """Intake over HTTP, for programs: reports, the reporter's mailbox, and the vault for the other services."""
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import orjson
 from fastapi import APIRouter, Request, Response
@@ -10,11 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.intake.actions import Submissions
 from services.intake.mailbox import Mailbox
+from services.intake.pseudonym import pseudonyms_for
 from services.intake.reading import Read, Readable, Reading
 from services.intake.report import Submission
-from shared.access import Principal, Role, demand, read_token
 from shared.problems import FieldError, Problem
+from shared.service_tokens import ServiceCall, ServiceVerifier, TokenRefused
 from shared.web.app import json_response, parse_body
+from shared.web.throttle import Throttle, address_of
+
+T = TypeVar("T")
 
 FOLLOW_UP = "/follow-up"
 ANSWER_LIMIT = 20_000
@@ -24,6 +29,7 @@ _BEARER = re.compile(r"Bearer ([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)
 
 Receipt = Annotated[str, StringConstraints(max_length=100)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=320)]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=ANSWER_LIMIT, pattern=r"\S")]
 
 
@@ -66,9 +72,27 @@ class Statement(_Body):
     text: Words
 
 
-def make_router(submissions: Submissions, mailbox: Mailbox, reading: Reading, token_key: bytes) -> APIRouter:
-    """The routes. Those of the vault open only to services, with a token made for intake."""
+class Names(_Body):
+    """POST /v1/vault/pseudonyms."""
+
+    names: Annotated[tuple[Name, ...], Field(max_length=20)]
+    addresses: Annotated[tuple[Name, ...], Field(max_length=20)]
+
+
+def make_router(
+    submissions: Submissions,
+    mailbox: Mailbox,
+    reading: Reading,
+    verifier: ServiceVerifier,
+    pseudonym_key: bytes,
+    receipts: Throttle | None = None,
+) -> APIRouter:
+    """The routes. Those of the vault open only to services, with a token made for intake and for this purpose.
+
+    `receipts` slows the guessing of receipts, here and on the pages.
+    """
     router = APIRouter()
+    throttle = receipts or Throttle("receipt")
 
     @router.post("/v1/reports", status_code=202, openapi_extra=_takes(Submission))
     async def submit(request: Request) -> Response:
@@ -83,28 +107,33 @@ def make_router(submissions: Submissions, mailbox: Mailbox, reading: Reading, to
     async def follow_up(request: Request) -> Response:
         """What a reporter may know of the case. The receipt stands in the body, so that no log ever holds it."""
         body = parse_body(FollowUp, await request.body())
-        view = await mailbox.follow_up(body.receipt)
+        view = await try_receipt(throttle, request, lambda: mailbox.follow_up(body.receipt))
         return json_response(asdict(view), headers=_PRIVATE)
 
     @router.post("/v1/follow-up/answers", status_code=202, openapi_extra=_takes(Answer))
     async def answer(request: Request) -> Response:
         """A reporter's answer to a question."""
         body = parse_body(Answer, await request.body())
-        await mailbox.answer(body.receipt, body.question_id, body.text)
+        await try_receipt(
+            throttle, request, lambda: mailbox.answer(body.receipt, body.question_id, body.text)
+        )  # fmt: skip
         return json_response({"question_id": body.question_id}, 202, headers=_PRIVATE)
 
-    def demand_service(request: Request) -> Principal:
+    def demand_service(request: Request, *purposes: str) -> ServiceCall:
         bearer = _BEARER.fullmatch(request.headers.get("authorization", ""))
-        principal = read_token(token_key, bearer[1], "intake") if bearer else None
-        return demand(principal, (Role.SERVICE,))
+        if bearer is None:
+            raise Problem(401, "token-missing", "A bearer token is needed.")
+        return verifier.read(bearer[1], *purposes)
 
     @router.post("/v1/vault/read", openapi_extra=_takes(VaultRead))
     async def read(request: Request) -> Response:
         """Sections of reports, for another service. Each read is on record before the answer is given."""
-        principal = demand_service(request)
+        call = demand_service(request, "review", "notify")
         body = parse_body(VaultRead, await request.body())
+        if body.purpose != call.purpose:
+            raise TokenRefused("purpose")
         reads = [Read(item.report_id, item.sections) for item in body.reads]
-        items = await reading.read(reads, purpose=body.purpose, actor=principal.actor())
+        items = await reading.read(reads, purpose=body.purpose, actor=call.actor())
         return json_response({"items": items}, headers=_PRIVATE)
 
     @router.put(
@@ -112,12 +141,20 @@ def make_router(submissions: Submissions, mailbox: Mailbox, reading: Reading, to
     )
     async def keep_statement(request: Request, report_id: str, statement_id: str) -> Response:
         """A handler's words to the reporter; repeating it changes nothing."""
-        demand_service(request)
+        demand_service(request, "correspond")
         if not _IDENTIFIER.fullmatch(statement_id):
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[_BAD_STATEMENT_ID])
         body = parse_body(Statement, await request.body())
         await mailbox.keep_statement(report_id, statement_id, body.kind, body.text)
         return Response(status_code=204)
+
+    @router.post("/v1/vault/pseudonyms", openapi_extra=_takes(Names))
+    async def pseudonyms(request: Request) -> Response:
+        """The pseudonyms under which somebody who signs in may stand in reports."""
+        demand_service(request, "sign_in")
+        body = parse_body(Names, await request.body())
+        found = pseudonyms_for(pseudonym_key, body.names, body.addresses)
+        return json_response({"pseudonyms": found}, headers=_PRIVATE)
 
     return router
 
@@ -126,6 +163,17 @@ _PRIVATE = {"Cache-Control": "no-store"}
 # A statement's id becomes the name of a field in the store.
 _IDENTIFIER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _BAD_STATEMENT_ID = FieldError("/statement_id", "invalid_id", "Letters, digits and hyphens, 64 at most.")
+
+
+async def try_receipt(throttle: Throttle, request: Request, look: Callable[[], Awaitable[T]]) -> T:
+    """What `look` finds with a receipt; an address that has tried wrong ones has to wait first, or gets Problem 429."""
+    async with throttle.attempt(address_of(request)) as attempt:
+        try:
+            return await look()
+        except Problem as problem:
+            if problem.code == "receipt-unknown":
+                attempt.failed()
+            raise
 
 
 def read_idempotency_key(request: Request) -> str | None:

@@ -22,6 +22,7 @@ from shared.events import FACTS
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.policy import load_policy
 from shared.runtime import Runtime
+from shared.service_tokens import ServiceSigner
 from shared.vault import VaultClient, make_http
 from shared.web.app import make_app
 from shared.web.pages import make_asset_router, make_pages
@@ -45,11 +46,12 @@ def build_app(settings: NotificationSettings) -> FastAPI:
     aggregates = runtime.aggregates("deliveries")
     store = MongoStore(runtime.database, aggregates)
     http = make_http(settings.intake_url)
+    signer = ServiceSigner("notification", settings.service_keys_file, settings.service_peers_file)
     channels = {name: build(settings) for name, build in CHANNELS.items()}
     gatherings = Gatherings(store, timedelta(seconds=settings.gather_seconds))
     sender = Sender(
         store,
-        VaultClient(http, key=settings.token_key, service="notification"),
+        VaultClient(http, signer),
         channels,
         gatherings,
         addresses={body.id: body.email for body in policy.bodies.values()},
@@ -74,5 +76,6 @@ def build_app(settings: NotificationSettings) -> FastAPI:
         gate=gate,
         routers=[make_routes(store, gate), make_pages_router(store, gate, pages), make_asset_router(gate)],
         asyncapi=lambda: describe_service("notification"),
-        error_page=pages.error,
+        error_page=door.error_page,
+        settings=settings,
     )

@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from services.triage import consumer
-from services.triage.actions import CaseStore, Intake
+from services.triage.actions import CaseStore, Forgetting, Intake
 from services.triage.desk import Desk, Vault
 from services.triage.pages import HERE, load_pages, make_page_router
 from services.triage.routes import make_router
@@ -14,6 +14,7 @@ from shared.entrance import Entrance
 from shared.policy import load_policy
 from shared.roster import Copies
 from shared.runtime import Runtime
+from shared.service_tokens import ServiceSigner
 from shared.vault import VaultClient, make_http
 from shared.web.app import make_app
 from shared.web.pages import make_asset_router
@@ -32,10 +33,11 @@ def build_app(
     cases = cases or MongoCases(aggregates)
     policy = load_policy(settings.policy_dir)
     http = make_http(settings.intake_url)
-    vault = vault or VaultClient(http, key=settings.token_key, service="triage")
+    signer = ServiceSigner("triage", settings.service_keys_file, settings.service_peers_file)
+    vault = vault or VaultClient(http, signer)
     entrance = Entrance(runtime, entries=entries, copies=copies)
 
-    consumer.consume(runtime, Intake(cases, policy))
+    consumer.consume(runtime, Intake(cases, policy), Forgetting(cases))
     lifecycle = runtime.lifecycle(
         indexes=[(aggregates.collection, CASE_INDEXES), *entrance.indexes],
         tasks=entrance.tasks,
@@ -54,5 +56,6 @@ def build_app(
             make_asset_router(entrance.gate, HERE / "static"),
         ],
         asyncapi=lambda: describe_service("triage"),
-        error_page=pages.error,
+        error_page=door.error_page,
+        settings=settings,
     )

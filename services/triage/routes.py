@@ -28,8 +28,12 @@ _ORDER = {
         {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}},
         {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{8,200}$"}},
     ],
-    "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
-}
+    "requestBody": {"content": {"application/json": {"schema": {
+        "type": "object",
+        "properties": {field.name: {"type": "string"} for form in FORMS.values() for field in form.fields},
+        "additionalProperties": False,
+    }}}},
+}  # fmt: skip
 """What the OpenAPI document says about an order; the case itself says what each command takes."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

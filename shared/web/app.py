@@ -24,8 +24,12 @@ from shared import metrics
 from shared.lifecycle import Lifecycle
 from shared.mongo import TRANSIENT
 from shared.problems import FieldError, Problem, Unavailable
+from shared.settings import Settings
 from shared.telemetry import span_for
+from shared.web.csrf import FORM_GUARD, FormGuard, cookie_header
 from shared.web.gate import Callers, Gate, GatedRoute, Handler, Undeclared, does
+from shared.web.headers import protect
+from shared.web.hosts import Hosts, hosts_of
 from shared.web.openapi import complete
 
 log = logging.getLogger(__name__)
@@ -40,20 +44,6 @@ _HTTP_PROBLEMS = {
 _INTERNAL = "internal"
 _OTHER_HTTP_PROBLEM = ("http-error", "The request cannot be answered.")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
-_SECURITY = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (
-        b"content-security-policy",
-        (
-            b"default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; font-src 'self'; "
-            b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-        ),
-    ),
-)
-
 ErrorPage = Callable[[Request, Problem], Response]
 Plain = tuple[APIRoute, Handler]
 
@@ -66,10 +56,12 @@ def make_app(
     routers: Sequence[APIRouter],
     asyncapi: Callable[[], dict[str, Any]],
     error_page: ErrorPage | None = None,
+    settings: Settings | None = None,
 ) -> FastAPI:
     """The FastAPI application of a service. `error_page` renders a problem for people when a browser asks.
 
-    Raises Undeclared for a route that declares no action or stands behind no gate.
+    Raises Undeclared for a route that declares no action or stands behind no gate. Without `settings` (in tests) it
+    answers under any name, and its forms are good only while it runs.
     """
 
     @asynccontextmanager
@@ -88,11 +80,15 @@ def make_app(
         if not isinstance(route, GatedRoute) or not route.action:
             raise Undeclared(f"{route.path} stands behind no gate")
     plain = _plain_routes(routers)
+    hosts = hosts_of(settings) if settings else Hosts()
+    forms = FormGuard(settings.token_key if settings else None, [r for router in routers for r in router.routes])
     app = _Bounded(
-        lambda inner: Boundary(inner, service, plain, error_page),
+        lambda inner: Boundary(inner, service, plain, error_page, hosts, forms),
         title=f"Hearth {service}",
         docs_url=None,
         redoc_url=None,
+        # The framework's redirects to an address with or without the last slash are built from the Host header.
+        redirect_slashes=False,
         lifespan=lifespan,
         telemetry=silent,
     )
@@ -196,17 +192,25 @@ def pointer(location: Sequence[int | str]) -> str:
 
 
 class Boundary:
-    """The outermost layer, plain ASGI because it runs for every request: id, span, duration, size limit, headers, and
-    the answer to what failed."""
+    """The outermost layer, plain ASGI because it runs for every request: id, span, duration, size limit, host, forms,
+    headers, and the answer to what failed."""
 
     def __init__(
-        self, app: ASGIApp, service: str, plain: Mapping[tuple[str, str], Plain], error_page: ErrorPage | None
+        self,
+        app: ASGIApp,
+        service: str,
+        plain: Mapping[tuple[str, str], Plain],
+        error_page: ErrorPage | None,
+        hosts: Hosts,
+        forms: FormGuard,
     ) -> None:
         """`plain` routes are called from here, because the layers between would cost more than some of them do."""
         self._app = app
         self._service = service
         self._plain = plain
         self._error_page = error_page
+        self._hosts = hosts
+        self._forms = forms
         self._tracer = trace.get_tracer(__name__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -217,6 +221,7 @@ class Boundary:
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         scope["request_id"] = request_id
+        scope[FORM_GUARD] = self._forms
         began = time.perf_counter()
         status = 0
         received = 0
@@ -226,7 +231,7 @@ class Boundary:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [
-                    *message["headers"], *_SECURITY, (b"x-request-id", request_id.encode())
+                    *protect(scope, message["headers"]), *cookie_header(scope), (b"x-request-id", request_id.encode())
                 ]  # fmt: skip
             await send(message)
 
@@ -245,7 +250,9 @@ class Boundary:
                 declared = headers.get(b"content-length", b"0")
                 if not declared.isdigit() or int(declared) > BODY_LIMIT:
                     raise _too_large()
-                await self._dispatch(scope, receive_bounded, send_with_headers)
+                self._hosts.check(scope)
+                admitted = await self._forms.admit(scope, receive_bounded)
+                await self._dispatch(scope, admitted, send_with_headers)
             except Exception as error:
                 if status:
                     raise

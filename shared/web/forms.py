@@ -4,21 +4,42 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 from fastapi import Request
+from starlette.datastructures import Headers
 
 from shared.problems import Problem
 
 MOST_FIELDS = 100
+TOKEN_FIELD = "form_token"  # noqa: S105  # the name of a field
+"""The field that proves where a form comes from (shared.web.csrf); handlers never see it."""
+FIELDS = "form_fields"
+"""Where in a request's scope the fields stand, once they have been read."""
 
 
 async def read_form(request: Request) -> Mapping[str, list[str]]:
     """The values of each field. Raises Problem 415 for what is no form, 400 for one that is not URL-encoded UTF-8."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
+    if FIELDS in request.scope:
+        fields: Mapping[str, list[str]] = request.scope[FIELDS]
+        return fields
+    if not is_urlencoded(request.headers):
         raise Problem(415, "unsupported-media-type", "A form is expected here.")
+    return {name: values for name, values in parse_form(await request.body()).items() if name != TOKEN_FIELD}
+
+
+def parse_form(body: bytes) -> Mapping[str, list[str]]:
+    """The values of each field in a body. Raises Problem 400 for one that is not URL-encoded UTF-8, or too many."""
     try:
-        text = (await request.body()).decode("ascii")
         return parse_qs(
-            text, keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=MOST_FIELDS
-        )  # fmt: skip
+            body.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=MOST_FIELDS
+        )
     except ValueError:
         raise Problem(400, "malformed-form", "The form is not URL-encoded UTF-8.") from None
+
+
+def is_urlencoded(headers: Headers) -> bool:
+    """Whether the body is a form as browsers send it without files."""
+    return media_type_of(headers) == "application/x-www-form-urlencoded"
+
+
+def media_type_of(headers: Headers) -> str:
+    """The media type of the body in lower case, without parameters; empty if the request names none."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()

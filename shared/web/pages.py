@@ -1,19 +1,23 @@
 """Pages for people: Jinja templates in the reader's language, and the style sheets they need.
 
 Every page is complete without JavaScript, loads nothing from another host, and is not stored by browsers or proxies
-unless its route says so: a page about a report must not stay on a shared computer.
+unless its route says so: a page about a report must not stay on a shared computer. Every form in a template gets the
+token without which it would not be taken (shared.web.csrf).
 """
 
 import gzip
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.ext import Extension
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
@@ -21,7 +25,11 @@ from starlette.responses import HTMLResponse
 from shared.i18n import Messages, direction, negotiate, write_time
 from shared.problems import Problem
 from shared.times import rfc3339
+from shared.web.csrf import FORM_GUARD, FormRefused
+from shared.web.forms import TOKEN_FIELD
 from shared.web.gate import Callers, Gate, does
+from shared.web.headers import nonce_of
+from shared.web.returns import own_address
 from shared.wording import Value, locale_of
 
 log = logging.getLogger(__name__)
@@ -95,13 +103,20 @@ class Pages:
     """Renders the templates of one service. Build it with `make_pages`."""
 
     def __init__(
-        self, environment: Environment, messages: Messages, assets: Mapping[str, Asset], *, home: str = "/"
+        self,
+        environment: Environment,
+        messages: Messages,
+        assets: Mapping[str, Asset],
+        *,
+        home: str = "/",
+        way_out: str | None = None,
     ) -> None:
-        """`home` is where the name in the header leads."""
+        """`home` is where the name in the header leads; `way_out`, if any, where the button to leave quickly leads."""
         self._environment = environment
         self._messages = messages
         self._assets = assets
         self._home = home
+        self._way_out = way_out
         self._languages = [(code, locale_of(code).get_display_name(code) or code) for code in messages.languages]
 
     def render(
@@ -115,7 +130,7 @@ class Pages:
     ) -> HTMLResponse:
         """The page as a response, in the reader's language; `cacheable` only for pages that are the same for all."""
         language = self.language(request)
-        html = self._environment.get_template(name).render({**(context or {}), **self._frame(language)})
+        html = self._environment.get_template(name).render({**(context or {}), **self._frame(request, language)})
         headers = {
             "Content-Language": language,
             "Vary": "Accept-Language, Cookie",
@@ -128,6 +143,8 @@ class Pages:
 
     def error(self, request: Request, problem: Problem) -> HTMLResponse:
         """The page that tells a person what went wrong and what to do; never the technical detail."""
+        if isinstance(problem, FormRefused) and problem.fields is not None:
+            return self.send_again(request, problem.fields, problem)
         language = self.language(request)
         key = f"error-{_error_status(problem.status)}"
         context = {
@@ -136,6 +153,19 @@ class Pages:
             "request_id": request.scope.get("request_id", ""),
         }
         response = self.render(request, "error.html", context, problem.status)
+        if problem.retry_after is not None:
+            response.headers["Retry-After"] = str(problem.retry_after)
+        return response
+
+    def send_again(self, request: Request, fields: Mapping[str, Sequence[str]], problem: Problem) -> HTMLResponse:
+        """The page that offers to send a form once more that was not taken, so that nothing typed is lost."""
+        context = {
+            "action": own_address(quote(request.scope["path"]), self._home, below="/"),
+            "pairs": [(name, value) for name, values in fields.items() for value in values],
+            "words": [value for values in fields.values() for value in values if len(value.split()) > 1],
+            "waiting": problem.status == 429,
+        }
+        response = self.render(request, "send_again.html", context, problem.status)
         if problem.retry_after is not None:
             response.headers["Retry-After"] = str(problem.retry_after)
         return response
@@ -155,8 +185,12 @@ class Pages:
         asked = request.query_params.get("uselang")
         return asked if asked in self._messages.languages else None
 
-    def _frame(self, language: str) -> dict[str, object]:
+    def _frame(self, request: Request, language: str) -> dict[str, object]:
+        guard = request.scope.get(FORM_GUARD)
         return {
+            "form_token": lambda: guard.token(request) if guard else "",
+            "csp_nonce": lambda: nonce_of(request.scope),
+            "way_out": self._way_out,
             "lang": language,
             "dir": direction(language),
             "direction": direction,
@@ -191,9 +225,11 @@ def make_pages(
     *,
     home: str = "/",
     static_dir: Path | None = None,
+    way_out: str | None = None,
 ) -> Pages:
     """The pages of a service: its own templates first, then the shared ones (base.html, parts.html, error.html)."""
     environment = Environment(
+        extensions=[_FormTokens],
         loader=FileSystemLoader([service_template_dir, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
@@ -207,7 +243,22 @@ def make_pages(
     assets = load_assets(static_dir)
     if "codex.css" not in assets:
         log.warning("Codex's style sheet is missing, pages are plainer: run python -m infra.assets")
-    return Pages(environment, messages, assets, home=home)
+    return Pages(environment, messages, assets, home=home, way_out=way_out)
+
+
+class _FormTokens(Extension):
+    """Puts the token into every form of every template, before it is compiled, so that none can be forgotten."""
+
+    # The tag may hold expressions, and those a `>`.
+    _FORM = re.compile(r"<form\b(?:\{\{.*?\}\}|\{%.*?%\}|[^>])*>", re.DOTALL | re.IGNORECASE)
+    _TOKEN = f'<input type="hidden" name="{TOKEN_FIELD}" value="{{{{ form_token() }}}}">'
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """The template with the token behind the start of each form that is posted."""
+        return self._FORM.sub(self._with_token, source)
+
+    def _with_token(self, form: re.Match[str]) -> str:
+        return form[0] + self._TOKEN if 'method="post"' in form[0].lower() else form[0]
 
 
 @pass_context

@@ -20,7 +20,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 ARABIC = {"button-submit": "إرسال", "state-received": "تم الاستلام"}
 
 # WCAG 2.2, 2.5.8: what can be hit is at least 24 px each way, unless it is a link within a sentence.
-SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input, select, textarea')]
+SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select, textarea')]
   .filter(one => !one.closest('p') && !one.matches('.hearth-skip'))
   .map(one => [one.outerHTML.slice(0, 80), (one.closest('.hearth-choice') ?? one).getBoundingClientRect()])
   .filter(([, box]) => box.width < 24 || box.height < 24)
@@ -31,7 +31,7 @@ SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input, select
 async def address(tmp_path: Path) -> AsyncIterator[str]:
     """Where a page with every piece of parts.html answers."""
     (tmp_path / "ar.json").write_text(json.dumps(ARABIC), encoding="utf-8")
-    pages = make_pages(TEMPLATES, Messages.load([SHARED_MESSAGES, tmp_path], strict=True))
+    pages = make_pages(TEMPLATES, Messages.load([SHARED_MESSAGES, tmp_path], strict=True), way_out="/exit")
     app = FastAPI()
 
     @app.get("/")

@@ -9,6 +9,7 @@ import yaml
 from pydantic import SecretStr
 
 from infra.commands.secrets import IMAGE_UID, SECRETS
+from infra.commands.service_keys import PEERS, SERVICE_FILES, keys_file
 from infra.commands.settings_page import settings_of
 from infra.local.services import SERVICES
 from shared.settings import PREFIX, Settings
@@ -52,6 +53,13 @@ def settings_for(service: str) -> type[Settings]:
 def secret_fields(settings: type[Settings]) -> set[str]:
     fields = settings.model_fields.items()
     return {name for name, field in fields if field.annotation is bytes or SecretStr in get_args(field.annotation)}
+
+
+def key_files(service: str) -> dict[str, str]:
+    """Which key files a service is given: its own ring if it calls others, and everybody's public keys."""
+    files = {f"{PREFIX}SERVICE_KEYS_FILE": keys_file(service), f"{PREFIX}SERVICE_PEERS_FILE": PEERS}
+    fields = {f"{PREFIX}{name.upper()}" for name in settings_for(service).model_fields}
+    return {name: file for name, file in files.items() if name in fields}
 
 
 def test_the_containers_are_those_that_the_readme_tells_of() -> None:
@@ -157,7 +165,7 @@ def test_a_service_is_given_only_settings_that_it_has_and_all_that_it_must_have(
     known = {f"{name}{end}" for name in settings.model_fields for end in ("", "_file")}
     assert given - known - {name.removeprefix(PREFIX).lower() for name in shared} == set()
     needed = {name for name, field in settings.model_fields.items() if field.is_required()}
-    assert needed - {name.removesuffix("_file") for name in given} == set()
+    assert needed - given - {name.removesuffix("_file") for name in given} == set()
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -165,8 +173,10 @@ def test_secrets_come_from_files_and_only_to_the_service_that_uses_them(service:
     container = CONTAINERS[service]
     secret = secret_fields(settings_for(service))
     assert "token_key" in secret
-    assert set(container["secrets"]) == secret
+    keys = key_files(service)
+    assert set(container["secrets"]) == secret | set(keys.values())
     environment = container["environment"]
+    assert {name: environment[name] for name in keys} == {name: f"/run/secrets/{file}" for name, file in keys.items()}
     for name in secret:
         assert environment[f"{PREFIX}{name.upper()}_FILE"] == f"/run/secrets/{name}"
 
@@ -179,8 +189,15 @@ def test_no_environment_holds_a_secret() -> None:
 
 def test_the_secret_files_are_those_that_are_made() -> None:
     files = {name: secret["file"] for name, secret in COMPOSE["secrets"].items()}
-    assert files == {name: f"./secrets/{name}" for name in SECRETS} | {"smtp_password": "/dev/null"}
-    assert set(CONTAINERS["hearth"]["secrets"]) == set(SECRETS)
+    made = {name: f"./secrets/{name}" for name in (*SECRETS, *SERVICE_FILES)}
+    assert files == made | {"smtp_password": "/dev/null"}
+    assert set(CONTAINERS["hearth"]["secrets"]) == {*SECRETS, PEERS, keys_file("triage")}
+
+
+def test_each_ring_goes_to_the_service_that_signs_with_it() -> None:
+    for service in SERVICES:
+        rings = {name for name in CONTAINERS[service]["secrets"] if name.startswith("service_keys_")}
+        assert rings == {keys_file(service)} & SERVICE_FILES.keys()
 
 
 def test_the_command_line_is_given_every_address_and_secret() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.audit_rig import bearer, event_of
 from tests.audit_world import AuditWorld, leaf_of
+from tests.forms import token_from
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ async def test_a_browser_without_a_session_is_led_to_the_sign_in_page_and_back(w
     token = bearer()["Authorization"].removeprefix("Bearer ")
     signed = await world.client.post(
         "/audit/sign-in",
-        data={"token": token, "next": "/audit/cases/case-1"},
+        data={"token": token, "next": "/audit/cases/case-1"} | await token_from(world.client, "/audit/sign-in"),
         headers={"Sec-Fetch-Site": "same-origin"},
     )
     assert signed.headers["location"] == "/audit/cases/case-1"

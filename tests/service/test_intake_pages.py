@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from shared.events import InformationRequested, ReportReceived
+from tests.forms import SAME_ORIGIN, token_from
 from tests.intake_rig import Rig, bearer, case_event
 
-MINE = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
 FORM = {
     "community": "enwiki",
     "narrative": "Something happened.\r\nTwice.",
@@ -23,9 +23,9 @@ def rig() -> Rig:
     return Rig()
 
 
-async def send(rig: Rig, path: str = "/report", headers: dict[str, str] = MINE, **fields: Any) -> httpx.Response:
+async def send(rig: Rig, path: str = "/report", headers: dict[str, str] = SAME_ORIGIN, **fields: Any) -> httpx.Response:
     async with rig.http() as http:
-        return await http.post(path, data=FORM | fields, headers=headers)
+        return await http.post(path, data=FORM | await token_from(http, path) | fields, headers=headers)
 
 
 async def sections(rig: Rig) -> dict[str, Any]:
@@ -191,7 +191,7 @@ async def test_emergency_services_are_named_before_anything_is_written(rig: Rig)
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Sec-Fetch-Site": "same-site"}, 403),
         ({"Origin": "https://evil.example"}, 403),
-        ({"Origin": "http://intake.example"}, 200),
+        ({"Origin": "https://intake.example"}, 200),
         ({"Sec-Fetch-Site": "none"}, 200),
         ({}, 200),
     ],
@@ -204,10 +204,10 @@ async def test_forms_of_other_sites_are_refused(rig: Rig, headers: dict[str, str
 
 @pytest.mark.parametrize("body", [b"narrative=%ff%fe", b"narrative=\xff", b"&".join([b"a=1"] * 101)])
 async def test_a_form_that_cannot_be_read_is_refused(rig: Rig, body: bytes) -> None:
-    headers = MINE | {"Content-Type": "application/x-www-form-urlencoded"}
+    headers = SAME_ORIGIN | {"Content-Type": "application/x-www-form-urlencoded"}
     async with rig.http() as http:
         assert (await http.post("/report", content=body, headers=headers)).status_code == 400
-        assert (await http.post("/report", files={"narrative": b"x"}, headers=MINE)).status_code == 415
+        assert (await http.post("/report", files={"narrative": b"x"}, headers=SAME_ORIGIN)).status_code == 415
 
 
 async def test_the_status_is_shown_for_a_receipt_and_a_question_answered(rig: Rig) -> None:

@@ -9,6 +9,7 @@ import pytest
 from services.triage.case import Case
 from shared.access import Principal, Role
 from shared.times import now
+from tests.forms import hidden_fields, token_from
 from tests.triage_rig import ALICE, BOB, CORA, Rig, answered, bearer, make_rig, token
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
@@ -21,8 +22,12 @@ async def rig():
         yield rig
 
 
+async def enter(rig: Rig, **fields: str):
+    return await rig.http.post("/desk/sign-in", data=await token_from(rig.http, "/desk/sign-in") | fields)
+
+
 async def signed_in(rig: Rig, who=ALICE) -> None:
-    answer = await rig.http.post("/desk/sign-in", data={"token": token(who), "next": "/desk"})
+    answer = await enter(rig, token=token(who), next="/desk")
     assert (answer.status_code, answer.headers["location"]) == (303, "/desk")
 
 
@@ -33,7 +38,7 @@ async def page_of(rig: Rig, case: Case, status: int = 200) -> str:
 
 
 def hidden(page: str) -> dict[str, str]:
-    return {name: re.search(f'name="{name}" value="([^"]+)"', page)[1] for name in ("version", "key")}
+    return {name: value for name, value in hidden_fields(page).items() if name in ("version", "key", "form_token")}
 
 
 async def send(rig: Rig, case: Case, command: str, page: str | None = None, **values: str):
@@ -47,24 +52,22 @@ async def test_a_browser_without_a_token_is_led_to_the_sign_in_page_and_back(rig
     assert answer.status_code == 303
     sign_in = await rig.http.get(answer.headers["location"])
     back = re.search('name="next" value="([^"]+)"', sign_in.text)[1]
-    entered = await rig.http.post("/desk/sign-in", data={"token": f" {token(ALICE)}\n", "next": back})
+    entered = await enter(rig, token=f" {token(ALICE)}\n", next=back)
     assert entered.headers["location"] == f"/desk/cases/{case.code_name}?done=ask"
     assert (await rig.http.get(entered.headers["location"])).status_code == 200
 
 
 async def test_the_cookie_holds_only_the_token_and_is_out_of_reach_for_scripts_and_other_sites(rig: Rig) -> None:
-    answer = await rig.http.post("/desk/sign-in", data={"token": token(ALICE)})
+    answer = await enter(rig, token=token(ALICE))
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith(f"hearth_desk={token(ALICE)[:20]}")
     assert {"httponly", "path=/desk", "samesite=strict"} <= {p.strip().lower() for p in cookie.split(";")}
-    assert "secure" not in cookie.lower()
-    secure = await rig.http.post("https://desk.example/desk/sign-in", data={"token": token(ALICE)})
-    assert "secure" in secure.headers["set-cookie"].lower()
+    assert "secure" in cookie.lower()
 
 
 async def test_signing_out_forgets_the_token(rig: Rig) -> None:
     await signed_in(rig)
-    assert (await rig.http.post("/desk/sign-out")).status_code == 303
+    assert (await rig.http.post("/desk/sign-out", data=await token_from(rig.http, "/desk"))).status_code == 303
     assert (await rig.http.get("/desk")).status_code == 303
 
 
@@ -79,7 +82,7 @@ UNFIT = {
 @pytest.mark.parametrize("told", UNFIT)
 async def test_a_token_that_does_not_fit_is_explained_at_the_field(rig: Rig, told: str) -> None:
     given = UNFIT[told]()
-    answer = await rig.http.post("/desk/sign-in", data={"token": given})
+    answer = await enter(rig, token=given)
     assert answer.status_code in (401, 403)
     assert told in answer.text
     assert "set-cookie" not in answer.headers
@@ -88,7 +91,7 @@ async def test_a_token_that_does_not_fit_is_explained_at_the_field(rig: Rig, tol
 
 @pytest.mark.parametrize("away", ["https://evil.example/", "//evil.example", "/\\evil.example", "/v1/cases", "/deskx"])
 async def test_signing_in_never_leads_to_another_place(rig: Rig, away: str) -> None:
-    answer = await rig.http.post("/desk/sign-in", data={"token": token(ALICE), "next": away})
+    answer = await enter(rig, token=token(ALICE), next=away)
     assert answer.headers["location"] == "/desk"
 
 
@@ -96,7 +99,7 @@ async def test_signing_in_never_leads_to_another_place(rig: Rig, away: str) -> N
     "headers",
     [
         {"sec-fetch-site": "cross-site"},
-        {"sec-fetch-site": "same-site", "origin": "http://desk.example"},
+        {"sec-fetch-site": "same-site", "origin": "https://desk.example"},
         {"origin": "https://evil.example"},
         {"origin": "null"},
         {},
@@ -117,7 +120,7 @@ async def test_a_form_of_an_old_browser_is_taken_by_its_origin(rig: Rig) -> None
     case = await rig.open()
     form = hidden(await page_of(rig, case))
     del rig.http.headers["sec-fetch-site"]
-    origin = {"origin": "http://desk.example"}
+    origin = {"origin": "https://desk.example"}
     answer = await rig.http.post(f"/desk/cases/{case.code_name}/assign", data=form, headers=origin)
     assert answer.status_code == 303
 

@@ -18,6 +18,7 @@ from infra import cli
 from infra.commands.dead_letters import PREVIEW_BYTES, preview
 from infra.commands.doctor import check_settings
 from infra.commands.secrets import SECRETS
+from infra.commands.service_keys import PEERS, SERVICE_FILES, keys_file
 from infra.commands.settings_page import settings_page
 from infra.commands.tokens import pseudonymous
 from infra.local.services import SERVICES
@@ -27,6 +28,7 @@ from shared.settings import Settings
 
 Capture = pytest.CaptureFixture[str]
 KEY = b"k" * 32
+FILES = (*SECRETS, *SERVICE_FILES)
 
 
 def run_json(capsys: Capture, *arguments: str, status: int = 0) -> dict[str, object]:
@@ -54,6 +56,7 @@ def test_every_command_explains_itself(capsys: Capture) -> None:
     commands = ["topics create", "topics check", "policy check", "dead-letters list", "dead-letters show"]
     commands += ["dead-letters retry", "dead-letters discard", "token issue", "schemas check", "schemas freeze"]
     commands += ["asyncapi export", "settings doc", "replica-set initiate", "doctor", "secrets"]
+    commands += ["secrets rotate-services"]
     for command in commands:
         assert cli.main([*command.split(), "--help"]) == 0
         assert "--json" in capsys.readouterr().out
@@ -78,20 +81,20 @@ def test_a_failure_is_one_json_document_too(capsys: Capture) -> None:
 def test_secrets_are_made_once_and_only_their_owner_may_read_them(tmp_path: Path, capsys: Capture) -> None:
     folder = tmp_path / "secrets"
     made = run_json(capsys, "secrets", "--directory", str(folder))
-    assert made["files"] == dict.fromkeys(SECRETS, "made")
+    assert made["files"] == dict.fromkeys(FILES, "made")
     before = {path.name: path.read_text() for path in folder.iterdir()}
-    assert set(before) == set(SECRETS)
-    assert len(set(before.values())) == len(SECRETS)
+    assert set(before) == set(FILES)
+    assert len(set(before.values())) == len(FILES)
     for name, text in before.items():
-        assert len(base64.b64decode(text, validate=False)) == 32
+        assert name in SERVICE_FILES or len(base64.b64decode(text, validate=False)) == 32
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
     (folder / "token_key").unlink()
     again = run_json(capsys, "secrets", "--directory", str(folder))
-    assert again["files"] == {name: "made" if name == "token_key" else "kept" for name in SECRETS}
+    assert again["files"] == {name: "made" if name == "token_key" else "kept" for name in FILES}
     after = {path.name: path.read_text() for path in folder.iterdir()}
-    assert {name for name in SECRETS if before[name] != after[name]} == {"token_key"}
+    assert {name for name in FILES if before[name] != after[name]} == {"token_key"}
 
 
 def test_no_secret_is_ever_printed(tmp_path: Path, capsys: Capture) -> None:
@@ -106,7 +109,7 @@ def test_a_spoilt_or_open_secret_is_a_finding_and_stays_as_it_is(tmp_path: Path,
     run_json(capsys, "secrets", "--directory", str(tmp_path), status=1)
     (tmp_path / "master_key").chmod(0o644)
     found = run_json(capsys, "secrets", "--directory", str(tmp_path), status=1)
-    assert found["files"] == dict.fromkeys(SECRETS, "kept") | {"token_key": "wrong", "master_key": "open"}
+    assert found["files"] == dict.fromkeys(FILES, "kept") | {"token_key": "wrong", "master_key": "open"}
     assert (tmp_path / "token_key").read_text() == "too short\n"
 
 
@@ -124,6 +127,8 @@ def test_the_made_secrets_are_what_the_services_ask_for(tmp_path: Path, monkeypa
     assert [f.check for f in check_settings() if f.ok] == []
     for name in SECRETS:
         monkeypatch.setenv(f"HEARTH_{name.upper()}_FILE", str(tmp_path / name))
+    monkeypatch.setenv("HEARTH_SERVICE_PEERS_FILE", str(tmp_path / PEERS))
+    monkeypatch.setenv("HEARTH_SERVICE_KEYS_FILE", str(tmp_path / keys_file("triage")))
     assert [f.detail for f in check_settings() if not f.ok] == []
 
 

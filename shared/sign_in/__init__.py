@@ -1,0 +1,1 @@
+"""Signing people in: providers, sessions kept by the service, and the pages of both."""

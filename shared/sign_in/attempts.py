@@ -1,0 +1,102 @@
+"""One attempt to sign in: what is kept of it between leaving for the provider and coming back, and why it may fail."""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeGuard
+
+ATTEMPT_LIFE = timedelta(minutes=10)
+"""How long somebody may take at the provider."""
+SKEW = timedelta(seconds=60)
+"""How far the provider's clock and ours may be apart."""
+
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What the callback must find again. `key` and `browser` are SHA-256 of the state and of the browser's cookie.
+
+    `fresh`: the person must prove who they are now, even if the provider still knows them. Times are UTC-aware.
+    """
+
+    key: str
+    browser: str
+    nonce: str
+    verifier: str
+    next: str
+    fresh: bool
+    began_at: datetime
+
+    def is_over(self, at: datetime) -> bool:
+        """Whether the person took too long."""
+        return at - self.began_at >= ATTEMPT_LIFE
+
+
+def new_secret() -> str:
+    """32 random bytes in base64url without padding: 43 characters, which is also a PKCE verifier (RFC 7636, 4.1)."""
+    return secrets.token_urlsafe(32)
+
+
+def is_secret(text: str | None) -> TypeGuard[str]:
+    """Whether it could be one of new_secret's."""
+    return text is not None and _SECRET.fullmatch(text) is not None
+
+
+def hash_of(secret: str) -> str:
+    """What is stored of a secret that only a browser holds: its SHA-256 in hex."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Shown(StrEnum):
+    """What a person is told about a refusal; each has a message `sign-in-refused-…`."""
+
+    ATTEMPT = "attempt"
+    """The attempt is unknown, over, already used, or was begun in another browser."""
+    DENIED = "denied"
+    """The person, or the provider, said no."""
+    ANSWER = "answer"
+    """What the provider sent cannot be relied on."""
+    NOT_FRESH = "not-fresh"
+    """The provider did not ask the person again."""
+    BLOCKED = "blocked"
+    UNCONFIRMED = "unconfirmed"
+    AWAY = "away"
+    """The provider, or something of ours that is needed for a sign-in, does not answer."""
+
+
+class Refused(Exception):
+    """A sign-in or a sign-out that is refused: `reason` for the record (stable, names nobody), `shown` for the page."""
+
+    def __init__(self, reason: str, shown: Shown = Shown.ANSWER) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.shown = shown
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What provider and service know of each other. `callback` is the whole address to which a browser comes back."""
+
+    issuer: str
+    client_id: str
+    client_secret: str | None
+    callback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """A back-channel logout: of one session of the provider (`sid`), else of all sessions of `subject`.
+
+    `token` is the same for the same logout token, `issued_at` and `until` (UTC-aware) bound when it may be used.
+    """
+
+    issuer: str
+    subject: str | None
+    sid: str | None
+    token: str
+    issued_at: datetime
+    until: datetime

@@ -1,0 +1,111 @@
+"""Authlib's OAuth 2.0 client over HTTP. The only module that imports it: elsewhere its failures are Hearth's own."""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from shared.problems import Unavailable
+from shared.sign_in.attempts import Attempt, Refused, Registration
+
+with warnings.catch_warnings():
+    # It says at every start that it would rather have a successor of httpx that the rest of Hearth does not use.
+    from authlib.deprecate import AuthlibDeprecationWarning  # type: ignore[import-untyped]
+
+    warnings.simplefilter("ignore", AuthlibDeprecationWarning)
+    from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError  # type: ignore[import-untyped]
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = 5.0
+"""Seconds for each step of a request to the provider: somebody is waiting."""
+
+Json = dict[str, Any]
+
+
+class OAuthClient:
+    """Sends a browser to a provider, and exchanges the code it comes back with (RFC 6749, 4.1, with PKCE, RFC 7636)."""
+
+    def __init__(self, registration: Registration, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        """`transport` is for tests; it stands in for the network."""
+        self._registration = registration
+        self._transport = transport or httpx.AsyncHTTPTransport(retries=1)
+        # Wikimedia asks programs to say who they are.
+        home = registration.callback.split("/", 3)
+        self._headers = {"User-Agent": f"Hearth (+{'/'.join(home[:3])})", "Accept": "application/json"}
+        self._http = httpx.AsyncClient(transport=self._transport, timeout=TIMEOUT, headers=self._headers)
+
+    def authorization_address(self, endpoint: str, state: str, attempt: Attempt, **more: str) -> str:
+        """Where to send the browser."""
+        address, _ = self._oauth().create_authorization_url(endpoint, state, attempt.verifier, **more)
+        return str(address)
+
+    async def fetch_token(self, endpoint: str, code: str, verifier: str, method: str | None = None) -> Json:
+        """The token response for a code. Raises Refused for a code that is not taken, Unavailable without an answer."""
+        # A client of its own each time, because Authlib keeps the last token in it; the connections are shared.
+        oauth = self._oauth(token_endpoint_auth_method=method)
+        try:
+            token = await oauth.fetch_token(
+                endpoint, grant_type="authorization_code", code=code, code_verifier=verifier
+            )
+        except OAuthError as error:
+            if error.error in ("invalid_client", "unauthorized_client"):
+                log.error("the sign-in provider does not know this client", extra={"reason": str(error.error)})
+            raise Refused("code-refused") from None
+        except httpx.HTTPStatusError as error:
+            raise _refused_or_away(error, "code-refused") from None
+        except httpx.HTTPError as error:
+            raise Unavailable(f"sign-in provider: {type(error).__name__}") from None
+        except ValueError:
+            raise Refused("token-response-malformed") from None
+        if not isinstance(token.get("access_token"), str):
+            raise Refused("token-response-malformed")
+        return dict(token)
+
+    async def get(self, address: str, access_token: str | None = None) -> Json:
+        """A JSON object of the provider. Raises Unavailable without an answer, Refused for one that is no object."""
+        headers = {"Authorization": f"Bearer {access_token}"} if access_token else {}
+        try:
+            answer = (await self._http.get(address, headers=headers)).raise_for_status()
+            found = answer.json()
+        except httpx.HTTPStatusError as error:
+            raise _refused_or_away(error, "answer-refused") from None
+        except httpx.HTTPError as error:
+            raise Unavailable(f"sign-in provider: {type(error).__name__}") from None
+        except ValueError:
+            raise Refused("answer-malformed") from None
+        if not isinstance(found, dict):
+            raise Refused("answer-malformed")
+        return found
+
+    async def aclose(self) -> None:
+        """Let the connections go."""
+        await self._http.aclose()
+
+    def _oauth(self, **options: str | None) -> Any:
+        known = self._registration
+        return AsyncOAuth2Client(
+            known.client_id,
+            known.client_secret,
+            redirect_uri=known.callback,
+            code_challenge_method="S256",
+            transport=self._transport,
+            timeout=TIMEOUT,
+            headers=self._headers,
+            **options,
+        )
+
+
+def _refused_or_away(error: httpx.HTTPStatusError, reason: str) -> Exception:
+    status = error.response.status_code
+    if status >= 500 or status in (404, 429):
+        return Unavailable(f"sign-in provider: HTTP {status}")
+    return Refused(reason)
+
+
+def text_of(values: Mapping[str, object], *names: str) -> tuple[str, ...]:
+    """The texts under these names, in order, each once; what is missing, empty or no text is left out."""
+    found = (values.get(name) for name in names)
+    return tuple(dict.fromkeys(text.strip() for text in found if isinstance(text, str) and text.strip()))

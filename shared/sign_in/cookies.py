@@ -1,0 +1,41 @@
+"""The cookies of one service. `__Host-`: set by this host over a trustworthy connection, for all of its paths, and by
+nobody else; each service has its own, because browsers send a cookie to every port of a host."""
+
+from fastapi import Request, Response
+
+from shared.sign_in.attempts import ATTEMPT_LIFE
+
+
+class Cookies:
+    """The session of the pages under `home`, and what ties an attempt to sign in to the browser that began it."""
+
+    def __init__(self, home: str) -> None:
+        """`home` such as `/desk`."""
+        self.session = f"__Host-hearth-{home.strip('/').replace('/', '-')}"
+        self.attempt = f"{self.session}-sign-in"
+
+    def read_session(self, request: Request) -> str | None:
+        """The secret of the session, whatever a browser sent."""
+        return request.cookies.get(self.session)
+
+    def read_attempt(self, request: Request) -> str | None:
+        """The secret of the browser, whatever it sent."""
+        return request.cookies.get(self.attempt)
+
+    def keep_session(self, response: Response, secret: str) -> None:
+        """Have the browser keep it until it is closed; how long it opens anything is for the store to say."""
+        _keep(response, self.session, secret, None)
+
+    def keep_attempt(self, response: Response, secret: str) -> None:
+        """Have the browser keep it for as long as an attempt may take."""
+        _keep(response, self.attempt, secret, int(ATTEMPT_LIFE.total_seconds()))
+
+    def forget(self, response: Response) -> None:
+        """Have the browser forget both."""
+        for name in (self.session, self.attempt):
+            _keep(response, name, "", 0)
+
+
+def _keep(response: Response, name: str, value: str, seconds: int | None) -> None:
+    # Lax, because the way back from the provider begins at another site.
+    response.set_cookie(name, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax")

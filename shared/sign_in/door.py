@@ -1,0 +1,137 @@
+"""The steps of signing in and out at one service, without the pages around them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hmac import compare_digest
+from typing import Protocol
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from starlette.responses import RedirectResponse
+
+from shared.sign_in.agents import label_of
+from shared.sign_in.attempts import SKEW, Attempt, Logout, Refused, Shown, hash_of, is_secret, new_secret
+from shared.sign_in.cookies import Cookies
+from shared.sign_in.identity import Identity, person_ref
+from shared.sign_in.providers import Provider
+from shared.sign_in.sessions import Session, Sessions
+from shared.web.pages import Pages
+from shared.web.returns import lead_away, own_address
+
+LONGEST_CODE = 4096
+
+Refusals = Callable[[str], Awaitable[None]]
+"""Records that a sign-in was refused, and why: a stable word that names nobody."""
+
+
+class Pseudonyms(Protocol):
+    """What is asked for a person's own pseudonyms. Raises Unavailable; then nobody signs in."""
+
+    async def __call__(self, identity: Identity) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What signing in at one service needs. `home` such as `/desk`; `path` (else `home`) is where a sign-in may lead.
+
+    `address` is the service's own, from its settings: where a browser comes back to never depends on a request.
+    """
+
+    pages: Pages
+    provider: Provider
+    sessions: Sessions
+    home: str
+    address: str
+    identity_key: bytes
+    pseudonyms: Pseudonyms
+    refused: Refusals
+    path: str | None = None
+
+    @property
+    def cookies(self) -> Cookies:
+        """The cookies of this service."""
+        return Cookies(self.home)
+
+    async def session(self, request: Request) -> Session | None:
+        """The running session of the browser that asks. Raises Unavailable while the store is away."""
+        return await self.sessions.find(self.cookies.read_session(request))
+
+    def sign_in_address(self, request: Request, *, fresh: bool = False, back: str | None = None) -> str:
+        """Where to send a browser that has to sign in (again) first, and then comes `back`.
+
+        Without `back`: to the page that was asked for, or home from a form, whose content is lost.
+        """
+        if back is None and request.method in ("GET", "HEAD"):
+            back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return f"{self.home}/sign-in?next={quote(self.own(back or ''), safe='/')}{'&fresh=1' if fresh else ''}"
+
+    def own(self, address: str) -> str:
+        """`address` if it is one of ours, else home."""
+        return own_address(address, self.home, self.path)
+
+    async def leave(self, request: Request, back: str, fresh: bool) -> Response:
+        """Begin an attempt and send the browser to the provider. Raises Unavailable, and Refused."""
+        state = new_secret()
+        browser = self.cookies.read_attempt(request)
+        if not is_secret(browser):
+            browser = new_secret()
+        attempt = Attempt(
+            hash_of(state), hash_of(browser), new_secret(), new_secret(), back, fresh, self.sessions.clock()
+        )
+        address = await self.provider.begin(state, attempt)
+        await self.sessions.store.keep_attempt(attempt)
+        response = lead_away(address)
+        response.headers["Cache-Control"] = "no-store"
+        self.cookies.keep_attempt(response, browser)
+        return response
+
+    async def attempt(self, request: Request) -> Attempt:
+        """The attempt that this browser comes back from; nobody can come back from it again. Raises Refused."""
+        state, browser = request.query_params.get("state"), self.cookies.read_attempt(request)
+        if not is_secret(state) or not is_secret(browser):
+            raise Refused("attempt-unknown", Shown.ATTEMPT)
+        attempt = await self.sessions.store.take_attempt(hash_of(state))
+        if attempt is None:
+            raise Refused("attempt-unknown", Shown.ATTEMPT)
+        if not compare_digest(attempt.browser, hash_of(browser)):
+            raise Refused("attempt-of-another-browser", Shown.ATTEMPT)
+        if attempt.is_over(self.sessions.clock()):
+            raise Refused("attempt-over", Shown.ATTEMPT)
+        return attempt
+
+    async def enter(self, request: Request, attempt: Attempt) -> Response:
+        """Begin a session for whom the provider names, and go where the attempt was to lead. Raises as `leave`."""
+        told = request.query_params
+        if "error" in told:
+            raise Refused("denied" if told["error"] == "access_denied" else "provider-error", Shown.DENIED)
+        code = told.get("code", "")
+        if not code or len(code) > LONGEST_CODE or not code.isascii() or not code.isprintable():
+            raise Refused("code-malformed")
+        identity = await self.provider.finish(attempt, code, told.get("iss"))
+        secret, _ = await self.sessions.begin(
+            person_ref(self.identity_key, identity.issuer, identity.subject),
+            identity,
+            await self.pseudonyms(identity),
+            agent=label_of(request.headers.get("user-agent", "")),
+            instead_of=self.cookies.read_session(request),
+        )
+        response = RedirectResponse(self.own(attempt.next), 303, {"Cache-Control": "no-store"})
+        self.cookies.keep_session(response, secret)
+        return response
+
+    async def farewell(self) -> str | None:
+        """Where a person can end the provider's own session, too; they come back to the sign-in page."""
+        return await self.provider.farewell(f"{self.address.rstrip('/')}{self.home}/sign-in")
+
+    async def end_as_told(self, logout: Logout) -> int:
+        """End the sessions a provider says have ended; how many those were. Raises Refused for a repetition."""
+        # First ended, then remembered: a token that a crash kept from being carried out can be sent again. One that is
+        # carried out twice ends only what had begun when it was written.
+        if logout.sid:
+            ended = await self.sessions.revoke_sid(logout.issuer, logout.sid)
+        else:
+            person = person_ref(self.identity_key, logout.issuer, logout.subject or "")
+            ended = await self.sessions.revoke_person(person, logout.issued_at + SKEW)
+        if not await self.sessions.store.use_once(logout.token, logout.until):
+            raise Refused("logout-token-replayed")
+        return ended

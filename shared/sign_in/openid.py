@@ -1,0 +1,265 @@
+"""Any OpenID Connect provider, by discovery. Tokens are validated by joserfc and Authlib, here are only the rules."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import httpx
+from authlib.common.urls import add_params_to_uri  # type: ignore[import-untyped]
+from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped]
+from authlib.oidc.discovery import OpenIDProviderMetadata, get_well_known_url  # type: ignore[import-untyped]
+from joserfc import jwt
+from joserfc.errors import ClaimError, InvalidKeyIdError, JoseError
+from joserfc.jwk import KeySet
+from joserfc.jws import JWSRegistry
+from joserfc.jwt import JWTClaimsRegistry, Token
+
+from shared.problems import Unavailable
+from shared.sign_in.attempts import SKEW, Attempt, Logout, Refused, Registration, Shown
+from shared.sign_in.client import Json, OAuthClient, text_of
+from shared.sign_in.identity import Identity
+from shared.times import now
+
+ALGORITHMS = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
+)
+"""Signatures that only the provider can make: `none` and those with a shared secret (HS…) are not among them."""
+RENEWED = timedelta(minutes=1)
+"""How old discovery may be when somebody leaves for the provider: this is how a provider that is down is noticed."""
+USABLE = timedelta(minutes=10)
+"""How old discovery and keys may be when a token is read: a key that the provider withdraws is not taken for longer."""
+KEYS_PACE = timedelta(seconds=10)
+"""Least time from one reading of the keys to the next, or anybody could make us ask all the time."""
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+LOGOUT_AGE = timedelta(minutes=10)
+"""How old a logout token may be; one without a word on its end could be sent again for ever otherwise."""
+_LEEWAY = int(SKEW.total_seconds())
+
+
+class OpenId:
+    """A provider of OpenID Connect Core 1.0: authorization code, PKCE, state and nonce."""
+
+    def __init__(
+        self,
+        registration: Registration,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        """Asks the provider nothing yet."""
+        self.issuer = registration.issuer
+        self.name = urlsplit(registration.issuer).netloc
+        self._registration = registration
+        self._client = OAuthClient(registration, transport)
+        self._clock = clock
+        self._metadata: tuple[datetime, Json] | None = None
+        self._keys: tuple[datetime, KeySet] | None = None
+
+    async def begin(self, state: str, attempt: Attempt) -> str:
+        """Where to send the browser. Raises Unavailable while the provider is down."""
+        metadata = await self._discover(RENEWED)
+        # auth_time is required in the answer to max_age (OpenID Connect Core, 2).
+        again = {"prompt": "login", "max_age": "0"} if attempt.fresh else {}
+        return self._client.authorization_address(
+            metadata["authorization_endpoint"],
+            state,
+            attempt,
+            scope="openid profile email",
+            nonce=attempt.nonce,
+            **again,
+        )
+
+    async def finish(self, attempt: Attempt, code: str, iss: str | None = None) -> Identity:
+        """Who signed in. `iss` is what the redirect said (RFC 9207). Raises Refused, and Unavailable."""
+        if iss is not None and iss != self.issuer:
+            raise Refused("issuer-mixed-up")
+        metadata = await self._discover(USABLE)
+        token = await self._client.fetch_token(
+            metadata["token_endpoint"], code, attempt.verifier, _client_method(metadata, self._registration)
+        )
+        claims = await self._read_id_token(metadata, token, attempt)
+        names = text_of(claims, "preferred_username", "name", "nickname")
+        if not names and metadata.get("userinfo_endpoint"):
+            told = await self._client.get(metadata["userinfo_endpoint"], token["access_token"])
+            if told.get("sub") != claims["sub"]:
+                raise Refused("userinfo-of-another")
+            claims = {**told, **claims}
+            names = text_of(claims, "preferred_username", "name", "nickname")
+        email = text_of(claims, "email")
+        name, *aliases = (*names, *email, claims["sub"])
+        return Identity(
+            issuer=self.issuer,
+            subject=claims["sub"],
+            name=name,
+            email=email[0] if email else None,
+            sid=next(iter(text_of(claims, "sid")), None),
+            authenticated_at=self._authenticated_at(claims.get("auth_time"), attempt),
+            aliases=tuple(alias for alias in aliases if alias in names),
+        )
+
+    async def farewell(self, back: str) -> str | None:
+        """Where a person can end the provider's own session and come `back`; None if nowhere, or nobody answers.
+
+        Sent without an ID token, which Hearth does not keep: the provider asks the person whether they mean it.
+        """
+        try:
+            endpoint = (await self._discover(USABLE)).get("end_session_endpoint")
+        except (Refused, Unavailable):
+            return None
+        if not endpoint:
+            return None
+        told = [("client_id", self._registration.client_id), ("post_logout_redirect_uri", back)]
+        return str(add_params_to_uri(endpoint, told))
+
+    async def read_logout(self, logout_token: str) -> Logout:
+        """Whose sessions end (OpenID Connect Back-Channel Logout 1.0, 2.6). Raises Refused, and Unavailable."""
+        metadata = await self._discover(USABLE)
+        claims = (await self._decode(metadata, logout_token, "logout-token")).claims
+        at = self._clock()
+        rules = _LogoutClaims(
+            int(at.timestamp()),
+            _LEEWAY,
+            iss={"essential": True, "value": self.issuer},
+            aud={"essential": True, "value": self._registration.client_id},
+            iat={"essential": True},
+            jti={"essential": True},
+            events={"essential": True},
+        )
+        try:
+            rules.validate(claims)
+        except ClaimError as error:
+            raise Refused(_reason("logout-token", error)) from None
+        issued_at = _time(claims["iat"], "logout-token-iat")
+        if at - issued_at > LOGOUT_AGE + SKEW:
+            raise Refused("logout-token-expired")
+        token = hashlib.sha256(f"{self.issuer}\x1f{claims['jti']}".encode()).hexdigest()
+        sid, subject = claims.get("sid"), claims.get("sub")
+        return Logout(self.issuer, subject, sid, token, issued_at, issued_at + LOGOUT_AGE + 2 * SKEW)
+
+    async def aclose(self) -> None:
+        """Let the connections to the provider go."""
+        await self._client.aclose()
+
+    async def _read_id_token(self, metadata: Json, token: Json, attempt: Attempt) -> Json:
+        if not isinstance(token.get("id_token"), str):
+            raise Refused("id-token-missing")
+        decoded = await self._decode(metadata, token["id_token"], "id-token")
+        # aud is named because Authlib takes a foreign one by itself when azp names us.
+        options: dict[str, Json] = {
+            "iss": {"essential": True, "value": self.issuer},
+            "aud": {"essential": True, "value": self._registration.client_id},
+        }
+        params = {
+            "nonce": attempt.nonce,
+            "client_id": self._registration.client_id,
+            "access_token": token["access_token"],
+        }
+        claims = CodeIDToken(decoded.claims, decoded.header, options, params)
+        try:
+            claims.validate(int(self._clock().timestamp()), _LEEWAY)
+        except ClaimError as error:
+            raise Refused(_reason("id-token", error)) from None
+        if not claims["sub"]:
+            raise Refused("id-token-sub")
+        return dict(claims)
+
+    async def _decode(self, metadata: Json, token: str, kind: str) -> Token:
+        algorithms = ALGORITHMS.intersection(_texts(metadata.get("id_token_signing_alg_values_supported", ["RS256"])))
+        if not algorithms:
+            # Without a list the library would allow its own, which has shared secrets among it.
+            raise Refused(f"{kind}-algorithm")
+        registry = JWSRegistry(algorithms=sorted(algorithms), strict_check_header=False)
+        try:
+            try:
+                return jwt.decode(token, await self._read_keys(metadata, USABLE), registry=registry)
+            except InvalidKeyIdError:
+                return jwt.decode(token, await self._read_keys(metadata, KEYS_PACE), registry=registry)
+        except (JoseError, ValueError, TypeError, RecursionError) as error:
+            raise Refused(f"{kind}-{(getattr(error, 'error', '') or 'malformed').replace('_', '-')}") from None
+
+    async def _discover(self, newest: timedelta) -> Json:
+        at = self._clock()
+        if self._metadata and at - self._metadata[0] < newest:
+            return self._metadata[1]
+        found = OpenIDProviderMetadata(await self._client.get(get_well_known_url(self.issuer, external=True)))
+        try:
+            found.validate_issuer()
+            found.validate_authorization_endpoint()
+            found.validate_token_endpoint()
+            found.validate_jwks_uri()
+        except (ValueError, TypeError):
+            raise Refused("discovery-malformed") from None
+        if found["issuer"] != self.issuer:
+            raise Refused("discovery-of-another")
+        self._metadata = (at, dict(found))
+        return self._metadata[1]
+
+    async def _read_keys(self, metadata: Json, newest: timedelta) -> KeySet:
+        at = self._clock()
+        if self._keys is None or at - self._keys[0] >= newest:
+            found = await self._client.get(metadata["jwks_uri"])
+            try:
+                self._keys = (at, KeySet.import_key_set({"keys": found["keys"]}))
+            except (JoseError, ValueError, TypeError, KeyError):
+                raise Refused("keys-malformed") from None
+        return self._keys[1]
+
+    def _authenticated_at(self, auth_time: object, attempt: Attempt) -> datetime | None:
+        """When the person proved who they are. A fresh attempt demands that it was after it began."""
+        if not isinstance(auth_time, int | float):
+            if attempt.fresh:
+                raise Refused("auth-time-missing", Shown.NOT_FRESH)
+            return None
+        told = _time(auth_time, "id-token-auth_time")
+        if attempt.fresh:
+            if told < attempt.began_at - SKEW:
+                raise Refused("auth-time-old", Shown.NOT_FRESH)
+            told = max(told, attempt.began_at)
+        return min(told, self._clock())
+
+
+class _LogoutClaims(JWTClaimsRegistry):
+    """What is said of a logout token beyond any JWT (Back-Channel Logout 1.0, 2.4)."""
+
+    def validate(self, claims: Json) -> None:
+        """Raises a ClaimError of joserfc."""
+        super().validate(claims)
+        if "nonce" in claims:
+            # Otherwise an ID token could be shown here.
+            raise ClaimError("nonce", "a logout token has none")
+        if not text_of(claims, "sub", "sid"):
+            raise ClaimError("sid", "neither sub nor sid")
+
+    def validate_events(self, value: object) -> None:
+        """The event must be a logout."""
+        if not isinstance(value, dict) or not isinstance(value.get(LOGOUT_EVENT), dict):
+            raise ClaimError("events", "no logout")
+
+    def validate_sid(self, value: object) -> None:
+        """A text, if any."""
+        if not isinstance(value, str) or not value:
+            raise ClaimError("sid", "no text")
+
+
+def _client_method(metadata: Json, registration: Registration) -> str | None:
+    """How to prove who we are at the token endpoint; None leaves it to Authlib: Basic with a secret, else nothing."""
+    offered = _texts(metadata.get("token_endpoint_auth_methods_supported", ()))
+    if registration.client_secret and "client_secret_post" in offered and "client_secret_basic" not in offered:
+        return "client_secret_post"
+    return None
+
+
+def _texts(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, Iterable) else []
+
+
+def _time(seconds: float, reason: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        raise Refused(reason) from None
+
+
+def _reason(kind: str, error: ClaimError) -> str:
+    """`id-token-aud` and the like; `id-token-expired`."""
+    return f"{kind}-expired" if error.error == "expired_token" else f"{kind}-{error.claim or 'claims'}"

@@ -1,0 +1,138 @@
+"""The pages of signing in and out: leaving for the provider, coming back, one's own sessions. No script is needed."""
+
+import logging
+from collections.abc import Awaitable
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from starlette.responses import RedirectResponse
+
+from shared.problems import Unavailable
+from shared.sign_in.attempts import Refused, Shown
+from shared.sign_in.door import Door
+from shared.sign_in.sessions import Session
+from shared.web.app import json_response
+from shared.web.csrf import from_elsewhere
+from shared.web.returns import CLEAR_SITE_DATA
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 30
+STATUS = {Shown.ATTEMPT: 400, Shown.ANSWER: 400, Shown.AWAY: 503}
+"""The status of a refusal; 403 where the person, or the account, is what is refused."""
+
+
+def make_sign_in(door: Door) -> APIRouter:
+    """The pages `<home>/sign-in`, `<home>/sign-out` and `<home>/sessions`, and the way back from the provider."""
+    router = APIRouter(include_in_schema=False)
+    home = door.home
+
+    def ask(request: Request, back: str, fresh: bool, shown: Shown | None = None) -> Response:
+        context = {
+            "action": f"{home}/sign-in",
+            "next": door.own(back),
+            "fresh": fresh,
+            "provider": door.provider.name,
+            "shown": shown,
+        }
+        response = door.pages.render(request, "sign_in_ask.html", context, STATUS.get(shown, 403) if shown else 200)
+        if shown is Shown.AWAY:
+            response.headers["Retry-After"] = str(RETRY_SECONDS)
+        return response
+
+    async def attempted(request: Request, step: Awaitable[Response], back: str, fresh: bool) -> Response:
+        try:
+            return await step
+        except Refused as refusal:
+            await door.refused(refusal.reason)
+            return ask(request, back, fresh, refusal.shown)
+        except Unavailable as error:
+            log.warning("nobody can sign in", extra={"reason": str(error)})
+            return ask(request, back, fresh, Shown.AWAY)
+
+    @router.get(f"{home}/sign-in")
+    async def offer(request: Request, next: str = home, fresh: str = "") -> Response:  # noqa: A002  # as in the address
+        return ask(request, next, fresh == "1")
+
+    @router.post(f"{home}/sign-in")
+    async def leave(
+        request: Request,
+        next: Annotated[str, Form()] = home,  # noqa: A002  # the name in the form
+        fresh: Annotated[str, Form()] = "",
+    ) -> Response:
+        back = door.own(next)
+        return await attempted(request, door.leave(request, back, fresh == "1"), back, fresh == "1")
+
+    @router.get(f"{home}/sign-in/callback")
+    async def come_back(request: Request) -> Response:
+        async def find_and_enter() -> Response:
+            attempt = await door.attempt(request)
+            return await attempted(request, door.enter(request, attempt), attempt.next, attempt.fresh)
+
+        return await attempted(request, find_and_enter(), home, False)
+
+    @router.post(f"{home}/sign-out")
+    async def sign_out(request: Request) -> Response:
+        late = False
+        try:
+            session = await door.session(request)
+            if session:
+                await door.sessions.end(session)
+        except Unavailable:
+            # The browser forgets the only copy of the secret all the same.
+            late = True
+        context = {
+            "sign_in": f"{home}/sign-in",
+            "provider": door.provider.name,
+            "away": await door.farewell(),
+            "late": late,
+        }
+        response = door.pages.render(request, "signed_out.html", context)
+        response.headers["Clear-Site-Data"] = CLEAR_SITE_DATA
+        door.cookies.forget(response)
+        return response
+
+    @router.get(f"{home}/sessions")
+    async def list_sessions(request: Request, ended: str = "") -> Response:
+        session = await door.session(request)
+        if session is None:
+            return RedirectResponse(door.sign_in_address(request), 303)
+        context = {
+            "action": f"{home}/sessions",
+            "sign_out": f"{home}/sign-out",
+            "mine": session,
+            "sessions": await door.sessions.listed(session.person),
+            "ended": ended == "1",
+        }
+        return door.pages.render(request, "sessions.html", context)
+
+    @router.post(f"{home}/sessions")
+    async def end_sessions(request: Request, end: Annotated[str, Form()] = "") -> Response:
+        session = await door.session(request)
+        if session is None:
+            return RedirectResponse(door.sign_in_address(request, back=f"{home}/sessions"), 303)
+        if end == "others":
+            await door.sessions.revoke_person(session.person, door.sessions.clock(), session.id_hash)
+        else:
+            await door.sessions.revoke(session.person, end)
+        return RedirectResponse(f"{home}/sessions?ended=1", 303)
+
+    @router.post(f"{home}/sign-in/back-channel")
+    @from_elsewhere
+    async def end_as_told(logout_token: Annotated[str, Form()] = "") -> Response:
+        # The provider calls, not a browser: what it may do here is in the signed token alone.
+        try:
+            ended = await door.end_as_told(await door.provider.read_logout(logout_token))
+        except Refused as refusal:
+            await door.refused(refusal.reason)
+            return json_response({"error": "invalid_request"}, 400, {"Cache-Control": "no-store"})
+        log.info("signed out by the provider", extra={"count": ended})
+        return json_response({}, 200, {"Cache-Control": "no-store"})
+
+    return router
+
+
+def show_not_enrolled(door: Door, request: Request, session: Session) -> Response:
+    """The page for somebody who has signed in and is on no roster: their own reference, to hand to a coordinator."""
+    context = {"person": session.person, "sign_out": f"{door.home}/sign-out"}
+    return door.pages.render(request, "not_enrolled.html", context, 403)

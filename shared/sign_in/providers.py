@@ -1,0 +1,43 @@
+"""The kinds of providers through which people sign in. A new kind is a class and a row in PROVIDERS."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from shared.sign_in.attempts import Attempt, Logout, Registration
+from shared.sign_in.identity import Identity
+from shared.sign_in.mediawiki import MediaWiki
+from shared.sign_in.openid import OpenId
+from shared.sign_in.settings import SignInSettings
+
+
+class Provider(Protocol):
+    """What the sign-in pages need of a provider. `name` is what people know it by: its host."""
+
+    issuer: str
+    name: str
+
+    async def begin(self, state: str, attempt: Attempt) -> str: ...
+
+    async def finish(self, attempt: Attempt, code: str, iss: str | None = None) -> Identity: ...
+
+    async def farewell(self, back: str) -> str | None: ...
+
+    async def read_logout(self, logout_token: str) -> Logout: ...
+
+    async def aclose(self) -> None: ...
+
+
+PROVIDERS: Mapping[str, Callable[[Registration], Provider]] = {
+    "openid": OpenId,
+    "mediawiki": MediaWiki,
+}
+
+
+def make_provider(settings: SignInSettings, *, address: str, home: str) -> Provider:
+    """The provider of a service whose own address is `address` and whose pages stand under `home`."""
+    return PROVIDERS[settings.sign_in_provider](settings.registration(callback_address(address, home)))
+
+
+def callback_address(address: str, home: str) -> str:
+    """Where a browser comes back to; the provider must know it. From settings, never from what a request says."""
+    return f"{address.rstrip('/')}{home}/sign-in/callback"

@@ -1,0 +1,45 @@
+"""What a service needs to know to let people sign in. Its settings class inherits from this one."""
+
+from typing import Annotated, Literal
+
+from authlib.common.security import is_secure_transport  # type: ignore[import-untyped]
+from pydantic import AfterValidator, Field, SecretStr
+
+from shared.settings import Key, Settings, secret_text
+from shared.sign_in.attempts import Registration
+
+
+def _issuer(value: str) -> str:
+    if not is_secure_transport(value) or "?" in value or "#" in value:
+        raise ValueError("is not an https address without query (http only on this machine, such as 127.0.0.1)")
+    return value
+
+
+class SignInSettings(Settings):
+    """The provider, and what this deployment is registered as there."""
+
+    sign_in_provider: Literal["openid", "mediawiki"] = Field(
+        "openid", description="Kind of the sign-in provider: any OpenID Connect provider, or a wiki with OAuth 2.0."
+    )
+    sign_in_issuer: Annotated[str, AfterValidator(_issuer)] = Field(
+        description="Issuer of the OpenID Connect provider, as its discovery writes it; of a wiki, the address of its "
+        "REST API, such as `https://meta.wikimedia.org/w/rest.php`."
+    )
+    sign_in_client_id: str = Field(
+        min_length=1, description="What the provider calls this service. For logout from its side, one each service."
+    )
+    sign_in_client_secret: SecretStr | None = Field(
+        None, description="The secret that goes with it; unset: a public client, protected by PKCE only."
+    )
+    identity_key: Key = Field(
+        description="Secret that turns accounts into references of people; 32 bytes in base64. The same in every "
+        "service, and never changed: with another, nobody is on the roster any more."
+    )
+    outbox_url: str = Field("http://127.0.0.1:8003", description="Address that operators see.")
+    audit_url: str = Field("http://127.0.0.1:8004", description="Address that auditors see.")
+
+    def registration(self, callback: str) -> Registration:
+        """What the provider knows of the service whose sign-ins come back to `callback`."""
+        return Registration(
+            self.sign_in_issuer, self.sign_in_client_id, secret_text(self.sign_in_client_secret), callback
+        )

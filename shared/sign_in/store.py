@@ -1,0 +1,120 @@
+"""Sessions and attempts in MongoDB, in the service's own database."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from shared.mongo import (
+    TRANSIENT,
+    Collection,
+    Database,
+    Document,
+    IndexModel,
+)
+from shared.problems import Unavailable
+from shared.sign_in.attempts import ATTEMPT_LIFE, Attempt
+from shared.sign_in.sessions import IDLE, LIFE, Session
+
+# The server sweeps once a minute; until then the checks of Session and Attempt refuse what is over.
+SESSION_INDEXES = (
+    IndexModel([("person", 1), ("began_at", -1)], name="person"),
+    IndexModel([("sid", 1), ("issuer", 1)], name="sid"),
+    IndexModel([("seen_at", 1)], name="idle", expireAfterSeconds=int(IDLE.total_seconds())),
+    IndexModel([("began_at", 1)], name="life", expireAfterSeconds=int(LIFE.total_seconds())),
+)
+ATTEMPT_INDEXES = (IndexModel([("until", 1)], name="until", expireAfterSeconds=0),)
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    try:
+        yield
+    except TRANSIENT as error:
+        raise Unavailable(f"mongodb: {type(error).__name__}") from None
+
+
+class MongoSessions:
+    """Collections `sessions` and `sign_in_attempts`. Raises Unavailable while the server is away."""
+
+    def __init__(self, database: Database) -> None:
+        self._sessions: Collection = database["sessions"]
+        self._attempts: Collection = database["sign_in_attempts"]
+
+    @property
+    def indexes(self) -> Sequence[tuple[Collection, Sequence[IndexModel]]]:
+        """What a service makes when it starts."""
+        return [(self._sessions, SESSION_INDEXES), (self._attempts, ATTEMPT_INDEXES)]
+
+    async def keep_attempt(self, attempt: Attempt) -> None:
+        """Keep it until it is taken, or over."""
+        document = _document(attempt, "key")
+        with _reaching():
+            await self._attempts.insert_one({**document, "until": attempt.began_at + ATTEMPT_LIFE})
+
+    async def take_attempt(self, key: str) -> Attempt | None:
+        """The attempt, which nobody can take again."""
+        with _reaching():
+            document: Document | None = await self._attempts.find_one_and_delete({"_id": key})
+        if document is None:
+            return None
+        del document["until"]
+        return Attempt(key=document.pop("_id"), **document)
+
+    async def use_once(self, token: str, until: datetime) -> bool:
+        """Whether nobody used it before; remembered until then."""
+        used = {"_id": f"used {token}"}
+        with _reaching():
+            result = await self._attempts.update_one(used, {"$setOnInsert": {"until": until}}, upsert=True)
+        return result.upserted_id is not None
+
+    async def open(self, session: Session) -> None:
+        """Keep a new session; durable on return."""
+        with _reaching():
+            await self._sessions.insert_one(_document(session, "id_hash"))
+
+    async def find(self, id_hash: str) -> Session | None:
+        """The session, even if it is over but not yet swept up."""
+        with _reaching():
+            document = await self._sessions.find_one({"_id": id_hash})
+        return _session(document) if document else None
+
+    async def touch(self, id_hash: str, at: datetime) -> bool:
+        """Move `seen_at` forward. False if the session is no more; it never comes back."""
+        with _reaching():
+            result = await self._sessions.update_one({"_id": id_hash}, {"$max": {"seen_at": at}})
+        return result.matched_count == 1
+
+    async def of_person(self, person: str) -> list[Session]:
+        """Newest first."""
+        found = self._sessions.find({"person": person}).sort([("began_at", -1), ("_id", 1)])
+        with _reaching():
+            return [_session(document) async for document in found]
+
+    async def revoke(self, person: str, id_hash: str) -> bool:
+        """End one session of this person, and of nobody else."""
+        return await self._delete({"_id": id_hash, "person": person}) == 1
+
+    async def revoke_person(self, person: str, before: datetime, but: str | None = None) -> int:
+        """End all sessions of a person that began at `before` or earlier, except `but`; how many those were."""
+        kept = {"_id": {"$ne": but}} if but else {}
+        return await self._delete({"person": person, "began_at": {"$lte": before}, **kept})
+
+    async def revoke_sid(self, issuer: str, sid: str) -> int:
+        """End all sessions that came out of one session of the provider; how many those were."""
+        return await self._delete({"issuer": issuer, "sid": sid})
+
+    async def _delete(self, which: Document) -> int:
+        with _reaching():
+            return (await self._sessions.delete_many(which)).deleted_count
+
+
+def _document(record: Session | Attempt, key: str) -> Document:
+    document: dict[str, Any] = asdict(record)
+    return {"_id": document.pop(key), **document}
+
+
+def _session(document: Document) -> Session:
+    pseudonyms = tuple(document.pop("pseudonyms"))
+    return Session(id_hash=document.pop("_id"), pseudonyms=pseudonyms, **document)

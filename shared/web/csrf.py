@@ -1,0 +1,160 @@
+"""Forms that another site cannot send: each carries a token that only our own pages hold.
+
+The token is `<id>.<MAC of the id>`, and a `__Host-` cookie holds the id (a signed double submit), so a form keeps its
+right for as long as the browser keeps the cookie, in however many tabs. The templates' forms get the token by
+themselves (shared.web.pages), and every form that arrives is judged at the boundary, before any handler.
+"""
+
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterable, Mapping
+from secrets import token_bytes, token_urlsafe
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope
+
+from shared.problems import Problem
+from shared.web.forms import FIELDS, TOKEN_FIELD, is_urlencoded, media_type_of, parse_form
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+COOKIE = "__Host-hearth_form"
+FORM_GUARD = "form_guard"
+"""Where in a request's scope the guard stands, for the pages that need a token."""
+
+_ID = re.compile(r"[A-Za-z0-9_-]{24}")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+# What a page of another site can make a browser send without asking us first (Fetch, "CORS-safelisted").
+_FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
+_JSON = (b"content-type", b"application/json")
+_NEW_ID = "new_form_id"
+_MARK = "__forms_from_elsewhere__"
+
+
+class FormRefused(Problem):
+    """A form without a right token. `fields` is what was typed, if it may be offered again to whoever sent it."""
+
+    def __init__(self, fields: Mapping[str, list[str]] | None) -> None:
+        super().__init__(
+            403,
+            "form-token-wrong",
+            "The form does not carry the token of a page of ours.",
+            detail="Send the form from our own page. A program sends JSON, as application/json.",
+        )
+        self.fields = fields
+
+
+def from_elsewhere(endpoint: F) -> F:
+    """Mark a route that takes forms of others, which must prove themselves in another way, or do no harm to anybody."""
+    setattr(endpoint, _MARK, True)
+    return endpoint
+
+
+class FormGuard:
+    """Makes the tokens of forms, and lets no form pass without a right one."""
+
+    def __init__(self, key: bytes | None = None, routes: Iterable[object] = ()) -> None:
+        """`key` is the same in every replica (drawn anew if not given); `routes` are looked through for marked ones."""
+        self._key = hmac.digest(key, b"hearth forms", "sha256") if key else token_bytes(32)
+        marked = [r for r in routes if isinstance(r, APIRoute) and getattr(r.endpoint, _MARK, False)]
+        self._elsewhere = [(route.methods or set(), route.path_regex) for route in marked]
+
+    def token(self, request: Request) -> str:
+        """The token for the forms of this page; a browser without a cookie of ours gets one with the answer."""
+        form_id = request.cookies.get(COOKIE, "")
+        if not _ID.fullmatch(form_id):
+            form_id = request.scope.setdefault(_NEW_ID, token_urlsafe(18))
+        return f"{form_id}.{self._sign(form_id)}"
+
+    async def admit(self, scope: Scope, receive: Receive) -> Receive:
+        """What to read the request from, once it is no form, or a form with a right token.
+
+        Raises Problem 403 for a form of another site and FormRefused, 415 and 400 for what cannot hold a token.
+        """
+        if scope["method"] in _SAFE or _JSON in scope["headers"]:
+            return receive
+        request = Request(scope)
+        if not is_judged(request.headers) or self._is_from_elsewhere(scope):
+            return receive
+        if not is_from_own_page(request.headers):
+            raise Problem(403, "cross-site", "This form was sent from another site.")
+        if not is_urlencoded(request.headers):
+            raise Problem(415, "unsupported-media-type", "A form is expected here, or application/json.")
+        body = await _read(receive)
+        fields = dict(parse_form(body))
+        given = fields.pop(TOKEN_FIELD, [""])[-1]
+        if not self._is_right(given, request):
+            raise FormRefused(fields if request.headers.get("sec-fetch-site") == "same-origin" else None)
+        scope[FIELDS] = fields
+        return _replay(body, receive)
+
+    def _is_right(self, token: str, request: Request) -> bool:
+        form_id, _, mac = token.partition(".")
+        if not _ID.fullmatch(form_id) or not hmac.compare_digest(mac.encode(), self._sign(form_id).encode()):
+            return False
+        if COOKIE in request.cookies:
+            return hmac.compare_digest(request.cookies[COOKIE].encode(), form_id.encode())
+        # Who keeps no cookies must be able to report, too. A request without any has nothing that a forged one could
+        # make use of, and the browser itself says that our own page sent it.
+        return not request.cookies and request.headers.get("sec-fetch-site") == "same-origin"
+
+    def _sign(self, form_id: str) -> str:
+        return urlsafe_b64encode(hmac.digest(self._key, form_id.encode(), "sha256")[:24]).decode()
+
+    def _is_from_elsewhere(self, scope: Scope) -> bool:
+        return any(scope["method"] in methods and path.match(scope["path"]) for methods, path in self._elsewhere)
+
+
+def is_judged(headers: Headers) -> bool:
+    """Whether a page of another site could have made a browser send this, with what the browser adds by itself."""
+    if headers.get("authorization", "")[:7].lower() == "bearer ":
+        return False
+    media_type = media_type_of(headers)
+    return media_type in _FORM_TYPES or (not media_type and "cookie" in headers)
+
+
+def is_from_own_page(headers: Headers) -> bool:
+    """Whether nothing says that a page of another site sent this: first Sec-Fetch-Site, then Origin.
+
+    Our own Referrer-Policy makes browsers send `Origin: null`, so that says nothing.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = headers.get("origin", "null")
+    return origin == "null" or urlsplit(origin).netloc == headers.get("host")
+
+
+def cookie_header(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The header that gives a browser its cookie, if a token was made that needs one."""
+    form_id = scope.get(_NEW_ID)
+    if form_id is None:
+        return []
+    # Lax: with Strict, a link from elsewhere would come without the cookie and end the right of all open forms.
+    return [(b"set-cookie", f"{COOKIE}={form_id}; Path=/; Secure; HttpOnly; SameSite=Lax".encode())]
+
+
+async def _read(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return again

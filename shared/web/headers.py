@@ -1,0 +1,67 @@
+"""What every answer tells browsers: load nothing from elsewhere, run nothing inline, keep nothing, tell nobody."""
+
+from secrets import token_urlsafe
+
+from starlette.types import Scope
+
+Headers = list[tuple[bytes, bytes]]
+
+_NONCE = "csp_nonce"
+# Every feature that Chromium 156 lets a page use by itself, and some that other systems have.
+_FEATURES = (
+    "accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "captured-surface-control",
+    "clipboard-read", "clipboard-write", "compute-pressure", "deferred-fetch", "deferred-fetch-minimal",
+    "digital-credentials-create", "digital-credentials-get", "display-capture", "encrypted-media", "fullscreen",
+    "gamepad", "geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection", "keyboard-map",
+    "language-detector", "language-model", "local-fonts", "local-network", "local-network-access",
+    "loopback-network", "magnetometer", "microphone", "midi", "on-device-speech-recognition", "otp-credentials",
+    "payment", "picture-in-picture", "private-state-token-issuance", "private-state-token-redemption",
+    "publickey-credentials-create", "publickey-credentials-get", "screen-wake-lock", "serial", "speaker-selection",
+    "storage-access", "summarizer", "sync-xhr", "translator", "usb", "web-share", "window-management",
+    "xr-spatial-tracking",
+)  # fmt: skip
+_ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-embedder-policy", b"require-corp"),
+    (b"permissions-policy", ", ".join(f"{feature}=()" for feature in _FEATURES).encode()),
+)
+# A year; only this name, because what else an operator runs beside it is not ours to decide.
+_OVER_TLS = (b"strict-transport-security", b"max-age=31536000")
+_NOT_KEPT = (b"cache-control", b"no-store")
+
+
+def nonce_of(scope: Scope) -> str:
+    """The nonce of this answer, for `<script nonce>` and `<style nonce>`; the first call allows it in the policy."""
+    nonce: str = scope.setdefault(_NONCE, token_urlsafe(18))
+    return nonce
+
+
+def write_policy(nonce: str | None) -> bytes:
+    """The Content-Security-Policy. Without a nonce no script runs at all; inline code never does without one."""
+    script, style = (f"'nonce-{nonce}'", f"'self' 'nonce-{nonce}'") if nonce else ("'none'", "'self'")
+    return (
+        f"default-src 'none'; script-src {script}; style-src {style}; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ).encode()
+
+
+_WITHOUT_NONCE = (b"content-security-policy", write_policy(None))
+
+
+def protect(scope: Scope, given: Headers) -> Headers:
+    """The headers of an answer: those `given`, and what belongs to every one.
+
+    Nothing is kept by browsers or proxies unless the route itself says so by a Cache-Control of its own.
+    """
+    nonce = scope.get(_NONCE)
+    policy = (b"content-security-policy", write_policy(nonce)) if nonce else _WITHOUT_NONCE
+    headers = [*given, *_ALWAYS, policy]
+    if all(name.lower() != b"cache-control" for name, _ in given):
+        headers.append(_NOT_KEPT)
+    if scope["scheme"] == "https":
+        headers.append(_OVER_TLS)
+    return headers

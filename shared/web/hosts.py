@@ -1,0 +1,68 @@
+"""Under which names a service may be asked. A Host header is only ever compared, never built into an address."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+from starlette.types import Scope
+
+from shared.problems import Problem
+from shared.settings import Settings, listed
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+INSIDE = ("intake", "triage", "desk", "notification", "audit")
+"""The names of the services within docker-compose.yml, by which they ask each other."""
+BY_ADDRESS = frozenset({"/health/live", "/health/ready", "/metrics"})
+"""What machines ask for by the bare address of a replica; nothing there is about anybody."""
+
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_-](?:[a-z0-9._-]{0,252}[a-z0-9_-])?)(?::\d{1,5})?")
+
+
+class Hosts:
+    """The names that are ours; without any, every name that is well-formed."""
+
+    def __init__(self, known: Iterable[str] | None = None) -> None:
+        self._known = None if known is None else frozenset(name.lower() for name in known)
+
+    def check(self, scope: Scope) -> None:
+        """Raise Problem 400 unless there is exactly one well-formed Host, 421 unless its name is ours."""
+        given = [value for name, value in scope["headers"] if name == b"host"]
+        name = name_in(given[0]) if len(given) == 1 else None
+        if name is None or not scope["path"].startswith("/"):
+            raise Problem(400, "host-malformed", "The request does not name one host and a path.")
+        if self._known is None or name in self._known:
+            return
+        if scope["path"] in BY_ADDRESS and _is_address(name):
+            return
+        raise Problem(421, "host-unknown", "This service is not asked under this name.")
+
+
+def hosts_of(settings: Settings) -> Hosts:
+    """The names that follow from the settings: public addresses, the listening one, loopback, containers, HOSTS."""
+    addresses = (settings.public_url, settings.desk_url, settings.intake_url, f"//{bracketed(settings.host)}")
+    named = [name for name in (name_in(urlsplit(one).netloc.encode()) for one in addresses) if name]
+    return Hosts([*named, *LOOPBACK, *INSIDE, *listed(settings.hosts)])
+
+
+@lru_cache(maxsize=256)
+def name_in(host: bytes) -> str | None:
+    """The name in a Host header, in lower case and without the port; None when it is none."""
+    match = _HOST.fullmatch(host.decode("latin-1").lower())
+    if match is None or (match[1].startswith("[") and not _is_address(match[1])):
+        return None
+    return match[1]
+
+
+def bracketed(host: str) -> str:
+    """An address as it stands in a URL: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _is_address(name: str) -> bool:
+    try:
+        address = ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return isinstance(address, IPv6Address) == name.startswith("[")

@@ -1,0 +1,50 @@
+"""Where a page may lead: back to an address of our own, or away to another host that the operator named."""
+
+import re
+from urllib.parse import unquote
+
+from starlette.responses import HTMLResponse, Response
+
+CLEAR_SITE_DATA = '"cache", "cookies", "storage"'
+"""The header of an answer after which the browser is to have kept nothing, for signing out and for leaving quickly."""
+
+LONGEST = 2000
+# Only what every reader of addresses understands in the same way: no backslash, control character, space or fragment.
+_PLAIN = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def own_address(address: str, home: str, below: str | None = None) -> str:
+    """`address` if it is a path (with a query, perhaps) of this host at or under `below`, or else `home`.
+
+    `below` is `home` unless given. What could mean another place to some browser is taken for a foreign one.
+    """
+    path = address.partition("?")[0]
+    root = (home if below is None else below).rstrip("/")
+    decoded = unquote(path, errors="replace")
+    plain = (
+        len(address) <= LONGEST
+        and _PLAIN.fullmatch(address) is not None
+        and not _BAD_ESCAPE.search(address)
+        # No empty segment and none of dots, as written or as some server in between may decode it.
+        and not any(segment in ("", ".", "..") for segment in decoded.split("/")[1:-1])
+        and decoded.rpartition("/")[2] not in (".", "..")
+        and decoded.isprintable()
+        and "\\" not in decoded
+        and "%2f" not in path.lower()
+    )
+    return address if plain and (path == root or path.startswith(f"{root}/")) else home
+
+
+def lead_away(address: str, *, clear: bool = False) -> Response:
+    """A blank page that goes on to another host at once, leaving no step of its own to come back to.
+
+    Not a redirect: browsers hold every redirect of a form against `form-action 'self'`, so that one would stay where
+    it is. With `clear` the browser forgets what it kept of this host.
+    """
+    if not re.fullmatch(r"https?://[^\s\"'<>\\;,]+", address):
+        raise ValueError("not an address to lead to")
+    headers = {"Refresh": f"0; url={address}"}
+    if clear:
+        headers["Clear-Site-Data"] = CLEAR_SITE_DATA
+    return HTMLResponse('<!DOCTYPE html>\n<html lang="en"><title>…</title></html>\n', headers=headers)

@@ -1,0 +1,246 @@
+"""Requests made up from each OpenAPI document: never a failure of ours, never an answer that the document denies."""
+
+import asyncio
+import base64
+import json
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import requests
+import schemathesis
+from fastapi import FastAPI, HTTPException, Response
+from fastapi.responses import PlainTextResponse
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.schemas import APIOperation
+from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
+
+from services.audit.leaf import Leaf, Place, write_seal
+from services.audit.log import SEALS
+from services.notification.routes import write_cursor
+from shared.events import InformationRequested
+from shared.web.openapi import PROBLEM_TYPE
+from tests import audit_rig, intake_rig, notification_rig, triage_rig
+from tests.audit_world import AuditWorld
+
+CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
+OPEN = {"POST /v1/reports", "POST /v1/follow-up", "POST /v1/follow-up/answers", "GET /v1/record/keys"}
+"""What anybody may call."""
+ADDRESS = "https://localhost"
+
+
+@dataclass(frozen=True)
+class World:
+    """An application that is not started; a good caller's headers, by operation; what is in it, by field name; and how
+    many requests to make up for each operation."""
+
+    app: FastAPI
+    caller: Callable[[str], Mapping[str, str]]
+    known: Mapping[str, Sequence[Any]]
+    examples: int = 25
+
+
+class Service:
+    """The operations of an application, and the way to send them something."""
+
+    def __init__(self, make: Callable[[], Coroutine[Any, Any, World]]) -> None:
+        self._runner = asyncio.Runner()
+        self.world = self._runner.run(make())
+        self._http = httpx.AsyncClient(transport=httpx.ASGITransport(self.world.app), base_url=ADDRESS)
+        schema = schemathesis.openapi.from_dict(self.world.app.openapi())
+        self.operations = [found.ok() for found in schema.get_all_operations()]
+
+    def send(self, case: Case, headers: Mapping[str, str]) -> httpx.Response:
+        """The answer to a made-up request with these headers."""
+        made = requests.Request(**case.as_transport_kwargs(base_url=ADDRESS, headers=dict(headers))).prepare()
+        # As bytes, because made-up ones are not all ASCII.
+        given = [(_bytes(name), _bytes(value)) for name, value in made.headers.items()]
+        return self._runner.run(self._http.request(str(made.method), str(made.url), headers=given, content=made.body))
+
+    def close(self) -> None:
+        """Let go of the client and its loop."""
+        self._runner.run(self._http.aclose())
+        self._runner.close()
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("latin-1")
+
+
+PURPOSES = {"PUT": "correspond", "POST /v1/vault/pseudonyms": "sign_in"}
+"""What intake's callers say they call for; the rest is for review."""
+
+
+async def make_intake() -> World:
+    rig = intake_rig.Rig()
+    sent = await rig.post(reporter={"email": "someone@example.org"})
+    report_id = sent["report_id"]
+    await rig.mailbox.keep_statement(report_id, "q-1", "question", "When?")
+    asked = InformationRequested(previous="investigating", state="awaiting_information", question_id="q-1")
+    await rig.mailbox.project([intake_rig.case_event(report_id, 1, asked)])
+    known = {
+        "report_id": [report_id], "statement_id": ["statement-1"], "question_id": ["q-1"], "text": ["Yes."],
+        "receipt": [sent["receipt"]], "community": ["enwiki"], "category": ["harassment.insults"], "flags": [[]],
+        "setting": ["online"], "occurred": [None], "privacy": ["named"], "purpose": ["review"],
+        "reads": [[{"report_id": report_id, "sections": ["content", "correspondence"]}]],
+    }  # fmt: skip
+
+    def caller(operation: str) -> Mapping[str, str]:
+        return intake_rig.bearer(PURPOSES.get(operation) or PURPOSES.get(operation.partition(" ")[0], "review"))
+
+    return World(rig.app, caller, known)
+
+
+async def make_triage() -> World:
+    async with triage_rig.make_rig() as rig:
+        case = await rig.open()
+    known = {
+        "case_id": [case.id],
+        "command": ["assign", "assign", "start", "ask", "decide", "close"],
+        "If-Match": [f'"{number}"' for number in (case.seq, case.seq, case.seq + 1, case.seq + 2)],
+        "body": [["trust_safety"], []], "assignee": ["responder:b0b0b0b0"], "outcome": ["advice"],
+    }  # fmt: skip
+    # Most made-up commands are none, so it takes more of them to give an order that is carried out.
+    return World(rig.app, lambda _: triage_rig.bearer(triage_rig.ALICE), known, examples=100)
+
+
+async def make_notification() -> World:
+    stored = [notification_rig.delivery(number) for number in range(5)]
+    app = notification_rig.app_over(notification_rig.holding(*stored))
+    return World(app, lambda _: notification_rig.bearer(), {"cursor": [write_cursor(stored[2])]})
+
+
+async def make_audit() -> World:
+    world = AuditWorld()
+    await world.fill()
+    entry = write_seal("2026-11-24T09:00:00Z", f"{audit_rig.ORIGIN}/cases/0", "a\n300\nb\n")
+    await world.add(SEALS, [Leaf(Place("audit.seals", 0, 0, 0), entry)])
+    await world.client.aclose()
+    known = {
+        "topic": ["cases"], "partition": ["0"], "path": ["0/000", "entries/000", "0/000.p/1", "entries/000.p/1"],
+        "case_id": ["case-7"], "event_id": [audit_rig.event_of("case-7", 2).id], "log": ["cases/0"],
+        "purpose": ["quarterly-review"], "from": ["1", "2026-11-24T09:00:00Z"], "to": ["300"],
+    }  # fmt: skip
+    return World(world.app, lambda _: audit_rig.bearer(), known)
+
+
+SERVICES = {"intake": make_intake, "triage": make_triage, "notification": make_notification, "audit": make_audit}
+
+
+@pytest.fixture(params=SERVICES)
+def service(request: pytest.FixtureRequest) -> Iterator[Service]:
+    with closing(Service(SERVICES[request.param])) as service:
+        yield service
+
+
+def bounded(examples: int) -> settings:
+    """The same requests in every run, and no time spent on making a found one smaller."""
+    return settings(
+        max_examples=examples,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def requests_for(operation: APIOperation) -> st.SearchStrategy[Case]:
+    """Requests that the document permits, and where it forbids anything also some that it does not."""
+    permitted = operation.as_strategy(GenerationMode.POSITIVE)
+    takes_something = operation.query or operation.path_parameters or operation.headers or operation.body
+    return permitted | operation.as_strategy(GenerationMode.NEGATIVE) if takes_something else permitted
+
+
+def name_known(case: Case, known: Mapping[str, Sequence[Any]], data: st.DataObject) -> None:
+    """Let all, some or no fields name what is there, because made-up ones never do."""
+    share = data.draw(st.sampled_from([0, 1, 2, 2, 2]))
+    for place in (case.path_parameters, case.query, case.headers, case.body):
+        if isinstance(place, MutableMapping):
+            for name in sorted(set(map(str, place)) & known.keys()):
+                if share == 2 or (share == 1 and data.draw(st.booleans())):
+                    place[name] = data.draw(st.sampled_from(known[name]))
+
+
+def unsigned_token() -> str:
+    """A token that names its algorithm “none”, as libraries once accepted."""
+    claims = {"sub": "operator:1", "role": "operator", "bodies": [], "aud": "people", "exp": 9_999_999_999}
+    parts = [base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=") for p in ({"alg": "none"}, claims)]
+    return f"{parts[0]}.{parts[1]}."
+
+
+NOBODY: Sequence[Mapping[str, str]] = (
+    {},
+    {"Authorization": ""},
+    {"Authorization": "Bearer"},
+    {"Authorization": f"Bearer {unsigned_token()}"},
+    {"Authorization": "Basic b3BlcmF0b3I6b3BlcmF0b3I="},
+    {"Authorization": "Bearer " + "a" * 5_000},
+    {"Authorization": "Bearer \u00e9\u00ff"},
+)
+
+
+def walk(
+    service: Service, operation: APIOperation, callers: Sequence[Callable[[str], Mapping[str, str]]], examples: int
+) -> list[httpx.Response]:
+    """The answers to made-up requests; fails for the first that is a failure, or not as the document says."""
+    answers = []
+
+    @bounded(examples)
+    @given(requests_for(operation), st.sampled_from(callers), st.data())
+    def step(case: Case, caller: Callable[[str], Mapping[str, str]], data: st.DataObject) -> None:
+        name_known(case, service.world.known, data)
+        answer = service.send(case, caller(operation.label))
+        case.validate_response(answer, checks=CHECKS)
+        if answer.status_code >= 400:
+            assert answer.headers["content-type"] == PROBLEM_TYPE
+        answers.append(answer)
+
+    step()
+    return answers
+
+
+def test_no_request_that_a_document_leads_to_makes_a_service_fail(service: Service) -> None:
+    for operation in service.operations:
+        answers = walk(service, operation, [service.world.caller], service.world.examples)
+        # A walk that only ever meets refusals has looked at nothing.
+        statuses = Counter(answer.status_code for answer in answers)
+        assert min(statuses) < 300, (operation.label, statuses)
+
+
+def test_no_request_without_a_good_token_is_granted_or_makes_a_service_fail(service: Service) -> None:
+    callers = [lambda _, headers=headers: headers for headers in NOBODY]
+    for operation in service.operations:
+        for answer in walk(service, operation, callers, service.world.examples // 2):
+            assert operation.label in OPEN or answer.status_code >= 400, (operation.label, answer.text)
+
+
+def break_down(number: int) -> Response:
+    return Response(b'{"type": "about:blank"}', 500 if number > 3 else 200, media_type="application/json")
+
+
+def answer_as_text(number: int) -> Response:
+    return PlainTextResponse(f"{number}")
+
+
+def refuse_as_text(number: int) -> Response:
+    raise HTTPException(404, "none of ours")
+
+
+@pytest.mark.parametrize("endpoint", [break_down, answer_as_text, refuse_as_text])
+def test_a_walk_sees_failures_and_answers_that_the_document_denies(endpoint: Callable[[int], Response]) -> None:
+    async def make() -> World:
+        app = FastAPI()
+        app.get("/broken/{number}")(endpoint)
+        return World(app, lambda _: {}, {})
+
+    with closing(Service(make)) as service, pytest.raises((FailureGroup, Failure, AssertionError)):
+        walk(service, service.operations[0], [service.world.caller], 25)

@@ -1,0 +1,345 @@
+"""Rotating the master key on a real database, while replicas of intake take reports, answers and erasures."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.intake import keeping, readers, rewrap, rotation
+from services.intake.reading import Read
+from services.intake.rewrap import rewrapped
+from services.intake.rotation import Halted
+from services.intake.vault import Vault
+from shared.keyring import State, keep, key_id_of, parse_keyring, write_keyring
+from shared.mongo import Client, connect
+from shared.problems import Unavailable
+from shared.times import now
+from tests.key_world import READER, KeyWorld, Replica, Screen, converse, erase, report
+from tests.transit_stand_in import TOKEN, Transit
+
+FIRST = b"m" * 32
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "LOOK", 0.05)
+    monkeypatch.setattr(keeping, "TELL", 0.2)
+    monkeypatch.setattr(keeping, "RECHECK", 0.1)
+    monkeypatch.setattr(readers, "LEASE", 2)
+    monkeypatch.setattr(rotation, "LEASE", 2)
+    monkeypatch.setattr(rewrap, "BATCH", 20)
+
+
+@pytest.fixture
+async def client(mongo_uri: str) -> AsyncIterator[Client]:
+    client = connect(mongo_uri, service="test")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def world(client: Client, database_prefix: str, tmp_path: Path) -> KeyWorld:
+    file = tmp_path / "master_key"
+    file.write_text(keep(FIRST))
+    return KeyWorld(client[f"{database_prefix}intake"], file)
+
+
+async def fill(replica: Replica, count: int) -> dict[str, str]:
+    """Reports, each third with a question and its answer: their narratives by id."""
+    told = {}
+    for number in range(count):
+        report_id, receipt = await report(replica, f"narrative {number}")
+        told[report_id] = f"narrative {number}"
+        if number % 3 == 0:
+            await converse(replica, report_id, receipt)
+    return told
+
+
+async def assert_readable(world: KeyWorld, told: dict[str, str], *replicas: Replica) -> None:
+    """Each replica hands out every report, and all that was said about it."""
+    for replica in replicas:
+        for report_id, text in told.items():
+            assert await replica.narrative(report_id) == text
+    async for document in world.database["reports"].find():
+        for drawer in ("statements", "answers"):
+            for name, sealed in document[drawer].items():
+                place = f"{document['_id']}/{drawer}/{name}"
+                assert document["_id"] in replicas[0].vault.open(place, sealed).decode()
+
+
+async def test_every_report_is_under_the_new_version_and_content_is_not_touched(world: KeyWorld) -> None:
+    async with world.running(2) as replicas:
+        told = await fill(replicas[0], 65)
+        before = {d["_id"]: d async for d in world.database["reports"].find()}
+        screen = Screen()
+        outcome = await world.rotation(screen).rotate()
+        await assert_readable(world, told, *replicas)
+    assert (outcome.resumed, outcome.reports, outcome.damaged, outcome.dropped) == (False, 65, [], [])
+    assert (screen.total, screen.done) == (65, 65)
+    assert [(key.version, key.state) for key in world.ring.keys] == [(1, State.RETIRED), (2, State.CURRENT)]
+    assert await world.reports.uses() == {world.ring.current.id: 65}
+    async for after in world.database["reports"].find():
+        was = before[after["_id"]]
+        assert after["version"] == was["version"]
+        for drawer in ("vault", "statements", "answers"):
+            for name, sealed in after[drawer].items():
+                rest = {n: v for n, v in was[drawer][name].items() if n not in ("key", "key_id")}
+                assert {n: v for n, v in sealed.items() if n not in ("key", "key_id")} == rest
+                assert sealed["key"] != was[drawer][name]["key"]
+
+
+@pytest.mark.timeout(180)
+async def test_nothing_is_lost_while_reports_answers_and_erasures_go_on(world: KeyWorld) -> None:
+    told: dict[str, str] = {}
+    erased: set[str] = set()
+    async with world.running(3) as replicas:
+        told |= await fill(replicas[0], 40)
+        stop = asyncio.Event()
+
+        async def traffic(replica: Replica, number: int) -> None:
+            mine: list[str] = []
+            other = replicas[(number + 1) % len(replicas)]
+            while not stop.is_set():
+                text = f"live {number} {len(mine)}"
+                report_id, receipt = await report(replica, text)
+                told[report_id] = text
+                await converse(replica, report_id, receipt)
+                assert await other.narrative(report_id) == text
+                mine.append(report_id)
+                if len(mine) % 4 == 0:
+                    erased.add(mine[-3])
+                    await erase(other, mine[-3])
+
+        going = [asyncio.create_task(traffic(replica, n)) for n, replica in enumerate(replicas)]
+        for _ in range(2):
+            outcome = await world.rotation(settle=1.0).rotate(drop=True)
+            assert (outcome.damaged, outcome.needed) == ([], {})
+        stop.set()
+        await asyncio.gather(*going)
+        assert len(told) > 60
+        assert len(erased) > 3
+        await assert_readable(world, {i: text for i, text in told.items() if i not in erased}, *replicas)
+        for report_id in erased:
+            assert await replicas[0].narrative(report_id) is None
+    assert [key.version for key in world.ring.keys] == [3]
+    assert await world.reports.uses() == {world.ring.current.id: len(told) - len(erased)}
+    async for document in world.database["reports"].find({"_id": {"$in": list(erased)}}):
+        assert (document["vault"], document["statements"], document["answers"]) == (None, {}, {})
+
+
+async def test_a_report_erased_between_reading_and_writing_stays_erased(world: KeyWorld) -> None:
+    async with world.running() as (replica,):
+        report_id, receipt = await report(replica, "words")
+        await converse(replica, report_id, receipt)
+        (found,) = await world.reports._read("another", "")
+        await erase(replica, report_id)
+        before = await world.database["reports"].find_one({"_id": report_id})
+        operation, _ = rewrapped(Vault(b"n" * 32, [FIRST]), found)
+        assert operation is not None
+        result = await world.database["reports"].bulk_write([operation])
+        assert result.matched_count == 0
+        assert await world.database["reports"].find_one({"_id": report_id}) == before
+
+
+async def test_a_version_that_something_needs_is_not_dropped(world: KeyWorld) -> None:
+    async with world.running() as (replica,):
+        told = await fill(replica, 3)
+        damaged = next(iter(told))
+        await world.database["reports"].update_one({"_id": damaged}, {"$set": {"vault.content.key": b"\x00" * 60}})
+        outcome = await world.rotation().rotate(drop=True)
+        assert outcome.damaged == [f"{damaged}/content"]
+        assert (outcome.needed, outcome.dropped) == ({1: 1}, [])
+        assert outcome.reports == 3, "the other keys of the damaged report are wrapped anew"
+        del told[damaged]
+        await assert_readable(world, told, replica)
+        await erase(replica, damaged)
+        outcome = await world.rotation().drop()
+        assert (outcome.needed, outcome.dropped, outcome.damaged) == ({}, [1], [])
+        await assert_readable(world, told, replica)
+
+
+async def test_a_report_that_comes_late_under_the_old_version_is_found_before_it_is_dropped(world: KeyWorld) -> None:
+    async with world.running() as (replica,):
+        await world.rotation().rotate()
+        old = Vault(FIRST)
+        replica.vault, held = old, replica.vault
+        replica.rig.submissions._vault = old
+        report_id, _ = await report(replica, "sealed before, written after")
+        assert await world.reports.uses() == {key_id_of(FIRST): 1}
+        replica.rig.submissions._vault = held
+        outcome = await world.rotation().drop()
+        assert (outcome.reports, outcome.dropped) == (1, [1])
+        assert await replica.narrative(report_id) == "sealed before, written after"
+
+
+async def test_a_new_version_seals_only_when_every_replica_can_open_it(world: KeyWorld, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "copy"
+    shutil.copy(world.file, elsewhere)
+    async with world.running() as (here,), world.running(file=elsewhere) as (there,):
+        screen = Screen()
+        with pytest.raises(Halted, match="1 of 2 running intakes do not have loaded version 2"):
+            await world.rotation(screen, patience=1.0).rotate()
+        assert "1 of 2 running intakes have loaded version 2" in screen.said
+        assert (world.ring.current.version, world.ring.coming and world.ring.coming.version) == (1, 2)
+        going = asyncio.create_task(world.rotation().rotate())
+        for _ in range(40):
+            report_id, _ = await report(here, "words")
+            assert await there.narrative(report_id) == "words"
+            if world.ring.serial > parse_keyring(elsewhere.read_text()).serial:
+                # Somebody carries the file over to the other machine.
+                write_keyring(elsewhere, world.ring)
+            await asyncio.sleep(0.05)
+        outcome = await going
+        assert outcome.resumed
+        assert (world.ring.current.version, await there.narrative(report_id)) == (2, "words")
+
+
+async def test_of_two_rotations_at_once_one_is_refused(world: KeyWorld, tmp_path: Path) -> None:
+    elsewhere = KeyWorld(world.database, tmp_path / "copy")
+    shutil.copy(world.file, elsewhere.file)
+    async with world.running() as (replica,):
+        told = await fill(replica, 30)
+        # The replica that reads another file holds the first of them up, without a replica of its own.
+        going = asyncio.create_task(world.rotation(settle=1.5).rotate(drop=True))
+        await asyncio.sleep(0.3)
+        with pytest.raises(Halted, match="of this keyring is under way"):
+            await world.rotation().rotate()
+        screen = Screen()
+        waiting = asyncio.create_task(elsewhere.rotation(screen, patience=0.5).rotate())
+        first = await going
+        assert first.dropped == [1]
+        # The other one comes too late: what is stored needs a master key that its copy does not have.
+        with pytest.raises(Halted, match="not the keyring of what is stored: 30 reports"):
+            await waiting
+        assert any("another rotation" in text for text in screen.said)
+        assert [key.version for key in world.ring.keys] == [2]
+        await assert_readable(world, told, replica)
+
+
+async def test_a_rotation_that_lost_its_lease_ends(world: KeyWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world.running() as (replica,):
+        await fill(replica, 3)
+        going = asyncio.create_task(world.rotation(settle=20).rotate(drop=True))
+        await asyncio.sleep(0.5)
+        taken = {"$set": {"owner": "another", "until": None}}
+        assert (await world.database["keyrings"].update_one({"_id": "rotation"}, taken)).matched_count == 1
+        await world.database["keyrings"].update_one(
+            {"_id": "rotation"}, [{"$set": {"until": {"$add": ["$$NOW", 9000]}}}]
+        )
+        with pytest.raises(Halted, match="took over"):
+            await asyncio.wait_for(going, 10)
+
+
+async def test_a_keyring_that_is_not_the_one_of_what_is_stored_changes_nothing(world: KeyWorld, tmp_path: Path) -> None:
+    async with world.running() as (replica,):
+        await fill(replica, 4)
+    wrong = KeyWorld(world.database, tmp_path / "wrong")
+    wrong.file.write_text(keep(b"w" * 32))
+    with pytest.raises(Halted, match=f"4 reports need master key {key_id_of(FIRST)}"):
+        await wrong.rotation().rotate()
+    assert wrong.file.read_text() == keep(b"w" * 32)
+    async with wrong.running(wait=False) as (other,):
+        needed = f"of 4 reports looked at, 4 need master key {key_id_of(FIRST)}, which is not in the keyring"
+        for _ in range(200):
+            if other.waiting_for == {"master key": needed}:
+                break
+            await asyncio.sleep(0.02)
+        assert other.waiting_for == {"master key": needed}
+        # What is missing comes back.
+        ring = parse_keyring(keep(FIRST))
+        both = ring.announce(key_id_of(b"w" * 32), "file", keep(b"w" * 32), now())
+        wrong.file.write_text(both.line())
+        for _ in range(200):
+            if not other.waiting_for:
+                break
+            await asyncio.sleep(0.02)
+        assert other.waiting_for == {}
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", '{"keyring": 1, "serial": 9', keep(b"other" * 6 + b"ab"), "\udcff"])
+async def test_a_keyring_that_cannot_be_used_leaves_the_one_from_before_in_use(world: KeyWorld, text: str) -> None:
+    async with world.running() as (replica,):
+        await world.rotation().rotate()
+        report_id, _ = await report(replica, "words")
+        good = world.file.read_bytes()
+        world.file.write_bytes(text.encode("utf-8", "surrogateescape"))
+        await asyncio.sleep(0.4)
+        assert await replica.narrative(report_id) == "words"
+        later, _ = await report(replica, "more words")
+        assert replica.waiting_for == {}
+        world.file.unlink()
+        await asyncio.sleep(0.2)
+        world.file.write_bytes(good)
+        await world.rotation().rotate(drop=True)
+        assert [await replica.narrative(i) for i in (report_id, later)] == ["words", "more words"]
+
+
+async def test_a_rotation_without_a_running_intake_is_done_for_its_next_start(world: KeyWorld) -> None:
+    async with world.running() as (replica,):
+        told = await fill(replica, 5)
+    assert (await world.rotation().rotate(drop=True)).reports == 5
+    async with world.running() as (replica,):
+        await assert_readable(world, told, replica)
+
+
+async def test_the_first_version_may_be_a_file_and_the_next_one_wrapped_by_transit(world: KeyWorld) -> None:
+    with Transit().serving() as transit:
+        world.extra = {"transit_address": transit.address, "transit_token": TOKEN}
+        async with world.running() as (replica,):
+            told = await fill(replica, 5)
+            await world.rotation().rotate("transit", drop=True)
+            await assert_readable(world, told, replica)
+            (key,) = world.ring.keys
+            assert (key.source, key.kept[:9]) == ("transit", "vault:v1:")
+            transit.rotate()
+            await world.rotation().rotate(drop=True)
+            assert world.ring.current.kept.startswith("vault:v2:")
+            await assert_readable(world, told, replica)
+        transit.sealed = True
+        async with world.running(wait=False) as (replica,):
+            for _ in range(500):
+                if "transit: it answers 503" in replica.waiting_for.get("master key", ""):
+                    break
+                await asyncio.sleep(0.02)
+            assert replica.waiting_for == {"master key": "transit: it answers 503"}
+            with pytest.raises(Unavailable, match="master key"):
+                await report(replica, "words")
+            with pytest.raises(Unavailable):
+                await replica.rig.reading.read([Read(next(iter(told)), ("content",))], purpose="review", actor=READER)
+            with pytest.raises(Halted, match="503"):
+                await world.rotation().rotate()
+            transit.sealed = False
+            while replica.waiting_for:
+                await asyncio.sleep(0.02)
+            await assert_readable(world, told, replica)
+            # Away again, it is not asked: what is loaded stays.
+            transit.sealed = True
+            await assert_readable(world, told, replica)
+
+
+@pytest.mark.parametrize("source", ["abacus", "transit"])
+async def test_without_a_place_for_the_new_version_nothing_changes(world: KeyWorld, source: str) -> None:
+    with pytest.raises(Halted, match=r"source abacus|TRANSIT_ADDRESS"):
+        await world.rotation().rotate(source)
+    assert world.file.read_text() == keep(FIRST)
+
+
+async def test_an_outage_of_the_database_is_waited_for(world: KeyWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world.running() as (replica,):
+        told = await fill(replica, 30)
+        failures = iter(range(3))
+        real: Any = rewrap.ReportKeys.rewrap
+
+        async def sometimes(self: Any, *args: Any) -> Any:
+            if next(failures, None) is not None:
+                raise rotation.TRANSIENT[0]("away")
+            return await real(self, *args)
+
+        monkeypatch.setattr(rewrap.ReportKeys, "rewrap", sometimes)
+        screen = Screen()
+        assert (await world.rotation(screen).rotate()).reports == 30
+        assert "MongoDB is away (AutoReconnect)" in screen.said
+        await assert_readable(world, told, replica)

@@ -1,0 +1,97 @@
+"""What sign-in relies on in a store of sessions; run against the one in memory and against MongoDB."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from shared.ids import new_id
+from shared.sign_in.attempts import Attempt, hash_of, new_secret
+from shared.sign_in.sessions import Session, SessionStore
+from shared.times import now
+
+ISSUER = "https://id.example"
+
+
+def a_session(person: str = "person:0123456789abcdef", **changed: object) -> Session:
+    at = now()
+    whole = Session(
+        hash_of(new_secret()), person, ("11" * 16, "22" * 16), ISSUER, new_id(), at, at, at, "Firefox, Linux"
+    )
+    return replace(whole, **changed)  # type: ignore[arg-type]  # the fields of a Session
+
+
+def an_attempt() -> Attempt:
+    return Attempt(
+        hash_of(new_secret()), hash_of(new_secret()), new_secret(), new_secret(), "/desk?state=open", True, now()
+    )
+
+
+class SessionStoreSuite:
+    """Subclasses give a fixture `store`."""
+
+    async def test_a_session_comes_back_as_it_was_opened(self, store: SessionStore) -> None:
+        whole, bare = a_session(), a_session(pseudonyms=(), sid=None, authenticated_at=None, agent=None)
+        await store.open(whole)
+        await store.open(bare)
+        assert await store.find(whole.id_hash) == whole
+        assert await store.find(bare.id_hash) == bare
+        assert await store.find(hash_of("another")) is None
+
+    async def test_being_seen_only_ever_moves_forward(self, store: SessionStore) -> None:
+        session = a_session()
+        await store.open(session)
+        later = session.seen_at + timedelta(minutes=2)
+        assert await store.touch(session.id_hash, later)
+        assert await store.touch(session.id_hash, session.seen_at)
+        assert await store.find(session.id_hash) == replace(session, seen_at=later)
+
+    async def test_a_session_that_was_revoked_is_not_brought_back_by_being_seen(self, store: SessionStore) -> None:
+        session = a_session()
+        await store.open(session)
+        assert await store.revoke(session.person, session.id_hash)
+        assert not await store.touch(session.id_hash, now())
+        assert await store.find(session.id_hash) is None
+
+    async def test_a_person_sees_and_ends_only_their_own_sessions(self, store: SessionStore) -> None:
+        mine, theirs = a_session("person:aaaaaaaaaaaaaaaa"), a_session("person:bbbbbbbbbbbbbbbb")
+        older = a_session("person:aaaaaaaaaaaaaaaa", began_at=mine.began_at - timedelta(hours=1))
+        for session in (older, mine, theirs):
+            await store.open(session)
+        assert await store.of_person(mine.person) == [mine, older]
+        assert not await store.revoke(mine.person, theirs.id_hash)
+        assert await store.find(theirs.id_hash) == theirs
+
+    async def test_all_that_a_person_began_before_a_moment_ends(self, store: SessionStore) -> None:
+        person = "person:cccccccccccccccc"
+        at = now()
+        early, kept, late = (a_session(person, began_at=at + timedelta(minutes=n)) for n in (-10, 0, 10))
+        other = a_session("person:dddddddddddddddd", began_at=at - timedelta(hours=1))
+        for session in (early, kept, late, other):
+            await store.open(session)
+        assert await store.revoke_person(person, at, kept.id_hash) == 1
+        assert await store.of_person(person) == [late, kept]
+        assert await store.revoke_person(person, at) == 1
+        assert await store.of_person(person) == [late]
+        assert await store.find(other.id_hash) == other
+
+    async def test_what_came_out_of_one_session_of_the_provider_ends_together(self, store: SessionStore) -> None:
+        one, two = a_session(sid="op-1"), a_session("person:eeeeeeeeeeeeeeee", sid="op-1")
+        elsewhere, unsaid = a_session(sid="op-1", issuer="https://other.example"), a_session(sid=None)
+        for session in (one, two, elsewhere, unsaid):
+            await store.open(session)
+        assert await store.revoke_sid(ISSUER, "op-1") == 2
+        assert await store.revoke_sid(ISSUER, "op-1") == 0
+        assert await store.find(elsewhere.id_hash) == elsewhere
+        assert await store.find(unsaid.id_hash) == unsaid
+
+    async def test_an_attempt_is_taken_once_however_many_try(self, store: SessionStore) -> None:
+        attempt = an_attempt()
+        await store.keep_attempt(attempt)
+        taken = await asyncio.gather(*(store.take_attempt(attempt.key) for _ in range(8)))
+        assert [one for one in taken if one] == [attempt]
+
+    async def test_a_token_is_used_once_however_many_try(self, store: SessionStore) -> None:
+        token, until = hash_of(new_secret()), now() + timedelta(minutes=5)
+        assert sorted(await asyncio.gather(*(store.use_once(token, until) for _ in range(8)))) == [False] * 7 + [True]
+        assert await store.use_once(hash_of(new_secret()), until)
+        assert await store.take_attempt(token) is None
