@@ -1,17 +1,52 @@
-"""The entrance of a service, put together from its runtime: the roster, the gate, and who keeps what was refused."""
+"""The entrance of a service, put together from its runtime: the roster, the gate, and how people sign in."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from shared.mongo import Collection, IndexModel
 from shared.outbox import OUTBOX_INDEX, Aggregates
 from shared.refusals import Refusals
 from shared.roster import ROSTER_FACTS, ROSTER_INDEXES, Copies, MongoRoster, Roster
 from shared.runtime import Runtime
-from shared.web.gate import FindSession, Gate, ReadService
+from shared.sign_in.door import Door
+from shared.sign_in.identity import Identity, person_ref
+from shared.sign_in.providers import make_provider
+from shared.sign_in.sessions import Sessions, SessionStore
+from shared.sign_in.settings import SignInSettings
+from shared.sign_in.store import MongoSessions
+from shared.web.gate import Gate, ReadService
+from shared.web.pages import Pages
+from shared.web.throttle import Throttle
+
+SIGN_IN = "session.sign_in"
+
+
+class Pseudonyms(Protocol):
+    """What signing in needs of intake (shared.vault.VaultClient)."""
+
+    async def pseudonyms(self, names: Sequence[str], addresses: Sequence[str]) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """How people sign in at a service whose pages stand under `home` of `address`.
+
+    `noted` is told of everybody who signs in: their reference, and the pseudonyms of their names. Tests hand in
+    another `store`.
+    """
+
+    settings: SignInSettings
+    pages: Pages
+    home: str
+    address: str
+    vault: Pseudonyms
+    noted: Callable[[str, tuple[str, ...]], Awaitable[None]] | None = None
+    store: SessionStore | None = None
 
 
 class Entrance:
-    """`indexes`, `tasks` and `stops` are for the service's lifecycle."""
+    """`indexes`, `tasks` and `stops` are for the service's lifecycle, `gate` and `door` for its routes."""
 
     def __init__(
         self,
@@ -19,24 +54,54 @@ class Entrance:
         *,
         entries: Aggregates | None = None,
         copies: Copies | None = None,
-        sessions: FindSession | None = None,
         services: ReadService | None = None,
     ) -> None:
         """`entries`: the roster itself, in the service that owns it; every other consumes its topic into a projection.
 
-        Tests hand in other `copies`.
+        `services` reads tokens of other services. Tests hand in other `copies`.
         """
+        self._runtime = runtime
         projection = MongoRoster(entries.collection if entries else runtime.database["roster"])
         if entries is None:
             runtime.consume_facts("roster", ROSTER_FACTS, projection.project)
         refused = runtime.aggregates("refusals")
         self.roster = Roster(copies or projection)
         self.refusals = Refusals(runtime.service, refused)
-        self.gate = Gate(self.refusals, roster=self.roster, sessions=sessions, services=services)
-        outbox = [OUTBOX_INDEX] if entries else []
-        self.indexes: Sequence[tuple[Collection, Sequence[IndexModel]]] = (
-            (projection.collection, [*outbox, *ROSTER_INDEXES]),
+        self.gate = Gate(self.refusals, roster=self.roster, services=services, throttle=Throttle("token"))
+        self.indexes: list[tuple[Collection, Sequence[IndexModel]]] = [
+            (projection.collection, [*([OUTBOX_INDEX] if entries else []), *ROSTER_INDEXES]),
             (refused.collection, [OUTBOX_INDEX]),
+        ]
+        self.tasks: list[Callable[[], Awaitable[None]]] = [self.roster.watch, self.refusals.run]
+        self.stops: list[Callable[[], Awaitable[None]]] = [self.refusals.flush]
+
+    def open_door(self, sign_in: SignIn) -> Door:
+        """Let people sign in; from then on the gate knows their sessions, too."""
+        settings, stored = sign_in.settings, MongoSessions(self._runtime.database)
+        provider = make_provider(settings, address=sign_in.address, home=sign_in.home)
+
+        async def pseudonyms(identity: Identity) -> tuple[str, ...]:
+            addresses = (identity.email,) if identity.email else ()
+            found = await sign_in.vault.pseudonyms((identity.name, *identity.aliases), addresses)
+            if sign_in.noted:
+                person = person_ref(settings.identity_key, identity.issuer, identity.subject)
+                await sign_in.noted(person, found)
+            return found
+
+        async def refused(reason: str) -> None:
+            self.refusals.note(SIGN_IN, reason)
+
+        door = Door(
+            sign_in.pages,
+            provider,
+            Sessions(sign_in.store or stored),
+            sign_in.home,
+            sign_in.address,
+            settings.identity_key,
+            pseudonyms,
+            refused,
         )
-        self.tasks = (self.roster.watch, self.refusals.run)
-        self.stops = (self.refusals.flush,)
+        self.gate.sessions = door.session
+        self.indexes += stored.indexes
+        self.stops.append(provider.aclose)
+        return door

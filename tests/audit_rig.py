@@ -18,7 +18,7 @@ from shared.ids import derive
 from shared.web.session import AUDIENCE
 from tests.broker import Headers, make_topics
 
-TOKEN_KEY = bytes(range(32))
+FORM_KEY = bytes(range(32))
 SIGNING_KEY = bytes(range(32, 64))
 ORIGIN = "test.example/audit"
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -28,7 +28,7 @@ def settings_for(**given: Any) -> AuditSettings:
     """Settings with keys; `given` adds or replaces."""
     return AuditSettings(
         **{
-            "token_key": TOKEN_KEY,
+            "form_key": FORM_KEY,
             "signing_key": SIGNING_KEY,
             "log_origin": ORIGIN,
             "seal_seconds": 0.2,
@@ -40,7 +40,7 @@ def settings_for(**given: Any) -> AuditSettings:
 
 def bearer(role: Role = Role.AUDITOR, ref: str = "auditor:1", audience: str = AUDIENCE) -> dict[str, str]:
     """The header of a principal with this role."""
-    token = issue_token(TOKEN_KEY, Principal(ref, role), audience, timedelta(minutes=5))
+    token = issue_token(FORM_KEY, Principal(ref, role), audience, timedelta(minutes=5))
     return {"Authorization": f"Bearer {token}"}
 
 

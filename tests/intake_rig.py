@@ -30,7 +30,7 @@ from shared.web.throttle import Throttle
 from tests.service_keys import PEERS_FILE, call_of
 
 POLICY = load_policy()
-TOKEN_KEY = b"t" * 32
+FORM_KEY = b"t" * 32
 SECRETS = Secrets(b"p" * 32, b"n" * 32)
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 RESPONDER = Actor("responder:1", "responder")

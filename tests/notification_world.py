@@ -249,7 +249,7 @@ def texts(message: EmailMessage) -> tuple[str, str]:
 def environment(**more: str) -> dict[str, str]:
     """Settings of a notification service under test, as environment variables."""
     files = {f"HEARTH_{name.upper()}": str(file) for name, file in files_of("notification").items()}
-    return {"HEARTH_TOKEN_KEY": base64.b64encode(KEY).decode(), **files} | more
+    return {"HEARTH_FORM_KEY": base64.b64encode(KEY).decode(), **files} | more
 
 
 async def eventually(condition: Callable[[], object], seconds: float = 20) -> None:

@@ -165,7 +165,7 @@ async def make_rig() -> AsyncIterator[Rig]:
 
 def settings_for(**given: Any) -> TriageSettings:
     """Settings that connect to nothing."""
-    return TriageSettings(token_key=KEY, identity_key=KEY, hosts="desk.example", **files_of("triage"), **given)
+    return TriageSettings(form_key=KEY, identity_key=KEY, hosts="desk.example", **files_of("triage"), **given)
 
 
 def reported(report_id: str | None = None, received_at: datetime | None = None, **changed: object) -> Event:

@@ -209,7 +209,7 @@ def _change(
 def _grant(grant: GrantHeld) -> str:
     reach = [*grant.bodies, *grant.communities, *grant.scopes]
     ends = f" until {_date(grant.expires_at)}" if grant.expires_at else ""
-    return f"{grant.role}{f' ({', '.join(reach)})' if reach else ''}{ends}"
+    return grant.role + (f" ({', '.join(reach)})" if reach else "") + ends
 
 
 def _date(at: datetime | None) -> str:

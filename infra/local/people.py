@@ -24,7 +24,7 @@ def person_of(name: str) -> str:
 def enrol_and_issue(
     uri: str, prefix: str, access: MongoAccess, person: str, role: Role, bodies: tuple[str, ...]
 ) -> str:
-    """Put somebody on the roster in this role, trained and bound to confidentiality, and give them a token for a day."""
+    """Put somebody on the roster in this role, with all that it takes, and give them a token for a day."""
 
     async def work(book: Book, _: MongoRoster) -> str:
         at = now()

@@ -23,7 +23,8 @@ from shared.access import Role
 from shared.topics import create_topics
 
 SECRETS = (
-    "HEARTH_TOKEN_KEY",
+    "HEARTH_FORM_KEY",
+    "HEARTH_IDENTITY_KEY",
     "HEARTH_MASTER_KEY",
     "HEARTH_RECEIPT_PEPPER",
     "HEARTH_PSEUDONYM_KEY",

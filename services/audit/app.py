@@ -17,18 +17,23 @@ from services.audit.settings import AuditSettings
 from services.audit.store import SEAL_INDEXES, MongoRecord
 from services.audit.writer import LogWriter
 from shared.asyncapi import describe_service
-from shared.entrance import Entrance
+from shared.entrance import Entrance, SignIn
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.lifecycle import Lifecycle
 from shared.outbox import OUTBOX_INDEX
 from shared.runtime import Runtime
+from shared.service_tokens import ServiceSigner
+from shared.sign_in.door import Door
+from shared.sign_in.pages import make_sign_in
 from shared.times import now
+from shared.vault import VaultClient, make_http
 from shared.web.app import make_app
 from shared.web.gate import Gate
-from shared.web.pages import make_asset_router, make_pages
+from shared.web.pages import Pages, make_asset_router, make_pages
 
 HERE = Path(__file__).parent
+HOME = "/audit"
 
 
 def build_app(settings: AuditSettings) -> FastAPI:
@@ -41,14 +46,23 @@ def build_app(settings: AuditSettings) -> FastAPI:
     notary = make_notary(settings)
     seals, reads = runtime.aggregates("seals"), runtime.aggregates("reads")
     sealer = Sealer(writer, record, notary, seals, record.announced, clock=now, seconds=settings.seal_seconds)
+    http = make_http(settings.intake_url)
+    signer = ServiceSigner("audit", settings.service_keys_file, settings.service_peers_file)
+    pages = load_pages()
     entrance = Entrance(runtime)
+    door = entrance.open_door(SignIn(settings, pages, HOME, settings.audit_url, VaultClient(http, signer)))
     lifecycle = runtime.lifecycle(
         indexes=[(seals.collection, SEAL_INDEXES), (reads.collection, [OUTBOX_INDEX]), *entrance.indexes],
         tasks=[sealer.run, *entrance.tasks],
         before_consuming=record.prepare,
-        stops=entrance.stops,
+        stops=[*entrance.stops, http.aclose],
     )
-    return make_http(settings, lifecycle, record, reads, entrance.gate)
+    return make_pages_and_routes(settings, lifecycle, record, reads, entrance.gate, door)
+
+
+def load_pages() -> Pages:
+    """The templates and messages of the explorer."""
+    return make_pages(HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"]), home=HOME)
 
 
 def make_notary(settings: AuditSettings) -> Notary:
@@ -56,10 +70,11 @@ def make_notary(settings: AuditSettings) -> Notary:
     return Notary(NoteSigner.of(SigningKey(settings.log_origin, settings.signing_key)), settings.log_origin)
 
 
-def make_http(settings: AuditSettings, lifecycle: Lifecycle, record: QueryStore, reads: Saving, gate: Gate) -> FastAPI:
+def make_pages_and_routes(
+    settings: AuditSettings, lifecycle: Lifecycle, record: QueryStore, reads: Saving, gate: Gate, door: Door
+) -> FastAPI:
     """The HTTP side over any store."""
     explorer, read_recorder = Explorer(record, make_notary(settings)), ReadRecorder(reads)
-    pages = make_pages(HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"]), home="/audit")
     verifier = SigningKey(settings.log_origin, settings.signing_key).verifier
     return make_app(
         "audit",
@@ -67,7 +82,8 @@ def make_http(settings: AuditSettings, lifecycle: Lifecycle, record: QueryStore,
         gate=gate,
         routers=[
             make_routes(explorer, read_recorder, gate, verifier),
-            make_audit_pages(explorer, read_recorder, gate, pages),
+            make_audit_pages(explorer, read_recorder, gate, door.pages),
+            make_sign_in(door, gate),
             make_asset_router(gate),
         ],
         asyncapi=lambda: describe_service("audit"),

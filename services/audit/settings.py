@@ -5,9 +5,10 @@ from pydantic import Field, field_validator
 from services.audit.note import check_key_name
 from shared.service_keys import CallerSettings
 from shared.settings import Key
+from shared.sign_in.settings import SignInSettings
 
 
-class AuditSettings(CallerSettings):
+class AuditSettings(SignInSettings, CallerSettings):
     """Settings of the audit service."""
 
     port: int = Field(8004, ge=0, le=65535, description="Port the service listens on.")

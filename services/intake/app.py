@@ -22,12 +22,13 @@ from services.intake.status import CASE_FACTS
 from services.intake.store import ReportStore
 from services.intake.vault import Vault
 from shared.asyncapi import describe_service
+from shared.entrance import Entrance
 from shared.policy import load_policy
 from shared.replay import read_to_end
 from shared.runtime import Runtime
 from shared.service_tokens import ServiceVerifier
 from shared.web.app import make_app
-from shared.web.pages import mount_assets
+from shared.web.pages import make_asset_router
 from shared.web.throttle import Throttle
 
 
@@ -53,6 +54,7 @@ def build_app(settings: IntakeSettings) -> FastAPI:
     erasures = partial(read_to_end, settings.kafka, "erasures", client="intake", prefix=prefix, access=access)
     replay = Replay(erasures, store, opening)
     verifier = ServiceVerifier("intake", settings.service_peers_file)
+    entrance = Entrance(runtime, services=lambda token: verifier.read(token).principal())
 
     runtime.consume("reports.inbox", decode_inbox(policy), take_in(submissions))
     runtime.consume_facts("cases", CASE_FACTS, mailbox.project)
@@ -62,25 +64,25 @@ def build_app(settings: IntakeSettings) -> FastAPI:
         await keeper.loaded()
 
     lifecycle = runtime.lifecycle(
-        indexes=[*store.indexes, (readers.collection, READER_INDEXES)],
-        tasks=[commits.run, keeper.run, retention.run],
+        indexes=[*store.indexes, *entrance.indexes, (readers.collection, READER_INDEXES)],
+        tasks=[commits.run, keeper.run, retention.run, *entrance.tasks],
         before_consuming=prepare,
-        stops=[keeper.leave],
+        stops=[*entrance.stops, keeper.leave],
     )
     keeper.report_to(lifecycle.readiness.say)
     pages, receipts = load_pages(), Throttle("receipt")
     form, follow_up = ReportForm(submissions, policy, pages), FollowUpPage(mailbox, pages, receipts)
     routers = [
-        make_router(submissions, mailbox, reading, verifier, settings.pseudonym_key, receipts),
-        make_page_router(form, follow_up, settings.exit_url),
+        make_router(submissions, mailbox, reading, entrance.gate, settings.pseudonym_key, receipts),
+        make_page_router(form, follow_up, entrance.gate, settings.exit_url),
+        make_asset_router(entrance.gate),
     ]
-    app = make_app(
+    return make_app(
         "intake",
         lifecycle,
+        gate=entrance.gate,
         routers=routers,
         asyncapi=lambda: describe_service("intake"),
         error_page=pages.error,
         settings=settings,
     )
-    mount_assets(app)
-    return app

@@ -22,6 +22,7 @@ from shared.problems import Problem
 from shared.times import now
 from shared.web.csrf import from_elsewhere, is_from_own_page
 from shared.web.forms import read_form
+from shared.web.gate import Callers, Gate, does
 from shared.web.pages import Pages, make_pages
 from shared.web.returns import lead_away
 from shared.web.throttle import Throttle
@@ -200,37 +201,37 @@ class FollowUpPage:
         return self._pages.render(request, "status.html", context, 422 if error else 200)
 
 
-def make_page_router(form: ReportForm, follow_up: FollowUpPage, exit_url: str = EXIT_URL) -> APIRouter:
+def make_page_router(form: ReportForm, follow_up: FollowUpPage, gate: Gate, exit_url: str = EXIT_URL) -> APIRouter:
     """The pages' routes; `exit_url` is where somebody gets who leaves quickly."""
-    router = APIRouter(include_in_schema=False)
+    router = gate.router(Callers.PEOPLE, include_in_schema=False)
 
-    @router.get("/report")
+    @router.get("/report", **does("report.submit"))
     async def show_form(request: Request) -> Response:
         return form.show(request, None)
 
-    @router.get("/report/{community}")
+    @router.get("/report/{community}", **does("report.submit"))
     async def show_form_of(request: Request, community: str) -> Response:
         return form.show(request, community)
 
-    @router.post("/report")
+    @router.post("/report", **does("report.submit"))
     async def take_form(request: Request) -> Response:
         return await form.take(request, None)
 
-    @router.post("/report/{community}")
+    @router.post("/report/{community}", **does("report.submit"))
     async def take_form_of(request: Request, community: str) -> Response:
         return await form.take(request, community)
 
-    @router.get(FOLLOW_UP)
+    @router.get(FOLLOW_UP, **does("report.follow_up"))
     async def ask_receipt(request: Request) -> Response:
         return follow_up.ask(request)
 
-    @router.post(FOLLOW_UP)
+    @router.post(FOLLOW_UP, **does("report.follow_up"))
     async def show_status(request: Request) -> Response:
         return await follow_up.show(request)
 
     # Leaving never fails, so it asks for no token; what another site's page sends here is led on and clears nothing.
-    @router.get(EXIT)
-    @router.post(EXIT)
+    @router.get(EXIT, **does("page.leave"))
+    @router.post(EXIT, **does("page.leave"))
     @from_elsewhere
     async def leave(request: Request) -> Response:
         return lead_away(exit_url, clear=is_from_own_page(request.headers))

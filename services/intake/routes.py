@@ -14,9 +14,10 @@ from services.intake.mailbox import Mailbox
 from services.intake.pseudonym import pseudonyms_for
 from services.intake.reading import Read, Readable, Reading
 from services.intake.report import Submission
-from shared.problems import FieldError, Problem
-from shared.service_tokens import ServiceCall, ServiceVerifier, TokenRefused
+from shared.access import Role
+from shared.problems import FieldError, Problem, TokenRefused
 from shared.web.app import json_response, parse_body
+from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.throttle import Throttle, address_of
 
 T = TypeVar("T")
@@ -25,7 +26,6 @@ FOLLOW_UP = "/follow-up"
 ANSWER_LIMIT = 20_000
 # Nothing that could be guessed or met by chance: keys of strangers share one space.
 _KEY = re.compile(r"[\x21-\x7e]{8,200}")
-_BEARER = re.compile(r"Bearer ([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)
 
 Receipt = Annotated[str, StringConstraints(max_length=100)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
@@ -83,7 +83,7 @@ def make_router(
     submissions: Submissions,
     mailbox: Mailbox,
     reading: Reading,
-    verifier: ServiceVerifier,
+    gate: Gate,
     pseudonym_key: bytes,
     receipts: Throttle | None = None,
 ) -> APIRouter:
@@ -91,10 +91,10 @@ def make_router(
 
     `receipts` slows the guessing of receipts, here and on the pages.
     """
-    router = APIRouter()
+    router = gate.router(Callers.PROGRAMS)
     throttle = receipts or Throttle("receipt")
 
-    @router.post("/v1/reports", status_code=202, openapi_extra=_takes(Submission))
+    @router.post("/v1/reports", status_code=202, **does("report.submit", _takes(Submission)))
     async def submit(request: Request) -> Response:
         """Hand in a report. The answer comes when it is stored durably, and holds the only key to it, the receipt."""
         key = read_idempotency_key(request)
@@ -103,14 +103,14 @@ def make_router(
         body = {"report_id": accepted.report_id, "receipt": accepted.receipt, "status_url": FOLLOW_UP}
         return Response(orjson.dumps(body), 202, headers=_PRIVATE, media_type="application/json")
 
-    @router.post("/v1/follow-up", openapi_extra=_takes(FollowUp))
+    @router.post("/v1/follow-up", **does("report.follow_up", _takes(FollowUp)))
     async def follow_up(request: Request) -> Response:
         """What a reporter may know of the case. The receipt stands in the body, so that no log ever holds it."""
         body = parse_body(FollowUp, await request.body())
         view = await try_receipt(throttle, request, lambda: mailbox.follow_up(body.receipt))
         return json_response(asdict(view), headers=_PRIVATE)
 
-    @router.post("/v1/follow-up/answers", status_code=202, openapi_extra=_takes(Answer))
+    @router.post("/v1/follow-up/answers", status_code=202, **does("report.follow_up", _takes(Answer)))
     async def answer(request: Request) -> Response:
         """A reporter's answer to a question."""
         body = parse_body(Answer, await request.body())
@@ -119,39 +119,33 @@ def make_router(
         )  # fmt: skip
         return json_response({"question_id": body.question_id}, 202, headers=_PRIVATE)
 
-    def demand_service(request: Request, *purposes: str) -> ServiceCall:
-        bearer = _BEARER.fullmatch(request.headers.get("authorization", ""))
-        if bearer is None:
-            raise Problem(401, "token-missing", "A bearer token is needed.")
-        return verifier.read(bearer[1], *purposes)
-
-    @router.post("/v1/vault/read", openapi_extra=_takes(VaultRead))
+    @router.post("/v1/vault/read", **does("vault.read", _takes(VaultRead)))
     async def read(request: Request) -> Response:
         """Sections of reports, for another service. Each read is on record before the answer is given."""
-        call = demand_service(request, "review", "notify")
+        who = principal_of(request)
         body = parse_body(VaultRead, await request.body())
-        if body.purpose != call.purpose:
+        if body.purpose not in who.purposes:
             raise TokenRefused("purpose")
         reads = [Read(item.report_id, item.sections) for item in body.reads]
-        items = await reading.read(reads, purpose=body.purpose, actor=call.actor())
+        items = await reading.read(reads, purpose=body.purpose, actor=who.actor(Role.SERVICE))
         return json_response({"items": items}, headers=_PRIVATE)
 
     @router.put(
-        "/v1/vault/reports/{report_id}/statements/{statement_id}", status_code=204, openapi_extra=_takes(Statement)
+        "/v1/vault/reports/{report_id}/statements/{statement_id}",
+        status_code=204,
+        **does("vault.correspond", _takes(Statement)),
     )
     async def keep_statement(request: Request, report_id: str, statement_id: str) -> Response:
         """A handler's words to the reporter; repeating it changes nothing."""
-        demand_service(request, "correspond")
         if not _IDENTIFIER.fullmatch(statement_id):
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[_BAD_STATEMENT_ID])
         body = parse_body(Statement, await request.body())
         await mailbox.keep_statement(report_id, statement_id, body.kind, body.text)
         return Response(status_code=204)
 
-    @router.post("/v1/vault/pseudonyms", openapi_extra=_takes(Names))
+    @router.post("/v1/vault/pseudonyms", **does("vault.pseudonyms", _takes(Names)))
     async def pseudonyms(request: Request) -> Response:
         """The pseudonyms under which somebody who signs in may stand in reports."""
-        demand_service(request, "sign_in")
         body = parse_body(Names, await request.body())
         found = pseudonyms_for(pseudonym_key, body.names, body.addresses)
         return json_response({"pseudonyms": found}, headers=_PRIVATE)

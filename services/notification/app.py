@@ -17,12 +17,13 @@ from services.notification.sender import Sender
 from services.notification.settings import NotificationSettings
 from services.notification.store import INDEXES, MongoStore
 from shared.asyncapi import describe_service
-from shared.entrance import Entrance
+from shared.entrance import Entrance, SignIn
 from shared.events import FACTS
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.policy import load_policy
 from shared.runtime import Runtime
 from shared.service_tokens import ServiceSigner
+from shared.sign_in.pages import make_sign_in
 from shared.vault import VaultClient, make_http
 from shared.web.app import make_app
 from shared.web.pages import make_asset_router, make_pages
@@ -59,7 +60,9 @@ def build_app(settings: NotificationSettings) -> FastAPI:
         lease=timedelta(seconds=settings.lease_seconds),
         parallel=settings.smtp_connections,
     )
+    pages, vault = make_pages(HERE / "templates", messages, home=HOME), VaultClient(http, signer)
     entrance = Entrance(runtime)
+    door = entrance.open_door(SignIn(settings, pages, HOME, settings.outbox_url, vault))
     planner = Planner(store, sender, gatherings, routes=routes, policy=policy, people=entrance.roster)
     consumer.consume(runtime, planner)
     lifecycle = runtime.lifecycle(
@@ -68,13 +71,17 @@ def build_app(settings: NotificationSettings) -> FastAPI:
         stops=[sender.stop, *entrance.stops, *(channel.close for channel in channels.values()), http.aclose],
     )
 
-    pages = make_pages(HERE / "templates", messages, home=HOME)
     gate = entrance.gate
     return make_app(
         "notification",
         lifecycle,
         gate=gate,
-        routers=[make_routes(store, gate), make_pages_router(store, gate, pages), make_asset_router(gate)],
+        routers=[
+            make_routes(store, gate),
+            make_pages_router(store, gate, pages),
+            make_sign_in(door, gate),
+            make_asset_router(gate),
+        ],
         asyncapi=lambda: describe_service("notification"),
         error_page=door.error_page,
         settings=settings,

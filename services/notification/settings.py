@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from shared.service_keys import CallerSettings
+from shared.sign_in.settings import SignInSettings
 
 
 def _server(value: str) -> str:
@@ -22,7 +23,7 @@ def _sender(value: str) -> str:
     return value
 
 
-class NotificationSettings(CallerSettings):
+class NotificationSettings(SignInSettings, CallerSettings):
     """Where mail goes out, and how notices are gathered."""
 
     port: int = Field(8003, ge=0, le=65535, description="Port the service listens on.")

@@ -1,20 +1,25 @@
 """The wiring of the triage service, and nothing else."""
 
+from functools import partial
+
 from fastapi import FastAPI
 
 from services.triage import consumer
 from services.triage.actions import CaseStore, Forgetting, Intake
 from services.triage.desk import Desk, Vault
-from services.triage.pages import HERE, load_pages, make_page_router
+from services.triage.pages import HERE, HOME, load_pages, make_page_router
+from services.triage.roster import Book, note_names
 from services.triage.routes import make_router
 from services.triage.settings import TriageSettings
 from services.triage.store import CASE_INDEXES, MongoCases
 from shared.asyncapi import describe_service
-from shared.entrance import Entrance
+from shared.entrance import Entrance, SignIn
 from shared.policy import load_policy
 from shared.roster import Copies
 from shared.runtime import Runtime
 from shared.service_tokens import ServiceSigner
+from shared.sign_in.pages import make_sign_in
+from shared.sign_in.sessions import SessionStore
 from shared.vault import VaultClient, make_http
 from shared.web.app import make_app
 from shared.web.pages import make_asset_router
@@ -26,6 +31,7 @@ def build_app(
     cases: CaseStore | None = None,
     vault: Vault | None = None,
     copies: Copies | None = None,
+    sessions: SessionStore | None = None,
 ) -> FastAPI:
     """The application; opens no connection before it is started. Tests hand in other stores and another vault."""
     runtime = Runtime("triage", settings)
@@ -34,8 +40,12 @@ def build_app(
     policy = load_policy(settings.policy_dir)
     http = make_http(settings.intake_url)
     signer = ServiceSigner("triage", settings.service_keys_file, settings.service_peers_file)
-    vault = vault or VaultClient(http, signer)
-    entrance = Entrance(runtime, entries=entries, copies=copies)
+    client = VaultClient(http, signer)
+    vault = vault or client
+    pages = load_pages()
+    entrance, book = Entrance(runtime, entries=entries, copies=copies), Book(entries)
+    noted = partial(note_names, entrance.roster, book)
+    door = entrance.open_door(SignIn(settings, pages, HOME, settings.desk_url, client, noted, sessions))
 
     consumer.consume(runtime, Intake(cases, policy), Forgetting(cases))
     lifecycle = runtime.lifecycle(
@@ -44,7 +54,6 @@ def build_app(
         stops=[*entrance.stops, http.aclose],
     )
 
-    pages = load_pages()
     desk = Desk(cases, vault, policy, settings.identity_key, entrance.roster)
     return make_app(
         "triage",
@@ -53,6 +62,7 @@ def build_app(
         routers=[
             make_router(desk, entrance.gate),
             make_page_router(desk, entrance.gate, pages),
+            make_sign_in(door, entrance.gate),
             make_asset_router(entrance.gate, HERE / "static"),
         ],
         asyncapi=lambda: describe_service("triage"),

@@ -20,7 +20,7 @@ from shared.ids import new_id
 from shared.mongo import Document
 from shared.outbox import Save
 from shared.problems import Problem, Unavailable
-from shared.roster import State, fields_of, read_state
+from shared.roster import Roster, State, fields_of, read_state
 from shared.times import now
 from shared.tokens import Kind, hash_token, make_token
 
@@ -169,6 +169,14 @@ class Book:
             trace=None,
         )
         return not await self._entries.save([Save(key, base, fields_of(state, at), events, [cause])])
+
+
+async def note_names(roster: Roster, book: Book, person: str, pseudonyms: Sequence[str]) -> None:
+    """Keep the pseudonyms of somebody who signs in, if they are on the roster: so that they get no case that names
+    them, and no notice of one, while they are away as well."""
+    known = await roster.person(person, began_at=now(), authenticated_at=None)
+    if known is not None and known.grants and not known.pseudonyms.issuperset(pseudonyms):
+        await book.note_pseudonyms(person, pseudonyms, Actor(person, "service"))
 
 
 def _reach(grant: GrantHeld) -> tuple[str, ...]:

@@ -3,11 +3,10 @@
 from pydantic import Field
 
 from shared.service_keys import CallerSettings
-from shared.settings import Key
+from shared.sign_in.settings import SignInSettings
 
 
-class TriageSettings(CallerSettings):
+class TriageSettings(SignInSettings, CallerSettings):
     """Settings of the triage service; the shared ones are enough so far."""
 
-    identity_key: Key = Field(description="Secret.")
     port: int = Field(8002, ge=0, le=65535, description="Port the service listens on.")

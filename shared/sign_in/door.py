@@ -9,16 +9,20 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from starlette.responses import RedirectResponse
 
+from shared.access import NOBODY
+from shared.problems import Problem
 from shared.sign_in.agents import label_of
 from shared.sign_in.attempts import SKEW, Attempt, Logout, Refused, Shown, hash_of, is_secret, new_secret
 from shared.sign_in.cookies import Cookies
 from shared.sign_in.identity import Identity, person_ref
 from shared.sign_in.providers import Provider
 from shared.sign_in.sessions import Session, Sessions
+from shared.web.gate import principal_of
 from shared.web.pages import Pages
 from shared.web.returns import lead_away, own_address
 
 LONGEST_CODE = 4096
+_AGAIN = "sign-in-again"
 
 Refusals = Callable[[str], Awaitable[None]]
 """Records that a sign-in was refused, and why: a stable word that names nobody."""
@@ -68,6 +72,18 @@ class Door:
     def own(self, address: str) -> str:
         """`address` if it is one of ours, else home."""
         return own_address(address, self.home, self.path)
+
+    def error_page(self, request: Request, problem: Problem) -> Response:
+        """The page of a problem: the way to sign in (again) and back for whoever has to, their own reference for who is
+        on no roster."""
+        who, may_lead = principal_of(request), own_address(request.url.path, "", self.path or self.home)
+        if may_lead and problem.status == 401 and "authorization" not in request.headers:
+            again = problem.code == _AGAIN
+            return RedirectResponse(self.sign_in_address(request, fresh=again), 303, {"Cache-Control": "no-store"})
+        if may_lead and problem.status == 403 and who != NOBODY and not who.grants:
+            context = {"person": who.ref, "sign_out": f"{self.home}/sign-out"}
+            return self.pages.render(request, "not_enrolled.html", context, 403)
+        return self.pages.error(request, problem)
 
     async def leave(self, request: Request, back: str, fresh: bool) -> Response:
         """Begin an attempt and send the browser to the provider. Raises Unavailable, and Refused."""

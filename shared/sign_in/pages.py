@@ -10,9 +10,9 @@ from starlette.responses import RedirectResponse
 from shared.problems import Unavailable
 from shared.sign_in.attempts import Refused, Shown
 from shared.sign_in.door import Door
-from shared.sign_in.sessions import Session
 from shared.web.app import json_response
 from shared.web.csrf import from_elsewhere
+from shared.web.gate import Callers, Gate, does
 from shared.web.returns import CLEAR_SITE_DATA
 
 log = logging.getLogger(__name__)
@@ -22,10 +22,11 @@ STATUS = {Shown.ATTEMPT: 400, Shown.ANSWER: 400, Shown.AWAY: 503}
 """The status of a refusal; 403 where the person, or the account, is what is refused."""
 
 
-def make_sign_in(door: Door) -> APIRouter:
+def make_sign_in(door: Door, gate: Gate) -> APIRouter:
     """The pages `<home>/sign-in`, `<home>/sign-out` and `<home>/sessions`, and the way back from the provider."""
-    router = APIRouter(include_in_schema=False)
-    home = door.home
+    # Open to anyone: what a session may do with itself, its secret says.
+    router = gate.router(Callers.PEOPLE, include_in_schema=False)
+    home, open_ = door.home, does("session.sign_in")
 
     def ask(request: Request, back: str, fresh: bool, shown: Shown | None = None) -> Response:
         context = {
@@ -50,11 +51,11 @@ def make_sign_in(door: Door) -> APIRouter:
             log.warning("nobody can sign in", extra={"reason": str(error)})
             return ask(request, back, fresh, Shown.AWAY)
 
-    @router.get(f"{home}/sign-in")
+    @router.get(f"{home}/sign-in", **open_)
     async def offer(request: Request, next: str = home, fresh: str = "") -> Response:  # noqa: A002  # as in the address
         return ask(request, next, fresh == "1")
 
-    @router.post(f"{home}/sign-in")
+    @router.post(f"{home}/sign-in", **open_)
     async def leave(
         request: Request,
         next: Annotated[str, Form()] = home,  # noqa: A002  # the name in the form
@@ -63,7 +64,7 @@ def make_sign_in(door: Door) -> APIRouter:
         back = door.own(next)
         return await attempted(request, door.leave(request, back, fresh == "1"), back, fresh == "1")
 
-    @router.get(f"{home}/sign-in/callback")
+    @router.get(f"{home}/sign-in/callback", **open_)
     async def come_back(request: Request) -> Response:
         async def find_and_enter() -> Response:
             attempt = await door.attempt(request)
@@ -71,7 +72,7 @@ def make_sign_in(door: Door) -> APIRouter:
 
         return await attempted(request, find_and_enter(), home, False)
 
-    @router.post(f"{home}/sign-out")
+    @router.post(f"{home}/sign-out", **open_)
     async def sign_out(request: Request) -> Response:
         late = False
         try:
@@ -92,7 +93,7 @@ def make_sign_in(door: Door) -> APIRouter:
         door.cookies.forget(response)
         return response
 
-    @router.get(f"{home}/sessions")
+    @router.get(f"{home}/sessions", **open_)
     async def list_sessions(request: Request, ended: str = "") -> Response:
         session = await door.session(request)
         if session is None:
@@ -106,7 +107,7 @@ def make_sign_in(door: Door) -> APIRouter:
         }
         return door.pages.render(request, "sessions.html", context)
 
-    @router.post(f"{home}/sessions")
+    @router.post(f"{home}/sessions", **open_)
     async def end_sessions(request: Request, end: Annotated[str, Form()] = "") -> Response:
         session = await door.session(request)
         if session is None:
@@ -117,7 +118,7 @@ def make_sign_in(door: Door) -> APIRouter:
             await door.sessions.revoke(session.person, end)
         return RedirectResponse(f"{home}/sessions?ended=1", 303)
 
-    @router.post(f"{home}/sign-in/back-channel")
+    @router.post(f"{home}/sign-in/back-channel", **open_)
     @from_elsewhere
     async def end_as_told(logout_token: Annotated[str, Form()] = "") -> Response:
         # The provider calls, not a browser: what it may do here is in the signed token alone.
@@ -130,9 +131,3 @@ def make_sign_in(door: Door) -> APIRouter:
         return json_response({}, 200, {"Cache-Control": "no-store"})
 
     return router
-
-
-def show_not_enrolled(door: Door, request: Request, session: Session) -> Response:
-    """The page for somebody who has signed in and is on no roster: their own reference, to hand to a coordinator."""
-    context = {"person": session.person, "sign_out": f"{door.home}/sign-out"}
-    return door.pages.render(request, "not_enrolled.html", context, 403)

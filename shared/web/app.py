@@ -81,7 +81,7 @@ def make_app(
             raise Undeclared(f"{route.path} stands behind no gate")
     plain = _plain_routes(routers)
     hosts = hosts_of(settings) if settings else Hosts()
-    forms = FormGuard(settings.token_key if settings else None, [r for router in routers for r in router.routes])
+    forms = FormGuard(settings.form_key if settings else None, [r for router in routers for r in router.routes])
     app = _Bounded(
         lambda inner: Boundary(inner, service, plain, error_page, hosts, forms),
         title=f"Hearth {service}",

@@ -25,6 +25,7 @@ from shared.problems import TokenRefused
 from shared.roster import Roster
 from shared.times import now
 from shared.tokens import kind_of
+from shared.web.throttle import Throttle, address_of
 
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]{1,4096})", re.IGNORECASE)
 _DECLARED = "x-hearth-action"
@@ -58,14 +59,6 @@ class Refusing(Protocol):
     def note(self, action: str, reason: str, who: Principal) -> None: ...
 
 
-class Throttling(Protocol):
-    """Who slows down guesses (shared.web.throttle)."""
-
-    async def wait(self, address: str) -> None: ...
-
-    def failed(self, address: str) -> None: ...
-
-
 FindSession = Callable[[Request], Awaitable[SignedIn | None]]
 ReadService = Callable[[str], Principal]
 """Who calls, by a token of another service. Raises Problem 401."""
@@ -82,15 +75,15 @@ class Gate:
         roster: Roster | None = None,
         sessions: FindSession | None = None,
         services: ReadService | None = None,
-        throttle: Throttling | None = None,
+        throttle: Throttle | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         """`roster` knows people and tokens, `sessions` who is signed in, `services` reads tokens of other services."""
         self._refusals = refusals
         self._roster = roster
-        self._sessions = sessions
+        self.sessions = sessions
         self._services = services
-        self._throttle = throttle
+        self._throttle = throttle or Throttle("token")
         self._clock = clock
 
     def router(self, callers: Callers, **options: Any) -> APIRouter:
@@ -112,8 +105,9 @@ class Gate:
             try:
                 if not is_open or "authorization" in request.headers:
                     who = await self._identify(request, callers)
-                    demand(who, action, None, self._clock())
                 request.scope[_PRINCIPAL] = who
+                if not is_open:
+                    demand(who, action, None, self._clock())
                 return await handler(request)
             except Refused as refused:
                 self._refusals.note(refused.action, refused.reason, who)
@@ -128,8 +122,8 @@ class Gate:
         header = request.headers.get("authorization")
         if header is not None:
             return await self._read(request, header)
-        if callers is Callers.PEOPLE and self._sessions and self._roster:
-            session = await self._sessions(request)
+        if callers is Callers.PEOPLE and self.sessions and self._roster:
+            session = await self.sessions(request)
             if session:
                 person = await self._roster.person(
                     session.person,
@@ -147,14 +141,11 @@ class Gate:
         token = match[1]
         if self._services and token.count(".") == 2:
             return self._services(token)
-        address = request.client.host if request.client else ""
-        if self._throttle:
-            await self._throttle.wait(address)
-        who = await self._roster.bearer(token) if self._roster and kind_of(token) else None
-        if who is None:
-            if self._throttle:
-                self._throttle.failed(address)
-            raise TokenRefused("unknown")
+        async with self._throttle.attempt(address_of(request)) as attempt:
+            who = await self._roster.bearer(token) if self._roster and kind_of(token) else None
+            if who is None:
+                attempt.failed()
+                raise TokenRefused("unknown")
         return who
 
 
@@ -194,6 +185,6 @@ def does(action: str, extra: Mapping[str, object] | None = None) -> dict[str, An
 
 
 def principal_of(request: Request) -> Principal:
-    """Who asks, as the gate found it."""
-    who: Principal = request.scope[_PRINCIPAL]
+    """Who asks, as the gate found it; nobody before it has looked."""
+    who: Principal = request.scope.get(_PRINCIPAL, NOBODY)
     return who

@@ -172,7 +172,7 @@ def test_a_service_is_given_only_settings_that_it_has_and_all_that_it_must_have(
 def test_secrets_come_from_files_and_only_to_the_service_that_uses_them(service: str) -> None:
     container = CONTAINERS[service]
     secret = secret_fields(settings_for(service))
-    assert "token_key" in secret
+    assert "form_key" in secret
     keys = key_files(service)
     assert set(container["secrets"]) == secret | set(keys.values())
     environment = container["environment"]

@@ -32,13 +32,13 @@ def build(name: str, kafka: str, mongo: str) -> FastAPI:
     match name:
         case "intake":
             keys = {"master_key": KEY, "receipt_pepper": KEY, "pseudonym_key": KEY}
-            return build_intake(IntakeSettings(kafka=kafka, mongo=mongo, token_key=KEY, **keys, **files_of(name)))
+            return build_intake(IntakeSettings(kafka=kafka, mongo=mongo, form_key=KEY, **keys, **files_of(name)))
         case "triage":
-            return build_triage(TriageSettings(kafka=kafka, mongo=mongo, token_key=KEY, **files_of(name)))
+            return build_triage(TriageSettings(kafka=kafka, mongo=mongo, form_key=KEY, **files_of(name)))
         case "notification":
-            return build_notification(NotificationSettings(kafka=kafka, mongo=mongo, token_key=KEY, **files_of(name)))
+            return build_notification(NotificationSettings(kafka=kafka, mongo=mongo, form_key=KEY, **files_of(name)))
         case _:
-            keys = {"token_key": KEY, "signing_key": KEY}
+            keys = {"form_key": KEY, "signing_key": KEY}
             return build_audit(AuditSettings(kafka=kafka, mongo=mongo, **keys, **files_of(name)))
 
 

@@ -18,7 +18,7 @@ from shared.events import FACTS, CaseDecided, Event, InformationRequested, Repor
 from shared.mongo import connect
 from shared.records import Record
 from tests.broker import make_topics, read, write
-from tests.intake_rig import TOKEN_KEY, bearer, case_event
+from tests.intake_rig import FORM_KEY, bearer, case_event
 from tests.service_keys import files_of
 
 REPORT = {"community": "enwiki", "narrative": "Sekret words", "reported": [{"name": "Sekret person"}]}
@@ -39,7 +39,7 @@ def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -> I
         mongo=mongo_uri,
         topic_prefix=prefix,
         database_prefix=database_prefix,
-        token_key=base64.b64encode(TOKEN_KEY).decode(),
+        form_key=base64.b64encode(FORM_KEY).decode(),
         master_key=keys["master"],
         receipt_pepper=keys["receipt"],
         pseudonym_key=keys["pseudonym"],

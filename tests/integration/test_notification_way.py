@@ -62,7 +62,7 @@ async def world(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -
             mongo=mongo_uri,
             topic_prefix=prefix,
             database_prefix=database_prefix,
-            token_key=KEY,
+            form_key=KEY,
             **files_of("notification"),
             intake_url=url,
             smtp=f"127.0.0.1:{mailbox.port}",

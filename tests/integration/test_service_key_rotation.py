@@ -42,7 +42,7 @@ async def intake(
     make_service_keys(folder, os.geteuid())
     with Ports() as free:
         port = free.any_free()
-        secrets = ("TOKEN_KEY", "MASTER_KEY", "RECEIPT_PEPPER", "PSEUDONYM_KEY")
+        secrets = ("FORM_KEY", "MASTER_KEY", "RECEIPT_PEPPER", "PSEUDONYM_KEY")
         environment = {
             **os.environ,
             **{f"HEARTH_{name}": base64.b64encode(name.encode().ljust(32)).decode() for name in secrets},

@@ -30,7 +30,7 @@ async def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str
         mongo=mongo_uri,
         topic_prefix=prefix,
         database_prefix=database_prefix,
-        token_key=b"k" * 32,
+        form_key=b"k" * 32,
         **files_of("triage"),
         dead_letter_limit=10,
     )

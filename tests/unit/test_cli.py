@@ -39,10 +39,10 @@ def run_json(capsys: Capture, *arguments: str, status: int = 0) -> dict[str, obj
 
 
 @pytest.fixture
-def token_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "token_key"
+def form_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "form_key"
     file.write_bytes(base64.b64encode(KEY))
-    monkeypatch.setenv("HEARTH_TOKEN_KEY_FILE", str(file))
+    monkeypatch.setenv("HEARTH_FORM_KEY_FILE", str(file))
 
 
 def test_an_unknown_command_or_option_is_a_matter_of_usage(capsys: Capture) -> None:
@@ -90,11 +90,11 @@ def test_secrets_are_made_once_and_only_their_owner_may_read_them(tmp_path: Path
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
-    (folder / "token_key").unlink()
+    (folder / "form_key").unlink()
     again = run_json(capsys, "secrets", "--directory", str(folder))
-    assert again["files"] == {name: "made" if name == "token_key" else "kept" for name in FILES}
+    assert again["files"] == {name: "made" if name == "form_key" else "kept" for name in FILES}
     after = {path.name: path.read_text() for path in folder.iterdir()}
-    assert {name for name in FILES if before[name] != after[name]} == {"token_key"}
+    assert {name for name in FILES if before[name] != after[name]} == {"form_key"}
 
 
 def test_no_secret_is_ever_printed(tmp_path: Path, capsys: Capture) -> None:
@@ -105,12 +105,12 @@ def test_no_secret_is_ever_printed(tmp_path: Path, capsys: Capture) -> None:
 
 
 def test_a_spoilt_or_open_secret_is_a_finding_and_stays_as_it_is(tmp_path: Path, capsys: Capture) -> None:
-    (tmp_path / "token_key").write_text("too short\n")
+    (tmp_path / "form_key").write_text("too short\n")
     run_json(capsys, "secrets", "--directory", str(tmp_path), status=1)
     (tmp_path / "master_key").chmod(0o644)
     found = run_json(capsys, "secrets", "--directory", str(tmp_path), status=1)
-    assert found["files"] == dict.fromkeys(FILES, "kept") | {"token_key": "wrong", "master_key": "open"}
-    assert (tmp_path / "token_key").read_text() == "too short\n"
+    assert found["files"] == dict.fromkeys(FILES, "kept") | {"form_key": "wrong", "master_key": "open"}
+    assert (tmp_path / "form_key").read_text() == "too short\n"
 
 
 def test_the_files_belong_to_whoever_runs_the_services(tmp_path: Path, capsys: Capture) -> None:
@@ -149,7 +149,7 @@ def test_a_wrong_policy_is_a_finding_with_its_line(tmp_path: Path, capsys: Captu
     assert "policy.toml:2: " in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("token_key")
+@pytest.mark.usefixtures("form_key")
 def test_a_token_names_role_and_bodies_and_never_the_person(capsys: Capture) -> None:
     order = ["token", "issue", "--role", "responder", "--body", "enwiki_arbcom", "--body", "u4c", "--ref", "Ann Other"]
     assert cli.main(order) == 0
@@ -165,14 +165,14 @@ def test_a_token_names_role_and_bodies_and_never_the_person(capsys: Capture) -> 
         read_token(KEY, token, "intake")
 
 
-@pytest.mark.usefixtures("token_key")
+@pytest.mark.usefixtures("form_key")
 def test_a_token_ends_when_it_was_said_to(capsys: Capture) -> None:
     found = run_json(capsys, "token", "issue", "--role", "auditor", "--ref", "Bo", "--life", "30min")
     claims = json.loads(base64.urlsafe_b64decode(str(found["token"]).split(".")[1] + "=="))
     assert claims["exp"] - claims["iat"] == timedelta(minutes=30).total_seconds()
 
 
-@pytest.mark.usefixtures("token_key")
+@pytest.mark.usefixtures("form_key")
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -196,7 +196,7 @@ def test_a_life_that_is_no_duration_is_refused(capsys: Capture, life: str) -> No
 
 
 def test_without_a_key_no_token_is_issued(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HEARTH_TOKEN_KEY", "HEARTH_TOKEN_KEY_FILE"):
+    for name in ("HEARTH_FORM_KEY", "HEARTH_FORM_KEY_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     assert cli.main(["token", "issue", "--role", "auditor", "--ref", "Ann"]) == 2

@@ -19,17 +19,17 @@ def test_a_secret_comes_from_the_variable_or_from_the_file_it_names(
 ) -> None:
     file = tmp_path / "other_key"
     file.write_text(SECRET + "\n", encoding="utf-8")
-    monkeypatch.setenv("HEARTH_TOKEN_KEY", SECRET)
+    monkeypatch.setenv("HEARTH_FORM_KEY", SECRET)
     monkeypatch.setenv("HEARTH_OTHER_KEY_FILE", str(file))
     settings = load_settings(Example)
-    assert settings.token_key == settings.other_key == b"k" * 32
+    assert settings.form_key == settings.other_key == b"k" * 32
     assert "kkkk" not in repr(settings)
 
 
 def test_every_wrong_or_missing_variable_gets_its_own_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delenv("HEARTH_TOKEN_KEY", raising=False)
+    monkeypatch.delenv("HEARTH_FORM_KEY", raising=False)
     monkeypatch.setenv("HEARTH_OTHER_KEY", "not base64!")
     monkeypatch.setenv("HEARTH_PORT", "99999")
     with pytest.raises(SystemExit) as ended:
@@ -37,7 +37,7 @@ def test_every_wrong_or_missing_variable_gets_its_own_sentence(
     assert ended.value.code == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
-    assert any(line.startswith("HEARTH_TOKEN_KEY is missing") for line in lines)
+    assert any(line.startswith("HEARTH_FORM_KEY is missing") for line in lines)
     assert any(line.startswith("HEARTH_PORT is wrong") for line in lines)
     assert "not base64!" not in "".join(lines)
 
@@ -45,16 +45,16 @@ def test_every_wrong_or_missing_variable_gets_its_own_sentence(
 def test_a_key_of_the_wrong_length_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("HEARTH_TOKEN_KEY", base64.b64encode(b"short").decode())
+    monkeypatch.setenv("HEARTH_FORM_KEY", base64.b64encode(b"short").decode())
     with pytest.raises(SystemExit):
         load_settings(Settings)
-    assert "HEARTH_TOKEN_KEY" in capsys.readouterr().err
+    assert "HEARTH_FORM_KEY" in capsys.readouterr().err
 
 
 def test_a_secret_file_that_is_not_there_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("HEARTH_TOKEN_KEY_FILE", "/nowhere/token_key")
+    monkeypatch.setenv("HEARTH_FORM_KEY_FILE", "/nowhere/form_key")
     with pytest.raises(SystemExit):
         load_settings(Settings)
-    assert "/nowhere/token_key" in capsys.readouterr().err
+    assert "/nowhere/form_key" in capsys.readouterr().err

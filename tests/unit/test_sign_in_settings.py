@@ -15,7 +15,7 @@ from shared.sign_in.settings import SignInSettings
 
 SECRET = base64.b64encode(b"k" * 32).decode()
 VARIABLES = {
-    "HEARTH_TOKEN_KEY": SECRET,
+    "HEARTH_FORM_KEY": SECRET,
     "HEARTH_IDENTITY_KEY": SECRET,
     "HEARTH_SIGN_IN_ISSUER": "https://id.example/realms/hearth",
     "HEARTH_SIGN_IN_CLIENT_ID": "hearth-desk",
@@ -69,7 +69,7 @@ def test_plain_http_is_for_this_machine_only(
     assert "HEARTH_SIGN_IN_ISSUER is wrong" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", [name for name in VARIABLES if name != "HEARTH_TOKEN_KEY"])
+@pytest.mark.parametrize("name", [name for name in VARIABLES if name != "HEARTH_FORM_KEY"])
 def test_what_is_missing_is_named(variables: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str) -> None:
     variables.delenv(name)
     with pytest.raises(SystemExit):
