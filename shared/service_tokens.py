@@ -132,14 +132,14 @@ class ServiceVerifier:
         self._peers = WatchedFile(peers, read_peers, look=look)
         self._seen = _Seen(remembered)
 
-    def read(self, token: str) -> ServiceCall:
-        """Who calls, and for what; whether that may be done for it, the gate asks. A token is read once.
+    def read(self, token: str, *purposes: str) -> ServiceCall:
+        """Who calls, if for one of `purposes` (for any, where the gate asks about it). A token is read once.
 
         Raises TokenRefused (401), and Unavailable while there is no key to hold it against or too much to remember.
         """
         claims, service = self._verified(token)
         purpose = claims["purpose"]
-        if purpose not in PURPOSES.get(service, ()):
+        if purpose not in PURPOSES.get(service, ()) or (purposes and purpose not in purposes):
             raise TokenRefused("purpose")
         call = ServiceCall(service, purpose, _behalf(claims.get("behalf")))
         self._seen.note(f"{service} {claims['jti']}", claims["exp"] + LEEWAY)

@@ -12,11 +12,11 @@ from fastapi import FastAPI
 
 from services.audit.app import build_app
 from services.audit.settings import AuditSettings
-from shared.access import Principal, Role, issue_token
 from shared.events import Actor, CaseClosed, ContentRead, Draft, Event, Fact, Message, encode, stamp
 from shared.ids import derive
-from shared.web.session import AUDIENCE
 from tests.broker import Headers, make_topics
+from tests.people import COPIES, SIGN_IN, auditor, bearer
+from tests.service_keys import files_of
 
 FORM_KEY = bytes(range(32))
 SIGNING_KEY = bytes(range(32, 64))
@@ -33,15 +33,11 @@ def settings_for(**given: Any) -> AuditSettings:
             "log_origin": ORIGIN,
             "seal_seconds": 0.2,
             "record_pause": 0,
+            **SIGN_IN,
+            **files_of("audit"),
             **given,
         }
     )
-
-
-def bearer(role: Role = Role.AUDITOR, ref: str = "auditor:1", audience: str = AUDIENCE) -> dict[str, str]:
-    """The header of a principal with this role."""
-    token = issue_token(FORM_KEY, Principal(ref, role), audience, timedelta(minutes=5))
-    return {"Authorization": f"Bearer {token}"}
 
 
 def event_of(case: str, seq: int, *, fact: Fact | None = None, trace: str | None = None) -> Event:
@@ -70,11 +66,11 @@ def read_of(case: str, seq: int) -> Event:
 @asynccontextmanager
 async def running(settings: AuditSettings) -> AsyncIterator[httpx.AsyncClient]:
     """The service, started; a client that speaks to it as an auditor."""
-    app: FastAPI = build_app(settings)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://audit", headers=bearer()) as client,
-    ):
+    app: FastAPI = build_app(settings, copies=COPIES)
+    client = httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://audit", headers=bearer(auditor())
+    )  # fmt: skip
+    async with app.router.lifespan_context(app), client:
         yield client
 
 

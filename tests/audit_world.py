@@ -5,15 +5,18 @@ from collections.abc import Sequence
 import httpx
 from fastapi import FastAPI
 
-from services.audit.app import make_http
+from services.audit.app import HOME, load_pages, make_pages_and_routes
 from services.audit.leaf import Leaf, Place, keep_hash, read_record
 from services.audit.writer import LogWriter
+from shared.entrance import Entrance, SignIn
 from shared.events import Event, RecordRead
 from shared.mongo import AutoReconnect
 from shared.outbox import Save
 from shared.runtime import Runtime
 from tests.audit_rig import AT, ORIGIN, event_of, record_of, settings_for
 from tests.memory_record import MemoryRecord
+from tests.memory_sessions import MemorySessions
+from tests.people import COPIES, NoVault
 
 
 class MemorySaving:
@@ -46,9 +49,13 @@ class AuditWorld:
         self.record = MemoryRecord()
         self.saving = MemorySaving()
         self.writer = LogWriter(self.record, ORIGIN, "writer")
+        self.sessions = MemorySessions()
         settings = settings_for(seal_seconds=10)
-        self.app: FastAPI = make_http(
-            settings, Runtime("audit", settings).lifecycle(indexes=[]), self.record, self.saving
+        runtime = Runtime("audit", settings)
+        entrance = Entrance(runtime, copies=COPIES)
+        way = SignIn(settings, load_pages(), HOME, "https://audit", NoVault(), store=self.sessions)
+        self.app: FastAPI = make_pages_and_routes(
+            settings, runtime.lifecycle(indexes=[]), self.record, self.saving, entrance.gate, entrance.open_door(way)
         )
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="https://audit")
 

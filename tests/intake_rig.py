@@ -27,6 +27,7 @@ from shared.policy import load_policy
 from shared.service_tokens import ServiceVerifier
 from shared.web.app import make_app
 from shared.web.throttle import Throttle
+from tests.people import gate_of
 from tests.service_keys import PEERS_FILE, call_of
 
 POLICY = load_policy()
@@ -188,19 +189,22 @@ class Rig:
         self.erasing = Erasing(self.store, self.clock)
         pages = load_pages()
         form = ReportForm(self.submissions, POLICY, pages, self.clock)
+        verifier = ServiceVerifier("intake", PEERS_FILE)
+        self.gate = gate_of(services=lambda token: verifier.read(token).principal())
         self.app: FastAPI = make_app(
             "intake",
             cast(Lifecycle, _NothingRunning()),
+            gate=self.gate,
             routers=[
                 make_router(
                     self.submissions,
                     self.mailbox,
                     self.reading,
-                    ServiceVerifier("intake", PEERS_FILE),
+                    self.gate,
                     SECRETS.pseudonyms,
                     self.receipts,
                 ),
-                make_page_router(form, FollowUpPage(self.mailbox, pages, self.receipts), self.exit_url),
+                make_page_router(form, FollowUpPage(self.mailbox, pages, self.receipts), self.gate, self.exit_url),
             ],
             asyncapi=dict,
             error_page=pages.error,

@@ -94,8 +94,15 @@ class MemoryRecord:
             and (query.after is None or write_position(entry.log, entry.index) > query.after)
             and (query.since is None or entry.about.get("at", "") >= query.since)
             and (query.until is None or "" < entry.about.get("at", "") < query.until)
+            and entry.about.get("case") not in query.hidden
         ]
         return found[:limit]
+
+    async def cases_hidden_from(self, names: Sequence[str]) -> frozenset[str]:
+        return frozenset(e.about["case"] for e in self.stored.values() if set(e.shuts_out) & set(names))
+
+    async def logs_about(self, cases: Sequence[str]) -> frozenset[str]:
+        return frozenset(e.log for e in self.stored.values() if e.about.get("case") in cases)
 
     def _in_order(self) -> list[Entry]:
         return [self.stored[place] for place in sorted(self.stored)]

@@ -91,15 +91,28 @@ class MemoryStore:
         self.calendar[recipient] = until
         return None
 
-    async def read_page(self, state: State | None, after: Place | None, limit: int) -> list[Delivery]:
+    async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None:
         self._check()
-        newest = sorted(self.deliveries.values(), key=lambda d: (d.planned_at, d.id), reverse=True)
+        for case_id, people in recusals.items():
+            if note := self.notes.get(case_id):
+                self.notes[case_id] = replace(note, parties=tuple(dict.fromkeys((*note.parties, *people))))
+            for delivery in [d for d in self.deliveries.values() if d.case_id == case_id]:
+                shut_out = tuple(dict.fromkeys((*delivery.shuts_out, *people)))
+                self.deliveries[delivery.id] = replace(delivery, shuts_out=shut_out)
+
+    async def read_page(
+        self, state: State | None, after: Place | None, limit: int, hidden_from: Sequence[str] = ()
+    ) -> list[Delivery]:
+        self._check()
+        seen = [d for d in self.deliveries.values() if not set(d.shuts_out) & set(hidden_from)]
+        newest = sorted(seen, key=lambda d: (d.planned_at, d.id), reverse=True)
         wanted = [d for d in newest if state is None or d.state is state]
         return [d for d in wanted if after is None or (d.planned_at, d.id) < (after.planned_at, after.id)][:limit]
 
-    async def count(self, state: State, most: int) -> int:
+    async def count(self, state: State, most: int, hidden_from: Sequence[str] = ()) -> int:
         self._check()
-        return min(most, sum(1 for d in self.deliveries.values() if d.state is state))
+        seen = [d for d in self.deliveries.values() if not set(d.shuts_out) & set(hidden_from)]
+        return min(most, sum(1 for d in seen if d.state is state))
 
 
 @dataclass

@@ -11,17 +11,22 @@ from services.notification.letters import NOTICES
 from services.notification.pages import HOME, make_pages_router
 from services.notification.routes import make_routes
 from services.notification.routing import ROUTING, read_routes
-from shared.access import Principal, Role, issue_token
+from services.notification.settings import NotificationSettings
+from shared.entrance import Entrance, SignIn
 from shared.events import FACTS
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.lifecycle import Lifecycle
 from shared.policy import load_policy
+from shared.runtime import Runtime
+from shared.sign_in.pages import make_sign_in
 from shared.times import now
 from shared.web.app import make_app
-from shared.web.pages import make_pages, mount_assets
-from shared.web.session import Sessions, make_sign_in
+from shared.web.pages import make_asset_router, make_pages
+from tests.memory_sessions import MemorySessions
 from tests.notification_fakes import MemoryStore
-from tests.notification_world import KEY, Story
+from tests.notification_world import KEY, Story, nobody
+from tests.people import COPIES, SIGN_IN, NoVault
+from tests.service_keys import files_of
 
 ROUTES = read_routes(ROUTING.read_text(), facts={f.name for f in FACTS.values()}, notices=NOTICES, channels={"email"})
 
@@ -36,25 +41,26 @@ class Still:
         return {}
 
 
-def app_over(store: MemoryStore) -> FastAPI:
+def app_over(store: MemoryStore, sessions: MemorySessions | None = None) -> FastAPI:
     """The application on this store."""
     pages = make_pages(HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"], strict=True), home=HOME)
-    sessions = Sessions(KEY, pages, home=HOME, roles=[Role.OPERATOR])
-    app = make_app(
+    settings = NotificationSettings(form_key=KEY, **SIGN_IN, **files_of("notification"))
+    entrance = Entrance(Runtime("notification", settings), copies=COPIES)
+    gate, way = entrance.gate, SignIn(settings, pages, HOME, "https://outbox.example", NoVault(), store=sessions)
+    door = entrance.open_door(way)
+    return make_app(
         "notification",
         cast(Lifecycle, Still()),
-        routers=[make_routes(store, sessions), make_pages_router(store, sessions), make_sign_in(sessions)],
+        gate=gate,
+        routers=[
+            make_routes(store, gate),
+            make_pages_router(store, gate, pages),
+            make_sign_in(door, gate),
+            make_asset_router(gate),
+        ],
         asyncapi=dict,
-        error_page=sessions.error_page,
+        error_page=door.error_page,
     )
-    mount_assets(app)
-    return app
-
-
-def bearer(role: Role = Role.OPERATOR) -> dict[str, str]:
-    """The header of a request by somebody in this role."""
-    token = issue_token(KEY, Principal("somebody", role, ("enwiki_arbcom",)), "people", timedelta(minutes=5))
-    return {"Authorization": f"Bearer {token}"}
 
 
 def delivery(number: int = 0, notice: str = "received") -> Delivery:
@@ -62,7 +68,7 @@ def delivery(number: int = 0, notice: str = "received") -> Delivery:
     story = Story()
     event = getattr(story, notice)()
     at = now() - timedelta(seconds=number)
-    ((_, planned),) = plan(event, note_of(story.opened()), ROUTES, load_policy(), at)
+    ((_, planned),) = plan(event, note_of(story.opened()), ROUTES, load_policy(), at, nobody)
     return planned.send_at_once(at)
 
 

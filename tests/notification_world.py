@@ -263,3 +263,17 @@ async def eventually(condition: Callable[[], object], seconds: float = 20) -> No
 def codes(reads: Sequence[dict[str, Any]]) -> set[str]:
     """The report ids of vault reads."""
     return {read["report_id"] for asked in reads for read in asked["reads"]}
+
+
+class Nobody:
+    """A roster on which nobody has a name."""
+
+    async def ready(self) -> None: ...
+
+    def names_in(self, body: str, at: datetime) -> frozenset[str]:
+        return frozenset()
+
+
+def nobody(body: str) -> frozenset[str]:
+    """The names of nobody, for planning."""
+    return frozenset()

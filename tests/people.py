@@ -1,14 +1,22 @@
 """People and their tokens, for services without a database: a roster in memory that passes the real one's suite."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from shared.access import Grant, Leave, Principal, Role, Training
+import httpx
+
+from shared.access import NOBODY, Grant, Leave, Principal, Role, Training
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, RosterTokenChanged, TrainingHeld
 from shared.ids import new_id
-from shared.roster import State
+from shared.roster import Roster, State
+from shared.sign_in.attempts import hash_of, new_secret
+from shared.sign_in.cookies import Cookies
+from shared.sign_in.sessions import Session, SessionStore
 from shared.times import now
 from shared.tokens import Kind, hash_token, make_token
+from shared.web.gate import Gate
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 FAR = datetime(2999, 1, 1, tzinfo=UTC)
@@ -140,3 +148,52 @@ COPIES = MemoryCopies()
 def bearer(who: Principal, **token: object) -> dict[str, str]:
     """The header of a program of somebody's; see MemoryCopies.token."""
     return {"authorization": f"Bearer {COPIES.token(who, **token)}"}  # type: ignore[arg-type]  # handed on as it is
+
+
+class Refusals:
+    """Keeps what was refused: (action, reason, who)."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[str, str, str]] = []
+
+    def note(self, action: str, reason: str, who: Principal = NOBODY) -> None:
+        self.noted.append((action, reason, who.ref))
+
+
+SIGN_IN = {"sign_in_issuer": "https://id.example", "sign_in_client_id": "hearth", "identity_key": b"i" * 32}
+"""Settings of signing in that reach nobody."""
+
+
+async def session_of(store: SessionStore, who: Principal, *, age: timedelta = timedelta(), **changed: Any) -> str:
+    """A session of somebody who signed in `age` ago; gives the secret that their browser holds."""
+    at, secret = now(), new_secret()
+    session = Session(
+        id_hash=hash_of(secret),
+        person=who.ref,
+        pseudonyms=tuple(sorted(who.pseudonyms)),
+        issuer="https://id.example",
+        sid=None,
+        began_at=at - age,
+        seen_at=at,
+        authenticated_at=at - age,
+    )
+    await store.open(replace(session, **changed))
+    return secret
+
+
+async def sign_in(client: httpx.AsyncClient, store: SessionStore, home: str, who: Principal, **session: Any) -> None:
+    """Have the client's browser hold a session of somebody who is on the roster."""
+    COPIES.enrol(who)
+    client.cookies.set(Cookies(home).session, await session_of(store, who, **session))
+
+
+class NoVault:
+    """A vault that knows nobody's names."""
+
+    async def pseudonyms(self, names: Sequence[str], addresses: Sequence[str]) -> tuple[str, ...]:
+        return ()
+
+
+def gate_of(copies: MemoryCopies = COPIES, **parts: Any) -> Gate:
+    """A gate before the people of a roster in memory."""
+    return Gate(Refusals(), roster=Roster(copies), **parts)

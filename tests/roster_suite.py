@@ -72,7 +72,8 @@ class RosterSuite:
         clock.at += timedelta(seconds=PERIOD)
         await roster.refresh()
         found = await roster.person(ann.ref, began_at=START, authenticated_at=None)
-        assert found is not None and found.grants == ()
+        assert found is not None
+        assert found.grants == ()
 
     async def test_a_change_by_a_clock_that_is_behind_is_seen_as_well(self, kept: Kept, clock: Clock) -> None:
         ann = responder("a3", "x")
@@ -84,7 +85,8 @@ class RosterSuite:
         clock.at += timedelta(seconds=PERIOD)
         await roster.refresh()
         found = await roster.person(ann.ref, began_at=START, authenticated_at=None)
-        assert found is not None and found.grants == ()
+        assert found is not None
+        assert found.grants == ()
 
     async def test_who_was_signed_out_everywhere_has_to_sign_in_again(self, kept: Kept, clock: Clock) -> None:
         ann, token = responder("a4", "x"), make_token("pat")
@@ -105,8 +107,10 @@ class RosterSuite:
         await kept.write(token_of(None, revoked, grants=grants, revoked_at=ends), 1, START)
         roster = Roster(kept.copies, clock)
         mine, theirs = await roster.bearer(short), await roster.bearer(revoked)
-        assert mine is not None and (mine.ref, mine.authenticated_at) == (ann.ref, START)
-        assert theirs is not None and theirs.grants == (Grant(Role.INTEGRATOR, sources=("wiki",)),)
+        assert mine is not None
+        assert (mine.ref, mine.authenticated_at) == (ann.ref, START)
+        assert theirs is not None
+        assert theirs.grants == (Grant(Role.INTEGRATOR, sources=("wiki",)),)
         assert await roster.bearer(make_token("pat")) is None
         clock.at = ends
         assert await roster.bearer(revoked) is None
@@ -120,7 +124,8 @@ class RosterSuite:
         await kept.write(entry_of(ann), 1, START)
         await kept.write(token_of(ann, token), 1, START)
         found = await roster.bearer(token)
-        assert found is not None and found.grants == ann.grants
+        assert found is not None
+        assert found.grants == ann.grants
 
     async def test_the_names_of_a_body_are_those_of_everybody_in_it(self, kept: Kept, clock: Clock) -> None:
         await kept.write(entry_of(person("b1", Grant(Role.RESPONDER, ("x",)), pseudonyms=["1" * 32])), 1, START)

@@ -12,21 +12,24 @@ from typing import cast
 import httpx
 from fastapi import APIRouter, FastAPI, Request, Response
 
+from shared.access import Grant, Principal, Role
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.lifecycle import Lifecycle
 from shared.problems import Unavailable
 from shared.sign_in.attempts import Registration
 from shared.sign_in.door import Door
 from shared.sign_in.identity import Identity, person_ref
-from shared.sign_in.pages import make_sign_in, show_not_enrolled
+from shared.sign_in.pages import make_sign_in
 from shared.sign_in.providers import PROVIDERS, Provider, callback_address
 from shared.sign_in.sessions import Sessions, SessionStore
 from shared.times import now
 from shared.web.app import make_app
-from shared.web.pages import TEMPLATES, make_pages, mount_assets
+from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.pages import TEMPLATES, make_asset_router, make_pages
 from tests import oidc_stand_in, wiki_stand_in
 from tests.memory_sessions import MemorySessions
 from tests.oidc_stand_in import OidcStandIn
+from tests.people import MemoryCopies, gate_of
 from tests.wiki_stand_in import WikiStandIn
 
 HOME, ADDRESS = "/desk", "https://desk.example"
@@ -77,6 +80,11 @@ class Rig:
     refusals: list[str]
     asked: list[Identity]
     vault: dict[str, bool]
+    copies: MemoryCopies
+
+    def enrol(self, ref: str, *grants: Grant) -> None:
+        """Put somebody on the roster; as a coordinator, if nothing else is said."""
+        self.copies.enrol(Principal(ref, grants or (Grant(Role.COORDINATOR),)))
 
     @property
     def store(self) -> MemorySessions:
@@ -120,33 +128,28 @@ def make_rig(
         pseudonyms=pseudonyms,
         refused=refused,
     )
+    gate = gate_of(copies := MemoryCopies(), sessions=door.session, clock=clock)
     app = make_app(
         "desk",
         cast(Lifecycle, Still()),
-        routers=[make_sign_in(door), _desk(door)],
+        gate=gate,
+        routers=[make_sign_in(door, gate), _desk(door, gate), make_asset_router(gate)],
         asyncapi=dict,
-        error_page=pages.error,
+        error_page=door.error_page,
     )
-    mount_assets(app)
-    return Rig(door, app, clock, refusals, asked, vault)
+    return Rig(door, app, clock, refusals, asked, vault, copies)
 
 
-def _desk(door: Door) -> APIRouter:
-    """Two pages behind the door, as a service has them."""
-    router = APIRouter(include_in_schema=False)
+def _desk(door: Door, gate: Gate) -> APIRouter:
+    """Two pages behind the gate, as a service has them."""
+    router = gate.router(Callers.PEOPLE, include_in_schema=False)
 
-    @router.get(door.home)
+    @router.get(door.home, **does("roster.read"))
     async def desk(request: Request) -> Response:
-        session = await door.session(request)
-        if session is None:
-            return Response(None, 303, {"location": door.sign_in_address(request)})
-        return show_not_enrolled(door, request, session)
+        return Response(principal_of(request).ref)
 
-    @router.get(f"{door.home}/decide")
+    @router.get(f"{door.home}/decide", **does("roster.change"))
     async def decide(request: Request) -> Response:
-        session = await door.session(request)
-        if session is None or not session.is_fresh(door.sessions.clock()):
-            return Response(None, 303, {"location": door.sign_in_address(request, fresh=session is not None)})
         return Response("decided")
 
     return router
@@ -205,12 +208,16 @@ def openid_rig(provider: OidcStandIn, **options: object) -> Rig:
     registration = Registration(
         provider.issuer, oidc_stand_in.CLIENT, oidc_stand_in.SECRET, callback_address(ADDRESS, HOME)
     )
-    return make_rig("openid", registration, transport=httpx.ASGITransport(provider.app), **options)  # type: ignore[arg-type]
+    rig = make_rig("openid", registration, transport=httpx.ASGITransport(provider.app), **options)  # type: ignore[arg-type]
+    rig.enrol(ada(provider))
+    return rig
 
 
 def wiki_rig(wiki: WikiStandIn) -> Rig:
     registration = Registration(wiki.rest, wiki_stand_in.CLIENT, wiki_stand_in.SECRET, callback_address(ADDRESS, HOME))
-    return make_rig("mediawiki", registration, transport=httpx.ASGITransport(wiki.app))
+    rig = make_rig("mediawiki", registration, transport=httpx.ASGITransport(wiki.app))
+    rig.enrol(person_ref(IDENTITY_KEY, wiki.rest, str(wiki_stand_in.PROFILE["sub"])))
+    return rig
 
 
 def ada(provider: OidcStandIn) -> str:

@@ -20,7 +20,8 @@ from shared.policy import load_policy
 from shared.problems import Problem, Unavailable
 from shared.times import now
 from shared.vault import Contents
-from tests.people import COPIES, bearer, coordinator, responder
+from tests.memory_sessions import MemorySessions
+from tests.people import COPIES, SIGN_IN, bearer, coordinator, responder
 from tests.service_keys import files_of
 
 KEY = b"k" * 32
@@ -136,6 +137,7 @@ class Rig:
     intake: Intake
     app: FastAPI
     http: httpx.AsyncClient
+    sessions: MemorySessions = field(default_factory=MemorySessions)
 
     async def open(self, received: Event | None = None, **changed: object) -> Case:
         """A new case, as Kafka would bring it."""
@@ -156,16 +158,16 @@ class Rig:
 @asynccontextmanager
 async def make_rig() -> AsyncIterator[Rig]:
     """A rig; nothing in it is started, so nothing is connected."""
-    cases, vault = MemoryCases(), MemoryVault()
-    app = build_app(settings_for(), cases=cases, vault=vault, copies=COPIES)
+    cases, vault, sessions = MemoryCases(), MemoryVault(), MemorySessions()
+    app = build_app(settings_for(), cases=cases, vault=vault, copies=COPIES, sessions=sessions)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:
-        yield Rig(cases, vault, Intake(cases, POLICY), app, http)
+        yield Rig(cases, vault, Intake(cases, POLICY), app, http, sessions)
 
 
 def settings_for(**given: Any) -> TriageSettings:
     """Settings that connect to nothing."""
-    return TriageSettings(form_key=KEY, identity_key=KEY, hosts="desk.example", **files_of("triage"), **given)
+    return TriageSettings(form_key=KEY, hosts="desk.example", **files_of("triage"), **SIGN_IN, **given)
 
 
 def reported(report_id: str | None = None, received_at: datetime | None = None, **changed: object) -> Event:

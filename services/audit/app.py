@@ -22,6 +22,7 @@ from shared.i18n import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.lifecycle import Lifecycle
 from shared.outbox import OUTBOX_INDEX
+from shared.roster import Copies
 from shared.runtime import Runtime
 from shared.service_tokens import ServiceSigner
 from shared.sign_in.door import Door
@@ -36,8 +37,8 @@ HERE = Path(__file__).parent
 HOME = "/audit"
 
 
-def build_app(settings: AuditSettings) -> FastAPI:
-    """The application; opens no connection before it is started."""
+def build_app(settings: AuditSettings, *, copies: Copies | None = None) -> FastAPI:
+    """The application; opens no connection before it is started. Tests hand in another copy of the roster."""
     runtime = Runtime("audit", settings)
     record = MongoRecord(runtime.database)
     writer = LogWriter(record, settings.log_origin, new_id())
@@ -49,7 +50,7 @@ def build_app(settings: AuditSettings) -> FastAPI:
     http = make_http(settings.intake_url)
     signer = ServiceSigner("audit", settings.service_keys_file, settings.service_peers_file)
     pages = load_pages()
-    entrance = Entrance(runtime)
+    entrance = Entrance(runtime, copies=copies)
     door = entrance.open_door(SignIn(settings, pages, HOME, settings.audit_url, VaultClient(http, signer)))
     lifecycle = runtime.lifecycle(
         indexes=[(seals.collection, SEAL_INDEXES), (reads.collection, [OUTBOX_INDEX]), *entrance.indexes],

@@ -16,8 +16,6 @@ from shared.times import now
 
 IDLE = timedelta(minutes=30)
 LIFE = timedelta(hours=12)
-FRESH = timedelta(minutes=10)
-"""How recent a sign-in must be for decisions, erasure, changes of the roster and exports."""
 SEEN_EVERY = timedelta(minutes=1)
 """`seen_at` is written no more often, so that an idle session may end up to a minute early, but never late."""
 FRESHNESS = timedelta(seconds=3)
@@ -47,10 +45,6 @@ class Session:
     def is_over(self, at: datetime) -> bool:
         """Whether it has been idle, or has lasted, for too long."""
         return at - self.seen_at >= IDLE or at - self.began_at >= LIFE
-
-    def is_fresh(self, at: datetime) -> bool:
-        """Whether the person proved who they are within the last ten minutes."""
-        return self.authenticated_at is not None and at - self.authenticated_at <= FRESH
 
 
 class SessionStore(Protocol):

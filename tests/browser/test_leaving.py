@@ -10,9 +10,10 @@ from fastapi.responses import PlainTextResponse
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from shared.web.csrf import COOKIE
-from shared.web.pages import mount_assets
+from shared.web.pages import make_asset_router
 from tests.browser_rig import serving
 from tests.intake_rig import Rig
+from tests.people import gate_of
 
 WORDS = "They followed me.\nTwice."
 
@@ -33,7 +34,7 @@ async def harmless() -> AsyncIterator[str]:
 @pytest.fixture
 async def address(harmless: str) -> AsyncIterator[str]:
     rig = Rig(exit_url=f"{harmless}/")
-    mount_assets(rig.app)
+    rig.app.include_router(make_asset_router(gate_of()))
     async with serving(rig.app) as address:
         yield address
 

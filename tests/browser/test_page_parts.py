@@ -13,8 +13,9 @@ from markupsafe import Markup
 from playwright.async_api import Browser
 
 from shared.i18n import SHARED_MESSAGES, Messages
-from shared.web.pages import load_assets, make_pages, mount_assets
+from shared.web.pages import load_assets, make_asset_router, make_pages
 from tests.browser_rig import OVERFLOW, serving, violations
+from tests.people import gate_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 ARABIC = {"button-submit": "إرسال", "state-received": "تم الاستلام"}
@@ -39,7 +40,7 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
         link = Markup('<a href="#more">amber-harbour</a>')
         return pages.render(request, "kitchen_sink.html", {"at": datetime(2026, 11, 24, tzinfo=UTC), "case_link": link})
 
-    mount_assets(app)
+    app.include_router(make_asset_router(gate_of()))
     async with serving(app) as address:
         yield address
 

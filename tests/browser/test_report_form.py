@@ -8,9 +8,10 @@ from playwright.async_api import Browser, BrowserContext, Page, Response, expect
 
 from services.intake.commit import GroupCommit
 from shared.events import InformationRequested
-from shared.web.pages import mount_assets
+from shared.web.pages import make_asset_router
 from tests.browser_rig import OVERFLOW, serving, violations
 from tests.intake_rig import MemoryStore, Rig, case_event
+from tests.people import gate_of
 
 PHONE, DESKTOP = (360, 740), (1280, 900)
 FIRST_LOAD = 50_000
@@ -23,7 +24,7 @@ async def rig() -> AsyncIterator[Rig]:
     commits = GroupCommit(store.save)
     running = asyncio.create_task(commits.run())
     rig = Rig(store=store, commits=commits)
-    mount_assets(rig.app)
+    rig.app.include_router(make_asset_router(gate_of()))
     yield rig
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -125,7 +125,8 @@ async def test_when_a_token_was_last_used_is_kept_where_it_was_used(collection: 
     roster, before = Roster(MongoRoster(collection)), now()
     assert await roster.bearer(issued.token) is not None
     document = await collection.find_one({"_id": issued.state.token_id})
-    assert document is not None and document["used_at"] >= before - timedelta(milliseconds=1)
+    assert document is not None
+    assert document["used_at"] >= before - timedelta(milliseconds=1)
 
 
 async def test_only_a_token_can_be_revoked_as_one(collection: Collection) -> None:

@@ -23,7 +23,7 @@ from shared.policy import load_policy
 from shared.problems import Problem, Unavailable
 from shared.times import now
 from tests.notification_fakes import MemoryChannel, MemoryStore, MemoryVault
-from tests.notification_world import NAME, NARRATIVE, Story, eventually, parse, texts
+from tests.notification_world import NAME, NARRATIVE, Nobody, Story, eventually, parse, texts
 
 POLICY = load_policy()
 MESSAGES = Messages.load([SHARED_MESSAGES, HERE / "i18n"], strict=True)
@@ -74,7 +74,9 @@ class World:
             poll=0.01,
             clock=self.clock,
         )
-        planner = Planner(self.store, sender, gatherings, routes=ROUTES, policy=POLICY, clock=self.clock)
+        planner = Planner(
+            self.store, sender, gatherings, routes=ROUTES, policy=POLICY, people=self.people, clock=self.clock
+        )
         return Replica(planner, sender)
 
     @asynccontextmanager

@@ -25,7 +25,7 @@ from shared.events import FACTS, Event, NotificationFailed, NotificationSent, No
 from shared.policy import load_policy
 from shared.problems import Malformed
 from shared.times import now
-from tests.notification_world import Story
+from tests.notification_world import Story, nobody
 
 POLICY = load_policy()
 NAMES = {fact.name for fact in FACTS.values()}
@@ -33,7 +33,7 @@ ROUTES = read_routes(ROUTING.read_text(), facts=NAMES, notices=NOTICES, channels
 
 
 def planned(event: Event, story: Story, routes: Routes = ROUTES) -> list[tuple[Route, Delivery]]:
-    return plan(event, note_of(story.opened()), routes, POLICY, now())
+    return plan(event, note_of(story.opened()), routes, POLICY, now(), nobody)
 
 
 def one(event: Event, story: Story) -> Delivery:
@@ -43,7 +43,7 @@ def one(event: Event, story: Story) -> Delivery:
 
 def test_a_contactable_reporter_is_acknowledged_with_the_deadlines_of_the_policy() -> None:
     story = Story()
-    ((_, delivery),) = plan(story.received(), None, ROUTES, POLICY, now())
+    ((_, delivery),) = plan(story.received(), None, ROUTES, POLICY, now(), nobody)
     assert (delivery.recipient, delivery.notice, delivery.channel) == (REPORTER, "acknowledgement", "email")
     assert [d.name for d in delivery.deadlines] == ["acknowledgement", "first_response", "decision"]
     assert delivery.policy_version == POLICY.version
@@ -87,7 +87,7 @@ def test_planning_twice_gives_the_same_delivery() -> None:
 
 def test_a_step_of_a_case_that_was_never_opened_is_malformed() -> None:
     with pytest.raises(Malformed, match="unknown_case"):
-        plan(Story().decided(), None, ROUTES, POLICY, now())
+        plan(Story().decided(), None, ROUTES, POLICY, now(), nobody)
 
 
 @pytest.mark.parametrize(

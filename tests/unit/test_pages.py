@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.problems import Problem
-from shared.web.pages import LANGUAGE_COOKIE, STATIC, TEMPLATES, load_assets, make_pages, mount_assets
+from shared.web.pages import LANGUAGE_COOKIE, STATIC, TEMPLATES, load_assets, make_asset_router, make_pages
+from tests.people import gate_of
 
 FRAME = '{% extends "base.html" %}{% import "parts.html" as parts with context %}{% block title %}T{% endblock %}'
 TEXTS = {
@@ -46,7 +47,7 @@ def client_for(tmp_path: Path) -> MakeClient:
         def refused(request: Request, status: int) -> Response:
             return pages.error(request, Problem(status, "code", "technical title", detail="secret", retry_after=30))
 
-        mount_assets(app)
+        app.include_router(make_asset_router(gate_of()))
         return AsyncClient(transport=ASGITransport(app), base_url="http://hearth.example")
 
     return make

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.sign_in.agents import label_of
 from shared.sign_in.attempts import ATTEMPT_LIFE
-from shared.sign_in.sessions import FRESH, FRESHNESS, IDLE, KNOWN, LIFE, SEEN_EVERY, Sessions
+from shared.sign_in.sessions import FRESHNESS, IDLE, KNOWN, LIFE, SEEN_EVERY, Sessions
 from tests.memory_sessions import MemorySessions
 from tests.session_store_suite import a_session, an_attempt
 from tests.sign_in_rig import an_identity
@@ -37,12 +37,6 @@ def test_a_session_runs_for_thirty_idle_minutes_and_twelve_hours_in_all(seen: ti
     assert session.is_over(at) == (looked - seen >= timedelta(minutes=30) or looked >= timedelta(hours=12))
 
 
-@given(told=st.none() | spans, looked=spans)
-def test_a_sign_in_is_fresh_for_ten_minutes_and_never_without_a_time(told: timedelta | None, looked: timedelta) -> None:
-    session = a_session(authenticated_at=None if told is None else BEGAN + told)
-    assert session.is_fresh(BEGAN + looked) == (told is not None and looked - told <= timedelta(minutes=10))
-
-
 def test_the_ends_are_exact() -> None:
     session = a_session(began_at=BEGAN, seen_at=BEGAN, authenticated_at=BEGAN)
     assert not session.is_over(BEGAN + IDLE - BLINK)
@@ -50,8 +44,6 @@ def test_the_ends_are_exact() -> None:
     busy = replace(session, seen_at=BEGAN + LIFE - BLINK)
     assert not busy.is_over(BEGAN + LIFE - BLINK)
     assert busy.is_over(BEGAN + LIFE)
-    assert session.is_fresh(BEGAN + FRESH)
-    assert not session.is_fresh(BEGAN + FRESH + BLINK)
     attempt = replace(an_attempt(), began_at=BEGAN)
     assert not attempt.is_over(BEGAN + ATTEMPT_LIFE - BLINK)
     assert attempt.is_over(BEGAN + ATTEMPT_LIFE)
