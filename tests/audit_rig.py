@@ -12,10 +12,12 @@ from fastapi import FastAPI
 
 from services.audit.app import build_app
 from services.audit.settings import AuditSettings
+from shared.access import Role
 from shared.events import Actor, CaseClosed, ContentRead, Draft, Event, Fact, Message, encode, stamp
 from shared.ids import derive
+from tests import people
 from tests.broker import Headers, make_topics
-from tests.people import COPIES, SIGN_IN, auditor, bearer
+from tests.people import COPIES, SIGN_IN
 from tests.service_keys import files_of
 
 FORM_KEY = bytes(range(32))
@@ -38,6 +40,11 @@ def settings_for(**given: Any) -> AuditSettings:
             **given,
         }
     )
+
+
+def bearer(role: Role = Role.AUDITOR, ref: str = "") -> dict[str, str]:
+    """The header of somebody in this role; `ref` (hex digits) tells several apart."""
+    return people.bearer(people.anybody(role) if not ref else people.auditor(ref))
 
 
 def event_of(case: str, seq: int, *, fact: Fact | None = None, trace: str | None = None) -> Event:
@@ -68,7 +75,7 @@ async def running(settings: AuditSettings) -> AsyncIterator[httpx.AsyncClient]:
     """The service, started; a client that speaks to it as an auditor."""
     app: FastAPI = build_app(settings, copies=COPIES)
     client = httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://audit", headers=bearer(auditor())
+        transport=httpx.ASGITransport(app), base_url="http://audit", headers=bearer()
     )  # fmt: skip
     async with app.router.lifespan_context(app), client:
         yield client

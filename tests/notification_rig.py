@@ -12,6 +12,7 @@ from services.notification.pages import HOME, make_pages_router
 from services.notification.routes import make_routes
 from services.notification.routing import ROUTING, read_routes
 from services.notification.settings import NotificationSettings
+from shared.access import Role
 from shared.entrance import Entrance, SignIn
 from shared.events import FACTS
 from shared.i18n import SHARED_MESSAGES, Messages
@@ -22,6 +23,7 @@ from shared.sign_in.pages import make_sign_in
 from shared.times import now
 from shared.web.app import make_app
 from shared.web.pages import make_asset_router, make_pages
+from tests import people
 from tests.memory_sessions import MemorySessions
 from tests.notification_fakes import MemoryStore
 from tests.notification_world import KEY, Story, nobody
@@ -61,6 +63,11 @@ def app_over(store: MemoryStore, sessions: MemorySessions | None = None) -> Fast
         asyncapi=dict,
         error_page=door.error_page,
     )
+
+
+def bearer(role: Role = Role.OPERATOR) -> dict[str, str]:
+    """The header of a request by somebody in this role."""
+    return people.bearer(people.anybody(role))
 
 
 def delivery(number: int = 0, notice: str = "received") -> Delivery:

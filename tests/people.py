@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from shared.access import NOBODY, Grant, Leave, Principal, Role, Training
+from shared.access import NOBODY, SCOPES, Grant, Leave, Principal, Role, Training
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, RosterTokenChanged, TrainingHeld
 from shared.ids import new_id
 from shared.roster import Roster, State
@@ -141,13 +141,19 @@ def operator(name: str = "09e7") -> Principal:
     return person(name, Grant(Role.OPERATOR))
 
 
+def anybody(role: Role) -> Principal:
+    """Somebody in this role, with everything that it can have."""
+    name = f"{list(Role).index(role)}0"
+    return person(name, Grant(role, ("enwiki_arbcom",), sources=("wiki",), scopes=SCOPES))
+
+
 COPIES = MemoryCopies()
 """The roster of services that tests build in memory."""
 
 
 def bearer(who: Principal, **token: object) -> dict[str, str]:
     """The header of a program of somebody's; see MemoryCopies.token."""
-    return {"authorization": f"Bearer {COPIES.token(who, **token)}"}  # type: ignore[arg-type]  # handed on as it is
+    return {"Authorization": f"Bearer {COPIES.token(who, **token)}"}  # type: ignore[arg-type]  # handed on as it is
 
 
 class Refusals:

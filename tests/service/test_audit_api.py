@@ -12,6 +12,7 @@ from services.audit.tiles import InclusionBundle, split_entries
 from services.audit.tree import EMPTY_ROOT, hash_leaf, hash_leaves, root_of, verify_consistency, verify_inclusion
 from shared.access import Role
 from shared.mongo import AutoReconnect
+from shared.tokens import make_token
 from tests.audit_rig import ORIGIN, SIGNING_KEY, bearer, event_of
 from tests.audit_world import AuditWorld, leaf_of
 
@@ -62,7 +63,7 @@ async def test_no_other_role_reads_the_record(world: AuditWorld, path: str, role
 async def test_nobody_reads_the_record_without_a_token_or_with_one_for_another_service(
     world: AuditWorld, path: str
 ) -> None:
-    for headers in ({}, bearer(audience="intake"), {"Authorization": "Bearer nonsense"}):
+    for headers in ({}, {"Authorization": f"Bearer {make_token('pat')}"}, {"Authorization": "Bearer nonsense"}):
         assert (await world.client.get(path, headers=headers)).status_code == 401
 
 
@@ -201,7 +202,7 @@ async def test_a_verification_is_recorded_once_for_each_person_and_log_and_hash_
     base = "/v1/record/logs/cases/0/tile"
     for path in ("entries/000", "entries/001.p/44", "entries/000", "0/000"):
         await get(world, f"{base}/{path}")
-    await get(world, f"{base}/entries/000", **bearer(ref="auditor:2"))
+    await get(world, f"{base}/entries/000", **bearer(ref="a2"))
     assert [event.actor.ref for event in world.saving.events] == ["auditor:1", "auditor:2"]
 
 

@@ -58,6 +58,7 @@ class World:
     channel: MemoryChannel = field(default_factory=MemoryChannel)
     vault: MemoryVault = field(default_factory=MemoryVault)
     clock: Clock = field(default_factory=Clock)
+    people: Nobody = field(default_factory=Nobody)
 
     def replica(self) -> Replica:
         gatherings = Gatherings(self.store, timedelta(seconds=60))

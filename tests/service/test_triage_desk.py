@@ -7,10 +7,11 @@ from html import unescape
 import pytest
 
 from services.triage.case import Case
-from shared.access import Principal, Role
+from shared.access import FRESH, Role
 from shared.times import now
-from tests.forms import hidden_fields, token_from
-from tests.triage_rig import ALICE, BOB, CORA, Rig, answered, bearer, make_rig, token
+from tests.forms import hidden_fields
+from tests.people import sign_in
+from tests.triage_rig import ALICE, BOB, CORA, Rig, answered, bearer, make_rig
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
 
@@ -22,13 +23,8 @@ async def rig():
         yield rig
 
 
-async def enter(rig: Rig, **fields: str):
-    return await rig.http.post("/desk/sign-in", data=await token_from(rig.http, "/desk/sign-in") | fields)
-
-
-async def signed_in(rig: Rig, who=ALICE) -> None:
-    answer = await enter(rig, token=token(who), next="/desk")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/desk")
+async def signed_in(rig: Rig, who=ALICE, **session) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", who, **session)
 
 
 async def page_of(rig: Rig, case: Case, status: int = 200) -> str:
@@ -46,53 +42,40 @@ async def send(rig: Rig, case: Case, command: str, page: str | None = None, **va
     return await rig.http.post(f"/desk/cases/{case.code_name}/{command}", data={**hidden(page), **values})
 
 
-async def test_a_browser_without_a_token_is_led_to_the_sign_in_page_and_back(rig: Rig) -> None:
+async def test_a_browser_without_a_session_is_led_to_the_sign_in_page_and_back(rig: Rig) -> None:
     case = await rig.open()
     answer = await rig.http.get(f"/desk/cases/{case.code_name}?done=ask")
     assert answer.status_code == 303
     sign_in = await rig.http.get(answer.headers["location"])
-    back = re.search('name="next" value="([^"]+)"', sign_in.text)[1]
-    entered = await enter(rig, token=f" {token(ALICE)}\n", next=back)
-    assert entered.headers["location"] == f"/desk/cases/{case.code_name}?done=ask"
-    assert (await rig.http.get(entered.headers["location"])).status_code == 200
+    assert re.search('name="next" value="([^"]+)"', sign_in.text)[1] == f"/desk/cases/{case.code_name}?done=ask"
 
 
-async def test_the_cookie_holds_only_the_token_and_is_out_of_reach_for_scripts_and_other_sites(rig: Rig) -> None:
-    answer = await enter(rig, token=token(ALICE))
-    cookie = answer.headers["set-cookie"]
-    assert cookie.startswith(f"hearth_desk={token(ALICE)[:20]}")
-    assert {"httponly", "path=/desk", "samesite=strict"} <= {p.strip().lower() for p in cookie.split(";")}
-    assert "secure" in cookie.lower()
-
-
-async def test_signing_out_forgets_the_token(rig: Rig) -> None:
+async def test_a_decision_long_after_the_sign_in_asks_for_another_and_keeps_the_words(rig: Rig) -> None:
+    await signed_in(rig, age=FRESH + timedelta(seconds=5))
+    case = await rig.open()
+    for command in ("assign", "start"):
+        assert (await send(rig, case, command)).status_code == 303
+    answer = await send(rig, case, "decide", outcome="warning", reason="The edits show it.")
+    assert answer.status_code == 401
+    assert "The edits show it." in answer.text
+    assert f"/desk/sign-in?fresh=1&amp;next=%2Fdesk%2Fcases%2F{case.code_name}" in answer.text
+    assert rig.cases.stored[case.id].case.state == "investigating"
     await signed_in(rig)
-    assert (await rig.http.post("/desk/sign-out", data=await token_from(rig.http, "/desk"))).status_code == 303
-    assert (await rig.http.get("/desk")).status_code == 303
+    again = await send(rig, case, "decide", answer.text, outcome="warning", reason="The edits show it.")
+    assert again.status_code == 303
+    assert rig.cases.stored[case.id].case.state == "decided"
 
 
-UNFIT = {
-    "Paste your token": lambda: "",
-    "This is not a token of this system": lambda: "nonsense",
-    "This token has expired": lambda: token(ALICE, hours=-1),
-    "not for these pages": lambda: token(Principal("auditor:12345678", Role.AUDITOR)),
-}
-
-
-@pytest.mark.parametrize("told", UNFIT)
-async def test_a_token_that_does_not_fit_is_explained_at_the_field(rig: Rig, told: str) -> None:
-    given = UNFIT[told]()
-    answer = await enter(rig, token=given)
-    assert answer.status_code in (401, 403)
-    assert told in answer.text
-    assert "set-cookie" not in answer.headers
-    assert not given or given not in answer.text
-
-
-@pytest.mark.parametrize("away", ["https://evil.example/", "//evil.example", "/\\evil.example", "/v1/cases", "/deskx"])
-async def test_signing_in_never_leads_to_another_place(rig: Rig, away: str) -> None:
-    answer = await enter(rig, token=token(ALICE), next=away)
-    assert answer.headers["location"] == "/desk"
+async def test_who_recuses_themselves_is_led_away_and_never_sees_the_case_again(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    await send(rig, case, "assign")
+    answer = await send(rig, case, "recuse", ground="related")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/desk?done=recuse")
+    assert "The recusal is recorded." in (await rig.http.get(answer.headers["location"])).text
+    assert (await rig.http.get(f"/desk/cases/{case.code_name}")).status_code == 404
+    after = rig.cases.stored[case.id].case
+    assert (after.recused, after.assignee, after.state) == ((ALICE.ref,), None, "assigned")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +92,7 @@ async def test_a_form_on_another_site_is_not_taken(rig: Rig, headers: dict[str, 
     await signed_in(rig)
     case = await rig.open()
     form = hidden(await page_of(rig, case))
-    del rig.http.headers["sec-fetch-site"]
+    del form["form_token"], rig.http.headers["sec-fetch-site"]
     answer = await rig.http.post(f"/desk/cases/{case.code_name}/assign", data=form, headers=headers)
     assert answer.status_code == 403
     assert rig.cases.stored[case.id].case == case
@@ -184,7 +167,7 @@ async def test_a_case_is_carried_from_new_to_closed_by_forms_alone(rig: Rig) -> 
     await send(rig, case, "decide", outcome="warning", reason="The edits show it.")
     await send(rig, case, "close")
     page = await page_of(rig, case)
-    assert "What you can do now" not in page
+    assert "Close the case" not in page
     assert "Decided: Warning" in page
     assert rig.cases.stored[case.id].case.state == "closed"
 
@@ -213,7 +196,7 @@ async def test_a_changed_case_says_what_changed_and_keeps_what_was_typed(rig: Ri
     await rig.order(case, "assign")
     await rig.order(case, "start")
     page = await page_of(rig, case)
-    await rig.order(case, "assign", {"assignee": "responder:0ddba11"})
+    await rig.order(case, "assign", {"assignee": "person:0ddba11000000000"})
     conflict = await send(rig, case, "ask", page, question="Was it on a <talk> page?")
     text = unescape(conflict.text)
     assert conflict.status_code == 412
@@ -258,7 +241,7 @@ async def test_a_form_with_a_mistake_comes_back_with_what_was_typed(rig: Rig) ->
     assert "The edits show it." in answer.text
     away = await send(rig, case, "assign", assignee="Jane Doe")
     assert away.status_code == 422
-    assert "responder:5f2c81aa" in away.text
+    assert "person:5f2c81aa90b1c2d3" in away.text
 
 
 async def test_an_outage_of_the_vault_loses_no_question(rig: Rig) -> None:
@@ -294,7 +277,7 @@ async def test_a_coordinator_sees_the_case_without_its_words(rig: Rig) -> None:
     assert "They followed me." not in page
     assert not rig.vault.reads
     assert "Take this case" not in page
-    assert (await send(rig, case, "assign", page, assignee="responder:0ddba11")).status_code == 303
+    assert (await send(rig, case, "assign", page, assignee="person:0ddba11000000000")).status_code == 303
 
 
 async def test_a_case_of_another_body_is_not_found(rig: Rig) -> None:
