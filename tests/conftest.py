@@ -69,6 +69,12 @@ def mail(shared: Callable[[Part], Addresses]) -> MailServer:
     return server
 
 
+@pytest.fixture(scope="session")
+def sign_in_issuer(shared: Callable[[Part], Addresses]) -> str:
+    """Issuer of the demo's OpenID Connect provider, one for the whole run."""
+    return shared("sign_in").sign_in
+
+
 @pytest.fixture
 def prefix(request: pytest.FixtureRequest) -> Iterator[str]:
     """A topic prefix no other test has, like `t3f9a2c.`; topics with it are deleted afterwards."""

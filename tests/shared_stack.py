@@ -31,6 +31,7 @@ class Addresses:
     kafka: str = ""
     mongo: str = ""
     mail: MailServer | None = None
+    sign_in: str = ""
 
 
 class StackHost:
@@ -58,6 +59,8 @@ class StackHost:
                 return Addresses(mongo=stack.mongo)
             case "mail":
                 return Addresses(mail=MailServer(*stack.smtp, stack.mail_url))
+            case "sign_in":
+                return Addresses(sign_in=stack.sign_in)
 
     def close(self) -> None:
         """Stop all of it."""
@@ -106,3 +109,6 @@ def given(part: Part) -> Addresses | None:
                 return None
             host, _, port = smtp.rpartition(":")
             return Addresses(mail=MailServer(host, int(port), url))
+        case "sign_in":
+            issuer = os.environ.get("HEARTH_TEST_SIGN_IN")
+            return Addresses(sign_in=issuer) if issuer else None
