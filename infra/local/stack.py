@@ -24,6 +24,7 @@ from infra.commands.service_keys import PEERS, keys_file, make_service_keys
 from infra.credentials import Credentials
 from infra.local import ports
 from infra.local.kafka import Kafka, KafkaGuard, Operators, why_not
+from infra.local.keycloak import Keycloak, KeycloakServer
 from infra.local.mongod import Mongod
 from infra.local.processes import Children, Process, StackError
 from infra.local.services import SERVICES
@@ -32,7 +33,7 @@ __all__ = ["Part", "Process", "Stack", "StackError", "StackSettings"]
 
 TREE = Path(__file__).parents[2]
 KEPT_DATA = TREE / ".data"
-Part = Literal["kafka", "mongo", "mail", "sign_in"]
+Part = Literal["kafka", "mongo", "mail", "sign_in", "keycloak"]
 Broker = Literal["auto", "kafka", "memory"]
 NOTHING_SURVIVES = """\
 *******************************************************************************
@@ -98,6 +99,8 @@ class Stack:
     """The mail catcher's page; its API is below `/api/v1`."""
     sign_in: str
     """Issuer of the demo's OpenID Connect provider; who can sign in there is in infra.local.sign_in_provider."""
+    keycloak: KeycloakServer
+    """A real provider, for tests that ask for this part."""
     broker: Literal["kafka", "memory"]
     logs: Path
     """The folder with one log file a process."""
@@ -126,6 +129,7 @@ class Stack:
                 "mongo": self.start_mongo,
                 "mail": self._start_mail,
                 "sign_in": self._start_sign_in,
+                "keycloak": self._start_keycloak,
             }
             with ThreadPoolExecutor() as threads:
                 for started in [threads.submit(starts[part]) for part in self.settings.parts]:
@@ -306,6 +310,12 @@ class Stack:
         process = self._children.start("mail catcher", command, self.logs / "mail.log", self._of_this_tree())
         process.wait_ready(lambda: answers(f"{self.mail_url}/readyz") and greets(self.smtp))
         self._processes["mail"] = process
+
+    def _start_keycloak(self) -> None:
+        keycloak = Keycloak(self._folder / "keycloak", self.logs / "keycloak.log", self._ports.any_free())
+        process = keycloak.start(self._children, dict(os.environ))
+        process.wait_ready(lambda: answers(f"{keycloak.server.issuer}/.well-known/openid-configuration"), seconds=240)
+        self.keycloak = keycloak.server
 
     def _start_sign_in(self) -> None:
         command = [sys.executable, "-m", "infra.local.sign_in_provider", self.sign_in.rpartition(":")[2]]
