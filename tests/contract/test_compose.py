@@ -11,6 +11,8 @@ from pydantic import SecretStr
 from infra.commands.secrets import IMAGE_UID, SECRETS
 from infra.commands.service_keys import PEERS, SERVICE_FILES, keys_file
 from infra.commands.settings_page import settings_of
+from infra.local.downloads import KEYCLOAK
+from infra.local.keycloak import REALM
 from infra.local.services import SERVICES
 from shared.settings import PREFIX, Settings
 
@@ -66,7 +68,7 @@ def key_files(service: str) -> dict[str, str]:
 def test_the_containers_are_those_that_the_readme_tells_of() -> None:
     assert {*SERVICES, "desk", "kafka", "mongo", "mailpit"} == LASTING
     assert {"topics", "replica-set"} == ONE_SHOTS
-    assert {"hearth", "secrets", "master-key"} == TOOLS
+    assert {"hearth", "secrets", "master-key", "keycloak"} == TOOLS
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -199,6 +201,17 @@ def test_the_secret_files_are_those_that_are_made() -> None:
     made = {name: f"./secrets/{name}" for name in (*SECRETS, *SERVICE_FILES)}
     assert files == made | {"smtp_password": "/dev/null", "transit_token": "/dev/null"}
     assert set(CONTAINERS["hearth"]["secrets"]) == {*SECRETS, PEERS, keys_file("triage")}
+
+
+def test_the_sign_in_provider_of_the_demo_is_off_until_asked_for_and_knows_no_secret() -> None:
+    container = CONTAINERS["keycloak"]
+    assert container["profiles"] == ["sign-in"]
+    assert "secrets" not in container
+    assert not any("ADMIN" in name or "PASSWORD" in name for name in container["environment"])
+    version = KEYCLOAK.split(":")[2]
+    assert version.startswith(container["image"].partition(":")[2])
+    (realm, _) = container["volumes"]
+    assert (ROOT / realm.partition(":")[0]).samefile(REALM)
 
 
 def test_each_ring_goes_to_the_service_that_signs_with_it() -> None:
