@@ -13,7 +13,8 @@ from infra.local.downloads import fetch_keycloak, keycloak_options
 from infra.local.processes import Children, Process
 
 REALM = Path(__file__).parents[1] / "keycloak" / "hearth-realm.json"
-PASSWORD = "demo"  # noqa: S105  # nosec B105  # of everybody in the demo realm, which is for this machine only
+# Everybody's in the demo realm, which is for one's own machine only.
+PASSWORD = "demo"  # noqa: S105  # nosec B105  # pragma: allowlist secret
 OPERATOR = "operator"
 # The C1 compiler alone and the serial collector start fastest and leave the most of two cores to the tests.
 JVM_OPTIONS = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
