@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[2]
 CATALOGUE = ROOT / "shared/metrics.py"
 METRICS = {name: value for name, value in vars(metrics).items() if isinstance(value, Counter | Gauge | Histogram)}
 WORDS = {
-    "cause", "channel", "command", "group", "kind", "lane", "method", "notice", "reason", "result", "route", "service", "status", "topic"
+    "cause", "channel", "command", "group", "kind", "lane", "method", "notice", "reason", "result", "route", "service",
+    "status", "topic"
 }  # fmt: skip
 """Labels whose values are words of the code or of the policy, so few that they can be counted."""
 
