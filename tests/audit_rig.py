@@ -17,6 +17,7 @@ from shared.events import Actor, CaseClosed, ContentRead, Draft, Event, Fact, Me
 from shared.ids import derive
 from shared.web.session import AUDIENCE
 from tests.broker import Headers, make_topics
+from tests.service_keys import files_of
 
 TOKEN_KEY = bytes(range(32))
 SIGNING_KEY = bytes(range(32, 64))
@@ -29,6 +30,7 @@ def settings_for(**given: Any) -> AuditSettings:
     return AuditSettings(
         **{
             "token_key": TOKEN_KEY,
+            **files_of("audit"),
             "signing_key": SIGNING_KEY,
             "log_origin": ORIGIN,
             "seal_seconds": 0.2,
