@@ -12,6 +12,7 @@ from infra.commands import dead_letters, doctor, policy, replica_set, roster, se
 from infra.commands.certificates import certificates
 from infra.commands.console import Trouble, commands
 from infra.commands.contracts import asyncapi, schemas
+from infra.commands.erase import erase
 from infra.commands.pages import access, settings
 
 app = commands("Hearth's command line. Exit status: 0 fine, 1 finding, 2 usage.")
@@ -24,6 +25,7 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(roster.app, name="roster")
 app.add_typer(tokens.app, name="token")
+app.command("erase")(erase)
 app.add_typer(schemas, name="schemas")
 app.add_typer(asyncapi, name="asyncapi")
 app.add_typer(settings, name="settings")

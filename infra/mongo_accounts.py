@@ -1,6 +1,7 @@
 """Users at MongoDB: one for each service, at home in its own database and nowhere else; and the operator's."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,22 +27,35 @@ async def open_databases(uri: str, credentials: Credentials, prefix: str = "", *
     Where the server has no user yet, the operator is made first: this works from its own machine only, or before it
     asks anybody (MongoDB's manual, "Localhost Exception"). Without `ca` no TLS is used. Raises one of pymongo's errors.
     """
-    operator = credentials.operator_at_mongo()
-    client = connect(uri, service="cli", access=replace(operator, ca=ca))
-    stranger = connect(uri, service="cli", access=MongoAccess(ca=ca))
+    operator = replace(credentials.operator_at_mongo(), ca=ca)
     passwords = {user: read_secret(credentials.mongo_password(user)) for user in users()}
-    try:
+    if not await _signs_in(uri, operator):
+        roles = [{"role": role, "db": "admin"} for role in OPERATORS_ROLES]
+        async with _client(uri, MongoAccess(ca=ca)) as client:
+            await _make(client, OPERATOR, operator.password or "", roles)
+    async with _client(uri, operator) as client:
+        await make_users(client, passwords, prefix)
+
+
+async def _signs_in(uri: str, access: MongoAccess) -> bool:
+    # A client that was refused once takes the server for away, so this one is thrown away.
+    async with _client(uri, access) as client:
         try:
-            await make_users(client, passwords, prefix)
+            await client.admin.command("connectionStatus")
         except OperationFailure as error:
             if error.code != _NOT_SIGNED_IN:
                 raise
-            roles = [{"role": role, "db": "admin"} for role in OPERATORS_ROLES]
-            await _make(stranger, OPERATOR, operator.password or "", roles)
-            await make_users(client, passwords, prefix)
+            return False
+        return True
+
+
+@asynccontextmanager
+async def _client(uri: str, access: MongoAccess) -> AsyncIterator[Client]:
+    client = connect(uri, service="cli", access=access)
+    try:
+        yield client
     finally:
         client.close()
-        stranger.close()
 
 
 async def make_users(client: Client, passwords: Mapping[str, str], prefix: str = "") -> None:

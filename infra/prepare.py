@@ -1,8 +1,8 @@
 """Make this machine ready: `python3 infra/prepare.py [check|demo|test]`. Does nothing when nothing is missing.
 
-It makes `.venv`, installs the locked packages and this project, makes the browser assets, and fetches Kafka and MongoDB
-into the cache. What only the system can give (Java, Maven, Chromium, …) it installs with apt-get if it runs as root on
-Debian or Ubuntu; otherwise it names it in one line, with the command that installs it.
+It makes `.venv`, installs the locked packages and this project, makes the browser assets, and fetches Kafka, MongoDB
+and (for `test`) Keycloak into the cache. What only the system can give (Java, Maven, Chromium, …) it installs with
+apt-get if it runs as root on Debian or Ubuntu; otherwise it names it in one line, with the command that installs it.
 `check` needs only the Python packages, `demo` all but Chromium, `test` everything.
 
 Standard library only, because it runs before anything is installed; any Python since 3.9 can run it far enough to find
@@ -92,6 +92,11 @@ def has_jars_or_maven(machine: Machine) -> bool:
     return _downloads().kafka_folder().exists() or machine.which("mvn") is not None
 
 
+def has_keycloak_or_maven(machine: Machine) -> bool:
+    """The same, and whether Keycloak is in the cache or can be fetched into it, with which tests sign in."""
+    return has_jars_or_maven(machine) and (_downloads().keycloak_folder().exists() or machine.which("mvn") is not None)
+
+
 def has_mongod_libraries(machine: Machine) -> bool:
     """Whether a MongoDB server of the cache can run, or another one is on the PATH."""
     if machine.which("mongod"):
@@ -120,9 +125,10 @@ NEEDS = (
         "Maven",
         has_jars_or_maven,
         ("maven",),
-        ("demo", "test"),
+        ("demo",),
         "Kafka's jars cannot be fetched, and the demo takes the broker in memory (BROKER=memory)",
     ),
+    Need("Maven", has_keycloak_or_maven, ("maven",), ("test",)),
     Need("libcurl and libssl for MongoDB", has_mongod_libraries, ("libcurl4", "libcurl4t64"), ("demo", "test")),
     Need("Chromium", has_chromium, ("chromium",), ("test",)),
 )
@@ -225,10 +231,11 @@ def make_assets(machine: Machine) -> None:
         step(machine, "Browser assets", [str(venv_python()), "-m", "infra.assets"])
 
 
-def fetch_parts(machine: Machine, kafka: bool) -> None:
-    """Kafka and MongoDB into the cache. Raises Missing."""
-    command = [str(venv_python()), "-m", "infra.local.fetch"]
-    step(machine, "Kafka and MongoDB" if kafka else "MongoDB", command if kafka else [*command, "--no-kafka"])
+def fetch_parts(machine: Machine, kafka: bool, keycloak: bool) -> None:
+    """Kafka, MongoDB and Keycloak into the cache, as far as they are wanted. Raises Missing."""
+    wanted = [*(["Kafka"] if kafka else []), "MongoDB", *(["Keycloak"] if keycloak else [])]
+    options = [*([] if kafka else ["--no-kafka"]), *(["--keycloak"] if keycloak else [])]
+    step(machine, ", ".join(wanted), [str(venv_python()), "-m", "infra.local.fetch", *options])
 
 
 def step(machine: Machine, name: str, command: Sequence[str]) -> None:
@@ -252,7 +259,7 @@ def prepare(machine: Machine, goal: str) -> None:
     install_packages(machine)
     if goal != "check":
         make_assets(machine)
-        fetch_parts(machine, kafka)
+        fetch_parts(machine, kafka, keycloak=goal == "test")
 
 
 def is_done(machine: Machine, goal: str) -> bool:
@@ -268,6 +275,7 @@ def is_done(machine: Machine, goal: str) -> bool:
     downloads = _downloads()
     made = [downloads.mongod_program(), ROOT / "shared" / "web" / "assets"]
     made += [] if wants_memory(machine) else [downloads.kafka_folder()]
+    made += [downloads.keycloak_folder()] if goal == "test" else []
     programs = [] if wants_memory(machine) else [machine.which("java") is not None]
     programs += [has_chromium(machine)] if goal == "test" else []
     return all(path is not None and path.exists() for path in made) and all(programs)
@@ -287,7 +295,12 @@ def remember(machine: Machine, goal: str) -> None:
 def inputs(machine: Machine) -> str:
     """What a run depends on."""
     locks = ("requirements-dev.lock", "pyproject.toml", "package-lock.json", "infra/node.lock")
-    parts = ("infra/local/pom.xml", "infra/local/kafka-jars.sha256", "infra/local/mongod.lock")
+    parts = (
+        "infra/local/pom.xml",
+        "infra/local/kafka-jars.sha256",
+        "infra/local/mongod.lock",
+        "infra/local/keycloak.sha256",
+    )
     found = digest(*locks, *parts, "infra/assets.py", "infra/prepare.py")
     return f"{found} memory" if wants_memory(machine) else found
 

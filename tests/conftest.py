@@ -10,6 +10,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from pymongo import MongoClient
 
+from infra.local.keycloak import KeycloakServer
 from infra.local.stack import Part, Stack, StackSettings
 from tests.shared_stack import Addresses, MailServer, StackHost, ask, given
 
@@ -65,6 +66,20 @@ def mongo_uri(shared: Callable[[Part], Addresses]) -> str:
 def mail(shared: Callable[[Part], Addresses]) -> MailServer:
     """A mail catcher, one for the whole run: send to addresses no other test has, and never empty it."""
     server = shared("mail").mail
+    assert server is not None
+    return server
+
+
+@pytest.fixture(scope="session")
+def sign_in_issuer(shared: Callable[[Part], Addresses]) -> str:
+    """Issuer of the demo's OpenID Connect provider, one for the whole run."""
+    return shared("sign_in").sign_in
+
+
+@pytest.fixture(scope="session")
+def keycloak(shared: Callable[[Part], Addresses]) -> KeycloakServer:
+    """A real Keycloak with the demo realm, one for the whole run; it takes half a minute to start."""
+    server = shared("keycloak").keycloak
     assert server is not None
     return server
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
 
+from infra.local.keycloak import KeycloakServer
 from infra.local.stack import Part, Stack, StackError, StackSettings
 
 
@@ -31,6 +32,8 @@ class Addresses:
     kafka: str = ""
     mongo: str = ""
     mail: MailServer | None = None
+    sign_in: str = ""
+    keycloak: KeycloakServer | None = None
 
 
 class StackHost:
@@ -58,6 +61,10 @@ class StackHost:
                 return Addresses(mongo=stack.mongo)
             case "mail":
                 return Addresses(mail=MailServer(*stack.smtp, stack.mail_url))
+            case "sign_in":
+                return Addresses(sign_in=stack.sign_in)
+            case "keycloak":
+                return Addresses(keycloak=stack.keycloak)
 
     def close(self) -> None:
         """Stop all of it."""
@@ -106,3 +113,9 @@ def given(part: Part) -> Addresses | None:
                 return None
             host, _, port = smtp.rpartition(":")
             return Addresses(mail=MailServer(host, int(port), url))
+        case "sign_in":
+            issuer = os.environ.get("HEARTH_TEST_SIGN_IN")
+            return Addresses(sign_in=issuer) if issuer else None
+        case "keycloak":
+            address, password = os.environ.get("HEARTH_TEST_KEYCLOAK"), os.environ.get("HEARTH_TEST_KEYCLOAK_PASSWORD")
+            return Addresses(keycloak=KeycloakServer(address, password)) if address and password else None

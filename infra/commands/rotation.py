@@ -48,7 +48,7 @@ def rotate(
     keyring: KeyringFile = KEYRING,
     source: Source = None,
     drop: Drop = False,
-    settle: Settle = 60.0,
+    settle: Settle = 90.0,
     patience: Patience = 90.0,
     mongo: MongoUri = None,
     as_json: AsJson = False,
@@ -63,7 +63,7 @@ def rotate(
 
 def drop(
     keyring: KeyringFile = KEYRING,
-    settle: Settle = 60.0,
+    settle: Settle = 90.0,
     patience: Patience = 90.0,
     mongo: MongoUri = None,
     as_json: AsJson = False,

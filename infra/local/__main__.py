@@ -26,6 +26,7 @@ def main() -> int:
                 "MongoDB": stack.mongo,
                 "SMTP": "{}:{}".format(*stack.smtp),
                 "Mails": stack.mail_url,
+                "Sign-in": stack.sign_in,
             }
             if arguments.services:
                 system = services.enter_context(run_system(stack))

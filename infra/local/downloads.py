@@ -1,4 +1,5 @@
-"""What the stack needs and no package of ours brings: Kafka's jars and a MongoDB server, fetched once into a cache.
+"""What the stack needs and no package of ours brings: Kafka's jars, a MongoDB server and, for tests, Keycloak, fetched
+once into a cache.
 
 The cache is `$XDG_CACHE_HOME/hearth` (usually `~/.cache/hearth`), outside the tree. Everything is unpacked beside its
 place, checked against the hashes kept here, and renamed into place, so a cache folder is whole or absent.
@@ -21,6 +22,9 @@ HERE = Path(__file__).parent
 POM = HERE / "pom.xml"
 JAR_SUMS = HERE / "kafka-jars.sha256"
 MONGOD_LOCK = HERE / "mongod.lock"
+KEYCLOAK_SUMS = HERE / "keycloak.sha256"
+KEYCLOAK = "org.keycloak:keycloak-quarkus-dist:26.4.0:zip"
+"""Maven coordinates; a change is another archive, and so another hash."""
 
 
 class DownloadError(Exception):
@@ -37,6 +41,11 @@ def cache_folder() -> Path:
 def kafka_folder() -> Path:
     """Where Kafka's jars belong: `<folder>/libs/*.jar`. A change of version or of a hash is another folder."""
     return cache_folder() / f"kafka-{_digest(POM, JAR_SUMS)}"
+
+
+def keycloak_folder() -> Path:
+    """Where Keycloak belongs: `lib`, `conf`, … as in its archive, built for a database in memory."""
+    return cache_folder() / f"keycloak-{_digest(KEYCLOAK_SUMS)}"
 
 
 def mongod_program() -> Path | None:
@@ -60,6 +69,40 @@ def fetch_kafka(run: Callable[..., object] = subprocess.run) -> Path:
         check_sums(place / "libs", JAR_SUMS)
 
     return _once(folder, fill)
+
+
+def fetch_keycloak(run: Callable[..., object] = subprocess.run) -> Path:
+    """Keycloak, downloaded with Maven and made ready to start, unless it is there. Raises DownloadError."""
+
+    def fill(place: Path) -> None:
+        archives = place / "archives"
+        command: list[str | Path] = ["mvn", "-q", "-B", "dependency:copy", f"-Dartifact={KEYCLOAK}"]
+        _call(run, [*command, f"-DoutputDirectory={archives}"], place)
+        check_sums(archives, KEYCLOAK_SUMS)
+        (archive,) = archives.iterdir()
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(archives)
+        (unpacked,) = (path for path in archives.iterdir() if path.is_dir())
+        for part in unpacked.iterdir():
+            part.rename(place / part.name)
+        shutil.rmtree(archives)
+        # Otherwise each start would begin with this, and take twice as long.
+        _call(run, ["java", *keycloak_options(place, place), "build", "--db=dev-mem"], place)
+
+    return _once(keycloak_folder(), fill)
+
+
+def keycloak_options(folder: Path, home: Path) -> list[str | Path]:
+    """What `bin/kc.sh` tells Java, for the program in `folder` with its data in `home`."""
+    opened = [
+        f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in ("util", "util.concurrent", "security")
+    ]
+    places = {"kc.home.dir": home, "jboss.server.config.dir": folder / "conf", "keycloak.theme.dir": folder / "themes"}
+    threads = "io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory"
+    properties = {**places, "java.util.concurrent.ForkJoinPool.common.threadFactory": threads}
+    given = [f"-D{name}={value}" for name, value in properties.items()]
+    start = folder / "lib" / "quarkus-run.jar"
+    return [*opened, *given, "-cp", start, "io.quarkus.bootstrap.runner.QuarkusEntryPoint"]
 
 
 def fetch_mongod(run: Callable[..., object] = subprocess.run) -> Path:
@@ -115,9 +158,10 @@ def _once(folder: Path, fill: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _call(run: Callable[..., object], command: list[str | Path]) -> None:
+def _call(run: Callable[..., object], command: list[str | Path], folder: Path | None = None) -> None:
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     try:
-        run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        run(command, check=True, text=True, cwd=folder, **streams)
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stdout", None) or ""
         raise DownloadError(f"`{' '.join(str(part) for part in command[:4])} …` failed: {error}\n{said}") from error

@@ -1,4 +1,5 @@
-"""The stack without Docker: Kafka, MongoDB and a mail catcher as child processes, and the services when asked."""
+"""The stack without Docker: Kafka, MongoDB, a mail catcher and a sign-in provider as child processes, and the services
+when asked."""
 
 import fcntl
 import os
@@ -23,6 +24,7 @@ from infra.commands.service_keys import PEERS, keys_file, make_service_keys
 from infra.credentials import Credentials, read_secret
 from infra.local import ports
 from infra.local.kafka import Kafka, KafkaGuard, Operators, why_not
+from infra.local.keycloak import Keycloak, KeycloakServer
 from infra.local.mongod import Mongod
 from infra.local.processes import Children, Process, StackError
 from infra.local.services import SERVICES
@@ -32,7 +34,7 @@ __all__ = ["Part", "Process", "Stack", "StackError", "StackSettings"]
 
 TREE = Path(__file__).parents[2]
 KEPT_DATA = TREE / ".data"
-Part = Literal["kafka", "mongo", "mail"]
+Part = Literal["kafka", "mongo", "mail", "sign_in", "keycloak"]
 Broker = Literal["auto", "kafka", "memory"]
 NOTHING_SURVIVES = """\
 *******************************************************************************
@@ -48,12 +50,13 @@ class StackSettings:
 
     broker: Broker = "auto"
     data: Path | None = None
-    parts: frozenset[Part] = frozenset(("kafka", "mongo", "mail"))
+    parts: frozenset[Part] = frozenset(("kafka", "mongo", "mail", "sign_in"))
     kafka_port: int = 9092
     kafka_controller_port: int = 9093
     mongo_port: int = 27017
     smtp_port: int = 1025
     mail_port: int = 8025
+    sign_in_port: int = 8005
     kafka_heap_mb: int = 384
     mongo_options: tuple[str, ...] = ()
     """Further arguments of mongod."""
@@ -71,11 +74,12 @@ class StackSettings:
         return cls(broker=cast(Broker, broker), data=KEPT_DATA if os.environ.get("KEEP") == "1" else None)
 
     @classmethod
-    def private(cls, *parts: Part) -> "StackSettings":
+    def private(cls, *parts: Part, secure: bool = False) -> "StackSettings":
         """A quiet stack on any free ports, of the real parts (all, if none is named): for tests and benchmarks."""
         wanted = frozenset(parts) or cls.parts
-        quiet = cls(broker="kafka", parts=wanted, announce=lambda _: None)
-        return replace(quiet, kafka_port=0, kafka_controller_port=0, mongo_port=0, smtp_port=0, mail_port=0)
+        quiet = cls(broker="kafka", parts=wanted, secure=secure, announce=lambda _: None)
+        quiet = replace(quiet, kafka_port=0, kafka_controller_port=0, mongo_port=0)
+        return replace(quiet, smtp_port=0, mail_port=0, sign_in_port=0)
 
 
 class Stack:
@@ -94,6 +98,10 @@ class Stack:
     """Host and port that take mail."""
     mail_url: str
     """The mail catcher's page; its API is below `/api/v1`."""
+    sign_in: str
+    """Issuer of the demo's OpenID Connect provider; who can sign in there is in infra.local.sign_in_provider."""
+    keycloak: KeycloakServer
+    """A real provider, for tests that ask for this part."""
     broker: Literal["kafka", "memory"]
     logs: Path
     """The folder with one log file a process."""
@@ -121,6 +129,8 @@ class Stack:
                 "kafka": self.start_kafka,
                 "mongo": self.start_mongo,
                 "mail": self._start_mail,
+                "sign_in": self._start_sign_in,
+                "keycloak": self._start_keycloak,
             }
             with ThreadPoolExecutor() as threads:
                 for started in [threads.submit(starts[part]) for part in self.settings.parts]:
@@ -142,6 +152,8 @@ class Stack:
             found["HEARTH_MONGO"] = self.mongo
         if "mail" in self.settings.parts:
             found["HEARTH_SMTP"] = f"{self.smtp[0]}:{self.smtp[1]}"
+        if "sign_in" in self.settings.parts:
+            found["HEARTH_SIGN_IN_ISSUER"] = self.sign_in
         if self.credentials:
             found |= {"HEARTH_KAFKA_SECURITY": "sasl_ssl", "HEARTH_KAFKA_CA": str(self.credentials.ca)}
             found |= {"HEARTH_MONGO_CA": str(self.credentials.ca)}
@@ -237,7 +249,7 @@ class Stack:
         """Wait until a service that was started with `wait=False` is ready. Raises StackError."""
         process.wait_ready(lambda: answers(f"{process.address}/health/ready"))
 
-    def process(self, name: Literal["kafka", "mongod", "mail"]) -> Process:
+    def process(self, name: Literal["kafka", "mongod", "mail", "sign_in"]) -> Process:
         """The running process of a part."""
         return self._processes[name]
 
@@ -283,6 +295,8 @@ class Stack:
         if "mail" in settings.parts:
             self.smtp = (ports.LOOPBACK, choose(settings.smtp_port, "SMTP"))
             self.mail_url = f"http://{ports.LOOPBACK}:{choose(settings.mail_port, 'mail page')}"
+        if "sign_in" in settings.parts:
+            self.sign_in = f"http://{ports.LOOPBACK}:{choose(settings.sign_in_port, 'sign-in')}"
 
     def _start_memory_broker(self) -> None:
         address = self._folder / "memory-broker.address"
@@ -304,6 +318,18 @@ class Stack:
         process = self._children.start("mail catcher", command, self.logs / "mail.log", self._of_this_tree())
         process.wait_ready(lambda: answers(f"{self.mail_url}/readyz") and greets(self.smtp))
         self._processes["mail"] = process
+
+    def _start_keycloak(self) -> None:
+        keycloak = Keycloak(self._folder / "keycloak", self.logs / "keycloak.log", self._ports.any_free())
+        process = keycloak.start(self._children, dict(os.environ))
+        process.wait_ready(lambda: answers(f"{keycloak.server.issuer}/.well-known/openid-configuration"), seconds=240)
+        self.keycloak = keycloak.server
+
+    def _start_sign_in(self) -> None:
+        command = [sys.executable, "-m", "infra.local.sign_in_provider", self.sign_in.rpartition(":")[2]]
+        process = self._children.start("sign-in provider", command, self.logs / "sign-in.log", self._of_this_tree())
+        process.wait_ready(lambda: answers(f"{self.sign_in}/.well-known/openid-configuration"))
+        self._processes["sign_in"] = process
 
     def _of_this_tree(self) -> dict[str, str]:
         path = os.environ.get("PYTHONPATH")

@@ -25,6 +25,8 @@ CHECK = 300.0
 """Seconds between two looks at which master keys stored reports need; sooner when the keyring has changed."""
 RECHECK = 15.0
 SAMPLE = 400
+PATIENCE = 15.0
+"""Seconds for all keys of a keyring; what is in use stays in use meanwhile, but for no longer than the vault allows."""
 PART = "master key"
 
 
@@ -64,9 +66,13 @@ class KeyKeeper:
         text = await self._read() or self._given
         while True:
             await self._load(text)
+            if self._ring:
+                self._vault.confirm()
             # While the server is away the lifecycle says so, and what was to be done is still due.
             with suppress(*TRANSIENT):
                 await self._tell_and_check()
+            if self._ring:
+                self._vault.confirm()
             await asyncio.sleep(LOOK)
             text = await self._read() or text
 
@@ -91,9 +97,10 @@ class KeyKeeper:
             ring = parse_keyring(text)
             if self._ring and ring != self._ring and ring.serial <= self._ring.serial:
                 raise KeyringError("It is older than the keyring in use.")
-            keys = await unwrap_all(ring, self._settings)
-        except (KeyringError, Unavailable) as error:
-            self._complain(str(error))
+            async with asyncio.timeout(PATIENCE):
+                keys = await unwrap_all(ring, self._settings)
+        except (KeyringError, Unavailable, TimeoutError) as error:
+            self._complain(str(error) or "its keys cannot be had in time")
             return
         current = keys.pop(ring.current.id)
         self._vault.adopt(current, list(keys.values()))

@@ -40,12 +40,14 @@ class Readers:
 
     async def leave(self, reader_id: str) -> None:
         """This reader stops."""
-        await self._relaxed.delete_one({"_id": reader_id})
+        # Not deleted, because a word of this reader's that is still on its way would bring it back.
+        left = {"$set": {"left": True, "opens": [], "seals": ""}, "$currentDate": {"at": True}}
+        await self.collection.update_one({"_id": reader_id}, left, upsert=True)
 
     async def running(self) -> Sequence[Reader]:
         """All that were there in the last minute."""
         alive = {"$expr": {"$gt": ["$at", {"$subtract": ["$$NOW", SEEN * 1000]}]}}
-        found = self.collection.find({"_id": {"$ne": _ROTATION}, **alive})
+        found = self.collection.find({"_id": {"$ne": _ROTATION}, "left": {"$ne": True}, **alive})
         return [Reader(d["_id"], frozenset(d["opens"]), d["seals"]) async for d in found]
 
     async def lease(self, owner: str) -> bool:

@@ -37,6 +37,8 @@ T = TypeVar("T")
 
 OUTAGE = 120.0
 """Seconds for which MongoDB may be away before a rotation gives up; running it again goes on."""
+SETTLE = 90.0
+"""Seconds until nobody seals by what was confirmed before (services.intake.vault.FRESH), and all of it is written."""
 ROUNDS = 50
 """Times that nothing at all moves before something must be wrong."""
 
@@ -78,7 +80,7 @@ class Rotation:
         readers: Readers,
         showing: Showing,
         *,
-        settle: float = 60.0,
+        settle: float = SETTLE,
         patience: float = 90.0,
     ) -> None:
         """`settle`: seconds that writes under way get before a version is dropped. `patience`: for running intakes."""

@@ -5,7 +5,8 @@ AES-256-GCM throughout (NIST SP 800-38D). Erasing a report means removing its wr
 """
 
 import hmac
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import urandom
 
@@ -19,6 +20,16 @@ from shared.problems import Unavailable
 
 _NONCE = 12
 _KEY = 32
+FRESH = 40.0
+"""Seconds for which a vault seals by what was confirmed; a rotation gives longer before it drops a master key."""
+
+
+# Where there is one, a clock that goes on while the machine sleeps.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def _uptime() -> float:
+    return time.clock_gettime(_CLOCK)
 
 
 class VaultError(Exception):
@@ -39,8 +50,16 @@ class Vault:
     Without a master key, or before there is one, everything raises Unavailable.
     """
 
-    def __init__(self, master_key: bytes | None = None, retired: Sequence[bytes] = ()) -> None:
+    def __init__(
+        self,
+        master_key: bytes | None = None,
+        retired: Sequence[bytes] = (),
+        *,
+        clock: Callable[[], float] = _uptime,
+    ) -> None:
         """`master_key` wraps from now on; `retired` ones only open what they wrapped before."""
+        self._clock = clock
+        self._seals_until = float("inf")
         self._masters: _Masters | None = None
         if master_key is not None:
             self.adopt(master_key, retired)
@@ -50,6 +69,13 @@ class Vault:
         ciphers = {key_id_of(key): AESGCM(key) for key in (*others, master_key)}
         # In one step, so that whatever is being sealed names the key that wraps it.
         self._masters = _Masters(key_id_of(master_key), ciphers)
+
+    def confirm(self) -> None:
+        """These are still the master keys to work with. Once said, nothing is sealed unless it is said again in time.
+
+        So a process that was asleep while its master key was dropped seals nothing that nobody could open.
+        """
+        self._seals_until = self._clock() + FRESH
 
     def seal(self, place: str, plain: bytes) -> Document:
         """`plain` under a new random key; what it gives is stored as it is."""
@@ -97,6 +123,8 @@ class Vault:
 
     def _wrap(self, place: str, key: bytes) -> Document:
         masters = self._held()
+        if self._clock() > self._seals_until:
+            raise Unavailable("it is not known whether the master key is still the one to seal with")
         nonce = urandom(_NONCE)
         wrapped = nonce + masters.ciphers[masters.current].encrypt(nonce, key, place.encode())
         return {"key_id": masters.current, "key": wrapped}

@@ -13,7 +13,7 @@ from shared.sign_in.door import Door
 from shared.web.app import json_response
 from shared.web.csrf import from_elsewhere
 from shared.web.gate import Callers, Gate, does
-from shared.web.returns import CLEAR_SITE_DATA
+from shared.web.returns import CLEAR_SITE_DATA, lead_away
 
 log = logging.getLogger(__name__)
 
@@ -85,13 +85,19 @@ def make_sign_in(door: Door, gate: Gate) -> APIRouter:
         context = {
             "sign_in": f"{home}/sign-in",
             "provider": door.provider.name,
-            "away": await door.farewell(),
+            "away": f"{home}/sign-out/elsewhere" if await door.farewell() else None,
             "late": late,
         }
         response = door.pages.render(request, "signed_out.html", context)
         response.headers["Clear-Site-Data"] = CLEAR_SITE_DATA
         door.cookies.forget(response)
         return response
+
+    @router.get(f"{home}/sign-out/elsewhere", **open_)
+    async def sign_out_elsewhere() -> Response:
+        # Our pages link to no other host, so the way there begins here; it is the same for everybody.
+        away = await door.farewell()
+        return lead_away(away) if away else RedirectResponse(f"{home}/sign-in", 303)
 
     @router.get(f"{home}/sessions", **open_)
     async def list_sessions(request: Request, ended: str = "") -> Response:

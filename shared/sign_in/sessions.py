@@ -19,7 +19,7 @@ LIFE = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
 """`seen_at` is written no more often, so that an idle session may end up to a minute early, but never late."""
 FRESHNESS = timedelta(seconds=3)
-"""For how long a replica answers from memory; reading the store for every request would double what a page costs."""
+"""For how long a replica answers from memory: 4 µs in place of the 0.6 ms (0.4 ms of them ours) that MongoDB takes."""
 KNOWN = 5_000
 """Sessions that one replica remembers for FRESHNESS."""
 

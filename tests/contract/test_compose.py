@@ -11,6 +11,8 @@ from pydantic import SecretStr
 from infra.commands.secrets import IMAGE_UID, SECRETS
 from infra.commands.service_keys import PEERS, SERVICE_FILES, keys_file
 from infra.commands.settings_page import settings_of
+from infra.local.downloads import KEYCLOAK
+from infra.local.keycloak import REALM
 from infra.local.services import SERVICES
 from shared.settings import PREFIX, Settings
 
@@ -52,7 +54,8 @@ def settings_for(service: str) -> type[Settings]:
 
 def secret_fields(settings: type[Settings]) -> set[str]:
     fields = settings.model_fields.items()
-    return {name for name, field in fields if field.annotation is bytes or SecretStr in get_args(field.annotation)}
+    kinds = {bytes, SecretStr}
+    return {name for name, field in fields if kinds & {field.annotation, *get_args(field.annotation)}}
 
 
 def key_files(service: str) -> dict[str, str]:
@@ -65,7 +68,7 @@ def key_files(service: str) -> dict[str, str]:
 def test_the_containers_are_those_that_the_readme_tells_of() -> None:
     assert {*SERVICES, "desk", "kafka", "mongo", "mailpit"} == LASTING
     assert {"topics", "replica-set"} == ONE_SHOTS
-    assert {"hearth", "secrets"} == TOOLS
+    assert {"hearth", "secrets", "master-key", "keycloak"} == TOOLS
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -86,6 +89,12 @@ def test_no_container_runs_as_root_but_the_one_that_gives_secrets_away(name: str
 
 def test_whoever_makes_the_secrets_as_root_reaches_no_network() -> None:
     assert CONTAINERS["secrets"]["network_mode"] == "none"
+
+
+def test_only_who_rotates_the_master_key_can_write_to_it() -> None:
+    mounts = {name: volume for name, c in CONTAINERS.items() for volume in c.get("volumes", ()) if "secrets" in volume}
+    assert mounts == {"secrets": "./secrets:/secrets", "master-key": "./secrets/master_key:/keyring"}
+    assert CONTAINERS["master-key"]["environment"]["HEARTH_MASTER_KEY_FILE"] == "/keyring"
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -190,8 +199,19 @@ def test_no_environment_holds_a_secret() -> None:
 def test_the_secret_files_are_those_that_are_made() -> None:
     files = {name: secret["file"] for name, secret in COMPOSE["secrets"].items()}
     made = {name: f"./secrets/{name}" for name in (*SECRETS, *SERVICE_FILES)}
-    assert files == made | {"smtp_password": "/dev/null"}
+    assert files == made | {"smtp_password": "/dev/null", "transit_token": "/dev/null"}
     assert set(CONTAINERS["hearth"]["secrets"]) == {*SECRETS, PEERS, keys_file("triage")}
+
+
+def test_the_sign_in_provider_of_the_demo_is_off_until_asked_for_and_knows_no_secret() -> None:
+    container = CONTAINERS["keycloak"]
+    assert container["profiles"] == ["sign-in"]
+    assert "secrets" not in container
+    assert not any("ADMIN" in name or "PASSWORD" in name for name in container["environment"])
+    version = KEYCLOAK.split(":")[2]
+    assert version.startswith(container["image"].partition(":")[2])
+    (realm, _) = container["volumes"]
+    assert (ROOT / realm.partition(":")[0]).samefile(REALM)
 
 
 def test_each_ring_goes_to_the_service_that_signs_with_it() -> None:
@@ -211,7 +231,7 @@ def test_the_command_line_is_given_every_address_and_secret() -> None:
 def test_every_variable_of_the_compose_file_is_explained_with_its_default() -> None:
     explained = dict(re.findall(r"^#(\w+)=(.*)$", EXAMPLE, re.MULTILINE))
     for name, default in re.findall(r"\$\{(\w+):-([^${}]*)\}", TEXT):
-        if name != "SMTP_PASSWORD_FILE":
+        if name not in ("SMTP_PASSWORD_FILE", "TRANSIT_TOKEN_FILE"):
             assert explained[name] == default
     assert set(re.findall(r"\$\{(\w+)", TEXT)) <= explained.keys()
     assert not re.search(r"^\w", EXAMPLE, re.MULTILINE), "a copy of the example changes nothing"

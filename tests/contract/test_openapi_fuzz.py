@@ -90,6 +90,7 @@ async def make_intake() -> World:
         "report_id": [report_id], "statement_id": ["statement-1"], "question_id": ["q-1"], "text": ["Yes."],
         "receipt": [sent["receipt"]], "community": ["enwiki"], "category": ["harassment.insults"], "flags": [[]],
         "setting": ["online"], "occurred": [None], "privacy": ["named"], "purpose": ["review"],
+        "narrative": ["Words."], "kind": ["question"], "names": [["Some one"]], "addresses": [[]],
         "reads": [[{"report_id": report_id, "sections": ["content", "correspondence"]}]],
     }  # fmt: skip
 
@@ -104,12 +105,11 @@ async def make_triage() -> World:
         case = await rig.open()
     known = {
         "case_id": [case.id],
-        "command": ["assign", "assign", "start", "ask", "decide", "close"],
-        "If-Match": [f'"{number}"' for number in (case.seq, case.seq, case.seq + 1, case.seq + 2)],
-        "body": [["trust_safety"], []], "assignee": ["responder:b0b0b0b0"], "outcome": ["advice"],
+        "command": ["assign", "start", "ask", "decide", "close"],
+        "If-Match": [f'"{number}"' for number in (case.seq, case.seq + 1, case.seq + 2)],
+        "body": [["trust_safety"], []], "assignee": ["responder:b0b0b0b0"],
     }  # fmt: skip
-    # Most made-up commands are none, so it takes more of them to give an order that is carried out.
-    return World(rig.app, lambda _: triage_rig.bearer(triage_rig.ALICE), known, examples=100)
+    return World(rig.app, lambda _: triage_rig.bearer(triage_rig.ALICE), known, examples=50)
 
 
 async def make_notification() -> World:
@@ -161,13 +161,19 @@ def requests_for(operation: APIOperation) -> st.SearchStrategy[Case]:
 
 
 def name_known(case: Case, known: Mapping[str, Sequence[Any]], data: st.DataObject) -> None:
-    """Let all, some or no fields name what is there, because made-up ones never do."""
-    share = data.draw(st.sampled_from([0, 1, 2, 2, 2]))
+    """Let no, some or all fields name what is there, because made-up ones never do; or leave a body nothing else."""
+    share = data.draw(st.sampled_from(["only", "all", "some", "none"]))
     for place in (case.path_parameters, case.query, case.headers, case.body):
-        if isinstance(place, MutableMapping):
-            for name in sorted(set(map(str, place)) & known.keys()):
-                if share == 2 or (share == 1 and data.draw(st.booleans())):
-                    place[name] = data.draw(st.sampled_from(known[name]))
+        if share == "none" or not isinstance(place, MutableMapping):
+            continue
+        for name in sorted(map(str, place)):
+            if name not in known:
+                if share == "only" and place is case.body:
+                    del place[name]
+            elif share == "only":
+                place[name] = known[name][0]
+            elif share == "all" or data.draw(st.booleans()):
+                place[name] = data.draw(st.sampled_from(known[name]))
 
 
 def unsigned_token() -> str:
@@ -213,7 +219,7 @@ def test_no_request_that_a_document_leads_to_makes_a_service_fail(service: Servi
         answers = walk(service, operation, [service.world.caller], service.world.examples)
         # A walk that only ever meets refusals has looked at nothing.
         statuses = Counter(answer.status_code for answer in answers)
-        assert min(statuses) < 300, (operation.label, statuses)
+        assert any(status < 300 for status in statuses), (operation.label, statuses)
 
 
 def test_no_request_without_a_good_token_is_granted_or_makes_a_service_fail(service: Service) -> None:

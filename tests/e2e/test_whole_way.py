@@ -5,6 +5,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,9 +95,16 @@ class Way:
 
 @pytest.fixture(scope="module")
 def way() -> Iterator[Way]:
+    with open_way(StackSettings.private()) as way:
+        yield way
+
+
+@contextmanager
+def open_way(settings: StackSettings) -> Iterator[Way]:
+    """The whole system on a stack of its own, until the end of the block."""
     with (
         collecting() as collector,
-        Stack(StackSettings.private()) as stack,
+        Stack(settings) as stack,
         run_system(stack, {"HEARTH_OTLP_ENDPOINT": collector.address, "OTEL_BSP_SCHEDULE_DELAY": "200"}) as system,
     ):
         responder = {"Authorization": f"Bearer {system.token(Role.RESPONDER, *load_policy().bodies)}"}

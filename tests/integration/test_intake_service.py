@@ -52,7 +52,7 @@ async def serving(given: IntakeSettings) -> AsyncIterator[httpx.AsyncClient]:
     app = build_app(given)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://intake.example", timeout=30) as http,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", timeout=30) as http,
     ):
         yield http
 

@@ -26,7 +26,7 @@ HOLD_A_STACK = """
 import json, signal
 from infra.local.stack import Stack, StackSettings
 with Stack(StackSettings.private()) as stack:
-    pids = [stack.process(name).pid for name in ("kafka", "mongod", "mail")]
+    pids = [stack.process(name).pid for name in ("kafka", "mongod", "mail", "sign_in")]
     print(json.dumps({"pids": pids, "logs": str(stack.logs)}), flush=True)
     signal.pause()
 """

@@ -11,7 +11,18 @@ from services.triage.app import build_app
 from services.triage.case import fold
 from services.triage.settings import TriageSettings
 from services.triage.store import case_of
-from shared.events import FACTS, Actor, Draft, Event, ReportAnswered, ReportReceived, decode, encode, stamp
+from shared.events import (
+    FACTS,
+    Actor,
+    Draft,
+    Event,
+    ReportAnswered,
+    ReportErased,
+    ReportReceived,
+    decode,
+    encode,
+    stamp,
+)
 from shared.ids import case_id_of, new_id
 from shared.mongo import connect
 from shared.times import now
@@ -68,7 +79,7 @@ def received(report_id: str, **changed: object) -> Event:
     return reported(report_id, fact, 0)
 
 
-def reported(report_id: str, fact: ReportReceived | ReportAnswered, last_seq: int) -> Event:
+def reported(report_id: str, fact: ReportReceived | ReportAnswered | ReportErased, last_seq: int) -> Event:
     (event,) = stamp(
         [Draft(fact, REPORTER, now(), f"{report_id} {last_seq}")],
         source="hearth/intake",
@@ -122,6 +133,28 @@ async def test_the_events_fold_to_the_stored_case(settings: TriageSettings) -> N
     client.close()
     by_case = {case_id: [e for e in events if e.case_id == case_id] for case_id in stored}
     assert {case_id: fold(log) for case_id, log in by_case.items()} == stored
+
+
+async def test_an_erasure_takes_the_digests_of_what_was_written(settings: TriageSettings) -> None:
+    report_id, never_opened = new_id(), new_id()
+    client = connect(settings.mongo, service="test")
+    cases = client[f"{settings.database_prefix}triage"]["cases"]
+    async with running(settings):
+        await send(settings, [received(report_id)])
+        await cases_written(settings, 2)
+        await cases.update_one({"_id": case_id_of(report_id)}, {"$set": {"requests": {"order-1": "digest-1"}}})
+        before = await cases.find_one({"_id": case_id_of(report_id)})
+        gone = [ReportErased(report_id=i, reason="retention", request_id="r") for i in (never_opened, report_id)]
+        messages = [encode(reported(fact.report_id, fact, 1)) for fact in gone]
+        records = [(m.key, m.value, m.headers) for m in messages]
+        await write(settings.kafka, f"{settings.topic_prefix}erasures", *records, *records)
+        async with asyncio.timeout(20):
+            while (after := await cases.find_one({"_id": case_id_of(report_id)}))["requests"]:
+                await asyncio.sleep(0.05)
+        assert case_of(after) == case_of(before)
+        assert await cases.count_documents({}) == 1
+    client.close()
+    assert await read(settings.kafka, f"{settings.topic_prefix}erasures.dlq") == []
 
 
 async def test_redelivery_and_two_replicas_open_each_case_once(settings: TriageSettings) -> None:

@@ -205,3 +205,23 @@ def test_a_wrong_goal_is_told_the_right_ones() -> None:
 
 def test_this_python_is_taken_as_it_is_new_enough() -> None:
     assert prepare.find_python(OtherMachine(()).machine()) == sys.executable
+
+
+@pytest.mark.parametrize(("goal", "fetched"), [("demo", "infra.local.fetch"), ("test", "infra.local.fetch --keycloak")])
+def test_keycloak_is_fetched_for_the_tests_only(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, goal: str, fetched: str
+) -> None:
+    monkeypatch.setattr(prepare, "make_venv", lambda machine, python: (tree / ".venv").mkdir())
+    other = OtherMachine(EVERYTHING)
+    prepare.prepare(other.machine(), goal)
+    (command,) = [command for command in other.commands if "infra.local.fetch" in command]
+    assert command.endswith(f"-m {fetched}")
+
+
+def test_tests_need_maven_until_keycloak_is_in_the_cache() -> None:
+    machine = OtherMachine(()).machine()
+    prepare._downloads().kafka_folder().mkdir(parents=True)
+    assert prepare.has_jars_or_maven(machine)
+    assert not prepare.has_keycloak_or_maven(machine)
+    prepare._downloads().keycloak_folder().mkdir()
+    assert prepare.has_keycloak_or_maven(machine)

@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,35 @@ def test_a_change_of_what_is_wanted_is_another_folder(tmp_path: Path) -> None:
     before = downloads.kafka_folder()
     (tmp_path / "sums").write_text(f"{hashlib.sha256(b'newer').hexdigest()}  kafka.jar\n")
     assert downloads.kafka_folder() != before
+
+
+class KeycloakArchive:
+    """Writes an archive where Maven is told to; Java only notes that it was called."""
+
+    def __init__(self, content: bytes = b"right") -> None:
+        self.content = content
+        self.calls: list[str] = []
+
+    def __call__(self, command: list[str | Path], **_: object) -> None:
+        self.calls.append(str(command[0]))
+        if command[0] == "mvn":
+            folder = Path(next(str(part).partition("=")[2] for part in command if "outputDirectory" in str(part)))
+            folder.mkdir()
+            with zipfile.ZipFile(folder / "keycloak.zip", "w") as archive:
+                archive.writestr(zipfile.ZipInfo("keycloak-1/lib/quarkus-run.jar"), self.content)
+
+
+def test_keycloak_is_fetched_checked_and_built_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fetching, sums = KeycloakArchive(), tmp_path / "keycloak.sha256"
+    fetching(["mvn", f"-DoutputDirectory={tmp_path / 'right'}"])
+    digest = hashlib.sha256((tmp_path / "right" / "keycloak.zip").read_bytes()).hexdigest()
+    sums.write_text(f"{digest}  keycloak.zip\n")
+    monkeypatch.setattr(downloads, "KEYCLOAK_SUMS", sums)
+    with pytest.raises(DownloadError, match=r"keycloak\.zip"):
+        downloads.fetch_keycloak(KeycloakArchive(b"wrong"))
+    assert not downloads.keycloak_folder().exists()
+    fetching.calls.clear()
+    folder = downloads.fetch_keycloak(fetching)
+    assert (folder / "lib" / "quarkus-run.jar").read_bytes() == b"right"
+    assert downloads.fetch_keycloak(fetching) == folder
+    assert fetching.calls == ["mvn", "java"]

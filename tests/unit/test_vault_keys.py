@@ -1,13 +1,16 @@
 """Wrapping by versions of the master key: what was sealed under any of them opens, and re-wrapping keeps content."""
 
+from inspect import signature
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.commands.rotation import drop, rotate
+from services.intake import rotation
 from services.intake.rewrap import rewrapped
-from services.intake.vault import Vault, VaultError
+from services.intake.vault import FRESH, Vault, VaultError
 from shared.keyring import key_id_of
 from shared.problems import Unavailable
 
@@ -67,6 +70,28 @@ def test_without_a_master_key_a_vault_is_away_instead_of_wrong() -> None:
     for work in (lambda v: v.seal(PLACE, b"x"), lambda v: v.open(PLACE, sealed), lambda v: v.rewrap(PLACE, sealed)):
         with pytest.raises(Unavailable, match="master key"):
             work(Vault())
+
+
+def test_a_vault_that_slept_opens_and_seals_nothing_until_it_is_told_again() -> None:
+    at = 0.0
+    vault = Vault(b"a" * 32, clock=lambda: at)
+    at = 1e9
+    sealed = vault.seal(PLACE, b"words")  # nobody promised to say anything
+    vault.confirm()
+    at += FRESH
+    vault.seal(PLACE, b"words")
+    at += 0.1
+    with pytest.raises(Unavailable, match="still the one to seal with"):
+        vault.seal(PLACE, b"words")
+    assert vault.open(PLACE, sealed) == b"words"
+    vault.confirm()
+    vault.seal(PLACE, b"words")
+
+
+def test_a_rotation_waits_longer_than_a_vault_seals_unconfirmed() -> None:
+    assert rotation.SETTLE >= FRESH + 45
+    assert signature(rotate).parameters["settle"].default == signature(drop).parameters["settle"].default
+    assert signature(rotate).parameters["settle"].default == rotation.SETTLE
 
 
 def test_a_report_is_written_only_if_every_key_is_still_the_one_that_was_read() -> None:

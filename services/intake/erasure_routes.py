@@ -1,0 +1,94 @@
+"""Erasure over HTTP: for whoever may order it, by the ids of reports or of their cases."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from services.intake.actions import Store
+from services.intake.erasing import Erasing, Erasure, Reason
+from shared.events import Actor
+from shared.ids import new_id
+from shared.mongo import Document
+from shared.problems import FieldError, Problem
+from shared.web.app import json_response, parse_body
+
+MOST = 500
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+# A random one and nothing else, because it stands in events for ever: whose request it was is written down elsewhere.
+RequestId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+_PRIVATE = {"Cache-Control": "no-store"}
+
+
+class ErasureOrder(BaseModel):
+    """POST /v1/erasures. The same `request_id` with the same ids gives the same answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    reason: Reason
+    request_id: RequestId | None = None
+    report_ids: Annotated[tuple[Identifier, ...], Field(max_length=MOST)] = ()
+    case_ids: Annotated[tuple[Identifier, ...], Field(max_length=MOST)] = ()
+    dry_run: bool = False
+
+
+def make_erasure_router(erasing: Erasing, store: Store, permit: Callable[[Request], Actor]) -> APIRouter:
+    """The route. `permit` says who orders it, or raises Problem 401 or 403."""
+    router = APIRouter()
+
+    @router.post("/v1/erasures", openapi_extra=_BODY)
+    async def erase(request: Request) -> Response:
+        """Destroy the data keys of reports, for good. Each id is answered: erased, already (by another request) or
+        unknown; with `dry_run` nothing is done, and those that stand are `standing`. 503 may be repeated."""
+        actor = permit(request)
+        order = parse_body(ErasureOrder, await request.body())
+        if not order.report_ids and not order.case_ids:
+            fault = FieldError("/report_ids", "missing", "Name reports or cases.")
+            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault])
+        request_id = order.request_id or new_id()
+        found = await _find(store, order)
+        if order.dry_run:
+            results = {d["_id"]: "already" if d["vault"] is None else "standing" for d in _known(found)}
+        else:
+            erasure = Erasure(order.reason, request_id, actor)
+            results = dict(await erasing.erase([d["_id"] for d in _known(found)], erasure))
+        items = [_item(asked, document, results) for asked, document in found]
+        body = {"request_id": request_id, "reason": order.reason, "dry_run": order.dry_run, "items": items}
+        return json_response(body, headers=_PRIVATE)
+
+    return router
+
+
+Found = list[tuple[str, Document | None]]
+
+
+async def _find(store: Store, order: ErasureOrder) -> Found:
+    by_id = await store.load(order.report_ids) if order.report_ids else {}
+    by_case = await store.load_by_case(order.case_ids) if order.case_ids else {}
+    found: Found = [(asked, by_id.get(asked)) for asked in dict.fromkeys(order.report_ids)]
+    return found + [(asked, by_case.get(asked)) for asked in dict.fromkeys(order.case_ids)]
+
+
+def _known(found: Found) -> Iterable[Document]:
+    return (document for _, document in found if document is not None)
+
+
+def _item(asked: str, document: Document | None, results: dict[str, str]) -> dict[str, Any]:
+    if document is None:
+        return {"id": asked, "result": "unknown"}
+    return {
+        "id": asked,
+        "report_id": document["_id"],
+        "case_id": document["case_id"],
+        "state": document["status"]["state"],
+        "result": results[document["_id"]],
+    }
+
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": ErasureOrder.model_json_schema()}},
+    }
+}

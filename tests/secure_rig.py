@@ -1,0 +1,120 @@
+"""What tests of rights ask a secure Kafka as any user; by another client than ours, so the broker itself answers."""
+
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from infra.credentials import Credentials, read_secret
+
+SECONDS = 30.0
+SHUT_OUT = {KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._ALL_BROKERS_DOWN}
+REFUSED = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
+
+
+def as_user(kafka: str, ca: Path, user: str, password: str) -> dict[str, Any]:
+    """The settings of a client that signs in by password."""
+    return {
+        "bootstrap.servers": kafka,
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanisms": "SCRAM-SHA-512",
+        "sasl.username": user,
+        "sasl.password": password,
+        "ssl.ca.location": str(ca),
+        "log_level": 0,
+    }
+
+
+def as_service(kafka: str, credentials: Credentials, user: str, prefix: str = "") -> dict[str, Any]:
+    """The settings of a client that signs in as a service (or `hearth`) does."""
+    return as_user(kafka, credentials.ca, prefix + user, read_secret(credentials.kafka_password(user)))
+
+
+def as_operator(bootstrap: str, credentials: Credentials) -> dict[str, Any]:
+    """The settings of a client that shows the operator's certificate."""
+    return {
+        "bootstrap.servers": bootstrap,
+        "security.protocol": "SSL",
+        "ssl.ca.location": str(credentials.ca),
+        "ssl.certificate.location": str(credentials.certificate("operator")),
+        "ssl.key.location": str(credentials.certificate("operator")),
+        "log_level": 0,
+    }
+
+
+def writable(client: dict[str, Any], topics: Collection[str]) -> set[str]:
+    """Those topics that take a record from this client; the others must be refused for want of a right."""
+    producer = Producer({**client, "message.timeout.ms": int(SECONDS * 1000), "acks": "all"})
+    answers: dict[str, KafkaError | None] = {}
+    for topic in topics:
+        # To one partition, the one that `readable` looks at, and with a key, as compacted topics want it.
+        producer.produce(
+            topic, b"probe", b"key", partition=0, on_delivery=lambda error, m: answers.update({m.topic(): error})
+        )
+    producer.flush(SECONDS)
+    assert answers.keys() == set(topics)
+    assert {error.code() for error in answers.values() if error} <= REFUSED, answers
+    return {topic for topic, error in answers.items() if error is None}
+
+
+def readable(client: dict[str, Any], topics: Collection[str], group: str = "any") -> set[str]:
+    """Those topics of which this client is given a record; each must hold one, and the others must be refused."""
+    consumer = Consumer({**client, "group.id": group, "enable.auto.commit": False})
+    given: set[str] = set()
+    refused: set[str] = set()
+    try:
+        for topic in topics:
+            error = consumer.list_topics(topic, timeout=SECONDS).topics[topic].error
+            assert error is None or error.code() in REFUSED, error
+            if error is not None:
+                refused.add(topic)
+        consumer.assign([TopicPartition(topic, 0, 0) for topic in set(topics) - refused])
+        until = time.monotonic() + SECONDS
+        while given | refused != set(topics) and time.monotonic() < until:
+            message = consumer.poll(0.5)
+            if message is None or message.topic() not in topics:
+                continue
+            error = message.error()
+            assert error is None or error.code() in REFUSED, error
+            (given if error is None else refused).add(message.topic())
+    finally:
+        consumer.close()
+    assert given | refused == set(topics)
+    assert not given & refused
+    return given
+
+
+def may_join(client: dict[str, Any], topic: str, group: str) -> bool:
+    """Whether this client becomes a member of the group; if not, it must be refused for want of a right."""
+    consumer = Consumer({**client, "group.id": group, "enable.auto.commit": False})
+    joined: list[TopicPartition] = []
+    try:
+        consumer.subscribe([topic], on_assign=lambda _, partitions: joined.extend(partitions))
+        until = time.monotonic() + SECONDS
+        while not joined and time.monotonic() < until:
+            message = consumer.poll(0.2)
+            error = message.error() if message else None
+            if error:
+                assert error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED, error
+                return False
+    finally:
+        consumer.close()
+    assert joined
+    return True
+
+
+def gets_in(client: dict[str, Any]) -> bool:
+    """Whether the broker answers this client anything at all."""
+    errors: list[int] = []
+    producer = Producer({**client, "error_cb": lambda error: errors.append(error.code())})
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        try:
+            return bool(producer.list_topics(timeout=1).brokers)
+        except KafkaException:
+            producer.poll(0)
+            if SHUT_OUT & set(errors):
+                return False
+    raise AssertionError("the broker neither answers nor refuses")

@@ -1,0 +1,55 @@
+"""Who may do what at Kafka follows from the table of topics, and from nothing else."""
+
+import pytest
+
+from infra.commands.options import COMMAND_LINE
+from infra.kafka_accounts import command_lines
+from infra.local.services import SERVICES
+from shared.acls import Acl, acls, services, users
+from shared.topics import FACT_TOPICS, TOPICS, dead_letters_of
+
+
+def allowed(user: str, operation: str, resource: str = "topic") -> set[str]:
+    return {acl.name for acl in acls() if (acl.user, acl.operation, acl.resource) == (user, operation, resource)}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_reads_what_it_consumes_and_writes_what_the_table_says(service: str) -> None:
+    assert allowed(service, "read") == {topic.name for topic in TOPICS if service in topic.consumers}
+    assert allowed(service, "write") == {topic.name for topic in TOPICS if service in topic.writers}
+    assert allowed(service, "read", "group") == {f"{service}."}
+    assert {acl.operation for acl in acls() if acl.user == service} <= {"read", "write"}
+
+
+def test_only_services_and_the_command_line_have_a_user() -> None:
+    assert set(services()) == set(SERVICES)
+    assert {acl.user for acl in acls()} == set(users()) == {*SERVICES, COMMAND_LINE}
+
+
+def test_what_anyone_may_write_is_written_only_by_those_who_are_named() -> None:
+    mine = [acl for acl in acls("t.", ["wiki-bot"]) if acl.user == "wiki-bot"]
+    assert mine == [Acl("wiki-bot", "topic", "t.reports.inbox", "literal", "write")]
+    assert {acl.user for acl in acls() if acl.name == "reports.inbox" and acl.operation == "write"} == {COMMAND_LINE}
+
+
+def test_the_command_line_reads_dead_letters_and_nothing_else() -> None:
+    assert allowed(COMMAND_LINE, "read") == {dead_letters_of(topic.name) for topic in FACT_TOPICS if topic.consumers}
+    assert not allowed(COMMAND_LINE, "read", "group")
+
+
+def test_the_command_line_writes_only_where_dead_letters_come_from_and_lie() -> None:
+    sources = {topic.name for topic in FACT_TOPICS if set(topic.consumers) - {"audit"}}
+    assert allowed(COMMAND_LINE, "write") == sources | {dead_letters_of(name) for name in sources}
+
+
+def test_a_prefix_is_put_before_users_topics_and_groups_alike() -> None:
+    plain, prefixed = acls(), acls("t1.")
+    moved = {Acl(f"t1.{a.user}", a.resource, f"t1.{a.name}", a.pattern, a.operation) for a in plain}
+    assert set(prefixed) == moved
+
+
+def test_each_right_is_a_line_for_kafkas_own_tool() -> None:
+    line, *_ = command_lines([Acl("intake", "topic", "reports", "literal", "describe-configs")], "kafka:9092")
+    assert line.startswith("kafka-acls.sh --bootstrap-server kafka:9092 --add ")
+    assert "--allow-principal 'User:intake' --operation DescribeConfigs --topic 'reports'" in line
+    assert len(command_lines(acls(), "kafka:9092")) == len(acls())
