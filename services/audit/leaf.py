@@ -20,7 +20,7 @@ FOREIGN = "foreign"
 """The reason given for records of topics that strangers write: they are never looked into."""
 
 SHUTTING_OUT: Mapping[str, tuple[str, ...]] = {
-    "hearth.report.received": ("subjects", "witnesses", "reporter"),
+    "hearth.report.received": ("subjects", "witnesses", "reporter", "reporter_aliases"),
     "hearth.case.opened": ("parties",),
     "hearth.case.recusal_declared": ("person",),
 }

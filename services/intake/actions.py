@@ -85,7 +85,9 @@ class Submissions:
         self._secrets = secrets
         self._clock = clock
 
-    async def submit(self, submission: Submission, *, channel: str, idempotency_key: str | None) -> Accepted:
+    async def submit(
+        self, submission: Submission, *, channel: str, idempotency_key: str | None, source: str | None = None
+    ) -> Accepted:
         """Store a report; on return it is durable. The same key with the same report gives the same answer.
 
         Raises Problem 422 for a report that the policy or the calendar objects to, or for a key that was used for
@@ -102,7 +104,7 @@ class Submissions:
         accepted = Accepted(report_id, make_receipt(pepper, nonce))
         facts, sections = facts_of(submission, channel), sections_of(submission)
         save = self._new_report(
-            accepted, submission, facts, sections, received_at=at, at=at, trace=current_traceparent()
+            accepted, submission, facts, sections, received_at=at, at=at, trace=current_traceparent(), source=source
         )
         if await self._commits.commit(save):
             metrics.REPORTS.labels(channel).inc()
@@ -162,12 +164,13 @@ class Submissions:
         received_at: datetime,
         at: datetime,
         trace: str | None,
+        source: str | None = None,
     ) -> Save:
         report_id = accepted.report_id
         case_id = case_id_of(report_id)
         sealed, content_digest = self._vault.seal_report(report_id, sections)
         pseudonyms = pseudonyms_of(self._secrets.pseudonyms, submission)
-        fact = receive(report_id, facts, pseudonyms, content_digest, received_at)
+        fact = receive(report_id, facts, pseudonyms, content_digest, received_at, source)
         cause = derive("submit", report_id)
         events = stamp(
             [Draft(fact, REPORTER, at, cause, self._policy.version)],
@@ -183,6 +186,7 @@ class Submissions:
             "facts": facts,
             "subjects": pseudonyms.subjects,
             "reporter": pseudonyms.reporter,
+            "parties": pseudonyms.parties,
             "content_digest": content_digest,
             "vault": sealed,
             "statements": {},

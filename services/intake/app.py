@@ -8,6 +8,7 @@ from services.intake.actions import Secrets, Submissions
 from services.intake.commit import GroupCommit
 from services.intake.consumer import decode_inbox, take_in
 from services.intake.erasing import Erasing, Replay
+from services.intake.erasure_routes import make_erasure_router
 from services.intake.keeping import KeyKeeper
 from services.intake.mailbox import Mailbox
 from services.intake.opening import Opening
@@ -72,15 +73,19 @@ def build_app(settings: IntakeSettings) -> FastAPI:
     keeper.report_to(lifecycle.readiness.say)
     pages, receipts = load_pages(), Throttle("receipt")
     form, follow_up = ReportForm(submissions, policy, pages), FollowUpPage(mailbox, pages, receipts)
+    gate = entrance.gate
     routers = [
-        make_router(submissions, mailbox, reading, entrance.gate, settings.pseudonym_key, receipts),
-        make_page_router(form, follow_up, entrance.gate, settings.exit_url),
-        make_asset_router(entrance.gate),
+        make_router(
+            submissions, mailbox, reading, entrance.gate, settings.pseudonym_key, receipts, entrance.roster.parties
+        ),
+        make_erasure_router(erasing, opening, gate),
+        make_page_router(form, follow_up, gate, settings.exit_url),
+        make_asset_router(gate),
     ]
     return make_app(
         "intake",
         lifecycle,
-        gate=entrance.gate,
+        gate=gate,
         routers=routers,
         asyncapi=lambda: describe_service("intake"),
         error_page=pages.error,

@@ -1,6 +1,6 @@
 """Erasure over HTTP: for whoever may order it, by the ids of reports or of their cases."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -8,11 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.intake.actions import Store
 from services.intake.erasing import Erasing, Erasure, Reason
-from shared.events import Actor
+from services.intake.reading import is_named
+from shared.access import demand
 from shared.ids import new_id
 from shared.mongo import Document
 from shared.problems import FieldError, Problem
+from shared.times import now
 from shared.web.app import json_response, parse_body
+from shared.web.gate import Callers, Gate, does, principal_of
 
 MOST = 500
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
@@ -33,21 +36,22 @@ class ErasureOrder(BaseModel):
     dry_run: bool = False
 
 
-def make_erasure_router(erasing: Erasing, store: Store, permit: Callable[[Request], Actor]) -> APIRouter:
-    """The route. `permit` says who orders it, or raises Problem 401 or 403."""
-    router = APIRouter()
+def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter:
+    """The route. A report that names whoever orders it is unknown to them."""
+    router = gate.router(Callers.PROGRAMS)
 
-    @router.post("/v1/erasures", openapi_extra=_BODY)
+    @router.post("/v1/erasures", **does("report.erase", _BODY))
     async def erase(request: Request) -> Response:
         """Destroy the data keys of reports, for good. Each id is answered: erased, already (by another request) or
         unknown; with `dry_run` nothing is done, and those that stand are `standing`. 503 may be repeated."""
-        actor = permit(request)
+        who = principal_of(request)
+        actor = who.actor(demand(who, "report.erase", None, now()).role)
         order = parse_body(ErasureOrder, await request.body())
         if not order.report_ids and not order.case_ids:
             fault = FieldError("/report_ids", "missing", "Name reports or cases.")
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault])
         request_id = order.request_id or new_id()
-        found = await _find(store, order)
+        found = [(i, None if d and is_named(who.pseudonyms, d) else d) for i, d in await _find(store, order)]
         if order.dry_run:
             results = {d["_id"]: "already" if d["vault"] is None else "standing" for d in _known(found)}
         else:

@@ -23,17 +23,16 @@ def pseudonym_of(key: bytes, kind: str, text: str) -> str:
 
 def pseudonyms_of(key: bytes, submission: Submission) -> Pseudonyms:
     """The pseudonyms of everybody named in a submission; a reporter without a name is known by the address."""
-    subjects = tuple(
-        dict.fromkeys(pseudonym_of(key, "name", normalise_name(person.name)) for person in submission.reported)
-    )
     reporter = submission.reporter
-    if reporter is None:
-        return Pseudonyms(subjects, None)
-    if reporter.name:
-        return Pseudonyms(subjects, pseudonym_of(key, "name", normalise_name(reporter.name)))
-    if reporter.email:
-        return Pseudonyms(subjects, pseudonym_of(key, "address", reporter.email.casefold()))
-    return Pseudonyms(subjects, None)
+    names = [reporter.name] if reporter and reporter.name else []
+    addresses = [reporter.email] if reporter and reporter.email else []
+    own = pseudonyms_for(key, names, addresses)
+    return Pseudonyms(
+        subjects=pseudonyms_for(key, [person.name for person in submission.reported], []),
+        reporter=own[0] if own else None,
+        witnesses=pseudonyms_for(key, submission.witnesses, []),
+        reporter_aliases=own[1:],
+    )
 
 
 def pseudonyms_for(key: bytes, names: Iterable[str], addresses: Iterable[str]) -> tuple[str, ...]:

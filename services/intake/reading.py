@@ -1,6 +1,6 @@
 """Reading from the vault: every read is on record, durably, before anything is handed out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -28,6 +28,11 @@ class Read:
     sections: tuple[Readable, ...]
 
 
+def is_named(names: Collection[str], document: Mapping[str, Any]) -> bool:
+    """Whether a report names somebody with one of these pseudonyms."""
+    return not set(names).isdisjoint(document.get("parties", ()))
+
+
 class Reading:
     """Hands out sections of reports, each read an event on `access`."""
 
@@ -36,8 +41,12 @@ class Reading:
         self._vault = vault
         self._clock = clock
 
-    async def read(self, reads: Sequence[Read], *, purpose: str, actor: Actor) -> list[dict[str, Any]]:
+    async def read(
+        self, reads: Sequence[Read], *, purpose: str, actor: Actor, names: Collection[str] = ()
+    ) -> list[dict[str, Any]]:
         """One item a read, in the same order: its sections, or that the report is erased or unknown.
+
+        To somebody with one of these `names` (pseudonyms) a report that names them is unknown.
 
         Raises one of shared.mongo.TRANSIENT while the reads cannot be recorded; then nothing is handed out.
         """
@@ -46,7 +55,7 @@ class Reading:
         accesses = []
         for read in reads:
             document = documents.get(read.report_id)
-            if document is None:
+            if document is None or is_named(names, document):
                 items.append({"report_id": read.report_id, "unknown": True})
             elif document["vault"] is None:
                 items.append({"report_id": read.report_id, "erased": True})

@@ -105,6 +105,7 @@ class Submission(_Part):
     places: tuple[Line, ...] = Field((), max_length=20)
     anything_else: Passage | None = None
     reported: tuple[Reported, ...] = Field((), max_length=50)
+    witnesses: tuple[NameLine, ...] = Field((), max_length=50)
     reporter: Reporter | None = None
 
     @property
@@ -152,6 +153,7 @@ def sections_of(submission: Submission) -> dict[Section, bytes]:
                 "harmed": submission.harmed,
                 "places": submission.places,
                 "anything_else": submission.anything_else,
+                "witnesses": submission.witnesses,
             }
         )
     }
@@ -194,12 +196,25 @@ class Arrival:
 class Pseudonyms:
     """Who is named in a report, as HMACs; see pseudonym.py."""
 
-    subjects: tuple[str, ...]
-    reporter: str | None
+    subjects: tuple[str, ...] = ()
+    reporter: str | None = None
+    witnesses: tuple[str, ...] = ()
+    reporter_aliases: tuple[str, ...] = ()
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Everybody, each once."""
+        reporter = (self.reporter,) if self.reporter else ()
+        return tuple(dict.fromkeys((*self.subjects, *self.witnesses, *reporter, *self.reporter_aliases)))
 
 
 def receive(
-    report_id: str, facts: dict[str, Any], pseudonyms: Pseudonyms, content_digest: str, received_at: datetime
+    report_id: str,
+    facts: dict[str, Any],
+    pseudonyms: Pseudonyms,
+    content_digest: str,
+    received_at: datetime,
+    source: str | None = None,
 ) -> ReportReceived:
     """The fact that a report was received; of a range of times it tells the beginning."""
     occurred: dict[str, datetime] = facts["occurred"] or {}
@@ -217,6 +232,9 @@ def receive(
         received_at=received_at,
         subjects=pseudonyms.subjects,
         reporter=pseudonyms.reporter,
+        witnesses=pseudonyms.witnesses,
+        reporter_aliases=pseudonyms.reporter_aliases,
+        source=source,
         content_digest=content_digest,
     )
 

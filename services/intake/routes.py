@@ -1,7 +1,7 @@
 """Intake over HTTP, for programs: reports, the reporter's mailbox, and the vault for the other services."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict
 from typing import Annotated, Literal, TypeVar
 
@@ -14,8 +14,9 @@ from services.intake.mailbox import Mailbox
 from services.intake.pseudonym import pseudonyms_for
 from services.intake.reading import Read, Readable, Reading
 from services.intake.report import Submission
-from shared.access import Role
+from shared.access import Principal, Resource, Role, demand
 from shared.problems import FieldError, Problem, TokenRefused
+from shared.times import now
 from shared.web.app import json_response, parse_body
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.throttle import Throttle, address_of
@@ -86,10 +87,12 @@ def make_router(
     gate: Gate,
     pseudonym_key: bytes,
     receipts: Throttle | None = None,
+    parties: Callable[[str], Collection[str]] = lambda _: (),
 ) -> APIRouter:
     """The routes. Those of the vault open only to services, with a token made for intake and for this purpose.
 
-    `receipts` slows the guessing of receipts, here and on the pages.
+    `receipts` slows the guessing of receipts, here and on the pages; `parties` gives the pseudonyms of a person's own
+    names, who then cannot have a report read that names them, whichever service asks for it.
     """
     router = gate.router(Callers.PROGRAMS)
     throttle = receipts or Throttle("receipt")
@@ -98,8 +101,9 @@ def make_router(
     async def submit(request: Request) -> Response:
         """Hand in a report. The answer comes when it is stored durably, and holds the only key to it, the receipt."""
         key = read_idempotency_key(request)
-        submission = parse_body(Submission, await request.body())
-        accepted = await submissions.submit(submission, channel="http", idempotency_key=key)
+        submission, who = parse_body(Submission, await request.body()), principal_of(request)
+        source = source_of(request, who, submission.community)
+        accepted = await submissions.submit(submission, channel="http", idempotency_key=key, source=source)
         body = {"report_id": accepted.report_id, "receipt": accepted.receipt, "status_url": FOLLOW_UP}
         return Response(orjson.dumps(body), 202, headers=_PRIVATE, media_type="application/json")
 
@@ -127,7 +131,8 @@ def make_router(
         if body.purpose not in who.purposes:
             raise TokenRefused("purpose")
         reads = [Read(item.report_id, item.sections) for item in body.reads]
-        items = await reading.read(reads, purpose=body.purpose, actor=who.actor(Role.SERVICE))
+        names = parties(who.behalf.ref) if who.behalf else ()
+        items = await reading.read(reads, purpose=body.purpose, actor=who.actor(Role.SERVICE), names=names)
         return json_response({"items": items}, headers=_PRIVATE)
 
     @router.put(
@@ -157,6 +162,19 @@ _PRIVATE = {"Cache-Control": "no-store"}
 # A statement's id becomes the name of a field in the store.
 _IDENTIFIER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _BAD_STATEMENT_ID = FieldError("/statement_id", "invalid_id", "Letters, digits and hyphens, 64 at most.")
+
+
+def source_of(request: Request, who: Principal, community: str) -> str | None:
+    """In whose name a program reports: what Hearth-Source says, or the only source of its token; None for anyone else.
+
+    Raises Refused for a source or community that the token is not for.
+    """
+    sources = [source for grant in who.grants for source in grant.sources]
+    source = request.headers.get("hearth-source") or (sources[0] if len(sources) == 1 else None)
+    if source is None and not sources:
+        return None
+    demand(who, "report.submit_for", Resource(source=source, community=community), now())
+    return source
 
 
 async def try_receipt(throttle: Throttle, request: Request, look: Callable[[], Awaitable[T]]) -> T:

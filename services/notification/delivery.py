@@ -18,6 +18,7 @@ from shared.events import (
     NotificationSent,
     NotificationSuppressed,
     ReportReceived,
+    parties_of,
     stamp,
 )
 from shared.ids import derive
@@ -182,9 +183,8 @@ def plan(
     deadlines: tuple[DeadlineSet, ...] = ()
     match event.fact:
         case ReportReceived() as fact:
-            parties = (*fact.subjects, *fact.witnesses, *((fact.reporter,) if fact.reporter else ()))
             about = CaseNote(
-                event.case_id, fact.report_id, "", fact.language, fact.contactable, fact.received_at, parties
+                event.case_id, fact.report_id, "", fact.language, fact.contactable, fact.received_at, parties_of(fact)
             )
             deadlines, version = _promised(fact, policy), policy.version
         case CaseTriaged() as fact:

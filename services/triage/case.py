@@ -39,7 +39,7 @@ from shared.events import (
     InformationRequested,
     InvestigationStarted,
     RecusalDeclared,
-    ReportReceived,
+    parties_of,
 )
 from shared.policy import Policy, ReportFacts
 from shared.promises import KEPT_BY
@@ -220,12 +220,6 @@ def _open(command: Open, policy: Policy, now: datetime) -> list[Fact]:
         deadlines=tuple(DeadlineSet(name=d.name, due_at=d.due_at) for d in deadlines),
     )
     return [opened, triaged]
-
-
-def parties_of(report: ReportReceived) -> tuple[str, ...]:
-    """The pseudonyms of everybody named in a report."""
-    reporter = (report.reporter,) if report.reporter else ()
-    return tuple(dict.fromkeys((*report.subjects, *report.witnesses, *reporter)))
 
 
 def _receive(case: Case, question_id: str, answer_id: str, state: State) -> list[Fact]:

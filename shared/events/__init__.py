@@ -24,7 +24,7 @@ from shared.events.notifications import (
     NotificationSent,
     NotificationSuppressed,
 )
-from shared.events.reports import ReportAnswered, ReportReceived
+from shared.events.reports import ReportAnswered, ReportReceived, parties_of
 from shared.events.roster import GrantHeld, LeaveTaken, RosterEntryChanged, RosterTokenChanged, TrainingHeld
 from shared.events.seals import CheckpointSealed
 
@@ -91,5 +91,6 @@ __all__ = [
     "TrainingHeld",
     "decode",
     "encode",
+    "parties_of",
     "stamp",
 ]

@@ -10,6 +10,7 @@ from shared.events.envelope import Fact
 class ReportReceived(Fact):
     """A report is stored durably. `subjects`, `witnesses` and `reporter` are pseudonyms; names stay in the vault.
 
+    `reporter_aliases` are further pseudonyms of the reporter (of the address, where there is a name as well).
     `source`: in whose name it was handed in, where a token says so.
 
     `content_digest` is an HMAC of the content under a key that is destroyed when the report is erased.
@@ -35,7 +36,14 @@ class ReportReceived(Fact):
     reporter: str | None = None
     content_digest: str
     witnesses: tuple[str, ...] = ()
+    reporter_aliases: tuple[str, ...] = ()
     source: str | None = None
+
+
+def parties_of(report: ReportReceived) -> tuple[str, ...]:
+    """The pseudonyms of everybody named in a report: they may not see what becomes of it from the inside."""
+    reporter = (report.reporter,) if report.reporter else ()
+    return tuple(dict.fromkeys((*report.subjects, *report.witnesses, *reporter, *report.reporter_aliases)))
 
 
 class ReportAnswered(Fact):

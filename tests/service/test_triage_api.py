@@ -314,4 +314,3 @@ async def test_a_report_delivered_again_changes_nothing(rig: Rig) -> None:
     await rig.intake.take([event, event])
     assert rig.cases.stored[case.id].case == case
     assert len(rig.cases.events) == 2
-

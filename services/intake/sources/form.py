@@ -59,6 +59,7 @@ MESSAGE_OF: Mapping[str, str] = MappingProxyType(
 )
 IN_PERSON = ("appearance", "circumstances", "witnesses", "exposure", "noted_by")
 """Fields that only in-person reports have; they travel as labelled lines of `anything_else`."""
+LONGEST_NAME, MOST_WITNESSES = 300, 50
 EAST = timedelta(hours=14)
 """The day begins in the east up to 14 hours before it does in UTC."""
 _NONCE = re.compile(r"([0-9a-f]{8,12})-[A-Za-z0-9_-]{16,64}")
@@ -117,6 +118,8 @@ def read_report(
         "places": [*_lines(filled.value("places")), *_lines(filled.value("room"))],
         "anything_else": _anything_else(filled, label) or None,
         "reported": _reported(filled),
+        # Their names shut them out of the case; how somebody described them stays in the text.
+        "witnesses": [line for line in _lines(filled.value("witnesses")) if len(line) <= LONGEST_NAME][:MOST_WITNESSES],
         "occurred": occurred,
         "reporter": _reporter(filled),
     }
