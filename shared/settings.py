@@ -130,7 +130,7 @@ class Settings(Connections):
 
     host: str = Field("127.0.0.1", description="Address the service listens on.")
     port: int = Field(0, ge=0, le=65535, description="Port the service listens on.")
-    token_key: Key = Field(description="Secret that signs tokens between services and of people; 32 bytes in base64.")
+    token_key: Key = Field(description="Secret that signs the tokens of people; 32 bytes in base64.")
     policy_dir: Path | None = Field(None, description="Folder whose policy files replace the packaged ones.")
     otlp_endpoint: str | None = Field(None, description="OpenTelemetry collector (OTLP over HTTP); unset: no export.")
     trace_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces that are exported.")

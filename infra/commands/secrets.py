@@ -17,7 +17,7 @@ from infra.commands.service_keys import SERVICE_FILES, make_service_keys, rotate
 from shared.keyring import KeyringError, parse_keyring
 
 SECRETS: Mapping[str, str] = {
-    "token_key": "signs the tokens of services and people",
+    "token_key": "signs the tokens of people",
     "master_key": "wraps the keys of reports; without it no report can be read",
     "receipt_pepper": "hides receipts; without it no receipt opens anything",
     "pseudonym_key": "makes pseudonyms of user names; another one unlinks them",
