@@ -9,5 +9,5 @@ from detect_secrets.plugins.base import RegexBasedDetector
 class HearthTokenDetector(RegexBasedDetector):
     """The opaque tokens of people (`hearth_pat_`) and of integrators (`hearth_int_`)."""
 
-    secret_type = "Hearth Token"  # noqa: S105  # nosec B105  # pragma: allowlist secret  # a name
+    secret_type = "Hearth Token"  # noqa: S105  # pragma: allowlist secret  # a name
     denylist: Sequence[re.Pattern[str]] = (re.compile(r"\bhearth_(?:pat|int)_[A-Za-z0-9_-]{20,}"),)

@@ -143,6 +143,8 @@ class Settings(Connections):
     intake_url: str = Field("http://127.0.0.1:8001", description="Where intake's vault answers.")
     public_url: str = Field("http://127.0.0.1:8001", description="Address that reporters see.")
     desk_url: str = Field("http://127.0.0.1:8002", description="Address that responders see.")
+    audit_url: str = Field("http://127.0.0.1:8004", description="Address that auditors see.")
+    outbox_url: str = Field("http://127.0.0.1:8003", description="Address that operators see.")
     hosts: str = Field(
         "",
         description="Further host names that requests may be for, separated by commas, beside those of the public "

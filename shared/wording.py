@@ -64,7 +64,7 @@ def _parse_until(text: str, start: int, stops: tuple[str, ...]) -> tuple[Wording
             parts.append(choice)
         elif token in stops:
             return tuple(parts), match.start()
-        elif token == "|":  # noqa: S105  # nosec B105  # a separator of the message syntax, not a secret
+        elif token == "|":  # noqa: S105  # a separator of the message syntax, not a secret
             parts.append(token)
             at = match.end()
         else:

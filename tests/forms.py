@@ -24,3 +24,8 @@ async def token_from(http: httpx.AsyncClient, path: str) -> dict[str, str]:
     """
     page = await http.get(path, headers={"Accept": "text/html"})
     return {TOKEN_FIELD: hidden_fields(page.text)[TOKEN_FIELD]}
+
+
+def cookies_of(page: httpx.Response) -> dict[str, str]:
+    """The header that sends a page's cookies back, over plain HTTP to this machine, too, as browsers do."""
+    return {"Cookie": "; ".join(f"{name}={value}" for name, value in page.cookies.items())}

@@ -36,6 +36,7 @@ TREE = Path(__file__).parents[2]
 KEPT_DATA = TREE / ".data"
 Part = Literal["kafka", "mongo", "mail", "sign_in", "keycloak"]
 Broker = Literal["auto", "kafka", "memory"]
+NO_PROVIDER = f"http://{ports.LOOPBACK}:8005"
 NOTHING_SURVIVES = """\
 *******************************************************************************
 **  BROKER=memory: events are kept in memory only. NOTHING SURVIVES its end,  **
@@ -236,11 +237,14 @@ class Stack:
             wanted = service.port if port is None else port
             port = self._ports.choose(wanted, name, self.settings.announce, [s.port for s in SERVICES.values()])
         label = label or name
-        ours = {**self.environment(), **self.passwords_of(name), **self.service_keys_of(name)}
+        address = f"http://{ports.LOOPBACK}:{port}"
+        # Without a provider nobody can sign in, and the rest works all the same.
+        ours = {"HEARTH_SIGN_IN_ISSUER": NO_PROVIDER, **self.environment(), **service.own_settings(address)}
+        ours |= {**self.passwords_of(name), **self.service_keys_of(name)}
         environment = {**os.environ, **ours, **env, "HEARTH_PORT": str(port), "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-m", service.module]
         process = self._children.start(label, command, self.logs / f"{label}.log", environment)
-        process.address = f"http://{ports.LOOPBACK}:{port}"
+        process.address = address
         if wait:
             self.wait_service(process)
         return process

@@ -35,8 +35,6 @@ class SignInSettings(Settings):
         description="Secret that turns accounts into references of people; 32 bytes in base64. The same in every "
         "service, and never changed: with another, nobody is on the roster any more."
     )
-    outbox_url: str = Field("http://127.0.0.1:8003", description="Address that operators see.")
-    audit_url: str = Field("http://127.0.0.1:8004", description="Address that auditors see.")
 
     def registration(self, callback: str) -> Registration:
         """What the provider knows of the service whose sign-ins come back to `callback`."""

@@ -41,7 +41,8 @@ class Hosts:
 
 def hosts_of(settings: Settings) -> Hosts:
     """The names that follow from the settings: public addresses, the listening one, loopback, containers, HOSTS."""
-    addresses = (settings.public_url, settings.desk_url, settings.intake_url, f"//{bracketed(settings.host)}")
+    own = (settings.public_url, settings.desk_url, settings.audit_url, settings.outbox_url, settings.intake_url)
+    addresses = (*own, f"//{bracketed(settings.host)}")
     named = [name for name in (name_in(urlsplit(one).netloc.encode()) for one in addresses) if name]
     return Hosts([*named, *LOOPBACK, *INSIDE, *listed(settings.hosts)])
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Network, ip_address
 from math import ceil, exp2
 from types import TracebackType
+from typing import NoReturn
 
 from starlette.requests import HTTPConnection
 
@@ -33,9 +34,11 @@ LONGEST_WAIT = 10.0
 """Seconds that a request is held at most; who would wait longer is told to come back."""
 MOST_WAITERS = 8
 """Requests of one address that are held at the same time."""
+REFUSAL_PAUSE = 2.0
+"""Seconds that pass before somebody is told to come back: an answer at once would only bring the next request."""
 MOST_ADDRESSES = 20_000
 MOST_HELD = 1_000
-"""Requests that are held at the same time, of all addresses together."""
+"""Requests that are held at the same time, of all addresses together; and as many more before they are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class Throttle:
         self._histories: OrderedDict[str, History] = OrderedDict()
         self._waiting: dict[str, int] = {}
         self._held = 0
+        self._refusing = 0
 
     def attempt(self, address: str) -> "Attempt":
         """`async with throttle.attempt(address_of(request)) as attempt:` around looking at a secret.
@@ -98,7 +102,9 @@ class Throttle:
         """
         return Attempt(self, address)
 
-    def __len__(self) -> int:
+    @property
+    def remembered(self) -> int:
+        """How many addresses have a history."""
         return len(self._histories)
 
     async def enter(self, address: str) -> None:
@@ -110,8 +116,7 @@ class Throttle:
         wait = history.wait(now)
         waiting = self._waiting.get(address, 0)
         if wait > LONGEST_WAIT or (wait and (waiting >= MOST_WAITERS or self._held >= MOST_HELD)):
-            metrics.THROTTLED.labels(self._kind, "refused").inc()
-            raise Problem(429, "too-many-attempts", "Too many wrong attempts came from here.", retry_after=ceil(wait))
+            await self._refuse(ceil(wait))
         self._histories[address] = history.with_attempt(now)
         if not wait:
             return
@@ -125,6 +130,16 @@ class Throttle:
             left = self._waiting.pop(address) - 1
             if left:
                 self._waiting[address] = left
+
+    async def _refuse(self, seconds: int) -> NoReturn:
+        metrics.THROTTLED.labels(self._kind, "refused").inc()
+        if self._refusing < MOST_HELD:
+            self._refusing += 1
+            try:
+                await self._sleep(REFUSAL_PAUSE)
+            finally:
+                self._refusing -= 1
+        raise Problem(429, "too-many-attempts", "Too many wrong attempts came from here.", retry_after=seconds)
 
     def note_failure(self, address: str) -> None:
         """Keep in mind that a secret from this address was wrong."""

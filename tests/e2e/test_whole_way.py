@@ -26,6 +26,7 @@ from shared.policy import load_policy
 from shared.times import now, rfc3339
 from tests.broker import read, write
 from tests.e2e.collector import Collector, collecting
+from tests.forms import cookies_of, hidden_fields
 from tests.record_entries import event_in
 
 pytestmark = pytest.mark.timeout(300)
@@ -261,9 +262,8 @@ def send_by_http(way: Way) -> None:
 
 
 def send_by_form(way: Way) -> None:
-    page = way.intake.get("/report", headers={"Accept": "text/html"}).raise_for_status().text
-    nonce = page.partition('name="nonce" value="')[2].partition('"')[0]
-    way.intake.post("/report", data=REPORT | {"nonce": nonce}).raise_for_status()
+    page = way.intake.get("/report", headers={"Accept": "text/html"}).raise_for_status()
+    way.intake.post("/report", data=hidden_fields(page.text) | REPORT, headers=cookies_of(page)).raise_for_status()
 
 
 def to_inbox(way: Way, value: bytes, headers: Sequence[tuple[str, bytes | None]] = ()) -> None:

@@ -18,6 +18,7 @@ from shared.web.throttle import (
     LONGEST_WAIT,
     MOST_FAILURES,
     MOST_WAITERS,
+    REFUSAL_PAUSE,
     History,
     Throttle,
     address_of,
@@ -117,7 +118,7 @@ async def test_another_address_never_waits() -> None:
     for _ in range(100):
         await guess(throttle, "192.0.2.2", right=True)
     assert time.slept == []
-    assert len(throttle) == 1
+    assert throttle.remembered == 1
 
 
 async def test_right_attempts_cost_nothing_and_forgive_nothing() -> None:
@@ -125,37 +126,76 @@ async def test_right_attempts_cost_nothing_and_forgive_nothing() -> None:
     throttle = Throttle("receipt", time, time.sleep)
     for _ in range(50):
         await guess(throttle, "192.0.2.1", right=True)
-    assert len(throttle) == 0
+    assert throttle.remembered == 0
     for _ in range(FREE + 1):
         await guess(throttle, "192.0.2.1")
         await guess(throttle, "192.0.2.1", right=True)
     assert time.slept
 
 
+@dataclass
+class Held:
+    """Sleeps that end when the test says so."""
+
+    sleeps: list[tuple[float, asyncio.Event]] = field(default_factory=list)
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps.append((seconds, asyncio.Event()))
+        await self.sleeps[-1][1].wait()
+
+    async def end(self) -> None:
+        for _, ended in self.sleeps:
+            ended.set()
+        await asyncio.sleep(0)
+
+
 async def test_guesses_side_by_side_are_held_one_behind_the_other_or_refused() -> None:
-    released: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        released.append(seconds)
-        await asyncio.Event().wait()
-
-    throttle = Throttle("receipt", lambda: 1000.0, sleep)
+    held = Held()
+    throttle = Throttle("receipt", lambda: 1000.0, held.sleep)
     for _ in range(FREE):
         throttle.note_failure("192.0.2.1")
-    tries = [asyncio.create_task(guess(throttle, "192.0.2.1")) for _ in range(100)]
+    tries = [asyncio.create_task(guess(throttle, "192.0.2.1", right=True)) for _ in range(100)]
     await asyncio.sleep(0.01)
-    refused = [one.exception() for one in tries if one.done()]
-    assert len(released) == MOST_WAITERS
-    assert all(b - a >= FIRST * 0.99 for a, b in pairwise(released))
-    assert len(refused) == 100 - MOST_WAITERS
-    problems = [one for one in refused if isinstance(one, Problem)]
+    waits, refusals = [s for s, _ in held.sleeps[:MOST_WAITERS]], [s for s, _ in held.sleeps[MOST_WAITERS:]]
+    assert all(b - a >= FIRST * 0.99 for a, b in pairwise(waits))
+    assert waits[-1] <= LONGEST_WAIT
+    assert refusals == [REFUSAL_PAUSE] * (100 - MOST_WAITERS)
+    await held.end()
+    problems = [one for one in await asyncio.gather(*tries, return_exceptions=True) if isinstance(one, Problem)]
+    assert len(problems) == 100 - MOST_WAITERS
     assert {(p.status, p.code) for p in problems} == {(429, "too-many-attempts")}
     assert all(p.retry_after and p.retry_after <= LONGEST_WAIT + LONGEST_PAUSE for p in problems)
+    assert (throttle._held, throttle._refusing, throttle._waiting) == (0, 0, {})
+
+
+async def test_who_goes_away_while_held_leaves_nothing_behind() -> None:
+    held = Held()
+    throttle = Throttle("receipt", lambda: 1000.0, held.sleep)
+    for _ in range(FREE):
+        throttle.note_failure("192.0.2.1")
+    tries = [asyncio.create_task(guess(throttle, "192.0.2.1")) for _ in range(20)]
+    await asyncio.sleep(0.01)
     for one in tries:
         one.cancel()
     await asyncio.gather(*tries, return_exceptions=True)
-    assert throttle._held == 0
-    assert throttle._waiting == {}
+    assert (throttle._held, throttle._refusing, throttle._waiting) == (0, 0, {})
+
+
+async def test_no_more_requests_are_held_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_HELD", 10)
+    held = Held()
+    throttle = Throttle("receipt", lambda: 1000.0, held.sleep)
+    addresses = [f"192.0.2.{number}" for number in range(50)]
+    for address in addresses:
+        for _ in range(FREE):
+            throttle.note_failure(address)
+    tries = [asyncio.create_task(guess(throttle, address)) for address in addresses]
+    fresh = asyncio.create_task(guess(throttle, "198.51.100.1", right=True))
+    await asyncio.sleep(0.01)
+    assert len(held.sleeps) == 20
+    assert fresh.done()
+    await held.end()
+    await asyncio.gather(*tries, return_exceptions=True)
 
 
 async def test_what_is_kept_is_bounded_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +205,7 @@ async def test_what_is_kept_is_bounded_and_the_oldest_goes_first(monkeypatch: py
     for number in range(200):
         await guess(throttle, f"address {number}")
         await guess(throttle, "the one that goes on")
-    assert len(throttle) == 50
+    assert throttle.remembered == 50
     time.slept.clear()
     await guess(throttle, "the one that goes on")
     assert time.slept

@@ -1,0 +1,26 @@
+"""Every page that a test of the services has made is judged by tests/page_rules.py, also those nobody looks at."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.responses import HTMLResponse
+
+from shared.web.pages import Pages
+from tests.page_rules import faults_of
+
+
+@pytest.fixture(autouse=True)
+def judged_pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The pages made so far in this test."""
+    made: list[str] = []
+    render = Pages.render
+
+    def render_and_keep(*given: Any, **named: Any) -> HTMLResponse:
+        response = render(*given, **named)
+        made.append(bytes(response.body).decode())
+        return response
+
+    monkeypatch.setattr(Pages, "render", render_and_keep)
+    yield made
+    assert [fault for page in made for fault in faults_of(page)] == []
