@@ -11,7 +11,7 @@ import zlib
 from typing import Literal
 
 Kind = Literal["pat", "int"]
-ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # pragma: allowlist secret
 """Crockford's base32, in small letters."""
 _SECRET = 32
 _CHECK = 7
