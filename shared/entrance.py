@@ -63,7 +63,7 @@ class Entrance:
         self._runtime = runtime
         projection = MongoRoster(entries.collection if entries else runtime.database["roster"])
         if entries is None:
-            runtime.consume_facts("roster", ROSTER_FACTS, projection.project)
+            runtime.consume_facts("roster", ROSTER_FACTS, projection.project, use="projection")
         refused = runtime.aggregates("refusals")
         self.roster = Roster(copies or projection)
         self.refusals = Refusals(runtime.service, refused)

@@ -104,6 +104,7 @@ class Consumption(Generic[T]):
         topic: str,
         decode: Decode[T],
         handle: Handle[T],
+        use: str = "",
         prefix: str = "",
         batch: int = 200,
         attempts: int = 5,
@@ -112,7 +113,8 @@ class Consumption(Generic[T]):
         tracer: Tracer | None = None,
         poll_ms: int = 50,
     ) -> None:
-        self.group = f"{service}.{topic}"
+        # Whoever consumes a topic for two uses needs a group for each, or they would share its records.
+        self.group = f"{service}.{topic}{use and f'.{use}'}"
         self.topic = topic
         self._publisher = publisher
         self._decode = decode

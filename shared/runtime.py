@@ -40,8 +40,8 @@ class Runtime:
         """The aggregates of a collection of this service, with their outbox on the relay."""
         return Aggregates(self.database[collection], self.relay)
 
-    def consume(self, topic: str, decode: Decode[T], handle: Handle[T]) -> Consumption[T]:
-        """Consume a topic with this service's own group for it; see shared.kafka for what is promised."""
+    def consume(self, topic: str, decode: Decode[T], handle: Handle[T], use: str = "") -> Consumption[T]:
+        """Consume a topic with this service's own group for it (for each `use` one); shared.kafka says what holds."""
         settings = self.settings
         consumption = Consumption(
             self.broker,
@@ -50,6 +50,7 @@ class Runtime:
             topic=topic,
             decode=decode,
             handle=handle,
+            use=use,
             prefix=settings.topic_prefix,
             batch=settings.batch,
             attempts=settings.attempts,
@@ -59,9 +60,9 @@ class Runtime:
         self._consumptions.append(consumption)
         return consumption
 
-    def consume_facts(self, topic: str, wanted: Sequence[type[Fact]], handle: Handle[Event]) -> None:
+    def consume_facts(self, topic: str, wanted: Sequence[type[Fact]], handle: Handle[Event], use: str = "") -> None:
         """Consume only these facts of a topic; other known facts and unknown types are passed over."""
-        self.consume(topic, facts_of(wanted), handle)
+        self.consume(topic, facts_of(wanted), handle, use)
 
     def lifecycle(
         self,

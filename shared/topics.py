@@ -54,12 +54,15 @@ def dead_letters_of(topic: str) -> str:
     return f"{topic}.dlq"
 
 
+PROJECTED = frozenset({"roster"})
+"""Topics that audit understands as well as records."""
+
 # A dead letter is keyed by where it came from; a tombstone on that key marks it dealt with, hence compaction.
 DEAD_LETTER_TOPICS = tuple(
     Topic(
         dead_letters_of(t.name),
-        # Audit records whatever comes, so it gives nothing up.
-        tuple(consumer for consumer in t.consumers if consumer != "audit"),
+        # What audit only records, it takes whatever comes, and so it gives nothing up.
+        tuple(consumer for consumer in t.consumers if consumer != "audit" or t.name in PROJECTED),
         "group|partition|offset",
         1,
         FOREVER,
