@@ -4,6 +4,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from shared.access import Principal, Role
+from tests.forms import token_from
 from tests.triage_rig import ALICE, Rig, bearer, make_rig, token
 
 READERS = {Role.RESPONDER, Role.COORDINATOR}
@@ -39,10 +40,11 @@ def person(role: Role) -> Principal:
 async def call(rig: Rig, method: str, path: str, command: str, headers: dict[str, str]) -> int:
     case = await rig.open()
     address = path.format(case_id=case.id, code_name=case.code_name, command=command)
-    form = {"version": str(case.seq)} if path.startswith("/desk") else None
-    answer = await rig.http.request(
-        method, address, data=form, headers={**headers, "if-match": f'"{case.seq}"', "origin": "http://desk.example"}
-    )
+    sent: dict[str, object] = {"json": {}} if method == "POST" else {}
+    if method == "POST" and path.startswith("/desk"):
+        sent = {"data": {"version": str(case.seq), **await token_from(rig.http, "/desk/sign-in")}}
+    headers = {**headers, "if-match": f'"{case.seq}"', "origin": "https://desk.example"}
+    answer = await rig.http.request(method, address, headers=headers, **sent)
     assert rig.cases.stored[case.id].case.code_name == case.code_name
     if answer.status_code in (401, 403, 404):
         assert case.id not in answer.text
