@@ -5,7 +5,7 @@ import sys
 
 from benchmarks.results import Result, show, write
 
-NAMES = ("start", "intake", "way", "sustained")
+NAMES = ("start", "intake", "way", "throttle", "sustained")
 
 
 def main() -> int:

@@ -3,7 +3,9 @@
 tests/service/conftest.py judges each page that any test there has made.
 """
 
+from collections.abc import Container
 from html.parser import HTMLParser
+from urllib.parse import urlsplit
 
 from shared.web.forms import TOKEN_FIELD
 
@@ -15,15 +17,16 @@ _ADDRESSES = {
 
 
 class _Judge(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, providers: Container[str]) -> None:
         super().__init__()
+        self._providers = providers
         self.faults: list[str] = []
         self._forms: list[bool] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attributes}
         for name, value in given.items():
-            if name in _ADDRESSES and ("//" in value.partition("?")[0] or ":" in value.partition("/")[0]):
+            if name in _ADDRESSES and self._leads_away(value) and not (tag == "a" and self._is_provider(value)):
                 self.faults.append(f"<{tag} {name}={value!r}> leads to another host")
             if name.startswith("on") or name == "style":
                 self.faults.append(f"<{tag} {name}> is inline code")
@@ -40,14 +43,21 @@ class _Judge(HTMLParser):
         if tag == "input" and given.get("name") == TOKEN_FIELD and self._forms:
             self._forms[-1] = True
 
+    @staticmethod
+    def _leads_away(address: str) -> bool:
+        return "//" in address.partition("?")[0] or ":" in address.partition("/")[0]
+
+    def _is_provider(self, address: str) -> bool:
+        return address.startswith("https://") and urlsplit(address).netloc in self._providers
+
     def close(self) -> None:
         super().close()
         self.faults += ["<form> without a token"] * self._forms.count(False)
 
 
-def faults_of(page: str) -> list[str]:
-    """What is wrong with a page, one sentence each."""
-    judge = _Judge()
+def faults_of(page: str, providers: Container[str] = ()) -> list[str]:
+    """What is wrong with a page, one sentence each. A link (nothing else) may lead to these sign-in providers."""
+    judge = _Judge(providers)
     judge.feed(page)
     judge.close()
     return judge.faults

@@ -17,7 +17,10 @@ from shared.connections import OPEN_MONGO, MongoAccess
 REPLICA_SET = "rs0"
 NOT_YET_INITIATED, UNAUTHORIZED = 94, 13
 """NotYetInitialized and Unauthorized, the server's error codes."""
-TLS = ("--tlsMode", "requireTLS", "--tlsAllowConnectionsWithoutCertificates")
+TLS = (
+    *("--tlsMode", "requireTLS", "--tlsAllowConnectionsWithoutCertificates"),
+    *("--setParameter", "suppressNoTLSPeerCertificateWarning=true"),
+)
 """The services sign in by password; a certificate is asked of nobody, and refused if it is not of our authority."""
 
 

@@ -14,7 +14,7 @@ from infra.commands.settings_page import settings_of
 from infra.local.downloads import KEYCLOAK
 from infra.local.keycloak import REALM
 from infra.local.services import SERVICES
-from shared.settings import PREFIX, Settings
+from shared.settings import PREFIX, Connections, Settings
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -55,7 +55,9 @@ def settings_for(service: str) -> type[Settings]:
 def secret_fields(settings: type[Settings]) -> set[str]:
     fields = settings.model_fields.items()
     kinds = {bytes, SecretStr}
-    return {name for name, field in fields if kinds & {field.annotation, *get_args(field.annotation)}}
+    found = {name for name, field in fields if kinds & {field.annotation, *get_args(field.annotation)}}
+    # Passwords at Kafka and MongoDB come with docker-compose.secure.yml.
+    return found - Connections.model_fields.keys()
 
 
 def key_files(service: str) -> dict[str, str]:

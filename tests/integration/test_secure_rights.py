@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure, OperationFailure
@@ -123,6 +126,26 @@ async def test_what_is_refused_is_an_outage_to_the_publisher_and_not_lost(stack:
                     await sending
         finally:
             await publisher.stop()
+
+
+def test_no_connection_takes_long_to_end_in_the_event_loop_of_the_services(stack: Stack) -> None:
+    credentials = credentials_of(stack)
+    access = KafkaAccess("sasl_ssl", "t1.audit", read_secret(credentials.kafka_password("audit")), credentials.ca)
+
+    async def seconds_to_end(after: float) -> float:
+        consumer = AIOKafkaConsumer(bootstrap_servers=stack.kafka, enable_auto_commit=False, **access.options())
+        await consumer.start()
+        # Fetches are under way when it ends, as they are in a service.
+        consumer.assign([TopicPartition("t1.cases", partition) for partition in range(12)])
+        await asyncio.sleep(after)
+        began = time.monotonic()
+        await consumer.stop()
+        return time.monotonic() - began
+
+    async def slowest() -> float:
+        return max(await asyncio.gather(*(seconds_to_end(number / 20) for number in range(20))))
+
+    assert uvloop.run(slowest()) < 10
 
 
 @pytest.mark.parametrize("user", users())

@@ -13,6 +13,7 @@ from pymongo import MongoClient
 from infra import cli
 from infra.credentials import read_secret
 from infra.local.processes import StackError
+from infra.local.services import SERVICES
 from infra.local.stack import Stack, StackSettings, answers
 from infra.local.system import System, run_system
 from shared.connections import MongoAccess
@@ -128,6 +129,14 @@ def test_a_killed_service_signs_in_again_and_loses_nothing(system: System) -> No
     for case_id in sent:
         wait_for(lambda case=case_id: "hearth.case.triaged.v1" in recorded(system, case))
     assert denials(system) == []
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_ends_as_fast_as_without_tls(system: System, name: str) -> None:
+    began = time.monotonic()
+    system.processes[name].stop(40)
+    assert time.monotonic() - began < 10
+    system.start(name)
 
 
 def test_a_service_with_the_password_of_another_does_not_become_ready(system: System) -> None:

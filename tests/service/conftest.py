@@ -9,6 +9,9 @@ from starlette.responses import HTMLResponse
 from shared.web.pages import Pages
 from tests.page_rules import faults_of
 
+PROVIDERS = {"id.example"}
+"""Where people sign in, in these tests: the pages for people who are signed in lead to it, and load nothing from it."""
+
 
 @pytest.fixture(autouse=True)
 def judged_pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
@@ -23,4 +26,4 @@ def judged_pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     monkeypatch.setattr(Pages, "render", render_and_keep)
     yield made
-    assert [fault for page in made for fault in faults_of(page)] == []
+    assert [fault for page in made for fault in faults_of(page, PROVIDERS)] == []

@@ -1,0 +1,131 @@
+"""What a right receipt waits for while somebody else sends wrong ones: ten thousand of them, with 64 connections.
+
+Quiet and attacked times take turns; a ratio is of neighbours in time, and the median of all rounds counts. Every attack
+comes from an address of its own (in 127.0.0.0/8), so that each begins without a history.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from statistics import mean, median
+from urllib.parse import urlsplit
+
+import httpx
+
+from benchmarks.load import Connection
+from benchmarks.results import Result
+from infra.local.stack import Stack, StackSettings
+from infra.local.system import create_topics_on, draw_secrets
+
+ROUNDS = 8
+ASKED = 400
+PACE = 0.01
+WRONG = 10_000
+CONNECTIONS = 64
+REPORTER = "127.0.0.2"
+
+
+def run() -> list[Result]:
+    """Ask with a right receipt at a fixed pace, with and without an attack, and compare."""
+    with Stack(StackSettings.private("kafka", "mongo")) as stack:
+        create_topics_on(stack.kafka, "")
+        intake = stack.start_service("intake", draw_secrets(), port=0)
+        report = {"community": "enwiki", "category": "harassment.insults", "narrative": "words"}
+        receipt = httpx.post(f"{intake.address}/v1/reports", json=report).raise_for_status().json()["receipt"]
+        ask(intake.address, receipt)
+        rounds, wrong = [], []
+        for number in range(ROUNDS):
+            # Which comes first takes turns, too, so that a machine that gets busier counts for neither.
+            quiet = [] if number % 2 else ask(intake.address, receipt)
+            with attack(intake.address, f"127.0.1.{number + 1}") as looked_at:
+                attacked = ask(intake.address, receipt)
+            rounds.append((quiet or ask(intake.address, receipt), attacked))
+            wrong.append(looked_at["404"] / looked_at["seconds"])
+    ratios = [median(attacked) / median(quiet) for quiet, attacked in rounds]
+    of_means = [mean(attacked) / mean(quiet) for quiet, attacked in rounds]
+    quiet_ms, attacked_ms = (median(median(times[i]) for times in rounds) * 1000 for i in (0, 1))
+    slowed = median(ratios)
+    return [
+        Result(
+            "right receipt during an attack, p50", attacked_ms, "ms", quiet_ms, slowed, "ratio ≤ 1.10", slowed <= 1.1
+        ),
+        Result("the same, mean", median(of_means), "", None, median(of_means), "", True),
+        Result("wrong receipts looked at", max(wrong), "/s", None, None, "≤ 20 /s", max(wrong) <= 20),
+    ]
+
+
+def ask(address: str, receipt: str) -> list[float]:
+    """The seconds that each answer to the right receipt took."""
+    return asyncio.run(_ask(address, receipt))
+
+
+async def _ask(address: str, receipt: str) -> list[float]:
+    connection, request = await _open(address, REPORTER), _request(address, receipt)
+    times: list[float] = []
+    for _ in range(ASKED):
+        began = time.perf_counter()
+        status = await connection.ask(request)
+        times.append(time.perf_counter() - began)
+        if status != 200:
+            raise SystemExit(f"The right receipt was answered with {status}.")
+        await asyncio.sleep(PACE)
+    return times
+
+
+@contextmanager
+def attack(address: str, source: str) -> Iterator[dict[str, float]]:
+    """Somebody guesses from `source` while the block runs; afterwards the answers by status, and the seconds."""
+    command = [sys.executable, "-m", "benchmarks.throttle", address, source]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    found: dict[str, float] = {}
+    try:
+        yield found
+    finally:
+        out, _ = process.communicate("end\n", 30)
+        found.update(json.loads(out))
+
+
+async def guess(address: str, source: str) -> dict[str, float]:
+    """Send wrong receipts, each as soon as the one before is answered, until there is something on standard input."""
+    statuses: dict[str, float] = {"404": 0, "429": 0}
+    request = _request(address, "0000-0000-0000-0000-0000")
+    opened = [await _open(address, source) for _ in range(CONNECTIONS)]
+    print("ready", flush=True)
+    began = time.perf_counter()
+
+    async def go_on(connection: Connection) -> None:
+        while sum(statuses.values()) < WRONG and (status := await connection.ask(request)):
+            statuses[str(status)] = statuses.get(str(status), 0) + 1
+
+    guessing = asyncio.gather(*(go_on(connection) for connection in opened))
+    await asyncio.to_thread(sys.stdin.readline)
+    guessing.cancel()
+    await asyncio.gather(guessing, return_exceptions=True)
+    return {**statuses, "seconds": time.perf_counter() - began}
+
+
+async def _open(address: str, source: str) -> Connection:
+    parts = urlsplit(address)
+    made = asyncio.get_running_loop().create_connection(
+        Connection, parts.hostname, parts.port, local_addr=(source, 0)
+    )  # fmt: skip
+    return (await made)[1]
+
+
+def _request(address: str, receipt: str) -> bytes:
+    body = json.dumps({"receipt": receipt}).encode()
+    head = (
+        f"POST /v1/follow-up HTTP/1.1\r\nHost: {urlsplit(address).netloc}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(guess(*sys.argv[1:]))))
