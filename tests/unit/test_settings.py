@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import Key, Settings, load_settings
+from shared.settings import Connections, Key, Settings, load_settings
 
 SECRET = base64.b64encode(b"k" * 32).decode()
 
@@ -58,3 +58,29 @@ def test_a_secret_file_that_is_not_there_is_named(
     with pytest.raises(SystemExit):
         load_settings(Settings)
     assert "/nowhere/form_key" in capsys.readouterr().err
+
+
+def test_a_password_is_needed_where_kafka_asks_for_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HEARTH_KAFKA_SECURITY", "sasl_ssl")
+    monkeypatch.setenv("HEARTH_KAFKA_CA", "/nowhere/ca.pem")
+    with pytest.raises(SystemExit):
+        load_settings(Connections)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert any(line.startswith("HEARTH_KAFKA_PASSWORD is wrong") for line in lines)
+    assert any(line.startswith("HEARTH_KAFKA_CA is wrong") for line in lines)
+
+
+def test_a_service_is_known_by_its_name_behind_the_prefixes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("secret words\n", encoding="utf-8")
+    monkeypatch.setenv("HEARTH_KAFKA_PASSWORD_FILE", str(password))
+    monkeypatch.setenv("HEARTH_MONGO_PASSWORD_FILE", str(password))
+    settings = Connections(kafka_security="sasl_ssl", topic_prefix="a.", database_prefix="a_")
+    kafka, mongo = settings.kafka_access("intake"), settings.mongo_access("intake")
+    assert (kafka.user, kafka.password) == ("a.intake", "secret words")
+    assert (mongo.user, mongo.password) == ("a_intake", "secret words")
+    assert "secret words" not in repr((settings, kafka, mongo))
+    assert Connections(kafka_user="another").kafka_access("intake").user == "another"
