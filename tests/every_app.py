@@ -12,9 +12,10 @@ from services.notification.app import build_app as build_notification
 from services.notification.settings import NotificationSettings
 from services.triage.app import build_app as build_triage
 from services.triage.settings import TriageSettings
+from tests.people import SIGN_IN
 from tests.service_keys import files_of
 
-KEYS = {"token_key": b"k" * 32}
+KEYS = {"form_key": b"k" * 32}
 OF_INTAKE = {"master_key": b"m" * 32, "receipt_pepper": b"p" * 32, "pseudonym_key": b"n" * 32}
 SERVICES = ("intake", "triage", "notification", "audit")
 
@@ -26,8 +27,8 @@ def build(service: str, **given: Any) -> FastAPI:
         case "intake":
             return build_intake(IntakeSettings(**OF_INTAKE, **common))
         case "triage":
-            return build_triage(TriageSettings(**common))
+            return build_triage(TriageSettings(**SIGN_IN, **common))
         case "notification":
-            return build_notification(NotificationSettings(**common))
+            return build_notification(NotificationSettings(**SIGN_IN, **common))
         case _:
-            return build_audit(AuditSettings(signing_key=b"s" * 32, **common))
+            return build_audit(AuditSettings(signing_key=b"s" * 32, **SIGN_IN, **common))

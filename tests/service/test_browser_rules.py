@@ -5,10 +5,11 @@ from typing import cast
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 
 from shared.lifecycle import Lifecycle
 from shared.web.app import make_app
+from shared.web.gate import Callers, does
 from shared.web.headers import nonce_of
 from shared.web.pages import load_assets
 from tests.every_app import SERVICES, build
@@ -16,6 +17,7 @@ from tests.forms import SAME_ORIGIN, token_from
 from tests.intake_rig import Rig
 from tests.notification_rig import Still
 from tests.page_rules import faults_of
+from tests.people import gate_of
 
 HOMES = {"intake": "/report", "triage": "/desk", "notification": "/outbox", "audit": "/audit"}
 EVERYWHERE = {
@@ -169,12 +171,13 @@ def test_the_judge_of_pages_finds_what_it_is_there_for(page: str) -> None:
 
 
 async def test_a_route_may_say_that_its_page_is_the_same_for_all() -> None:
-    router = APIRouter()
+    gate = gate_of()
+    router = gate.router(Callers.PROGRAMS)
 
-    @router.get("/public")
+    @router.get("/public", **does("page.asset"))
     async def public(request: Request) -> Response:
         return Response("for all", headers={"Cache-Control": "public, max-age=300"})
 
-    app = make_app("test", cast(Lifecycle, Still()), routers=[router], asyncapi=dict)
+    app = make_app("test", cast(Lifecycle, Still()), gate=gate, routers=[router], asyncapi=dict)
     async with client(app) as http:
         assert (await http.get("/public")).headers.get_list("cache-control") == ["public, max-age=300"]

@@ -168,7 +168,7 @@ def test_every_message_that_the_shared_templates_name_exists() -> None:
     named = {
         key
         for path in TEMPLATES.glob("*.html")
-        for key in re.findall(r'msg\("([a-z0-9-]+)"', path.read_text(encoding="utf-8"))
+        for key in re.findall(r'msg\("([a-z0-9-]*[a-z0-9])"', path.read_text(encoding="utf-8"))
     }
     messages = Messages.load([SHARED_MESSAGES])
     assert named
