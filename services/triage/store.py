@@ -19,6 +19,7 @@ CASE_INDEXES = (
     IndexModel([("code_name", 1)], name="code_name", unique=True),
     IndexModel([("body", 1), ("state", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)], name="queue"),
 )
+QUEUE_ORDER = [("lane_rank", 1), ("due", 1), ("_id", 1)]
 REQUESTS_KEPT = 50
 
 
@@ -63,25 +64,30 @@ class MongoCases:
 
     async def queue(self, query: Query) -> list[Case]:
         """Emergencies first, then by the next promise to keep, then by id."""
-        wanted: Document = {
-            "$and": [{"$or": [_reached(reach) for reach in query.reaches]}],
-            # Nobody is told that there is a case which they may not see, not even by a count.
-            "parties": {"$nin": list(query.pseudonyms)},
-            "recused": {"$ne": query.person},
-        }
-        if query.states:
-            wanted["state"] = {"$in": list(query.states)}
-        if query.after:
-            rank, due, case_id = query.after
-            wanted["$or"] = [
-                {"lane_rank": {"$gt": rank}},
-                {"lane_rank": rank, "due": {"$gt": due}},
-                {"lane_rank": rank, "due": due, "_id": {"$gt": case_id}},
-            ]
-        found = self._aggregates.collection.find(wanted, {"outbox": 0, "applied": 0})
-        found = found.sort([("lane_rank", 1), ("due", 1), ("_id", 1)]).limit(query.limit)
+        found = self._aggregates.collection.find(filter_of(query), {"outbox": 0, "applied": 0})
+        found = found.sort(QUEUE_ORDER).limit(query.limit)
         with _reaching():
             return [case_of(document) async for document in found]
+
+
+def filter_of(query: Query) -> Document:
+    """The cases that a query is about, as MongoDB is asked for them."""
+    wanted: Document = {
+        "$and": [{"$or": [_reached(reach) for reach in query.reaches]}],
+        # Nobody is told that there is a case which they may not see, not even by a count.
+        "parties": {"$nin": list(query.pseudonyms)},
+        "recused": {"$ne": query.person},
+    }
+    if query.states:
+        wanted["state"] = {"$in": list(query.states)}
+    if query.after:
+        rank, due, case_id = query.after
+        wanted["$or"] = [
+            {"lane_rank": {"$gt": rank}},
+            {"lane_rank": rank, "due": {"$gt": due}},
+            {"lane_rank": rank, "due": due, "_id": {"$gt": case_id}},
+        ]
+    return wanted
 
 
 def _reached(reach: Reach) -> Document:

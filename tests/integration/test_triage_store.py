@@ -5,13 +5,17 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from services.triage.actions import Intake
+from services.triage.actions import Intake, Query
 from services.triage.desk import Desk, Order, Stale
-from services.triage.store import CASE_INDEXES, MongoCases
+from services.triage.store import CASE_INDEXES, QUEUE_ORDER, MongoCases, filter_of
+from shared.access import Role
 from shared.events import Message
 from shared.mongo import connect
 from shared.outbox import Aggregates, Relay
 from shared.problems import Unavailable
+from shared.roster import Roster
+from shared.times import now
+from tests.people import MemoryCopies
 from tests.triage_rig import ALICE, KEY, POLICY, MemoryVault, reported
 from tests.triage_store_suite import CaseStoreSuite
 
@@ -39,10 +43,10 @@ class TestMongoCases(CaseStoreSuite):
 async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_why(cases: MongoCases) -> None:
     event = reported()
     await Intake(cases, POLICY).take([event])
-    desk = Desk(cases, MemoryVault(), POLICY, KEY)
+    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()))
 
     async def take(number: int) -> str:
-        order = Order("assign", {"assignee": f"responder:{number:04d}"}, 2, f"order {number}")
+        order = Order("assign", {"assignee": f"person:{number:016x}"}, 2, f"order {number}")
         try:
             await desk.carry_out(ALICE, event.case_id, order)
         except Stale as stale:
@@ -56,7 +60,7 @@ async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_
 async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: MongoCases) -> None:
     event = reported()
     await Intake(cases, POLICY).take([event])
-    desk = Desk(cases, MemoryVault(), POLICY, KEY)
+    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()))
     order = Order("assign", {}, 2, "the same order")
     outcomes = await asyncio.gather(*(desk.carry_out(ALICE, event.case_id, order) for _ in range(8)))
     assert {outcome.version for outcome in outcomes} == {3}
@@ -66,10 +70,10 @@ async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: Mong
 async def test_the_queue_is_read_from_its_index(cases: MongoCases, mongo_uri: str, database_prefix: str) -> None:
     await Intake(cases, POLICY).take([reported() for _ in range(50)])
     client = connect(mongo_uri, service="test")
-    found = client[f"{database_prefix}triage"]["cases"].find(
-        {"body": {"$in": list(ALICE.bodies)}, "state": {"$in": ["triaged", "assigned"]}}
-    )
-    plan = await found.sort([("lane_rank", 1), ("due", 1), ("_id", 1)]).limit(25).explain()
+    reach = ALICE.reach(Role.RESPONDER, now())
+    query = Query((reach,), ALICE.ref, frozenset({"pseudonym"}), ("triaged", "assigned"))
+    found = client[f"{database_prefix}triage"]["cases"].find(filter_of(query))
+    plan = await found.sort(QUEUE_ORDER).limit(25).explain()
     client.close()
     stages = str(plan["queryPlanner"]["winningPlan"])
     assert "SORT_MERGE" in stages
