@@ -14,7 +14,7 @@ from shared.events import FACTS, DeadlineSet, Event
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.policy import load_policy
 from shared.times import now
-from tests.notification_world import Story
+from tests.notification_world import Story, nobody
 
 POLICY = load_policy()
 ROUTES = read_routes(ROUTING.read_text(), facts={f.name for f in FACTS.values()}, notices=NOTICES, channels={"email"})
@@ -26,7 +26,7 @@ def deliveries(*events_and_stories: tuple[Event, Story]) -> list[Delivery]:
     return [
         delivery
         for event, story in events_and_stories
-        for _, delivery in plan(event, note_of(story.opened()), ROUTES, POLICY, now())
+        for _, delivery in plan(event, note_of(story.opened()), ROUTES, POLICY, now(), nobody)
     ]
 
 

@@ -75,7 +75,14 @@ def test_what_is_told_of_a_report_has_none_of_its_words(body: dict[str, Any]) ->
     fact = receive("id", facts, pseudonyms_of(KEY, submission), "digest", NOW)
     codes = {"id", "http", "digest", facts["community"], facts["category"], facts["setting"], facts["language"]}
     told = strings_in(json.loads(fact.model_dump_json()))
-    allowed = codes | {facts["privacy"], *facts["flags"], *fact.subjects, fact.reporter or ""}
+    allowed = codes | {
+        facts["privacy"],
+        *facts["flags"],
+        *fact.subjects,
+        fact.reporter or "",
+        *fact.witnesses,
+        *fact.reporter_aliases,
+    }
     assert {text for text in told - allowed if not text.endswith("Z")} == set()
 
 

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.commands.service_keys import PEERS, keys_file, make_service_keys
+from shared.access import Role
 from shared.events import Actor
 from shared.problems import Unavailable
 from shared.service_tokens import (
@@ -87,12 +88,12 @@ def refusal(verifier: ServiceVerifier, token: str, *purposes: str) -> TokenRefus
 def test_a_call_names_service_purpose_and_on_whose_behalf(verifier: ServiceVerifier) -> None:
     call = verifier.read(signer("triage").token("intake", "review", JANE), "review")
     assert call == ServiceCall("triage", "review", JANE)
-    assert call.actor() == JANE
+    assert call.principal().actor(Role.SERVICE) == JANE
 
 
 def test_a_call_on_nobodys_behalf_is_the_services_own(verifier: ServiceVerifier) -> None:
     call = verifier.read(signer("notification").token("intake", "notify"), "review", "notify")
-    assert call.actor() == Actor("service:notification", "service")
+    assert call.principal().actor(Role.SERVICE) == Actor("service:notification", "service")
 
 
 def test_each_request_gets_a_token_of_its_own(verifier: ServiceVerifier) -> None:
