@@ -3,7 +3,8 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -11,6 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import httpx
+
+from infra.commands.console import Trouble
+from infra.local.processes import StackError
+from shared.access import FRESH
 from shared.ids import case_id_of
 
 RATE = 20.0
@@ -92,7 +98,8 @@ class Load:
 
     intake: str
     desk: str
-    responder: str
+    sign_in: Callable[[], str]
+    """Gives a new token of the responder; may fail while something is away."""
     chance: Random
     offered: list[Report] = field(default_factory=list)
     accepted: list[Report] = field(default_factory=list)
@@ -101,6 +108,10 @@ class Load:
     """Answers that no outage explains."""
     refused: dict[str, str] = field(default_factory=dict)
     """What is still being asked for, by its request, and why it was not had the last time."""
+
+    def __post_init__(self) -> None:
+        self._renewing = asyncio.Lock()
+        self._renew()
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -170,14 +181,27 @@ class Load:
     async def _handle(self, report: Report) -> None:
         """Give every command until it is carried out, each with one key, so that it happens once."""
         case = f"{self.desk}/v1/cases/{case_id_of(report.report_id or '')}"
-        signed_in = {"Authorization": f"Bearer {self.responder}"}
-        shown = await self._insist(Request("GET", case, signed_in), also=404)
+        shown = await self._insist(Request("GET", case, await self._signed_in()), also=404)
         version = shown.headers["etag"]
         for command, body in COMMANDS:
-            headers = {**signed_in, "If-Match": version, "Idempotency-Key": f"{command}-{report.report_id}"}
-            done = await self._insist(Request("POST", f"{case}/{command}", headers, body))
+            headers = {"If-Match": version, "Idempotency-Key": f"{command}-{report.report_id}"}
+            done = await self._insist(Request("POST", f"{case}/{command}", headers | await self._signed_in(), body))
             version = done.headers["etag"]
         self.handled.append(report)
+
+    async def _signed_in(self) -> dict[str, str]:
+        """The responder's header; half as old as it may be for a decision, it is replaced, as soon as that works."""
+        async with self._renewing:
+            while time.monotonic() - self._issued_at > FRESH.total_seconds() / 2:
+                try:
+                    await asyncio.to_thread(self._renew)
+                except (Trouble, StackError, httpx.HTTPError):
+                    await asyncio.sleep(1)
+            return {"Authorization": f"Bearer {self._token}"}
+
+    def _renew(self) -> None:
+        at = time.monotonic()
+        self._token, self._issued_at = self.sign_in(), at
 
     async def _insist(self, request: Request, *, also: int | None = None) -> Answer:
         """Ask again and again until it is answered with success."""

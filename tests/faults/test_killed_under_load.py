@@ -12,6 +12,7 @@ import signal
 import time
 from collections import Counter, defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -32,7 +33,7 @@ from shared.access import Role
 from shared.events import Event
 from shared.ids import case_id_of
 from shared.policy import load_policy
-from shared.topics import DEAD_LETTER_TOPICS, FACT_TOPICS
+from shared.topics import DEAD_LETTER_TOPICS, FACT_TOPICS, Topic
 from tests.broker import committed, read
 from tests.faults.load import Load, Report
 from tests.record_entries import event_in
@@ -114,7 +115,7 @@ def test_every_process_killed_under_load_each_report_is_one_case_acknowledged_on
         MongoClient(stack.mongo, tz_aware=True) as mongo,
     ):
         log.warning("HEARTH_TEST_SEED=%d, logs in %s", seed, stack.logs)
-        load = Load(system.url("intake"), system.url("triage"), responder_of(system), chance_of(seed))
+        load = Load(system.url("intake"), system.url("triage"), partial(responder_of, system), chance_of(seed))
         outages = Outages(system, chance_of(seed))
         with load.running():
             outages.run(ROUNDS)
@@ -171,12 +172,19 @@ async def lags(kafka: str) -> dict[str, int]:
         for topic in FACT_TOPICS:
             partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
             ends = await consumer.end_offsets(partitions)
-            for group in (f"{service}.{topic.name}" for service in topic.consumers):
+            for group in groups_of(topic):
                 done = await committed(kafka, group)
                 found[group] += sum(end - max(0, done.get(tp, 0)) for tp, end in ends.items())
         return {group: lag for group, lag in found.items() if lag}
     finally:
         await consumer.stop()
+
+
+def groups_of(topic: Topic) -> list[str]:
+    """Whoever is let in by the roster consumes it for that, and audit also to record it."""
+    if topic.name == "roster":
+        return ["audit.roster", *(f"{service}.roster.projection" for service in topic.consumers)]
+    return [f"{service}.{topic.name}" for service in topic.consumers]
 
 
 def unfinished(mongo: MongoClient[Json]) -> dict[str, int]:
