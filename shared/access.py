@@ -118,7 +118,8 @@ class Resource:
     """What an action is about, as far as it has such a side; a condition on what is not said is not met.
 
     `parties`: pseudonyms of the people reported, of witnesses and of the reporter; `recused`: references of people;
-    `training`: the modules that handling it needs; `owner`: the person whom it belongs to.
+    `training`: the modules that handling it needs; `owner`: the person whom it belongs to; `grants`: the roles that are
+    given, taken or touched (none at all: an empty tuple); `relieved`: somebody else could take it back.
     """
 
     body: str | None = None
@@ -128,6 +129,8 @@ class Resource:
     training: tuple[str, ...] = ()
     owner: str | None = None
     source: str | None = None
+    grants: tuple[Grant, ...] | None = None
+    relieved: bool = False
 
 
 class Reason(StrEnum):
@@ -144,12 +147,14 @@ class Reason(StrEnum):
     COMMUNITY = "community"
     SOURCE = "source"
     PURPOSE = "purpose"
-    OWNER = "owner"
+    ONESELF = "oneself"
+    LAST = "last"
+    REACH = "reach"
     SIGN_IN_AGAIN = "sign_in_again"
     ROLE = "role"
 
 
-HIDING = frozenset({Reason.RECUSED, Reason.BODY, Reason.COMMUNITY, Reason.OWNER})
+HIDING = frozenset({Reason.RECUSED, Reason.BODY, Reason.COMMUNITY})
 """Reasons that may not be told: they would say that there is something to be refused."""
 
 
@@ -185,9 +190,9 @@ ACTIONS: Mapping[str, Action] = {
         Action("service.probe", "see whether a service is well, its metrics, and its contracts"),
         Action("page.asset", "load a style sheet or picture"),
         Action("page.leave", "leave at once, and have the browser forget"),
-        Action("session.sign_in", "sign in and out"),
-        Action("session.read", "list one's own sessions"),
-        Action("session.end", "end a session"),
+        Action("session.sign_in", "sign in and out, and see and end one's own sessions"),
+        Action("session.read", "list the sessions of somebody else"),
+        Action("session.end", "end a session of somebody else"),
         Action("report.submit", "hand in a report"),
         Action("report.submit_for", "hand in a report in the name of a source"),
         Action("report.follow_up", "follow a report by its receipt, and answer questions"),
@@ -206,6 +211,7 @@ ACTIONS: Mapping[str, Action] = {
         Action("case.recuse", "recuse oneself or somebody else", case=True),
         Action("roster.read", "see who may do what"),
         Action("roster.change", "change who may do what", fresh=True),
+        Action("roster.leave", "put somebody, or oneself, on leave", fresh=True),
         Action("delivery.list", "see what was sent and what failed", case=True),
         Action("record.keys", "see the keys that verify the record"),
         Action("record.heads", "see checkpoints, hash tiles and consistency proofs", scope="proof"),
@@ -260,10 +266,30 @@ OWN_SOURCE = Condition(
     lambda _who, grant, _action, resource, _now: resource.source in grant.sources,
     of_resource=True,
 )
-OWN = Condition(
-    Reason.OWNER,
-    "one's own",
-    lambda who, _grant, _action, resource, _now: resource.owner is not None and resource.owner == who.ref,
+NOT_ONESELF = Condition(
+    Reason.ONESELF,
+    "not one's own entry",
+    lambda who, _grant, _action, resource, _now: resource.owner is not None and resource.owner != who.ref,
+    of_resource=True,
+)
+NOT_THE_LAST = Condition(
+    Reason.LAST,
+    "somebody else's entry, or one's own while another could change it back",
+    lambda who, _grant, _action, resource, _now: (
+        resource.owner is not None and (resource.owner != who.ref or resource.relieved)
+    ),
+    of_resource=True,
+)
+OWN_REACH = Condition(
+    Reason.REACH,
+    "no role beyond what one's own of this kind reaches",
+    lambda who, grant, _action, resource, now: _is_within(who, grant.role, resource, now),
+    of_resource=True,
+)
+OWN_REACH_OR_ONESELF = Condition(
+    Reason.REACH,
+    "one's own entry, or no role beyond what one's own of this kind reaches",
+    lambda who, grant, _action, resource, now: resource.owner == who.ref or _is_within(who, grant.role, resource, now),
     of_resource=True,
 )
 PURPOSES: Mapping[str, frozenset[str]] = {
@@ -314,11 +340,12 @@ TABLE: tuple[Row, ...] = (
     *_rows(
         Role.COORDINATOR, "case.list case.read case.assign case.recuse", CONFIDENTIAL, OWN_BODY, OWN_COMMUNITY
     ),
-    *_rows(Role.COORDINATOR, "roster.read roster.change session.end"),
+    *_rows(Role.COORDINATOR, "roster.read"),
+    *_rows(Role.COORDINATOR, "roster.change session.read session.end", NOT_ONESELF, OWN_REACH),
+    *_rows(Role.COORDINATOR, "roster.leave", NOT_THE_LAST, OWN_REACH_OR_ONESELF),
     *_rows(Role.COORDINATOR, "report.erase", CONFIDENTIAL),
     *_rows(Role.OPERATOR, "delivery.list report.erase"),
     *_rows(Role.AUDITOR, "record.heads record.read record.prove record.entries", SCOPED),
-    *(row for role in PEOPLE for row in _rows(role, "session.read session.end", OWN)),
 )  # fmt: skip
 """Who may do what. A new row is a new right: say so in CHANGELOG.md, and run `hearth access doc`."""
 
@@ -382,6 +409,21 @@ def is_fresh(actor: Principal, now: datetime) -> bool:
     return actor.authenticated_at is not None and now - actor.authenticated_at <= FRESH
 
 
+def _is_within(who: Principal, role: Role, resource: Resource, now: datetime) -> bool:
+    """Whether each role that it is about reaches no further than some role of this kind that somebody has now."""
+    own = [g for g in who.grants if g.role is role and not _has_ended(g.expires_at, now)]
+    return resource.grants is not None and all(any(_covers(g, other) for g in own) for other in resource.grants)
+
+
+def _covers(grant: Grant, other: Grant) -> bool:
+    # Whom nothing binds to handling bodies answers for all of the roster; what reaches no body by name may reach any.
+    return _holds(grant.bodies, other.bodies) and _holds(grant.communities, other.communities)
+
+
+def _holds(bounds: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    return not bounds or (bool(names) and set(names) <= set(bounds))
+
+
 def reaches(actor: Principal, action: str, now: datetime) -> list[tuple[Role, Reach]]:
     """In which roles `actor` may do `action` at all, and what each reaches: to ask a store for no more than that."""
     asked = ACTIONS[action]
@@ -403,6 +445,9 @@ _STATUS: Mapping[Reason, tuple[int, str, str]] = {
     Reason.TRAINING: (403, "training-needed", "This needs training that counts."),
     Reason.PURPOSE: (403, "purpose-not-permitted", "This may not be asked for that purpose."),
     Reason.SOURCE: (403, "source-not-permitted", "This token may not speak for that source."),
+    Reason.ONESELF: (403, "own-entry", "Nobody changes their own entry but for leave; another coordinator does."),
+    Reason.LAST: (403, "last-coordinator", "Nobody else could end this leave."),
+    Reason.REACH: (403, "beyond-own-reach", "This reaches further than your own role."),
 }
 _NOTHING_HERE = (404, "not-found", "There is nothing here.")
 """As shared.problems.NotFound."""

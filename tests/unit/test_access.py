@@ -70,6 +70,8 @@ resources = st.none() | st.builds(
     training=some(("A", "B", "C1")),
     owner=st.sampled_from((None, *REFS)),
     source=st.sampled_from((None, "wiki")),
+    grants=st.none() | st.lists(grants, max_size=2).map(tuple),
+    relieved=st.booleans(),
 )
 actions = st.sampled_from(sorted(ACTIONS))
 CLOSED = [name for name in ACTIONS if not any(r.action == name and r.role is Role.ANYONE for r in TABLE)]
@@ -217,8 +219,72 @@ def test_each_role_has_one_row_an_action_and_every_row_is_about_an_action() -> N
     pairs = [(row.role, row.action) for row in TABLE]
     assert {action for _, action in pairs} == set(ACTIONS)
     doubled = {pair for pair in pairs if pairs.count(pair) > 1}
-    # A coordinator may end any session, and everybody their own.
-    assert doubled == {(Role.COORDINATOR, "session.end")}
+    assert doubled == set()
+
+
+CORA = Principal(REFS[0], (Grant(Role.COORDINATOR, ("arbcom", "admins"), ("enwiki",)),), authenticated_at=NOW)
+UNBOUND = replace(CORA, grants=(Grant(Role.COORDINATOR),))
+ABOUT = Resource(owner=REFS[1], grants=())
+
+
+@pytest.mark.parametrize(
+    ("held", "within"),
+    [
+        (Grant(Role.RESPONDER, ("arbcom",), ("enwiki",)), True),
+        (Grant(Role.COORDINATOR, ("arbcom", "admins"), ("enwiki",)), True),
+        (Grant(Role.RESPONDER, ("arbcom", "u4c"), ("enwiki",)), False),
+        (Grant(Role.RESPONDER, ("arbcom",), ("enwiki", "swwiki")), False),
+        (Grant(Role.RESPONDER, ("arbcom",)), False),
+        (Grant(Role.COORDINATOR, (), ("enwiki",)), False),
+        (Grant(Role.AUDITOR, scopes=SCOPES), False),
+        (Grant(Role.OPERATOR), False),
+    ],
+)
+def test_a_coordinator_gives_and_touches_only_what_they_reach(held: Grant, within: bool) -> None:
+    resource = replace(ABOUT, grants=(held,))
+    for action in ("roster.change", "roster.leave", "session.read", "session.end"):
+        assert allow(CORA, action, resource, NOW) == (Permit(Role.COORDINATOR) if within else Refusal(Reason.REACH))
+        assert allow(UNBOUND, action, resource, NOW) == Permit(Role.COORDINATOR)
+
+
+def test_the_reach_of_a_role_that_has_ended_or_is_another_one_counts_for_nothing() -> None:
+    resource = replace(ABOUT, grants=(Grant(Role.RESPONDER, ("u4c",), ("enwiki",)),))
+    ended = Grant(Role.COORDINATOR, ("u4c",), expires_at=NOW)
+    for more in (ended, Grant(Role.RESPONDER, ("u4c",)), Grant(Role.OPERATOR)):
+        assert isinstance(allow(replace(CORA, grants=(*CORA.grants, more)), "roster.change", resource, NOW), Refusal)
+    running = replace(ended, expires_at=NOW + timedelta(seconds=1))
+    assert allow(replace(CORA, grants=(*CORA.grants, running)), "roster.change", resource, NOW) == Permit(
+        Role.COORDINATOR
+    )
+
+
+@given(grants, principals)
+def test_whom_a_bound_coordinator_can_change_never_reaches_further_than_they_do(held: Grant, who: Principal) -> None:
+    bound = [g for g in who.grants if g.role is Role.COORDINATOR]
+    if any(not g.bodies for g in bound):
+        return
+    if isinstance(allow(who, "roster.change", Resource(owner=REFS[1], grants=(held,)), NOW), Permit):
+        assert who.ref != REFS[1]
+        assert held.bodies
+        assert set(held.bodies) <= {body for g in bound for body in g.bodies}
+
+
+def test_nobody_changes_their_own_entry_but_for_leave_that_another_can_end() -> None:
+    own = Resource(owner=CORA.ref, grants=())
+    for action in ("roster.change", "session.read", "session.end"):
+        assert allow(CORA, action, own, NOW) == Refusal(Reason.ONESELF)
+    assert allow(CORA, "roster.leave", own, NOW) == Refusal(Reason.LAST)
+    assert allow(CORA, "roster.leave", replace(own, relieved=True), NOW) == Permit(Role.COORDINATOR)
+    # One's own other roles may reach further: leave only takes.
+    wide = replace(own, relieved=True, grants=(Grant(Role.AUDITOR),))
+    assert allow(CORA, "roster.leave", wide, NOW) == Permit(Role.COORDINATOR)
+
+
+def test_a_change_of_the_roster_needs_a_fresh_sign_in_and_nothing_is_told_before_it() -> None:
+    old = replace(CORA, authenticated_at=NOW - FRESH - timedelta(seconds=1))
+    for action in ("roster.change", "roster.leave"):
+        assert allow(old, action, ABOUT, NOW) == Refusal(Reason.SIGN_IN_AGAIN)
+    assert allow(old, "session.end", ABOUT, NOW) == Permit(Role.COORDINATOR)
 
 
 def test_no_role_but_a_responder_reads_what_was_reported() -> None:
