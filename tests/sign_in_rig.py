@@ -146,7 +146,8 @@ def _desk(door: Door, gate: Gate) -> APIRouter:
 
     @router.get(door.home, **does("roster.read"))
     async def desk(request: Request) -> Response:
-        return Response(principal_of(request).ref)
+        context = {"person": principal_of(request).ref, "sign_out": f"{door.home}/sign-out"}
+        return door.pages.render(request, "not_enrolled.html", context)
 
     @router.get(f"{door.home}/decide", **does("roster.change"))
     async def decide(request: Request) -> Response:

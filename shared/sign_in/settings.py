@@ -2,15 +2,15 @@
 
 from typing import Annotated, Literal
 
-from authlib.common.security import is_secure_transport  # type: ignore[import-untyped]
 from pydantic import AfterValidator, Field, SecretStr
 
 from shared.settings import Key, Settings, secret_text
+from shared.sign_in.addresses import is_private
 from shared.sign_in.attempts import Registration
 
 
 def _issuer(value: str) -> str:
-    if not is_secure_transport(value) or "?" in value or "#" in value:
+    if not is_private(value) or "?" in value or "#" in value:
         raise ValueError("is not an https address without query (http only on this machine, such as 127.0.0.1)")
     return value
 
