@@ -14,8 +14,8 @@ from services.intake.mailbox import Mailbox
 from services.intake.pseudonym import pseudonyms_for
 from services.intake.reading import Read, Readable, Reading
 from services.intake.report import Submission
-from shared.access import Principal, Resource, Role, demand
-from shared.problems import FieldError, Problem, TokenRefused
+from shared.access import Principal, Reason, Refusal, Refused, Resource, Role, demand
+from shared.problems import FieldError, Problem
 from shared.times import now
 from shared.web.app import json_response, parse_body
 from shared.web.gate import Callers, Gate, does, principal_of
@@ -129,7 +129,7 @@ def make_router(
         who = principal_of(request)
         body = parse_body(VaultRead, await request.body())
         if body.purpose not in who.purposes:
-            raise TokenRefused("purpose")
+            raise Refused("vault.read", Refusal(Reason.PURPOSE))
         reads = [Read(item.report_id, item.sections) for item in body.reads]
         names = parties(who.behalf.ref) if who.behalf else ()
         items = await reading.read(reads, purpose=body.purpose, actor=who.actor(Role.SERVICE), names=names)

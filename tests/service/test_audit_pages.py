@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from shared.access import Role
 from tests.audit_rig import bearer, event_of
 from tests.audit_world import AuditWorld, leaf_of
-from tests.forms import token_from
+from tests.people import anybody, sign_in
 
 
 @pytest.fixture
@@ -64,11 +65,5 @@ async def test_what_an_event_holds_is_shown_escaped(world: AuditWorld) -> None:
 async def test_a_browser_without_a_session_is_led_to_the_sign_in_page_and_back(world: AuditWorld) -> None:
     answer = await world.client.get("/audit/cases/case-1", headers={"Accept": "text/html"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/audit/sign-in?next=/audit/cases/case-1")
-    token = bearer()["Authorization"].removeprefix("Bearer ")
-    signed = await world.client.post(
-        "/audit/sign-in",
-        data={"token": token, "next": "/audit/cases/case-1"} | await token_from(world.client, "/audit/sign-in"),
-        headers={"Sec-Fetch-Site": "same-origin"},
-    )
-    assert signed.headers["location"] == "/audit/cases/case-1"
+    await sign_in(world.client, world.sessions, "/audit", anybody(Role.AUDITOR))
     assert (await world.client.get("/audit/cases/case-1")).status_code == 200

@@ -11,22 +11,23 @@ from typing import Any, cast, get_args
 
 import pytest
 import uvicorn
-from fastapi import Request
 
 from infra import cli
 from infra.commands.erase import Why
 from services.intake.erasing import Reason
 from services.intake.erasure_routes import make_erasure_router
-from shared.events import Actor, ReportErased
+from shared.access import Role
+from shared.events import ReportErased
 from shared.ids import case_id_of
 from shared.lifecycle import Lifecycle
 from shared.mongo import AutoReconnect
-from shared.problems import Problem
 from shared.web.app import make_app
 from tests.intake_rig import Rig
+from tests.people import COPIES, gate_of, operator
 
 Capture = pytest.CaptureFixture[str]
-OPERATOR = Actor("operator:0a0a0a0a", "operator")
+WHO = operator()
+OPERATOR = WHO.actor(Role.OPERATOR)
 REQUEST = "0b8a2f5e-3c1d-4e6f-8a9b-1c2d3e4f5a6b"
 
 
@@ -36,12 +37,6 @@ class Idle:
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...
-
-
-def permit(request: Request) -> Actor:
-    if request.headers.get("authorization") != "Bearer right":
-        raise Problem(401, "token-invalid", "The token is not valid here.")
-    return OPERATOR
 
 
 @pytest.fixture
@@ -60,8 +55,9 @@ def reports(rig: Rig) -> list[str]:
 @pytest.fixture
 def intake(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a running server with the route of erasures."""
-    router = make_erasure_router(rig.erasing, rig.store, permit)
-    app = make_app("intake", cast(Lifecycle, Idle()), routers=[router], asyncapi=dict)
+    gate = gate_of()
+    router = make_erasure_router(rig.erasing, rig.store, gate)
+    app = make_app("intake", cast(Lifecycle, Idle()), gate=gate, routers=[router], asyncapi=dict)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -71,7 +67,7 @@ def intake(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     monkeypatch.setenv("HEARTH_INTAKE_URL", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("HEARTH_TOKEN", "right")
+    monkeypatch.setenv("HEARTH_TOKEN", COPIES.token(WHO))
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(10)

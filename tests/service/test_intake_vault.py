@@ -19,6 +19,7 @@ CONTENT = {
     "harmed": "me",
     "places": ["Talk:Example", "room 4"],
     "anything_else": None,
+    "witnesses": ["Passer By"],
 }
 REPORTED = [{"name": "Some one", "details": "a red badge"}]
 REPORTER = {"name": "Me", "email": "me@mail.example"}
@@ -127,7 +128,7 @@ async def test_a_service_gets_what_it_asks_for_in_its_own_purposes_and_nothing_e
     rig: Rig, report_id: str, service: str, purpose: str
 ) -> None:
     answers = {route: await call(rig, report_id, route, bearer(purpose, service=service)) for route in ROUTES}
-    assert answers == {route: good if route == purpose else 401 for route, (*_, good) in ROUTES.items()}
+    assert answers == {route: good if route == purpose else 403 for route, (*_, good) in ROUTES.items()}
 
 
 def test_every_purpose_of_a_service_has_its_route() -> None:
@@ -162,12 +163,12 @@ async def test_whoever_is_refused_learns_nothing_of_what_is_there(rig: Rig, repo
     async with rig.http() as http:
         answers = [await http.post("/v1/vault/read", json=body, headers=wrong) for body in bodies]
     told = {(a.status_code, a.json()["type"], a.json()["title"]) for a in answers}
-    assert told == {(401, "/errors/token-invalid", "The token does not open this.")}
+    assert told == {(403, "/errors/purpose-not-permitted", "This may not be asked for that purpose.")}
 
 
 async def test_a_read_for_another_purpose_than_it_was_signed_for_is_refused(rig: Rig, report_id: str) -> None:
     status, body = await read(rig, reading(report_id) | {"purpose": "notify"}, bearer("review"))
-    assert (status, body["type"]) == (401, "/errors/token-invalid")
+    assert (status, body["type"]) == (403, "/errors/purpose-not-permitted")
     assert rig.store.accesses == {}
 
 
