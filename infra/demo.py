@@ -24,6 +24,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from rich.console import Console
 
 from infra.local.processes import StackError
+from infra.local.sign_in_provider import ACCOUNTS
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from services.audit import verify
@@ -35,7 +36,8 @@ from shared.times import now, rfc3339
 from shared.topics import FACT_TOPICS
 
 PATIENCE = 60.0
-RESPONDER = "responder:demo"
+NAMED = "Example User"
+"""Whom some of the reports name: an account that is a responder, too."""
 
 console = Console(stderr=False, highlight=False)
 
@@ -59,7 +61,7 @@ class Demo:
     def __post_init__(self) -> None:
         self.intake = httpx.Client(base_url=self.system.url("intake"), timeout=20)
         bodies = tuple(self._bodies())
-        responder = self.system.token(Role.RESPONDER, *bodies, ref=RESPONDER)
+        responder = self.system.token(Role.RESPONDER, *bodies, ref=self.system.account("demo-responder"))
         self.desk = httpx.Client(base_url=self.system.url("triage"), headers=_bearer(responder), timeout=20)
         auditor = self.system.token(Role.AUDITOR)
         self.audit = httpx.Client(base_url=self.system.url("audit"), headers=_bearer(auditor), timeout=20)
@@ -81,10 +83,11 @@ def main() -> int:
         console.print("Starting Kafka, MongoDB, a mail catcher and four services …")
         with Stack(settings) as stack, run_system(stack) as system:
             console.print(f"All ready after {time.monotonic() - began:.1f} s.\n")
+            system.enrol_accounts()
             demo = Demo(system)
             result = tell(demo)
             result["seconds"] = round(time.monotonic() - began, 1)
-            _print_addresses(system)
+            _print_addresses(demo)
             if once:
                 print(json.dumps(result), flush=True)
                 return 0 if result["verified"] else 1
@@ -138,7 +141,7 @@ def by_form(demo: Demo) -> None:
         "privacy": "confidential",
         "narrative": "The same account follows me from page to page and undoes whatever I write.",
         "places": "https://en.wikipedia.org/wiki/Special:Diff/1",
-        "reported": "Example User",
+        "reported": NAMED,
         "email": "casey@example.org",
     }
     # A browser sends such a cookie to this machine's own addresses without TLS, too; this client does not.
@@ -190,7 +193,7 @@ async def by_kafka(demo: Demo) -> None:
             "$schema": "/hearth/report/submitted/1.0.0",
             "meta": {"stream": "hearth.report.submitted", "id": platform_id, "domain": "en.wikipedia.org"},
             "dt": rfc3339(now()),
-            "report": report | {"category": "harassment.trolling"},
+            "report": report | {"category": "harassment.trolling", "reported": [{"name": NAMED}]},
         }
         await producer.send_and_wait("reports.inbox", json.dumps(platform).encode())
     finally:
@@ -298,35 +301,45 @@ async def count_written(kafka: str) -> int:
 
 def verify_record(demo: Demo) -> bool:
     """Run the separate verifier against the audit service, as an auditor would who was given the key beforehand."""
-    seed = base64.b64decode(demo.system.environment["HEARTH_SIGNING_KEY"])
-    key = str(SigningKey(AuditSettings.model_fields["log_origin"].default, seed).verifier)
     os.environ["HEARTH_TOKEN"] = demo.system.token(Role.AUDITOR)
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        found_fine = verify.main([demo.system.url("audit"), "--key", key]) == 0
+        found_fine = verify.main([demo.system.url("audit"), "--key", _record_key(demo.system)]) == 0
     lines = said.getvalue().splitlines()
     console.print("\n".join(f"  {line}" for line in (lines[-1:] if found_fine else lines)), soft_wrap=True)
     return found_fine
 
 
-def _print_addresses(system: System) -> None:
+def _record_key(system: System) -> str:
+    seed = base64.b64decode(system.environment["HEARTH_SIGNING_KEY"])
+    return str(SigningKey(AuditSettings.model_fields["log_origin"].default, seed).verifier)
+
+
+def _print_addresses(demo: Demo) -> None:
+    system = demo.system
+    names = {account.subject: account.username for account in ACCOUNTS}
     console.rule("Pages to open")
     rows = {
-        "Report something": f"{system.url('intake')}/report",
-        "Follow up with a receipt": f"{system.url('intake')}/follow-up",
-        "Responders' desk": f"{system.url('triage')}/desk",
-        "The record": f"{system.url('audit')}/audit",
-        "Mails": system.stack.mail_url,
-        "Logs": str(system.stack.logs),
+        "Report something": (f"{system.url('intake')}/report", ""),
+        "Follow up with a receipt": (f"{system.url('intake')}/follow-up", ""),
+        "Responders' desk": (f"{system.url('triage')}/desk", "demo-responder"),
+        "The desk of coordinators": (f"{system.url('triage')}/desk", "demo-coordinator"),
+        "The record": (f"{system.url('audit')}/audit", "demo-auditor"),
+        "What was sent": (f"{system.url('notification')}/outbox", "demo-operator"),
+        "Mails": (system.stack.mail_url, ""),
+        "Logs": (str(system.stack.logs), ""),
     }
-    for name, address in rows.items():
-        console.print(f"  {name:<26}{address}", soft_wrap=True)
-    console.print("\nThe desk and the record ask for a token. Until people can sign in, these open them:")
-    for name, token in (
-        ("responder", system.token(Role.RESPONDER, *Demo._bodies(), ref=RESPONDER)),
-        ("auditor", system.token(Role.AUDITOR)),
-    ):
-        console.print(f"  {name}: {token}", soft_wrap=True)
+    for name, (address, account) in rows.items():
+        sign_in = f"  sign in as {names[account]}" if account else ""
+        console.print(f"  {name:<26}{address}{sign_in}", soft_wrap=True)
+    console.print("\nSigning in needs no password: choose an account on the page that comes.")
+    console.print(
+        f"{NAMED} is a responder, too, and named in reports: signed in as {NAMED}, nobody finds the cases of those.",
+        soft_wrap=True,
+    )
+    console.print("\nTo verify the record without us (a token for a program; people have none):")
+    token, key = os.environ["HEARTH_TOKEN"], _record_key(system)
+    console.print(f"  HEARTH_TOKEN={token} .venv/bin/hearth verify {system.url('audit')} --key {key}", soft_wrap=True)
 
 
 def _wait(what: str, attempt: Callable[[], Any]) -> Any:

@@ -30,6 +30,7 @@ def main() -> int:
             }
             if arguments.services:
                 system = services.enter_context(run_system(stack))
+                system.enrol_accounts()
                 rows |= {name: system.url(name) for name in SERVICES}
             rows |= {"Logs": str(stack.logs), "Data": str(stack.settings.data or "thrown away at the end")}
             for name, value in rows.items():

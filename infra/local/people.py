@@ -1,6 +1,7 @@
 """People for a local system: put on the roster and given a token, as operators do by `hearth roster` and `token`."""
 
 import hashlib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -14,6 +15,15 @@ from shared.times import now
 
 LIFE = timedelta(days=1)
 MODULES = ("A", "B", "C1", "C2")
+ACCOUNT_ROLES: Mapping[str, Role] = {
+    "demo-responder": Role.RESPONDER,
+    "demo-coordinator": Role.COORDINATOR,
+    "demo-auditor": Role.AUDITOR,
+    "demo-operator": Role.OPERATOR,
+    "demo-reported": Role.RESPONDER,
+}
+"""What the accounts of infra.local.sign_in_provider are here, by their subject; who is left out is on no roster."""
+_OF_BODIES = (Role.RESPONDER, Role.COORDINATOR)
 
 
 def person_of(name: str) -> str:
@@ -34,6 +44,19 @@ def enrol_and_issue(
     # In a thread of its own, because some callers have a running loop.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(run_with_book, uri, prefix, access, work).result()
+
+
+def enrol_accounts(
+    uri: str, prefix: str, access: MongoAccess, people: Mapping[str, Role], bodies: tuple[str, ...]
+) -> None:
+    """Put people on the roster, each (by their reference) in a role, with all that it takes for a day."""
+
+    async def work(book: Book, _: MongoRoster) -> None:
+        at = now()
+        for person, role in people.items():
+            await enrol(book, person, role, bodies if role in _OF_BODIES else (), at)
+
+    run_with_book(uri, prefix, access, work)
 
 
 async def enrol(book: Book, person: str, role: Role, bodies: tuple[str, ...], at: datetime) -> None:

@@ -15,11 +15,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.kafka_accounts import open_accounts
 from infra.local.kafka import Operators
-from infra.local.people import enrol_and_issue, person_of
+from infra.local.people import ACCOUNT_ROLES, enrol_accounts, enrol_and_issue, person_of
 from infra.local.processes import Process, StackError
 from infra.local.stack import Stack, answers
 from infra.mongo_accounts import open_databases
 from shared.access import Role
+from shared.connections import MongoAccess
+from shared.policy import load_policy
+from shared.sign_in.identity import person_ref
 from shared.topics import create_topics
 
 SECRETS = (
@@ -57,13 +60,10 @@ class System:
     def token(self, role: Role, *bodies: str, ref: str | None = None) -> str:
         """A token for a person in this role, good for a day, and known to the service that the role is for.
 
-        `ref` is any name of theirs; without one it is that of the role.
+        `ref` is their reference or any name of theirs; without one it is that of the role.
         """
-        person = person_of(ref or role.value)
-        prefix = self.environment.get("HEARTH_DATABASE_PREFIX", "")
-        token = enrol_and_issue(
-            self.stack.mongo, prefix, self.stack.mongo_access("triage", prefix), person, role, bodies
-        )
+        person = ref if ref and ref.startswith("person:") else person_of(ref or role.value)
+        token = enrol_and_issue(*self._book(), person, role, bodies)
         service, path = PLACES[role]
         deadline = time.monotonic() + PATIENCE
         while not _opens(f"{self.url(service)}{path}", token):
@@ -72,6 +72,20 @@ class System:
             # An unknown token is a wrong one, and those who try wrong ones are slowed down.
             time.sleep(1)
         return token
+
+    def account(self, subject: str) -> str:
+        """The reference of whoever signs in with this account of the demo's provider."""
+        key = base64.b64decode(self.environment["HEARTH_IDENTITY_KEY"])
+        return person_ref(key, self.stack.sign_in, subject)
+
+    def enrol_accounts(self) -> None:
+        """Put the accounts of the demo's provider on the roster, in all handling bodies."""
+        people = {self.account(subject): role for subject, role in ACCOUNT_ROLES.items()}
+        enrol_accounts(*self._book(), people, tuple(load_policy().bodies))
+
+    def _book(self) -> tuple[str, str, MongoAccess]:
+        prefix = self.environment.get("HEARTH_DATABASE_PREFIX", "")
+        return self.stack.mongo, prefix, self.stack.mongo_access("triage", prefix)
 
     def restart(self, service: str, *, kill: bool = True) -> None:
         """End a service (by SIGKILL, as a crash would) and start it again on its port."""
