@@ -11,14 +11,18 @@ from shared.acls import COMMAND_LINE, users
 from shared.connections import MongoAccess
 from shared.mongo import Client, OperationFailure, connect
 
-_ALREADY_THERE, _NOT_SIGNED_IN = 51003, 18
-"""Location51003: the user exists. AuthenticationFailed: there is no such user, or it has another password."""
+_ALREADY_THERE, _NOT_SIGNED_IN = frozenset({51002, 51003}), 18
+"""51002 and 51003: the role, or the user, exists. AuthenticationFailed: there is no such user, or another password."""
+ROSTER_ROLE = "roster"
+"""Of the command line: the first coordinator is made by it, and tokens are issued by it."""
 OPERATORS_ROLES = ("userAdminAnyDatabase", "clusterManager", "clusterMonitor")
 
 
 def roles_of(user: str, prefix: str = "") -> list[dict[str, str]]:
-    """What a user may do: a service reads and writes its own database; the command line may only sign in."""
-    return [] if user == COMMAND_LINE else [{"role": "readWrite", "db": f"{prefix}{user}"}]
+    """What a user may do: a service reads and writes its own database, the command line only the roster in triage's."""
+    if user == COMMAND_LINE:
+        return [{"role": f"{prefix}{ROSTER_ROLE}", "db": "admin"}]
+    return [{"role": "readWrite", "db": f"{prefix}{user}"}]
 
 
 async def open_databases(uri: str, credentials: Credentials, prefix: str = "", *, ca: Path | None) -> None:
@@ -32,7 +36,7 @@ async def open_databases(uri: str, credentials: Credentials, prefix: str = "", *
     if not await _signs_in(uri, operator):
         roles = [{"role": role, "db": "admin"} for role in OPERATORS_ROLES]
         async with _client(uri, MongoAccess(ca=ca)) as client:
-            await _make(client, OPERATOR, operator.password or "", roles)
+            await _make_user(client, OPERATOR, operator.password or "", roles)
     async with _client(uri, operator) as client:
         await make_users(client, passwords, prefix)
 
@@ -60,15 +64,21 @@ async def _client(uri: str, access: MongoAccess) -> AsyncIterator[Client]:
 
 async def make_users(client: Client, passwords: Mapping[str, str], prefix: str = "") -> None:
     """Make each user (named without the prefix), or give it this password and these rights anew."""
+    place = {"db": f"{prefix}triage", "collection": "roster"}
+    rights = [{"resource": place, "actions": ["find", "insert", "update"]}]
+    await _make(client, "Role", f"{prefix}{ROSTER_ROLE}", {"privileges": rights, "roles": []})
     for user, password in passwords.items():
-        await _make(client, f"{prefix}{user}", password, roles_of(user, prefix))
+        await _make_user(client, f"{prefix}{user}", password, roles_of(user, prefix))
 
 
-async def _make(client: Client, name: str, password: str, roles: list[dict[str, str]]) -> None:
-    document: dict[str, Any] = {"pwd": password, "roles": roles, "mechanisms": ["SCRAM-SHA-256"]}
+async def _make_user(client: Client, name: str, password: str, roles: list[dict[str, str]]) -> None:
+    await _make(client, "User", name, {"pwd": password, "roles": roles, "mechanisms": ["SCRAM-SHA-256"]})
+
+
+async def _make(client: Client, kind: str, name: str, document: Mapping[str, Any]) -> None:
     try:
-        await client.admin.command({"createUser": name, **document})
+        await client.admin.command({f"create{kind}": name, **document})
     except OperationFailure as error:
-        if error.code != _ALREADY_THERE:
+        if error.code not in _ALREADY_THERE:
             raise
-        await client.admin.command({"updateUser": name, **document})
+        await client.admin.command({f"update{kind}": name, **document})

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, table
-from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir
+from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir, mongo_access
 from shared.access import PEOPLE, SCOPES, Role
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
 from shared.policy import PolicyError, load_policy
-from shared.settings import Connections, load_settings
 from shared.times import now, parse_rfc3339, rfc3339
 
 if TYPE_CHECKING:
@@ -168,11 +167,10 @@ def show(mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: As
 
 
 def at_book(mongo: str, prefix: str, work: "Callable[[Book, MongoRoster], Awaitable[T]]") -> T:
-    """What `work` gives; the command line comes in as triage, whose roster it is."""
-    from infra.commands.book import TRIAGE, run_with_book
+    """What `work` gives."""
+    from infra.commands.book import run_with_book
 
-    access = load_settings(Connections, database_prefix=prefix).mongo_access(TRIAGE)
-    return run_with_book(mongo, prefix, access, work)
+    return run_with_book(mongo, prefix, mongo_access(prefix), work)
 
 
 def check_places(bodies: tuple[str, ...], communities: tuple[str, ...], policy_dir: Any) -> None:

@@ -11,7 +11,7 @@ _HERE = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+localhost")
 
 
 def is_private(address: str) -> bool:
-    """Whether it has https, or plain http that stays on this machine: loopback, localhost, and all below `.localhost`."""
+    """Whether it has https, or plain http that stays on this machine: loopback, and all names below `.localhost`."""
     if is_secure_transport(address):
         return True
     try:

@@ -1,5 +1,6 @@
 """docker-compose.yml and infra/Dockerfile keep what the README promises to operators; nothing is started here."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any, get_args
@@ -15,14 +16,18 @@ from infra.local.downloads import KEYCLOAK
 from infra.local.keycloak import REALM
 from infra.local.services import SERVICES
 from shared.settings import PREFIX, Connections, Settings
+from shared.web.hosts import INSIDE
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+OVERRIDE = (ROOT / "docker-compose.secure.yml").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "infra/Dockerfile").read_text(encoding="utf-8")
 
 DEFAULT = re.compile(r"\$\{(\w+):-([^${}]*)\}")
 MEMORY = 2048
+GIVEN = {"smtp_password", "transit_token", "desk_client_secret", "outbox_client_secret", "audit_client_secret"}
+"""Secrets that somebody else makes, if there are any; the others are made by `hearth secrets`."""
 REPLICAS = ("triage", "triage")
 """What `--scale triage=3` adds."""
 
@@ -65,6 +70,12 @@ def key_files(service: str) -> dict[str, str]:
     files = {f"{PREFIX}SERVICE_KEYS_FILE": keys_file(service), f"{PREFIX}SERVICE_PEERS_FILE": PEERS}
     fields = {f"{PREFIX}{name.upper()}" for name in settings_for(service).model_fields}
     return {name: file for name, file in files.items() if name in fields}
+
+
+def secrets_of(name: str) -> dict[str, str]:
+    """The secrets that a container is given: its name there, and which it is."""
+    found = [s if isinstance(s, dict) else {"source": s, "target": s} for s in CONTAINERS[name].get("secrets", ())]
+    return {secret["target"]: secret["source"] for secret in found}
 
 
 def test_the_containers_are_those_that_the_readme_tells_of() -> None:
@@ -185,7 +196,7 @@ def test_secrets_come_from_files_and_only_to_the_service_that_uses_them(service:
     secret = secret_fields(settings_for(service))
     assert "form_key" in secret
     keys = key_files(service)
-    assert set(container["secrets"]) == secret | set(keys.values())
+    assert secrets_of(service).keys() == secret | set(keys.values())
     environment = container["environment"]
     assert {name: environment[name] for name in keys} == {name: f"/run/secrets/{file}" for name, file in keys.items()}
     for name in secret:
@@ -201,8 +212,8 @@ def test_no_environment_holds_a_secret() -> None:
 def test_the_secret_files_are_those_that_are_made() -> None:
     files = {name: secret["file"] for name, secret in COMPOSE["secrets"].items()}
     made = {name: f"./secrets/{name}" for name in (*SECRETS, *SERVICE_FILES)}
-    assert files == made | {"smtp_password": "/dev/null", "transit_token": "/dev/null"}
-    assert set(CONTAINERS["hearth"]["secrets"]) == {*SECRETS, PEERS, keys_file("triage")}
+    assert files == made | dict.fromkeys(GIVEN, "/dev/null")
+    assert secrets_of("hearth").keys() == {*SECRETS, PEERS, keys_file("triage")}
 
 
 def test_the_sign_in_provider_of_the_demo_is_off_until_asked_for_and_knows_no_secret() -> None:
@@ -216,9 +227,31 @@ def test_the_sign_in_provider_of_the_demo_is_off_until_asked_for_and_knows_no_se
     assert (ROOT / realm.partition(":")[0]).samefile(REALM)
 
 
+def test_people_sign_in_at_the_provider_of_the_demo_until_another_is_named() -> None:
+    keycloak = CONTAINERS["keycloak"]
+    issuer = f"{keycloak['environment']['KC_HOSTNAME']}/realms/hearth"
+    realm = json.loads(REALM.read_text(encoding="utf-8"))
+    clients = {client["clientId"]: client for client in realm["clients"]}
+    for name, service in SERVICES.items():
+        if not service.client:
+            continue
+        environment = CONTAINERS[name]["environment"]
+        assert environment["HEARTH_SIGN_IN_ISSUER"] == issuer
+        assert environment["HEARTH_SIGN_IN_CLIENT_ID"] == service.client
+        # One address for the browsers on this machine and for the services within the network.
+        host, port = issuer.split("/")[2].split(":")
+        assert keycloak["networks"]["front"]["aliases"] == [host]
+        assert keycloak["ports"] == [f"127.0.0.1:{port}:{port}"]
+        assert str(keycloak["environment"]["KC_HTTP_PORT"]) == port
+        assert "front" in CONTAINERS[name]["networks"]
+        told = clients[service.client]["attributes"]["backchannel.logout.url"]
+        assert told.startswith(f"http://{name}:{service.port}/")
+        assert name in INSIDE
+
+
 def test_each_ring_goes_to_the_service_that_signs_with_it() -> None:
     for service in SERVICES:
-        rings = {name for name in CONTAINERS[service]["secrets"] if name.startswith("service_keys_")}
+        rings = {name for name in secrets_of(service) if name.startswith("service_keys_")}
         assert rings == {keys_file(service)} & SERVICE_FILES.keys()
 
 
@@ -232,9 +265,9 @@ def test_the_command_line_is_given_every_address_and_secret() -> None:
 
 def test_every_variable_of_the_compose_file_is_explained_with_its_default() -> None:
     explained = dict(re.findall(r"^#(\w+)=(.*)$", EXAMPLE, re.MULTILINE))
-    for name, default in re.findall(r"\$\{(\w+):-([^${}]*)\}", TEXT):
-        if name not in ("SMTP_PASSWORD_FILE", "TRANSIT_TOKEN_FILE"):
-            assert explained[name] == default
+    for name, default in re.findall(r"\$\{(\w+):-((?:\$\{[^${}]*\}|[^${}])*)\}", TEXT):
+        if name.removesuffix("_FILE").lower() not in GIVEN:
+            assert explained[name] == resolve(default)
     assert set(re.findall(r"\$\{(\w+)", TEXT)) <= explained.keys()
     assert not re.search(r"^\w", EXAMPLE, re.MULTILINE), "a copy of the example changes nothing"
 
@@ -245,7 +278,7 @@ def test_every_setting_in_the_example_exists_and_is_shown_with_its_default() -> 
         for service in SERVICES
         for name, field in settings_for(service).model_fields.items()
     } | {f"{PREFIX}{name.upper()}": field for name, field in Settings.model_fields.items()}
-    compose = set(re.findall(r"\$\{(\w+)", TEXT))
+    compose = set(re.findall(r"\$\{(\w+)", TEXT + OVERRIDE))
     for name, shown in re.findall(r"^#(HEARTH_\w+)=(.*)$", EXAMPLE, re.MULTILINE):
         if name not in compose:
             default = fields[name].default

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from shared.events import Message
 from shared.problems import Unavailable
 from shared.publisher import Publisher
 from shared.records import Record
+from shared.times import now, rfc3339
 from shared.topics import TOPICS, dead_letters_of
 from tests.secure_rig import as_operator, as_service, as_user, gets_in, may_join, readable, writable
 
@@ -238,6 +240,20 @@ def test_the_command_line_without_its_password_says_what_is_missing(
     monkeypatch.delenv("HEARTH_KAFKA_PASSWORD")
     assert cli.main(["topics", "check"]) == 2
     assert "HEARTH_KAFKA_PASSWORD is wrong" in capsys.readouterr().err
+
+
+def test_the_command_line_keeps_the_roster_and_reaches_nothing_else_of_triage(stack: Stack, run: Run) -> None:
+    person = "person:0123456789abcdef"
+    run("roster", "grant", person, "--role", "coordinator")
+    token = run("token", "issue", "--person", person, "--expires", rfc3339(now() + timedelta(hours=1)))
+    assert [item["person"] for item in run("roster", "show")["items"]] == [person]
+    assert [item["token_id"] for item in run("token", "list")["items"]] == [token["token_id"]]
+    password = read_secret(credentials_of(stack).mongo_password("hearth"))
+    with client_of(stack, MongoAccess("t1_hearth", password)) as client:
+        assert client.t1_triage.roster.count_documents({}) == 2
+        assert not allows(client.t1_triage.cases.find_one)
+        assert not allows(lambda: client.t1_triage.roster.delete_many({}))
+        assert not allows(client.triage.roster.find_one)
 
 
 async def bury(stack: Stack) -> str:
