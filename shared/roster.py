@@ -133,6 +133,14 @@ class Roster:
         known = self._entries.get(person)
         return known.pseudonyms if known else frozenset()
 
+    async def names_of(self, person: str) -> frozenset[str]:
+        """By what a case says that somebody is shut out of it: their reference, and the pseudonyms of their own names.
+
+        Raises Unavailable, or what the store raises, while that is not known.
+        """
+        await self.ready()
+        return self.parties(person) | {person}
+
     def names_in(self, body: str, at: datetime) -> frozenset[str]:
         """The pseudonyms of everybody who has a role in a handling body at that time."""
         people = [p for p in self._entries.values() if any(body in p.reach(role, at).bodies for role in PEOPLE)]

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from services.intake.actions import Secrets, Submissions
 from services.intake.commit import GroupCommit
+from services.intake.erasure_routes import make_erasure_router
 from services.intake.erasing import Erasing
 from services.intake.mailbox import Mailbox
 from services.intake.pages import FollowUpPage, ReportForm, load_pages, make_page_router
@@ -24,10 +25,13 @@ from shared.lifecycle import Lifecycle
 from shared.mongo import Document
 from shared.outbox import Save
 from shared.policy import load_policy
+from shared.roster import Roster
 from shared.service_tokens import ServiceVerifier
 from shared.web.app import make_app
+from shared.web.gate import Gate
+from shared.web.pages import make_asset_router
 from shared.web.throttle import Throttle
-from tests.people import gate_of
+from tests.people import COPIES, Refusals
 from tests.service_keys import PEERS_FILE, call_of
 
 POLICY = load_policy()
@@ -190,7 +194,8 @@ class Rig:
         pages = load_pages()
         form = ReportForm(self.submissions, POLICY, pages, self.clock)
         verifier = ServiceVerifier("intake", PEERS_FILE)
-        self.gate = gate_of(services=lambda token: verifier.read(token).principal())
+        roster = Roster(COPIES)
+        self.gate = Gate(Refusals(), roster=roster, services=lambda token: verifier.read(token).principal())
         self.app: FastAPI = make_app(
             "intake",
             cast(Lifecycle, _NothingRunning()),
@@ -203,8 +208,11 @@ class Rig:
                     self.gate,
                     SECRETS.pseudonyms,
                     self.receipts,
+                    roster.names_of,
                 ),
+                make_erasure_router(self.erasing, self.store, self.gate),
                 make_page_router(form, FollowUpPage(self.mailbox, pages, self.receipts), self.gate, self.exit_url),
+                make_asset_router(self.gate),
             ],
             asyncapi=dict,
             error_page=pages.error,

@@ -75,7 +75,7 @@ def build_app(settings: IntakeSettings) -> FastAPI:
     form, follow_up = ReportForm(submissions, policy, pages), FollowUpPage(mailbox, pages, receipts)
     gate = entrance.gate
     routers = [
-        make_router(submissions, mailbox, reading, gate, settings.pseudonym_key, receipts, entrance.roster.parties),
+        make_router(submissions, mailbox, reading, gate, settings.pseudonym_key, receipts, entrance.roster.names_of),
         make_erasure_router(erasing, opening, gate),
         make_page_router(form, follow_up, gate, settings.exit_url),
         make_asset_router(gate),

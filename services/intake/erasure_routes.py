@@ -37,7 +37,7 @@ class ErasureOrder(BaseModel):
 
 
 def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter:
-    """The route. A report that names whoever orders it is unknown to them."""
+    """The route. A report that names whoever orders it, or from whose case they are recused, is unknown to them."""
     router = gate.router(Callers.PROGRAMS)
 
     @router.post("/v1/erasures", **does("report.erase", _BODY))
@@ -51,7 +51,8 @@ def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter
             fault = FieldError("/report_ids", "missing", "Name reports or cases.")
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault])
         request_id = order.request_id or new_id()
-        found = [(i, None if d and is_named(who.pseudonyms, d) else d) for i, d in await _find(store, order)]
+        names = {who.ref, *who.pseudonyms}
+        found = [(i, None if d and is_named(names, d) else d) for i, d in await _find(store, order)]
         if order.dry_run:
             results = {d["_id"]: "already" if d["vault"] is None else "standing" for d in _known(found)}
         else:

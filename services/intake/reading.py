@@ -29,8 +29,9 @@ class Read:
 
 
 def is_named(names: Collection[str], document: Mapping[str, Any]) -> bool:
-    """Whether a report names somebody with one of these pseudonyms."""
-    return not set(names).isdisjoint(document.get("parties", ()))
+    """Whether a report names somebody with one of these pseudonyms, or one of these people is recused from its case."""
+    status = document.get("status", {})
+    return not set(names).isdisjoint((*document.get("parties", ()), *status.get("recused", ())))
 
 
 class Reading:
@@ -46,7 +47,8 @@ class Reading:
     ) -> list[dict[str, Any]]:
         """One item a read, in the same order: its sections, or that the report is erased or unknown.
 
-        To somebody with one of these `names` (pseudonyms) a report that names them is unknown.
+        To somebody with one of these `names` (pseudonyms, and their reference) a report that names them, or from whose
+        case they are recused, is unknown.
 
         Raises one of shared.mongo.TRANSIENT while the reads cannot be recorded; then nothing is handed out.
         """

@@ -87,12 +87,12 @@ def make_router(
     gate: Gate,
     pseudonym_key: bytes,
     receipts: Throttle | None = None,
-    parties: Callable[[str], Collection[str]] = lambda _: (),
+    names_of: Callable[[str], Awaitable[Collection[str]]] | None = None,
 ) -> APIRouter:
     """The routes. Those of the vault open only to services, with a token made for intake and for this purpose.
 
-    `receipts` slows the guessing of receipts, here and on the pages; `parties` gives the pseudonyms of a person's own
-    names, who then cannot have a report read that names them, whichever service asks for it.
+    `receipts` slows the guessing of receipts, here and on the pages; `names_of` gives a person's reference and the
+    pseudonyms of their own names: they cannot have a report read that shuts them out, whichever service asks for it.
     """
     router = gate.router(Callers.PROGRAMS)
     throttle = receipts or Throttle("receipt")
@@ -131,7 +131,7 @@ def make_router(
         if body.purpose not in who.purposes:
             raise Refused("vault.read", Refusal(Reason.PURPOSE))
         reads = [Read(item.report_id, item.sections) for item in body.reads]
-        names = parties(who.behalf.ref) if who.behalf else ()
+        names = await names_of(who.behalf.ref) if names_of and who.behalf else ()
         items = await reading.read(reads, purpose=body.purpose, actor=who.actor(Role.SERVICE), names=names)
         return json_response({"items": items}, headers=_PRIVATE)
 

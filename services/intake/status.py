@@ -20,6 +20,7 @@ from shared.events import (
     InformationReceived,
     InformationRequested,
     InvestigationStarted,
+    RecusalDeclared,
 )
 from shared.promises import KEPT_BY
 
@@ -36,6 +37,7 @@ CASE_FACTS: tuple[type[CaseFact], ...] = (
     InformationReceived,
     CaseDecided,
     CaseClosed,
+    RecusalDeclared,
 )
 
 
@@ -44,6 +46,9 @@ def follow(status: Mapping[str, Any], event: Event) -> dict[str, Any] | None:
     fact = event.fact
     if event.case_seq <= status["seq"] or not isinstance(fact, CaseFact):
         return None
+    if isinstance(fact, RecusalDeclared):
+        # Who may not read the report any more; nothing that the reporter sees changes by it.
+        return {**status, "seq": event.case_seq, "recused": [*status.get("recused", ()), fact.person]}
     after = {**status, "seq": event.case_seq, "state": fact.state, "updated_at": event.time}
     match fact:
         case CaseTriaged():

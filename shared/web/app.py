@@ -76,9 +76,10 @@ def make_app(
     # The framework's own spans would double ours, and record the texts of exceptions, which may be somebody's words.
     silent: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
     routers = [*routers, _plumbing(gate, lifecycle, asyncapi)]
-    for route in routes_of(routers):
+    for route in (route for router in routers for route in router.routes):
+        # A mounted application, a nested router or a socket would be reached without the gate, too.
         if not isinstance(route, GatedRoute) or not route.action:
-            raise Undeclared(f"{route.path} stands behind no gate")
+            raise Undeclared(f"{getattr(route, 'path', type(route).__name__)} stands behind no gate")
     plain = _plain_routes(routers)
     hosts = hosts_of(settings) if settings else Hosts()
     forms = FormGuard(settings.form_key if settings else None, [r for router in routers for r in router.routes])
