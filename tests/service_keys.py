@@ -5,15 +5,19 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
+import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra.commands.service_keys import PEERS, keys_file, make_service_keys
 from shared.events import Actor
 from shared.service_keys import SigningKey, read_ring
-from shared.service_tokens import ServiceSigner
+from shared.service_tokens import ALGORITHM, LIFE, TYPE, ServiceSigner
 
+Claims = dict[str, Any]
 FOLDER = Path(tempfile.mkdtemp(prefix="hearth-service-keys-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 make_service_keys(FOLDER, os.geteuid())
@@ -53,3 +57,33 @@ def call_of(
 ) -> dict[str, str]:
     """The header of one call; each call needs its own."""
     return {"Authorization": f"Bearer {signer(service).token(audience, purpose, behalf)}"}
+
+
+def claims(**changed: Any) -> Claims:
+    """The claims of a good token, but for what is changed; None takes one away."""
+    at = int(time.time())
+    good = {
+        "iss": "service:triage",
+        "sub": "service:triage",
+        "aud": "intake",
+        "purpose": "review",
+        "iat": at,
+        "exp": at + LIFE,
+        "jti": os.urandom(12).hex(),
+    }
+    return {name: value for name, value in (good | changed).items() if value is not None}
+
+
+def sign(
+    said: Claims,
+    *,
+    key: Any = None,
+    kid: str | None = None,
+    algorithm: str | None = ALGORITHM,
+    typ: str = TYPE,
+    **header: Any,
+) -> str:
+    """A token with these claims, signed by triage unless another key is given."""
+    key = key_of("triage").private if key is None else key
+    kid = key_of("triage").kid if kid is None else kid
+    return jwt.encode(said, key, algorithm=algorithm, headers={"kid": kid, "typ": typ, **header})

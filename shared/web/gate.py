@@ -119,9 +119,10 @@ class Gate:
         return guarded
 
     async def _identify(self, request: Request, callers: Callers) -> Principal:
-        header = request.headers.get("authorization")
-        if header is not None:
-            return await self._read(request, header)
+        headers = request.headers.getlist("authorization")
+        if headers:
+            # Two would leave it to chance whose request it is, here and at every proxy before us.
+            return await self._read(request, headers[0] if len(headers) == 1 else "")
         if callers is Callers.PEOPLE and self.sessions and self._roster:
             session = await self.sessions(request)
             if session:

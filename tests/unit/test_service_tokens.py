@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import jwt
@@ -20,58 +19,25 @@ from shared.access import Role
 from shared.events import Actor
 from shared.problems import Unavailable
 from shared.service_tokens import (
-    ALGORITHM,
     LEEWAY,
     LIFE,
     LONGEST_LIFE,
     LONGEST_TOKEN,
     PURPOSES,
-    TYPE,
     ServiceCall,
     ServiceSigner,
     ServiceVerifier,
     TokenRefused,
 )
-from tests.service_keys import PEERS_FILE, key_of, public_x, signer, stranger
+from tests.service_keys import PEERS_FILE, Claims, claims, key_of, public_x, sign, signer, stranger
 
 JANE = Actor("person:0123456789abcdef", "responder")
 EVERY_PURPOSE = sorted({purpose for purposes in PURPOSES.values() for purpose in purposes})
-Claims = dict[str, Any]
 
 
 @pytest.fixture
 def verifier() -> ServiceVerifier:
     return ServiceVerifier("intake", PEERS_FILE)
-
-
-def claims(**changed: Any) -> Claims:
-    """The claims of a good token, but for what is changed; None takes one away."""
-    at = int(time.time())
-    good = {
-        "iss": "service:triage",
-        "sub": "service:triage",
-        "aud": "intake",
-        "purpose": "review",
-        "iat": at,
-        "exp": at + LIFE,
-        "jti": os.urandom(12).hex(),
-    }
-    return {name: value for name, value in (good | changed).items() if value is not None}
-
-
-def sign(
-    said: Claims,
-    *,
-    key: Any = None,
-    kid: str | None = None,
-    algorithm: str | None = ALGORITHM,
-    typ: str = TYPE,
-    **header: Any,
-) -> str:
-    """A token with these claims, signed by triage unless another key is given."""
-    key = key_of("triage").private if key is None else key
-    kid = key_of("triage").kid if kid is None else kid
-    return jwt.encode(said, key, algorithm=algorithm, headers={"kid": kid, "typ": typ, **header})
 
 
 def refusal(verifier: ServiceVerifier, token: str, *purposes: str) -> TokenRefused:
