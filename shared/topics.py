@@ -9,6 +9,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 DAY_MS = 24 * 60 * 60 * 1000
 FOREVER = -1
+COMPACTION_LAG_MS = 30 * DAY_MS
 LARGEST_RECORD = 1024 * 1024
 # A dead letter is the record it came from with the reason beside it: it must fit wherever the record did.
 LARGEST_DEAD_LETTER = LARGEST_RECORD + 64 * 1024
@@ -29,11 +30,15 @@ class Topic:
 
     def config(self) -> dict[str, str]:
         """The broker settings that make the topic what the table says."""
-        return {
+        found = {
             "retention.ms": str(self.retention_ms),
             "cleanup.policy": self.cleanup,
             "max.message.bytes": str(self.max_bytes),
         }
+        if self.cleanup == "compact" and "audit" in self.consumers:
+            # The record has every change, also after an outage of audit: until then nothing may be thrown away.
+            found["min.compaction.lag.ms"] = str(COMPACTION_LAG_MS)
+        return found
 
 
 FACT_TOPICS = (

@@ -31,7 +31,7 @@ def new_report(report_id: str, **fields: Any) -> Save:
     case_id = case_id_of(report_id)
     known = {
         "case_id": case_id,
-        "subjects": ("a", "b"),
+        "parties": ("a", "b"),
         "statements": {},
         "received_at": START,
         "status": dict(NEW_STATUS),
@@ -55,7 +55,7 @@ class StoreSuite:
         by_id = (await store.load([report_id, "unknown"]))[report_id]
         by_case = (await store.load_by_case([case_id_of(report_id), "unknown"]))[case_id_of(report_id)]
         assert by_id == by_case == await store.find_by_receipt(receipt)
-        assert (by_id["version"], by_id["seq"], by_id["subjects"]) == (1, 1, ["a", "b"])
+        assert (by_id["version"], by_id["seq"], by_id["parties"]) == (1, 1, ["a", "b"])
         assert by_id["received_at"] == START
         assert len(by_id["outbox"]) == 1
 

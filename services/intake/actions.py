@@ -184,8 +184,6 @@ class Submissions:
             "case_id": case_id,
             "received_at": received_at,
             "facts": facts,
-            "subjects": pseudonyms.subjects,
-            "reporter": pseudonyms.reporter,
             "parties": pseudonyms.parties,
             "content_digest": content_digest,
             "vault": sealed,

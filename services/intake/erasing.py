@@ -112,8 +112,7 @@ def emptied(fact: ReportErased, at: datetime) -> dict[str, Any]:
         "vault": None,
         "statements": {},
         "answers": {},
-        "subjects": [],
-        "reporter": None,
+        "parties": [],
         "facts.occurred": None,
         "erased": {"at": at, "reason": fact.reason, "request_id": fact.request_id},
     }

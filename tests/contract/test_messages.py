@@ -18,7 +18,7 @@ WANTED = {
     "desk-done": list(FORMS),
     "desk-field": sorted(FIELDS),
     "deadline": list(KEPT_BY),
-    "role": [role.value for role in Role if role is not Role.SERVICE],
+    "role": [role.value for role in Role if role not in (Role.SERVICE, Role.ANYONE)],
 }
 
 

@@ -30,6 +30,7 @@ from shared.events import InformationRequested
 from shared.web.openapi import PROBLEM_TYPE
 from tests import audit_rig, intake_rig, notification_rig, triage_rig
 from tests.audit_world import AuditWorld
+from tests.people import bearer, operator
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 OPEN = {"POST /v1/reports", "POST /v1/follow-up", "POST /v1/follow-up/answers", "GET /v1/record/keys"}
@@ -90,11 +91,14 @@ async def make_intake() -> World:
         "report_id": [report_id], "statement_id": ["statement-1"], "question_id": ["q-1"], "text": ["Yes."],
         "receipt": [sent["receipt"]], "community": ["enwiki"], "category": ["harassment.insults"], "flags": [[]],
         "setting": ["online"], "occurred": [None], "privacy": ["named"], "purpose": ["review"],
-        "narrative": ["Words."], "kind": ["question"], "names": [["Some one"]], "addresses": [[]],
+        "narrative": ["Words."], "report_ids": [[report_id]], "reason": ["requested"],
+        "kind": ["question"], "names": [["Some one"]], "addresses": [[]],
         "reads": [[{"report_id": report_id, "sections": ["content", "correspondence"]}]],
     }  # fmt: skip
 
     def caller(operation: str) -> Mapping[str, str]:
+        if operation == "POST /v1/erasures":
+            return bearer(operator())
         return intake_rig.bearer(PURPOSES.get(operation) or PURPOSES.get(operation.partition(" ")[0], "review"))
 
     return World(rig.app, caller, known)
@@ -105,9 +109,9 @@ async def make_triage() -> World:
         case = await rig.open()
     known = {
         "case_id": [case.id],
-        "command": ["assign", "start", "ask", "decide", "close"],
+        "command": ["assign", "start", "ask", "decide", "recuse", "close"],
         "If-Match": [f'"{number}"' for number in (case.seq, case.seq + 1, case.seq + 2)],
-        "body": [["trust_safety"], []], "assignee": ["responder:b0b0b0b0"],
+        "body": [["trust_safety"], []], "assignee": ["person:b0b0b0b0b0b0b0b0"],
     }  # fmt: skip
     return World(rig.app, lambda _: triage_rig.bearer(triage_rig.ALICE), known, examples=50)
 

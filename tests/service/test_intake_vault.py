@@ -160,6 +160,7 @@ async def test_a_token_opens_once(rig: Rig, report_id: str) -> None:
 async def test_whoever_is_refused_learns_nothing_of_what_is_there(rig: Rig, report_id: str) -> None:
     bodies = (reading(report_id), reading("nobody"), {"purpose": "Just curious!"})
     async with rig.http() as http:
+        # Each needs a token of its own, because a token opens once.
         answers = [await http.post("/v1/vault/read", json=body, headers=bearer("sign_in")) for body in bodies]
     told = {(a.status_code, a.json()["type"], a.json()["title"]) for a in answers}
     assert told == {(403, "/errors/purpose-not-permitted", "This may not be asked for that purpose.")}
