@@ -73,7 +73,7 @@ async def test_nothing_sealed_and_no_key_is_left(rig: Rig) -> None:
     assert [key for key in keys if repr(key) in after] == []
     document = rig.store.reports[report_id]
     assert (document["vault"], document["statements"], document["answers"]) == (None, {}, {})
-    assert (document["subjects"], document["reporter"], document["facts"]["occurred"]) == ([], None, None)
+    assert (document["parties"], document["facts"]["occurred"]) == ([], None)
 
 
 async def test_the_event_tells_which_request_and_why_and_no_words(rig: Rig) -> None:
