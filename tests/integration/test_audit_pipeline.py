@@ -32,6 +32,7 @@ from tests.audit_rig import (
     sizes,
 )  # fmt: skip
 from tests.broker import admin_of, committed, read, write
+from tests.people import COPIES
 
 KEY = SigningKey(ORIGIN, SIGNING_KEY).verifier
 
@@ -61,7 +62,7 @@ async def recorded(client: httpx.AsyncClient, count: int, log: str = "") -> None
 @asynccontextmanager
 async def serving(settings: AuditSettings) -> AsyncIterator[str]:
     """The service on a real port."""
-    config = uvicorn.Config(build_app(settings), host="127.0.0.1", port=0, log_config=None)
+    config = uvicorn.Config(build_app(settings, copies=COPIES), host="127.0.0.1", port=0, log_config=None)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     try:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -19,27 +20,29 @@ from services.notification.app import build_app as build_notification
 from services.notification.settings import NotificationSettings
 from services.triage.app import build_app as build_triage
 from services.triage.settings import TriageSettings
+from tests.people import SIGN_IN
 from tests.service_keys import files_of
 
 pytestmark = pytest.mark.timeout(240)
 
 KEY = b"k" * 32
+HOST = "here.example"
 SERVICES = ("intake", "triage", "notification", "audit")
 
 
 def build(name: str, kafka: str, mongo: str) -> FastAPI:
     """A service with made-up secrets."""
+    parts: dict[str, Any] = {"kafka": kafka, "mongo": mongo, "form_key": KEY, "hosts": HOST, **files_of(name)}
     match name:
         case "intake":
             keys = {"master_key": KEY, "receipt_pepper": KEY, "pseudonym_key": KEY}
-            return build_intake(IntakeSettings(kafka=kafka, mongo=mongo, form_key=KEY, **keys, **files_of(name)))
+            return build_intake(IntakeSettings(**parts, **keys))
         case "triage":
-            return build_triage(TriageSettings(kafka=kafka, mongo=mongo, form_key=KEY, **files_of(name)))
+            return build_triage(TriageSettings(**parts, **SIGN_IN))
         case "notification":
-            return build_notification(NotificationSettings(kafka=kafka, mongo=mongo, form_key=KEY, **files_of(name)))
+            return build_notification(NotificationSettings(**parts, **SIGN_IN))
         case _:
-            keys = {"form_key": KEY, "signing_key": KEY}
-            return build_audit(AuditSettings(kafka=kafka, mongo=mongo, **keys, **files_of(name)))
+            return build_audit(AuditSettings(**parts, **SIGN_IN, signing_key=KEY))
 
 
 @asynccontextmanager
@@ -48,7 +51,7 @@ async def serving(app: FastAPI, ended: dict[str, float], name: str) -> AsyncIter
     context = app.router.lifespan_context(app)
     await context.__aenter__()
     try:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{name}.example") as http:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{HOST}") as http:
             yield http
     finally:
         began = time.monotonic()
@@ -116,7 +119,7 @@ async def test_every_service_starts_before_its_parts_says_what_is_away_goes_on_a
 @pytest.mark.parametrize("name", SERVICES)
 async def test_every_service_shows_its_metrics_and_its_contracts_and_loads_nothing_to_try_them(name: str) -> None:
     app = build(name, "127.0.0.1:9", "mongodb://127.0.0.1:9/?replicaSet=rs0")
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here.example") as http:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{HOST}") as http:
         metrics = await http.get("/metrics")
         assert metrics.headers["content-type"].startswith("text/plain")
         assert "hearth_http_request_seconds" in metrics.text

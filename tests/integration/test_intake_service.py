@@ -29,7 +29,7 @@ BINARY = [
     ("content-type", b"application/json"),
 ]
 EVENT = {"specversion": "1.0", "source": "there", "type": "hearth.report.submitted.v1", "data": REPORT}
-TOPICS = ("reports.inbox", "reports", "cases", "erasures", "access")
+TOPICS = ("reports.inbox", "reports", "cases", "erasures", "access", "roster")
 
 
 def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -> IntakeSettings:

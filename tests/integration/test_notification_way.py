@@ -25,6 +25,7 @@ from tests.notification_world import (
     serving,
     texts,
 )
+from tests.people import SIGN_IN
 from tests.service_keys import files_of
 
 
@@ -53,7 +54,7 @@ class World:
 
 @pytest.fixture
 async def world(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -> AsyncIterator[World]:
-    await make_topics(kafka, prefix, "reports", "cases", "notifications")
+    await make_topics(kafka, prefix, "reports", "cases", "notifications", "roster")
     vault, mailbox = VaultPage(), Mailbox()
     publisher = Publisher(kafka, client="test", prefix=prefix)
     async with serving(vault.app()) as url, mail_server(mailbox):
@@ -64,6 +65,7 @@ async def world(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -
             database_prefix=database_prefix,
             form_key=KEY,
             **files_of("notification"),
+            **SIGN_IN,
             intake_url=url,
             smtp=f"127.0.0.1:{mailbox.port}",
             gather_seconds=2,

@@ -27,6 +27,7 @@ from shared.ids import case_id_of, new_id
 from shared.mongo import connect
 from shared.times import now
 from tests.broker import make_topics, read, write
+from tests.people import SIGN_IN
 from tests.service_keys import files_of
 
 REPORTER = Actor("reporter", "reporter")
@@ -43,6 +44,7 @@ async def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str
         database_prefix=database_prefix,
         form_key=b"k" * 32,
         **files_of("triage"),
+        **SIGN_IN,
         dead_letter_limit=10,
     )
 
