@@ -20,6 +20,7 @@ from shared.policy import load_policy
 from shared.problems import Problem, Unavailable
 from shared.times import now
 from shared.vault import Contents
+from tests.memory_entries import MemoryEntries
 from tests.memory_sessions import MemorySessions
 from tests.people import COPIES, SIGN_IN, bearer, coordinator, responder
 from tests.service_keys import files_of
@@ -138,6 +139,7 @@ class Rig:
     app: FastAPI
     http: httpx.AsyncClient
     sessions: MemorySessions = field(default_factory=MemorySessions)
+    entries: MemoryEntries = field(default_factory=MemoryEntries)
 
     async def open(self, received: Event | None = None, **changed: object) -> Case:
         """A new case, as Kafka would bring it."""
@@ -158,11 +160,11 @@ class Rig:
 @asynccontextmanager
 async def make_rig() -> AsyncIterator[Rig]:
     """A rig; nothing in it is started, so nothing is connected."""
-    cases, vault, sessions = MemoryCases(), MemoryVault(), MemorySessions()
-    app = build_app(settings_for(), cases=cases, vault=vault, copies=COPIES, sessions=sessions)
+    cases, vault, sessions, entries = MemoryCases(), MemoryVault(), MemorySessions(), MemoryEntries()
+    app = build_app(settings_for(), cases=cases, vault=vault, copies=COPIES, sessions=sessions, entries=entries)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:
-        yield Rig(cases, vault, Intake(cases, POLICY), app, http, sessions)
+        yield Rig(cases, vault, Intake(cases, POLICY), app, http, sessions, entries)
 
 
 def settings_for(**given: Any) -> TriageSettings:

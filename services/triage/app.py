@@ -9,6 +9,10 @@ from services.triage.actions import CaseStore, Forgetting, Intake
 from services.triage.desk import Desk, Vault
 from services.triage.pages import HERE, HOME, load_pages, make_page_router
 from services.triage.roster import Book, note_names
+from services.triage.roster_desk import Entries, RosterDesk
+from services.triage.roster_pages import make_error_page, make_roster_pages
+from services.triage.roster_routes import make_roster_router
+from services.triage.roster_store import MongoEntries
 from services.triage.routes import make_router
 from services.triage.settings import TriageSettings
 from services.triage.store import CASE_INDEXES, MongoCases
@@ -32,10 +36,11 @@ def build_app(
     vault: Vault | None = None,
     copies: Copies | None = None,
     sessions: SessionStore | None = None,
+    entries: Entries | None = None,
 ) -> FastAPI:
     """The application; opens no connection before it is started. Tests hand in other stores and another vault."""
     runtime = Runtime("triage", settings)
-    aggregates, entries = runtime.aggregates("cases"), runtime.aggregates("roster")
+    aggregates, kept = runtime.aggregates("cases"), runtime.aggregates("roster")
     cases = cases or MongoCases(aggregates)
     policy = load_policy(settings.policy_dir)
     http = make_http(settings.intake_url)
@@ -43,7 +48,8 @@ def build_app(
     client = VaultClient(http, signer)
     vault = vault or client
     pages = load_pages()
-    entrance, book = Entrance(runtime, entries=entries, copies=copies), Book(entries)
+    entries = entries or MongoEntries(kept)
+    entrance, book = Entrance(runtime, entries=kept, copies=copies), Book(entries)
     noted = partial(note_names, entrance.roster, book)
     door = entrance.open_door(SignIn(settings, pages, HOME, settings.desk_url, client, noted, sessions))
 
@@ -55,6 +61,7 @@ def build_app(
     )
 
     desk = Desk(cases, vault, policy, settings.identity_key, entrance.roster)
+    roster_desk = RosterDesk(book, entries, policy, door.sessions)
     return make_app(
         "triage",
         lifecycle,
@@ -62,10 +69,12 @@ def build_app(
         routers=[
             make_router(desk, entrance.gate),
             make_page_router(desk, entrance.gate, pages),
+            make_roster_router(roster_desk, entrance.gate),
+            make_roster_pages(roster_desk, entrance.gate, pages),
             make_sign_in(door, entrance.gate),
             make_asset_router(entrance.gate, HERE / "static"),
         ],
         asyncapi=lambda: describe_service("triage"),
-        error_page=door.error_page,
+        error_page=partial(make_error_page, door),
         settings=settings,
     )

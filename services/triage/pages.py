@@ -15,6 +15,7 @@ from services.triage.case import Case, Deadline, Step
 from services.triage.commands import ENDED, Recuse, State
 from services.triage.desk import Desk, Order, Stale
 from services.triage.forms import FORMS, REFERENCE_LIMIT, WORDS_LIMIT, Field, options_of, permitted, resource_of
+from services.triage.roster_desk import reads_roster
 from services.triage.routes import cause_of, page_of
 from shared.access import Permit, Principal, Reason, Refused, allow
 from shared.i18n import SHARED_MESSAGES, Messages
@@ -136,6 +137,7 @@ class _View:
             "first": f"{HOME}?{urlencode(kept)}" if cursor else None,
             "next": f"{HOME}?{urlencode({**kept, 'cursor': after})}" if after else None,
             "principal": principal,
+            "roster": reads_roster(principal),
         }
         return self._pages.render(request, "queue.html", context)
 
@@ -166,6 +168,7 @@ class _View:
             "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': f'{HOME}/cases/{case.code_name}'})}",
             "key": new_id(),
             "principal": principal,
+            "roster": reads_roster(principal),
             "mine": case.assignee == principal.ref,
             "steps": [self._step(request, principal, step) for step in reversed(case.history)],
             "problem": problem,

@@ -19,13 +19,16 @@ from shared.events import (
 from shared.ids import new_id
 from shared.mongo import Document
 from shared.outbox import Save
-from shared.problems import Problem, Unavailable
+from shared.problems import NotFound, Problem, Unavailable
 from shared.roster import Roster, State, fields_of, read_state
 from shared.times import now
 from shared.tokens import Kind, hash_token, make_token
 
 SOURCE = "hearth/triage"
 ATTEMPTS = 5
+
+Step = Callable[[RosterEntryChanged], RosterEntryChanged]
+"""One change of an entry. Pure."""
 
 
 class Entries(Protocol):
@@ -44,6 +47,81 @@ class IssuedToken:
     state: RosterTokenChanged
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An entry as it is stored, and its version: 0 for somebody who is not on the roster."""
+
+    entry: RosterEntryChanged
+    version: int
+
+
+class Stale(Problem):
+    """The entry is not any more what the sender saw."""
+
+    def __init__(self, kept: Kept) -> None:
+        super().__init__(412, "entry-changed", "The entry has changed since you looked at it.")
+        self.kept = kept
+
+    def document(self, request_id: str) -> dict[str, object]:
+        """The problem, with the version to use next."""
+        return {**super().document(request_id), "version": self.kept.version}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A change that somebody ordered on what they saw: `version`, what their order is called (`cause`), and a `digest`
+    of it, so that it is carried out once, and another one under the same name not at all."""
+
+    version: int
+    cause: str
+    digest: str
+
+
+def with_grant(grant: GrantHeld) -> Step:
+    """Give a role; one with the same role and reach takes the place of the earlier."""
+
+    def step(entry: RosterEntryChanged) -> RosterEntryChanged:
+        others = tuple(g for g in entry.grants if _reach(g) != _reach(grant))
+        return entry.model_copy(update={"grants": (*others, grant), "change": "granted"})
+
+    return step
+
+
+def without_role(role: str, body: str | None = None) -> Step:
+    """Take a role away, or only what it has in one handling body."""
+
+    def step(entry: RosterEntryChanged) -> RosterEntryChanged:
+        kept = [g for held in entry.grants for g in _without(held, role, body)]
+        return entry.model_copy(update={"grants": tuple(kept), "change": "revoked"})
+
+    return step
+
+
+def with_training(training: TrainingHeld) -> Step:
+    """Note a training module; it takes the place of an earlier one of the same module."""
+
+    def step(entry: RosterEntryChanged) -> RosterEntryChanged:
+        others = tuple(t for t in entry.trainings if t.module != training.module)
+        return entry.model_copy(update={"trainings": (*others, training), "change": "trained"})
+
+    return step
+
+
+def with_agreement(until: datetime | None) -> Step:
+    """Note until when a confidentiality agreement holds (UTC-aware); None ends it."""
+    return lambda entry: entry.model_copy(update={"confidential_until": until, "change": "agreement"})
+
+
+def with_leaves(leaves: Sequence[LeaveTaken]) -> Step:
+    """Note all leaves of a person; none ends them."""
+    return lambda entry: entry.model_copy(update={"leaves": tuple(leaves), "change": "leave"})
+
+
+def signed_out(at: datetime) -> Step:
+    """End every session and every token of a person that began before `at` (UTC-aware), in every service."""
+    return lambda entry: entry.model_copy(update={"signed_out_at": at, "change": "signed_out"})
+
+
 class Book:
     """Changes entries of the roster. Raises Unavailable when one keeps changing, or a TRANSIENT of shared.mongo."""
 
@@ -52,41 +130,24 @@ class Book:
         self._clock = clock
 
     async def grant(self, person: str, grant: GrantHeld, by: Actor) -> RosterEntryChanged:
-        """Give a role; one with the same role and reach takes the place of the earlier."""
-
-        def change(entry: RosterEntryChanged) -> RosterEntryChanged:
-            others = tuple(g for g in entry.grants if _reach(g) != _reach(grant))
-            return entry.model_copy(update={"grants": (*others, grant), "change": "granted"})
-
-        return await self._change(person, change, by)
+        """Give a role; see `with_grant`."""
+        return await self._change(person, with_grant(grant), by)
 
     async def revoke(self, person: str, role: str, by: Actor, body: str | None = None) -> RosterEntryChanged:
-        """Take a role away, or only what it has in one handling body."""
-
-        def change(entry: RosterEntryChanged) -> RosterEntryChanged:
-            kept = [g for held in entry.grants for g in _without(held, role, body)]
-            return entry.model_copy(update={"grants": tuple(kept), "change": "revoked"})
-
-        return await self._change(person, change, by)
+        """Take a role away; see `without_role`."""
+        return await self._change(person, without_role(role, body), by)
 
     async def note_training(self, person: str, training: TrainingHeld, by: Actor) -> RosterEntryChanged:
-        """Note a training module; it takes the place of an earlier one of the same module."""
-
-        def change(entry: RosterEntryChanged) -> RosterEntryChanged:
-            others = tuple(t for t in entry.trainings if t.module != training.module)
-            return entry.model_copy(update={"trainings": (*others, training), "change": "trained"})
-
-        return await self._change(person, change, by)
+        """Note a training module; see `with_training`."""
+        return await self._change(person, with_training(training), by)
 
     async def note_agreement(self, person: str, until: datetime | None, by: Actor) -> RosterEntryChanged:
-        """Note until when a confidentiality agreement holds (UTC-aware); None ends it."""
-        changed = {"confidential_until": until, "change": "agreement"}
-        return await self._change(person, lambda entry: entry.model_copy(update=changed), by)
+        """Note a confidentiality agreement; see `with_agreement`."""
+        return await self._change(person, with_agreement(until), by)
 
     async def note_leaves(self, person: str, leaves: Sequence[LeaveTaken], by: Actor) -> RosterEntryChanged:
-        """Note all leaves of a person; none ends them."""
-        changed = {"leaves": tuple(leaves), "change": "leave"}
-        return await self._change(person, lambda entry: entry.model_copy(update=changed), by)
+        """Note all leaves of a person; see `with_leaves`."""
+        return await self._change(person, with_leaves(leaves), by)
 
     async def note_pseudonyms(self, person: str, pseudonyms: Sequence[str], by: Actor) -> RosterEntryChanged:
         """Add pseudonyms of a person's own names, so that they are shut out of reports that name them."""
@@ -100,9 +161,37 @@ class Book:
         return await self._change(person, change, by)
 
     async def sign_out(self, person: str, by: Actor) -> RosterEntryChanged:
-        """End every session and every token of a person that began before now, in every service."""
-        changed = {"signed_out_at": self._clock(), "change": "signed_out"}
-        return await self._change(person, lambda entry: entry.model_copy(update=changed), by)
+        """End every session and every token of a person that began before now; see `signed_out`."""
+        return await self._change(person, signed_out(self._clock()), by)
+
+    async def find(self, person: str) -> Kept:
+        """The entry of a person; an empty one of version 0 for somebody who is not on the roster."""
+        kept, _ = await self._find(person)
+        return kept
+
+    async def carry_out(
+        self, person: str, by: Callable[[Kept], Actor], decide: Callable[[Kept], Step], order: Order
+    ) -> Kept:
+        """What somebody ordered: `by` says whether they may, and as whom; `decide` what it does to the entry.
+
+        Raises what they raise, Stale, and Problem 422 for another order under the same name.
+        """
+        marks = (order.cause, f"{order.cause} {order.digest}")
+        for _ in range(ATTEMPTS):
+            kept, document = await self._find(person)
+            actor = by(kept)
+            if document and order.cause in document["applied"]:
+                if marks[1] not in document["applied"]:
+                    raise Problem(422, "idempotency-key-reused", "This Idempotency-Key was used for another request.")
+                return kept
+            if order.version != kept.version:
+                raise Stale(kept)
+            after = decide(kept)(kept.entry)
+            if document and after == kept.entry:
+                return kept
+            if await self._write(person, document, after, actor, marks):
+                return Kept(after, kept.version + 1)
+        raise Unavailable("the entry keeps changing")
 
     async def issue(
         self,
@@ -142,23 +231,28 @@ class Book:
                 return after
         raise Unavailable("the token keeps changing")
 
-    async def _change(
-        self, person: str, change: Callable[[RosterEntryChanged], RosterEntryChanged], by: Actor
-    ) -> RosterEntryChanged:
+    async def _find(self, person: str) -> tuple[Kept, Document | None]:
+        document = (await self._entries.load([person])).get(person)
+        state = read_state(document) if document else RosterEntryChanged(change="added", person=person)
+        if not isinstance(state, RosterEntryChanged):
+            raise NotFound
+        return Kept(state, document["seq"] if document else 0), document
+
+    async def _change(self, person: str, step: Step, by: Actor) -> RosterEntryChanged:
         for _ in range(ATTEMPTS):
-            document = (await self._entries.load([person])).get(person)
-            state = read_state(document) if document else RosterEntryChanged(change="added", person=person)
-            if not isinstance(state, RosterEntryChanged):
-                raise Problem(404, "not-found", "There is no such person.")
-            after = change(state)
-            if document and after == state:
-                return state
+            kept, document = await self._find(person)
+            after = step(kept.entry)
+            if document and after == kept.entry:
+                return after
             if await self._write(person, document, after, by):
                 return after
         raise Unavailable("the entry keeps changing")
 
-    async def _write(self, key: str, base: Document | None, state: State, by: Actor) -> bool:
-        at, cause = self._clock(), new_id()
+    async def _write(
+        self, key: str, base: Document | None, state: State, by: Actor, causes: Sequence[str] = ()
+    ) -> bool:
+        at, causes = self._clock(), causes or (new_id(),)
+        cause = causes[0]
         fact: Fact = state
         events = stamp(
             [Draft(fact, by, at, cause)],
@@ -168,7 +262,7 @@ class Book:
             last_seq=base["seq"] if base else 0,
             trace=None,
         )
-        return not await self._entries.save([Save(key, base, fields_of(state, at), events, [cause])])
+        return not await self._entries.save([Save(key, base, fields_of(state, at), events, list(causes))])
 
 
 async def note_names(roster: Roster, book: Book, person: str, pseudonyms: Sequence[str]) -> None:

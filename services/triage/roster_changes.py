@@ -1,0 +1,256 @@
+"""What can be changed of an entry of the roster, and what each change takes: one table for API and pages. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from services.triage.roster import (
+    Step,
+    signed_out,
+    with_agreement,
+    with_grant,
+    with_leaves,
+    with_training,
+    without_role,
+)
+from shared.access import SCOPES, Grant
+from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
+from shared.policy import Policy
+from shared.problems import FieldError
+from shared.roster import grants_of
+
+MODULES = ("A", "B", "C1", "C2")
+
+Code = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+Codes = Annotated[tuple[Code, ...], Field(max_length=50)]
+PersonRole = Literal["responder", "coordinator", "auditor", "operator"]
+Scope = Literal["meta", "proof", "export"]
+
+
+class Change(BaseModel):
+    """One change. `action`: its action in shared/access.py."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: ClassVar[str]
+    action: ClassVar[str] = "roster.change"
+
+    def touched(self, entry: RosterEntryChanged, at: datetime) -> tuple[Grant, ...]:
+        """The roles it is about: what the table of shared/access.py looks at. All that somebody has now, at first."""
+        return running(entry.grants, at)
+
+    def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
+        """What is wrong with its values, beyond their shape."""
+        return ()
+
+    def step(self, at: datetime) -> Step:
+        """What it does to an entry."""
+        raise NotImplementedError
+
+
+class GiveRole(Change):
+    """POST /v1/roster/{person}/grant. No `communities`: all; `scopes`: of an auditor, all of them if none is named."""
+
+    name = "grant"
+
+    role: PersonRole
+    bodies: Codes = ()
+    communities: Codes = ()
+    scopes: tuple[Scope, ...] = ()
+    expires_at: AwareDatetime | None = None
+
+    def held(self) -> GrantHeld:
+        """The role as the entry keeps it."""
+        return GrantHeld(
+            role=self.role,
+            bodies=tuple(dict.fromkeys(self.bodies)),
+            communities=tuple(dict.fromkeys(self.communities)),
+            scopes=tuple(s for s in SCOPES if s in (self.scopes or SCOPES)) if self.role == "auditor" else (),
+            expires_at=self.expires_at,
+        )
+
+    def touched(self, entry: RosterEntryChanged, at: datetime) -> tuple[Grant, ...]:
+        """Only what is given."""
+        return grants_of([self.held()])
+
+    def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
+        """Places that the policy does not know or the role does not have, and an end that is over."""
+        if self.role in ("responder", "coordinator"):
+            if self.role == "responder" and not self.bodies:
+                yield FieldError("/bodies", "missing", "A responder works for at least one handling body.")
+            yield from _unknown("bodies", self.bodies, policy.bodies, "unknown_body")
+            yield from _unknown("communities", self.communities, policy.communities, "unknown_community")
+        else:
+            for name, given in (("bodies", self.bodies), ("communities", self.communities)):
+                if given:
+                    yield FieldError(f"/{name}", "not_of_this_role", "This role is not bound to places.")
+        if self.scopes and self.role != "auditor":
+            yield FieldError("/scopes", "not_of_this_role", "Only auditors have scopes.")
+        yield from _over("expires_at", self.expires_at, at)
+
+    def step(self, at: datetime) -> Step:
+        """Give it."""
+        return with_grant(self.held())
+
+
+class TakeRole(Change):
+    """POST /v1/roster/{person}/revoke. With `body` only what the role has there."""
+
+    name = "revoke"
+
+    role: PersonRole
+    body: Code | None = None
+
+    def touched(self, entry: RosterEntryChanged, at: datetime) -> tuple[Grant, ...]:
+        """Only what is taken."""
+        return running(self._taken(entry), at)
+
+    def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
+        """A role that the person does not have, or not there."""
+        if not any(g.role == self.role for g in entry.grants):
+            yield FieldError("/role", "not_held", "This person does not have this role.")
+        elif not self._taken(entry):
+            yield FieldError("/body", "not_held", "This person does not have this role in this handling body.")
+
+    def step(self, at: datetime) -> Step:
+        """Take it."""
+        return without_role(self.role, self.body)
+
+    def _taken(self, entry: RosterEntryChanged) -> list[GrantHeld]:
+        held = [g for g in entry.grants if g.role == self.role]
+        if self.body is None:
+            return held
+        return [g.model_copy(update={"bodies": (self.body,)}) for g in held if self.body in g.bodies]
+
+
+class NoteTraining(Change):
+    """POST /v1/roster/{person}/training. No `completed_at`: now."""
+
+    name = "training"
+
+    module: Literal["A", "B", "C1", "C2"]
+    completed_at: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
+
+    def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
+        """A completion that is yet to come, or an end that is over."""
+        if self.completed_at and self.completed_at > at:
+            yield FieldError("/completed_at", "future_date", "This is in the future.")
+        yield from _over("expires_at", self.expires_at, at)
+
+    def step(self, at: datetime) -> Step:
+        """Note it."""
+        held = TrainingHeld(module=self.module, completed_at=self.completed_at or at, expires_at=self.expires_at)
+        return with_training(held)
+
+
+class NoteAgreement(Change):
+    """POST /v1/roster/{person}/agreement. No `until`: the agreement has ended."""
+
+    name = "agreement"
+
+    until: AwareDatetime | None = None
+
+    def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
+        """An end that is over: to end an agreement, leave it out."""
+        return _over("until", self.until, at)
+
+    def step(self, at: datetime) -> Step:
+        """Note it."""
+        return with_agreement(self.until)
+
+
+class NoteLeave(Change):
+    """POST /v1/roster/{person}/leave: in place of any other. No `begins_at`: now; no `ends_at`: until it is `ended`."""
+
+    name = "leave"
+    action = "roster.leave"
+
+    begins_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = None
+    ended: bool = False
+
+    def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
+        """An end that is over, or lies before the beginning."""
+        if self.ended:
+            return
+        yield from _over("ends_at", self.ends_at, at)
+        if self.begins_at and self.ends_at and self.ends_at <= self.begins_at:
+            yield FieldError("/ends_at", "range_reversed", "The end lies before the beginning.")
+
+    def step(self, at: datetime) -> Step:
+        """Note it."""
+        return with_leaves([] if self.ended else [LeaveTaken(begins_at=self.begins_at or at, ends_at=self.ends_at)])
+
+
+class SignOut(Change):
+    """POST /v1/roster/{person}/sign_out: every session and token that began before now, in every service."""
+
+    name = "sign_out"
+
+    def step(self, at: datetime) -> Step:
+        """Do it."""
+        return signed_out(at)
+
+
+CHANGES: Mapping[str, type[Change]] = {
+    change.name: change for change in (GiveRole, TakeRole, NoteTraining, NoteAgreement, NoteLeave, SignOut)
+}
+
+Kind = Literal["choice", "choices", "codes", "from", "until", "yes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One value of a change. `choices` and `codes` are several, the latter of many; `from` and `until` are times."""
+
+    name: str
+    kind: Kind
+    required: bool = False
+
+
+INPUTS: Mapping[str, tuple[Input, ...]] = {
+    GiveRole.name: (
+        Input("role", "choice", required=True),
+        Input("bodies", "choices"),
+        Input("communities", "codes"),
+        Input("scopes", "choices"),
+        Input("expires_at", "until"),
+    ),
+    TakeRole.name: (Input("role", "choice", required=True), Input("body", "choice")),
+    NoteTraining.name: (
+        Input("module", "choice", required=True),
+        Input("completed_at", "from"),
+        Input("expires_at", "until"),
+    ),
+    NoteAgreement.name: (Input("until", "until"),),
+    NoteLeave.name: (Input("begins_at", "from"), Input("ends_at", "until"), Input("ended", "yes")),
+    SignOut.name: (),
+}
+
+
+def running(held: Sequence[GrantHeld], at: datetime) -> tuple[Grant, ...]:
+    """The roles that have not ended."""
+    return tuple(g for g in grants_of(held) if g.expires_at is None or g.expires_at > at)
+
+
+def ends_of(entry: RosterEntryChanged, at: datetime) -> list[datetime]:
+    """When something of an entry ends by itself after `at`: roles, trainings, the agreement; the next first."""
+    ends = [*(g.expires_at for g in entry.grants), *(t.expires_at for t in entry.trainings), entry.confidential_until]
+    return sorted(end for end in ends if end is not None and end > at)
+
+
+def _unknown(field: str, names: Sequence[str], known: Mapping[str, object], code: str) -> Iterable[FieldError]:
+    for number, name in enumerate(names):
+        if name not in known:
+            near = get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)
+            yield FieldError(f"/{field}/{number}", code, f"The policy has no such entry; it has: {', '.join(near)}.")
+
+
+def _over(field: str, end: datetime | None, at: datetime) -> Iterable[FieldError]:
+    if end is not None and end <= at:
+        yield FieldError(f"/{field}", "past_date", "This is over already.")

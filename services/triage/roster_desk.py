@@ -1,0 +1,182 @@
+"""What coordinators do to the roster: see who may do what, change it, and end sessions. Load, decide, save."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from services.triage.roster import Book, Kept, Order, Step
+from services.triage.roster import Entries as BookEntries
+from services.triage.roster_changes import (
+    CHANGES,
+    MODULES,
+    Change,
+    GiveRole,
+    NoteTraining,
+    SignOut,
+    TakeRole,
+    ends_of,
+    running,
+)
+from shared.access import PEOPLE, SCOPES, Grant, Permit, Principal, Reason, Resource, Role, allow, demand
+from shared.events import Actor
+from shared.policy import Policy
+from shared.problems import NotFound, Problem
+from shared.roster import principal_of
+from shared.sign_in.sessions import Session, Sessions
+from shared.times import now
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+Place = tuple[datetime, str]
+"""Where somebody stands in the list: when something of theirs ends next, and their reference."""
+
+
+class Entries(BookEntries, Protocol):
+    """What it needs of a store (services.triage.roster_store.MongoEntries)."""
+
+    async def everybody(self) -> list[Kept]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A change that somebody may make now, or after a fresh sign-in, and between what they can choose."""
+
+    change: type[Change]
+    options: dict[str, tuple[str, ...]]
+
+
+class RosterDesk:
+    """The roster for those who may read it."""
+
+    def __init__(
+        self,
+        book: Book,
+        people: Entries,
+        policy: Policy,
+        sessions: Sessions,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        """`sessions`: those of this service."""
+        self._book = book
+        self._people = people
+        self._sessions = sessions
+        self._clock = clock
+        self.policy = policy
+
+    async def page(self, who: Principal, after: Place | None, limit: int) -> list[Kept]:
+        """Entries: first those of whom something ends next. Raises Problem 403."""
+        at = self._clock()
+        demand(who, "roster.read", Resource(), at)
+        found = sorted(await self._people.everybody(), key=lambda kept: self.place(kept, at))
+        return [kept for kept in found if after is None or self.place(kept, at) > after][:limit]
+
+    def place(self, kept: Kept, at: datetime | None = None) -> Place:
+        """Where an entry stands in the list."""
+        return next(iter(ends_of(kept.entry, at or self._clock())), _NEVER), kept.entry.person
+
+    async def find(self, who: Principal, person: str) -> Kept:
+        """The entry of a person; of version 0 for who is not on the roster. Raises Problem 403."""
+        demand(who, "roster.read", Resource(owner=person), self._clock())
+        return await self._book.find(person)
+
+    async def carry_out(self, who: Principal, person: str, change: Change, seen: int, cause: str) -> Kept:
+        """Make a change, once however often it comes under the same `cause`; `seen`: the version it was made on.
+
+        Raises Problem: 401 (fresh sign-in), 403, 422 (fields, or another order under the same name), Stale (412).
+        """
+        at = self._clock()
+        relieved = await self._relieved(who, person, change, getattr(change, "begins_at", None) or at)
+
+        def by(kept: Kept) -> Actor:
+            resource = Resource(owner=person, grants=change.touched(kept.entry, at), relieved=relieved)
+            return who.actor(demand(who, change.action, resource, at).role)
+
+        def decide(kept: Kept) -> Step:
+            faults = tuple(change.faults(kept.entry, self.policy, at))
+            if faults:
+                raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
+            return change.step(at)
+
+        digest = hashlib.sha256(f"{change.name} {change.model_dump_json()}".encode()).hexdigest()
+        kept = await self._book.carry_out(person, by, decide, Order(seen, cause, digest))
+        if isinstance(change, SignOut):
+            # Every service ends them by the roster; here they need not stand in the list until then.
+            await self._sessions.revoke_person(person, kept.entry.signed_out_at or at)
+        return kept
+
+    async def offers(self, who: Principal, kept: Kept) -> list[Offer]:
+        """The changes that may be made now, or after a fresh sign-in."""
+        found = [await self._offer(who, kept, change) for change in CHANGES.values()]
+        return [offer for offer in found if offer is not None]
+
+    async def sessions_of(self, who: Principal, kept: Kept) -> list[Session]:
+        """The running sessions of a person at this service. Raises Problem 403."""
+        demand(who, "session.read", self._about(kept), self._clock())
+        out = kept.entry.signed_out_at
+        return [s for s in await self._sessions.listed(kept.entry.person) if out is None or s.began_at >= out]
+
+    def sees_sessions(self, who: Principal, kept: Kept) -> bool:
+        """Whether somebody may see and end the sessions of a person."""
+        return isinstance(allow(who, "session.read", self._about(kept), self._clock()), Permit)
+
+    async def end_session(self, who: Principal, person: str, id_hash: str) -> None:
+        """End one session of a person at this service. Raises Problem 403, and 404 if there is none such."""
+        kept = await self.find(who, person)
+        demand(who, "session.end", self._about(kept), self._clock())
+        if not await self._sessions.revoke(person, id_hash):
+            raise NotFound
+
+    async def _offer(self, who: Principal, kept: Kept, change: type[Change]) -> Offer | None:
+        at = self._clock()
+        relieved = await self._relieved(who, kept.entry.person, change, at)
+
+        def may(grants: Sequence[Grant]) -> bool:
+            resource = Resource(owner=kept.entry.person, grants=tuple(grants), relieved=relieved)
+            answer = allow(who, change.action, resource, at)
+            return isinstance(answer, Permit) or answer.reason is Reason.SIGN_IN_AGAIN
+
+        if change is GiveRole:
+            options = self._to_give(may)
+            return Offer(change, options) if options["role"] else None
+        held = running(kept.entry.grants, at)
+        if change is TakeRole:
+            in_bodies = [(g, b) for g in held for b in g.bodies if may([replace(g, bodies=(b,))])]
+            whole = [g for g in held if may([g])]
+            roles = _distinct(g.role for g in (*whole, *(g for g, _ in in_bodies)))
+            return Offer(change, {"role": roles, "body": _distinct(b for _, b in in_bodies)}) if roles else None
+        if not may(held):
+            return None
+        return Offer(change, {"module": MODULES} if change is NoteTraining else {})
+
+    def _to_give(self, may: Callable[[Sequence[Grant]], bool]) -> dict[str, tuple[str, ...]]:
+        def somewhere(bodies: Sequence[str], communities: Sequence[tuple[str, ...]]) -> bool:
+            return any(may([Grant(Role.RESPONDER, (b,), c)]) for b in bodies for c in communities)
+
+        communities = tuple(c for c in self.policy.communities if somewhere(list(self.policy.bodies), [(c,)]))
+        within = [(), *((c,) for c in communities)]
+        bodies = tuple(b for b in self.policy.bodies if somewhere([b], within))
+        bound = (Role.RESPONDER, Role.COORDINATOR)
+        roles = tuple(r.value for r in PEOPLE if may([Grant(r)]) or (r in bound and bodies))
+        return {"role": roles, "bodies": bodies, "communities": communities, "scopes": SCOPES}
+
+    async def _relieved(self, who: Principal, person: str, change: Change | type[Change], at: datetime) -> bool:
+        """Whether somebody else could take back, at that time, what one does to one's own entry."""
+        if who.ref != person:
+            return True
+        resource = Resource(owner=person, grants=running((await self._book.find(person)).entry.grants, at))
+        others = [principal_of(k.entry) for k in await self._people.everybody() if k.entry.person != person]
+        signed_in = (replace(other, authenticated_at=at) for other in others)
+        return any(isinstance(allow(other, change.action, resource, at), Permit) for other in signed_in)
+
+    def _about(self, kept: Kept) -> Resource:
+        return Resource(owner=kept.entry.person, grants=running(kept.entry.grants, self._clock()))
+
+
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def reads_roster(who: Principal) -> bool:
+    """Whether somebody may read the roster."""
+    return isinstance(allow(who, "roster.read", Resource(), now()), Permit)

@@ -1,0 +1,250 @@
+"""The pages of the roster: who may do what, and the entry of one person. Everything works without JavaScript."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from starlette.responses import RedirectResponse
+
+from services.triage.forms import PERSON
+from services.triage.pages import HOME
+from services.triage.roster import Kept, Stale
+from services.triage.roster_changes import CHANGES, INPUTS, ends_of, running
+from services.triage.roster_desk import RosterDesk, reads_roster
+from services.triage.roster_routes import people_of, reference_of
+from services.triage.routes import cause_of
+from shared.access import Reason, Refused
+from shared.events import GrantHeld
+from shared.ids import new_id
+from shared.problems import NotFound, Problem
+from shared.sign_in.door import Door
+from shared.times import now
+from shared.web.app import parse_body
+from shared.web.forms import read_form
+from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.pages import Pages
+
+ROSTER = f"{HOME}/roster"
+PAGE = 50
+SOON = timedelta(days=30)
+"""What ends within it is marked."""
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_FAULTS = {
+    "missing": "field-required",
+    "unknown_body": "field-unknown-choice",
+    "unknown_community": "roster-unknown-community",
+    "not_of_this_role": "roster-not-of-this-role",
+    "not_held": "roster-not-held",
+    "past_date": "roster-past-date",
+    "future_date": "field-future-date",
+    "range_reversed": "roster-range-reversed",
+    "literal_error": "field-unknown-choice",
+    "string_too_long": "field-unknown-choice",
+    "too_long": "field-unknown-choice",
+}
+"""The messages of faults; whatever else is wrong with a value of a page is a date that is none."""
+
+Typed = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A form as it came back with something wrong, so that nothing typed is lost."""
+
+    change: str
+    values: Typed = field(default_factory=dict)
+    problem: Problem | None = None
+
+
+def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
+    """The pages below /desk/roster."""
+    router = gate.router(Callers.PEOPLE, include_in_schema=False)
+    view = _View(desk, pages)
+
+    @router.get(ROSTER, **does("roster.read"))
+    async def show_people(request: Request, cursor: str = "", person: str = "") -> Response:
+        sought = person.strip().lower()
+        found = sought if sought.startswith("person:") else f"person:{sought}"
+        if PERSON.fullmatch(found):
+            return RedirectResponse(f"{ROSTER}/{found}", 303)
+        return await view.people(request, cursor or None, person)
+
+    @router.get(f"{ROSTER}/{{person}}", **does("roster.read"))
+    async def show_person(request: Request, person: str) -> Response:
+        return await view.person(request, await desk.find(principal_of(request), reference_of(person)))
+
+    @router.post(f"{ROSTER}/{{person}}/sessions", **does("session.end"))
+    async def end_session(request: Request, person: str) -> Response:
+        form, ref = await read_form(request), reference_of(person)
+        await desk.end_session(principal_of(request), ref, form.get("end", [""])[-1])
+        return RedirectResponse(f"{ROSTER}/{ref}?done=session", 303)
+
+    @router.post(f"{ROSTER}/{{person}}/{{change}}", **does("roster.read"))
+    async def make_change(request: Request, person: str, change: str) -> Response:
+        who, ref, kind = principal_of(request), reference_of(person), CHANGES.get(change)
+        if kind is None:
+            raise NotFound
+        form = dict(await read_form(request))
+        seen, key = form.pop("version", [""])[-1], form.pop("key", [""])[-1]
+        if not seen.isascii() or not seen.isdigit() or len(seen) > 9:
+            raise Problem(400, "version-malformed", "The form does not say which version of the entry it was for.")
+        cause = cause_of(who, ref, key or None, request.scope["request_id"])
+        try:
+            values = parse_body(kind, orjson.dumps(_values_of(change, form)))
+            await desk.carry_out(who, ref, values, int(seen), cause)
+        except Stale as problem:
+            return await view.person(request, problem.kept, Sent(change, form, problem))
+        except Problem as problem:
+            again = isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN
+            if problem.status != 422 and not again:
+                raise
+            return await view.person(request, await desk.find(who, ref), Sent(change, form, problem))
+        return RedirectResponse(f"{ROSTER}/{ref}?{urlencode({'done': change})}", 303)
+
+    return router
+
+
+def make_error_page(door: Door, request: Request, problem: Problem) -> Response:
+    """The page of a problem; who has no cases but the roster is led there from home."""
+    if problem.status == 403 and request.url.path == HOME and reads_roster(principal_of(request)):
+        return RedirectResponse(ROSTER, 303, {"Cache-Control": "no-store"})
+    return door.error_page(request, problem)
+
+
+def _values_of(change: str, form: Typed) -> dict[str, object]:
+    """The values of a form as the API takes them; a date is a whole day, in UTC."""
+    found: dict[str, object] = {}
+    for taken in INPUTS[change]:
+        given = [text.strip() for text in form.get(taken.name, ()) if text.strip()]
+        if not given:
+            continue
+        match taken.kind:
+            case "choices":
+                found[taken.name] = given
+            case "codes":
+                found[taken.name] = [code for code in re.split(r"[\s,;]+", given[-1]) if code]
+            case "from" | "until":
+                end = "00:00:00" if taken.kind == "from" else "23:59:59"
+                found[taken.name] = f"{given[-1]}T{end}Z" if _DATE.fullmatch(given[-1]) else given[-1]
+            case "yes":
+                found[taken.name] = True
+            case "choice":
+                found[taken.name] = given[-1]
+    # What the form does not take is for the model to refuse.
+    return found | {name: values for name, values in form.items() if name not in {i.name for i in INPUTS[change]}}
+
+
+class _View:
+    """Turns entries into pages."""
+
+    def __init__(self, desk: RosterDesk, pages: Pages) -> None:
+        self._desk = desk
+        self._pages = pages
+
+    async def people(self, request: Request, cursor: str | None, sought: str) -> Response:
+        """The list, and what was sought and is no reference."""
+        entries, after = await people_of(self._desk, request, cursor, PAGE)
+        at = now()
+        context = {
+            "rows": [self._row(request, kept, at) for kept in entries],
+            "sought": sought,
+            "first": ROSTER if cursor else None,
+            "next": f"{ROSTER}?{urlencode({'cursor': after})}" if after else None,
+            "roster": True,
+        }
+        return self._pages.render(request, "roster.html", context, 422 if sought else 200)
+
+    async def person(self, request: Request, kept: Kept, sent: Sent | None = None) -> Response:
+        """The entry, exactly the changes permitted now, and the person's sessions here."""
+        who, at = principal_of(request), now()
+        offers = await self._desk.offers(who, kept)
+        problem, done = sent.problem if sent else None, request.query_params.get("done")
+        sees = self._desk.sees_sessions(who, kept)
+        address = f"{ROSTER}/{kept.entry.person}"
+        context = {
+            "address": address,
+            "kept": kept,
+            "entry": kept.entry,
+            "short": kept.entry.person.partition(":")[2],
+            "mine": kept.entry.person == who.ref,
+            "row": self._row(request, kept, at),
+            "grants": [self._grant(request, grant, at) for grant in kept.entry.grants],
+            "trainings": [(t, t.expires_at is not None and t.expires_at <= at) for t in kept.entry.trainings],
+            "leaves": [leave for leave in kept.entry.leaves if leave.ends_at is None or leave.ends_at > at],
+            "forms": [
+                {
+                    "name": offer.change.name,
+                    "inputs": INPUTS[offer.change.name],
+                    "options": {n: self._options(request, n, given) for n, given in offer.options.items()},
+                }
+                for offer in offers
+            ],
+            "sessions": await self._desk.sessions_of(who, kept) if sees else None,
+            "own_sessions": f"{HOME}/sessions",
+            "key": new_id(),
+            "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': address})}",
+            "sent": sent,
+            "problem": problem,
+            "errors": self._errors(request, problem),
+            "done": done if done in (*CHANGES, "session") and sent is None else None,
+            "roster": True,
+        }
+        return self._pages.render(request, "roster_person.html", context, problem.status if problem else 200)
+
+    def _row(self, request: Request, kept: Kept, at: datetime) -> dict[str, Any]:
+        entry = kept.entry
+        end = next(iter(ends_of(entry, at)), None)
+        counting = [t.module for t in entry.trainings if t.expires_at is None or t.expires_at > at]
+        agreed = entry.confidential_until is not None and entry.confidential_until > at
+        return {
+            "person": entry.person,
+            "href": f"{ROSTER}/{entry.person}",
+            "grants": [self._grant(request, grant, at) for grant in entry.grants],
+            "has_roles": bool(running(entry.grants, at)),
+            "confidential_until": entry.confidential_until,
+            "agreed": agreed,
+            "modules": sorted(counting),
+            "end": end,
+            "soon": end is not None and end - at <= SOON,
+            "away": any(v.begins_at <= at and (v.ends_at is None or v.ends_at > at) for v in entry.leaves),
+        }
+
+    def _grant(self, request: Request, grant: GrantHeld, at: datetime) -> dict[str, Any]:
+        places = [self._place(request, "bodies", body) for body in grant.bodies]
+        places += [self._place(request, "communities", community) for community in grant.communities]
+        return {
+            "role": self._place(request, "role", grant.role),
+            "places": places + [self._place(request, "scopes", scope) for scope in grant.scopes],
+            "expires_at": grant.expires_at,
+            "ended": grant.expires_at is not None and grant.expires_at <= at,
+        }
+
+    def _options(self, request: Request, name: str, given: Sequence[str]) -> list[tuple[str, str]]:
+        return [(code, self._place(request, name, code)) for code in given]
+
+    def _place(self, request: Request, name: str, code: str) -> str:
+        policy = self._desk.policy
+        match name:
+            case "role":
+                return self._pages.message(request, f"role-{code}")
+            case "bodies" | "body" if code in policy.bodies:
+                return f"{self._pages.message(request, policy.bodies[code].name_key)} ({code})"
+            case "communities" if code in policy.communities:
+                return f"{policy.communities[code].name} ({code})"
+            case "scopes":
+                return self._pages.message(request, f"scope-{code}")
+            case _:
+                return code
+
+    def _errors(self, request: Request, problem: Problem | None) -> dict[str, str]:
+        """By field; of several faults in one field the first."""
+        found: dict[str, str] = {}
+        for error in problem.errors if problem else ():
+            name = error.pointer.split("/")[1] if "/" in error.pointer else ""
+            found.setdefault(name, self._pages.message(request, _FAULTS.get(error.code, "field-not-a-date")))
+        return found

@@ -1,0 +1,138 @@
+"""The API of the roster, for programs of coordinators: a bearer token of a person, JSON in and out."""
+
+import base64
+import binascii
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+
+from services.triage.forms import PERSON
+from services.triage.roster import Kept
+from services.triage.roster_changes import CHANGES, INPUTS, ends_of
+from services.triage.roster_desk import Offer, Place, RosterDesk
+from services.triage.routes import cause_of, seen_of
+from shared.problems import FieldError, NotFound, Problem
+from shared.times import now, rfc3339
+from shared.web.app import json_response, parse_body
+from shared.web.gate import Callers, Gate, does, principal_of
+
+_PRIVATE = {"Cache-Control": "no-store"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CHANGE = {
+    "parameters": [
+        {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}},
+        {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{8,200}$"}},
+    ],
+    "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
+}
+"""What the OpenAPI document says about a change; the entry itself says what each takes."""
+
+
+def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
+    """The routes below /v1/roster."""
+    router = gate.router(Callers.PROGRAMS, prefix="/v1/roster")
+
+    @router.get("", **does("roster.read"))
+    async def list_people(
+        request: Request, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    ) -> Response:
+        """Everybody on the roster: first those of whom something ends next."""
+        entries, after = await people_of(desk, request, cursor, limit)
+        return json_response({"items": [_shown(kept) for kept in entries], "next": after}, headers=_PRIVATE)
+
+    @router.get("/{person}", **does("roster.read"))
+    async def show_person(request: Request, person: str) -> Response:
+        """One entry, and the changes permitted now with what they take. ETag is its version."""
+        who = principal_of(request)
+        kept = await desk.find(who, reference_of(person))
+        if not kept.version:
+            raise NotFound
+        body = {**_shown(kept), "actions": [describe(offer) for offer in await desk.offers(who, kept)]}
+        return json_response(body, headers={**_PRIVATE, "ETag": f'"{kept.version}"'})
+
+    @router.post("/{person}/{change}", **does("roster.read", _CHANGE))
+    async def make_change(request: Request, person: str, change: str) -> Response:
+        """grant, revoke, training, agreement, leave or sign_out; needs If-Match, `"0"` for who is not on the roster."""
+        who, ref = principal_of(request), reference_of(person)
+        kind = CHANGES.get(change)
+        if kind is None:
+            raise NotFound
+        seen = seen_of(request.headers.get("if-match"))
+        cause = cause_of(who, ref, request.headers.get("idempotency-key"), request.scope["request_id"])
+        kept = await desk.carry_out(who, ref, parse_body(kind, await request.body() or b"{}"), seen, cause)
+        return json_response(_shown(kept), headers={**_PRIVATE, "ETag": f'"{kept.version}"'})
+
+    return router
+
+
+def reference_of(person: str) -> str:
+    """The reference in an address. Raises Problem 404 for what is none."""
+    if not PERSON.fullmatch(person):
+        raise NotFound
+    return person
+
+
+async def people_of(
+    desk: RosterDesk, request: Request, cursor: str | None, limit: int
+) -> tuple[list[Kept], str | None]:
+    """One page of the roster, and the cursor of the next. Raises Problem 422 for a cursor that is none of ours."""
+    found = await desk.page(principal_of(request), read_cursor(cursor) if cursor else None, limit + 1)
+    more = len(found) > limit
+    return found[:limit], write_cursor(desk.place(found[limit - 1])) if more else None
+
+
+def write_cursor(place: Place) -> str:
+    """A place in the list, as an opaque text."""
+    end, person = place
+    microseconds = (end - _EPOCH) // timedelta(microseconds=1)
+    return base64.urlsafe_b64encode(orjson.dumps([microseconds, person])).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> Place:
+    """The place that a cursor names. Raises Problem 422."""
+    try:
+        microseconds, person = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not (type(microseconds) is int and type(person) is str):
+            raise ValueError(cursor)
+        return _EPOCH + timedelta(microseconds=microseconds), person
+    except (ValueError, TypeError, OverflowError, binascii.Error):
+        fault = FieldError("/cursor", "invalid_cursor", "Use the cursor of an earlier answer as it is.")
+        raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault]) from None
+
+
+def describe(offer: Offer) -> dict[str, object]:
+    """A change as the API shows it."""
+    fields: list[dict[str, object]] = []
+    for taken in INPUTS[offer.change.name]:
+        shown: dict[str, object] = {"name": taken.name, "kind": taken.kind, "required": taken.required}
+        if taken.name in offer.options:
+            shown["options"] = list(offer.options[taken.name])
+        fields.append(shown)
+    return {"change": offer.change.name, "fields": fields}
+
+
+def _shown(kept: Kept) -> dict[str, object]:
+    # Without the pseudonyms of the person's names: by those one could look for them in reports.
+    entry, at = kept.entry, now()
+    return {
+        "person": entry.person,
+        "version": kept.version,
+        "grants": [_part(grant) for grant in entry.grants],
+        "trainings": [_part(training) for training in entry.trainings],
+        "confidential_until": _time(entry.confidential_until),
+        "leaves": [_part(leave) for leave in entry.leaves],
+        "signed_out_at": _time(entry.signed_out_at),
+        "next_end": _time(next(iter(ends_of(entry, at)), None)),
+    }
+
+
+def _part(part: BaseModel) -> dict[str, object]:
+    fields = part.model_dump(exclude={"sources"})
+    return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in fields.items()}
+
+
+def _time(at: datetime | None) -> str | None:
+    return rfc3339(at) if at else None

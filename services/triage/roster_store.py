@@ -1,0 +1,48 @@
+"""Entries of the roster in MongoDB: one document each, with its outbox; tokens stand beside them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from services.triage.roster import Kept
+from shared.events import RosterEntryChanged
+from shared.mongo import TRANSIENT, Document
+from shared.outbox import Aggregates, Save
+from shared.problems import Unavailable
+from shared.roster import read_state
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    try:
+        yield
+    except TRANSIENT as error:
+        raise Unavailable(f"mongodb: {type(error).__name__}") from None
+
+
+class MongoEntries:
+    """The roster of a collection. Raises Unavailable while the server is away."""
+
+    def __init__(self, aggregates: Aggregates) -> None:
+        self._aggregates = aggregates
+
+    async def load(self, ids: Sequence[str]) -> dict[str, Document]:
+        """The stored entries and tokens by id; those that do not exist are missing from the answer."""
+        with _reaching():
+            return await self._aggregates.load(ids)
+
+    async def save(self, saves: Sequence[Save]) -> set[str]:
+        """One bulk write; returns the ids of those that were not written."""
+        with _reaching():
+            return await self._aggregates.save(saves)
+
+    async def everybody(self) -> list[Kept]:
+        """The entries of all people, in no order."""
+        found = self._aggregates.collection.find({"kind": RosterEntryChanged.name}, {"kind": 1, "entry": 1, "seq": 1})
+        with _reaching():
+            return [kept async for document in found if (kept := kept_of(document))]
+
+
+def kept_of(document: Document) -> Kept | None:
+    """The entry that a document holds; None for a token."""
+    state = read_state(document)
+    return Kept(state, document["seq"]) if isinstance(state, RosterEntryChanged) else None
