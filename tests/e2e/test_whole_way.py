@@ -133,7 +133,7 @@ def mails_to(way: Way, address: str) -> list[dict[str, Any]]:
 
 async def everything_on_kafka(way: Way) -> str:
     texts = []
-    for topic in ("reports", "cases", "notifications", "access", "audit.seals"):
+    for topic in ("reports", "cases", "notifications", "access", "roster", "audit.seals"):
         records = await read(way.system.stack.kafka, topic)
         texts += [repr((record.key, record.headers, record.value)) for record in records]
     return "\n".join(texts)
