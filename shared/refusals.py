@@ -45,8 +45,7 @@ class Refusals:
     def note(self, action: str, reason: str, who: Principal = NOBODY) -> None:
         """Count one refusal."""
         metrics.REFUSALS.labels(self._service, action, reason).inc()
-        key = (action, reason, who.ref)
-        self._counts[key if key in self._counts or len(self._counts) < MOST else (action, reason, NOBODY.ref)] += 1
+        self._add((action, reason, who.ref), 1)
 
     async def run(self) -> None:
         """Write down until cancelled."""
@@ -62,8 +61,14 @@ class Refusals:
         try:
             await self._store.save([self._save(key, count) for key, count in counts.items()])
         except _AWAY as error:
-            self._counts.update(counts)
+            newer, self._counts = self._counts, counts
+            for key, count in newer.items():
+                self._add(key, count)
             log.warning("refusals are not written down yet", extra={"reason": type(error).__name__})
+
+    def _add(self, key: _Key, count: int) -> None:
+        has_room = key in self._counts or len(self._counts) < MOST
+        self._counts[key if has_room else (*key[:2], NOBODY.ref)] += count
 
     def _save(self, key: _Key, count: int) -> Save:
         action, reason, ref = key
