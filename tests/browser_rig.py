@@ -10,6 +10,7 @@ from playwright.async_api import Page
 
 from infra.assets import AXE, ROOT
 from infra.local.ports import Ports
+from shared.sign_in.cookies import Cookies
 
 CHROMIUM = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -31,6 +32,14 @@ async def serving(app: FastAPI) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
         server.should_exit = True
         await running
+
+
+async def hold_session(page: Page, address: str, home: str, secret: str) -> None:
+    """Have the browser hold the session of a service; how it gets one, tests/browser/test_sign_in.py shows."""
+    # A browser takes this cookie over plain HTTP from this machine, but only over HTTPS from a test.
+    place = address.replace("http://", "https://")
+    cookie = {"name": Cookies(home).session, "value": secret, "url": place, "secure": True, "httpOnly": True}
+    await page.context.add_cookies([cookie])  # type: ignore[list-item]  # the names are those that it takes
 
 
 async def violations(page: Page) -> list[str]:

@@ -1,0 +1,148 @@
+"""The roster in a real browser: a role given and taken without JavaScript, and pages that everybody can use."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from shared.access import FRESH, Grant, Leave, Role, Training
+from shared.times import now
+from tests.browser_rig import OVERFLOW, hold_session, serving, violations
+from tests.people import auditor, person, session_of
+from tests.triage_rig import ALICE, BOB, CORA, Rig, make_rig
+
+CHIEF = person("c1", Grant(Role.COORDINATOR))
+NEW = "person:00000000000000ee"
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with make_rig() as rig:
+        yield rig
+
+
+@pytest.fixture
+async def address(rig: Rig) -> AsyncIterator[str]:
+    async with serving(rig.app) as address:
+        yield address
+
+
+async def sign_in(page: Page, rig: Rig, address: str, age: timedelta = timedelta()) -> None:
+    rig.entries.enrol(CHIEF)
+    await hold_session(page, address, "/desk", await session_of(rig.sessions, CHIEF, age=age))
+
+
+async def fill_the_roster(rig: Rig) -> None:
+    at = now()
+    ending = replace(
+        ALICE,
+        grants=(*ALICE.grants, Grant(Role.AUDITOR, scopes=("meta",), expires_at=at + timedelta(days=9))),
+        confidential_until=at + timedelta(days=3),
+        trainings=(Training("A", at - timedelta(days=300), at + timedelta(days=65)), Training("B", at, at)),
+        leaves=(Leave(at - timedelta(days=1)),),
+    )
+    for who in (ending, BOB, CORA, auditor(), replace(person("99"), confidential_until=None, trainings=())):
+        rig.entries.enrol(who)
+    rig.entries.enrol(replace(person("77", Grant(Role.OPERATOR)), confidential_until=at - timedelta(days=1)))
+    await session_of(rig.sessions, ALICE, agent="Firefox, Linux")
+    await session_of(rig.sessions, ALICE)
+
+
+async def test_a_role_is_given_and_taken_without_javascript(rig: Rig, browser: Browser, address: str) -> None:
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await sign_in(page, rig, address)
+    await page.goto(f"{address}/desk")
+    await page.get_by_role("link", name="Roster").click()
+    await page.get_by_label("Find a person by their reference").fill(NEW)
+    await page.get_by_role("button", name="Find").click()
+    await page.get_by_text("Give a role", exact=True).click()
+    await page.get_by_label("Role", exact=True).select_option("responder")
+    await page.get_by_label("Stewards").check()
+    await page.get_by_label("Ends on").first.fill(f"{now() + timedelta(days=20):%Y-%m-%d}")
+    await page.get_by_role("button", name="Give the role").click()
+    await expect(page.get_by_role("status")).to_contain_text("The role has been given.")
+    await expect(page.get_by_text("Ends within 30 days")).to_be_visible()
+    assert rig.entries.of(NEW).entry.grants[0].bodies == ("stewards",)
+    await page.get_by_text("Take a role away", exact=True).click()
+    await page.locator("#revoke-role").select_option("responder")
+    await page.get_by_role("button", name="Take it away").click()
+    await expect(page.get_by_role("status")).to_contain_text("taken away")
+    assert rig.entries.of(NEW).entry.grants == ()
+
+
+async def test_a_session_of_somebody_else_is_ended(rig: Rig, browser: Browser, address: str) -> None:
+    await fill_the_roster(rig)
+    page = await browser.new_page()
+    await sign_in(page, rig, address)
+    await page.goto(f"{address}/desk/roster/{ALICE.ref}")
+    await page.get_by_role("button", name="End Firefox, Linux").click()
+    await expect(page.get_by_role("status")).to_contain_text("The session has ended.")
+    await expect(page.get_by_text("Firefox, Linux")).to_have_count(0)
+    await page.get_by_text("Sign out everywhere", exact=True).click()
+    await page.get_by_role("button", name="Sign out in every service").click()
+    await expect(page.get_by_text("None.", exact=True)).to_be_visible()
+    assert await rig.sessions.of_person(ALICE.ref) == []
+
+
+async def test_an_old_sign_in_keeps_what_was_typed(rig: Rig, browser: Browser, address: str) -> None:
+    page = await browser.new_page()
+    await sign_in(page, rig, address, age=FRESH + timedelta(minutes=1))
+    await page.goto(f"{address}/desk/roster/{NEW}")
+    await page.get_by_text("Give a role", exact=True).click()
+    await page.get_by_label("Role", exact=True).select_option("operator")
+    await page.get_by_role("button", name="Give the role").click()
+    await expect(page.get_by_role("link", name="Sign in again")).to_be_visible()
+    await expect(page.get_by_label("Role", exact=True)).to_have_value("operator")
+    await sign_in(page, rig, address)
+    await page.get_by_role("button", name="Give the role").click()
+    await expect(page.get_by_role("status")).to_contain_text("The role has been given.")
+
+
+async def test_a_mistake_leads_to_its_field(rig: Rig, browser: Browser, address: str) -> None:
+    page = await browser.new_page()
+    await sign_in(page, rig, address)
+    await page.goto(f"{address}/desk/roster/{NEW}")
+    await page.get_by_text("Give a role", exact=True).click()
+    await page.get_by_label("Role", exact=True).select_option("responder")
+    await page.get_by_role("button", name="Give the role").click()
+    await page.get_by_role("alert").get_by_role("link", name="Handling bodies").click()
+    assert await page.locator(":focus").get_attribute("id") == "grant-bodies"
+
+
+@pytest.mark.parametrize(
+    ("direction", "width", "scheme"),
+    [("ltr", 360, "light"), ("rtl", 360, "dark"), ("ltr", 1280, "dark"), ("rtl", 1280, "light")],
+)
+async def test_every_page_of_the_roster_is_accessible_and_fits(
+    rig: Rig, browser: Browser, address: str, direction: str, width: int, scheme: Literal["light", "dark"],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    await fill_the_roster(rig)
+    page = await browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    await sign_in(page, rig, address)
+
+    async def judge(name: str, *, opened: bool = True) -> None:
+        await page.evaluate("direction => { document.documentElement.dir = direction }", direction)
+        await page.evaluate("open => document.querySelectorAll('details').forEach(one => { one.open = open })", opened)
+        await page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+        assert await violations(page) == []
+        assert await page.evaluate(OVERFLOW) == 0
+
+    await page.goto(f"{address}/desk/roster")
+    await judge("list")
+    await page.goto(f"{address}/desk/roster?person=Ada")
+    await judge("not-a-reference")
+    for name, ref in (("somebody", ALICE.ref), ("nobody", NEW), ("oneself", CHIEF.ref)):
+        await page.goto(f"{address}/desk/roster/{ref}")
+        await judge(f"{name}-closed", opened=False)
+        await judge(name)
+    await page.goto(f"{address}/desk/roster/{ALICE.ref}")
+    await page.locator("summary").first.click()
+    await page.get_by_role("button", name="Give the role").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await judge("mistake")
