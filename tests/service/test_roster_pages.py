@@ -51,7 +51,7 @@ async def test_the_list_begins_with_what_ends_within_thirty_days_and_marks_it(ri
     rig.entries.enrol(person("e4", Grant(Role.OPERATOR, expires_at=at + timedelta(days=31))))
     await signed_in(rig)
     page = (await rig.http.get("/desk/roster")).text
-    places = [page.index(f"person:{ref * 8}") for ref in ("e9", "e4")]
+    places = [page.index(f"/desk/roster/person:{ref * 8}") for ref in ("e9", "e4")]
     assert places == sorted(places)
     assert page.count("Ends within 30 days") == 1
     assert "⧼" not in page

@@ -1,0 +1,49 @@
+"""Every right that the table gives is asked for somewhere: one that no route needs is a right nobody should have."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from services.triage.forms import FORMS
+from services.triage.roster_changes import CHANGES
+from shared.access import ACTIONS, TABLE, Role
+from shared.web.app import routes_of
+from shared.web.gate import GatedRoute
+from tests.every_app import SERVICES, build
+
+ROOT = Path(__file__).parents[2]
+ASKING = {"allow", "demand", "reaches"}
+OF_TABLES = {form.action for form in FORMS.values()} | {change.action for change in CHANGES.values()}
+"""Those of the commands on a case and of the changes of the roster, which their routes ask for by the table's name."""
+
+
+def declared() -> set[str]:
+    """The actions that the routes of the four services declare."""
+    routers = [getattr(route, "original_router", None) for name in SERVICES for route in build(name).routes]
+    return {r.action for r in routes_of([router for router in routers if router]) if isinstance(r, GatedRoute)}
+
+
+def asked() -> Iterator[str]:
+    """The actions that code asks for, once it knows what they are about."""
+    for folder in ("services", "shared"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ASKING:
+                    yield from (a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str))
+
+
+def test_every_action_is_declared_by_a_route_or_asked_for_by_one() -> None:
+    routes = declared()
+    assert len(routes) > 15
+    assert routes <= set(ACTIONS)
+    assert set(ACTIONS) - routes - set(asked()) - OF_TABLES == set()
+
+
+def test_whatever_is_asked_for_is_in_the_table() -> None:
+    assert {*asked(), *OF_TABLES} - {row.action for row in TABLE} == set()
+
+
+def test_no_row_gives_a_role_what_only_others_can_ask_for() -> None:
+    # An integrator's token opens one thing, and a service's only the vault.
+    assert {row.action for row in TABLE if row.role is Role.INTEGRATOR} == {"report.submit_for"}
+    assert {row.action.partition(".")[0] for row in TABLE if row.role is Role.SERVICE} == {"vault"}
