@@ -36,7 +36,7 @@ from shared.times import now, rfc3339
 from shared.topics import FACT_TOPICS
 
 PATIENCE = 60.0
-NAMED = "Example User"
+NAMED = next(account.username for account in ACCOUNTS if account.subject == "demo-reported")
 """Whom some of the reports name: an account that is a responder, too."""
 
 console = Console(stderr=False, highlight=False)

@@ -17,7 +17,7 @@ from shared.outbox import Aggregates, Relay
 from shared.policy import load_policy
 from shared.times import now
 from tests.notification_fakes import MemoryStore
-from tests.notification_world import Story
+from tests.notification_world import Story, nobody
 
 ROUTES = read_routes(ROUTING.read_text(), facts={f.name for f in FACTS.values()}, notices=NOTICES, channels={"email"})
 POLICY = load_policy()
@@ -73,7 +73,7 @@ def store(rig: Rig) -> MemoryStore | MongoStore:
 
 def delivery(notice: str = "received", at: datetime | None = None, **story: object) -> Delivery:
     told = Story(**story)  # type: ignore[arg-type]  # only fields of Story are given
-    ((_, planned),) = plan(getattr(told, notice)(), note_of(told.opened()), ROUTES, POLICY, at or now())
+    ((_, planned),) = plan(getattr(told, notice)(), note_of(told.opened()), ROUTES, POLICY, at or now(), nobody)
     return planned
 
 

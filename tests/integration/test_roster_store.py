@@ -86,7 +86,9 @@ async def test_a_copy_fed_by_the_events_is_the_roster_itself(collection: Collect
     assert entry.pseudonyms == ("5" * 32, "6" * 32)
     assert kept[issued.state.token_id].revoked_at == at + timedelta(hours=1)
     assert {e.actor for e in published.events} == {CORA}
-    assert [e.case_seq for e in published.events if e.case_id == ANN] == list(range(1, 11))
+    # One that is being published when all is flushed may come twice.
+    told = {e.id: e for e in published.events if e.case_id == ANN}
+    assert [e.case_seq for e in told.values()] == list(range(1, 11))
 
     copy = MongoRoster(collection.database["copy"])
     await copy.collection.create_indexes(list(ROSTER_INDEXES))

@@ -5,7 +5,6 @@ import hashlib
 import secrets
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,7 +12,6 @@ import httpx
 import jwt
 import pytest
 
-from infra import demo
 from infra.local.sign_in_provider import ACCOUNTS
 
 BACK = "http://127.0.0.1:8002/desk/sign-in/callback"
@@ -104,11 +102,6 @@ def test_everybody_of_the_demo_can_sign_in(visitor: Visitor, account: Any) -> No
     assert (claims["preferred_username"], claims["email"]) == (account.username, account.email)
     assert abs(claims["auth_time"] - time.time()) < 30
     assert claims["sid"]
-
-
-def test_one_of_them_is_the_person_whom_the_demo_reports() -> None:
-    reported = next(account for account in ACCOUNTS if account.subject == "demo-reported")
-    assert f'"reported": "{reported.username}"' in Path(demo.__file__).read_text(encoding="utf-8")
 
 
 def test_who_is_signed_in_is_not_asked_again_by_another_client(visitor: Visitor) -> None:

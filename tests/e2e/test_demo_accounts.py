@@ -1,0 +1,97 @@
+"""Who signs in with an account of the demo sees what the account is for, and who is reported sees nothing of it."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from infra.local.people import ACCOUNT_ROLES
+from infra.local.sign_in_provider import ACCOUNTS
+from infra.local.stack import Stack, StackSettings
+from infra.local.system import System, run_system
+from shared.access import Role
+from shared.ids import case_id_of
+from shared.policy import load_policy
+from tests.browser_rig import CHROMIUM
+from tests.e2e.test_whole_way import wait_for
+
+pytestmark = pytest.mark.timeout(240)
+
+NAMES = {account.subject: account.username for account in ACCOUNTS}
+PAGES = {
+    Role.RESPONDER: ("triage", "/desk", "Cases"),
+    Role.COORDINATOR: ("triage", "/desk", "Cases"),
+    Role.AUDITOR: ("audit", "/audit", "The record"),
+    Role.OPERATOR: ("notification", "/outbox", "Outbox"),
+}
+"""What each role opens: the service, the page, and its heading."""
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[System]:
+    with Stack(StackSettings.private()) as stack, run_system(stack) as system:
+        system.enrol_accounts()
+        yield system
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        yield chromium
+        await chromium.close()
+
+
+async def sign_in(browser: Browser, system: System, address: str, subject: str) -> Page:
+    """The page at this address, in a browser in which somebody has just signed in there with their account."""
+    page = await (await browser.new_context()).new_page()
+    await page.goto(address)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url(f"{system.stack.sign_in}/**")
+    await page.get_by_role("button", name=NAMES[subject]).click()
+    await page.wait_for_url(f"{address}*")
+    return page
+
+
+def report(system: System, *reported: str) -> str:
+    """The code name of the case of a report that names these people, once it is on the desk."""
+    body = {"community": "enwiki", "narrative": "words", "reported": [{"name": name} for name in reported]}
+    sent = httpx.post(f"{system.url('intake')}/v1/reports", json=body).raise_for_status().json()
+    token = system.token(Role.RESPONDER, *load_policy().bodies)
+    case = f"{system.url('triage')}/v1/cases/{case_id_of(sent['report_id'])}"
+    headers = {"Authorization": f"Bearer {token}"}
+    shown = wait_for(lambda: (answer := httpx.get(case, headers=headers)).status_code == 200 and answer)
+    return str(shown.json()["code_name"])
+
+
+@pytest.mark.parametrize(("subject", "role"), ACCOUNT_ROLES.items())
+async def test_each_account_opens_the_page_of_its_role(
+    browser: Browser, system: System, subject: str, role: Role
+) -> None:
+    service, path, heading = PAGES[role]
+    page = await sign_in(browser, system, system.url(service) + path, subject)
+    await expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+
+
+async def test_an_account_on_no_roster_is_told_its_reference_and_sees_nothing(browser: Browser, system: System) -> None:
+    page = await sign_in(browser, system, f"{system.url('triage')}/desk", "demo-nobody")
+    await expect(page.get_by_role("main")).to_contain_text(system.account("demo-nobody"))
+    await expect(page.get_by_role("heading", level=1)).not_to_have_text("Cases")
+
+
+async def test_a_responder_who_is_reported_does_not_find_the_case(browser: Browser, system: System) -> None:
+    named, other = report(system, NAMES["demo-reported"]), report(system, "Somebody Else")
+    desk = f"{system.url('triage')}/desk"
+    riya = await sign_in(browser, system, desk, "demo-responder")
+    for code_name in (named, other):
+        await expect(riya.get_by_role("link", name=code_name)).to_be_visible()
+    reported = await sign_in(browser, system, desk, "demo-reported")
+    await expect(reported.get_by_role("link", name=other)).to_be_visible()
+    await expect(reported.get_by_role("link", name=named)).to_have_count(0)
+    hidden, missing = [await reported.goto(f"{desk}/cases/{name}") for name in (named, "never-was")]
+    assert [answer and answer.status for answer in (hidden, missing)] == [404, 404]
+    seen = await riya.goto(f"{desk}/cases/{named}")
+    assert seen
+    assert seen.status == 200
