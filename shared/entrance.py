@@ -17,6 +17,7 @@ from shared.sign_in.settings import SignInSettings
 from shared.sign_in.store import MongoSessions
 from shared.web.gate import Gate, ReadService
 from shared.web.pages import Pages
+from shared.web.rates import Rates
 from shared.web.throttle import Throttle
 
 SIGN_IN = "session.sign_in"
@@ -67,7 +68,8 @@ class Entrance:
         refused = runtime.aggregates("refusals")
         self.roster = Roster(copies or projection)
         self.refusals = Refusals(runtime.service, refused)
-        self.gate = Gate(self.refusals, roster=self.roster, services=services, throttle=Throttle("token"))
+        rates = Rates(runtime.settings.token_rate)
+        self.gate = Gate(self.refusals, roster=self.roster, services=services, throttle=Throttle("token"), rates=rates)
         self.indexes: list[tuple[Collection, Sequence[IndexModel]]] = [
             (projection.collection, [*([OUTBOX_INDEX] if entries else []), *ROSTER_INDEXES]),
             (refused.collection, [OUTBOX_INDEX]),

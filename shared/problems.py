@@ -1,6 +1,6 @@
 """Errors as values a caller can show: RFC 9457 problem details with JSON pointers (RFC 6901)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -25,6 +25,7 @@ class Problem(Exception):
         detail: str | None = None,
         errors: Sequence[FieldError] = (),
         retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail or title}")
         self.status = status
@@ -33,6 +34,7 @@ class Problem(Exception):
         self.detail = detail
         self.errors = tuple(errors)
         self.retry_after = retry_after
+        self.headers = dict(headers or {})
 
     def document(self, request_id: str) -> dict[str, object]:
         """The body of the answer, `application/problem+json`."""

@@ -140,6 +140,12 @@ class Settings(Connections):
         5, ge=1, description="Attempts at a message that fails by itself, before it is a dead letter."
     )
     dead_letter_limit: int = Field(200, ge=1, description="Dead letters in ten minutes after which a consumer stops.")
+    token_rate: int = Field(
+        600,
+        ge=1,
+        description="Requests a minute that a token of an integrator may make at each replica; after a "
+        "minute's pause as many at once.",
+    )
     intake_url: str = Field("http://127.0.0.1:8001", description="Where intake's vault answers.")
     public_url: str = Field("http://127.0.0.1:8001", description="Address that reporters see.")
     desk_url: str = Field("http://127.0.0.1:8002", description="Address that responders see.")

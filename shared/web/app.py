@@ -286,7 +286,7 @@ class Boundary:
         problem = _problem_for(error)
         if problem.code == _INTERNAL:
             log.error("unexpected", exc_info=error, extra={"request_id": request_id, "error": type(error).__name__})
-        headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after else {}
+        headers = problem.headers | ({"Retry-After": str(problem.retry_after)} if problem.retry_after else {})
         if problem.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         if self._error_page and "text/html" in request.headers.get("accept", ""):

@@ -25,11 +25,13 @@ from shared.problems import TokenRefused
 from shared.roster import Roster
 from shared.times import now
 from shared.tokens import kind_of
+from shared.web.rates import Rates
 from shared.web.throttle import Throttle, address_of
 
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]{1,4096})", re.IGNORECASE)
 _DECLARED = "x-hearth-action"
 _PRINCIPAL = "hearth.principal"
+_INTEGRATOR = f"{Role.INTEGRATOR}:"
 _OPEN = frozenset(row.action for row in TABLE if row.role is Role.ANYONE)
 
 
@@ -76,14 +78,19 @@ class Gate:
         sessions: FindSession | None = None,
         services: ReadService | None = None,
         throttle: Throttle | None = None,
+        rates: Rates | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        """`roster` knows people and tokens, `sessions` who is signed in, `services` reads tokens of other services."""
+        """`roster` knows people and tokens, `sessions` who is signed in, `services` reads tokens of other services.
+
+        `throttle` slows who guesses tokens, `rates` whose integrator's token is right but asks too often.
+        """
         self._refusals = refusals
         self._roster = roster
         self.sessions = sessions
         self._services = services
         self._throttle = throttle or Throttle("token")
+        self.rates = rates
         self._clock = clock
 
     def router(self, callers: Callers, **options: Any) -> APIRouter:
@@ -106,9 +113,13 @@ class Gate:
                 if not is_open or "authorization" in request.headers:
                     who = await self._identify(request, callers)
                 request.scope[_PRINCIPAL] = who
+                told = self.rates.take(who.ref) if self.rates and who.ref.startswith(_INTEGRATOR) else None
                 if not is_open:
                     demand(who, action, None, self._clock())
-                return await handler(request)
+                response = await handler(request)
+                if told:
+                    response.headers.update(told)
+                return response
             except Refused as refused:
                 self._refusals.note(refused.action, refused.reason, who)
                 raise

@@ -1,0 +1,77 @@
+"""How often a program may ask: a bucket for each token, which fills evenly, in the memory of each replica.
+
+A token may make so many requests a minute; one that has been silent for a minute may make them all at once.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import ceil
+
+from shared import metrics
+from shared.problems import Problem
+
+MINUTE = 60.0
+MOST_TOKENS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """How many requests were left at a time (in seconds)."""
+
+    left: float
+    at: float
+
+    def filled(self, now: float, quota: int) -> "Bucket":
+        """What is left now, at `quota` a minute; a clock that goes back takes nothing away."""
+        passed = max(0.0, now - self.at)
+        return Bucket(min(quota, self.left + passed * quota / MINUTE), max(now, self.at))
+
+    def wait(self, quota: int) -> float:
+        """Seconds until there is one request."""
+        return max(0.0, 1 - self.left) * MINUTE / quota
+
+    def taken(self) -> "Bucket":
+        """With one request less."""
+        return Bucket(self.left - 1, self.at)
+
+
+class Rates:
+    """The buckets of all tokens of a service."""
+
+    def __init__(self, quota: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """`quota`: requests a minute."""
+        self._quota = quota
+        self._clock = clock
+        # Who has asked for nothing for the longest time comes first, and goes first: that bucket is the fullest.
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def take(self, token_id: str) -> Mapping[str, str]:
+        """Count one request; the headers that say what is left. Raises Problem 429 with them when there is nothing."""
+        now = self._clock()
+        bucket = self._buckets.pop(token_id, Bucket(self._quota, now)).filled(now, self._quota)
+        wait = bucket.wait(self._quota)
+        if not wait:
+            bucket = bucket.taken()
+        self._buckets[token_id] = bucket
+        if len(self._buckets) > MOST_TOKENS:
+            self._buckets.popitem(last=False)
+        if wait:
+            metrics.THROTTLED.labels("token_rate", "refused").inc()
+            raise Problem(
+                429,
+                "too-many-requests",
+                "This token makes more requests than it may.",
+                retry_after=ceil(wait),
+                headers=self._told(bucket),
+            )
+        return self._told(bucket)
+
+    def _told(self, bucket: Bucket) -> Mapping[str, str]:
+        # draft-ietf-httpapi-ratelimit-headers: `r` requests are left; in `t` seconds there are `q` again.
+        full = ceil((self._quota - bucket.left) * MINUTE / self._quota)
+        return {
+            "RateLimit-Policy": f'"token";q={self._quota};w={MINUTE:.0f}',
+            "RateLimit": f'"token";r={int(bucket.left)};t={full}',
+        }
