@@ -4,12 +4,13 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, time
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, table
-from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir, mongo_access
+from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir, key_in, mongo_access
 from shared.access import PEOPLE, SCOPES, Role
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
 from shared.policy import PolicyError, load_policy
@@ -25,7 +26,8 @@ app = commands("See and change who may do what.")
 _PERSON = re.compile(r"person:[0-9a-f]{16}")
 
 
-def _person(text: str) -> str:
+def read_person(text: str) -> str:
+    """A reference. Raises BadParameter."""
     if not _PERSON.fullmatch(text):
         raise typer.BadParameter(
             "write the reference that the person's sign-in page shows, such as person:5f2c81aa90b1c2d3"
@@ -45,7 +47,7 @@ def read_time(text: str | datetime) -> datetime:
         raise typer.BadParameter("write a date such as 2027-06-30, or a time such as 2027-06-30T12:00:00Z") from None
 
 
-Person = Annotated[str, typer.Argument(parser=_person, metavar="PERSON", help="The person's reference, person:….")]
+Person = Annotated[str, typer.Argument(parser=read_person, metavar="PERSON", help="The person's reference, person:….")]
 RoleOption = Annotated[Role, typer.Option("--role", help="responder, coordinator, auditor or operator.")]
 Bodies = Annotated[list[str] | None, typer.Option("--body", help="Handling body; may be repeated.")]
 Communities = Annotated[list[str] | None, typer.Option("--community", help="Only for these; may be repeated.")]
@@ -76,6 +78,7 @@ def grant(
         raise Trouble("A responder needs at least one --body.", USAGE)
     if unknown := [one for one in scope or () if one not in SCOPES]:
         raise Trouble(f"There is no scope {unknown[0]}; there are: {', '.join(SCOPES)}.", USAGE)
+    check_end("--until", until)
     given = GrantHeld(
         role=role.value,
         bodies=tuple(body or ()),
@@ -96,7 +99,14 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Take a role away; it is gone from every service within seconds."""
-    _change(mongo, database_prefix, as_json, lambda book, by: book.revoke(person, role.value, by, body))
+
+    async def take(book: "Book", by: Any) -> RosterEntryChanged:
+        held = (await book.find(person)).entry.grants
+        if not any(g.role == role.value and (body is None or body in g.bodies) for g in held):
+            raise Trouble(f"{person} does not have the role {role.value}{f' in {body}' if body else ''}.")
+        return await book.revoke(person, role.value, by, body)
+
+    _change(mongo, database_prefix, as_json, take)
 
 
 @app.command()
@@ -114,6 +124,9 @@ def training(
     """Note a training module that somebody has completed."""
     if module not in ("A", "B", "C1", "C2"):
         raise Trouble(f"There is no training module {module}.", USAGE)
+    check_end("--until", until)
+    if completed and completed.date() > now().date():
+        raise Trouble("--completed is in the future.", USAGE)
     held = TrainingHeld(module=module, completed_at=min(completed or now(), now()), expires_at=until)
     _change(mongo, database_prefix, as_json, lambda book, by: book.note_training(person, held, by))
 
@@ -124,6 +137,7 @@ def agreement(
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Note until when somebody's confidentiality agreement holds; without --until it ends."""
+    check_end("--until", until)
     _change(mongo, database_prefix, as_json, lambda book, by: book.note_agreement(person, until, by))
 
 
@@ -140,6 +154,11 @@ def leave(
     as_json: AsJson = False,
 ) -> None:
     """Put somebody on leave: they may do nothing meanwhile."""
+    check_end("--until", until)
+    if end and (begins or until):
+        raise Trouble("--end ends all leave; it goes with neither --from nor --until.", USAGE)
+    if begins and until and until <= begins:
+        raise Trouble("--until lies before --from.", USAGE)
     leaves = [] if end else [LeaveTaken(begins_at=begins or now(), ends_at=until)]
     _change(mongo, database_prefix, as_json, lambda book, by: book.note_leaves(person, leaves, by))
 
@@ -152,6 +171,35 @@ def sign_out(
     _change(mongo, database_prefix, as_json, lambda book, by: book.sign_out(person, by))
 
 
+@app.command("person")
+def show_person(
+    issuer: Annotated[
+        str, typer.Option("--issuer", envvar="HEARTH_SIGN_IN_ISSUER", help="Issuer of the sign-in provider.")
+    ],
+    subject: Annotated[
+        str, typer.Option("--subject", help="What the provider calls the account for ever: `sub`, never a name.")
+    ],
+    key_file: Annotated[
+        Path,
+        typer.Option("--identity-key-file", envvar="HEARTH_IDENTITY_KEY_FILE", help="File of the identity key."),
+    ] = Path("secrets/identity_key"),
+    as_json: AsJson = False,
+) -> None:
+    """Print the reference of an account at the sign-in provider, to put it on the roster."""
+    from shared.sign_in.identity import person_ref
+
+    try:
+        key = key_in(key_file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        key = None
+    if key is None:
+        raise Trouble(f"{key_file} holds no identity key; `hearth secrets` makes one.", USAGE)
+    if not subject.strip() or not issuer.strip() or "\x1f" in issuer:
+        raise Trouble("Neither --issuer nor --subject may be empty, and an issuer is an address.", USAGE)
+    person = person_ref(key, issuer, subject)
+    answer({"person": person}, as_json, lambda: person)
+
+
 @app.command()
 def show(mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: AsJson = False) -> None:
     """List everybody on the roster."""
@@ -162,7 +210,7 @@ def show(mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: As
 
     entries = at_book(mongo, database_prefix, work)
     rows = [(e.person, "; ".join(map(_grant, e.grants)) or "–", _date(e.confidential_until)) for e in entries]
-    document = {"items": [e.model_dump(mode="json", exclude={"change"}) for e in entries]}
+    document = {"items": [e.model_dump(mode="json", exclude={"change", "pseudonyms"}) for e in entries]}
     answer(document, as_json, lambda: table(("Person", "Roles", "Confidential until"), rows))
 
 
@@ -201,7 +249,14 @@ def _change(
 
     entry = at_book(mongo, prefix, work)
     roles = "; ".join(map(_grant, entry.grants)) or "no role"
-    answer(entry.model_dump(mode="json"), as_json, lambda: f"{entry.person}: {roles}.")
+    # Without the pseudonyms of the person's names: by those one could look for them in reports.
+    answer(entry.model_dump(mode="json", exclude={"pseudonyms"}), as_json, lambda: f"{entry.person}: {roles}.")
+
+
+def check_end(option: str, end: datetime | None) -> None:
+    """Raises Trouble for an end that is over already."""
+    if end is not None and end <= now():
+        raise Trouble(f"{option} is over already.", USAGE)
 
 
 def _grant(grant: GrantHeld) -> str:

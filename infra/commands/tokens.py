@@ -1,5 +1,6 @@
 """`hearth token`: tokens of integrators and of people's programs. A token is shown once; only its hash is kept."""
 
+import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,7 +8,7 @@ import typer
 
 from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, note, table
 from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir
-from infra.commands.roster import at_book, check_places, read_time
+from infra.commands.roster import at_book, check_end, check_places, read_person, read_time
 from shared.access import Role
 from shared.events import GrantHeld, RosterTokenChanged
 from shared.policy.rows import parse_duration
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 app = commands("Issue, list, rotate and revoke tokens of programs.")
 
 LONGEST_LIFE = timedelta(days=400)
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def _source(text: str) -> str:
+    if not _SOURCE.fullmatch(text):
+        raise typer.BadParameter("write small letters, digits, dots, hyphens and underscores, 64 at most")
+    return text
 
 
 def _duration(text: str | timedelta) -> timedelta:
@@ -33,7 +41,10 @@ def _duration(text: str | timedelta) -> timedelta:
         raise typer.BadParameter("write a whole number and min, h or d, such as 8h") from None
 
 
-Sources = Annotated[list[str] | None, typer.Option("--source", help="In whose name it may report; may be repeated.")]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option("--source", parser=_source, metavar="NAME", help="In whose name it may report; may be repeated."),
+]
 Communities = Annotated[list[str] | None, typer.Option("--community", help="Only for these; may be repeated.")]
 Expires = Annotated[
     datetime, typer.Option("--expires", parser=read_time, metavar="DATE", help="When it ends by itself.")
@@ -47,7 +58,10 @@ def issue(
     source: Sources = None,
     community: Communities = None,
     person: Annotated[
-        str | None, typer.Option("--person", help="Instead of a source: for programs of this person.")
+        str | None,
+        typer.Option(
+            "--person", parser=read_person, metavar="PERSON", help="Instead of a source: for programs of this person."
+        ),
     ] = None,
     policy_dir: PolicyDir = None,
     mongo: Mongo = MONGO,
@@ -57,10 +71,7 @@ def issue(
     """Print a new token, once. Whoever has it may do what it may until it expires or is revoked."""
     if bool(source) == bool(person):
         raise Trouble("Give either --source (an integrator) or --person.", USAGE)
-    if expires - now() > LONGEST_LIFE:
-        raise Trouble(f"A token lives at most {LONGEST_LIFE.days} days.", USAGE)
-    if expires <= now():
-        raise Trouble("--expires is over already.", USAGE)
+    _check_life(expires)
     check_places((), tuple(community or ()), policy_dir)
     grants = [_grant(tuple(source), tuple(community or ()))] if source else []
 
@@ -85,11 +96,14 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Print a new token with the same rights; the old one ends after the overlap."""
+    _check_life(expires)
 
     async def work(book: "Book", roster: "MongoRoster") -> Any:
         from infra.commands.book import OPERATOR
 
         old = await _find(roster, token_id)
+        if _state(old) in ("revoked", "expired"):
+            raise Trouble(f"{token_id} is {_state(old)}; issue a new one.")
         kind: Kind = "pat" if old.person else "int"
         new = await book.issue(kind, expires_at=expires, by=OPERATOR, person=old.person, grants=old.grants)
         await book.revoke_token(token_id, OPERATOR, now() + overlap)
@@ -134,6 +148,12 @@ def list_tokens(mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_j
     ]
     document = {"items": [_shown(t, used.get(t.token_id)) for t in tokens]}
     answer(document, as_json, lambda: table(("Token", "For", "State", "Last used"), rows))
+
+
+def _check_life(expires: datetime) -> None:
+    check_end("--expires", expires)
+    if expires - now() > LONGEST_LIFE:
+        raise Trouble(f"A token lives at most {LONGEST_LIFE.days} days.", USAGE)
 
 
 async def _find(roster: "MongoRoster", token_id: str) -> RosterTokenChanged:

@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import re
 import stat
 import subprocess
 import sys
@@ -20,17 +19,17 @@ from infra.commands.doctor import check_settings
 from infra.commands.secrets import SECRETS
 from infra.commands.service_keys import PEERS, SERVICE_FILES, keys_file
 from infra.commands.settings_page import settings_page
-from infra.commands.tokens import pseudonymous
 from infra.local.services import SERVICES
-from shared.access import Role, read_token
 from shared.keyring import key_id_of, parse_keyring, write_keyring
-from shared.problems import Problem
 from shared.settings import Settings
+from shared.sign_in.identity import person_ref
 from shared.times import now
 
 Capture = pytest.CaptureFixture[str]
 KEY = b"k" * 32
 FILES = (*SECRETS, *SERVICE_FILES)
+ANN = "person:00000000000000a1"
+AWAY = ["--mongo", "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=200"]
 
 
 def run_json(capsys: Capture, *arguments: str, status: int = 0) -> dict[str, object]:
@@ -41,10 +40,11 @@ def run_json(capsys: Capture, *arguments: str, status: int = 0) -> dict[str, obj
 
 
 @pytest.fixture
-def form_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "form_key"
+def identity_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "identity_key"
     file.write_bytes(base64.b64encode(KEY))
-    monkeypatch.setenv("HEARTH_FORM_KEY_FILE", str(file))
+    monkeypatch.setenv("HEARTH_IDENTITY_KEY_FILE", str(file))
+    return file
 
 
 def test_an_unknown_command_or_option_is_a_matter_of_usage(capsys: Capture) -> None:
@@ -56,7 +56,10 @@ def test_an_unknown_command_or_option_is_a_matter_of_usage(capsys: Capture) -> N
 
 def test_every_command_explains_itself(capsys: Capture) -> None:
     commands = ["topics create", "topics check", "policy check", "dead-letters list", "dead-letters show"]
-    commands += ["dead-letters retry", "dead-letters discard", "token issue", "schemas check", "schemas freeze"]
+    commands += ["dead-letters retry", "dead-letters discard", "schemas check", "schemas freeze", "access doc"]
+    commands += [f"token {name}" for name in ("issue", "list", "rotate", "revoke")]
+    commands += [f"roster {name}" for name in ("grant", "revoke", "training", "agreement", "leave", "sign-out")]
+    commands += ["roster show", "roster person"]
     commands += ["asyncapi export", "settings doc", "replica-set initiate", "doctor", "secrets"]
     commands += ["secrets rotate", "secrets drop", "secrets versions"]
     commands += ["secrets rotate-services"]
@@ -140,6 +143,9 @@ def test_the_made_secrets_are_what_the_services_ask_for(tmp_path: Path, monkeypa
     assert [f.check for f in check_settings() if f.ok] == []
     for name in SECRETS:
         monkeypatch.setenv(f"HEARTH_{name.upper()}_FILE", str(tmp_path / name))
+    # Where people sign in is no secret of ours.
+    monkeypatch.setenv("HEARTH_SIGN_IN_ISSUER", "https://id.example")
+    monkeypatch.setenv("HEARTH_SIGN_IN_CLIENT_ID", "hearth")
     monkeypatch.setenv("HEARTH_SERVICE_PEERS_FILE", str(tmp_path / PEERS))
     monkeypatch.setenv("HEARTH_SERVICE_KEYS_FILE", str(tmp_path / keys_file("triage")))
     assert [f.detail for f in check_settings() if not f.ok] == []
@@ -162,65 +168,109 @@ def test_a_wrong_policy_is_a_finding_with_its_line(tmp_path: Path, capsys: Captu
     assert "policy.toml:2: " in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("form_key")
-def test_a_token_names_role_and_bodies_and_never_the_person(capsys: Capture) -> None:
-    order = ["token", "issue", "--role", "responder", "--body", "enwiki_arbcom", "--body", "u4c", "--ref", "Ann Other"]
-    assert cli.main(order) == 0
-    captured = capsys.readouterr()
-    token = captured.out.strip()
-    principal = read_token(KEY, token, "people")
-    assert principal.role is Role.RESPONDER
-    assert principal.bodies == ("enwiki_arbcom", "u4c")
-    assert re.fullmatch(r"responder:[0-9a-f]{8}", principal.ref)
-    payload = base64.urlsafe_b64decode(token.split(".")[1] + "==")
-    assert "Ann" not in captured.out + captured.err + payload.decode()
-    with pytest.raises(Problem, match="token-invalid"):
-        read_token(KEY, token, "intake")
-
-
-@pytest.mark.usefixtures("form_key")
-def test_a_token_ends_when_it_was_said_to(capsys: Capture) -> None:
-    found = run_json(capsys, "token", "issue", "--role", "auditor", "--ref", "Bo", "--life", "30min")
-    claims = json.loads(base64.urlsafe_b64decode(str(found["token"]).split(".")[1] + "=="))
-    assert claims["exp"] - claims["iat"] == timedelta(minutes=30).total_seconds()
-
-
-@pytest.mark.usefixtures("form_key")
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--role", "responder"], "needs at least one --body"),
-        (["--role", "responder", "--body", "arbcom"], "knows no handling body arbcom; it has: enwiki_arbcom"),
-        (["--role", "service"], "not a role of people"),
-        (["--role", "auditor", "--ref", "  "], "must not be empty"),
+        (["--expires", "2999-01-01"], "either --source (an integrator) or --person"),
+        (["--expires", "2999-01-01", "--source", "wiki", "--person", ANN], "either --source"),
+        (["--source", "wiki"], "Missing option '--expires'"),
+        (["--source", "wiki", "--expires", "2026-01-01"], "--expires is over already"),
+        (["--source", "wiki", "--expires", "2999-01-01"], "at most 400 days"),
+        (["--source", "wiki", "--expires", "in spring"], "write a date such as"),
+        (["--source", "wiki", "--expires", "2026-13-40"], "write a date such as"),
+        (["--source", "The Wiki", "--expires", "DAY"], "small letters"),
+        (["--source", "wiki", "--expires", "DAY", "--community", "dewiki"], "knows no community dewiki"),
+        (["--person", "Ann Other", "--expires", "DAY"], "write the reference that"),
     ],
 )
 def test_a_token_that_would_open_nothing_is_not_issued(capsys: Capture, options: list[str], reason: str) -> None:
-    assert cli.main(["token", "issue", "--ref", "Ann", *options]) == 2
+    day = f"{now() + timedelta(days=1):%Y-%m-%d}"
+    options = [day if option == "DAY" else option for option in options]
+    assert cli.main(["token", "issue", *AWAY, *options]) == 2
     captured = capsys.readouterr()
-    assert reason in captured.err
+    assert reason in " ".join(captured.err.split())
     assert captured.out == ""
 
 
-@pytest.mark.parametrize("life", ["0h", "8", "8 weeks", "-1h", "99d", "8hh"])
-def test_a_life_that_is_no_duration_is_refused(capsys: Capture, life: str) -> None:
-    assert cli.main(["token", "issue", "--role", "auditor", "--ref", "Ann", f"--life={life}"]) == 2
-    assert "--life" in capsys.readouterr().err
+@pytest.mark.parametrize("overlap", ["8", "8 weeks", "-1h", "8hh", "0h", ""])
+def test_an_overlap_that_is_no_duration_is_refused(capsys: Capture, overlap: str) -> None:
+    assert cli.main(["token", "rotate", "x", *AWAY, "--expires", "2999-01-01", f"--overlap={overlap}"]) == 2
+    assert "--overlap" in capsys.readouterr().err
 
 
-def test_without_a_key_no_token_is_issued(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HEARTH_FORM_KEY", "HEARTH_FORM_KEY_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["token", "issue", "--role", "auditor", "--ref", "Ann"]) == 2
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        (["grant", ANN], "Missing option '--role'"),
+        (["grant", "Ann Other", "--role", "operator"], "write the reference that"),
+        (["grant", ANN[:-1], "--role", "operator"], "write the reference that"),
+        (["grant", ANN, "--role", "service"], "not a role of people"),
+        (["grant", ANN, "--role", "integrator"], "not a role of people"),
+        (["grant", ANN, "--role", "king"], "'king' is not one of"),
+        (["grant", ANN, "--role", "responder"], "needs at least one --body"),
+        (["grant", ANN, "--role", "responder", "--body", "arbcom"], "no handling body arbcom; it has: enwiki_arbcom"),
+        (["grant", ANN, "--role", "coordinator", "--community", "dewiki"], "knows no community dewiki"),
+        (["grant", ANN, "--role", "auditor", "--scope", "all"], "no scope all; there are: meta, proof, export"),
+        (["grant", ANN, "--role", "operator", "--until", "2026-01-01"], "--until is over already"),
+        (["revoke", ANN, "--role", "king"], "'king' is not one of"),
+        (["training", ANN, "Z"], "no training module Z"),
+        (["training", ANN, "A", "--completed", "2999-01-01"], "--completed is in the future"),
+        (["training", ANN, "A", "--until", "2026-01-01"], "--until is over already"),
+        (["agreement", ANN, "--until", "2026-01-01"], "--until is over already"),
+        (["leave", ANN, "--end", "--until", "2999-01-01"], "--end ends all leave"),
+        (["leave", ANN, "--from", "2999-02-01", "--until", "2999-01-01"], "--until lies before --from"),
+        (["sign-out", "everybody"], "write the reference that"),
+        (["names", ANN, "Ann Other"], "No such command 'names'"),
+    ],
+)
+def test_a_change_of_the_roster_that_makes_no_sense_reaches_no_database(
+    capsys: Capture, order: list[str], reason: str
+) -> None:
+    assert cli.main(["roster", *order, *(AWAY if order[0] != "names" else [])]) == 2
+    captured = capsys.readouterr()
+    assert reason in " ".join(captured.err.split())
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    "order",
+    [["roster", "show"], ["token", "list"], ["roster", "sign-out", ANN], ["token", "revoke", "token:x"]],
+)
+def test_a_database_that_is_away_is_said_in_one_sentence(capsys: Capture, order: list[str]) -> None:
+    assert cli.main([*order, *AWAY]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("MongoDB does not answer")
+    said = run_json(capsys, *order, *AWAY, status=1)
+    assert str(said["error"]).startswith("MongoDB does not answer")
+
+
+def test_the_reference_of_an_account_is_what_its_sign_in_will_be(capsys: Capture, identity_key: Path) -> None:
+    issuer, subject = "https://id.example/realms/wiki", "248289761001"
+    order = ["roster", "person", "--issuer", issuer, "--subject", subject]
+    said = run_json(capsys, *order)
+    assert said == {"person": person_ref(KEY, issuer, subject)}
+    assert cli.main([*order, "--identity-key-file", str(identity_key)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.strip() == said["person"]
+    assert identity_key.read_text().strip() not in captured.out + captured.err
+    assert run_json(capsys, *order[:-1], "248289761002") != said
+
+
+@pytest.mark.parametrize("text", ["", "not base64", base64.b64encode(b"short").decode(), "\x00"])
+def test_without_the_identity_key_there_is_no_reference(capsys: Capture, identity_key: Path, text: str) -> None:
+    identity_key.write_text(text)
+    assert cli.main(["roster", "person", "--issuer", "https://id.example", "--subject", "1"]) == 2
     assert "hearth secrets" in capsys.readouterr().err
+    identity_key.unlink()
+    assert cli.main(["roster", "person", "--issuer", "https://id.example", "--subject", "1"]) == 2
 
 
-@given(st.text(min_size=1).filter(str.strip))
-def test_the_same_name_has_the_same_pseudonym_however_it_is_spaced(name: str) -> None:
-    ref = pseudonymous(KEY, Role.AUDITOR, name)
-    assert ref == pseudonymous(KEY, Role.AUDITOR, f"  {name} ")
-    assert ref != pseudonymous(b"x" * 32, Role.AUDITOR, name)
+@pytest.mark.usefixtures("identity_key")
+@pytest.mark.parametrize(("issuer", "subject"), [("", "1"), ("https://id.example", " "), ("a\x1fb", "1")])
+def test_an_account_that_is_none_has_no_reference(capsys: Capture, issuer: str, subject: str) -> None:
+    assert cli.main(["roster", "person", "--issuer", issuer, "--subject", subject]) == 2
+    assert capsys.readouterr().out == ""
 
 
 def test_frozen_schemas_are_kept(capsys: Capture) -> None:
@@ -240,7 +290,7 @@ def test_a_document_is_written_and_then_compared(capsys: Capture, tmp_path: Path
 
 def test_the_checked_in_documents_are_up_to_date(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.chdir(Path(cli.__file__).parents[1])
-    for command in (["asyncapi", "export"], ["settings", "doc"]):
+    for command in (["asyncapi", "export"], ["settings", "doc"], ["access", "doc"]):
         assert cli.main([*command, "--check"]) == 0, capsys.readouterr().out
 
 
