@@ -142,6 +142,10 @@ def build_app(accounts: Sequence[Account] = ACCOUNTS) -> Any:
             found["prompt_values_supported"] = ["none", "login", "select_account"]
             found["claims_supported"] = ["sub", "auth_time", "sid", *accounts[0].claims()]
             response.set_data(flask.json.dumps(found))
+        state = flask.request.args.get("state")
+        if state and response.location and "error=access_denied" in response.location:
+            # The library leaves it out (RFC 6749, 4.1.2.1), and without it nobody can say what was refused.
+            response.location += f"&{urlencode({'state': state})}"
         return response
 
     for step in (set_grants, one_sign_in_for_all, end_the_session):

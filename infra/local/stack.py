@@ -130,7 +130,7 @@ class Stack:
                 "kafka": self.start_kafka,
                 "mongo": self.start_mongo,
                 "mail": self._start_mail,
-                "sign_in": self._start_sign_in,
+                "sign_in": self.start_sign_in,
                 "keycloak": self._start_keycloak,
             }
             with ThreadPoolExecutor() as threads:
@@ -329,7 +329,8 @@ class Stack:
         process.wait_ready(lambda: answers(f"{keycloak.server.issuer}/.well-known/openid-configuration"), seconds=240)
         self.keycloak = keycloak.server
 
-    def _start_sign_in(self) -> None:
+    def start_sign_in(self) -> None:
+        """Start the demo's provider where it was, with nobody signed in there."""
         command = [sys.executable, "-m", "infra.local.sign_in_provider", self.sign_in.rpartition(":")[2]]
         process = self._children.start("sign-in provider", command, self.logs / "sign-in.log", self._of_this_tree())
         process.wait_ready(lambda: answers(f"{self.sign_in}/.well-known/openid-configuration"))
