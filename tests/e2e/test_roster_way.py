@@ -1,0 +1,98 @@
+"""The roster's way through the running system: what a coordinator changes at the desk holds in every service."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from infra.commands.book import OPERATOR, run_with_book
+from infra.local.stack import Stack, StackSettings
+from infra.local.system import System, run_system
+from services.triage.roster import Book
+from shared.access import Role
+from shared.roster import MongoRoster
+from shared.times import now
+
+pytestmark = pytest.mark.timeout(300)
+
+NEW = "person:00000000000000ee"
+PLACES = {"audit": "/v1/record/logs", "notification": "/v1/deliveries", "triage": "/v1/cases"}
+MINUTE = 60.0
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[System]:
+    with Stack(StackSettings.private()) as stack, run_system(stack) as system:
+        yield system
+
+
+def issue(system: System, person: str) -> str:
+    """A token of somebody who may be on no roster."""
+
+    async def work(book: Book, _: MongoRoster) -> str:
+        issued = await book.issue("pat", expires_at=now() + timedelta(hours=1), by=OPERATOR, person=person)
+        return issued.token
+
+    return run_with_book(*system._book(), work)
+
+
+def within_a_minute(holds: Callable[[], bool]) -> float:
+    """Seconds until it held."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < MINUTE
+        time.sleep(1)
+    return time.monotonic() - began
+
+
+@pytest.fixture
+def desk(system: System) -> Iterator[httpx.Client]:
+    """The desk, for a program of a coordinator."""
+    headers = {"Authorization": f"Bearer {system.token(Role.COORDINATOR)}"}
+    with httpx.Client(base_url=system.url("triage"), headers=headers, trust_env=False, timeout=20) as client:
+        yield client
+
+
+def test_what_a_coordinator_changes_holds_in_every_service_within_a_minute(system: System, desk: httpx.Client) -> None:
+    theirs = {"Authorization": f"Bearer {issue(system, NEW)}"}
+
+    def status(service: str) -> int:
+        answer = httpx.get(f"{system.url(service)}{PLACES[service]}", headers=theirs, trust_env=False, timeout=20)
+        return answer.status_code
+
+    def change(name: str, version: int, **body: object) -> None:
+        answer = desk.post(f"/v1/roster/{NEW}/{name}", json=body, headers={"If-Match": f'"{version}"'})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["version"] == version + 1
+
+    # Known by their token, and without any role.
+    within_a_minute(lambda: [status(service) for service in PLACES] == [403, 403, 403])
+    assert desk.get(f"/v1/roster/{NEW}").status_code == 404
+
+    change("grant", 0, role="auditor")
+    change("grant", 1, role="operator")
+    change("grant", 2, role="responder", bodies=["enwiki_admins"])
+    within_a_minute(lambda: [status("audit"), status("notification")] == [200, 200])
+    # A responder needs an agreement, too.
+    assert status("triage") == 403
+    change("agreement", 3, until=(now() + timedelta(days=9)).isoformat())
+    within_a_minute(lambda: status("triage") == 200)
+
+    listed = desk.get("/v1/roster").json()["items"]
+    assert NEW in [item["person"] for item in listed]
+    assert desk.get(f"/v1/roster/{NEW}").headers["ETag"] == '"4"'
+
+    change("revoke", 4, role="auditor")
+    within_a_minute(lambda: status("audit") == 403)
+    assert status("notification") == 200
+    change("leave", 5)
+    within_a_minute(lambda: [status("notification"), status("triage")] == [403, 403])
+    change("leave", 6, ended=True)
+    within_a_minute(lambda: [status("notification"), status("triage")] == [200, 200])
+
+    change("sign_out", 7)
+    within_a_minute(lambda: [status(service) for service in PLACES] == [401, 401, 401])
+    theirs["Authorization"] = f"Bearer {issue(system, NEW)}"
+    within_a_minute(lambda: [status("notification"), status("triage")] == [200, 200])
