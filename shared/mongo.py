@@ -3,6 +3,8 @@
 infra/decisions/2026-11-23-motor.md says why, and how to move to PyMongo's own async API.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
@@ -23,6 +25,7 @@ from pymongo.errors import (
 from pymongo.write_concern import WriteConcern
 
 from shared.connections import OPEN_MONGO, MongoAccess
+from shared.problems import Unavailable
 
 Document: TypeAlias = dict[str, Any]
 if TYPE_CHECKING:
@@ -46,6 +49,15 @@ TRANSIENT: tuple[type[Exception], ...] = (
 )
 
 DUPLICATE_KEY = 11000
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Where a store is asked for somebody who waits: that the server is away is said as Unavailable."""
+    try:
+        yield
+    except TRANSIENT as error:
+        raise Unavailable(f"mongodb: {type(error).__name__}") from None
 
 
 def connect(uri: str, *, service: str, access: MongoAccess = OPEN_MONGO) -> Client:
@@ -108,5 +120,6 @@ __all__ = [
     "close",
     "connect",
     "ping",
+    "reaching",
     "trace_commands",
 ]

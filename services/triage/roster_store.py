@@ -1,22 +1,12 @@
 """Entries of the roster in MongoDB: one document each, with its outbox; tokens stand beside them."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from services.triage.roster import Kept
 from shared.events import RosterEntryChanged
-from shared.mongo import TRANSIENT, Document
+from shared.mongo import Document, reaching
 from shared.outbox import Aggregates, Save
-from shared.problems import Unavailable
 from shared.roster import read_state
-
-
-@contextmanager
-def _reaching() -> Iterator[None]:
-    try:
-        yield
-    except TRANSIENT as error:
-        raise Unavailable(f"mongodb: {type(error).__name__}") from None
 
 
 class MongoEntries:
@@ -27,18 +17,18 @@ class MongoEntries:
 
     async def load(self, ids: Sequence[str]) -> dict[str, Document]:
         """The stored entries and tokens by id; those that do not exist are missing from the answer."""
-        with _reaching():
+        with reaching():
             return await self._aggregates.load(ids)
 
     async def save(self, saves: Sequence[Save]) -> set[str]:
         """One bulk write; returns the ids of those that were not written."""
-        with _reaching():
+        with reaching():
             return await self._aggregates.save(saves)
 
     async def everybody(self) -> list[Kept]:
         """The entries of all people, in no order."""
         found = self._aggregates.collection.find({"kind": RosterEntryChanged.name}, {"kind": 1, "entry": 1, "seq": 1})
-        with _reaching():
+        with reaching():
             return [kept async for document in found if (kept := kept_of(document))]
 
 

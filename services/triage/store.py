@@ -1,7 +1,6 @@
 """Cases in MongoDB: one document each, with its outbox; one bulk write a batch."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from services.triage.actions import Change, Query, Stored
@@ -10,9 +9,8 @@ from services.triage.commands import (
     State,
 )
 from shared.access import Reach
-from shared.mongo import TRANSIENT, Document, IndexModel
+from shared.mongo import Document, IndexModel, reaching
 from shared.outbox import OUTBOX_INDEX, Aggregates, Save
-from shared.problems import Unavailable
 
 CASE_INDEXES = (
     OUTBOX_INDEX,
@@ -23,14 +21,6 @@ QUEUE_ORDER = [("lane_rank", 1), ("due", 1), ("_id", 1)]
 REQUESTS_KEPT = 50
 
 
-@contextmanager
-def _reaching() -> Iterator[None]:
-    try:
-        yield
-    except TRANSIENT as error:
-        raise Unavailable(f"mongodb: {type(error).__name__}") from None
-
-
 class MongoCases:
     """The cases of a collection. Raises Unavailable while the server is away."""
 
@@ -39,13 +29,13 @@ class MongoCases:
 
     async def load(self, case_ids: Iterable[str]) -> dict[str, Stored]:
         """The stored cases by id; those that do not exist are missing from the answer."""
-        with _reaching():
+        with reaching():
             found = await self._aggregates.load(case_ids)
         return {case_id: _stored(document) for case_id, document in found.items()}
 
     async def find_by_code_name(self, code_name: str) -> Stored | None:
         """The case of that name, or None."""
-        with _reaching():
+        with reaching():
             document = await self._aggregates.collection.find_one({"code_name": code_name})
         return _stored(document) if document else None
 
@@ -54,19 +44,19 @@ class MongoCases:
         found = self._aggregates.collection.find(
             {"code_name": {"$in": list(code_names)}}, {"code_name": 1, "_id": 0}
         )  # fmt: skip
-        with _reaching():
+        with reaching():
             return {document["code_name"] async for document in found}
 
     async def save(self, changes: Sequence[Change]) -> set[str]:
         """One bulk write; returns the ids of cases that were not written."""
-        with _reaching():
+        with reaching():
             return await self._aggregates.save([_save(change) for change in changes])
 
     async def queue(self, query: Query) -> list[Case]:
         """Emergencies first, then by the next promise to keep, then by id."""
         found = self._aggregates.collection.find(filter_of(query), {"outbox": 0, "applied": 0})
         found = found.sort(QUEUE_ORDER).limit(query.limit)
-        with _reaching():
+        with reaching():
             return [case_of(document) async for document in found]
 
 

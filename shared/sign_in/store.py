@@ -1,19 +1,17 @@
 """Sessions and attempts in MongoDB, in the service's own database."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from shared.mongo import (
-    TRANSIENT,
     Collection,
     Database,
     Document,
     IndexModel,
+    reaching,
 )
-from shared.problems import Unavailable
 from shared.sign_in.attempts import ATTEMPT_LIFE, Attempt
 from shared.sign_in.sessions import IDLE, LIFE, Session
 
@@ -25,14 +23,6 @@ SESSION_INDEXES = (
     IndexModel([("began_at", 1)], name="life", expireAfterSeconds=int(LIFE.total_seconds())),
 )
 ATTEMPT_INDEXES = (IndexModel([("until", 1)], name="until", expireAfterSeconds=0),)
-
-
-@contextmanager
-def _reaching() -> Iterator[None]:
-    try:
-        yield
-    except TRANSIENT as error:
-        raise Unavailable(f"mongodb: {type(error).__name__}") from None
 
 
 class MongoSessions:
@@ -50,12 +40,12 @@ class MongoSessions:
     async def keep_attempt(self, attempt: Attempt) -> None:
         """Keep it until it is taken, or over."""
         document = _document(attempt, "key")
-        with _reaching():
+        with reaching():
             await self._attempts.insert_one({**document, "until": attempt.began_at + ATTEMPT_LIFE})
 
     async def take_attempt(self, key: str) -> Attempt | None:
         """The attempt, which nobody can take again."""
-        with _reaching():
+        with reaching():
             document: Document | None = await self._attempts.find_one_and_delete({"_id": key})
         if document is None:
             return None
@@ -65,31 +55,31 @@ class MongoSessions:
     async def use_once(self, token: str, until: datetime) -> bool:
         """Whether nobody used it before; remembered until then."""
         used = {"_id": f"used {token}"}
-        with _reaching():
+        with reaching():
             result = await self._attempts.update_one(used, {"$setOnInsert": {"until": until}}, upsert=True)
         return result.upserted_id is not None
 
     async def open(self, session: Session) -> None:
         """Keep a new session; durable on return."""
-        with _reaching():
+        with reaching():
             await self._sessions.insert_one(_document(session, "id_hash"))
 
     async def find(self, id_hash: str) -> Session | None:
         """The session, even if it is over but not yet swept up."""
-        with _reaching():
+        with reaching():
             document = await self._sessions.find_one({"_id": id_hash})
         return _session(document) if document else None
 
     async def touch(self, id_hash: str, at: datetime) -> bool:
         """Move `seen_at` forward. False if the session is no more; it never comes back."""
-        with _reaching():
+        with reaching():
             result = await self._sessions.update_one({"_id": id_hash}, {"$max": {"seen_at": at}})
         return result.matched_count == 1
 
     async def of_person(self, person: str) -> list[Session]:
         """Newest first."""
         found = self._sessions.find({"person": person}).sort([("began_at", -1), ("_id", 1)])
-        with _reaching():
+        with reaching():
             return [_session(document) async for document in found]
 
     async def revoke(self, person: str, id_hash: str) -> bool:
@@ -106,7 +96,7 @@ class MongoSessions:
         return await self._delete({"issuer": issuer, "sid": sid})
 
     async def _delete(self, which: Document) -> int:
-        with _reaching():
+        with reaching():
             return (await self._sessions.delete_many(which)).deleted_count
 
 
