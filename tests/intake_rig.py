@@ -173,6 +173,11 @@ class _NothingRunning:
 
     async def stop(self) -> None: ...
 
+    def live(self) -> None: ...
+
+    def ready(self) -> dict[str, str]:
+        return {}
+
 
 @dataclass
 class Rig:

@@ -91,8 +91,9 @@ def make_page_router(desk: Desk, gate: Gate, pages: Pages) -> APIRouter:
             away = Problem(503, "unavailable", "Please try again in a moment.", retry_after=5)
             return await view.case(request, principal, case, Sent(command, form, away))
         except Problem as problem:
-            again = isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN
-            if problem.status not in (409, 422) and not again:
+            if isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN:
+                gate.keep(problem, principal)
+            elif problem.status not in (409, 422):
                 raise
             case = await desk.find(principal, case.id)
             return await view.case(request, principal, case, Sent(command, form, problem))

@@ -100,8 +100,9 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
         except Stale as problem:
             return await view.person(request, problem.kept, Sent(change, form, problem))
         except Problem as problem:
-            again = isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN
-            if problem.status != 422 and not again:
+            if isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN:
+                gate.keep(problem, who)
+            elif problem.status != 422:
                 raise
             return await view.person(request, await desk.find(who, ref), Sent(change, form, problem))
         return RedirectResponse(f"{ROSTER}/{ref}?{urlencode({'done': change})}", 303)

@@ -121,13 +121,17 @@ class Gate:
                     response.headers.update(told)
                 return response
             except Refused as refused:
-                self._refusals.note(refused.action, refused.reason, who)
+                self.keep(refused, who)
                 raise
             except TokenRefused as refused:
                 self._refusals.note(action, f"token_{refused.reason}", who)
                 raise
 
         return guarded
+
+    def keep(self, refused: Refused, who: Principal) -> None:
+        """Have a refusal on record; for a handler that answers it itself and does not let it through."""
+        self._refusals.note(refused.action, refused.reason, who)
 
     async def _identify(self, request: Request, callers: Callers) -> Principal:
         headers = request.headers.getlist("authorization")
