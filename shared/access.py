@@ -365,7 +365,7 @@ def allow(actor: Principal, action: str, resource: Resource | None, now: datetim
     rows = _BY_ACTION[action]
     if asked.case and resource is not None and is_shut_out(actor, resource):
         return Refusal(Reason.RECUSED)
-    found: Reason = Reason.ROLE if actor.grants != NOBODY.grants else Reason.SIGN_IN
+    found: Reason | None = None
     for row in rows:
         if row.role is Role.ANYONE:
             return Permit(row.role)
@@ -375,8 +375,9 @@ def allow(actor: Principal, action: str, resource: Resource | None, now: datetim
             reason = _refused(actor, grant, row, asked, resource, now)
             if reason is None:
                 return Permit(row.role)
-            found = min(found, reason, key=_REASONS.index)
-    return Refusal(found)
+            if reason is not found:
+                found = reason if found is None else min(found, reason, key=_REASONS.index)
+    return Refusal(found or (Reason.SIGN_IN if actor.grants == NOBODY.grants else Reason.ROLE))
 
 
 def _refused(
@@ -384,7 +385,7 @@ def _refused(
 ) -> Reason | None:
     if _has_ended(grant.expires_at, now):
         return Reason.ENDED
-    if any(leave.begins_at <= now and not _has_ended(leave.ends_at, now) for leave in actor.leaves):
+    if actor.leaves and any(leave.begins_at <= now and not _has_ended(leave.ends_at, now) for leave in actor.leaves):
         return Reason.LEAVE
     for condition in row.conditions:
         if condition.of_resource:

@@ -25,7 +25,7 @@ from shared.mongo import (
 )
 from shared.problems import Unavailable
 from shared.times import now
-from shared.tokens import hash_token
+from shared.tokens import hash_token, kind_of
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,7 @@ class Roster:
         self._entries: dict[str, Principal] = {}
         self._signed_out: dict[str, datetime] = {}
         self._tokens: dict[str, RosterTokenChanged] = {}
+        self._integrators: dict[str, Principal] = {}
         self._used: dict[str, datetime] = {}
         self._read_at: datetime | None = None
         self._whole_at: datetime | None = None
@@ -104,29 +105,31 @@ class Roster:
         Somebody who is on no roster has no grants; None when they were signed out everywhere after `began_at`.
         """
         await self.ready()
-        if ref not in self._entries and (entry := await self._copies.find_entry(ref)):
-            self._take(entry)
-        known = self._entries.get(ref, Principal(ref))
-        out = self._signed_out.get(ref)
-        if out is not None and began_at < out:
-            return None
-        return _with(known, known.pseudonyms | frozenset(pseudonyms), authenticated_at)
+        known = self._entries.get(ref) or await self._find(ref)
+        return self._signed_in(known, began_at, authenticated_at, pseudonyms)
 
     async def bearer(self, token: str) -> Principal | None:
-        """Whom a token of a program stands for; None when it is unknown, expired or revoked."""
-        await self.ready()
+        """Whom a token of a program stands for; None when it is none of ours, unknown, expired or revoked."""
+        at = self._clock()
+        if not self._is_ready(at):
+            await self.ready()
         secret_hash = hash_token(token)
         state = self._tokens.get(secret_hash)
-        if state is None and (state := await self._copies.find_token(secret_hash)):
-            # A token is often used sooner than the next look.
+        if state is None:
+            # A token is often used sooner than the next look; what cannot be one needs none.
+            state = await self._copies.find_token(secret_hash) if kind_of(token) else None
+            if state is None:
+                return None
             self._take(state)
-        at = self._clock()
-        if state is None or state.expires_at <= at or (state.revoked_at and state.revoked_at <= at):
+        if state.expires_at <= at or (state.revoked_at and state.revoked_at <= at):
             return None
-        await self._note_use(state.token_id, at)
+        last = self._used.get(state.token_id)
+        if last is None or at - last >= USE_NOTED:
+            await self._note_use(state.token_id, at)
         if state.person is None:
-            return Principal(state.token_id, grants_of(state.grants))
-        return await self.person(state.person, began_at=state.issued_at, authenticated_at=state.issued_at)
+            return self._integrators[state.token_id]
+        known = self._entries.get(state.person) or await self._find(state.person)
+        return self._signed_in(known, state.issued_at, state.issued_at)
 
     def parties(self, person: str) -> frozenset[str]:
         """The pseudonyms of somebody's own names, as far as the roster knows them."""
@@ -148,15 +151,37 @@ class Roster:
 
     async def ready(self) -> None:
         """Return when the copy is fresh enough to be relied on. Raises Unavailable, or what the store raises."""
-        at = self._clock()
-        if self._read_at is None:
-            await self.refresh()
-        elif at - self._read_at > LONGEST:
+        if self._is_ready(self._clock()):
+            return
+        if self._read_at is not None:
             raise Unavailable("the roster has not been read for a minute")
+        await self.refresh()
+
+    def _is_ready(self, at: datetime) -> bool:
+        return self._read_at is not None and at - self._read_at <= LONGEST
+
+    async def _find(self, ref: str) -> Principal:
+        if entry := await self._copies.find_entry(ref):
+            self._take(entry)
+        return self._entries.get(ref) or Principal(ref)
+
+    def _signed_in(
+        self, known: Principal, began_at: datetime, authenticated_at: datetime | None, pseudonyms: Iterable[str] = ()
+    ) -> Principal | None:
+        out = self._signed_out.get(known.ref)
+        if out is not None and began_at < out:
+            return None
+        return Principal(
+            known.ref,
+            known.grants,
+            known.trainings,
+            known.confidential_until,
+            known.leaves,
+            known.pseudonyms.union(pseudonyms),
+            authenticated_at,
+        )
 
     async def _note_use(self, token_id: str, at: datetime) -> None:
-        if at - self._used.get(token_id, datetime.min.replace(tzinfo=at.tzinfo)) < USE_NOTED:
-            return
         self._used[token_id] = at
         try:
             await self._copies.note_use(token_id, at)
@@ -171,18 +196,8 @@ class Roster:
                     self._signed_out[state.person] = state.signed_out_at
             case RosterTokenChanged():
                 self._tokens[state.secret_hash] = state
-
-
-def _with(known: Principal, pseudonyms: frozenset[str], authenticated_at: datetime | None) -> Principal:
-    return Principal(
-        known.ref,
-        known.grants,
-        known.trainings,
-        known.confidential_until,
-        known.leaves,
-        pseudonyms,
-        authenticated_at,
-    )
+                if state.person is None:
+                    self._integrators[state.token_id] = Principal(state.token_id, grants_of(state.grants))
 
 
 def principal_of(entry: RosterEntryChanged) -> Principal:

@@ -273,7 +273,7 @@ WRONG_CALLS: dict[str, tuple[Callable[[], str], str]] = {
         lambda: f"{sign(claims(purpose='sign_in')).rpartition('.')[0]}.",
         "signature or malformed",
     ),
-    "truncated so that it is no base64": (lambda: sign(claims(purpose="sign_in"))[:-3], "malformed"),
+    "truncated by three letters": (lambda: sign(claims(purpose="sign_in"))[:-3], "signature or malformed"),
     "good for ever": (lambda: sign(claims(purpose="sign_in", exp=int(time.time()) + 10**6)), "life"),
     "larger than any": (lambda: sign(claims(purpose="sign_in", more="x" * (LONGEST_TOKEN - 600))), "malformed"),
 }
