@@ -18,7 +18,7 @@ CODE = "\n".join(
 )
 CHANGES = (
     "source", "category", "route", "deadline", "channel", "state", "command", "fact", "version", "topic", "setting",
-    "message", "language", "metric",
+    "message", "language", "metric", "action", "role", "provider",
 )  # fmt: skip
 
 
