@@ -21,13 +21,20 @@ from shared.web.gate import Callers, Gate, does, principal_of
 
 _PRIVATE = {"Cache-Control": "no-store"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PROPERTIES = {
+    name: schema for change in CHANGES.values() for name, schema in change.model_json_schema()["properties"].items()
+}
 _CHANGE = {
     "parameters": [
         {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}},
         {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{8,200}$"}},
     ],
-    "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
-}
+    "requestBody": {"content": {"application/json": {"schema": {
+        "type": "object",
+        "properties": _PROPERTIES,
+        "additionalProperties": False,
+    }}}},
+}  # fmt: skip
 """What the OpenAPI document says about a change; the entry itself says what each takes."""
 
 

@@ -26,11 +26,12 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 from services.audit.leaf import Leaf, Place, write_seal
 from services.audit.log import SEALS
 from services.notification.routes import write_cursor
+from shared.access import Grant, Role
 from shared.events import InformationRequested
 from shared.web.openapi import PROBLEM_TYPE
 from tests import audit_rig, intake_rig, notification_rig, triage_rig
 from tests.audit_world import AuditWorld
-from tests.people import bearer, operator
+from tests.people import bearer, operator, person
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 OPEN = {"POST /v1/reports", "POST /v1/follow-up", "POST /v1/follow-up/answers", "GET /v1/record/keys"}
@@ -107,13 +108,25 @@ async def make_intake() -> World:
 async def make_triage() -> World:
     async with triage_rig.make_rig() as rig:
         case = await rig.open()
+        rig.entries.enrol(triage_rig.ALICE)
+    # At the version of the case, which the known header names.
+    rig.entries.documents[triage_rig.ALICE.ref]["seq"] = case.seq
+    chief = person("c1", Grant(Role.COORDINATOR))
     known = {
+        "person": [triage_rig.ALICE.ref, chief.ref],
+        "change": ["sign_out", "grant", "revoke", "training", "agreement", "leave"],
+        "role": ["responder", "operator"], "bodies": [["u4c"], ["none"]], "communities": [["enwiki"]],
+        "expires_at": ["2999-01-01T00:00:00Z"], "until": [None], "module": ["A"],
         "case_id": [case.id],
         "command": ["assign", "start", "ask", "decide", "recuse", "close"],
         "If-Match": [f'"{number}"' for number in (case.seq, case.seq + 1, case.seq + 2)],
         "body": [["trust_safety"], []], "assignee": ["person:b0b0b0b0b0b0b0b0"],
     }  # fmt: skip
-    return World(rig.app, lambda _: triage_rig.bearer(triage_rig.ALICE), known, examples=50)
+
+    def caller(operation: str) -> Mapping[str, str]:
+        return triage_rig.bearer(chief if "/v1/roster" in operation else triage_rig.ALICE)
+
+    return World(rig.app, caller, known, examples=50)
 
 
 async def make_notification() -> World:
