@@ -11,8 +11,8 @@ from fastapi import FastAPI
 
 from services.intake.actions import Secrets, Submissions
 from services.intake.commit import GroupCommit
-from services.intake.erasure_routes import make_erasure_router
 from services.intake.erasing import Erasing
+from services.intake.erasure_routes import make_erasure_router
 from services.intake.mailbox import Mailbox
 from services.intake.pages import FollowUpPage, ReportForm, load_pages, make_page_router
 from services.intake.reading import Reading

@@ -1,6 +1,5 @@
 """What auditors get over HTTP, who else gets nothing, and that reading is recorded before it is answered."""
 
-import re
 from dataclasses import replace
 
 import httpx
