@@ -106,10 +106,12 @@ async def test_leave_begins_everywhere_when_it_was_said_to(doors: Doors) -> None
 async def test_an_agreement_that_lapses_ends_what_needs_it(doors: Doors) -> None:
     lapses = now() + 2 * SOON
     ref = await doors.enrol(*(grant for grant in ROLES if grant.role != Role.OPERATOR), until=lapses)
+    # A coordinator is led from the cases to the roster, which needs no agreement.
+    responder = await doors.enrol(ROLES[0], until=lapses)
     issued = await doors.issue(ref, now() + LONG)
-    ways = [*await doors.by_token(issued.token, "triage", "intake"), *await doors.by_session(ref, "triage")]
+    ways = [*await doors.by_token(issued.token, "triage", "intake"), *await doors.by_session(responder, "triage")]
     rest = await doors.by_token(issued.token, "audit")
-    await doors.settled(ref, issued.state.token_id)
+    await doors.settled(ref, responder, issued.state.token_id)
     await all_open([*ways, *rest])
     judge("an agreement lapses", await seconds_until_closed(ways, lapses, 403))
     await all_open(rest)
