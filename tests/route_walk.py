@@ -17,7 +17,7 @@ from services.triage.roster_changes import CHANGES
 from shared.ids import derive
 from shared.web.gate import GatedRoute
 from shared.web.pages import load_assets
-from tests.one_report import BODY, COLLEAGUE, COMMUNITY, OneReport
+from tests.one_report import BODY, COLLEAGUE, COMMUNITY
 
 _NAME = re.compile(r"\{(\w+)(?::\w+)?\}")
 REQUEST = "0b8a2f5e-3c1d-4e6f-8a9b-1c2d3e4f5a6b"
@@ -41,6 +41,11 @@ class Thing:
             text = text.replace(name.encode(), b"<%d>" % number)
         return text
 
+    def missing(self) -> "Thing":
+        """Nothing, by names as long as these."""
+        ids = [derive("no", name) for name in (self.case_id, self.report_id, self.event_id)]
+        return Thing(ids[0], self.code_name[::-1], ids[1], ids[2], False)
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -62,20 +67,6 @@ class Step:
     missing: Ask | None
 
 
-def real(report: OneReport) -> Thing:
-    """The report."""
-    case = report.case
-    return Thing(case.id, case.code_name, case.report_id, report.events[1].id, True)
-
-
-def missing(report: OneReport) -> Thing:
-    """Nothing."""
-    case = report.case
-    return Thing(
-        derive("no", case.id), case.code_name[::-1], derive("no", case.report_id), derive("no", case.code_name), False
-    )
-
-
 def routes_of(app: FastAPI) -> list[GatedRoute]:
     """The routes of an application; the framework adds only the contract, which says nothing of anybody."""
     routers = [getattr(route, "original_router", None) for route in app.routes]
@@ -91,9 +82,8 @@ def named_routes(app: FastAPI) -> set[tuple[str, str, str]]:
     return {(method, route.path, route.action) for route in routes_of(app) for method in route.methods or ()}
 
 
-def steps_of(app: FastAPI, report: OneReport) -> Iterator[Step]:
+def steps_of(app: FastAPI, there: Thing, nowhere: Thing) -> Iterator[Step]:
     """Every route in every way in which it is filled."""
-    there, nowhere = real(report), missing(report)
     for route in routes_of(app):
         for method in sorted(route.methods or ()):
             asks = [_asks(method, route, thing) for thing in (there, nowhere)]

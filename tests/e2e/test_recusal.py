@@ -1,0 +1,237 @@
+"""Whoever is shut out of a case gets nothing of it, from any service, in any role: every byte they can get is searched.
+
+Four people have every role: one is reported, one a witness, one reported it, one declared a conflict of interest. A
+fifth, whom the report has nothing to do with, asks for the same and finds it all, so the search does find.
+"""
+
+import base64
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from pymongo import MongoClient
+
+from infra.commands.book import OPERATOR, run_with_book
+from infra.local.people import LIFE, enrol, person_of
+from infra.local.stack import Stack, StackSettings
+from infra.local.system import System, run_system
+from services.intake.pseudonym import pseudonyms_for
+from services.triage.roster import Book
+from shared.access import PEOPLE, Role
+from shared.ids import case_id_of
+from shared.policy import load_policy
+from shared.roster import PERIOD, MongoRoster
+from shared.times import now
+from tests.e2e.canaries import canary
+from tests.e2e.gathering import Answer, Known, Search, everything
+from tests.e2e.test_whole_way import wait_for
+from tests.route_walk import Thing
+
+pytestmark = pytest.mark.timeout(900)
+
+BODY, STAND_IN = "enwiki_arbcom", "u4c"
+NAMES = {"reported": "Zebedee Thunderclap", "witness": "Wilhelmina Foghorn", "reporter": "Quixotina Marmalade"}
+SHUT_OUT = (*NAMES, "recused")
+UNRELATED = "unrelated"
+EVERYBODY = (*SHUT_OUT, UNRELATED)
+ADDRESS = "quixotina@reporter.example"
+WORDS = {name: canary(name) for name in ("narrative", "details", "question", "answer", "reason")}
+KEY = "the-order-of-who-is-recused-later"
+
+
+@dataclass
+class Story:
+    """The running system, everybody's tokens, and what is looked for."""
+
+    system: System
+    tokens: Mapping[str, str]
+    known: Known
+    version: str
+
+    def http(self, who: str, service: str) -> httpx.Client:
+        return client_of(self.system, service, self.tokens[who])
+
+    @property
+    def search(self) -> Search:
+        thing = self.known.thing
+        ids = {f"event {n}": event_id for n, event_id in enumerate(self.known.event_ids)}
+        return Search({"case id": thing.case_id, "report id": thing.report_id, "code name": thing.code_name,
+                       **WORDS, **ids})  # fmt: skip
+
+
+def client_of(system: System, service: str, token: str) -> httpx.Client:
+    return httpx.Client(base_url=system.url(service), headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+
+def enrol_everybody(system: System) -> dict[str, str]:
+    """Everybody in every role, with the pseudonyms of their names on the roster; their tokens."""
+    key = base64.b64decode(system.environment["HEARTH_PSEUDONYM_KEY"])
+    tokens: dict[str, str] = {}
+
+    async def work(book: Book, _: MongoRoster) -> None:
+        at = now()
+        for who in EVERYBODY:
+            person = person_of(who)
+            for role in PEOPLE:
+                bodies = (BODY, STAND_IN) if who == "witness" else (BODY,)
+                await enrol(book, person, role, bodies if role in (Role.RESPONDER, Role.COORDINATOR) else (), at)
+            if who in NAMES:
+                await book.note_pseudonyms(person, pseudonyms_for(key, [NAMES[who]], []), OPERATOR)
+            tokens[who] = (await book.issue("pat", expires_at=at + LIFE, by=OPERATOR, person=person)).token
+
+    stack = system.stack
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(run_with_book, stack.mongo, "", stack.mongo_access("triage", ""), work).result()
+    wanted = [pseudonyms_for(key, [name], [])[0] for name in NAMES.values()]
+    with MongoClient(stack.mongo) as client:
+        for service in system.processes:
+            roster = client[service]["roster"]
+            wait_for(lambda r=roster: r.count_documents({"entry.pseudonyms": {"$in": wanted}}) == len(wanted))
+            wait_for(lambda r=roster: r.count_documents({"kind": "roster.token_changed"}) == len(EVERYBODY))
+    time.sleep(2 * PERIOD)
+    return tokens
+
+
+def tell(system: System, tokens: Mapping[str, str], open_client: Callable[[str, str], httpx.Client]) -> Story:
+    """A report that names three of them, handled for a while, until a fourth is recused."""
+    body = {
+        "community": "enwiki",
+        "category": "harassment.insults",
+        "narrative": WORDS["narrative"],
+        "reported": [{"name": NAMES["reported"], "details": WORDS["details"]}],
+        "witnesses": [NAMES["witness"]],
+        "reporter": {"name": NAMES["reporter"], "email": ADDRESS},
+    }
+    sent = httpx.post(f"{system.url('intake')}/v1/reports", json=body).raise_for_status().json()
+    report_id, case_id = sent["report_id"], case_id_of(sent["report_id"])
+
+    def order(who: str, command: str, key: str | None = None, **values: str) -> None:
+        path = f"/v1/cases/{case_id}"
+        headers = {"If-Match": desk[who].get(path).raise_for_status().headers["ETag"]}
+        headers |= {"Idempotency-Key": key} if key else {}
+        desk[who].post(f"{path}/{command}", json=values, headers=headers).raise_for_status()
+
+    desk = {who: open_client("triage", tokens[who]) for who in ("recused", UNRELATED)}
+    case = wait_for(lambda: (a := desk[UNRELATED].get(f"/v1/cases/{case_id}")).status_code == 200 and a.json())
+    version = desk["recused"].get(f"/v1/cases/{case_id}").raise_for_status().headers["ETag"]
+    order("recused", "assign", KEY)
+    desk["recused"].get(f"/v1/cases/{case_id}/content").raise_for_status()
+    order(UNRELATED, "assign")
+    order(UNRELATED, "start")
+    order(UNRELATED, "ask", question=WORDS["question"])
+    follow = f"{system.url('intake')}/v1/follow-up"
+    asked = wait_for(lambda: httpx.post(follow, json={"receipt": sent["receipt"]}).json()["questions"])
+    answer = {"receipt": sent["receipt"], "question_id": asked[0]["question_id"], "text": WORDS["answer"]}
+    httpx.post(f"{follow}/answers", json=answer).raise_for_status()
+    wait_for(lambda: desk[UNRELATED].get(f"/v1/cases/{case_id}").json()["state"] == "investigating")
+    order(UNRELATED, "recuse", person=person_of("recused"), ground="involved")
+    order(UNRELATED, "decide", outcome="advice", reason=WORDS["reason"])
+    audit = open_client("audit", tokens[UNRELATED])
+    timeline = f"/v1/record/cases/{case_id}/timeline"
+
+    def is_told() -> list[dict[str, dict[str, str]]]:
+        entries = [item["entry"] for item in audit.get(timeline).json()["items"]]
+        kinds = [entry["ce"]["type"] for entry in entries]
+        done = "hearth.case.decided.v1" in kinds and kinds.count("hearth.notification.sent.v1") >= 4
+        return entries if done else []
+
+    entries = wait_for(is_told, 60)
+    ids = tuple(entry["ce"]["id"] for entry in entries)
+    traces = tuple({str(entry["trace_id"]) for entry in entries if entry["trace_id"]})
+    thing = Thing(case_id, case["code_name"], report_id, ids[0], True)
+    people = tuple(person_of(who) for who in EVERYBODY)
+    known = Known(thing, ids, traces, people, (*WORDS.values(), *NAMES.values()))
+    return Story(system, tokens, known, version)
+
+
+@pytest.fixture(scope="module")
+def story() -> Iterator[Story]:
+    with Stack(StackSettings.private()) as stack, run_system(stack) as system:
+        with ExitStack() as clients:
+            story = tell(system, enrol_everybody(system), lambda *of: clients.enter_context(client_of(system, *of)))
+        with story.http("recused", "notification") as http:
+            wait_for(lambda: story.known.thing.case_id not in http.get("/v1/deliveries?limit=200").text)
+        with MongoClient(stack.mongo) as client:
+            told = {"status.recused": person_of("recused")}
+            wait_for(lambda: client["intake"]["reports"].count_documents(told) == 1)
+        yield story
+
+
+@pytest.fixture(scope="module")
+def gathered(story: Story) -> dict[str, list[Answer]]:
+    """Everything that each of them can get."""
+    return {who: list(everything(story.system, story.tokens[who], story.known)) for who in EVERYBODY}
+
+
+@pytest.mark.parametrize("who", SHUT_OUT)
+def test_nobody_who_is_shut_out_gets_a_byte_of_the_case(
+    story: Story, gathered: dict[str, list[Answer]], who: str
+) -> None:
+    answers = gathered[who]
+    assert len(answers) > 500
+    assert not [answer for answer in answers if answer.status >= 500 and "/sign-" not in answer.asked]
+    search = story.search
+    found = [(a.asked, a.status, names) for a in answers if (names := search.find(a.text, a.asked))]
+    assert found == []
+
+
+def test_somebody_else_finds_it_all_by_the_same_way(story: Story, gathered: dict[str, list[Answer]]) -> None:
+    search = story.search
+    hits = [(answer.asked, search.find(answer.text, answer.asked)) for answer in gathered[UNRELATED]]
+    found = {name for _, names in hits for name in names}
+    assert found >= {"case id", "report id", "code name", *WORDS}
+    assert {f"event {n}" for n in range(len(story.known.event_ids))} <= found
+    asked = " ".join(path for path, names in hits if "case id" in names)
+    for path in ("/v1/cases", "/v1/deliveries", "/outbox", "/v1/record/events", "/tile/entries"):
+        assert path in asked, path
+    assert " GET /desk " in f" {' '.join(path for path, names in hits if 'code name' in names)} "
+
+
+@pytest.mark.parametrize("who", SHUT_OUT)
+def test_an_order_about_the_case_is_answered_as_about_none(story: Story, who: str) -> None:
+    thing = story.known.thing
+    with story.http(who, "triage") as http:
+        for command in ("assign", "start", "ask", "decide", "close", "recuse", "steal"):
+            answers = [
+                http.post(
+                    f"/v1/cases/{case_id}/{command}", json={}, headers={"If-Match": '"1"', "X-Request-Id": "a" * 9}
+                )
+                for case_id in (thing.case_id, thing.missing().case_id)
+            ]
+            assert [answer.status_code for answer in answers] == [404, 404]
+            assert answers[0].content == answers[1].content
+
+
+def test_an_order_given_before_the_recusal_is_not_answered_again(story: Story) -> None:
+    path, headers = f"/v1/cases/{story.known.thing.case_id}/assign", {"If-Match": story.version, "Idempotency-Key": KEY}
+    with story.http("recused", "triage") as http:
+        assert http.post(path, json={}, headers=headers).status_code == 404
+
+
+@pytest.mark.parametrize("who", SHUT_OUT)
+def test_nobody_who_is_shut_out_can_erase_the_report(story: Story, who: str) -> None:
+    thing = story.known.thing
+    with story.http(who, "intake") as http:
+        for named in ({"report_ids": [thing.report_id]}, {"case_ids": [thing.case_id]}):
+            answer = http.post("/v1/erasures", json={"reason": "requested", **named}).raise_for_status().json()
+            assert [item["result"] for item in answer["items"]] == ["unknown"]
+    with story.http(UNRELATED, "triage") as http:
+        assert WORDS["narrative"] in http.get(f"/v1/cases/{thing.case_id}/content").raise_for_status().text
+
+
+def test_no_mail_reaches_a_shared_address_that_somebody_reads_who_is_shut_out(story: Story) -> None:
+    bodies, search = load_policy().bodies, story.search
+    mails: dict[str, list[bytes]] = {}
+    url = story.system.stack.mail_url
+    for listed in httpx.get(f"{url}/api/v1/messages", params={"limit": 500}).json()["messages"]:
+        for recipient in listed["To"]:
+            raw = httpx.get(f"{url}/api/v1/message/{listed['ID']}/raw").content
+            mails.setdefault(recipient["Address"], []).append(raw)
+    where = {address for address, raws in mails.items() for raw in raws if search.find(raw)}
+    # Those of other cases are none of their business here.
+    assert where == {bodies["trust_safety"].email}
+    assert len(mails[ADDRESS]) >= 3
