@@ -1,5 +1,6 @@
 """AsyncAPI 3.0 documents, made from the tables that the code itself runs on: topics and facts."""
 
+from functools import cache
 from typing import Any
 
 from shared.events import FACTS
@@ -28,8 +29,9 @@ _INBOX_NOTE = (
 )
 
 
+@cache
 def describe_service(service: str) -> dict[str, Any]:
-    """The AsyncAPI document of one service: what it sends and what it receives."""
+    """The AsyncAPI document of one service: what it sends and what it receives. Made once, because anyone may ask."""
     mine = [t for t in TOPICS if service in t.writers or service in t.consumers]
     return _document(f"Hearth {service}", mine, [service])
 
