@@ -73,6 +73,8 @@ class Roster:
         self._signed_out: dict[str, datetime] = {}
         self._tokens: dict[str, RosterTokenChanged] = {}
         self._integrators: dict[str, Principal] = {}
+        # By token: whom it stood for last, and the state of theirs that this was made of.
+        self._owners: dict[str, tuple[Principal, Principal]] = {}
         self._used: dict[str, datetime] = {}
         self._read_at: datetime | None = None
         self._whole_at: datetime | None = None
@@ -129,7 +131,13 @@ class Roster:
         if state.person is None:
             return self._integrators[state.token_id]
         known = self._entries.get(state.person) or await self._find(state.person)
-        return self._signed_in(known, state.issued_at, state.issued_at)
+        made = self._owners.get(state.token_id)
+        if made and made[0] is known and known.ref not in self._signed_out:
+            return made[1]
+        owner = self._signed_in(known, state.issued_at, state.issued_at)
+        if owner:
+            self._owners[state.token_id] = (known, owner)
+        return owner
 
     def parties(self, person: str) -> frozenset[str]:
         """The pseudonyms of somebody's own names, as far as the roster knows them."""

@@ -27,7 +27,7 @@ from shared.times import now
 from shared.web.rates import Rates
 from shared.web.throttle import Throttle, address_of
 
-_BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]{1,4096})", re.IGNORECASE)
+_BEARER = re.compile(rb"(?i:Bearer) +([A-Za-z0-9._~+/=-]{1,4096})")
 _DECLARED = "x-hearth-action"
 _PRINCIPAL = "hearth.principal"
 _INTEGRATOR = f"{Role.INTEGRATOR}:"
@@ -109,15 +109,18 @@ class Gate:
         async def guarded(request: Request) -> Response:
             who = NOBODY
             try:
-                if not is_open or "authorization" in request.headers:
-                    who = await self._identify(request, callers)
+                credentials = [value for name, value in request.scope["headers"] if name == b"authorization"]
+                if credentials:
+                    who = await self._read(request, credentials)
+                elif not is_open and callers is Callers.PEOPLE:
+                    who = await self._visitor(request)
                 request.scope[_PRINCIPAL] = who
                 told = self.rates.take(who.ref) if self.rates and who.ref.startswith(_INTEGRATOR) else None
                 if not is_open:
                     demand(who, action, None, self._clock())
                 response = await handler(request)
                 if told:
-                    response.headers.update(told)
+                    response.raw_headers += [(name.lower().encode(), value.encode()) for name, value in told.items()]
                 return response
             except Refused as refused:
                 self.keep(refused, who)
@@ -132,12 +135,8 @@ class Gate:
         """Have a refusal on record; for a handler that answers it itself and does not let it through."""
         self._refusals.note(refused.action, refused.reason, who)
 
-    async def _identify(self, request: Request, callers: Callers) -> Principal:
-        headers = request.headers.getlist("authorization")
-        if headers:
-            # Two would leave it to chance whose request it is, here and at every proxy before us.
-            return await self._read(request, headers[0] if len(headers) == 1 else "")
-        if callers is Callers.PEOPLE and self.sessions and self._roster:
+    async def _visitor(self, request: Request) -> Principal:
+        if self.sessions and self._roster:
             session = await self.sessions(request)
             if session:
                 person = await self._roster.person(
@@ -149,18 +148,20 @@ class Gate:
                 return person or NOBODY
         return NOBODY
 
-    async def _read(self, request: Request, header: str) -> Principal:
-        match = _BEARER.fullmatch(header)
-        if match is None:
+    async def _read(self, request: Request, credentials: list[bytes]) -> Principal:
+        match = _BEARER.fullmatch(credentials[0])
+        # Two headers would leave it to chance whose request it is, here and at every proxy before us.
+        if match is None or len(credentials) > 1:
             raise TokenRefused("malformed")
-        token = match[1]
+        token = match[1].decode()
         if self._services and token.count(".") == 2:
             return self._services(token)
-        async with self._throttle.attempt(address_of(request)) as attempt:
-            who = await self._roster.bearer(token) if self._roster else None
-            if who is None:
-                attempt.failed()
-                raise TokenRefused("unknown")
+        address = address_of(request)
+        await self._throttle.enter(address)
+        who = await self._roster.bearer(token) if self._roster else None
+        if who is None:
+            self._throttle.note_failure(address)
+            raise TokenRefused("unknown")
         return who
 
 

@@ -6,8 +6,8 @@ A token may make so many requests a minute; one that has been silent for a minut
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 from shared import metrics
 from shared.problems import Problem
@@ -16,8 +16,7 @@ MINUTE = 60.0
 MOST_TOKENS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(NamedTuple):
     """How many requests were left at a time (in seconds)."""
 
     left: float
@@ -43,6 +42,7 @@ class Rates:
     def __init__(self, quota: int, clock: Callable[[], float] = time.monotonic) -> None:
         """`quota`: requests a minute."""
         self._quota = quota
+        self._policy = f'"token";q={quota};w={MINUTE:.0f}'
         self._clock = clock
         # Who has asked for nothing for the longest time comes first, and goes first: that bucket is the fullest.
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
@@ -72,6 +72,6 @@ class Rates:
         # draft-ietf-httpapi-ratelimit-headers: `r` requests are left; in `t` seconds there are `q` again.
         full = ceil((self._quota - bucket.left) * MINUTE / self._quota)
         return {
-            "RateLimit-Policy": f'"token";q={self._quota};w={MINUTE:.0f}',
+            "RateLimit-Policy": self._policy,
             "RateLimit": f'"token";r={int(bucket.left)};t={full}',
         }
