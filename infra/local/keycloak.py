@@ -45,8 +45,13 @@ class KeycloakServer:
     def sign_out(self, username: str) -> None:
         """End every session of an account from Keycloak's side; it tells the clients by back-channel."""
         with self._operator() as http:
-            found = http.get("/users", params={"username": username, "exact": "true"}).raise_for_status().json()
-            http.post(f"/users/{found[0]['id']}/logout").raise_for_status()
+            http.post(f"/users/{_id_of(http, username)}/logout").raise_for_status()
+
+    def sessions(self, username: str) -> list[frozenset[str]]:
+        """The clients in each session of an account, as Keycloak has kept them, which takes it a moment."""
+        with self._operator() as http:
+            found = http.get(f"/users/{_id_of(http, username)}/sessions").raise_for_status().json()
+            return [frozenset(session["clients"].values()) for session in found]
 
     def client(self, client_id: str) -> dict[str, Any]:
         """How a client of the realm is set up."""
@@ -65,6 +70,11 @@ class KeycloakServer:
         return httpx.Client(
             base_url=f"{self.address}/admin/realms/hearth", headers=headers, timeout=30, trust_env=False
         )
+
+
+def _id_of(http: httpx.Client, username: str) -> str:
+    found = http.get("/users", params={"username": username, "exact": "true"}).raise_for_status().json()
+    return str(found[0]["id"])
 
 
 class Keycloak:
