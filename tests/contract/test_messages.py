@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.audit.app import HERE as AUDIT
 from services.triage.commands import State
 from services.triage.forms import FORMS
 from services.triage.pages import HERE
@@ -27,4 +28,10 @@ def test_every_name_has_its_message(kind: str) -> None:
     messages = Messages.load([SHARED_MESSAGES, HERE / "i18n"])
     wanted = {message_key(kind, name) for name in WANTED[kind]}
     assert len(wanted) >= 3
+    assert {key for key in wanted if not messages.has(key)} == set()
+
+
+def test_the_record_has_words_for_every_event() -> None:
+    messages = Messages.load([SHARED_MESSAGES, AUDIT / "i18n"])
+    wanted = {message_key("record-event", name) for name in (*(fact.name for fact in FACTS.values()), "unknown")}
     assert {key for key in wanted if not messages.has(key)} == set()
