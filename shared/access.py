@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal, get_args
 
 from shared.events import Actor
-from shared.problems import Problem
+from shared.problems import NOTHING_HERE, Problem
 
 FRESH = timedelta(minutes=10)
 """How long ago somebody may have signed in, to do what cannot be taken back."""
@@ -31,6 +32,10 @@ class Role(StrEnum):
 
 PEOPLE = (Role.RESPONDER, Role.COORDINATOR, Role.AUDITOR, Role.OPERATOR)
 """The roles that a person can be given."""
+
+Module = Literal["A", "B", "C1", "C2"]
+"""Training: A orientation, B identifying and reporting, C1 complex cases, C2 appeals (Enforcement Guidelines 2.2)."""
+MODULES: tuple[Module, ...] = get_args(Module)
 
 SCOPES = ("meta", "proof", "export")
 """What an auditor may be let see of the record: who did what and when, the proofs of it, and all of it in bulk."""
@@ -401,7 +406,7 @@ def _refused(
 
 
 def is_shut_out(actor: Principal, resource: Resource) -> bool:
-    """Whether somebody is a party to a case, or recused from it; a service is what the person it acts for is."""
+    """Whether somebody is a party to a case, or recused from it."""
     return not actor.pseudonyms.isdisjoint(resource.parties) or actor.ref in resource.recused
 
 
@@ -425,8 +430,8 @@ def _holds(bounds: tuple[str, ...], names: tuple[str, ...]) -> bool:
     return not bounds or (bool(names) and set(names) <= set(bounds))
 
 
-def reaches(actor: Principal, action: str, now: datetime) -> list[tuple[Role, Reach]]:
-    """In which roles `actor` may do `action` at all, and what each reaches: to ask a store for no more than that."""
+def reaches(actor: Principal, action: str, now: datetime) -> list[Reach]:
+    """What each role reaches in which `actor` may do `action` at all: to ask a store for no more than that."""
     asked = ACTIONS[action]
     roles = dict.fromkeys(
         row.role
@@ -434,7 +439,7 @@ def reaches(actor: Principal, action: str, now: datetime) -> list[tuple[Role, Re
         for grant in actor.grants
         if grant.role is row.role and _refused(actor, grant, row, asked, None, now) is None
     )
-    return [(role, actor.reach(role, now)) for role in roles]
+    return [actor.reach(role, now) for role in roles]
 
 
 _STATUS: Mapping[Reason, tuple[int, str, str]] = {
@@ -450,8 +455,6 @@ _STATUS: Mapping[Reason, tuple[int, str, str]] = {
     Reason.LAST: (403, "last-coordinator", "Nobody else could end this leave."),
     Reason.REACH: (403, "beyond-own-reach", "This reaches further than your own role."),
 }
-_NOTHING_HERE = (404, "not-found", "There is nothing here.")
-"""As shared.problems.NotFound."""
 _NOT_PERMITTED = (403, "role-not-permitted", "This role may not do that.")
 
 
@@ -461,7 +464,7 @@ class Refused(Problem):
     def __init__(self, action: str, refusal: Refusal) -> None:
         self.action = action
         self.reason = refusal.reason
-        super().__init__(*(_NOTHING_HERE if refusal.reason in HIDING else _STATUS.get(refusal.reason, _NOT_PERMITTED)))
+        super().__init__(*(NOTHING_HERE if refusal.reason in HIDING else _STATUS.get(refusal.reason, _NOT_PERMITTED)))
 
 
 def demand(actor: Principal, action: str, resource: Resource | None, now: datetime) -> Permit:

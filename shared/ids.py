@@ -1,10 +1,14 @@
 """Identifiers. Those that follow from a cause are derived from it, so that doing a thing twice names it once."""
 
+import re
 from hashlib import sha1
 from uuid import UUID, uuid4
 
 _CASES = UUID("6b1f6c1e-2a0c-5c35-9d1b-3c2f3f1b7a10").bytes
 _CAUSES = UUID("0d3f5c52-8f0a-5a44-8c5e-7a3f0b9d2e61").bytes
+
+PERSON = re.compile(r"person:[0-9a-f]{16}")
+"""How a person is referred to; shared.sign_in.identity makes it of an account."""
 
 
 def new_id() -> str:

@@ -51,11 +51,15 @@ class Problem(Exception):
         return body
 
 
+NOTHING_HERE = (404, "not-found", "There is nothing here.")
+"""Status, code and title of what is not there, or must look as if it were not."""
+
+
 class NotFound(Problem):
     """There is nothing, or nothing that who asks may know of: the two answers are the same, byte for byte."""
 
     def __init__(self) -> None:
-        super().__init__(404, "not-found", "There is nothing here.")
+        super().__init__(*NOTHING_HERE)
 
 
 class TokenRefused(Problem):

@@ -12,14 +12,14 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from infra.commands.book import OPERATOR, with_book
-from infra.local.people import MODULES
+from infra.commands.book import with_book
+from infra.commands.roster import OPERATOR
 from infra.local.processes import Process
 from infra.local.services import SERVICES
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from services.triage.roster import Book, IssuedToken
-from shared.access import SCOPES, Role
+from shared.access import MODULES, SCOPES, Role
 from shared.connections import MongoAccess
 from shared.events import Actor, GrantHeld, TrainingHeld
 from shared.ids import new_id

@@ -1,6 +1,5 @@
 """`hearth roster`: who may do what, changed from the command line. The first coordinator is made by `grant`."""
 
-import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, time
 from difflib import get_close_matches
@@ -11,8 +10,9 @@ import typer
 
 from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, table
 from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir, key_in, mongo_access
-from shared.access import PEOPLE, SCOPES, Role
-from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
+from shared.access import MODULES, PEOPLE, SCOPES, Role
+from shared.events import Actor, GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
+from shared.ids import PERSON
 from shared.policy import PolicyError, load_policy
 from shared.times import now, parse_rfc3339, rfc3339
 
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 app = commands("See and change who may do what.")
-_PERSON = re.compile(r"person:[0-9a-f]{16}")
+OPERATOR = Actor("operator:command-line", "operator")
+"""Who stands in the record for what a command did."""
 
 
 def read_person(text: str) -> str:
     """A reference. Raises BadParameter."""
-    if not _PERSON.fullmatch(text):
+    if not PERSON.fullmatch(text):
         raise typer.BadParameter(
             "write the reference that the person's sign-in page shows, such as person:5f2c81aa90b1c2d3"
         )
@@ -86,7 +87,7 @@ def grant(
         scopes=tuple(scope or SCOPES) if role is Role.AUDITOR else (),
         expires_at=until,
     )
-    _change(mongo, database_prefix, as_json, lambda book, by: book.grant(person, given, by))
+    _change(mongo, database_prefix, as_json, lambda book: book.grant(person, given, OPERATOR))
 
 
 @app.command()
@@ -100,11 +101,11 @@ def revoke(
 ) -> None:
     """Take a role away; it is gone from every service within seconds."""
 
-    async def take(book: "Book", by: Any) -> RosterEntryChanged:
+    async def take(book: "Book") -> RosterEntryChanged:
         held = (await book.find(person)).entry.grants
         if not any(g.role == role.value and (body is None or body in g.bodies) for g in held):
             raise Trouble(f"{person} does not have the role {role.value}{f' in {body}' if body else ''}.")
-        return await book.revoke(person, role.value, by, body)
+        return await book.revoke(person, role.value, OPERATOR, body)
 
     _change(mongo, database_prefix, as_json, take)
 
@@ -122,13 +123,13 @@ def training(
     as_json: AsJson = False,
 ) -> None:
     """Note a training module that somebody has completed."""
-    if module not in ("A", "B", "C1", "C2"):
+    if module not in MODULES:
         raise Trouble(f"There is no training module {module}.", USAGE)
     check_end("--until", until)
     if completed and completed.date() > now().date():
         raise Trouble("--completed is in the future.", USAGE)
     held = TrainingHeld(module=module, completed_at=min(completed or now(), now()), expires_at=until)
-    _change(mongo, database_prefix, as_json, lambda book, by: book.note_training(person, held, by))
+    _change(mongo, database_prefix, as_json, lambda book: book.note_training(person, held, OPERATOR))
 
 
 @app.command()
@@ -138,7 +139,7 @@ def agreement(
 ) -> None:  # fmt: skip
     """Note until when somebody's confidentiality agreement holds; without --until it ends."""
     check_end("--until", until)
-    _change(mongo, database_prefix, as_json, lambda book, by: book.note_agreement(person, until, by))
+    _change(mongo, database_prefix, as_json, lambda book: book.note_agreement(person, until, OPERATOR))
 
 
 @app.command()
@@ -160,7 +161,7 @@ def leave(
     if begins and until and until <= begins:
         raise Trouble("--until lies before --from.", USAGE)
     leaves = [] if end else [LeaveTaken(begins_at=begins or now(), ends_at=until)]
-    _change(mongo, database_prefix, as_json, lambda book, by: book.note_leaves(person, leaves, by))
+    _change(mongo, database_prefix, as_json, lambda book: book.note_leaves(person, leaves, OPERATOR))
 
 
 @app.command("sign-out")
@@ -168,7 +169,7 @@ def sign_out(
     person: Person, mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: AsJson = False
 ) -> None:
     """End every session and token of somebody, in every service."""
-    _change(mongo, database_prefix, as_json, lambda book, by: book.sign_out(person, by))
+    _change(mongo, database_prefix, as_json, lambda book: book.sign_out(person, OPERATOR))
 
 
 @app.command("person")
@@ -239,15 +240,8 @@ def check_places(bodies: tuple[str, ...], communities: tuple[str, ...], policy_d
                 raise Trouble(f"The policy knows no {kind} {name}; it has: {', '.join(near)}.", USAGE)
 
 
-def _change(
-    mongo: str, prefix: str, as_json: bool, change: "Callable[[Book, Any], Awaitable[RosterEntryChanged]]"
-) -> None:
-    async def work(book: "Book", _: "MongoRoster") -> RosterEntryChanged:
-        from infra.commands.book import OPERATOR
-
-        return await change(book, OPERATOR)
-
-    entry = at_book(mongo, prefix, work)
+def _change(mongo: str, prefix: str, as_json: bool, change: "Callable[[Book], Awaitable[RosterEntryChanged]]") -> None:
+    entry = at_book(mongo, prefix, lambda book, _: change(book))
     roles = "; ".join(map(_grant, entry.grants)) or "no role"
     # Without the pseudonyms of the person's names: by those one could look for them in reports.
     answer(entry.model_dump(mode="json", exclude={"pseudonyms"}), as_json, lambda: f"{entry.person}: {roles}.")

@@ -8,7 +8,7 @@ import typer
 
 from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, note, table
 from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir
-from infra.commands.roster import at_book, check_end, check_places, read_person, read_time
+from infra.commands.roster import OPERATOR, at_book, check_end, check_places, read_person, read_time
 from shared.access import Role
 from shared.events import GrantHeld, RosterTokenChanged
 from shared.policy.rows import parse_duration
@@ -76,8 +76,6 @@ def issue(
     grants = [_grant(tuple(source), tuple(community or ()))] if source else []
 
     async def work(book: "Book", _: "MongoRoster") -> Any:
-        from infra.commands.book import OPERATOR
-
         kind: Kind = "pat" if person else "int"
         return await book.issue(kind, expires_at=expires, by=OPERATOR, person=person, grants=grants)
 
@@ -99,8 +97,6 @@ def rotate(
     _check_life(expires)
 
     async def work(book: "Book", roster: "MongoRoster") -> Any:
-        from infra.commands.book import OPERATOR
-
         old = await _find(roster, token_id)
         if _state(old) in ("revoked", "expired"):
             raise Trouble(f"{token_id} is {_state(old)}; issue a new one.")
@@ -119,8 +115,6 @@ def revoke(
     """End a token; no service takes it any more within seconds."""
 
     async def work(book: "Book", roster: "MongoRoster") -> RosterTokenChanged:
-        from infra.commands.book import OPERATOR
-
         await _find(roster, token_id)
         return await book.revoke_token(token_id, OPERATOR)
 

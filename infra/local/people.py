@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from infra.commands.book import OPERATOR, run_with_book
+from infra.commands.book import run_with_book
+from infra.commands.roster import OPERATOR
 from services.triage.roster import Book
-from shared.access import SCOPES, Role
+from shared.access import MODULES, SCOPES, Role
 from shared.connections import MongoAccess
 from shared.events import GrantHeld, TrainingHeld
 from shared.roster import MongoRoster
 from shared.times import now
 
 LIFE = timedelta(days=1)
-MODULES = ("A", "B", "C1", "C2")
 ACCOUNT_ROLES: Mapping[str, Role] = {
     "demo-responder": Role.RESPONDER,
     "demo-coordinator": Role.COORDINATOR,

@@ -146,13 +146,13 @@ class Desk:
     def bodies(self, principal: Principal) -> tuple[str, ...]:
         """The handling bodies whose queue a principal may see, in the order in which they were given."""
         found = reaches(principal, "case.list", self._clock())
-        return tuple(dict.fromkeys(body for _, reach in found for body in reach.bodies))
+        return tuple(dict.fromkeys(body for reach in found for body in reach.bodies))
 
     async def queue(self, principal: Principal, wanted: Wanted) -> list[Case]:
         """Cases that the principal may see, the most urgent first."""
         found = [
             Reach(tuple(b for b in reach.bodies if not wanted.bodies or b in wanted.bodies), reach.communities)
-            for _, reach in reaches(principal, "case.list", self._clock())
+            for reach in reaches(principal, "case.list", self._clock())
         ]
         within = tuple(reach for reach in found if reach.bodies)
         if not within:

@@ -1,6 +1,5 @@
 """What people may do to a case, and the form of each command: one table for the API and for the pages. Pure."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,7 @@ from services.triage.commands import (
     permitted_in,
 )
 from shared.access import Permit, Principal, Reason, Resource, Role, allow
+from shared.ids import PERSON
 from shared.policy import Policy
 from shared.problems import FieldError, Problem
 
@@ -141,7 +141,7 @@ def _fault(field: Field, value: object, text: str, policy: Policy) -> tuple[str,
         return "string_too_long", f"At most {_limit(field)} characters."
     if field.kind == "choice" and text not in options_of(field, policy):
         return "unknown_choice", "Choose one of the options."
-    if field.kind == "reference" and not _is_reference(text):
+    if field.kind == "reference" and not PERSON.fullmatch(text):
         # A reference stands in events, where no name of a person may ever be.
         return "not_a_reference", "Write a reference such as person:5f2c81aa90b1c2d3, never a name."
     return None
@@ -149,14 +149,6 @@ def _fault(field: Field, value: object, text: str, policy: Policy) -> tuple[str,
 
 def _limit(field: Field) -> int:
     return WORDS_LIMIT if field.kind == "words" else REFERENCE_LIMIT
-
-
-def _is_reference(text: str) -> bool:
-    return PERSON.fullmatch(text) is not None
-
-
-PERSON = re.compile(r"person:[0-9a-f]{16}")
-"""How a person is referred to."""
 
 
 def _escaped(name: str) -> str:

@@ -16,7 +16,7 @@ from services.triage.commands import ENDED, Recuse, State
 from services.triage.desk import Desk, Order, Stale
 from services.triage.forms import FORMS, REFERENCE_LIMIT, WORDS_LIMIT, Field, options_of, permitted, resource_of
 from services.triage.roster_desk import reads_roster
-from services.triage.routes import cause_of, page_of
+from services.triage.routes import cause_of, page_of, version_in
 from shared.access import Permit, Principal, Reason, Refused, allow
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.ids import new_id
@@ -80,11 +80,10 @@ def make_page_router(desk: Desk, gate: Gate, pages: Pages) -> APIRouter:
             raise NotFound
         form = {name: values[-1] for name, values in (await read_form(request)).items()}
         seen, key = form.pop("version", ""), form.pop("key", "")
-        if not seen.isascii() or not seen.isdigit() or len(seen) > 9:
-            raise Problem(400, "version-malformed", "The form does not say which version of the case it was for.")
+        version = version_in(seen, "case")
         cause = cause_of(principal, case.id, key or None, request.scope["request_id"])
         try:
-            await desk.carry_out(principal, case.id, Order(command, form, int(seen), cause))
+            await desk.carry_out(principal, case.id, Order(command, form, version, cause))
         except Stale as problem:
             return await view.case(request, principal, problem.case, Sent(command, form, problem))
         except Unavailable:

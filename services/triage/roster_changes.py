@@ -17,13 +17,11 @@ from services.triage.roster import (
     with_training,
     without_role,
 )
-from shared.access import SCOPES, Grant
+from shared.access import SCOPES, Grant, Module
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
 from shared.policy import Policy
 from shared.problems import FieldError
 from shared.roster import grants_of
-
-MODULES = ("A", "B", "C1", "C2")
 
 Code = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 Codes = Annotated[tuple[Code, ...], Field(max_length=50)]
@@ -132,7 +130,7 @@ class NoteTraining(Change):
 
     name = "training"
 
-    module: Literal["A", "B", "C1", "C2"]
+    module: Module
     completed_at: AwareDatetime | None = None
     expires_at: AwareDatetime | None = None
 

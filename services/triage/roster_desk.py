@@ -10,7 +10,6 @@ from services.triage.roster import Book, Kept, Order, Step
 from services.triage.roster import Entries as BookEntries
 from services.triage.roster_changes import (
     CHANGES,
-    MODULES,
     Change,
     GiveRole,
     NoteTraining,
@@ -19,7 +18,7 @@ from services.triage.roster_changes import (
     ends_of,
     running,
 )
-from shared.access import PEOPLE, SCOPES, Grant, Permit, Principal, Reason, Resource, Role, allow, demand
+from shared.access import MODULES, PEOPLE, SCOPES, Grant, Permit, Principal, Reason, Resource, Role, allow, demand
 from shared.events import Actor
 from shared.policy import Policy
 from shared.problems import NotFound, Problem

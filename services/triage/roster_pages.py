@@ -11,16 +11,15 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
-from services.triage.forms import PERSON
 from services.triage.pages import HOME
 from services.triage.roster import Kept, Stale
 from services.triage.roster_changes import CHANGES, INPUTS, ends_of, running
 from services.triage.roster_desk import RosterDesk, reads_roster
 from services.triage.roster_routes import people_of, reference_of
-from services.triage.routes import cause_of
+from services.triage.routes import cause_of, version_in
 from shared.access import Reason, Refused
 from shared.events import GrantHeld
-from shared.ids import new_id
+from shared.ids import PERSON, new_id
 from shared.problems import NotFound, Problem
 from shared.sign_in.door import Door
 from shared.times import now
@@ -91,12 +90,11 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
             raise NotFound
         form = dict(await read_form(request))
         seen, key = form.pop("version", [""])[-1], form.pop("key", [""])[-1]
-        if not seen.isascii() or not seen.isdigit() or len(seen) > 9:
-            raise Problem(400, "version-malformed", "The form does not say which version of the entry it was for.")
+        version = version_in(seen, "entry")
         cause = cause_of(who, ref, key or None, request.scope["request_id"])
         try:
             values = parse_body(kind, orjson.dumps(_values_of(change, form)))
-            await desk.carry_out(who, ref, values, int(seen), cause)
+            await desk.carry_out(who, ref, values, version, cause)
         except Stale as problem:
             return await view.person(request, problem.kept, Sent(change, form, problem))
         except Problem as problem:

@@ -1,21 +1,19 @@
 """The API of the roster, for programs of coordinators: a bearer token of a person, JSON in and out."""
 
-import base64
-import binascii
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from services.triage.forms import PERSON
 from services.triage.roster import Kept
 from services.triage.roster_changes import CHANGES, INPUTS, ends_of
 from services.triage.roster_desk import Offer, Place, RosterDesk
 from services.triage.routes import cause_of, seen_of
-from shared.problems import FieldError, NotFound, Problem
+from shared.ids import PERSON
+from shared.problems import NotFound
 from shared.times import now, rfc3339
+from shared.web import cursors
 from shared.web.app import json_response, parse_body
 from shared.web.gate import Callers, Gate, does, principal_of
 
@@ -94,20 +92,16 @@ async def people_of(
 def write_cursor(place: Place) -> str:
     """A place in the list, as an opaque text."""
     end, person = place
-    microseconds = (end - _EPOCH) // timedelta(microseconds=1)
-    return base64.urlsafe_b64encode(orjson.dumps([microseconds, person])).decode().rstrip("=")
+    return cursors.write_cursor([(end - _EPOCH) // timedelta(microseconds=1), person])
 
 
 def read_cursor(cursor: str) -> Place:
     """The place that a cursor names. Raises Problem 422."""
-    try:
-        microseconds, person = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not (type(microseconds) is int and type(person) is str):
-            raise ValueError(cursor)
+
+    def place_of(microseconds: int, person: str) -> Place:
         return _EPOCH + timedelta(microseconds=microseconds), person
-    except (ValueError, TypeError, OverflowError, binascii.Error):
-        fault = FieldError("/cursor", "invalid_cursor", "Use the cursor of an earlier answer as it is.")
-        raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault]) from None
+
+    return cursors.read_cursor(cursor, place_of, int, str)
 
 
 def describe(offer: Offer) -> dict[str, object]:

@@ -1,7 +1,5 @@
 """The API of cases, for programs: a bearer token of a person, JSON in and out."""
 
-import base64
-import binascii
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -17,6 +15,7 @@ from shared.access import Principal
 from shared.ids import derive
 from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, rfc3339
+from shared.web import cursors
 from shared.web.app import json_response
 from shared.web.gate import Callers, Gate, does, principal_of
 
@@ -125,20 +124,25 @@ async def page_of(
 def write_cursor(case: Case) -> str:
     """The place of a case in the queue, as an opaque text."""
     rank, due, case_id = case.place
-    place = [rank, round((due - _EPOCH) / timedelta(milliseconds=1)), case_id]
-    return base64.urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
+    return cursors.write_cursor([rank, round((due - _EPOCH) / timedelta(milliseconds=1)), case_id])
 
 
 def read_cursor(cursor: str) -> tuple[int, datetime, str]:
     """The place that a cursor names. Raises Problem 422."""
-    try:
-        rank, due, case_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not (type(rank) is int and 0 <= rank < 100 and type(due) is int and type(case_id) is str):
-            raise ValueError(cursor)
+
+    def place_of(rank: int, due: int, case_id: str) -> tuple[int, datetime, str]:
+        if not 0 <= rank < 100:
+            raise ValueError(rank)
         return rank, _EPOCH + timedelta(milliseconds=due), case_id
-    except (ValueError, TypeError, OverflowError, binascii.Error):
-        fault = FieldError("/cursor", "invalid_cursor", "Use the cursor of an earlier answer as it is.")
-        raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault]) from None
+
+    return cursors.read_cursor(cursor, place_of, int, int, str)
+
+
+def version_in(form_value: str, what: str) -> int:
+    """The version that a form was for. Raises Problem 400 when it says none."""
+    if not form_value.isascii() or not form_value.isdigit() or len(form_value) > 9:
+        raise Problem(400, "version-malformed", f"The form does not say which version of the {what} it was for.")
+    return int(form_value)
 
 
 def seen_of(if_match: str | None) -> int:

@@ -2,10 +2,11 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from shared.access import Module
 from shared.policy.model import ClockStart, CommunityKind, Lane
 
 _DURATION = re.compile(r"(\d+) (min|h|d)")
@@ -49,7 +50,7 @@ class BodyRow(_Row):
     id: Id
     name_key: str
     email: Email
-    training: list[Literal["A", "B", "C1", "C2"]] = ["A", "B"]
+    training: list[Module] = ["A", "B"]
     stand_in: Id | None = None
 
 

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import metrics
 from shared.lifecycle import Lifecycle
 from shared.mongo import TRANSIENT
-from shared.problems import FieldError, Problem, Unavailable
+from shared.problems import NOTHING_HERE, FieldError, Problem, Unavailable
 from shared.settings import Settings
 from shared.telemetry import span_for
 from shared.web.csrf import FORM_GUARD, FormGuard, cookie_header
@@ -38,7 +38,7 @@ M = TypeVar("M", bound=BaseModel)
 BODY_LIMIT = 1_000_000
 _AWAY: tuple[type[Exception], ...] = (Unavailable, *TRANSIENT)
 _HTTP_PROBLEMS = {
-    404: ("not-found", "There is nothing here."),
+    404: NOTHING_HERE[1:],
     405: ("method-not-allowed", "This method is not allowed."),
 }
 _INTERNAL = "internal"

@@ -15,7 +15,8 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from infra.commands.book import OPERATOR, run_with_book
+from infra.commands.book import run_with_book
+from infra.commands.roster import OPERATOR
 from infra.local.people import LIFE, enrol, person_of
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system

@@ -7,7 +7,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from infra.commands.book import OPERATOR, run_with_book
+from infra.commands.book import run_with_book
+from infra.commands.roster import OPERATOR
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from services.triage.roster import Book

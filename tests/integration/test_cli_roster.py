@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from infra import cli
-from infra.commands.book import OPERATOR
+from infra.commands.roster import OPERATOR
 from services.triage.roster import Book
 from shared.access import Permit, Principal, Resource, Role, allow
 from shared.connections import MongoAccess

@@ -160,7 +160,7 @@ def test_what_is_reached_is_what_is_permitted(who: Principal, action: str) -> No
             permitted = isinstance(allow(who, action, resource, NOW), Permit)
             within = any(
                 body in reach.bodies and (reach.communities is None or community in reach.communities)
-                for _, reach in reached
+                for reach in reached
             )
             if permitted and action == "case.list":
                 assert within
