@@ -140,6 +140,29 @@ async def converse(replica: Replica, report_id: str, receipt: str, number: int =
     await replica.rig.mailbox.answer(receipt, question, f"At noon, {report_id}.")
 
 
+async def fill(replica: Replica, count: int) -> dict[str, str]:
+    """Reports, each third with a question and its answer: their narratives by id."""
+    told = {}
+    for number in range(count):
+        report_id, receipt = await report(replica, f"narrative {number}")
+        told[report_id] = f"narrative {number}"
+        if number % 3 == 0:
+            await converse(replica, report_id, receipt)
+    return told
+
+
+async def assert_readable(world: KeyWorld, told: dict[str, str], *replicas: Replica) -> None:
+    """Each replica hands out every report, and all that was said about it."""
+    for replica in replicas:
+        for report_id, text in told.items():
+            assert await replica.narrative(report_id) == text
+    async for document in world.database["reports"].find():
+        for drawer in ("statements", "answers"):
+            for name, sealed in document[drawer].items():
+                place = f"{document['_id']}/{drawer}/{name}"
+                assert document["_id"] in replicas[0].vault.open(place, sealed).decode()
+
+
 async def erase(replica: Replica, report_id: str) -> None:
     """Destroy a report's keys, as an erasure does."""
     store = replica.rig.store

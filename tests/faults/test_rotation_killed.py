@@ -13,7 +13,7 @@ from services.intake import keeping, readers, rotation
 from shared.keyring import State, keep
 from shared.mongo import Client, connect
 from tests.faults import key_victim
-from tests.key_world import KeyWorld, Replica, converse, report
+from tests.key_world import KeyWorld, assert_readable, fill, report
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -46,35 +46,19 @@ async def run_victim(world: KeyWorld, mongo_uri: str, point: str, number: int) -
     return victim.exitcode
 
 
-async def assert_readable(told: dict[str, str], replicas: list[Replica]) -> None:
-    for replica in replicas:
-        for report_id, text in told.items():
-            assert await replica.narrative(report_id) == text
-
-
-async def fill(replica: Replica) -> dict[str, str]:
-    told = {}
-    for number in range(REPORTS):
-        report_id, receipt = await report(replica, f"narrative {number}")
-        told[report_id] = f"narrative {number}"
-        if number % 4 == 0:
-            await converse(replica, report_id, receipt)
-    return told
-
-
 async def kill_and_finish(world: KeyWorld, mongo_uri: str, point: str, number: int) -> None:
     async with world.running(2) as replicas:
-        told = await fill(replicas[0])
+        told = await fill(replicas[0], REPORTS)
         assert await run_victim(world, mongo_uri, point, number) == -signal.SIGKILL, (point, number)
         before = world.ring
         await asyncio.sleep(0.1)
         # In the middle of it everything goes on.
         late, _ = await report(replicas[1], "late")
         told[late] = "late"
-        await assert_readable(told, replicas)
+        await assert_readable(world, told, *replicas)
         outcome = await world.rotation(settle=0.1).rotate(drop=True)
         assert outcome.damaged == []
-        await assert_readable(told, replicas)
+        await assert_readable(world, told, *replicas)
     unfinished = before.coming is not None or bool(before.retiring)
     assert outcome.resumed == unfinished, (point, number)
     ring = world.ring
@@ -93,9 +77,9 @@ async def test_killed_at_each_of_its_steps_a_rotation_loses_nothing_and_is_finis
 
     world = world_of(0)
     async with world.running(2) as replicas:
-        told = await fill(replicas[0])
+        told = await fill(replicas[0], REPORTS)
         assert await run_victim(world, mongo_uri, "none", 0) == 0
-        await assert_readable(told, replicas)
+        await assert_readable(world, told, *replicas)
     counts = json.loads(Path(f"{world.file}.passed").read_text())
     assert counts.keys() == {"sync", "read", "written"}
     # Announced, current, retired, dropped: each of the four is at least two steps on the disk.

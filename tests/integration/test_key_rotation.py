@@ -17,7 +17,7 @@ from shared.keyring import State, keep, key_id_of, parse_keyring, write_keyring
 from shared.mongo import Client, connect
 from shared.problems import Unavailable
 from shared.times import now
-from tests.key_world import READER, KeyWorld, Replica, Screen, converse, erase, report
+from tests.key_world import READER, KeyWorld, Replica, Screen, assert_readable, converse, erase, fill, report
 from tests.transit_stand_in import TOKEN, Transit
 
 FIRST = b"m" * 32
@@ -45,29 +45,6 @@ def world(client: Client, database_prefix: str, tmp_path: Path) -> KeyWorld:
     file = tmp_path / "master_key"
     file.write_text(keep(FIRST))
     return KeyWorld(client[f"{database_prefix}intake"], file)
-
-
-async def fill(replica: Replica, count: int) -> dict[str, str]:
-    """Reports, each third with a question and its answer: their narratives by id."""
-    told = {}
-    for number in range(count):
-        report_id, receipt = await report(replica, f"narrative {number}")
-        told[report_id] = f"narrative {number}"
-        if number % 3 == 0:
-            await converse(replica, report_id, receipt)
-    return told
-
-
-async def assert_readable(world: KeyWorld, told: dict[str, str], *replicas: Replica) -> None:
-    """Each replica hands out every report, and all that was said about it."""
-    for replica in replicas:
-        for report_id, text in told.items():
-            assert await replica.narrative(report_id) == text
-    async for document in world.database["reports"].find():
-        for drawer in ("statements", "answers"):
-            for name, sealed in document[drawer].items():
-                place = f"{document['_id']}/{drawer}/{name}"
-                assert document["_id"] in replicas[0].vault.open(place, sealed).decode()
 
 
 async def test_every_report_is_under_the_new_version_and_content_is_not_touched(world: KeyWorld) -> None:
