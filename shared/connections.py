@@ -3,7 +3,9 @@
 Unset, it says nothing and encrypts nothing, as on one machine. Passwords are proved by SCRAM and never sent.
 """
 
+import asyncio
 import ssl
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -73,3 +75,18 @@ class MongoAccess:
 
 OPEN_KAFKA = KafkaAccess()
 OPEN_MONGO = MongoAccess()
+
+
+async def connected(start: Coroutine[Any, Any, None], patience: float = 1.0) -> None:
+    """Await a start of aiokafka's; whoever cancels it waits `patience` seconds for its end before it is cut short.
+
+    For aiokafka closes a connection that is being opened when it fails, and not when it is cancelled.
+    """
+    starting = asyncio.create_task(start)
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait([starting], timeout=patience)
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        raise

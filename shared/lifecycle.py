@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
+from shared.connections import connected
 from shared.kafka import Consumption
 from shared.mongo import TRANSIENT, Client, Collection, IndexModel, close, ping
 from shared.outbox import Relay
@@ -144,7 +145,7 @@ class Lifecycle:
             try:
                 if self._before_consuming:
                     await self._before_consuming()
-                await self._broker.start()
+                await connected(self._broker.start())
             except (KafkaError, OSError, Unavailable, *TRANSIENT) as error:
                 self.readiness.say("consumers", type(error).__name__)
                 await _within(5, self._broker.stop(), "consumers")

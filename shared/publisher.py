@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from shared.connections import OPEN_KAFKA, KafkaAccess
+from shared.connections import OPEN_KAFKA, KafkaAccess, connected
 from shared.events import Message
 from shared.problems import Unavailable
 from shared.topics import LARGEST_DEAD_LETTER
@@ -75,7 +75,7 @@ class Publisher:
                     **self._access.options(),
                 )
                 try:
-                    await producer.start()
+                    await connected(producer.start())
                 except BaseException:
                     await _close(producer)
                     raise

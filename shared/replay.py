@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared.connections import OPEN_KAFKA, KafkaAccess
+from shared.connections import OPEN_KAFKA, KafkaAccess, connected
 from shared.problems import Unavailable
 from shared.records import Record
 
@@ -33,7 +33,7 @@ async def read_to_end(
     try:
         try:
             async with asyncio.timeout(STALL):
-                await consumer.start()
+                await connected(consumer.start())
                 # Of all topics, because asking for one that is missing would make it.
                 cluster = await consumer._client.fetch_all_metadata()
                 partitions = [

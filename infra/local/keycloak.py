@@ -2,6 +2,8 @@
 
 import secrets
 import shutil
+import time
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,11 +49,20 @@ class KeycloakServer:
         with self._operator() as http:
             http.post(f"/users/{_id_of(http, username)}/logout").raise_for_status()
 
-    def sessions(self, username: str) -> list[frozenset[str]]:
-        """The clients in each session of an account, as Keycloak has kept them, which takes it a moment."""
+    def wait_for_session(self, username: str, clients: Set[str], sid: str | None = None, seconds: float = 30) -> None:
+        """Return when Keycloak has kept a session of an account (the one named `sid`) in which all `clients` are.
+
+        It keeps sessions a moment after it answered, and ends none of them before. Raises TimeoutError.
+        """
+        until = time.monotonic() + seconds
         with self._operator() as http:
-            found = http.get(f"/users/{_id_of(http, username)}/sessions").raise_for_status().json()
-            return [frozenset(session["clients"].values()) for session in found]
+            path = f"/users/{_id_of(http, username)}/sessions"
+            while time.monotonic() < until:
+                for session in http.get(path).raise_for_status().json():
+                    if sid in (None, session["id"]) and clients <= set(session["clients"].values()):
+                        return
+                time.sleep(0.2)
+        raise TimeoutError(f"keycloak kept no session of {username} with {', '.join(sorted(clients))}")
 
     def client(self, client_id: str) -> dict[str, Any]:
         """How a client of the realm is set up."""

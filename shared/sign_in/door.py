@@ -143,11 +143,12 @@ class Door:
         """End the sessions a provider says have ended; how many those were. Raises Refused for a repetition."""
         # First ended, then remembered: a token that a crash kept from being carried out can be sent again. One that is
         # carried out twice ends only what had begun when it was written.
+        ended = 0
         if logout.sid:
-            ended = await self.sessions.revoke_sid(logout.issuer, logout.sid)
-        else:
-            person = person_ref(self.identity_key, logout.issuer, logout.subject or "")
-            ended = await self.sessions.revoke_person(person, logout.issued_at + SKEW)
+            ended += await self.sessions.revoke_sid(logout.issuer, logout.sid)
+        if logout.subject:
+            person = person_ref(self.identity_key, logout.issuer, logout.subject)
+            ended += await self.sessions.revoke_person(person, logout.issued_at + SKEW)
         if not await self.sessions.store.use_once(logout.token, logout.until):
             raise Refused("logout-token-replayed")
         return ended

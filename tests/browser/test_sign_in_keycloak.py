@@ -71,10 +71,9 @@ class TestAtKeycloak(SignInSuite):
 async def test_a_sign_out_from_its_side_ends_the_sessions_at_every_service(
     browser: Browser, server: KeycloakServer, world: World
 ) -> None:
-    # What tests before have left would be ended first, and hide that Keycloak has not kept the newest session yet.
-    await asyncio.to_thread(server.sign_out, COORDINATOR.subject)
-    page, other = await (await browser.new_context()).new_page(), await (await browser.new_context()).new_page()
+    page, second, other = [await (await browser.new_context()).new_page() for _ in range(3)]
     await world.sign_in(other, RESPONDER)
+    await world.sign_in(second, COORDINATOR)
     await world.sign_in(page, COORDINATOR)
     for address, title in ((world.record, "The record"), (world.outbox, "Outbox")):
         await page.goto(address)
@@ -82,13 +81,13 @@ async def test_a_sign_out_from_its_side_ends_the_sessions_at_every_service(
         await expect(page).to_have_url(address)
         await eventually(page, title)
     entered = {service.client for service in SERVICES.values() if service.client}
-    async with asyncio.timeout(30):
-        while not any(entered <= clients for clients in await asyncio.to_thread(server.sessions, COORDINATOR.subject)):
-            await asyncio.sleep(0.5)
+    await asyncio.to_thread(server.wait_for_session, COORDINATOR.subject, entered)
     await asyncio.to_thread(server.sign_out, COORDINATOR.subject)
     for address in (f"{world.desk}/roster", world.record, world.outbox):
         await page.goto(address)
         await eventually(page, "Sign in")
+    await second.reload()
+    await eventually(second, "Sign in")
     await other.reload()
     await heading(other, "Cases")
     # The session there has ended, too: it asks for the password.

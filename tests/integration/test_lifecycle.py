@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from infra.local.stack import Stack, StackSettings
 from services.intake.app import build_app
 from shared.mongo import close, connect, ping
+from shared.publisher import Publisher
 from tests.broker import make_topics
 from tests.integration.test_intake_service import TOPICS, settings
 
@@ -26,6 +27,19 @@ async def test_a_stop_in_the_middle_of_a_start_leaves_nothing_running(
         await asyncio.sleep(seconds)
     assert [client for client in open_clients() if id(client) not in before] == []
     assert {task for task in asyncio.all_tasks() if not task.done()} == {asyncio.current_task()}
+
+
+async def test_a_publisher_that_is_cut_short_while_it_connects_leaves_no_connection(kafka: str) -> None:
+    left: list[str] = []
+    for moment in range(40):
+        publisher = Publisher(kafka, client="test")
+        asking = asyncio.create_task(publisher.ping())
+        await asyncio.sleep(moment * 0.0005)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await publisher.stop()
+        left += [str(task) for task in asyncio.all_tasks() - {asyncio.current_task()} if not task.done()]
+    assert left == []
 
 
 def open_clients() -> list[AIOKafkaConsumer | AIOKafkaProducer]:

@@ -294,6 +294,17 @@ async def test_the_provider_ends_the_sessions_of_one_of_its_own(
     assert (await browser.desk.get(HOME)).status_code == 303
 
 
+async def test_a_provider_that_names_a_session_and_its_account_ends_all_of_the_account(
+    rig: Rig, provider: OidcStandIn, browser: Browser
+) -> None:
+    await browser.sign_in()
+    provider.sid = "op-session-2"
+    async with browsing(rig, provider.app, provider.issuer) as other:
+        await other.sign_in()
+    assert await logged_out(browser, provider.logout_token(sub=provider.account.sub)) == 200
+    assert rig.store.sessions == {}
+
+
 async def test_the_provider_ends_all_sessions_of_an_account(rig: Rig, provider: OidcStandIn, browser: Browser) -> None:
     await browser.sign_in()
     provider.account.sub, mine = "somebody-else", provider.account.sub
