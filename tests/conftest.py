@@ -1,6 +1,7 @@
 """Fixtures of every test. Nothing is started before a test asks for it; tests in unit/ and service/ never do."""
 
 import asyncio
+import gc
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     host = config.stash.get(HOST, None)
     if host:
         host.close()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def leaks_are_told_where_they_are_left() -> Iterator[None]:
+    """What a module leaves open warns in its own last test, not in whichever test the collector happens to run."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
