@@ -153,9 +153,9 @@ class Roster:
         return self.parties(person) | {person}
 
     def names_in(self, body: str, at: datetime) -> frozenset[str]:
-        """The pseudonyms of everybody who has a role in a handling body at that time."""
+        """By what a case says that somebody with a role in a handling body at that time is shut out of it."""
         people = [p for p in self._entries.values() if any(body in p.reach(role, at).bodies for role in PEOPLE)]
-        return frozenset(name for person in people for name in person.pseudonyms)
+        return frozenset(name for person in people for name in (person.ref, *person.pseudonyms))
 
     async def ready(self) -> None:
         """Return when the copy is fresh enough to be relied on. Raises Unavailable, or what the store raises."""

@@ -25,6 +25,7 @@ from shared.events import (
     Event,
     Fact,
     InformationRequested,
+    RecusalDeclared,
     ReportReceived,
     stamp,
 )
@@ -112,6 +113,14 @@ class Story:
             deadlines=deadlines,
         )
         return self.event(fact, "triaged", "hearth/triage", 2)
+
+    def recused(self, person: str) -> Event:
+        return self.event(
+            RecusalDeclared(previous="triaged", state="triaged", person=person, ground="other"),
+            "recused",
+            "hearth/triage",
+            3,
+        )
 
     def asked(self) -> Event:
         fact = InformationRequested(previous="investigating", state="awaiting_information", question_id=new_id())
@@ -265,13 +274,19 @@ def codes(reads: Sequence[dict[str, Any]]) -> set[str]:
     return {read["report_id"] for asked in reads for read in asked["reads"]}
 
 
-class Nobody:
-    """A roster on which nobody has a name."""
+@dataclass
+class People:
+    """A roster: the names of those in each handling body. `away` is raised while it is set."""
 
-    async def ready(self) -> None: ...
+    names: dict[str, frozenset[str]] = field(default_factory=dict)
+    away: Exception | None = None
+
+    async def ready(self) -> None:
+        if self.away:
+            raise self.away
 
     def names_in(self, body: str, at: datetime) -> frozenset[str]:
-        return frozenset()
+        return self.names.get(body, frozenset())
 
 
 def nobody(body: str) -> frozenset[str]:

@@ -128,14 +128,16 @@ class RosterSuite:
         assert found.grants == ann.grants
 
     async def test_the_names_of_a_body_are_those_of_everybody_in_it(self, kept: Kept, clock: Clock) -> None:
-        await kept.write(entry_of(person("b1", Grant(Role.RESPONDER, ("x",)), pseudonyms=["1" * 32])), 1, START)
-        await kept.write(entry_of(person("b2", Grant(Role.COORDINATOR, ("x",)), pseudonyms=["2" * 32])), 1, START)
+        one = person("b1", Grant(Role.RESPONDER, ("x",)), pseudonyms=["1" * 32])
+        two = person("b2", Grant(Role.COORDINATOR, ("x",)), pseudonyms=["2" * 32])
+        await kept.write(entry_of(one), 1, START)
+        await kept.write(entry_of(two), 1, START)
         await kept.write(entry_of(person("b3", Grant(Role.RESPONDER, ("y",)), pseudonyms=["3" * 32])), 1, START)
         gone = Grant(Role.RESPONDER, ("x",), expires_at=START)
         await kept.write(entry_of(person("b4", gone, pseudonyms=["4" * 32])), 1, START)
         roster = Roster(kept.copies, clock)
         await roster.ready()
-        assert roster.names_in("x", START) == {"1" * 32, "2" * 32}
+        assert roster.names_in("x", START) == {one.ref, "1" * 32, two.ref, "2" * 32}
 
     async def test_nobody_is_let_in_on_the_strength_of_an_old_copy(self, kept: Kept, clock: Clock) -> None:
         ann = responder("a7", "x")

@@ -77,11 +77,7 @@ class Planner:
             self._outgoing.wake(ours)
 
     async def _known(self, events: Sequence[Event], opened: dict[str, CaseNote]) -> dict[str, CaseNote]:
-        missing = {
-            event.case_id
-            for event in events
-            if event.case_id not in opened and event.fact.topic == "cases" and event.fact.name in self._routes
-        }
+        missing = {event.case_id for event in events if event.case_id not in opened and event.fact.name in self._routes}
         return await self._store.read_notes(list(missing)) if missing else {}
 
     async def _place(self, events: Sequence[Event], notes: dict[str, CaseNote]) -> list[Delivery]:

@@ -50,18 +50,20 @@ def build_app(settings: NotificationSettings) -> FastAPI:
     signer = ServiceSigner("notification", settings.service_keys_file, settings.service_peers_file)
     channels = {name: build(settings) for name, build in CHANNELS.items()}
     gatherings = Gatherings(store, timedelta(seconds=settings.gather_seconds))
+    vault = VaultClient(http, signer)
+    entrance = Entrance(runtime)
     sender = Sender(
         store,
-        VaultClient(http, signer),
+        vault,
         channels,
         gatherings,
-        addresses={body.id: body.email for body in policy.bodies.values()},
+        policy=policy,
+        people=entrance.roster,
         write=lambda deliveries: write_letter(messages, links, deliveries),
         lease=timedelta(seconds=settings.lease_seconds),
         parallel=settings.smtp_connections,
     )
-    pages, vault = make_pages(HERE / "templates", messages, home=HOME), VaultClient(http, signer)
-    entrance = Entrance(runtime)
+    pages = make_pages(HERE / "templates", messages, home=HOME)
     door = entrance.open_door(SignIn(settings, pages, HOME, settings.outbox_url, vault))
     planner = Planner(store, sender, gatherings, routes=routes, policy=policy, people=entrance.roster)
     consumer.consume(runtime, planner)

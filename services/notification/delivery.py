@@ -122,7 +122,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """There is no way to tell this recipient: `no_contact` or `erased`."""
+    """There is no way to tell this recipient: `no_contact` or `erased`; or nobody may be told (`shut_out`)."""
 
     reason: str
 
@@ -163,7 +163,7 @@ def note_of(event: Event) -> CaseNote | None:
 
 
 Names = Callable[[str], frozenset[str]]
-"""The pseudonyms of everybody in a handling body, by its id."""
+"""References and pseudonyms of everybody in a handling body, by its id."""
 
 
 def plan(
@@ -172,7 +172,7 @@ def plan(
     """The deliveries that an event brings about, each with its row; planning an event twice gives the same ids, unless
     the people of a body have changed.
 
-    `note` is what is known of the case; None is fine for a ReportReceived, which says it all itself.
+    `note` is what is known of the case; None is fine for a ReportReceived, which says all but who is recused itself.
     Raises Malformed when a fact of a case comes whose opening never came.
     """
     rows = routes.get(event.fact.name, ())
@@ -213,21 +213,21 @@ def plan(
                 code_name=about.code_name or None,
                 lane=lane,
                 deadlines=deadlines,
-                shuts_out=about.parties,
+                shuts_out=tuple(dict.fromkeys((*about.parties, *(note.parties if note else ())))),
             )
             planned.append((route, delivery))
     return planned
 
 
-def told_instead(body: str, parties: Sequence[str], policy: Policy, names: Names) -> str | None:
-    """Which body's address may be told of a case for `body`: itself, unless one of its people is a party to the case.
+def told_instead(body: str, shut_out: Sequence[str], policy: Policy, names: Names) -> str | None:
+    """Which body's address may be told of a case for `body`: itself, unless one of its people is shut out of the case.
 
     Then its stand-in of the policy, and so on; None when nobody is left. A shared address reaches everybody in the
-    body, and a party to a case may not even hear that there is one.
+    body, and who is a party to a case or recused from it may not even hear that there is one.
     """
     tried: list[str] = []
     while body not in tried:
-        if names(body).isdisjoint(parties):
+        if names(body).isdisjoint(shut_out):
             return body
         tried.append(body)
         known = policy.bodies.get(body)
@@ -280,6 +280,17 @@ def settle(delivery: Delivery, outcome: Outcome, now: datetime, trace: str | Non
         trace=trace or delivery.trace,
     )
     return Settlement(ended, event)
+
+
+def readdress(delivery: Delivery, policy: Policy, names: Names) -> Delivery | None:
+    """The delivery to a body as it may go out now: somebody in it may have been recused since it was planned.
+
+    Then it goes to who is told instead, in a mail of its own; None when nobody is left.
+    """
+    body = told_instead(delivery.body or "", delivery.shuts_out, policy, names)
+    if body == delivery.body:
+        return delivery
+    return replace(delivery, recipient=f"{_BODY}{body}", mail=delivery.id) if body else None
 
 
 def by_mail(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:

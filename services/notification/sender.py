@@ -24,12 +24,14 @@ from services.notification.delivery import (
     Settlement,
     Suppressed,
     by_mail,
+    readdress,
     settle,
 )
 from services.notification.gatherings import Gatherings, name_mail
 from services.notification.letters import Letter
 from shared import metrics, times
 from shared.mongo import TRANSIENT
+from shared.policy import Policy
 from shared.problems import Problem, Unavailable
 from shared.telemetry import span_for, traceparent_of
 from shared.vault import Contents
@@ -45,6 +47,7 @@ ROOM = 1000
 MARGIN = timedelta(seconds=12)
 """A sending is begun only if its lease lasts this much longer: as long as one may take."""
 SECTION = "reporter"
+_AWAY: tuple[type[BaseException], ...] = (Unavailable, *TRANSIENT)
 
 
 class Store(Protocol):
@@ -65,8 +68,15 @@ class Vault(Protocol):
     ) -> Mapping[str, Contents]: ...
 
 
+class People(Protocol):
+    """What sending needs of the roster (shared.roster.Roster)."""
+
+    async def ready(self) -> None: ...
+    def names_in(self, body: str, at: datetime) -> frozenset[str]: ...
+
+
 class Sender:
-    """One replica's sending. `addresses` maps a handling body to its address; `write` makes the letter of a mail."""
+    """One replica's sending. `policy` has the addresses of handling bodies; `write` makes the letter of a mail."""
 
     def __init__(
         self,
@@ -75,7 +85,8 @@ class Sender:
         channels: Mapping[str, Channel],
         gatherings: Gatherings,
         *,
-        addresses: Mapping[str, str],
+        policy: Policy,
+        people: People,
         write: Callable[[Sequence[Delivery]], Letter],
         lease: timedelta,
         parallel: int = 6,
@@ -86,7 +97,8 @@ class Sender:
         self._vault = vault
         self._channels = channels
         self._gatherings = gatherings
-        self._addresses = addresses
+        self._policy = policy
+        self._people = people
         self._write = write
         self.lease = lease
         # A lease shorter than the margin would never be used.
@@ -174,13 +186,8 @@ class Sender:
         to_reporters = [d for d in batch if d.recipient == REPORTER]
         for start in range(0, len(to_reporters), VAULT_BATCH):
             self._start(self._tell_reporters(to_reporters[start : start + VAULT_BATCH]))
-        for mail in by_mail([d for d in batch if d.recipient != REPORTER]).values():
-            address = self._addresses.get(mail[0].body or "")
-            if address:
-                self._start(self._send(mail, address))
-            else:
-                log.error("a handling body has no address", extra={"delivery_id": mail[0].id})
-                self._end(mail, Suppressed("no_contact"))
+        if to_bodies := [d for d in batch if d.recipient != REPORTER]:
+            self._start(self._tell_bodies(to_bodies))
 
     def _start(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
@@ -223,6 +230,28 @@ class Sender:
                 self._end([delivery], Suppressed("no_contact"))
             else:
                 self._start(self._send([delivery], address))
+
+    async def _tell_bodies(self, deliveries: Sequence[Delivery]) -> None:
+        try:
+            await self._people.ready()
+        except _AWAY as error:
+            log.warning("who is in a handling body is not known; notices wait", extra={"reason": type(error).__name__})
+            self._put_off(deliveries)
+            return
+        now = self._clock()
+        addressed = []
+        for delivery in deliveries:
+            if now_to := readdress(delivery, self._policy, lambda body: self._people.names_in(body, now)):
+                addressed.append(now_to)
+            else:
+                self._end([delivery], Suppressed("shut_out"))
+        for mail in by_mail(addressed).values():
+            body = self._policy.bodies.get(mail[0].body or "")
+            if body and body.email:
+                self._start(self._send(mail, body.email))
+            else:
+                log.error("a handling body has no address", extra={"delivery_id": mail[0].id})
+                self._end(mail, Suppressed("no_contact"))
 
     async def _send(self, mail: Sequence[Delivery], address: str) -> None:
         first = mail[0]

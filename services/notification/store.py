@@ -260,6 +260,8 @@ def from_document(document: Document) -> Delivery:
 
 def _end(delivery: Delivery) -> Document:
     return {
+        # It may have gone to others than was planned.
+        "recipient": delivery.recipient,
         "state": delivery.state.value,
         "reason": delivery.reason,
         "message_id": delivery.message_id,

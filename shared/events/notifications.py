@@ -25,9 +25,10 @@ class NotificationSent(NotificationFact):
 
 
 class NotificationSuppressed(NotificationFact):
-    """There was no way to tell this recipient (`reason`: `no_contact`, `erased`)."""
+    """There was no way to tell this recipient (`reason`: `no_contact`, `erased`, or `shut_out` from the case)."""
 
     name: ClassVar[str] = "notification.suppressed"
+    version: ClassVar[str] = "1.1"
 
     reason: str
 

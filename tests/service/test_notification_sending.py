@@ -23,12 +23,13 @@ from shared.policy import load_policy
 from shared.problems import Problem, Unavailable
 from shared.times import now
 from tests.notification_fakes import MemoryChannel, MemoryStore, MemoryVault
-from tests.notification_world import NAME, NARRATIVE, Nobody, Story, eventually, parse, texts
+from tests.notification_world import NAME, NARRATIVE, People, Story, eventually, parse, texts
 
 POLICY = load_policy()
 MESSAGES = Messages.load([SHARED_MESSAGES, HERE / "i18n"], strict=True)
 ROUTES = read_routes(ROUTING.read_text(), facts={f.name for f in FACTS.values()}, notices=NOTICES, channels={"email"})
 ARBCOM = "arbcom@en-wiki.example"
+U4C = POLICY.bodies["u4c"].email
 
 
 @dataclass
@@ -58,7 +59,7 @@ class World:
     channel: MemoryChannel = field(default_factory=MemoryChannel)
     vault: MemoryVault = field(default_factory=MemoryVault)
     clock: Clock = field(default_factory=Clock)
-    people: Nobody = field(default_factory=Nobody)
+    people: People = field(default_factory=People)
 
     def replica(self) -> Replica:
         gatherings = Gatherings(self.store, timedelta(seconds=60))
@@ -67,7 +68,8 @@ class World:
             self.vault,
             {"email": self.channel},
             gatherings,
-            addresses={body.id: body.email for body in POLICY.bodies.values()},
+            policy=POLICY,
+            people=self.people,
             write=lambda deliveries: write_letter(
                 MESSAGES, Links("https://r.example", "https://d.example"), deliveries
             ),
@@ -211,6 +213,70 @@ async def test_notices_of_one_batch_share_the_first_mail(world: World) -> None:
         await replica.planner.plan(opening([Story(code_name=f"case-{n}") for n in range(5)]))
         await world.settled(5)
     assert len(world.channel.mails) == 1
+
+
+def told(world: World) -> list[tuple[str, list[str]]]:
+    """To whom mails went, and which of the cases a, b and c each names."""
+    return [
+        (to, [c for c in ("case-a", "case-b", "case-c") if c in texts(parse(r))[0]]) for to, _, r in world.channel.mails
+    ]
+
+
+async def test_a_case_from_which_somebody_in_the_body_was_recused_meanwhile_goes_to_the_stand_in(world: World) -> None:
+    a, b, c = (Story(code_name=f"case-{letter}") for letter in "abc")
+    world.people.names = {"enwiki_arbcom": frozenset({"person:ann", "1" * 32})}
+    async with world.running() as replica:
+        await replica.planner.plan(opening([a]))
+        await world.settled(1)
+        await replica.planner.plan(opening([b, c]))
+        await replica.planner.plan([c.recused("person:ann")])
+        world.clock.forward(seconds=60)
+        await world.settled(3)
+    assert told(world)[0] == (ARBCOM, ["case-a"])
+    assert sorted(told(world)[1:]) == [(ARBCOM, ["case-b"]), (U4C, ["case-c"])]
+    assert {d.recipient for d in world.store.deliveries.values() if d.case_id == c.case_id} == {"body:u4c"}
+    assert [e.fact.recipient for e in world.store.events if e.case_id == c.case_id] == ["body:u4c"]  # type: ignore[attr-defined]
+
+
+async def test_a_case_that_nobody_may_be_told_of_goes_to_nobody_and_that_is_said(world: World) -> None:
+    a, b = (Story(code_name=f"case-{letter}") for letter in "ab")
+    world.people.names = {body: frozenset({"person:ann"}) for body in POLICY.bodies}
+    async with world.running() as replica:
+        await replica.planner.plan(opening([a]))
+        await world.settled(1)
+        await replica.planner.plan(opening([b]))
+        await replica.planner.plan([b.recused("person:ann")])
+        world.clock.forward(seconds=60)
+        await world.settled(2)
+    assert told(world) == [(ARBCOM, ["case-a"])]
+    (delivery,) = (d for d in world.store.deliveries.values() if d.case_id == b.case_id)
+    assert (delivery.state, delivery.reason) == (State.SUPPRESSED, "shut_out")
+
+
+@pytest.mark.parametrize("away", [Unavailable("the roster"), TRANSIENT[0]("mongo")])
+async def test_while_it_is_not_known_who_is_in_a_body_its_mails_wait(world: World, away: Exception) -> None:
+    async with world.running() as replica:
+        await replica.planner.plan(opening([Story(code_name="case-a")]))
+        await world.settled(1)
+        await replica.planner.plan(opening([Story(code_name="case-b")]))
+        world.people.away = away
+        world.clock.forward(seconds=60)
+        await eventually(lambda: 1 in [d.attempts for d in world.store.deliveries.values()])
+        world.people.away = None
+        world.clock.forward(seconds=5)
+        await world.settled(2)
+    assert told(world) == [(ARBCOM, ["case-a"]), (ARBCOM, ["case-b"])]
+
+
+async def test_an_acknowledgement_planned_after_a_recusal_is_hidden_from_the_recused(world: World) -> None:
+    story = world.known(Story())
+    async with world.running() as replica:
+        await replica.planner.plan([story.opened()])
+        await replica.planner.plan([story.recused("person:ann")])
+        await replica.planner.plan([story.received()])
+        await world.settled(1)
+    assert await world.store.read_page(None, None, 10, ["person:ann"]) == []
+    assert len(await world.store.read_page(None, None, 10, ["person:bob"])) == 1
 
 
 async def test_an_emergency_is_never_gathered(world: World) -> None:
