@@ -96,19 +96,14 @@ class Principal:
         """Who stands in events for what was done in `role`: for a service that acts for somebody, that somebody."""
         return self.behalf or Actor(self.ref, role.value)
 
-    def reach(self, role: Role, now: datetime) -> "Reach":
-        """What the person reaches in a role at this moment, over all grants of it that have not ended."""
-        grants = [g for g in self.grants if g.role is role and not _has_ended(g.expires_at, now)]
-        everywhere = any(not g.communities for g in grants)
-        return Reach(
-            tuple(dict.fromkeys(body for g in grants for body in g.bodies)),
-            None if everywhere else frozenset(c for g in grants for c in g.communities),
-        )
+    def running(self, now: datetime) -> Iterable[Grant]:
+        """The grants that have not ended at this moment."""
+        return (grant for grant in self.grants if not _has_ended(grant.expires_at, now))
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Handling bodies, and communities (None: all)."""
+    """What one grant reaches: handling bodies, and in each of them these communities (None: all)."""
 
     bodies: tuple[str, ...]
     communities: frozenset[str] | None
@@ -139,13 +134,16 @@ class Resource:
 
 
 class Reason(StrEnum):
-    """Why something is refused; the first that applies, from the most to the least telling for who asks."""
+    """Why something is refused; the first that applies, from the most to the least telling for who asks.
+
+    What has ended comes last: said beside what still runs, it would tell a case of others from one that is none.
+    """
 
     RECUSED = "recused"
     SIGN_IN = "sign_in"
-    ENDED = "ended"
     LEAVE = "leave"
     CONFIDENTIALITY = "confidentiality"
+    NAMES = "names"
     TRAINING = "training"
     SCOPE = "scope"
     BODY = "body"
@@ -156,6 +154,7 @@ class Reason(StrEnum):
     LAST = "last"
     REACH = "reach"
     SIGN_IN_AGAIN = "sign_in_again"
+    ENDED = "ended"
     ROLE = "role"
 
 
@@ -201,7 +200,7 @@ ACTIONS: Mapping[str, Action] = {
         Action("report.submit", "hand in a report"),
         Action("report.submit_for", "hand in a report in the name of a source"),
         Action("report.follow_up", "follow a report by its receipt, and answer questions"),
-        Action("report.erase", "erase a report for good", fresh=True),
+        Action("report.erase", "erase a report for good", case=True, fresh=True),
         Action("vault.read", "read what was reported, for a stated purpose"),
         Action("vault.correspond", "keep a handler's words to the reporter"),
         Action("vault.pseudonyms", "turn the names of somebody who signs in into pseudonyms"),
@@ -246,6 +245,12 @@ CONFIDENTIAL = Condition(
     lambda who, _grant, _action, _resource, now: (
         who.confidential_until is not None and not _has_ended(who.confidential_until, now)
     ),
+)
+NAMED = Condition(
+    Reason.NAMES,
+    "own names known",
+    # Or it could not be told whether a report names them: a program's token says nothing of its owner's names.
+    lambda who, _grant, _action, _resource, _now: bool(who.pseudonyms),
 )
 TRAINED = Condition(
     Reason.TRAINING,
@@ -328,29 +333,28 @@ def _rows(role: Role, actions: str, *conditions: Condition) -> Iterable[Row]:
     return (Row(role, action, conditions) for action in actions.split())
 
 
+HANDLING = (CONFIDENTIAL, NAMED, OWN_BODY, OWN_COMMUNITY)
+"""What everybody needs who has to do with a case."""
+
 TABLE: tuple[Row, ...] = (
     *_rows(Role.ANYONE, "service.probe page.asset page.leave session.sign_in"),
     *_rows(Role.ANYONE, "report.submit report.follow_up record.keys"),
     *_rows(Role.INTEGRATOR, "report.submit_for", OWN_SOURCE, OWN_COMMUNITY),
     *_rows(Role.SERVICE, "vault.read vault.correspond vault.pseudonyms", PURPOSE),
-    *_rows(Role.RESPONDER, "case.list", CONFIDENTIAL, OWN_BODY, OWN_COMMUNITY),
+    *_rows(Role.RESPONDER, "case.list", *HANDLING),
     *_rows(
         Role.RESPONDER,
         "case.read case.read_content case.assign case.start case.ask case.decide case.close case.recuse",
-        CONFIDENTIAL,
-        OWN_BODY,
-        OWN_COMMUNITY,
+        *HANDLING,
         TRAINED,
     ),
-    *_rows(
-        Role.COORDINATOR, "case.list case.read case.assign case.recuse", CONFIDENTIAL, OWN_BODY, OWN_COMMUNITY
-    ),
+    *_rows(Role.COORDINATOR, "case.list case.read case.assign case.recuse report.erase", *HANDLING),
     *_rows(Role.COORDINATOR, "roster.read"),
     *_rows(Role.COORDINATOR, "roster.change session.read session.end", NOT_ONESELF, OWN_REACH),
     *_rows(Role.COORDINATOR, "roster.leave", NOT_THE_LAST, OWN_REACH_OR_ONESELF),
-    *_rows(Role.COORDINATOR, "report.erase", CONFIDENTIAL),
-    *_rows(Role.OPERATOR, "delivery.list report.erase"),
-    *_rows(Role.AUDITOR, "record.heads record.read record.prove record.entries", SCOPED),
+    *_rows(Role.OPERATOR, "delivery.list report.erase", NAMED),
+    *_rows(Role.AUDITOR, "record.heads", SCOPED),
+    *_rows(Role.AUDITOR, "record.read record.prove record.entries", SCOPED, NAMED),
 )  # fmt: skip
 """Who may do what. A new row is a new right: say so in CHANGELOG.md, and run `hearth access doc`."""
 
@@ -431,15 +435,15 @@ def _holds(bounds: tuple[str, ...], names: tuple[str, ...]) -> bool:
 
 
 def reaches(actor: Principal, action: str, now: datetime) -> list[Reach]:
-    """What each role reaches in which `actor` may do `action` at all: to ask a store for no more than that."""
+    """What each grant reaches by which `actor` may do `action` at all: to ask a store for no more than that."""
     asked = ACTIONS[action]
-    roles = dict.fromkeys(
-        row.role
+    found = (
+        Reach(grant.bodies, frozenset(grant.communities) or None)
         for row in _BY_ACTION[action]
         for grant in actor.grants
         if grant.role is row.role and _refused(actor, grant, row, asked, None, now) is None
     )
-    return [actor.reach(role, now) for role in roles]
+    return list(dict.fromkeys(found))
 
 
 _STATUS: Mapping[Reason, tuple[int, str, str]] = {
@@ -448,6 +452,7 @@ _STATUS: Mapping[Reason, tuple[int, str, str]] = {
     Reason.ENDED: (403, "access-ended", "Your access has ended."),
     Reason.LEAVE: (403, "on-leave", "You are on leave."),
     Reason.CONFIDENTIALITY: (403, "confidentiality-needed", "This needs a confidentiality agreement that holds."),
+    Reason.NAMES: (403, "names-needed", "Sign in at the desk once, so that it is known which names are yours."),
     Reason.TRAINING: (403, "training-needed", "This needs training that counts."),
     Reason.PURPOSE: (403, "purpose-not-permitted", "This may not be asked for that purpose."),
     Reason.SOURCE: (403, "source-not-permitted", "This token may not speak for that source."),

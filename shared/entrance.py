@@ -9,8 +9,8 @@ from shared.outbox import OUTBOX_INDEX, Aggregates
 from shared.refusals import Refusals
 from shared.roster import ROSTER_FACTS, ROSTER_INDEXES, Copies, MongoRoster, Roster
 from shared.runtime import Runtime
-from shared.sign_in.door import Door
-from shared.sign_in.identity import Identity, person_ref
+from shared.sign_in.door import Door, Noted
+from shared.sign_in.identity import Identity
 from shared.sign_in.providers import make_provider
 from shared.sign_in.sessions import Sessions, SessionStore
 from shared.sign_in.settings import SignInSettings
@@ -33,8 +33,8 @@ class Pseudonyms(Protocol):
 class SignIn:
     """How people sign in at a service whose pages stand under `home` of `address`.
 
-    `noted` is told of everybody who signs in: their reference, and the pseudonyms of their names. Tests hand in
-    another `store`.
+    `noted` is told of everybody who comes with a session: their reference, and the pseudonyms of their names. Tests
+    hand in another `store`.
     """
 
     settings: SignInSettings
@@ -42,7 +42,7 @@ class SignIn:
     home: str
     address: str
     vault: Pseudonyms
-    noted: Callable[[str, tuple[str, ...]], Awaitable[None]] | None = None
+    noted: Noted | None = None
     store: SessionStore | None = None
 
 
@@ -84,11 +84,7 @@ class Entrance:
 
         async def pseudonyms(identity: Identity) -> tuple[str, ...]:
             addresses = (identity.email,) if identity.email else ()
-            found = await sign_in.vault.pseudonyms((identity.name, *identity.aliases), addresses)
-            if sign_in.noted:
-                person = person_ref(settings.identity_key, identity.issuer, identity.subject)
-                await sign_in.noted(person, found)
-            return found
+            return await sign_in.vault.pseudonyms((identity.name, *identity.aliases), addresses)
 
         async def refused(reason: str) -> None:
             self.refusals.note(SIGN_IN, reason)
@@ -102,6 +98,7 @@ class Entrance:
             settings.identity_key,
             pseudonyms,
             refused,
+            noted=sign_in.noted,
         )
         self.gate.sessions = door.session
         self.indexes += stored.indexes

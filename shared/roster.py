@@ -154,7 +154,11 @@ class Roster:
 
     def names_in(self, body: str, at: datetime) -> frozenset[str]:
         """By what a case says that somebody with a role in a handling body at that time is shut out of it."""
-        people = [p for p in self._entries.values() if any(body in p.reach(role, at).bodies for role in PEOPLE)]
+        people = [
+            person
+            for person in self._entries.values()
+            if any(grant.role in PEOPLE and body in grant.bodies for grant in person.running(at))
+        ]
         return frozenset(name for person in people for name in (person.ref, *person.pseudonyms))
 
     async def ready(self) -> None:

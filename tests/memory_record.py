@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from services.audit.log import Entry, FullTile, Head
-from services.audit.store import Query, write_position
+from services.audit.store import HIDDEN_BY, Query, write_position
 from services.audit.writer import Clash, Taken
 
 
@@ -94,7 +94,7 @@ class MemoryRecord:
             and (query.after is None or write_position(entry.log, entry.index) > query.after)
             and (query.since is None or entry.about.get("at", "") >= query.since)
             and (query.until is None or "" < entry.about.get("at", "") < query.until)
-            and entry.about.get("case") not in query.hidden
+            and query.hidden.isdisjoint(entry.about.get(name) for name in HIDDEN_BY)
         ]
         return found[:limit]
 
@@ -102,7 +102,9 @@ class MemoryRecord:
         return frozenset(e.about["case"] for e in self.stored.values() if set(e.shuts_out) & set(names))
 
     async def logs_about(self, cases: Sequence[str]) -> frozenset[str]:
-        return frozenset(e.log for e in self.stored.values() if e.about.get("case") in cases)
+        return frozenset(
+            e.log for e in self.stored.values() if not {e.about.get(name) for name in HIDDEN_BY}.isdisjoint(cases)
+        )
 
     def _in_order(self) -> list[Entry]:
         return [self.stored[place] for place in sorted(self.stored)]

@@ -120,9 +120,12 @@ def entry_of(who: Principal, *, signed_out_at: datetime | None = None) -> Roster
 
 
 def person(name: str, *grants: Grant, pseudonyms: Sequence[str] = (), leaves: Sequence[Leave] = ()) -> Principal:
-    """Somebody trained for everything, with an agreement that holds. `name` (hex digits) makes the reference."""
-    ref = f"person:{(name * 16)[:16]}"
-    return Principal(ref, grants, TRAINED, FAR, tuple(leaves), frozenset(pseudonyms))
+    """Somebody trained for everything, with an agreement that holds. `name` (hex digits) makes the reference.
+
+    Without `pseudonyms` they have a name of their own, which stands in no report.
+    """
+    digits = (name * 16)[:16]
+    return Principal(f"person:{digits}", grants, TRAINED, FAR, tuple(leaves), frozenset(pseudonyms or [digits * 2]))
 
 
 def responder(name: str, *bodies: str, communities: Sequence[str] = ()) -> Principal:

@@ -164,7 +164,9 @@ def keep_hash(place: Place, value: bytes | None, reason: str) -> Leaf:
 def point_to(leaf: Leaf, origin: str, index: int) -> Leaf:
     """The leaf that stands in for an event which is already entry `index` of the log `origin`."""
     pointer = {"ce": {"id": leaf.event_id}, "duplicate_of": {"index": index, "log": origin}}
-    return Leaf(leaf.place, canonical({**pointer, "kafka": leaf.place.as_json()}))
+    # Not one of the case's entries, but hidden with them.
+    about = {"repeats": leaf.about["case"]} if "case" in leaf.about else {}
+    return Leaf(leaf.place, canonical({**pointer, "kafka": leaf.place.as_json()}), about)
 
 
 def write_seal(at: str, origin: str, checkpoint: str) -> bytes:

@@ -15,7 +15,7 @@ from services.audit.store import Query as RecordQuery
 from services.audit.store import read_position, write_position
 from services.audit.tiles import ENTRIES, TILE_WIDTH, Tile
 from services.audit.tree import hash_leaf
-from shared.access import Principal, Reason, Refusal, Refused, demand
+from shared.access import Principal, demand
 from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, parse_rfc3339, rfc3339
 from shared.web.app import json_response
@@ -71,7 +71,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         if tile.level == ENTRIES and log != SEALS:
             demand(who, "record.entries", None, now())
             if await explorer.hides(log, await explorer.hidden_from(who)):
-                raise Refused("record.entries", Refusal(Reason.RECUSED))
+                raise NotFound
         content = await explorer.tile(log, tile)
         if tile.level == ENTRIES and log != SEALS:
             query = "/v1/record/logs/{topic}/{partition}/tile/entries"

@@ -27,12 +27,15 @@ INDEXES = (
     IndexModel([("log", 1), ("offset", 1)], name="offset", unique=True),
     IndexModel([("event", 1)], name="event", unique=True, sparse=True),
     IndexModel([("case", 1)], name="case", sparse=True),
+    IndexModel([("repeats", 1)], name="repeats", sparse=True),
     IndexModel([("trace", 1)], name="trace", sparse=True),
     IndexModel([("shuts_out", 1)], name="shuts_out", sparse=True),
 )
 SEAL_INDEXES = (OUTBOX_INDEX, IndexModel([("end", -1)], name="end"))
 ABOUT = ("event", "type", "actor", "at", "case", "trace", "community")
 """The fields an entry can be found by."""
+HIDDEN_BY = ("case", "repeats")
+"""The fields that name the case with which an entry is hidden: its own, or that of the event it repeats."""
 
 _ID = re.compile(r"([a-z][a-z._-]*(?:/[0-9]+)?)/([0-9]{12})", re.ASCII)
 _LIFTED = 10**12
@@ -199,7 +202,8 @@ class MongoRecord:
 
     async def logs_about(self, cases: Sequence[str]) -> frozenset[str]:
         """The logs that have an entry about one of these cases."""
-        found: list[str] = await self.entries.distinct("log", {"case": {"$in": list(cases)}})
+        about = [{name: {"$in": list(cases)}} for name in HIDDEN_BY]
+        found: list[str] = await self.entries.distinct("log", {"$or": about})
         return frozenset(found)
 
     async def find(self, query: Query, limit: int) -> list[Entry]:
@@ -216,7 +220,7 @@ class MongoRecord:
         if at:
             wanted["at"] = at
         if query.hidden:
-            wanted = {"$and": [wanted, {"case": {"$nin": list(query.hidden)}}]}
+            wanted = {"$and": [wanted, *({name: {"$nin": list(query.hidden)}} for name in HIDDEN_BY)]}
         # A rare value of a field without an index is looked for in the whole record: that must not last for ever.
         found = self.entries.find(wanted).sort("_id").limit(limit).max_time_ms(10_000)
         return [_entry(document) async for document in found]

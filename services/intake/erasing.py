@@ -1,7 +1,8 @@
 """Erasing for good: the data keys of a report are destroyed in one write, together with the event that says so.
 
-What stays: ids, when it came, codes, the status of its case, and the hash of its receipt, so that the reporter is told
-and the same report, sent again, is known and not stored again. docs/retention.md has the list.
+What stays: ids, when it came, codes, the status of its case, the hash of its receipt, so that the reporter is told
+and the same report, sent again, is known and not stored again, and the pseudonyms of those it named, to whom there is
+no such report, erased or not. docs/retention.md has the list.
 """
 
 import logging
@@ -112,7 +113,6 @@ def emptied(fact: ReportErased, at: datetime) -> dict[str, Any]:
         "vault": None,
         "statements": {},
         "answers": {},
-        "parties": [],
         "facts.occurred": None,
         "erased": {"at": at, "reason": fact.reason, "request_id": fact.request_id},
     }

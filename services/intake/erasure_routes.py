@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.intake.actions import Store
 from services.intake.erasing import Erasing, Erasure, Reason
-from services.intake.reading import is_named
-from shared.access import demand
+from services.intake.reading import resource_of
+from shared.access import Permit, Principal, allow, demand
 from shared.ids import new_id
 from shared.mongo import Document
 from shared.problems import FieldError, Problem
@@ -37,7 +37,8 @@ class ErasureOrder(BaseModel):
 
 
 def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter:
-    """The route. A report that names whoever orders it, or from whose case they are recused, is unknown to them."""
+    """The route. A report is unknown to whoever may not erase it: whom it names, who is recused from its case, and
+    coordinators of other bodies and communities than those of its case."""
     router = gate.router(Callers.PROGRAMS)
 
     @router.post("/v1/erasures", **does("report.erase", _BODY))
@@ -51,8 +52,7 @@ def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter
             fault = FieldError("/report_ids", "missing", "Name reports or cases.")
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault])
         request_id = order.request_id or new_id()
-        names = {who.ref, *who.pseudonyms}
-        found = [(i, None if d and is_named(names, d) else d) for i, d in await _find(store, order)]
+        found = [(i, d if d and _may(who, d) else None) for i, d in await _find(store, order)]
         if order.dry_run:
             results = {d["_id"]: "already" if d["vault"] is None else "standing" for d in _known(found)}
         else:
@@ -63,6 +63,10 @@ def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter
         return json_response(body, headers=_PRIVATE)
 
     return router
+
+
+def _may(who: Principal, document: Document) -> bool:
+    return isinstance(allow(who, "report.erase", resource_of(document), now()), Permit)
 
 
 Found = list[tuple[str, Document | None]]

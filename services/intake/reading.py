@@ -10,6 +10,7 @@ import orjson
 from services.intake.actions import SOURCE, Store
 from services.intake.report import Section
 from services.intake.vault import Vault
+from shared.access import Resource
 from shared.events import Actor, ContentRead, Draft, stamp
 from shared.ids import case_id_of, new_id
 from shared.outbox import Save
@@ -28,10 +29,21 @@ class Read:
     sections: tuple[Readable, ...]
 
 
-def is_named(names: Collection[str], document: Mapping[str, Any]) -> bool:
-    """Whether a report names somebody with one of these pseudonyms, or one of these people is recused from its case."""
+def resource_of(document: Mapping[str, Any]) -> Resource:
+    """What the table of shared/access.py needs to know of a report as it is stored, and of its case."""
     status = document.get("status", {})
-    return not set(names).isdisjoint((*document.get("parties", ()), *status.get("recused", ())))
+    return Resource(
+        body=status.get("body"),
+        community=document["facts"].get("community"),
+        parties=frozenset(document.get("parties", ())),
+        recused=frozenset(status.get("recused", ())),
+    )
+
+
+def _is_named(names: Collection[str], document: Mapping[str, Any]) -> bool:
+    """Whether a report names somebody with one of these pseudonyms, or one of these people is recused from its case."""
+    about = resource_of(document)
+    return not (about.parties | about.recused).isdisjoint(names)
 
 
 class Reading:
@@ -57,7 +69,7 @@ class Reading:
         accesses = []
         for read in reads:
             document = documents.get(read.report_id)
-            if document is None or is_named(names, document):
+            if document is None or _is_named(names, document):
                 items.append({"report_id": read.report_id, "unknown": True})
             elif document["vault"] is None:
                 items.append({"report_id": read.report_id, "erased": True})

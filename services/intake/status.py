@@ -54,6 +54,8 @@ def follow(status: Mapping[str, Any], event: Event) -> dict[str, Any] | None:
         case CaseTriaged():
             met = {deadline["name"]: deadline["met_at"] for deadline in status["deadlines"]}
             after["lane"] = fact.lane
+            # For who may erase it; the reporter is not shown it.
+            after["body"] = fact.body
             after["deadlines"] = [
                 {"name": deadline.name, "due_at": deadline.due_at, "met_at": met.get(deadline.name)}
                 for deadline in fact.deadlines

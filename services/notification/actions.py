@@ -64,10 +64,10 @@ class Planner:
 
         Raises Malformed for a fact of a case that was never opened.
         """
-        opened = {note.case_id: note for event in events if (note := note_of(event))}
-        await self._store.keep_notes(list(opened.values()))
+        await self._store.keep_notes([note for event in events if (note := note_of(event))])
         await self._store.recuse(_recusals(events))
-        notes = opened | await self._known(events, opened)
+        # Read anew, or somebody recused in the very batch that opens the case would be missing from the note.
+        notes = await self._known(events)
         planned = await self._place(events, notes)
         if not planned:
             return
@@ -76,9 +76,9 @@ class Planner:
         if ours:
             self._outgoing.wake(ours)
 
-    async def _known(self, events: Sequence[Event], opened: dict[str, CaseNote]) -> dict[str, CaseNote]:
-        missing = {event.case_id for event in events if event.case_id not in opened and event.fact.name in self._routes}
-        return await self._store.read_notes(list(missing)) if missing else {}
+    async def _known(self, events: Sequence[Event]) -> dict[str, CaseNote]:
+        told = {event.case_id for event in events if event.fact.name in self._routes}
+        return await self._store.read_notes(list(told)) if told else {}
 
     async def _place(self, events: Sequence[Event], notes: dict[str, CaseNote]) -> list[Delivery]:
         """The deliveries, each with its time: now (held for our own sender) or when its recipient's next mail goes."""

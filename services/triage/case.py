@@ -12,6 +12,7 @@ from services.triage.commands import (
     TRANSITIONS,
     Ask,
     Assign,
+    CannotHave,
     Close,
     Command,
     Decide,
@@ -19,7 +20,6 @@ from services.triage.commands import (
     Open,
     ReceiveAnswer,
     Recuse,
-    Recused,
     Start,
     State,
     UnknownOutcome,
@@ -149,7 +149,7 @@ class Case:
 def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -> list[Fact]:
     """The facts that `command` causes; none when it has been done already. `now` is UTC-aware.
 
-    Raises a Refusal: NotPermitted outside TRANSITIONS, UnknownOutcome, UnknownQuestion, Recused.
+    Raises a Refusal: NotPermitted outside TRANSITIONS, UnknownOutcome, UnknownQuestion, CannotHave.
     """
     previous = case.state if case else None
     state = TRANSITIONS[command.name].get(previous)
@@ -161,7 +161,7 @@ def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -
     match command:
         case Assign(assignee):
             if assignee in case.recused:
-                raise Recused(case.id)
+                raise CannotHave(case.id)
             if assignee == case.assignee:
                 return []
             return [

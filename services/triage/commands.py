@@ -145,8 +145,8 @@ class UnknownOutcome(Refusal):
     """The policy has no such outcome."""
 
 
-class Recused(Refusal):
-    """A case cannot be given to somebody who is recused from it."""
+class CannotHave(Refusal):
+    """A case cannot be given to this person: they are recused from it, or may not handle it."""
 
 
 class UnknownQuestion(Refusal):

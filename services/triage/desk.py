@@ -13,19 +13,19 @@ from services.triage.case import Case, Step, fold
 from services.triage.commands import (
     Ask,
     Assign,
+    CannotHave,
     Close,
     Command,
     Decide,
     NotPermitted,
     Recuse,
-    Recused,
     Start,
     State,
     UnknownOutcome,
 )
 from services.triage.forms import FORMS, Form, read, resource_of
 from shared import metrics
-from shared.access import Principal, Reach, Role, demand, reaches
+from shared.access import Permit, Principal, Reach, Role, allow, demand, reaches
 from shared.events import Actor
 from shared.ids import derive
 from shared.policy import Policy
@@ -102,7 +102,7 @@ def show_step(step: Step) -> dict[str, object]:
 class People(Protocol):
     """What the desk needs of the roster (shared.roster.Roster)."""
 
-    def parties(self, person: str) -> frozenset[str]: ...
+    async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +203,8 @@ class Desk:
         values = read(form, order.values, self.policy, principal, role)
         command, words = _command(form, values, derive(form.command, order.cause, digest))
         try:
-            if isinstance(command, Assign) and not self._people.parties(command.assignee).isdisjoint(case.parties):
-                raise Recused(case.id)
+            if isinstance(command, Assign) and not await self._can_have(case, command.assignee, principal):
+                raise CannotHave(case.id)
             events = carry_out(case, command, self.policy, case.id, actor, order.cause, current_traceparent())
         except NotPermitted as refusal:
             metrics.COMMANDS.labels(order.command, "refused").inc()
@@ -214,8 +214,8 @@ class Desk:
         except UnknownOutcome:
             fault = FieldError("/outcome", "unknown_choice", "Choose one of the options.")
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault]) from None
-        except Recused:
-            fault = FieldError("/assignee", "recused", "This person cannot have this case.")
+        except CannotHave:
+            fault = FieldError("/assignee", "cannot_have", "This person cannot have this case.")
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault]) from None
         if not events:
             return None
@@ -226,6 +226,15 @@ class Desk:
         after = fold(events, case)
         assert after is not None  # noqa: S101  # folding onto a case gives a case
         return Change(after, stored, events, [order.cause], {order.cause: digest} if kept else {})
+
+    async def _can_have(self, case: Case, assignee: str, giver: Principal) -> bool:
+        """Whether somebody could begin to look into the case. Why not is not told: they may be named in the report."""
+        at = self._clock()
+        who = giver
+        if assignee != giver.ref:
+            found = await self._people.person(assignee, began_at=at, authenticated_at=None)
+            who = found or Principal(assignee)
+        return isinstance(allow(who, "case.start", resource_of(case, self.policy), at), Permit)
 
     async def _keep(self, actor: Actor, case: Case, kind: str, statement_id: str, text: str) -> bool:
         """Have the vault keep words; False when the report is erased and the case can end without them.

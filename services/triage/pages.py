@@ -37,7 +37,7 @@ FIELD_MESSAGES = {
     "string_too_long": "field-too-long",
     "unknown_choice": "field-unknown-choice",
     "not_a_reference": "desk-not-a-reference",
-    "recused": "desk-recused",
+    "cannot_have": "desk-cannot-have",
 }
 
 

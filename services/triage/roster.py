@@ -266,8 +266,8 @@ class Book:
 
 
 async def note_names(roster: Roster, book: Book, person: str, pseudonyms: Sequence[str]) -> None:
-    """Keep the pseudonyms of somebody who signs in, if they are on the roster: so that they get no case that names
-    them, and no notice of one, while they are away as well."""
+    """Keep the pseudonyms of somebody who is signed in, if they are on the roster: so that they get no case that names
+    them, and no notice of one, by their programs and while they are away as well."""
     known = await roster.person(person, began_at=now(), authenticated_at=None)
     if known is not None and known.grants and not known.pseudonyms.issuperset(pseudonyms):
         await book.note_pseudonyms(person, pseudonyms, Actor(person, "service"))

@@ -102,7 +102,18 @@ class RosterDesk:
         if isinstance(change, SignOut):
             # Every service ends them by the roster; here they need not stand in the list until then.
             await self._sessions.revoke_person(person, kept.entry.signed_out_at or at)
+        if isinstance(change, GiveRole):
+            return await self._note_names(kept)
         return kept
+
+    async def _note_names(self, kept: Kept) -> Kept:
+        """Whoever signed in before they had a role has told their names already; no case that has them is theirs."""
+        person = kept.entry.person
+        names = {name for session in await self._sessions.listed(person) for name in session.pseudonyms}
+        if names <= set(kept.entry.pseudonyms):
+            return kept
+        await self._book.note_pseudonyms(person, sorted(names), Actor(person, "service"))
+        return await self._book.find(person)
 
     async def offers(self, who: Principal, kept: Kept) -> list[Offer]:
         """The changes that may be made now, or after a fresh sign-in."""

@@ -34,6 +34,10 @@ class Pseudonyms(Protocol):
     async def __call__(self, identity: Identity) -> tuple[str, ...]: ...
 
 
+Noted = Callable[[str, tuple[str, ...]], Awaitable[None]]
+"""Is told who comes with a session, and the pseudonyms of their names. Raises Unavailable; then nobody comes in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """What signing in at one service needs. `home` such as `/desk`; `path` (else `home`) is where a sign-in may lead.
@@ -50,6 +54,7 @@ class Door:
     pseudonyms: Pseudonyms
     refused: Refusals
     path: str | None = None
+    noted: Noted | None = None
 
     @property
     def cookies(self) -> Cookies:
@@ -58,7 +63,11 @@ class Door:
 
     async def session(self, request: Request) -> Session | None:
         """The running session of the browser that asks. Raises Unavailable while the store is away."""
-        return await self.sessions.find(self.cookies.read_session(request))
+        session = await self.sessions.find(self.cookies.read_session(request))
+        if session and self.noted:
+            # Not once at the sign-in: a role may be given to somebody who is signed in already.
+            await self.noted(session.person, session.pseudonyms)
+        return session
 
     def sign_in_address(self, request: Request, *, fresh: bool = False, back: str | None = None) -> str:
         """Where to send a browser that has to sign in (again) first, and then comes `back`.

@@ -20,8 +20,8 @@ from typing import Any, Protocol
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from shared.access import ACTIONS, NOBODY, TABLE, Principal, Refused, Role, demand
-from shared.problems import TokenRefused
+from shared.access import ACTIONS, HIDING, NOBODY, TABLE, Principal, Refused, Role, demand
+from shared.problems import NotFound, TokenRefused
 from shared.roster import Roster
 from shared.times import now
 from shared.web.rates import Rates
@@ -31,6 +31,8 @@ _BEARER = re.compile(rb"(?i:Bearer) +([A-Za-z0-9._~+/=-]{1,4096})")
 _DECLARED = "x-hearth-action"
 _PRINCIPAL = "hearth.principal"
 _INTEGRATOR = f"{Role.INTEGRATOR}:"
+NOT_FOUND = "not_found"
+"""What is on record of a 404 about a case, whether there is none or it is hidden: the record may not tell it either."""
 _OPEN = frozenset(row.action for row in TABLE if row.role is Role.ANYONE)
 
 
@@ -123,7 +125,14 @@ class Gate:
                     response.raw_headers += [(name.lower().encode(), value.encode()) for name, value in told.items()]
                 return response
             except Refused as refused:
-                self.keep(refused, who)
+                if refused.reason in HIDING and ACTIONS[refused.action].case:
+                    self._refusals.note(action, NOT_FOUND, who)
+                else:
+                    self.keep(refused, who)
+                raise
+            except NotFound:
+                if ACTIONS[action].case:
+                    self._refusals.note(action, NOT_FOUND, who)
                 raise
             except TokenRefused as refused:
                 self._refusals.note(action, f"token_{refused.reason}", who)

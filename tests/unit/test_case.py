@@ -14,6 +14,7 @@ from services.triage.commands import (
     TRANSITIONS,
     Ask,
     Assign,
+    CannotHave,
     Close,
     Command,
     Decide,
@@ -21,7 +22,6 @@ from services.triage.commands import (
     Open,
     ReceiveAnswer,
     Recuse,
-    Recused,
     Start,
     State,
     UnknownOutcome,
@@ -122,7 +122,7 @@ class Life(RuleBasedStateMachine):
             refusal: NotPermitted | None = error
         except (UnknownQuestion, UnknownOutcome):
             return
-        except Recused:
+        except CannotHave:
             assert isinstance(command, Assign)
             assert command.assignee in before.recused
             return
