@@ -8,9 +8,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.topics import DEAD_LETTER_TOPICS, FACT_TOPICS, TOPICS, dead_letters_of
+from shared.topics import ANYONE, DEAD_LETTER_TOPICS, FACT_TOPICS, TOPICS, dead_letters_of
 
-ANYONE = "anyone"
 COMMAND_LINE = "hearth"
 
 Resource = Literal["topic", "group"]

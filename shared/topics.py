@@ -1,15 +1,29 @@
-"""The topics, as a table, and the two things done with it: make the broker agree, and say where it does not."""
+"""The topics, as a table, and the two things done with it: make the broker agree, and say where it does not.
 
-from collections.abc import Iterable
+aiokafka's admin client can only replace all settings of a topic; the request that changes some (KIP-339) is spelled
+here.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Schema, String
 
-DAY_MS = 24 * 60 * 60 * 1000
+HOUR_MS = 60 * 60 * 1000
+DAY_MS = 24 * HOUR_MS
 FOREVER = -1
+ANYONE = "anyone"
+"""The writer of a topic that integrators write."""
 COMPACTION_LAG_MS = 30 * DAY_MS
+_SET = 0
+"""AlterConfigOp.OpType of the protocol; the others delete, append and subtract."""
 LARGEST_RECORD = 1024 * 1024
 # A dead letter is the record it came from with the reason beside it: it must fit wherever the record did.
 LARGEST_DEAD_LETTER = LARGEST_RECORD + 64 * 1024
@@ -27,6 +41,7 @@ class Topic:
     consumers: tuple[str, ...] = ()
     cleanup: str = "delete"
     max_bytes: int = LARGEST_RECORD
+    segment_ms: int | None = None
 
     def config(self) -> dict[str, str]:
         """The broker settings that make the topic what the table says."""
@@ -35,14 +50,25 @@ class Topic:
             "cleanup.policy": self.cleanup,
             "max.message.bytes": str(self.max_bytes),
         }
+        if self.segment_ms is not None:
+            # Kafka throws away, and compacts, no part of a segment that it still writes to.
+            found["segment.ms"] = str(self.segment_ms)
+        if ANYONE in self.writers:
+            # A record that is dated in the future would keep its whole segment until then.
+            found["message.timestamp.after.max.ms"] = str(HOUR_MS)
         if self.cleanup == "compact" and "audit" in self.consumers:
             # The record has every change, also after an outage of audit: until then nothing may be thrown away.
             found["min.compaction.lag.ms"] = str(COMPACTION_LAG_MS)
+        elif self.cleanup == "compact":
+            # What is settled may be anybody's personal data, and is to be gone soon however little there is of it.
+            found["max.compaction.lag.ms"] = str(DAY_MS)
+            found["min.cleanable.dirty.ratio"] = "0.01"
+            found["delete.retention.ms"] = str(HOUR_MS)
         return found
 
 
 FACT_TOPICS = (
-    Topic("reports.inbox", ("anyone",), "any", 12, 7 * DAY_MS, ("intake", "audit")),
+    Topic("reports.inbox", (ANYONE,), "any", 12, 7 * DAY_MS, ("intake", "audit"), segment_ms=6 * HOUR_MS),
     Topic("reports", ("intake",), "case_id", 12, FOREVER, ("triage", "notification", "audit")),
     Topic("cases", ("triage",), "case_id", 12, FOREVER, ("intake", "notification", "audit")),
     Topic("erasures", ("intake",), "case_id", 1, FOREVER, ("intake", "triage", "audit")),
@@ -74,6 +100,7 @@ DEAD_LETTER_TOPICS = tuple(
         (),
         "compact",
         LARGEST_DEAD_LETTER,
+        HOUR_MS,
     )
     for t in FACT_TOPICS
     if t.consumers
@@ -93,7 +120,7 @@ class Drift:
 
 
 async def find_drift(admin: AIOKafkaAdminClient, prefix: str = "", topics: Iterable[Topic] = TOPICS) -> list[Drift]:
-    """Where the broker differs from the table: missing topics, partitions, retention, clean-up."""
+    """Where the broker differs from the table: missing topics, partitions, retention, segments, clean-up."""
     present = set(await admin.list_topics())
     drift = []
     for topic in topics:
@@ -105,13 +132,35 @@ async def find_drift(admin: AIOKafkaAdminClient, prefix: str = "", topics: Itera
         partitions = len(description["partitions"])
         if partitions != topic.partitions:
             drift.append(Drift(topic.name, "partitions", str(topic.partitions), str(partitions)))
-        found = await _read_config(admin, name)
-        drift += [
-            Drift(topic.name, key, wanted, found.get(key, "unset"))
-            for key, wanted in topic.config().items()
-            if found.get(key) != wanted
-        ]
+        drift += await _compare_config(admin, prefix, topic)
     return drift
+
+
+async def alter_topics(
+    admin: AIOKafkaAdminClient, prefix: str = "", topics: Iterable[Topic] = TOPICS
+) -> list[Drift]:  # fmt: skip
+    """Give the topics that are there the settings of the table, and leave the others they have; safe to repeat.
+
+    Returns what it changed, once the broker asked goes by it. Raises KafkaError, also where somebody may not.
+    """
+    present = set(await admin.list_topics())
+    there = [topic for topic in topics if prefix + topic.name in present]
+    changed = [drift for topic in there for drift in await _compare_config(admin, prefix, topic)]
+    if not changed:
+        return []
+    settings: dict[str, dict[str, str]] = defaultdict(dict)
+    for drift in changed:
+        settings[prefix + drift.topic][drift.what] = drift.wanted
+    answer = await admin._send_request(_AlterSomeConfigs(settings))
+    for code, _, _, name in answer.responses:
+        if code:
+            raise for_code(code)(f"topic {name}")
+    altered = [topic for topic in there if prefix + topic.name in settings]
+    # The controller answers before the brokers know.
+    while True:
+        if not any([await _compare_config(admin, prefix, topic) for topic in altered]):
+            return changed
+        await asyncio.sleep(0.1)
 
 
 async def create_topics(
@@ -139,8 +188,67 @@ async def create_topics(
     return [t.name for t in (*missing, *grown)]
 
 
+async def _compare_config(admin: AIOKafkaAdminClient, prefix: str, topic: Topic) -> Sequence[Drift]:
+    found = await _read_config(admin, prefix + topic.name)
+    return [
+        Drift(topic.name, key, wanted, found.get(key, "unset"))
+        for key, wanted in topic.config().items()
+        if found.get(key) != wanted
+    ]
+
+
 async def _read_config(admin: AIOKafkaAdminClient, name: str) -> dict[str, str]:
     responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
     return {
         entry[0]: str(entry[1]) for response in responses for resource in response.resources for entry in resource[4]
     }
+
+
+class _AlteredSomeConfigs_v0(Response):  # type: ignore[misc]  # noqa: N801  # as aiokafka names versions
+    API_KEY = 44
+    API_VERSION = 0
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "responses",
+            Array(
+                ("error_code", Int16),
+                ("error_message", String("utf-8")),
+                ("resource_type", Int8),
+                ("resource_name", String("utf-8")),
+            ),
+        ),
+    )
+
+
+class _AlterSomeConfigs_v0(RequestStruct):  # type: ignore[misc]  # noqa: N801  # as aiokafka names versions
+    API_KEY = 44
+    API_VERSION = 0
+    RESPONSE_TYPE = _AlteredSomeConfigs_v0
+    SCHEMA = Schema(
+        (
+            "resources",
+            Array(
+                ("resource_type", Int8),
+                ("resource_name", String("utf-8")),
+                (
+                    "configs",
+                    Array(("name", String("utf-8")), ("config_operation", Int8), ("value", String("utf-8"))),
+                ),
+            ),
+        ),
+        ("validate_only", Boolean),
+    )
+
+
+class _AlterSomeConfigs(Request[_AlterSomeConfigs_v0]):  # type: ignore[misc]  # aiokafka has no types
+    API_KEY = 44
+
+    def __init__(self, settings: Mapping[str, Mapping[str, str]]) -> None:
+        self._resources = [
+            (ConfigResourceType.TOPIC, name, [(key, _SET, value) for key, value in config.items()])
+            for name, config in settings.items()
+        ]
+
+    def build(self, request_struct_class: Any) -> Any:
+        return request_struct_class(self._resources, False)

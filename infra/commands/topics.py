@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import TopicAuthorizationFailedError
 from rich.console import RenderableType
 
 from infra.commands.broker import ask_admin
@@ -18,7 +19,7 @@ from infra.credentials import Credentials, read_secret
 from infra.kafka_accounts import Changes, command_lines, open_accounts, remove_user, set_passwords, set_rights
 from shared import acls as table_of_rights
 from shared.acls import Acl
-from shared.topics import TOPICS, Drift, create_topics, find_drift
+from shared.topics import TOPICS, Drift, alter_topics, create_topics, find_drift
 
 app = commands("Create the topics, check that the broker has them as they should be, and say who may do what.")
 
@@ -34,9 +35,12 @@ def create(
     wait: Wait = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Create the topics that are missing. Safe to repeat; no topic is ever deleted."""
+    """Create the topics that are missing, and give the others the settings of the table. Safe to repeat; no topic is
+    ever deleted."""
 
-    async def create_and_see(admin: AIOKafkaAdminClient) -> list[str]:
+    async def create_and_see(admin: AIOKafkaAdminClient) -> tuple[list[str], list[Drift] | None]:
+        # Before any is made, because a new one could not be asked about at once.
+        changed = await _alter(admin, topic_prefix)
         made = await create_topics(admin, topic_prefix, replication=replication)
         # The controller answers before the brokers know; whoever comes next is to find the topics.
         while True:
@@ -45,11 +49,27 @@ def create(
             await asyncio.sleep(0.2)
         if accounts:
             await _open(admin, accounts, topic_prefix)
-        return made
+        return made, changed
 
-    touched = asyncio.run(ask_admin(kafka, wait, create_and_see, access=kafka_access(topic_prefix)))
-    text = f"Created: {', '.join(touched)}." if touched else f"All {len(TOPICS)} topics are there already."
-    answer({"created": touched, "topics": len(TOPICS)}, as_json, lambda: text)
+    made, changed = asyncio.run(ask_admin(kafka, wait, create_and_see, access=kafka_access(topic_prefix)))
+    if changed is None:
+        raise Trouble("The settings of topics differ (`hearth topics check`): run it as somebody who may alter them.")
+    document = {"created": made, "changed": [asdict(drift) for drift in changed], "topics": len(TOPICS)}
+    answer(document, as_json, lambda: _done(made, changed))
+
+
+async def _alter(admin: AIOKafkaAdminClient, prefix: str) -> list[Drift] | None:
+    """What was changed of the topics that are there; None when something is to be changed and we may not."""
+    try:
+        return await alter_topics(admin, prefix)
+    except TopicAuthorizationFailedError:
+        return None
+
+
+def _done(made: Sequence[str], changed: Sequence[Drift]) -> str:
+    lines = [f"Created: {', '.join(made)}." if made else f"All {len(TOPICS)} topics are there already."]
+    lines += [f"Changed: {drift.topic} {drift.what} from {drift.found} to {drift.wanted}." for drift in changed]
+    return "\n".join(lines)
 
 
 async def _open(admin: AIOKafkaAdminClient, folder: Path, prefix: str) -> None:

@@ -23,7 +23,7 @@ from shared.access import Role
 from shared.connections import MongoAccess
 from shared.policy import load_policy
 from shared.sign_in.identity import person_ref
-from shared.topics import create_topics
+from shared.topics import alter_topics, create_topics
 
 SECRETS = (
     "HEARTH_FORM_KEY",
@@ -156,7 +156,13 @@ def draw_secrets(folder: Path | None = None) -> dict[str, str]:
 def create_topics_on(kafka: str | Operators, prefix: str = "") -> None:
     """Make the broker agree with the table of topics."""
     operators = Operators(kafka) if isinstance(kafka, str) else kafka
-    asyncio.run(_ask(operators, lambda admin: create_topics(admin, prefix)))
+
+    async def agree(admin: AIOKafkaAdminClient) -> None:
+        # A kept data folder may have topics of a version before; a new one could not be asked about at once.
+        await alter_topics(admin, prefix)
+        await create_topics(admin, prefix)
+
+    asyncio.run(_ask(operators, agree))
 
 
 def let_in(stack: Stack, topic_prefix: str = "", database_prefix: str = "") -> None:

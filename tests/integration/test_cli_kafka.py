@@ -6,22 +6,26 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAuthorizationFailedError
 
 from infra import cli
 from infra.commands.dead_letters import unsettled
 from shared.dead_letters import DeadLetter
 from shared.publisher import Publisher
 from shared.records import Record
+from shared.times import now
 from shared.topics import DEAD_LETTER_TOPICS, TOPICS, create_topics, find_drift
 from tests.broker import admin_of, make_topics, read
 
 pytestmark = pytest.mark.timeout(120)
 
 Run = Callable[..., dict[str, object]]
-CASES = next(topic for topic in TOPICS if topic.name == "cases")
+CASES_DEAD = next(topic for topic in TOPICS if topic.name == "cases.dlq")
 INBOX, GROUP = "reports.inbox", "intake.reports.inbox"
 HEADERS = (("ce_type", b"someone.else.v1"), ("traceparent", b"\xff\xfe"), ("empty", None), ("ce_type", b"twice"))
 
@@ -67,7 +71,7 @@ def ids(found: dict[str, object]) -> list[str]:
 def test_topics_are_created_once_and_then_match_the_table(run: Run) -> None:
     assert len(run("topics", "check", status=1)["drift"]) == len(TOPICS)  # type: ignore[arg-type]  # a list
     assert sorted(run("topics", "create")["created"]) == sorted(t.name for t in TOPICS)  # type: ignore[call-overload]  # a list
-    assert run("topics", "create")["created"] == []
+    assert run("topics", "create") == {"created": [], "changed": [], "topics": len(TOPICS)}
     assert run("topics", "check") == {"drift": [], "topics": len(TOPICS)}
 
 
@@ -91,6 +95,70 @@ async def test_drift_names_topic_setting_and_both_values(
         lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[1:] == list(wanted)
     assert await asyncio.to_thread(cli.main, ["topics", "check", "--kafka", kafka, "--topic-prefix", prefix]) == 1
+
+
+async def test_topics_of_a_version_before_get_the_settings_of_the_table_and_keep_their_own(
+    kafka: str, prefix: str, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {"retention.ms": "-1", "cleanup.policy": "compact", "max.message.bytes": "1114112"}
+    await asyncio.to_thread(run, "topics", "create")
+    async with admin_of(kafka) as admin:
+        # The call replaces all settings of the topic.
+        old = {**before, "flush.messages": "7"}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, prefix + "cases.dlq", old)])
+        while not await find_drift(admin, prefix):
+            await asyncio.sleep(0.1)
+    done = await asyncio.to_thread(run, "topics", "create")
+    assert done["created"] == []
+    changed = {d["what"]: d["wanted"] for d in done["changed"]}  # type: ignore[attr-defined]  # a list
+    assert {d["topic"] for d in done["changed"]} == {"cases.dlq"}  # type: ignore[attr-defined]  # a list
+    assert changed == {key: value for key, value in CASES_DEAD.config().items() if key not in before}
+    assert await asyncio.to_thread(run, "topics", "check") == {"drift": [], "topics": len(TOPICS)}
+    async with admin_of(kafka) as admin:
+        (described,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, prefix + "cases.dlq")])
+        assert {entry[0]: entry[1] for entry in described.resources[0][4]}["flush.messages"] == "7"
+        settings = {"retention.ms": "60000", "max.message.bytes": "1048576"}
+        resource = ConfigResource(ConfigResourceType.TOPIC, prefix + "cases", settings)
+        await admin.alter_configs([resource])
+        while not await find_drift(admin, prefix):
+            await asyncio.sleep(0.1)
+    assert await asyncio.to_thread(cli.main, ["topics", "create", "--kafka", kafka, "--topic-prefix", prefix]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"All {len(TOPICS)} topics are there already.",
+        "Changed: cases retention.ms from 60000 to -1.",
+    ]
+
+
+def test_whoever_may_not_alter_topics_is_told_so_and_has_created_what_was_missing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise TopicAuthorizationFailedError("topic cases")
+
+    monkeypatch.setattr("infra.commands.topics.alter_topics", refuse)
+    assert "run it as somebody who may" in str(run("topics", "create", status=1)["error"])
+    assert run("topics", "check")["drift"] == []
+
+
+async def test_a_settled_dead_letter_is_gone_once_its_segment_and_the_tombstones_are_closed(
+    kafka: str, prefix: str
+) -> None:
+    await make_all(kafka, prefix)
+    topic, hour = f"{prefix}{INBOX}.dlq", timedelta(hours=1)
+    place, other = f"{GROUP}|3|17".encode(), f"{GROUP}|3|18".encode()
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
+    await producer.start()
+    try:
+        # Kafka goes by the records' own time, so that hours need not pass.
+        for age, key, value in ((5, place, b"Sekret words"), (3, place, None), (0, other, b"waits")):
+            at = int((now() - age * hour).timestamp() * 1000)
+            await producer.send_and_wait(topic, value, key, timestamp_ms=at)
+    finally:
+        await producer.stop()
+    async with asyncio.timeout(90):
+        while any(record.value == b"Sekret words" for record in await read(kafka, topic, 1)):
+            await asyncio.sleep(1)
+    assert b"waits" in [record.value for record in await read(kafka, topic, 1)]
 
 
 def test_waiting_for_a_broker_ends_when_it_should(capsys: pytest.CaptureFixture[str]) -> None:
