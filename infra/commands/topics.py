@@ -1,8 +1,9 @@
 """`hearth topics`: make the broker's topics and rights what shared/topics.py says, or show where they differ."""
 
 import asyncio
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,8 @@ from shared.acls import Acl
 from shared.topics import TOPICS, Drift, alter_topics, create_topics, find_drift
 
 app = commands("Create the topics, check that the broker has them as they should be, and say who may do what.")
+
+INTEGRATOR = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 Replication = Annotated[int, typer.Option("--replication", min=1, help="Copies of each partition of a new topic.")]
 
@@ -113,6 +116,7 @@ def acls(
     as_json: AsJson = False,
 ) -> None:
     """Who may do what at Kafka: by the table of topics alone. With --apply it becomes so, for who may alter rights."""
+    _demand_names(integrator or ())
     if as_commands + apply + as_json > 1 and not (apply and as_json):
         raise Trouble("Choose one of --commands, --json and --apply.", USAGE)
     wanted = table_of_rights.acls(topic_prefix, integrator or ())
@@ -140,6 +144,7 @@ def integrator(
     as_json: AsJson = False,
 ) -> None:
     """Let a user at Kafka write to reports.inbox and do nothing else, or end that; for who may alter users."""
+    _demand_names([user])
     if user.removeprefix(topic_prefix) in table_of_rights.users():
         raise Trouble(f"{user} is one of ours: choose another name.", USAGE)
     if remove == bool(password_file):
@@ -156,6 +161,13 @@ def integrator(
     changes = asyncio.run(ask_admin(kafka, wait, change, access=kafka_access(topic_prefix)))
     text = f"{user} is shut out." if remove else f"{user} may write to {', '.join(acl.name for acl in wanted)}."
     answer({"user": user, **_changes(changes)}, as_json, lambda: text)
+
+
+def _demand_names(integrators: Iterable[str]) -> None:
+    for user in integrators:
+        # `*` would be everybody at Kafka, and the name of a certificate its owner, who may be the operator.
+        if not INTEGRATOR.fullmatch(user):
+            raise Trouble("A user's name is 1 to 64 letters (a to z), digits, dots, underscores and hyphens.", USAGE)
 
 
 def _password_in(file: Path) -> str:

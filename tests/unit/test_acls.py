@@ -2,6 +2,7 @@
 
 import pytest
 
+from infra import cli
 from infra.commands.options import COMMAND_LINE
 from infra.kafka_accounts import command_lines
 from infra.local.services import SERVICES
@@ -53,3 +54,25 @@ def test_each_right_is_a_line_for_kafkas_own_tool() -> None:
     assert line.startswith("kafka-acls.sh --bootstrap-server kafka:9092 --add ")
     assert "--allow-principal 'User:intake' --operation DescribeConfigs --topic 'reports'" in line
     assert len(command_lines(acls(), "kafka:9092")) == len(acls())
+
+
+@pytest.mark.parametrize("name", ["*", "CN=operator", "", "a b", "bot\n", "Bøt", "bot,intake", "b" * 65])
+def test_no_integrator_has_the_name_of_everybody_or_of_a_certificate(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (
+        ("integrator", "--password-file", "nowhere", "--", name),
+        ("integrator", "--remove", "--", name),
+        ("acls", "--integrator", "wiki-bot", "--integrator", name),
+        ("acls", "--apply", "--integrator", name),
+    ):
+        assert cli.main(["topics", *arguments]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert "A user's name is 1 to 64 letters" in said.err
+
+
+@pytest.mark.parametrize("name", ["wiki-bot", "t1.Bot_2", "b" * 64])
+def test_an_integrator_has_a_name_of_plain_characters(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["topics", "acls", "--commands", "--integrator", name]) == 0
+    assert f"'User:{name}' --operation Write --topic 'reports.inbox'" in capsys.readouterr().out
