@@ -91,7 +91,7 @@ class Submissions:
         """Store a report; on return it is durable. The same key with the same report gives the same answer.
 
         Raises Problem 422 for a report that the policy or the calendar objects to, or for a key that was used for
-        another report; 503 (also as Unavailable) when it cannot be stored now.
+        another report; 503 (also as Unavailable) when it cannot be stored, or compared with the one before, now.
         """
         at = self._clock()
         if faults := find_faults(submission, self._policy, at):

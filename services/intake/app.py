@@ -44,9 +44,9 @@ def build_app(settings: IntakeSettings) -> FastAPI:
     secrets = Secrets(settings.receipt_pepper, settings.pseudonym_key)
     commits = GroupCommit(store.save, bound=settings.commit_queue)
 
-    submissions = Submissions(store, commits, vault, policy, secrets)
     # What is stored may be older than its erasures, so it is read through a door.
     opening = Opening(store)
+    submissions = Submissions(opening, commits, vault, policy, secrets)
     mailbox = Mailbox(opening, vault, secrets)
     reading = Reading(opening, vault)
     erasing = Erasing(opening)

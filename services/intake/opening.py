@@ -11,7 +11,8 @@ from shared.problems import Unavailable
 class Opening:
     """The store behind a door that stays shut until open() is called; before, every read and write raises Unavailable.
 
-    New reports need no door: what is stored of them is newer than every erasure that will be replayed.
+    To store a new report takes no door: it is newer than every erasure that will be replayed. To compare one with what
+    is stored takes it, because the answer tells whether somebody knows the words.
     """
 
     def __init__(self, store: Store) -> None:

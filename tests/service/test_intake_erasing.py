@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.intake.actions import Submissions
 from services.intake.erasing import Erasing, Erasure, Replay
 from services.intake.mailbox import Mailbox
 from services.intake.opening import Opening
@@ -22,7 +23,7 @@ from shared.events import Actor, CaseClosed, CaseDecided, Event, InformationRequ
 from shared.ids import case_id_of, derive, new_id
 from shared.problems import Problem, Unavailable
 from shared.records import Record
-from tests.intake_rig import POLICY, RESPONDER, SECRETS, START, Rig, case_event
+from tests.intake_rig import POLICY, RESPONDER, SECRETS, START, DirectCommit, Rig, case_event
 
 OPERATOR = Actor("operator:1", "operator")
 ERASURE = Erasure("requested", "7b1c0b1e-0000-4000-8000-000000000001", OPERATOR)
@@ -73,7 +74,9 @@ async def test_nothing_sealed_and_no_key_is_left(rig: Rig) -> None:
     assert [key for key in keys if repr(key) in after] == []
     document = rig.store.reports[report_id]
     assert (document["vault"], document["statements"], document["answers"]) == (None, {}, {})
-    assert (document["parties"], document["facts"]["occurred"]) == ([], None)
+    assert document["facts"]["occurred"] is None
+    # To whom it names, there is no such report afterwards either.
+    assert document["parties"] == before["parties"] != []
 
 
 async def test_the_event_tells_which_request_and_why_and_no_words(rig: Rig) -> None:
@@ -373,6 +376,24 @@ async def test_until_the_erasures_are_replayed_nothing_is_read(rig: Rig) -> None
     assert (await mailbox.follow_up(accepted["receipt"])).state == "decided"
     (item,) = await reading.read(reads, purpose="review", actor=RESPONDER)
     assert item["sections"]["content"]["narrative"] == "Sekret words"
+
+
+@pytest.mark.parametrize("words", ["Sekret words", "A guess"])
+async def test_until_the_erasures_are_replayed_nothing_is_compared_with_a_report(rig: Rig, words: str) -> None:
+    opening = Opening(rig.store)
+    submissions = Submissions(opening, DirectCommit(rig.store), rig.vault, POLICY, SECRETS, rig.clock)
+
+    async def hand_in(words: str, key: str) -> str:
+        submission = Submission(community="enwiki", narrative=words)
+        return (await submissions.submit(submission, channel="http", idempotency_key=key)).report_id
+
+    report_id = await hand_in("Sekret words", "my-own-key")
+    with pytest.raises(Unavailable):
+        await hand_in(words, "my-own-key")
+    assert await hand_in(words, "another-key") != report_id
+    await rig.erasing.erase([report_id], ERASURE)
+    await replay(rig, erasures(rig, report_id), opening).run()
+    assert await hand_in(words, "my-own-key") == report_id
 
 
 async def test_while_the_topic_cannot_be_read_the_door_stays_shut(rig: Rig) -> None:
