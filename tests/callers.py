@@ -34,6 +34,9 @@ PEOPLE = (
     Situation("own"),
     Situation("other community", "community"),
     Situation("other body", "body"),
+    Situation("own body elsewhere, own community for another body", "body"),
+    Situation("other body, and a grant that has ended", "body"),
+    Situation("names not known", "names"),
     Situation("recused by declaration", "recused"),
     Situation("reported", "recused"),
     Situation("witness", "recused"),
@@ -78,16 +81,31 @@ PARTIES = ("reported", "witness", "reporter")
 def who_is(role: Role, situation: Situation, door: str = "token") -> Principal:
     """The person who comes in this role and situation to this door, each another one."""
     number = ((list(Role).index(role) << 8) + PEOPLE.index(situation) << 1) + (door == "token") + 1
-    body = OTHER_BODY if situation.breaks == "body" else BODY
-    community = OTHER_COMMUNITY if situation.breaks == "community" else COMMUNITY
-    ends = now() - timedelta(seconds=1) if situation.breaks == "ended" else now() + DAY
-    grant = Grant(role, (body,), (community,), scopes=situation.scopes, expires_at=ends)
     leaves = [Leave(now() - DAY)] if situation.breaks == "leave" else []
     names = pseudonyms_of(situation.name) if situation.name in PARTIES else ()
-    who = person(f"{number:016x}", grant, pseudonyms=names, leaves=leaves)
-    if situation.breaks == "training":
-        return replace(who, trainings=())
-    return replace(who, confidential_until=now()) if situation.breaks == "confidentiality" else who
+    who = person(f"{number:016x}", *_grants_of(role, situation), pseudonyms=names, leaves=leaves)
+    match situation.breaks:
+        case "training":
+            return replace(who, trainings=())
+        case "confidentiality":
+            return replace(who, confidential_until=now())
+        case "names":
+            return replace(who, pseudonyms=frozenset())
+        case _:
+            return who
+
+
+def _grants_of(role: Role, situation: Situation) -> list[Grant]:
+    ended = now() - timedelta(seconds=1)
+    body = OTHER_BODY if situation.breaks == "body" else BODY
+    community = OTHER_COMMUNITY if situation.breaks == "community" else COMMUNITY
+    ends = ended if situation.breaks == "ended" else now() + DAY
+    grant = Grant(role, (body,), (community,), scopes=situation.scopes, expires_at=ends)
+    if situation.name.startswith("own body elsewhere"):
+        return [grant, replace(grant, bodies=(BODY,), communities=(OTHER_COMMUNITY,))]
+    if situation.name.endswith("a grant that has ended"):
+        return [grant, replace(grant, bodies=(BODY,), expires_at=ended)]
+    return [grant]
 
 
 def recused() -> list[Principal]:

@@ -76,8 +76,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         if tile.level == ENTRIES and log != SEALS:
             query = "/v1/record/logs/{topic}/{partition}/tile/entries"
             await reads.note_once(who, query, log, read_purpose(purpose, hearth_purpose), now())
-        keep = "private, max-age=31536000, immutable" if tile.width == TILE_WIDTH else "private, max-age=60"
-        return Response(content, media_type="application/octet-stream", headers={"Cache-Control": keep})
+        return Response(content, media_type="application/octet-stream", headers={"Cache-Control": _keep(log, tile)})
 
     @router.get("/cases/{case_id}/timeline", **does("record.read"))
     async def read_timeline(
@@ -157,6 +156,13 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         await reads.note(who, query, results, purpose, now(), case_id)
 
     return router
+
+
+def _keep(log: str, tile: Tile) -> str:
+    if tile.level == ENTRIES and log != SEALS:
+        # They name people by their references; and a copy would outlive the right to read it.
+        return "no-store"
+    return "private, max-age=31536000, immutable" if tile.width == TILE_WIDTH else "private, max-age=60"
 
 
 def name_log(topic: str, partition: str) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.triage.roster import (
     Step,
@@ -22,6 +22,7 @@ from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHel
 from shared.policy import Policy
 from shared.problems import FieldError
 from shared.roster import grants_of
+from shared.times import UtcTime
 
 Code = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 Codes = Annotated[tuple[Code, ...], Field(max_length=50)]
@@ -59,7 +60,7 @@ class GiveRole(Change):
     bodies: Codes = ()
     communities: Codes = ()
     scopes: tuple[Scope, ...] = ()
-    expires_at: AwareDatetime | None = None
+    expires_at: UtcTime | None = None
 
     def held(self) -> GrantHeld:
         """The role as the entry keeps it."""
@@ -131,8 +132,8 @@ class NoteTraining(Change):
     name = "training"
 
     module: Module
-    completed_at: AwareDatetime | None = None
-    expires_at: AwareDatetime | None = None
+    completed_at: UtcTime | None = None
+    expires_at: UtcTime | None = None
 
     def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
         """A completion that is yet to come, or an end that is over."""
@@ -151,7 +152,7 @@ class NoteAgreement(Change):
 
     name = "agreement"
 
-    until: AwareDatetime | None = None
+    until: UtcTime | None = None
 
     def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
         """An end that is over: to end an agreement, leave it out."""
@@ -168,8 +169,8 @@ class NoteLeave(Change):
     name = "leave"
     action = "roster.leave"
 
-    begins_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = None
+    begins_at: UtcTime | None = None
+    ends_at: UtcTime | None = None
     ended: bool = False
 
     def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:

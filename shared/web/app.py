@@ -42,6 +42,7 @@ _HTTP_PROBLEMS = {
     405: ("method-not-allowed", "This method is not allowed."),
 }
 _INTERNAL = "internal"
+_STRAY = frozenset({"host-malformed", "host-unknown", "cross-site", "form-token-wrong"})
 _OTHER_HTTP_PROBLEM = ("http-error", "The request cannot be answered.")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 ErrorPage = Callable[[Request, Problem], Response]
@@ -84,7 +85,7 @@ def make_app(
     hosts = hosts_of(settings) if settings else Hosts()
     forms = FormGuard(settings.form_key if settings else None, [r for router in routers for r in router.routes])
     app = _Bounded(
-        lambda inner: Boundary(inner, service, plain, error_page, hosts, forms),
+        lambda inner: Boundary(inner, service, plain, error_page, hosts, forms, gate.keep_stray),
         title=f"Hearth {service}",
         docs_url=None,
         redoc_url=None,
@@ -204,14 +205,19 @@ class Boundary:
         error_page: ErrorPage | None,
         hosts: Hosts,
         forms: FormGuard,
+        keep: Callable[[str], None],
     ) -> None:
-        """`plain` routes are called from here, because the layers between would cost more than some of them do."""
+        """`plain` routes are called from here, because the layers between would cost more than some of them do.
+
+        `keep` has on record what is refused for its host or as a form of another site, by the code of the problem.
+        """
         self._app = app
         self._service = service
         self._plain = plain
         self._error_page = error_page
         self._hosts = hosts
         self._forms = forms
+        self._keep = keep
         self._tracer = trace.get_tracer(__name__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -251,8 +257,7 @@ class Boundary:
                 declared = headers.get(b"content-length", b"0")
                 if not declared.isdigit() or int(declared) > BODY_LIMIT:
                     raise _too_large()
-                self._hosts.check(scope)
-                admitted = await self._forms.admit(scope, receive_bounded)
+                admitted = await self._admit(scope, receive_bounded)
                 await self._dispatch(scope, admitted, send_with_headers)
             except Exception as error:
                 if status:
@@ -270,6 +275,15 @@ class Boundary:
                 if status >= 500 and not route.startswith("/health/"):
                     extra = {"route": route, "method": scope["method"], "status": status, "request_id": request_id}
                     log.error("a request failed", extra=extra)
+
+    async def _admit(self, scope: Scope, receive: Receive) -> Receive:
+        try:
+            self._hosts.check(scope)
+            return await self._forms.admit(scope, receive)
+        except Problem as problem:
+            if problem.code in _STRAY:
+                self._keep(problem.code)
+            raise
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         plain = self._plain.get((scope["method"], scope["path"]))

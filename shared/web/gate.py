@@ -31,6 +31,8 @@ _BEARER = re.compile(rb"(?i:Bearer) +([A-Za-z0-9._~+/=-]{1,4096})")
 _DECLARED = "x-hearth-action"
 _PRINCIPAL = "hearth.principal"
 _INTEGRATOR = f"{Role.INTEGRATOR}:"
+STRAY = "request"
+"""The action on record where it was not looked what was asked for."""
 NOT_FOUND = "not_found"
 """What is on record of a 404 about a case, whether there is none or it is hidden: the record may not tell it either."""
 _OPEN = frozenset(row.action for row in TABLE if row.role is Role.ANYONE)
@@ -143,6 +145,10 @@ class Gate:
     def keep(self, refused: Refused, who: Principal) -> None:
         """Have a refusal on record; for a handler that answers it itself and does not let it through."""
         self._refusals.note(refused.action, refused.reason, who)
+
+    def keep_stray(self, code: str) -> None:
+        """Have on record that a request was refused before it came to any route, by the code of the problem."""
+        self._refusals.note(STRAY, code, NOBODY)
 
     async def _visitor(self, request: Request) -> Principal:
         if self.sessions and self._roster:

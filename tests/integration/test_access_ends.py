@@ -165,7 +165,7 @@ async def test_a_report_is_unknown_at_the_vault_to_whoever_turns_out_to_be_named
 async def test_what_was_to_end_ends_all_the_same_while_kafka_is_away(doors: Doors) -> None:
     ref, revoked = await doors.enrol(), await doors.enrol()
     of_revoked = await ways_of(doors, revoked)
-    ends = now() + 2 * SOON
+    ends = now() + 4 * SOON
     mine, other = await doors.issue(ref, ends), await doors.issue_integrator(ends)
     by_role = await ways_of(doors, ref)
     await doors.book(lambda book: expire(book, ref, ends))

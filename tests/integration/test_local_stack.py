@@ -78,7 +78,7 @@ def test_a_signal_ends_the_stack_cleanly(
 ) -> None:
     parent, pids, folder = holder
     parent.send_signal(number)
-    assert parent.wait(20) != 0
+    assert parent.wait(60) != 0
     assert not any(runs(pid) for pid in pids)
     assert not folder.exists()
 

@@ -94,6 +94,15 @@ async def test_tiles_and_bundles_of_any_width_lead_to_the_signed_root(world: Aud
     assert (await get(world, f"{base}/tile/1/000.p/1")).content == root_of(hash_leaves(full))
 
 
+async def test_hash_tiles_may_be_kept_by_caches_and_entries_may_not(world: AuditWorld) -> None:
+    async def cached(path: str) -> str:
+        return (await get(world, f"/v1/record/logs/cases/0/tile/{path}")).headers["cache-control"]
+
+    assert await cached("0/000") == "private, max-age=31536000, immutable"
+    assert await cached("0/001.p/3") == "private, max-age=60"
+    assert await cached("entries/000") == await cached("entries/001.p/44") == "no-store"
+
+
 @pytest.mark.parametrize(
     "path", ["0/001.p/45", "0/002", "entries/001", "1/000.p/2", "0/0", "0/000.p/0", "64/000", "../../../keys"]
 )
@@ -153,7 +162,13 @@ async def test_events_are_listed_page_by_page_by_position(world: AuditWorld) -> 
     assert {item["entry"]["case_seq"] for item in found["items"]} == {3}
 
 
-@pytest.mark.parametrize("query", ["cursor=x", "from=yesterday", "purpose=Jane%20Example", "limit=0", "limit=1001"])
+BAD_QUERIES = [
+    "cursor=x", "from=yesterday", "from=9999-12-31T23:59:59-01:00", "to=0001-01-01T00:00:00%2B01:00",
+    "purpose=Jane%20Example", "limit=0", "limit=1001",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("query", BAD_QUERIES)
 async def test_a_query_that_cannot_be_read_is_refused_with_a_pointer(world: AuditWorld, query: str) -> None:
     answer = await world.client.get(f"/v1/record/events?{query}", headers=bearer())
     assert answer.status_code == 422

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from shared.i18n import SHARED_MESSAGES, Messages
+from shared.refusals import Refusals
 from shared.web.csrf import COOKIE, FormGuard
 from shared.web.forms import TOKEN_FIELD
 from shared.web.pages import TEMPLATES, make_pages
@@ -55,6 +56,15 @@ def writing_routes(app: FastAPI) -> set[tuple[str, str]]:
         for route in routes_of(app.routes)
         for method in (route.methods or set()) - {"GET", "HEAD", "OPTIONS"}
     }
+
+
+async def test_a_form_from_elsewhere_is_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[tuple[str, str]] = []
+    monkeypatch.setattr(Refusals, "note", lambda _, action, reason, who: noted.append((action, reason)))
+    async with client(build("audit"), **URLENCODED) as http:
+        await http.post("/audit/sign-in", content="a=b", headers={"Sec-Fetch-Site": "cross-site"})
+        await http.post("/audit/sign-in", content="a=b", headers=SAME_ORIGIN)
+    assert noted == [("request", "cross-site"), ("request", "form-token-wrong")]
 
 
 async def test_every_route_that_writes_refuses_a_form_without_a_right_token(app: FastAPI) -> None:

@@ -4,6 +4,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from shared.refusals import Refusals
 from tests.every_app import SERVICES, build
 
 HTML = {"Accept": "text/html"}
@@ -46,6 +47,16 @@ async def test_only_names_of_ours_are_answered(named: FastAPI, host: str) -> Non
     if answer.status_code != 200:
         code = "host-unknown" if answer.status_code == 421 else "host-malformed"
         assert answer.json()["type"] == f"/errors/{code}"
+
+
+async def test_what_is_asked_under_another_name_is_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[tuple[str, ...]] = []
+    monkeypatch.setattr(Refusals, "note", lambda _, action, reason, who: noted.append((action, reason, who.ref)))
+    async with client(build("audit", public_url="https://reports.example/")) as http:
+        await http.get("/audit", headers={"Host": "evil.example"})
+        await http.get("/audit", headers={"Host": "evil.example:80:80"})
+        await http.get("/health/live")
+    assert noted == [("request", "host-unknown", "anyone"), ("request", "host-malformed", "anyone")]
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/metrics"])

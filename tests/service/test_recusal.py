@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from services.triage.routes import read_cursor
-from shared.access import Grant, Principal, Role
+from shared.access import Grant, Leave, Principal, Role
 from shared.events import Actor
 from tests.one_report import ADDRESS, BODY, COMMUNITY, HTML, NAMES, OneReport, hand_in, pseudonyms_of, send
-from tests.people import COPIES, SCOPES, bearer, person
+from tests.people import COPIES, LONG_AGO, SCOPES, bearer, person
 from tests.service_keys import call_of
 from tests.triage_rig import Rig, make_rig, reported
 
@@ -143,4 +144,27 @@ async def test_nobody_is_given_a_case_whose_report_names_them(desk: Rig) -> None
     case = await desk.open(reported(subjects=["f" * 32]))
     answer = await desk.order(case, "assign", {"assignee": named.ref}, UNRELATED)
     assert answer.status_code == 422
-    assert answer.json()["errors"][0]["code"] == "recused"
+    assert answer.json()["errors"][0]["code"] == "cannot_have"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        person("4a3e1"),
+        person("4a3e2", Grant(Role.RESPONDER, ("swwiki_admins",))),
+        replace(UNRELATED, ref="person:4a3e300000000000", trainings=()),
+        replace(UNRELATED, ref="person:4a3e400000000000", pseudonyms=frozenset()),
+        replace(UNRELATED, ref="person:4a3e500000000000", leaves=(Leave(LONG_AGO),)),
+    ],
+    ids=["no role", "another body", "untrained", "names unknown", "on leave"],
+)
+async def test_who_cannot_have_a_case_is_refused_like_whom_it_names(desk: Rig, other: Principal) -> None:
+    named = person("4a3ed", *ROLES, pseudonyms=["f" * 32])
+    case = await desk.open(reported(subjects=["f" * 32]))
+    answers = []
+    for who in (named, other):
+        COPIES.enrol(who)
+        answers.append(await desk.order(case, "assign", {"assignee": who.ref}, UNRELATED))
+    assert [a.status_code for a in answers] == [422, 422]
+    first, second = (a.json()["errors"] for a in answers)
+    assert first == second

@@ -1,5 +1,6 @@
 """The roster over HTTP: versions, repetition, faults by pointers, and nobody who gives more than they have."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,8 +8,9 @@ import httpx
 import pytest
 
 from shared.access import FRESH, SCOPES, Grant, Principal, Role
+from shared.sign_in.cookies import Cookies
 from shared.times import now, rfc3339
-from tests.people import auditor, coordinator, person, session_of
+from tests.people import COPIES, auditor, coordinator, person, session_of
 from tests.triage_rig import ALICE, Rig, bearer, make_rig
 
 CHIEF = person("c1", Grant(Role.COORDINATOR))
@@ -104,6 +106,10 @@ async def test_an_auditor_without_scopes_named_may_see_all_of_the_record(rig: Ri
         ("leave", {"begins_at": "2999-02-01T00:00:00Z", "ends_at": "2999-01-01T00:00:00Z"},
          {"/ends_at": "range_reversed"}),
         ("leave", {"ended": "yes"}, {"/ended": "bool_type"}),
+        ("grant", {"role": "operator", "expires_at": "9999-12-31T23:59:59-01:00"}, {"/expires_at": "value_error"}),
+        ("training", {"module": "A", "completed_at": "0001-01-01T00:00:00+01:00"}, {"/completed_at": "value_error"}),
+        ("agreement", {"until": "9999-12-31T23:59:59-01:00"}, {"/until": "value_error"}),
+        ("leave", {"ends_at": "9999-12-31T23:59:59-01:00"}, {"/ends_at": "value_error"}),
         ("sign_out", {"now": True}, {"/now": "extra_forbidden"}),
     ],
 )  # fmt: skip
@@ -279,6 +285,31 @@ async def test_an_entry_shows_exactly_the_changes_that_are_permitted(rig: Rig) -
     assert list(await offered(ALICE.ref, BOUND)) == ["grant"]
     assert list(await offered(BOUND.ref, BOUND)) == ["leave"]
     assert list(await offered(CHIEF.ref, CHIEF)) == []
+
+
+async def test_whoever_signed_in_before_they_had_a_role_is_known_by_their_names_when_they_get_one(rig: Rig) -> None:
+    await session_of(rig.sessions, person(NEW.removeprefix("person:"), pseudonyms=["7" * 32]))
+    answer = await change(rig, NEW, "grant", {"role": "operator"})
+    assert answer.status_code == 200
+    assert rig.entries.of(NEW).entry.pseudonyms == ("7" * 32,)
+    # What is answered can be changed again: it has the version of the entry as it is now.
+    assert answer.headers["etag"] == f'"{rig.entries.of(NEW).version}"'
+
+
+async def test_whoever_is_signed_in_when_a_role_comes_from_elsewhere_is_known_at_their_next_look(rig: Rig) -> None:
+    who = person("5e551044", Grant(Role.RESPONDER, ("enwiki_arbcom",)), pseudonyms=["7" * 32])
+    for entries in (rig.entries, COPIES):
+        entries.enrol(replace(who, pseudonyms=frozenset()))
+    rig.http.cookies.set(Cookies("/desk").session, await session_of(rig.sessions, who))
+    assert (await rig.http.get("/desk")).status_code == 200
+    assert rig.entries.of(who.ref).entry.pseudonyms == ("7" * 32,)
+
+
+async def test_a_program_of_somebody_whose_names_are_not_known_opens_no_case(rig: Rig) -> None:
+    case, nameless = await rig.open(), replace(ALICE, ref="person:0a0e1e5500000000", pseudonyms=frozenset())
+    for path in (f"/v1/cases/{case.id}", "/v1/cases", "/v1/cases/none"):
+        answer = await rig.http.get(path, headers=bearer(nameless))
+        assert (answer.status_code, answer.json()["type"]) == (403, "/errors/names-needed")
 
 
 async def test_signing_out_everywhere_ends_the_sessions_here_at_once(rig: Rig) -> None:

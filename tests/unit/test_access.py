@@ -175,6 +175,7 @@ FULL = Principal(
     (Grant(Role.RESPONDER, ("arbcom",), ("enwiki",)),),
     tuple(Training(m, NOW - timedelta(days=1)) for m in ("A", "B")),
     NOW + timedelta(days=1),
+    pseudonyms=frozenset({"f"}),
     authenticated_at=NOW,
 )
 CASE = Resource("arbcom", "enwiki", training=("A", "B"))
@@ -189,6 +190,7 @@ CASE = Resource("arbcom", "enwiki", training=("A", "B"))
         (FULL, replace(CASE, recused=frozenset({REFS[0]})), Reason.RECUSED),
         (replace(FULL, pseudonyms=frozenset({"a"})), replace(CASE, parties=frozenset({"a"})), Reason.RECUSED),
         (replace(FULL, confidential_until=NOW), CASE, Reason.CONFIDENTIALITY),
+        (replace(FULL, pseudonyms=frozenset()), CASE, Reason.NAMES),
         (replace(FULL, leaves=(Leave(NOW),)), CASE, Reason.LEAVE),
         (replace(FULL, grants=(replace(FULL.grants[0], expires_at=NOW),)), CASE, Reason.ENDED),
         (replace(FULL, authenticated_at=NOW - FRESH - timedelta(seconds=1)), CASE, Reason.SIGN_IN_AGAIN),

@@ -200,7 +200,7 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+TestLife.settings = settings(max_examples=60, stateful_step_count=20)
 
 
 def test_the_table_reaches_exactly_the_documented_states() -> None:

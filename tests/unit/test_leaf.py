@@ -111,6 +111,16 @@ def test_what_cannot_be_read_is_kept_as_its_hash_with_the_reason(
     }
 
 
+@pytest.mark.parametrize(
+    "time", ["9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+14:00", "noon", "2026-11-24T09:00:00"]
+)
+def test_a_time_that_is_none_is_kept_as_it_came_and_not_found_by(time: str) -> None:
+    headers = {**HEADERS, "ce_time": time.encode()}
+    leaf = read_record(PLACE, MESSAGE.key, list(headers.items()), MESSAGE.value)
+    assert json.loads(leaf.entry)["ce"]["time"] == time
+    assert "at" not in leaf.about
+
+
 def test_of_what_strangers_write_only_the_hash_is_kept_even_if_it_could_be_read() -> None:
     record = Record("reports.inbox", 0, 1, 2, MESSAGE.key, MESSAGE.headers, b'{"name":"Jane Example"}')
     leaf = capture(record, None).leaf
@@ -129,6 +139,8 @@ def test_a_repeated_event_becomes_a_pointer_to_where_it_stands() -> None:
     assert parsed.duplicate_of == (f"{ORIGIN}/cases/3", 7)
     assert parsed.event_id == event_of("case-1", 2).id
     assert leaf.event_id is None
+    # Found by nothing, and hidden with its case.
+    assert leaf.about == {"repeats": "case-1"}
 
 
 def test_a_hash_and_a_seal_read_back() -> None:

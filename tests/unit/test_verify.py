@@ -580,7 +580,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Record:
     return build(tmp_path_factory.mktemp("small") / "export", cases=20, reports=6)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_changed_byte_is_found(small: Record, data: st.DataObject) -> None:
     live: list[Path] = [small.root / "logs.json", small.root / "keys.json"]
@@ -606,7 +606,7 @@ def test_any_changed_byte_is_found(small: Record, data: st.DataObject) -> None:
         assert small.logs[topic].origin in {one.log for one in report.findings}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_cut_of_a_file_is_found(small: Record, data: st.DataObject) -> None:
     size = small.logs["cases"].frontier.size
