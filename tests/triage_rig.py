@@ -53,6 +53,10 @@ class MemoryCases:
     async def taken(self, code_names: Iterable[str]) -> set[str]:
         return {s.case.code_name for s in self.stored.values()} & set(code_names)
 
+    async def remembering(self, case_ids: Iterable[str]) -> set[str]:
+        self._reach()
+        return {i for i in case_ids if i in self.stored and self.stored[i].requests}
+
     async def save(self, changes: Sequence[Change]) -> set[str]:
         self._reach()
         lost: set[str] = set()

@@ -105,6 +105,21 @@ class CaseStoreSuite:
         assert after.applied == before.applied | {events[0].id}
         assert dict((await loaded(cases, other.case)).requests) == {"order-1": "digest-1"}
 
+    async def test_only_cases_that_keep_a_digest_have_something_to_forget(self, cases: CaseStore) -> None:
+        ordered, untouched, gone = (opening(reported()) for _ in range(3))
+        await cases.save([ordered, untouched, gone])
+        for case in (ordered.case, gone.case):
+            await cases.save([commanded(await loaded(cases, case), Assign("responder:aaaa"), "order-1", "digest-1")])
+        forgetting, erasure = Forgetting(cases), erased(gone.case.report_id)
+        ids = [ordered.case.id, untouched.case.id, gone.case.id, new_id()]
+        assert await forgetting.remembering(ids) == {ordered.case.id, gone.case.id}
+        assert await forgetting.forget([erasure]) == 1
+        assert await forgetting.remembering(ids) == {ordered.case.id}
+        # What is ordered after an erasure holds none of its words.
+        await cases.save([commanded(await loaded(cases, gone.case), Start(), "order-2", "digest-2")])
+        assert await forgetting.forget([erasure, erased(new_id())]) == 0
+        assert dict((await loaded(cases, gone.case)).requests) == {"order-2": "digest-2"}
+
     async def test_a_code_name_belongs_to_one_case(self, cases: CaseStore) -> None:
         first, second = opening(reported(), "amber-harbour"), opening(reported(), "amber-harbour")
         assert await cases.save([first, second]) == {second.case.id}

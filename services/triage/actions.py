@@ -78,6 +78,10 @@ class CaseStore(Protocol):
 
     async def taken(self, code_names: Iterable[str]) -> set[str]: ...
 
+    async def remembering(self, case_ids: Iterable[str]) -> set[str]:
+        """Those of the cases that keep a digest of what was ordered."""
+        ...
+
     async def save(self, changes: Sequence[Change]) -> set[str]:
         """Write what is still based on the newest version; returns the ids of the others, written by somebody else
         meanwhile or (new cases) with a code name that another case has."""
@@ -185,9 +189,18 @@ class Forgetting:
     def __init__(self, cases: CaseStore) -> None:
         self._cases = cases
 
+    async def remembering(self, case_ids: Iterable[str]) -> set[str]:
+        """Those of the cases that may have something to forget."""
+        return await self._cases.remembering(case_ids)
+
     async def take(self, events: Sequence[Event]) -> None:
         """Forget what a case keeps of its report's words. A case that is not opened yet has nothing to forget."""
+        await self.forget(events)
+
+    async def forget(self, events: Sequence[Event]) -> int:
+        """As take(); returns how many cases had not yet done so. What was done before is passed over."""
         todo = {_case_id(event): event for event in events}
+        done = 0
         for _ in range(ROUNDS):
             stored = await self._cases.load(todo)
             changes = [
@@ -196,8 +209,9 @@ class Forgetting:
                 if todo[case_id].id not in found.applied
             ]
             lost = await self._cases.save(changes)
+            done += len(changes) - len(lost)
             if not lost:
-                return
+                return done
             todo = {case_id: todo[case_id] for case_id in lost}
         raise Unavailable("cases: written by others all the time")
 

@@ -19,6 +19,7 @@ from services.triage.store import CASE_INDEXES, MongoCases
 from shared.asyncapi import describe_service
 from shared.entrance import Entrance, SignIn
 from shared.policy import load_policy
+from shared.replay import read_to_end
 from shared.roster import Copies
 from shared.runtime import Runtime
 from shared.service_tokens import ServiceSigner
@@ -53,10 +54,14 @@ def build_app(
     noted = partial(note_names, entrance.roster, book)
     door = entrance.open_door(SignIn(settings, pages, HOME, settings.desk_url, client, noted, sessions))
 
-    consumer.consume(runtime, Intake(cases, policy), Forgetting(cases))
+    forgetting, access = Forgetting(cases), settings.kafka_access("triage")
+    consumer.consume(runtime, Intake(cases, policy), forgetting)
+    prefix = settings.topic_prefix
+    erasures = partial(read_to_end, settings.kafka, "erasures", client="triage", prefix=prefix, access=access)
     lifecycle = runtime.lifecycle(
         indexes=[(aggregates.collection, CASE_INDEXES), *entrance.indexes],
         tasks=entrance.tasks,
+        before_consuming=consumer.Replay(erasures, forgetting).run,
         stops=[*entrance.stops, http.aclose],
     )
 

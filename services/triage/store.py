@@ -47,6 +47,12 @@ class MongoCases:
         with reaching():
             return {document["code_name"] async for document in found}
 
+    async def remembering(self, case_ids: Iterable[str]) -> set[str]:
+        """Those of the cases that keep a digest of what was ordered."""
+        wanted: Document = {"_id": {"$in": list(case_ids)}, "requests": {"$ne": {}}}
+        with reaching():
+            return {document["_id"] async for document in self._aggregates.collection.find(wanted, {"_id": 1})}
+
     async def save(self, changes: Sequence[Change]) -> set[str]:
         """One bulk write; returns the ids of cases that were not written."""
         with reaching():

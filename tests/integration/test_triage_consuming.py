@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 
 from services.triage.app import build_app
@@ -157,6 +158,42 @@ async def test_an_erasure_takes_the_digests_of_what_was_written(settings: Triage
         assert await cases.count_documents({}) == 1
     client.close()
     assert await read(settings.kafka, f"{settings.topic_prefix}erasures.dlq") == []
+
+
+async def test_a_restored_backup_has_forgotten_again_before_triage_is_ready(settings: TriageSettings) -> None:
+    gone, standing = [new_id() for _ in range(5)], new_id()
+    client = connect(settings.mongo, service="test")
+    cases = client[f"{settings.database_prefix}triage"]["cases"]
+    async with running(settings):
+        await send(settings, [received(i) for i in (*gone, standing)])
+        await cases_written(settings, 12)
+        await cases.update_many({}, {"$set": {"requests": {"order-1": "digest-1"}}})
+        backup = [document async for document in cases.find()]
+        messages = [encode(reported(i, ReportErased(report_id=i, reason="requested", request_id="r"), 1)) for i in gone]
+        unreadable = (messages[0].key, b"?", messages[0].headers)
+        records = [(m.key, m.value, m.headers) for m in messages]
+        await write(settings.kafka, f"{settings.topic_prefix}erasures", *records, unreadable)
+        async with asyncio.timeout(20):
+            while await cases.count_documents({"requests": {}}) < len(gone):
+                await asyncio.sleep(0.05)
+        # The group is past all of them once it has given up the last.
+        await read(settings.kafka, f"{settings.topic_prefix}erasures.dlq", 1)
+    after = {document["_id"]: document async for document in cases.find()}
+
+    await cases.delete_many({})
+    await cases.insert_many(backup)
+    app = build_app(settings)
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport) as http, asyncio.timeout(30):
+        while (await http.get("http://localhost/health/ready")).status_code != 200:
+            await asyncio.sleep(0.01)
+        found = {document["_id"]: document async for document in cases.find()}
+    client.close()
+    assert {i: document["requests"] for i, document in found.items()} == {
+        **{case_id_of(i): {} for i in gone},
+        case_id_of(standing): {"order-1": "digest-1"},
+    }
+    assert {i: case_of(document) for i, document in found.items()} == {i: case_of(d) for i, d in after.items()}
 
 
 async def test_redelivery_and_two_replicas_open_each_case_once(settings: TriageSettings) -> None:
