@@ -111,16 +111,25 @@ class Credentials:
 
     def _authority(self) -> list[Made]:
         if not self.ca.exists():
-            key = ec.generate_private_key(ec.SECP256R1())
+            there = (self.folder / CA_KEY).exists()
+            # A run that was ended after the key has left it alone, and nobody has trusted it yet.
+            key = self._authority_key() if there else ec.generate_private_key(ec.SECP256R1())
             name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Hearth {random.token_hex(4)}")])
             builder = _builder(name, name, key.public_key(), key.public_key(), LIFE_OF_CA)
             builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             builder = builder.add_extension(_key_usage(signs_certificates=True), critical=True)
             # The key goes first: a certificate without its key could never be used.
-            self._write(CA_KEY, "nobody", _pem(key))
+            if not there:
+                self._write(CA_KEY, "nobody", _pem(key))
             self._write(CA, "hearth", builder.sign(key, hashes.SHA256()).public_bytes(_PEM), mode=0o644)
-            return [Made(CA_KEY, "nobody", "made"), Made(CA, "hearth", "made", ends_of(self.ca))]
+            return [Made(CA_KEY, "nobody", "kept" if there else "made"), Made(CA, "hearth", "made", ends_of(self.ca))]
         return [Made(CA, "hearth", "kept", ends_of(self.ca))]
+
+    def _authority_key(self) -> ec.EllipticCurvePrivateKey:
+        key = serialization.load_pem_private_key((self.folder / CA_KEY).read_bytes(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError(CA_KEY)
+        return key
 
     def _leaf(self, name: str, holder: Holder, hosts: Sequence[str], renew: bool) -> Made:
         path = self.certificate(name)
@@ -129,8 +138,7 @@ class Credentials:
             ends = ends_of(path)
             return Made(path.name, holder, "ends soon" if ends - now() < ENDS_SOON else "kept", ends)
         authority = x509.load_pem_x509_certificate(self.ca.read_bytes())
-        authority_key = serialization.load_pem_private_key((self.folder / CA_KEY).read_bytes(), None)
-        assert isinstance(authority_key, ec.EllipticCurvePrivateKey)  # noqa: S101  # it was made above
+        authority_key = self._authority_key()
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = _builder(subject, authority.subject, key.public_key(), authority_key.public_key(), LIFE)

@@ -111,6 +111,26 @@ def test_an_authority_without_its_key_renews_nothing_and_breaks_nothing(made: Cr
     assert made.certificate("kafka").read_bytes() == before
 
 
+def test_an_authority_whose_key_alone_was_written_is_finished_by_the_next_run(tmp_path: Path, capsys: Capture) -> None:
+    folder = tmp_path / "secrets"
+    Credentials(folder).make()
+    for path in folder.glob("*.pem"):
+        path.unlink()
+    key = (folder / "ca.key").read_bytes()
+    assert cli.main(["certificates", "--directory", str(folder), "--json"]) == 0
+    states = {file["name"]: file["state"] for file in json.loads(capsys.readouterr().out)["files"]}
+    assert (states["ca.key"], states["ca.pem"], states["kafka.pem"]) == ("kept", "made", "made")
+    assert (folder / "ca.key").read_bytes() == key
+    certificate_in(folder / "kafka.pem").verify_directly_issued_by(certificate_in(folder / "ca.pem"))
+
+
+def test_a_damaged_key_of_the_authority_is_told_and_left_alone(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "ca.key").write_text("not a key")
+    assert cli.main(["certificates", "--directory", str(tmp_path)]) == 1
+    assert "damaged" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["ca.key"]
+
+
 def test_without_settings_nothing_is_encrypted_and_nobody_signs_in() -> None:
     assert KafkaAccess().options() == {"security_protocol": "PLAINTEXT", "ssl_context": None}
     assert MongoAccess("intake").options() == {}
