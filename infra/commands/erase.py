@@ -22,6 +22,9 @@ AT_ONCE = 100
 TRIES = 6
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 SHOWN = 50
+INTERRUPTED = 130
+"""What a shell gives for a command that Ctrl-C ended."""
+RESULTS = {"erased": "erased", "standing": "to be erased", "already": "erased before", "unknown": "unknown"}
 
 
 class Why(StrEnum):
@@ -90,10 +93,13 @@ def erase(
     if not yes and not dry_run:
         typer.confirm(f"Erase {count(len(asked), 'case' if case else 'report')} for good?", abort=True, err=True)
     order = {"reason": reason.value, "request_id": str(request or uuid4()), "dry_run": dry_run}
+    if not dry_run and not as_json:
+        # Before anything is done, so that it is known however this ends.
+        note(f"Request {order['request_id']}.")
     items = _erase_all(door, order, "case_ids" if case else "report_ids", asked, as_json)
     results = Counter(item["result"] for item in items)
     document = {**order, "results": dict(results), "items": items}
-    answer(document, as_json, lambda: _show(items, results, str(order["request_id"]), dry_run))
+    answer(document, as_json, lambda: _show(items, results, dry_run))
     if results["unknown"]:
         raise typer.Exit(FINDING)
 
@@ -113,11 +119,19 @@ def _erase_all(door: Door, order: dict[str, Any], kind: str, asked: Sequence[str
             try:
                 items += _ask(http, door.url, {**order, kind: part})
             except Trouble as trouble:
-                done = sum(item["result"] == "erased" for item in items)
-                again = f" {done} were erased; repeat it with --request {order['request_id']}." if done else ""
-                raise Trouble(f"{trouble.sentence}{again}", trouble.status) from None
+                raise Trouble(trouble.sentence + _again(order, items), trouble.status) from None
+            except KeyboardInterrupt:
+                raise Trouble(f"Interrupted.{_again(order, items)}", INTERRUPTED) from None
             progress.advance(bar, len(part))
     return items
+
+
+def _again(order: dict[str, Any], items: Sequence[dict[str, Any]]) -> str:
+    """What is known to be erased, and how to go on; of the part that failed intake may have done all the same."""
+    if order["dry_run"]:
+        return ""
+    done = sum(item["result"] == "erased" for item in items)
+    return f" {done} were erased, perhaps more; repeat it with --request {order['request_id']}."
 
 
 def _ask(http: httpx.Client, url: str, body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -134,12 +148,21 @@ def _ask(http: httpx.Client, url: str, body: dict[str, Any]) -> list[dict[str, A
             reason = f"does not answer ({type(error).__name__})"
             continue
         if found.status_code == httpx.codes.OK:
-            items: list[dict[str, Any]] = found.json()["items"]
-            return items
+            return _items_in(url, found)
         if found.status_code < 500 and found.status_code != httpx.codes.TOO_MANY_REQUESTS:
             raise Trouble(_refusal(url, found))
         reason = f"cannot do it now ({found.status_code})"
     raise Trouble(f"Intake at {url} {reason}.")
+
+
+def _items_in(url: str, found: httpx.Response) -> list[dict[str, Any]]:
+    try:
+        items: list[dict[str, Any]] = found.json()["items"]
+        if all(item["id"] and item["result"] in RESULTS for item in items):
+            return items
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise Trouble(f"{url} gives an answer that is not one of intake.")
 
 
 def _refusal(url: str, found: httpx.Response) -> str:
@@ -167,21 +190,27 @@ def _token(file: Path | None) -> str:
         given = os.environ.get("HEARTH_TOKEN", "").strip()
         if not given:
             raise Trouble("Set HEARTH_TOKEN, or name a --token-file.", USAGE)
-        return given
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        raise Trouble(f"The token cannot be read from {file}.", USAGE) from None
+        where = "HEARTH_TOKEN"
+    else:
+        where = str(file)
+        try:
+            given = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise Trouble(f"The token cannot be read from {file}.", USAGE) from None
+    # A header holds nothing else, and no token has a space.
+    if not given or any(not "!" <= character <= "~" for character in given):
+        raise Trouble(f"What stands in {where} is no token.", USAGE)
+    return given
 
 
-def _show(items: Sequence[dict[str, Any]], results: Counter[str], request_id: str, dry_run: bool) -> RenderableType:
-    said = {"erased": "erased", "standing": "to be erased", "already": "erased before", "unknown": "unknown"}
-    summary = ", ".join(f"{results[result]} {words}" for result, words in said.items() if results[result])
-    note("Nothing was done." if dry_run else f"Request {request_id}.")
+def _show(items: Sequence[dict[str, Any]], results: Counter[str], dry_run: bool) -> RenderableType:
+    summary = ", ".join(f"{results[result]} {words}" for result, words in RESULTS.items() if results[result])
+    if dry_run:
+        note("Nothing was done.")
     listed = [item for item in items if dry_run or item["result"] != "erased"]
     if not listed:
         return f"{summary}."
     if len(listed) > SHOWN:
         note(f"The first {SHOWN} of {len(listed)} are listed; --json has all.")
-    rows = [(item["id"], said[item["result"]], item.get("state", "")) for item in listed[:SHOWN]]
+    rows = [(item["id"], RESULTS[item["result"]], item.get("state", "")) for item in listed[:SHOWN]]
     return Group(f"{summary}.", table(("Id", "Result", "Case"), rows))

@@ -3,9 +3,15 @@
 import asyncio
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -184,6 +190,103 @@ def test_it_explains_itself_and_knows_the_reasons_that_intake_takes(capsys: Capt
     assert cli.main(["erase", "--help"]) == 0
     assert "--dry-run" in capsys.readouterr().out
     assert {why.value for why in Why} == set(get_args(Reason))
+
+
+@pytest.mark.usefixtures("intake")
+@pytest.mark.parametrize("token", ["hé", "a b", "a\nb", "a\x7fb", ""])
+@pytest.mark.parametrize("in_file", [True, False])
+def test_what_cannot_be_a_token_is_a_matter_of_usage(
+    token: str, in_file: bool, reports: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(token, encoding="utf-8")
+    monkeypatch.setenv("HEARTH_TOKEN", token)
+    from_file = ["--token-file", str(file)] if in_file else []
+    found = run(capsys, reports[0], "--reason", "requested", "--yes", *from_file, status=2)
+    assert str(file) in found["error"] if in_file else "HEARTH_TOKEN" in found["error"]
+    assert not token or token not in found["error"]
+
+
+@contextmanager
+def answering(reply: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    """The address of a server that is not intake."""
+
+    class Stranger(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            reply(self)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join(10)
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>hi", b"\xff", b"[]", b"7", b"{}", b'{"items": 3}', b'{"items": [7]}', b'{"items": [{"id": "a"}]}']
+)
+def test_a_stranger_that_answers_is_not_taken_for_intake(
+    body: bytes, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def reply(to: BaseHTTPRequestHandler) -> None:
+        to.send_response(200)
+        to.end_headers()
+        to.wfile.write(body)
+
+    monkeypatch.setenv("HEARTH_TOKEN", "some-token")
+    with answering(reply) as address:
+        found = run(capsys, "abc", "--reason", "test", "--yes", "--intake-url", address, status=1)
+    assert f"{address} gives an answer that is not one of intake" in found["error"]
+
+
+@pytest.mark.usefixtures("intake")
+def test_the_request_is_named_before_anything_is_asked(reports: list[str], capsys: Capture) -> None:
+    assert cli.main(["erase", reports[0], "--reason", "requested", "--request", REQUEST, "--yes"]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith(f"Request {REQUEST}.\n")
+    assert said.count(REQUEST) == 1
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_failure_of_the_first_part_names_the_request(
+    dry_run: bool, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("HEARTH_TOKEN", "some-token")
+    monkeypatch.setattr("infra.commands.erase.TRIES", 1)
+    arguments = ["abc", "--reason", "test", "--request", REQUEST, "--intake-url", "http://127.0.0.1:9"]
+    found = run(capsys, *arguments, "--dry-run" if dry_run else "--yes", status=1)
+    assert "does not answer" in found["error"]
+    # Of a look nothing is left to repeat.
+    assert (f"--request {REQUEST}" in found["error"]) is not dry_run
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_an_interruption_while_intake_works_names_the_request(as_json: bool, tmp_path: Path) -> None:
+    asked, answered = threading.Event(), threading.Event()
+
+    def reply(_: BaseHTTPRequestHandler) -> None:
+        asked.set()
+        answered.wait(30)
+
+    with answering(reply) as address:
+        command = [sys.executable, "-m", "infra.cli", "erase", "abc", "--reason", "test", "--yes", "--request", REQUEST]
+        command += ["--intake-url", address, *(["--json"] if as_json else [])]
+        environment = os.environ | {"HEARTH_TOKEN": "some-token"}
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as running:
+            assert asked.wait(30)
+            running.send_signal(signal.SIGINT)
+            out, err = running.communicate(timeout=30)
+        answered.set()
+    assert running.returncode == 130
+    assert f"--request {REQUEST}" in (json.loads(out)["error"] if as_json else err)
+    assert "Traceback" not in err
 
 
 def test_without_a_token_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
