@@ -59,7 +59,7 @@ class VaultClient:
     async def pseudonyms(self, names: Sequence[str], addresses: Sequence[str]) -> tuple[str, ...]:
         """The pseudonyms under which somebody with these user names and mail addresses stands in reports.
 
-        Nothing is read for it, so nothing is recorded.
+        That somebody asked is on record before the answer, how many names and not which.
         """
         body = {"names": list(names), "addresses": list(addresses)}
         answer = await self._call("POST", "/v1/vault/pseudonyms", body, self._signer.call(_INTAKE, "sign_in"))

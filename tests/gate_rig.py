@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from services.intake.store import ReportStore
 from shared import entrance
 from shared.events import AccessRefused, Event
 from shared.mongo import AutoReconnect
@@ -68,6 +69,12 @@ class Gates:
         patch.setattr(entrance, "Refusals", self._refusals)
         patch.setattr(entrance, "Sessions", self._sessions)
         patch.setattr(entrance, "Throttle", lambda kind: Throttle(kind, lambda: 1000.0, self._sleep))
+        # What is let in at intake is on record first.
+        patch.setattr(ReportStore, "save_accesses", self._save_accesses)
+
+    @staticmethod
+    async def _save_accesses(_: ReportStore, saves: Sequence[Save]) -> None:
+        """Nothing is connected."""
 
     def app(self, service: str) -> FastAPI:
         """The application of a service."""

@@ -11,7 +11,7 @@ from services.intake.actions import SOURCE, Store
 from services.intake.report import Section
 from services.intake.vault import Vault
 from shared.access import Resource
-from shared.events import Actor, ContentRead, Draft, stamp
+from shared.events import Actor, ContentRead, Draft, Fact, NamesTried, stamp
 from shared.ids import case_id_of, new_id
 from shared.outbox import Save
 from shared.telemetry import current_traceparent
@@ -75,9 +75,18 @@ class Reading:
                 items.append({"report_id": read.report_id, "erased": True})
             else:
                 items.append({"report_id": read.report_id, "sections": self._open(read, document)})
-                accesses.append(self._access(read, purpose, actor))
+                accesses.append(self._read(read, purpose, actor))
         await self._store.save_accesses(accesses)
         return items
+
+    async def note_names(self, count: int, *, purpose: str, actor: Actor) -> None:
+        """Have on record that so many names are turned into pseudonyms; to be called before they are handed out.
+
+        Raises one of shared.mongo.TRANSIENT while it cannot be recorded.
+        """
+        access_id, at = new_id(), self._clock()
+        fact = NamesTried(count=count, purpose=purpose)
+        await self._store.save_accesses([self._access(access_id, access_id, fact, actor, at, {})])
 
     def _open(self, read: Read, document: Mapping[str, Any]) -> dict[str, Any]:
         vault = document["vault"]
@@ -105,11 +114,14 @@ class Reading:
             ],
         }
 
-    def _access(self, read: Read, purpose: str, actor: Actor) -> Save:
-        access_id = new_id()
-        at = self._clock()
-        case_id = case_id_of(read.report_id)
+    def _read(self, read: Read, purpose: str, actor: Actor) -> Save:
         fact = ContentRead(report_id=read.report_id, sections=tuple(dict.fromkeys(read.sections)), purpose=purpose)
+        fields = {"report_id": read.report_id}
+        return self._access(new_id(), case_id_of(read.report_id), fact, actor, self._clock(), fields)
+
+    def _access(
+        self, access_id: str, case_id: str, fact: Fact, actor: Actor, at: datetime, fields: dict[str, Any]
+    ) -> Save:
         events = stamp(
             [Draft(fact, actor, at, access_id)],
             source=SOURCE,
@@ -118,5 +130,4 @@ class Reading:
             last_seq=0,
             trace=current_traceparent(),
         )
-        fields = {"case_id": case_id, "report_id": read.report_id, "at": at}
-        return Save(access_id, None, fields, events, [access_id])
+        return Save(access_id, None, {**fields, "case_id": case_id, "at": at}, events, [access_id])

@@ -150,9 +150,12 @@ def make_router(
 
     @router.post("/v1/vault/pseudonyms", **does("vault.pseudonyms", _takes(Names)))
     async def pseudonyms(request: Request) -> Response:
-        """The pseudonyms under which somebody who signs in may stand in reports."""
+        """The pseudonyms under which somebody who signs in may stand in reports. Each call is on record beforehand."""
+        who = principal_of(request)
         body = parse_body(Names, await request.body())
         found = pseudonyms_for(pseudonym_key, body.names, body.addresses)
+        count, purpose = len(body.names) + len(body.addresses), " ".join(who.purposes)
+        await reading.note_names(count, purpose=purpose, actor=who.actor(Role.SERVICE))
         return json_response({"pseudonyms": found}, headers=_PRIVATE)
 
     return router

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from shared.events.access import AccessRefused, ContentRead, RecordRead
+from shared.events.access import AccessRefused, ContentRead, NamesTried, RecordRead
 from shared.events.cases import (
     CaseAssigned,
     CaseClosed,
@@ -47,6 +47,7 @@ FACTS: Mapping[str, type[Fact]] = {
         NotificationSuppressed,
         NotificationFailed,
         ContentRead,
+        NamesTried,
         RecordRead,
         AccessRefused,
         RosterEntryChanged,
@@ -77,6 +78,7 @@ __all__ = [
     "InvestigationStarted",
     "LeaveTaken",
     "Message",
+    "NamesTried",
     "NotificationFact",
     "NotificationFailed",
     "NotificationSent",

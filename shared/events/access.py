@@ -16,6 +16,19 @@ class ContentRead(Fact):
     purpose: str
 
 
+class NamesTried(Fact):
+    """Names and addresses were turned into pseudonyms for a service (the actor): how many, and for which `purpose`.
+
+    With those, whoever may read events could look for somebody in them.
+    """
+
+    topic: ClassVar[str] = "access"
+    name: ClassVar[str] = "names.tried"
+
+    count: int
+    purpose: str
+
+
 class RecordRead(Fact):
     """Someone queried the record: which query (route template), how many results, and the stated purpose."""
 

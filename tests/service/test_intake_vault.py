@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from services.intake.vault import Vault, VaultError
-from shared.events import Actor, ContentRead
+from shared.events import Actor, ContentRead, NamesTried
 from shared.ids import case_id_of
 from shared.mongo import TRANSIENT
 from shared.service_tokens import PURPOSES
@@ -181,7 +181,19 @@ async def test_who_signs_in_is_known_by_the_pseudonyms_that_stand_in_reports(rig
         answer = await http.post("/v1/vault/pseudonyms", json=body, headers=bearer("sign_in"))
     assert answer.json() == {"pseudonyms": [*received.subjects, received.reporter]}
     assert answer.headers["cache-control"] == "no-store"
-    assert rig.store.accesses == {}
+    (access,) = rig.store.accesses.values()
+    (event,) = access["outbox"]
+    assert event.fact == NamesTried(count=3, purpose="sign_in")
+    assert event.actor == Actor("service:triage", "service")
+
+
+async def test_no_pseudonym_is_handed_out_when_that_cannot_be_recorded(rig: Rig) -> None:
+    rig.store.away = TRANSIENT[0]("mongo")
+    async with rig.http() as http:
+        body = {"names": ["Some one"], "addresses": []}
+        answer = await http.post("/v1/vault/pseudonyms", json=body, headers=bearer("sign_in"))
+    assert answer.status_code == 503
+    assert "pseudonyms" not in answer.json()
 
 
 @pytest.mark.parametrize(
