@@ -109,6 +109,14 @@ class Keyring:
             raise KeyringError(f"Version {strange[0]} is not a retired version.")
         return self._with(tuple(key for key in self.keys if key.version not in versions))
 
+    def join(self, other: "Keyring", at: datetime) -> "Keyring":
+        """With the keys of another keyring that this one lacks; they open, and do not seal."""
+        known, last = {key.id for key in self.keys}, max(key.version for key in self.keys)
+        lacking = [key for key in other.keys if key.id not in known]
+        more = (replace(k, version=last + n, state=State.RETIRED, since=at) for n, k in enumerate(lacking, 1))
+        # Newer than both, so that it is taken up in the place of either.
+        return Keyring(1 + max(self.serial, other.serial), (*self.keys, *more))
+
     def line(self) -> str:
         """The keyring as a line of its file, without the line's end."""
         document = {"keyring": FORMAT, "serial": self.serial, "keys": [_document(key) for key in self.keys]}

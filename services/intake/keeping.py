@@ -9,6 +9,7 @@ from pathlib import Path
 from services.intake.keys import unwrap_all
 from services.intake.readers import Readers
 from services.intake.rewrap import ReportKeys
+from services.intake.rotation import SETTLE, read_newest
 from services.intake.settings import KeySettings
 from services.intake.vault import Vault
 from shared.ids import new_id
@@ -33,7 +34,8 @@ PART = "master key"
 class KeyKeeper:
     """Loads the keyring, and again when its file changes; what cannot be used changes nothing.
 
-    Until the first one is loaded, and while stored reports need a master key that is not in it, readiness says why.
+    Nothing is sealed, and readiness says why, until the keyring is known to have every key that stored reports need and
+    to be no older than the last rotation; and again while that is not so.
     """
 
     def __init__(self, vault: Vault, settings: KeySettings, given: str, reports: ReportKeys, readers: Readers) -> None:
@@ -49,7 +51,10 @@ class KeyKeeper:
         self._loaded = asyncio.Event()
         self._text = ""
         self._complaint: str | None = None
-        self._next_tell = self._next_check = 0.0
+        self._lack: str | None = None
+        self._behind: str | None = None
+        self._refused = ""
+        self._next_tell = self._next_check = self._next_try = self._unwritten_until = 0.0
 
     def report_to(self, say: Callable[[str, str | None], None]) -> None:
         """Say there what stands between intake and its work."""
@@ -65,14 +70,10 @@ class KeyKeeper:
         # The file may have changed since the settings were read.
         text = await self._read() or self._given
         while True:
-            await self._load(text)
-            if self._ring:
-                self._vault.confirm()
             # While the server is away the lifecycle says so, and what was to be done is still due.
             with suppress(*TRANSIENT):
+                await self._load(text)
                 await self._tell_and_check()
-            if self._ring:
-                self._vault.confirm()
             await asyncio.sleep(LOOK)
             text = await self._read() or text
 
@@ -85,29 +86,56 @@ class KeyKeeper:
         if file is None:
             return None
         try:
-            return await asyncio.to_thread(_text_of, file)
+            text = await asyncio.to_thread(_text_of, file)
         except (OSError, UnicodeDecodeError) as error:
             self._complain(f"its file cannot be read ({type(error).__name__})")
             return None
+        if text == self._text:
+            self._complaint = None
+        return text
 
     async def _load(self, text: str) -> None:
         if text == self._text:
             return
+        # To ask again what every stored report needs is dear.
+        if text == self._refused and _time() < self._next_try:
+            return
         try:
             ring = parse_keyring(text)
             if self._ring and ring != self._ring and ring.serial <= self._ring.serial:
-                raise KeyringError("It is older than the keyring in use.")
+                self._refused, self._next_try = text, _time() + RECHECK
+                await self._refuse_unfit(ring, self._ring)
             async with asyncio.timeout(PATIENCE):
                 keys = await unwrap_all(ring, self._settings)
         except (KeyringError, Unavailable, TimeoutError) as error:
             self._complain(str(error) or "its keys cannot be had in time")
             return
+        # Asked before it is in use, so that one without fault seals without a pause.
+        lack = await self._find_lack(ring)
+        if lack or self._ring is None:
+            self._withhold()
         current = keys.pop(ring.current.id)
         self._vault.adopt(current, list(keys.values()))
         self._text, self._ring, self._complaint = text, ring, None
-        self._next_tell = self._next_check = 0.0
+        self._next_tell, self._next_check, self._lack = 0.0, _time() + (RECHECK if lack else CHECK), lack
         self._loaded.set()
         log.info("the keyring is loaded", extra={"count": len(ring.keys), "event": ring.current.id})
+
+    async def _refuse_unfit(self, ring: Keyring, used: Keyring) -> None:
+        """Raise KeyringError for a keyring that is no newer than the one in use, unless nothing is lost by it."""
+        known = {key.id for key in ring.keys}
+        # What was sealed a moment ago may not be among what is stored.
+        if used.current.id not in known and _time() < self._unwritten_until:
+            raise KeyringError("It is older than the keyring in use.")
+        if behind := await self._find_newer(ring):
+            raise KeyringError(f"It is older than the keyring in use, and {behind}.")
+        async with asyncio.timeout(PATIENCE):
+            needed = await self._reports.uses()
+        if lacking := sorted(needed.keys() - known):
+            raise KeyringError(
+                f"It is older than the keyring in use, and {needed[lacking[0]]} reports need master key {lacking[0]}, "
+                "which is not in it."
+            )
 
     def _complain(self, reason: str) -> None:
         if self._ring is None:
@@ -116,17 +144,35 @@ class KeyKeeper:
             log.warning("the keyring cannot be used; the one from before stays", extra={"reason": reason})
         self._complaint = reason
 
+    def _withhold(self) -> None:
+        """Let nothing be sealed from now on; what is stored is opened as before."""
+        self._vault._seals_until = float("-inf")
+
     async def _tell_and_check(self) -> None:
-        if self._ring is None:
+        ring, at = self._ring, _time()
+        if ring is None:
             return
-        at = asyncio.get_running_loop().time()
-        if at >= self._next_tell:
-            await self._readers.tell(self.reader_id, self._ring)
-            self._next_tell = at + TELL
         if at >= self._next_check:
-            lack = await self._find_lack(self._ring)
-            self._say(PART, lack)
-            self._next_check = at + (RECHECK if lack else CHECK)
+            before, self._lack = self._lack, await self._find_lack(ring)
+            self._next_check = at + (RECHECK if self._lack else CHECK)
+            if before and not self._lack:
+                self._next_tell = at
+        told = at >= self._next_tell
+        if told:
+            await self._readers.tell(self.reader_id, ring)
+            # Only after that, because a rotation that did not wait for this reader had named its key by then.
+            self._behind = await self._find_newer(ring)
+            self._next_tell = at + TELL
+        reason = self._lack or self._behind
+        if reason:
+            self._withhold()
+        elif told:
+            # No later than it was told, because a rotation counts on those alone that tell.
+            self._vault.confirm()
+            self._unwritten_until = _time() + SETTLE
+        if reason and self._complaint:
+            reason = f"{reason}; and of its file as it is now: {self._complaint}"
+        self._say(PART, reason)
 
     async def _find_lack(self, ring: Keyring) -> str | None:
         """What stored reports need and the keyring has not, as a reason."""
@@ -136,6 +182,21 @@ class KeyKeeper:
             return None
         parts = [f"{needed[key_id]} need master key {key_id}" for key_id in lacking]
         return f"of {looked_at} reports looked at, {' and '.join(parts)}, which is not in the keyring"
+
+    async def _find_newer(self, ring: Keyring) -> str | None:
+        """What the last rotation has and the keyring has not, as a reason."""
+        newest = await read_newest(self._readers)
+        if newest is None:
+            return None
+        if newest.seals not in {key.id for key in ring.keys}:
+            return f"the last rotation made master key {newest.seals} current, which is not in the keyring"
+        if ring.current.id in newest.retired:
+            return f"a rotation retired master key {ring.current.id}, which is current in the keyring"
+        return None
+
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _text_of(file: Path) -> str:

@@ -42,6 +42,30 @@ SETTLE = 90.0
 ROUNDS = 50
 """Times that nothing at all moves before something must be wrong."""
 
+_NEWEST = "newest"
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """What the last rotation left: the master key that seals, and those that must not seal any more (their ids)."""
+
+    seals: str
+    retired: frozenset[str]
+
+
+async def read_newest(readers: Readers) -> Newest | None:
+    """What the last rotation named, if there was one. Raises one of shared.mongo.TRANSIENT."""
+    found = await readers.collection.find_one({"_id": _NEWEST})
+    return Newest(found["seals"], frozenset(found.get("retired", ()))) if found else None
+
+
+async def _name_newest(readers: Readers, ring: Keyring) -> None:
+    """Keep it for whoever is not running now; what was retired stays so, also when it is in no keyring any more."""
+    retired = [key.id for key in ring.keys if key.state is State.RETIRED]
+    # Without a time, so it does not end as the readers do.
+    named = {"$set": {"seals": ring.current.id}, "$addToSet": {"retired": {"$each": retired}}}
+    await readers.collection.update_one({"_id": _NEWEST}, named, upsert=True)
+
 
 class Halted(Exception):
     """The rotation cannot go on; the message is a sentence that says why. What it did stays, and is not done again."""
@@ -93,6 +117,7 @@ class Rotation:
         self._patience = patience
         self._vault = Vault()
         self._settled_at = 0.0
+        self._reached = False
 
     async def rotate(self, source: str | None = None, *, drop: bool = False) -> Outcome:
         """A new version by this source (None: that of the current one), or the rest of a rotation that was ended.
@@ -105,6 +130,7 @@ class Rotation:
             if not outcome.resumed:
                 outcome.ring = await self._announce(outcome.ring, source or outcome.ring.current.source)
             if coming := outcome.ring.coming:
+                await self._name(outcome.ring)
                 await self._wait_for(f"have loaded version {coming.version}", lambda r: coming.id in r.opens)
                 outcome.ring = self._write(outcome.ring.promote(now()))
             await self._finish(outcome)
@@ -149,6 +175,7 @@ class Rotation:
         """Re-wrap everything that is not under the current version, then call what was current before retired."""
         current = outcome.ring.current
         await self._adopt(outcome.ring)
+        await self._name(outcome.ring)
         await self._wait_for(f"seal with version {current.version}", lambda r: r.seals == current.id)
         self._settled_at = asyncio.get_running_loop().time() + self._settle
         await self._rewrap(outcome)
@@ -175,6 +202,11 @@ class Rotation:
             await asyncio.sleep(0.1 if stuck else 0)
 
     async def _drop(self, outcome: Outcome) -> None:
+        current = outcome.ring.current
+        await self._name(outcome.ring)
+        # A reader that started before that was named, with an older copy, may have sealed since.
+        if await self._wait_for(f"seal with version {current.version}", lambda r: r.seals == current.id):
+            self._settled_at = asyncio.get_running_loop().time() + self._settle
         while (rest := self._settled_at - asyncio.get_running_loop().time()) > 0:
             self._showing.step(f"waiting {rest:.0f} s for writes under way")
             await asyncio.sleep(min(1.0, rest))
@@ -187,15 +219,20 @@ class Rotation:
         if outcome.dropped:
             outcome.ring = self._write(outcome.ring.drop(set(outcome.dropped)))
 
-    async def _wait_for(self, what: str, has: Callable[[Reader], bool]) -> None:
-        """Until all running intakes have loaded what is in the keyring."""
+    async def _name(self, ring: Keyring) -> None:
+        await self._surely(lambda: _name_newest(self._readers, ring))
+
+    async def _wait_for(self, what: str, has: Callable[[Reader], bool]) -> bool:
+        """Until all running intakes have loaded what is in the keyring; whether any of them had not."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._patience
+        waited = False
         while True:
             running = await self._surely(self._readers.running)
             late = [reader for reader in running if not has(reader)]
             if not late:
-                return
+                return waited
+            waited = True
             self._showing.step(f"{len(running) - len(late)} of {len(running)} running intakes {what}")
             if loop.time() >= until:
                 raise Halted(
@@ -227,13 +264,17 @@ class Rotation:
         self._vault.adopt(keys.pop(ring.current.id), list(keys.values()))
 
     async def _surely(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """The answer of MongoDB, once it gives one."""
+        """The answer of MongoDB, once it gives one; whether there is any is not waited for."""
         loop = asyncio.get_running_loop()
         until = loop.time() + OUTAGE
         while True:
             try:
-                return await ask()
+                answer = await ask()
+                self._reached = True
+                return answer
             except TRANSIENT as error:
+                if not self._reached:
+                    raise Halted("MongoDB does not answer there. Nothing was done.") from None
                 self._showing.step(f"MongoDB is away ({type(error).__name__})")
                 if loop.time() > until:
                     raise Halted("MongoDB does not answer. Run it again to go on.") from None

@@ -10,9 +10,8 @@ from pydantic import SecretStr
 
 from services.intake import keeping
 from services.intake.settings import IntakeSettings
-from shared.keyring import keep, key_id_of, parse_keyring, write_keyring
+from shared.keyring import keep, key_id_of
 from shared.mongo import connect
-from shared.times import now
 from tests.broker import make_topics
 from tests.integration.test_intake_service import TOPICS, ready, serving, settings
 from tests.key_world import KeyWorld
@@ -116,21 +115,24 @@ async def test_while_the_key_management_is_away_nothing_is_taken_and_it_is_said_
     world.database.client.close()
 
 
-async def test_a_keyring_that_is_not_the_one_of_what_is_stored_is_said_by_readiness(
-    given: IntakeSettings, tmp_path: Path
+async def test_under_a_keyring_that_is_not_the_one_of_what_is_stored_no_report_is_taken_until_it_is_put_back(
+    given: IntakeSettings,
 ) -> None:
+    world = world_of(given)
     async with serving(given) as http:
         await ready(http)
         await report(http)
         await report(http)
-    wrong = tmp_path / "wrong"
-    wrong.write_text(keep(b"w" * 32))
-    async with serving(with_keyring(given, wrong)) as http:
+    world.file.write_text(keep(b"w" * 32))
+    async with serving(with_keyring(given, world.file)) as http:
         said = await reason(http, "reports")
         missing = f"need master key {key_id_of(FIRST)}, which is not in the keyring"
         assert said == f"of 2 reports looked at, 2 {missing}"
-        # Nothing is stopped by it: whoever reports now is served under the key that is there.
-        await report(http)
-        ring = parse_keyring(keep(b"w" * 32)).announce(key_id_of(FIRST), "file", keep(FIRST), now())
-        write_keyring(wrong, ring)
+        refused = await http.post("/v1/reports", json=REPORT)
+        assert (refused.status_code, refused.json()["type"]) == (503, "/errors/unavailable")
+        world.file.write_text(keep(FIRST))
         await ready(http)
+        receipt = await report(http)
+        assert (await http.post("/v1/follow-up", json={"receipt": receipt})).status_code == 200
+    assert await world.reports.uses() == {key_id_of(FIRST): 3}
+    world.database.client.close()

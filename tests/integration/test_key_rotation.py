@@ -10,7 +10,7 @@ import pytest
 
 from services.intake import keeping, readers, rewrap, rotation
 from services.intake.reading import Read
-from services.intake.rewrap import rewrapped
+from services.intake.rewrap import ReportKeys, rewrapped
 from services.intake.rotation import Halted
 from services.intake.vault import Vault
 from shared.keyring import State, keep, key_id_of, parse_keyring, write_keyring
@@ -21,6 +21,7 @@ from tests.key_world import READER, KeyWorld, Replica, Screen, assert_readable, 
 from tests.transit_stand_in import TOKEN, Transit
 
 FIRST = b"m" * 32
+WRONG = b"w" * 32
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +29,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "LOOK", 0.05)
     monkeypatch.setattr(keeping, "TELL", 0.2)
     monkeypatch.setattr(keeping, "RECHECK", 0.1)
+    monkeypatch.setattr(keeping, "SETTLE", 0.5)
     monkeypatch.setattr(readers, "LEASE", 2)
     monkeypatch.setattr(rotation, "LEASE", 2)
     monkeypatch.setattr(rewrap, "BATCH", 20)
@@ -236,6 +238,220 @@ async def test_a_keyring_that_is_not_the_one_of_what_is_stored_changes_nothing(w
         assert other.waiting_for == {}
 
 
+async def said(replica: Replica, wanted: str) -> str:
+    """Why a replica is not ready, once it is for the wanted reason."""
+    for _ in range(200):
+        if wanted in replica.waiting_for.get("master key", ""):
+            return replica.waiting_for["master key"]
+        await asyncio.sleep(0.02)
+    raise AssertionError(replica.waiting_for)
+
+
+async def ready(replica: Replica) -> None:
+    for _ in range(200):
+        if not replica.waiting_for:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(replica.waiting_for)
+
+
+async def refused(replica: Replica) -> None:
+    """Neither a report nor words about one are sealed."""
+    with pytest.raises(Unavailable, match="master key"):
+        await report(replica, "words")
+    with pytest.raises(Unavailable, match="master key"):
+        replica.vault.seal("r-1/answers/q-1", b"words")
+
+
+async def test_under_a_wrong_file_nothing_is_sealed_and_the_right_one_can_be_put_in_its_place(world: KeyWorld) -> None:
+    async with world.running() as (replica,):
+        told = await fill(replica, 4)
+    world.file.write_text(keep(WRONG))
+    async with world.running(wait=False) as (replica,):
+        await said(replica, f"4 need master key {key_id_of(FIRST)}")
+        await refused(replica)
+        world.file.write_text(keep(FIRST))
+        await ready(replica)
+        told |= await fill(replica, 2)
+        await assert_readable(world, told, replica)
+    async with world.running() as (replica,):
+        await assert_readable(world, told, replica)
+    assert await world.reports.uses() == {key_id_of(FIRST): 6}
+
+
+async def test_nothing_is_sealed_before_it_is_known_what_is_stored(
+    world: KeyWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, sample = asyncio.Event(), ReportKeys.sample
+
+    async def late(self: ReportKeys, most: int) -> tuple[int, dict[str, int]]:
+        await known.wait()
+        return await sample(self, most)
+
+    monkeypatch.setattr(ReportKeys, "sample", late)
+    async with world.running(wait=False) as (replica,):
+        await asyncio.sleep(0.3)
+        assert replica.waiting_for == {"master key": "not loaded yet"}
+        await refused(replica)
+        known.set()
+        await ready(replica)
+        await report(replica, "words")
+
+
+async def test_while_the_database_is_away_nothing_is_confirmed(
+    world: KeyWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.running() as (replica,):
+        confirmed: list[None] = []
+        monkeypatch.setattr(replica.vault, "confirm", lambda: confirmed.append(None))
+        await asyncio.sleep(0.5)
+        assert confirmed
+
+        async def away(*_: object) -> None:
+            raise rotation.TRANSIENT[0]("away")
+
+        monkeypatch.setattr(readers.Readers, "tell", away)
+        await asyncio.sleep(0.3)
+        confirmed.clear()
+        await asyncio.sleep(0.5)
+        assert not confirmed
+
+
+async def test_a_machine_that_was_off_when_its_key_was_dropped_seals_nothing_by_it(
+    world: KeyWorld, tmp_path: Path
+) -> None:
+    stale = tmp_path / "copy"
+    async with world.running() as (here,):
+        told = await fill(here, 3)
+        shutil.copy(world.file, stale)
+        assert (await world.rotation().rotate(drop=True)).dropped == [1]
+        async with world.running(file=stale, wait=False) as (there,):
+            await said(there, f"3 need master key {world.ring.current.id}")
+            await refused(there)
+            # Somebody carries the file over to the other machine.
+            stale.write_bytes(world.file.read_bytes())
+            await ready(there)
+            told |= await fill(there, 2)
+            await assert_readable(world, told, here, there)
+
+
+async def test_a_machine_with_a_copy_from_before_learns_of_a_rotation_also_where_nothing_is_stored(
+    world: KeyWorld, tmp_path: Path
+) -> None:
+    before, amid = tmp_path / "before", tmp_path / "amid"
+    shutil.copy(world.file, before)
+    ring = world.ring.announce(key_id_of(WRONG), "file", keep(WRONG), now())
+    write_keyring(world.file, ring)
+    shutil.copy(world.file, amid)
+    assert (await world.rotation().rotate(drop=True)).dropped == [1]
+    async with world.running(file=before, wait=False) as (replica,):
+        await said(replica, f"the last rotation made master key {key_id_of(WRONG)} current")
+        await refused(replica)
+    # This one has the new version, and would go on sealing by the one that is gone.
+    async with world.running(file=amid, wait=False) as (replica,):
+        await said(replica, f"a rotation retired master key {key_id_of(FIRST)}")
+        await refused(replica)
+        amid.write_bytes(world.file.read_bytes())
+        await ready(replica)
+        await report(replica, "words")
+
+
+async def test_a_version_is_not_dropped_while_a_machine_that_came_late_seals_by_it(
+    world: KeyWorld, tmp_path: Path
+) -> None:
+    amid = tmp_path / "amid"
+    write_keyring(world.file, world.ring.announce(key_id_of(WRONG), "file", keep(WRONG), now()))
+    shutil.copy(world.file, amid)
+    await world.rotation().rotate()
+    # Retired, but not named so yet: until it is dropped, nothing that it seals is lost.
+    async with world.running() as (here,), world.running(file=amid) as (there,):
+        report_id, _ = await report(there, "words")
+        with pytest.raises(Halted, match="1 of 2 running intakes do not seal with version 2"):
+            await world.rotation(patience=0.5).drop()
+        assert await here.narrative(report_id) == "words"
+        amid.write_bytes(world.file.read_bytes())
+        await ready(there)
+        assert (await world.rotation().drop()).dropped == [1]
+        # The copy on the other machine still has it, and nothing needs it.
+        await assert_readable(world, {report_id: "words"}, here, there)
+
+
+async def test_a_database_that_is_restored_under_a_running_intake_ends_its_sealing(
+    world: KeyWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "CHECK", 0.1)
+    async with world.running() as (replica,):
+        told = await fill(replica, 3)
+        backup = await world.database["reports"].find().to_list(None)
+    await world.database["reports"].delete_many({})
+    world.file.write_text(keep(WRONG))
+    async with world.running() as (replica,):
+        await report(replica, "gone with the restore")
+        await world.database["reports"].delete_many({})
+        await world.database["reports"].insert_many(backup)
+        await said(replica, f"3 need master key {key_id_of(FIRST)}")
+        await refused(replica)
+        world.file.write_text(keep(FIRST))
+        await ready(replica)
+        await assert_readable(world, told, replica)
+
+
+async def test_an_older_keyring_is_taken_only_if_nothing_is_lost_by_it(world: KeyWorld) -> None:
+    async with world.running() as (replica,):
+        told = await fill(replica, 3)
+        before = world.file.read_text()
+        await world.rotation().rotate()
+        retired = world.file.read_text()
+        await world.rotation().drop()
+        # From before the rotation: it lacks the key that seals.
+        world.file.write_text(before)
+        await asyncio.sleep(1.0)
+        assert parse_keyring(before).current.id == key_id_of(FIRST)
+        told |= await fill(replica, 1)
+        await assert_readable(world, told, replica)
+        # From before the drop: it has all that is needed, and more.
+        world.file.write_text(retired)
+        for _ in range(200):
+            if len(replica.keeper._ring.keys) == 2:
+                break
+            await asyncio.sleep(0.02)
+        assert [key.version for key in replica.keeper._ring.keys] == [1, 2]
+        await assert_readable(world, told, replica)
+    assert set(await world.reports.uses()) == {parse_keyring(retired).current.id}
+
+
+async def test_two_files_that_have_both_sealed_are_joined_and_then_open_everything(world: KeyWorld) -> None:
+    async with world.running() as (replica,):
+        told = await fill(replica, 2)
+    for sealed in (FIRST, WRONG):
+        # What an intake without any check would have left.
+        world.file.write_text(keep(sealed))
+        other = world.replica()
+        other.vault.adopt(sealed, [])
+        told |= await fill(other, 1)
+    async with world.running(wait=False) as (replica,):
+        await said(replica, f"3 need master key {key_id_of(FIRST)}")
+        write_keyring(world.file, parse_keyring(keep(FIRST)).join(parse_keyring(keep(WRONG)), now()))
+        await ready(replica)
+        await assert_readable(world, told, replica)
+        assert (await world.rotation().rotate(drop=True)).dropped == [1, 2]
+        await assert_readable(world, told, replica)
+
+
+async def test_a_reason_not_to_seal_comes_with_what_is_wrong_with_the_file_that_is_there_now(world: KeyWorld) -> None:
+    async with world.running() as (replica,):
+        await fill(replica, 2)
+    world.file.write_text(keep(WRONG))
+    async with world.running(wait=False) as (replica,):
+        await said(replica, "2 need master key")
+        third = keep(b"t" * 32)
+        world.file.write_text(third)
+        await said(replica, f"and 2 reports need master key {key_id_of(FIRST)}, which is not in it")
+        world.file.write_text("nonsense")
+        await said(replica, "neither 32 bytes")
+        assert third not in str(replica.waiting_for)
+
+
 @pytest.mark.parametrize("text", ["", "nonsense", '{"keyring": 1, "serial": 9', keep(b"other" * 6 + b"ab"), "\udcff"])
 async def test_a_keyring_that_cannot_be_used_leaves_the_one_from_before_in_use(world: KeyWorld, text: str) -> None:
     async with world.running() as (replica,):
@@ -301,6 +517,16 @@ async def test_the_first_version_may_be_a_file_and_the_next_one_wrapped_by_trans
 async def test_without_a_place_for_the_new_version_nothing_changes(world: KeyWorld, source: str) -> None:
     with pytest.raises(Halted, match=r"source abacus|TRANSIT_ADDRESS"):
         await world.rotation().rotate(source)
+    assert world.file.read_text() == keep(FIRST)
+
+
+async def test_a_database_that_never_answered_is_not_waited_for(world: KeyWorld) -> None:
+    nowhere = connect("mongodb://nowhere.invalid/?serverSelectionTimeoutMS=300", service="test")
+    elsewhere = KeyWorld(nowhere["intake"], world.file)
+    async with asyncio.timeout(10):
+        with pytest.raises(Halted, match="does not answer there"):
+            await elsewhere.rotation().rotate()
+    nowhere.close()
     assert world.file.read_text() == keep(FIRST)
 
 

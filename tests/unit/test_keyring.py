@@ -156,6 +156,18 @@ def test_a_later_version_of_the_format_is_said_to_be_one() -> None:
         parse_keyring('{"keyring": 2, "check": "x"}')
 
 
+def test_joined_keyrings_open_what_either_opened_and_one_of_them_seals() -> None:
+    ours, theirs = parse_keyring(PLAIN), rotated(parse_keyring(keep(b"w" * 32)), b"x" * 32)
+    joined = ours.join(theirs, AT)
+    assert joined.current == ours.current
+    assert {key.id for key in joined.keys} == {key.id for key in (*ours.keys, *theirs.keys)}
+    assert [key.version for key in joined.keys] == [1, 2, 3]
+    assert [key.state for key in joined.keys] == [State.CURRENT, State.RETIRED, State.RETIRED]
+    assert joined.serial > max(ours.serial, theirs.serial)
+    assert parse_keyring(joined.line()) == joined
+    assert joined.join(theirs, AT).keys == joined.keys
+
+
 def test_two_keyrings_with_one_serial_are_refused() -> None:
     first = parse_keyring(PLAIN)
     with pytest.raises(KeyringError, match="serial 1"):
