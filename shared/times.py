@@ -1,9 +1,6 @@
 """Times are UTC-aware everywhere; on the wire they are RFC 3339 with `Z`."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
-
-from pydantic import AfterValidator, AwareDatetime
 
 
 def now() -> datetime:
@@ -22,16 +19,7 @@ def parse_rfc3339(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError("a time needs an offset, such as Z")
-    return to_utc(at)
-
-
-def to_utc(at: datetime) -> datetime:
-    """`at` (aware) in UTC; raises ValueError for the last hours of the calendar that UTC does not have."""
     try:
         return at.astimezone(UTC)
     except OverflowError:
-        raise ValueError("this time is beyond the calendar") from None
-
-
-UtcTime = Annotated[AwareDatetime, AfterValidator(to_utc)]
-"""A field of a request: a time with an offset, as UTC."""
+        raise ValueError("this time is beyond the calendar of UTC") from None

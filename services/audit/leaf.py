@@ -8,13 +8,13 @@ has the fields.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import orjson
 
 from services.audit.tiles import MAX_LEAF_BYTES
 from shared.events.envelope import REQUIRED
-from shared.times import parse_rfc3339, rfc3339
 
 FOREIGN = "foreign"
 """The reason given for records of topics that strangers write: they are never looked into."""
@@ -186,6 +186,7 @@ def _spell_time(text: str) -> str | None:
     if _WIRE_TIME.fullmatch(text):
         return text
     try:
-        return rfc3339(parse_rfc3339(text))
-    except ValueError:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at.tzinfo else None
+    except (ValueError, OverflowError):
         return None

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.triage.roster import (
     Step,
@@ -22,8 +22,16 @@ from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHel
 from shared.policy import Policy
 from shared.problems import FieldError
 from shared.roster import grants_of
-from shared.times import UtcTime
 
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("this time is beyond the calendar of UTC") from None
+
+
+UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 Codes = Annotated[tuple[Code, ...], Field(max_length=50)]
 PersonRole = Literal["responder", "coordinator", "auditor", "operator"]

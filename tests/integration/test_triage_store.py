@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 
 from services.triage.actions import Intake, Query
 from services.triage.desk import Desk, Order, Stale
 from services.triage.store import CASE_INDEXES, QUEUE_ORDER, MongoCases, filter_of
-from shared.access import Role
+from shared.access import reaches
 from shared.events import Message
 from shared.mongo import connect
 from shared.outbox import Aggregates, Relay
@@ -43,10 +44,13 @@ class TestMongoCases(CaseStoreSuite):
 async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_why(cases: MongoCases) -> None:
     event = reported()
     await Intake(cases, POLICY).take([event])
-    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()))
+    copies, colleagues = MemoryCopies(), [replace(ALICE, ref=f"person:{number:016x}") for number in range(8)]
+    for colleague in colleagues:
+        copies.enrol(colleague)
+    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(copies))
 
     async def take(number: int) -> str:
-        order = Order("assign", {"assignee": f"person:{number:016x}"}, 2, f"order {number}")
+        order = Order("assign", {"assignee": colleagues[number].ref}, 2, f"order {number}")
         try:
             await desk.carry_out(ALICE, event.case_id, order)
         except Stale as stale:
@@ -70,8 +74,9 @@ async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: Mong
 async def test_the_queue_is_read_from_its_index(cases: MongoCases, mongo_uri: str, database_prefix: str) -> None:
     await Intake(cases, POLICY).take([reported() for _ in range(50)])
     client = connect(mongo_uri, service="test")
-    reach = ALICE.reach(Role.RESPONDER, now())
-    query = Query((reach,), ALICE.ref, frozenset({"pseudonym"}), ("triaged", "assigned"))
+    query = Query(
+        tuple(reaches(ALICE, "case.list", now())), ALICE.ref, frozenset({"pseudonym"}), ("triaged", "assigned")
+    )
     found = client[f"{database_prefix}triage"]["cases"].find(filter_of(query))
     plan = await found.sort(QUEUE_ORDER).limit(25).explain()
     client.close()
