@@ -113,7 +113,7 @@ class KeyKeeper:
         # Asked before it is in use, so that one without fault seals without a pause.
         lack = await self._find_lack(ring)
         if lack or self._ring is None:
-            self._withhold()
+            self._vault.withhold()
         current = keys.pop(ring.current.id)
         self._vault.adopt(current, list(keys.values()))
         self._text, self._ring, self._complaint = text, ring, None
@@ -144,10 +144,6 @@ class KeyKeeper:
             log.warning("the keyring cannot be used; the one from before stays", extra={"reason": reason})
         self._complaint = reason
 
-    def _withhold(self) -> None:
-        """Let nothing be sealed from now on; what is stored is opened as before."""
-        self._vault._seals_until = float("-inf")
-
     async def _tell_and_check(self) -> None:
         ring, at = self._ring, _time()
         if ring is None:
@@ -165,7 +161,7 @@ class KeyKeeper:
             self._next_tell = at + TELL
         reason = self._lack or self._behind
         if reason:
-            self._withhold()
+            self._vault.withhold()
         elif told:
             # No later than it was told, because a rotation counts on those alone that tell.
             self._vault.confirm()

@@ -77,6 +77,10 @@ class Vault:
         """
         self._seals_until = self._clock() + FRESH
 
+    def withhold(self) -> None:
+        """Seal nothing from now on, until it is confirmed again; what was sealed is opened as before."""
+        self._seals_until = float("-inf")
+
     def seal(self, place: str, plain: bytes) -> Document:
         """`plain` under a new random key; what it gives is stored as it is."""
         key = urandom(_KEY)
