@@ -14,6 +14,7 @@ import httpx
 
 from infra.commands.book import with_book
 from infra.commands.roster import OPERATOR
+from infra.local.people import give_name
 from infra.local.processes import Process
 from infra.local.services import SERVICES
 from infra.local.stack import Stack, StackSettings
@@ -86,6 +87,7 @@ class Doors:
         async def work(book: Book) -> None:
             for grant in grants or ROLES:
                 await book.grant(ref, grant, OPERATOR)
+            await give_name(book, ref)
             await book.note_agreement(ref, until or now().replace(year=2999), OPERATOR)
             for module in MODULES:
                 await book.note_training(ref, TrainingHeld(module=module, completed_at=LONG_AGO), OPERATOR)

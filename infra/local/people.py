@@ -39,8 +39,7 @@ def enrol_and_issue(
     async def work(book: Book, _: MongoRoster) -> str:
         at = now()
         await enrol(book, person, role, bodies, at)
-        # As if they had signed in once, with a name that nobody has.
-        await book.note_pseudonyms(person, [hashlib.sha256(person.encode()).hexdigest()[:32]], OPERATOR)
+        await give_name(book, person)
         return (await book.issue("pat", expires_at=at + LIFE, by=OPERATOR, person=person)).token
 
     # In a thread of its own, because some callers have a running loop.
@@ -59,6 +58,11 @@ def enrol_accounts(
             await enrol(book, person, role, bodies if role in _OF_BODIES else (), at)
 
     run_with_book(uri, prefix, access, work)
+
+
+async def give_name(book: Book, person: str) -> None:
+    """As if somebody who has no account had signed in once, under a name that stands in no report."""
+    await book.note_pseudonyms(person, [hashlib.sha256(person.encode()).hexdigest()[:32]], OPERATOR)
 
 
 async def enrol(book: Book, person: str, role: Role, bodies: tuple[str, ...], at: datetime) -> None:

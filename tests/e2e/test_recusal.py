@@ -17,7 +17,7 @@ from pymongo import MongoClient
 
 from infra.commands.book import run_with_book
 from infra.commands.roster import OPERATOR
-from infra.local.people import LIFE, enrol, person_of
+from infra.local.people import LIFE, enrol, give_name, person_of
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from services.intake.pseudonym import pseudonyms_for
@@ -80,6 +80,7 @@ def enrol_everybody(system: System) -> dict[str, str]:
             for role in PEOPLE:
                 bodies = (BODY, STAND_IN) if who == "witness" else (BODY,)
                 await enrol(book, person, role, bodies if role in (Role.RESPONDER, Role.COORDINATOR) else (), at)
+            await give_name(book, person)
             if who in NAMES:
                 await book.note_pseudonyms(person, pseudonyms_for(key, [NAMES[who]], []), OPERATOR)
             tokens[who] = (await book.issue("pat", expires_at=at + LIFE, by=OPERATOR, person=person)).token
