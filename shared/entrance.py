@@ -6,9 +6,11 @@ from typing import Protocol
 
 from shared.mongo import Collection, IndexModel
 from shared.outbox import OUTBOX_INDEX, Aggregates
+from shared.problems import Problem, Unavailable
 from shared.refusals import Refusals
 from shared.roster import ROSTER_FACTS, ROSTER_INDEXES, Copies, MongoRoster, Roster
 from shared.runtime import Runtime
+from shared.sign_in.attempts import Refused
 from shared.sign_in.door import Door, Noted
 from shared.sign_in.identity import Identity
 from shared.sign_in.providers import make_provider
@@ -21,6 +23,8 @@ from shared.web.rates import Rates
 from shared.web.throttle import Throttle
 
 SIGN_IN = "session.sign_in"
+MOST_NAMES = 20
+"""Names, and as many addresses, for which the vault is asked at once."""
 
 
 class Pseudonyms(Protocol):
@@ -83,8 +87,15 @@ class Entrance:
         provider = make_provider(settings, address=sign_in.address, home=sign_in.home)
 
         async def pseudonyms(identity: Identity) -> tuple[str, ...]:
-            addresses = (identity.email,) if identity.email else ()
-            return await sign_in.vault.pseudonyms((identity.name, *identity.aliases), addresses)
+            names = (identity.name, *identity.aliases)[:MOST_NAMES]
+            addresses = (*([identity.email] if identity.email else []), *identity.other_emails)[:MOST_NAMES]
+            try:
+                return await sign_in.vault.pseudonyms(names, addresses)
+            except Problem as problem:
+                # A key or clock of ours is wrong, which passes; or the names are such as no report can have.
+                if problem.status in (401, 403):
+                    raise Unavailable("the vault refuses this service") from None
+                raise Refused("names-refused") from None
 
         async def refused(reason: str) -> None:
             self.refusals.note(SIGN_IN, reason)
@@ -99,6 +110,7 @@ class Entrance:
             pseudonyms,
             refused,
             noted=sign_in.noted,
+            people=self.roster,
         )
         self.gate.sessions = door.session
         self.indexes += stored.indexes

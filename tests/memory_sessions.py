@@ -1,5 +1,6 @@
 """Sessions in memory, with the same promises as shared.sign_in.store.MongoSessions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -15,6 +16,7 @@ class MemorySessions:
     sessions: dict[str, Session] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    ends: dict[str, datetime] = field(default_factory=dict)
     reads: int = 0
     writes: int = 0
     away: bool = False
@@ -32,6 +34,15 @@ class MemorySessions:
         known = token in self.used
         self.used.add(token)
         return not known
+
+    async def note_end(self, names: Sequence[str], at: datetime, until: datetime) -> None:
+        self._reach()
+        for name in names:
+            self.ends[name] = max(at, self.ends.get(name, at))
+
+    async def ended_since(self, names: Sequence[str], since: datetime) -> bool:
+        self._reach()
+        return any(self.ends[name] >= since for name in names if name in self.ends)
 
     async def open(self, session: Session) -> None:
         self._reach()

@@ -46,6 +46,7 @@ class OidcStandIn:
     spoil: Callable[[Claims], Claims] = lambda claims: claims
     sign: Callable[[Claims], str] | None = None
     userinfo: Claims | None = None
+    """What is told there; None: what stands in the ID token, too."""
     extra_metadata: Claims = field(default_factory=dict)
     down: bool = False
     refuse: str | None = None
@@ -103,9 +104,9 @@ class OidcStandIn:
 
         @app.get("/userinfo")
         def userinfo(request: Request) -> Claims:
-            if self.userinfo is None or request.headers.get("authorization") != "Bearer access":
+            if request.headers.get("authorization") != "Bearer access":
                 raise HTTPException(401)
-            return self.userinfo
+            return self.userinfo or {"sub": self.account.sub, **self.account.claims}
 
         @app.get("/end")
         def end(client_id: str, post_logout_redirect_uri: str) -> Response:

@@ -90,6 +90,15 @@ class SessionStoreSuite:
         taken = await asyncio.gather(*(store.take_attempt(attempt.key) for _ in range(8)))
         assert [one for one in taken if one] == [attempt]
 
+    async def test_it_is_known_of_what_ended_since_when(self, store: SessionStore) -> None:
+        at, one, two = now(), hash_of(new_secret()), hash_of(new_secret())
+        assert not await store.ended_since([one, two], at - timedelta(days=1))
+        await store.note_end([one], at, at + timedelta(minutes=5))
+        await store.note_end([one], at - timedelta(minutes=1), at + timedelta(minutes=4))
+        assert await store.ended_since([two, one], at)
+        assert not await store.ended_since([one], at + timedelta(milliseconds=1))
+        assert not await store.ended_since([two], at)
+
     async def test_a_token_is_used_once_however_many_try(self, store: SessionStore) -> None:
         token, until = hash_of(new_secret()), now() + timedelta(minutes=5)
         assert sorted(await asyncio.gather(*(store.use_once(token, until) for _ in range(8)))) == [False] * 7 + [True]

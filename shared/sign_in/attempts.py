@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeGuard
 
+from shared.problems import Unavailable
+
 ATTEMPT_LIFE = timedelta(minutes=10)
 """How long somebody may take at the provider."""
 SKEW = timedelta(seconds=60)
@@ -66,6 +68,10 @@ class Shown(StrEnum):
     UNCONFIRMED = "unconfirmed"
     AWAY = "away"
     """The provider, or something of ours that is needed for a sign-in, does not answer."""
+
+
+class ProviderAway(Unavailable):
+    """The sign-in provider does not answer for now."""
 
 
 class Refused(Exception):

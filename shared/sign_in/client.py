@@ -7,8 +7,7 @@ from typing import Any
 
 import httpx
 
-from shared.problems import Unavailable
-from shared.sign_in.attempts import Attempt, Refused, Registration
+from shared.sign_in.attempts import Attempt, ProviderAway, Refused, Registration
 
 with warnings.catch_warnings():
     # It says at every start that it would rather have a successor of httpx that the rest of Hearth does not use.
@@ -43,7 +42,7 @@ class OAuthClient:
         return str(address)
 
     async def fetch_token(self, endpoint: str, code: str, verifier: str, method: str | None = None) -> Json:
-        """The token response for a code. Raises Refused for a code that is not taken, Unavailable without an answer."""
+        """The token response for a code. Raises Refused for a code that is not taken; ProviderAway."""
         # A client of its own each time, because Authlib keeps the last token in it; the connections are shared.
         oauth = self._oauth(token_endpoint_auth_method=method)
         try:
@@ -57,7 +56,7 @@ class OAuthClient:
         except httpx.HTTPStatusError as error:
             raise _refused_or_away(error, "code-refused") from None
         except httpx.HTTPError as error:
-            raise Unavailable(f"sign-in provider: {type(error).__name__}") from None
+            raise ProviderAway(f"sign-in provider: {type(error).__name__}") from None
         except ValueError:
             raise Refused("token-response-malformed") from None
         if not isinstance(token.get("access_token"), str):
@@ -65,7 +64,7 @@ class OAuthClient:
         return dict(token)
 
     async def get(self, address: str, access_token: str | None = None) -> Json:
-        """A JSON object of the provider. Raises Unavailable without an answer, Refused for one that is no object."""
+        """A JSON object of the provider. Raises ProviderAway without an answer, Refused for one that is no object."""
         headers = {"Authorization": f"Bearer {access_token}"} if access_token else {}
         try:
             answer = (await self._http.get(address, headers=headers)).raise_for_status()
@@ -73,7 +72,7 @@ class OAuthClient:
         except httpx.HTTPStatusError as error:
             raise _refused_or_away(error, "answer-refused") from None
         except httpx.HTTPError as error:
-            raise Unavailable(f"sign-in provider: {type(error).__name__}") from None
+            raise ProviderAway(f"sign-in provider: {type(error).__name__}") from None
         except ValueError:
             raise Refused("answer-malformed") from None
         if not isinstance(found, dict):
@@ -101,7 +100,7 @@ class OAuthClient:
 def _refused_or_away(error: httpx.HTTPStatusError, reason: str) -> Exception:
     status = error.response.status_code
     if status >= 500 or status in (404, 429):
-        return Unavailable(f"sign-in provider: HTTP {status}")
+        return ProviderAway(f"sign-in provider: HTTP {status}")
     return Refused(reason)
 
 

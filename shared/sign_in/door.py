@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from hmac import compare_digest
 from typing import Protocol
 from urllib.parse import quote
@@ -9,7 +10,7 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from starlette.responses import RedirectResponse
 
-from shared.access import NOBODY
+from shared.access import NOBODY, Principal
 from shared.problems import Problem
 from shared.sign_in.agents import label_of
 from shared.sign_in.attempts import SKEW, Attempt, Logout, Refused, Shown, hash_of, is_secret, new_secret
@@ -34,6 +35,12 @@ class Pseudonyms(Protocol):
     async def __call__(self, identity: Identity) -> tuple[str, ...]: ...
 
 
+class People(Protocol):
+    """What it needs of the roster (shared.roster.Roster): None for somebody who was signed out after `began_at`."""
+
+    async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None: ...
+
+
 Noted = Callable[[str, tuple[str, ...]], Awaitable[None]]
 """Is told who comes with a session, and the pseudonyms of their names. Raises Unavailable; then nobody comes in."""
 
@@ -55,6 +62,7 @@ class Door:
     refused: Refusals
     path: str | None = None
     noted: Noted | None = None
+    people: People | None = None
 
     @property
     def cookies(self) -> Cookies:
@@ -64,6 +72,10 @@ class Door:
     async def session(self, request: Request) -> Session | None:
         """The running session of the browser that asks. Raises Unavailable while the store is away."""
         session = await self.sessions.find(self.cookies.read_session(request))
+        if session and self.people:
+            began, proved = session.began_at, session.authenticated_at
+            if await self.people.person(session.person, began_at=began, authenticated_at=proved) is None:
+                return None
         if session and self.noted:
             # Not once at the sign-in: a role may be given to somebody who is signed in already.
             await self.noted(session.person, session.pseudonyms)
@@ -80,7 +92,9 @@ class Door:
 
     def own(self, address: str) -> str:
         """`address` if it is one of ours, else home."""
-        return own_address(address, self.home, self.path)
+        found = own_address(address, self.home, self.path)
+        # Whoever came from a sign-in would go in a circle, with what the provider said in the address.
+        return self.home if found.startswith(f"{self.home}/sign-in") else found
 
     def error_page(self, request: Request, problem: Problem) -> Response:
         """The page of a problem: the way to sign in (again) and back for whoever has to, their own reference for who is
@@ -133,13 +147,18 @@ class Door:
         if not code or len(code) > LONGEST_CODE or not code.isascii() or not code.isprintable():
             raise Refused("code-malformed")
         identity = await self.provider.finish(attempt, code, told.get("iss"))
-        secret, _ = await self.sessions.begin(
-            person_ref(self.identity_key, identity.issuer, identity.subject),
+        person = person_ref(self.identity_key, identity.issuer, identity.subject)
+        secret, session = await self.sessions.begin(
+            person,
             identity,
             await self.pseudonyms(identity),
             agent=label_of(request.headers.get("user-agent", "")),
             instead_of=self.cookies.read_session(request),
         )
+        # The provider may have told of the end while its beginning was still on its way here.
+        if await self.sessions.store.ended_since(_names_of(identity.issuer, identity.sid, person), attempt.began_at):
+            await self.sessions.end(session)
+            raise Refused("ended-meanwhile", Shown.ATTEMPT)
         response = RedirectResponse(self.own(attempt.next), 303, {"Cache-Control": "no-store"})
         self.cookies.keep_session(response, secret)
         return response
@@ -153,11 +172,18 @@ class Door:
         # First ended, then remembered: a token that a crash kept from being carried out can be sent again. One that is
         # carried out twice ends only what had begun when it was written.
         ended = 0
+        person = person_ref(self.identity_key, logout.issuer, logout.subject) if logout.subject else None
+        names = _names_of(logout.issuer, logout.sid, person)
+        await self.sessions.store.note_end(names, self.sessions.clock(), logout.until)
         if logout.sid:
             ended += await self.sessions.revoke_sid(logout.issuer, logout.sid)
-        if logout.subject:
-            person = person_ref(self.identity_key, logout.issuer, logout.subject)
+        if person:
             ended += await self.sessions.revoke_person(person, logout.issued_at + SKEW)
         if not await self.sessions.store.use_once(logout.token, logout.until):
             raise Refused("logout-token-replayed")
         return ended
+
+
+def _names_of(issuer: str, sid: str | None, person: str | None) -> list[str]:
+    """Under what an end is remembered: the session of the provider, and the person."""
+    return [hash_of(name) for name in (f"{issuer}\x1f{sid}" if sid else None, person) if name]

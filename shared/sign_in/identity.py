@@ -9,8 +9,9 @@ from datetime import datetime
 class Identity:
     """A person as a provider names them. `subject` is stable at `issuer`; everything else may change.
 
-    `aliases` are further names the provider told, all of which a report may have used. `sid` is the provider's own
-    session. `authenticated_at` (UTC-aware) is when the person last proved who they are; None: the provider did not say.
+    `aliases` and `other_emails` are further names and addresses the provider told, all of which a report may have used.
+    `sid` is the provider's own session. `authenticated_at` (UTC-aware) is when the person last proved who they are;
+    None: the provider did not say.
     """
 
     issuer: str
@@ -20,6 +21,7 @@ class Identity:
     sid: str | None
     authenticated_at: datetime | None
     aliases: tuple[str, ...] = ()
+    other_emails: tuple[str, ...] = ()
 
 
 def person_ref(key: bytes, issuer: str, subject: str) -> str:

@@ -1,6 +1,7 @@
 """Any OpenID Connect provider, by discovery. Tokens are validated by joserfc and Authlib, here are only the rules."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -20,7 +21,9 @@ from shared.sign_in.addresses import is_private
 from shared.sign_in.attempts import SKEW, Attempt, Logout, Refused, Registration, Shown
 from shared.sign_in.client import Json, OAuthClient, text_of
 from shared.sign_in.identity import Identity
+from shared.sign_in.readings import Reading
 from shared.times import now
+from shared.web.returns import lead_away
 
 ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
@@ -37,7 +40,13 @@ LOGOUT_AGE = timedelta(minutes=10)
 """How old a logout token may be; one without a word on its end could be sent again for ever otherwise."""
 _NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _OFFERED = ("userinfo_endpoint", "end_session_endpoint")
+_BROWSED = ("authorization_endpoint", "end_session_endpoint")
+_NAMES = ("preferred_username", "name", "nickname")
+_ADDRESSES = ("email",)
 _LEEWAY = int(SKEW.total_seconds())
+LONGEST_TOKEN = 16_384
+"""Characters of a logout token; those of Keycloak have about a thousand."""
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
 class OpenId:
@@ -55,8 +64,8 @@ class OpenId:
         self._registration = registration
         self._client = OAuthClient(registration, transport)
         self._clock = clock
-        self._metadata: tuple[datetime, Json] | None = None
-        self._keys: tuple[datetime, KeySet] | None = None
+        self._metadata = Reading[Json](clock)
+        self._keys = Reading[KeySet](clock)
 
     async def begin(self, state: str, attempt: Attempt) -> str:
         """Where to send the browser. Raises Unavailable while the provider is down."""
@@ -81,23 +90,20 @@ class OpenId:
             metadata["token_endpoint"], code, attempt.verifier, _client_method(metadata, self._registration)
         )
         claims = await self._read_id_token(metadata, token, attempt)
-        names = text_of(claims, "preferred_username", "name", "nickname")
-        if not names and metadata.get("userinfo_endpoint"):
-            told = await self._client.get(metadata["userinfo_endpoint"], token["access_token"])
-            if told.get("sub") != claims["sub"]:
-                raise Refused("userinfo-of-another")
-            claims = {**told, **claims}
-            names = text_of(claims, "preferred_username", "name", "nickname")
-        email = text_of(claims, "email")
-        name, *aliases = (*names, *email, claims["sub"])
+        told = await self._read_userinfo(metadata, token, claims["sub"])
+        names, emails = (
+            tuple(dict.fromkeys((*text_of(claims, *which), *text_of(told, *which)))) for which in (_NAMES, _ADDRESSES)
+        )
+        name, *aliases = (*names, *emails, claims["sub"])
         return Identity(
             issuer=self.issuer,
             subject=claims["sub"],
             name=name,
-            email=email[0] if email else None,
+            email=next(iter(emails), None),
             sid=next(iter(text_of(claims, "sid")), None),
             authenticated_at=self._authenticated_at(claims.get("auth_time"), attempt),
             aliases=tuple(alias for alias in aliases if alias in names),
+            other_emails=emails[1:],
         )
 
     async def farewell(self, back: str) -> str | None:
@@ -116,6 +122,9 @@ class OpenId:
 
     async def read_logout(self, logout_token: str) -> Logout:
         """Whose sessions end (OpenID Connect Back-Channel Logout 1.0, 2.6). Raises Refused, and Unavailable."""
+        # Whatever strangers send is looked at before anybody is asked because of it.
+        if len(logout_token) > LONGEST_TOKEN or not _TOKEN.fullmatch(logout_token):
+            raise Refused("logout-token-malformed")
         metadata = await self._discover(USABLE)
         claims = (await self._decode(metadata, logout_token, "logout-token")).claims
         at = self._clock()
@@ -166,6 +175,15 @@ class OpenId:
             raise Refused("id-token-sub")
         return dict(claims)
 
+    async def _read_userinfo(self, metadata: Json, token: Json, subject: str) -> Json:
+        # A provider may tell names and addresses there only (OpenID Connect Core, 5.4), and recusal needs them all.
+        if not metadata.get("userinfo_endpoint"):
+            return {}
+        told = await self._client.get(metadata["userinfo_endpoint"], token["access_token"])
+        if told.get("sub") != subject:
+            raise Refused("userinfo-of-another")
+        return told
+
     async def _decode(self, metadata: Json, token: str, kind: str) -> Token:
         algorithms = ALGORITHMS.intersection(_texts(metadata.get("id_token_signing_alg_values_supported", ["RS256"])))
         if not algorithms:
@@ -181,9 +199,9 @@ class OpenId:
             raise Refused(f"{kind}-{(getattr(error, 'error', '') or 'malformed').replace('_', '-')}") from None
 
     async def _discover(self, newest: timedelta) -> Json:
-        at = self._clock()
-        if self._metadata and at - self._metadata[0] < newest:
-            return self._metadata[1]
+        return await self._metadata.get(newest, self._read_metadata)
+
+    async def _read_metadata(self) -> Json:
         found = await self._client.get(get_well_known_url(self.issuer, external=True))
         if found.get("issuer") != self.issuer:
             raise Refused("discovery-of-another")
@@ -191,18 +209,19 @@ class OpenId:
         for address in (*(found.get(name) for name in _NEEDED), *offered):
             if not isinstance(address, str) or not is_private(address):
                 raise Refused("discovery-malformed")
-        self._metadata = (at, found)
-        return self._metadata[1]
+        if not all(_leads_there(found[name]) for name in _BROWSED if found.get(name) is not None):
+            raise Refused("discovery-malformed")
+        return found
 
     async def _read_keys(self, metadata: Json, newest: timedelta) -> KeySet:
-        at = self._clock()
-        if self._keys is None or at - self._keys[0] >= newest:
+        async def read() -> KeySet:
             found = await self._client.get(metadata["jwks_uri"])
             try:
-                self._keys = (at, KeySet.import_key_set({"keys": found["keys"]}))
+                return KeySet.import_key_set({"keys": found["keys"]})
             except (JoseError, ValueError, TypeError, KeyError):
                 raise Refused("keys-malformed") from None
-        return self._keys[1]
+
+        return await self._keys.get(newest, read)
 
     def _authenticated_at(self, auth_time: object, attempt: Attempt) -> datetime | None:
         """When the person proved who they are. A fresh attempt demands that it was after it began."""
@@ -247,6 +266,15 @@ def _client_method(metadata: Json, registration: Registration) -> str | None:
     if registration.client_secret and "client_secret_post" in offered and "client_secret_basic" not in offered:
         return "client_secret_post"
     return None
+
+
+def _leads_there(address: str) -> bool:
+    """Whether a browser can be sent there with parameters of ours."""
+    try:
+        lead_away(add_params_to_uri(address, [("state", "a")]))
+    except ValueError:
+        return False
+    return True
 
 
 def _texts(value: object) -> list[str]:

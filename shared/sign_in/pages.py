@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request, Response
 from starlette.responses import RedirectResponse
 
 from shared.problems import Unavailable
-from shared.sign_in.attempts import Refused, Shown
+from shared.sign_in.attempts import ProviderAway, Refused, Shown
 from shared.sign_in.door import Door
 from shared.web.app import json_response
 from shared.web.csrf import from_elsewhere
@@ -18,6 +18,7 @@ from shared.web.returns import CLEAR_SITE_DATA, lead_away
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 30
+AWAY = "provider-away"
 STATUS = {Shown.ATTEMPT: 400, Shown.ANSWER: 400, Shown.AWAY: 503}
 """The status of a refusal; 403 where the person, or the account, is what is refused."""
 
@@ -49,6 +50,8 @@ def make_sign_in(door: Door, gate: Gate) -> APIRouter:
             return ask(request, back, fresh, refusal.shown)
         except Unavailable as error:
             log.warning("nobody can sign in", extra={"reason": str(error)})
+            if isinstance(error, ProviderAway):
+                await door.refused(AWAY)
             return ask(request, back, fresh, Shown.AWAY)
 
     @router.get(f"{home}/sign-in", **open_)
@@ -133,6 +136,9 @@ def make_sign_in(door: Door, gate: Gate) -> APIRouter:
         except Refused as refusal:
             await door.refused(refusal.reason)
             return json_response({"error": "invalid_request"}, 400, {"Cache-Control": "no-store"})
+        except ProviderAway:
+            await door.refused(AWAY)
+            raise
         log.info("signed out by the provider", extra={"count": ended})
         return json_response({}, 200, {"Cache-Control": "no-store"})
 

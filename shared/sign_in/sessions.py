@@ -58,6 +58,12 @@ class SessionStore(Protocol):
     async def use_once(self, token: str, until: datetime) -> bool:
         """Whether nobody used it before; remembered until then."""
 
+    async def note_end(self, names: Sequence[str], at: datetime, until: datetime) -> None:
+        """Remember until then that what has these names was ended at that time."""
+
+    async def ended_since(self, names: Sequence[str], since: datetime) -> bool:
+        """Whether any of what has these names was ended then or later."""
+
     async def open(self, session: Session) -> None: ...
 
     async def find(self, id_hash: str) -> Session | None:
@@ -87,6 +93,7 @@ class Sessions:
         self.clock = clock
         # By id_hash: when it was read, and the session; oldest first.
         self._known: dict[str, tuple[datetime, Session]] = {}
+        self._ends = 0
 
     async def find(self, secret: str | None) -> Session | None:
         """The running session that the secret opens, or None; being looked for keeps it from becoming idle."""
@@ -95,12 +102,15 @@ class Sessions:
         key, at = hash_of(secret), self.clock()
         session = self._remembered(key, at)
         if session is None or session.is_over(at):
+            ends = self._ends
             # Another replica may have seen the person since.
             session = await self.store.find(key)
             if session is None or session.is_over(at):
                 self._known.pop(key, None)
                 return None
-            self._remember(session, at)
+            # What ended while the store was asked is not remembered any more.
+            if ends == self._ends:
+                self._remember(session, at)
         if at - session.seen_at >= SEEN_EVERY:
             if not await self.store.touch(key, at):
                 self._known.pop(key, None)
@@ -140,8 +150,7 @@ class Sessions:
 
     async def end(self, session: Session) -> None:
         """Sign this browser out."""
-        await self.store.revoke(session.person, session.id_hash)
-        self._known.pop(session.id_hash, None)
+        await self.revoke(session.person, session.id_hash)
 
     async def listed(self, person: str) -> list[Session]:
         """The running sessions of a person, newest first."""
@@ -151,20 +160,27 @@ class Sessions:
     async def revoke(self, person: str, id_hash: str) -> bool:
         """End one session of a person; False if the person has none such."""
         revoked = await self.store.revoke(person, id_hash)
-        self._known.pop(id_hash, None)
+        self._forget(id_hash)
         return revoked
 
     async def revoke_person(self, person: str, before: datetime, but: str | None = None) -> int:
         """End what a person began at `before` (UTC-aware) or earlier, except `but`; how many sessions those were."""
         revoked = await self.store.revoke_person(person, before, but)
-        self._known.clear()
+        self._forget()
         return revoked
 
     async def revoke_sid(self, issuer: str, sid: str) -> int:
         """End what came out of one session of the provider; how many sessions those were."""
         revoked = await self.store.revoke_sid(issuer, sid)
-        self._known.clear()
+        self._forget()
         return revoked
+
+    def _forget(self, id_hash: str | None = None) -> None:
+        self._ends += 1
+        if id_hash is None:
+            self._known.clear()
+        else:
+            self._known.pop(id_hash, None)
 
     def _remembered(self, key: str, at: datetime) -> Session | None:
         read_at, session = self._known.get(key, (None, None))

@@ -59,6 +59,20 @@ class MongoSessions:
             result = await self._attempts.update_one(used, {"$setOnInsert": {"until": until}}, upsert=True)
         return result.upserted_id is not None
 
+    async def note_end(self, names: Sequence[str], at: datetime, until: datetime) -> None:
+        """Remember until then that what has these names was ended at that time."""
+        with reaching():
+            for name in names:
+                await self._attempts.update_one(
+                    {"_id": f"ended {name}"}, {"$max": {"at": at, "until": until}}, upsert=True
+                )
+
+    async def ended_since(self, names: Sequence[str], since: datetime) -> bool:
+        """Whether any of what has these names was ended then or later."""
+        wanted = {"_id": {"$in": [f"ended {name}" for name in names]}, "at": {"$gte": since}}
+        with reaching():
+            return await self._attempts.find_one(wanted, {"_id": 1}) is not None
+
     async def open(self, session: Session) -> None:
         """Keep a new session; durable on return."""
         with reaching():

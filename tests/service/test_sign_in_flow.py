@@ -11,6 +11,7 @@ import pytest
 from shared.access import FRESH
 from shared.sign_in.attempts import ATTEMPT_LIFE, Shown
 from shared.sign_in.pages import STATUS
+from shared.sign_in.readings import FAILED
 from shared.sign_in.sessions import FRESHNESS
 from shared.times import now
 from tests.oidc_stand_in import CLIENT, OidcStandIn
@@ -279,6 +280,7 @@ async def test_sessions_go_on_while_the_provider_is_down_and_the_sign_in_page_sa
     provider.down = True
     assert (await browser.desk.get(answer.headers["location"])).status_code == 503
     provider.down = False
+    rig.clock.ahead += FAILED
     # The button of the page that said so tries again.
     assert "refresh" in (await press(browser.desk, away)).headers
 

@@ -1,5 +1,6 @@
 """What providers sign: forged, expired, misdirected, unsigned, replayed and broken tokens sign nobody in or out."""
 
+import asyncio
 import hmac
 import json
 import time
@@ -15,8 +16,9 @@ from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 from joserfc.jws import JWSRegistry
 
-from shared.sign_in.attempts import Refused
-from shared.sign_in.openid import KEYS_PACE
+from shared.sign_in.attempts import ProviderAway, Refused
+from shared.sign_in.openid import KEYS_PACE, LONGEST_TOKEN
+from shared.sign_in.readings import FAILED
 from tests.oidc_stand_in import CLIENT, EC, LOGOUT, OTHER_RSA, RSA, Claims, OidcStandIn
 from tests.sign_in_rig import HOME, Browser, Rig, ada, browsing, openid_rig
 
@@ -198,6 +200,58 @@ async def test_forged_keys_do_not_make_us_ask_the_provider_all_the_time(
     assert provider.requests.count("/keys") == 1
 
 
+def unknown_keys(count: int) -> list[str]:
+    return [signed({}, FORGER, kid=f"unknown {number}") for number in range(count)]
+
+
+async def refused_at_once(rig: Rig, tokens: list[str]) -> set[type[BaseException | Any]]:
+    """How logouts with these tokens end that come at the same time."""
+    told = await asyncio.gather(*map(rig.door.provider.read_logout, tokens), return_exceptions=True)
+    return {type(one) for one in told}
+
+
+async def test_forged_keys_that_come_together_make_us_read_the_keys_once(rig: Rig, provider: OidcStandIn) -> None:
+    assert await refused_at_once(rig, unknown_keys(50)) == {Refused}
+    assert provider.requests == ["/.well-known/openid-configuration", "/keys"]
+    rig.clock.ahead += KEYS_PACE
+    assert await refused_at_once(rig, unknown_keys(50)) == {Refused}
+    assert provider.requests.count("/keys") == 2
+
+
+async def test_a_provider_that_is_down_is_asked_once_in_a_while_however_many_come(
+    rig: Rig, provider: OidcStandIn
+) -> None:
+    provider.down = True
+    for _ in range(2):
+        assert await refused_at_once(rig, unknown_keys(25)) == {ProviderAway}
+    assert len(provider.requests) == 1
+    rig.clock.ahead += FAILED
+    assert await refused_at_once(rig, unknown_keys(1)) == {ProviderAway}
+    assert len(provider.requests) == 2
+    provider.down = False
+    rig.clock.ahead += FAILED
+    assert await refused_at_once(rig, unknown_keys(1)) == {Refused}
+
+
+async def test_keys_that_cannot_be_read_are_asked_for_once_in_a_while_and_known_ones_still_count(
+    rig: Rig, provider: OidcStandIn
+) -> None:
+    assert await refused_at_once(rig, unknown_keys(1)) == {Refused}
+    rig.clock.ahead += KEYS_PACE
+    provider.down = True
+    for _ in range(2):
+        assert await refused_at_once(rig, unknown_keys(25)) == {ProviderAway}
+    assert provider.requests.count("/keys") == 2
+    assert (await rig.door.provider.read_logout(provider.logout_token())).sid == "op-session-1"
+
+
+@pytest.mark.parametrize("token", ["", "a.b", "a.b.c.d", "a..c", "a.b.", "a b.c.d", f"{'a' * LONGEST_TOKEN}.b.c"])
+async def test_what_cannot_be_a_token_makes_us_ask_nobody(rig: Rig, provider: OidcStandIn, token: str) -> None:
+    with pytest.raises(Refused, match="logout-token-malformed"):
+        await rig.door.provider.read_logout(token)
+    assert provider.requests == []
+
+
 @pytest.mark.parametrize(
     "metadata",
     [
@@ -208,6 +262,14 @@ async def test_forged_keys_do_not_make_us_ask_the_provider_all_the_time(
         {"jwks_uri": None},
         {"jwks_uri": "http://id.example/keys"},
         {"token_endpoint": ["https://id.example/token"]},
+        {"authorization_endpoint": "https://id.example/authorize,here"},
+        {"authorization_endpoint": "https://id.example/authorize;now"},
+        {"authorization_endpoint": "https://id.example/'authorize'"},
+        {"authorization_endpoint": "https://id.example/uwierzytelnianie/ł"},
+        {"authorization_endpoint": "https://[id.example/authorize"},
+        {"end_session_endpoint": "https://id.example/end,here"},
+        {"end_session_endpoint": "https://id.example/end;now"},
+        {"end_session_endpoint": "https://id.example/'end'"},
     ],
 )
 async def test_a_discovery_document_that_is_not_the_issuers_own_is_refused(
@@ -216,6 +278,37 @@ async def test_a_discovery_document_that_is_not_the_issuers_own_is_refused(
     provider.extra_metadata = metadata
     assert (await browser.leave()).status_code == 400
     assert rig.refusals[0].startswith("discovery-")
+
+
+async def test_names_and_addresses_are_taken_from_the_token_and_from_user_info(
+    rig: Rig, provider: OidcStandIn, browser: Browser
+) -> None:
+    provider.account.claims = {"preferred_username": "ada"}
+    provider.userinfo = {
+        "sub": provider.account.sub,
+        "preferred_username": "ada",
+        "name": "Ada Example",
+        "nickname": "Countess",
+        "email": "ada@example.org",
+    }
+    assert (await browser.sign_in()).status_code == 303
+    provider.account.claims["email"] = "ada@work.example"
+    provider.userinfo["preferred_username"] = "ada.example"
+    assert (await browser.sign_in()).status_code == 303
+    one, two = rig.asked
+    assert (one.name, one.aliases) == ("ada", ("Ada Example", "Countess"))
+    assert (one.email, one.other_emails) == ("ada@example.org", ())
+    assert (two.name, two.aliases) == ("ada", ("ada.example", "Ada Example", "Countess"))
+    assert (two.email, two.other_emails) == ("ada@work.example", ("ada@example.org",))
+
+
+async def test_a_provider_without_user_info_is_not_asked_for_it(
+    rig: Rig, provider: OidcStandIn, browser: Browser
+) -> None:
+    provider.extra_metadata = {"userinfo_endpoint": None}
+    assert (await browser.sign_in()).status_code == 303
+    assert "/userinfo" not in provider.requests
+    assert (rig.asked[0].name, rig.asked[0].email) == ("Ada Example", "ada@example.org")
 
 
 async def test_names_come_from_user_info_if_the_token_has_none(

@@ -1,0 +1,51 @@
+"""What is read of a provider: kept for a while, read by one at a time, and not at once again after a failure."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from shared.problems import Unavailable
+from shared.sign_in.attempts import Refused
+
+FAILED = timedelta(seconds=5)
+"""For how long a failure stands for all who come, or strangers could make us ask the provider all the time."""
+
+Found = TypeVar("Found")
+
+
+class Reading(Generic[Found]):
+    """One thing that a provider tells."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._kept: tuple[datetime, Found] | None = None
+        self._failed: tuple[datetime, Exception] | None = None
+
+    async def get(self, newest: timedelta, read: Callable[[], Awaitable[Found]]) -> Found:
+        """What was read less than `newest` ago, else what `read` gives now.
+
+        Raises Refused and Unavailable as `read` does, and as it did less than FAILED ago.
+        """
+        if self._kept and self._is_within(newest, self._kept[0]):
+            return self._kept[1]
+        async with self._lock:
+            # Whoever had the lock before may have read it, or failed.
+            if self._kept and self._is_within(newest, self._kept[0]):
+                return self._kept[1]
+            if self._failed and self._is_within(FAILED, self._failed[0]):
+                # Without the way of those who were told before, which would grow with everyone.
+                raise self._failed[1].with_traceback(None)
+            at = self._clock()
+            try:
+                found = await read()
+            except (Refused, Unavailable) as error:
+                self._failed = (self._clock(), error)
+                raise
+            self._kept, self._failed = (at, found), None
+            return found
+
+    def _is_within(self, span: timedelta, since: datetime) -> bool:
+        # A clock that was set back must not keep anything for longer.
+        return timedelta() <= self._clock() - since < span
