@@ -70,7 +70,10 @@ class Door:
         return Cookies(self.home)
 
     async def session(self, request: Request) -> Session | None:
-        """The running session of the browser that asks. Raises Unavailable while the store is away."""
+        """The running session of the browser that asks; none from before the roster signed the person out.
+
+        Raises Unavailable while the store is away, or the roster too old.
+        """
         session = await self.sessions.find(self.cookies.read_session(request))
         if session and self.people:
             began, proved = session.began_at, session.authenticated_at
@@ -94,7 +97,8 @@ class Door:
         """`address` if it is one of ours, else home."""
         found = own_address(address, self.home, self.path)
         # Whoever came from a sign-in would go in a circle, with what the provider said in the address.
-        return self.home if found.startswith(f"{self.home}/sign-in") else found
+        steps, path = f"{self.home}/sign-in", found.partition("?")[0]
+        return self.home if path == steps or path.startswith(f"{steps}/") else found
 
     def error_page(self, request: Request, problem: Problem) -> Response:
         """The page of a problem: the way to sign in (again) and back for whoever has to, their own reference for who is
@@ -169,16 +173,17 @@ class Door:
 
     async def end_as_told(self, logout: Logout) -> int:
         """End the sessions a provider says have ended; how many those were. Raises Refused for a repetition."""
-        # First ended, then remembered: a token that a crash kept from being carried out can be sent again. One that is
-        # carried out twice ends only what had begun when it was written.
-        ended = 0
+        ended, latest = 0, logout.issued_at + SKEW
         person = person_ref(self.identity_key, logout.issuer, logout.subject) if logout.subject else None
         names = _names_of(logout.issuer, logout.sid, person)
-        await self.sessions.store.note_end(names, self.sessions.clock(), logout.until)
+        # The end is noted before anything ends, so that a session which is opened in between is found here or there.
+        await self.sessions.store.note_end(names, min(self.sessions.clock(), latest), logout.until)
+        # First ended, then remembered: a token that a crash kept from being carried out can be sent again. One that is
+        # carried out twice ends only what had begun when it was written.
         if logout.sid:
             ended += await self.sessions.revoke_sid(logout.issuer, logout.sid)
         if person:
-            ended += await self.sessions.revoke_person(person, logout.issued_at + SKEW)
+            ended += await self.sessions.revoke_person(person, latest)
         if not await self.sessions.store.use_once(logout.token, logout.until):
             raise Refused("logout-token-replayed")
         return ended

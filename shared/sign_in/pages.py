@@ -18,7 +18,8 @@ from shared.web.returns import CLEAR_SITE_DATA, lead_away
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 30
-AWAY = "provider-away"
+AWAY, OURS_AWAY = "provider-away", "service-away"
+"""Why nobody could sign in, for the record: the provider, or something of ours that a sign-in takes."""
 STATUS = {Shown.ATTEMPT: 400, Shown.ANSWER: 400, Shown.AWAY: 503}
 """The status of a refusal; 403 where the person, or the account, is what is refused."""
 
@@ -50,8 +51,7 @@ def make_sign_in(door: Door, gate: Gate) -> APIRouter:
             return ask(request, back, fresh, refusal.shown)
         except Unavailable as error:
             log.warning("nobody can sign in", extra={"reason": str(error)})
-            if isinstance(error, ProviderAway):
-                await door.refused(AWAY)
+            await door.refused(AWAY if isinstance(error, ProviderAway) else OURS_AWAY)
             return ask(request, back, fresh, Shown.AWAY)
 
     @router.get(f"{home}/sign-in", **open_)
@@ -79,7 +79,8 @@ def make_sign_in(door: Door, gate: Gate) -> APIRouter:
     async def sign_out(request: Request) -> Response:
         late = False
         try:
-            session = await door.session(request)
+            # Not only one that opens something: whatever the roster says of it, or cannot say just now, it ends.
+            session = await door.sessions.find(door.cookies.read_session(request))
             if session:
                 await door.sessions.end(session)
         except Unavailable:

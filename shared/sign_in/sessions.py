@@ -93,30 +93,28 @@ class Sessions:
         self.clock = clock
         # By id_hash: when it was read, and the session; oldest first.
         self._known: dict[str, tuple[datetime, Session]] = {}
+        # How often something ended here.
         self._ends = 0
 
     async def find(self, secret: str | None) -> Session | None:
         """The running session that the secret opens, or None; being looked for keeps it from becoming idle."""
         if not is_secret(secret):
             return None
-        key, at = hash_of(secret), self.clock()
+        key, at, ends = hash_of(secret), self.clock(), self._ends
         session = self._remembered(key, at)
         if session is None or session.is_over(at):
-            ends = self._ends
             # Another replica may have seen the person since.
             session = await self.store.find(key)
             if session is None or session.is_over(at):
                 self._known.pop(key, None)
                 return None
-            # What ended while the store was asked is not remembered any more.
-            if ends == self._ends:
-                self._remember(session, at)
+            self._remember(session, at, ends)
         if at - session.seen_at >= SEEN_EVERY:
             if not await self.store.touch(key, at):
                 self._known.pop(key, None)
                 return None
             session = replace(session, seen_at=at)
-            self._remember(session, at)
+            self._remember(session, at, ends)
         return session
 
     async def begin(
@@ -187,7 +185,10 @@ class Sessions:
         # A clock that was set back must not keep anything in memory for longer.
         return session if read_at and timedelta() <= at - read_at < FRESHNESS else None
 
-    def _remember(self, session: Session, at: datetime) -> None:
+    def _remember(self, session: Session, at: datetime, ends: int) -> None:
+        if ends != self._ends:
+            # It may be what ended while the store was asked.
+            return
         self._known.pop(session.id_hash, None)
         self._known[session.id_hash] = (at, session)
         if len(self._known) > KNOWN:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from shared.access import FRESH
+from shared.problems import Unavailable
 from shared.sign_in.attempts import ATTEMPT_LIFE, Shown
 from shared.sign_in.pages import STATUS
 from shared.sign_in.readings import FAILED
@@ -289,6 +290,7 @@ async def test_nobody_signs_in_while_their_pseudonyms_cannot_be_known(rig: Rig, 
     rig.vault["away"] = True
     assert (await browser.sign_in()).status_code == 503
     assert rig.store.sessions == {}
+    assert rig.refusals == ["service-away"]
     rig.vault["away"] = False
     assert (await browser.sign_in()).status_code == 303
 
@@ -331,6 +333,24 @@ async def test_a_browser_forgets_even_while_the_store_is_away(rig: Rig, browser:
     assert out.status_code == 200
     assert "within 30 minutes" in out.text
     assert browser.session_cookie() is None
+
+
+@pytest.mark.parametrize("said", [Unavailable("the roster is old"), None], ids=["nothing", "that it has ended"])
+async def test_signing_out_ends_the_session_whatever_the_roster_says(
+    rig: Rig, browser: Browser, said: Unavailable | None
+) -> None:
+    class Said:
+        async def person(self, *_: object, **__: object) -> None:
+            if said:
+                raise said
+
+    await browser.sign_in()
+    page = await browser.desk.get(HOME)
+    object.__setattr__(rig.door, "people", Said())
+    out = await press(browser.desk, page)
+    assert out.status_code == 200
+    assert "within 30 minutes" not in out.text
+    assert rig.store.sessions == {}
 
 
 async def test_a_person_sees_their_sessions_and_ends_others(rig: Rig, provider: OidcStandIn, browser: Browser) -> None:

@@ -467,6 +467,17 @@ async def test_a_logout_token_is_good_once_and_ends_nothing_that_began_later(
     assert len(rig.store.sessions) == 1
 
 
+async def test_a_logout_token_that_is_sent_again_ends_no_sign_in_under_way(
+    rig: Rig, provider: OidcStandIn, browser: Browser
+) -> None:
+    token = provider.logout_token(sub=provider.account.sub)
+    assert await logged_out(browser, token) == 200
+    rig.clock.ahead += timedelta(seconds=90)
+    left = await browser.leave()
+    assert await logged_out(browser, token) == 400
+    assert (await browser.come_back(left)).status_code == 303
+
+
 async def test_a_logout_that_was_not_carried_out_can_be_sent_again(
     rig: Rig, provider: OidcStandIn, browser: Browser
 ) -> None:

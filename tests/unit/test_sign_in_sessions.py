@@ -1,5 +1,6 @@
 """When a session runs, ends and is fresh, to the second; and what two replicas see of one session."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -98,6 +99,29 @@ async def test_a_revocation_holds_at_once_here_and_within_seconds_in_another_rep
         assert await here.find(secret) is None
         clock.at += FRESHNESS
         assert await there.find(secret) is None
+
+
+@pytest.mark.parametrize("step", ["find", "touch"])
+async def test_a_session_that_ends_while_it_is_looked_for_opens_nothing_afterwards(step: str) -> None:
+    clock, store = Hands(), MemorySessions()
+    sessions = Sessions(store, clock)
+    secret, session = await sessions.begin(PERSON, an_identity(), [])
+    clock.at += SEEN_EVERY
+    asked, go_on, ask = asyncio.Event(), asyncio.Event(), getattr(store, step)
+
+    async def slow(*given: object) -> object:
+        answer = await ask(*given)
+        asked.set()
+        await go_on.wait()
+        return answer
+
+    setattr(store, step, slow)
+    looking = asyncio.create_task(sessions.find(secret))
+    await asked.wait()
+    await sessions.end(session)
+    go_on.set()
+    await looking
+    assert await sessions.find(secret) is None
 
 
 async def test_a_session_seen_in_one_replica_is_not_idle_in_another() -> None:
