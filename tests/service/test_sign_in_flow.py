@@ -11,11 +11,14 @@ import pytest
 from shared.access import FRESH
 from shared.problems import Unavailable
 from shared.sign_in.attempts import ATTEMPT_LIFE, Shown
+from shared.sign_in.cookies import Cookies
 from shared.sign_in.pages import STATUS
 from shared.sign_in.readings import FAILED
 from shared.sign_in.sessions import FRESHNESS
 from shared.times import now
+from tests.gate_rig import PAGES, Gates
 from tests.oidc_stand_in import CLIENT, OidcStandIn
+from tests.people import person, session_of
 from tests.sign_in_rig import ADDRESS, HOME, Browser, Rig, ada, browsing, openid_rig, press
 
 COOKIE = "__Host-hearth-desk"
@@ -403,6 +406,21 @@ async def test_nobody_ends_a_session_of_somebody_else(rig: Rig, provider: OidcSt
 async def test_the_list_of_sessions_needs_a_sign_in(browser: Browser) -> None:
     answer = await browser.desk.get(f"{HOME}/sessions")
     assert answer.headers["location"] == "/desk/sign-in?next=/desk/sessions"
+
+
+@pytest.mark.parametrize("service", PAGES)
+async def test_the_list_of_sessions_is_closed_to_whom_the_roster_signed_out_at_every_service(
+    monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    gates, home, who = Gates(), PAGES[service], person("5e55")
+    gates.stand_in(monkeypatch)
+    before = await session_of(gates.sessions, who, age=timedelta(hours=1))
+    after = await session_of(gates.sessions, who)
+    gates.copies.enrol(who, signed_out_at=now() - timedelta(minutes=1))
+    async with gates.http(service) as http:
+        for secret, status in ((before, 303), (after, 200)):
+            headers = {"Cookie": f"{Cookies(home).session}={secret}", "Accept": "text/html"}
+            assert (await http.get(f"{home}/sessions", headers=headers)).status_code == status
 
 
 @pytest.mark.parametrize("path", ["sign-in", "sign-out", "sessions"])
