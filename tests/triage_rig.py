@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,8 @@ POLICY = load_policy(None)
 REPORTER = Actor("reporter", "reporter")
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 ALICE = responder("a11ce0de", "enwiki_admins", "enwiki_arbcom", "trust_safety")
+COLLEAGUE = replace(ALICE, ref="person:0ddba11000000000", pseudonyms=frozenset({"0ddba110" * 4}))
+"""Somebody whom a case can be given to; on the roster of every rig."""
 BOB = responder("b0b0b0b0", "swwiki_admins")
 CORA = coordinator("c0ac0ac0", "enwiki_admins", "enwiki_arbcom", "trust_safety")
 
@@ -164,6 +166,7 @@ class Rig:
 @asynccontextmanager
 async def make_rig() -> AsyncIterator[Rig]:
     """A rig; nothing in it is started, so nothing is connected."""
+    COPIES.enrol(COLLEAGUE)
     cases, vault, sessions, entries = MemoryCases(), MemoryVault(), MemorySessions(), MemoryEntries()
     app = build_app(settings_for(), cases=cases, vault=vault, copies=COPIES, sessions=sessions, entries=entries)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -12,7 +12,7 @@ from shared.access import Principal
 from shared.times import now
 from tests.browser_rig import OVERFLOW, hold_session, serving, violations
 from tests.people import session_of
-from tests.triage_rig import ALICE, Rig, answered, make_rig
+from tests.triage_rig import ALICE, COLLEAGUE, Rig, answered, make_rig
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ async def test_every_page_of_the_desk_is_accessible_and_fits(
     await judge()
     await page.goto(f"{address}/desk/cases/{case.code_name}")
     await judge()
-    await rig.order(case, "assign", {"assignee": "person:0ddba11000000000"})
+    await rig.order(case, "assign", {"assignee": COLLEAGUE.ref})
     await page.get_by_label("Your question").fill("Was it on Monday?")
     await page.get_by_role("button", name="Send the question").click()
     await expect(page.get_by_text("Somebody changed this case meanwhile.")).to_be_visible()

@@ -24,6 +24,8 @@ from shared.topics import TOPICS
 
 HOLD_A_STACK = """
 import json, signal
+# Whoever is started in the background is told to ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from infra.local.stack import Stack, StackSettings
 with Stack(StackSettings.private()) as stack:
     pids = [stack.process(name).pid for name in ("kafka", "mongod", "mail", "sign_in")]

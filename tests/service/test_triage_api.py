@@ -1,13 +1,11 @@
 """The API of cases: versions, repetition, permitted actions, and words that are safe before any fact names them."""
 
-from dataclasses import replace
-
 import pytest
 
 from services.triage.case import fold
 from shared.access import Principal, Role
 from shared.times import rfc3339
-from tests.triage_rig import ALICE, BOB, CORA, Rig, answered, bearer, make_rig, reported
+from tests.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, bearer, make_rig, reported
 
 KEY = {"idempotency-key": "5f0c9a1e-retry"}
 
@@ -74,7 +72,7 @@ async def test_an_old_version_is_told_what_changed_meanwhile(rig: Rig) -> None:
     case = await rig.open()
     await rig.order(case, "assign")
     await rig.order(case, "start")
-    answer = await rig.order(case, "assign", {"assignee": "person:0ddba11000000000"}, if_match='"2"')
+    answer = await rig.order(case, "assign", {"assignee": COLLEAGUE.ref}, if_match='"2"')
     problem = answer.json()
     assert answer.status_code == 412
     assert problem["version"] == 4
@@ -119,7 +117,7 @@ async def test_the_same_key_with_another_body_is_refused(rig: Rig) -> None:
 
 async def test_a_key_of_one_person_is_not_the_key_of_another(rig: Rig) -> None:
     case = await rig.open()
-    other = replace(ALICE, ref="person:0ddba11000000000")
+    other = COLLEAGUE
     assert (await rig.order(case, "assign", idempotency_key="same-key")).json()["version"] == 3
     assert (await rig.order(case, "assign", who=other, idempotency_key="same-key")).json()["version"] == 4
     assert rig.cases.stored[case.id].case.assignee == other.ref
@@ -202,7 +200,7 @@ async def test_a_coordinator_says_who_takes_the_case(rig: Rig) -> None:
     case = await rig.open()
     nobody = await rig.order(case, "assign", who=CORA)
     assert [e["pointer"] for e in nobody.json()["errors"]] == ["/assignee"]
-    given = await rig.order(case, "assign", {"assignee": "person:0ddba11000000000"}, who=CORA)
+    given = await rig.order(case, "assign", {"assignee": COLLEAGUE.ref}, who=CORA)
     assert given.status_code == 200
     assert rig.cases.events[-1].actor == CORA.actor(Role.COORDINATOR)
 

@@ -11,7 +11,7 @@ from shared.access import FRESH, Role
 from shared.times import now
 from tests.forms import hidden_fields
 from tests.people import sign_in
-from tests.triage_rig import ALICE, BOB, CORA, Rig, answered, bearer, make_rig
+from tests.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, bearer, make_rig
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
 
@@ -196,7 +196,7 @@ async def test_a_changed_case_says_what_changed_and_keeps_what_was_typed(rig: Ri
     await rig.order(case, "assign")
     await rig.order(case, "start")
     page = await page_of(rig, case)
-    await rig.order(case, "assign", {"assignee": "person:0ddba11000000000"})
+    await rig.order(case, "assign", {"assignee": COLLEAGUE.ref})
     conflict = await send(rig, case, "ask", page, question="Was it on a <talk> page?")
     text = unescape(conflict.text)
     assert conflict.status_code == 412
@@ -277,7 +277,7 @@ async def test_a_coordinator_sees_the_case_without_its_words(rig: Rig) -> None:
     assert "They followed me." not in page
     assert not rig.vault.reads
     assert "Take this case" not in page
-    assert (await send(rig, case, "assign", page, assignee="person:0ddba11000000000")).status_code == 303
+    assert (await send(rig, case, "assign", page, assignee=COLLEAGUE.ref)).status_code == 303
 
 
 async def test_a_case_of_another_body_is_not_found(rig: Rig) -> None:
