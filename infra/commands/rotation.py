@@ -1,4 +1,4 @@
-"""`hearth secrets rotate`, `versions` and `drop`: the master key's versions, changed while intake runs."""
+"""`hearth secrets rotate`, `versions`, `drop` and `join`: the master key's versions, changed while intake runs."""
 
 import asyncio
 import logging
@@ -12,10 +12,10 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, count, table
-from shared.keyring import Keyring, KeyringError, parse_keyring
+from shared.keyring import Keyring, KeyringError, parse_keyring, write_keyring
 from shared.mongo import PyMongoError, connect
 from shared.settings import PREFIX
-from shared.times import rfc3339
+from shared.times import now, rfc3339
 
 # The command line starts without any service.
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ KeyringFile = Annotated[
     Path, typer.Option("--keyring", envvar="HEARTH_MASTER_KEY_FILE", help="The master key's file, which intake reads.")
 ]
 KEYRING = Path("secrets/master_key")
+COLUMNS = ("Version", "Id", "State", "Kept by", "Since")
+Other = Annotated[Path, typer.Argument(metavar="FILE", help="The other keyring's file, which stays as it is.")]
 MongoUri = Annotated[str | None, typer.Option("--mongo", help="MongoDB connection URI; unset: HEARTH_MONGO.")]
 Source = Annotated[
     str | None,
@@ -74,12 +76,7 @@ def drop(
 
 def versions(keyring: KeyringFile = KEYRING, mongo: MongoUri = None, as_json: AsJson = False) -> None:
     """List the master key's versions, and how many reports need each."""
-    try:
-        ring = parse_keyring(keyring.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
-        raise Trouble(f"{keyring} cannot be read.", USAGE) from None
-    except KeyringError as error:
-        raise Trouble(f"{keyring} is no keyring. {error}", USAGE) from None
+    ring = _ring_in(keyring)
 
     async def ask(reports: "ReportKeys", readers: "Readers") -> tuple[dict[str, int], int]:
         return await reports.uses(), len(await readers.running())
@@ -92,6 +89,30 @@ def versions(keyring: KeyringFile = KEYRING, mongo: MongoUri = None, as_json: As
     answer(document, as_json, lambda: _list(rows, lacking))
     if lacking:
         raise typer.Exit(FINDING)
+
+
+def join(other: Other, keyring: KeyringFile = KEYRING, as_json: AsJson = False) -> None:
+    """Add the keys of another keyring that has sealed as well; from then on they open, and do not seal."""
+    ring = _ring_in(keyring)
+    joined = ring.join(_ring_in(other), now())
+    if joined.keys != ring.keys:
+        try:
+            write_keyring(keyring, joined)
+        except OSError:
+            raise Trouble(f"{keyring} cannot be written.", USAGE) from None
+        ring = joined
+    rows = _rows(ring)
+    shown = [tuple("–" if cell is None else cell for cell in row.values()) for row in rows]
+    answer({"keyring": str(keyring), "versions": rows}, as_json, lambda: table(COLUMNS, shown))
+
+
+def _ring_in(file: Path) -> Keyring:
+    try:
+        return parse_keyring(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise Trouble(f"{file} cannot be read.", USAGE) from None
+    except KeyringError as error:
+        raise Trouble(f"{file} is no keyring. {error}", USAGE) from None
 
 
 class Bar:
@@ -185,7 +206,7 @@ def _rows(ring: Keyring) -> list[dict[str, object]]:
 def _list(rows: Sequence[dict[str, object]], lacking: dict[str, int]) -> RenderableType:
     lines = [tuple("–" if cell is None else cell for cell in row.values()) for row in rows]
     lines += [("–", key_id, "NOT HERE", "–", "–", reports) for key_id, reports in lacking.items()]
-    return table(("Version", "Id", "State", "Kept by", "Since", "Reports"), lines)
+    return table((*COLUMNS, "Reports"), lines)
 
 
 def _tell(outcome: "Outcome", as_json: bool) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, say, table
 from infra.commands.options import key_in
-from infra.commands.rotation import drop, rotate, versions
+from infra.commands.rotation import drop, join, rotate, versions
 from infra.commands.service_keys import SERVICE_FILES, make_service_keys, rotate_services
 from shared.keyring import KeyringError, parse_keyring
 
@@ -62,6 +62,7 @@ def secrets(
 app.command("rotate")(rotate)
 app.command("drop")(drop)
 app.command("versions")(versions)
+app.command("join")(join)
 app.command("rotate-services")(rotate_services)
 
 

@@ -77,9 +77,13 @@ def issue(
 
     async def work(book: "Book", _: "MongoRoster") -> Any:
         kind: Kind = "pat" if person else "int"
-        return await book.issue(kind, expires_at=expires, by=OPERATOR, person=person, grants=grants)
+        issued = await book.issue(kind, expires_at=expires, by=OPERATOR, person=person, grants=grants)
+        return issued, not person or bool((await book.find(person)).entry.pseudonyms)
 
-    _tell(at_book(mongo, database_prefix, work), as_json)
+    issued, is_known = at_book(mongo, database_prefix, work)
+    _tell(issued, as_json)
+    if not is_known:
+        note("It opens nothing about cases until its owner has signed in at the desk: their names are not known yet.")
 
 
 @app.command()

@@ -123,6 +123,22 @@ def test_versions_are_listed_with_how_many_reports_need_them(place: Place, capsy
     assert "NOT HERE" in capsys.readouterr().out
 
 
+def test_two_keyrings_that_have_both_sealed_are_joined(place: Place, tmp_path: Path, capsys: Capture) -> None:
+    other, before = tmp_path / "other", place.file.read_text()
+    other.write_text(keep(b"w" * 32))
+    for _ in range(2):
+        said = run_json(capsys, "join", str(other))
+        assert [(v["id"], v["state"]) for v in said["versions"]] == [
+            (key_id_of(FIRST), "current"), (key_id_of(b"w" * 32), "retired"),
+        ]  # fmt: skip
+    assert parse_keyring(place.file.read_text()).current.id == key_id_of(FIRST)
+    assert before in place.file.read_text()
+    assert other.read_text() == keep(b"w" * 32)
+    assert place.narratives() == NARRATIVES
+    for wrong in (tmp_path / "missing", tmp_path):
+        assert cli.main(["secrets", "join", str(wrong)]) == 2
+
+
 def test_a_retired_version_goes_when_it_is_told_to(place: Place, capsys: Capture) -> None:
     run_json(capsys, "rotate")
     said = run_json(capsys, "drop", "--settle", "0")

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from infra import cli
+from infra.commands.book import run_with_book
 from infra.commands.roster import OPERATOR
 from services.triage.roster import Book
 from shared.access import Permit, Principal, Resource, Role, allow
@@ -177,15 +178,18 @@ def test_what_is_not_there_cannot_be_taken(place: Place, capsys: Capture) -> Non
     assert len(place.events()) == 1
 
 
-def test_no_pseudonym_is_printed(place: Place, capsys: Capture) -> None:
-    run_json(capsys, "roster", "grant", ANN, "--role", "operator")
+def sign_in(place: Place, person: str) -> None:
+    """What a sign-in at the desk leaves on the roster."""
 
     async def note(book: Book, _: MongoRoster) -> None:
-        await book.note_pseudonyms(ANN, ["5" * 32], OPERATOR)
-
-    from infra.commands.book import run_with_book
+        await book.note_pseudonyms(person, ["5" * 32], OPERATOR)
 
     run_with_book(place.mongo_uri, place.prefix, MongoAccess(), note)
+
+
+def test_no_pseudonym_is_printed(place: Place, capsys: Capture) -> None:
+    run_json(capsys, "roster", "grant", ANN, "--role", "operator")
+    sign_in(place, ANN)
     said = [run_json(capsys, "roster", "show"), run_json(capsys, "roster", "agreement", ANN, "--until", DAY)]
     assert "55555" not in json.dumps(said)
     assert place.person(ANN).pseudonyms == {"5" * 32}
@@ -273,6 +277,14 @@ def test_a_token_of_a_person_is_good_for_what_they_may_do_and_ends_with_a_sign_o
     assert [grant.role for grant in who.grants] == [Role.OPERATOR]
     run_json(capsys, "roster", "sign-out", ANN)
     assert place.bearer(token["token"]) is None
+
+
+def test_a_token_of_somebody_who_never_signed_in_is_said_to_open_no_cases(place: Place, capsys: Capture) -> None:
+    assert cli.main(["token", "issue", "--person", ANN, "--expires", DAY]) == 0
+    assert "until its owner has signed in at the desk" in capsys.readouterr().err
+    sign_in(place, ANN)
+    assert cli.main(["token", "issue", "--person", ANN, "--expires", DAY]) == 0
+    assert "signed in" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("order", [["revoke", "token:none"], ["rotate", ANN, "--expires", DAY]])
