@@ -1,5 +1,6 @@
 """Signing in at the demo's provider: the real services, real redirects between two sites."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,7 @@ from playwright.async_api import Browser, Page, expect
 
 from infra.local.sign_in_provider import Account
 from infra.local.stack import Stack, StackSettings
+from shared.sign_in.readings import FAILED
 from tests.sign_in_suite import NOBODY, REPORTED, RESPONDER, SignInSuite, World, heading, world_of
 
 pytestmark = pytest.mark.timeout(300)
@@ -76,5 +78,7 @@ async def test_while_the_provider_is_down_sessions_go_on_and_the_sign_in_page_sa
     await heading(page, "You are signed out")
     await expect(page.get_by_role("link", name="Sign out at")).to_have_count(0)
     stack.start_sign_in()
+    # For so long the failure stands, however soon the provider is back.
+    await asyncio.sleep(FAILED.total_seconds())
     await world.sign_in(late, NOBODY)
     await heading(late, "You have no task here yet")

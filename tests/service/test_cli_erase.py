@@ -265,6 +265,15 @@ def test_a_failure_of_the_first_part_names_the_request(
     assert (f"--request {REQUEST}" in found["error"]) is not dry_run
 
 
+HEARTH = """
+import signal, sys
+# Whoever is started in the background is told to ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from infra.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 def test_an_interruption_while_intake_works_names_the_request(as_json: bool, tmp_path: Path) -> None:
     asked, answered = threading.Event(), threading.Event()
@@ -274,7 +283,7 @@ def test_an_interruption_while_intake_works_names_the_request(as_json: bool, tmp
         answered.wait(30)
 
     with answering(reply) as address:
-        command = [sys.executable, "-m", "infra.cli", "erase", "abc", "--reason", "test", "--yes", "--request", REQUEST]
+        command = [sys.executable, "-c", HEARTH, "erase", "abc", "--reason", "test", "--yes", "--request", REQUEST]
         command += ["--intake-url", address, *(["--json"] if as_json else [])]
         environment = os.environ | {"HEARTH_TOKEN": "some-token"}
         with subprocess.Popen(
