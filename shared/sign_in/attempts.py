@@ -98,7 +98,7 @@ class Logout:
     """A back-channel logout: of one session of the provider (`sid`), and of all sessions of `subject`.
 
     The standard would spare the others where both are named, but Keycloak names one session when it has ended all
-    (its issue 22914), and a session too many is worse than a sign-in too many.
+    (keycloak/keycloak 22914), and a session too many is worse than a sign-in too many.
     `token` is the same for the same logout token, `issued_at` and `until` (UTC-aware) bound when it may be used.
     """
 
