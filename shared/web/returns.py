@@ -22,13 +22,15 @@ def own_address(address: str, home: str, below: str | None = None) -> str:
     path = address.partition("?")[0]
     root = (home if below is None else below).rstrip("/")
     decoded = unquote(path, errors="replace")
+    # Some readers drop what follows a semicolon in a segment (RFC 3986, 3.3), and then see the dots before it.
+    segments = [segment.partition(";")[0] for segment in decoded.split("/")[1:]]
     plain = (
         len(address) <= LONGEST
         and _PLAIN.fullmatch(address) is not None
         and not _BAD_ESCAPE.search(address)
         # No empty segment and none of dots, as written or as some server in between may decode it.
-        and not any(segment in ("", ".", "..") for segment in decoded.split("/")[1:-1])
-        and decoded.rpartition("/")[2] not in (".", "..")
+        and not any(segment in ("", ".", "..") for segment in segments[:-1])
+        and segments[-1:] not in (["."], [".."])
         and decoded.isprintable()
         and "\\" not in decoded
         and "%2f" not in path.lower()

@@ -49,4 +49,4 @@ def test_every_command_and_variable_on_the_page_exists() -> None:
     for name in re.findall(r"HEARTH_(\w+)", PAGE):
         assert name.lower() in settings.model_fields
     for command in re.findall(r"hearth secrets ([\w-]+)", PAGE):
-        assert command in {"rotate", "drop", "versions", "rotate-services"}
+        assert command in {"rotate", "drop", "versions", "join", "rotate-services"}

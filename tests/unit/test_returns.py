@@ -32,6 +32,9 @@ def as_browsers_read(address: str) -> str:
 @example("/desk\\..\\..//evil.example")
 @example("/desk/%2e%2e/%2e%2e/audit")
 @example("/desk@evil.example")
+@example("/desk/..;")
+@example("/desk/..;a/..;b/audit")
+@example("/desk/%2e%2e%3b/audit")
 def test_it_stays_on_our_host_and_below_its_root_for_every_reader(address: str) -> None:
     found = own_address(address, HOME)
     for read in (found, as_browsers_read(found), as_browsers_read(unquote(found))):
