@@ -102,8 +102,7 @@ def join(other: Other, keyring: KeyringFile = KEYRING, as_json: AsJson = False) 
             raise Trouble(f"{keyring} cannot be written.", USAGE) from None
         ring = joined
     rows = _rows(ring)
-    shown = [tuple("–" if cell is None else cell for cell in row.values()) for row in rows]
-    answer({"keyring": str(keyring), "versions": rows}, as_json, lambda: table(COLUMNS, shown))
+    answer({"keyring": str(keyring), "versions": rows}, as_json, lambda: table(COLUMNS, _cells(rows)))
 
 
 def _ring_in(file: Path) -> Keyring:
@@ -203,8 +202,12 @@ def _rows(ring: Keyring) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
+def _cells(rows: Sequence[dict[str, object]]) -> list[tuple[object, ...]]:
+    return [tuple("–" if cell is None else cell for cell in row.values()) for row in rows]
+
+
 def _list(rows: Sequence[dict[str, object]], lacking: dict[str, int]) -> RenderableType:
-    lines = [tuple("–" if cell is None else cell for cell in row.values()) for row in rows]
+    lines = _cells(rows)
     lines += [("–", key_id, "NOT HERE", "–", "–", reports) for key_id, reports in lacking.items()]
     return table((*COLUMNS, "Reports"), lines)
 
