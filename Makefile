@@ -1,6 +1,6 @@
 # Hearth. Needs python3 and make; everything else is installed or named by infra/prepare.py.
 PYTHON := .venv/bin/python
-# One real Kafka and one MongoDB serve all workers; see tests/shared_stack.py.
+# One real Kafka and one MongoDB serve all workers; see tests/support/shared_stack.py.
 WORKERS ?= 2
 DETECT := .venv/bin/detect-secrets-hook --no-verify --plugin infra/token_detector.py
 NO_TEXT := ':!*.lock' ':!package-lock.json' ':!*.png' ':!*.sha256'

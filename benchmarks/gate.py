@@ -32,10 +32,10 @@ from shared.sign_in.sessions import Sessions
 from shared.times import now
 from shared.web.gate import Gate
 from shared.web.rates import Rates
-from tests.intake_rig import Rig as IntakeRig
-from tests.memory_sessions import MemorySessions
-from tests.people import COPIES, FAR, TRAINED, MemoryCopies, person, responder, session_of
-from tests.triage_rig import make_rig, reported
+from tests.fakes.memory_sessions import MemorySessions
+from tests.support.intake_rig import Rig as IntakeRig
+from tests.support.people import COPIES, FAR, TRAINED, MemoryCopies, person, responder, session_of
+from tests.support.triage_rig import make_rig, reported
 
 Ask = Callable[[], Awaitable[int]]
 LOOKS = 5_000
@@ -252,7 +252,7 @@ async def reports_by_anybody(gate: type[Gate]) -> AsyncIterator[Ask]:
 
 def reporting(gate: type[Gate], **headers: str) -> Ask:
     """Reports of which none is like the other; a round begins with an empty store."""
-    with patch("tests.intake_rig.Gate", gate):
+    with patch("tests.support.intake_rig.Gate", gate):
         rig = IntakeRig()
     bodies = [request.partition(b"\r\n\r\n")[2] for request in make_requests("http://h/v1/reports", 500, 0.3)]
     wire = Wire(rig.app)

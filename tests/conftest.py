@@ -14,7 +14,7 @@ from pymongo import MongoClient
 
 from infra.local.keycloak import KeycloakServer
 from infra.local.stack import Part, Stack, StackSettings
-from tests.shared_stack import Addresses, MailServer, StackHost, ask, given
+from tests.support.shared_stack import Addresses, MailServer, StackHost, ask, given
 
 # How long an example takes says more about the machine's other work than about the code.
 settings.register_profile("hearth", deadline=None)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from tests.browser_rig import CHROMIUM
+from tests.support.browser_rig import CHROMIUM
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from playwright.async_api import Browser, Page, expect
 from services.triage.case import Case
 from shared.access import Principal
 from shared.times import now
-from tests.browser_rig import OVERFLOW, hold_session, serving, violations
-from tests.people import session_of
-from tests.triage_rig import ALICE, COLLEAGUE, Rig, answered, make_rig
+from tests.support.browser_rig import OVERFLOW, hold_session, serving, violations
+from tests.support.people import session_of
+from tests.support.triage_rig import ALICE, COLLEAGUE, Rig, answered, make_rig
 
 
 @pytest.fixture

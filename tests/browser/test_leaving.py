@@ -11,9 +11,9 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from shared.web.csrf import COOKIE
 from shared.web.pages import make_asset_router
-from tests.browser_rig import serving
-from tests.intake_rig import Rig
-from tests.people import gate_of
+from tests.support.browser_rig import serving
+from tests.support.intake_rig import Rig
+from tests.support.people import gate_of
 
 WORDS = "They followed me.\nTwice."
 

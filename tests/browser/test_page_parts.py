@@ -14,8 +14,8 @@ from playwright.async_api import Browser
 
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.web.pages import load_assets, make_asset_router, make_pages
-from tests.browser_rig import OVERFLOW, serving, violations
-from tests.people import gate_of
+from tests.support.browser_rig import OVERFLOW, serving, violations
+from tests.support.people import gate_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 ARABIC = {"button-submit": "إرسال", "state-received": "تم الاستلام"}

@@ -9,9 +9,9 @@ from playwright.async_api import Browser, BrowserContext, Page, Response, expect
 from services.intake.commit import GroupCommit
 from shared.events import InformationRequested
 from shared.web.pages import make_asset_router
-from tests.browser_rig import OVERFLOW, serving, violations
-from tests.intake_rig import MemoryStore, Rig, case_event
-from tests.people import gate_of
+from tests.support.browser_rig import OVERFLOW, serving, violations
+from tests.support.intake_rig import MemoryStore, Rig, case_event
+from tests.support.people import gate_of
 
 PHONE, DESKTOP = (360, 740), (1280, 900)
 FIRST_LOAD = 50_000

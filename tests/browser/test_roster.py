@@ -11,9 +11,9 @@ from playwright.async_api import Browser, Page, expect
 
 from shared.access import FRESH, Grant, Leave, Role, Training
 from shared.times import now
-from tests.browser_rig import OVERFLOW, hold_session, serving, violations
-from tests.people import auditor, person, session_of
-from tests.triage_rig import ALICE, BOB, CORA, Rig, make_rig
+from tests.support.browser_rig import OVERFLOW, hold_session, serving, violations
+from tests.support.people import auditor, person, session_of
+from tests.support.triage_rig import ALICE, BOB, CORA, Rig, make_rig
 
 CHIEF = person("c1", Grant(Role.COORDINATOR))
 NEW = "person:00000000000000ee"

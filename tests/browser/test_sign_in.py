@@ -16,10 +16,10 @@ from infra.local.ports import Ports
 from shared.access import FRESH
 from shared.sign_in.attempts import Registration
 from shared.sign_in.providers import callback_address
-from tests import oidc_stand_in
-from tests.browser_rig import OVERFLOW, serving, violations
-from tests.oidc_stand_in import OidcStandIn
-from tests.sign_in_rig import HOME, Rig, ada, make_rig
+from tests.stand_ins import oidc as oidc_stand_in
+from tests.stand_ins.oidc import OidcStandIn
+from tests.support.browser_rig import OVERFLOW, serving, violations
+from tests.support.sign_in_rig import HOME, Rig, ada, make_rig
 
 COOKIE = "__Host-hearth-desk"
 

@@ -12,7 +12,7 @@ from infra.local.keycloak import PASSWORD, REALM, KeycloakServer
 from infra.local.services import SERVICES
 from infra.local.sign_in_provider import Account
 from infra.local.stack import Stack, StackSettings
-from tests.sign_in_suite import COORDINATOR, REPORTED, RESPONDER, SignInSuite, World, eventually, heading, world_of
+from tests.suites.sign_in import COORDINATOR, REPORTED, RESPONDER, SignInSuite, World, eventually, heading, world_of
 
 pytestmark = pytest.mark.timeout(400)
 

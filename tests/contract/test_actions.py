@@ -9,7 +9,7 @@ from services.triage.roster_changes import CHANGES
 from shared.access import ACTIONS, TABLE, Role
 from shared.web.app import routes_of
 from shared.web.gate import GatedRoute
-from tests.every_app import SERVICES, build
+from tests.support.every_app import SERVICES, build
 
 ROOT = Path(__file__).parents[2]
 ASKING = {"allow", "demand", "reaches"}

@@ -29,9 +29,9 @@ from services.notification.routes import write_cursor
 from shared.access import Grant, Role
 from shared.events import InformationRequested
 from shared.web.openapi import PROBLEM_TYPE
-from tests import audit_rig, intake_rig, notification_rig, triage_rig
-from tests.audit_world import AuditWorld
-from tests.people import bearer, operator, person
+from tests.support import audit_rig, intake_rig, notification_rig, triage_rig
+from tests.support.audit_world import AuditWorld
+from tests.support.people import bearer, operator, person
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 OPEN = {"POST /v1/reports", "POST /v1/follow-up", "POST /v1/follow-up/answers", "GET /v1/record/keys"}

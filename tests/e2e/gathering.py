@@ -15,8 +15,8 @@ from services.notification.delivery import State as DeliveryState
 from services.triage.commands import State as CaseState
 from shared.events import FACTS
 from shared.policy import load_policy
-from tests.every_app import SERVICES, build
-from tests.route_walk import Thing, steps_of
+from tests.support.every_app import SERVICES, build
+from tests.support.route_walk import Thing, steps_of
 
 LINK = re.compile(r'(?:href|action)="(/[^"#]*)"')
 MOST_PAGES = 60

@@ -14,8 +14,8 @@ from infra.local.system import System, run_system
 from shared.access import Role
 from shared.ids import case_id_of
 from shared.policy import load_policy
-from tests.browser_rig import CHROMIUM
 from tests.e2e.test_whole_way import wait_for
+from tests.support.browser_rig import CHROMIUM
 
 pytestmark = pytest.mark.timeout(240)
 

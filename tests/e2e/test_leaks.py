@@ -25,11 +25,11 @@ from pymongo import MongoClient
 from infra.local.stack import StackSettings
 from shared.ids import case_id_of
 from shared.times import now, rfc3339
-from tests.broker import admin_of, write
 from tests.e2e.canaries import Hit, canary, search
 from tests.e2e.page_forms import send_form
 from tests.e2e.test_whole_way import Way, cloud_event, mails_to, new_case, open_way, to_inbox, wait_for
 from tests.e2e.written import places
+from tests.support.broker import admin_of, write
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -30,7 +30,7 @@ from shared.times import now
 from tests.e2e.canaries import canary
 from tests.e2e.gathering import Answer, Known, Search, everything
 from tests.e2e.test_whole_way import wait_for
-from tests.route_walk import Thing
+from tests.support.route_walk import Thing
 
 pytestmark = pytest.mark.timeout(900)
 

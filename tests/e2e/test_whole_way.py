@@ -24,10 +24,10 @@ from shared.access import Role
 from shared.ids import case_id_of
 from shared.policy import load_policy
 from shared.times import now, rfc3339
-from tests.broker import read, write
 from tests.e2e.collector import Collector, collecting
-from tests.forms import cookies_of, hidden_fields
-from tests.record_entries import event_in
+from tests.support.broker import read, write
+from tests.support.forms import cookies_of, hidden_fields
+from tests.support.record_entries import event_in
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -13,8 +13,8 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
 from infra.local.system import System
-from tests.broker import admin_of, read
 from tests.e2e.collector import Seen
+from tests.support.broker import admin_of, read
 
 
 def places(system: System, spans: Iterable[Seen]) -> Iterator[tuple[str, bytes]]:

@@ -15,7 +15,7 @@ from typing import Any
 from services.intake import readers, rewrap, rotation
 from shared import keyring
 from shared.mongo import connect
-from tests.key_world import KeyWorld
+from tests.support.key_world import KeyWorld
 
 passed: Counter[str] = Counter()
 doomed = ("", 0)

@@ -10,8 +10,8 @@ from shared.events import Message
 from shared.kafka import Consumption, make_broker
 from shared.problems import Unavailable
 from shared.publisher import Publisher
-from tests.broker import make_topics, until
 from tests.faults.victim import value_of
+from tests.support.broker import make_topics, until
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -14,8 +14,8 @@ from shared.kafka import Consumption, make_broker
 from shared.mongo import Client, connect
 from shared.outbox import OUTBOX_INDEX, Relay
 from shared.publisher import Publisher
-from tests.broker import make_topics, read, until, write
 from tests.faults.victim import count_effects, value_of
+from tests.support.broker import make_topics, read, until, write
 
 
 @pytest.fixture

@@ -34,9 +34,9 @@ from shared.events import Event
 from shared.ids import case_id_of
 from shared.policy import load_policy
 from shared.topics import DEAD_LETTER_TOPICS, FACT_TOPICS, Topic
-from tests.broker import committed, read
 from tests.faults.load import Load, Report
-from tests.record_entries import event_in
+from tests.support.broker import committed, read
+from tests.support.record_entries import event_in
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from services.audit.store import MongoRecord
 from services.audit.writer import LogWriter
 from shared.mongo import connect
 from shared.times import now
-from tests.audit_rig import ORIGIN
-from tests.record_faults import Faults, World, examine
+from tests.support.audit_rig import ORIGIN
+from tests.support.record_faults import Faults, World, examine
 
 STEPS = {"claim", "tails", "insert", "advance", "put_tiles"}
 

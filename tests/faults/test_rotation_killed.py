@@ -13,7 +13,7 @@ from services.intake import keeping, readers, rotation
 from shared.keyring import State, keep
 from shared.mongo import Client, connect
 from tests.faults import key_victim
-from tests.key_world import KeyWorld, assert_readable, fill, report
+from tests.support.key_world import KeyWorld, assert_readable, fill, report
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -1,4 +1,4 @@
-"""Every page that a test of the services has made is judged by tests/page_rules.py, also those nobody looks at."""
+"""tests/support/page_rules.py judges every page that a test of the services has made, also those nobody looks at."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from starlette.responses import HTMLResponse
 
 from shared.web.pages import Pages
-from tests.page_rules import faults_of
+from tests.support.page_rules import faults_of
 
 PROVIDERS = {"id.example"}
 """Where people sign in, in these tests: the pages for people who are signed in lead to it, and load nothing from it."""

@@ -1,0 +1,1 @@
+"""Stores and servers in memory; each passes the suite of the real one."""

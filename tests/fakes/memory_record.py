@@ -1,0 +1,110 @@
+"""The record in memory: passes the same suite as MongoDB (tests/suites/record.py)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from services.audit.log import Entry, FullTile, Head
+from services.audit.store import HIDDEN_BY, Query, write_position
+from services.audit.writer import Clash, Taken
+
+
+class MemoryRecord:
+    """Entries, tiles and heads as dictionaries."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, Entry] = {}
+        self.offsets: set[tuple[str, int]] = set()
+        self.by_event: dict[str, Entry] = {}
+        self.tiles: dict[tuple[str, int, int], FullTile] = {}
+        self.by_log: dict[str, Head] = {}
+
+    async def prepare(self) -> None:
+        """Nothing to prepare."""
+
+    async def claim(self, logs: Sequence[str], writer: str) -> dict[str, Head]:
+        for log in logs:
+            head = self.by_log.get(log, Head(log))
+            self.by_log[log] = replace(head, epoch=head.epoch + 1, writer=writer)
+        return {log: self.by_log[log] for log in logs}
+
+    async def heads(self, logs: Sequence[str] | None = None) -> list[Head]:
+        return [head for log, head in sorted(self.by_log.items()) if logs is None or log in logs]
+
+    async def tails(self, starts: Mapping[str, int]) -> dict[str, list[Entry]]:
+        return {
+            log: [replace(e, about={}) for e in self._in_order() if e.log == log and e.index >= start]
+            for log, start in starts.items()
+        }
+
+    async def tile_roots(self, wanted: Sequence[tuple[str, int, int, int]]) -> dict[tuple[str, int], list[bytes]]:
+        return {
+            (log, level): [
+                self.tiles[log, level, number].root
+                for number in range(start, end)
+                if (log, level, number) in self.tiles
+            ]
+            for log, level, start, end in wanted
+        }
+
+    async def insert(self, entries: Sequence[Entry]) -> Clash | None:
+        for at, entry in enumerate(entries):
+            position, event_id = write_position(entry.log, entry.index), entry.about.get("event")
+            if position in self.stored or (entry.log, entry.offset) in self.offsets:
+                return Clash(at, Taken.PLACE)
+            if event_id in self.by_event:
+                return Clash(at, Taken.EVENT)
+            self.stored[position] = entry
+            self.offsets.add((entry.log, entry.offset))
+            if event_id is not None:
+                self.by_event[event_id] = entry
+        return None
+
+    async def find_events(self, ids: Sequence[str]) -> dict[str, Entry]:
+        found = {event_id: self.by_event[event_id] for event_id in ids if event_id in self.by_event}
+        return {event_id: replace(e, leaf=b"", about={"event": event_id}) for event_id, e in found.items()}
+
+    async def put_tiles(self, tiles: Sequence[FullTile]) -> None:
+        for tile in tiles:
+            self.tiles.setdefault((tile.log, tile.level, tile.index), tile)
+
+    async def advance(self, moves: Sequence[tuple[Head, Head]]) -> set[str]:
+        lost = set()
+        for old, new in moves:
+            now = self.by_log[old.log]
+            if (now.size, now.epoch, now.writer) == (old.size, old.epoch, old.writer):
+                self.by_log[old.log] = new
+            elif now != new:
+                lost.add(old.log)
+        return lost
+
+    async def leaves(self, log: str, start: int, end: int) -> list[bytes]:
+        places = (write_position(log, index) for index in range(start, end))
+        return [self.stored[place].leaf for place in places if place in self.stored]
+
+    async def full_tile(self, log: str, level: int, index: int) -> bytes | None:
+        tile = self.tiles.get((log, level, index))
+        return tile.hashes if tile else None
+
+    async def find(self, query: Query, limit: int) -> list[Entry]:
+        found = [
+            entry
+            for entry in self._in_order()
+            if all(entry.about.get(name) == value for name, value in query.exactly.items())
+            and query.log in (None, entry.log)
+            and (query.after is None or write_position(entry.log, entry.index) > query.after)
+            and (query.since is None or entry.about.get("at", "") >= query.since)
+            and (query.until is None or "" < entry.about.get("at", "") < query.until)
+            and query.hidden.isdisjoint(entry.about.get(name) for name in HIDDEN_BY)
+        ]
+        return found[:limit]
+
+    async def cases_hidden_from(self, names: Sequence[str]) -> frozenset[str]:
+        return frozenset(e.about["case"] for e in self.stored.values() if set(e.shuts_out) & set(names))
+
+    async def logs_about(self, cases: Sequence[str]) -> frozenset[str]:
+        return frozenset(
+            e.log for e in self.stored.values() if not {e.about.get(name) for name in HIDDEN_BY}.isdisjoint(cases)
+        )
+
+    def _in_order(self) -> list[Entry]:
+        return [self.stored[place] for place in sorted(self.stored)]

@@ -1,0 +1,32 @@
+"""The record in MongoDB."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.audit.store import MongoRecord, read_position, write_position
+from shared.mongo import connect
+from tests.suites.record import RecordSuite
+
+
+class TestMongoRecord(RecordSuite):
+    @pytest.fixture
+    async def record(self, mongo_uri: str, database_prefix: str) -> AsyncIterator[MongoRecord]:
+        client = connect(mongo_uri, service="audit")
+        record = MongoRecord(client[f"{database_prefix}audit"])
+        await record.prepare()
+        yield record
+        client.close()
+
+    async def test_the_lookups_of_the_commit_protocol_use_an_index(self, record: MongoRecord) -> None:
+        for query in ({"event": {"$in": ["a", "b"]}}, {"case": "c"}, {"_id": {"$gte": "a", "$lt": "b"}}):
+            plan = await record.entries.find(query).explain()
+            assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"]), query
+
+
+def test_a_position_is_read_back_and_nothing_else_is() -> None:
+    assert read_position(write_position("reports.inbox/11", 7)) == ("reports.inbox/11", 7)
+    assert read_position(write_position("seals", 0)) == ("seals", 0)
+    for wrong in ("", "cases/1/7", "cases/1/000000000007 ", '{"$gt":""}', "../000000000001"):
+        with pytest.raises(ValueError, match="not a position"):
+            read_position(wrong)

@@ -1,0 +1,168 @@
+"""The e-mail channel against a real mail server that says all a mail server may say; and the fake beside it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from services.notification.channels import Channel, Deferred, Refused
+from services.notification.channels.email import EmailChannel
+from services.notification.letters import Letter, Paragraph
+from shared.times import now
+from tests.fakes.notification_fakes import MemoryChannel
+from tests.support.notification_world import Mailbox, mail_server, parse, texts
+
+LETTER = Letter("en", "We have your report", (Paragraph("Thank you – really."),))
+
+
+def make(mailbox: Mailbox, connections: int = 4, timeout: float = 3.0, **more: str) -> EmailChannel:
+    return EmailChannel(
+        mailbox.host,
+        mailbox.port,
+        sender="Hearth <hearth@hearth.example>",
+        mail_host="hearth.example",
+        connections=connections,
+        timeout=timeout,
+        **more,  # type: ignore[arg-type]  # user and password
+    )
+
+
+@pytest.fixture
+async def mailbox() -> AsyncIterator[Mailbox]:
+    async with mail_server(Mailbox()) as running:
+        yield running
+
+
+@pytest.fixture
+async def channel(mailbox: Mailbox) -> AsyncIterator[EmailChannel]:
+    made = make(mailbox)
+    yield made
+    await made.close()
+
+
+@pytest.fixture(params=["memory", "smtp"])
+def either(request: pytest.FixtureRequest) -> tuple[Channel, Callable[[], list[bytes]]]:
+    if request.param == "memory":
+        memory = MemoryChannel()
+        memory.answers = {"gone@example.org": Refused("smtp_550"), "full@example.org": Deferred("smtp_452")}
+        return memory, lambda: [content for _, _, content in memory.mails]
+    mailbox: Mailbox = request.getfixturevalue("mailbox")
+    mailbox.replies = {"gone@example.org": "550 no such user", "full@example.org": "452 mailbox full"}
+    return request.getfixturevalue("channel"), lambda: [content for _, content in mailbox.mails]
+
+
+Either = tuple[Channel, Callable[[], list[bytes]]]
+
+
+async def test_a_mail_arrives_as_it_was_written(either: Either) -> None:
+    channel, arrived = either
+    message_id = await channel.send("sam@example.org", LETTER, "mail-1", now())
+    (raw,) = arrived()
+    message = parse(raw)
+    assert message["Message-ID"] == f"<{message_id}>"
+    assert message["To"] == "sam@example.org"
+    assert texts(message)[0].strip() == "Thank you – really."
+
+
+async def test_the_same_mail_has_the_same_message_id(either: Either) -> None:
+    channel, _ = either
+    ids = [await channel.send("sam@example.org", LETTER, mail, now()) for mail in ("mail-1", "mail-1", "mail-2")]
+    assert ids == ["mail-1@hearth.example", "mail-1@hearth.example", "mail-2@hearth.example"]
+
+
+async def test_a_refusal_and_a_later_are_told_apart_and_spoil_nothing(either: Either) -> None:
+    channel, arrived = either
+    with pytest.raises(Refused, match="smtp_550"):
+        await channel.send("gone@example.org", LETTER, "mail-1", now())
+    with pytest.raises(Deferred, match="smtp_452"):
+        await channel.send("full@example.org", LETTER, "mail-2", now())
+    await channel.send("sam@example.org", LETTER, "mail-3", now())
+    assert len(arrived()) == 1
+
+
+async def test_what_is_no_address_is_refused_and_not_repeated(either: Either) -> None:
+    channel, arrived = either
+    with pytest.raises(Refused, match="bad_address") as refused:
+        await channel.send("sam@example.org\r\nRCPT TO:<eve@example.org>", LETTER, "mail-1", now())
+    assert "sam" not in str(refused.value)
+    assert arrived() == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "code"),
+    [
+        ("451 try later", Deferred, "smtp_451"),
+        ("550 spam", Refused, "smtp_550"),
+        ("554 no", Refused, "smtp_554"),
+        ("552 too large", Refused, "smtp_552"),
+        ("421 shutting down", Deferred, "smtp_421"),
+        ("530 sign in first", Deferred, "smtp_530"),
+    ],
+)
+async def test_every_answer_to_the_mail_itself_has_its_verdict(
+    mailbox: Mailbox, channel: EmailChannel, reply: str, error: type[Exception], code: str
+) -> None:
+    mailbox.data_reply = reply
+    with pytest.raises(error, match=code):
+        await channel.send("sam@example.org", LETTER, "mail-1", now())
+
+
+async def test_connections_are_kept_and_no_more_than_allowed_are_opened(
+    mailbox: Mailbox, channel: EmailChannel
+) -> None:
+    await asyncio.gather(*(channel.send(f"r{n}@example.org", LETTER, f"mail-{n}", now()) for n in range(40)))
+    assert len(mailbox.mails) == 40
+    assert mailbox.connections <= 4
+
+
+async def test_a_slow_answer_to_one_does_not_hold_up_the_others(mailbox: Mailbox, channel: EmailChannel) -> None:
+    mailbox.pause = 0.2
+    began = time.monotonic()
+    await asyncio.gather(*(channel.send(f"r{n}@example.org", LETTER, f"mail-{n}", now()) for n in range(8)))
+    assert time.monotonic() - began < 1.2
+
+
+async def test_a_server_that_does_not_answer_means_later(mailbox: Mailbox) -> None:
+    mailbox.pause = 2.0
+    channel = make(mailbox, timeout=0.3)
+    with pytest.raises(Deferred, match="smtp_timeout"):
+        await channel.send("sam@example.org", LETTER, "mail-1", now())
+    await channel.close()
+
+
+async def test_a_server_that_is_not_there_means_later_and_is_found_when_it_is_back() -> None:
+    mailbox = Mailbox()
+    async with mail_server(mailbox):
+        pass
+    channel = make(mailbox)
+    with pytest.raises(Deferred, match="smtp_unreachable"):
+        await channel.send("sam@example.org", LETTER, "mail-1", now())
+    async with mail_server(mailbox):
+        await channel.send("sam@example.org", LETTER, "mail-1", now())
+        await channel.close()
+    assert len(mailbox.mails) == 1
+
+
+async def test_a_kept_connection_that_the_server_dropped_is_replaced_without_a_word(
+    mailbox: Mailbox, channel: EmailChannel
+) -> None:
+    await channel.send("sam@example.org", LETTER, "mail-1", now())
+    for kept in channel._idle:
+        assert kept.smtp.transport
+        kept.smtp.transport.abort()
+    await channel.send("sam@example.org", LETTER, "mail-2", now())
+    assert mailbox.connections == 2
+
+
+async def test_a_sign_in_that_is_not_accepted_means_later(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
+    channel = make(mailbox, user="hearth", password="wrong")
+    with pytest.raises(Deferred):
+        await channel.send("sam@example.org", LETTER, "mail-1", now())
+    assert "wrong" not in caplog.text
+    await channel.close()
+
+
+async def test_letters_of_any_script_may_stand_in_an_address(mailbox: Mailbox, channel: EmailChannel) -> None:
+    await channel.send("зина@bücher.example", LETTER, "mail-1", now())
+    assert mailbox.mails[0][0] == ["зина@xn--bcher-kva.example"]

@@ -1,0 +1,225 @@
+"""One suite for the store in memory and the one on real MongoDB: what the fake promises, the real one keeps."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from services.notification.delivery import Delivery, Failed, Sent, State, note_of, plan, settle
+from services.notification.letters import NOTICES
+from services.notification.routing import ROUTING, read_routes
+from services.notification.store import INDEXES, MongoStore, Place
+from shared.events import FACTS, Message
+from shared.mongo import connect
+from shared.outbox import Aggregates, Relay
+from shared.policy import load_policy
+from shared.times import now
+from tests.fakes.notification_fakes import MemoryStore
+from tests.support.notification_world import Story, nobody
+
+ROUTES = read_routes(ROUTING.read_text(), facts={f.name for f in FACTS.values()}, notices=NOTICES, channels={"email"})
+POLICY = load_policy()
+LEASE = timedelta(seconds=30)
+
+
+@dataclass
+class Notes:
+    """A publisher that keeps what it is given."""
+
+    published: list[Message] = field(default_factory=list)
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        self.published += messages
+
+
+@dataclass
+class Rig:
+    """A store under test and how to see the events it let out."""
+
+    store: MemoryStore | MongoStore
+    relay: Relay | None = None
+    notes: Notes = field(default_factory=Notes)
+
+    async def event_ids(self) -> list[str]:
+        if isinstance(self.store, MemoryStore):
+            return [event.id for event in self.store.events]
+        assert self.relay
+        await self.relay.flush()
+        return [dict(m.headers)["ce_id"].decode() for m in self.notes.published]  # type: ignore[union-attr]  # ce_id is set
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    if request.param == "memory":
+        yield Rig(MemoryStore())
+        return
+    uri, prefix = request.getfixturevalue("mongo_uri"), request.getfixturevalue("database_prefix")
+    client = connect(uri, service="test")
+    database = client[f"{prefix}notification"]
+    notes = Notes()
+    relay = Relay(notes, service="test")
+    aggregates = Aggregates(database["deliveries"], relay)
+    await aggregates.collection.create_indexes(INDEXES)
+    yield Rig(MongoStore(database, aggregates), relay, notes)
+    client.close()
+
+
+@pytest.fixture
+def store(rig: Rig) -> MemoryStore | MongoStore:
+    return rig.store
+
+
+def delivery(notice: str = "received", at: datetime | None = None, **story: object) -> Delivery:
+    told = Story(**story)  # type: ignore[arg-type]  # only fields of Story are given
+    ((_, planned),) = plan(getattr(told, notice)(), note_of(told.opened()), ROUTES, POLICY, at or now(), nobody)
+    return planned
+
+
+async def test_a_delivery_is_read_back_as_it_was_added(store: MongoStore) -> None:
+    at = now()
+    added = [delivery().send_at_once(at), delivery("triaged").wait_until(at + LEASE)]
+    assert await store.add(added) == {d.id for d in added}
+    read = await store.read_page(None, None, 10)
+    assert sorted(read, key=lambda d: d.id) == sorted(added, key=lambda d: d.id)
+
+
+async def test_adding_twice_adds_once(store: MongoStore) -> None:
+    first, second = delivery().send_at_once(now()), delivery().send_at_once(now())
+    await store.add([first])
+    assert await store.add([first, second]) == {second.id}
+    assert await store.add([first, second]) == set()
+
+
+async def test_replicas_adding_at_once_add_once(store: MongoStore) -> None:
+    deliveries = [delivery().send_at_once(now()) for _ in range(20)]
+    added = await asyncio.gather(*(store.add(deliveries) for _ in range(4)))
+    assert sorted(i for ids in added for i in ids) == sorted(d.id for d in deliveries)
+
+
+async def test_notes_of_cases_are_kept_as_they_first_came(store: MongoStore) -> None:
+    story = Story()
+    note = note_of(story.opened())
+    assert note
+    await store.keep_notes([note])
+    await store.keep_notes([replace(note, code_name="another"), replace(note, case_id="x")])
+    assert await store.read_notes([note.case_id, "x", "never-opened"]) == {
+        note.case_id: note,
+        "x": replace(note, case_id="x"),
+    }
+
+
+async def test_only_what_is_due_is_claimed_and_only_once(store: MongoStore) -> None:
+    at = now()
+    due, later = delivery().send_at_once(at), delivery().send_at_once(at + LEASE)
+    await store.add([due, later])
+    claimed = await asyncio.gather(*(store.claim(at, at + LEASE, 10) for _ in range(5)))
+    assert [d for ds in claimed for d in ds] == [replace(due, due_at=at + LEASE)]
+    assert await store.claim(at, at + LEASE, 10) == []
+
+
+async def test_replicas_claiming_at_once_share_the_work_without_overlap(store: MongoStore) -> None:
+    at = now()
+    deliveries = [delivery().send_at_once(at) for _ in range(60)]
+    await store.add(deliveries)
+    claims = [
+        d.id
+        for _ in range(8)
+        for ds in await asyncio.gather(*(store.claim(at, at + LEASE, 10) for _ in range(4)))
+        for d in ds
+    ]
+    assert sorted(claims) == sorted(d.id for d in deliveries)
+
+
+async def test_a_lease_that_ran_out_is_claimed_again(store: MongoStore) -> None:
+    at = now()
+    await store.add([delivery().send_at_once(at)])
+    assert len(await store.claim(at, at + LEASE, 10)) == 1
+    assert len(await store.claim(at + LEASE, at + 2 * LEASE, 10)) == 1
+
+
+async def test_a_gathered_mail_is_claimed_whole_by_one_replica(store: MongoStore) -> None:
+    at = now()
+    await store.add([delivery("triaged").wait_until(at) for _ in range(30)])
+    gathered = await store.gather("body:enwiki_arbcom", "mail-1", at)
+    assert len(gathered) == 30
+    assert {d.mail for d in gathered} == {"mail-1"}
+    claims = await asyncio.gather(*(store.claim(at, at + LEASE, 3) for _ in range(5)))
+    assert sorted(len(claim) for claim in claims) == [0, 0, 0, 0, 30]
+
+
+async def test_what_is_gathered_waits_no_longer_and_belongs_to_one_mail(store: MongoStore) -> None:
+    at = now()
+    await store.add([delivery("triaged").wait_until(at) for _ in range(10)])
+    await store.add([delivery("triaged", body="u4c").wait_until(at), delivery().send_at_once(at + LEASE)])
+    assert sorted(await store.waiting(at)) == ["body:enwiki_arbcom", "body:u4c"]
+    assert await store.waiting(at - timedelta(seconds=1)) == []
+    gathered = await asyncio.gather(*(store.gather("body:enwiki_arbcom", f"mail-{n}", at + LEASE) for n in range(3)))
+    ids = [d.id for mail in gathered for d in mail]
+    assert len(ids) == len(set(ids)) == 10
+    assert await store.waiting(at) == ["body:u4c"]
+
+
+async def test_a_settled_delivery_keeps_its_first_end_and_has_one_event(rig: Rig) -> None:
+    store = rig.store
+    added = delivery().send_at_once(now())
+    await store.add([added])
+    sent = settle(added, Sent("1@host"), now())
+    await store.settle([sent])
+    await store.settle([settle(added, Failed("smtp_550"), now())])
+    assert await store.read_page(None, None, 10) == [sent.delivery]
+    assert await rig.event_ids() == [sent.event.id]
+    await store.postpone([added.postpone(now())])
+    assert await store.read_page(State.SENT, None, 10) == [sent.delivery]
+    assert await store.claim(now() + 100 * LEASE, now() + 200 * LEASE, 10) == []
+
+
+async def test_what_is_put_off_comes_back_when_it_is_due(store: MongoStore) -> None:
+    at = now()
+    added = delivery().send_at_once(at + LEASE)
+    await store.add([added])
+    later = added.postpone(at)
+    await store.postpone([later])
+    assert later.due_at
+    assert await store.claim(later.due_at - timedelta(milliseconds=1), at + LEASE, 10) == []
+    (claimed,) = await store.claim(later.due_at, at + 2 * LEASE, 10)
+    assert claimed.attempts == 1
+
+
+async def test_of_all_who_ask_at_once_one_may_send(store: MongoStore) -> None:
+    at = now()
+    answers = await asyncio.gather(*(store.open_window("body:u4c", at, at + LEASE) for _ in range(8)))
+    assert sorted(answers, key=str) == [*[at + LEASE] * 7, None]
+    assert await store.open_window("body:legal", at, at + LEASE) is None
+    assert await store.open_window("body:u4c", at + LEASE, at + 2 * LEASE) is None
+
+
+async def test_pages_are_newest_first_and_counts_have_a_bound(store: MongoStore) -> None:
+    at = now()
+    stored = [delivery(at=at - timedelta(seconds=n // 2)).send_at_once(at) for n in range(9)]
+    await store.add(stored)
+    expected = sorted(stored, key=lambda d: (d.planned_at, d.id), reverse=True)
+    first = await store.read_page(State.PLANNED, None, 4)
+    rest = await store.read_page(None, Place(first[-1].planned_at, first[-1].id), 10)
+    assert [d.id for d in (*first, *rest)] == [d.id for d in expected]
+    assert await store.read_page(State.FAILED, None, 4) == []
+    assert await store.count(State.PLANNED, 5) == 5
+    assert await store.count(State.SENT, 5) == 0
+
+
+async def test_the_polls_of_the_real_store_use_its_indexes(mongo_uri: str, database_prefix: str) -> None:
+    client = connect(mongo_uri, service="test")
+    collection = client[f"{database_prefix}notification"]["deliveries"]
+    await collection.create_indexes(INDEXES)
+    at = now()
+    for query in (
+        {"state": "planned", "due_at": {"$lte": at}},
+        {"state": "planned", "mail": {"$in": ["x"]}},
+        {"gather_at": {"$lte": at}},
+        {"recipient": "body:u4c", "gather_at": {"$exists": True}},
+        {"state": "failed"},
+    ):
+        plan_of = await collection.find(query).explain()
+        assert "COLLSCAN" not in str(plan_of["queryPlanner"]["winningPlan"]), query
+    client.close()

@@ -1,0 +1,188 @@
+"""Access ends in every replica of every service within a minute: by itself when its time is over, or when it is taken.
+
+What is measured is printed (`-s`); it is a few seconds, because every replica looks at its copy every two.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import datetime, timedelta
+
+import pytest
+
+from infra.commands.roster import OPERATOR
+from infra.local.processes import Process
+from infra.local.system import System
+from services.triage.roster import Book
+from shared.access import Role
+from shared.events import GrantHeld, LeaveTaken
+from shared.times import now
+from tests.support.access_ends_rig import BODY, LONGEST, ROLES, Doors, Way, all_open, seconds_until_closed, two_of_each
+
+pytestmark = pytest.mark.timeout(300)
+
+SOON = timedelta(seconds=8)
+LONG = timedelta(hours=1)
+EVERY_SERVICE = {"intake", "triage", "audit", "notification"}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[System, dict[str, tuple[Process, Process]]]]:
+    with two_of_each() as running:
+        yield running
+
+
+@pytest.fixture
+async def doors(running: tuple[System, dict[str, tuple[Process, Process]]]) -> AsyncIterator[Doors]:
+    async with Doors(*running) as doors:
+        yield doors
+
+
+def judge(what: str, taken: Mapping[str, float]) -> None:
+    """Say what was measured; every way was closed in time."""
+    measured = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in sorted(taken.items()))
+    print(f"\n{what}: {measured}")  # noqa: T201  # what was measured is of use beside that it was in time
+    assert max(taken.values()) <= LONGEST
+
+
+def services_of(ways: list[Way]) -> set[str]:
+    return {way.name.split()[0] for way in ways}
+
+
+async def ways_of(doors: Doors, ref: str) -> list[Way]:
+    """Every way in of a person: a token at all services, a session at those with pages."""
+    issued = await doors.issue(ref, now() + LONG)
+    ways = [*await doors.by_token(issued.token), *await doors.by_session(ref)]
+    await doors.settled(ref, issued.state.token_id)
+    assert services_of(ways) == EVERY_SERVICE
+    await all_open(ways)
+    return ways
+
+
+async def test_a_role_that_expires_is_gone_everywhere_when_its_time_is_over(doors: Doors) -> None:
+    ref = await doors.enrol()
+    ways = await ways_of(doors, ref)
+    ends = now() + SOON
+    await doors.book(lambda book: expire(book, ref, ends))
+    judge("a role expires", await seconds_until_closed(ways, ends, 403))
+
+
+async def expire(book: Book, ref: str, ends: datetime) -> None:
+    """Let all of somebody's roles end at this time."""
+    for grant in ROLES:
+        await book.grant(ref, grant.model_copy(update={"expires_at": ends}), OPERATOR)
+
+
+async def test_a_role_that_is_taken_away_is_gone_everywhere(doors: Doors) -> None:
+    ref = await doors.enrol()
+    ways = await ways_of(doors, ref)
+
+    async def revoke(book: Book) -> None:
+        for grant in ROLES:
+            await book.revoke(ref, grant.role, OPERATOR)
+
+    since = now()
+    await doors.book(revoke)
+    judge("a role is taken away", await seconds_until_closed(ways, since, 403))
+
+
+async def test_whoever_is_signed_out_everywhere_is_out_everywhere(doors: Doors) -> None:
+    ref = await doors.enrol()
+    ways = await ways_of(doors, ref)
+    since = now()
+    await doors.book(lambda book: book.sign_out(ref, OPERATOR))
+    judge("signed out everywhere", await seconds_until_closed(ways, since, 401, 303))
+    again = await doors.by_session(ref)
+    await all_open(again)
+
+
+async def test_leave_begins_everywhere_when_it_was_said_to(doors: Doors) -> None:
+    ref = await doors.enrol()
+    ways = await ways_of(doors, ref)
+    begins = now() + SOON
+    leaves = [LeaveTaken(begins_at=begins, ends_at=begins + LONG)]
+    await doors.book(lambda book: book.note_leaves(ref, leaves, OPERATOR))
+    judge("leave begins", await seconds_until_closed(ways, begins, 403))
+
+
+async def test_an_agreement_that_lapses_ends_what_needs_it(doors: Doors) -> None:
+    lapses = now() + 2 * SOON
+    ref = await doors.enrol(*(grant for grant in ROLES if grant.role != Role.OPERATOR), until=lapses)
+    # A coordinator is led from the cases to the roster, which needs no agreement.
+    responder = await doors.enrol(ROLES[0], until=lapses)
+    issued = await doors.issue(ref, now() + LONG)
+    ways = [*await doors.by_token(issued.token, "triage", "intake"), *await doors.by_session(responder, "triage")]
+    rest = await doors.by_token(issued.token, "audit")
+    await doors.settled(ref, responder, issued.state.token_id)
+    await all_open([*ways, *rest])
+    judge("an agreement lapses", await seconds_until_closed(ways, lapses, 403))
+    await all_open(rest)
+
+
+async def test_a_token_that_expires_opens_nothing_anywhere_from_then_on(doors: Doors) -> None:
+    ends = now() + 2 * SOON
+    ref = await doors.enrol()
+    mine, other = await doors.issue(ref, ends), await doors.issue_integrator(ends)
+    passing = await doors.issue_integrator(now() + LONG, ends)
+    ways = [*await doors.by_token(mine.token), *await doors.by_integrator(other.token)]
+    by_role = await doors.by_integrator(passing.token)
+    await doors.settled(ref, mine.state.token_id, other.state.token_id, passing.state.token_id)
+    await all_open([*ways, *by_role])
+    judge("a token expires", await seconds_until_closed(ways, ends, 401))
+    judge("an integrator's role expires", await seconds_until_closed(by_role, ends, 403))
+
+
+async def test_a_token_that_is_revoked_opens_nothing_anywhere(doors: Doors) -> None:
+    ref = await doors.enrol()
+    mine, other = await doors.issue(ref, now() + LONG), await doors.issue_integrator(now() + LONG)
+    ids = [mine.state.token_id, other.state.token_id]
+    ways = [*await doors.by_token(mine.token), *await doors.by_integrator(other.token)]
+    sessions = await doors.by_session(ref)
+    await doors.settled(ref, *ids)
+    await all_open([*ways, *sessions])
+
+    async def revoke(book: Book) -> None:
+        for token_id in ids:
+            await book.revoke_token(token_id, OPERATOR)
+
+    since = now()
+    await doors.book(revoke)
+    judge("a token is revoked", await seconds_until_closed(ways, since, 401))
+    await all_open(sessions)
+
+
+async def test_a_report_is_unknown_at_the_vault_to_whoever_turns_out_to_be_named_in_it(doors: Doors) -> None:
+    report_id, other = await doors.report(reported=[{"name": "Some One"}]), await doors.report()
+    ref = await doors.enrol(GrantHeld(role=Role.RESPONDER.value, bodies=(BODY,)))
+    ways, rest = await doors.by_vault(ref, report_id), await doors.by_vault(ref, other)
+    await doors.settled(ref)
+    await all_open([*ways, *rest])
+    names = await doors.pseudonyms("Some One")
+    since = now()
+    await doors.book(lambda book: book.note_pseudonyms(ref, names, OPERATOR))
+    judge("a name becomes known", await seconds_until_closed(ways, since, 404))
+    await all_open(rest)
+
+
+async def test_what_was_to_end_ends_all_the_same_while_kafka_is_away(doors: Doors) -> None:
+    ref, revoked = await doors.enrol(), await doors.enrol()
+    of_revoked = await ways_of(doors, revoked)
+    ends = now() + 4 * SOON
+    mine, other = await doors.issue(ref, ends), await doors.issue_integrator(ends)
+    by_role = await ways_of(doors, ref)
+    await doors.book(lambda book: expire(book, ref, ends))
+    ways = [*await doors.by_token(mine.token), *await doors.by_integrator(other.token)]
+    await doors.settled(ref, mine.state.token_id, other.state.token_id)
+    doors.system.stack.stop_kafka(kill=True)
+    try:
+        assert now() < ends
+        await all_open([*ways, *by_role])
+        judge("a token expires without Kafka", await seconds_until_closed(ways, ends, 401))
+        judge("a role expires without Kafka", await seconds_until_closed(by_role, ends, 403))
+        # What is taken meanwhile is taken at once where the roster is kept, and elsewhere once Kafka is back.
+        since = now()
+        await doors.book(lambda book: book.sign_out(revoked, OPERATOR))
+        at_home = [way for way in of_revoked if way.name.startswith("triage")]
+        judge("signed out at triage without Kafka", await seconds_until_closed(at_home, since, 401, 303))
+    finally:
+        doors.system.stack.start_kafka()
+    elsewhere = [way for way in of_revoked if way not in at_home]
+    judge("signed out elsewhere, Kafka is back", await seconds_until_closed(elsewhere, now(), 401, 303))

@@ -1,0 +1,140 @@
+"""The roster in MongoDB: the copy by the suite, the owner's entries, and what their events make of a copy."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pytest
+
+from services.triage.roster import Book
+from shared.access import Grant, Role
+from shared.events import FACTS, Actor, Event, GrantHeld, LeaveTaken, Message, TrainingHeld, decode
+from shared.mongo import Collection, connect
+from shared.outbox import Aggregates, Relay
+from shared.problems import Problem
+from shared.roster import ROSTER_INDEXES, MongoRoster, Roster, State, fields_of, read_state
+from shared.times import now
+from tests.suites.roster import RosterSuite
+from tests.support.people import FAR, held
+
+CORA = Actor("person:c0c0c0c0c0c0c0c0", "coordinator")
+ANN = "person:a0a0a0a0a0a0a0a0"
+
+
+@pytest.fixture
+async def collection(mongo_uri: str, database_prefix: str) -> AsyncIterator[Collection]:
+    client = connect(mongo_uri, service="test")
+    found = client[f"{database_prefix}roster"]["roster"]
+    await found.create_indexes(list(ROSTER_INDEXES))
+    yield found
+    client.close()
+
+
+@dataclass
+class InMongo:
+    copies: MongoRoster
+
+    async def write(self, state: State, seq: int, at: datetime) -> None:
+        key = getattr(state, "person", None) if state.name == "roster.entry_changed" else state.token_id
+        await self.copies.collection.replace_one({"_id": key}, {"seq": seq, **fields_of(state, at)}, upsert=True)
+
+
+class TestMongoRoster(RosterSuite):
+    @pytest.fixture
+    def kept(self, collection: Collection) -> InMongo:
+        return InMongo(MongoRoster(collection))
+
+
+class Published:
+    """Keeps what a relay publishes, and reads it as a consumer would."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    async def publish(self, messages: list[Message]) -> None:
+        for message in messages:
+            headers = {name: (value or b"").decode() for name, value in message.headers}
+            event = decode(FACTS, headers, message.key, message.value or b"")
+            assert event is not None
+            self.events.append(event)
+
+
+async def test_a_copy_fed_by_the_events_is_the_roster_itself(collection: Collection) -> None:
+    published = Published()
+    relay = Relay(published, service="test")
+    book, at = Book(Aggregates(collection, relay)), now()
+    await book.grant(ANN, GrantHeld(role="responder", bodies=("x", "y")), CORA)
+    await book.grant(ANN, GrantHeld(role="auditor", scopes=("meta",), expires_at=FAR), CORA)
+    await book.revoke(ANN, "responder", CORA, "x")
+    await book.note_training(ANN, TrainingHeld(module="A", completed_at=at), CORA)
+    await book.note_training(ANN, TrainingHeld(module="A", completed_at=at, expires_at=FAR), CORA)
+    await book.note_agreement(ANN, FAR, CORA)
+    await book.note_leaves(ANN, [LeaveTaken(begins_at=at)], CORA)
+    await book.note_pseudonyms(ANN, ["5" * 32], CORA)
+    await book.note_pseudonyms(ANN, ["5" * 32, "6" * 32], CORA)
+    await book.note_pseudonyms(ANN, ["6" * 32], CORA)
+    issued = await book.issue("int", expires_at=FAR, by=CORA, grants=[held(Grant(Role.INTEGRATOR, sources=("wiki",)))])
+    await book.revoke_token(issued.state.token_id, CORA, at + timedelta(hours=1))
+    await book.revoke_token(issued.state.token_id, CORA, at + timedelta(hours=2))
+    await book.sign_out(ANN, CORA)
+    await relay.flush()
+
+    kept = {d["_id"]: read_state(d) async for d in collection.find()}
+    entry = kept[ANN]
+    assert {(g.role, g.bodies) for g in entry.grants} == {("auditor", ()), ("responder", ("y",))}
+    assert [(t.module, t.expires_at) for t in entry.trainings] == [("A", FAR)]
+    assert entry.pseudonyms == ("5" * 32, "6" * 32)
+    assert kept[issued.state.token_id].revoked_at == at + timedelta(hours=1)
+    assert {e.actor for e in published.events} == {CORA}
+    # One that is being published when all is flushed may come twice.
+    told = {e.id: e for e in published.events if e.case_id == ANN}
+    assert [e.case_seq for e in told.values()] == list(range(1, 11))
+
+    copy = MongoRoster(collection.database["copy"])
+    await copy.collection.create_indexes(list(ROSTER_INDEXES))
+    # Again, out of order, and in pieces: the newest stands in the end.
+    for events in (published.events[3:8], published.events[::-1], published.events[:2], published.events):
+        await copy.project(events)
+    assert {d["_id"]: read_state(d) async for d in copy.collection.find()} == kept
+
+
+async def test_a_token_is_nowhere_in_what_is_stored_or_published(collection: Collection) -> None:
+    published = Published()
+    relay = Relay(published, service="test")
+    book = Book(Aggregates(collection, relay))
+    issued = await book.issue("pat", expires_at=FAR, by=CORA, person=ANN)
+    stored = [str(d) async for d in collection.find()]
+    await relay.flush()
+    assert len(stored) == len(published.events) == 1
+    assert issued.token not in stored[0]
+    assert issued.token[11:30] not in stored[0] + str(published.events)
+
+
+async def test_changes_of_two_coordinators_at_once_are_both_kept(collection: Collection) -> None:
+    import asyncio
+
+    book = Book(Aggregates(collection, Relay(Published(), service="test")))
+    bodies = [f"body-{n}" for n in range(4)]
+    await asyncio.gather(*(book.grant(ANN, GrantHeld(role="responder", bodies=(b,)), CORA) for b in bodies))
+    found = await Roster(MongoRoster(collection)).person(ANN, began_at=now(), authenticated_at=None)
+    assert found is not None
+    assert sorted(body for grant in found.running(now()) for body in grant.bodies) == bodies
+
+
+async def test_when_a_token_was_last_used_is_kept_where_it_was_used(collection: Collection) -> None:
+    book = Book(Aggregates(collection, Relay(Published(), service="test")))
+    issued = await book.issue("pat", expires_at=FAR, by=CORA, person=ANN)
+    roster, before = Roster(MongoRoster(collection)), now()
+    assert await roster.bearer(issued.token) is not None
+    document = await collection.find_one({"_id": issued.state.token_id})
+    assert document is not None
+    assert document["used_at"] >= before - timedelta(milliseconds=1)
+
+
+async def test_only_a_token_can_be_revoked_as_one(collection: Collection) -> None:
+    book = Book(Aggregates(collection, Relay(Published(), service="test")))
+    await book.note_agreement(ANN, FAR, CORA)
+    for unknown in (ANN, "token:none"):
+        with pytest.raises(Problem) as refused:
+            await book.revoke_token(unknown, CORA)
+        assert refused.value.status == 404

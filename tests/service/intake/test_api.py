@@ -1,0 +1,218 @@
+"""POST /v1/reports: what is accepted, what is refused and how it is said, and what stands in the store afterwards."""
+
+import json
+from typing import Any
+
+import pytest
+
+from services.intake.receipt import read_receipt
+from shared.events import ReportReceived
+from shared.ids import case_id_of
+from shared.mongo import TRANSIENT
+from tests.support.intake_rig import START, Rig
+
+FULL: dict[str, Any] = {
+    "community": "enwiki",
+    "category": "harassment.threats",
+    "flags": ["physical_violence", "ongoing"],
+    "setting": "hybrid",
+    "language": "pt-br",
+    "privacy": "named",
+    "occurred": {"from": "2026-11-01T10:00:00+02:00", "to": "2026-11-02T10:00:00Z"},
+    "narrative": "Sekretnarrative",
+    "harmed": "Sekretharmed",
+    "places": ["Sekretplace"],
+    "anything_else": "Sekretelse",
+    "reported": [{"name": "user:sekret_person", "details": "Sekretdetails"}],
+    "reporter": {"name": "Sekretreporter", "email": "sekret@mail.example"},
+}
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+async def test_a_report_becomes_one_fact_without_anybody_in_it(rig: Rig) -> None:
+    accepted = await rig.post(**FULL)
+    (fact,) = rig.store.events()
+    assert isinstance(fact, ReportReceived)
+    assert fact.report_id == accepted["report_id"]
+    assert (fact.channel, fact.community, fact.category) == ("http", "enwiki", "harassment.threats")
+    assert fact.flags == ("physical_violence", "ongoing")
+    assert (fact.setting, fact.language, fact.privacy, fact.contactable) == ("hybrid", "pt-br", "named", True)
+    assert fact.occurred_at is not None
+    assert fact.occurred_at.isoformat() == "2026-11-01T08:00:00+00:00"
+    assert fact.received_at == START
+    assert "sekret" not in fact.model_dump_json().lower()
+
+
+async def test_nothing_of_anybody_stands_readable_in_the_store(rig: Rig) -> None:
+    accepted = await rig.post(**FULL)
+    document = rig.store.reports[accepted["report_id"]]
+    flat = repr(document).lower()
+    assert "sekret" not in flat
+    assert read_receipt(accepted["receipt"]).lower() not in flat
+    assert accepted["receipt"].lower() not in flat
+
+
+async def test_reports_about_one_person_share_a_pseudonym(rig: Rig) -> None:
+    for name in ("user:some_one", "Some one", " some  one "):
+        await rig.post(reported=[{"name": name}])
+    await rig.post(reported=[{"name": "Some two"}])
+    subjects = [fact.subjects for fact in rig.store.events() if isinstance(fact, ReportReceived)]
+    assert len(set(subjects[:3])) == 1
+    assert subjects[3] != subjects[0]
+
+
+async def test_equal_reports_have_different_digests(rig: Rig) -> None:
+    await rig.post()
+    await rig.post()
+    digests = {fact.content_digest for fact in rig.store.events() if isinstance(fact, ReportReceived)}
+    assert len(digests) == 2
+
+
+async def test_the_event_is_keyed_by_the_case_and_caused_by_the_report(rig: Rig) -> None:
+    accepted = await rig.post()
+    (event,) = rig.store.reports[accepted["report_id"]]["outbox"]
+    assert event.case_id == case_id_of(accepted["report_id"])
+    assert event.subject == f"report/{accepted['report_id']}"
+    assert event.case_seq == 1
+    assert event.trace is None or event.trace.startswith("00-")
+
+
+async def send(rig: Rig, content: bytes, **headers: str) -> tuple[int, dict[str, Any]]:
+    async with rig.http() as http:
+        answer = await http.post("/v1/reports", content=content, headers=headers)
+    found: dict[str, Any] = answer.json()
+    return answer.status_code, found
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 400, "malformed-json"),
+        (b"{", 400, "malformed-json"),
+        (b'{"community":"enwiki","narrative":"\xff\xfe"}', 400, "malformed-json"),
+        (b'{"community":"enwiki","narrative":"\\ud800"}', 400, "malformed-json"),
+        (b"\xff\xfe{\x00}\x00", 400, "malformed-json"),
+        (b"[]", 422, "invalid-fields"),
+        (b"null", 422, "invalid-fields"),
+    ],
+)
+async def test_what_cannot_be_read_is_refused(rig: Rig, body: bytes, status: int, code: str) -> None:
+    got, problem = await send(rig, body)
+    assert (got, problem["type"]) == (status, f"/errors/{code}")
+    assert rig.store.reports == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer", "code"),
+    [
+        ({"narrative": None}, "/narrative", "string_type"),
+        ({"narrative": " \n"}, "/narrative", "blank"),
+        ({"narrative": "x" * 20_001}, "/narrative", "string_too_long"),
+        ({"narrative": 5}, "/narrative", "string_type"),
+        ({"community": "nowhere"}, "/community", "unknown_community"),
+        ({"category": "harassment.unheard_of"}, "/category", "unknown_category"),
+        ({"flags": ["ongoing", "unheard_of"]}, "/flags/1", "unknown_flag"),
+        ({"flags": "ongoing"}, "/flags", "tuple_type"),
+        ({"setting": "on the moon"}, "/setting", "unknown_setting"),
+        ({"language": "no such language"}, "/language", "string_pattern_mismatch"),
+        ({"privacy": "secret"}, "/privacy", "literal_error"),
+        ({"occurred": {}}, "/occurred", "exact_or_range"),
+        ({"occurred": {"from": "2026-01-01T00:00:00Z"}}, "/occurred", "exact_or_range"),
+        ({"occurred": {"at": "2026-11-24T12:05:01Z"}}, "/occurred/at", "future_date"),
+        ({"occurred": {"at": "9999-12-31T23:59:59-14:00"}}, "/occurred/at", "future_date"),
+        ({"occurred": {"at": "0001-01-01T00:00:00+14:00"}}, "/occurred/at", "date_too_old"),
+        ({"occurred": {"at": "2026-11-24T10:00:00"}}, "/occurred/at", "timezone_aware"),
+        ({"occurred": {"at": 5}}, "/occurred/at", "datetime_type"),
+        (
+            {"occurred": {"from": "2026-02-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}},
+            "/occurred/to",
+            "range_reversed",
+        ),
+        ({"privacy": "anonymous", "reporter": {"email": "a@b.example"}}, "/reporter", "anonymous_with_contact"),
+        ({"reporter": {"email": "nobody"}}, "/reporter/email", "string_pattern_mismatch"),
+        ({"reporter": {"email": "a@b.example\r\nBcc: c@d.example"}}, "/reporter/email", "string_pattern_mismatch"),
+        ({"reporter": {"name": "a\r\nb"}}, "/reporter/name", "control_characters"),
+        ({"places": [""]}, "/places/0", "string_too_short"),
+        ({"reported": [{"name": "x", "age": 5}]}, "/reported/0/age", "extra_forbidden"),
+        ({"unheard_of": 1}, "/unheard_of", "extra_forbidden"),
+        ({"occurred": {"from_": "2026-01-01T00:00:00Z"}}, "/occurred/from_", "extra_forbidden"),
+    ],
+)
+async def test_a_wrong_field_is_named(rig: Rig, fields: dict[str, Any], pointer: str, code: str) -> None:
+    body = {"community": "enwiki", "narrative": "Something happened.", **fields}
+    status, problem = await send(rig, json.dumps(body).encode())
+    assert status == 422
+    assert (pointer, code) in [(error["pointer"], error["code"]) for error in problem["errors"]]
+    assert problem["request_id"]
+    assert rig.store.reports == {}
+
+
+async def test_a_clock_may_run_five_minutes_ahead(rig: Rig) -> None:
+    await rig.post(occurred={"at": "2026-11-24T12:04:59Z"})
+
+
+async def test_an_anonymous_report_needs_nothing_but_words(rig: Rig) -> None:
+    accepted = await rig.post(privacy="anonymous")
+    assert "reporter" not in rig.store.reports[accepted["report_id"]]["vault"]
+
+
+async def test_more_than_a_megabyte_is_refused(rig: Rig) -> None:
+    status, problem = await send(rig, b'{"narrative":"' + b"x" * 1_000_000 + b'"}')
+    assert (status, problem["type"]) == (413, "/errors/too-large")
+
+
+async def test_the_same_key_with_the_same_report_gives_the_same_answer(rig: Rig) -> None:
+    key = {"Idempotency-Key": "a-key-of-mine"}
+    async with rig.http() as http:
+        first = await http.post("/v1/reports", json=FULL, headers=key)
+        again = await http.post("/v1/reports", content=json.dumps(FULL, indent=3), headers=key)
+    assert (first.status_code, first.json()) == (again.status_code, again.json()) == (202, first.json())
+    assert len(rig.store.reports) == 1
+    assert len(rig.store.events()) == 1
+
+
+@pytest.mark.parametrize("change", [{"narrative": "Another"}, {"category": "harassment.other"}, {"reporter": None}])
+async def test_the_same_key_with_another_report_is_refused(rig: Rig, change: dict[str, Any]) -> None:
+    key = {"Idempotency-Key": "a-key-of-mine"}
+    async with rig.http() as http:
+        await http.post("/v1/reports", json=FULL, headers=key)
+        other = await http.post("/v1/reports", json=FULL | change, headers=key)
+    assert (other.status_code, other.json()["type"]) == (422, "/errors/idempotency-key-reused")
+    assert len(rig.store.reports) == 1
+
+
+async def test_different_keys_make_different_reports_and_receipts(rig: Rig) -> None:
+    async with rig.http() as http:
+        answers = [
+            (await http.post("/v1/reports", json=FULL, headers={"Idempotency-Key": f"key-number-{n}"})).json()
+            for n in range(3)
+        ]
+    assert len({a["report_id"] for a in answers}) == len({a["receipt"] for a in answers}) == 3
+
+
+@pytest.mark.parametrize("key", ["short", "with a space in it", "ü" * 10, "x" * 201])
+async def test_a_key_that_cannot_serve_is_refused(rig: Rig, key: str) -> None:
+    async with rig.http() as http:
+        answer = await http.post("/v1/reports", json=FULL, headers={b"Idempotency-Key": key.encode()})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/errors/idempotency-key-invalid")
+
+
+async def test_an_outage_is_said_and_nothing_is_half_stored(rig: Rig) -> None:
+    rig.store.away = TRANSIENT[0]("away")
+    async with rig.http() as http:
+        answer = await http.post("/v1/reports", json=FULL)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
+    assert answer.json()["type"] == "/errors/unavailable"
+    assert rig.store.reports == {}
+
+
+async def test_an_answer_is_kept_by_nobody_on_the_way(rig: Rig) -> None:
+    async with rig.http() as http:
+        answer = await http.post("/v1/reports", json=FULL)
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json()["status_url"] == "/follow-up"

@@ -1,0 +1,240 @@
+"""The pages without a browser: a form, sent as browsers send it, becomes the report its reporter meant."""
+
+import html
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.events import InformationRequested, ReportReceived
+from tests.support.forms import SAME_ORIGIN, token_from
+from tests.support.intake_rig import Rig, bearer, case_event
+
+FORM = {
+    "community": "enwiki",
+    "narrative": "Something happened.\r\nTwice.",
+    "nonce": "6b04d7ec-abcdefghijklmnopqrstuvwx",
+}
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+async def send(rig: Rig, path: str = "/report", headers: dict[str, str] = SAME_ORIGIN, **fields: Any) -> httpx.Response:
+    async with rig.http() as http:
+        return await http.post(path, data=FORM | await token_from(http, path) | fields, headers=headers)
+
+
+async def sections(rig: Rig) -> dict[str, Any]:
+    (report_id,) = rig.store.reports
+    body = {"purpose": "review", "reads": [{"report_id": report_id, "sections": ["content", "reported", "reporter"]}]}
+    async with rig.http() as http:
+        answer = await http.post("/v1/vault/read", json=body, headers=bearer())
+    found: dict[str, Any] = answer.json()["items"][0]["sections"]
+    return found
+
+
+def received(rig: Rig) -> ReportReceived:
+    (fact,) = [fact for fact in rig.store.events() if isinstance(fact, ReportReceived)]
+    return fact
+
+
+def receipt_in(page: httpx.Response) -> str:
+    found = re.search(r'id="receipt"[^>]*>([0-9A-Z-]{24})<', page.text)
+    assert found, page.text
+    return found[1]
+
+
+async def test_a_minimal_form_becomes_a_report_with_a_receipt(rig: Rig) -> None:
+    page = await send(rig)
+    assert page.status_code == 200
+    assert page.headers["cache-control"] == "no-store"
+    assert receipt_in(page) not in str(page.url)
+    assert received(rig).channel == "form"
+    assert (await sections(rig))["content"]["narrative"] == "Something happened.\nTwice."
+
+
+async def test_every_field_arrives(rig: Rig) -> None:
+    await send(
+        rig, category="harassment.hounding", flags=["ongoing", "off_wiki"], setting="in_person", harmed="me",
+        places="Talk:One\r\n\r\n https://two.example ", room="Room 4", date="2026-11-20", time="14:30",
+        reported="Some one", appearance="a red badge", witnesses="Two people", exposure="yes", noted_by="the desk",
+        anything_else="No.", privacy="named", name="Me", email="me@mail.example",
+    )  # fmt: skip
+    fact = received(rig)
+    assert (fact.category, fact.flags, fact.setting) == ("harassment.hounding", ("ongoing", "off_wiki"), "in_person")
+    assert (fact.privacy, fact.contactable) == ("named", True)
+    assert fact.occurred_at is not None
+    assert fact.occurred_at.isoformat() == "2026-11-20T14:30:00+00:00"
+    found = await sections(rig)
+    assert found["content"]["places"] == ["Talk:One", "https://two.example", "Room 4"]
+    assert found["reported"] == {"people": [{"name": "Some one", "details": "a red badge"}]}
+    assert found["reporter"] == {"name": "Me", "email": "me@mail.example"}
+    else_lines = found["content"]["anything_else"].splitlines()
+    assert else_lines[0] == "No."
+    assert {"Who else saw or heard it?: Two people", "Taken down by: the desk"} <= set(else_lines)
+
+
+async def test_an_appearance_without_a_name_is_kept_in_the_words(rig: Rig) -> None:
+    await send(rig, appearance="a red badge")
+    found = await sections(rig)
+    assert "reported" not in found
+    assert "a red badge" in found["content"]["anything_else"]
+    assert received(rig).subjects == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "occurred"),
+    [
+        ({}, None),
+        ({"date": "2026-11-20"}, {"from": "2026-11-20T00:00:00+00:00", "to": "2026-11-20T23:59:59.999000+00:00"}),
+        (
+            {"date": "2026-11-20", "until": "2026-11-22"},
+            {"from": "2026-11-20T00:00:00+00:00", "to": "2026-11-22T23:59:59.999000+00:00"},
+        ),
+        # The nonce says that this copy of the form was opened at 11:52:28.
+        (
+            {"date": "2026-11-24", "nonce": "6b057a7c-abcdefghijklmnopqrstuvwx"},
+            {"from": "2026-11-24T00:00:00+00:00", "to": "2026-11-24T11:52:28+00:00"},
+        ),
+        # It is tomorrow already in the east.
+        (
+            {"date": "2026-11-25", "nonce": "6b057a7c-abcdefghijklmnopqrstuvwx"},
+            {"from": "2026-11-24T11:52:28+00:00", "to": "2026-11-24T11:52:28+00:00"},
+        ),
+    ],
+)
+async def test_days_are_ranges_that_do_not_reach_into_the_future(
+    rig: Rig, fields: dict[str, Any], occurred: dict[str, str] | None
+) -> None:
+    await send(rig, **fields)
+    (document,) = rig.store.reports.values()
+    found = document["facts"]["occurred"]
+    assert (found and {name: at.isoformat() for name, at in found.items()}) == occurred
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "text"),
+    [
+        ({"narrative": " "}, "narrative", "This field needs an answer."),
+        ({"community": ""}, "community", "Choose one"),
+        ({"category": "made.up"}, "category", "Choose one of the entries in the list."),
+        ({"date": "yesterday"}, "date", "Write a date such as 2026-11-24."),
+        ({"date": "2026-12-24"}, "date", "This date is in the future."),
+        ({"date": "2026-11-20", "time": "noon"}, "time", "Write a time such as 14:30."),
+        ({"date": "2026-11-20", "until": "2026-11-19"}, "until", "The last day is before the first."),
+        ({"until": "2026-11-19"}, "date", "Write a date such as 2026-11-24."),
+        ({"email": "nobody"}, "email", "Write an e-mail address such as name@example.org."),
+        ({"privacy": "anonymous", "name": "Me"}, "privacy", "empty your name and e-mail address"),
+        ({"places": "x" * 301}, "places", "This is too long. Please shorten it."),
+        ({"reported": "\n".join("abc" for _ in range(51))}, "reported", "These are too many."),
+    ],
+)
+async def test_a_wrong_field_is_explained_and_nothing_is_lost(
+    rig: Rig, fields: dict[str, Any], field: str, text: str
+) -> None:
+    page = await send(rig, **({"harmed": "my <b>typed</b> words"} | fields))
+    assert page.status_code == 422
+    assert f'<a class="cdx-link" href="#{field}">' in page.text
+    assert text in html.unescape(page.text)
+    assert f'id="{field}-error"' in page.text
+    assert "my &lt;b&gt;typed&lt;/b&gt; words" in page.text
+    assert FORM["nonce"] in page.text
+    assert rig.store.reports == {}
+
+
+async def test_a_double_click_is_one_report(rig: Rig) -> None:
+    first, second = await send(rig, date="2026-11-24"), await send(rig, date="2026-11-24")
+    assert receipt_in(first) == receipt_in(second)
+    assert len(rig.store.reports) == 1
+
+
+async def test_a_form_changed_after_sending_can_be_sent_as_another_report(rig: Rig) -> None:
+    await send(rig)
+    again = await send(rig, narrative="Something else.")
+    assert again.status_code == 422
+    assert "Something else." in again.text
+    nonce = re.search(r'name="nonce" value="([^"]+)"', again.text)
+    assert nonce
+    assert nonce[1] != FORM["nonce"]
+    receipt_in(await send(rig, narrative="Something else.", nonce=nonce[1]))
+    assert len(rig.store.reports) == 2
+
+
+async def test_the_address_may_name_the_community(rig: Rig) -> None:
+    async with rig.http() as http:
+        shown = await http.get("/report/swwiki")
+        unknown = await http.get("/report/nowhere", headers={"Accept": "text/html"})
+    assert 'name="community"' not in shown.text
+    assert unknown.status_code == 404
+    await send(rig, "/report/swwiki", community="enwiki")
+    assert received(rig).community == "swwiki"
+
+
+@pytest.mark.parametrize("fields", [{"category": "welfare.self_harm"}, {"flags": "physical_violence"}])
+async def test_emergency_services_are_named_again_when_life_is_in_danger(rig: Rig, fields: dict[str, Any]) -> None:
+    assert "emergency services" in (await send(rig, **fields)).text
+
+
+async def test_emergency_services_are_named_before_anything_is_written(rig: Rig) -> None:
+    async with rig.http() as http:
+        assert "emergency services" in (await http.get("/report")).text
+    assert "emergency services" not in (await send(rig)).text
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "https://intake.example"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({}, 200),
+    ],
+)
+async def test_forms_of_other_sites_are_refused(rig: Rig, headers: dict[str, str], status: int) -> None:
+    for path in ("/report", "/follow-up"):
+        answer = await send(rig, path, headers, receipt="")
+        assert answer.status_code == (422 if path == "/follow-up" and status == 200 else status)
+
+
+@pytest.mark.parametrize("body", [b"narrative=%ff%fe", b"narrative=\xff", b"&".join([b"a=1"] * 101)])
+async def test_a_form_that_cannot_be_read_is_refused(rig: Rig, body: bytes) -> None:
+    headers = SAME_ORIGIN | {"Content-Type": "application/x-www-form-urlencoded"}
+    async with rig.http() as http:
+        assert (await http.post("/report", content=body, headers=headers)).status_code == 400
+        assert (await http.post("/report", files={"narrative": b"x"}, headers=SAME_ORIGIN)).status_code == 415
+
+
+async def test_the_status_is_shown_for_a_receipt_and_a_question_answered(rig: Rig) -> None:
+    receipt = receipt_in(await send(rig))
+    (report_id,) = rig.store.reports
+    await rig.mailbox.keep_statement(report_id, "q-1", "question", "When <was> it?")
+    asked = InformationRequested(previous="investigating", state="awaiting_information", question_id="q-1")
+    await rig.mailbox.project([case_event(report_id, 1, asked)])
+    shown = await send(rig, "/follow-up", receipt=receipt)
+    assert "When &lt;was&gt; it?" in shown.text
+    assert "Waiting for an answer" in shown.text
+
+    empty = await send(rig, "/follow-up", receipt=receipt, question_id="q-1", answer=" ")
+    assert (empty.status_code, 'id="answer-q-1-error"' in empty.text) == (422, True)
+    done = await send(rig, "/follow-up", receipt=receipt, question_id="q-1", answer="Yesterday.")
+    assert "Your answer has arrived." in done.text
+    assert "Yesterday." in done.text
+    other = await send(rig, "/follow-up", receipt=receipt, question_id="q-1", answer="Today.")
+    assert other.status_code == 422
+    assert "answered this question already" in other.text
+
+
+@pytest.mark.parametrize(
+    ("receipt", "text"), [("0000-0000-0000-0000-0000", "No report belongs"), ("<nonsense>", "20 letters and digits")]
+)
+async def test_a_wrong_receipt_is_explained(rig: Rig, receipt: str, text: str) -> None:
+    page = await send(rig, "/follow-up", receipt=receipt)
+    assert page.status_code == 422
+    assert text in page.text
+    assert html.escape(receipt) in page.text

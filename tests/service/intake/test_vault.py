@@ -1,0 +1,307 @@
+"""The vault over HTTP: only services read, every read is on record first, and words are bound to their place."""
+
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from services.intake.vault import Vault, VaultError
+from shared.events import Actor, ContentRead, NamesTried
+from shared.ids import case_id_of
+from shared.mongo import TRANSIENT
+from shared.service_tokens import PURPOSES
+from tests.support.intake_rig import Rig, bearer
+
+CONTENT = {
+    "narrative": "He followed me.",
+    "harmed": "me",
+    "places": ["Talk:Example", "room 4"],
+    "anything_else": None,
+    "witnesses": ["Passer By"],
+}
+REPORTED = [{"name": "Some one", "details": "a red badge"}]
+REPORTER = {"name": "Me", "email": "me@mail.example"}
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+@pytest.fixture
+async def report_id(rig: Rig) -> str:
+    return (await rig.post(**CONTENT, reported=REPORTED, reporter=REPORTER))["report_id"]
+
+
+async def read(rig: Rig, body: dict[str, Any], headers: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+    async with rig.http() as http:
+        answer = await http.post("/v1/vault/read", json=body, headers=bearer() if headers is None else headers)
+    found: dict[str, Any] = answer.json()
+    return answer.status_code, found
+
+
+def reading(report_id: str, *sections: str) -> dict[str, Any]:
+    return {"purpose": "review", "reads": [{"report_id": report_id, "sections": sections or ["content"]}]}
+
+
+async def test_a_service_gets_the_sections_it_asks_for(rig: Rig, report_id: str) -> None:
+    status, body = await read(rig, reading(report_id, "content", "reported", "reporter"))
+    assert status == 200
+    sections = {"content": CONTENT, "reported": {"people": REPORTED}, "reporter": REPORTER}
+    assert body == {"items": [{"report_id": report_id, "sections": sections}]}
+
+
+async def test_a_read_is_on_record_with_who_why_and_what(rig: Rig, report_id: str) -> None:
+    behalf = Actor("responder:7", "responder")
+    await read(rig, reading(report_id, "content", "reporter"), bearer(behalf=behalf))
+    (access,) = rig.store.accesses.values()
+    (event,) = access["outbox"]
+    assert event.fact == ContentRead(report_id=report_id, sections=("content", "reporter"), purpose="review")
+    assert event.actor == behalf
+    assert event.case_id == case_id_of(report_id)
+    assert event.subject == f"access/{access['_id']}"
+    assert event.case_seq == 1
+
+
+async def test_reading_twice_is_two_entries(rig: Rig, report_id: str) -> None:
+    for _ in range(2):
+        await read(rig, reading(report_id), bearer() | {"X-Request-Id": "the-same-request"})
+    assert len(rig.store.accesses) == 2
+
+
+async def test_nothing_is_handed_out_when_the_read_cannot_be_recorded(rig: Rig, report_id: str) -> None:
+    class Deaf(type(rig.store)):  # type: ignore[misc]  # the class of a value, to override one method
+        async def save_accesses(self, saves: object) -> None:
+            raise TRANSIENT[0]("away")
+
+    rig.store.__class__ = Deaf
+    status, body = await read(rig, reading(report_id))
+    assert status == 503
+    assert "items" not in body
+
+
+async def test_the_correspondence_is_read_like_any_section(rig: Rig, report_id: str) -> None:
+    await rig.mailbox.keep_statement(report_id, "q-1", "question", "When was it?")
+    _, body = await read(rig, reading(report_id, "correspondence"))
+    (statement,) = body["items"][0]["sections"]["correspondence"]["statements"]
+    assert (statement["id"], statement["kind"], statement["text"]) == ("q-1", "question", "When was it?")
+    assert len(rig.store.accesses) == 1
+
+
+async def test_a_missing_section_is_left_out(rig: Rig) -> None:
+    report_id = (await rig.post(privacy="anonymous"))["report_id"]
+    _, body = await read(rig, reading(report_id, "reporter", "reported"))
+    assert body["items"] == [{"report_id": report_id, "sections": {}}]
+
+
+async def test_unknown_and_erased_reports_are_told_apart(rig: Rig, report_id: str) -> None:
+    rig.store.reports[report_id]["vault"] = None
+    reads = [{"report_id": i, "sections": ["content"]} for i in (report_id, "nobody")]
+    _, body = await read(rig, {"purpose": "review", "reads": reads})
+    assert body["items"] == [{"report_id": report_id, "erased": True}, {"report_id": "nobody", "unknown": True}]
+    assert rig.store.accesses == {}
+
+
+READ = {"reads": [{"report_id": "x", "sections": ["content"]}]}
+ROUTES: dict[str, tuple[str, str, dict[str, Any], int]] = {
+    "review": ("POST", "/v1/vault/read", {"purpose": "review", **READ}, 200),
+    "notify": ("POST", "/v1/vault/read", {"purpose": "notify", **READ}, 200),
+    "correspond": ("PUT", "/v1/vault/reports/{}/statements/s-1", {"kind": "question", "text": "When?"}, 204),
+    "sign_in": ("POST", "/v1/vault/pseudonyms", {"names": ["Some one"], "addresses": []}, 200),
+}
+CALLS = [(service, purpose) for service, purposes in PURPOSES.items() for purpose in sorted(purposes)]
+
+
+async def call(rig: Rig, report_id: str, route: str, headers: dict[str, str]) -> int:
+    method, path, body, _ = ROUTES[route]
+    async with rig.http() as http:
+        answer = await http.request(method, path.format(report_id), json=body, headers=headers)
+    if answer.status_code == 401:
+        assert answer.headers["www-authenticate"] == "Bearer"
+    return answer.status_code
+
+
+@pytest.mark.parametrize(("service", "purpose"), CALLS)
+async def test_a_service_gets_what_it_asks_for_in_its_own_purposes_and_nothing_else(
+    rig: Rig, report_id: str, service: str, purpose: str
+) -> None:
+    answers = {route: await call(rig, report_id, route, bearer(purpose, service=service)) for route in ROUTES}
+    assert answers == {route: good if route == purpose else 403 for route, (*_, good) in ROUTES.items()}
+
+
+def test_every_purpose_of_a_service_has_its_route() -> None:
+    assert {purpose for _, purpose in CALLS} == ROUTES.keys()
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda route: {},
+        lambda route: {"Authorization": "Bearer nonsense"},
+        lambda route: {"Authorization": "Basic eA=="},
+        lambda route: bearer("sign_in", audience="triage"),
+        lambda route: {"Authorization": bearer("sign_in", service="audit")["Authorization"][:-2]},
+    ],
+    ids=["none", "nonsense", "basic", "for another service", "truncated"],
+)
+async def test_no_token_or_a_wrong_one_is_refused(rig: Rig, report_id: str, wrong: Any, route: str) -> None:
+    assert await call(rig, report_id, route, wrong(route)) == 401
+
+
+async def test_a_token_opens_once(rig: Rig, report_id: str) -> None:
+    headers = bearer()
+    assert [await call(rig, report_id, "review", headers) for _ in range(2)] == [200, 401]
+    assert rig.store.accesses == {}
+
+
+async def test_whoever_is_refused_learns_nothing_of_what_is_there(rig: Rig, report_id: str) -> None:
+    bodies = (reading(report_id), reading("nobody"), {"purpose": "Just curious!"})
+    async with rig.http() as http:
+        # Each needs a token of its own, because a token opens once.
+        answers = [await http.post("/v1/vault/read", json=body, headers=bearer("sign_in")) for body in bodies]
+    told = {(a.status_code, a.json()["type"], a.json()["title"]) for a in answers}
+    assert told == {(403, "/errors/purpose-not-permitted", "This may not be asked for that purpose.")}
+
+
+async def test_a_read_for_another_purpose_than_it_was_signed_for_is_refused(rig: Rig, report_id: str) -> None:
+    status, body = await read(rig, reading(report_id) | {"purpose": "notify"}, bearer("review"))
+    assert (status, body["type"]) == (403, "/errors/purpose-not-permitted")
+    assert rig.store.accesses == {}
+
+
+async def test_who_signs_in_is_known_by_the_pseudonyms_that_stand_in_reports(rig: Rig) -> None:
+    await rig.post(reported=[{"name": "some_one"}], reporter={"name": None, "email": "Me@mail.example"})
+    (stored,) = rig.store.reports.values()
+    (received,) = [e.fact for e in stored["outbox"]]
+    body = {"names": ["Some one", "Some_one"], "addresses": ["me@MAIL.example"]}
+    async with rig.http() as http:
+        answer = await http.post("/v1/vault/pseudonyms", json=body, headers=bearer("sign_in"))
+    assert answer.json() == {"pseudonyms": [*received.subjects, received.reporter]}
+    assert answer.headers["cache-control"] == "no-store"
+    (access,) = rig.store.accesses.values()
+    (event,) = access["outbox"]
+    assert event.fact == NamesTried(count=3, purpose="sign_in")
+    assert event.actor == Actor("service:triage", "service")
+
+
+async def test_no_pseudonym_is_handed_out_when_that_cannot_be_recorded(rig: Rig) -> None:
+    rig.store.away = TRANSIENT[0]("mongo")
+    async with rig.http() as http:
+        body = {"names": ["Some one"], "addresses": []}
+        answer = await http.post("/v1/vault/pseudonyms", json=body, headers=bearer("sign_in"))
+    assert answer.status_code == 503
+    assert "pseudonyms" not in answer.json()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"names": ["Sekret"]},
+        {"names": ["Sekret"], "addresses": "Sekret"},
+        {"names": [""], "addresses": []},
+        {"names": ["Sekret" * 60], "addresses": []},
+        {"names": ["Sekret"] * 21, "addresses": []},
+        {"names": [], "addresses": [], "more": "Sekret"},
+    ],
+)
+async def test_names_that_nobody_signs_in_with_are_refused_and_not_repeated(rig: Rig, body: dict[str, Any]) -> None:
+    async with rig.http() as http:
+        answer = await http.post("/v1/vault/pseudonyms", json=body, headers=bearer("sign_in"))
+    assert (answer.status_code, answer.json()["type"]) == (422, "/errors/invalid-fields")
+    assert "Sekret" not in answer.text
+
+
+async def test_who_signs_in_stands_in_no_log_and_no_span(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    monkeypatch.setattr("opentelemetry.trace.get_tracer", provider.get_tracer)
+    caplog.set_level(0)
+    body = {"names": ["Canary Name"], "addresses": ["canary@mail.example"]}
+    async with Rig().http() as http:
+        for sent in (body, body | {"names": "Canary Name"}):
+            await http.post("/v1/vault/pseudonyms", json=sent, headers=bearer("sign_in"))
+    told = caplog.text + "".join(span.to_json() for span in spans.get_finished_spans())
+    assert spans.get_finished_spans()
+    assert "canary" not in told.casefold()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"purpose": "Just curious!", "reads": []},
+        {"purpose": "", "reads": []},
+        {"reads": []},
+        {"purpose": "review", "reads": [{"report_id": "x", "sections": ["receipt"]}]},
+        {"purpose": "review", "reads": [{"report_id": "x", "sections": []}]},
+        {"purpose": "review", "reads": [{"report_id": "x", "sections": ["content"]}] * 501},
+    ],
+)
+async def test_a_read_without_a_stated_purpose_or_known_sections_is_refused(rig: Rig, body: dict[str, Any]) -> None:
+    assert (await read(rig, body))[0] == 422
+
+
+async def test_a_statement_is_stored_once_and_never_changed(rig: Rig, report_id: str) -> None:
+    path = f"/v1/vault/reports/{report_id}/statements/s-1"
+    async with rig.http() as http:
+        for text, status in (("When was it?", 204), ("When was it?", 204), ("Something else", 409)):
+            headers = bearer("correspond")
+            answer = await http.put(path, json={"kind": "question", "text": text}, headers=headers)
+            assert answer.status_code == status
+        reason = {"kind": "reason", "text": "x"}
+        unknown = await http.put(path.replace(report_id, "nobody"), json=reason, headers=bearer("correspond"))
+        strange = await http.put(f"{path}.key", json=reason, headers=bearer("correspond"))
+    assert unknown.status_code == 404
+    assert strange.status_code == 422
+    assert "When was it?" not in repr(rig.store.reports)
+
+
+async def test_a_statement_for_an_erased_report_is_refused(rig: Rig, report_id: str) -> None:
+    rig.store.reports[report_id]["vault"] = None
+    path = f"/v1/vault/reports/{report_id}/statements/s-1"
+    async with rig.http() as http:
+        answer = await http.put(path, json={"kind": "reason", "text": "x"}, headers=bearer("correspond"))
+    assert answer.status_code == 410
+
+
+def test_a_section_cannot_be_moved_to_another_place() -> None:
+    vault = Vault(b"m" * 32)
+    sealed = vault.seal("one/content", b"words")
+    assert vault.open("one/content", sealed) == b"words"
+    for place in ("two/content", "one/reporter"):
+        with pytest.raises(VaultError):
+            vault.open(place, sealed)
+
+
+@pytest.mark.parametrize("part", ["key", "data"])
+def test_damage_is_noticed(part: str) -> None:
+    vault = Vault(b"m" * 32)
+    sealed = vault.seal("one/content", b"words")
+    sealed[part] = sealed[part][:-1] + bytes([sealed[part][-1] ^ 1])
+    with pytest.raises(VaultError):
+        vault.open("one/content", sealed)
+
+
+def test_a_retired_master_key_still_opens_and_no_other_does() -> None:
+    sealed = Vault(b"1" * 32).seal("one/content", b"words")
+    assert Vault(b"2" * 32, retired=[b"1" * 32]).open("one/content", sealed) == b"words"
+    with pytest.raises(VaultError):
+        Vault(b"2" * 32).open("one/content", sealed)
+
+
+def test_every_section_has_its_own_key() -> None:
+    vault = Vault(b"m" * 32)
+    sealed, _ = vault.seal_report("one", {"content": b"a", "reporter": b"b"})
+    assert len({part["key"] for part in sealed.values()}) == len(sealed) == 3
+
+
+def test_a_content_digest_is_of_these_sections_only() -> None:
+    vault = Vault(b"m" * 32)
+    sealed, digest = vault.seal_report("one", {"content": b"a", "reporter": b"b"})
+    assert vault.matches("one", sealed, digest, {"reporter": b"b", "content": b"a"})
+    assert not vault.matches("one", sealed, digest, {"content": b"ab"})
+    assert not vault.matches("one", sealed, digest, {"content": b"a", "reported": b"b"})

@@ -1,0 +1,452 @@
+"""Planning and sending with everything outside in memory: what is sent, put off, given up, and never sent twice."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+
+from services.notification.actions import Planner
+from services.notification.app import HERE
+from services.notification.channels import Deferred, Refused
+from services.notification.delivery import State
+from services.notification.gatherings import Gatherings
+from services.notification.letters import NOTICES, Links, write_letter
+from services.notification.routing import ROUTING, read_routes
+from services.notification.sender import Sender
+from shared.events import FACTS, Event, NotificationSent
+from shared.i18n import SHARED_MESSAGES, Messages
+from shared.mongo import TRANSIENT
+from shared.policy import load_policy
+from shared.problems import Problem, Unavailable
+from shared.times import now
+from tests.fakes.notification_fakes import MemoryChannel, MemoryStore, MemoryVault
+from tests.support.notification_world import NAME, NARRATIVE, People, Story, eventually, parse, texts
+
+POLICY = load_policy()
+MESSAGES = Messages.load([SHARED_MESSAGES, HERE / "i18n"], strict=True)
+ROUTES = read_routes(ROUTING.read_text(), facts={f.name for f in FACTS.values()}, notices=NOTICES, channels={"email"})
+ARBCOM = "arbcom@en-wiki.example"
+U4C = POLICY.bodies["u4c"].email
+
+
+@dataclass
+class Clock:
+    """The time, which goes on only when told to."""
+
+    at: datetime = field(default_factory=now)
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def forward(self, **of: float) -> None:
+        self.at += timedelta(**of)
+
+
+@dataclass
+class Replica:
+    """One running notification service around a store that it may share with others."""
+
+    planner: Planner
+    sender: Sender
+
+
+@dataclass
+class World:
+    store: MemoryStore = field(default_factory=MemoryStore)
+    channel: MemoryChannel = field(default_factory=MemoryChannel)
+    vault: MemoryVault = field(default_factory=MemoryVault)
+    clock: Clock = field(default_factory=Clock)
+    people: People = field(default_factory=People)
+
+    def replica(self) -> Replica:
+        gatherings = Gatherings(self.store, timedelta(seconds=60))
+        sender = Sender(
+            self.store,
+            self.vault,
+            {"email": self.channel},
+            gatherings,
+            policy=POLICY,
+            people=self.people,
+            write=lambda deliveries: write_letter(
+                MESSAGES, Links("https://r.example", "https://d.example"), deliveries
+            ),
+            lease=timedelta(seconds=30),
+            poll=0.01,
+            clock=self.clock,
+        )
+        planner = Planner(
+            self.store, sender, gatherings, routes=ROUTES, policy=POLICY, people=self.people, clock=self.clock
+        )
+        return Replica(planner, sender)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Replica]:
+        replica = self.replica()
+        parts = (replica.sender.run, replica.sender.watch, replica.sender.mark)
+        tasks = [asyncio.create_task(part()) for part in parts]
+        try:
+            yield replica
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with suppress(*TRANSIENT):
+                await replica.sender.stop()
+
+    def known(self, story: Story, email: str = "sam@example.org") -> Story:
+        self.vault.people[story.report_id] = {"name": NAME, "email": email, "narrative": NARRATIVE}
+        return story
+
+    def states(self) -> list[State]:
+        return sorted(d.state for d in self.store.deliveries.values())
+
+    async def settled(self, count: int) -> None:
+        await eventually(lambda: sum(s is not State.PLANNED for s in self.states()) == count)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def opening(stories: Sequence[Story]) -> list[Event]:
+    return [event for story in stories for event in (story.opened(), story.triaged())]
+
+
+async def test_an_acknowledgement_is_sent_once_however_often_the_fact_comes(world: World) -> None:
+    story = world.known(Story())
+    async with world.running() as one, world.running() as other:
+        await asyncio.gather(*(r.planner.plan([story.received()] * 3) for r in (one, other, one)))
+        await world.settled(1)
+        await one.planner.plan([story.received()])
+        await asyncio.sleep(0.1)
+    assert len(world.channel.mails) == 1
+    (event,) = world.store.events
+    assert isinstance(event.fact, NotificationSent)
+    assert event.fact.message_id == world.channel.mails[0][1]
+
+
+async def test_an_address_is_read_when_the_mail_goes_out_and_kept_nowhere(world: World) -> None:
+    story = world.known(Story())
+    async with world.running() as replica:
+        await replica.planner.plan([story.received()])
+        await world.settled(1)
+    assert world.vault.reads == [((story.report_id,), ("reporter",), "notify")]
+    assert "sam@example.org" not in repr(world.store)
+
+
+async def test_no_mail_holds_anything_of_the_report(world: World) -> None:
+    story = world.known(Story())
+    async with world.running() as replica:
+        await replica.planner.plan([story.received(), *opening([story]), story.asked(), story.decided()])
+        await world.settled(4)
+    assert len(world.channel.mails) == 4
+    for _, _, raw in world.channel.mails:
+        whole = raw.decode() + "".join(texts(parse(raw)))
+        assert NARRATIVE not in whole
+        assert NAME not in whole
+        assert story.report_id not in whole
+
+
+@pytest.mark.parametrize(
+    ("person", "reason"),
+    [(None, "erased"), ({}, "no_contact"), ({"email": ""}, "no_contact"), ({"name": "x"}, "no_contact")],
+)
+async def test_a_reporter_who_cannot_be_told_is_not_told_and_that_is_said(
+    world: World, person: dict[str, str] | None, reason: str
+) -> None:
+    story = Story()
+    world.vault.people[story.report_id] = person
+    async with world.running() as replica:
+        await replica.planner.plan([story.received()])
+        await world.settled(1)
+    (delivery,) = world.store.deliveries.values()
+    assert (delivery.state, delivery.reason) == (State.SUPPRESSED, reason)
+    assert world.store.events[0].fact.name == "notification.suppressed"
+    assert not world.channel.mails
+
+
+async def test_a_body_that_the_policy_does_not_know_is_not_told_and_that_is_said(world: World) -> None:
+    async with world.running() as replica:
+        await replica.planner.plan(opening([Story(body="gone_since")]))
+        await world.settled(1)
+    (delivery,) = world.store.deliveries.values()
+    assert (delivery.state, delivery.reason) == (State.SUPPRESSED, "no_contact")
+
+
+async def test_the_first_notice_to_a_body_goes_at_once_and_the_next_ones_gather_for_a_minute(world: World) -> None:
+    stories = [Story(code_name=f"case-{n}") for n in range(4)]
+    async with world.running() as replica:
+        await replica.planner.plan(opening(stories[:1]))
+        await world.settled(1)
+        for story in stories[1:]:
+            await replica.planner.plan(opening([story]))
+        world.clock.forward(seconds=59)
+        await asyncio.sleep(0.1)
+        assert len(world.channel.mails) == 1
+        world.clock.forward(seconds=1)
+        await world.settled(4)
+    first, second = (texts(parse(raw))[0] for raw in world.channel.to(ARBCOM))
+    assert "case-0" in first
+    assert all(f"case-{n}" in second for n in (1, 2, 3))
+    ids = [event.fact.message_id for event in world.store.events if isinstance(event.fact, NotificationSent)]
+    assert len(ids) == 4
+    assert len(set(ids)) == 2
+
+
+async def test_replicas_gather_together(world: World) -> None:
+    stories = [Story(code_name=f"case-{n}") for n in range(20)]
+    async with world.running() as one, world.running() as other:
+        for number, story in enumerate(stories):
+            await (one, other)[number % 2].planner.plan(opening([story]))
+        await world.settled(1)
+        world.clock.forward(seconds=60)
+        await world.settled(20)
+    assert len(world.channel.mails) == 2
+
+
+async def test_notices_of_one_batch_share_the_first_mail(world: World) -> None:
+    async with world.running() as replica:
+        await replica.planner.plan(opening([Story(code_name=f"case-{n}") for n in range(5)]))
+        await world.settled(5)
+    assert len(world.channel.mails) == 1
+
+
+def told(world: World) -> list[tuple[str, list[str]]]:
+    """To whom mails went, and which of the cases a, b and c each names."""
+    return [
+        (to, [c for c in ("case-a", "case-b", "case-c") if c in texts(parse(r))[0]]) for to, _, r in world.channel.mails
+    ]
+
+
+async def test_a_case_from_which_somebody_in_the_body_was_recused_meanwhile_goes_to_the_stand_in(world: World) -> None:
+    a, b, c = (Story(code_name=f"case-{letter}") for letter in "abc")
+    world.people.names = {"enwiki_arbcom": frozenset({"person:ann", "1" * 32})}
+    async with world.running() as replica:
+        await replica.planner.plan(opening([a]))
+        await world.settled(1)
+        await replica.planner.plan(opening([b, c]))
+        await replica.planner.plan([c.recused("person:ann")])
+        world.clock.forward(seconds=60)
+        await world.settled(3)
+    assert told(world)[0] == (ARBCOM, ["case-a"])
+    assert sorted(told(world)[1:]) == [(ARBCOM, ["case-b"]), (U4C, ["case-c"])]
+    assert {d.recipient for d in world.store.deliveries.values() if d.case_id == c.case_id} == {"body:u4c"}
+    assert [e.fact.recipient for e in world.store.events if e.case_id == c.case_id] == ["body:u4c"]  # type: ignore[attr-defined]
+
+
+async def test_a_case_that_nobody_may_be_told_of_goes_to_nobody_and_that_is_said(world: World) -> None:
+    a, b = (Story(code_name=f"case-{letter}") for letter in "ab")
+    world.people.names = {body: frozenset({"person:ann"}) for body in POLICY.bodies}
+    async with world.running() as replica:
+        await replica.planner.plan(opening([a]))
+        await world.settled(1)
+        await replica.planner.plan(opening([b]))
+        await replica.planner.plan([b.recused("person:ann")])
+        world.clock.forward(seconds=60)
+        await world.settled(2)
+    assert told(world) == [(ARBCOM, ["case-a"])]
+    (delivery,) = (d for d in world.store.deliveries.values() if d.case_id == b.case_id)
+    assert (delivery.state, delivery.reason) == (State.SUPPRESSED, "shut_out")
+
+
+@pytest.mark.parametrize("away", [Unavailable("the roster"), TRANSIENT[0]("mongo")])
+async def test_while_it_is_not_known_who_is_in_a_body_its_mails_wait(world: World, away: Exception) -> None:
+    async with world.running() as replica:
+        await replica.planner.plan(opening([Story(code_name="case-a")]))
+        await world.settled(1)
+        await replica.planner.plan(opening([Story(code_name="case-b")]))
+        world.people.away = away
+        world.clock.forward(seconds=60)
+        await eventually(lambda: 1 in [d.attempts for d in world.store.deliveries.values()])
+        world.people.away = None
+        world.clock.forward(seconds=5)
+        await world.settled(2)
+    assert told(world) == [(ARBCOM, ["case-a"]), (ARBCOM, ["case-b"])]
+
+
+async def test_an_acknowledgement_planned_after_a_recusal_is_hidden_from_the_recused(world: World) -> None:
+    story = world.known(Story())
+    async with world.running() as replica:
+        await replica.planner.plan([story.opened()])
+        await replica.planner.plan([story.recused("person:ann")])
+        await replica.planner.plan([story.received()])
+        await world.settled(1)
+    assert await world.store.read_page(None, None, 10, ["person:ann"]) == []
+    assert len(await world.store.read_page(None, None, 10, ["person:bob"])) == 1
+
+
+async def test_an_emergency_is_never_gathered(world: World) -> None:
+    stories = [Story(lane="emergency", body="trust_safety", code_name=f"case-{n}") for n in range(3)]
+    async with world.running() as replica:
+        for story in stories:
+            await replica.planner.plan(opening([story]))
+        await world.settled(3)
+    assert len(world.channel.mails) == 3
+
+
+async def test_a_mail_that_is_not_taken_is_tried_again_for_ever(world: World) -> None:
+    story = world.known(Story())
+    world.channel.answers["sam@example.org"] = Deferred("smtp_451")
+    async with world.running() as replica:
+        await replica.planner.plan([story.received()])
+        for attempt in range(1, 13):
+            await eventually(lambda n=attempt: [d.attempts for d in world.store.deliveries.values()] == [n])
+            world.clock.forward(minutes=5)
+        world.channel.answers.clear()
+        world.clock.forward(minutes=5)
+        await world.settled(1)
+    assert len(world.channel.mails) == 1
+
+
+async def test_one_failing_recipient_delays_nobody(world: World) -> None:
+    failing = [world.known(Story(), f"full{n}@example.org") for n in range(10)]
+    fine = [world.known(Story(), f"fine{n}@example.org") for n in range(10)]
+    world.channel.answers |= {f"full{n}@example.org": Deferred("smtp_452") for n in range(10)}
+    async with world.running() as replica:
+        await replica.planner.plan([story.received() for story in (*failing, *fine)])
+        await world.settled(10)
+    assert {to for to, _, _ in world.channel.mails} == {f"fine{n}@example.org" for n in range(10)}
+
+
+async def test_a_refusal_for_good_is_an_event_with_its_code(world: World) -> None:
+    story = world.known(Story())
+    world.channel.answers["sam@example.org"] = Refused("smtp_550")
+    async with world.running() as replica:
+        await replica.planner.plan([story.received()])
+        await world.settled(1)
+    (delivery,) = world.store.deliveries.values()
+    assert (delivery.state, delivery.reason) == (State.FAILED, "smtp_550")
+    assert world.store.events[0].fact.name == "notification.failed"
+
+
+async def test_while_the_vault_is_away_reporters_wait_and_bodies_do_not(world: World) -> None:
+    story = world.known(Story())
+    world.vault.away = Unavailable("vault")
+    async with world.running() as replica:
+        await replica.planner.plan([story.received(), *opening([story])])
+        await world.settled(1)
+        assert [to for to, _, _ in world.channel.mails] == [ARBCOM]
+        world.vault.away = None
+        world.clock.forward(seconds=5)
+        await world.settled(2)
+    assert len(world.channel.to("sam@example.org")) == 1
+
+
+async def test_a_report_that_the_vault_does_not_know_yet_is_acknowledged_once_it_does(world: World) -> None:
+    early, known = Story(), world.known(Story(), "other@example.org")
+    async with world.running() as replica:
+        await replica.planner.plan([early.received(), known.received()])
+        await world.settled(1)
+        assert [to for to, _, _ in world.channel.mails] == ["other@example.org"]
+        world.known(early)
+        world.clock.forward(seconds=5)
+        await world.settled(2)
+    assert len(world.channel.to("sam@example.org")) == 1
+
+
+async def test_one_report_that_the_vault_refuses_keeps_nobody_waiting(world: World) -> None:
+    stories = [world.known(Story(), f"r{n}@example.org") for n in range(5)]
+    world.vault.refusal = Problem(422, "vault-refused", "The vault refused the request.")
+    world.vault.refuses = {stories[2].report_id}
+    async with world.running() as replica:
+        await replica.planner.plan([story.received() for story in stories])
+        await world.settled(4)
+    assert world.states().count(State.PLANNED) == 1
+
+
+async def test_a_batch_asks_the_vault_once(world: World) -> None:
+    stories = [world.known(Story(), f"r{n}@example.org") for n in range(50)]
+    async with world.running() as replica:
+        await replica.planner.plan([story.received() for story in stories])
+        await world.settled(50)
+    assert len(world.vault.reads) == 1
+
+
+async def test_killed_between_sending_and_marking_means_the_same_mail_once_more(world: World) -> None:
+    story = world.known(Story())
+    stories = [Story(code_name=f"case-{n}") for n in range(3)]
+    async with world.running() as dying:
+        await dying.planner.plan([story.received(), *opening(stories)])
+        # From here on it can send and no longer write: what a kill at the worst moment leaves behind.
+        world.store.away = TRANSIENT[0]("killed")
+        await eventually(lambda: len(world.channel.mails) == 2)
+    world.store.away = None
+    assert set(world.states()) == {State.PLANNED}
+    async with world.running():
+        await asyncio.sleep(0.05)
+        assert len(world.channel.mails) == 2, "the lease still holds"
+        world.clock.forward(seconds=31)
+        await world.settled(4)
+    assert len(world.channel.mails) == 4
+    for address in ("sam@example.org", ARBCOM):
+        first, again = world.channel.to(address)
+        assert parse(first)["Message-ID"] == parse(again)["Message-ID"]
+        assert texts(parse(first)) == texts(parse(again))
+    assert len(world.store.events) == 4
+
+
+async def test_killed_before_sending_means_another_replica_sends(world: World) -> None:
+    story = world.known(Story())
+    await world.replica().planner.plan([story.received(), *opening([story])])
+    world.clock.forward(seconds=31)
+    async with world.running(), world.running():
+        await world.settled(2)
+    assert len(world.channel.mails) == 2
+
+
+async def test_a_replica_that_lost_its_lease_sends_nothing(world: World) -> None:
+    story = world.known(Story())
+    async with world.running() as slow:
+        await slow.planner.plan([story.received()])
+        world.clock.forward(seconds=29)
+        await asyncio.sleep(0.1)
+        assert not world.channel.mails
+        world.clock.forward(seconds=2)
+        await world.settled(1)
+    assert len(world.channel.mails) == 1
+
+
+async def test_more_than_can_be_in_hand_is_left_in_the_store_and_sent_all_the_same(world: World) -> None:
+    stories = [world.known(Story(), f"r{n}@example.org") for n in range(1500)]
+    async with world.running() as replica:
+        for start in range(0, 1500, 100):
+            await replica.planner.plan([story.received() for story in stories[start : start + 100]])
+        await world.settled(1500)
+    assert len(world.channel.mails) == 1500
+    assert len({to for to, _, _ in world.channel.mails}) == 1500
+
+
+async def test_a_stop_marks_what_was_sent_and_leaves_the_rest_to_others_at_once(world: World) -> None:
+    stories = [world.known(Story(), f"r{n}@example.org") for n in range(2)]
+    async with world.running() as stopping:
+        await stopping.planner.plan([stories[0].received()])
+        await eventually(lambda: world.channel.mails)
+        await stopping.planner.plan([stories[1].received()])
+    assert State.SENT in world.states()
+    left = [d for d in world.store.deliveries.values() if d.state is State.PLANNED]
+    assert all(d.due_at is not None and d.due_at <= world.clock.at for d in left)
+    async with world.running():
+        await world.settled(2)
+    assert len(world.channel.mails) == 2
+
+
+async def test_a_mistake_in_writing_one_letter_loses_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    story = world.known(Story())
+    async with world.running() as replica:
+        write: Callable[..., object] = replica.sender._write
+
+        def broken(deliveries: object) -> object:
+            raise RuntimeError("a bug")
+
+        replica.sender._write = broken  # type: ignore[assignment]  # a mistake that no type would allow
+        await replica.planner.plan([story.received()])
+        await eventually(lambda: [d.attempts for d in world.store.deliveries.values()] == [1])
+        replica.sender._write = write  # type: ignore[assignment]  # as above
+        world.clock.forward(seconds=5)
+        await world.settled(1)
+    assert len(world.channel.mails) == 1
+    assert "sam@example.org" not in caplog.text

@@ -1,0 +1,23 @@
+"""The roster over a copy in memory, by the suite of the real one."""
+
+from datetime import datetime
+
+import pytest
+
+from shared.roster import State
+from tests.suites.roster import RosterSuite
+from tests.support.people import MemoryCopies
+
+
+class InMemory:
+    def __init__(self) -> None:
+        self.copies = MemoryCopies()
+
+    async def write(self, state: State, seq: int, at: datetime) -> None:
+        self.copies.keep(state, at)
+
+
+class TestMemoryCopies(RosterSuite):
+    @pytest.fixture
+    def kept(self) -> InMemory:
+        return InMemory()

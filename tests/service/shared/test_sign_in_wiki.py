@@ -1,0 +1,121 @@
+"""Signing in with a wiki account, through a wiki's OAuth 2.0."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shared.access import FRESH
+from shared.sign_in.attempts import Refused
+from tests.stand_ins.oidc import OidcStandIn
+from tests.stand_ins.wiki import PROFILE, WikiStandIn
+from tests.support.sign_in_rig import HOME, IDENTITY_KEY, Browser, Rig, browsing, person_ref, wiki_rig
+
+
+@pytest.fixture
+def wiki() -> WikiStandIn:
+    return WikiStandIn()
+
+
+@pytest.fixture
+def rig(wiki: WikiStandIn) -> Rig:
+    return wiki_rig(wiki)
+
+
+@pytest.fixture
+async def browser(rig: Rig, wiki: WikiStandIn) -> AsyncIterator[Browser]:
+    async with browsing(rig, wiki.app, wiki.rest) as browser:
+        yield browser
+
+
+async def test_a_responder_signs_in_with_a_wiki_account(rig: Rig, wiki: WikiStandIn, browser: Browser) -> None:
+    assert (await browser.sign_in(next="/desk?state=open")).headers["location"] == "/desk?state=open"
+    (identity,) = rig.asked
+    assert (identity.issuer, identity.subject, identity.name) == (wiki.rest, "41", "Ada Example")
+    assert (identity.email, identity.aliases) == (None, ())
+    assert person_ref(IDENTITY_KEY, wiki.rest, "41") in (await browser.desk.get(HOME)).text
+
+
+async def test_names_and_address_are_taken_where_the_wiki_may_tell_them(
+    rig: Rig, wiki: WikiStandIn, browser: Browser
+) -> None:
+    wiki.profile |= {"realname": "Ada E. Xample", "email": "ada@example.org"}
+    await browser.sign_in()
+    assert (rig.asked[0].email, rig.asked[0].aliases) == ("ada@example.org", ("Ada E. Xample",))
+    wiki.profile |= {"realname": "", "email": ""}
+    await browser.sign_in()
+    assert (rig.asked[1].email, rig.asked[1].aliases) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "told", "reason"),
+    [
+        ({"blocked": True}, 403, "is blocked at", "account-blocked"),
+        ({"confirmed_email": False}, 403, "no confirmed e-mail address", "account-unconfirmed"),
+        ({"blocked": "no"}, 400, "could not rely", "profile-malformed"),
+        ({"confirmed_email": 1}, 400, "could not rely", "profile-malformed"),
+        ({"sub": 0}, 400, "could not rely", "profile-malformed"),
+        ({"sub": ""}, 400, "could not rely", "profile-malformed"),
+        ({"sub": True}, 400, "could not rely", "profile-malformed"),
+        ({"sub": None}, 400, "could not rely", "profile-malformed"),
+        ({"username": ""}, 400, "could not rely", "profile-malformed"),
+        ({"username": ["Ada"]}, 400, "could not rely", "profile-malformed"),
+    ],
+)
+async def test_an_account_that_is_not_in_order_is_refused_and_told_why(
+    rig: Rig, wiki: WikiStandIn, browser: Browser, changed: dict[str, object], status: int, told: str, reason: str
+) -> None:
+    wiki.profile |= changed
+    refused = await browser.sign_in()
+    assert refused.status_code == status
+    assert told in refused.text
+    assert rig.refusals == [reason]
+    assert rig.store.sessions == {}
+
+
+@pytest.mark.parametrize("missing", ["sub", "username", "blocked", "confirmed_email"])
+async def test_a_profile_that_leaves_out_what_counts_is_refused(
+    rig: Rig, wiki: WikiStandIn, browser: Browser, missing: str
+) -> None:
+    del wiki.profile[missing]
+    assert (await browser.sign_in()).status_code == 400
+    assert rig.refusals == ["profile-malformed"]
+
+
+async def test_a_profile_that_is_no_object_is_refused(rig: Rig, wiki: WikiStandIn, browser: Browser) -> None:
+    wiki.profile = [PROFILE]  # type: ignore[assignment]  # what a wiki should never send
+    assert (await browser.sign_in()).status_code == 400
+    assert rig.refusals == ["answer-malformed"]
+
+
+async def test_a_code_is_good_once(rig: Rig, wiki: WikiStandIn, browser: Browser) -> None:
+    left = await browser.leave()
+    answer = await browser.provider.get(left.headers["refresh"].removeprefix("0; url="))
+    wiki.codes.clear()
+    assert (await browser.desk.get(answer.headers["location"])).status_code == 400
+    assert rig.refusals == ["code-refused"]
+
+
+async def test_the_time_of_the_redirect_counts_because_a_wiki_tells_no_other(rig: Rig, browser: Browser) -> None:
+    await browser.sign_in(fresh="1")
+    (session,) = rig.store.sessions.values()
+    assert session.authenticated_at is not None
+    assert rig.clock() - session.authenticated_at <= FRESH
+    assert (await browser.desk.get("/desk/decide")).text == "decided"
+
+
+async def test_a_wiki_that_is_down_is_said_to_be(rig: Rig, wiki: WikiStandIn, browser: Browser) -> None:
+    left = await browser.leave()
+    answer = await browser.provider.get(left.headers["refresh"].removeprefix("0; url="))
+    wiki.down = True
+    refused = await browser.desk.get(answer.headers["location"])
+    assert refused.status_code == 503
+    assert "wiki.example" in refused.text
+
+
+async def test_a_wiki_sends_no_logouts_and_offers_none(rig: Rig, browser: Browser) -> None:
+    token = OidcStandIn().logout_token()
+    with pytest.raises(Refused):
+        await rig.door.provider.read_logout(token)
+    answer = await browser.desk.post(f"{HOME}/sign-in/back-channel", data={"logout_token": token})
+    assert answer.status_code == 400
+    assert (await browser.desk.get(f"{HOME}/sign-out/elsewhere")).headers["location"] == f"{HOME}/sign-in"

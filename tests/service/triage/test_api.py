@@ -1,0 +1,314 @@
+"""The API of cases: versions, repetition, permitted actions, and words that are safe before any fact names them."""
+
+import pytest
+
+from services.triage.case import fold
+from shared.access import Principal, Role
+from shared.times import rfc3339
+from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, bearer, make_rig, reported
+
+KEY = {"idempotency-key": "5f0c9a1e-retry"}
+
+
+@pytest.fixture
+async def rig():
+    async with make_rig() as rig:
+        yield rig
+
+
+async def led_to(rig: Rig, *commands: str):
+    case = await rig.open()
+    bodies = {"ask": {"question": "When?"}, "decide": {"outcome": "advice", "reason": "Because."}}
+    for command in commands:
+        answer = await rig.order(case, command, bodies.get(command))
+        assert answer.status_code == 200, answer.text
+    return rig.cases.stored[case.id].case
+
+
+async def shown(rig: Rig, case, who: Principal = ALICE):
+    answer = await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(who))
+    assert answer.status_code == 200
+    return answer.json()
+
+
+async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None:
+    expected = {
+        (): ["assign", "recuse"],
+        ("assign",): ["assign", "start", "recuse"],
+        ("assign", "start"): ["assign", "ask", "decide", "recuse"],
+        ("assign", "start", "ask"): ["assign", "start", "recuse"],
+        ("assign", "start", "decide"): ["assign", "recuse", "close"],
+        ("assign", "start", "decide", "close"): ["recuse"],
+    }
+    for commands, permitted in expected.items():
+        body = await shown(rig, await led_to(rig, *commands))
+        assert [action["command"] for action in body["actions"]] == permitted
+
+
+async def test_whatever_is_not_shown_as_permitted_is_refused_with_what_is(rig: Rig) -> None:
+    case = await led_to(rig, "assign")
+    answer = await rig.order(case, "decide", {"outcome": "advice", "reason": "Because."})
+    assert answer.status_code == 409
+    assert answer.json()["type"] == "/errors/command-not-permitted"
+    assert "permitted now: assign, start" in answer.json()["detail"]
+    assert not rig.vault.statements
+
+
+async def test_a_command_without_if_match_is_refused(rig: Rig) -> None:
+    case = await rig.open()
+    answer = await rig.http.post(f"/v1/cases/{case.id}/assign", json={}, headers=bearer(ALICE))
+    assert answer.status_code == 428
+
+
+@pytest.mark.parametrize("version", ["", "*", "two", '"-1"', '"1", "2"', '"²"'])
+async def test_a_version_that_is_none_is_refused(rig: Rig, version: str) -> None:
+    case = await rig.open()
+    headers = [(k.encode(), v.encode()) for k, v in {**bearer(ALICE), "if-match": version}.items()]
+    answer = await rig.http.post(f"/v1/cases/{case.id}/assign", json={}, headers=headers)
+    assert answer.status_code == 400
+
+
+async def test_an_old_version_is_told_what_changed_meanwhile(rig: Rig) -> None:
+    case = await rig.open()
+    await rig.order(case, "assign")
+    await rig.order(case, "start")
+    answer = await rig.order(case, "assign", {"assignee": COLLEAGUE.ref}, if_match='"2"')
+    problem = answer.json()
+    assert answer.status_code == 412
+    assert problem["version"] == 4
+    assert [c["event"] for c in problem["changes"]] == ["case.assigned", "case.investigation_started"]
+    assert problem["changes"][0]["actor"] == ALICE.ref
+    assert problem["changes"][0]["detail"] == ALICE.ref
+    assert rig.cases.stored[case.id].case.seq == 4
+
+
+async def test_the_etag_of_an_answer_is_good_for_the_next_command(rig: Rig) -> None:
+    case = await rig.open()
+    first = await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(ALICE))
+    second = await rig.order(case, "assign", if_match=first.headers["etag"])
+    third = await rig.order(case, "start", if_match=second.headers["etag"])
+    assert third.json() == {
+        "id": case.id,
+        "code_name": case.code_name,
+        "command": "start",
+        "state": "investigating",
+        "version": 4,
+    }
+
+
+async def test_the_same_key_with_the_same_body_gives_the_same_answer_and_one_event(rig: Rig) -> None:
+    case = await led_to(rig, "assign", "start")
+    first = await rig.order(case, "ask", {"question": "When?"}, idempotency_key="question-one", if_match='"4"')
+    await rig.order(case, "start")
+    again = await rig.order(case, "ask", {"question": "When?"}, idempotency_key="question-one", if_match='"4"')
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.json() == first.json()
+    assert [e.fact.name for e in rig.cases.events].count("case.information_requested") == 1
+    assert len(rig.vault.statements) == 1
+
+
+async def test_the_same_key_with_another_body_is_refused(rig: Rig) -> None:
+    case = await led_to(rig, "assign", "start")
+    await rig.order(case, "ask", {"question": "When?"}, idempotency_key="question-one")
+    other = await rig.order(case, "ask", {"question": "Where?"}, idempotency_key="question-one")
+    assert other.status_code == 422
+    assert other.json()["type"] == "/errors/idempotency-key-reused"
+
+
+async def test_a_key_of_one_person_is_not_the_key_of_another(rig: Rig) -> None:
+    case = await rig.open()
+    other = COLLEAGUE
+    assert (await rig.order(case, "assign", idempotency_key="same-key")).json()["version"] == 3
+    assert (await rig.order(case, "assign", who=other, idempotency_key="same-key")).json()["version"] == 4
+    assert rig.cases.stored[case.id].case.assignee == other.ref
+
+
+async def test_the_words_are_in_the_vault_before_the_event_that_names_them(rig: Rig) -> None:
+    case = await led_to(rig, "assign", "start")
+    rig.vault.away = True
+    answer = await rig.order(case, "ask", {"question": "When?"})
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert rig.cases.stored[case.id].case.seq == 4
+    rig.vault.away = False
+    await rig.order(case, "ask", {"question": "When?"})
+    asked = rig.cases.events[-1].fact
+    assert rig.vault.statements == {(case.report_id, asked.question_id): ("question", "When?")}
+
+
+async def test_no_word_of_a_question_or_reason_is_in_any_event_or_stored_case(rig: Rig) -> None:
+    case = await led_to(rig, "assign", "start")
+    await rig.order(case, "ask", {"question": "Was it at the fountain?"})
+    await rig.order(case, "start")
+    await rig.order(case, "decide", {"outcome": "warning", "reason": "The fountain was seen."})
+    everything = f"{rig.cases.events} {rig.cases.stored}"
+    assert "fountain" not in everything
+    assert {text for _, text in rig.vault.statements.values()} == {"Was it at the fountain?", "The fountain was seen."}
+
+
+async def test_the_reporters_answer_brings_the_case_back(rig: Rig) -> None:
+    case = await led_to(rig, "assign", "start", "ask")
+    await rig.intake.take([answered(case.report_id, case.questions[0].id)])
+    body = await shown(rig, case)
+    assert body["state"] == "investigating"
+    assert body["questions"][0]["answers"] == ["answer-1"]
+    assert body["history"][-1]["actor"] == "reporter"
+
+
+async def test_the_events_of_all_commands_fold_to_the_stored_case(rig: Rig) -> None:
+    case = await led_to(rig, "assign", "start", "ask", "start", "decide", "close")
+    assert fold(e for e in rig.cases.events if e.case_id == case.id) == case
+    decided = next(e for e in rig.cases.events if e.fact.name == "case.decided")
+    assert decided.policy_version == case.policy_version
+    assert (decided.fact.previous, decided.fact.state) == ("investigating", "decided")
+    assert decided.actor == ALICE.actor(Role.RESPONDER)
+
+
+@pytest.mark.parametrize(
+    ("command", "body", "pointer", "code"),
+    [
+        ("ask", {}, "/question", "missing"),
+        ("ask", {"question": "  \n"}, "/question", "missing"),
+        ("ask", {"question": 7}, "/question", "string_type"),
+        ("ask", {"question": "x" * 5001}, "/question", "string_too_long"),
+        ("ask", {"question": "When?", "urgent/": "yes"}, "/urgent~1", "extra_forbidden"),
+        ("decide", {"outcome": "pillory", "reason": "Because."}, "/outcome", "unknown_choice"),
+        ("decide", {"outcome": "advice"}, "/reason", "missing"),
+        ("assign", {"assignee": "Jane Doe"}, "/assignee", "not_a_reference"),
+        ("assign", {"assignee": "person:Jane"}, "/assignee", "not_a_reference"),
+        ("assign", {"assignee": ["person:0ddba11000000000"]}, "/assignee", "string_type"),
+    ],
+)
+async def test_a_wrong_field_is_pointed_at(rig: Rig, command: str, body: object, pointer: str, code: str) -> None:
+    case = await led_to(rig, "assign", "start")
+    answer = await rig.order(case, command, body)
+    assert answer.status_code == 422
+    assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [(pointer, code)]
+    assert rig.cases.stored[case.id].case.seq == 4
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"{", 400), (b'{"question": "\xff"}', 400), (b"[]", 422), (b"7", 422)])
+async def test_a_body_that_is_no_object_is_refused(rig: Rig, body: bytes, status: int) -> None:
+    case = await led_to(rig, "assign", "start")
+    headers = {**bearer(ALICE), "if-match": '"4"'}
+    answer = await rig.http.post(f"/v1/cases/{case.id}/ask", content=body, headers=headers)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_coordinator_says_who_takes_the_case(rig: Rig) -> None:
+    case = await rig.open()
+    nobody = await rig.order(case, "assign", who=CORA)
+    assert [e["pointer"] for e in nobody.json()["errors"]] == ["/assignee"]
+    given = await rig.order(case, "assign", {"assignee": COLLEAGUE.ref}, who=CORA)
+    assert given.status_code == 200
+    assert rig.cases.events[-1].actor == CORA.actor(Role.COORDINATOR)
+
+
+async def test_the_list_is_sorted_by_urgency_and_paged_without_gaps(rig: Rig) -> None:
+    for number in range(7):
+        flags = ("physical_violence",) if number in (3, 5) else ()
+        await rig.open(flags=flags)
+    await rig.open(community="swwiki")
+    seen, cursor = [], None
+    while True:
+        query = {"limit": 3, **({"cursor": cursor} if cursor else {})}
+        page = (await rig.http.get("/v1/cases", params=query, headers=bearer(ALICE))).json()
+        assert len(page["items"]) <= 3
+        seen += page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert len({item["id"] for item in seen}) == len(seen) == 7
+    assert [item["lane"] for item in seen[:3]] == ["emergency", "emergency", "standard"]
+    due = [item["deadlines"][1]["due_at"] for item in seen[2:]]
+    assert due == sorted(due)
+
+
+async def test_the_list_is_filtered_by_state_and_body(rig: Rig) -> None:
+    taken = await led_to(rig, "assign")
+    await rig.open(flags=("physical_violence",))
+
+    async def ids(**query: str) -> list[str]:
+        page = await rig.http.get("/v1/cases", params=query, headers=bearer(ALICE))
+        return [item["id"] for item in page.json()["items"]]
+
+    assert await ids(state="assigned") == [taken.id]
+    assert taken.id not in await ids(body="trust_safety")
+    assert len(await ids(body="trust_safety")) == 1
+    assert await ids(body="stewards") == []
+
+
+@pytest.mark.parametrize("query", [{"cursor": "?"}, {"cursor": "bnVsbA"}, {"state": "lost"}, {"limit": "0"}])
+async def test_a_query_that_cannot_be_is_refused(rig: Rig, query: dict[str, str]) -> None:
+    assert (await rig.http.get("/v1/cases", params=query, headers=bearer(ALICE))).status_code == 422
+
+
+async def test_content_comes_from_the_vault_on_behalf_of_the_reader(rig: Rig) -> None:
+    case = await rig.open()
+    rig.vault.sections[case.report_id] = {"content": {"narrative": "It happened."}}
+    answer = await rig.http.get(f"/v1/cases/{case.id}/content", headers=bearer(ALICE))
+    assert answer.json()["sections"]["content"] == {"narrative": "It happened."}
+    assert answer.headers["cache-control"] == "no-store"
+    assert rig.vault.reads == [(case.report_id, "review", ALICE.actor(Role.RESPONDER))]
+
+
+async def test_content_of_an_erased_report_says_so(rig: Rig) -> None:
+    case = await rig.open()
+    rig.vault.erased.add(case.report_id)
+    answer = await rig.http.get(f"/v1/cases/{case.id}/content", headers=bearer(ALICE))
+    assert (answer.json()["erased"], answer.json()["sections"]) == (True, {})
+
+
+async def test_a_case_whose_report_is_erased_is_ended_without_words(rig: Rig) -> None:
+    case = await rig.open()
+    await rig.order(case, "assign", {"assignee": ALICE.ref})
+    await rig.order(case, "start")
+    rig.vault.erased.add(case.report_id)
+    asked = await rig.order(case, "ask", {"question": "When?"})
+    assert (asked.status_code, asked.json()["type"]) == (410, "/errors/report-erased")
+    decided = await rig.order(
+        case, "decide", {"outcome": "advice", "reason": "Sekret"}, idempotency_key="decide-it", if_match='"4"'
+    )
+    again = await rig.order(
+        case, "decide", {"outcome": "advice", "reason": "Sekret"}, idempotency_key="decide-it", if_match='"4"'
+    )
+    assert (decided.status_code, decided.json()["state"], again.json()) == (200, "decided", decided.json())
+    assert (await rig.order(case, "close")).json()["state"] == "closed"
+    assert rig.vault.statements == {}
+    # Not even a digest of the reason, which somebody with the key could try words against.
+    assert len(rig.cases.stored[case.id].requests) == 3
+
+
+async def test_an_unreachable_store_is_a_503(rig: Rig) -> None:
+    case = await rig.open()
+    rig.cases.away = True
+    answer = await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(ALICE))
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+
+
+async def test_times_are_utc_and_deadlines_say_whether_they_are_overdue(rig: Rig) -> None:
+    case = await rig.open()
+    body = await shown(rig, case)
+    assert body["received_at"] == rfc3339(case.received_at)
+    assert body["received_at"].endswith("Z")
+    assert {d["name"]: d["overdue"] for d in body["deadlines"]}["decision"] is False
+
+
+async def test_a_case_of_another_body_does_not_exist_for_this_responder(rig: Rig) -> None:
+    case = await rig.open()
+    missing = await rig.http.get("/v1/cases/00000000-0000-0000-0000-000000000000", headers=bearer(BOB))
+    foreign = await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(BOB))
+    assert foreign.status_code == missing.status_code == 404
+    assert {**foreign.json(), "request_id": ""} == {**missing.json(), "request_id": ""}
+    for command in ("assign", "start", "ask", "decide", "close"):
+        assert (await rig.order(case, command, who=BOB)).status_code == 404
+
+
+async def test_a_report_delivered_again_changes_nothing(rig: Rig) -> None:
+    event = reported()
+    case = await rig.open(event)
+    await rig.intake.take([event, event])
+    assert rig.cases.stored[case.id].case == case
+    assert len(rig.cases.events) == 2

@@ -1,0 +1,305 @@
+"""The desk: pages that work without JavaScript, a session in a cookie, and forms that lose nothing."""
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+
+from services.triage.case import Case
+from shared.access import FRESH, Role
+from shared.times import now
+from tests.support.forms import hidden_fields
+from tests.support.people import sign_in
+from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, bearer, make_rig
+
+BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
+
+
+@pytest.fixture
+async def rig():
+    async with make_rig() as rig:
+        rig.http.headers.update(BROWSER)
+        yield rig
+
+
+async def signed_in(rig: Rig, who=ALICE, **session) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", who, **session)
+
+
+async def page_of(rig: Rig, case: Case, status: int = 200) -> str:
+    answer = await rig.http.get(f"/desk/cases/{case.code_name}")
+    assert answer.status_code == status
+    return unescape(answer.text)
+
+
+def hidden(page: str) -> dict[str, str]:
+    return {name: value for name, value in hidden_fields(page).items() if name in ("version", "key", "form_token")}
+
+
+async def send(rig: Rig, case: Case, command: str, page: str | None = None, **values: str):
+    page = page or await page_of(rig, case)
+    return await rig.http.post(f"/desk/cases/{case.code_name}/{command}", data={**hidden(page), **values})
+
+
+async def test_a_browser_without_a_session_is_led_to_the_sign_in_page_and_back(rig: Rig) -> None:
+    case = await rig.open()
+    answer = await rig.http.get(f"/desk/cases/{case.code_name}?done=ask")
+    assert answer.status_code == 303
+    sign_in = await rig.http.get(answer.headers["location"])
+    assert re.search('name="next" value="([^"]+)"', sign_in.text)[1] == f"/desk/cases/{case.code_name}?done=ask"
+
+
+async def test_a_decision_long_after_the_sign_in_asks_for_another_and_keeps_the_words(rig: Rig) -> None:
+    await signed_in(rig, age=FRESH + timedelta(seconds=5))
+    case = await rig.open()
+    for command in ("assign", "start"):
+        assert (await send(rig, case, command)).status_code == 303
+    answer = await send(rig, case, "decide", outcome="warning", reason="The edits show it.")
+    assert answer.status_code == 401
+    assert "The edits show it." in answer.text
+    assert f"/desk/sign-in?fresh=1&amp;next=%2Fdesk%2Fcases%2F{case.code_name}" in answer.text
+    assert rig.cases.stored[case.id].case.state == "investigating"
+    await signed_in(rig)
+    again = await send(rig, case, "decide", answer.text, outcome="warning", reason="The edits show it.")
+    assert again.status_code == 303
+    assert rig.cases.stored[case.id].case.state == "decided"
+
+
+async def test_who_recuses_themselves_is_led_away_and_never_sees_the_case_again(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    await send(rig, case, "assign")
+    answer = await send(rig, case, "recuse", ground="related")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/desk?done=recuse")
+    assert "The recusal is recorded." in (await rig.http.get(answer.headers["location"])).text
+    assert (await rig.http.get(f"/desk/cases/{case.code_name}")).status_code == 404
+    after = rig.cases.stored[case.id].case
+    assert (after.recused, after.assignee, after.state) == ((ALICE.ref,), None, "assigned")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site", "origin": "https://desk.example"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {},
+    ],
+)
+async def test_a_form_on_another_site_is_not_taken(rig: Rig, headers: dict[str, str]) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    form = hidden(await page_of(rig, case))
+    del form["form_token"], rig.http.headers["sec-fetch-site"]
+    answer = await rig.http.post(f"/desk/cases/{case.code_name}/assign", data=form, headers=headers)
+    assert answer.status_code == 403
+    assert rig.cases.stored[case.id].case == case
+
+
+async def test_a_form_of_an_old_browser_is_taken_by_its_origin(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    form = hidden(await page_of(rig, case))
+    del rig.http.headers["sec-fetch-site"]
+    origin = {"origin": "https://desk.example"}
+    answer = await rig.http.post(f"/desk/cases/{case.code_name}/assign", data=form, headers=origin)
+    assert answer.status_code == 303
+
+
+async def test_the_queue_shows_emergencies_first_and_marks_what_is_overdue(rig: Rig) -> None:
+    await signed_in(rig)
+    old = await rig.open(received_at=now() - timedelta(days=8))
+    fresh = await rig.open()
+    urgent = await rig.open(flags=("physical_violence",))
+    foreign = await rig.open(community="swwiki")
+    page = (await rig.http.get("/desk")).text
+    places = [page.index(case.code_name) for case in (urgent, old, fresh)]
+    assert places == sorted(places)
+    assert page.count("Overdue") == 1
+    assert foreign.code_name not in page
+
+
+async def test_the_queue_is_filtered_and_paged(rig: Rig) -> None:
+    await signed_in(rig)
+    cases = [await rig.open() for _ in range(27)]
+    await rig.order(cases[0], "assign")
+    first = unescape((await rig.http.get("/desk")).text)
+    more = re.search(r'href="(/desk\?cursor=[^"]+)"', first)[1]
+    second = (await rig.http.get(more)).text
+    assert [c.code_name in first or c.code_name in second for c in cases] == [True] * 27
+    assert sum(c.code_name in first for c in cases) == 25
+    assigned = (await rig.http.get("/desk", params={"state": "assigned"})).text
+    assert [c for c in cases if c.code_name in assigned] == [cases[0]]
+
+
+async def test_a_closed_case_leaves_the_queue_and_can_be_found_by_its_state(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    for command, body in (
+        ("assign", {}), ("start", {}), ("decide", {"outcome": "advice", "reason": "So."}), ("close", {})
+    ):  # fmt: skip
+        assert (await rig.order(case, command, body)).status_code == 200
+    assert case.code_name not in (await rig.http.get("/desk")).text
+    assert case.code_name in (await rig.http.get("/desk?state=closed")).text
+
+
+async def test_a_case_is_carried_from_new_to_closed_by_forms_alone(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    rig.vault.sections[case.report_id] = {"content": {"narrative": "They followed me."}}
+    assert "They followed me." in await page_of(rig, case)
+    for command, values in (
+        ("assign", {}),
+        ("start", {}),
+        ("ask", {"question": "When was it?"}),
+    ):
+        done = await send(rig, case, command, **values)
+        assert (done.status_code, done.headers["location"]) == (303, f"/desk/cases/{case.code_name}?done={command}")
+    asked = rig.cases.stored[case.id].case.questions[0].id
+    await rig.intake.take([answered(case.report_id, asked)])
+    answers = {"answers": [{"question_id": asked, "text": "On Monday."}]}
+    rig.vault.sections[case.report_id]["correspondence"] = answers
+    page = await page_of(rig, case)
+    assert "When was it?" in page
+    assert "On Monday." in page
+    await send(rig, case, "decide", outcome="warning", reason="The edits show it.")
+    await send(rig, case, "close")
+    page = await page_of(rig, case)
+    assert "Close the case" not in page
+    assert "Decided: Warning" in page
+    assert rig.cases.stored[case.id].case.state == "closed"
+
+
+async def test_every_view_of_the_content_is_read_on_behalf_of_the_reader(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    await page_of(rig, case)
+    await page_of(rig, case)
+    assert rig.vault.reads == [(case.report_id, "review", ALICE.actor(Role.RESPONDER))] * 2
+
+
+async def test_without_the_vault_the_case_is_still_there(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    rig.vault.away = True
+    page = await page_of(rig, case)
+    assert "not available now" in page
+    assert "First response" in page
+    assert (await send(rig, case, "assign")).status_code == 303
+
+
+async def test_a_changed_case_says_what_changed_and_keeps_what_was_typed(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    await rig.order(case, "assign")
+    await rig.order(case, "start")
+    page = await page_of(rig, case)
+    await rig.order(case, "assign", {"assignee": COLLEAGUE.ref})
+    conflict = await send(rig, case, "ask", page, question="Was it on a <talk> page?")
+    text = unescape(conflict.text)
+    assert conflict.status_code == 412
+    assert "Somebody changed this case meanwhile" in text
+    assert "Assigned to: Responder 0ddba11" in text
+    assert "Was it on a <talk> page?" in text
+    assert "<talk>" not in conflict.text
+    again = await send(rig, case, "ask", text, question="Was it on a <talk> page?")
+    assert again.status_code == 303
+
+
+async def test_words_without_a_form_to_go_back_into_are_shown(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    await rig.order(case, "assign")
+    await rig.order(case, "start")
+    page = await page_of(rig, case)
+    await rig.order(case, "decide", {"outcome": "advice", "reason": "So."})
+    conflict = await send(rig, case, "ask", page, question="Was it on Monday?")
+    assert conflict.status_code == 412
+    assert "Was it on Monday?" in conflict.text
+    assert f'action="/desk/cases/{case.code_name}/ask"' not in conflict.text
+
+
+async def test_a_form_sent_twice_is_done_once(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    page = await page_of(rig, case)
+    first, second = await send(rig, case, "assign", page), await send(rig, case, "assign", page)
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert rig.cases.stored[case.id].case.seq == 3
+
+
+async def test_a_form_with_a_mistake_comes_back_with_what_was_typed(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    await rig.order(case, "assign")
+    await rig.order(case, "start")
+    answer = await send(rig, case, "decide", outcome="", reason="The edits show it.")
+    assert answer.status_code == 422
+    assert "Outcome: This field needs an answer." in answer.text
+    assert "The edits show it." in answer.text
+    away = await send(rig, case, "assign", assignee="Jane Doe")
+    assert away.status_code == 422
+    assert "person:5f2c81aa90b1c2d3" in away.text
+
+
+async def test_an_outage_of_the_vault_loses_no_question(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    await rig.order(case, "assign")
+    await rig.order(case, "start")
+    page = await page_of(rig, case)
+    rig.vault.away = True
+    answer = await send(rig, case, "ask", page, question="When was it?")
+    assert answer.status_code == 503
+    assert "When was it?" in answer.text
+    assert rig.cases.stored[case.id].case.state == "investigating"
+
+
+async def test_what_was_reported_is_never_markup(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    rig.vault.sections[case.report_id] = {
+        "content": {"narrative": "<script>alert(1)</script>", "places": ["<b>here</b>"]},
+        "reported": {"people": [{"name": "<i>x</i>", "details": "<u>y</u>"}]},
+    }
+    page = (await rig.http.get(f"/desk/cases/{case.code_name}")).text
+    for tag in ("<script>", "<b>here", "<i>x", "<u>y"):
+        assert tag not in page
+
+
+async def test_a_coordinator_sees_the_case_without_its_words(rig: Rig) -> None:
+    await signed_in(rig, CORA)
+    case = await rig.open()
+    rig.vault.sections[case.report_id] = {"content": {"narrative": "They followed me."}}
+    page = await page_of(rig, case)
+    assert "They followed me." not in page
+    assert not rig.vault.reads
+    assert "Take this case" not in page
+    assert (await send(rig, case, "assign", page, assignee=COLLEAGUE.ref)).status_code == 303
+
+
+async def test_a_case_of_another_body_is_not_found(rig: Rig) -> None:
+    await signed_in(rig, BOB)
+    case = await rig.open()
+    page = await page_of(rig, case, 404)
+    assert case.code_name not in page
+
+
+async def test_pages_are_not_kept_by_browsers_and_load_nothing_from_elsewhere(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    for address in ("/desk", f"/desk/cases/{case.code_name}", "/desk/sign-in"):
+        answer = await rig.http.get(address)
+        assert answer.headers["cache-control"] == "no-store"
+        assert not re.findall(r'(?:src|href|action)="(?:https?:)?//', answer.text)
+        assert "<script" not in answer.text
+        assert "⧼" not in answer.text
+
+
+async def test_a_program_gets_a_problem_where_a_browser_is_led_on(rig: Rig) -> None:
+    answer = await rig.http.get("/desk", headers={"accept": "application/json"})
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (await rig.http.get("/desk", headers=bearer(ALICE))).status_code == 200

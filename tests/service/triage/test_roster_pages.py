@@ -1,0 +1,234 @@
+"""The pages of the roster: what ends first, forms that lose nothing, and sessions that end."""
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import httpx
+import pytest
+
+from shared.access import FRESH, Grant, Principal, Role
+from shared.times import now, rfc3339
+from tests.support.forms import hidden_fields
+from tests.support.people import coordinator, person, session_of, sign_in
+from tests.support.triage_rig import ALICE, CORA, Rig, make_rig
+
+BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
+CHIEF = person("c1", Grant(Role.COORDINATOR))
+BOUND = coordinator("c2", "swwiki_admins")
+NEW = "person:00000000000000ee"
+TOMORROW = f"{now() + timedelta(days=1):%Y-%m-%d}"
+
+
+@pytest.fixture
+async def rig():
+    async with make_rig() as rig:
+        rig.http.headers.update(BROWSER)
+        for who in (CHIEF, BOUND, ALICE):
+            rig.entries.enrol(who)
+        yield rig
+
+
+async def signed_in(rig: Rig, who: Principal = CHIEF, **session) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", who, **session)
+
+
+async def page_of(rig: Rig, ref: str) -> str:
+    answer = await rig.http.get(f"/desk/roster/{ref}")
+    assert answer.status_code == 200, answer.text
+    return unescape(answer.text)
+
+
+async def send(rig: Rig, ref: str, change: str, page: str | None = None, **values: object) -> httpx.Response:
+    page = page or await page_of(rig, ref)
+    kept = {name: value for name, value in hidden_fields(page).items() if name in ("version", "key", "form_token")}
+    return await rig.http.post(f"/desk/roster/{ref}/{change}", data={**kept, **values})
+
+
+async def test_the_list_begins_with_what_ends_within_thirty_days_and_marks_it(rig: Rig) -> None:
+    at = now()
+    rig.entries.enrol(person("e9", Grant(Role.OPERATOR, expires_at=at + timedelta(days=29))))
+    rig.entries.enrol(person("e4", Grant(Role.OPERATOR, expires_at=at + timedelta(days=31))))
+    await signed_in(rig)
+    page = (await rig.http.get("/desk/roster")).text
+    places = [page.index(f"/desk/roster/person:{ref * 8}") for ref in ("e9", "e4")]
+    assert places == sorted(places)
+    assert page.count("Ends within 30 days") == 1
+    assert "⧼" not in page
+
+
+async def test_a_person_is_found_by_their_reference_alone(rig: Rig) -> None:
+    await signed_in(rig)
+    for typed in (ALICE.ref, f" {ALICE.ref.upper()} ", ALICE.ref.removeprefix("person:")):
+        answer = await rig.http.get("/desk/roster", params={"person": typed})
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/desk/roster/{ALICE.ref}")
+    named = await rig.http.get("/desk/roster", params={"person": "Ada <b>Example"})
+    assert named.status_code == 422
+    assert "person:5f2c81aa90b1c2d3" in named.text
+    assert "Ada &lt;b&gt;Example" in named.text
+    assert (await rig.http.get("/desk/roster/Ada")).status_code == 404
+
+
+async def test_a_coordinator_gives_a_role_and_notes_everything_by_forms_alone(rig: Rig) -> None:
+    await signed_in(rig)
+    assert "on the roster yet" in await page_of(rig, NEW)
+    role = {"role": "responder", "bodies": ["u4c", "stewards"], "communities": "enwiki, swwiki", "expires_at": TOMORROW}
+    for change, values in (
+        ("grant", role),
+        ("training", {"module": "A", "completed_at": "2026-01-05"}),
+        ("agreement", {"until": TOMORROW}),
+        ("leave", {}),
+    ):
+        done = await send(rig, NEW, change, **values)
+        assert (done.status_code, done.headers.get("location")) == (303, f"/desk/roster/{NEW}?done={change}")
+        assert 'role="status"' in (await rig.http.get(done.headers["location"])).text
+    entry = rig.entries.of(NEW).entry
+    (grant,) = entry.grants
+    assert (grant.bodies, grant.communities) == (("u4c", "stewards"), ("enwiki", "swwiki"))
+    # A date is the whole day.
+    assert rfc3339(grant.expires_at) == f"{TOMORROW}T23:59:59.000Z" == rfc3339(entry.confidential_until)
+    assert rfc3339(entry.trainings[0].completed_at) == "2026-01-05T00:00:00.000Z"
+    assert "On leave" in await page_of(rig, NEW)
+    await send(rig, NEW, "leave", ended="1")
+    assert "On leave" not in await page_of(rig, NEW)
+    await send(rig, NEW, "revoke", role="responder", body="u4c")
+    assert rig.entries.of(NEW).entry.grants[0].bodies == ("stewards",)
+    await send(rig, NEW, "revoke", role="responder")
+    assert rig.entries.of(NEW).entry.grants == ()
+
+
+async def test_a_form_with_mistakes_comes_back_with_what_was_typed(rig: Rig) -> None:
+    await signed_in(rig)
+    answer = await send(
+        rig,
+        NEW,
+        "grant",
+        role="responder",
+        communities="enwiki, <dewiki>",
+        expires_at="2026-01-01",
+        bodies=["stewards"],
+    )
+    text = unescape(answer.text)
+    assert answer.status_code == 422
+    assert "Only for these communities: Write the codes of communities" in text
+    assert "Ends on: This date is over already." in text
+    assert 'value="enwiki, <dewiki>"' in text
+    assert "<dewiki>" not in answer.text
+    assert re.search(r'value="stewards" checked', text)
+    assert '<option value="responder" selected>' in text
+    assert rig.entries.events == []
+    again = await send(rig, NEW, "training", module="", expires_at="someday")
+    assert "Module: This field needs an answer." in unescape(again.text)
+    assert "Ends on: Write a date" in unescape(again.text)
+
+
+async def test_an_old_sign_in_gets_the_page_again_with_what_was_typed(rig: Rig) -> None:
+    await signed_in(rig, age=FRESH + timedelta(seconds=5))
+    answer = await send(rig, NEW, "grant", role="responder", bodies=["u4c"], communities="enwiki")
+    assert answer.status_code == 401
+    assert 'value="enwiki"' in answer.text
+    assert f"/desk/sign-in?fresh=1&amp;next=%2Fdesk%2Froster%2F{NEW.replace(':', '%3A')}" in answer.text
+    assert rig.entries.events == []
+    await signed_in(rig)
+    again = await send(rig, NEW, "grant", answer.text, role="responder", bodies=["u4c"], communities="enwiki")
+    assert again.status_code == 303
+    assert len(rig.entries.events) == 1
+
+
+async def test_an_entry_that_changed_meanwhile_is_shown_as_it_is_and_nothing_typed_is_lost(rig: Rig) -> None:
+    await signed_in(rig)
+    page = await page_of(rig, ALICE.ref)
+    await send(rig, ALICE.ref, "agreement")
+    answer = await send(rig, ALICE.ref, "grant", page, role="auditor", communities="enwiki")
+    assert answer.status_code == 412
+    assert "Somebody changed this entry meanwhile" in answer.text
+    assert 'value="enwiki"' in answer.text
+    assert 'name="version" value="2"' in answer.text
+    assert [event.fact.change for event in rig.entries.events] == ["agreement"]
+
+
+async def test_a_form_sent_twice_is_done_once(rig: Rig) -> None:
+    await signed_in(rig)
+    page = await page_of(rig, NEW)
+    for _ in range(2):
+        assert (await send(rig, NEW, "grant", page, role="operator")).status_code == 303
+    assert rig.entries.of(NEW).version == 1
+
+
+async def test_a_coordinator_sees_and_ends_the_sessions_of_somebody_in_reach(rig: Rig) -> None:
+    await signed_in(rig)
+    await session_of(rig.sessions, ALICE, agent="Firefox, Linux")
+    await session_of(rig.sessions, ALICE, agent="Safari, iOS")
+    page = await page_of(rig, ALICE.ref)
+    assert "Firefox, Linux" in page
+    ended = re.search(r'name="end" value="([0-9a-f]+)"', page)[1]
+    answer = await send(rig, ALICE.ref, "sessions", page, end=ended)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/desk/roster/{ALICE.ref}?done=session")
+    assert len(await rig.sessions.of_person(ALICE.ref)) == 1
+    assert (await send(rig, ALICE.ref, "sessions", page, end=ended)).status_code == 404
+    await send(rig, ALICE.ref, "sign_out")
+    assert await rig.sessions.of_person(ALICE.ref) == []
+    assert rig.entries.of(ALICE.ref).entry.signed_out_at is not None
+
+
+async def test_nobody_ends_the_session_of_another_person_under_a_third_ones_page(rig: Rig) -> None:
+    await signed_in(rig, BOUND)
+    secret = await session_of(rig.sessions, ALICE)
+    (theirs,) = await rig.sessions.of_person(ALICE.ref)
+    page = await page_of(rig, NEW)
+    assert (await send(rig, NEW, "sessions", page, end=theirs.id_hash)).status_code == 404
+    # Alice reaches further than this coordinator.
+    assert (await send(rig, ALICE.ref, "sessions", page, end=theirs.id_hash)).status_code == 403
+    alice = await page_of(rig, ALICE.ref)
+    assert "reach further than yours" in alice
+    assert theirs.id_hash not in alice
+    assert secret not in alice
+    assert len(await rig.sessions.of_person(ALICE.ref)) == 1
+
+
+async def test_ones_own_entry_has_no_forms_but_leave_and_leads_to_ones_own_sessions(rig: Rig) -> None:
+    await signed_in(rig)
+    page = await page_of(rig, CHIEF.ref)
+    assert f'action="/desk/roster/{CHIEF.ref}/' not in page
+    assert 'href="/desk/sessions"' in page
+    assert (await send(rig, CHIEF.ref, "revoke", page, version="1", role="coordinator")).status_code == 403
+    assert (await send(rig, CHIEF.ref, "leave", page, version="1")).status_code == 403
+    rig.entries.enrol(person("c3", Grant(Role.COORDINATOR)))
+    page = await page_of(rig, CHIEF.ref)
+    assert re.findall(rf'action="/desk/roster/{CHIEF.ref}/(\w+)"', page) == ["leave"]
+    assert rig.entries.events == []
+
+
+async def test_the_way_to_the_roster_is_shown_to_who_may_read_it(rig: Rig) -> None:
+    case = await rig.open()
+    for who, shown in ((ALICE, False), (CORA, True)):
+        rig.entries.enrol(who)
+        await signed_in(rig, who)
+        for address in ("/desk", f"/desk/cases/{case.code_name}"):
+            assert ('href="/desk/roster"' in (await rig.http.get(address)).text) is shown
+        assert (await rig.http.get("/desk/roster")).status_code == (200 if shown else 403)
+
+
+async def test_a_coordinator_without_cases_is_led_from_home_to_the_roster(rig: Rig) -> None:
+    # As the first of a deployment is: a role and nothing else.
+    first = Principal("person:00000000000000f1", (Grant(Role.COORDINATOR),))
+    rig.entries.enrol(first)
+    await signed_in(rig, first)
+    answer = await rig.http.get("/desk")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/desk/roster")
+    assert (await rig.http.get("/desk/roster")).status_code == 200
+
+
+async def test_a_browser_without_a_session_is_led_to_sign_in_and_back(rig: Rig) -> None:
+    answer = await rig.http.get(f"/desk/roster/{ALICE.ref}")
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/desk/sign-in?next=/desk/roster/")
+
+
+async def test_a_form_without_a_version_or_of_no_change_is_refused(rig: Rig) -> None:
+    await signed_in(rig)
+    page = await page_of(rig, NEW)
+    assert (await send(rig, NEW, "grant", page, version="²", role="operator")).status_code == 400
+    assert (await send(rig, NEW, "promote", page)).status_code == 404
+    assert (await send(rig, NEW, "grant", page, role="operator", name="Ada")).status_code == 422
+    assert rig.entries.events == []

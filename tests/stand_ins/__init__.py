@@ -1,0 +1,1 @@
+"""Small servers that answer as other people's programs do, over real HTTP."""

@@ -1,0 +1,249 @@
+"""What triage relies on in a store of cases; run against the one in memory and against MongoDB."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.triage.actions import CaseStore, Change, Forgetting, Intake, Query, Stored, carry_out
+from services.triage.case import Case, fold
+from services.triage.code_names import code_name_of
+from services.triage.commands import Assign, Command, Open, Recuse, Start
+from shared.access import Reach, Role
+from shared.events import Event, ReportReceived
+from shared.ids import new_id
+from shared.problems import Malformed, Unavailable
+from shared.times import now
+from tests.support.triage_rig import ALICE, POLICY, answered, erased, reported
+
+BODIES = tuple(POLICY.bodies)
+
+
+def wanted(bodies: tuple[str, ...], states: tuple[str, ...] = (), **more: Any) -> Query:
+    """A query of somebody who belongs to these bodies."""
+    return Query((Reach(bodies, None),), "person:0000000000000000", states=states, **more)
+
+
+def opening(event: Event, code_name: str | None = None) -> Change:
+    assert isinstance(event.fact, ReportReceived)
+    command = Open(code_name or code_name_of(event.case_id), event.fact)
+    events = carry_out(None, command, POLICY, event.case_id, event.actor, event.id, None)
+    case = fold(events)
+    assert case is not None
+    return Change(case, None, events, [event.id])
+
+
+def commanded(stored: Stored, command: Command, cause: str | None = None, digest: str = "d") -> Change:
+    cause = cause or new_id()
+    events = carry_out(stored.case, command, POLICY, stored.case.id, ALICE.actor(Role.RESPONDER), cause, None)
+    case = fold(events, stored.case)
+    assert case is not None
+    return Change(case, stored, events, [cause], {cause: digest})
+
+
+async def loaded(cases: CaseStore, case: Case) -> Stored:
+    return (await cases.load([case.id]))[case.id]
+
+
+class CaseStoreSuite:
+    """Subclasses give a fixture `cases`."""
+
+    async def test_a_case_comes_back_as_it_was_saved(self, cases: CaseStore) -> None:
+        change = opening(reported(flags=("physical_violence", "ongoing")))
+        assert await cases.save([change]) == set()
+        stored = await loaded(cases, change.case)
+        assert stored.case == change.case
+        assert stored.applied == set(change.causes)
+        found = await cases.find_by_code_name(change.case.code_name)
+        assert found is not None
+        assert found.case == change.case
+
+    async def test_what_is_not_there_is_not_found(self, cases: CaseStore) -> None:
+        assert await cases.load([new_id()]) == {}
+        assert await cases.find_by_code_name("never-was") is None
+        assert await cases.taken(["never-was"]) == set()
+
+    async def test_a_change_builds_on_the_newest_version_only(self, cases: CaseStore) -> None:
+        change = opening(reported())
+        await cases.save([change])
+        stored = await loaded(cases, change.case)
+        first, second = commanded(stored, Assign("responder:aaaa")), commanded(stored, Assign("responder:bbbb"))
+        assert await cases.save([first]) == set()
+        assert await cases.save([second]) == {change.case.id}
+        assert (await loaded(cases, change.case)).case == first.case
+
+    async def test_a_change_that_was_written_already_is_not_lost(self, cases: CaseStore) -> None:
+        change = opening(reported())
+        await cases.save([change])
+        step = commanded(await loaded(cases, change.case), Assign("responder:aaaa"))
+        assert await cases.save([step]) == set()
+        assert await cases.save([step]) == set()
+        assert (await loaded(cases, change.case)).case.seq == 3
+
+    async def test_orders_are_remembered_with_their_digest(self, cases: CaseStore) -> None:
+        change = opening(reported())
+        await cases.save([change])
+        step = commanded(await loaded(cases, change.case), Assign("responder:aaaa"), "order-1", "digest-1")
+        await cases.save([step])
+        await cases.save([commanded(await loaded(cases, change.case), Start(), "order-2", "digest-2")])
+        stored = await loaded(cases, change.case)
+        assert dict(stored.requests) == {"order-1": "digest-1", "order-2": "digest-2"}
+        assert {"order-1", "order-2"} <= stored.applied
+
+    async def test_an_erasure_takes_the_digests_and_leaves_the_case(self, cases: CaseStore) -> None:
+        change, other = opening(reported()), opening(reported())
+        await cases.save([change, other])
+        for case in (change.case, other.case):
+            await cases.save([commanded(await loaded(cases, case), Assign("responder:aaaa"), "order-1", "digest-1")])
+        before = await loaded(cases, change.case)
+        events = [erased(change.case.report_id), erased(new_id())]
+        for _ in range(2):
+            await Forgetting(cases).take(events)
+        after = await loaded(cases, change.case)
+        assert (after.case, dict(after.requests)) == (before.case, {})
+        assert after.applied == before.applied | {events[0].id}
+        assert dict((await loaded(cases, other.case)).requests) == {"order-1": "digest-1"}
+
+    async def test_only_cases_that_keep_a_digest_have_something_to_forget(self, cases: CaseStore) -> None:
+        ordered, untouched, gone = (opening(reported()) for _ in range(3))
+        await cases.save([ordered, untouched, gone])
+        for case in (ordered.case, gone.case):
+            await cases.save([commanded(await loaded(cases, case), Assign("responder:aaaa"), "order-1", "digest-1")])
+        forgetting, erasure = Forgetting(cases), erased(gone.case.report_id)
+        ids = [ordered.case.id, untouched.case.id, gone.case.id, new_id()]
+        assert await forgetting.remembering(ids) == {ordered.case.id, gone.case.id}
+        assert await forgetting.forget([erasure]) == 1
+        assert await forgetting.remembering(ids) == {ordered.case.id}
+        # What is ordered after an erasure holds none of its words.
+        await cases.save([commanded(await loaded(cases, gone.case), Start(), "order-2", "digest-2")])
+        assert await forgetting.forget([erasure, erased(new_id())]) == 0
+        assert dict((await loaded(cases, gone.case)).requests) == {"order-2": "digest-2"}
+
+    async def test_a_code_name_belongs_to_one_case(self, cases: CaseStore) -> None:
+        first, second = opening(reported(), "amber-harbour"), opening(reported(), "amber-harbour")
+        assert await cases.save([first, second]) == {second.case.id}
+        assert await cases.taken(["amber-harbour", "never-was"]) == {"amber-harbour"}
+        assert await cases.load([second.case.id]) == {}
+
+    async def test_part_of_a_batch_is_written_when_another_part_is_lost(self, cases: CaseStore) -> None:
+        known = opening(reported())
+        await cases.save([known])
+        fresh = opening(reported())
+        assert await cases.save([known, fresh]) == {known.case.id}
+        assert (await loaded(cases, fresh.case)).case == fresh.case
+
+    async def test_the_queue_is_by_urgency_then_by_what_is_due(self, cases: CaseStore) -> None:
+        at = now()
+        late = opening(reported(received_at=at - timedelta(days=9)))
+        fresh = opening(reported(received_at=at))
+        urgent = opening(reported(received_at=at, flags=("physical_violence",)))
+        minor = opening(reported(received_at=at, flags=("minor_involved",)))
+        await cases.save([fresh, minor, late, urgent])
+        queue = await cases.queue(wanted(BODIES))
+        assert [c.id for c in queue] == [c.case.id for c in (urgent, minor, late, fresh)]
+        assert queue == [c.case for c in (urgent, minor, late, fresh)]
+
+    async def test_the_queue_goes_on_after_a_place_without_gap_or_repetition(self, cases: CaseStore) -> None:
+        at = now()
+        flags = [("physical_violence",) if n % 3 == 0 else () for n in range(9)]
+        # Equal times on purpose: then the id decides.
+        changes = [opening(reported(received_at=at, flags=f)) for f in flags]
+        await cases.save(changes)
+        seen: list[str] = []
+        after = None
+        while page := await cases.queue(wanted(BODIES, after=after, limit=2)):
+            assert len(page) <= 2
+            seen += [case.id for case in page]
+            after = page[-1].place
+        assert sorted(seen) == sorted(c.case.id for c in changes)
+        assert seen == [c.id for c in await cases.queue(wanted(BODIES))]
+
+    async def test_the_queue_holds_only_the_bodies_and_states_asked_for(self, cases: CaseStore) -> None:
+        here, there = opening(reported()), opening(reported(community="swwiki"))
+        await cases.save([here, there])
+        await cases.save([commanded(await loaded(cases, here.case), Assign("responder:aaaa"))])
+        mine = (here.case.body or "",)
+        assert [c.id for c in await cases.queue(wanted(mine))] == [here.case.id]
+        assert [c.id for c in await cases.queue(wanted(mine, ("assigned",)))] == [here.case.id]
+        assert await cases.queue(wanted(mine, ("triaged",))) == []
+        assert await cases.queue(wanted(())) == []
+
+    async def test_the_queue_holds_no_case_from_which_somebody_is_shut_out(self, cases: CaseStore) -> None:
+        named = opening(reported(subjects=("5" * 32,), witnesses=("6" * 32,), reporter="7" * 32))
+        other = opening(reported())
+        await cases.save([named, other])
+        for pseudonym in ("5" * 32, "6" * 32, "7" * 32):
+            queue = await cases.queue(wanted(BODIES, pseudonyms=frozenset({pseudonym, "8" * 32})))
+            assert [c.id for c in queue] == [other.case.id]
+        recused = commanded(await loaded(cases, other.case), Recuse("person:0000000000000000", "involved"))
+        await cases.save([recused])
+        assert [c.id for c in await cases.queue(wanted(BODIES))] == [named.case.id]
+
+    async def test_the_queue_holds_only_the_communities_that_somebody_reaches(self, cases: CaseStore) -> None:
+        here = opening(reported(flags=("physical_violence",)))
+        there = opening(reported(flags=("physical_violence",), community="swwiki"))
+        await cases.save([here, there])
+        assert here.case.body == there.case.body == "trust_safety"
+        reaches = (Reach(("trust_safety",), frozenset({"swwiki"})),)
+        assert [c.id for c in await cases.queue(Query(reaches, "person:0"))] == [there.case.id]
+
+    async def test_a_batch_opens_every_case_once_and_takes_answers_in_order(self, cases: CaseStore) -> None:
+        intake = Intake(cases, POLICY)
+        events = [reported() for _ in range(30)]
+        await intake.take([*events, *events[:10]])
+        await intake.take(events)
+        stored = await cases.load([e.case_id for e in events])
+        assert [s.case.seq for s in stored.values()] == [2] * 30
+        assert {s.case.id for s in stored.values()} == {e.case_id for e in events}
+
+    async def test_replicas_that_race_for_the_same_reports_open_each_once(self, cases: CaseStore) -> None:
+        # Of some hundred thousand names, two of forty cases would share one now and then.
+        by_name = {code_name_of(event.case_id): event for event in (reported() for _ in range(45))}
+        events = list(by_name.values())[:40]
+        await asyncio.gather(*(Intake(cases, POLICY).take(events) for _ in range(4)))
+        stored = await cases.load([e.case_id for e in events])
+        assert [s.case.seq for s in stored.values()] == [2] * 40
+        assert [s.case.code_name for s in stored.values()] == [code_name_of(i) for i in stored]
+
+    async def test_a_taken_code_name_gives_way_to_the_next_one(
+        self, cases: CaseStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # A deployment of three names, so that most cases meet a name that another has.
+        few = ["amber-harbour", "calm-river", "quiet-meadow"]
+
+        def crowded(case_id: str, attempt: int = 0) -> str:
+            return few[hash(case_id) % 3] if attempt < 3 else f"{few[0]}-{case_id[:8]}"
+
+        monkeypatch.setattr("services.triage.actions.code_name_of", crowded)
+        events = [reported() for _ in range(12)]
+        await asyncio.gather(*(Intake(cases, POLICY).take(events) for _ in range(2)))
+        stored = await cases.load([e.case_id for e in events])
+        assert len({s.case.code_name for s in stored.values()}) == len(stored) == 12
+
+    async def test_an_answer_that_fits_nothing_is_malformed_and_spoils_nothing(self, cases: CaseStore) -> None:
+        intake = Intake(cases, POLICY)
+        event = reported()
+        with pytest.raises(Malformed, match="unknown_question"):
+            await intake.take([event, answered(event.fact.report_id, "never-asked")])
+        with pytest.raises(Malformed, match="unknown_case"):
+            await intake.take([answered(new_id(), "q")])
+        await intake.take([event])
+        assert (await cases.load([event.case_id]))[event.case_id].case.seq == 2
+
+    async def test_a_store_that_never_lets_a_write_through_is_waited_for(self, cases: CaseStore) -> None:
+        class Busy:
+            load, taken = cases.load, cases.taken
+
+            async def save(self, changes: list[Change]) -> set[str]:
+                return {change.case.id for change in changes}
+
+        with pytest.raises(Unavailable):
+            await Intake(Busy(), POLICY).take([reported()])
+
+    async def test_times_keep_their_milliseconds_and_zone(self, cases: CaseStore) -> None:
+        change = opening(reported(received_at=now().replace(microsecond=123_000)))
+        await cases.save([change])
+        case = (await loaded(cases, change.case)).case
+        assert case.received_at.utcoffset() == timedelta(0)
+        assert case.received_at.microsecond == 123_000

@@ -1,0 +1,81 @@
+"""The HTTP side of the audit service over a record in memory."""
+
+from collections.abc import Sequence
+
+import httpx
+from fastapi import FastAPI
+
+from services.audit.app import HOME, load_pages, make_pages_and_routes
+from services.audit.leaf import Leaf, Place, keep_hash, read_record
+from services.audit.writer import LogWriter
+from shared.entrance import Entrance, SignIn
+from shared.events import Event, RecordRead
+from shared.mongo import AutoReconnect
+from shared.outbox import Save
+from shared.runtime import Runtime
+from tests.fakes.memory_record import MemoryRecord
+from tests.fakes.memory_sessions import MemorySessions
+from tests.support.audit_rig import AT, ORIGIN, event_of, record_of, settings_for
+from tests.support.people import COPIES, NoVault
+
+
+class MemorySaving:
+    """Aggregates that are only ever created."""
+
+    def __init__(self) -> None:
+        self.saved: dict[str, Save] = {}
+        self.away = False
+
+    async def save(self, saves: Sequence[Save]) -> set[str]:
+        if self.away:
+            raise AutoReconnect("away")
+        lost = {save.id for save in saves if save.id in self.saved}
+        self.saved.update({save.id: save for save in saves if save.id not in lost})
+        return lost
+
+    @property
+    def events(self) -> list[Event]:
+        return [event for save in self.saved.values() for event in save.events]
+
+    @property
+    def reads(self) -> list[RecordRead]:
+        return [event.fact for event in self.events if isinstance(event.fact, RecordRead)]
+
+
+class AuditWorld:
+    """A record, what was noted about reading it, and a client."""
+
+    def __init__(self) -> None:
+        self.record = MemoryRecord()
+        self.saving = MemorySaving()
+        self.writer = LogWriter(self.record, ORIGIN, "writer")
+        self.sessions = MemorySessions()
+        settings = settings_for(seal_seconds=10)
+        runtime = Runtime("audit", settings)
+        entrance = Entrance(runtime, copies=COPIES)
+        way = SignIn(settings, load_pages(), HOME, "https://audit", NoVault(), store=self.sessions)
+        self.app: FastAPI = make_pages_and_routes(
+            settings, runtime.lifecycle(indexes=[]), self.record, self.saving, entrance.gate, entrance.open_door(way)
+        )
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="https://audit")
+
+    async def add(self, log: str, leaves: Sequence[Leaf]) -> None:
+        """Commit these leaves to a log."""
+        await self.writer.states([log], AT)
+        await self.writer.append({log: leaves}, AT)
+
+    async def fill(self, cases: int = 100, seqs: int = 3) -> None:
+        """Events of some cases in `cases/0`, and one hash in `reports.inbox/1`."""
+        leaves = [
+            leaf_of(event_of(f"case-{n}", seq), "cases", 0, n * seqs + seq - 1)
+            for n in range(cases)
+            for seq in range(1, seqs + 1)
+        ]
+        await self.add("cases/0", leaves)
+        await self.add("reports.inbox/1", [keep_hash(Place("reports.inbox", 1, 0, 0), b"x", "foreign")])
+
+
+def leaf_of(event: Event, topic: str, partition: int, offset: int) -> Leaf:
+    """The leaf of an event at a place."""
+    key, value, headers = record_of(event)
+    return read_record(Place(topic, partition, offset, 1_000), key, headers, value)

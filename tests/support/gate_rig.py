@@ -1,0 +1,119 @@
+"""The four services as their settings build them, before a roster, sessions and refusals in memory."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.intake.store import ReportStore
+from shared import entrance
+from shared.events import AccessRefused, Event
+from shared.mongo import AutoReconnect
+from shared.outbox import Save
+from shared.refusals import Refusals
+from shared.roster import Copies, Roster
+from shared.sign_in.sessions import Sessions, SessionStore
+from shared.times import now
+from shared.web.throttle import Throttle
+from tests.fakes.memory_sessions import MemorySessions
+from tests.support.every_app import build
+from tests.support.people import MemoryCopies
+
+HOSTS = "gate.example"
+PAGES = {"triage": "/desk", "audit": "/audit", "notification": "/outbox"}
+ASKS: dict[str, tuple[str, str, Any, str]] = {
+    "intake": ("POST", "/v1/erasures", {"reason": "requested", "report_ids": ["nobody"]}, "report.erase"),
+    "triage": ("GET", "/v1/cases", None, "case.list"),
+    "notification": ("GET", "/v1/deliveries", None, "delivery.list"),
+    "audit": ("GET", "/v1/record/logs", None, "record.heads"),
+}
+"""What somebody has to be known for, in each service; nobody who is refused gets as far as a store."""
+
+
+@dataclass
+class Kept:
+    """Events that were written; nothing is while the store is away."""
+
+    events: list[Event] = field(default_factory=list)
+    away: bool = False
+
+    async def save(self, saves: Sequence[Save]) -> set[str]:
+        if self.away:
+            raise AutoReconnect("away")
+        self.events += [event for save in saves for event in save.events]
+        return set()
+
+
+@dataclass
+class Gates:
+    """The services' applications by name, and what stands behind their gates."""
+
+    copies: MemoryCopies = field(default_factory=MemoryCopies)
+    sessions: MemorySessions = field(default_factory=MemorySessions)
+    kept: Kept = field(default_factory=Kept)
+    later: timedelta = timedelta()
+    """How much later it is for the roster."""
+    slept: list[float] = field(default_factory=list)
+    apps: dict[str, FastAPI] = field(default_factory=dict)
+    refusals: dict[str, Refusals] = field(default_factory=dict)
+    rosters: list[Roster] = field(default_factory=list)
+
+    def stand_in(self, patch: pytest.MonkeyPatch) -> None:
+        """Take the place of what services are put together from; nothing is started, so nothing is connected."""
+        patch.setattr(entrance, "Roster", self._roster)
+        patch.setattr(entrance, "Refusals", self._refusals)
+        patch.setattr(entrance, "Sessions", self._sessions)
+        patch.setattr(entrance, "Throttle", lambda kind: Throttle(kind, lambda: 1000.0, self._sleep))
+        # What is let in at intake is on record first.
+        patch.setattr(ReportStore, "save_accesses", self._save_accesses)
+
+    @staticmethod
+    async def _save_accesses(_: ReportStore, saves: Sequence[Save]) -> None:
+        """Nothing is connected."""
+
+    def app(self, service: str) -> FastAPI:
+        """The application of a service."""
+        if service not in self.apps:
+            self.apps[service] = build(service, hosts=HOSTS)
+        return self.apps[service]
+
+    def http(self, service: str, address: str = "192.0.2.1") -> httpx.AsyncClient:
+        """A client of the service, at this address."""
+        transport = httpx.ASGITransport(self.app(service), raise_app_exceptions=False, client=(address, 1))
+        return httpx.AsyncClient(transport=transport, base_url=f"https://{HOSTS}")
+
+    async def ask(self, service: str, headers: Any = None, address: str = "192.0.2.1") -> httpx.Response:
+        """The answer to what somebody has to be known for."""
+        method, path, body, _ = ASKS[service]
+        async with self.http(service, address) as http:
+            return await http.request(method, path, json=body, headers=headers)
+
+    async def refused(self) -> list[tuple[str, str, str, str, int]]:
+        """What is written down, in order: service, action, reason, who, how often."""
+        for refusals in self.refusals.values():
+            await refusals.flush()
+        facts = [(event.fact, event.actor.ref) for event in self.kept.events]
+        return [(f.service, f.action, f.reason, who, f.count) for f, who in facts if isinstance(f, AccessRefused)]
+
+    def _roster(self, _: Copies) -> Roster:
+        self.rosters.append(Roster(self.copies, self._now))
+        return self.rosters[-1]
+
+    def _refusals(self, service: str, _: object) -> Refusals:
+        self.refusals[service] = Refusals(service, self.kept)
+        return self.refusals[service]
+
+    def _sessions(self, _: SessionStore) -> Sessions:
+        return Sessions(self.sessions)
+
+    def _now(self) -> datetime:
+        return now() + self.later
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(0)

@@ -1,0 +1,252 @@
+"""Intake without Kafka and MongoDB: a store in memory that passes the real one's suite, and the HTTP side on it."""
+
+import copy
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import httpx
+from fastapi import FastAPI
+
+from services.intake.actions import Secrets, Submissions
+from services.intake.commit import GroupCommit
+from services.intake.erasing import Erasing
+from services.intake.erasure_routes import make_erasure_router
+from services.intake.mailbox import Mailbox
+from services.intake.pages import FollowUpPage, ReportForm, load_pages, make_page_router
+from services.intake.reading import Reading
+from services.intake.routes import make_router
+from services.intake.settings import EXIT_URL
+from services.intake.vault import Vault
+from shared.events import Actor, CaseFact, Draft, Event, Fact, stamp
+from shared.ids import case_id_of, new_id
+from shared.lifecycle import Lifecycle
+from shared.mongo import Document
+from shared.outbox import Save
+from shared.policy import load_policy
+from shared.roster import Roster
+from shared.service_tokens import ServiceVerifier
+from shared.web.app import make_app
+from shared.web.gate import Gate
+from shared.web.pages import make_asset_router
+from shared.web.throttle import Throttle
+from tests.support.people import COPIES, Refusals
+from tests.support.service_keys import PEERS_FILE, call_of
+
+POLICY = load_policy()
+FORM_KEY = b"t" * 32
+SECRETS = Secrets(b"p" * 32, b"n" * 32)
+START = datetime(2026, 11, 24, 12, tzinfo=UTC)
+RESPONDER = Actor("responder:1", "responder")
+
+
+class MemoryStore:
+    """Keeps what ReportStore keeps, by the same rules; `away` is raised instead, while it is set."""
+
+    def __init__(self) -> None:
+        self.reports: dict[str, Document] = {}
+        self.accesses: dict[str, Document] = {}
+        self.saved: list[int] = []
+        self.away: Exception | None = None
+
+    async def load(self, report_ids: Iterable[str]) -> dict[str, Document]:
+        self._reach()
+        return {i: copy.deepcopy(self.reports[i]) for i in report_ids if i in self.reports}
+
+    async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, Document]:
+        self._reach()
+        wanted = set(case_ids)
+        return {d["case_id"]: copy.deepcopy(d) for d in self.reports.values() if d["case_id"] in wanted}
+
+    async def find_by_receipt(self, receipt_hash: bytes) -> Document | None:
+        self._reach()
+        found = (d for d in self.reports.values() if d.get("receipt") == receipt_hash)
+        return copy.deepcopy(next(found, None))
+
+    async def save(self, saves: Sequence[Save]) -> set[str]:
+        self._reach()
+        self.saved.append(len(saves))
+        return {save.id for save in saves if not self._write(self.reports, save)}
+
+    async def save_accesses(self, saves: Sequence[Save]) -> None:
+        self._reach()
+        for save in saves:
+            assert self._write(self.accesses, save)
+
+    async def erased_among(self, report_ids: Collection[str]) -> set[str]:
+        self._reach()
+        return {i for i in report_ids if i in self.reports and self.reports[i]["vault"] is None}
+
+    async def closed_before(
+        self, still_since: datetime, after: tuple[datetime, str] | None, limit: int
+    ) -> list[Document]:
+        self._reach()
+        found = [
+            d
+            for d in self._standing()
+            if d["status"]["state"] == "closed"
+            and d["status"]["updated_at"] <= still_since
+            and (after is None or (d["status"]["updated_at"], d["_id"]) > after)
+        ]
+        found.sort(key=lambda d: (d["status"]["updated_at"], d["_id"]))
+        return copy.deepcopy(found[:limit])
+
+    async def count_undecided(self, received_before: datetime) -> int:
+        self._reach()
+        undecided = (d for d in self._standing() if d["status"]["outcome"] is None)
+        return sum(d["received_at"] < received_before for d in undecided)
+
+    def _standing(self) -> list[Document]:
+        return [d for d in self.reports.values() if d.get("vault") is not None]
+
+    def events(self) -> list[Fact]:
+        """Every fact written to an outbox, report by report."""
+        return [e.fact for d in (*self.reports.values(), *self.accesses.values()) for e in d["outbox"]]
+
+    def _reach(self) -> None:
+        if self.away:
+            raise self.away
+
+    def _write(self, collection: dict[str, Document], save: Save) -> bool:
+        stored = collection.get(save.id)
+        events, causes = list(save.events), list(save.causes)
+        fields = {name: _as_stored(value) for name, value in save.fields.items()}
+        if save.base is None:
+            unique = ("case_id", "receipt") if collection is self.reports else ()
+            taken = any(d.get(n) == fields[n] for n in unique if n in fields for d in collection.values())
+            if stored is not None or taken:
+                return False
+            new = {"_id": save.id, "version": 1, "seq": len(events), "applied": causes, "outbox": events}
+            collection[save.id] = new | fields
+            return True
+        if stored is None or stored["version"] != save.base["version"]:
+            return stored is not None and set(causes) <= set(stored["applied"])
+        for name, value in fields.items():
+            *path, last = name.split(".")
+            place = stored
+            for part in path:
+                place = place[part]
+            place[last] = value
+        stored["version"] += 1
+        stored["seq"] += len(events)
+        stored["applied"] += causes
+        stored["outbox"] += events
+        return True
+
+
+def _as_stored(value: Any) -> Any:
+    """As it comes back from MongoDB: lists for tuples, plain dictionaries for mappings."""
+    if isinstance(value, dict):
+        return {name: _as_stored(part) for name, part in value.items()}
+    return [_as_stored(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+class DirectCommit:
+    """Stores each report at once."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def commit(self, save: Save) -> bool:
+        return not await self._store.save([save])
+
+
+@dataclass
+class Clock:
+    """A clock that tests set."""
+
+    at: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def pass_by(self, **span: float) -> None:
+        """Let time pass."""
+        self.at += timedelta(**span)
+
+
+class _NothingRunning:
+    """Stands where the lifecycle is: nothing is started in these tests."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def live(self) -> None: ...
+
+    def ready(self) -> dict[str, str]:
+        return {}
+
+
+@dataclass
+class Rig:
+    """Intake on a store in memory, with everything a test may want to reach."""
+
+    store: MemoryStore = field(default_factory=MemoryStore)
+    clock: Clock = field(default_factory=Clock)
+    vault: Vault = field(default_factory=lambda: Vault(b"m" * 32))
+    commits: GroupCommit | None = None
+    exit_url: str = EXIT_URL
+    receipts: Throttle = field(default_factory=lambda: Throttle("receipt"))
+
+    def __post_init__(self) -> None:
+        commits = self.commits or DirectCommit(self.store)
+        self.submissions = Submissions(self.store, commits, self.vault, POLICY, SECRETS, self.clock)
+        self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.clock)
+        self.reading = Reading(self.store, self.vault, self.clock)
+        self.erasing = Erasing(self.store, self.clock)
+        pages = load_pages()
+        form = ReportForm(self.submissions, POLICY, pages, self.clock)
+        verifier = ServiceVerifier("intake", PEERS_FILE)
+        roster = Roster(COPIES)
+        self.gate = Gate(Refusals(), roster=roster, services=lambda token: verifier.read(token).principal())
+        self.app: FastAPI = make_app(
+            "intake",
+            cast(Lifecycle, _NothingRunning()),
+            gate=self.gate,
+            routers=[
+                make_router(
+                    self.submissions,
+                    self.mailbox,
+                    self.reading,
+                    self.gate,
+                    SECRETS.pseudonyms,
+                    self.receipts,
+                    roster.names_of,
+                ),
+                make_erasure_router(self.erasing, self.store, self.gate),
+                make_page_router(form, FollowUpPage(self.mailbox, pages, self.receipts), self.gate, self.exit_url),
+                make_asset_router(self.gate),
+            ],
+            asyncapi=dict,
+            error_page=pages.error,
+        )
+
+    def http(self) -> httpx.AsyncClient:
+        """A client of the application, without a socket."""
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="https://intake.example")
+
+    async def post(self, **fields: Any) -> dict[str, str]:
+        """Hand in a report and return the answer."""
+        body = {"community": "enwiki", "narrative": "Something happened.", **fields}
+        async with self.http() as http:
+            answer = await http.post("/v1/reports", json=body)
+        assert answer.status_code == 202, answer.text
+        found: dict[str, str] = answer.json()
+        return found
+
+
+def bearer(purpose: str = "review", **token: Any) -> dict[str, str]:
+    """The header of one request by triage, or by another `service`; see tests.support.service_keys.call_of."""
+    return call_of(purpose=purpose, **token)
+
+
+def case_event(report_id: str, seq: int, fact: CaseFact, at: datetime = START) -> Event:
+    """One event of a report's case, as triage would write it."""
+    draft = Draft(fact, RESPONDER, at, new_id(), POLICY.version)
+    case_id = case_id_of(report_id)
+    stamped = stamp(
+        [draft], source="hearth/triage", subject=f"case/{case_id}", case_id=case_id, last_seq=seq - 1, trace=None
+    )
+    return stamped[0]

@@ -1,0 +1,84 @@
+"""The HTTP side of notification over deliveries in memory."""
+
+from datetime import timedelta
+from typing import cast
+
+from fastapi import FastAPI
+
+from services.notification.app import HERE
+from services.notification.delivery import Delivery, note_of, plan
+from services.notification.letters import NOTICES
+from services.notification.pages import HOME, make_pages_router
+from services.notification.routes import make_routes
+from services.notification.routing import ROUTING, read_routes
+from services.notification.settings import NotificationSettings
+from shared.access import Role
+from shared.entrance import Entrance, SignIn
+from shared.events import FACTS
+from shared.i18n import SHARED_MESSAGES, Messages
+from shared.lifecycle import Lifecycle
+from shared.policy import load_policy
+from shared.runtime import Runtime
+from shared.sign_in.pages import make_sign_in
+from shared.times import now
+from shared.web.app import make_app
+from shared.web.pages import make_asset_router, make_pages
+from tests.fakes.memory_sessions import MemorySessions
+from tests.fakes.notification_fakes import MemoryStore
+from tests.support import people
+from tests.support.notification_world import KEY, Story, nobody
+from tests.support.people import COPIES, SIGN_IN, NoVault
+from tests.support.service_keys import files_of
+
+ROUTES = read_routes(ROUTING.read_text(), facts={f.name for f in FACTS.values()}, notices=NOTICES, channels={"email"})
+
+
+class Still:
+    """A lifecycle of nothing."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    def live(self) -> None: ...
+    def ready(self) -> dict[str, str]:
+        return {}
+
+
+def app_over(store: MemoryStore, sessions: MemorySessions | None = None) -> FastAPI:
+    """The application on this store."""
+    pages = make_pages(HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"], strict=True), home=HOME)
+    settings = NotificationSettings(form_key=KEY, **SIGN_IN, **files_of("notification"))
+    entrance = Entrance(Runtime("notification", settings), copies=COPIES)
+    gate, way = entrance.gate, SignIn(settings, pages, HOME, "https://outbox.example", NoVault(), store=sessions)
+    door = entrance.open_door(way)
+    return make_app(
+        "notification",
+        cast(Lifecycle, Still()),
+        gate=gate,
+        routers=[
+            make_routes(store, gate),
+            make_pages_router(store, gate, pages),
+            make_sign_in(door, gate),
+            make_asset_router(gate),
+        ],
+        asyncapi=dict,
+        error_page=door.error_page,
+    )
+
+
+def bearer(role: Role = Role.OPERATOR) -> dict[str, str]:
+    """The header of a request by somebody in this role."""
+    return people.bearer(people.anybody(role))
+
+
+def delivery(number: int = 0, notice: str = "received") -> Delivery:
+    """A notice that was planned `number` seconds ago."""
+    story = Story()
+    event = getattr(story, notice)()
+    at = now() - timedelta(seconds=number)
+    ((_, planned),) = plan(event, note_of(story.opened()), ROUTES, load_policy(), at, nobody)
+    return planned.send_at_once(at)
+
+
+def holding(*deliveries: Delivery) -> MemoryStore:
+    """A store of these."""
+    return MemoryStore(deliveries={d.id: d for d in deliveries})

@@ -1,0 +1,137 @@
+"""One report in all four services, each on stores in memory: handed in, opened as a case, told of, and recorded."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from services.audit.leaf import Leaf, Place, write_seal
+from services.audit.log import SEALS
+from services.intake.pseudonym import pseudonyms_for
+from services.notification.delivery import note_of, plan
+from services.triage.case import Case
+from shared.access import Principal
+from shared.events import Event, RecusalDeclared
+from shared.ids import case_id_of
+from shared.times import now, rfc3339
+from shared.web.forms import TOKEN_FIELD
+from tests.fakes.memory_sessions import MemorySessions
+from tests.fakes.notification_fakes import MemoryStore
+from tests.support import intake_rig, triage_rig
+from tests.support.audit_world import AuditWorld, leaf_of
+from tests.support.forms import SAME_ORIGIN, hidden_fields
+from tests.support.notification_rig import ROUTES, app_over
+from tests.support.notification_world import nobody
+from tests.support.people import coordinator, responder
+
+BODY, COMMUNITY = "enwiki_arbcom", "enwiki"
+NAMES = {"reported": "Zebedee Thunderclap", "witness": "Wilhelmina Foghorn", "reporter": "Quixotina Marmalade"}
+ADDRESS = "quixotina@reporter.example"
+WORDS = {"narrative": "the purple lighthouse keeper shouted", "details": "a beard of seaweed"}
+HOMES = {"intake": None, "triage": "/desk", "notification": "/outbox", "audit": "/audit"}
+"""Below which address the pages of a service stand that people sign in to."""
+CLERK = coordinator("c1e4c1e4", BODY)
+COLLEAGUE = responder("c011ea6e", BODY, communities=(COMMUNITY,))
+"""Somebody on the roster whom the report has nothing to do with."""
+
+
+def pseudonyms_of(who: str) -> tuple[str, ...]:
+    """Under which pseudonyms somebody of NAMES stands in the report."""
+    addresses = [ADDRESS] if who == "reporter" else []
+    return pseudonyms_for(intake_rig.SECRETS.pseudonyms, [NAMES[who]], addresses)
+
+
+@dataclass
+class OneReport:
+    """The services by name, the sessions of those that people sign in to, and what the report became."""
+
+    apps: dict[str, FastAPI]
+    sessions: dict[str, MemorySessions]
+    case: Case
+    events: list[Event]
+    forms: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What nobody may see who is shut out: the ids, the code name, and the words."""
+        return (self.case.id, self.case.report_id, self.case.code_name, *WORDS.values(), *NAMES.values(), ADDRESS)
+
+    async def form_of(self, service: str) -> tuple[str, str]:
+        """The cookie and the token of this service's forms, as one browser gets them."""
+        if service not in self.forms:
+            home = HOMES[service]
+            answer = await send(self.apps[service], "GET", f"{home}/sign-in" if home else "/report", HTML)
+            cookie = next(c for c in answer.headers.get_list("set-cookie") if c.startswith("__Host-hearth_form="))
+            self.forms[service] = cookie.partition(";")[0], hidden_fields(answer.text)[TOKEN_FIELD]
+        return self.forms[service]
+
+
+HTML = {"Accept": "text/html", **SAME_ORIGIN}
+
+
+async def send(
+    app: FastAPI, method: str, path: str, headers: Mapping[str, str], *, source: str = "192.0.2.1", **content: Any
+) -> httpx.Response:
+    """One request from this address, without following where it leads."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(source, 50_000))
+    request = httpx.Request(method, f"https://localhost{path}", headers=dict(headers), **content)
+    answer = await transport.handle_async_request(request)
+    await answer.aread()
+    return answer
+
+
+async def hand_in(recused: Sequence[Principal]) -> OneReport:
+    """A report that names everybody of NAMES, and whose case these people are recused from."""
+    intake = intake_rig.Rig()
+    sent = await intake.post(
+        narrative=WORDS["narrative"],
+        category="harassment.insults",
+        reported=[{"name": NAMES["reported"], "details": WORDS["details"]}],
+        witnesses=[NAMES["witness"]],
+        reporter={"name": NAMES["reporter"], "email": ADDRESS},
+    )
+    received: list[Event] = list(intake.store.reports[sent["report_id"]]["outbox"])
+    async with triage_rig.make_rig() as desk:
+        await desk.intake.take(received)
+        desk.entries.enrol(COLLEAGUE)
+        case = desk.cases.stored[case_id_of(sent["report_id"])].case
+        desk.vault.sections[case.report_id] = {"content": {"narrative": WORDS["narrative"]}}
+        for who in recused:
+            answer = await desk.order(case, "recuse", {"person": who.ref, "ground": "involved"}, CLERK)
+            assert answer.status_code == 200, answer.text
+        opened = list(desk.cases.events)
+    await intake.mailbox.project(opened)
+    outbox, told = await _told(received, opened)
+    record, sessions = await _recorded({"reports/0": received, "cases/0": opened}), MemorySessions()
+    apps = {"intake": intake.app, "triage": desk.app, "notification": app_over(outbox, sessions), "audit": record.app}
+    of_each = {"triage": desk.sessions, "notification": sessions, "audit": record.sessions}
+    assert told
+    return OneReport(apps, of_each, desk.cases.stored[case.id].case, [*received, *opened])
+
+
+async def _told(received: Sequence[Event], opened: Sequence[Event]) -> tuple[MemoryStore, int]:
+    store, note = MemoryStore(), note_of(opened[0])
+    assert note is not None
+    await store.keep_notes([note])
+    planned = [
+        delivery.send_at_once(now())
+        for event in (*received, *opened)
+        for _, delivery in plan(event, note, ROUTES, triage_rig.POLICY, now(), nobody)
+    ]
+    await store.add(planned)
+    people = [event.fact.person for event in opened if isinstance(event.fact, RecusalDeclared)]
+    await store.recuse({note.case_id: people})
+    return store, len(planned)
+
+
+async def _recorded(logs: Mapping[str, Sequence[Event]]) -> AuditWorld:
+    world = AuditWorld()
+    for log, events in logs.items():
+        topic, _, partition = log.partition("/")
+        leaves = [leaf_of(event, topic, int(partition), offset) for offset, event in enumerate(events)]
+        await world.add(log, leaves)
+    seals = [write_seal(rfc3339(now()), "test.example", f"test.example\n{n}\ncm9vdA==\n\n— x y\n") for n in (1, 2)]
+    await world.add(SEALS, [Leaf(Place(SEALS, 0, n, 0), seal) for n, seal in enumerate(seals)])
+    return world

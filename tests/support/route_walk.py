@@ -1,0 +1,172 @@
+"""Every route of a service, as a request about the report of tests/support/one_report.py, and one about what is not there.
+
+A route is found in the running application, so a new one is walked without anybody remembering it; only a name in its
+path that has never stood in one before must be told here how to be filled.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import FastAPI
+
+from services.triage.forms import FORMS
+from services.triage.roster_changes import CHANGES
+from shared.ids import derive
+from shared.web.gate import GatedRoute
+from shared.web.pages import load_assets
+from tests.support.one_report import BODY, COLLEAGUE, COMMUNITY
+
+_NAME = re.compile(r"\{(\w+)(?::\w+)?\}")
+REQUEST = "0b8a2f5e-3c1d-4e6f-8a9b-1c2d3e4f5a6b"
+STALE = "999999"
+"""A version that no case has: a command that is permitted is answered with what has changed, and changes nothing."""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What a request is about: the report and its case, or ids of the same length that nothing has."""
+
+    case_id: str
+    code_name: str
+    report_id: str
+    event_id: str
+    is_there: bool
+
+    def unnamed(self, text: bytes) -> bytes:
+        """A text without these ids, because an answer may repeat what was asked for."""
+        for number, name in enumerate((self.case_id, self.code_name, self.report_id, self.event_id)):
+            text = text.replace(name.encode(), b"<%d>" % number)
+        return text
+
+    def missing(self) -> "Thing":
+        """Nothing, by names as long as these."""
+        ids = [derive("no", name) for name in (self.case_id, self.report_id, self.event_id)]
+        return Thing(ids[0], self.code_name[::-1], ids[1], ids[2], False)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request. `actions`: what it takes, the declared one first; `about`: of which thing, if of any."""
+
+    method: str
+    path: str
+    actions: tuple[str, ...]
+    about: Thing | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A request about what is there, and the same about what is not (None where it is about nothing in particular)."""
+
+    ask: Ask
+    missing: Ask | None
+
+
+def routes_of(app: FastAPI) -> list[GatedRoute]:
+    """The routes of an application; the framework adds only the contract, which says nothing of anybody."""
+    routers = [getattr(route, "original_router", None) for route in app.routes]
+    bare = [route for route, router in zip(app.routes, routers, strict=True) if router is None]
+    assert [getattr(route, "path", "") for route in bare] == ["/openapi.json"]
+    found = [route for router in routers if router for route in router.routes]
+    assert all(isinstance(route, GatedRoute) for route in found)
+    return found
+
+
+def named_routes(app: FastAPI) -> set[tuple[str, str, str]]:
+    """Method, path and declared action of each route."""
+    return {(method, route.path, route.action) for route in routes_of(app) for method in route.methods or ()}
+
+
+def steps_of(app: FastAPI, there: Thing, nowhere: Thing) -> Iterator[Step]:
+    """Every route in every way in which it is filled."""
+    for route in routes_of(app):
+        for method in sorted(route.methods or ()):
+            asks = [_asks(method, route, thing) for thing in (there, nowhere)]
+            for ask, other in zip(*asks, strict=True):
+                yield Step(ask, other if ask.about else None)
+
+
+def _asks(method: str, route: GatedRoute, thing: Thing) -> list[Ask]:
+    names = _NAME.findall(route.path)
+    unknown = [name for name in names if name not in FILL]
+    assert not unknown, f"{method} {route.path}: say how to fill {{{unknown[0]}}} in tests/support/route_walk.py"
+    asks = []
+    for values in itertools.product(*(FILL[name](thing) for name in names)):
+        filled = dict(zip(names, values, strict=True))
+        path = _NAME.sub(lambda match, filled=filled: filled[match[1]], route.path)
+        more = MORE.get((method, route.path), lambda thing, filled: {})(thing, filled)
+        query = more.pop("query", "")
+        is_about = bool(IDS.intersection(names)) or bool(more.pop("about", False))
+        actions = (route.action, *_further(route, filled))
+        headers = {"If-Match": f'"{STALE}"'} if method != "GET" else {}
+        asks.append(Ask(method, path + query, actions, thing if is_about else None, headers, more))
+    return asks
+
+
+def _further(route: GatedRoute, filled: Mapping[str, str]) -> Sequence[str]:
+    """What an action is asked for beyond the declared one, once it is known what the request is about."""
+    if "command" in filled:
+        return (f"case.{filled['command']}",)
+    if "change" in filled:
+        return ("roster.leave" if filled["change"] == "leave" else "roster.change",)
+    if "topic" in filled and filled.get("path", "").startswith("entries"):
+        return ("record.entries",)
+    return ()
+
+
+IDS = frozenset({"case_id", "code_name", "report_id", "event_id", "path"})
+"""Names in paths that say which thing a request is about."""
+
+CHANGED: Mapping[str, Mapping[str, object]] = {
+    **{name: {} for name in CHANGES},
+    "grant": {"role": "responder", "bodies": [BODY], "communities": [COMMUNITY]},
+    "revoke": {"role": "responder"},
+    "training": {"module": "A"},
+}
+"""Every change of somebody's entry on the roster, with what it needs."""
+
+Fill = Callable[[Thing], Sequence[str]]
+FILL: Mapping[str, Fill] = {
+    "case_id": lambda thing: [thing.case_id],
+    "code_name": lambda thing: [thing.code_name],
+    "report_id": lambda thing: [thing.report_id],
+    "event_id": lambda thing: [thing.event_id, f"{thing.event_id}.tlog-proof"],
+    "command": lambda thing: list(FORMS),
+    "statement_id": lambda thing: ["a-statement"],
+    "topic": lambda thing: ["cases"],
+    "partition": lambda thing: ["0"],
+    "path": lambda thing: ["0/000.p/2", "entries/000.p/2"] if thing.is_there else ["0/009.p/2", "entries/009.p/2"],
+    "person": lambda thing: [COLLEAGUE.ref],
+    "change": lambda thing: list(CHANGED),
+    "community": lambda thing: [COMMUNITY],
+    "digest": lambda thing: [load_assets()["hearth.css"].digest],
+    "name": lambda thing: ["hearth.css"],
+}
+"""How to fill the names in paths."""
+
+More = Callable[[Thing, Mapping[str, str]], dict[str, Any]]
+MORE: Mapping[tuple[str, str], More] = {
+    ("GET", "/v1/record/consistency"): lambda thing, filled: {"query": "?log=cases/0&from=1&to=2"},
+    ("GET", "/audit"): lambda thing, filled: {"query": f"?q={thing.case_id}", "about": True},
+    ("GET", "/v1/cases"): lambda thing, filled: {"query": f"?body={BODY}&limit=1"},
+    ("POST", "/v1/reports"): lambda thing, filled: {"json": {"community": COMMUNITY, "narrative": "words"}},
+    ("POST", "/v1/vault/read"): lambda thing, filled: {
+        "json": {"purpose": "review", "reads": [{"report_id": thing.report_id, "sections": ["content"]}]},
+        "about": True,
+    },
+    ("POST", "/v1/vault/pseudonyms"): lambda thing, filled: {"json": {"names": ["somebody"], "addresses": []}},
+    ("PUT", "/v1/vault/reports/{report_id}/statements/{statement_id}"): lambda thing, filled: {
+        "json": {"kind": "question", "text": "When?"}
+    },
+    ("POST", "/v1/roster/{person}/{change}"): lambda thing, filled: {"json": CHANGED[filled["change"]]},
+    ("POST", "/desk/roster/{person}/{change}"): lambda thing, filled: {"data": CHANGED[filled["change"]]},
+    ("POST", "/v1/erasures"): lambda thing, filled: {
+        "json": {"reason": "test", "case_ids": [thing.case_id], "dry_run": True, "request_id": REQUEST}, "about": True
+    },
+}  # fmt: skip
+"""What some routes are sent beside that; the others get nothing, and may answer 422 to whom they let in."""

@@ -1,0 +1,230 @@
+"""Signing in without Kafka, MongoDB and network: the pages of a desk, a provider, and a browser that walks between."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from html import unescape
+from pathlib import Path
+from typing import cast
+
+import httpx
+from fastapi import APIRouter, FastAPI, Request, Response
+
+from shared.access import Grant, Principal, Role
+from shared.i18n import SHARED_MESSAGES, Messages
+from shared.lifecycle import Lifecycle
+from shared.problems import Unavailable
+from shared.sign_in.attempts import Registration
+from shared.sign_in.door import Door
+from shared.sign_in.identity import Identity, person_ref
+from shared.sign_in.pages import make_sign_in
+from shared.sign_in.providers import PROVIDERS, Provider, callback_address
+from shared.sign_in.sessions import Sessions, SessionStore
+from shared.times import now
+from shared.web.app import make_app
+from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.pages import TEMPLATES, make_asset_router, make_pages
+from tests.fakes.memory_sessions import MemorySessions
+from tests.stand_ins import oidc as oidc_stand_in
+from tests.stand_ins import wiki as wiki_stand_in
+from tests.stand_ins.oidc import OidcStandIn
+from tests.stand_ins.wiki import WikiStandIn
+from tests.support.people import MemoryCopies, gate_of
+
+HOME, ADDRESS = "/desk", "https://desk.example"
+IDENTITY_KEY = b"i" * 32
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
+BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin", "user-agent": FIREFOX}
+
+
+def an_identity(**changed: object) -> Identity:
+    whole = {
+        "issuer": "https://id.example",
+        "subject": "248289761001",
+        "name": "Ada Example",
+        "email": "ada@example.org",
+        "sid": "op-session-1",
+        "authenticated_at": now(),
+    }
+    return Identity(**{**whole, **changed})  # type: ignore[arg-type]  # the fields of an Identity
+
+
+@dataclass
+class Clock:
+    """A clock that can be set forward."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return now() + self.ahead
+
+
+class Still:
+    """A lifecycle of a service in which nothing runs."""
+
+    def ready(self) -> list[str]:
+        return []
+
+    def live(self) -> str | None:
+        return None
+
+
+@dataclass
+class Rig:
+    """One service with sign-in; `app` is what a browser sees."""
+
+    door: Door
+    app: FastAPI
+    clock: Clock
+    refusals: list[str]
+    asked: list[Identity]
+    vault: dict[str, bool]
+    copies: MemoryCopies
+
+    def enrol(self, ref: str, *grants: Grant) -> None:
+        """Put somebody on the roster; as a coordinator, if nothing else is said."""
+        self.copies.enrol(Principal(ref, grants or (Grant(Role.COORDINATOR),)))
+
+    @property
+    def store(self) -> MemorySessions:
+        assert isinstance(self.door.sessions.store, MemorySessions)
+        return self.door.sessions.store
+
+
+def make_rig(
+    kind: str,
+    registration: Registration,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    store: SessionStore | None = None,
+    address: str = ADDRESS,
+    home: str = HOME,
+    messages: Path | None = None,
+) -> Rig:
+    """A rig whose provider is reached through `transport` (else the network); `messages` may add a language."""
+    clock, refusals, asked, vault = Clock(), [], [], {"away": False}
+
+    async def pseudonyms(identity: Identity) -> tuple[str, ...]:
+        if vault["away"]:
+            raise Unavailable("vault: away")
+        asked.append(identity)
+        return ("ab" * 16,)
+
+    async def refused(reason: str) -> None:
+        refusals.append(reason)
+
+    make = cast(Callable[..., Provider], PROVIDERS[kind])
+    pages = make_pages(
+        TEMPLATES, Messages.load([SHARED_MESSAGES, *([messages] if messages else [])], strict=True), home=home
+    )
+    door = Door(
+        pages=pages,
+        provider=make(registration, transport, clock),
+        sessions=Sessions(store or MemorySessions(), clock),
+        home=home,
+        address=address,
+        identity_key=IDENTITY_KEY,
+        pseudonyms=pseudonyms,
+        refused=refused,
+    )
+    gate = gate_of(copies := MemoryCopies(), sessions=door.session, clock=clock)
+    app = make_app(
+        "desk",
+        cast(Lifecycle, Still()),
+        gate=gate,
+        routers=[make_sign_in(door, gate), _desk(door, gate), make_asset_router(gate)],
+        asyncapi=dict,
+        error_page=door.error_page,
+    )
+    return Rig(door, app, clock, refusals, asked, vault, copies)
+
+
+def _desk(door: Door, gate: Gate) -> APIRouter:
+    """Two pages behind the gate, as a service has them."""
+    router = gate.router(Callers.PEOPLE, include_in_schema=False)
+
+    @router.get(door.home, **does("roster.read"))
+    async def desk(request: Request) -> Response:
+        context = {"person": principal_of(request).ref, "sign_out": f"{door.home}/sign-out"}
+        return door.pages.render(request, "not_enrolled.html", context)
+
+    @router.get(f"{door.home}/decide", **does("roster.change"))
+    async def decide(request: Request) -> Response:
+        return Response("decided")
+
+    return router
+
+
+@dataclass
+class Browser:
+    """A browser without scripts that walks through a sign-in one step at a time."""
+
+    desk: httpx.AsyncClient
+    provider: httpx.AsyncClient
+    callbacks: list[str] = field(default_factory=list)
+
+    async def leave(self, **query: str) -> httpx.Response:
+        """Press the button of the sign-in page."""
+        return await press(self.desk, await self.desk.get(f"{HOME}/sign-in", params=query))
+
+    async def come_back(self, left: httpx.Response) -> httpx.Response:
+        """Follow to the provider and back to the callback."""
+        away = re.fullmatch(r"0; url=(\S+)", left.headers["refresh"])
+        assert away
+        answer = await self.provider.get(away[1])
+        self.callbacks.append(answer.headers["location"])
+        # Whatever host stands in the address: the browser of a test knows only this one.
+        return await self.desk.get(answer.headers["location"], headers={"sec-fetch-site": "cross-site"})
+
+    async def sign_in(self, **query: str) -> httpx.Response:
+        """All of it."""
+        return await self.come_back(await self.leave(**query))
+
+    def session_cookie(self) -> str | None:
+        return self.desk.cookies.get("__Host-hearth-desk")
+
+
+async def press(client: httpx.AsyncClient, page: httpx.Response, **values: str) -> httpx.Response:
+    """Send the form of a page (the one whose fields include `values`' names, else the first in its content)."""
+    content = page.text[page.text.index("<main") :]
+    forms = re.findall(r'<form method="post" action="([^"]+)">(.*?)</form>', content, re.DOTALL)
+    action, inside = next((f for f in forms if all(f'name="{name}"' in f[1] for name in values)), forms[0])
+    hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', inside))
+    sent = {**{name: unescape(value) for name, value in hidden.items()}, **values}
+    return await client.post(unescape(action), data=sent)
+
+
+@asynccontextmanager
+async def browsing(rig: Rig, provider_app: FastAPI, issuer: str) -> AsyncIterator[Browser]:
+    desk = httpx.AsyncClient(
+        transport=httpx.ASGITransport(rig.app, raise_app_exceptions=False), base_url=ADDRESS, headers=BROWSER
+    )
+    provider = httpx.AsyncClient(transport=httpx.ASGITransport(provider_app), base_url=issuer)
+    async with desk, provider:
+        yield Browser(desk, provider)
+
+
+def openid_rig(provider: OidcStandIn, **options: object) -> Rig:
+    registration = Registration(
+        provider.issuer, oidc_stand_in.CLIENT, oidc_stand_in.SECRET, callback_address(ADDRESS, HOME)
+    )
+    rig = make_rig("openid", registration, transport=httpx.ASGITransport(provider.app), **options)  # type: ignore[arg-type]
+    rig.enrol(ada(provider))
+    return rig
+
+
+def wiki_rig(wiki: WikiStandIn) -> Rig:
+    registration = Registration(wiki.rest, wiki_stand_in.CLIENT, wiki_stand_in.SECRET, callback_address(ADDRESS, HOME))
+    rig = make_rig("mediawiki", registration, transport=httpx.ASGITransport(wiki.app))
+    rig.enrol(person_ref(IDENTITY_KEY, wiki.rest, str(wiki_stand_in.PROFILE["sub"])))
+    return rig
+
+
+def ada(provider: OidcStandIn) -> str:
+    """The reference of the account that the provider has."""
+    return person_ref(IDENTITY_KEY, provider.issuer, provider.account.sub)
+
+
+Step = Callable[[], Awaitable[httpx.Response]]

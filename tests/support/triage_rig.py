@@ -1,0 +1,223 @@
+"""Triage without Kafka and MongoDB: a store and a vault in memory, proved by the same tests as the real ones."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from services.triage.actions import Change, Intake, Query, Stored
+from services.triage.app import build_app
+from services.triage.case import Case
+from services.triage.settings import TriageSettings
+from shared.access import Principal
+from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportErased, ReportReceived, stamp
+from shared.ids import case_id_of, new_id
+from shared.policy import load_policy
+from shared.problems import Problem, Unavailable
+from shared.times import now
+from shared.vault import Contents
+from tests.fakes.memory_entries import MemoryEntries
+from tests.fakes.memory_sessions import MemorySessions
+from tests.support.people import COPIES, SIGN_IN, bearer, coordinator, responder
+from tests.support.service_keys import files_of
+
+KEY = b"k" * 32
+POLICY = load_policy(None)
+REPORTER = Actor("reporter", "reporter")
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+ALICE = responder("a11ce0de", "enwiki_admins", "enwiki_arbcom", "trust_safety")
+COLLEAGUE = replace(ALICE, ref="person:0ddba11000000000", pseudonyms=frozenset({"0ddba110" * 4}))
+"""Somebody whom a case can be given to; on the roster of every rig."""
+BOB = responder("b0b0b0b0", "swwiki_admins")
+CORA = coordinator("c0ac0ac0", "enwiki_admins", "enwiki_arbcom", "trust_safety")
+
+
+class MemoryCases:
+    """Cases in a dictionary, with the same promises as services.triage.store.MongoCases."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, Stored] = {}
+        self.events: list[Event] = []
+        self.away = False
+
+    async def load(self, case_ids: Iterable[str]) -> dict[str, Stored]:
+        self._reach()
+        return {i: self.stored[i] for i in case_ids if i in self.stored}
+
+    async def find_by_code_name(self, code_name: str) -> Stored | None:
+        self._reach()
+        return next((s for s in self.stored.values() if s.case.code_name == code_name), None)
+
+    async def taken(self, code_names: Iterable[str]) -> set[str]:
+        return {s.case.code_name for s in self.stored.values()} & set(code_names)
+
+    async def remembering(self, case_ids: Iterable[str]) -> set[str]:
+        self._reach()
+        return {i for i in case_ids if i in self.stored and self.stored[i].requests}
+
+    async def save(self, changes: Sequence[Change]) -> set[str]:
+        self._reach()
+        lost: set[str] = set()
+        for change in changes:
+            known, case = self.stored.get(change.case.id), change.case
+            if change.stored is None:
+                fits = known is None and not await self.taken([case.code_name])
+            else:
+                fits = known is not None and known.base == change.stored.base
+            if not fits:
+                if change.stored is None or known is None or not known.applied.issuperset(change.causes):
+                    lost.add(case.id)
+                continue
+            applied = (known.applied if known else frozenset()) | set(change.causes)
+            requests = {**(known.requests if known and not change.forget else {}), **change.requests}
+            self.stored[case.id] = Stored(case, applied, requests, (known.base if known else 0) + 1)
+            self.events += change.events
+        return lost
+
+    async def queue(self, query: Query) -> list[Case]:
+        self._reach()
+        fitting = [
+            s.case
+            for s in self.stored.values()
+            if any(
+                s.case.body in reach.bodies and (reach.communities is None or s.case.community in reach.communities)
+                for reach in query.reaches
+            )
+            and query.pseudonyms.isdisjoint(s.case.parties)
+            and query.person not in s.case.recused
+            and (not query.states or s.case.state in query.states)
+            and (query.after is None or s.case.place > query.after)
+        ]
+        return sorted(fitting, key=lambda case: case.place)[: query.limit]
+
+    def _reach(self) -> None:
+        if self.away:
+            raise Unavailable("mongodb: away")
+
+
+@dataclass
+class MemoryVault:
+    """What was reported and written, and who read it for what."""
+
+    sections: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
+    statements: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    reads: list[tuple[str, str, Actor | None]] = field(default_factory=list)
+    erased: set[str] = field(default_factory=set)
+    away: bool = False
+
+    async def read(
+        self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str, behalf: Actor | None = None
+    ) -> dict[str, Contents]:
+        if self.away:
+            raise Unavailable("vault: away")
+        self.reads += [(report_id, purpose, behalf) for report_id in report_ids]
+        return {i: self._contents(i, sections) for i in report_ids}
+
+    def _contents(self, report_id: str, sections: Sequence[str]) -> Contents:
+        if report_id in self.erased:
+            return Contents(report_id, {}, erased=True)
+        known = dict(self.sections.get(report_id, {}))
+        known.setdefault("correspondence", {})["statements"] = [
+            {"id": i, "kind": kind, "text": text} for (r, i), (kind, text) in self.statements.items() if r == report_id
+        ]
+        return Contents(report_id, {name: known[name] for name in sections if name in known})
+
+    async def keep_statement(self, report_id: str, statement_id: str, *, kind: str, text: str, behalf: Actor) -> None:
+        if self.away:
+            raise Unavailable("vault: away")
+        if report_id in self.erased:
+            raise Problem(410, "report-erased", "This report has been erased.")
+        known = self.statements.setdefault((report_id, statement_id), (kind, text))
+        assert known == (kind, text), "other words under the same id"
+
+
+@dataclass
+class Rig:
+    """The application with its fakes, a client of it, and the door through which reports come in."""
+
+    cases: MemoryCases
+    vault: MemoryVault
+    intake: Intake
+    app: FastAPI
+    http: httpx.AsyncClient
+    sessions: MemorySessions = field(default_factory=MemorySessions)
+    entries: MemoryEntries = field(default_factory=MemoryEntries)
+
+    async def open(self, received: Event | None = None, **changed: object) -> Case:
+        """A new case, as Kafka would bring it."""
+        event = received or reported(**changed)
+        await self.intake.take([event])
+        return self.cases.stored[event.case_id].case
+
+    async def order(
+        self, case: Case, command: str, body: object = None, who: Principal = ALICE, **headers: str
+    ) -> httpx.Response:
+        """A command through the API, on the version that the store has unless `if_match` says another."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        given.setdefault("if-match", f'"{self.cases.stored[case.id].case.seq}"')
+        address = f"/v1/cases/{case.id}/{command}"
+        return await self.http.post(address, json=body or {}, headers={**bearer(who), **given})
+
+
+@asynccontextmanager
+async def make_rig() -> AsyncIterator[Rig]:
+    """A rig; nothing in it is started, so nothing is connected."""
+    COPIES.enrol(COLLEAGUE)
+    cases, vault, sessions, entries = MemoryCases(), MemoryVault(), MemorySessions(), MemoryEntries()
+    app = build_app(settings_for(), cases=cases, vault=vault, copies=COPIES, sessions=sessions, entries=entries)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:
+        yield Rig(cases, vault, Intake(cases, POLICY), app, http, sessions, entries)
+
+
+def settings_for(**given: Any) -> TriageSettings:
+    """Settings that connect to nothing."""
+    return TriageSettings(form_key=KEY, hosts="desk.example", **files_of("triage"), **SIGN_IN, **given)
+
+
+def reported(report_id: str | None = None, received_at: datetime | None = None, **changed: object) -> Event:
+    """report.received, as intake writes it."""
+    report_id = report_id or new_id()
+    fact = ReportReceived.model_validate(
+        {
+            "report_id": report_id,
+            "channel": "http",
+            "community": "enwiki",
+            "category": "harassment.insults",
+            "setting": "online",
+            "language": "en",
+            "privacy": "confidential",
+            "contactable": False,
+            "received_at": received_at or now(),
+            "content_digest": "0" * 64,
+            **changed,
+        }
+    )
+    return from_intake(report_id, fact, 1)
+
+
+def answered(report_id: str, question_id: str, answer_id: str = "answer-1") -> Event:
+    """report.answered, as intake writes it."""
+    fact = ReportAnswered(report_id=report_id, question_id=question_id, answer_id=answer_id)
+    return from_intake(report_id, fact, 2)
+
+
+def erased(report_id: str) -> Event:
+    """report.erased, as intake writes it."""
+    return from_intake(report_id, ReportErased(report_id=report_id, reason="requested", request_id="r-1"), 3)
+
+
+def from_intake(report_id: str, fact: Fact, seq: int) -> Event:
+    (event,) = stamp(
+        [Draft(fact, REPORTER, now(), f"{report_id} {fact.name} {getattr(fact, 'answer_id', '')}")],
+        source="hearth/intake",
+        subject=f"report/{report_id}",
+        case_id=case_id_of(report_id),
+        last_seq=seq - 1,
+        trace=TRACE,
+    )
+    return event

@@ -1,0 +1,147 @@
+"""Mails as bytes: read back by another program without a defect, and with no way in for more headers."""
+
+from email.headerregistry import Address
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.notification.letters import Letter, Link, Listing, Paragraph
+from services.notification.mime import BadAddress, envelope_sender, read_address, to_bytes
+from shared.times import now
+from tests.support.notification_world import parse, texts
+
+AT = now()
+SENDER = "Hearth <hearth@hearth.example>"
+TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=300)
+LETTERS = st.builds(
+    Letter,
+    language=st.sampled_from(["en", "ar", "zh-hans"]),
+    subject=st.text(max_size=200),
+    blocks=st.lists(
+        st.one_of(
+            st.builds(Paragraph, TEXT),
+            st.builds(Link, TEXT, TEXT),
+            st.builds(Listing, st.lists(st.builds(Paragraph, TEXT), max_size=3).map(tuple)),
+        ),
+        max_size=4,
+    ).map(tuple),
+)
+
+
+def mail(letter: Letter, to: str = "sam@example.org") -> EmailMessage:
+    return parse(to_bytes(letter, sender=SENDER, to=to, message_id="abc@hearth.example", at=AT))
+
+
+@settings(max_examples=40)
+@given(LETTERS)
+def test_every_letter_is_read_back_as_it_was_written(letter: Letter) -> None:
+    message = mail(letter)
+    assert [part.defects for part in message.walk()] == [[], [], []]
+    assert " ".join(str(message["Subject"]).split()) == " ".join(letter.subject.split())
+    plain, html = texts(message)
+    assert plain.split() == letter.plain().split()
+    assert html.split() == letter.html().split()
+    assert all(len(line) <= 998 for line in bytes(message).split(b"\r\n"))
+
+
+@settings(max_examples=40)
+@given(LETTERS)
+def test_a_mail_has_exactly_the_headers_it_should_have(letter: Letter) -> None:
+    message = mail(letter)
+    assert sorted(message.keys()) == sorted(
+        [
+            "Date",
+            "From",
+            "To",
+            "Subject",
+            "Message-ID",
+            "Auto-Submitted",
+            "Content-Language",
+            "MIME-Version",
+            "Content-Type",
+        ]
+    )
+    assert message["Message-ID"] == "<abc@hearth.example>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Content-Language"] == letter.language
+    assert message["Date"].datetime == AT.replace(microsecond=0)
+    assert message["From"].addresses == (Address("Hearth", addr_spec="hearth@hearth.example"),)
+    assert message["To"].addresses == (Address("", addr_spec="sam@example.org"),)
+
+
+def test_lines_end_as_the_protocol_wants_and_fit_it() -> None:
+    raw = to_bytes(
+        Letter("en", "a" * 500 + "é", (Paragraph("word " * 1000),)),
+        sender=SENDER,
+        to="a@b.example",
+        message_id="x@y",
+        at=AT,
+    )
+    assert raw.replace(b"\r\n", b"").count(b"\n") == 0
+    assert raw.replace(b"\r\n", b"").count(b"\r") == 0
+    assert max(len(line) for line in raw.split(b"\r\n")) <= 998
+    assert raw.isascii()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "sam",
+        "@example.org",
+        "sam@",
+        "sam@example.org\r\nBcc: all@example.org",
+        "sam@example.org\nBcc: all@example.org",
+        "sam@example.org, eve@example.org",
+        "sam@example.org>, <eve@example.org",
+        "sam eve@example.org",
+        '"sam"@example.org',
+        "sam@exa mple.org",
+        "sam@exam\u2028ple.org",
+        "sam@[127.0.0.1]",
+        "sam@example..org",
+        ".sam@example.org",
+        "sam\0@example.org",
+        "a" * 250 + "@example.org",
+    ],
+)
+def test_what_is_not_one_plain_address_is_refused(address: str) -> None:
+    with pytest.raises(BadAddress):
+        read_address(address)
+
+
+@given(st.text(max_size=80))
+def test_no_text_as_address_adds_a_header_or_a_recipient(text: str) -> None:
+    try:
+        message = mail(Letter("en", "s", ()), to=f"{text}@example.org")
+    except BadAddress:
+        return
+    assert len(message.keys()) == 9
+    assert len(message["To"].addresses) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (" sam@example.org ", "sam@example.org"),
+        ("sam+tag@example.org", "sam+tag@example.org"),
+        ("sam@bücher.example", "sam@xn--bcher-kva.example"),
+        ("зина@example.org", "зина@example.org"),
+    ],
+)
+def test_addresses_of_all_languages_can_be_written_to(written: str, read: str) -> None:
+    assert read_address(written) == read
+
+
+def test_the_envelope_has_the_bare_address() -> None:
+    assert envelope_sender(SENDER) == "hearth@hearth.example"
+
+
+@pytest.mark.parametrize("values", [{"message_id": "a@b>\r\nBcc: c"}, {"sender": "x@y\r\nBcc: c"}])
+def test_a_line_end_in_any_header_is_refused(values: dict[str, Any]) -> None:
+    given_values = {"sender": SENDER, "to": "a@b.example", "message_id": "x@y", "at": AT} | values
+    with pytest.raises(ValueError, match="line end"):
+        to_bytes(Letter("en", "s", ()), **given_values)

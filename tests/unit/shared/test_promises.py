@@ -1,0 +1,67 @@
+"""The promises of the policy: each can be kept, and the desk and the reporter are told the same of every one."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.intake.status import NEW_STATUS, follow, judge_deadlines
+from services.triage.actions import carry_out
+from services.triage.case import Case, fold
+from services.triage.commands import Ask, Assign, Close, Command, Decide, NotPermitted, Open, Start
+from shared.events import Actor, Event, ReportReceived
+from shared.policy import load_policy
+from shared.promises import KEPT_BY
+from tests.support.triage_rig import reported
+
+POLICY = load_policy(None)
+ALICE = Actor("responder:a11ce0de", "responder")
+COMMANDS: tuple[Command, ...] = (
+    Assign("responder:a11ce0de"), Start(), Ask("q-1"), Decide("advice", "r-1"), Close(),
+)  # fmt: skip
+LANES: dict[str, tuple[str, ...]] = {
+    "standard": (), "emergency": ("physical_violence",), "child_protection": ("minor_involved",)
+}  # fmt: skip
+
+
+def lead(flags: tuple[str, ...], commands: tuple[Command, ...]) -> tuple[Case, list[Event]]:
+    """The case that those of the commands make which are permitted, and all its events."""
+    report = reported(flags=flags).fact
+    assert isinstance(report, ReportReceived)
+    case: Case | None = None
+    events: list[Event] = []
+    for number, command in enumerate((Open("amber-road", report), *commands)):
+        try:
+            new = carry_out(case, command, POLICY, "case-1", ALICE, f"cause {number}", None)
+        except NotPermitted:
+            continue
+        events += new
+        case = fold(new, case)
+    assert case is not None
+    return case, events
+
+
+def test_every_clock_that_starts_with_a_report_can_be_stopped() -> None:
+    started = {rule.id for rule in POLICY.deadlines.values() if rule.starts == "received"}
+    assert started == set(KEPT_BY)
+
+
+@pytest.mark.parametrize("lane", LANES)
+@given(commands=st.lists(st.sampled_from(COMMANDS), max_size=8).map(tuple))
+def test_desk_and_reporter_are_told_the_same_of_every_promise(lane: str, commands: tuple[Command, ...]) -> None:
+    case, events = lead(LANES[lane], commands)
+    assert case.lane == lane
+    status: dict[str, object] = dict(NEW_STATUS)
+    for event in events:
+        status = follow(status, event) or status
+    late = events[-1].time + timedelta(days=400)
+    seen = {view.name: view.met for view in judge_deadlines(status, late)}
+    assert seen == {d.name: d.met_at is not None and d.met_at <= d.due_at for d in case.deadlines}
+
+
+def test_being_given_an_emergency_is_not_yet_acting_on_it() -> None:
+    given_out, _ = lead(LANES["emergency"], COMMANDS[:1])
+    begun, _ = lead(LANES["emergency"], COMMANDS[:2])
+    assert [d.met_at is None for d in given_out.deadlines if d.name == "emergency_action"] == [True]
+    assert [d.met_at is None for d in begun.deadlines if d.name == "emergency_action"] == [False]

@@ -1,0 +1,152 @@
+"""Refusals are counted, written down every few seconds, kept while the store is away, and never grow without bound."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from shared import metrics
+from shared.access import Principal
+from shared.events import AccessRefused, Actor
+from shared.mongo import AutoReconnect
+from shared.outbox import Save
+from shared.problems import Unavailable
+from shared.refusals import MOST, Refusals
+from tests.support.gate_rig import Kept
+
+AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+ADA, BOB = Principal("person:ada0ada0ada0ada0"), Principal("person:b0b0b0b0b0b0b0b0")
+
+
+@pytest.fixture
+def kept() -> Kept:
+    return Kept()
+
+
+@pytest.fixture
+def refusals(kept: Kept) -> Refusals:
+    return Refusals("triage", kept, lambda: AT)
+
+
+def told(kept: Kept) -> dict[tuple[str, str, str], int]:
+    """How often what was refused to whom, as it is written; no key comes twice."""
+    facts = [(e.fact, e.actor.ref) for e in kept.events]
+    found = {(f.action, f.reason, ref): f.count for f, ref in facts if isinstance(f, AccessRefused)}
+    assert len(found) == len(kept.events)
+    return found
+
+
+async def test_the_same_refusals_are_one_event_with_their_count(kept: Kept, refusals: Refusals) -> None:
+    for _ in range(3):
+        refusals.note("case.read", "body", ADA)
+    refusals.note("case.read", "body", BOB)
+    refusals.note("case.read", "role", ADA)
+    refusals.note("case.list", "sign_in")
+    assert kept.events == []
+    await refusals.flush()
+    assert told(kept) == {
+        ("case.read", "body", ADA.ref): 3,
+        ("case.read", "body", BOB.ref): 1,
+        ("case.read", "role", ADA.ref): 1,
+        ("case.list", "sign_in", "anyone"): 1,
+    }
+
+
+async def test_an_event_says_who_when_and_at_which_service_and_nothing_of_the_thing(
+    kept: Kept, refusals: Refusals
+) -> None:
+    refusals.note("case.read", "body", ADA)
+    await refusals.flush()
+    (event,) = kept.events
+    assert event.fact == AccessRefused(service="triage", action="case.read", reason="body", count=1)
+    assert (event.fact.topic, event.actor, event.time) == ("access", Actor(ADA.ref, "person"), AT)
+    assert (event.source, event.subject, event.case_seq) == ("hearth/triage", f"refusal/{event.case_id}", 1)
+
+
+async def test_what_is_written_is_not_written_again(kept: Kept, refusals: Refusals) -> None:
+    refusals.note("case.read", "body", ADA)
+    await refusals.flush()
+    await refusals.flush()
+    assert len(kept.events) == 1
+    refusals.note("case.read", "body", ADA)
+    await refusals.flush()
+    assert [event.fact for event in kept.events] == [kept.events[0].fact] * 2
+    assert kept.events[0].case_id != kept.events[1].case_id
+
+
+async def test_nothing_is_lost_while_the_store_is_away_nor_what_comes_meanwhile(kept: Kept, refusals: Refusals) -> None:
+    refusals.note("case.read", "body", ADA)
+    kept.away = True
+    await refusals.flush()
+    refusals.note("case.read", "body", ADA)
+    refusals.note("case.list", "role", BOB)
+    await refusals.flush()
+    assert kept.events == []
+    kept.away = False
+    await refusals.flush()
+    assert told(kept) == {("case.read", "body", ADA.ref): 2, ("case.list", "role", BOB.ref): 1}
+
+
+@pytest.mark.parametrize("away", [AutoReconnect("away"), Unavailable("away")])
+async def test_an_outage_of_either_kind_is_waited_for_and_any_other_error_is_not_hidden(away: Exception) -> None:
+    class Failing:
+        error: Exception | None = away
+
+        async def save(self, _: object) -> set[str]:
+            if self.error:
+                raise self.error
+            return set()
+
+    store = Failing()
+    refusals = Refusals("audit", store)
+    refusals.note("record.read", "role")
+    await refusals.flush()
+    store.error = ValueError("a mistake of ours")
+    with pytest.raises(ValueError, match="a mistake"):
+        await refusals.flush()
+
+
+async def test_however_many_there_are_memory_is_bounded_and_none_goes_uncounted(kept: Kept, refusals: Refusals) -> None:
+    for number in range(3 * MOST):
+        refusals.note("case.read", "body", Principal(f"person:{number:016x}"))
+    kept.away = True
+    await refusals.flush()
+    for number in range(3 * MOST):
+        refusals.note("case.read", "body", Principal(f"person:{number:016x}"))
+    kept.away = False
+    await refusals.flush()
+    found = told(kept)
+    assert sum(found.values()) == 6 * MOST
+    # Beyond the bound they are counted, each kind for itself, without saying who.
+    assert len(found) == MOST + 1
+    assert found["case.read", "body", "anyone"] == 4 * MOST
+
+
+async def test_what_comes_while_the_store_is_asked_in_vain_is_bounded_too() -> None:
+    sizes: list[int] = []
+
+    class Slow(Kept):
+        async def save(self, saves: Sequence[Save]) -> set[str]:
+            for number in range(MOST):
+                refusals.note("case.read", "body", Principal(f"person:{len(sizes):08x}{number:08x}"))
+            sizes.append(len(saves))
+            if len(sizes) < 5:
+                raise AutoReconnect("away")
+            return await super().save(saves)
+
+    store = Slow()
+    refusals = Refusals("triage", store)
+    refusals.note("case.list", "role", ADA)
+    for _ in range(6):
+        await refusals.flush()
+    assert max(sizes) == MOST + 1
+    facts = [event.fact for event in store.events]
+    assert sum(fact.count for fact in facts if isinstance(fact, AccessRefused)) == 1 + 5 * MOST
+
+
+def test_each_refusal_is_in_the_metrics_at_once(refusals: Refusals) -> None:
+    counter = metrics.REFUSALS.labels("triage", "case.close", "training")
+    before = counter._value.get()  # prometheus_client has no other way to read one
+    for _ in range(2):
+        refusals.note("case.close", "training", ADA)
+    assert counter._value.get() == before + 2  # as above
