@@ -19,7 +19,7 @@ OTHER_BODY, OTHER_COMMUNITY = "swwiki_admins", "swwiki"
 
 @dataclass(frozen=True)
 class Situation:
-    """How somebody comes. `breaks`: the one thing that is wrong, as tests/service/shared/test_route_walk.py names it."""
+    """How somebody comes. `breaks`: the one thing that is wrong, as test_route_walk.py names it."""
 
     name: str
     breaks: str = ""

@@ -1,4 +1,4 @@
-"""Every route of a service, as a request about the report of tests/support/one_report.py, and one about what is not there.
+"""Every route of a service, as a request about the report of one_report.py, and one about what is not there.
 
 A route is found in the running application, so a new one is walked without anybody remembering it; only a name in its
 path that has never stood in one before must be told here how to be filled.
