@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from shared.acls import users
+from infra.acls import users
 from shared.connections import KafkaAccess, MongoAccess
 from shared.times import now
 

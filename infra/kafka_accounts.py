@@ -1,4 +1,4 @@
-"""Users and rights at Kafka, made what shared/acls.py says. Only whoever may alter the cluster can do this.
+"""Users and rights at Kafka, made what infra/acls.py says. Only whoever may alter the cluster can do this.
 
 aiokafka's admin client has no calls for it, but its protocol has the requests for rights; the one for passwords
 (KIP-554) is spelled here.
@@ -17,8 +17,8 @@ from aiokafka.protocol.admin import CreateAclsRequest_v1, DeleteAclsRequest_v1, 
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import CompactArray, CompactBytes, CompactString, Int8, Int16, Int32, Schema, TaggedFields
 
+from infra.acls import Acl, Operation, Pattern, Resource, acls, users
 from infra.credentials import Credentials, read_secret
-from shared.acls import Acl, Operation, Pattern, Resource, acls, users
 
 ITERATIONS = 8192
 """Between 4096 and 16384 (KIP-84). The passwords are 256 random bits, so more would only slow signing in."""

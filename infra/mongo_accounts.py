@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from infra.acls import COMMAND_LINE, users
 from infra.credentials import OPERATOR, Credentials, read_secret
-from shared.acls import COMMAND_LINE, users
 from shared.connections import MongoAccess
 from shared.mongo import Client, OperationFailure, connect
 

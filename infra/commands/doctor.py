@@ -31,7 +31,7 @@ from infra.commands.options import (
 )
 from infra.commands.settings_page import settings_of
 from infra.credentials import ENDS_SOON
-from infra.local.services import SERVICES
+from infra.services import SERVICES
 from shared.connections import MongoAccess
 from shared.mongo import PyMongoError, connect
 from shared.policy import PolicyError, load_policy

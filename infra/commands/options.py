@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shared.acls import COMMAND_LINE
+from infra.acls import COMMAND_LINE
 from shared.connections import KafkaAccess, MongoAccess
 from shared.settings import Connections, Settings, load_settings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from infra.local.services import SERVICES
+from infra.services import SERVICES
 from shared.settings import PREFIX, Settings
 
 _INTRODUCTION = """\

@@ -165,7 +165,7 @@ def _last_uses(mongo: str, prefix: str) -> dict[str, datetime]:
     """When each token was last used, at any service; those whose database does not let us in are left out."""
     import asyncio
 
-    from infra.local.services import SERVICES
+    from infra.services import SERVICES
     from shared.mongo import PyMongoError, connect
     from shared.settings import Connections, load_settings
 

@@ -13,13 +13,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import TopicAuthorizationFailedError
 from rich.console import RenderableType
 
+from infra import acls as table_of_rights
+from infra.acls import Acl
 from infra.commands.broker import ask_admin
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, commands, count, table
 from infra.commands.options import KAFKA, Accounts, Kafka, TopicPrefix, Wait, kafka_access
 from infra.credentials import Credentials, read_secret
 from infra.kafka_accounts import Changes, command_lines, open_accounts, remove_user, set_passwords, set_rights
-from shared import acls as table_of_rights
-from shared.acls import Acl
 from shared.topics import TOPICS, Drift, alter_topics, create_topics, find_drift
 
 app = commands("Create the topics, check that the broker has them as they should be, and say who may do what.")

@@ -9,9 +9,9 @@ import sys
 import time
 from contextlib import ExitStack
 
-from infra.local.services import SERVICES
 from infra.local.stack import Stack, StackError, StackSettings
 from infra.local.system import run_system
+from infra.services import SERVICES
 
 
 def main() -> int:

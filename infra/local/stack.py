@@ -27,7 +27,7 @@ from infra.local.kafka import Kafka, KafkaGuard, Operators, why_not
 from infra.local.keycloak import Keycloak, KeycloakServer
 from infra.local.mongod import Mongod
 from infra.local.processes import Children, Process, StackError
-from infra.local.services import SERVICES
+from infra.services import SERVICES
 from shared.connections import MongoAccess
 
 __all__ = ["Part", "Process", "Stack", "StackError", "StackSettings"]

@@ -9,9 +9,9 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from infra.local.keycloak import PASSWORD, REALM, KeycloakServer
-from infra.local.services import SERVICES
 from infra.local.sign_in_provider import Account
 from infra.local.stack import Stack, StackSettings
+from infra.services import SERVICES
 from tests.suites.sign_in import COORDINATOR, REPORTED, RESPONDER, SignInSuite, World, eventually, heading, world_of
 
 pytestmark = pytest.mark.timeout(400)

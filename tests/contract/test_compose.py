@@ -14,7 +14,7 @@ from infra.commands.service_keys import PEERS, SERVICE_FILES, keys_file
 from infra.commands.settings_page import settings_of
 from infra.local.downloads import KEYCLOAK
 from infra.local.keycloak import REALM
-from infra.local.services import SERVICES
+from infra.services import SERVICES
 from shared.settings import PREFIX, Connections, Settings
 from shared.web.hosts import INSIDE
 

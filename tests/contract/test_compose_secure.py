@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.acls import users
 from infra.commands.certificates import KAFKA_UID, MONGO_UID
 from infra.credentials import Credentials
 from infra.local.kafka import SECURE
 from infra.local.mongod import TLS
-from infra.local.services import SERVICES
-from shared.acls import users
+from infra.services import SERVICES
 from shared.settings import PREFIX, Connections
 from tests.contract.test_compose import COMPOSE, ONE_SHOTS, resolve
 

@@ -16,9 +16,9 @@ from infra.commands.book import with_book
 from infra.commands.roster import OPERATOR
 from infra.local.people import give_name
 from infra.local.processes import Process
-from infra.local.services import SERVICES
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
+from infra.services import SERVICES
 from services.triage.roster import Book, IssuedToken
 from shared.access import MODULES, SCOPES, Role
 from shared.connections import MongoAccess

@@ -16,11 +16,11 @@ from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure, OperationFailure
 
 from infra import cli
+from infra.acls import users
 from infra.credentials import OPERATOR, Credentials, read_secret
-from infra.local.services import SERVICES
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import create_topics_on, let_in
-from shared.acls import users
+from infra.services import SERVICES
 from shared.connections import KafkaAccess, MongoAccess
 from shared.dead_letters import DeadLetter
 from shared.events import Message

@@ -13,9 +13,9 @@ from pymongo import MongoClient
 from infra import cli
 from infra.credentials import read_secret
 from infra.local.processes import StackError
-from infra.local.services import SERVICES
 from infra.local.stack import Stack, StackSettings, answers
 from infra.local.system import System, run_system
+from infra.services import SERVICES
 from shared.connections import MongoAccess
 from shared.ids import case_id_of
 from tests.support.secure_rig import as_operator

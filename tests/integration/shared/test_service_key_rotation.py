@@ -15,9 +15,9 @@ import pytest
 from infra.commands.service_keys import PEERS, Pace, keys_file, make_service_keys, rotate
 from infra.local.ports import Ports
 from infra.local.processes import Children
-from infra.local.services import SERVICES
 from infra.local.stack import answers
 from infra.local.system import create_topics_on
+from infra.services import SERVICES
 from shared.events import Actor
 from shared.problems import Problem
 from shared.service_keys import read_ring

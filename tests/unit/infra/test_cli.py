@@ -19,7 +19,7 @@ from infra.commands.doctor import check_settings
 from infra.commands.secrets import SECRETS
 from infra.commands.service_keys import PEERS, SERVICE_FILES, keys_file
 from infra.commands.settings_page import settings_page
-from infra.local.services import SERVICES
+from infra.services import SERVICES
 from shared.keyring import key_id_of, parse_keyring, write_keyring
 from shared.settings import Settings
 from shared.sign_in.identity import person_ref

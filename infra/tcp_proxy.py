@@ -1,4 +1,4 @@
-"""One fixed port in front of any number of replicas: `python -m infra.front PORT HOST:PORT`.
+"""One fixed port in front of any number of replicas: `python -m infra.tcp_proxy PORT HOST:PORT`.
 
 Compose cannot publish one host port for several containers, so this passes connections on, byte by byte, to the
 addresses that the name has at that moment, each in turn. A replica that does not answer is passed over.
