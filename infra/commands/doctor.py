@@ -19,6 +19,7 @@ from rich.console import RenderableType
 from infra.commands.broker import ask_admin
 from infra.commands.console import FINDING, AsJson, Trouble, answer, count, table
 from infra.commands.dead_letters import unsettled
+from infra.commands.documents.settings_page import settings_of
 from infra.commands.options import (
     KAFKA,
     MONGO,
@@ -29,7 +30,6 @@ from infra.commands.options import (
     kafka_access,
     mongo_access,
 )
-from infra.commands.settings_page import settings_of
 from infra.credentials import ENDS_SOON
 from infra.services import SERVICES
 from shared.connections import MongoAccess

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
+from infra.commands.documents.settings_page import settings_of
 from infra.commands.secrets import IMAGE_UID, SECRETS
 from infra.commands.service_keys import PEERS, SERVICE_FILES, keys_file
-from infra.commands.settings_page import settings_of
 from infra.local.downloads import KEYCLOAK
 from infra.local.keycloak import REALM
 from infra.services import SERVICES

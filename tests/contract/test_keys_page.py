@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from infra.commands.documents.settings_page import settings_of
 from infra.commands.secrets import SECRETS
 from infra.commands.service_keys import SERVICE_FILES
-from infra.commands.settings_page import settings_of
 from infra.services import SERVICES
 
 PAGE = (Path(__file__).parents[2] / "docs/keys.md").read_text(encoding="utf-8")

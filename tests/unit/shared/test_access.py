@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.commands.access_page import access_page
+from infra.commands.documents.access_page import access_page
 from shared.access import (
     ACTIONS,
     FRESH,

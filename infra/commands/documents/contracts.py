@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from infra.commands.console import FINDING, AsJson, answer, commands, count
-from infra.commands.pages import CheckOnly, write_or_check
+from infra.commands.documents.pages import CheckOnly, write_or_check
 from shared.asyncapi import merged
 from shared.events import FACTS
 from shared.events.freeze import SCHEMAS, find_problems

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from infra.commands.access_page import access_page
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, commands
-from infra.commands.settings_page import settings_page
+from infra.commands.documents.access_page import access_page
+from infra.commands.documents.settings_page import settings_page
 
 CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing; exit status 1 if it is out of date.")]
 

@@ -1,0 +1,1 @@
+"""Commands that write pages and contracts from the tables in the code."""
