@@ -16,10 +16,10 @@ from cryptography.x509 import load_pem_x509_certificate
 from pydantic import ValidationError
 from rich.console import RenderableType
 
-from infra.commands.broker import ask_admin
 from infra.commands.console import FINDING, AsJson, Trouble, answer, count, table
-from infra.commands.dead_letters import unsettled
 from infra.commands.documents.settings_page import settings_of
+from infra.commands.kafka.broker import ask_admin
+from infra.commands.kafka.dead_letters import unsettled
 from infra.commands.options import (
     KAFKA,
     MONGO,

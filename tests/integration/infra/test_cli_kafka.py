@@ -14,7 +14,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from infra import cli
-from infra.commands.dead_letters import unsettled
+from infra.commands.kafka.dead_letters import unsettled
 from shared.dead_letters import DeadLetter
 from shared.publisher import Publisher
 from shared.records import Record
@@ -135,7 +135,7 @@ def test_whoever_may_not_alter_topics_is_told_so_and_has_created_what_was_missin
     async def refuse(*_: object) -> None:
         raise TopicAuthorizationFailedError("topic cases")
 
-    monkeypatch.setattr("infra.commands.topics.alter_topics", refuse)
+    monkeypatch.setattr("infra.commands.kafka.topics.alter_topics", refuse)
     assert "run it as somebody who may" in str(run("topics", "create", status=1)["error"])
     assert run("topics", "check")["drift"] == []
 

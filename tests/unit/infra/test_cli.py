@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra import cli
-from infra.commands.dead_letters import PREVIEW_BYTES, preview
 from infra.commands.doctor import check_settings
 from infra.commands.documents.settings_page import settings_page
+from infra.commands.kafka.dead_letters import PREVIEW_BYTES, preview
 from infra.commands.secrets import SECRETS
 from infra.commands.service_keys import PEERS, SERVICE_FILES, keys_file
 from infra.services import SERVICES

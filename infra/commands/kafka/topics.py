@@ -15,8 +15,8 @@ from rich.console import RenderableType
 
 from infra import acls as table_of_rights
 from infra.acls import Acl
-from infra.commands.broker import ask_admin
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, commands, count, table
+from infra.commands.kafka.broker import ask_admin
 from infra.commands.options import KAFKA, Accounts, Kafka, TopicPrefix, Wait, kafka_access
 from infra.credentials import Credentials, read_secret
 from infra.kafka_accounts import Changes, command_lines, open_accounts, remove_user, set_passwords, set_rights

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import RenderableType
 
-from infra.commands.broker import read_to_end
 from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, count, note, table
+from infra.commands.kafka.broker import read_to_end
 from infra.commands.options import KAFKA, Kafka, TopicPrefix, kafka_access
 from shared.dead_letters import DeadLetter
 from shared.problems import Unavailable

@@ -1,0 +1,1 @@
+"""Commands about Kafka: topics, rights and dead letters."""
