@@ -20,7 +20,7 @@ from typing import Literal, Self, cast, get_args
 
 import httpx
 
-from infra.commands.service_keys import PEERS, keys_file, make_service_keys
+from infra.commands.keys.service_keys import PEERS, keys_file, make_service_keys
 from infra.credentials import Credentials, read_secret
 from infra.local import ports
 from infra.local.kafka import Kafka, KafkaGuard, Operators, why_not

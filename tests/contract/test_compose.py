@@ -10,8 +10,8 @@ import yaml
 from pydantic import SecretStr
 
 from infra.commands.documents.settings_page import settings_of
-from infra.commands.secrets import IMAGE_UID, SECRETS
-from infra.commands.service_keys import PEERS, SERVICE_FILES, keys_file
+from infra.commands.keys.secrets import IMAGE_UID, SECRETS
+from infra.commands.keys.service_keys import PEERS, SERVICE_FILES, keys_file
 from infra.local.downloads import KEYCLOAK
 from infra.local.keycloak import REALM
 from infra.services import SERVICES

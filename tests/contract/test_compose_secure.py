@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from infra.acls import users
-from infra.commands.certificates import KAFKA_UID, MONGO_UID
+from infra.commands.keys.certificates import KAFKA_UID, MONGO_UID
 from infra.credentials import Credentials
 from infra.local.kafka import SECURE
 from infra.local.mongod import TLS

@@ -6,8 +6,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from infra.commands.documents.settings_page import settings_of
-from infra.commands.secrets import SECRETS
-from infra.commands.service_keys import SERVICE_FILES
+from infra.commands.keys.secrets import SECRETS
+from infra.commands.keys.service_keys import SERVICE_FILES
 from infra.services import SERVICES
 
 PAGE = (Path(__file__).parents[2] / "docs/keys.md").read_text(encoding="utf-8")

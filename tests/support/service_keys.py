@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from infra.commands.service_keys import PEERS, keys_file, make_service_keys
+from infra.commands.keys.service_keys import PEERS, keys_file, make_service_keys
 from shared.events import Actor
 from shared.service_keys import SigningKey, read_ring
 from shared.service_tokens import ALGORITHM, LIFE, TYPE, ServiceSigner

@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 import pytest
 
-from infra.commands.service_keys import PEERS, Pace, keys_file, make_service_keys, rotate
+from infra.commands.keys.service_keys import PEERS, Pace, keys_file, make_service_keys, rotate
 from infra.local.ports import Ports
 from infra.local.processes import Children
 from infra.local.stack import answers

@@ -17,8 +17,8 @@ from infra import cli
 from infra.commands.doctor import check_settings
 from infra.commands.documents.settings_page import settings_page
 from infra.commands.kafka.dead_letters import PREVIEW_BYTES, preview
-from infra.commands.secrets import SECRETS
-from infra.commands.service_keys import PEERS, SERVICE_FILES, keys_file
+from infra.commands.keys.secrets import SECRETS
+from infra.commands.keys.service_keys import PEERS, SERVICE_FILES, keys_file
 from infra.services import SERVICES
 from shared.keyring import key_id_of, parse_keyring, write_keyring
 from shared.settings import Settings

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.commands.rotation import drop, rotate
+from infra.commands.keys.rotation import drop, rotate
 from services.intake import rotation
 from services.intake.rewrap import rewrapped
 from services.intake.vault import FRESH, Vault, VaultError

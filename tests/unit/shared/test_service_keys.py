@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from infra import cli
-from infra.commands.service_keys import AT_ONCE, PEERS, SERVICE_FILES, keys_file, make_service_keys, rotate
+from infra.commands.keys.service_keys import AT_ONCE, PEERS, SERVICE_FILES, keys_file, make_service_keys, rotate
 from shared.problems import Unavailable
 from shared.service_keys import LARGEST, WatchedFile, read_peers, read_ring
 from shared.service_tokens import PURPOSES, ServiceSigner, ServiceVerifier

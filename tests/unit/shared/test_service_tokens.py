@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.commands.service_keys import PEERS, keys_file, make_service_keys
+from infra.commands.keys.service_keys import PEERS, keys_file, make_service_keys
 from shared.access import Role
 from shared.events import Actor
 from shared.problems import Unavailable

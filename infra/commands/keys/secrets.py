@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 import typer
 
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, say, table
+from infra.commands.keys.rotation import drop, join, rotate, versions
+from infra.commands.keys.service_keys import SERVICE_FILES, make_service_keys, rotate_services
 from infra.commands.options import key_in
-from infra.commands.rotation import drop, join, rotate, versions
-from infra.commands.service_keys import SERVICE_FILES, make_service_keys, rotate_services
 from shared.keyring import KeyringError, parse_keyring
 
 SECRETS: Mapping[str, str] = {

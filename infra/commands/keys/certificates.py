@@ -8,7 +8,7 @@ import typer
 from rich.console import RenderableType
 
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, table
-from infra.commands.secrets import IMAGE_UID
+from infra.commands.keys.secrets import IMAGE_UID
 from infra.credentials import CA_KEY, Credentials, Holder, Made, Names
 
 KAFKA_UID, MONGO_UID = 1000, 999

@@ -1,0 +1,1 @@
+"""Commands about secrets, keys and certificates."""
