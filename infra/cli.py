@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from infra.commands import doctor, policy, replica_set, roster, tokens
+from infra.commands import doctor, policy, replica_set
 from infra.commands.console import Trouble, commands
 from infra.commands.documents.contracts import asyncapi, schemas
 from infra.commands.documents.pages import access, settings
@@ -16,6 +16,7 @@ from infra.commands.erase import erase
 from infra.commands.kafka import dead_letters, topics
 from infra.commands.keys import secrets
 from infra.commands.keys.certificates import certificates
+from infra.commands.people import roster, tokens
 
 app = commands("Hearth's command line. Exit status: 0 fine, 1 finding, 2 usage.")
 app.command("doctor")(doctor.doctor)

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from infra.commands.book import run_with_book
-from infra.commands.roster import OPERATOR
+from infra.commands.people.book import OPERATOR, run_with_book
 from services.triage.roster import Book
 from shared.access import MODULES, SCOPES, Role
 from shared.connections import MongoAccess

@@ -15,8 +15,7 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from infra.commands.book import run_with_book
-from infra.commands.roster import OPERATOR
+from infra.commands.people.book import OPERATOR, run_with_book
 from infra.local.people import LIFE, enrol, give_name, person_of
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system

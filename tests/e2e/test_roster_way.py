@@ -7,8 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from infra.commands.book import run_with_book
-from infra.commands.roster import OPERATOR
+from infra.commands.people.book import OPERATOR, run_with_book
 from infra.local.people import give_name
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system

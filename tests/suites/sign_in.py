@@ -14,7 +14,7 @@ import httpx
 from playwright.async_api import Browser, Page, expect
 from pymongo import MongoClient
 
-from infra.commands.book import run_with_book
+from infra.commands.people.book import run_with_book
 from infra.local.people import enrol
 from infra.local.sign_in_provider import ACCOUNTS, Account
 from infra.local.stack import Stack

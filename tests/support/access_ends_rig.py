@@ -12,8 +12,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from infra.commands.book import with_book
-from infra.commands.roster import OPERATOR
+from infra.commands.people.book import OPERATOR, with_book
 from infra.local.people import give_name
 from infra.local.processes import Process
 from infra.local.stack import Stack, StackSettings

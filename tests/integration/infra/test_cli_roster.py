@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from infra import cli
-from infra.commands.book import run_with_book
-from infra.commands.roster import OPERATOR
+from infra.commands.people.book import OPERATOR, run_with_book
 from services.triage.roster import Book
 from shared.access import Permit, Principal, Resource, Role, allow
 from shared.connections import MongoAccess

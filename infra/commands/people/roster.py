@@ -10,8 +10,9 @@ import typer
 
 from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, table
 from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir, key_in, mongo_access
+from infra.commands.people.book import OPERATOR
 from shared.access import MODULES, PEOPLE, SCOPES, Role
-from shared.events import Actor, GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
+from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
 from shared.ids import PERSON
 from shared.policy import PolicyError, load_policy
 from shared.times import now, parse_rfc3339, rfc3339
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 app = commands("See and change who may do what.")
-OPERATOR = Actor("operator:command-line", "operator")
-"""Who stands in the record for what a command did."""
 
 
 def read_person(text: str) -> str:
@@ -217,7 +216,7 @@ def show(mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: As
 
 def at_book(mongo: str, prefix: str, work: "Callable[[Book, MongoRoster], Awaitable[T]]") -> T:
     """What `work` gives."""
-    from infra.commands.book import run_with_book
+    from infra.commands.people.book import run_with_book
 
     return run_with_book(mongo, prefix, mongo_access(prefix), work)
 

@@ -8,7 +8,8 @@ import typer
 
 from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, note, table
 from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir
-from infra.commands.roster import OPERATOR, at_book, check_end, check_places, read_person, read_time
+from infra.commands.people.book import OPERATOR
+from infra.commands.people.roster import at_book, check_end, check_places, read_person, read_time
 from shared.access import Role
 from shared.events import GrantHeld, RosterTokenChanged
 from shared.policy.rows import parse_duration

@@ -8,10 +8,13 @@ from typing import TypeVar
 from infra.commands.console import Trouble
 from services.triage.roster import Book
 from shared.connections import MongoAccess
-from shared.events import Message
+from shared.events import Actor, Message
 from shared.mongo import PyMongoError, connect
 from shared.outbox import Aggregates, Relay
 from shared.roster import MongoRoster
+
+OPERATOR = Actor("operator:command-line", "operator")
+"""Who stands in the record for what a command did."""
 
 T = TypeVar("T")
 

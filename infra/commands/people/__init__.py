@@ -1,0 +1,1 @@
+"""Commands about people and programs: the roster and its tokens."""
