@@ -4,17 +4,7 @@ aiokafka's admin client can only replace all settings of a topic; the request th
 here.
 """
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
-from aiokafka.protocol.api import Request, RequestStruct, Response
-from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Schema, String
 
 HOUR_MS = 60 * 60 * 1000
 DAY_MS = 24 * HOUR_MS
@@ -22,8 +12,6 @@ FOREVER = -1
 ANYONE = "anyone"
 """The writer of a topic that integrators write."""
 COMPACTION_LAG_MS = 30 * DAY_MS
-_SET = 0
-"""AlterConfigOp.OpType of the protocol; the others delete, append and subtract."""
 LARGEST_RECORD = 1024 * 1024
 # A dead letter is the record it came from with the reason beside it: it must fit wherever the record did.
 LARGEST_DEAD_LETTER = LARGEST_RECORD + 64 * 1024
@@ -107,148 +95,3 @@ DEAD_LETTER_TOPICS = tuple(
 )
 
 TOPICS: tuple[Topic, ...] = FACT_TOPICS + DEAD_LETTER_TOPICS
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """One way in which the broker differs from the table."""
-
-    topic: str
-    what: str
-    wanted: str
-    found: str
-
-
-async def find_drift(admin: AIOKafkaAdminClient, prefix: str = "", topics: Iterable[Topic] = TOPICS) -> list[Drift]:
-    """Where the broker differs from the table: missing topics, partitions, retention, segments, clean-up."""
-    present = set(await admin.list_topics())
-    drift = []
-    for topic in topics:
-        name = prefix + topic.name
-        if name not in present:
-            drift.append(Drift(topic.name, "topic", "present", "missing"))
-            continue
-        (description,) = await admin.describe_topics([name])
-        partitions = len(description["partitions"])
-        if partitions != topic.partitions:
-            drift.append(Drift(topic.name, "partitions", str(topic.partitions), str(partitions)))
-        drift += await _compare_config(admin, prefix, topic)
-    return drift
-
-
-async def alter_topics(
-    admin: AIOKafkaAdminClient, prefix: str = "", topics: Iterable[Topic] = TOPICS
-) -> list[Drift]:  # fmt: skip
-    """Give the topics that are there the settings of the table, and leave the others they have; safe to repeat.
-
-    Returns what it changed, once the broker asked goes by it. Raises KafkaError, also where somebody may not.
-    """
-    present = set(await admin.list_topics())
-    there = [topic for topic in topics if prefix + topic.name in present]
-    changed = [drift for topic in there for drift in await _compare_config(admin, prefix, topic)]
-    if not changed:
-        return []
-    settings: dict[str, dict[str, str]] = defaultdict(dict)
-    for drift in changed:
-        settings[prefix + drift.topic][drift.what] = drift.wanted
-    answer = await admin._send_request(_AlterSomeConfigs(settings))
-    for code, _, _, name in answer.responses:
-        if code:
-            raise for_code(code)(f"topic {name}")
-    altered = [topic for topic in there if prefix + topic.name in settings]
-    # The controller answers before the brokers know.
-    while True:
-        if not any([await _compare_config(admin, prefix, topic) for topic in altered]):
-            return changed
-        await asyncio.sleep(0.1)
-
-
-async def create_topics(
-    admin: AIOKafkaAdminClient, prefix: str = "", topics: Iterable[Topic] = TOPICS, replication: int = 1
-) -> list[str]:
-    """Create what is missing and add missing partitions; returns the names it touched. Safe to repeat."""
-    topics = tuple(topics)
-    present = set(await admin.list_topics())
-    missing = [t for t in topics if prefix + t.name not in present]
-    if missing:
-        response = await admin.create_topics(
-            [NewTopic(prefix + t.name, t.partitions, replication, topic_configs=t.config()) for t in missing]
-        )
-        for name, code, *_ in response.topic_errors:
-            if code and for_code(code) is not TopicAlreadyExistsError:
-                raise for_code(code)(f"topic {name}")
-    grown = []
-    for topic in topics:
-        if topic in missing:
-            continue
-        (description,) = await admin.describe_topics([prefix + topic.name])
-        if len(description["partitions"]) < topic.partitions:
-            await admin.create_partitions({prefix + topic.name: NewPartitions(topic.partitions)})
-            grown.append(topic)
-    return [t.name for t in (*missing, *grown)]
-
-
-async def _compare_config(admin: AIOKafkaAdminClient, prefix: str, topic: Topic) -> Sequence[Drift]:
-    found = await _read_config(admin, prefix + topic.name)
-    return [
-        Drift(topic.name, key, wanted, found.get(key, "unset"))
-        for key, wanted in topic.config().items()
-        if found.get(key) != wanted
-    ]
-
-
-async def _read_config(admin: AIOKafkaAdminClient, name: str) -> dict[str, str]:
-    responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
-    return {
-        entry[0]: str(entry[1]) for response in responses for resource in response.resources for entry in resource[4]
-    }
-
-
-class _AlteredSomeConfigs_v0(Response):  # type: ignore[misc]  # noqa: N801  # as aiokafka names versions
-    API_KEY = 44
-    API_VERSION = 0
-    SCHEMA = Schema(
-        ("throttle_time_ms", Int32),
-        (
-            "responses",
-            Array(
-                ("error_code", Int16),
-                ("error_message", String("utf-8")),
-                ("resource_type", Int8),
-                ("resource_name", String("utf-8")),
-            ),
-        ),
-    )
-
-
-class _AlterSomeConfigs_v0(RequestStruct):  # type: ignore[misc]  # noqa: N801  # as aiokafka names versions
-    API_KEY = 44
-    API_VERSION = 0
-    RESPONSE_TYPE = _AlteredSomeConfigs_v0
-    SCHEMA = Schema(
-        (
-            "resources",
-            Array(
-                ("resource_type", Int8),
-                ("resource_name", String("utf-8")),
-                (
-                    "configs",
-                    Array(("name", String("utf-8")), ("config_operation", Int8), ("value", String("utf-8"))),
-                ),
-            ),
-        ),
-        ("validate_only", Boolean),
-    )
-
-
-class _AlterSomeConfigs(Request[_AlterSomeConfigs_v0]):  # type: ignore[misc]  # aiokafka has no types
-    API_KEY = 44
-
-    def __init__(self, settings: Mapping[str, Mapping[str, str]]) -> None:
-        self._resources = [
-            (ConfigResourceType.TOPIC, name, [(key, _SET, value) for key, value in config.items()])
-            for name, config in settings.items()
-        ]
-
-    def build(self, request_struct_class: Any) -> Any:
-        return request_struct_class(self._resources, False)

@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 from aiokafka.admin import AIOKafkaAdminClient
 
-from infra.kafka_accounts import open_accounts
+from infra.kafka.accounts import open_accounts
+from infra.kafka.topics import alter_topics, create_topics
 from infra.local.kafka import Operators
 from infra.local.people import ACCOUNT_ROLES, enrol_accounts, enrol_and_issue, person_of
 from infra.local.processes import Process, StackError
@@ -23,7 +24,6 @@ from shared.access import Role
 from shared.connections import MongoAccess
 from shared.policy import load_policy
 from shared.sign_in.identity import person_ref
-from shared.topics import alter_topics, create_topics
 
 SECRETS = (
     "HEARTH_FORM_KEY",

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from shared.topics import TOPICS, Topic, create_topics, dead_letters_of
+from infra.kafka.topics import create_topics
+from shared.topics import TOPICS, Topic, dead_letters_of
 
 Headers = Sequence[tuple[str, bytes | None]]
 

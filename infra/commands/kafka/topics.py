@@ -19,8 +19,9 @@ from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, comm
 from infra.commands.kafka.broker import ask_admin
 from infra.commands.options import KAFKA, Accounts, Kafka, TopicPrefix, Wait, kafka_access
 from infra.credentials import Credentials, read_secret
-from infra.kafka_accounts import Changes, command_lines, open_accounts, remove_user, set_passwords, set_rights
-from shared.topics import TOPICS, Drift, alter_topics, create_topics, find_drift
+from infra.kafka.accounts import Changes, command_lines, open_accounts, remove_user, set_passwords, set_rights
+from infra.kafka.topics import Drift, alter_topics, create_topics, find_drift
+from shared.topics import TOPICS
 
 app = commands("Create the topics, check that the broker has them as they should be, and say who may do what.")
 

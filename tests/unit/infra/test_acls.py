@@ -5,7 +5,7 @@ import pytest
 from infra import cli
 from infra.acls import Acl, acls, services, users
 from infra.commands.options import COMMAND_LINE
-from infra.kafka_accounts import command_lines
+from infra.kafka.accounts import command_lines
 from infra.services import SERVICES
 from shared.topics import FACT_TOPICS, TOPICS, dead_letters_of
 

@@ -1,0 +1,1 @@
+"""What Hearth asks of a broker as its administrator."""
