@@ -9,7 +9,7 @@ from datetime import datetime
 from opentelemetry import trace
 from opentelemetry.trace import Span
 
-from services.audit.leaf import Leaf
+from services.audit.record.leaf import Leaf
 from services.audit.writer import DisplacedError, LogWriter
 from shared import metrics
 from shared.mongo import TRANSIENT

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from services.audit.actions import Arrival, Recorder, Rewind
-from services.audit.leaf import FOREIGN, Place, keep_hash, read_record
+from services.audit.record.leaf import FOREIGN, Place, keep_hash, read_record
 from shared.kafka import Consumption
 from shared.records import Record
 from shared.runtime import Runtime

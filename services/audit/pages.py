@@ -7,11 +7,11 @@ from fastapi import APIRouter, Request, Response
 from markupsafe import Markup, escape
 from starlette.responses import RedirectResponse
 
-from services.audit.log import SEALS
 from services.audit.queries import Explorer, Proof, read_leaf
 from services.audit.reads import ReadRecorder
+from services.audit.record.log import SEALS
+from services.audit.record.query import Query
 from services.audit.routes import PURPOSE
-from services.audit.store import Query
 from shared.access import Principal
 from shared.events import FACTS
 from shared.i18n import message_key

@@ -4,11 +4,10 @@ An entry's `_id` is `<log>/<index in 12 digits>`, so that a range of a log is a 
 derived: partial tiles, entry bundles and checkpoints are pure functions of entries and heads.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from services.audit.log import Entry, FullTile, Head
+from services.audit.record.log import Entry, FullTile, Head
+from services.audit.record.query import ABOUT, HIDDEN_BY, Query, read_position, write_position
 from services.audit.tree import EMPTY_ROOT
 from services.audit.writer import Clash, Taken
 from shared.mongo import (
@@ -32,41 +31,8 @@ INDEXES = (
     IndexModel([("shuts_out", 1)], name="shuts_out", sparse=True),
 )
 SEAL_INDEXES = (OUTBOX_INDEX, IndexModel([("end", -1)], name="end"))
-ABOUT = ("event", "type", "actor", "at", "case", "trace", "community")
-"""The fields an entry can be found by."""
-HIDDEN_BY = ("case", "repeats")
-"""The fields that name the case with which an entry is hidden: its own, or that of the event it repeats."""
 
-_ID = re.compile(r"([a-z][a-z._-]*(?:/[0-9]+)?)/([0-9]{12})", re.ASCII)
 _LIFTED = 10**12
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What to look for: exact values of ABOUT fields, one log, a time range (RFC 3339), from a position on.
-
-    Nothing about a case of `hidden`.
-    """
-
-    exactly: Mapping[str, str]
-    log: str | None = None
-    since: str | None = None
-    until: str | None = None
-    after: str | None = None
-    hidden: frozenset[str] = frozenset()
-
-
-def write_position(log: str, index: int) -> str:
-    """The position of an entry in the record: where it is stored, and where a list goes on."""
-    return f"{log}/{index:012d}"
-
-
-def read_position(position: str) -> tuple[str, int]:
-    """The log and index of a position; ValueError if it is none."""
-    match = _ID.fullmatch(position)
-    if match is None:
-        raise ValueError("not a position in the record")
-    return match[1], int(match[2])
 
 
 class MongoRecord:

@@ -12,8 +12,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
-from services.audit.leaf import Leaf, point_to, read_seal
-from services.audit.log import SEALS, DamagedError, Edge, Entry, FullTile, Head, unfinished
+from services.audit.record.leaf import Leaf, point_to, read_seal
+from services.audit.record.log import SEALS, DamagedError, Edge, Entry, FullTile, Head, unfinished
 from services.audit.tiles import TILE_WIDTH
 from services.audit.tree import hash_leaves
 from shared.problems import Unavailable

@@ -23,8 +23,8 @@ from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
-from services.audit.leaf import Leaf, Place, write_seal
-from services.audit.log import SEALS
+from services.audit.record.leaf import Leaf, Place, write_seal
+from services.audit.record.log import SEALS
 from services.notification.routes import write_cursor
 from shared.access import Grant, Role
 from shared.events import InformationRequested

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from services.audit.log import Entry, FullTile, Head
-from services.audit.store import HIDDEN_BY, Query, write_position
+from services.audit.record.log import Entry, FullTile, Head
+from services.audit.record.query import HIDDEN_BY, Query, write_position
 from services.audit.writer import Clash, Taken
 
 

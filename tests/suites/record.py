@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from services.audit.log import Entry, FullTile, Head
-from services.audit.store import Query, write_position
+from services.audit.record.log import Entry, FullTile, Head
+from services.audit.record.query import Query, write_position
 from services.audit.writer import Clash, Taken
 from tests.support.audit_rig import AT
 

@@ -6,7 +6,7 @@ import httpx
 from fastapi import FastAPI
 
 from services.audit.app import HOME, load_pages, make_pages_and_routes
-from services.audit.leaf import Leaf, Place, keep_hash, read_record
+from services.audit.record.leaf import Leaf, Place, keep_hash, read_record
 from services.audit.writer import LogWriter
 from shared.entrance import Entrance, SignIn
 from shared.events import Event, RecordRead

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from services.audit.leaf import Leaf, Place, write_seal
-from services.audit.log import SEALS
+from services.audit.record.leaf import Leaf, Place, write_seal
+from services.audit.record.log import SEALS
 from services.intake.pseudonym import pseudonyms_for
 from services.notification.delivery import note_of, plan
 from services.triage.case import Case

@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 
 from services.audit.actions import Arrival, Recorder
-from services.audit.leaf import Leaf, Place, read_record
-from services.audit.log import Head
+from services.audit.record.leaf import Leaf, Place, read_record
+from services.audit.record.log import Head
 from services.audit.tiles import TILE_WIDTH
 from services.audit.tree import Frontier, hash_leaves, root_of
 from services.audit.writer import LogWriter

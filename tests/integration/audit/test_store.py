@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.audit.store import MongoRecord, read_position, write_position
+from services.audit.record.query import read_position, write_position
+from services.audit.store import MongoRecord
 from shared.mongo import connect
 from tests.suites.record import RecordSuite
 

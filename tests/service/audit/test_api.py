@@ -5,8 +5,8 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from services.audit.log import SEALS, Entry, Head
 from services.audit.note import SigningKey, decode_base64, open_checkpoint
+from services.audit.record.log import SEALS, Entry, Head
 from services.audit.tiles import InclusionBundle, split_entries
 from services.audit.tree import EMPTY_ROOT, hash_leaf, hash_leaves, root_of, verify_consistency, verify_inclusion
 from shared.access import Role

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from services.audit import verify
 from services.audit.consumer import TOPICS, capture
-from services.audit.leaf import Place, keep_hash, point_to, read_record, read_seal, write_seal
-from services.audit.log import Edge, Head, unfinished
+from services.audit.record.leaf import Place, keep_hash, point_to, read_record, read_seal, write_seal
+from services.audit.record.log import Edge, Head, unfinished
 from services.audit.tiles import MAX_LEAF_BYTES
 from services.audit.tree import hash_leaves, root_of
 from shared.events import encode

@@ -1,0 +1,1 @@
+"""What the record holds: leaves, the log, and questions about them. Pure."""
