@@ -7,9 +7,9 @@ from typing import Any, Protocol, TypeVar
 
 import orjson
 
-from services.audit.notary import Notary, Signed
 from services.audit.record.log import DamagedError, Entry, Head, below
 from services.audit.record.query import Query
+from services.audit.seals.notary import Notary, Signed
 from services.audit.tiles import ENTRIES, TILE_WIDTH, InclusionBundle, Tile, join_entries, node_reader
 from services.audit.tree import (
     InvalidProofError,

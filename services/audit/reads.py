@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from services.audit.sealing import SOURCE, Saving
+from services.audit.seals.actions import SOURCE, Saving
 from shared.access import Principal, Role
 from shared.events import Draft, RecordRead, stamp
 from shared.ids import derive, new_id

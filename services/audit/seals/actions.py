@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from services.audit.notary import Notary
 from services.audit.record.leaf import Leaf, Place, read_seal, write_seal
 from services.audit.record.log import SEALS, DamagedError, Head
+from services.audit.seals.notary import Notary
 from services.audit.writer import DisplacedError, LogWriter
 from shared.events import Actor, CheckpointSealed, Draft, stamp
 from shared.mongo import TRANSIENT
