@@ -28,8 +28,8 @@ from infra.local.sign_in_provider import ACCOUNTS
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from services.audit import verify
-from services.audit.note import SigningKey
 from services.audit.settings import AuditSettings
+from services.audit.tlog.note import SigningKey
 from shared.access import Role
 from shared.ids import case_id_of
 from shared.times import now, rfc3339

@@ -6,7 +6,6 @@ from fastapi import FastAPI
 
 from services.audit import consumer
 from services.audit.actions import Recorder
-from services.audit.note import NoteSigner, SigningKey
 from services.audit.pages import make_audit_pages
 from services.audit.queries import Explorer, QueryStore
 from services.audit.reads import ReadRecorder
@@ -15,6 +14,7 @@ from services.audit.seals.actions import Saving, Sealer
 from services.audit.seals.notary import Notary
 from services.audit.settings import AuditSettings
 from services.audit.store import SEAL_INDEXES, MongoRecord
+from services.audit.tlog.note import NoteSigner, SigningKey
 from services.audit.writer import LogWriter
 from shared.asyncapi import describe_service
 from shared.entrance import Entrance, SignIn

@@ -10,8 +10,8 @@ import orjson
 from services.audit.record.log import DamagedError, Entry, Head, below
 from services.audit.record.query import Query
 from services.audit.seals.notary import Notary, Signed
-from services.audit.tiles import ENTRIES, TILE_WIDTH, InclusionBundle, Tile, join_entries, node_reader
-from services.audit.tree import (
+from services.audit.tlog.tiles import ENTRIES, TILE_WIDTH, InclusionBundle, Tile, join_entries, node_reader
+from services.audit.tlog.tree import (
     InvalidProofError,
     NodeReader,
     hash_leaf,

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from services.audit.note import VerifierKey, encode_base64
 from services.audit.queries import Explorer, Proof, read_leaf
 from services.audit.reads import ReadRecorder
 from services.audit.record.log import SEALS, Entry, Head
 from services.audit.record.query import Query as RecordQuery
 from services.audit.record.query import read_position, write_position
-from services.audit.tiles import ENTRIES, TILE_WIDTH, Tile
-from services.audit.tree import hash_leaf
+from services.audit.tlog.note import VerifierKey, encode_base64
+from services.audit.tlog.tiles import ENTRIES, TILE_WIDTH, Tile
+from services.audit.tlog.tree import hash_leaf
 from shared.access import Principal, demand
 from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, parse_rfc3339, rfc3339

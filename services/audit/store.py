@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from services.audit.record.log import Entry, FullTile, Head
 from services.audit.record.query import ABOUT, HIDDEN_BY, Query, read_position, write_position
-from services.audit.tree import EMPTY_ROOT
+from services.audit.tlog.tree import EMPTY_ROOT
 from services.audit.writer import Clash, Taken
 from shared.mongo import (
     DUPLICATE_KEY,

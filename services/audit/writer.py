@@ -14,8 +14,8 @@ from typing import Protocol
 
 from services.audit.record.leaf import Leaf, point_to, read_seal
 from services.audit.record.log import SEALS, DamagedError, Edge, Entry, FullTile, Head, unfinished
-from services.audit.tiles import TILE_WIDTH
-from services.audit.tree import hash_leaves
+from services.audit.tlog.tiles import TILE_WIDTH
+from services.audit.tlog.tree import hash_leaves
 from shared.problems import Unavailable
 
 TRIES = 20

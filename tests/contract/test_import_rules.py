@@ -19,14 +19,14 @@ MOTOR = "Only shared.mongo imports Motor and PyMongo"
 RULES = {INDEPENDENT, LAYERS, PURE, MOTOR}
 PLANTED = [
     ("services/triage/actions.py", "from services.intake import receipt", INDEPENDENT),
-    ("shared/outbox.py", "import services.audit.tree", LAYERS),
+    ("shared/outbox.py", "import services.audit.tlog.tree", LAYERS),
     ("shared/outbox.py", "import infra.healthcheck", LAYERS),
     ("services/audit/app.py", "import infra.healthcheck", LAYERS),
     ("services/triage/case.py", "import httpx", PURE),
     ("services/triage/case.py", "import fastapi", PURE),
     ("services/triage/case.py", "import time", PURE),
-    ("services/audit/tree.py", "from shared import times", PURE),
-    ("services/audit/tree.py", "import socket", PURE),
+    ("services/audit/tlog/tree.py", "from shared import times", PURE),
+    ("services/audit/tlog/tree.py", "import socket", PURE),
     ("services/intake/report.py", "import shared.mongo", PURE),
     ("shared/outbox.py", "import motor.motor_asyncio", MOTOR),
     ("services/audit/store.py", "import pymongo", MOTOR),

@@ -25,8 +25,8 @@ from infra.local.processes import Process
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from services.audit import verify
-from services.audit.note import SigningKey
 from services.audit.settings import AuditSettings
+from services.audit.tlog.note import SigningKey
 from services.triage.case import fold
 from services.triage.store import case_of
 from shared.access import Role

@@ -16,8 +16,8 @@ import orjson
 from services.audit.actions import Arrival, Recorder
 from services.audit.record.leaf import Leaf, Place, read_record
 from services.audit.record.log import Head
-from services.audit.tiles import TILE_WIDTH
-from services.audit.tree import Frontier, hash_leaves, root_of
+from services.audit.tlog.tiles import TILE_WIDTH
+from services.audit.tlog.tree import Frontier, hash_leaves, root_of
 from services.audit.writer import LogWriter
 from shared.mongo import AutoReconnect
 from shared.problems import Unavailable

@@ -13,7 +13,7 @@ from hashlib import sha256
 
 import orjson
 
-from services.audit.tiles import MAX_LEAF_BYTES
+from services.audit.tlog.tiles import MAX_LEAF_BYTES
 from shared.events.envelope import REQUIRED
 
 FOREIGN = "foreign"

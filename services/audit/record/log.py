@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.audit.tiles import TILE_HEIGHT, TILE_WIDTH, Tile
-from services.audit.tree import EMPTY_ROOT, Frontier, complete_subtrees, root_of
+from services.audit.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, Tile
+from services.audit.tlog.tree import EMPTY_ROOT, Frontier, complete_subtrees, root_of
 
 SEALS = "seals"
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from services.audit.note import Checkpoint, NoteSigner, sign_checkpoint
 from services.audit.record.log import DamagedError, Head
+from services.audit.tlog.note import Checkpoint, NoteSigner, sign_checkpoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from aiokafka.admin import RecordsToDelete
 
 from services.audit import verify
 from services.audit.app import build_app
-from services.audit.note import SigningKey
 from services.audit.settings import AuditSettings
+from services.audit.tlog.note import SigningKey
 from shared.events import FACTS
 from shared.mongo import connect
 from tests.support.audit_rig import (

@@ -5,10 +5,10 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from services.audit.note import SigningKey, decode_base64, open_checkpoint
 from services.audit.record.log import SEALS, Entry, Head
-from services.audit.tiles import InclusionBundle, split_entries
-from services.audit.tree import EMPTY_ROOT, hash_leaf, hash_leaves, root_of, verify_consistency, verify_inclusion
+from services.audit.tlog.note import SigningKey, decode_base64, open_checkpoint
+from services.audit.tlog.tiles import InclusionBundle, split_entries
+from services.audit.tlog.tree import EMPTY_ROOT, hash_leaf, hash_leaves, root_of, verify_consistency, verify_inclusion
 from shared.access import Role
 from shared.mongo import AutoReconnect
 from shared.tokens import make_token

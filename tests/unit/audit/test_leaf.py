@@ -11,8 +11,8 @@ from services.audit import verify
 from services.audit.consumer import TOPICS, capture
 from services.audit.record.leaf import Place, keep_hash, point_to, read_record, read_seal, write_seal
 from services.audit.record.log import Edge, Head, unfinished
-from services.audit.tiles import MAX_LEAF_BYTES
-from services.audit.tree import hash_leaves, root_of
+from services.audit.tlog.tiles import MAX_LEAF_BYTES
+from services.audit.tlog.tree import hash_leaves, root_of
 from shared.events import encode
 from shared.records import Record
 from tests.support.audit_rig import ORIGIN, event_of

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.audit.note import (
+from services.audit.tlog.note import (
     COSIGNATURE_V1,
     BadSignatureError,
     Checkpoint,
@@ -21,7 +21,7 @@ from services.audit.note import (
     sign_checkpoint,
     sign_note,
 )
-from services.audit.tree import root_of
+from services.audit.tlog.tree import root_of
 
 PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 TEXT = (

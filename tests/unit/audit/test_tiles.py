@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.audit.note import Checkpoint, NoteSigner, SigningKey, open_checkpoint, sign_checkpoint
-from services.audit.tiles import (
+from services.audit.tlog.note import Checkpoint, NoteSigner, SigningKey, open_checkpoint, sign_checkpoint
+from services.audit.tlog.tiles import (
     ENTRIES,
     InclusionBundle,
     Tile,
@@ -18,7 +18,7 @@ from services.audit.tiles import (
     split_entries,
     split_hashes,
 )
-from services.audit.tree import (
+from services.audit.tlog.tree import (
     Frontier,
     hash_leaves,
     prove_consistency,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.audit.tree import (
+from services.audit.tlog.tree import (
     EMPTY_ROOT,
     Frontier,
     InvalidProofError,

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.audit import verify as verifier
-from services.audit.note import Checkpoint, NoteSigner, SigningKey, sign_checkpoint
-from services.audit.tiles import Tile, grow
-from services.audit.tree import Frontier, hash_leaves, root_of
+from services.audit.tlog.note import Checkpoint, NoteSigner, SigningKey, sign_checkpoint
+from services.audit.tlog.tiles import Tile, grow
+from services.audit.tlog.tree import Frontier, hash_leaves, root_of
 
 KEY = SigningKey("hearth.example/audit", bytes(range(32)))
 OTHER_KEY = SigningKey("hearth.example/audit", bytes(32))

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from services.audit.note import decode_base64, encode_base64
-from services.audit.tree import HASH_BYTES, NodeReader, root_of
+from services.audit.tlog.note import decode_base64, encode_base64
+from services.audit.tlog.tree import HASH_BYTES, NodeReader, root_of
 
 TILE_WIDTH = 256
 TILE_HEIGHT = 8

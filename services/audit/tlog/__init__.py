@@ -1,0 +1,1 @@
+"""The Merkle tree, its tiles and its signed notes. Pure."""
