@@ -1,7 +1,7 @@
 """What intake does with what is handed in: check, seal, store once, and say so only when it is durable."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from os import urandom
@@ -11,9 +11,10 @@ from services.intake.pseudonym import pseudonyms_of
 from services.intake.receipt import derive_report_id, hash_receipt, make_receipt
 from services.intake.report import Arrival, Section, Submission, facts_of, find_faults, receive, sections_of
 from services.intake.status import NEW_STATUS
+from services.intake.stored import REPORTER, SOURCE, Secrets, Store
 from services.intake.vault import Vault
 from shared import metrics
-from shared.events import Actor, Draft, stamp
+from shared.events import Draft, stamp
 from shared.ids import case_id_of, derive, new_id
 from shared.mongo import Document
 from shared.outbox import Save
@@ -22,40 +23,14 @@ from shared.problems import Malformed, Problem, Unavailable
 from shared.telemetry import current_traceparent
 from shared.times import now
 
-SOURCE = "hearth/intake"
-REPORTER = Actor("reporter", "reporter")
-
-
 Told = tuple[Mapping[str, Any], Mapping[Section, bytes]]
 """What a report says: its facts, and the sections that go to the vault."""
-
-
-class Store(Protocol):
-    """What intake's actions need of the store; tests hand in one that keeps everything in memory."""
-
-    async def load(self, report_ids: Iterable[str]) -> dict[str, Document]: ...
-
-    async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, Document]: ...
-
-    async def find_by_receipt(self, receipt_hash: bytes) -> Document | None: ...
-
-    async def save(self, saves: Sequence[Save]) -> set[str]: ...
-
-    async def save_accesses(self, saves: Sequence[Save]) -> None: ...
 
 
 class Committing(Protocol):
     """Stores one new document durably; False when its id exists already."""
 
     async def commit(self, save: Save) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """The keys behind receipts and pseudonyms; 32 bytes each."""
-
-    pepper: bytes
-    pseudonyms: bytes
 
 
 @dataclass(frozen=True, slots=True)

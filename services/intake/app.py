@@ -4,23 +4,25 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.intake.actions import Secrets, Submissions
-from services.intake.commit import GroupCommit
+from services.intake.actions import Submissions
 from services.intake.consumer import decode_inbox, take_in
-from services.intake.erasing import Erasing, Replay
-from services.intake.erasure_routes import make_erasure_router
-from services.intake.keeping import KeyKeeper
+from services.intake.erasure.actions import Erasing
+from services.intake.erasure.replay import Replay
+from services.intake.erasure.retention import Retention
+from services.intake.erasure.routes import make_erasure_router
+from services.intake.group_commit import GroupCommit
+from services.intake.keys.replicas import READER_INDEXES, Readers
+from services.intake.keys.rewrap import ReportKeys
+from services.intake.keys.watcher import KeyKeeper
 from services.intake.mailbox import Mailbox
 from services.intake.opening import Opening
 from services.intake.pages import FollowUpPage, ReportForm, load_pages, make_page_router
-from services.intake.readers import READER_INDEXES, Readers
 from services.intake.reading import Reading
-from services.intake.retention import Retention
-from services.intake.rewrap import ReportKeys
 from services.intake.routes import make_router
 from services.intake.settings import IntakeSettings
 from services.intake.status import CASE_FACTS
 from services.intake.store import ReportStore
+from services.intake.stored import Secrets
 from services.intake.vault import Vault
 from shared.asyncapi import describe_service
 from shared.entrance import Entrance

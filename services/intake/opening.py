@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from services.intake.actions import Store
+from services.intake.stored import Store
 from shared.mongo import Document
 from shared.outbox import Save
 from shared.problems import Unavailable

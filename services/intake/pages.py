@@ -11,9 +11,11 @@ from secrets import token_urlsafe
 from fastapi import APIRouter, Request, Response
 
 from services.intake.actions import Accepted, Submissions
+from services.intake.fields import ANSWER_LIMIT
 from services.intake.mailbox import Mailbox
+from services.intake.paths import EXIT, FOLLOW_UP
 from services.intake.report import Submission
-from services.intake.routes import ANSWER_LIMIT, FOLLOW_UP, try_receipt
+from services.intake.routes import try_receipt
 from services.intake.settings import EXIT_URL
 from services.intake.sources.form import Filled, FormError, fill, make_nonce, read_report
 from shared.i18n import SHARED_MESSAGES, Messages
@@ -28,7 +30,6 @@ from shared.web.returns import lead_away
 from shared.web.throttle import Throttle
 
 HERE = Path(__file__).parent
-EXIT = "/exit"
 PRIVACY_LEVELS = ("confidential", "named", "anonymous")
 KINDS = ("wiki", "event", "affiliate", "technical_space", "global")
 EXPOSURES = ("yes", "no", "unsure")

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import orjson
 
-from services.intake.actions import SOURCE, Store
 from services.intake.report import Section
+from services.intake.stored import SOURCE, Store
 from services.intake.vault import Vault
 from shared.access import Resource
 from shared.events import Actor, ContentRead, Draft, Fact, NamesTried, stamp

@@ -7,10 +7,12 @@ from typing import Annotated, Literal, TypeVar
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from services.intake.actions import Submissions
+from services.intake.fields import Identifier, Name, Receipt, Words, _Body
 from services.intake.mailbox import Mailbox
+from services.intake.paths import FOLLOW_UP
 from services.intake.pseudonym import pseudonyms_for
 from services.intake.reading import Read, Readable, Reading
 from services.intake.report import Submission
@@ -23,19 +25,8 @@ from shared.web.throttle import Throttle, address_of
 
 T = TypeVar("T")
 
-FOLLOW_UP = "/follow-up"
-ANSWER_LIMIT = 20_000
 # Nothing that could be guessed or met by chance: keys of strangers share one space.
 _KEY = re.compile(r"[\x21-\x7e]{8,200}")
-
-Receipt = Annotated[str, StringConstraints(max_length=100)]
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=320)]
-Words = Annotated[str, StringConstraints(min_length=1, max_length=ANSWER_LIMIT, pattern=r"\S")]
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class FollowUp(_Body):

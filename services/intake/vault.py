@@ -13,8 +13,8 @@ from os import urandom
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from services.intake.keys.keyring import key_id_of
 from services.intake.report import Section
-from shared.keyring import key_id_of
 from shared.mongo import Document
 from shared.problems import Unavailable
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Response, expect
 
-from services.intake.commit import GroupCommit
+from services.intake.group_commit import GroupCommit
 from shared.events import InformationRequested
 from shared.web.pages import make_asset_router
 from tests.support.browser_rig import OVERFLOW, serving, violations

@@ -12,8 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from services.intake import readers, rewrap, rotation
-from shared import keyring
+from services.intake.keys import keyring, rewrap, rotation
+from services.intake.keys import replicas
 from shared.mongo import connect
 from tests.support.key_world import KeyWorld
 
@@ -57,7 +57,7 @@ def set_traps() -> None:
     rewrap.ReportKeys._read = counted  # type: ignore[method-assign]
     rewrap.ReportKeys.rewrap = told  # type: ignore[method-assign]
     rewrap.BATCH = 5
-    readers.LEASE = rotation.LEASE = 1
+    replicas.LEASE = rotation.LEASE = 1
 
 
 async def work(mongo: str, database: str, file: str) -> None:

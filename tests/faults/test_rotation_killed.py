@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from services.intake import keeping, readers, rotation
-from shared.keyring import State, keep
+from services.intake.keys import replicas
+from services.intake.keys import rotation
+from services.intake.keys import watcher
+from services.intake.keys.keyring import State, keep
 from shared.mongo import Client, connect
 from tests.faults import key_victim
 from tests.support.key_world import KeyWorld, assert_readable, fill, report
@@ -31,9 +33,9 @@ async def client(mongo_uri: str) -> AsyncIterator[Client]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "LOOK", 0.02)
-    monkeypatch.setattr(keeping, "TELL", 0.1)
-    monkeypatch.setattr(readers, "LEASE", 1)
+    monkeypatch.setattr(watcher, "LOOK", 0.02)
+    monkeypatch.setattr(watcher, "TELL", 0.1)
+    monkeypatch.setattr(replicas, "LEASE", 1)
     monkeypatch.setattr(rotation, "LEASE", 1)
 
 

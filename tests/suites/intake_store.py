@@ -4,8 +4,8 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from services.intake.actions import Store
 from services.intake.status import NEW_STATUS
+from services.intake.stored import Store
 from shared.events import Actor, Draft, ReportAnswered, stamp
 from shared.ids import case_id_of, new_id
 from shared.outbox import Save

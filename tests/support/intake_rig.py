@@ -9,15 +9,16 @@ from typing import Any, cast
 import httpx
 from fastapi import FastAPI
 
-from services.intake.actions import Secrets, Submissions
-from services.intake.commit import GroupCommit
-from services.intake.erasing import Erasing
-from services.intake.erasure_routes import make_erasure_router
+from services.intake.actions import Submissions
+from services.intake.erasure.actions import Erasing
+from services.intake.erasure.routes import make_erasure_router
+from services.intake.group_commit import GroupCommit
 from services.intake.mailbox import Mailbox
 from services.intake.pages import FollowUpPage, ReportForm, load_pages, make_page_router
 from services.intake.reading import Reading
 from services.intake.routes import make_router
 from services.intake.settings import EXIT_URL
+from services.intake.stored import Secrets
 from services.intake.vault import Vault
 from shared.events import Actor, CaseFact, Draft, Event, Fact, stamp
 from shared.ids import case_id_of, new_id

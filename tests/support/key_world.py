@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.intake.keeping import KeyKeeper
-from services.intake.readers import Readers
+from services.intake.keys.keyring import Keyring, parse_keyring
+from services.intake.keys.replicas import Readers
+from services.intake.keys.rewrap import ReportKeys
+from services.intake.keys.rotation import Rotation
+from services.intake.keys.settings import KeySettings
+from services.intake.keys.watcher import KeyKeeper
 from services.intake.reading import Read
 from services.intake.report import Reported, Submission
-from services.intake.rewrap import ReportKeys
-from services.intake.rotation import Rotation
-from services.intake.settings import KeySettings
 from services.intake.store import ReportStore
 from services.intake.vault import Vault
 from shared.events import Actor, InformationRequested, Message
-from shared.keyring import Keyring, parse_keyring
 from shared.mongo import Database
 from shared.outbox import Aggregates, Relay, Save
 from tests.support.intake_rig import Clock, Rig, case_event

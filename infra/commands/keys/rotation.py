@@ -12,17 +12,17 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, count, table
-from shared.keyring import Keyring, KeyringError, parse_keyring, write_keyring
+from services.intake.keys.keyring import Keyring, KeyringError, parse_keyring, write_keyring
 from shared.mongo import PyMongoError, connect
 from shared.settings import PREFIX
 from shared.times import now, rfc3339
 
 # The command line starts without any service.
 if TYPE_CHECKING:
-    from services.intake.readers import Readers
-    from services.intake.rewrap import ReportKeys
-    from services.intake.rotation import Outcome, Rotation
-    from services.intake.settings import KeySettings
+    from services.intake.keys.replicas import Readers
+    from services.intake.keys.rewrap import ReportKeys
+    from services.intake.keys.rotation import Outcome, Rotation
+    from services.intake.keys.settings import KeySettings
 
 T = TypeVar("T")
 
@@ -143,7 +143,7 @@ def _run(
     as_json: bool,
     do: Callable[["Rotation"], Awaitable["Outcome"]],
 ) -> "Outcome":
-    from services.intake.rotation import Halted, Rotation
+    from services.intake.keys.rotation import Halted, Rotation
 
     settings = _settings(keyring, mongo)
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -161,7 +161,7 @@ def _run(
 
 
 def _settings(keyring: Path, mongo: str | None) -> "KeySettings":
-    from services.intake.settings import KeySettings
+    from services.intake.keys.settings import KeySettings
 
     given: dict[str, Any] = {"mongo": mongo} if mongo else {}
     try:
@@ -174,8 +174,8 @@ def _settings(keyring: Path, mongo: str | None) -> "KeySettings":
 
 
 def _with_store(settings: "KeySettings", work: Callable[["ReportKeys", "Readers"], Awaitable[T]]) -> T:
-    from services.intake.readers import Readers
-    from services.intake.rewrap import ReportKeys
+    from services.intake.keys.replicas import Readers
+    from services.intake.keys.rewrap import ReportKeys
 
     async def run() -> T:
         client = connect(settings.mongo, service="intake", access=settings.mongo_access("intake"))

@@ -14,7 +14,7 @@ from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, say,
 from infra.commands.keys.rotation import drop, join, rotate, versions
 from infra.commands.keys.service_keys import SERVICE_FILES, make_service_keys, rotate_services
 from infra.commands.options import key_in
-from shared.keyring import KeyringError, parse_keyring
+from services.intake.keys.keyring import KeyringError, parse_keyring
 
 SECRETS: Mapping[str, str] = {
     "form_key": "signs the forms of pages, so that no other site can send them",

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import pytest
 
 from infra import cli
-from services.intake import keeping, rotation
-from shared.keyring import keep, key_id_of, parse_keyring
+from services.intake.keys import rotation
+from services.intake.keys import watcher
+from services.intake.keys.keyring import keep, key_id_of, parse_keyring
 from shared.mongo import connect
 from tests.stand_ins.transit import TOKEN, Transit
 from tests.support.key_world import KeyWorld, report
@@ -53,7 +54,7 @@ class Place:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "LOOK", 0.05)
+    monkeypatch.setattr(watcher, "LOOK", 0.05)
 
 
 @pytest.fixture

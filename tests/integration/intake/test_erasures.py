@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from services.intake.app import build_app
-from services.intake.erasing import Erasing, Erasure
+from services.intake.erasure.actions import Erasing, Erasure
 from services.intake.settings import IntakeSettings
 from services.intake.store import ReportStore
 from shared.events import FACTS, Actor, Event, InformationRequested, ReportErased, decode, encode

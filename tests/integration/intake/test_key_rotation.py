@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from services.intake import keeping, readers, rewrap, rotation
+from services.intake.keys import replicas
+from services.intake.keys import rewrap, rotation
+from services.intake.keys import watcher
+from services.intake.keys.keyring import State, keep, key_id_of, parse_keyring, write_keyring
+from services.intake.keys.rewrap import ReportKeys, rewrapped
+from services.intake.keys.rotation import Halted
 from services.intake.reading import Read
-from services.intake.rewrap import ReportKeys, rewrapped
-from services.intake.rotation import Halted
 from services.intake.vault import Vault
-from shared.keyring import State, keep, key_id_of, parse_keyring, write_keyring
 from shared.mongo import Client, connect
 from shared.problems import Unavailable
 from shared.times import now
@@ -26,11 +28,11 @@ WRONG = b"w" * 32
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "LOOK", 0.05)
-    monkeypatch.setattr(keeping, "TELL", 0.2)
-    monkeypatch.setattr(keeping, "RECHECK", 0.1)
-    monkeypatch.setattr(keeping, "SETTLE", 0.5)
-    monkeypatch.setattr(readers, "LEASE", 2)
+    monkeypatch.setattr(watcher, "LOOK", 0.05)
+    monkeypatch.setattr(watcher, "TELL", 0.2)
+    monkeypatch.setattr(watcher, "RECHECK", 0.1)
+    monkeypatch.setattr(watcher, "SETTLE", 0.5)
+    monkeypatch.setattr(replicas, "LEASE", 2)
     monkeypatch.setattr(rotation, "LEASE", 2)
     monkeypatch.setattr(rewrap, "BATCH", 20)
 
@@ -310,7 +312,7 @@ async def test_while_the_database_is_away_nothing_is_confirmed(
         async def away(*_: object) -> None:
             raise rotation.TRANSIENT[0]("away")
 
-        monkeypatch.setattr(readers.Readers, "tell", away)
+        monkeypatch.setattr(replicas.Readers, "tell", away)
         await asyncio.sleep(0.3)
         confirmed.clear()
         await asyncio.sleep(0.5)
@@ -379,7 +381,7 @@ async def test_a_version_is_not_dropped_while_a_machine_that_came_late_seals_by_
 async def test_a_database_that_is_restored_under_a_running_intake_ends_its_sealing(
     world: KeyWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "CHECK", 0.1)
+    monkeypatch.setattr(watcher, "CHECK", 0.1)
     async with world.running() as (replica,):
         told = await fill(replica, 3)
         backup = await world.database["reports"].find().to_list(None)

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from services.intake import keeping
+from services.intake.keys import watcher
+from services.intake.keys.keyring import keep, key_id_of
 from services.intake.settings import IntakeSettings
-from shared.keyring import keep, key_id_of
 from shared.mongo import connect
 from tests.integration.intake.test_service import TOPICS, ready, serving, settings
 from tests.stand_ins.transit import TOKEN, Transit
@@ -23,7 +23,7 @@ REPORT = {"community": "enwiki", "narrative": "Words"}
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "LOOK", 0.1)
+    monkeypatch.setattr(watcher, "LOOK", 0.1)
 
 
 @pytest.fixture

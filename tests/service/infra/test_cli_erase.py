@@ -20,8 +20,8 @@ import uvicorn
 
 from infra import cli
 from infra.commands.erase import Why
-from services.intake.erasing import Reason
-from services.intake.erasure_routes import make_erasure_router
+from services.intake.erasure.actions import Reason
+from services.intake.erasure.routes import make_erasure_router
 from shared.access import Role
 from shared.events import ReportErased
 from shared.ids import case_id_of

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from services.intake.commit import GroupCommit
+from services.intake.group_commit import GroupCommit
 from shared.mongo import TRANSIENT
 from shared.outbox import Save
 from shared.problems import Problem, Unavailable

@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.actions import Submissions
-from services.intake.erasing import Erasing, Erasure, Replay
+from services.intake.erasure.actions import Erasing, Erasure
+from services.intake.erasure.replay import Replay
+from services.intake.erasure.retention import Retention
 from services.intake.mailbox import Mailbox
 from services.intake.opening import Opening
 from services.intake.reading import Read, Reading
 from services.intake.report import Arrival, Submission
-from services.intake.retention import Retention
 from shared.events import Actor, CaseClosed, CaseDecided, Event, InformationRequested, ReportErased, encode
 from shared.ids import case_id_of, derive, new_id
 from shared.problems import Problem, Unavailable

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import stamina
 
-from services.intake.keys import KEY_SOURCES, TransitSource, unwrap_all
-from services.intake.settings import KeySettings
-from shared.keyring import FILE, KeyringError, keep, key_id_of, parse_keyring
+from services.intake.keys.keyring import FILE, KeyringError, keep, key_id_of, parse_keyring
+from services.intake.keys.providers import KEY_SOURCES, TransitSource, unwrap_all
+from services.intake.keys.settings import KeySettings
 from shared.problems import Unavailable
 from shared.times import now
 from tests.stand_ins.transit import TOKEN, Transit

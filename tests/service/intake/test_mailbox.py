@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.intake.commit import GroupCommit
+from services.intake.group_commit import GroupCommit
 from shared.events import (
     CaseAssigned,
     CaseClosed,

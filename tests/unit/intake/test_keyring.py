@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.keyring import (
+from services.intake.keys.keyring import (
     FILE,
     Keyring,
     KeyringBusy,

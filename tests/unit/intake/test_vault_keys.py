@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.commands.keys.rotation import drop, rotate
-from services.intake import rotation
-from services.intake.rewrap import rewrapped
+from services.intake.keys import rotation
+from services.intake.keys.keyring import key_id_of
+from services.intake.keys.rewrap import rewrapped
 from services.intake.vault import FRESH, Vault, VaultError
-from shared.keyring import key_id_of
 from shared.problems import Unavailable
 
 KEYS = st.lists(st.binary(min_size=32, max_size=32), min_size=2, max_size=5, unique=True)

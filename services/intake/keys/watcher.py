@@ -6,14 +6,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from services.intake.keys import unwrap_all
-from services.intake.readers import Readers
-from services.intake.rewrap import ReportKeys
-from services.intake.rotation import SETTLE, read_newest
-from services.intake.settings import KeySettings
+from services.intake.keys.keyring import Keyring, KeyringError, parse_keyring
+from services.intake.keys.providers import unwrap_all
+from services.intake.keys.replicas import Readers
+from services.intake.keys.rewrap import ReportKeys
+from services.intake.keys.rotation import SETTLE, read_newest
+from services.intake.keys.settings import KeySettings
 from services.intake.vault import Vault
 from shared.ids import new_id
-from shared.keyring import Keyring, KeyringError, parse_keyring
 from shared.mongo import TRANSIENT
 from shared.problems import Unavailable
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from services.intake.erasing import RETENTION, Erasing, Erasure
+from services.intake.erasure.actions import RETENTION, Erasing, Erasure
 from shared import metrics
 from shared.events import Actor
 from shared.ids import new_id

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from shared.keyring import Keyring
+from services.intake.keys.keyring import Keyring
 from shared.mongo import RELAXED, Collection, DuplicateKeyError, IndexModel
 
 SEEN = 60

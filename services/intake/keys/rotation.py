@@ -12,13 +12,7 @@ from os import urandom
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from services.intake.keys import KEY_SOURCES, unwrap_all
-from services.intake.readers import LEASE, Reader, Readers
-from services.intake.rewrap import ReportKeys
-from services.intake.settings import KeySettings
-from services.intake.vault import Vault
-from shared.ids import new_id
-from shared.keyring import (
+from services.intake.keys.keyring import (
     KEY_BYTES,
     Keyring,
     KeyringBusy,
@@ -29,6 +23,12 @@ from shared.keyring import (
     parse_keyring,
     write_keyring,
 )
+from services.intake.keys.providers import KEY_SOURCES, unwrap_all
+from services.intake.keys.replicas import LEASE, Reader, Readers
+from services.intake.keys.rewrap import ReportKeys
+from services.intake.keys.settings import KeySettings
+from services.intake.vault import Vault
+from shared.ids import new_id
 from shared.mongo import TRANSIENT
 from shared.problems import Unavailable
 from shared.times import now

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from services.intake.actions import Store
-from services.intake.erasing import Erasing, Erasure, Reason
+from services.intake.erasure.actions import Erasing, Erasure, Reason
 from services.intake.reading import resource_of
+from services.intake.stored import Store
 from shared.access import Permit, Principal, allow, demand
 from shared.ids import new_id
 from shared.mongo import Document

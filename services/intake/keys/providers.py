@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import httpx
 import stamina
 
-from services.intake.settings import KeySettings
-from shared.keyring import FILE, Keyring, KeyringError, keep, key_id_of, key_in
+from services.intake.keys.keyring import FILE, Keyring, KeyringError, keep, key_id_of, key_in
+from services.intake.keys.settings import KeySettings
 from shared.problems import Unavailable
 from shared.settings import secret_text
 

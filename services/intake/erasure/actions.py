@@ -1,0 +1,120 @@
+"""Erasing for good: the data keys of a report are destroyed in one write, together with the event that says so.
+
+What stays: ids, when it came, codes, the status of its case, the hash of its receipt, so that the reporter is told
+and the same report, sent again, is known and not stored again, and the pseudonyms of those it named, to whom there is
+no such report, erased or not. docs/retention.md has the list.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from services.intake.stored import SOURCE, Store
+from shared import metrics
+from shared.events import Actor, Draft, ReportErased, stamp
+from shared.ids import derive
+from shared.mongo import Document
+from shared.outbox import Save
+from shared.problems import Unavailable
+from shared.telemetry import current_traceparent
+from shared.times import now
+
+log = logging.getLogger(__name__)
+
+Reason = Literal["requested", "court_order", "legal_duty", "misdirected", "test"]
+"""Why somebody erases a report; `retention` is the policy's own."""
+RETENTION = "retention"
+Result = Literal["erased", "already", "unknown"]
+ATTEMPTS = 5
+AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What is to be told of an erasure: a code, the id of the request, who asked, and by which row of the policy."""
+
+    reason: str
+    request_id: str
+    actor: Actor
+    rule: str | None = None
+    policy_version: str | None = None
+
+
+class Erasing:
+    """Erases reports, each once, whoever asks how often."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime] = now) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def erase(
+        self, report_ids: Collection[str], erasure: Erasure, only_if: Callable[[Document], bool] = lambda _: True
+    ) -> dict[str, Result]:
+        """Erase these reports; durable on return. `already`: by another request; the same request gets `erased` again.
+
+        What `only_if` does not hold of, in the very state that is erased, is left alone and missing from the answer.
+        Raises Unavailable or one of shared.mongo.TRANSIENT; then some may be erased, and the request may be repeated.
+        """
+        results: dict[str, Result] = {}
+        ids = list(dict.fromkeys(report_ids))
+        for start in range(0, len(ids), AT_ONCE):
+            results |= await self._erase(ids[start : start + AT_ONCE], erasure, only_if)
+        return results
+
+    async def _erase(
+        self, report_ids: Sequence[str], erasure: Erasure, only_if: Callable[[Document], bool]
+    ) -> dict[str, Result]:
+        results: dict[str, Result] = {}
+        waiting: Collection[str] = report_ids
+        for _ in range(ATTEMPTS):
+            documents = await self._store.load(waiting)
+            saves = []
+            for report_id in waiting:
+                document = documents.get(report_id)
+                if document is None or document["vault"] is None:
+                    results[report_id] = _standing(document, erasure)
+                elif only_if(document):
+                    saves.append(self._save(document, erasure))
+            lost = await self._store.save(saves)
+            done = [save.id for save in saves if save.id not in lost]
+            results |= dict.fromkeys(done, "erased")
+            metrics.ERASED.labels(erasure.reason).inc(len(done))
+            waiting = lost
+            if not waiting:
+                return results
+        raise Unavailable("reports keep changing")
+
+    def _save(self, document: Document, erasure: Erasure) -> Save:
+        report_id, at = document["_id"], self._clock()
+        cause = derive("erase", erasure.request_id, report_id)
+        fact = ReportErased(
+            report_id=report_id, reason=erasure.reason, request_id=erasure.request_id, rule=erasure.rule
+        )
+        events = stamp(
+            [Draft(fact, erasure.actor, at, cause, erasure.policy_version)],
+            source=SOURCE,
+            subject=f"report/{report_id}",
+            case_id=document["case_id"],
+            last_seq=document["seq"],
+            trace=current_traceparent(),
+        )
+        return Save(report_id, document, emptied(fact, at), events, [cause])
+
+
+def emptied(fact: ReportErased, at: datetime) -> dict[str, Any]:
+    """The fields that an erasure at `at` (UTC-aware) sets on a report."""
+    return {
+        "vault": None,
+        "statements": {},
+        "answers": {},
+        "facts.occurred": None,
+        "erased": {"at": at, "reason": fact.reason, "request_id": fact.request_id},
+    }
+
+
+def _standing(document: Document | None, erasure: Erasure) -> Result:
+    if document is None:
+        return "unknown"
+    return "erased" if document["erased"]["request_id"] == erasure.request_id else "already"

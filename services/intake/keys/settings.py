@@ -1,0 +1,38 @@
+"""The master key and where its keyring comes from, from the environment."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from services.intake.keys.keyring import keep, parse_keyring
+from shared.settings import Connections, File
+
+
+
+def _from_bytes(value: object) -> object:
+    return keep(value) if isinstance(value, bytes) else value
+
+
+def _is_keyring(value: SecretStr) -> SecretStr:
+    parse_keyring(value.get_secret_value())
+    return value
+
+
+KeyringText = Annotated[SecretStr, BeforeValidator(_from_bytes), AfterValidator(_is_keyring)]
+"""A master key: 32 bytes in base64, or all versions of one."""
+
+
+class KeySettings(Connections):
+    """Where the master key is kept; also what `hearth secrets rotate` reads."""
+
+    master_key_file: Path | None = Field(None, description="File that is looked at again, for new master keys.")
+    transit_address: str | None = Field(
+        None, description="A Vault (or OpenBao) whose transit engine wraps the master key, as https://host:8200."
+    )
+    transit_token: SecretStr | None = Field(None, description="Token for it; a file of it is read anew each time.")
+    transit_token_file: Path | None = Field(None, description="File of that token.")
+    transit_key: str = Field("hearth", description="Name of the key in the transit engine.")
+    transit_mount: str = Field("transit", description="Where the transit engine is mounted.")
+    transit_namespace: str | None = Field(None, description="Namespace of the transit engine, if it has one.")
+    transit_ca: File = Field(None, description="Certificates that its own is trusted by; unset: the system's.")
