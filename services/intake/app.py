@@ -14,13 +14,14 @@ from services.intake.group_commit import GroupCommit
 from services.intake.keys.replicas import READER_INDEXES, Readers
 from services.intake.keys.rewrap import ReportKeys
 from services.intake.keys.watcher import KeyKeeper
-from services.intake.mailbox import Mailbox
+from services.intake.mailbox.actions import Mailbox
+from services.intake.mailbox.pages import FollowUpPage
+from services.intake.mailbox.status import CASE_FACTS
 from services.intake.opening import Opening
-from services.intake.pages import FollowUpPage, ReportForm, load_pages, make_page_router
+from services.intake.pages import ReportForm, load_pages, make_page_router
 from services.intake.reading import Reading
 from services.intake.routes import make_router
 from services.intake.settings import IntakeSettings
-from services.intake.status import CASE_FACTS
 from services.intake.store import ReportStore
 from services.intake.stored import Secrets
 from services.intake.vault import Vault

@@ -11,11 +11,9 @@ from secrets import token_urlsafe
 from fastapi import APIRouter, Request, Response
 
 from services.intake.actions import Accepted, Submissions
-from services.intake.fields import ANSWER_LIMIT
-from services.intake.mailbox import Mailbox
+from services.intake.mailbox.pages import FollowUpPage
 from services.intake.paths import EXIT, FOLLOW_UP
 from services.intake.report import Submission
-from services.intake.routes import try_receipt
 from services.intake.settings import EXIT_URL
 from services.intake.sources.form import Filled, FormError, fill, make_nonce, read_report
 from shared.i18n import SHARED_MESSAGES, Messages
@@ -27,7 +25,6 @@ from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does
 from shared.web.pages import Pages, make_pages
 from shared.web.returns import lead_away
-from shared.web.throttle import Throttle
 
 HERE = Path(__file__).parent
 PRIVACY_LEVELS = ("confidential", "named", "anonymous")
@@ -139,67 +136,6 @@ class ReportForm:
 
     def _name(self, request: Request, kind: str, code: str) -> str:
         return self._pages.message(request, f"{kind}-{code.replace('.', '-').replace('_', '-')}")
-
-
-class FollowUpPage:
-    """Shows what became of a report, and takes answers to questions."""
-
-    def __init__(self, mailbox: Mailbox, pages: Pages, receipts: Throttle | None = None) -> None:
-        """`receipts` slows the guessing of receipts, here and for programs."""
-        self._mailbox = mailbox
-        self._pages = pages
-        self._throttle = receipts or Throttle("receipt")
-
-    def ask(self, request: Request, receipt: str = "", error: str | None = None) -> Response:
-        """The page that asks for the receipt."""
-        text = self._pages.message(request, error) if error else None
-        context = {"receipt": receipt, "error": text}
-        return self._pages.render(request, "follow_up.html", context, 422 if error else 200)
-
-    async def show(self, request: Request) -> Response:
-        """The status behind the receipt in the body; takes an answer first, if there is one."""
-        filled = fill(await read_form(request))
-        try:
-            return await try_receipt(self._throttle, request, lambda: self._status(request, filled))
-        except Problem as problem:
-            match problem.code:
-                case "receipt-unknown":
-                    return self.ask(request, filled.value("receipt")[:100], "follow-up-unknown")
-                case "too-many-attempts":
-                    return self._pages.send_again(request, await read_form(request), problem)
-            raise
-
-    async def _status(self, request: Request, filled: Filled) -> Response:
-        receipt, question_id = filled.value("receipt")[:100], filled.value("question_id")
-        text = filled.values.get("answer", "").strip()
-        answered = error = None
-        try:
-            if question_id:
-                if not text or len(text) > ANSWER_LIMIT:
-                    error = "report-too-long" if text else "field-required"
-                else:
-                    await self._mailbox.answer(receipt, question_id, text)
-                    answered = question_id
-            view = await self._mailbox.follow_up(receipt)
-        except Problem as problem:
-            if problem.code == "already-answered":
-                error, view = "follow-up-already-answered", await self._mailbox.follow_up(receipt)
-            elif problem.code == "report-erased":
-                # Nothing is left to answer: the page says so.
-                error, view = None, await self._mailbox.follow_up(receipt)
-            elif problem.code == "invalid-fields":
-                return self.ask(request, receipt, "follow-up-not-a-receipt")
-            else:
-                raise
-        context = {
-            "view": view,
-            "receipt": receipt,
-            "answered": answered,
-            "question_id": question_id,
-            "draft": text,
-            "error": self._pages.message(request, error) if error else None,
-        }
-        return self._pages.render(request, "status.html", context, 422 if error else 200)
 
 
 def make_page_router(form: ReportForm, follow_up: FollowUpPage, gate: Gate, exit_url: str = EXIT_URL) -> APIRouter:

@@ -3,15 +3,16 @@
 import re
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from services.intake.actions import Submissions
-from services.intake.fields import Identifier, Name, Receipt, Words, _Body
-from services.intake.mailbox import Mailbox
+from services.intake.fields import Identifier, Name, Words, _Body
+from services.intake.mailbox.actions import Mailbox
+from services.intake.mailbox.routes import Answer, FollowUp, try_receipt
 from services.intake.paths import FOLLOW_UP
 from services.intake.pseudonym import pseudonyms_for
 from services.intake.reading import Read, Readable, Reading
@@ -21,26 +22,10 @@ from shared.problems import FieldError, Problem
 from shared.times import now
 from shared.web.app import json_response, parse_body
 from shared.web.gate import Callers, Gate, does, principal_of
-from shared.web.throttle import Throttle, address_of
-
-T = TypeVar("T")
+from shared.web.throttle import Throttle
 
 # Nothing that could be guessed or met by chance: keys of strangers share one space.
 _KEY = re.compile(r"[\x21-\x7e]{8,200}")
-
-
-class FollowUp(_Body):
-    """POST /v1/follow-up."""
-
-    receipt: Receipt
-
-
-class Answer(_Body):
-    """POST /v1/follow-up/answers."""
-
-    receipt: Receipt
-    question_id: Identifier
-    text: Words
 
 
 class ReadItem(_Body):
@@ -169,17 +154,6 @@ def source_of(request: Request, who: Principal, community: str) -> str | None:
         return None
     demand(who, "report.submit_for", Resource(source=source, community=community), now())
     return source
-
-
-async def try_receipt(throttle: Throttle, request: Request, look: Callable[[], Awaitable[T]]) -> T:
-    """What `look` finds with a receipt; an address that has tried wrong ones has to wait first, or gets Problem 429."""
-    async with throttle.attempt(address_of(request)) as attempt:
-        try:
-            return await look()
-        except Problem as problem:
-            if problem.code == "receipt-unknown":
-                attempt.failed()
-            raise
 
 
 def read_idempotency_key(request: Request) -> str | None:

@@ -12,8 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from services.intake.keys import keyring, rewrap, rotation
-from services.intake.keys import replicas
+from services.intake.keys import keyring, replicas, rewrap, rotation
 from shared.mongo import connect
 from tests.support.key_world import KeyWorld
 

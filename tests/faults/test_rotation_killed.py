@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.intake.keys import replicas
-from services.intake.keys import rotation
-from services.intake.keys import watcher
+from services.intake.keys import replicas, rotation, watcher
 from services.intake.keys.keyring import State, keep
 from shared.mongo import Client, connect
 from tests.faults import key_victim

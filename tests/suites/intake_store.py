@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from services.intake.status import NEW_STATUS
+from services.intake.mailbox.status import NEW_STATUS
 from services.intake.stored import Store
 from shared.events import Actor, Draft, ReportAnswered, stamp
 from shared.ids import case_id_of, new_id

@@ -13,8 +13,9 @@ from services.intake.actions import Submissions
 from services.intake.erasure.actions import Erasing
 from services.intake.erasure.routes import make_erasure_router
 from services.intake.group_commit import GroupCommit
-from services.intake.mailbox import Mailbox
-from services.intake.pages import FollowUpPage, ReportForm, load_pages, make_page_router
+from services.intake.mailbox.actions import Mailbox
+from services.intake.mailbox.pages import FollowUpPage
+from services.intake.pages import ReportForm, load_pages, make_page_router
 from services.intake.reading import Reading
 from services.intake.routes import make_router
 from services.intake.settings import EXIT_URL

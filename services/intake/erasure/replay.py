@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from typing import Any, Protocol
 
 from services.intake.erasure.actions import AT_ONCE, ATTEMPTS, emptied, log
+from services.intake.mailbox.status import NEW_STATUS
 from services.intake.opening import Opening
-from services.intake.status import NEW_STATUS
 from shared import metrics
 from shared.events import FACTS, Event, ReportErased, decode
 from shared.ids import case_id_of

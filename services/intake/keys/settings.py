@@ -9,7 +9,6 @@ from services.intake.keys.keyring import keep, parse_keyring
 from shared.settings import Connections, File
 
 
-
 def _from_bytes(value: object) -> object:
     return keep(value) if isinstance(value, bytes) else value
 

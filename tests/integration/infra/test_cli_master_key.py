@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from infra import cli
-from services.intake.keys import rotation
-from services.intake.keys import watcher
+from services.intake.keys import rotation, watcher
 from services.intake.keys.keyring import keep, key_id_of, parse_keyring
 from shared.mongo import connect
 from tests.stand_ins.transit import TOKEN, Transit

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.intake.keys import replicas
-from services.intake.keys import rewrap, rotation
-from services.intake.keys import watcher
+from services.intake.keys import replicas, rewrap, rotation, watcher
 from services.intake.keys.keyring import State, keep, key_id_of, parse_keyring, write_keyring
 from services.intake.keys.rewrap import ReportKeys, rewrapped
 from services.intake.keys.rotation import Halted

@@ -16,7 +16,7 @@ from services.intake.actions import Submissions
 from services.intake.erasure.actions import Erasing, Erasure
 from services.intake.erasure.replay import Replay
 from services.intake.erasure.retention import Retention
-from services.intake.mailbox import Mailbox
+from services.intake.mailbox.actions import Mailbox
 from services.intake.opening import Opening
 from services.intake.reading import Read, Reading
 from services.intake.report import Arrival, Submission

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.status import NEW_STATUS, follow, judge_deadlines
+from services.intake.mailbox.status import NEW_STATUS, follow, judge_deadlines
 from services.triage.actions import carry_out
 from services.triage.case import Case, fold
 from services.triage.commands import Ask, Assign, Close, Command, Decide, NotPermitted, Open, Start

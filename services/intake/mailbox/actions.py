@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from services.intake.mailbox.status import QuestionView, StatusView, follow, judge_deadlines, question_ids
 from services.intake.receipt import hash_receipt
-from services.intake.status import QuestionView, StatusView, follow, judge_deadlines, question_ids
 from services.intake.stored import REPORTER, SOURCE, Secrets, Store
 from services.intake.vault import Vault
 from shared.events import Draft, Event, ReportAnswered, stamp

@@ -1,0 +1,1 @@
+"""What a reporter sees and answers after the report."""
