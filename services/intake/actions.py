@@ -8,9 +8,9 @@ from os import urandom
 from typing import Any, Protocol
 
 from services.intake.mailbox.status import NEW_STATUS
-from services.intake.pseudonym import pseudonyms_of
-from services.intake.receipt import derive_report_id, hash_receipt, make_receipt
-from services.intake.report import Arrival, Section, Submission, facts_of, find_faults, receive, sections_of
+from services.intake.report.pseudonym import pseudonyms_of
+from services.intake.report.receipt import derive_report_id, hash_receipt, make_receipt
+from services.intake.report.submission import Arrival, Section, Submission, facts_of, find_faults, receive, sections_of
 from services.intake.stored import REPORTER, SOURCE, Secrets, Store
 from services.intake.vault import Vault
 from shared import metrics

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from services.intake.actions import Accepted, Submissions
 from services.intake.mailbox.pages import FollowUpPage
 from services.intake.paths import EXIT, FOLLOW_UP
-from services.intake.report import Submission
+from services.intake.report.submission import Submission
 from services.intake.settings import EXIT_URL
 from services.intake.sources.form import Filled, FormError, fill, make_nonce, read_report
 from shared.i18n import SHARED_MESSAGES, Messages

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import orjson
 
-from services.intake.report import Section
+from services.intake.report.submission import Section
 from services.intake.stored import SOURCE, Store
 from services.intake.vault import Vault
 from shared.access import Resource

@@ -14,9 +14,9 @@ from services.intake.fields import Identifier, Name, Words, _Body
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.routes import Answer, FollowUp, try_receipt
 from services.intake.paths import FOLLOW_UP
-from services.intake.pseudonym import pseudonyms_for
 from services.intake.reading import Read, Readable, Reading
-from services.intake.report import Submission
+from services.intake.report.pseudonym import pseudonyms_for
+from services.intake.report.submission import Submission
 from shared.access import Principal, Reason, Refusal, Refused, Resource, Role, demand
 from shared.problems import FieldError, Problem
 from shared.times import now

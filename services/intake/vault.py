@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.intake.keys.keyring import key_id_of
-from services.intake.report import Section
+from services.intake.report.submission import Section
 from shared.mongo import Document
 from shared.problems import Unavailable
 

@@ -28,6 +28,8 @@ def test_every_reason_for_a_dead_letter_is_explained_and_no_other() -> None:
     explained = set(re.findall(r"`([a-z0-9_]+)`", PAGE.partition("| code |")[2].replace("`reports.inbox`", "")))
     buried = {code for text in CODE for code in BURIED.findall(text)}
     # What is wrong with a report over HTTP is a dead letter over Kafka, by the same code.
-    buried |= set(FOUND_IN_A_REPORT.findall((ROOT / "services/intake/report.py").read_text(encoding="utf-8")))
+    buried |= set(
+        FOUND_IN_A_REPORT.findall((ROOT / "services/intake/report/submission.py").read_text(encoding="utf-8"))
+    )
     assert len(buried) > 20
     assert explained == buried

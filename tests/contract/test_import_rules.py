@@ -27,7 +27,7 @@ PLANTED = [
     ("services/triage/case.py", "import time", PURE),
     ("services/audit/tlog/tree.py", "from shared import times", PURE),
     ("services/audit/tlog/tree.py", "import socket", PURE),
-    ("services/intake/report.py", "import shared.mongo", PURE),
+    ("services/intake/report/submission.py", "import shared.mongo", PURE),
     ("shared/outbox.py", "import motor.motor_asyncio", MOTOR),
     ("services/audit/store.py", "import pymongo", MOTOR),
 ]

@@ -14,7 +14,7 @@ from services.intake.keys.rotation import Rotation
 from services.intake.keys.settings import KeySettings
 from services.intake.keys.watcher import KeyKeeper
 from services.intake.reading import Read
-from services.intake.report import Reported, Submission
+from services.intake.report.submission import Reported, Submission
 from services.intake.store import ReportStore
 from services.intake.vault import Vault
 from shared.events import Actor, InformationRequested, Message

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from services.audit.record.leaf import Leaf, Place, write_seal
 from services.audit.record.log import SEALS
-from services.intake.pseudonym import pseudonyms_for
+from services.intake.report.pseudonym import pseudonyms_for
 from services.notification.delivery import note_of, plan
 from services.triage.case import Case
 from shared.access import Principal

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from services.intake.mailbox.status import QuestionView, StatusView, follow, judge_deadlines, question_ids
-from services.intake.receipt import hash_receipt
+from services.intake.report.receipt import hash_receipt
 from services.intake.stored import REPORTER, SOURCE, Secrets, Store
 from services.intake.vault import Vault
 from shared.events import Draft, Event, ReportAnswered, stamp

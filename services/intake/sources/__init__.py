@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-from services.intake.report import Arrival
+from services.intake.report.submission import Arrival
 from services.intake.sources.cloudevents import parse_batched, parse_binary, parse_structured
 from services.intake.sources.event_platform import parse_event_platform
 from services.intake.sources.parsing import Context, Parsed, load_json

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from services.intake.report import Arrival
+from services.intake.report.submission import Arrival
 from services.intake.sources.parsing import MAJOR, SUBMITTED, Context, Parsed, load_json, read_submission, read_time
 from shared.problems import Malformed
 

@@ -4,7 +4,7 @@ import hashlib
 import re
 from typing import Any
 
-from services.intake.report import Arrival
+from services.intake.report.submission import Arrival
 from services.intake.sources.parsing import MAJOR, Context, Parsed, read_submission, read_time
 from shared.problems import Malformed
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from services.intake.report import Submission, faults_of, find_faults
+from services.intake.report.submission import Submission, faults_of, find_faults
 from shared.policy import Policy
 from shared.problems import FieldError
 

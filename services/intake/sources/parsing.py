@@ -8,7 +8,15 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from services.intake.report import CLOCK_SKEW, OLDEST, Arrival, Submission, describe_faults, faults_of, find_faults
+from services.intake.report.submission import (
+    CLOCK_SKEW,
+    OLDEST,
+    Arrival,
+    Submission,
+    describe_faults,
+    faults_of,
+    find_faults,
+)
 from shared.policy import Policy
 from shared.problems import FieldError, Malformed
 from shared.times import parse_rfc3339

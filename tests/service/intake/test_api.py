@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.intake.receipt import read_receipt
+from services.intake.report.receipt import read_receipt
 from shared.events import ReportReceived
 from shared.ids import case_id_of
 from shared.mongo import TRANSIENT

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.receipt import ALPHABET, LENGTH, derive_report_id, hash_receipt, make_receipt, read_receipt
+from services.intake.report.receipt import ALPHABET, LENGTH, derive_report_id, hash_receipt, make_receipt, read_receipt
 
 PEPPER = b"p" * 32
 nonces = st.binary(min_size=16, max_size=64)

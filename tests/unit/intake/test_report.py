@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.intake.pseudonym import normalise_name, pseudonyms_of
-from services.intake.report import Submission, facts_of, faults_of, find_faults, receive, sections_of
+from services.intake.report.pseudonym import normalise_name, pseudonyms_of
+from services.intake.report.submission import Submission, facts_of, faults_of, find_faults, receive, sections_of
 from shared.policy import load_policy
 
 POLICY = load_policy()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.report import Arrival
+from services.intake.report.submission import Arrival
 from services.intake.sources import LARGEST, SOURCES, Parsed, read_inbox
 from shared.policy import load_policy
 from shared.problems import Malformed

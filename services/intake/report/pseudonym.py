@@ -4,7 +4,7 @@ import hmac
 import unicodedata
 from collections.abc import Iterable
 
-from services.intake.report import Pseudonyms, Submission
+from services.intake.report.submission import Pseudonyms, Submission
 
 
 def normalise_name(name: str) -> str:

@@ -1,0 +1,1 @@
+"""What a report is, its receipt and its pseudonyms. Pure."""
