@@ -12,7 +12,7 @@ from services.intake.report.pseudonym import pseudonyms_of
 from services.intake.report.receipt import derive_report_id, hash_receipt, make_receipt
 from services.intake.report.submission import Arrival, Section, Submission, facts_of, find_faults, receive, sections_of
 from services.intake.stored import REPORTER, SOURCE, Secrets, Store
-from services.intake.vault import Vault
+from services.intake.vault.cipher import Vault
 from shared import metrics
 from shared.events import Draft, stamp
 from shared.ids import case_id_of, derive, new_id

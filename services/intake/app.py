@@ -19,12 +19,12 @@ from services.intake.mailbox.pages import FollowUpPage
 from services.intake.mailbox.status import CASE_FACTS
 from services.intake.opening import Opening
 from services.intake.pages import ReportForm, load_pages, make_page_router
-from services.intake.reading import Reading
 from services.intake.routes import make_router
 from services.intake.settings import IntakeSettings
 from services.intake.store import ReportStore
 from services.intake.stored import Secrets
-from services.intake.vault import Vault
+from services.intake.vault.cipher import Vault
+from services.intake.vault.reads import Reading
 from shared.asyncapi import describe_service
 from shared.entrance import Entrance
 from shared.policy import load_policy

@@ -3,22 +3,21 @@
 import re
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict
-from typing import Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel
 
 from services.intake.actions import Submissions
-from services.intake.fields import Identifier, Name, Words, _Body
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.routes import Answer, FollowUp, try_receipt
 from services.intake.paths import FOLLOW_UP
-from services.intake.reading import Read, Readable, Reading
 from services.intake.report.pseudonym import pseudonyms_for
 from services.intake.report.submission import Submission
+from services.intake.vault.reads import Read, Reading
+from services.intake.vault.routes import _BAD_STATEMENT_ID, _IDENTIFIER, Names, Statement, VaultRead
 from shared.access import Principal, Reason, Refusal, Refused, Resource, Role, demand
-from shared.problems import FieldError, Problem
+from shared.problems import Problem
 from shared.times import now
 from shared.web.app import json_response, parse_body
 from shared.web.gate import Callers, Gate, does, principal_of
@@ -26,34 +25,6 @@ from shared.web.throttle import Throttle
 
 # Nothing that could be guessed or met by chance: keys of strangers share one space.
 _KEY = re.compile(r"[\x21-\x7e]{8,200}")
-
-
-class ReadItem(_Body):
-    """One report to read from."""
-
-    report_id: Identifier
-    sections: Annotated[tuple[Readable, ...], Field(min_length=1, max_length=4)]
-
-
-class VaultRead(_Body):
-    """POST /v1/vault/read."""
-
-    purpose: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
-    reads: Annotated[tuple[ReadItem, ...], Field(max_length=500)]
-
-
-class Statement(_Body):
-    """PUT /v1/vault/reports/{report_id}/statements/{statement_id}."""
-
-    kind: Literal["question", "reason"]
-    text: Words
-
-
-class Names(_Body):
-    """POST /v1/vault/pseudonyms."""
-
-    names: Annotated[tuple[Name, ...], Field(max_length=20)]
-    addresses: Annotated[tuple[Name, ...], Field(max_length=20)]
 
 
 def make_router(
@@ -138,9 +109,6 @@ def make_router(
 
 
 _PRIVATE = {"Cache-Control": "no-store"}
-# A statement's id becomes the name of a field in the store.
-_IDENTIFIER = re.compile(r"[A-Za-z0-9-]{1,64}")
-_BAD_STATEMENT_ID = FieldError("/statement_id", "invalid_id", "Letters, digits and hyphens, 64 at most.")
 
 
 def source_of(request: Request, who: Principal, community: str) -> str | None:

@@ -16,11 +16,11 @@ from services.intake.group_commit import GroupCommit
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.pages import FollowUpPage
 from services.intake.pages import ReportForm, load_pages, make_page_router
-from services.intake.reading import Reading
 from services.intake.routes import make_router
 from services.intake.settings import EXIT_URL
 from services.intake.stored import Secrets
-from services.intake.vault import Vault
+from services.intake.vault.cipher import Vault
+from services.intake.vault.reads import Reading
 from shared.events import Actor, CaseFact, Draft, Event, Fact, stamp
 from shared.ids import case_id_of, new_id
 from shared.lifecycle import Lifecycle

@@ -13,10 +13,10 @@ from services.intake.keys.rewrap import ReportKeys
 from services.intake.keys.rotation import Rotation
 from services.intake.keys.settings import KeySettings
 from services.intake.keys.watcher import KeyKeeper
-from services.intake.reading import Read
 from services.intake.report.submission import Reported, Submission
 from services.intake.store import ReportStore
-from services.intake.vault import Vault
+from services.intake.vault.cipher import Vault
+from services.intake.vault.reads import Read
 from shared.events import Actor, InformationRequested, Message
 from shared.mongo import Database
 from shared.outbox import Aggregates, Relay, Save

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.intake.erasure.actions import Erasing, Erasure, Reason
-from services.intake.reading import resource_of
 from services.intake.stored import Store
+from services.intake.vault.reads import resource_of
 from shared.access import Permit, Principal, allow, demand
 from shared.ids import new_id
 from shared.mongo import Document

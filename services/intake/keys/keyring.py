@@ -20,6 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from services.intake.vault.cipher import key_id_of
 from shared.times import parse_rfc3339, rfc3339
 
 KEY_BYTES = 32
@@ -128,11 +129,6 @@ class Keyring:
 
     def _with(self, keys: tuple[MasterKey, ...]) -> "Keyring":
         return Keyring(self.serial + 1, keys)
-
-
-def key_id_of(key: bytes) -> str:
-    """The name by which sealed data says which master key it needs (16 hexadecimal digits)."""
-    return hashlib.sha256(b"hearth master key\x1f" + key).hexdigest()[:16]
 
 
 def key_in(kept: str) -> bytes:

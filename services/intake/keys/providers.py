@@ -12,8 +12,9 @@ from typing import Any, Protocol
 import httpx
 import stamina
 
-from services.intake.keys.keyring import FILE, Keyring, KeyringError, keep, key_id_of, key_in
+from services.intake.keys.keyring import FILE, Keyring, KeyringError, keep, key_in
 from services.intake.keys.settings import KeySettings
+from services.intake.vault.cipher import key_id_of
 from shared.problems import Unavailable
 from shared.settings import secret_text
 

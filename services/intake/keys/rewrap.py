@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.intake.vault import Vault, VaultError
+from services.intake.vault.cipher import Vault, VaultError
 from shared.mongo import Collection, Document, UpdateOne
 
 DRAWERS = ("vault", "statements", "answers")

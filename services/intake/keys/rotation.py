@@ -18,7 +18,6 @@ from services.intake.keys.keyring import (
     KeyringBusy,
     KeyringError,
     State,
-    key_id_of,
     locked,
     parse_keyring,
     write_keyring,
@@ -27,7 +26,7 @@ from services.intake.keys.providers import KEY_SOURCES, unwrap_all
 from services.intake.keys.replicas import LEASE, Reader, Readers
 from services.intake.keys.rewrap import ReportKeys
 from services.intake.keys.settings import KeySettings
-from services.intake.vault import Vault
+from services.intake.vault.cipher import Vault, key_id_of
 from shared.ids import new_id
 from shared.mongo import TRANSIENT
 from shared.problems import Unavailable
@@ -38,7 +37,7 @@ T = TypeVar("T")
 OUTAGE = 120.0
 """Seconds for which MongoDB may be away before a rotation gives up; running it again goes on."""
 SETTLE = 90.0
-"""Seconds until nobody seals by what was confirmed before (services.intake.vault.FRESH), and all of it is written."""
+"""Seconds until nobody seals by what was confirmed before (services.intake.vault.cipher.FRESH), and all of it is written."""
 ROUNDS = 50
 """Times that nothing at all moves before something must be wrong."""
 

@@ -12,7 +12,7 @@ from services.intake.keys.replicas import Readers
 from services.intake.keys.rewrap import ReportKeys
 from services.intake.keys.rotation import SETTLE, read_newest
 from services.intake.keys.settings import KeySettings
-from services.intake.vault import Vault
+from services.intake.vault.cipher import Vault
 from shared.ids import new_id
 from shared.mongo import TRANSIENT
 from shared.problems import Unavailable

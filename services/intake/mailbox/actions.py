@@ -7,7 +7,7 @@ from datetime import datetime
 from services.intake.mailbox.status import QuestionView, StatusView, follow, judge_deadlines, question_ids
 from services.intake.report.receipt import hash_receipt
 from services.intake.stored import REPORTER, SOURCE, Secrets, Store
-from services.intake.vault import Vault
+from services.intake.vault.cipher import Vault
 from shared.events import Draft, Event, ReportAnswered, stamp
 from shared.ids import derive
 from shared.mongo import Document

@@ -11,7 +11,8 @@ import pytest
 
 from infra import cli
 from services.intake.keys import rotation, watcher
-from services.intake.keys.keyring import keep, key_id_of, parse_keyring
+from services.intake.keys.keyring import keep, parse_keyring
+from services.intake.vault.cipher import key_id_of
 from shared.mongo import connect
 from tests.stand_ins.transit import TOKEN, Transit
 from tests.support.key_world import KeyWorld, report

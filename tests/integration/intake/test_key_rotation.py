@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from services.intake.keys import replicas, rewrap, rotation, watcher
-from services.intake.keys.keyring import State, keep, key_id_of, parse_keyring, write_keyring
+from services.intake.keys.keyring import State, keep, parse_keyring, write_keyring
 from services.intake.keys.rewrap import ReportKeys, rewrapped
 from services.intake.keys.rotation import Halted
-from services.intake.reading import Read
-from services.intake.vault import Vault
+from services.intake.vault.cipher import Vault, key_id_of
+from services.intake.vault.reads import Read
 from shared.mongo import Client, connect
 from shared.problems import Unavailable
 from shared.times import now

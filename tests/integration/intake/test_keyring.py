@@ -9,8 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from services.intake.keys import watcher
-from services.intake.keys.keyring import keep, key_id_of
+from services.intake.keys.keyring import keep
 from services.intake.settings import IntakeSettings
+from services.intake.vault.cipher import key_id_of
 from shared.mongo import connect
 from tests.integration.intake.test_service import TOPICS, ready, serving, settings
 from tests.stand_ins.transit import TOKEN, Transit

@@ -18,8 +18,8 @@ from services.intake.erasure.replay import Replay
 from services.intake.erasure.retention import Retention
 from services.intake.mailbox.actions import Mailbox
 from services.intake.opening import Opening
-from services.intake.reading import Read, Reading
 from services.intake.report.submission import Arrival, Submission
+from services.intake.vault.reads import Read, Reading
 from shared.events import Actor, CaseClosed, CaseDecided, Event, InformationRequested, ReportErased, encode
 from shared.ids import case_id_of, derive, new_id
 from shared.problems import Problem, Unavailable

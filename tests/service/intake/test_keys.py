@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import stamina
 
-from services.intake.keys.keyring import FILE, KeyringError, keep, key_id_of, parse_keyring
+from services.intake.keys.keyring import FILE, KeyringError, keep, parse_keyring
 from services.intake.keys.providers import KEY_SOURCES, TransitSource, unwrap_all
 from services.intake.keys.settings import KeySettings
+from services.intake.vault.cipher import key_id_of
 from shared.problems import Unavailable
 from shared.times import now
 from tests.stand_ins.transit import TOKEN, Transit

@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from services.intake.vault import Vault, VaultError
+from services.intake.vault.cipher import Vault, VaultError
 from shared.events import Actor, ContentRead, NamesTried
 from shared.ids import case_id_of
 from shared.mongo import TRANSIENT

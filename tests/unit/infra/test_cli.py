@@ -20,7 +20,8 @@ from infra.commands.kafka.dead_letters import PREVIEW_BYTES, preview
 from infra.commands.keys.secrets import SECRETS
 from infra.commands.keys.service_keys import PEERS, SERVICE_FILES, keys_file
 from infra.services import SERVICES
-from services.intake.keys.keyring import key_id_of, parse_keyring, write_keyring
+from services.intake.keys.keyring import parse_keyring, write_keyring
+from services.intake.vault.cipher import key_id_of
 from shared.settings import Settings
 from shared.sign_in.identity import person_ref
 from shared.times import now

@@ -18,12 +18,12 @@ from services.intake.keys.keyring import (
     MasterKey,
     State,
     keep,
-    key_id_of,
     key_in,
     locked,
     parse_keyring,
     write_keyring,
 )
+from services.intake.vault.cipher import key_id_of
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PLAIN = keep(b"m" * 32)

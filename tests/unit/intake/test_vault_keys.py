@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from infra.commands.keys.rotation import drop, rotate
 from services.intake.keys import rotation
-from services.intake.keys.keyring import key_id_of
 from services.intake.keys.rewrap import rewrapped
-from services.intake.vault import FRESH, Vault, VaultError
+from services.intake.vault.cipher import FRESH, Vault, VaultError, key_id_of
 from shared.problems import Unavailable
 
 KEYS = st.lists(st.binary(min_size=32, max_size=32), min_size=2, max_size=5, unique=True)

@@ -9,7 +9,7 @@ import orjson
 
 from services.intake.report.submission import Section
 from services.intake.stored import SOURCE, Store
-from services.intake.vault import Vault
+from services.intake.vault.cipher import Vault
 from shared.access import Resource
 from shared.events import Actor, ContentRead, Draft, Fact, NamesTried, stamp
 from shared.ids import case_id_of, new_id

@@ -4,6 +4,7 @@ AES-256-GCM throughout (NIST SP 800-38D). Erasing a report means removing its wr
 2^32 keys with random nonces, so it must be replaced before some 800 million reports; `key_id` says which one was used.
 """
 
+import hashlib
 import hmac
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,6 @@ from os import urandom
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.intake.keys.keyring import key_id_of
 from services.intake.report.submission import Section
 from shared.mongo import Document
 from shared.problems import Unavailable
@@ -157,3 +157,8 @@ def _bytes(sealed: Mapping[str, object], name: str) -> bytes:
     if not isinstance(value, bytes):
         raise VaultError(f"{name} is not binary")
     return value
+
+
+def key_id_of(key: bytes) -> str:
+    """The name by which sealed data says which master key it needs (16 hexadecimal digits)."""
+    return hashlib.sha256(b"hearth master key\x1f" + key).hexdigest()[:16]
