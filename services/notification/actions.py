@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.notification.delivery import CaseNote, Delivery, note_of, plan
-from services.notification.gatherings import Gatherings, name_mail
+from services.notification.digests import Gatherings, name_mail
 from services.notification.routing import Routes
 from shared import times
 from shared.events import Event, RecusalDeclared

@@ -8,9 +8,10 @@ from fastapi import FastAPI
 from services.notification import consumer
 from services.notification.actions import Planner
 from services.notification.channels import CHANNELS
-from services.notification.gatherings import Gatherings
+from services.notification.digests import Gatherings
 from services.notification.letters import NOTICES, Links, write_letter
-from services.notification.pages import HOME, make_pages_router
+from services.notification.pages import make_pages_router
+from services.notification.paths import HOME
 from services.notification.routes import make_routes
 from services.notification.routing import ROUTING, read_routes
 from services.notification.sender import Sender

@@ -6,11 +6,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 
 from services.notification.delivery import State
+from services.notification.paths import HOME
 from services.notification.routes import Deliveries, names_of, read_page
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.pages import Pages
 
-HOME = "/outbox"
 PAGE_LENGTH = 50
 MOST_COUNTED = 1000
 

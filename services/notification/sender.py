@@ -27,7 +27,7 @@ from services.notification.delivery import (
     readdress,
     settle,
 )
-from services.notification.gatherings import Gatherings, name_mail
+from services.notification.digests import Gatherings, name_mail
 from services.notification.letters import Letter
 from shared import metrics, times
 from shared.mongo import TRANSIENT

@@ -12,7 +12,7 @@ from services.notification.actions import Planner
 from services.notification.app import HERE
 from services.notification.channels import Deferred, Refused
 from services.notification.delivery import State
-from services.notification.gatherings import Gatherings
+from services.notification.digests import Gatherings
 from services.notification.letters import NOTICES, Links, write_letter
 from services.notification.routing import ROUTING, read_routes
 from services.notification.sender import Sender

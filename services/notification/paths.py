@@ -1,0 +1,3 @@
+"""The addresses of notification's pages."""
+
+HOME = "/outbox"
