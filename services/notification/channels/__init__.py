@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from services.notification.channels.channel import Channel, Deferred, Refused
 from services.notification.channels.email import EmailChannel
-from services.notification.channels.sending import Channel, Deferred, Refused
 from services.notification.settings import NotificationSettings
 
 CHANNELS: Mapping[str, Callable[[NotificationSettings], Channel]] = {"email": EmailChannel.of}

@@ -19,9 +19,9 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
-from services.notification.channels.sending import Deferred, Refused
+from services.notification.channels.channel import Deferred, Refused
+from services.notification.channels.mime import BadAddress, envelope_sender, read_address, to_bytes
 from services.notification.letters import Letter
-from services.notification.mime import BadAddress, envelope_sender, read_address, to_bytes
 from services.notification.settings import NotificationSettings
 from shared.settings import secret_text
 

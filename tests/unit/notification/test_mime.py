@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.notification.channels.mime import BadAddress, envelope_sender, read_address, to_bytes
 from services.notification.letters import Letter, Link, Listing, Paragraph
-from services.notification.mime import BadAddress, envelope_sender, read_address, to_bytes
 from shared.times import now
 from tests.support.notification_world import parse, texts
 
