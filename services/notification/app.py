@@ -9,7 +9,7 @@ from services.notification import consumer
 from services.notification.actions import Planner
 from services.notification.channels import CHANNELS
 from services.notification.digests import Gatherings
-from services.notification.letters import NOTICES, Links, write_letter
+from services.notification.notices.table import NOTICES, Links, write_letter
 from services.notification.pages import make_pages_router
 from services.notification.paths import HOME
 from services.notification.routes import make_routes

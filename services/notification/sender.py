@@ -28,7 +28,7 @@ from services.notification.delivery import (
     settle,
 )
 from services.notification.digests import Gatherings, name_mail
-from services.notification.letters import Letter
+from services.notification.notices.letter import Letter
 from shared import metrics, times
 from shared.mongo import TRANSIENT
 from shared.policy import Policy

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from services.notification.app import HERE
 from services.notification.delivery import Delivery, note_of, plan
-from services.notification.letters import NOTICES
+from services.notification.notices.table import NOTICES
 from services.notification.pages import make_pages_router
 from services.notification.paths import HOME
 from services.notification.routes import make_routes

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from services.notification.letters import Letter
+from services.notification.notices.letter import Letter
 
 
 class Deferred(Exception):

@@ -21,7 +21,7 @@ from aiosmtplib import (
 
 from services.notification.channels.channel import Deferred, Refused
 from services.notification.channels.mime import BadAddress, envelope_sender, read_address, to_bytes
-from services.notification.letters import Letter
+from services.notification.notices.letter import Letter
 from services.notification.settings import NotificationSettings
 from shared.settings import secret_text
 

@@ -11,7 +11,7 @@ from email.utils import format_datetime, parseaddr
 from functools import lru_cache
 from hashlib import sha256
 
-from services.notification.letters import Letter
+from services.notification.notices.letter import Letter
 
 LONGEST_ADDRESS = 254
 """RFC 5321, section 4.5.3.1.3, without the angle brackets."""

@@ -8,7 +8,7 @@ import pytest
 
 from services.notification.channels import Channel, Deferred, Refused
 from services.notification.channels.email import EmailChannel
-from services.notification.letters import Letter, Paragraph
+from services.notification.notices.letter import Letter, Paragraph
 from shared.times import now
 from tests.fakes.notification_fakes import MemoryChannel
 from tests.support.notification_world import Mailbox, mail_server, parse, texts

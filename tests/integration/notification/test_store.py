@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.notification.delivery import Delivery, Failed, Sent, State, note_of, plan, settle
-from services.notification.letters import NOTICES
+from services.notification.notices.table import NOTICES
 from services.notification.routing import ROUTING, read_routes
 from services.notification.store import INDEXES, MongoStore, Place
 from shared.events import FACTS, Message

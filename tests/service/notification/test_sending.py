@@ -13,7 +13,7 @@ from services.notification.app import HERE
 from services.notification.channels import Deferred, Refused
 from services.notification.delivery import State
 from services.notification.digests import Gatherings
-from services.notification.letters import NOTICES, Links, write_letter
+from services.notification.notices.table import NOTICES, Links, write_letter
 from services.notification.routing import ROUTING, read_routes
 from services.notification.sender import Sender
 from shared.events import FACTS, Event, NotificationSent

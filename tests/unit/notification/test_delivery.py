@@ -19,7 +19,7 @@ from services.notification.delivery import (
     plan,
     settle,
 )
-from services.notification.letters import NOTICES
+from services.notification.notices.table import NOTICES
 from services.notification.routing import ROUTING, Route, Routes, read_routes
 from shared.events import FACTS, Event, NotificationFailed, NotificationSent, NotificationSuppressed, encode
 from shared.policy import load_policy

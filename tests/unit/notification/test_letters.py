@@ -8,7 +8,8 @@ import pytest
 
 from services.notification.app import HERE
 from services.notification.delivery import Delivery, note_of, plan
-from services.notification.letters import MOST_LINES, NOTICES, Letter, Link, Links, Listing, Paragraph, write_letter
+from services.notification.notices.letter import Letter, Link, Listing, Paragraph
+from services.notification.notices.table import MOST_LINES, NOTICES, Links, write_letter
 from services.notification.routing import ROUTING, read_routes
 from shared.events import FACTS, DeadlineSet, Event
 from shared.i18n import SHARED_MESSAGES, Messages

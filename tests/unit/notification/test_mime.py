@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notification.channels.mime import BadAddress, envelope_sender, read_address, to_bytes
-from services.notification.letters import Letter, Link, Listing, Paragraph
+from services.notification.notices.letter import Letter, Link, Listing, Paragraph
 from shared.times import now
 from tests.support.notification_world import parse, texts
 

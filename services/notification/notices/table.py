@@ -1,19 +1,18 @@
-"""What a mail says, pure: from deliveries to a letter in the reader's language, and to plain text and HTML.
-
-No letter holds anything of the report: no words, names, places, community or category. Labels of deadlines are the
-letter's own, because the policy's names for them would tell a bystander what a report was about.
-"""
+"""The notices, and what each says: one row each."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from services.notification.delivery import Delivery
+from services.notification.notices.letter import Block, Letter, Link, Listing, Paragraph
 from shared.events import DeadlineSet
-from shared.i18n import Messages, direction, message_key, write_time
+from shared.i18n import Messages, message_key, write_time
 
 MOST_LINES = 50
 """Lines of a list in one mail; how many more there are is said below it."""
+Compose = Callable[[Messages, Links, str, Sequence[Delivery]], Letter]
+NOTICES: Mapping[str, Compose] = {"acknowledgement": _acknowledgement, "new_case": _new_case, "news": _news}
+"""What each notice of routing.toml says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,84 +21,6 @@ class Links:
 
     public: str
     desk: str
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    """Running text."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A text that leads somewhere."""
-
-    text: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Lines of a list; each may lead somewhere."""
-
-    lines: tuple[Paragraph | Link, ...]
-
-
-Block = Paragraph | Link | Listing
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A mail without its envelope."""
-
-    language: str
-    subject: str
-    blocks: tuple[Block, ...]
-
-    def plain(self) -> str:
-        """The letter as plain text, lines ending in newlines."""
-        return "\n\n".join(_plain(block) for block in self.blocks) + "\n"
-
-    def html(self) -> str:
-        """The letter as a whole HTML page, complete without images, styles or scripts from elsewhere."""
-        language = escape(self.language)
-        body = "\n".join(_html(block) for block in self.blocks)
-        return (
-            f'<!DOCTYPE html>\n<html lang="{language}" dir="{direction(self.language)}">\n<head>\n'
-            f'<meta charset="utf-8">\n<title>{escape(self.subject)}</title>\n</head>\n'
-            f'<body style="font-family: sans-serif; line-height: 1.5; max-width: 40em">\n{body}\n</body>\n</html>\n'
-        )
-
-
-def _plain(block: Block) -> str:
-    match block:
-        case Paragraph(text):
-            return text
-        case Link(text, url):
-            return f"{text}\n{url}"
-        case Listing(lines):
-            return "\n".join("- " + _plain(line).replace("\n", "\n  ") for line in lines)
-
-
-def _html(block: Block) -> str:
-    match block:
-        case Paragraph(text):
-            return f"<p>{escape(text)}</p>"
-        case Link():
-            return f"<p>{_anchor(block)}</p>"
-        case Listing(lines):
-            items = "\n".join(
-                f"<li>{_anchor(line) if isinstance(line, Link) else escape(line.text)}</li>" for line in lines
-            )
-            return f"<ul>\n{items}\n</ul>"
-
-
-def _anchor(link: Link) -> str:
-    return f'<a href="{escape(link.url)}">{escape(link.text)}</a>'
-
-
-Compose = Callable[[Messages, Links, str, Sequence[Delivery]], Letter]
 
 
 def write_letter(messages: Messages, links: Links, deliveries: Sequence[Delivery]) -> Letter:
@@ -202,7 +123,3 @@ def _deadline(messages: Messages, language: str, deadline: DeadlineSet) -> str:
     # A deadline that policy has named since is promised all the same, in the general words.
     known = key if messages.has(key) else "mail-deadline-other"
     return messages.text(language, known, write_time(language, deadline.due_at))
-
-
-NOTICES: Mapping[str, Compose] = {"acknowledgement": _acknowledgement, "new_case": _new_case, "news": _news}
-"""What each notice of routing.toml says."""
