@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.notification.delivery import CaseNote, Delivery, note_of, plan
+from services.notification.delivery import Delivery
 from services.notification.digests import Gatherings, name_mail
-from services.notification.routing import Routes
+from services.notification.routing.plan import CaseNote, note_of, plan
+from services.notification.routing.table import Routes
 from shared import times
 from shared.events import Event, RecusalDeclared
 from shared.policy import Policy

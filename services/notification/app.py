@@ -13,7 +13,7 @@ from services.notification.notices.table import NOTICES, Links, write_letter
 from services.notification.pages import make_pages_router
 from services.notification.paths import HOME
 from services.notification.routes import make_routes
-from services.notification.routing import ROUTING, read_routes
+from services.notification.routing.table import ROUTING, read_routes
 from services.notification.sender import Sender
 from services.notification.settings import NotificationSettings
 from services.notification.store import INDEXES, MongoStore

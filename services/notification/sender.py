@@ -24,11 +24,11 @@ from services.notification.delivery import (
     Settlement,
     Suppressed,
     by_mail,
-    readdress,
     settle,
 )
 from services.notification.digests import Gatherings, name_mail
 from services.notification.notices.letter import Letter
+from services.notification.routing.plan import readdress
 from shared import metrics, times
 from shared.mongo import TRANSIENT
 from shared.policy import Policy

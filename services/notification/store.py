@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.notification.delivery import CaseNote, Delivery, Settlement, State
+from services.notification.delivery import Delivery, Settlement, State
+from services.notification.routing.plan import CaseNote
 from shared.events import DeadlineSet
 from shared.ids import new_id
 from shared.mongo import (

@@ -7,8 +7,9 @@ from typing import Any
 
 from services.notification.channels import Refused
 from services.notification.channels.mime import BadAddress, read_address, to_bytes
-from services.notification.delivery import CaseNote, Delivery, Settlement, State
+from services.notification.delivery import Delivery, Settlement, State
 from services.notification.notices.letter import Letter
+from services.notification.routing.plan import CaseNote
 from services.notification.store import Place
 from shared.events import Event
 from shared.vault import Contents

@@ -6,12 +6,13 @@ from typing import cast
 from fastapi import FastAPI
 
 from services.notification.app import HERE
-from services.notification.delivery import Delivery, note_of, plan
+from services.notification.delivery import Delivery
 from services.notification.notices.table import NOTICES
 from services.notification.pages import make_pages_router
 from services.notification.paths import HOME
 from services.notification.routes import make_routes
-from services.notification.routing import ROUTING, read_routes
+from services.notification.routing.plan import note_of, plan
+from services.notification.routing.table import ROUTING, read_routes
 from services.notification.settings import NotificationSettings
 from shared.access import Role
 from shared.entrance import Entrance, SignIn

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.notification.delivery import Delivery, Failed, Sent, State, note_of, plan, settle
+from services.notification.delivery import Delivery, Failed, Sent, State, settle
 from services.notification.notices.table import NOTICES
-from services.notification.routing import ROUTING, read_routes
+from services.notification.routing.plan import note_of, plan
+from services.notification.routing.table import ROUTING, read_routes
 from services.notification.store import INDEXES, MongoStore, Place
 from shared.events import FACTS, Message
 from shared.mongo import connect

@@ -14,7 +14,7 @@ from services.notification.channels import Deferred, Refused
 from services.notification.delivery import State
 from services.notification.digests import Gatherings
 from services.notification.notices.table import NOTICES, Links, write_letter
-from services.notification.routing import ROUTING, read_routes
+from services.notification.routing.table import ROUTING, read_routes
 from services.notification.sender import Sender
 from shared.events import FACTS, Event, NotificationSent
 from shared.i18n import SHARED_MESSAGES, Messages

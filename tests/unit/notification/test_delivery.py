@@ -7,20 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notification.delivery import (
-    LONGEST_RETRY,
-    REPORTER,
-    Delivery,
-    Failed,
-    Sent,
-    State,
-    Suppressed,
-    note_of,
-    plan,
-    settle,
-)
+from services.notification.delivery import LONGEST_RETRY, REPORTER, Delivery, Failed, Sent, State, Suppressed, settle
 from services.notification.notices.table import NOTICES
-from services.notification.routing import ROUTING, Route, Routes, read_routes
+from services.notification.routing.plan import note_of, plan
+from services.notification.routing.table import ROUTING, Route, Routes, read_routes
 from shared.events import FACTS, Event, NotificationFailed, NotificationSent, NotificationSuppressed, encode
 from shared.policy import load_policy
 from shared.problems import Malformed

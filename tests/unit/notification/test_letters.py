@@ -7,10 +7,11 @@ from html import escape
 import pytest
 
 from services.notification.app import HERE
-from services.notification.delivery import Delivery, note_of, plan
+from services.notification.delivery import Delivery
 from services.notification.notices.letter import Letter, Link, Listing, Paragraph
 from services.notification.notices.table import MOST_LINES, NOTICES, Links, write_letter
-from services.notification.routing import ROUTING, read_routes
+from services.notification.routing.plan import note_of, plan
+from services.notification.routing.table import ROUTING, read_routes
 from shared.events import FACTS, DeadlineSet, Event
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.policy import load_policy
