@@ -37,7 +37,7 @@ T = TypeVar("T")
 OUTAGE = 120.0
 """Seconds for which MongoDB may be away before a rotation gives up; running it again goes on."""
 SETTLE = 90.0
-"""Seconds until nobody seals by what was confirmed before (services.intake.vault.cipher.FRESH), and all of it is written."""
+"""Seconds until nobody seals by what was confirmed before (vault.cipher.FRESH), and all of it is written."""
 ROUNDS = 50
 """Times that nothing at all moves before something must be wrong."""
 

@@ -10,9 +10,6 @@ from shared.i18n import Messages, message_key, write_time
 
 MOST_LINES = 50
 """Lines of a list in one mail; how many more there are is said below it."""
-Compose = Callable[[Messages, Links, str, Sequence[Delivery]], Letter]
-NOTICES: Mapping[str, Compose] = {"acknowledgement": _acknowledgement, "new_case": _new_case, "news": _news}
-"""What each notice of routing.toml says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +18,9 @@ class Links:
 
     public: str
     desk: str
+
+
+Compose = Callable[[Messages, Links, str, Sequence[Delivery]], Letter]
 
 
 def write_letter(messages: Messages, links: Links, deliveries: Sequence[Delivery]) -> Letter:
@@ -123,3 +123,7 @@ def _deadline(messages: Messages, language: str, deadline: DeadlineSet) -> str:
     # A deadline that policy has named since is promised all the same, in the general words.
     known = key if messages.has(key) else "mail-deadline-other"
     return messages.text(language, known, write_time(language, deadline.due_at))
+
+
+NOTICES: Mapping[str, Compose] = {"acknowledgement": _acknowledgement, "new_case": _new_case, "news": _news}
+"""What each notice of routing.toml says."""
