@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-ROUTING = Path(__file__).with_name("routing.toml")
+ROUTING = Path(__file__).parents[1] / "routing.toml"
 
 
 class Route(BaseModel):
