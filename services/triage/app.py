@@ -5,9 +5,11 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.triage import consumer
-from services.triage.actions import CaseStore, Forgetting, Intake
+from services.triage.actions import CaseStore
 from services.triage.desk import Desk, Vault
-from services.triage.pages import HERE, HOME, load_pages, make_page_router
+from services.triage.pages import HERE, load_pages, make_page_router
+from services.triage.paths import HOME
+from services.triage.reports import Forgetting, Intake
 from services.triage.roster import Book, note_names
 from services.triage.roster_desk import Entries, RosterDesk
 from services.triage.roster_pages import make_error_page, make_roster_pages

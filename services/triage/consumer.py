@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
-from services.triage.actions import Forgetting, Intake
+from services.triage.reports import Forgetting, Intake
 from shared import metrics
 from shared.events import Event, ReportAnswered, ReportErased, ReportReceived
 from shared.problems import Malformed

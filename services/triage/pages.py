@@ -15,6 +15,7 @@ from services.triage.case import Case, Deadline, Step
 from services.triage.commands import ENDED, Recuse, State
 from services.triage.desk import Desk, Order, Stale
 from services.triage.forms import FORMS, REFERENCE_LIMIT, WORDS_LIMIT, Field, options_of, permitted, resource_of
+from services.triage.paths import HOME
 from services.triage.roster_desk import reads_roster
 from services.triage.routes import cause_of, page_of, version_in
 from shared.access import Permit, Principal, Reason, Refused, allow
@@ -28,7 +29,6 @@ from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.pages import Pages, make_pages
 
 HERE = Path(__file__).parent
-HOME = "/desk"
 PAGE = 25
 OPEN_STATES = tuple(state for state in State if state not in ENDED)
 FILTERS = (State.TRIAGED, State.ASSIGNED, State.INVESTIGATING, State.AWAITING_INFORMATION, State.DECIDED, State.CLOSED)

@@ -11,7 +11,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
-from services.triage.pages import HOME
+from services.triage.paths import HOME, ROSTER
 from services.triage.roster import Kept, Stale
 from services.triage.roster_changes import CHANGES, INPUTS, ends_of, running
 from services.triage.roster_desk import RosterDesk, reads_roster
@@ -28,7 +28,6 @@ from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.pages import Pages
 
-ROSTER = f"{HOME}/roster"
 PAGE = 50
 SOON = timedelta(days=30)
 """What ends within it is marked."""

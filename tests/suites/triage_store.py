@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from services.triage.actions import CaseStore, Change, Forgetting, Intake, Query, Stored, carry_out
+from services.triage.actions import CaseStore, Change, Query, Stored, carry_out
 from services.triage.case import Case, fold
 from services.triage.code_names import code_name_of
 from services.triage.commands import Assign, Command, Open, Recuse, Start
+from services.triage.reports import Forgetting, Intake
 from shared.access import Reach, Role
 from shared.events import Event, ReportReceived
 from shared.ids import new_id

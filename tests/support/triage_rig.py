@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from services.triage.actions import Change, Intake, Query, Stored
+from services.triage.actions import Change, Query, Stored
 from services.triage.app import build_app
 from services.triage.case import Case
+from services.triage.reports import Intake
 from services.triage.settings import TriageSettings
 from shared.access import Principal
 from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportErased, ReportReceived, stamp

@@ -1,0 +1,4 @@
+"""The addresses of triage's pages."""
+
+HOME = "/desk"
+ROSTER = f"{HOME}/roster"
