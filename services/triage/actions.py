@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from services.triage.case import USES_POLICY, Case, decide
-from services.triage.commands import (
-    Command,
-    Open,
-)
+from services.triage.case.case import Case
+from services.triage.case.commands.opening import Open
+from services.triage.case.commands.table import USES_POLICY, Command, decide
 from shared.access import Reach
 from shared.events import Actor, Draft, Event, stamp
 from shared.policy import Policy

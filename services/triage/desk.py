@@ -9,24 +9,17 @@ from typing import Protocol
 import orjson
 
 from services.triage.actions import CaseStore, Change, Query, Stored, carry_out
-from services.triage.case import Case, Step, fold
-from services.triage.commands import (
-    Ask,
-    Assign,
-    CannotHave,
-    Close,
-    Command,
-    Decide,
-    NotPermitted,
-    Recuse,
-    Start,
-    State,
-    UnknownOutcome,
-)
-from services.triage.forms import FORMS, Form, read, resource_of
+from services.triage.case.case import Case, Step
+from services.triage.case.commands.decision import Decide
+from services.triage.case.commands.handling import Assign, Close, Recuse, Start
+from services.triage.case.commands.inquiry import Ask
+from services.triage.case.commands.table import Command
+from services.triage.case.evolve import fold
+from services.triage.case.forms import FORMS, Form, read, resource_of
+from services.triage.case.lifecycle import CannotHave, NotPermitted, UnknownOutcome
 from shared import metrics
 from shared.access import Permit, Principal, Reach, Role, allow, demand, reaches
-from shared.events import Actor
+from shared.events import Actor, CaseState
 from shared.ids import derive
 from shared.policy import Policy
 from shared.problems import FieldError, NotFound, Problem
@@ -67,7 +60,7 @@ class Outcome:
     case_id: str
     code_name: str
     command: str
-    state: State
+    state: CaseState
     version: int
 
 

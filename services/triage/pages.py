@@ -11,14 +11,15 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
-from services.triage.case import Case, Deadline, Step
-from services.triage.commands import ENDED, Recuse, State
+from services.triage.case.case import ENDED, Case, Deadline, Step
+from services.triage.case.commands.handling import Recuse
+from services.triage.case.forms import FORMS, REFERENCE_LIMIT, WORDS_LIMIT, Field, options_of, permitted, resource_of
 from services.triage.desk import Desk, Order, Stale
-from services.triage.forms import FORMS, REFERENCE_LIMIT, WORDS_LIMIT, Field, options_of, permitted, resource_of
 from services.triage.paths import HOME
 from services.triage.roster_desk import reads_roster
 from services.triage.routes import cause_of, page_of, version_in
 from shared.access import Permit, Principal, Reason, Refused, allow
+from shared.events import CaseState
 from shared.i18n import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.problems import FieldError, NotFound, Problem, Unavailable
@@ -30,8 +31,15 @@ from shared.web.pages import Pages, make_pages
 
 HERE = Path(__file__).parent
 PAGE = 25
-OPEN_STATES = tuple(state for state in State if state not in ENDED)
-FILTERS = (State.TRIAGED, State.ASSIGNED, State.INVESTIGATING, State.AWAITING_INFORMATION, State.DECIDED, State.CLOSED)
+OPEN_STATES = tuple(state for state in CaseState if state not in ENDED)
+FILTERS = (
+    CaseState.TRIAGED,
+    CaseState.ASSIGNED,
+    CaseState.INVESTIGATING,
+    CaseState.AWAITING_INFORMATION,
+    CaseState.DECIDED,
+    CaseState.CLOSED,
+)
 FIELD_MESSAGES = {
     "missing": "field-required",
     "string_too_long": "field-too-long",
@@ -289,10 +297,12 @@ class _View:
         known = self._desk.policy.communities.get(community)
         return known.name if known else community
 
-    def _state(self, request: Request, state: State) -> str:
+    def _state(self, request: Request, state: CaseState) -> str:
         # To the body it was passed to, such a case is simply new.
         return (
-            self._pages.message(request, "desk-new") if state is State.TRIAGED else self._name(request, "state", state)
+            self._pages.message(request, "desk-new")
+            if state is CaseState.TRIAGED
+            else self._name(request, "state", state)
         )
 
     def _name(self, request: Request, prefix: str, code: str) -> str:

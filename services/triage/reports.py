@@ -4,9 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.triage.actions import CaseStore, Change, Stored, carry_out
-from services.triage.case import Case, fold
-from services.triage.code_names import code_name_of
-from services.triage.commands import Command, NotPermitted, Open, ReceiveAnswer, UnknownQuestion
+from services.triage.case.case import Case
+from services.triage.case.code_names import code_name_of
+from services.triage.case.commands.opening import Open, ReceiveAnswer
+from services.triage.case.commands.table import Command
+from services.triage.case.evolve import fold
+from services.triage.case.lifecycle import NotPermitted, UnknownQuestion
 from shared import metrics
 from shared.events import Event, ReportAnswered, ReportErased, ReportReceived
 from shared.ids import case_id_of

@@ -7,11 +7,11 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 
-from services.triage.case import Case
-from services.triage.commands import State
+from services.triage.case.case import Case
+from services.triage.case.forms import FORMS, describe, permitted
 from services.triage.desk import Desk, Order, Wanted, show_step
-from services.triage.forms import FORMS, describe, permitted
 from shared.access import Principal
+from shared.events import CaseState
 from shared.ids import derive
 from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, rfc3339
@@ -44,7 +44,7 @@ def make_router(desk: Desk, gate: Gate) -> APIRouter:
     @router.get("", **does("case.list"))
     async def list_cases(
         request: Request,
-        state: Annotated[list[State] | None, Query()] = None,
+        state: Annotated[list[CaseState] | None, Query()] = None,
         body: Annotated[list[str] | None, Query()] = None,
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,

@@ -4,11 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from services.triage.actions import Change, Query, Stored
-from services.triage.case import Case, Deadline, Question, Step
-from services.triage.commands import (
-    State,
-)
+from services.triage.case.case import Case, Deadline, Question, Step
 from shared.access import Reach
+from shared.events import CaseState
 from shared.mongo import Document, IndexModel, reaching
 from shared.outbox import OUTBOX_INDEX, Aggregates, Save
 
@@ -166,7 +164,7 @@ def case_of(document: Mapping[str, Any]) -> Case:
         privacy=document["privacy"],
         contactable=document["contactable"],
         received_at=document["received_at"],
-        state=State(document["state"]),
+        state=CaseState(document["state"]),
         lane=document["lane"],
         body=document["body"],
         rule=document["rule"],
@@ -187,8 +185,8 @@ def case_of(document: Mapping[str, Any]) -> Case:
                 actor=s["actor"],
                 role=s["role"],
                 cause=s["cause"],
-                previous=State(s["previous"]) if s["previous"] else None,
-                state=State(s["state"]),
+                previous=CaseState(s["previous"]) if s["previous"] else None,
+                state=CaseState(s["state"]),
                 detail=s["detail"],
             )
             for s in document["history"]

@@ -1,5 +1,6 @@
 """Facts that triage writes to `cases`: every step of a case, with the state before and after it."""
 
+from enum import StrEnum
 from typing import ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -14,6 +15,23 @@ class DeadlineSet(BaseModel):
 
     name: str
     due_at: AwareDatetime
+
+
+class CaseState(StrEnum):
+    """Every state a case can have. Readers tolerate states that are not here yet."""
+
+    RECEIVED = "received"
+    TRIAGED = "triaged"
+    ASSIGNED = "assigned"
+    INVESTIGATING = "investigating"
+    AWAITING_INFORMATION = "awaiting_information"
+    DECIDED = "decided"
+    FOLLOWING_UP = "following_up"
+    CLOSED = "closed"
+    REFERRED = "referred"
+    MERGED = "merged"
+    APPEALED = "appealed"
+    REOPENED = "reopened"
 
 
 class CaseFact(Fact):

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from services.triage.case import Case
+from services.triage.case.case import Case
 from shared.access import Principal
 from shared.times import now
 from tests.support.browser_rig import OVERFLOW, hold_session, serving, violations

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.triage.forms import FORMS
+from services.triage.case.forms import FORMS
 from services.triage.roster_changes import CHANGES
 from shared.access import ACTIONS, TABLE, Role
 from shared.web.app import routes_of

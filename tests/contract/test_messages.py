@@ -3,18 +3,17 @@
 import pytest
 
 from services.audit.app import HERE as AUDIT
-from services.triage.commands import State
-from services.triage.forms import FORMS
+from services.triage.case.forms import FORMS
 from services.triage.pages import HERE
 from shared.access import Role
-from shared.events import FACTS, CaseFact
+from shared.events import FACTS, CaseFact, CaseState
 from shared.i18n import SHARED_MESSAGES, Messages, message_key
 from shared.promises import KEPT_BY
 
 STEPS = [fact.name.removeprefix("case.") for fact in FACTS.values() if issubclass(fact, CaseFact)]
 FIELDS = {field.name for form in FORMS.values() for field in form.fields}
 WANTED = {
-    "state": [str(state) for state in State],
+    "state": [str(state) for state in CaseState],
     "step": STEPS,
     "desk-done": list(FORMS),
     "desk-field": sorted(FIELDS),

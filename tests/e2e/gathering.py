@@ -12,8 +12,7 @@ import httpx
 
 from infra.local.system import System
 from services.notification.delivery import State as DeliveryState
-from services.triage.commands import State as CaseState
-from shared.events import FACTS
+from shared.events import FACTS, CaseState
 from shared.policy import load_policy
 from tests.support.every_app import SERVICES, build
 from tests.support.route_walk import Thing, steps_of

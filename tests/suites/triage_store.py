@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from services.triage.actions import CaseStore, Change, Query, Stored, carry_out
-from services.triage.case import Case, fold
-from services.triage.code_names import code_name_of
-from services.triage.commands import Assign, Command, Open, Recuse, Start
+from services.triage.case.case import Case
+from services.triage.case.code_names import code_name_of
+from services.triage.case.commands.handling import Assign, Recuse, Start
+from services.triage.case.commands.opening import Open
+from services.triage.case.commands.table import Command
+from services.triage.case.evolve import fold
 from services.triage.reports import Forgetting, Intake
 from shared.access import Reach, Role
 from shared.events import Event, ReportReceived

@@ -11,7 +11,7 @@ from services.audit.record.leaf import Leaf, Place, write_seal
 from services.audit.record.log import SEALS
 from services.intake.report.pseudonym import pseudonyms_for
 from services.notification.routing.plan import note_of, plan
-from services.triage.case import Case
+from services.triage.case.case import Case
 from shared.access import Principal
 from shared.events import Event, RecusalDeclared
 from shared.ids import case_id_of

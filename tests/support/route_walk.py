@@ -12,7 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.triage.forms import FORMS
+from services.triage.case.forms import FORMS
 from services.triage.roster_changes import CHANGES
 from shared.ids import derive
 from shared.web.gate import GatedRoute

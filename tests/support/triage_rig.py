@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from services.triage.actions import Change, Query, Stored
 from services.triage.app import build_app
-from services.triage.case import Case
+from services.triage.case.case import Case
 from services.triage.reports import Intake
 from services.triage.settings import TriageSettings
 from shared.access import Principal

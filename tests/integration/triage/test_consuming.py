@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from services.triage.app import build_app
-from services.triage.case import fold
+from services.triage.case.evolve import fold
 from services.triage.settings import TriageSettings
 from services.triage.store import case_of
 from shared.events import (

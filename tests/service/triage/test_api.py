@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.triage.case import fold
+from services.triage.case.evolve import fold
 from shared.access import Principal, Role
 from shared.times import rfc3339
 from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, bearer, make_rig, reported

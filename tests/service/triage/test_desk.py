@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from services.triage.case import Case
+from services.triage.case.case import Case
 from shared.access import FRESH, Role
 from shared.times import now
 from tests.support.forms import hidden_fields

@@ -8,8 +8,14 @@ from hypothesis import strategies as st
 
 from services.intake.mailbox.status import NEW_STATUS, follow, judge_deadlines
 from services.triage.actions import carry_out
-from services.triage.case import Case, fold
-from services.triage.commands import Ask, Assign, Close, Command, Decide, NotPermitted, Open, Start
+from services.triage.case.case import Case
+from services.triage.case.commands.decision import Decide
+from services.triage.case.commands.handling import Assign, Close, Start
+from services.triage.case.commands.inquiry import Ask
+from services.triage.case.commands.opening import Open
+from services.triage.case.commands.table import Command
+from services.triage.case.evolve import fold
+from services.triage.case.lifecycle import NotPermitted
 from shared.events import Actor, Event, ReportReceived
 from shared.policy import load_policy
 from shared.promises import KEPT_BY

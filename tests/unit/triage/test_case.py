@@ -8,27 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.triage.case import Case, decide, evolve, fold
-from services.triage.commands import (
-    GROUNDS,
+from services.triage.case.case import Case
+from services.triage.case.commands.decision import Decide
+from services.triage.case.commands.handling import GROUNDS, Assign, Close, Recuse, Start
+from services.triage.case.commands.inquiry import Ask
+from services.triage.case.commands.opening import Open, ReceiveAnswer
+from services.triage.case.commands.table import Command, decide
+from services.triage.case.evolve import evolve, fold
+from services.triage.case.lifecycle import (
     TRANSITIONS,
-    Ask,
-    Assign,
     CannotHave,
-    Close,
-    Command,
-    Decide,
     NotPermitted,
-    Open,
-    ReceiveAnswer,
-    Recuse,
-    Start,
-    State,
     UnknownOutcome,
     UnknownQuestion,
     permitted_in,
 )
-from shared.events import Actor, CaseFact, CaseOpened, CaseTriaged, Draft, Event, ReportReceived, stamp
+from shared.events import Actor, CaseFact, CaseOpened, CaseState, CaseTriaged, Draft, Event, ReportReceived, stamp
 from shared.ids import case_id_of
 from shared.policy import load_policy
 
@@ -36,13 +31,13 @@ POLICY = load_policy(None)
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ALICE = Actor("responder:a1", "responder")
 ENTERED = {
-    State.RECEIVED,
-    State.TRIAGED,
-    State.ASSIGNED,
-    State.INVESTIGATING,
-    State.AWAITING_INFORMATION,
-    State.DECIDED,
-    State.CLOSED,
+    CaseState.RECEIVED,
+    CaseState.TRIAGED,
+    CaseState.ASSIGNED,
+    CaseState.INVESTIGATING,
+    CaseState.AWAITING_INFORMATION,
+    CaseState.DECIDED,
+    CaseState.CLOSED,
 }
 """The states that the lifecycle of the documentation has and that commands lead to today."""
 
@@ -209,21 +204,21 @@ def test_the_table_reaches_exactly_the_documented_states() -> None:
         more = {to for ways in TRANSITIONS.values() for come_from, to in ways.items() if come_from in reached}
         grown = not more <= reached
         reached |= more
-    assert reached - {None} | {State.RECEIVED} == ENTERED
+    assert reached - {None} | {CaseState.RECEIVED} == ENTERED
     # A recusal is possible in states that nothing leads to yet, because older records may hold them.
     assert {state for name, ways in TRANSITIONS.items() for state in ways if name != Recuse.name} <= reached
 
 
 def test_no_case_gets_stuck_before_it_is_closed() -> None:
-    def can_close(state: State) -> bool:
+    def can_close(state: CaseState) -> bool:
         seen, todo = set(), [state]
         while todo:
             at = todo.pop()
             seen.add(at)
             todo += [ways[at] for ways in TRANSITIONS.values() if at in ways and ways[at] not in seen]
-        return State.CLOSED in seen
+        return CaseState.CLOSED in seen
 
-    assert all(can_close(state) for state in ENTERED - {State.RECEIVED})
+    assert all(can_close(state) for state in ENTERED - {CaseState.RECEIVED})
 
 
 @given(report=reports)
@@ -276,7 +271,7 @@ def test_assigning_to_who_has_it_already_is_no_event() -> None:
 
 def test_an_answer_that_was_taken_already_is_no_event() -> None:
     case = led(Assign("responder:a1"), Start(), Ask("q1"), ReceiveAnswer("q1", "a1"))
-    assert case.state is State.INVESTIGATING
+    assert case.state is CaseState.INVESTIGATING
     assert decide(case, ReceiveAnswer("q1", "a1"), POLICY, AT) == []
 
 
@@ -286,12 +281,12 @@ def test_an_answer_after_the_end_is_kept_and_reopens_nothing() -> None:
     )  # fmt: skip
     after = fold(do(before, ReceiveAnswer("q1", "a1"), AT + timedelta(days=1), "late"), before)
     assert after is not None
-    assert after.state is State.CLOSED
+    assert after.state is CaseState.CLOSED
     assert after.questions[0].answers == ("a1",)
 
 
 def test_whoever_waits_in_vain_for_an_answer_can_go_on() -> None:
-    assert led(Assign("responder:a1"), Start(), Ask("q1"), Start()).state is State.INVESTIGATING
+    assert led(Assign("responder:a1"), Start(), Ask("q1"), Start()).state is CaseState.INVESTIGATING
 
 
 def test_an_answer_to_a_question_never_asked_is_refused() -> None:

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.triage.code_names import ADJECTIVES, NOUNS, PLAIN_ATTEMPTS, code_name_of
+from services.triage.case.code_names import ADJECTIVES, NOUNS, PLAIN_ATTEMPTS, code_name_of
 
 
 def test_there_are_enough_different_words() -> None:

@@ -5,17 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from services.triage.case import Case
-from services.triage.commands import (
-    GROUNDS,
-    Ask,
-    Assign,
-    Close,
-    Decide,
-    Recuse,
-    Start,
-    permitted_in,
-)
+from services.triage.case.case import Case
+from services.triage.case.commands.decision import Decide
+from services.triage.case.commands.handling import GROUNDS, Assign, Close, Recuse, Start
+from services.triage.case.commands.inquiry import Ask
+from services.triage.case.lifecycle import permitted_in
 from shared.access import Permit, Principal, Reason, Resource, Role, allow
 from shared.ids import PERSON
 from shared.policy import Policy

@@ -1,0 +1,108 @@
+"""The life of a case, pure: what a command does in a state, and what each event makes of the case.
+
+Property, tested: folding the events of a case with `evolve` gives exactly the stored case.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from shared.events import CaseState
+
+ENDED = frozenset({CaseState.CLOSED, CaseState.MERGED})
+"""States in which nothing is owed on a case."""
+URGENT_LANES = ("emergency", "child_protection")
+"""Lanes of the policy that go before all others, the most urgent first."""
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A promise with a date. Times are UTC-aware; `met_at` is when it was kept, in time or not."""
+
+    name: str
+    due_at: datetime
+    met_at: datetime | None = None
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether it is neither kept nor still to come."""
+        return self.met_at is None and self.due_at < now
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the reporter was asked, by reference, and the answers so far."""
+
+    id: str
+    asked_at: datetime
+    answers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event of the case's history. `detail` is the assignee, body, outcome or ground, where the fact has one."""
+
+    seq: int
+    fact: str
+    at: datetime
+    actor: str
+    role: str
+    cause: str
+    previous: CaseState | None
+    state: CaseState
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case as its events made it. `lane`, `body` and `rule` are None only between `received` and `triaged`.
+
+    `parties`: pseudonyms of everybody named in the report; `recused`: references of people.
+    """
+
+    id: str
+    report_id: str
+    code_name: str
+    community: str
+    category: str
+    flags: tuple[str, ...]
+    setting: str
+    language: str
+    privacy: str
+    contactable: bool
+    received_at: datetime
+    state: CaseState
+    history: tuple[Step, ...]
+    lane: str | None = None
+    body: str | None = None
+    rule: str | None = None
+    policy_version: str | None = None
+    deadlines: tuple[Deadline, ...] = ()
+    assignee: str | None = None
+    questions: tuple[Question, ...] = ()
+    outcome: str | None = None
+    reason_id: str | None = None
+    parties: tuple[str, ...] = ()
+    recused: tuple[str, ...] = ()
+
+    @property
+    def seq(self) -> int:
+        """How many events made this case; its version towards the outside."""
+        return self.history[-1].seq
+
+    @property
+    def updated_at(self) -> datetime:
+        """When the last event happened (UTC-aware)."""
+        return self.history[-1].at
+
+    @property
+    def next_due(self) -> datetime | None:
+        """The next promise to keep (UTC-aware); None when there is none, or the case has ended."""
+        if self.state in ENDED:
+            return None
+        return min((d.due_at for d in self.deadlines if d.met_at is None), default=None)
+
+    @property
+    def place(self) -> tuple[int, datetime, str]:
+        """Where it stands in the queue: by urgency of the lane, then by what is due next, then by id."""
+        rank = URGENT_LANES.index(self.lane) if self.lane in URGENT_LANES else len(URGENT_LANES)
+        return rank, self.next_due or NEVER, self.id

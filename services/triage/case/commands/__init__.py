@@ -1,0 +1,1 @@
+"""The commands of a case, one chapter a file. Pure."""

@@ -1,0 +1,62 @@
+"""The states of a case, the commands on it, and the table of which leads where. Pure."""
+
+from collections.abc import Mapping
+
+from shared.events import CaseState
+
+TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
+    # Opening passes through `received`: the two facts are one write, so that no case is ever without an owner.
+    "open": {None: CaseState.TRIAGED},
+    "assign": {
+        CaseState.TRIAGED: CaseState.ASSIGNED,
+        CaseState.ASSIGNED: CaseState.ASSIGNED,
+        CaseState.INVESTIGATING: CaseState.INVESTIGATING,
+        CaseState.AWAITING_INFORMATION: CaseState.AWAITING_INFORMATION,
+        CaseState.DECIDED: CaseState.DECIDED,
+    },
+    "start": {CaseState.ASSIGNED: CaseState.INVESTIGATING, CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING},
+    "ask": {CaseState.INVESTIGATING: CaseState.AWAITING_INFORMATION},
+    "receive_answer": {
+        CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,
+        CaseState.INVESTIGATING: CaseState.INVESTIGATING,
+        CaseState.DECIDED: CaseState.DECIDED,
+        CaseState.CLOSED: CaseState.CLOSED,
+    },
+    "decide": {CaseState.INVESTIGATING: CaseState.DECIDED},
+    # A conflict may be seen at any time; only what is merged away needs none.
+    "recuse": {state: state for state in CaseState if state not in (CaseState.RECEIVED, CaseState.MERGED)},
+    "close": {CaseState.DECIDED: CaseState.CLOSED},
+}
+"""Which command leads from which state to which; None stands for a case that is not there yet."""
+
+
+class Refusal(Exception):
+    """The core says no, and why. Holds only words of this code base and ids."""
+
+
+class NotPermitted(Refusal):
+    """The command is not in the table for this state; `permitted` are those that are."""
+
+    def __init__(self, command: str, state: CaseState | None) -> None:
+        self.command = command
+        self.state = state
+        self.permitted = permitted_in(state)
+        instead = ", ".join(self.permitted) or "nothing"
+        super().__init__(f"{command} is not permitted in state {state or 'none'}; permitted: {instead}")
+
+
+class UnknownOutcome(Refusal):
+    """The policy has no such outcome."""
+
+
+class CannotHave(Refusal):
+    """A case cannot be given to this person: they are recused from it, or may not handle it."""
+
+
+class UnknownQuestion(Refusal):
+    """An answer to a question that this case never asked."""
+
+
+def permitted_in(state: CaseState | None) -> tuple[str, ...]:
+    """The names of the commands that the table permits in a state, in the order of a case's life."""
+    return tuple(name for name, ways in TRANSITIONS.items() if state in ways)
