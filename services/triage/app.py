@@ -6,8 +6,9 @@ from fastapi import FastAPI
 
 from services.triage import consumer
 from services.triage.actions import CaseStore
-from services.triage.desk import Desk, Vault
-from services.triage.pages import HERE, load_pages, make_page_router
+from services.triage.desk.pages import make_page_router
+from services.triage.desk.queue import Desk, Vault
+from services.triage.desk.views import HERE, load_pages
 from services.triage.paths import HOME
 from services.triage.reports import Forgetting, Intake
 from services.triage.roster import Book, note_names

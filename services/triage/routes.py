@@ -1,7 +1,6 @@
 """The API of cases, for programs: a bearer token of a person, JSON in and out."""
 
 import re
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import orjson
@@ -9,13 +8,12 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.triage.case.case import Case
 from services.triage.case.forms import FORMS, describe, permitted
-from services.triage.desk import Desk, Order, Wanted, show_step
+from services.triage.desk.queue import Desk, Order, page_of, show_step
 from shared.access import Principal
 from shared.events import CaseState
 from shared.ids import derive
 from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, rfc3339
-from shared.web import cursors
 from shared.web.app import json_response
 from shared.web.gate import Callers, Gate, does, principal_of
 
@@ -34,7 +32,6 @@ _ORDER = {
     }}}},
 }  # fmt: skip
 """What the OpenAPI document says about an order; the case itself says what each command takes."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def make_router(desk: Desk, gate: Gate) -> APIRouter:
@@ -109,33 +106,6 @@ def make_router(desk: Desk, gate: Gate) -> APIRouter:
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{done.version}"'})
 
     return router
-
-
-async def page_of(
-    desk: Desk, principal: Principal, states: tuple[str, ...], bodies: tuple[str, ...], cursor: str | None, limit: int
-) -> tuple[list[Case], str | None]:
-    """One page of the queue, and the cursor of the next one. Raises Problem 422 for a cursor that is none of ours."""
-    wanted = Wanted(bodies, states, read_cursor(cursor) if cursor else None, limit + 1)
-    cases = await desk.queue(principal, wanted)
-    more = len(cases) > limit
-    return cases[:limit], write_cursor(cases[limit - 1]) if more else None
-
-
-def write_cursor(case: Case) -> str:
-    """The place of a case in the queue, as an opaque text."""
-    rank, due, case_id = case.place
-    return cursors.write_cursor([rank, round((due - _EPOCH) / timedelta(milliseconds=1)), case_id])
-
-
-def read_cursor(cursor: str) -> tuple[int, datetime, str]:
-    """The place that a cursor names. Raises Problem 422."""
-
-    def place_of(rank: int, due: int, case_id: str) -> tuple[int, datetime, str]:
-        if not 0 <= rank < 100:
-            raise ValueError(rank)
-        return rank, _EPOCH + timedelta(milliseconds=due), case_id
-
-    return cursors.read_cursor(cursor, place_of, int, int, str)
 
 
 def version_in(form_value: str, what: str) -> int:

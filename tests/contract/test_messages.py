@@ -4,7 +4,7 @@ import pytest
 
 from services.audit.app import HERE as AUDIT
 from services.triage.case.forms import FORMS
-from services.triage.pages import HERE
+from services.triage.desk.views import HERE
 from shared.access import Role
 from shared.events import FACTS, CaseFact, CaseState
 from shared.i18n import SHARED_MESSAGES, Messages, message_key

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from services.triage.actions import Query
-from services.triage.desk import Desk, Order, Stale
+from services.triage.desk.queue import Desk, Order, Stale
 from services.triage.reports import Intake
 from services.triage.store import CASE_INDEXES, QUEUE_ORDER, MongoCases, filter_of
 from shared.access import reaches

@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import orjson
@@ -26,6 +26,9 @@ from shared.problems import FieldError, NotFound, Problem
 from shared.telemetry import current_traceparent
 from shared.times import now, rfc3339
 from shared.vault import Contents
+from shared.web import cursors
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 SECTIONS = ("content", "reported", "correspondence")
 """What a responder reads. Who reported stays in the vault: nobody needs it to look into a case."""
@@ -282,3 +285,30 @@ def _command(form: Form, values: Mapping[str, str], statement_id: str) -> tuple[
             return Close(), None
         case other:
             raise AssertionError(f"{other} has a form but no command")
+
+
+async def page_of(
+    desk: Desk, principal: Principal, states: tuple[str, ...], bodies: tuple[str, ...], cursor: str | None, limit: int
+) -> tuple[list[Case], str | None]:
+    """One page of the queue, and the cursor of the next one. Raises Problem 422 for a cursor that is none of ours."""
+    wanted = Wanted(bodies, states, read_cursor(cursor) if cursor else None, limit + 1)
+    cases = await desk.queue(principal, wanted)
+    more = len(cases) > limit
+    return cases[:limit], write_cursor(cases[limit - 1]) if more else None
+
+
+def write_cursor(case: Case) -> str:
+    """The place of a case in the queue, as an opaque text."""
+    rank, due, case_id = case.place
+    return cursors.write_cursor([rank, round((due - _EPOCH) / timedelta(milliseconds=1)), case_id])
+
+
+def read_cursor(cursor: str) -> tuple[int, datetime, str]:
+    """The place that a cursor names. Raises Problem 422."""
+
+    def place_of(rank: int, due: int, case_id: str) -> tuple[int, datetime, str]:
+        if not 0 <= rank < 100:
+            raise ValueError(rank)
+        return rank, _EPOCH + timedelta(milliseconds=due), case_id
+
+    return cursors.read_cursor(cursor, place_of, int, int, str)

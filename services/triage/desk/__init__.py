@@ -1,0 +1,1 @@
+"""The desk of responders: the queue and its pages."""

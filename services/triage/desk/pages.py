@@ -1,0 +1,71 @@
+"""The desk: the queue and the case page of responders. Everything works without JavaScript."""
+
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from starlette.responses import RedirectResponse
+
+from services.triage.case.commands.handling import Recuse
+from services.triage.case.forms import FORMS
+from services.triage.desk.queue import Desk, Order, Stale
+from services.triage.desk.views import Sent, _View
+from services.triage.paths import HOME
+from services.triage.routes import cause_of, version_in
+from shared.access import Principal, Reason, Refused
+from shared.problems import NotFound, Problem, Unavailable
+from shared.web.forms import read_form
+from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.pages import Pages
+
+
+def make_page_router(desk: Desk, gate: Gate, pages: Pages) -> APIRouter:
+    """The pages below /desk."""
+    router = gate.router(Callers.PEOPLE, include_in_schema=False)
+    view = _View(desk, pages)
+
+    @router.get(HOME, **does("case.list"))
+    async def show_queue(request: Request, state: str = "", body: str = "", cursor: str = "") -> Response:
+        principal = principal_of(request)
+        return await view.queue(request, principal, state, body, cursor)
+
+    @router.get(f"{HOME}/cases/{{code_name}}", **does("case.read"))
+    async def show_case(request: Request, code_name: str) -> Response:
+        principal = principal_of(request)
+        return await view.case(request, principal, await desk.find_by_code_name(principal, code_name))
+
+    @router.post(f"{HOME}/cases/{{code_name}}/{{command}}", **does("case.read"))
+    async def give_command(request: Request, code_name: str, command: str) -> Response:
+        principal = principal_of(request)
+        case = await desk.find_by_code_name(principal, code_name)
+        if command not in FORMS:
+            raise NotFound
+        form = {name: values[-1] for name, values in (await read_form(request)).items()}
+        seen, key = form.pop("version", ""), form.pop("key", "")
+        version = version_in(seen, "case")
+        cause = cause_of(principal, case.id, key or None, request.scope["request_id"])
+        try:
+            await desk.carry_out(principal, case.id, Order(command, form, version, cause))
+        except Stale as problem:
+            return await view.case(request, principal, problem.case, Sent(command, form, problem))
+        except Unavailable:
+            away = Problem(503, "unavailable", "Please try again in a moment.", retry_after=5)
+            return await view.case(request, principal, case, Sent(command, form, away))
+        except Problem as problem:
+            if isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN:
+                gate.keep(problem, principal)
+            elif problem.status not in (409, 422):
+                raise
+            case = await desk.find(principal, case.id)
+            return await view.case(request, principal, case, Sent(command, form, problem))
+        if command == Recuse.name and not await _still_sees(principal, case.id):
+            return RedirectResponse(f"{HOME}?{urlencode({'done': command})}", 303)
+        return RedirectResponse(f"{HOME}/cases/{case.code_name}?{urlencode({'done': command})}", 303)
+
+    async def _still_sees(principal: Principal, case_id: str) -> bool:
+        try:
+            await desk.find(principal, case_id)
+        except Problem:
+            return False
+        return True
+
+    return router
