@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from infra.commands.people.book import OPERATOR, run_with_book
-from services.triage.roster import Book
+from services.triage.roster.actions import Book
 from shared.access import MODULES, SCOPES, Role
 from shared.connections import MongoAccess
 from shared.events import GrantHeld, TrainingHeld

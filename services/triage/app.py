@@ -11,11 +11,11 @@ from services.triage.desk.queue import Desk, Vault
 from services.triage.desk.views import HERE, load_pages
 from services.triage.paths import HOME
 from services.triage.reports import Forgetting, Intake
-from services.triage.roster import Book, note_names
-from services.triage.roster_desk import Entries, RosterDesk
-from services.triage.roster_pages import make_error_page, make_roster_pages
-from services.triage.roster_routes import make_roster_router
-from services.triage.roster_store import MongoEntries
+from services.triage.roster.actions import Book, note_names
+from services.triage.roster.desk import Entries, RosterDesk
+from services.triage.roster.pages import make_error_page, make_roster_pages
+from services.triage.roster.routes import make_roster_router
+from services.triage.roster.store import MongoEntries
 from services.triage.routes import make_router
 from services.triage.settings import TriageSettings
 from services.triage.store import CASE_INDEXES, MongoCases

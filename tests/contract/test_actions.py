@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services.triage.case.forms import FORMS
-from services.triage.roster_changes import CHANGES
+from services.triage.roster.changes import CHANGES
 from shared.access import ACTIONS, TABLE, Role
 from shared.web.app import routes_of
 from shared.web.gate import GatedRoute

@@ -20,7 +20,7 @@ from infra.local.people import LIFE, enrol, give_name, person_of
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from services.intake.report.pseudonym import pseudonyms_for
-from services.triage.roster import Book
+from services.triage.roster.actions import Book
 from shared.access import PEOPLE, Role
 from shared.ids import case_id_of
 from shared.policy import load_policy

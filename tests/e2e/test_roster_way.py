@@ -11,7 +11,7 @@ from infra.commands.people.book import OPERATOR, run_with_book
 from infra.local.people import give_name
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
-from services.triage.roster import Book
+from services.triage.roster.actions import Book
 from shared.access import Role
 from shared.roster import MongoRoster
 from shared.times import now

@@ -1,11 +1,11 @@
-"""The roster's entries in memory, with the same promises as services.triage.roster_store.MongoEntries."""
+"""The roster's entries in memory, with the same promises as services.triage.roster.store.MongoEntries."""
 
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.triage.roster import Kept
-from services.triage.roster_store import kept_of
+from services.triage.roster.entry import Kept
+from services.triage.roster.store import kept_of
 from shared.access import Principal
 from shared.events import Event
 from shared.mongo import Document

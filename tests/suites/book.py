@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from services.triage.roster import Book, Kept, Order, Stale, Step, with_agreement, with_grant, without_role
-from services.triage.roster_desk import Entries
+from services.triage.roster.actions import Book
+from services.triage.roster.desk import Entries
+from services.triage.roster.entry import Kept, Order, Stale, Step, with_agreement, with_grant, without_role
 from shared.events import Actor, GrantHeld
 from shared.problems import Problem
 from tests.support.people import FAR

@@ -19,7 +19,7 @@ from infra.local.people import enrol
 from infra.local.sign_in_provider import ACCOUNTS, Account
 from infra.local.stack import Stack
 from infra.local.system import System, run_system
-from services.triage.roster import Book
+from services.triage.roster.actions import Book
 from shared.access import FRESH, Role
 from shared.ids import case_id_of
 from shared.policy import load_policy

@@ -18,7 +18,8 @@ from infra.local.processes import Process
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from infra.services import SERVICES
-from services.triage.roster import Book, IssuedToken
+from services.triage.roster.actions import Book
+from services.triage.roster.entry import IssuedToken
 from shared.access import MODULES, SCOPES, Role
 from shared.connections import MongoAccess
 from shared.events import Actor, GrantHeld, TrainingHeld

@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from services.triage.case.forms import FORMS
-from services.triage.roster_changes import CHANGES
+from services.triage.roster.changes import CHANGES
 from shared.ids import derive
 from shared.web.gate import GatedRoute
 from shared.web.pages import load_assets

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from infra.commands.console import Trouble
-from services.triage.roster import Book
+from services.triage.roster.actions import Book
 from shared.connections import MongoAccess
 from shared.events import Actor, Message
 from shared.mongo import PyMongoError, connect

@@ -18,7 +18,7 @@ from shared.policy import PolicyError, load_policy
 from shared.times import now, parse_rfc3339, rfc3339
 
 if TYPE_CHECKING:
-    from services.triage.roster import Book
+    from services.triage.roster.actions import Book
     from shared.roster import MongoRoster
 
 T = TypeVar("T")

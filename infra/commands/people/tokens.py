@@ -17,7 +17,7 @@ from shared.times import now, rfc3339
 from shared.tokens import Kind
 
 if TYPE_CHECKING:
-    from services.triage.roster import Book
+    from services.triage.roster.actions import Book
     from shared.roster import MongoRoster
 
 app = commands("Issue, list, rotate and revoke tokens of programs.")

@@ -15,7 +15,7 @@ from services.triage.case.commands.handling import Recuse
 from services.triage.case.forms import FORMS, REFERENCE_LIMIT, WORDS_LIMIT, Field, options_of, permitted, resource_of
 from services.triage.desk.queue import Desk, Stale, page_of
 from services.triage.paths import HOME
-from services.triage.roster_desk import reads_roster
+from services.triage.roster.desk import reads_roster
 from shared.access import Permit, Principal, allow
 from shared.events import CaseState
 from shared.i18n import SHARED_MESSAGES, Messages

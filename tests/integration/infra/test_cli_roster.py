@@ -13,7 +13,7 @@ import pytest
 
 from infra import cli
 from infra.commands.people.book import OPERATOR, run_with_book
-from services.triage.roster import Book
+from services.triage.roster.actions import Book
 from shared.access import Permit, Principal, Resource, Role, allow
 from shared.connections import MongoAccess
 from shared.events import FACTS, RosterEntryChanged, RosterTokenChanged

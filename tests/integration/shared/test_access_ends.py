@@ -11,7 +11,7 @@ import pytest
 from infra.commands.people.book import OPERATOR
 from infra.local.processes import Process
 from infra.local.system import System
-from services.triage.roster import Book
+from services.triage.roster.actions import Book
 from shared.access import Role
 from shared.events import GrantHeld, LeaveTaken
 from shared.times import now

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.triage.roster import Book
+from services.triage.roster.actions import Book
 from shared.access import Grant, Role
 from shared.events import FACTS, Actor, Event, GrantHeld, LeaveTaken, Message, TrainingHeld, decode
 from shared.mongo import Collection, connect

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.triage.roster_store import MongoEntries
+from services.triage.roster.store import MongoEntries
 from shared.mongo import connect
 from shared.outbox import Aggregates, Relay
 from shared.roster import ROSTER_INDEXES

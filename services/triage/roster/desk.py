@@ -6,18 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from services.triage.roster import Book, Kept, Order, Step
-from services.triage.roster import Entries as BookEntries
-from services.triage.roster_changes import (
-    CHANGES,
-    Change,
-    GiveRole,
-    NoteTraining,
-    SignOut,
-    TakeRole,
-    ends_of,
-    running,
-)
+from services.triage.roster.actions import Book
+from services.triage.roster.actions import Entries as BookEntries
+from services.triage.roster.changes import CHANGES, Change, GiveRole, NoteTraining, SignOut, TakeRole, ends_of, running
+from services.triage.roster.entry import Kept, Order, Step
 from shared.access import MODULES, PEOPLE, SCOPES, Grant, Permit, Principal, Reason, Resource, Role, allow, demand
 from shared.events import Actor
 from shared.policy import Policy
@@ -32,7 +24,7 @@ Place = tuple[datetime, str]
 
 
 class Entries(BookEntries, Protocol):
-    """What it needs of a store (services.triage.roster_store.MongoEntries)."""
+    """What it needs of a store (services.triage.roster.store.MongoEntries)."""
 
     async def everybody(self) -> list[Kept]: ...
 

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from services.triage.roster import (
+from services.triage.roster.entry import (
     Step,
     signed_out,
     with_agreement,

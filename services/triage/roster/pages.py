@@ -12,10 +12,10 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from services.triage.paths import HOME, ROSTER
-from services.triage.roster import Kept, Stale
-from services.triage.roster_changes import CHANGES, INPUTS, ends_of, running
-from services.triage.roster_desk import RosterDesk, reads_roster
-from services.triage.roster_routes import people_of, reference_of
+from services.triage.roster.changes import CHANGES, INPUTS, ends_of, running
+from services.triage.roster.desk import RosterDesk, reads_roster
+from services.triage.roster.entry import Kept, Stale
+from services.triage.roster.routes import people_of, reference_of
 from services.triage.routes import cause_of, version_in
 from shared.access import Reason, Refused
 from shared.events import GrantHeld

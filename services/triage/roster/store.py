@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.triage.roster import Kept
+from services.triage.roster.entry import Kept
 from shared.events import RosterEntryChanged
 from shared.mongo import Document, reaching
 from shared.outbox import Aggregates, Save

@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from services.triage.roster import Kept
-from services.triage.roster_changes import CHANGES, INPUTS, ends_of
-from services.triage.roster_desk import Offer, Place, RosterDesk
+from services.triage.roster.changes import CHANGES, INPUTS, ends_of
+from services.triage.roster.desk import Offer, Place, RosterDesk
+from services.triage.roster.entry import Kept
 from services.triage.routes import cause_of, seen_of
 from shared.ids import PERSON
 from shared.problems import NotFound

@@ -1,0 +1,1 @@
+"""The roster, which says who may do what: kept, changed and shown."""
