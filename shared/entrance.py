@@ -28,7 +28,7 @@ MOST_NAMES = 20
 
 
 class Pseudonyms(Protocol):
-    """What signing in needs of intake (shared.vault.VaultClient)."""
+    """What signing in needs of intake (shared.vault_client.VaultClient)."""
 
     async def pseudonyms(self, names: Sequence[str], addresses: Sequence[str]) -> tuple[str, ...]: ...
 

@@ -28,7 +28,7 @@ from shared.service_tokens import ServiceSigner
 from shared.sign_in.door import Door
 from shared.sign_in.pages import make_sign_in
 from shared.times import now
-from shared.vault import VaultClient, make_http
+from shared.vault_client import VaultClient, make_http
 from shared.web.app import make_app
 from shared.web.gate import Gate
 from shared.web.pages import Pages, make_asset_router, make_pages

@@ -25,7 +25,7 @@ from shared.policy import load_policy
 from shared.runtime import Runtime
 from shared.service_tokens import ServiceSigner
 from shared.sign_in.pages import make_sign_in
-from shared.vault import VaultClient, make_http
+from shared.vault_client import VaultClient, make_http
 from shared.web.app import make_app
 from shared.web.pages import make_asset_router, make_pages
 

@@ -34,7 +34,7 @@ from shared.mongo import TRANSIENT
 from shared.policy import Policy
 from shared.problems import Problem, Unavailable
 from shared.telemetry import span_for, traceparent_of
-from shared.vault import Contents
+from shared.vault_client import Contents
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from services.notification.notices.letter import Letter
 from services.notification.routing.plan import CaseNote
 from services.notification.store import Place
 from shared.events import Event
-from shared.vault import Contents
+from shared.vault_client import Contents
 
 
 @dataclass

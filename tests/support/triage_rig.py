@@ -20,7 +20,7 @@ from shared.ids import case_id_of, new_id
 from shared.policy import load_policy
 from shared.problems import Problem, Unavailable
 from shared.times import now
-from shared.vault import Contents
+from shared.vault_client import Contents
 from tests.fakes.memory_entries import MemoryEntries
 from tests.fakes.memory_sessions import MemorySessions
 from tests.support.people import COPIES, SIGN_IN, bearer, coordinator, responder

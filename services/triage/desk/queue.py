@@ -25,7 +25,7 @@ from shared.policy import Policy
 from shared.problems import FieldError, NotFound, Problem
 from shared.telemetry import current_traceparent
 from shared.times import now, rfc3339
-from shared.vault import Contents
+from shared.vault_client import Contents
 from shared.web import cursors
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,7 +35,7 @@ SECTIONS = ("content", "reported", "correspondence")
 
 
 class Vault(Protocol):
-    """What the desk needs of intake's vault (shared.vault.VaultClient)."""
+    """What the desk needs of intake's vault (shared.vault_client.VaultClient)."""
 
     async def read(
         self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str, behalf: Actor | None = None

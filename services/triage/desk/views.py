@@ -22,7 +22,7 @@ from shared.i18n import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.problems import FieldError, Problem, Unavailable
 from shared.times import now
-from shared.vault import Contents
+from shared.vault_client import Contents
 from shared.web.pages import Pages, make_pages
 
 HERE = Path(__file__).parents[1]

@@ -22,7 +22,7 @@ from shared.events import Actor
 from shared.problems import Problem
 from shared.service_keys import read_ring
 from shared.service_tokens import ServiceSigner
-from shared.vault import VaultClient, make_http
+from shared.vault_client import VaultClient, make_http
 
 pytestmark = pytest.mark.timeout(120)
 
