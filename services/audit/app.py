@@ -18,7 +18,7 @@ from services.audit.tlog.note import NoteSigner, SigningKey
 from services.audit.writer import LogWriter
 from shared.asyncapi import describe_service
 from shared.entrance import Entrance, SignIn
-from shared.i18n import SHARED_MESSAGES, Messages
+from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.lifecycle import Lifecycle
 from shared.outbox import OUTBOX_INDEX

@@ -14,7 +14,7 @@ from services.audit.record.query import Query
 from services.audit.routes import PURPOSE
 from shared.access import Principal
 from shared.events import FACTS
-from shared.i18n import message_key
+from shared.i18n.messages import message_key
 from shared.times import now, parse_rfc3339
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.pages import Pages

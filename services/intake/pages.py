@@ -16,7 +16,7 @@ from services.intake.paths import EXIT, FOLLOW_UP
 from services.intake.report.submission import Submission
 from services.intake.settings import EXIT_URL
 from services.intake.sources.form import Filled, FormError, fill, make_nonce, read_report
-from shared.i18n import SHARED_MESSAGES, Messages
+from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.policy import Policy, ReportFacts
 from shared.problems import Problem
 from shared.times import now

@@ -20,7 +20,7 @@ from services.notification.store import INDEXES, MongoStore
 from shared.asyncapi import describe_service
 from shared.entrance import Entrance, SignIn
 from shared.events import FACTS
-from shared.i18n import SHARED_MESSAGES, Messages
+from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.policy import load_policy
 from shared.runtime import Runtime
 from shared.service_tokens import ServiceSigner

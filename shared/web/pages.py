@@ -22,7 +22,8 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
-from shared.i18n import Messages, direction, negotiate, write_time
+from shared.i18n.messages import Messages, direction, negotiate, write_time
+from shared.i18n.wording import Value, locale_of
 from shared.problems import Problem
 from shared.times import rfc3339
 from shared.web.csrf import FORM_GUARD, FormRefused
@@ -30,7 +31,6 @@ from shared.web.forms import TOKEN_FIELD
 from shared.web.gate import Callers, Gate, does
 from shared.web.headers import nonce_of
 from shared.web.returns import own_address
-from shared.wording import Value, locale_of
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from markupsafe import Markup
 from playwright.async_api import Browser
 
-from shared.i18n import SHARED_MESSAGES, Messages
+from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.web.pages import load_assets, make_asset_router, make_pages
 from tests.support.browser_rig import OVERFLOW, serving, violations
 from tests.support.people import gate_of

@@ -7,7 +7,7 @@ from services.triage.case.forms import FORMS
 from services.triage.desk.views import HERE
 from shared.access import Role
 from shared.events import FACTS, CaseFact, CaseState
-from shared.i18n import SHARED_MESSAGES, Messages, message_key
+from shared.i18n.messages import SHARED_MESSAGES, Messages, message_key
 from shared.promises import KEPT_BY
 
 STEPS = [fact.name.removeprefix("case.") for fact in FACTS.values() if issubclass(fact, CaseFact)]

@@ -17,7 +17,7 @@ from services.notification.settings import NotificationSettings
 from shared.access import Role
 from shared.entrance import Entrance, SignIn
 from shared.events import FACTS
-from shared.i18n import SHARED_MESSAGES, Messages
+from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.lifecycle import Lifecycle
 from shared.policy import load_policy
 from shared.runtime import Runtime

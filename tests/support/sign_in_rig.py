@@ -13,7 +13,7 @@ import httpx
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from shared.access import Grant, Principal, Role
-from shared.i18n import SHARED_MESSAGES, Messages
+from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.lifecycle import Lifecycle
 from shared.problems import Unavailable
 from shared.sign_in.attempts import Registration

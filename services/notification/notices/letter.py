@@ -7,7 +7,7 @@ letter's own, because the policy's names for them would tell a bystander what a 
 from dataclasses import dataclass
 from html import escape
 
-from shared.i18n import direction
+from shared.i18n.messages import direction
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from services.notification.delivery import Delivery
 from services.notification.notices.letter import Block, Letter, Link, Listing, Paragraph
 from shared.events import DeadlineSet
-from shared.i18n import Messages, message_key, write_time
+from shared.i18n.messages import Messages, message_key, write_time
 
 MOST_LINES = 50
 """Lines of a list in one mail; how many more there are is said below it."""

@@ -18,7 +18,7 @@ from services.triage.paths import HOME
 from services.triage.roster.desk import reads_roster
 from shared.access import Permit, Principal, allow
 from shared.events import CaseState
-from shared.i18n import SHARED_MESSAGES, Messages
+from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.problems import FieldError, Problem, Unavailable
 from shared.times import now

@@ -17,7 +17,7 @@ from services.notification.notices.table import NOTICES, Links, write_letter
 from services.notification.routing.table import ROUTING, read_routes
 from services.notification.sender import Sender
 from shared.events import FACTS, Event, NotificationSent
-from shared.i18n import SHARED_MESSAGES, Messages
+from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.mongo import TRANSIENT
 from shared.policy import load_policy
 from shared.problems import Problem, Unavailable

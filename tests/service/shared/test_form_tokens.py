@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from shared.i18n import SHARED_MESSAGES, Messages
+from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.refusals import Refusals
 from shared.web.csrf import COOKIE, FormGuard
 from shared.web.forms import TOKEN_FIELD

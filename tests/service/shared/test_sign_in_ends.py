@@ -10,7 +10,7 @@ import pytest
 from services.audit.settings import AuditSettings
 from shared.access import Principal
 from shared.entrance import Entrance, SignIn
-from shared.i18n import SHARED_MESSAGES, Messages
+from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.problems import Problem, Unavailable
 from shared.roster import Roster
 from shared.runtime import Runtime

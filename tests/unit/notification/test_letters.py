@@ -13,7 +13,7 @@ from services.notification.notices.table import MOST_LINES, NOTICES, Links, writ
 from services.notification.routing.plan import note_of, plan
 from services.notification.routing.table import ROUTING, read_routes
 from shared.events import FACTS, DeadlineSet, Event
-from shared.i18n import SHARED_MESSAGES, Messages
+from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.policy import load_policy
 from shared.times import now
 from tests.support.notification_world import Story, nobody

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.i18n import (
+from shared.i18n.messages import (
     SHARED_MESSAGES,
     Messages,
     MissingMessage,
@@ -20,8 +20,8 @@ from shared.i18n import (
     problems,
     write_time,
 )
+from shared.i18n.wording import Value, WordingError, parse
 from shared.policy import load_policy
-from shared.wording import Value, WordingError, parse
 
 SHIPPED = [
     "ar",

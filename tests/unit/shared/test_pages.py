@@ -13,7 +13,7 @@ from httpx import ASGITransport, AsyncClient
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
-from shared.i18n import SHARED_MESSAGES, Messages
+from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.problems import Problem
 from shared.web.pages import LANGUAGE_COOKIE, STATIC, TEMPLATES, load_assets, make_asset_router, make_pages
 from tests.support.people import gate_of

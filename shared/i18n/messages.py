@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from babel.dates import format_date
 
-from shared.wording import Value, WordingError, choices, fill, locale_of, parse, plural_categories, slots
+from shared.i18n.wording import Value, WordingError, choices, fill, locale_of, parse, plural_categories, slots
 
 ENGLISH = "en"
 DOCUMENTATION = "qqq"
@@ -211,7 +211,7 @@ def _explicit_forms(forms: Iterable[tuple[object, ...]]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m shared.i18n FOLDER…`: print what is wrong in these folders; 1 if anything is."""
+    """`python -m shared.i18n.messages FOLDER…`: print what is wrong in these folders; 1 if anything is."""
     found = problems([Path(argument) for argument in arguments])
     sys.stdout.writelines(f"{line}\n" for line in found)
     return 1 if found else 0

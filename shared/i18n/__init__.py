@@ -1,0 +1,1 @@
+"""Messages and wording in the languages of readers."""
