@@ -11,7 +11,7 @@ from benchmarks.results import Result
 from benchmarks.rig import Counts, bare_http, bare_program, cpu_seconds, load, resident_mb, wait_until
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, create_topics_on, run_system
-from shared.topics import TOPICS
+from shared.kafka.topics import TOPICS
 
 WARM_UP = 300
 STEADY = 9_000

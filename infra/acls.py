@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.topics import ANYONE, DEAD_LETTER_TOPICS, FACT_TOPICS, TOPICS, dead_letters_of
+from shared.kafka.topics import ANYONE, DEAD_LETTER_TOPICS, FACT_TOPICS, TOPICS, dead_letters_of
 
 COMMAND_LINE = "hearth"
 

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     # The client libraries log every failed attempt; a command says it once, in a sentence.
-    for library in ("aiokafka", "pymongo", "shared.publisher"):
+    for library in ("aiokafka", "pymongo", "shared.kafka.publisher"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
         app(arguments, prog_name="hearth")

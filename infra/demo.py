@@ -32,8 +32,8 @@ from services.audit.settings import AuditSettings
 from services.audit.tlog.note import SigningKey
 from shared.access import Role
 from shared.ids import case_id_of
+from shared.kafka.topics import FACT_TOPICS
 from shared.times import now, rfc3339
-from shared.topics import FACT_TOPICS
 
 PATIENCE = 60.0
 NAMED = next(account.username for account in ACCOUNTS if account.subject == "demo-reported")

@@ -9,11 +9,11 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from shared.connections import connected
-from shared.kafka import Consumption
+from shared.kafka.consumption import Consumption
+from shared.kafka.publisher import Publisher
 from shared.mongo import TRANSIENT, Client, Collection, IndexModel, close, ping
 from shared.outbox import Relay
 from shared.problems import Unavailable
-from shared.publisher import Publisher
 
 log = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from fastapi import FastAPI
 from opentelemetry import trace
 
 from shared.events import FACTS, Event, Fact, decode
-from shared.kafka import Consumption, Decode, Handle, make_broker
+from shared.kafka.consumption import Consumption, Decode, Handle, make_broker
+from shared.kafka.publisher import Publisher
+from shared.kafka.records import Record
 from shared.lifecycle import Lifecycle
 from shared.mongo import TRANSIENT, Collection, IndexModel, connect, trace_commands
 from shared.outbox import Aggregates, Relay
-from shared.publisher import Publisher
-from shared.records import Record
 from shared.settings import Settings, listed
 from shared.telemetry import make_tracer_provider, set_up_logging
 
@@ -41,7 +41,7 @@ class Runtime:
         return Aggregates(self.database[collection], self.relay)
 
     def consume(self, topic: str, decode: Decode[T], handle: Handle[T], use: str = "") -> Consumption[T]:
-        """Consume a topic with this service's own group for it (for each `use` one); shared.kafka says what holds."""
+        """Consume a topic with this service's own group for it (for each `use` one); shared.kafka.consumption says what holds."""
         settings = self.settings
         consumption = Consumption(
             self.broker,

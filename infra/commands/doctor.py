@@ -34,11 +34,11 @@ from infra.credentials import ENDS_SOON
 from infra.kafka.topics import find_drift
 from infra.services import SERVICES
 from shared.connections import MongoAccess
+from shared.kafka.topics import TOPICS
 from shared.mongo import PyMongoError, connect
 from shared.policy import PolicyError, load_policy
 from shared.settings import PREFIX
 from shared.times import now
-from shared.topics import TOPICS
 
 MOST_SKEW_SECONDS = 2.0
 TIMEOUT_SECONDS = 5.0

@@ -1,4 +1,4 @@
-"""Topics at a broker: made and altered to what shared/topics.py says, and where they differ from it."""
+"""Topics at a broker: made and altered to what shared/kafka/topics.py says, and where they differ from it."""
 
 import asyncio
 from collections import defaultdict
@@ -12,7 +12,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Schema, String
 
-from shared.topics import TOPICS, Topic
+from shared.kafka.topics import TOPICS, Topic
 
 _SET = 0
 """AlterConfigOp.OpType of the protocol; the others delete, append and subtract."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from shared.topics import TOPICS
+from shared.kafka.topics import TOPICS
 
 
 def main() -> None:

@@ -16,10 +16,10 @@ from services.audit.settings import AuditSettings
 from services.audit.store import SEAL_INDEXES, MongoRecord
 from services.audit.tlog.note import NoteSigner, SigningKey
 from services.audit.writer import LogWriter
-from shared.asyncapi import describe_service
 from shared.entrance import Entrance, SignIn
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
+from shared.kafka.asyncapi import describe_service
 from shared.lifecycle import Lifecycle
 from shared.outbox import OUTBOX_INDEX
 from shared.roster import Copies

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 
 from services.audit.actions import Arrival, Recorder, Rewind
 from services.audit.record.leaf import FOREIGN, Place, keep_hash, read_record
-from shared.kafka import Consumption
-from shared.records import Record
+from shared.kafka.consumption import Consumption
+from shared.kafka.records import Record
+from shared.kafka.topics import FACT_TOPICS
 from shared.runtime import Runtime
-from shared.topics import FACT_TOPICS
 
 TOPICS = tuple(topic.name for topic in FACT_TOPICS if "audit" in topic.consumers)
 STRANGERS = frozenset(topic.name for topic in FACT_TOPICS if "anyone" in topic.writers)

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from services.intake.actions import Submissions
 from services.intake.sources import Parsed, read_inbox
-from shared.kafka import Decode, Handle
+from shared.kafka.consumption import Decode, Handle
+from shared.kafka.records import Record
 from shared.policy import Policy
 from shared.problems import Malformed
-from shared.records import Record
 from shared.times import now
 
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from services.triage.reports import Forgetting, Intake
 from shared import metrics
 from shared.events import Event, ReportAnswered, ReportErased, ReportReceived
+from shared.kafka.records import Record
 from shared.problems import Malformed
-from shared.records import Record
 from shared.runtime import Runtime, facts_of
 
 log = logging.getLogger(__name__)

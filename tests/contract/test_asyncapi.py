@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from shared.asyncapi import describe_service, merged
 from shared.events import FACTS
-from shared.topics import FACT_TOPICS, TOPICS
+from shared.kafka.asyncapi import describe_service, merged
+from shared.kafka.topics import FACT_TOPICS, TOPICS
 
 SERVICES = ("intake", "triage", "notification", "audit")
 

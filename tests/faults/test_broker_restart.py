@@ -7,9 +7,9 @@ import pytest
 
 from infra.local.stack import Stack
 from shared.events import Message
-from shared.kafka import Consumption, make_broker
+from shared.kafka.consumption import Consumption, make_broker
+from shared.kafka.publisher import Publisher
 from shared.problems import Unavailable
-from shared.publisher import Publisher
 from tests.faults.victim import value_of
 from tests.support.broker import make_topics, until
 

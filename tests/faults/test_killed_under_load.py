@@ -32,8 +32,8 @@ from services.triage.store import case_of
 from shared.access import Role
 from shared.events import Event
 from shared.ids import case_id_of
+from shared.kafka.topics import DEAD_LETTER_TOPICS, FACT_TOPICS, Topic
 from shared.policy import load_policy
-from shared.topics import DEAD_LETTER_TOPICS, FACT_TOPICS, Topic
 from tests.faults.load import Load, Report
 from tests.support.broker import committed, read
 from tests.support.record_entries import event_in

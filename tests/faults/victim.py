@@ -11,11 +11,11 @@ import sys
 from collections.abc import Sequence
 
 from shared.events import Actor, CaseClosed, Draft, Message, stamp
-from shared.kafka import Consumption, make_broker
+from shared.kafka.consumption import Consumption, make_broker
+from shared.kafka.publisher import Publisher
+from shared.kafka.records import Record
 from shared.mongo import Collection, connect
 from shared.outbox import Aggregates, Relay, Save
-from shared.publisher import Publisher
-from shared.records import Record
 from shared.times import now
 
 

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.kafka.topics import create_topics
-from shared.topics import TOPICS, Topic, dead_letters_of
+from shared.kafka.topics import TOPICS, Topic, dead_letters_of
 
 Headers = Sequence[tuple[str, bytes | None]]
 

@@ -8,10 +8,10 @@ import typer
 
 from infra.commands.console import FINDING, AsJson, answer, commands, count
 from infra.commands.documents.pages import CheckOnly, write_or_check
-from shared.asyncapi import merged
 from shared.events import FACTS
 from shared.events.freeze import SCHEMAS, find_problems
 from shared.events.freeze import freeze as freeze_schemas
+from shared.kafka.asyncapi import merged
 
 schemas = commands("Freeze the JSON Schemas of events, or check that frozen ones are kept.")
 asyncapi = commands("Describe all services in one AsyncAPI document.")

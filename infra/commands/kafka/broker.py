@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError
 from infra.commands.console import Trouble
 from infra.commands.options import kafka_access
 from shared.connections import KafkaAccess
-from shared.records import Record
+from shared.kafka.records import Record
 
 T = TypeVar("T")
 ATTEMPT_SECONDS = 30.0

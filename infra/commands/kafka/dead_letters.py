@@ -12,10 +12,10 @@ from rich.console import RenderableType
 from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, count, note, table
 from infra.commands.kafka.broker import read_to_end
 from infra.commands.options import KAFKA, Kafka, TopicPrefix, kafka_access
-from shared.dead_letters import DeadLetter
+from shared.kafka.dead_letters import DeadLetter
+from shared.kafka.publisher import Publisher
+from shared.kafka.topics import FACT_TOPICS, dead_letters_of
 from shared.problems import Unavailable
-from shared.publisher import Publisher
-from shared.topics import FACT_TOPICS, dead_letters_of
 
 app = commands("List, show, retry or discard dead letters.")
 

@@ -1,4 +1,4 @@
-"""`hearth topics`: make the broker's topics and rights what shared/topics.py says, or show where they differ."""
+"""`hearth topics`: make the broker's topics and rights what shared/kafka/topics.py says, or show where they differ."""
 
 import asyncio
 import re
@@ -21,7 +21,7 @@ from infra.commands.options import KAFKA, Accounts, Kafka, TopicPrefix, Wait, ka
 from infra.credentials import Credentials, read_secret
 from infra.kafka.accounts import Changes, command_lines, open_accounts, remove_user, set_passwords, set_rights
 from infra.kafka.topics import Drift, alter_topics, create_topics, find_drift
-from shared.topics import TOPICS
+from shared.kafka.topics import TOPICS
 
 app = commands("Create the topics, check that the broker has them as they should be, and say who may do what.")
 

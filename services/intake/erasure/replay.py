@@ -9,10 +9,10 @@ from services.intake.opening import Opening
 from shared import metrics
 from shared.events import FACTS, Event, ReportErased, decode
 from shared.ids import case_id_of
+from shared.kafka.records import Record
 from shared.mongo import Document
 from shared.outbox import Save
 from shared.problems import Malformed, Unavailable
-from shared.records import Record
 
 SUBJECT = b"report/"
 

@@ -9,9 +9,9 @@ from services.intake.report.submission import Arrival
 from services.intake.sources.cloudevents import parse_batched, parse_binary, parse_structured
 from services.intake.sources.event_platform import parse_event_platform
 from services.intake.sources.parsing import Context, Parsed, load_json
+from shared.kafka.records import Record
 from shared.policy import Policy
 from shared.problems import Malformed
-from shared.records import Record
 
 LARGEST = 64 * 1024
 """Bytes of one record: the size that every CloudEvents intermediary must forward."""

@@ -16,11 +16,11 @@ from aiokafka.errors import TopicAuthorizationFailedError
 from infra import cli
 from infra.commands.kafka.dead_letters import unsettled
 from infra.kafka.topics import create_topics, find_drift
-from shared.dead_letters import DeadLetter
-from shared.publisher import Publisher
-from shared.records import Record
+from shared.kafka.dead_letters import DeadLetter
+from shared.kafka.publisher import Publisher
+from shared.kafka.records import Record
+from shared.kafka.topics import DEAD_LETTER_TOPICS, TOPICS
 from shared.times import now
-from shared.topics import DEAD_LETTER_TOPICS, TOPICS
 from tests.support.broker import admin_of, make_topics, read
 
 pytestmark = pytest.mark.timeout(120)

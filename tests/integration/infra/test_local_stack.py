@@ -20,7 +20,7 @@ from pymongo import MongoClient
 
 from infra.local import ports
 from infra.local.stack import FOLDER_PREFIX, Stack, StackError, StackSettings, sweep
-from shared.topics import TOPICS
+from shared.kafka.topics import TOPICS
 
 HOLD_A_STACK = """
 import json, signal

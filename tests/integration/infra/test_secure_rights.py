@@ -22,13 +22,13 @@ from infra.local.stack import Stack, StackSettings
 from infra.local.system import create_topics_on, let_in
 from infra.services import SERVICES
 from shared.connections import KafkaAccess, MongoAccess
-from shared.dead_letters import DeadLetter
 from shared.events import Message
+from shared.kafka.dead_letters import DeadLetter
+from shared.kafka.publisher import Publisher
+from shared.kafka.records import Record
+from shared.kafka.topics import TOPICS, dead_letters_of
 from shared.problems import Unavailable
-from shared.publisher import Publisher
-from shared.records import Record
 from shared.times import now, rfc3339
-from shared.topics import TOPICS, dead_letters_of
 from tests.support.secure_rig import as_operator, as_service, as_user, gets_in, may_join, readable, writable
 
 pytestmark = pytest.mark.timeout(300)

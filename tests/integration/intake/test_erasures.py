@@ -16,9 +16,9 @@ from services.intake.settings import IntakeSettings
 from services.intake.store import ReportStore
 from shared.events import FACTS, Actor, Event, InformationRequested, ReportErased, decode, encode
 from shared.ids import case_id_of, new_id
+from shared.kafka.replay import read_to_end
 from shared.mongo import Client, connect
 from shared.problems import Unavailable
-from shared.replay import read_to_end
 from shared.runtime import Runtime
 from tests.integration.intake.test_service import TOPICS, ready, settings
 from tests.support.broker import make_topics, read, write

@@ -13,10 +13,10 @@ from aiokafka import ConsumerRecord
 
 from services.intake.app import build_app
 from services.intake.settings import IntakeSettings
-from shared.dead_letters import DeadLetter
 from shared.events import FACTS, CaseDecided, Event, InformationRequested, ReportReceived, decode, encode
+from shared.kafka.dead_letters import DeadLetter
+from shared.kafka.records import Record
 from shared.mongo import connect
-from shared.records import Record
 from tests.support.broker import make_topics, read, write
 from tests.support.intake_rig import FORM_KEY, bearer, case_event
 from tests.support.service_keys import files_of

@@ -11,7 +11,7 @@ import pytest
 from services.notification.app import build_app
 from services.notification.settings import NotificationSettings
 from shared.events import FACTS, Event, NotificationFact, decode, encode
-from shared.publisher import Publisher
+from shared.kafka.publisher import Publisher
 from tests.support.broker import make_topics, read
 from tests.support.notification_world import (
     KEY,

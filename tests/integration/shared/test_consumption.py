@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from shared import metrics
-from shared.dead_letters import DeadLetter
 from shared.events import Message
-from shared.kafka import Consumption, make_broker
+from shared.kafka.consumption import Consumption, make_broker
+from shared.kafka.dead_letters import DeadLetter
+from shared.kafka.publisher import Publisher
+from shared.kafka.records import Record
 from shared.problems import Malformed, Unavailable
-from shared.publisher import Publisher
-from shared.records import Record
 from shared.telemetry import JsonLines
 from tests.support.broker import committed, make_topics, read, until, write
 

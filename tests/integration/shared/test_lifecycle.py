@@ -9,8 +9,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from infra.local.stack import Stack, StackSettings
 from services.intake.app import build_app
+from shared.kafka.publisher import Publisher
 from shared.mongo import close, connect, ping
-from shared.publisher import Publisher
 from tests.integration.intake.test_service import TOPICS, settings
 from tests.support.broker import make_topics
 

@@ -10,10 +10,10 @@ import pytest
 from shared import outbox
 from shared.events import Actor, CaseClosed, Draft, Event, Message, stamp
 from shared.ids import new_id
+from shared.kafka.publisher import Publisher
 from shared.mongo import Client, Document, WriteConcern, WriteConcernError, connect
 from shared.outbox import OUTBOX_INDEX, Aggregates, Relay, Save
 from shared.problems import Unavailable
-from shared.publisher import Publisher
 from shared.times import now, rfc3339
 from tests.support.broker import make_topics, read, until
 

@@ -22,8 +22,8 @@ from services.intake.report.submission import Arrival, Submission
 from services.intake.vault.reads import Read, Reading
 from shared.events import Actor, CaseClosed, CaseDecided, Event, InformationRequested, ReportErased, encode
 from shared.ids import case_id_of, derive, new_id
+from shared.kafka.records import Record
 from shared.problems import Problem, Unavailable
-from shared.records import Record
 from tests.support.intake_rig import POLICY, RESPONDER, SECRETS, START, DirectCommit, Rig, case_event
 
 OPERATOR = Actor("operator:1", "operator")

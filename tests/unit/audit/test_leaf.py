@@ -14,7 +14,7 @@ from services.audit.record.log import Edge, Head, unfinished
 from services.audit.tlog.tiles import MAX_LEAF_BYTES
 from services.audit.tlog.tree import hash_leaves, root_of
 from shared.events import encode
-from shared.records import Record
+from shared.kafka.records import Record
 from tests.support.audit_rig import ORIGIN, event_of
 
 PLACE = Place("cases", 3, 41, 1_764_000_000_000)

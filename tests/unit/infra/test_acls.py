@@ -7,7 +7,7 @@ from infra.acls import Acl, acls, services, users
 from infra.commands.options import COMMAND_LINE
 from infra.kafka.accounts import command_lines
 from infra.services import SERVICES
-from shared.topics import FACT_TOPICS, TOPICS, dead_letters_of
+from shared.kafka.topics import FACT_TOPICS, TOPICS, dead_letters_of
 
 
 def allowed(user: str, operation: str, resource: str = "topic") -> set[str]:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from services.intake.report.submission import Arrival
 from services.intake.sources import LARGEST, SOURCES, Parsed, read_inbox
+from shared.kafka.records import Record
 from shared.policy import load_policy
 from shared.problems import Malformed
-from shared.records import Record
 
 POLICY = load_policy()
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.topics import DEAD_LETTER_TOPICS, FACT_TOPICS, HOUR_MS, TOPICS, Topic
+from shared.kafka.topics import DEAD_LETTER_TOPICS, FACT_TOPICS, HOUR_MS, TOPICS, Topic
 
 INBOX = next(topic for topic in TOPICS if topic.name == "reports.inbox")
 

@@ -9,8 +9,8 @@ from aiokafka.errors import KafkaError
 
 from shared.connections import OPEN_KAFKA, KafkaAccess, connected
 from shared.events import Message
+from shared.kafka.topics import LARGEST_DEAD_LETTER
 from shared.problems import Unavailable
-from shared.topics import LARGEST_DEAD_LETTER
 
 log = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from shared.events import Message
-from shared.records import Record
+from shared.kafka.records import Record
+from shared.kafka.topics import dead_letters_of
 from shared.times import now, rfc3339
-from shared.topics import dead_letters_of
 
 _MARK = "hearth_dead_"
 

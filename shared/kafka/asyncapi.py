@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.events import FACTS
 from shared.events.freeze import schema_of
-from shared.topics import TOPICS, Topic
+from shared.kafka.topics import TOPICS, Topic
 
 _EXTENSIONS = {
     "ce_specversion": "CloudEvents version, always 1.0.",

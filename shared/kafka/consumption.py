@@ -23,10 +23,10 @@ from opentelemetry.trace import Span, SpanKind, Tracer
 
 from shared import metrics
 from shared.connections import OPEN_KAFKA, KafkaAccess
-from shared.dead_letters import DeadLetter
+from shared.kafka.dead_letters import DeadLetter
+from shared.kafka.publisher import Publisher
+from shared.kafka.records import Record
 from shared.problems import Malformed, Unavailable
-from shared.publisher import Publisher
-from shared.records import Record
 from shared.telemetry import context_of, is_unsampled, span_for, traceparent_of
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.connections import OPEN_KAFKA, KafkaAccess, connected
+from shared.kafka.records import Record
 from shared.problems import Unavailable
-from shared.records import Record
 
 STALL = 15.0
 """Seconds without a step forward after which the broker counts as away."""

@@ -1,0 +1,1 @@
+"""Kafka: topics, consuming, publishing, dead letters and replays."""
