@@ -8,7 +8,7 @@ from services.triage.desk.views import HERE
 from shared.access import Role
 from shared.events import FACTS, CaseFact, CaseState
 from shared.i18n.messages import SHARED_MESSAGES, Messages, message_key
-from shared.promises import KEPT_BY
+from shared.policy.met_by import KEPT_BY
 
 STEPS = [fact.name.removeprefix("case.") for fact in FACTS.values() if issubclass(fact, CaseFact)]
 FIELDS = {field.name for form in FORMS.values() for field in form.fields}

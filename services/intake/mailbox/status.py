@@ -22,7 +22,7 @@ from shared.events import (
     InvestigationStarted,
     RecusalDeclared,
 )
-from shared.promises import KEPT_BY
+from shared.policy.met_by import KEPT_BY
 
 NEW_STATUS: Mapping[str, Any] = MappingProxyType(
     {"state": "received", "seq": 0, "lane": None, "deadlines": [], "questions": [], "outcome": None, "reason_id": None}

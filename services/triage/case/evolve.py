@@ -17,7 +17,7 @@ from shared.events import (
     InformationRequested,
     RecusalDeclared,
 )
-from shared.promises import KEPT_BY
+from shared.policy.met_by import KEPT_BY
 
 
 def evolve(case: Case | None, event: Event) -> Case:

@@ -18,7 +18,7 @@ from services.triage.case.evolve import fold
 from services.triage.case.lifecycle import NotPermitted
 from shared.events import Actor, Event, ReportReceived
 from shared.policy import load_policy
-from shared.promises import KEPT_BY
+from shared.policy.met_by import KEPT_BY
 from tests.support.triage_rig import reported
 
 POLICY = load_policy(None)
