@@ -41,7 +41,7 @@ class Runtime:
         return Aggregates(self.database[collection], self.relay)
 
     def consume(self, topic: str, decode: Decode[T], handle: Handle[T], use: str = "") -> Consumption[T]:
-        """Consume a topic with this service's own group for it (for each `use` one); shared.kafka.consumption says what holds."""
+        """Consume a topic with this service's own group for it (for each `use` one); see shared.kafka.consumption."""
         settings = self.settings
         consumption = Consumption(
             self.broker,

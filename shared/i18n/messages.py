@@ -18,7 +18,7 @@ from shared.i18n.wording import Value, WordingError, choices, fill, locale_of, p
 
 ENGLISH = "en"
 DOCUMENTATION = "qqq"
-SHARED_MESSAGES = Path(__file__).parent / "i18n"
+SHARED_MESSAGES = Path(__file__).parent
 
 _METADATA = "@metadata"
 _RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"})
