@@ -23,8 +23,10 @@ from uvicorn.server import ServerState
 
 from benchmarks.load import make_requests
 from benchmarks.results import Result
-from shared.access import NOBODY, Grant, Permit, Principal, Resource, Role, allow
-from shared.roster import Roster
+from shared.access.authorization import allow
+from shared.access.conditions import Permit
+from shared.access.principal import NOBODY, Grant, Principal, Resource, Role
+from shared.access.roster import Roster
 from shared.runtime import server_options
 from shared.settings import Settings
 from shared.sign_in.cookies import Cookies
@@ -174,7 +176,7 @@ async def shares() -> list[Result]:
     for name, make in routes.items():
         async with make(Gate) as gated, make(OpenGate) as unguarded:
             # Here nothing reads the roster again and again, as it is in a service that runs.
-            with patch("shared.roster.LONGEST", timedelta(hours=1)):
+            with patch("shared.access.roster.LONGEST", timedelta(hours=1)):
                 results.append(await compare(name, gated, unguarded))
     return results
 
@@ -185,7 +187,7 @@ async def compare(name: str, gated: Ask, unguarded: Ask) -> Result:
     OpenGate.passed = 0
     for _ in range(ROUNDS):
         at_gate = await rate(gated)
-        with patch("shared.access.allow", _permit):
+        with patch("shared.access.authorization.allow", _permit):
             rounds.append((at_gate, await rate(unguarded)))
     if OpenGate.passed != ROUNDS * REQUESTS:
         raise SystemExit(f"{name}: the two were not what they should have been.")

@@ -14,7 +14,7 @@ import httpx
 
 from infra.local import ports
 from infra.local.system import System
-from shared.access import Role
+from shared.access.principal import Role
 
 
 @contextmanager

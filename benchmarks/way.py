@@ -11,7 +11,7 @@ from benchmarks.results import Result
 from benchmarks.rig import wait_until
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
-from shared.access import Role
+from shared.access.principal import Role
 from shared.ids import case_id_of
 
 RATE = 20

@@ -30,7 +30,7 @@ from infra.local.system import System, run_system
 from services.audit import verify
 from services.audit.settings import AuditSettings
 from services.audit.tlog.note import SigningKey
-from shared.access import Role
+from shared.access.principal import Role
 from shared.ids import case_id_of
 from shared.kafka.topics import FACT_TOPICS
 from shared.times import now, rfc3339

@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from shared.access.refusal_log import Refusals
+from shared.access.roster import ROSTER_FACTS, ROSTER_INDEXES, Copies, MongoRoster, Roster
 from shared.mongo import Collection, IndexModel
 from shared.outbox import OUTBOX_INDEX, Aggregates
 from shared.problems import Problem, Unavailable
-from shared.refusals import Refusals
-from shared.roster import ROSTER_FACTS, ROSTER_INDEXES, Copies, MongoRoster, Roster
 from shared.runtime import Runtime
 from shared.sign_in.attempts import Refused
 from shared.sign_in.door import Door, Noted

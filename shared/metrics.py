@@ -58,7 +58,7 @@ CASES = Counter("hearth_cases_total", "Cases opened.", ("lane",))
 COMMANDS = Counter("hearth_case_commands_total", "Commands on cases.", ("command", "result"))
 # Attempts at a secret (receipt, token) from an address that had guessed wrong: held for a while, or refused.
 THROTTLED = Counter("hearth_throttled_total", "Attempts held back after wrong ones.", ("kind", "result"))
-# What was refused, by action and reason of shared/access.py.
+# What was refused, by action and reason of shared/access/table.py.
 REFUSALS = Counter(
     "hearth_refusals_total", "Requests refused by the gate or by policy.", ("service", "action", "reason")
 )

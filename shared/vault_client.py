@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import stamina
 
+from shared.access.service_tokens import ServiceSigner
 from shared.events import Actor
 from shared.problems import Problem, Unavailable
-from shared.service_tokens import ServiceSigner
 from shared.telemetry import current_traceparent
 
 SECTIONS = ("reporter", "reported", "content", "correspondence")
@@ -27,7 +27,7 @@ class Contents:
 
 
 class VaultClient:
-    """Calls intake's internal API; each request is signed for its purpose, see shared.service_tokens."""
+    """Calls intake's internal API; each request is signed for its purpose, see shared.access.service_tokens."""
 
     def __init__(self, http: httpx.AsyncClient, signer: ServiceSigner) -> None:
         self._http = http

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from infra.commands.people.book import OPERATOR, run_with_book
 from services.triage.roster.actions import Book
-from shared.access import MODULES, SCOPES, Role
+from shared.access.principal import MODULES, SCOPES, Role
+from shared.access.roster import MongoRoster
 from shared.connections import MongoAccess
 from shared.events import GrantHeld, TrainingHeld
-from shared.roster import MongoRoster
 from shared.times import now
 
 LIFE = timedelta(days=1)

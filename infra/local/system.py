@@ -20,7 +20,7 @@ from infra.local.people import ACCOUNT_ROLES, enrol_accounts, enrol_and_issue, p
 from infra.local.processes import Process, StackError
 from infra.local.stack import Stack, answers
 from infra.mongo_accounts import open_databases
-from shared.access import Role
+from shared.access.principal import Role
 from shared.connections import MongoAccess
 from shared.policy import load_policy
 from shared.sign_in.identity import person_ref

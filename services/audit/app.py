@@ -16,15 +16,15 @@ from services.audit.settings import AuditSettings
 from services.audit.store import SEAL_INDEXES, MongoRecord
 from services.audit.tlog.note import NoteSigner, SigningKey
 from services.audit.writer import LogWriter
+from shared.access.roster import Copies
+from shared.access.service_tokens import ServiceSigner
 from shared.entrance import Entrance, SignIn
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.kafka.asyncapi import describe_service
 from shared.lifecycle import Lifecycle
 from shared.outbox import OUTBOX_INDEX
-from shared.roster import Copies
 from shared.runtime import Runtime
-from shared.service_tokens import ServiceSigner
 from shared.sign_in.door import Door
 from shared.sign_in.pages import make_sign_in
 from shared.times import now

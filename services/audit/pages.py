@@ -12,7 +12,7 @@ from services.audit.reads import ReadRecorder
 from services.audit.record.log import SEALS
 from services.audit.record.query import Query
 from services.audit.routes import PURPOSE
-from shared.access import Principal
+from shared.access.principal import Principal
 from shared.events import FACTS
 from shared.i18n.messages import message_key
 from shared.times import now, parse_rfc3339

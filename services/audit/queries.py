@@ -20,7 +20,7 @@ from services.audit.tlog.tree import (
     prove_inclusion,
     verify_inclusion,
 )
-from shared.access import Principal
+from shared.access.principal import Principal
 from shared.problems import NotFound, Problem
 
 T = TypeVar("T")

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.audit.seals.actions import SOURCE, Saving
-from shared.access import Principal, Role
+from shared.access.principal import Principal, Role
 from shared.events import Draft, RecordRead, stamp
 from shared.ids import derive, new_id
 from shared.mongo import TRANSIENT

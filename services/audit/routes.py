@@ -15,7 +15,8 @@ from services.audit.record.query import read_position, write_position
 from services.audit.tlog.note import VerifierKey, encode_base64
 from services.audit.tlog.tiles import ENTRIES, TILE_WIDTH, Tile
 from services.audit.tlog.tree import hash_leaf
-from shared.access import Principal, demand
+from shared.access.authorization import demand
+from shared.access.principal import Principal
 from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, parse_rfc3339, rfc3339
 from shared.web.app import json_response

@@ -3,7 +3,7 @@
 from pydantic import Field, field_validator
 
 from services.audit.tlog.note import check_key_name
-from shared.service_keys import CallerSettings
+from shared.access.service_keys import CallerSettings
 from shared.settings import Key
 from shared.sign_in.settings import SignInSettings
 

@@ -25,12 +25,12 @@ from services.intake.store import ReportStore
 from services.intake.stored import Secrets
 from services.intake.vault.cipher import Vault
 from services.intake.vault.reads import Reading
+from shared.access.service_tokens import ServiceVerifier
 from shared.entrance import Entrance
 from shared.kafka.asyncapi import describe_service
 from shared.kafka.replay import read_to_end
 from shared.policy import load_policy
 from shared.runtime import Runtime
-from shared.service_tokens import ServiceVerifier
 from shared.web.app import make_app
 from shared.web.pages import make_asset_router
 from shared.web.throttle import Throttle

@@ -16,7 +16,9 @@ from services.intake.report.pseudonym import pseudonyms_for
 from services.intake.report.submission import Submission
 from services.intake.vault.reads import Read, Reading
 from services.intake.vault.routes import _BAD_STATEMENT_ID, _IDENTIFIER, Names, Statement, VaultRead
-from shared.access import Principal, Reason, Refusal, Refused, Resource, Role, demand
+from shared.access.authorization import Refused, demand
+from shared.access.conditions import Reason, Refusal
+from shared.access.principal import Principal, Resource, Role
 from shared.problems import Problem
 from shared.times import now
 from shared.web.app import json_response, parse_body

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from services.intake.keys.settings import KeyringText, KeySettings
-from shared.service_keys import PEERS_MEANING, PeersFile
+from shared.access.service_keys import PEERS_MEANING, PeersFile
 from shared.settings import Key, Settings
 
 EXIT_URL = "https://www.wikipedia.org/"

@@ -32,7 +32,7 @@ class Outgoing(Protocol):
 
 
 class People(Protocol):
-    """What planning needs of the roster (shared.roster.Roster)."""
+    """What planning needs of the roster (shared.access.roster.Roster)."""
 
     async def ready(self) -> None: ...
     def names_in(self, body: str, at: datetime) -> frozenset[str]: ...

@@ -17,13 +17,13 @@ from services.notification.routing.table import ROUTING, read_routes
 from services.notification.sender import Sender
 from services.notification.settings import NotificationSettings
 from services.notification.store import INDEXES, MongoStore
+from shared.access.service_tokens import ServiceSigner
 from shared.entrance import Entrance, SignIn
 from shared.events import FACTS
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.kafka.asyncapi import describe_service
 from shared.policy import load_policy
 from shared.runtime import Runtime
-from shared.service_tokens import ServiceSigner
 from shared.sign_in.pages import make_sign_in
 from shared.vault_client import VaultClient, make_http
 from shared.web.app import make_app

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.notification.delivery import Delivery, State
 from services.notification.store import Place
-from shared.access import Principal
+from shared.access.principal import Principal
 from shared.problems import FieldError, Problem
 from shared.times import parse_rfc3339, rfc3339
 from shared.web.app import json_response

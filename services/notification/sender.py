@@ -69,7 +69,7 @@ class Vault(Protocol):
 
 
 class People(Protocol):
-    """What sending needs of the roster (shared.roster.Roster)."""
+    """What sending needs of the roster (shared.access.roster.Roster)."""
 
     async def ready(self) -> None: ...
     def names_in(self, body: str, at: datetime) -> frozenset[str]: ...

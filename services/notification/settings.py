@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from shared.service_keys import CallerSettings
+from shared.access.service_keys import CallerSettings
 from shared.sign_in.settings import SignInSettings
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from services.triage.case.case import Case
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.table import USES_POLICY, Command, decide
-from shared.access import Reach
+from shared.access.principal import Reach
 from shared.events import Actor, Draft, Event, stamp
 from shared.policy import Policy
 from shared.times import now

@@ -19,13 +19,13 @@ from services.triage.roster.store import MongoEntries
 from services.triage.routes import make_router
 from services.triage.settings import TriageSettings
 from services.triage.store import CASE_INDEXES, MongoCases
+from shared.access.roster import Copies
+from shared.access.service_tokens import ServiceSigner
 from shared.entrance import Entrance, SignIn
 from shared.kafka.asyncapi import describe_service
 from shared.kafka.replay import read_to_end
 from shared.policy import load_policy
-from shared.roster import Copies
 from shared.runtime import Runtime
-from shared.service_tokens import ServiceSigner
 from shared.sign_in.pages import make_sign_in
 from shared.sign_in.sessions import SessionStore
 from shared.vault_client import VaultClient, make_http

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from services.triage.case.case import Case
 from services.triage.case.forms import FORMS, describe, permitted
 from services.triage.desk.queue import Desk, Order, page_of, show_step
-from shared.access import Principal
+from shared.access.principal import Principal
 from shared.events import CaseState
 from shared.ids import derive
 from shared.problems import FieldError, NotFound, Problem

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from shared.service_keys import CallerSettings
+from shared.access.service_keys import CallerSettings
 from shared.sign_in.settings import SignInSettings
 
 

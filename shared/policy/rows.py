@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from shared.access import Module
+from shared.access.principal import Module
 from shared.policy.model import ClockStart, CommunityKind, Lane
 
 _DURATION = re.compile(r"(\d+) (min|h|d)")

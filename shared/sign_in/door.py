@@ -10,7 +10,7 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from starlette.responses import RedirectResponse
 
-from shared.access import NOBODY, Principal
+from shared.access.principal import NOBODY, Principal
 from shared.problems import Problem
 from shared.sign_in.agents import label_of
 from shared.sign_in.attempts import SKEW, Attempt, Logout, Refused, Shown, hash_of, is_secret, new_secret
@@ -36,7 +36,7 @@ class Pseudonyms(Protocol):
 
 
 class People(Protocol):
-    """What it needs of the roster (shared.roster.Roster): None for somebody who was signed out after `began_at`."""
+    """What it needs of the roster (shared.access.roster.Roster): None for somebody who was signed out after `began_at`."""
 
     async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None: ...
 

@@ -8,7 +8,7 @@
         who = principal_of(request)
 
 The gate answers whether somebody may do such a thing at all; as soon as it is known what it is about, the action asks
-`shared.access.demand` again with the resource.
+`shared.access.authorization.demand` again with the resource.
 """
 
 import re
@@ -20,9 +20,13 @@ from typing import Any, Protocol
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from shared.access import ACTIONS, HIDING, NOBODY, TABLE, Principal, Refused, Role, demand
+from shared.access.actions import ACTIONS
+from shared.access.authorization import Refused, demand
+from shared.access.conditions import HIDING
+from shared.access.principal import NOBODY, Principal, Role
+from shared.access.roster import Roster
+from shared.access.table import TABLE
 from shared.problems import NotFound, TokenRefused
-from shared.roster import Roster
 from shared.times import now
 from shared.web.rates import Rates
 from shared.web.throttle import Throttle, address_of
@@ -59,7 +63,7 @@ class SignedIn(Protocol):
 
 
 class Refusing(Protocol):
-    """Who keeps what was refused (shared.refusals)."""
+    """Who keeps what was refused (shared.access.refusal_log)."""
 
     def note(self, action: str, reason: str, who: Principal) -> None: ...
 
@@ -188,7 +192,7 @@ class GatedRoute(APIRoute):
         """The name of the declared action. Raises Undeclared."""
         action = (self.openapi_extra or {}).get(_DECLARED)
         if action not in ACTIONS:
-            raise Undeclared(f"{self.path} declares no action of shared.access.ACTIONS")
+            raise Undeclared(f"{self.path} declares no action of shared.access.actions.ACTIONS")
         return str(action)
 
     def guard(self, handler: Handler) -> Handler:
@@ -211,7 +215,7 @@ class Undeclared(Exception):
 def does(action: str, extra: Mapping[str, object] | None = None) -> dict[str, Any]:
     """The declaration of a route's action; `extra` is the rest of its `openapi_extra`. Raises Undeclared."""
     if action not in ACTIONS:
-        raise Undeclared(f"{action} is not in shared.access.ACTIONS")
+        raise Undeclared(f"{action} is not in shared.access.actions.ACTIONS")
     return {"openapi_extra": {**(extra or {}), _DECLARED: action}}
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from services.triage.case.case import Case
-from shared.access import Principal
+from shared.access.principal import Principal
 from shared.times import now
 from tests.support.browser_rig import OVERFLOW, hold_session, serving, violations
 from tests.support.people import session_of

@@ -9,7 +9,8 @@ from typing import Literal
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from shared.access import FRESH, Grant, Leave, Role, Training
+from shared.access.authorization import FRESH
+from shared.access.principal import Grant, Leave, Role, Training
 from shared.times import now
 from tests.support.browser_rig import OVERFLOW, hold_session, serving, violations
 from tests.support.people import auditor, person, session_of

@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from infra.local.ports import Ports
-from shared.access import FRESH
+from shared.access.authorization import FRESH
 from shared.sign_in.attempts import Registration
 from shared.sign_in.providers import callback_address
 from tests.stand_ins import oidc as oidc_stand_in

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from services.triage.case.forms import FORMS
 from services.triage.roster.changes import CHANGES
-from shared.access import ACTIONS, TABLE, Role
+from shared.access.actions import ACTIONS
+from shared.access.principal import Role
+from shared.access.table import TABLE
 from shared.web.app import routes_of
 from shared.web.gate import GatedRoute
 from tests.support.every_app import SERVICES, build

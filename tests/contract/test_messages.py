@@ -5,7 +5,7 @@ import pytest
 from services.audit.app import HERE as AUDIT
 from services.triage.case.forms import FORMS
 from services.triage.desk.views import HERE
-from shared.access import Role
+from shared.access.principal import Role
 from shared.events import FACTS, CaseFact, CaseState
 from shared.i18n.messages import SHARED_MESSAGES, Messages, message_key
 from shared.policy.met_by import KEPT_BY

@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 from services.audit.record.leaf import Leaf, Place, write_seal
 from services.audit.record.log import SEALS
 from services.notification.routes import write_cursor
-from shared.access import Grant, Role
+from shared.access.principal import Grant, Role
 from shared.events import InformationRequested
 from shared.web.openapi import PROBLEM_TYPE
 from tests.support import audit_rig, intake_rig, notification_rig, triage_rig

@@ -11,7 +11,7 @@ from infra.local.people import ACCOUNT_ROLES
 from infra.local.sign_in_provider import ACCOUNTS
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
-from shared.access import Role
+from shared.access.principal import Role
 from shared.ids import case_id_of
 from shared.policy import load_policy
 from tests.e2e.test_whole_way import wait_for

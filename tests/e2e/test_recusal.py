@@ -21,10 +21,10 @@ from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from services.intake.report.pseudonym import pseudonyms_for
 from services.triage.roster.actions import Book
-from shared.access import PEOPLE, Role
+from shared.access.principal import PEOPLE, Role
+from shared.access.roster import PERIOD, MongoRoster
 from shared.ids import case_id_of
 from shared.policy import load_policy
-from shared.roster import PERIOD, MongoRoster
 from shared.times import now
 from tests.e2e.canaries import canary
 from tests.e2e.gathering import Answer, Known, Search, everything

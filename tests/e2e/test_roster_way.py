@@ -12,8 +12,8 @@ from infra.local.people import give_name
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from services.triage.roster.actions import Book
-from shared.access import Role
-from shared.roster import MongoRoster
+from shared.access.principal import Role
+from shared.access.roster import MongoRoster
 from shared.times import now
 
 pytestmark = pytest.mark.timeout(300)

@@ -21,7 +21,7 @@ from services.audit import verify
 from services.triage.case.case import Case
 from services.triage.case.evolve import fold
 from services.triage.store import case_of
-from shared.access import Role
+from shared.access.principal import Role
 from shared.ids import case_id_of
 from shared.policy import load_policy
 from shared.times import now, rfc3339

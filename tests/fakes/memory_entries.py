@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from services.triage.roster.entry import Kept
 from services.triage.roster.store import kept_of
-from shared.access import Principal
+from shared.access.principal import Principal
+from shared.access.roster import fields_of
 from shared.events import Event
 from shared.mongo import Document
 from shared.outbox import Save
 from shared.problems import Unavailable
-from shared.roster import fields_of
 from shared.times import now
 from tests.support.people import COPIES, entry_of
 

@@ -16,7 +16,7 @@ import httpx
 
 from infra.commands.console import Trouble
 from infra.local.processes import StackError
-from shared.access import FRESH
+from shared.access.authorization import FRESH
 from shared.ids import case_id_of
 
 RATE = 20.0

@@ -29,7 +29,7 @@ from services.audit.settings import AuditSettings
 from services.audit.tlog.note import SigningKey
 from services.triage.case.evolve import fold
 from services.triage.store import case_of
-from shared.access import Role
+from shared.access.principal import Role
 from shared.events import Event
 from shared.ids import case_id_of
 from shared.kafka.topics import DEAD_LETTER_TOPICS, FACT_TOPICS, Topic

@@ -5,11 +5,11 @@ from typing import Protocol
 
 import pytest
 
-from shared.access import Grant, Leave, Principal, Role
+from shared.access.principal import Grant, Leave, Principal, Role
+from shared.access.roster import LONGEST, OVERLAP, PERIOD, Copies, Roster, State
+from shared.access.tokens import hash_token, make_token
 from shared.events import RosterEntryChanged, RosterTokenChanged
 from shared.problems import Unavailable
-from shared.roster import LONGEST, OVERLAP, PERIOD, Copies, Roster, State
-from shared.tokens import hash_token, make_token
 from tests.support.people import FAR, entry_of, held, person, responder
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)

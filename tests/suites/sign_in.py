@@ -20,10 +20,11 @@ from infra.local.sign_in_provider import ACCOUNTS, Account
 from infra.local.stack import Stack
 from infra.local.system import System, run_system
 from services.triage.roster.actions import Book
-from shared.access import FRESH, Role
+from shared.access.authorization import FRESH
+from shared.access.principal import Role
+from shared.access.roster import MongoRoster
 from shared.ids import case_id_of
 from shared.policy import load_policy
-from shared.roster import MongoRoster
 from shared.sign_in.cookies import Cookies
 from shared.sign_in.identity import person_ref
 from shared.times import now

@@ -14,7 +14,7 @@ from services.triage.case.commands.opening import Open
 from services.triage.case.commands.table import Command
 from services.triage.case.evolve import fold
 from services.triage.reports import Forgetting, Intake
-from shared.access import Reach, Role
+from shared.access.principal import Reach, Role
 from shared.events import Event, ReportReceived
 from shared.ids import new_id
 from shared.problems import Malformed, Unavailable

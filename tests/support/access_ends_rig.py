@@ -20,12 +20,12 @@ from infra.local.system import System, run_system
 from infra.services import SERVICES
 from services.triage.roster.actions import Book
 from services.triage.roster.entry import IssuedToken
-from shared.access import MODULES, SCOPES, Role
+from shared.access.principal import MODULES, SCOPES, Role
+from shared.access.service_tokens import ServiceSigner
 from shared.connections import MongoAccess
 from shared.events import Actor, GrantHeld, TrainingHeld
 from shared.ids import new_id
 from shared.mongo import Database, connect
-from shared.service_tokens import ServiceSigner
 from shared.sign_in.cookies import Cookies
 from shared.sign_in.store import MongoSessions
 from shared.times import now

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from services.audit.app import build_app
 from services.audit.settings import AuditSettings
-from shared.access import Role
+from shared.access.principal import Role
 from shared.events import Actor, CaseClosed, ContentRead, Draft, Event, Fact, Message, encode, stamp
 from shared.ids import derive
 from tests.support import people

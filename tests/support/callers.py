@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from shared.access import SCOPES, Grant, Leave, Principal, Role
+from shared.access.principal import SCOPES, Grant, Leave, Principal, Role
+from shared.access.tokens import make_token
 from shared.events import Actor
 from shared.sign_in.cookies import Cookies
 from shared.times import now
-from shared.tokens import make_token
 from tests.support.one_report import BODY, COMMUNITY, HOMES, OneReport, pseudonyms_of
 from tests.support.people import COPIES, person, session_of
 from tests.support.service_keys import call_of

@@ -12,11 +12,11 @@ from fastapi import FastAPI
 
 from services.intake.store import ReportStore
 from shared import entrance
+from shared.access.refusal_log import Refusals
+from shared.access.roster import Copies, Roster
 from shared.events import AccessRefused, Event
 from shared.mongo import AutoReconnect
 from shared.outbox import Save
-from shared.refusals import Refusals
-from shared.roster import Copies, Roster
 from shared.sign_in.sessions import Sessions, SessionStore
 from shared.times import now
 from shared.web.throttle import Throttle

@@ -21,14 +21,14 @@ from services.intake.settings import EXIT_URL
 from services.intake.stored import Secrets
 from services.intake.vault.cipher import Vault
 from services.intake.vault.reads import Reading
+from shared.access.roster import Roster
+from shared.access.service_tokens import ServiceVerifier
 from shared.events import Actor, CaseFact, Draft, Event, Fact, stamp
 from shared.ids import case_id_of, new_id
 from shared.lifecycle import Lifecycle
 from shared.mongo import Document
 from shared.outbox import Save
 from shared.policy import load_policy
-from shared.roster import Roster
-from shared.service_tokens import ServiceVerifier
 from shared.web.app import make_app
 from shared.web.gate import Gate
 from shared.web.pages import make_asset_router

@@ -14,7 +14,7 @@ from services.notification.routes import make_routes
 from services.notification.routing.plan import note_of, plan
 from services.notification.routing.table import ROUTING, read_routes
 from services.notification.settings import NotificationSettings
-from shared.access import Role
+from shared.access.principal import Role
 from shared.entrance import Entrance, SignIn
 from shared.events import FACTS
 from shared.i18n.messages import SHARED_MESSAGES, Messages

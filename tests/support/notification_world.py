@@ -15,6 +15,7 @@ import uvicorn
 from aiosmtpd.smtp import SMTP
 from fastapi import FastAPI, Request, Response
 
+from shared.access.service_tokens import ServiceVerifier
 from shared.events import (
     Actor,
     CaseDecided,
@@ -30,7 +31,6 @@ from shared.events import (
     stamp,
 )
 from shared.ids import case_id_of, derive, new_id
-from shared.service_tokens import ServiceVerifier
 from shared.times import now
 from tests.support.service_keys import PEERS_FILE, files_of
 

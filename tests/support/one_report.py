@@ -12,7 +12,7 @@ from services.audit.record.log import SEALS
 from services.intake.report.pseudonym import pseudonyms_for
 from services.notification.routing.plan import note_of, plan
 from services.triage.case.case import Case
-from shared.access import Principal
+from shared.access.principal import Principal
 from shared.events import Event, RecusalDeclared
 from shared.ids import case_id_of
 from shared.times import now, rfc3339

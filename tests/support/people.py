@@ -7,15 +7,15 @@ from typing import Any
 
 import httpx
 
-from shared.access import NOBODY, SCOPES, Grant, Leave, Principal, Role, Training
+from shared.access.principal import NOBODY, SCOPES, Grant, Leave, Principal, Role, Training
+from shared.access.roster import Roster, State
+from shared.access.tokens import Kind, hash_token, make_token
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, RosterTokenChanged, TrainingHeld
 from shared.ids import new_id
-from shared.roster import Roster, State
 from shared.sign_in.attempts import hash_of, new_secret
 from shared.sign_in.cookies import Cookies
 from shared.sign_in.sessions import Session, SessionStore
 from shared.times import now
-from shared.tokens import Kind, hash_token, make_token
 from shared.web.gate import Gate
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,7 +24,7 @@ TRAINED = tuple(Training(module, LONG_AGO) for module in ("A", "B", "C1", "C2"))
 
 
 class MemoryCopies:
-    """Keeps what shared.roster.MongoRoster keeps."""
+    """Keeps what shared.access.roster.MongoRoster keeps."""
 
     def __init__(self) -> None:
         self.states: dict[str, tuple[datetime, State]] = {}

@@ -13,9 +13,9 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra.commands.keys.service_keys import PEERS, keys_file, make_service_keys
+from shared.access.service_keys import SigningKey, read_ring
+from shared.access.service_tokens import ALGORITHM, LIFE, TYPE, ServiceSigner
 from shared.events import Actor
-from shared.service_keys import SigningKey, read_ring
-from shared.service_tokens import ALGORITHM, LIFE, TYPE, ServiceSigner
 
 Claims = dict[str, Any]
 FOLDER = Path(tempfile.mkdtemp(prefix="hearth-service-keys-"))

@@ -12,7 +12,7 @@ from typing import cast
 import httpx
 from fastapi import APIRouter, FastAPI, Request, Response
 
-from shared.access import Grant, Principal, Role
+from shared.access.principal import Grant, Principal, Role
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.lifecycle import Lifecycle
 from shared.problems import Unavailable

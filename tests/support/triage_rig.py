@@ -14,7 +14,7 @@ from services.triage.app import build_app
 from services.triage.case.case import Case
 from services.triage.reports import Intake
 from services.triage.settings import TriageSettings
-from shared.access import Principal
+from shared.access.principal import Principal
 from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportErased, ReportReceived, stamp
 from shared.ids import case_id_of, new_id
 from shared.policy import load_policy

@@ -1,11 +1,15 @@
-"""The page of who may do what, made from the table of shared/access.py."""
+"""The page of who may do what, made from the table of shared/access/table.py."""
 
-from shared.access import ACTIONS, FRESH, HIDING, TABLE, Action, Condition, Role
+from shared.access.actions import ACTIONS, Action
+from shared.access.authorization import FRESH
+from shared.access.conditions import HIDING, Condition
+from shared.access.principal import Role
+from shared.access.table import TABLE
 
 _INTRODUCTION = f"""\
 # Who may do what
 
-Made by `hearth access doc` from the table in `shared/access.py`; `make check` compares it.
+Made by `hearth access doc` from the table in `shared/access/table.py`; `make check` compares it.
 
 What no row permits is refused. A role ends at its own date, and so does everything of somebody who is on leave. Each
 route of every service declares one of these actions, or the service does not start.

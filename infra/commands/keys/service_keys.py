@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.commands.console import USAGE, AsJson, Trouble, answer, note
-from shared.service_keys import LOOK, read_peers, read_ring, read_text
-from shared.service_tokens import LEEWAY, LONGEST_LIFE, PUBLIC_FOR, PURPOSES
+from shared.access.service_keys import LOOK, read_peers, read_ring, read_text
+from shared.access.service_tokens import LEEWAY, LONGEST_LIFE, PUBLIC_FOR, PURPOSES
 
 PEERS = "service_peers"
 SERVICE_FILES: Mapping[str, str] = {

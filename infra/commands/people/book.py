@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from infra.commands.console import Trouble
 from services.triage.roster.actions import Book
+from shared.access.roster import MongoRoster
 from shared.connections import MongoAccess
 from shared.events import Actor, Message
 from shared.mongo import PyMongoError, connect
 from shared.outbox import Aggregates, Relay
-from shared.roster import MongoRoster
 
 OPERATOR = Actor("operator:command-line", "operator")
 """Who stands in the record for what a command did."""

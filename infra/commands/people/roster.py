@@ -11,7 +11,7 @@ import typer
 from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, table
 from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir, key_in, mongo_access
 from infra.commands.people.book import OPERATOR
-from shared.access import MODULES, PEOPLE, SCOPES, Role
+from shared.access.principal import MODULES, PEOPLE, SCOPES, Role
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
 from shared.ids import PERSON
 from shared.policy import PolicyError, load_policy
@@ -19,7 +19,7 @@ from shared.times import now, parse_rfc3339, rfc3339
 
 if TYPE_CHECKING:
     from services.triage.roster.actions import Book
-    from shared.roster import MongoRoster
+    from shared.access.roster import MongoRoster
 
 T = TypeVar("T")
 

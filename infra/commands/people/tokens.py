@@ -10,15 +10,15 @@ from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, not
 from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir
 from infra.commands.people.book import OPERATOR
 from infra.commands.people.roster import at_book, check_end, check_places, read_person, read_time
-from shared.access import Role
+from shared.access.principal import Role
+from shared.access.tokens import Kind
 from shared.events import GrantHeld, RosterTokenChanged
 from shared.policy.rows import parse_duration
 from shared.times import now, rfc3339
-from shared.tokens import Kind
 
 if TYPE_CHECKING:
     from services.triage.roster.actions import Book
-    from shared.roster import MongoRoster
+    from shared.access.roster import MongoRoster
 
 app = commands("Issue, list, rotate and revoke tokens of programs.")
 

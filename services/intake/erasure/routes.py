@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from services.intake.erasure.actions import Erasing, Erasure, Reason
 from services.intake.stored import Store
 from services.intake.vault.reads import resource_of
-from shared.access import Permit, Principal, allow, demand
+from shared.access.authorization import allow, demand
+from shared.access.conditions import Permit
+from shared.access.principal import Principal
 from shared.ids import new_id
 from shared.mongo import Document
 from shared.problems import FieldError, Problem

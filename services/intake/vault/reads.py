@@ -10,7 +10,7 @@ import orjson
 from services.intake.report.submission import Section
 from services.intake.stored import SOURCE, Store
 from services.intake.vault.cipher import Vault
-from shared.access import Resource
+from shared.access.principal import Resource
 from shared.events import Actor, ContentRead, Draft, Fact, NamesTried, stamp
 from shared.ids import case_id_of, new_id
 from shared.outbox import Save
@@ -30,7 +30,7 @@ class Read:
 
 
 def resource_of(document: Mapping[str, Any]) -> Resource:
-    """What the table of shared/access.py needs to know of a report as it is stored, and of its case."""
+    """What the table of shared/access/table.py needs to know of a report as it is stored, and of its case."""
     status = document.get("status", {})
     return Resource(
         body=status.get("body"),

@@ -10,7 +10,9 @@ from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import GROUNDS, Assign, Close, Recuse, Start
 from services.triage.case.commands.inquiry import Ask
 from services.triage.case.lifecycle import permitted_in
-from shared.access import Permit, Principal, Reason, Resource, Role, allow
+from shared.access.authorization import allow
+from shared.access.conditions import Permit, Reason
+from shared.access.principal import Principal, Resource, Role
 from shared.ids import PERSON
 from shared.policy import Policy
 from shared.problems import FieldError, Problem
@@ -33,14 +35,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A command that people give, and what it takes. Who may is said in shared/access.py."""
+    """A command that people give, and what it takes. Who may is said in shared/access/table.py."""
 
     command: str
     fields: tuple[Field, ...] = ()
 
     @property
     def action(self) -> str:
-        """Its action in the table of shared/access.py."""
+        """Its action in the table of shared/access/table.py."""
         return f"case.{self.command}"
 
 
@@ -60,7 +62,7 @@ ONESELF = {Assign.name: "assignee", Recuse.name: "person"}
 
 
 def resource_of(case: Case, policy: Policy) -> Resource:
-    """What the table of shared/access.py needs to know of a case."""
+    """What the table of shared/access/table.py needs to know of a case."""
     body = policy.bodies.get(case.body or "")
     return Resource(
         body=case.body,

@@ -18,7 +18,9 @@ from services.triage.case.evolve import fold
 from services.triage.case.forms import FORMS, Form, read, resource_of
 from services.triage.case.lifecycle import CannotHave, NotPermitted, UnknownOutcome
 from shared import metrics
-from shared.access import Permit, Principal, Reach, Role, allow, demand, reaches
+from shared.access.authorization import allow, demand, reaches
+from shared.access.conditions import Permit
+from shared.access.principal import Principal, Reach, Role
 from shared.events import Actor, CaseState
 from shared.ids import derive
 from shared.policy import Policy
@@ -96,7 +98,7 @@ def show_step(step: Step) -> dict[str, object]:
 
 
 class People(Protocol):
-    """What the desk needs of the roster (shared.roster.Roster)."""
+    """What the desk needs of the roster (shared.access.roster.Roster)."""
 
     async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None: ...
 

@@ -16,7 +16,9 @@ from services.triage.case.forms import FORMS, REFERENCE_LIMIT, WORDS_LIMIT, Fiel
 from services.triage.desk.queue import Desk, Stale, page_of
 from services.triage.paths import HOME
 from services.triage.roster.desk import reads_roster
-from shared.access import Permit, Principal, allow
+from shared.access.authorization import allow
+from shared.access.conditions import Permit
+from shared.access.principal import Principal
 from shared.events import CaseState
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id

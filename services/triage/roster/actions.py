@@ -17,6 +17,8 @@ from services.triage.roster.entry import (
     with_training,
     without_role,
 )
+from shared.access.roster import Roster, State, fields_of, read_state
+from shared.access.tokens import Kind, hash_token, make_token
 from shared.events import (
     Actor,
     Draft,
@@ -32,9 +34,7 @@ from shared.ids import new_id
 from shared.mongo import Document
 from shared.outbox import Save
 from shared.problems import NotFound, Problem, Unavailable
-from shared.roster import Roster, State, fields_of, read_state
 from shared.times import now
-from shared.tokens import Kind, hash_token, make_token
 
 SOURCE = "hearth/triage"
 ATTEMPTS = 5

@@ -17,11 +17,11 @@ from services.triage.roster.entry import (
     with_training,
     without_role,
 )
-from shared.access import SCOPES, Grant, Module
+from shared.access.principal import SCOPES, Grant, Module
+from shared.access.roster import grants_of
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
 from shared.policy import Policy
 from shared.problems import FieldError
-from shared.roster import grants_of
 
 
 def _in_utc(at: datetime) -> datetime:
@@ -39,7 +39,7 @@ Scope = Literal["meta", "proof", "export"]
 
 
 class Change(BaseModel):
-    """One change. `action`: its action in shared/access.py."""
+    """One change. `action`: its action in shared/access/table.py."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -47,7 +47,7 @@ class Change(BaseModel):
     action: ClassVar[str] = "roster.change"
 
     def touched(self, entry: RosterEntryChanged, at: datetime) -> tuple[Grant, ...]:
-        """The roles it is about: what the table of shared/access.py looks at. All that somebody has now, at first."""
+        """The roles it is about: what the table of shared/access/table.py looks at. All that somebody has now, at first."""
         return running(entry.grants, at)
 
     def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:

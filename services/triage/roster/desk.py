@@ -10,11 +10,13 @@ from services.triage.roster.actions import Book
 from services.triage.roster.actions import Entries as BookEntries
 from services.triage.roster.changes import CHANGES, Change, GiveRole, NoteTraining, SignOut, TakeRole, ends_of, running
 from services.triage.roster.entry import Kept, Order, Step
-from shared.access import MODULES, PEOPLE, SCOPES, Grant, Permit, Principal, Reason, Resource, Role, allow, demand
+from shared.access.authorization import allow, demand
+from shared.access.conditions import Permit, Reason
+from shared.access.principal import MODULES, PEOPLE, SCOPES, Grant, Principal, Resource, Role
+from shared.access.roster import principal_of
 from shared.events import Actor
 from shared.policy import Policy
 from shared.problems import NotFound, Problem
-from shared.roster import principal_of
 from shared.sign_in.sessions import Session, Sessions
 from shared.times import now
 

@@ -17,7 +17,8 @@ from services.triage.roster.desk import RosterDesk, reads_roster
 from services.triage.roster.entry import Kept, Stale
 from services.triage.roster.routes import people_of, reference_of
 from services.triage.routes import cause_of, version_in
-from shared.access import Reason, Refused
+from shared.access.authorization import Refused
+from shared.access.conditions import Reason
 from shared.events import GrantHeld
 from shared.ids import PERSON, new_id
 from shared.problems import NotFound, Problem

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from services.triage.roster.entry import Kept
+from shared.access.roster import read_state
 from shared.events import RosterEntryChanged
 from shared.mongo import Document, reaching
 from shared.outbox import Aggregates, Save
-from shared.roster import read_state
 
 
 class MongoEntries:

@@ -14,13 +14,15 @@ import pytest
 from infra import cli
 from infra.commands.people.book import OPERATOR, run_with_book
 from services.triage.roster.actions import Book
-from shared.access import Permit, Principal, Resource, Role, allow
+from shared.access.authorization import allow
+from shared.access.conditions import Permit
+from shared.access.principal import Principal, Resource, Role
+from shared.access.roster import ROSTER_INDEXES, MongoRoster, Roster
+from shared.access.tokens import kind_of
 from shared.connections import MongoAccess
 from shared.events import FACTS, RosterEntryChanged, RosterTokenChanged
 from shared.mongo import Document, connect
-from shared.roster import ROSTER_INDEXES, MongoRoster, Roster
 from shared.times import now, parse_rfc3339, rfc3339
-from shared.tokens import kind_of
 
 Capture = pytest.CaptureFixture[str]
 T = TypeVar("T")

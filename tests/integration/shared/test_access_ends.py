@@ -12,7 +12,7 @@ from infra.commands.people.book import OPERATOR
 from infra.local.processes import Process
 from infra.local.system import System
 from services.triage.roster.actions import Book
-from shared.access import Role
+from shared.access.principal import Role
 from shared.events import GrantHeld, LeaveTaken
 from shared.times import now
 from tests.support.access_ends_rig import BODY, LONGEST, ROLES, Doors, Way, all_open, seconds_until_closed, two_of_each

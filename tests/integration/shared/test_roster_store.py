@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.triage.roster.actions import Book
-from shared.access import Grant, Role
+from shared.access.principal import Grant, Role
+from shared.access.roster import ROSTER_INDEXES, MongoRoster, Roster, State, fields_of, read_state
 from shared.events import FACTS, Actor, Event, GrantHeld, LeaveTaken, Message, TrainingHeld, decode
 from shared.mongo import Collection, connect
 from shared.outbox import Aggregates, Relay
 from shared.problems import Problem
-from shared.roster import ROSTER_INDEXES, MongoRoster, Roster, State, fields_of, read_state
 from shared.times import now
 from tests.suites.roster import RosterSuite
 from tests.support.people import FAR, held

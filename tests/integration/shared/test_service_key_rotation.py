@@ -18,10 +18,10 @@ from infra.local.processes import Children
 from infra.local.stack import answers
 from infra.local.system import create_topics_on
 from infra.services import SERVICES
+from shared.access.service_keys import read_ring
+from shared.access.service_tokens import ServiceSigner
 from shared.events import Actor
 from shared.problems import Problem
-from shared.service_keys import read_ring
-from shared.service_tokens import ServiceSigner
 from shared.vault_client import VaultClient, make_http
 
 pytestmark = pytest.mark.timeout(120)

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.triage.roster.store import MongoEntries
+from shared.access.roster import ROSTER_INDEXES
 from shared.mongo import connect
 from shared.outbox import Aggregates, Relay
-from shared.roster import ROSTER_INDEXES
 from tests.suites.book import BookSuite
 
 

@@ -10,12 +10,12 @@ from services.triage.actions import Query
 from services.triage.desk.queue import Desk, Order, Stale
 from services.triage.reports import Intake
 from services.triage.store import CASE_INDEXES, QUEUE_ORDER, MongoCases, filter_of
-from shared.access import reaches
+from shared.access.authorization import reaches
+from shared.access.roster import Roster
 from shared.events import Message
 from shared.mongo import connect
 from shared.outbox import Aggregates, Relay
 from shared.problems import Unavailable
-from shared.roster import Roster
 from shared.times import now
 from tests.suites.triage_store import CaseStoreSuite
 from tests.support.people import MemoryCopies

@@ -9,9 +9,9 @@ from services.audit.record.log import SEALS, Entry, Head
 from services.audit.tlog.note import SigningKey, decode_base64, open_checkpoint
 from services.audit.tlog.tiles import InclusionBundle, split_entries
 from services.audit.tlog.tree import EMPTY_ROOT, hash_leaf, hash_leaves, root_of, verify_consistency, verify_inclusion
-from shared.access import Role
+from shared.access.principal import Role
+from shared.access.tokens import make_token
 from shared.mongo import AutoReconnect
-from shared.tokens import make_token
 from tests.support.audit_rig import ORIGIN, SIGNING_KEY, bearer, event_of
 from tests.support.audit_world import AuditWorld, leaf_of
 from tests.support.people import anybody, auditor

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.access import Role
+from shared.access.principal import Role
 from tests.support.audit_rig import bearer, event_of
 from tests.support.audit_world import AuditWorld, leaf_of
 from tests.support.people import anybody, sign_in

@@ -22,7 +22,7 @@ from infra import cli
 from infra.commands.erase import Why
 from services.intake.erasure.actions import Reason
 from services.intake.erasure.routes import make_erasure_router
-from shared.access import Role
+from shared.access.principal import Role
 from shared.events import ReportErased
 from shared.ids import case_id_of
 from shared.lifecycle import Lifecycle

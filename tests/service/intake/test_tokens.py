@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.access import Grant, Role
+from shared.access.principal import Grant, Role
+from shared.access.roster import Roster
+from shared.access.tokens import make_token
 from shared.events import ReportReceived
-from shared.roster import Roster
 from shared.times import now
-from shared.tokens import make_token
 from shared.web.rates import MINUTE, Rates
 from tests.support.intake_rig import Rig
 from tests.support.people import COPIES, MemoryCopies, bearer, gate_of, operator

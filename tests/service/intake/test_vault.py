@@ -8,10 +8,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from services.intake.vault.cipher import Vault, VaultError
+from shared.access.service_tokens import PURPOSES
 from shared.events import Actor, ContentRead, NamesTried
 from shared.ids import case_id_of
 from shared.mongo import TRANSIENT
-from shared.service_tokens import PURPOSES
 from tests.support.intake_rig import Rig, bearer
 
 CONTENT = {

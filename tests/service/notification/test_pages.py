@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from services.notification.delivery import Failed, Sent, settle
-from shared.access import Role
+from shared.access.principal import Role
+from shared.access.tokens import make_token
 from shared.times import now
-from shared.tokens import make_token
 from tests.fakes.notification_fakes import MemoryStore
 from tests.support.notification_rig import app_over, bearer, delivery, holding
 

@@ -10,8 +10,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from shared.access.refusal_log import Refusals
 from shared.i18n.messages import SHARED_MESSAGES, Messages
-from shared.refusals import Refusals
 from shared.web.csrf import COOKIE, FormGuard
 from shared.web.forms import TOKEN_FIELD
 from shared.web.pages import TEMPLATES, make_pages

@@ -9,11 +9,11 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from shared.access import Grant, Role
-from shared.service_tokens import LEEWAY, LIFE, LONGEST_TOKEN
+from shared.access.principal import Grant, Role
+from shared.access.service_tokens import LEEWAY, LIFE, LONGEST_TOKEN
+from shared.access.tokens import make_token
 from shared.sign_in.cookies import Cookies
 from shared.times import now
-from shared.tokens import make_token
 from shared.web.throttle import FREE, REFUSAL_PAUSE
 from tests.support.every_app import SERVICES
 from tests.support.gate_rig import ASKS, PAGES, Gates

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from shared.refusals import Refusals
+from shared.access.refusal_log import Refusals
 from tests.support.every_app import SERVICES, build
 
 HTML = {"Accept": "text/html"}

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from services.triage.desk.queue import read_cursor
-from shared.access import Grant, Leave, Principal, Role
+from shared.access.principal import Grant, Leave, Principal, Role
 from shared.events import Actor
 from tests.support.one_report import ADDRESS, BODY, COMMUNITY, HTML, NAMES, OneReport, hand_in, pseudonyms_of, send
 from tests.support.people import COPIES, LONG_AGO, SCOPES, bearer, person

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from shared.roster import State
+from shared.access.roster import State
 from tests.suites.roster import RosterSuite
 from tests.support.people import MemoryCopies
 

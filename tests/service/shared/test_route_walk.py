@@ -1,6 +1,6 @@
 """Every route of every service, asked by everybody: each role, each situation, with a token and with a session.
 
-Who may do what stands here a second time, as plain data: a row of shared/access.py that is wrong is noticed.
+Who may do what stands here a second time, as plain data: a row of shared/access/table.py that is wrong is noticed.
 """
 
 import socket
@@ -13,9 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.access import ACTIONS, TABLE, Principal, Role
+from shared.access.actions import ACTIONS
+from shared.access.principal import Principal, Role
+from shared.access.refusal_log import Refusals
+from shared.access.table import TABLE
 from shared.problems import NotFound
-from shared.refusals import Refusals
 from tests.support import people
 from tests.support.callers import Caller, callers_at, recused
 from tests.support.every_app import SERVICES, build

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from services.audit.settings import AuditSettings
-from shared.access import Principal
+from shared.access.principal import Principal
+from shared.access.roster import Roster
 from shared.entrance import Entrance, SignIn
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.problems import Problem, Unavailable
-from shared.roster import Roster
 from shared.runtime import Runtime
 from shared.sign_in.attempts import Refused
 from shared.sign_in.sessions import Session, Sessions

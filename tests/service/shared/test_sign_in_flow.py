@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from shared.access import FRESH
+from shared.access.authorization import FRESH
 from shared.problems import Unavailable
 from shared.sign_in.attempts import ATTEMPT_LIFE, Shown
 from shared.sign_in.cookies import Cookies

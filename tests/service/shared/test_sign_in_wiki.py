@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.access import FRESH
+from shared.access.authorization import FRESH
 from shared.sign_in.attempts import Refused
 from tests.stand_ins.oidc import OidcStandIn
 from tests.stand_ins.wiki import PROFILE, WikiStandIn

@@ -3,7 +3,7 @@
 import pytest
 
 from services.triage.case.evolve import fold
-from shared.access import Principal, Role
+from shared.access.principal import Principal, Role
 from shared.times import rfc3339
 from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, bearer, make_rig, reported
 

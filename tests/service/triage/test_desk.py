@@ -7,7 +7,8 @@ from html import unescape
 import pytest
 
 from services.triage.case.case import Case
-from shared.access import FRESH, Role
+from shared.access.authorization import FRESH
+from shared.access.principal import Role
 from shared.times import now
 from tests.support.forms import hidden_fields
 from tests.support.people import sign_in

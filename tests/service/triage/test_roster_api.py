@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.access import FRESH, SCOPES, Grant, Principal, Role
+from shared.access.authorization import FRESH
+from shared.access.principal import SCOPES, Grant, Principal, Role
 from shared.sign_in.cookies import Cookies
 from shared.times import now, rfc3339
 from tests.support.people import COPIES, auditor, coordinator, person, session_of

@@ -7,7 +7,8 @@ from html import unescape
 import httpx
 import pytest
 
-from shared.access import FRESH, Grant, Principal, Role
+from shared.access.authorization import FRESH
+from shared.access.principal import Grant, Principal, Role
 from shared.times import now, rfc3339
 from tests.support.forms import hidden_fields
 from tests.support.people import coordinator, person, session_of, sign_in

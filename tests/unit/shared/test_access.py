@@ -8,28 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.commands.documents.access_page import access_page
-from shared.access import (
-    ACTIONS,
-    FRESH,
-    HIDING,
-    NOBODY,
-    PEOPLE,
-    SCOPES,
-    TABLE,
-    Grant,
-    Leave,
-    Permit,
-    Principal,
-    Reason,
-    Refusal,
-    Refused,
-    Resource,
-    Role,
-    Training,
-    allow,
-    demand,
-    reaches,
-)
+from shared.access.actions import ACTIONS
+from shared.access.authorization import FRESH, Refused, allow, demand, reaches
+from shared.access.conditions import HIDING, Permit, Reason, Refusal
+from shared.access.principal import NOBODY, PEOPLE, SCOPES, Grant, Leave, Principal, Resource, Role, Training
+from shared.access.table import TABLE
 from shared.problems import NotFound
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

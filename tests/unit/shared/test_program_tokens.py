@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.tokens import ALPHABET, TOKEN, hash_token, kind_of, make_token
+from shared.access.tokens import ALPHABET, TOKEN, hash_token, kind_of, make_token
 
 
 def test_a_token_has_its_kind_and_is_never_the_same() -> None:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from shared import metrics
-from shared.access import Principal
+from shared.access.principal import Principal
+from shared.access.refusal_log import MOST, Refusals
 from shared.events import AccessRefused, Actor
 from shared.mongo import AutoReconnect
 from shared.outbox import Save
 from shared.problems import Unavailable
-from shared.refusals import MOST, Refusals
 from tests.support.gate_rig import Kept
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)

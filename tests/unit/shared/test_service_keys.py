@@ -12,9 +12,9 @@ import pytest
 
 from infra import cli
 from infra.commands.keys.service_keys import AT_ONCE, PEERS, SERVICE_FILES, keys_file, make_service_keys, rotate
+from shared.access.service_keys import LARGEST, WatchedFile, read_peers, read_ring
+from shared.access.service_tokens import PURPOSES, ServiceSigner, ServiceVerifier
 from shared.problems import Unavailable
-from shared.service_keys import LARGEST, WatchedFile, read_peers, read_ring
-from shared.service_tokens import PURPOSES, ServiceSigner, ServiceVerifier
 
 ME = os.geteuid()
 

@@ -15,10 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.commands.keys.service_keys import PEERS, keys_file, make_service_keys
-from shared.access import Role
-from shared.events import Actor
-from shared.problems import Unavailable
-from shared.service_tokens import (
+from shared.access.principal import Role
+from shared.access.service_tokens import (
     LEEWAY,
     LIFE,
     LONGEST_LIFE,
@@ -29,6 +27,8 @@ from shared.service_tokens import (
     ServiceVerifier,
     TokenRefused,
 )
+from shared.events import Actor
+from shared.problems import Unavailable
 from tests.support.service_keys import PEERS_FILE, Claims, claims, key_of, public_x, sign, signer, stranger
 
 JANE = Actor("person:0123456789abcdef", "responder")

@@ -2,7 +2,7 @@
 
 Triage owns the roster and publishes every entry on the topic `roster`; each other service keeps a projection of it in
 its own database. Every replica reads its database's copy again and again, so that a change reaches all of them; an end
-that was set beforehand needs no message, because `shared.access.allow` looks at the clock.
+that was set beforehand needs no message, because `shared.access.authorization.allow` looks at the clock.
 """
 
 import asyncio
@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from shared.access import PEOPLE, Grant, Leave, Principal, Role, Training
+from shared.access.principal import PEOPLE, Grant, Leave, Principal, Role, Training
+from shared.access.tokens import hash_token, kind_of
 from shared.events import Event, Fact, GrantHeld, RosterEntryChanged, RosterTokenChanged
 from shared.mongo import (
     DUPLICATE_KEY,
@@ -25,7 +26,6 @@ from shared.mongo import (
 )
 from shared.problems import Unavailable
 from shared.times import now
-from shared.tokens import hash_token, kind_of
 
 log = logging.getLogger(__name__)
 

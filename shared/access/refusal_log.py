@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from shared import metrics
-from shared.access import NOBODY, Principal
+from shared.access.principal import NOBODY, Principal
 from shared.events import AccessRefused, Actor, Draft, stamp
 from shared.ids import new_id
 from shared.mongo import TRANSIENT

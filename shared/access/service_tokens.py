@@ -15,10 +15,10 @@ import httpx
 import jwt
 from jwt.exceptions import InvalidJTIError, InvalidSubjectError
 
-from shared.access import Grant, Principal, Role
+from shared.access.principal import Grant, Principal, Role
+from shared.access.service_keys import LOOK, SigningKey, WatchedFile, read_peers, read_ring
 from shared.events import Actor
 from shared.problems import TokenRefused, Unavailable
-from shared.service_keys import LOOK, SigningKey, WatchedFile, read_peers, read_ring
 
 PURPOSES: Mapping[str, frozenset[str]] = {
     "triage": frozenset({"review", "correspond", "sign_in"}),
@@ -58,7 +58,7 @@ class ServiceCall:
     behalf: Actor | None = None
 
     def principal(self) -> Principal:
-        """Who calls, as the table of shared.access sees it."""
+        """Who calls, as the table of shared.access.table sees it."""
         return Principal(
             issuer_of(self.service), (Grant(Role.SERVICE),), purposes=(self.purpose,), behalf=self.behalf
         )  # fmt: skip

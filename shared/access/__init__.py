@@ -1,0 +1,1 @@
+"""Who may do what: principals, actions, conditions, and the one table."""

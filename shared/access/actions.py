@@ -1,0 +1,54 @@
+"""Everything that can be done, by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that can be asked for. `case`: about one case, so recusal holds; `fresh`: needs a fresh sign-in;
+    `scope`: which part of the record it shows."""
+
+    name: str
+    says: str
+    case: bool = False
+    fresh: bool = False
+    scope: str | None = None
+
+
+ACTIONS: Mapping[str, Action] = {
+    action.name: action
+    for action in (
+        Action("service.probe", "see whether a service is well, its metrics, and its contracts"),
+        Action("page.asset", "load a style sheet or picture"),
+        Action("page.leave", "leave at once, and have the browser forget"),
+        Action("session.sign_in", "sign in and out, and see and end one's own sessions"),
+        Action("session.read", "list the sessions of somebody else"),
+        Action("session.end", "end a session of somebody else"),
+        Action("report.submit", "hand in a report"),
+        Action("report.submit_for", "hand in a report in the name of a source"),
+        Action("report.follow_up", "follow a report by its receipt, and answer questions"),
+        Action("report.erase", "erase a report for good", case=True, fresh=True),
+        Action("vault.read", "read what was reported, for a stated purpose"),
+        Action("vault.correspond", "keep a handler's words to the reporter"),
+        Action("vault.pseudonyms", "turn the names of somebody who signs in into pseudonyms"),
+        Action("case.list", "see the queue", case=True),
+        Action("case.read", "see a case: its state, history and deadlines", case=True),
+        Action("case.read_content", "read what was reported", case=True),
+        Action("case.assign", "give a case to somebody", case=True),
+        Action("case.start", "begin to look into a case", case=True),
+        Action("case.ask", "ask the reporter", case=True),
+        Action("case.decide", "decide on an outcome", case=True, fresh=True),
+        Action("case.close", "close a case", case=True),
+        Action("case.recuse", "recuse oneself or somebody else", case=True),
+        Action("roster.read", "see who may do what"),
+        Action("roster.change", "change who may do what", fresh=True),
+        Action("roster.leave", "put somebody, or oneself, on leave", fresh=True),
+        Action("delivery.list", "see what was sent and what failed", case=True),
+        Action("record.keys", "see the keys that verify the record"),
+        Action("record.heads", "see checkpoints, hash tiles and consistency proofs", scope="proof"),
+        Action("record.read", "query the record", case=True, scope="meta"),
+        Action("record.prove", "get the proof of an entry", case=True, scope="proof"),
+        Action("record.entries", "get entries in bulk", case=True, scope="export"),
+    )
+}

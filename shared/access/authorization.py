@@ -1,0 +1,120 @@
+"""Whether somebody may do something: the one function that decides, over the table."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from shared.access.actions import ACTIONS, Action
+from shared.access.conditions import HIDING, Permit, Reason, Refusal
+from shared.access.principal import NOBODY, Grant, Principal, Reach, Resource, Role, _has_ended
+from shared.access.table import TABLE, Row
+from shared.problems import NOTHING_HERE, Problem
+
+FRESH = timedelta(minutes=10)
+"""How long ago somebody may have signed in, to do what cannot be taken back."""
+_BY_ACTION: Mapping[str, tuple[Row, ...]] = {
+    name: tuple(row for row in TABLE if row.action == name) for name in ACTIONS
+}
+_REASONS = tuple(Reason)
+_NOT_PERMITTED = (403, "role-not-permitted", "This role may not do that.")
+_NOTHING = Resource()
+
+
+def allow(actor: Principal, action: str, resource: Resource | None, now: datetime) -> Permit | Refusal:
+    """Whether `actor` may do `action` to `resource` at `now` (UTC-aware).
+
+    Without a resource the answer is whether they may do it to any at all: what a route asks before it has looked
+    anything up. Raises KeyError for an action that is not in ACTIONS.
+    """
+    asked = ACTIONS[action]
+    rows = _BY_ACTION[action]
+    if asked.case and resource is not None and is_shut_out(actor, resource):
+        return Refusal(Reason.RECUSED)
+    found: Reason | None = None
+    for row in rows:
+        if row.role is Role.ANYONE:
+            return Permit(row.role)
+        for grant in actor.grants:
+            if grant.role is not row.role:
+                continue
+            reason = _refused(actor, grant, row, asked, resource, now)
+            if reason is None:
+                return Permit(row.role)
+            if reason is not found:
+                found = reason if found is None else min(found, reason, key=_REASONS.index)
+    return Refusal(found or (Reason.SIGN_IN if actor.grants == NOBODY.grants else Reason.ROLE))
+
+
+def _refused(
+    actor: Principal, grant: Grant, row: Row, action: Action, resource: Resource | None, now: datetime
+) -> Reason | None:
+    if _has_ended(grant.expires_at, now):
+        return Reason.ENDED
+    if actor.leaves and any(leave.begins_at <= now and not _has_ended(leave.ends_at, now) for leave in actor.leaves):
+        return Reason.LEAVE
+    for condition in row.conditions:
+        if condition.of_resource:
+            if resource is None:
+                continue
+            if not condition.holds(actor, grant, action, resource, now):
+                return condition.reason
+        elif not condition.holds(actor, grant, action, _NOTHING, now):
+            return condition.reason
+    if action.fresh and not is_fresh(actor, now):
+        return Reason.SIGN_IN_AGAIN
+    return None
+
+
+def is_shut_out(actor: Principal, resource: Resource) -> bool:
+    """Whether somebody is a party to a case, or recused from it."""
+    return not actor.pseudonyms.isdisjoint(resource.parties) or actor.ref in resource.recused
+
+
+def is_fresh(actor: Principal, now: datetime) -> bool:
+    """Whether they proved who they are within FRESH."""
+    return actor.authenticated_at is not None and now - actor.authenticated_at <= FRESH
+
+
+def reaches(actor: Principal, action: str, now: datetime) -> list[Reach]:
+    """What each grant reaches by which `actor` may do `action` at all: to ask a store for no more than that."""
+    asked = ACTIONS[action]
+    found = (
+        Reach(grant.bodies, frozenset(grant.communities) or None)
+        for row in _BY_ACTION[action]
+        for grant in actor.grants
+        if grant.role is row.role and _refused(actor, grant, row, asked, None, now) is None
+    )
+    return list(dict.fromkeys(found))
+
+
+_STATUS: Mapping[Reason, tuple[int, str, str]] = {
+    Reason.SIGN_IN: (401, "sign-in-needed", "Sign in, or send a token."),
+    Reason.SIGN_IN_AGAIN: (401, "sign-in-again", "This needs a sign-in of the last ten minutes."),
+    Reason.ENDED: (403, "access-ended", "Your access has ended."),
+    Reason.LEAVE: (403, "on-leave", "You are on leave."),
+    Reason.CONFIDENTIALITY: (403, "confidentiality-needed", "This needs a confidentiality agreement that holds."),
+    Reason.NAMES: (403, "names-needed", "Sign in at the desk once, so that it is known which names are yours."),
+    Reason.TRAINING: (403, "training-needed", "This needs training that counts."),
+    Reason.PURPOSE: (403, "purpose-not-permitted", "This may not be asked for that purpose."),
+    Reason.SOURCE: (403, "source-not-permitted", "This token may not speak for that source."),
+    Reason.ONESELF: (403, "own-entry", "Nobody changes their own entry but for leave; another coordinator does."),
+    Reason.LAST: (403, "last-coordinator", "Nobody else could end this leave."),
+    Reason.REACH: (403, "beyond-own-reach", "This reaches further than your own role."),
+}
+
+
+class Refused(Problem):
+    """A refusal as it is answered: what may not be told is answered as if there were nothing."""
+
+    def __init__(self, action: str, refusal: Refusal) -> None:
+        self.action = action
+        self.reason = refusal.reason
+        super().__init__(*(NOTHING_HERE if refusal.reason in HIDING else _STATUS.get(refusal.reason, _NOT_PERMITTED)))
+
+
+def demand(actor: Principal, action: str, resource: Resource | None, now: datetime) -> Permit:
+    """The permit. Raises Refused, a Problem with status 401, 403 or (so that nothing is revealed) 404."""
+    match allow(actor, action, resource, now):
+        case Permit() as permit:
+            return permit
+        case Refusal() as refusal:
+            raise Refused(action, refusal)

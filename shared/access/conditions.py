@@ -1,0 +1,186 @@
+"""What a row of the table may demand, and why it refuses."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from shared.access.actions import Action
+from shared.access.principal import Grant, Principal, Resource, Role, _has_ended
+
+Test = Callable[[Principal, Grant, Action, Resource, datetime], bool]
+PURPOSES: Mapping[str, frozenset[str]] = {
+    "vault.read": frozenset({"review", "notify"}),
+    "vault.correspond": frozenset({"correspond"}),
+    "vault.pseudonyms": frozenset({"sign_in"}),
+}
+"""For what other services may call the vault; shared.access.service_tokens says which service may call for which of them."""
+
+
+class Reason(StrEnum):
+    """Why something is refused; the first that applies, from the most to the least telling for who asks.
+
+    What has ended comes last: said beside what still runs, it would tell a case of others from one that is none.
+    """
+
+    RECUSED = "recused"
+    SIGN_IN = "sign_in"
+    LEAVE = "leave"
+    CONFIDENTIALITY = "confidentiality"
+    NAMES = "names"
+    TRAINING = "training"
+    SCOPE = "scope"
+    BODY = "body"
+    COMMUNITY = "community"
+    SOURCE = "source"
+    PURPOSE = "purpose"
+    ONESELF = "oneself"
+    LAST = "last"
+    REACH = "reach"
+    SIGN_IN_AGAIN = "sign_in_again"
+    ENDED = "ended"
+    ROLE = "role"
+
+
+HIDING = frozenset({Reason.RECUSED, Reason.BODY, Reason.COMMUNITY})
+"""Reasons that may not be told: they would say that there is something to be refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Yes, in this role."""
+
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No, and why. The reason is for the record; who asks may be told less."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A test that a row demands. `of_resource`: it can only be answered once the resource is known."""
+
+    reason: Reason
+    says: str
+    holds: Test
+    of_resource: bool = False
+
+
+CONFIDENTIAL = Condition(
+    Reason.CONFIDENTIALITY,
+    "confidentiality agreement holds",
+    lambda who, _grant, _action, _resource, now: (
+        who.confidential_until is not None and not _has_ended(who.confidential_until, now)
+    ),
+)
+
+
+NAMED = Condition(
+    Reason.NAMES,
+    "own names known",
+    # Or it could not be told whether a report names them: a program's token says nothing of its owner's names.
+    lambda who, _grant, _action, _resource, _now: bool(who.pseudonyms),
+)
+
+
+TRAINED = Condition(
+    Reason.TRAINING,
+    "trained for it",
+    lambda who, _grant, _action, resource, now: set(resource.training) <= _trained(who, now),
+    of_resource=True,
+)
+
+
+OWN_BODY = Condition(
+    Reason.BODY,
+    "own handling body",
+    lambda _who, grant, _action, resource, _now: resource.body in grant.bodies,
+    of_resource=True,
+)
+
+
+OWN_COMMUNITY = Condition(
+    Reason.COMMUNITY,
+    "own community",
+    lambda _who, grant, _action, resource, _now: not grant.communities or resource.community in grant.communities,
+    of_resource=True,
+)
+
+
+OWN_SOURCE = Condition(
+    Reason.SOURCE,
+    "own source",
+    lambda _who, grant, _action, resource, _now: resource.source in grant.sources,
+    of_resource=True,
+)
+
+
+NOT_ONESELF = Condition(
+    Reason.ONESELF,
+    "not one's own entry",
+    lambda who, _grant, _action, resource, _now: resource.owner is not None and resource.owner != who.ref,
+    of_resource=True,
+)
+
+
+NOT_THE_LAST = Condition(
+    Reason.LAST,
+    "somebody else's entry, or one's own while another could change it back",
+    lambda who, _grant, _action, resource, _now: (
+        resource.owner is not None and (resource.owner != who.ref or resource.relieved)
+    ),
+    of_resource=True,
+)
+
+
+OWN_REACH = Condition(
+    Reason.REACH,
+    "no role beyond what one's own of this kind reaches",
+    lambda who, grant, _action, resource, now: _is_within(who, grant.role, resource, now),
+    of_resource=True,
+)
+
+
+OWN_REACH_OR_ONESELF = Condition(
+    Reason.REACH,
+    "one's own entry, or no role beyond what one's own of this kind reaches",
+    lambda who, grant, _action, resource, now: resource.owner == who.ref or _is_within(who, grant.role, resource, now),
+    of_resource=True,
+)
+
+
+PURPOSE = Condition(
+    Reason.PURPOSE,
+    "for a purpose of it",
+    lambda who, _grant, action, _resource, _now: not PURPOSES[action.name].isdisjoint(who.purposes),
+)
+
+
+SCOPED = Condition(
+    Reason.SCOPE,
+    "scope granted",
+    lambda _who, grant, action, _resource, _now: action.scope in grant.scopes,
+)
+
+
+def _is_within(who: Principal, role: Role, resource: Resource, now: datetime) -> bool:
+    """Whether each role that it is about reaches no further than some role of this kind that somebody has now."""
+    own = [g for g in who.grants if g.role is role and not _has_ended(g.expires_at, now)]
+    return resource.grants is not None and all(any(_covers(g, other) for g in own) for other in resource.grants)
+
+
+def _covers(grant: Grant, other: Grant) -> bool:
+    # Whom nothing binds to handling bodies answers for all of the roster; what reaches no body by name may reach any.
+    return _holds(grant.bodies, other.bodies) and _holds(grant.communities, other.communities)
+
+
+def _holds(bounds: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    return not bounds or (bool(names) and set(names) <= set(bounds))
+
+
+def _trained(who: Principal, now: datetime) -> set[str]:
+    return {t.module for t in who.trainings if t.completed_at <= now and not _has_ended(t.expires_at, now)}

@@ -1,0 +1,65 @@
+"""Who may do what: one pure function, `allow`, over one table. `hearth access doc` prints the table as docs/access.md.
+
+Deny by default: what no row permits is refused. Roles end by themselves, because every check looks at the clock it is
+given. Recusal stands before the table: nobody who is a party to a case, or recused from it, may do anything with it in
+any role (Universal Code of Conduct, Enforcement Guidelines 3.2.1: no conflicts of interest).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shared.access.conditions import (
+    CONFIDENTIAL,
+    NAMED,
+    NOT_ONESELF,
+    NOT_THE_LAST,
+    OWN_BODY,
+    OWN_COMMUNITY,
+    OWN_REACH,
+    OWN_REACH_OR_ONESELF,
+    OWN_SOURCE,
+    PURPOSE,
+    SCOPED,
+    TRAINED,
+    Condition,
+)
+from shared.access.principal import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`role` may do `action` where every condition holds."""
+
+    role: Role
+    action: str
+    conditions: tuple[Condition, ...] = ()
+
+
+def _rows(role: Role, actions: str, *conditions: Condition) -> Iterable[Row]:
+    return (Row(role, action, conditions) for action in actions.split())
+
+
+HANDLING = (CONFIDENTIAL, NAMED, OWN_BODY, OWN_COMMUNITY)
+"""What everybody needs who has to do with a case."""
+
+TABLE: tuple[Row, ...] = (
+    *_rows(Role.ANYONE, "service.probe page.asset page.leave session.sign_in"),
+    *_rows(Role.ANYONE, "report.submit report.follow_up record.keys"),
+    *_rows(Role.INTEGRATOR, "report.submit_for", OWN_SOURCE, OWN_COMMUNITY),
+    *_rows(Role.SERVICE, "vault.read vault.correspond vault.pseudonyms", PURPOSE),
+    *_rows(Role.RESPONDER, "case.list", *HANDLING),
+    *_rows(
+        Role.RESPONDER,
+        "case.read case.read_content case.assign case.start case.ask case.decide case.close case.recuse",
+        *HANDLING,
+        TRAINED,
+    ),
+    *_rows(Role.COORDINATOR, "case.list case.read case.assign case.recuse report.erase", *HANDLING),
+    *_rows(Role.COORDINATOR, "roster.read"),
+    *_rows(Role.COORDINATOR, "roster.change session.read session.end", NOT_ONESELF, OWN_REACH),
+    *_rows(Role.COORDINATOR, "roster.leave", NOT_THE_LAST, OWN_REACH_OR_ONESELF),
+    *_rows(Role.OPERATOR, "delivery.list report.erase", NAMED),
+    *_rows(Role.AUDITOR, "record.heads", SCOPED),
+    *_rows(Role.AUDITOR, "record.read record.prove record.entries", SCOPED, NAMED),
+)  # fmt: skip
+"""Who may do what. A new row is a new right: say so in CHANGELOG.md, and run `hearth access doc`."""
