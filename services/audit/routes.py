@@ -19,7 +19,7 @@ from shared.access.authorization import demand
 from shared.access.principal import Principal
 from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, parse_rfc3339, rfc3339
-from shared.web.app import json_response
+from shared.web.bodies import json_response
 from shared.web.gate import Callers, Gate, does, principal_of
 
 PURPOSE = "audit"

@@ -1,12 +1,10 @@
 """Intake over HTTP, for programs: reports, the reporter's mailbox, and the vault for the other services."""
 
-import re
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.intake.actions import Submissions
 from services.intake.mailbox.actions import Mailbox
@@ -21,12 +19,10 @@ from shared.access.conditions import Reason, Refusal
 from shared.access.principal import Principal, Resource, Role
 from shared.problems import Problem
 from shared.times import now
-from shared.web.app import json_response, parse_body
+from shared.web.bodies import _takes, json_response, parse_body
 from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.idempotency import read_idempotency_key
 from shared.web.throttle import Throttle
-
-# Nothing that could be guessed or met by chance: keys of strangers share one space.
-_KEY = re.compile(r"[\x21-\x7e]{8,200}")
 
 
 def make_router(
@@ -124,18 +120,3 @@ def source_of(request: Request, who: Principal, community: str) -> str | None:
         return None
     demand(who, "report.submit_for", Resource(source=source, community=community), now())
     return source
-
-
-def read_idempotency_key(request: Request) -> str | None:
-    """The Idempotency-Key of a request, if it has one; raises Problem 422 when it cannot serve as one."""
-    key = request.headers.get("idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
-        advice = "Use 8 to 200 printable ASCII characters without spaces, such as a random UUID."
-        raise Problem(422, "idempotency-key-invalid", "The Idempotency-Key cannot be used.", detail=advice)
-    return key
-
-
-def _takes(model: type[BaseModel]) -> dict[str, object]:
-    """What the OpenAPI document says about a body that is read by hand."""
-    content = {"application/json": {"schema": model.model_json_schema()}}
-    return {"requestBody": {"required": True, "content": content}}

@@ -13,7 +13,7 @@ from services.notification.store import Place
 from shared.access.principal import Principal
 from shared.problems import FieldError, Problem
 from shared.times import parse_rfc3339, rfc3339
-from shared.web.app import json_response
+from shared.web.bodies import json_response
 from shared.web.gate import Callers, Gate, does, principal_of
 
 LONGEST_PAGE = 200

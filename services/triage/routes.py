@@ -1,6 +1,5 @@
 """The API of cases, for programs: a bearer token of a person, JSON in and out."""
 
-import re
 from typing import Annotated
 
 import orjson
@@ -9,16 +8,13 @@ from fastapi import APIRouter, Query, Request, Response
 from services.triage.case.case import Case
 from services.triage.case.forms import FORMS, describe, permitted
 from services.triage.desk.queue import Desk, Order, page_of, show_step
-from shared.access.principal import Principal
 from shared.events import CaseState
-from shared.ids import derive
 from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, rfc3339
-from shared.web.app import json_response
+from shared.web.bodies import json_response
 from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.idempotency import cause_of, seen_of
 
-_VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
-_KEY = re.compile(r"[\x21-\x7e]{8,200}")
 _PRIVATE = {"Cache-Control": "no-store"}
 _ORDER = {
     "parameters": [
@@ -106,33 +102,6 @@ def make_router(desk: Desk, gate: Gate) -> APIRouter:
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{done.version}"'})
 
     return router
-
-
-def version_in(form_value: str, what: str) -> int:
-    """The version that a form was for. Raises Problem 400 when it says none."""
-    if not form_value.isascii() or not form_value.isdigit() or len(form_value) > 9:
-        raise Problem(400, "version-malformed", f"The form does not say which version of the {what} it was for.")
-    return int(form_value)
-
-
-def seen_of(if_match: str | None) -> int:
-    """The version in an If-Match header. Raises Problem 428 without one, 400 when it is none of ours."""
-    if if_match is None:
-        raise Problem(428, "version-required", "Say which version you saw, in If-Match.")
-    match = _VERSION.fullmatch(if_match.strip())
-    if match is None:
-        raise Problem(400, "version-malformed", 'If-Match takes the ETag of the case, such as "3".')
-    return int(match[1])
-
-
-def cause_of(principal: Principal, case_id: str, key: str | None, request_id: str) -> str:
-    """The id of an order: it follows from the Idempotency-Key, else from the request. Raises Problem 422."""
-    if key is None:
-        return derive("request", principal.ref, case_id, request_id)
-    if not _KEY.fullmatch(key):
-        advice = "Use 8 to 200 printable ASCII characters without spaces, such as a random UUID."
-        raise Problem(422, "idempotency-key-malformed", "This Idempotency-Key cannot be used.", detail=advice)
-    return derive("order", principal.ref, case_id, key)
 
 
 def _object(body: bytes) -> dict[str, object]:

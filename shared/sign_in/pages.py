@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 from shared.problems import Unavailable
 from shared.sign_in.attempts import ProviderAway, Refused, Shown
 from shared.sign_in.door import Door
-from shared.web.app import json_response
+from shared.web.bodies import json_response
 from shared.web.csrf import from_elsewhere
 from shared.web.gate import Callers, Gate, does
 from shared.web.returns import CLEAR_SITE_DATA, lead_away

@@ -16,7 +16,7 @@ from shared.ids import new_id
 from shared.mongo import Document
 from shared.problems import FieldError, Problem
 from shared.times import now
-from shared.web.app import json_response, parse_body
+from shared.web.bodies import json_response, parse_body
 from shared.web.gate import Callers, Gate, does, principal_of
 
 MOST = 500

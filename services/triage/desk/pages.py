@@ -10,13 +10,13 @@ from services.triage.case.forms import FORMS
 from services.triage.desk.queue import Desk, Order, Stale
 from services.triage.desk.views import Sent, _View
 from services.triage.paths import HOME
-from services.triage.routes import cause_of, version_in
 from shared.access.authorization import Refused
 from shared.access.conditions import Reason
 from shared.access.principal import Principal
 from shared.problems import NotFound, Problem, Unavailable
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.idempotency import cause_of, version_in
 from shared.web.pages import Pages
 
 

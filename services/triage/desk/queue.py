@@ -28,7 +28,7 @@ from shared.problems import FieldError, NotFound, Problem
 from shared.telemetry import current_traceparent
 from shared.times import now, rfc3339
 from shared.vault_client import Contents
-from shared.web import cursors
+from shared.web import paging as cursors
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -16,7 +16,6 @@ from services.triage.roster.changes import CHANGES, INPUTS, ends_of, running
 from services.triage.roster.desk import RosterDesk, reads_roster
 from services.triage.roster.entry import Kept, Stale
 from services.triage.roster.routes import people_of, reference_of
-from services.triage.routes import cause_of, version_in
 from shared.access.authorization import Refused
 from shared.access.conditions import Reason
 from shared.events import GrantHeld
@@ -24,9 +23,10 @@ from shared.ids import PERSON, new_id
 from shared.problems import NotFound, Problem
 from shared.sign_in.door import Door
 from shared.times import now
-from shared.web.app import parse_body
+from shared.web.bodies import parse_body
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.idempotency import cause_of, version_in
 from shared.web.pages import Pages
 
 PAGE = 50

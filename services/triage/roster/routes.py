@@ -9,13 +9,13 @@ from pydantic import BaseModel
 from services.triage.roster.changes import CHANGES, INPUTS, ends_of
 from services.triage.roster.desk import Offer, Place, RosterDesk
 from services.triage.roster.entry import Kept
-from services.triage.routes import cause_of, seen_of
 from shared.ids import PERSON
 from shared.problems import NotFound
 from shared.times import now, rfc3339
-from shared.web import cursors
-from shared.web.app import json_response, parse_body
+from shared.web import paging as cursors
+from shared.web.bodies import json_response, parse_body
 from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.idempotency import cause_of, seen_of
 
 _PRIVATE = {"Cache-Control": "no-store"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

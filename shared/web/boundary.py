@@ -1,0 +1,186 @@
+"""The boundary around every application: each problem is answered in one place."""
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from uuid import uuid4
+
+import orjson
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import metrics
+from shared.mongo import TRANSIENT
+from shared.problems import NOTHING_HERE, FieldError, Problem, Unavailable
+from shared.telemetry import span_for
+from shared.web.app import log
+from shared.web.csrf import FORM_GUARD, FormGuard, cookie_header
+from shared.web.gate import Handler
+from shared.web.headers import protect
+from shared.web.hosts import Hosts
+
+BODY_LIMIT = 1_000_000
+_AWAY: tuple[type[Exception], ...] = (Unavailable, *TRANSIENT)
+_HTTP_PROBLEMS = {
+    404: NOTHING_HERE[1:],
+    405: ("method-not-allowed", "This method is not allowed."),
+}
+_INTERNAL = "internal"
+_STRAY = frozenset({"host-malformed", "host-unknown", "cross-site", "form-token-wrong"})
+_OTHER_HTTP_PROBLEM = ("http-error", "The request cannot be answered.")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+ErrorPage = Callable[[Request, Problem], Response]
+Plain = tuple[APIRoute, Handler]
+
+
+def pointer(location: Sequence[int | str]) -> str:
+    """The JSON pointer (RFC 6901) of a field."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+class Boundary:
+    """The outermost layer, plain ASGI because it runs for every request: id, span, duration, size limit, host, forms,
+    headers, and the answer to what failed."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        service: str,
+        plain: Mapping[tuple[str, str], Plain],
+        error_page: ErrorPage | None,
+        hosts: Hosts,
+        forms: FormGuard,
+        keep: Callable[[str], None],
+    ) -> None:
+        """`plain` routes are called from here, because the layers between would cost more than some of them do.
+
+        `keep` has on record what is refused for its host or as a form of another site, by the code of the problem.
+        """
+        self._app = app
+        self._service = service
+        self._plain = plain
+        self._error_page = error_page
+        self._hosts = hosts
+        self._forms = forms
+        self._keep = keep
+        self._tracer = trace.get_tracer(__name__)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        scope["request_id"] = request_id
+        scope[FORM_GUARD] = self._forms
+        began = time.perf_counter()
+        status = 0
+        received = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *protect(scope, message["headers"]), *cookie_header(scope), (b"x-request-id", request_id.encode())
+                ]  # fmt: skip
+            await send(message)
+
+        async def receive_bounded() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > BODY_LIMIT:
+                    raise _too_large()
+            return message
+
+        parent = headers.get(b"traceparent", b"").decode("latin-1")
+        with span_for(self._tracer, scope["method"], kind=SpanKind.SERVER, parent=parent) as span:
+            try:
+                declared = headers.get(b"content-length", b"0")
+                if not declared.isdigit() or int(declared) > BODY_LIMIT:
+                    raise _too_large()
+                admitted = await self._admit(scope, receive_bounded)
+                await self._dispatch(scope, admitted, send_with_headers)
+            except Exception as error:
+                if status:
+                    raise
+                await self._answer(Request(scope), error)(scope, receive, send_with_headers)
+            finally:
+                route, status = _route_of(scope), status or 500
+                span.update_name(f"{scope['method']} {route}")
+                span.set_attribute("http.route", route)
+                span.set_attribute("http.response.status_code", status)
+                metrics.HTTP_SECONDS.labels(self._service, route, scope["method"], f"{status // 100}xx").observe(
+                    time.perf_counter() - began
+                )
+                # A health check that says no is an answer, not a failure.
+                if status >= 500 and not route.startswith("/health/"):
+                    extra = {"route": route, "method": scope["method"], "status": status, "request_id": request_id}
+                    log.error("a request failed", extra=extra)
+
+    async def _admit(self, scope: Scope, receive: Receive) -> Receive:
+        try:
+            self._hosts.check(scope)
+            return await self._forms.admit(scope, receive)
+        except Problem as problem:
+            if problem.code in _STRAY:
+                self._keep(problem.code)
+            raise
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        plain = self._plain.get((scope["method"], scope["path"]))
+        if plain is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"], handler = plain
+        response = await handler(Request(scope, receive))
+        await response(scope, receive, send)
+
+    def _answer(self, request: Request, error: Exception) -> Response:
+        """The problem as JSON, or as a page when a browser asks."""
+        request_id = request.scope["request_id"]
+        problem = _problem_for(error)
+        if problem.code == _INTERNAL:
+            log.error("unexpected", exc_info=error, extra={"request_id": request_id, "error": type(error).__name__})
+        headers = problem.headers | ({"Retry-After": str(problem.retry_after)} if problem.retry_after else {})
+        if problem.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        if self._error_page and "text/html" in request.headers.get("accept", ""):
+            page = self._error_page(request, problem)
+            page.headers.update(headers)
+            return page
+        body = orjson.dumps(problem.document(request_id))
+        return Response(body, problem.status, headers=headers, media_type="application/problem+json")
+
+
+def _problem_for(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, RequestValidationError):
+        errors = [FieldError(pointer(e["loc"][1:]), e["type"], e["msg"]) for e in error.errors()]
+        return Problem(422, "invalid-fields", "Some fields are not valid.", errors=errors)
+    if isinstance(error, HTTPException):
+        return Problem(error.status_code, *_HTTP_PROBLEMS.get(error.status_code, _OTHER_HTTP_PROBLEM))
+    if isinstance(error, _AWAY):
+        # A driver's own words may quote what it was asked, so only its kind is told.
+        reason = str(error) if isinstance(error, Unavailable) else type(error).__name__
+        log.warning("unavailable", extra={"reason": reason})
+        return Problem(503, "unavailable", "Please try again in a moment.", retry_after=5)
+    return Problem(500, _INTERNAL, "Something went wrong here.")
+
+
+def _too_large() -> Problem:
+    return Problem(413, "too-large", "The body is larger than 1 MB.")
+
+
+def _route_of(scope: Scope) -> str:
+    route = scope.get("route")
+    return str(getattr(route, "path", "unmatched"))
