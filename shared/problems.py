@@ -82,3 +82,8 @@ class Malformed(Exception):
 
 class Unavailable(Exception):
     """Something outside is away for now; wait and try again, for ever."""
+
+
+def pointer(location: Sequence[int | str]) -> str:
+    """The JSON pointer (RFC 6901) of a field."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)

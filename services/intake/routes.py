@@ -19,7 +19,7 @@ from shared.access.conditions import Reason, Refusal
 from shared.access.principal import Principal, Resource, Role
 from shared.problems import Problem
 from shared.times import now
-from shared.web.bodies import _takes, json_response, parse_body
+from shared.web.bodies import json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import read_idempotency_key
 from shared.web.throttle import Throttle
@@ -42,7 +42,7 @@ def make_router(
     router = gate.router(Callers.PROGRAMS)
     throttle = receipts or Throttle("receipt")
 
-    @router.post("/v1/reports", status_code=202, **does("report.submit", _takes(Submission)))
+    @router.post("/v1/reports", status_code=202, **does("report.submit", takes(Submission)))
     async def submit(request: Request) -> Response:
         """Hand in a report. The answer comes when it is stored durably, and holds the only key to it, the receipt."""
         key = read_idempotency_key(request)
@@ -52,14 +52,14 @@ def make_router(
         body = {"report_id": accepted.report_id, "receipt": accepted.receipt, "status_url": FOLLOW_UP}
         return Response(orjson.dumps(body), 202, headers=_PRIVATE, media_type="application/json")
 
-    @router.post("/v1/follow-up", **does("report.follow_up", _takes(FollowUp)))
+    @router.post("/v1/follow-up", **does("report.follow_up", takes(FollowUp)))
     async def follow_up(request: Request) -> Response:
         """What a reporter may know of the case. The receipt stands in the body, so that no log ever holds it."""
         body = parse_body(FollowUp, await request.body())
         view = await try_receipt(throttle, request, lambda: mailbox.follow_up(body.receipt))
         return json_response(asdict(view), headers=_PRIVATE)
 
-    @router.post("/v1/follow-up/answers", status_code=202, **does("report.follow_up", _takes(Answer)))
+    @router.post("/v1/follow-up/answers", status_code=202, **does("report.follow_up", takes(Answer)))
     async def answer(request: Request) -> Response:
         """A reporter's answer to a question."""
         body = parse_body(Answer, await request.body())
@@ -68,7 +68,7 @@ def make_router(
         )  # fmt: skip
         return json_response({"question_id": body.question_id}, 202, headers=_PRIVATE)
 
-    @router.post("/v1/vault/read", **does("vault.read", _takes(VaultRead)))
+    @router.post("/v1/vault/read", **does("vault.read", takes(VaultRead)))
     async def read(request: Request) -> Response:
         """Sections of reports, for another service. Each read is on record before the answer is given."""
         who = principal_of(request)
@@ -83,7 +83,7 @@ def make_router(
     @router.put(
         "/v1/vault/reports/{report_id}/statements/{statement_id}",
         status_code=204,
-        **does("vault.correspond", _takes(Statement)),
+        **does("vault.correspond", takes(Statement)),
     )
     async def keep_statement(request: Request, report_id: str, statement_id: str) -> Response:
         """A handler's words to the reporter; repeating it changes nothing."""
@@ -93,7 +93,7 @@ def make_router(
         await mailbox.keep_statement(report_id, statement_id, body.kind, body.text)
         return Response(status_code=204)
 
-    @router.post("/v1/vault/pseudonyms", **does("vault.pseudonyms", _takes(Names)))
+    @router.post("/v1/vault/pseudonyms", **does("vault.pseudonyms", takes(Names)))
     async def pseudonyms(request: Request) -> Response:
         """The pseudonyms under which somebody who signs in may stand in reports. Each call is on record beforehand."""
         who = principal_of(request)

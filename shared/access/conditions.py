@@ -14,7 +14,7 @@ PURPOSES: Mapping[str, frozenset[str]] = {
     "vault.correspond": frozenset({"correspond"}),
     "vault.pseudonyms": frozenset({"sign_in"}),
 }
-"""For what other services may call the vault; shared.access.service_tokens says which service may call for which of them."""
+"""For what other services may call the vault; shared.access.service_tokens says which service may call for which."""
 
 
 class Reason(StrEnum):

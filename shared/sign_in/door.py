@@ -36,7 +36,7 @@ class Pseudonyms(Protocol):
 
 
 class People(Protocol):
-    """What it needs of the roster (shared.access.roster.Roster): None for somebody who was signed out after `began_at`."""
+    """What it needs of the roster (access.roster.Roster): None for somebody who was signed out after `began_at`."""
 
     async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None: ...
 

@@ -6,13 +6,12 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel, ValidationError
 
-from shared.problems import FieldError, Problem
-from shared.web.boundary import pointer
+from shared.problems import FieldError, Problem, pointer
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def _takes(model: type[BaseModel]) -> dict[str, object]:
+def takes(model: type[BaseModel]) -> dict[str, object]:
     """What the OpenAPI document says about a body that is read by hand."""
     content = {"application/json": {"schema": model.model_json_schema()}}
     return {"requestBody": {"required": True, "content": content}}

@@ -1,8 +1,9 @@
 """The boundary around every application: each problem is answered in one place."""
 
+import logging
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 import orjson
@@ -16,13 +17,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import metrics
 from shared.mongo import TRANSIENT
-from shared.problems import NOTHING_HERE, FieldError, Problem, Unavailable
+from shared.problems import NOTHING_HERE, FieldError, Problem, Unavailable, pointer
 from shared.telemetry import span_for
-from shared.web.app import log
 from shared.web.csrf import FORM_GUARD, FormGuard, cookie_header
 from shared.web.gate import Handler
 from shared.web.headers import protect
 from shared.web.hosts import Hosts
+
+log = logging.getLogger(__name__)
 
 BODY_LIMIT = 1_000_000
 _AWAY: tuple[type[Exception], ...] = (Unavailable, *TRANSIENT)
@@ -36,11 +38,6 @@ _OTHER_HTTP_PROBLEM = ("http-error", "The request cannot be answered.")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 ErrorPage = Callable[[Request, Problem], Response]
 Plain = tuple[APIRoute, Handler]
-
-
-def pointer(location: Sequence[int | str]) -> str:
-    """The JSON pointer (RFC 6901) of a field."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 
 class Boundary:

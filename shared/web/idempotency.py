@@ -9,8 +9,6 @@ from shared.ids import derive
 from shared.problems import Problem
 
 _VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
-_KEY = re.compile(r"[\x21-\x7e]{8,200}")
-
 # Nothing that could be guessed or met by chance: keys of strangers share one space.
 _KEY = re.compile(r"[\x21-\x7e]{8,200}")
 

@@ -28,7 +28,7 @@ from shared.problems import FieldError, NotFound, Problem
 from shared.telemetry import current_traceparent
 from shared.times import now, rfc3339
 from shared.vault_client import Contents
-from shared.web import paging as cursors
+from shared.web import paging
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -302,7 +302,7 @@ async def page_of(
 def write_cursor(case: Case) -> str:
     """The place of a case in the queue, as an opaque text."""
     rank, due, case_id = case.place
-    return cursors.write_cursor([rank, round((due - _EPOCH) / timedelta(milliseconds=1)), case_id])
+    return paging.write_cursor([rank, round((due - _EPOCH) / timedelta(milliseconds=1)), case_id])
 
 
 def read_cursor(cursor: str) -> tuple[int, datetime, str]:
@@ -313,4 +313,4 @@ def read_cursor(cursor: str) -> tuple[int, datetime, str]:
             raise ValueError(rank)
         return rank, _EPOCH + timedelta(milliseconds=due), case_id
 
-    return cursors.read_cursor(cursor, place_of, int, int, str)
+    return paging.read_cursor(cursor, place_of, int, int, str)

@@ -47,7 +47,7 @@ class Change(BaseModel):
     action: ClassVar[str] = "roster.change"
 
     def touched(self, entry: RosterEntryChanged, at: datetime) -> tuple[Grant, ...]:
-        """The roles it is about: what the table of shared/access/table.py looks at. All that somebody has now, at first."""
+        """The roles it is about: what shared/access/table.py looks at. All that somebody has now, at first."""
         return running(entry.grants, at)
 
     def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:

@@ -12,7 +12,7 @@ from services.triage.roster.entry import Kept
 from shared.ids import PERSON
 from shared.problems import NotFound
 from shared.times import now, rfc3339
-from shared.web import paging as cursors
+from shared.web import paging
 from shared.web.bodies import json_response, parse_body
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, seen_of
@@ -92,7 +92,7 @@ async def people_of(
 def write_cursor(place: Place) -> str:
     """A place in the list, as an opaque text."""
     end, person = place
-    return cursors.write_cursor([(end - _EPOCH) // timedelta(microseconds=1), person])
+    return paging.write_cursor([(end - _EPOCH) // timedelta(microseconds=1), person])
 
 
 def read_cursor(cursor: str) -> Place:
@@ -101,7 +101,7 @@ def read_cursor(cursor: str) -> Place:
     def place_of(microseconds: int, person: str) -> Place:
         return _EPOCH + timedelta(microseconds=microseconds), person
 
-    return cursors.read_cursor(cursor, place_of, int, str)
+    return paging.read_cursor(cursor, place_of, int, str)
 
 
 def describe(offer: Offer) -> dict[str, object]:
