@@ -216,7 +216,7 @@ async def cases_by_token(gate: type[Gate]) -> AsyncIterator[Ask]:
     """A page of the queue, for a program of a responder."""
     OpenGate.opened = TYPICAL
     async with AsyncExitStack() as resources:
-        with patch("shared.entrance.Gate", gate):
+        with patch("shared.access_control.Gate", gate):
             rig = await resources.enter_async_context(make_rig())
         for _ in range(CASES):
             await rig.intake.take([reported()])
@@ -229,7 +229,7 @@ async def desk_by_session(gate: type[Gate]) -> AsyncIterator[Ask]:
     OpenGate.opened = TYPICAL
     COPIES.enrol(TYPICAL)
     async with AsyncExitStack() as resources:
-        with patch("shared.entrance.Gate", gate):
+        with patch("shared.access_control.Gate", gate):
             rig = await resources.enter_async_context(make_rig())
         for _ in range(CASES):
             await rig.intake.take([reported()])

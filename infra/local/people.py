@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from infra.commands.people.book import OPERATOR, run_with_book
-from services.triage.roster.actions import Book
+from services.triage.roster.actions import RosterEditor
 from shared.access.principal import MODULES, SCOPES, Role
 from shared.access.roster import MongoRoster
 from shared.connections import MongoAccess
@@ -35,7 +35,7 @@ def enrol_and_issue(
 ) -> str:
     """Put somebody on the roster in this role, with all that it takes, and give them a token for a day."""
 
-    async def work(book: Book, _: MongoRoster) -> str:
+    async def work(book: RosterEditor, _: MongoRoster) -> str:
         at = now()
         await enrol(book, person, role, bodies, at)
         await give_name(book, person)
@@ -51,7 +51,7 @@ def enrol_accounts(
 ) -> None:
     """Put people on the roster, each (by their reference) in a role, with all that it takes for a day."""
 
-    async def work(book: Book, _: MongoRoster) -> None:
+    async def work(book: RosterEditor, _: MongoRoster) -> None:
         at = now()
         for person, role in people.items():
             await enrol(book, person, role, bodies if role in _OF_BODIES else (), at)
@@ -59,12 +59,12 @@ def enrol_accounts(
     run_with_book(uri, prefix, access, work)
 
 
-async def give_name(book: Book, person: str) -> None:
+async def give_name(book: RosterEditor, person: str) -> None:
     """As if somebody who has no account had signed in once, under a name that stands in no report."""
     await book.note_pseudonyms(person, [hashlib.sha256(person.encode()).hexdigest()[:32]], OPERATOR)
 
 
-async def enrol(book: Book, person: str, role: Role, bodies: tuple[str, ...], at: datetime) -> None:
+async def enrol(book: RosterEditor, person: str, role: Role, bodies: tuple[str, ...], at: datetime) -> None:
     """Everything that somebody needs to act in this role from now on."""
     scopes = SCOPES if role is Role.AUDITOR else ()
     await book.grant(person, GrantHeld(role=role.value, bodies=bodies, scopes=scopes), OPERATOR)

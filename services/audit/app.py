@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.audit import consumer
-from services.audit.actions import Recorder
+from services.audit.actions import BatchRecorder
 from services.audit.pages import make_audit_pages
 from services.audit.queries import Explorer, QueryStore
 from services.audit.reads import ReadRecorder
@@ -16,16 +16,16 @@ from services.audit.settings import AuditSettings
 from services.audit.store import SEAL_INDEXES, MongoRecord
 from services.audit.tlog.note import NoteSigner, SigningKey
 from services.audit.writer import LogWriter
-from shared.access.roster import Copies
+from shared.access.roster import RosterStore
 from shared.access.service_tokens import ServiceSigner
-from shared.entrance import Entrance, SignIn
+from shared.access_control import AccessControl, SignIn
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.kafka.asyncapi import describe_service
 from shared.lifecycle import Lifecycle
 from shared.outbox import OUTBOX_INDEX
 from shared.runtime import Runtime
-from shared.sign_in.door import Door
+from shared.sign_in.flow import SignInFlow
 from shared.sign_in.pages import make_sign_in
 from shared.times import now
 from shared.vault_client import VaultClient, make_http
@@ -37,12 +37,12 @@ HERE = Path(__file__).parent
 HOME = "/audit"
 
 
-def build_app(settings: AuditSettings, *, copies: Copies | None = None) -> FastAPI:
+def build_app(settings: AuditSettings, *, copies: RosterStore | None = None) -> FastAPI:
     """The application; opens no connection before it is started. Tests hand in another copy of the roster."""
     runtime = Runtime("audit", settings)
     record = MongoRecord(runtime.database)
     writer = LogWriter(record, settings.log_origin, new_id())
-    consumer.consume(runtime, lambda rewind: Recorder(writer, rewind), pause=settings.record_pause)
+    consumer.consume(runtime, lambda rewind: BatchRecorder(writer, rewind), pause=settings.record_pause)
 
     notary = make_notary(settings)
     seals, reads = runtime.aggregates("seals"), runtime.aggregates("reads")
@@ -50,15 +50,15 @@ def build_app(settings: AuditSettings, *, copies: Copies | None = None) -> FastA
     http = make_http(settings.intake_url)
     signer = ServiceSigner("audit", settings.service_keys_file, settings.service_peers_file)
     pages = load_pages()
-    entrance = Entrance(runtime, copies=copies)
-    door = entrance.open_door(SignIn(settings, pages, HOME, settings.audit_url, VaultClient(http, signer)))
+    access_control = AccessControl(runtime, copies=copies)
+    flow = access_control.open_sign_in(SignIn(settings, pages, HOME, settings.audit_url, VaultClient(http, signer)))
     lifecycle = runtime.lifecycle(
-        indexes=[(seals.collection, SEAL_INDEXES), (reads.collection, [OUTBOX_INDEX]), *entrance.indexes],
-        tasks=[sealer.run, *entrance.tasks],
+        indexes=[(seals.collection, SEAL_INDEXES), (reads.collection, [OUTBOX_INDEX]), *access_control.indexes],
+        tasks=[sealer.run, *access_control.tasks],
         before_consuming=record.prepare,
-        stops=[*entrance.stops, http.aclose],
+        stops=[*access_control.stops, http.aclose],
     )
-    return make_pages_and_routes(settings, lifecycle, record, reads, entrance.gate, door)
+    return make_pages_and_routes(settings, lifecycle, record, reads, access_control.gate, flow)
 
 
 def load_pages() -> Pages:
@@ -72,7 +72,7 @@ def make_notary(settings: AuditSettings) -> Notary:
 
 
 def make_pages_and_routes(
-    settings: AuditSettings, lifecycle: Lifecycle, record: QueryStore, reads: Saving, gate: Gate, door: Door
+    settings: AuditSettings, lifecycle: Lifecycle, record: QueryStore, reads: Saving, gate: Gate, flow: SignInFlow
 ) -> FastAPI:
     """The HTTP side over any store."""
     explorer, read_recorder = Explorer(record, make_notary(settings)), ReadRecorder(reads)
@@ -83,11 +83,11 @@ def make_pages_and_routes(
         gate=gate,
         routers=[
             make_routes(explorer, read_recorder, gate, verifier),
-            make_audit_pages(explorer, read_recorder, gate, door.pages),
-            make_sign_in(door, gate),
+            make_audit_pages(explorer, read_recorder, gate, flow.pages),
+            make_sign_in(flow, gate),
             make_asset_router(gate),
         ],
         asyncapi=lambda: describe_service("audit"),
-        error_page=door.error_page,
+        error_page=flow.error_page,
         settings=settings,
     )

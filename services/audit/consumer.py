@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from services.audit.actions import Arrival, Recorder, Rewind
+from services.audit.actions import Arrival, BatchRecorder, Rewind
 from services.audit.record.leaf import FOREIGN, Place, keep_hash, read_record
 from shared.kafka.consumption import Consumption
 from shared.kafka.records import Record
@@ -25,7 +25,7 @@ def capture(record: Record, trace: str | None) -> Arrival:
 class Intake:
     """Hands batches on, and lets small ones gather: two durable writes cost the same for one event and for hundreds."""
 
-    def __init__(self, recorder: Recorder, *, pause: float, full: int) -> None:
+    def __init__(self, recorder: BatchRecorder, *, pause: float, full: int) -> None:
         """`pause` is the least time in seconds between two batches, unless one has `full` records."""
         self._recorder = recorder
         self._pause = pause
@@ -40,7 +40,7 @@ class Intake:
             await asyncio.sleep(max(0.0, began + self._pause - loop.time()))
 
 
-def consume(runtime: Runtime, recorder: Callable[[Rewind], Recorder], *, pause: float) -> None:
+def consume(runtime: Runtime, recorder: Callable[[Rewind], BatchRecorder], *, pause: float) -> None:
     """Consume every topic of facts, each with a group of its own."""
     consumptions: dict[str, Consumption[Arrival]] = {}
 

@@ -66,7 +66,7 @@ class DisplacedError(Exception):
 
 
 @dataclass(slots=True)
-class State:
+class LogState:
     """What a writer knows of a log. `fresh`: taken over, and nothing added since."""
 
     head: Head
@@ -81,14 +81,14 @@ class LogWriter:
         self._store = store
         self._origin = origin
         self._writer = writer
-        self._states: dict[str, State] = {}
+        self._states: dict[str, LogState] = {}
 
     def forget(self, logs: Iterable[str]) -> None:
         """Take these logs over again before the next append."""
         for log in logs:
             self._states.pop(log, None)
 
-    async def states(self, logs: Sequence[str], now: datetime) -> dict[str, State]:
+    async def states(self, logs: Sequence[str], now: datetime) -> dict[str, LogState]:
         """The state of each log, taken over where it is not known: orphaned entries are committed first.
 
         Raises DamagedError, DisplacedError, Unavailable or a TRANSIENT.
@@ -181,7 +181,7 @@ class LogWriter:
         if lost:
             raise DisplacedError(", ".join(sorted(lost)))
         for _, head in moves:
-            self._states[head.log] = State(head, edges[head.log], fresh=False)
+            self._states[head.log] = LogState(head, edges[head.log], fresh=False)
         return {head.log: head for _, head in moves}
 
     async def _take_over(self, logs: Sequence[str], now: datetime) -> None:
@@ -205,7 +205,7 @@ class LogWriter:
                 standing = tail[: head.size - starts[log]]
                 rows: list[Sequence[bytes]] = [hash_leaves([entry.leaf for entry in standing])]
                 rows += [roots.get((log, level - 1), []) for level, _, _ in unfinished(head.size) if level]
-                self._states[log] = State(head, Edge.of(head, rows))
+                self._states[log] = LogState(head, Edge.of(head, rows))
                 orphans[log] = tail[len(standing) :]
             await self._commit(orphans, now)
         except BaseException:

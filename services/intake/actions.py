@@ -23,7 +23,7 @@ from shared.problems import Malformed, Problem, Unavailable
 from shared.telemetry import current_traceparent
 from shared.times import now
 
-Told = tuple[Mapping[str, Any], Mapping[Section, bytes]]
+ReportContent = tuple[Mapping[str, Any], Mapping[Section, bytes]]
 """What a report says: its facts, and the sections that go to the vault."""
 
 
@@ -102,7 +102,7 @@ class Submissions:
         at = self._clock()
         channels: dict[str, str] = {}
         saves: dict[str, Save] = {}
-        told: dict[str, list[Told]] = defaultdict(list)
+        told: dict[str, list[ReportContent]] = defaultdict(list)
         for arrival in arrivals:
             report_id = derive_report_id(self._secrets.pepper, "kafka", arrival.key)
             submission = arrival.submission
@@ -170,14 +170,14 @@ class Submissions:
             fields["receipt"] = hash_receipt(self._secrets.pepper, accepted.receipt)
         return Save(report_id, None, fields, events, [cause])
 
-    async def _are_same(self, told: Mapping[str, Sequence[Told]]) -> bool:
+    async def _are_same(self, told: Mapping[str, Sequence[ReportContent]]) -> bool:
         """Whether everything told by an id is the report stored under it. Raises Unavailable when one is not there."""
         stored = await self._store.load(told)
         if stored.keys() != told.keys():
             raise Unavailable("a report is not where it was")
         return all(self._is_same(stored[i], report) for i, reports in told.items() for report in reports)
 
-    def _is_same(self, stored: Document, report: Told) -> bool:
+    def _is_same(self, stored: Document, report: ReportContent) -> bool:
         facts, sections = report
         # Of an erased report nothing is left to compare with.
         return stored["vault"] is None or (

@@ -7,26 +7,25 @@ from fastapi import FastAPI
 from services.intake.actions import Submissions
 from services.intake.consumer import decode_inbox, take_in
 from services.intake.erasure.actions import Erasing
-from services.intake.erasure.replay import Replay
+from services.intake.erasure.replay import Replay, ReplayBarrier
 from services.intake.erasure.retention import Retention
 from services.intake.erasure.routes import make_erasure_router
 from services.intake.group_commit import GroupCommit
-from services.intake.keys.replicas import READER_INDEXES, Readers
-from services.intake.keys.rewrap import ReportKeys
-from services.intake.keys.watcher import KeyKeeper
+from services.intake.keys.replicas import READER_INDEXES, Replicas
+from services.intake.keys.rewrap import WrappedKeys
+from services.intake.keys.watcher import KeyringWatcher
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.pages import FollowUpPage
 from services.intake.mailbox.status import CASE_FACTS
-from services.intake.opening import Opening
 from services.intake.pages import ReportForm, load_pages, make_page_router
 from services.intake.routes import make_router
 from services.intake.settings import IntakeSettings
 from services.intake.store import ReportStore
 from services.intake.stored import Secrets
 from services.intake.vault.cipher import Vault
-from services.intake.vault.reads import Reading
+from services.intake.vault.reads import VaultReader
 from shared.access.service_tokens import ServiceVerifier
-from shared.entrance import Entrance
+from shared.access_control import AccessControl
 from shared.kafka.asyncapi import describe_service
 from shared.kafka.replay import read_to_end
 from shared.policy import load_policy
@@ -41,45 +40,47 @@ def build_app(settings: IntakeSettings) -> FastAPI:
     runtime = Runtime("intake", settings)
     policy = load_policy(settings.policy_dir)
     store = ReportStore(runtime.aggregates("reports"), runtime.aggregates("accesses"))
-    vault, readers = Vault(), Readers(runtime.database["keyrings"])
-    keyring, report_keys = settings.master_key.get_secret_value(), ReportKeys(runtime.database["reports"])
-    keeper = KeyKeeper(vault, settings, keyring, report_keys, readers)
+    vault, readers = Vault(), Replicas(runtime.database["keyrings"])
+    keyring, report_keys = settings.master_key.get_secret_value(), WrappedKeys(runtime.database["reports"])
+    watcher = KeyringWatcher(vault, settings, keyring, report_keys, readers)
     secrets = Secrets(settings.receipt_pepper, settings.pseudonym_key)
     commits = GroupCommit(store.save, bound=settings.commit_queue)
 
     # What is stored may be older than its erasures, so it is read through a door.
-    opening = Opening(store)
-    submissions = Submissions(opening, commits, vault, policy, secrets)
-    mailbox = Mailbox(opening, vault, secrets)
-    reading = Reading(opening, vault)
-    erasing = Erasing(opening)
+    barrier = ReplayBarrier(store)
+    submissions = Submissions(barrier, commits, vault, policy, secrets)
+    mailbox = Mailbox(barrier, vault, secrets)
+    reading = VaultReader(barrier, vault)
+    erasing = Erasing(barrier)
     retention = Retention(store, erasing, policy, every=settings.retention_seconds)
     access, prefix = settings.kafka_access("intake"), settings.topic_prefix
     erasures = partial(read_to_end, settings.kafka, "erasures", client="intake", prefix=prefix, access=access)
-    replay = Replay(erasures, store, opening)
+    replay = Replay(erasures, store, barrier)
     verifier = ServiceVerifier("intake", settings.service_peers_file)
-    entrance = Entrance(runtime, services=lambda token: verifier.read(token).principal())
+    access_control = AccessControl(runtime, services=lambda token: verifier.read(token).principal())
 
     runtime.consume("reports.inbox", decode_inbox(policy), take_in(submissions))
     runtime.consume_facts("cases", CASE_FACTS, mailbox.project)
 
     async def prepare() -> None:
         await replay.run()
-        await keeper.loaded()
+        await watcher.loaded()
 
     lifecycle = runtime.lifecycle(
-        indexes=[*store.indexes, *entrance.indexes, (readers.collection, READER_INDEXES)],
-        tasks=[commits.run, keeper.run, retention.run, *entrance.tasks],
+        indexes=[*store.indexes, *access_control.indexes, (readers.collection, READER_INDEXES)],
+        tasks=[commits.run, watcher.run, retention.run, *access_control.tasks],
         before_consuming=prepare,
-        stops=[*entrance.stops, keeper.leave],
+        stops=[*access_control.stops, watcher.leave],
     )
-    keeper.report_to(lifecycle.readiness.say)
+    watcher.report_to(lifecycle.readiness.say)
     pages, receipts = load_pages(), Throttle("receipt")
     form, follow_up = ReportForm(submissions, policy, pages), FollowUpPage(mailbox, pages, receipts)
-    gate = entrance.gate
+    gate = access_control.gate
     routers = [
-        make_router(submissions, mailbox, reading, gate, settings.pseudonym_key, receipts, entrance.roster.names_of),
-        make_erasure_router(erasing, opening, gate),
+        make_router(
+            submissions, mailbox, reading, gate, settings.pseudonym_key, receipts, access_control.roster.names_of
+        ),
+        make_erasure_router(erasing, barrier, gate),
         make_page_router(form, follow_up, gate, settings.exit_url),
         make_asset_router(gate),
     ]

@@ -24,7 +24,7 @@ from shared.web.csrf import from_elsewhere, is_from_own_page
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does
 from shared.web.pages import Pages, make_pages
-from shared.web.returns import lead_away
+from shared.web.redirects import redirect_page
 
 HERE = Path(__file__).parent
 PRIVACY_LEVELS = ("confidential", "named", "anonymous")
@@ -171,6 +171,6 @@ def make_page_router(form: ReportForm, follow_up: FollowUpPage, gate: Gate, exit
     @router.post(EXIT, **does("page.leave"))
     @from_elsewhere
     async def leave(request: Request) -> Response:
-        return lead_away(exit_url, clear=is_from_own_page(request.headers))
+        return redirect_page(exit_url, clear=is_from_own_page(request.headers))
 
     return router

@@ -12,7 +12,7 @@ from services.intake.mailbox.routes import Answer, FollowUp, try_receipt
 from services.intake.paths import FOLLOW_UP
 from services.intake.report.pseudonym import pseudonyms_for
 from services.intake.report.submission import Submission
-from services.intake.vault.reads import Read, Reading
+from services.intake.vault.reads import Read, VaultReader
 from services.intake.vault.routes import _BAD_STATEMENT_ID, _IDENTIFIER, Names, Statement, VaultRead
 from shared.access.authorization import Refused, demand
 from shared.access.conditions import Reason, Refusal
@@ -28,7 +28,7 @@ from shared.web.throttle import Throttle
 def make_router(
     submissions: Submissions,
     mailbox: Mailbox,
-    reading: Reading,
+    reading: VaultReader,
     gate: Gate,
     pseudonym_key: bytes,
     receipts: Throttle | None = None,

@@ -5,19 +5,19 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.notification.delivery import Delivery
-from services.notification.digests import Gatherings, name_mail
-from services.notification.routing.plan import CaseNote, note_of, plan
+from services.notification.digests import Digests, name_mail
+from services.notification.routing.plan import CaseSummary, note_of, plan
 from services.notification.routing.table import Routes
 from shared import times
 from shared.events import Event, RecusalDeclared
 from shared.policy import Policy
 
 
-class Store(Protocol):
+class PlanStore(Protocol):
     """What planning needs of the store."""
 
-    async def read_notes(self, case_ids: Sequence[str]) -> dict[str, CaseNote]: ...
-    async def keep_notes(self, notes: Sequence[CaseNote]) -> None: ...
+    async def read_notes(self, case_ids: Sequence[str]) -> dict[str, CaseSummary]: ...
+    async def keep_notes(self, notes: Sequence[CaseSummary]) -> None: ...
     async def add(self, deliveries: Sequence[Delivery]) -> set[str]: ...
     async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None: ...
 
@@ -31,7 +31,7 @@ class Outgoing(Protocol):
     def wake(self, deliveries: Sequence[Delivery]) -> None: ...
 
 
-class People(Protocol):
+class BodyMembers(Protocol):
     """What planning needs of the roster (shared.access.roster.Roster)."""
 
     async def ready(self) -> None: ...
@@ -43,18 +43,18 @@ class Planner:
 
     def __init__(
         self,
-        store: Store,
+        store: PlanStore,
         outgoing: Outgoing,
-        gatherings: Gatherings,
+        digests: Digests,
         *,
         routes: Routes,
         policy: Policy,
-        people: People,
+        people: BodyMembers,
         clock: Callable[[], datetime] = times.now,
     ) -> None:
         self._store = store
         self._outgoing = outgoing
-        self._gatherings = gatherings
+        self._digests = digests
         self._routes = routes
         self._policy = policy
         self._people = people
@@ -77,11 +77,11 @@ class Planner:
         if ours:
             self._outgoing.wake(ours)
 
-    async def _known(self, events: Sequence[Event]) -> dict[str, CaseNote]:
+    async def _known(self, events: Sequence[Event]) -> dict[str, CaseSummary]:
         told = {event.case_id for event in events if event.fact.name in self._routes}
         return await self._store.read_notes(list(told)) if told else {}
 
-    async def _place(self, events: Sequence[Event], notes: dict[str, CaseNote]) -> list[Delivery]:
+    async def _place(self, events: Sequence[Event], notes: dict[str, CaseSummary]) -> list[Delivery]:
         """The deliveries, each with its time: now (held for our own sender) or when its recipient's next mail goes."""
         now = self._clock()
         # Without room they are due from this moment: whichever replica has room takes them up.
@@ -101,7 +101,7 @@ class Planner:
                     placed[delivery.id] = delivery.send_at_once(until)
                     continue
                 if recipient not in times_of:
-                    times_of[recipient] = await self._gatherings.next_mail(recipient, now)
+                    times_of[recipient] = await self._digests.next_mail(recipient, now)
                 at = times_of[recipient]
                 if at == now:
                     placed[delivery.id] = delivery.send_at_once(until, name_mail(recipient, now))

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from services.notification import consumer
 from services.notification.actions import Planner
 from services.notification.channels import CHANNELS
-from services.notification.digests import Gatherings
+from services.notification.digests import Digests
 from services.notification.notices.table import NOTICES, Links, write_letter
 from services.notification.pages import make_pages_router
 from services.notification.paths import HOME
@@ -18,7 +18,7 @@ from services.notification.sender import Sender
 from services.notification.settings import NotificationSettings
 from services.notification.store import INDEXES, MongoStore
 from shared.access.service_tokens import ServiceSigner
-from shared.entrance import Entrance, SignIn
+from shared.access_control import AccessControl, SignIn
 from shared.events import FACTS
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.kafka.asyncapi import describe_service
@@ -50,31 +50,31 @@ def build_app(settings: NotificationSettings) -> FastAPI:
     http = make_http(settings.intake_url)
     signer = ServiceSigner("notification", settings.service_keys_file, settings.service_peers_file)
     channels = {name: build(settings) for name, build in CHANNELS.items()}
-    gatherings = Gatherings(store, timedelta(seconds=settings.gather_seconds))
+    digests = Digests(store, timedelta(seconds=settings.gather_seconds))
     vault = VaultClient(http, signer)
-    entrance = Entrance(runtime)
+    access_control = AccessControl(runtime)
     sender = Sender(
         store,
         vault,
         channels,
-        gatherings,
+        digests,
         policy=policy,
-        people=entrance.roster,
+        people=access_control.roster,
         write=lambda deliveries: write_letter(messages, links, deliveries),
         lease=timedelta(seconds=settings.lease_seconds),
         parallel=settings.smtp_connections,
     )
     pages = make_pages(HERE / "templates", messages, home=HOME)
-    door = entrance.open_door(SignIn(settings, pages, HOME, settings.outbox_url, vault))
-    planner = Planner(store, sender, gatherings, routes=routes, policy=policy, people=entrance.roster)
+    flow = access_control.open_sign_in(SignIn(settings, pages, HOME, settings.outbox_url, vault))
+    planner = Planner(store, sender, digests, routes=routes, policy=policy, people=access_control.roster)
     consumer.consume(runtime, planner)
     lifecycle = runtime.lifecycle(
-        indexes=[(aggregates.collection, INDEXES), *entrance.indexes],
-        tasks=[sender.run, sender.watch, sender.mark, *entrance.tasks],
-        stops=[sender.stop, *entrance.stops, *(channel.close for channel in channels.values()), http.aclose],
+        indexes=[(aggregates.collection, INDEXES), *access_control.indexes],
+        tasks=[sender.run, sender.watch, sender.mark, *access_control.tasks],
+        stops=[sender.stop, *access_control.stops, *(channel.close for channel in channels.values()), http.aclose],
     )
 
-    gate = entrance.gate
+    gate = access_control.gate
     return make_app(
         "notification",
         lifecycle,
@@ -82,10 +82,10 @@ def build_app(settings: NotificationSettings) -> FastAPI:
         routers=[
             make_routes(store, gate),
             make_pages_router(store, gate, pages),
-            make_sign_in(door, gate),
+            make_sign_in(flow, gate),
             make_asset_router(gate),
         ],
         asyncapi=lambda: describe_service("notification"),
-        error_page=door.error_page,
+        error_page=flow.error_page,
         settings=settings,
     )

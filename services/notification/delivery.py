@@ -26,7 +26,7 @@ FIRST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(minutes=5)
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     """Where a delivery stands; all but PLANNED are final."""
 
     PLANNED = "planned"
@@ -64,7 +64,7 @@ class Delivery:
     due_at: datetime | None = None
     gather_at: datetime | None = None
     attempts: int = 0
-    state: State = State.PLANNED
+    state: DeliveryState = DeliveryState.PLANNED
     reason: str | None = None
     message_id: str | None = None
     settled_at: datetime | None = None
@@ -90,27 +90,27 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentOutcome:
     """A server took responsibility for the mail with this Message-ID (without angle brackets)."""
 
     message_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Suppressed:
+class SuppressedOutcome:
     """There is no way to tell this recipient: `no_contact` or `erased`; or nobody may be told (`shut_out`)."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedOutcome:
     """Refused for good; `reason` is a stable code such as `smtp_550`."""
 
     reason: str
 
 
-Outcome = Sent | Suppressed | Failed
+Outcome = SentOutcome | SuppressedOutcome | FailedOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +132,14 @@ def settle(delivery: Delivery, outcome: Outcome, now: datetime, trace: str | Non
     ended = replace(delivery, due_at=None, gather_at=None, settled_at=now)
     fact: Fact
     match outcome:
-        case Sent(message_id):
-            ended = replace(ended, state=State.SENT, message_id=message_id)
+        case SentOutcome(message_id):
+            ended = replace(ended, state=DeliveryState.SENT, message_id=message_id)
             fact = NotificationSent(**told, message_id=message_id)
-        case Suppressed(reason):
-            ended = replace(ended, state=State.SUPPRESSED, reason=reason)
+        case SuppressedOutcome(reason):
+            ended = replace(ended, state=DeliveryState.SUPPRESSED, reason=reason)
             fact = NotificationSuppressed(**told, reason=reason)
-        case Failed(reason):
-            ended = replace(ended, state=State.FAILED, reason=reason)
+        case FailedOutcome(reason):
+            ended = replace(ended, state=DeliveryState.FAILED, reason=reason)
             fact = NotificationFailed(**told, reason=reason)
     (event,) = stamp(
         [Draft(fact, ACTOR, now, delivery.cause, delivery.policy_version)],

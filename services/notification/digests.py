@@ -18,7 +18,7 @@ class Calendar(Protocol):
         ...
 
 
-class Gatherings:
+class Digests:
     """Decides whether a gathered notice goes now, and asks the store only when the answer may have changed."""
 
     def __init__(self, calendar: Calendar, period: timedelta) -> None:

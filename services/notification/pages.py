@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.notification.delivery import State
+from services.notification.delivery import DeliveryState
 from services.notification.paths import HOME
 from services.notification.routes import Deliveries, names_of, read_page
 from shared.web.gate import Callers, Gate, does, principal_of
@@ -21,13 +21,17 @@ def make_pages_router(deliveries: Deliveries, gate: Gate, pages: Pages) -> APIRo
 
     @router.get(HOME, **does("delivery.list"))
     async def show_outbox(
-        request: Request, state: State | None = None, cursor: Annotated[str | None, Query(max_length=200)] = None
+        request: Request,
+        state: DeliveryState | None = None,
+        cursor: Annotated[str | None, Query(max_length=200)] = None,
     ) -> Response:
         names = names_of(principal_of(request))
         found, after = await read_page(deliveries, state, cursor, PAGE_LENGTH, names)
-        waiting, failed = [await deliveries.count(s, MOST_COUNTED, names) for s in (State.PLANNED, State.FAILED)]
+        waiting, failed = [
+            await deliveries.count(s, MOST_COUNTED, names) for s in (DeliveryState.PLANNED, DeliveryState.FAILED)
+        ]
         filters: list[tuple[str, str | None, bool]] = [(HOME, None, state is None)]
-        filters += [(f"{HOME}?{urlencode({'state': s.value})}", s.value, s is state) for s in State]
+        filters += [(f"{HOME}?{urlencode({'state': s.value})}", s.value, s is state) for s in DeliveryState]
         wanted = {"state": state.value} if state else {}
         context = {
             "deliveries": found,

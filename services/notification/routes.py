@@ -8,7 +8,7 @@ from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.notification.delivery import Delivery, State
+from services.notification.delivery import Delivery, DeliveryState
 from services.notification.store import Place
 from shared.access.principal import Principal
 from shared.problems import FieldError, Problem
@@ -23,9 +23,9 @@ class Deliveries(Protocol):
     """What the routes need of the store."""
 
     async def read_page(
-        self, state: State | None, after: Place | None, limit: int, hidden_from: Sequence[str] = ()
+        self, state: DeliveryState | None, after: Place | None, limit: int, hidden_from: Sequence[str] = ()
     ) -> list[Delivery]: ...
-    async def count(self, state: State, most: int, hidden_from: Sequence[str] = ()) -> int: ...
+    async def count(self, state: DeliveryState, most: int, hidden_from: Sequence[str] = ()) -> int: ...
 
 
 def make_routes(deliveries: Deliveries, gate: Gate) -> APIRouter:
@@ -35,7 +35,7 @@ def make_routes(deliveries: Deliveries, gate: Gate) -> APIRouter:
     @router.get("/v1/deliveries", **does("delivery.list"))
     async def list_deliveries(
         request: Request,
-        state: State | None = None,
+        state: DeliveryState | None = None,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
         limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
     ) -> Response:
@@ -51,7 +51,7 @@ def names_of(who: Principal) -> tuple[str, ...]:
 
 
 async def read_page(
-    deliveries: Deliveries, state: State | None, cursor: str | None, limit: int, hidden_from: Sequence[str]
+    deliveries: Deliveries, state: DeliveryState | None, cursor: str | None, limit: int, hidden_from: Sequence[str]
 ) -> tuple[Sequence[Delivery], str | None]:
     """One page, newest first, and the cursor of the next (None at the end). Raises Problem 422 for a broken cursor."""
     found = await deliveries.read_page(state, read_cursor(cursor) if cursor else None, limit + 1, hidden_from)

@@ -14,20 +14,20 @@ from typing import Protocol
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
-from services.notification.channels import Channel, Deferred, Refused
+from services.notification.channels import Channel, SendDeferred, SendRefused
 from services.notification.delivery import (
     REPORTER,
     Delivery,
-    Failed,
+    FailedOutcome,
     Outcome,
-    Sent,
+    SentOutcome,
     Settlement,
-    Suppressed,
+    SuppressedOutcome,
     by_mail,
     settle,
 )
-from services.notification.digests import Gatherings, name_mail
-from services.notification.notices.letter import Letter
+from services.notification.digests import Digests, name_mail
+from services.notification.notices.notice import Notice
 from services.notification.routing.plan import readdress
 from shared import metrics, times
 from shared.mongo import TRANSIENT
@@ -50,7 +50,7 @@ SECTION = "reporter"
 _AWAY: tuple[type[BaseException], ...] = (Unavailable, *TRANSIENT)
 
 
-class Store(Protocol):
+class DeliveryStore(Protocol):
     """What sending needs of the store."""
 
     async def settle(self, settlements: Sequence[Settlement]) -> None: ...
@@ -68,7 +68,7 @@ class Vault(Protocol):
     ) -> Mapping[str, Contents]: ...
 
 
-class People(Protocol):
+class Recipients(Protocol):
     """What sending needs of the roster (shared.access.roster.Roster)."""
 
     async def ready(self) -> None: ...
@@ -80,14 +80,14 @@ class Sender:
 
     def __init__(
         self,
-        store: Store,
+        store: DeliveryStore,
         vault: Vault,
         channels: Mapping[str, Channel],
-        gatherings: Gatherings,
+        digests: Digests,
         *,
         policy: Policy,
-        people: People,
-        write: Callable[[Sequence[Delivery]], Letter],
+        people: Recipients,
+        write: Callable[[Sequence[Delivery]], Notice],
         lease: timedelta,
         parallel: int = 6,
         poll: float = 1.0,
@@ -96,7 +96,7 @@ class Sender:
         self._store = store
         self._vault = vault
         self._channels = channels
-        self._gatherings = gatherings
+        self._digests = digests
         self._policy = policy
         self._people = people
         self._write = write
@@ -171,7 +171,7 @@ class Sender:
         now = self._clock()
         until = now + self.lease
         for recipient in await self._store.waiting(now):
-            if await self._gatherings.next_mail(recipient, now) == now:
+            if await self._digests.next_mail(recipient, now) == now:
                 self.wake(await self._store.gather(recipient, name_mail(recipient, now), until))
         room = ROOM - len(self._in_hand)
         if room <= 0:
@@ -225,9 +225,9 @@ class Sender:
                 continue
             address = _address_in(contents)
             if contents.erased:
-                self._end([delivery], Suppressed("erased"))
+                self._end([delivery], SuppressedOutcome("erased"))
             elif address is None:
-                self._end([delivery], Suppressed("no_contact"))
+                self._end([delivery], SuppressedOutcome("no_contact"))
             else:
                 self._start(self._send([delivery], address))
 
@@ -244,14 +244,14 @@ class Sender:
             if now_to := readdress(delivery, self._policy, lambda body: self._people.names_in(body, now)):
                 addressed.append(now_to)
             else:
-                self._end([delivery], Suppressed("shut_out"))
+                self._end([delivery], SuppressedOutcome("shut_out"))
         for mail in by_mail(addressed).values():
             body = self._policy.bodies.get(mail[0].body or "")
             if body and body.email:
                 self._start(self._send(mail, body.email))
             else:
                 log.error("a handling body has no address", extra={"delivery_id": mail[0].id})
-                self._end(mail, Suppressed("no_contact"))
+                self._end(mail, SuppressedOutcome("no_contact"))
 
     async def _send(self, mail: Sequence[Delivery], address: str) -> None:
         first = mail[0]
@@ -269,20 +269,20 @@ class Sender:
                 try:
                     letter = self._write(mail)
                     message_id = await self._channels[first.channel].send(address, letter, first.mail or first.id, now)
-                except Deferred as error:
+                except SendDeferred as error:
                     span.set_attribute("error.type", error.reason)
                     extra = {"delivery_id": first.id, "reason": error.reason, "count": len(mail)}
                     log.warning("a mail was not taken and is tried again", extra=extra)
                     self._put_off(mail)
-                except Refused as error:
+                except SendRefused as error:
                     span.set_attribute("error.type", error.reason)
-                    self._end(mail, Failed(error.reason), traceparent)
+                    self._end(mail, FailedOutcome(error.reason), traceparent)
                 except Exception as error:
                     # A mistake of ours must not lose the notice: it waits until it is mended.
                     log.exception("a mail could not be made or sent", extra={"error": type(error).__name__})
                     self._put_off(mail)
                 else:
-                    self._end(mail, Sent(message_id), traceparent)
+                    self._end(mail, SentOutcome(message_id), traceparent)
 
     def _end(self, mail: Sequence[Delivery], outcome: Outcome, traceparent: str | None = None) -> None:
         now = self._clock()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.notification.delivery import Delivery, Settlement, State
-from services.notification.routing.plan import CaseNote
+from services.notification.delivery import Delivery, DeliveryState, Settlement
+from services.notification.routing.plan import CaseSummary
 from shared.events import DeadlineSet
 from shared.ids import new_id
 from shared.mongo import (
@@ -22,7 +22,7 @@ from shared.mongo import (
 )
 from shared.outbox import OUTBOX_INDEX, Aggregates, Save
 
-PLANNED: Document = {"state": State.PLANNED.value}
+PLANNED: Document = {"state": DeliveryState.PLANNED.value}
 WAITING: Document = {"gather_at": {"$exists": True}}
 INDEXES = [
     OUTBOX_INDEX,
@@ -54,12 +54,12 @@ class MongoStore:
         self._deliveries = deliveries
         self._collection = deliveries.collection
 
-    async def read_notes(self, case_ids: Sequence[str]) -> dict[str, CaseNote]:
+    async def read_notes(self, case_ids: Sequence[str]) -> dict[str, CaseSummary]:
         """What is known of these cases; those never opened are missing."""
         found = self._cases.find({"_id": {"$in": list(case_ids)}})
         return {d["_id"]: _note(d) async for d in found}
 
-    async def keep_notes(self, notes: Sequence[CaseNote]) -> None:
+    async def keep_notes(self, notes: Sequence[CaseSummary]) -> None:
         """Keep what was learned of cases; a second time changes nothing."""
         if not notes:
             return
@@ -171,7 +171,7 @@ class MongoStore:
             )
 
     async def read_page(
-        self, state: State | None, after: Place | None, limit: int, hidden_from: Sequence[str] = ()
+        self, state: DeliveryState | None, after: Place | None, limit: int, hidden_from: Sequence[str] = ()
     ) -> list[Delivery]:
         """At most `limit` deliveries, newest first, from behind `after`; none that shuts one of `hidden_from` out."""
         wanted: dict[str, Any] = {"state": state.value} if state else {}
@@ -184,14 +184,14 @@ class MongoStore:
         found = self._collection.find(wanted).sort([("planned_at", -1), ("_id", -1)]).limit(limit)
         return [from_document(d) async for d in found]
 
-    async def count(self, state: State, most: int, hidden_from: Sequence[str] = ()) -> int:
+    async def count(self, state: DeliveryState, most: int, hidden_from: Sequence[str] = ()) -> int:
         """How many deliveries are in the state, counted up to `most`; none that shuts one of `hidden_from` out."""
         wanted = {"state": state.value, "shuts_out": {"$nin": list(hidden_from)}}
         return await self._collection.count_documents(wanted, limit=most)
 
 
-def _note(document: Document) -> CaseNote:
-    return CaseNote(
+def _note(document: Document) -> CaseSummary:
+    return CaseSummary(
         document["_id"],
         document["report_id"],
         document["code_name"],
@@ -251,7 +251,7 @@ def from_document(document: Document) -> Delivery:
         due_at=document["due_at"],
         gather_at=document.get("gather_at"),
         attempts=document["attempts"],
-        state=State(document["state"]),
+        state=DeliveryState(document["state"]),
         reason=document.get("reason"),
         message_id=document.get("message_id"),
         settled_at=document.get("settled_at"),

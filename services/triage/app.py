@@ -10,8 +10,8 @@ from services.triage.desk.pages import make_page_router
 from services.triage.desk.queue import Desk, Vault
 from services.triage.desk.views import HERE, load_pages
 from services.triage.paths import HOME
-from services.triage.reports import Forgetting, Intake
-from services.triage.roster.actions import Book, note_names
+from services.triage.reports import DigestEraser, ReportFollower
+from services.triage.roster.actions import RosterEditor, note_names
 from services.triage.roster.desk import Entries, RosterDesk
 from services.triage.roster.pages import make_error_page, make_roster_pages
 from services.triage.roster.routes import make_roster_router
@@ -19,9 +19,9 @@ from services.triage.roster.store import MongoEntries
 from services.triage.routes import make_router
 from services.triage.settings import TriageSettings
 from services.triage.store import CASE_INDEXES, MongoCases
-from shared.access.roster import Copies
+from shared.access.roster import RosterStore
 from shared.access.service_tokens import ServiceSigner
-from shared.entrance import Entrance, SignIn
+from shared.access_control import AccessControl, SignIn
 from shared.kafka.asyncapi import describe_service
 from shared.kafka.replay import read_to_end
 from shared.policy import load_policy
@@ -38,7 +38,7 @@ def build_app(
     *,
     cases: CaseStore | None = None,
     vault: Vault | None = None,
-    copies: Copies | None = None,
+    copies: RosterStore | None = None,
     sessions: SessionStore | None = None,
     entries: Entries | None = None,
 ) -> FastAPI:
@@ -53,36 +53,36 @@ def build_app(
     vault = vault or client
     pages = load_pages()
     entries = entries or MongoEntries(kept)
-    entrance, book = Entrance(runtime, entries=kept, copies=copies), Book(entries)
-    noted = partial(note_names, entrance.roster, book)
-    door = entrance.open_door(SignIn(settings, pages, HOME, settings.desk_url, client, noted, sessions))
+    access_control, book = AccessControl(runtime, entries=kept, copies=copies), RosterEditor(entries)
+    noted = partial(note_names, access_control.roster, book)
+    flow = access_control.open_sign_in(SignIn(settings, pages, HOME, settings.desk_url, client, noted, sessions))
 
-    forgetting, access = Forgetting(cases), settings.kafka_access("triage")
-    consumer.consume(runtime, Intake(cases, policy), forgetting)
+    eraser, access = DigestEraser(cases), settings.kafka_access("triage")
+    consumer.consume(runtime, ReportFollower(cases, policy), eraser)
     prefix = settings.topic_prefix
     erasures = partial(read_to_end, settings.kafka, "erasures", client="triage", prefix=prefix, access=access)
     lifecycle = runtime.lifecycle(
-        indexes=[(aggregates.collection, CASE_INDEXES), *entrance.indexes],
-        tasks=entrance.tasks,
-        before_consuming=consumer.Replay(erasures, forgetting).run,
-        stops=[*entrance.stops, http.aclose],
+        indexes=[(aggregates.collection, CASE_INDEXES), *access_control.indexes],
+        tasks=access_control.tasks,
+        before_consuming=consumer.Replay(erasures, eraser).run,
+        stops=[*access_control.stops, http.aclose],
     )
 
-    desk = Desk(cases, vault, policy, settings.identity_key, entrance.roster)
-    roster_desk = RosterDesk(book, entries, policy, door.sessions)
+    desk = Desk(cases, vault, policy, settings.identity_key, access_control.roster)
+    roster_desk = RosterDesk(book, entries, policy, flow.sessions)
     return make_app(
         "triage",
         lifecycle,
-        gate=entrance.gate,
+        gate=access_control.gate,
         routers=[
-            make_router(desk, entrance.gate),
-            make_page_router(desk, entrance.gate, pages),
-            make_roster_router(roster_desk, entrance.gate),
-            make_roster_pages(roster_desk, entrance.gate, pages),
-            make_sign_in(door, entrance.gate),
-            make_asset_router(entrance.gate, HERE / "static"),
+            make_router(desk, access_control.gate),
+            make_page_router(desk, access_control.gate, pages),
+            make_roster_router(roster_desk, access_control.gate),
+            make_roster_pages(roster_desk, access_control.gate, pages),
+            make_sign_in(flow, access_control.gate),
+            make_asset_router(access_control.gate, HERE / "static"),
         ],
         asyncapi=lambda: describe_service("triage"),
-        error_page=partial(make_error_page, door),
+        error_page=partial(make_error_page, flow),
         settings=settings,
     )

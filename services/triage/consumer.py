@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
-from services.triage.reports import Forgetting, Intake
+from services.triage.reports import DigestEraser, ReportFollower
 from shared import metrics
 from shared.events import Event, ReportAnswered, ReportErased, ReportReceived
 from shared.kafka.records import Record
@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 AT_ONCE = 200
 
 
-def consume(runtime: Runtime, intake: Intake, forgetting: Forgetting) -> None:
+def consume(runtime: Runtime, intake: ReportFollower, eraser: DigestEraser) -> None:
     """Have the batches of `reports` handed to `intake`, and those of `erasures` to `forgetting`."""
     runtime.consume_facts("reports", [ReportReceived, ReportAnswered], intake.take)
-    runtime.consume_facts("erasures", [ReportErased], forgetting.take)
+    runtime.consume_facts("erasures", [ReportErased], eraser.take)
 
 
 class Replay:
@@ -27,10 +27,10 @@ class Replay:
     The consumer of that topic does not: its place is kept in Kafka, and is past what a restored database has lost.
     """
 
-    def __init__(self, read: Callable[[], AsyncIterator[Sequence[Record]]], forgetting: Forgetting) -> None:
+    def __init__(self, read: Callable[[], AsyncIterator[Sequence[Record]]], eraser: DigestEraser) -> None:
         """`read` gives the records of the topic, in batches, from its beginning to its end."""
         self._read = read
-        self._forgetting = forgetting
+        self._eraser = eraser
         self._done = False
 
     async def run(self) -> None:
@@ -39,11 +39,11 @@ class Replay:
             return
         forgotten = 0
         async for records in self._read():
-            remembering = await self._forgetting.remembering({_case_id(record) for record in records})
+            remembering = await self._eraser.remembering({_case_id(record) for record in records})
             # Nearly all cases have forgotten already, and their erasures need not be read any further.
             events = _erasures_in(record for record in records if _case_id(record) in remembering)
             for start in range(0, len(events), AT_ONCE):
-                done = await self._forgetting.forget(events[start : start + AT_ONCE])
+                done = await self._eraser.forget(events[start : start + AT_ONCE])
                 metrics.REPLAYED_ERASURES.inc(done)
                 forgotten += done
         if forgotten:

@@ -34,7 +34,7 @@ class _Work:
         return cause in self.causes or (self.stored is not None and cause in self.stored.applied)
 
 
-class Intake:
+class ReportFollower:
     """Takes what intake reports: one load and one save a batch, however many messages."""
 
     def __init__(self, cases: CaseStore, policy: Policy) -> None:
@@ -112,7 +112,7 @@ class Intake:
         work.causes.append(event.id)
 
 
-class Forgetting:
+class DigestEraser:
     """Takes what intake erased: of the words that passed through here, not even a digest stays."""
 
     def __init__(self, cases: CaseStore) -> None:

@@ -6,8 +6,8 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from services.triage.case.case import Case
-from services.triage.case.forms import FORMS, describe, permitted
-from services.triage.desk.queue import Desk, Order, page_of, show_step
+from services.triage.case.forms import FORMS, describe_form, permitted
+from services.triage.desk.queue import CommandRequest, Desk, page_of, show_step
 from shared.events import CaseState
 from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, rfc3339
@@ -67,7 +67,7 @@ def make_router(desk: Desk, gate: Gate) -> APIRouter:
                 for q in case.questions
             ],
             "history": [show_step(step) for step in case.history],
-            "actions": [describe(form, desk.policy) for form in permitted(case, principal, desk.policy, now())],
+            "actions": [describe_form(form, desk.policy) for form in permitted(case, principal, desk.policy, now())],
         }
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{case.seq}"'})
 
@@ -85,7 +85,7 @@ def make_router(desk: Desk, gate: Gate) -> APIRouter:
         principal = principal_of(request)
         if command not in FORMS:
             raise NotFound
-        order = Order(
+        order = CommandRequest(
             command,
             _object(await request.body()),
             seen_of(request.headers.get("if-match")),

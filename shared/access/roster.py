@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 _AWAY: tuple[type[BaseException], ...] = (Unavailable, *TRANSIENT)
 
 ROSTER_FACTS = (RosterEntryChanged, RosterTokenChanged)
-State = RosterEntryChanged | RosterTokenChanged
+RosterState = RosterEntryChanged | RosterTokenChanged
 """An entry is kept as the fact that last changed it."""
 
 PERIOD = 2.0
@@ -51,10 +51,10 @@ ROSTER_INDEXES = (
 )
 
 
-class Copies(Protocol):
+class RosterStore(Protocol):
     """What the roster needs of a store; MongoRoster, or memory in tests."""
 
-    async def changed_since(self, at: datetime | None) -> list[State]: ...
+    async def changed_since(self, at: datetime | None) -> list[RosterState]: ...
 
     async def find_token(self, secret_hash: str) -> RosterTokenChanged | None: ...
 
@@ -66,7 +66,7 @@ class Copies(Protocol):
 class Roster:
     """Who may do what, as it was at most a few seconds ago. Raises Unavailable when the copy is older than LONGEST."""
 
-    def __init__(self, copies: Copies, clock: Callable[[], datetime] = now) -> None:
+    def __init__(self, copies: RosterStore, clock: Callable[[], datetime] = now) -> None:
         self._copies = copies
         self._clock = clock
         self._entries: dict[str, Principal] = {}
@@ -200,7 +200,7 @@ class Roster:
         except _AWAY as error:
             log.warning("the use of a token is not noted", extra={"reason": type(error).__name__})
 
-    def _take(self, state: State) -> None:
+    def _take(self, state: RosterState) -> None:
         match state:
             case RosterEntryChanged():
                 self._entries[state.person] = principal_of(state)
@@ -240,7 +240,7 @@ class MongoRoster:
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
 
-    async def changed_since(self, at: datetime | None) -> list[State]:
+    async def changed_since(self, at: datetime | None) -> list[RosterState]:
         """Every entry written at or after `at`, or every one."""
         found = self.collection.find({"changed_at": {"$gte": at}} if at else {}, {"entry": 1, "kind": 1})
         return [read_state(document) async for document in found]
@@ -291,7 +291,7 @@ def fields_of(state: Fact, at: datetime) -> Document:
     return {"kind": state.name, "entry": state.model_dump(), "changed_at": at}
 
 
-def read_state(document: Mapping[str, Any]) -> State:
+def read_state(document: Mapping[str, Any]) -> RosterState:
     """The state that a document keeps."""
     kind = RosterTokenChanged if document["kind"] == RosterTokenChanged.name else RosterEntryChanged
     return kind.model_validate(document["entry"])

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from shared.policy.checks import check_deadlines, check_periods, check_references, check_retention, check_rules
-from shared.policy.model import Category, Community, Condition, DeadlineRule, HandlingBody, Policy, Rule
+from shared.policy.model import Category, Community, DeadlineRule, HandlingBody, Policy, RowCondition, Rule
 from shared.policy.retention import Hold, LifeCondition, Retention, RetentionRule
 from shared.policy.rows import (
     BodyRow,
@@ -170,8 +170,8 @@ def _rule(row: RuleRow, codes: tuple[str, ...], clocks: dict[str, DeadlineRule])
     )
 
 
-def _condition(row: ConditionRow, codes: tuple[str, ...]) -> Condition:
-    return Condition(
+def _condition(row: ConditionRow, codes: tuple[str, ...]) -> RowCondition:
+    return RowCondition(
         categories=None if row.categories is None else frozenset(_expand(row.categories, codes)),
         flags=None if row.flags is None else frozenset(row.flags),
         settings=None if row.settings is None else frozenset(row.settings),

@@ -101,7 +101,7 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class RowCondition:
     """One table of a rule's `when`; a part that is None fits everything, and all parts must fit."""
 
     categories: frozenset[str] | None = None
@@ -127,7 +127,7 @@ class Rule:
     id: str
     lane: Lane
     to: tuple[str, ...]
-    when: tuple[Condition, ...]
+    when: tuple[RowCondition, ...]
     act_within: timedelta | None
 
     def matches(self, facts: ReportFacts, community: Community) -> bool:

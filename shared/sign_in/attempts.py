@@ -19,7 +19,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class SignInAttempt:
     """What the callback must find again. `key` and `browser` are SHA-256 of the state and of the browser's cookie.
 
     `fresh`: the person must prove who they are now, even if the provider still knows them. Times are UTC-aware.
@@ -74,7 +74,7 @@ class ProviderAway(Unavailable):
     """The sign-in provider does not answer for now."""
 
 
-class Refused(Exception):
+class SignInRefused(Exception):
     """A sign-in or a sign-out that is refused: `reason` for the record (stable, names nobody), `shown` for the page."""
 
     def __init__(self, reason: str, shown: Shown = Shown.ANSWER) -> None:

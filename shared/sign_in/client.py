@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from shared.sign_in.attempts import Attempt, ProviderAway, Refused, Registration
+from shared.sign_in.attempts import ProviderAway, Registration, SignInAttempt, SignInRefused
 
 with warnings.catch_warnings():
     # It says at every start that it would rather have a successor of httpx that the rest of Hearth does not use.
@@ -36,7 +36,7 @@ class OAuthClient:
         self._headers = {"User-Agent": f"Hearth (+{'/'.join(home[:3])})", "Accept": "application/json"}
         self._http = httpx.AsyncClient(transport=self._transport, timeout=TIMEOUT, headers=self._headers)
 
-    def authorization_address(self, endpoint: str, state: str, attempt: Attempt, **more: str) -> str:
+    def authorization_address(self, endpoint: str, state: str, attempt: SignInAttempt, **more: str) -> str:
         """Where to send the browser."""
         address, _ = self._oauth().create_authorization_url(endpoint, state, attempt.verifier, **more)
         return str(address)
@@ -52,15 +52,15 @@ class OAuthClient:
         except OAuthError as error:
             if error.error in ("invalid_client", "unauthorized_client"):
                 log.error("the sign-in provider does not know this client", extra={"reason": str(error.error)})
-            raise Refused("code-refused") from None
+            raise SignInRefused("code-refused") from None
         except httpx.HTTPStatusError as error:
             raise _refused_or_away(error, "code-refused") from None
         except httpx.HTTPError as error:
             raise ProviderAway(f"sign-in provider: {type(error).__name__}") from None
         except ValueError:
-            raise Refused("token-response-malformed") from None
+            raise SignInRefused("token-response-malformed") from None
         if not isinstance(token.get("access_token"), str):
-            raise Refused("token-response-malformed")
+            raise SignInRefused("token-response-malformed")
         return dict(token)
 
     async def get(self, address: str, access_token: str | None = None) -> Json:
@@ -74,9 +74,9 @@ class OAuthClient:
         except httpx.HTTPError as error:
             raise ProviderAway(f"sign-in provider: {type(error).__name__}") from None
         except ValueError:
-            raise Refused("answer-malformed") from None
+            raise SignInRefused("answer-malformed") from None
         if not isinstance(found, dict):
-            raise Refused("answer-malformed")
+            raise SignInRefused("answer-malformed")
         return found
 
     async def aclose(self) -> None:
@@ -101,7 +101,7 @@ def _refused_or_away(error: httpx.HTTPStatusError, reason: str) -> Exception:
     status = error.response.status_code
     if status >= 500 or status in (404, 429):
         return ProviderAway(f"sign-in provider: HTTP {status}")
-    return Refused(reason)
+    return SignInRefused(reason)
 
 
 def text_of(values: Mapping[str, object], *names: str) -> tuple[str, ...]:

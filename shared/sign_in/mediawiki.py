@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import BaseModel, StrictBool, StrictInt, StrictStr, ValidationError
 
-from shared.sign_in.attempts import Attempt, Logout, Refused, Registration, Shown
+from shared.sign_in.attempts import Logout, Registration, Shown, SignInAttempt, SignInRefused
 from shared.sign_in.client import OAuthClient
 from shared.sign_in.identity import Identity
 from shared.times import now
@@ -46,14 +46,14 @@ class MediaWiki:
         self._method = "client_secret_post" if registration.client_secret else None
         self._clock = clock
 
-    async def begin(self, state: str, attempt: Attempt) -> str:
+    async def begin(self, state: str, attempt: SignInAttempt) -> str:
         """Where to send the browser."""
         return self._client.authorization_address(f"{self.issuer}/oauth2/authorize", state, attempt)
 
-    async def finish(self, attempt: Attempt, code: str, iss: str | None = None) -> Identity:
+    async def finish(self, attempt: SignInAttempt, code: str, iss: str | None = None) -> Identity:
         """Who signed in. Raises Refused, also for a blocked account or one without a confirmed address; Unavailable."""
         if iss is not None and iss != self.issuer:
-            raise Refused("issuer-mixed-up")
+            raise SignInRefused("issuer-mixed-up")
         token = await self._client.fetch_token(
             f"{self.issuer}/oauth2/access_token", code, attempt.verifier, self._method
         )
@@ -61,14 +61,14 @@ class MediaWiki:
         try:
             profile = Profile.model_validate(told)
         except ValidationError:
-            raise Refused("profile-malformed") from None
+            raise SignInRefused("profile-malformed") from None
         # Account numbers begin at 1; 0 is what a wiki says of somebody who has no account at the wiki that keeps them.
         if str(profile.sub) in ("", "0") or not profile.username:
-            raise Refused("profile-malformed")
+            raise SignInRefused("profile-malformed")
         if profile.blocked:
-            raise Refused("account-blocked", Shown.BLOCKED)
+            raise SignInRefused("account-blocked", Shown.BLOCKED)
         if not profile.confirmed_email:
-            raise Refused("account-unconfirmed", Shown.UNCONFIRMED)
+            raise SignInRefused("account-unconfirmed", Shown.UNCONFIRMED)
         return Identity(
             issuer=self.issuer,
             subject=str(profile.sub),
@@ -85,7 +85,7 @@ class MediaWiki:
 
     async def read_logout(self, logout_token: str) -> Logout:
         """Always raises Refused: a wiki sends no logouts."""
-        raise Refused("logout-not-offered")
+        raise SignInRefused("logout-not-offered")
 
     async def aclose(self) -> None:
         """Let the connections to the wiki go."""

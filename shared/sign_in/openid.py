@@ -18,12 +18,12 @@ from joserfc.jwt import JWTClaimsRegistry, Token
 
 from shared.problems import Unavailable
 from shared.sign_in.addresses import is_private
-from shared.sign_in.attempts import SKEW, Attempt, Logout, Refused, Registration, Shown
+from shared.sign_in.attempts import SKEW, Logout, Registration, Shown, SignInAttempt, SignInRefused
+from shared.sign_in.cached import Cached
 from shared.sign_in.client import Json, OAuthClient, text_of
 from shared.sign_in.identity import Identity
-from shared.sign_in.readings import Reading
 from shared.times import now
-from shared.web.returns import lead_away
+from shared.web.redirects import redirect_page
 
 ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
@@ -64,10 +64,10 @@ class OpenId:
         self._registration = registration
         self._client = OAuthClient(registration, transport)
         self._clock = clock
-        self._metadata = Reading[Json](clock)
-        self._keys = Reading[KeySet](clock)
+        self._metadata = Cached[Json](clock)
+        self._keys = Cached[KeySet](clock)
 
-    async def begin(self, state: str, attempt: Attempt) -> str:
+    async def begin(self, state: str, attempt: SignInAttempt) -> str:
         """Where to send the browser. Raises Unavailable while the provider is down."""
         metadata = await self._discover(RENEWED)
         # auth_time is required in the answer to max_age (OpenID Connect Core, 2).
@@ -81,10 +81,10 @@ class OpenId:
             **again,
         )
 
-    async def finish(self, attempt: Attempt, code: str, iss: str | None = None) -> Identity:
+    async def finish(self, attempt: SignInAttempt, code: str, iss: str | None = None) -> Identity:
         """Who signed in. `iss` is what the redirect said (RFC 9207). Raises Refused, and Unavailable."""
         if iss is not None and iss != self.issuer:
-            raise Refused("issuer-mixed-up")
+            raise SignInRefused("issuer-mixed-up")
         metadata = await self._discover(USABLE)
         token = await self._client.fetch_token(
             metadata["token_endpoint"], code, attempt.verifier, _client_method(metadata, self._registration)
@@ -113,7 +113,7 @@ class OpenId:
         """
         try:
             endpoint = (await self._discover(USABLE)).get("end_session_endpoint")
-        except (Refused, Unavailable):
+        except (SignInRefused, Unavailable):
             return None
         if not endpoint:
             return None
@@ -124,7 +124,7 @@ class OpenId:
         """Whose sessions end (OpenID Connect Back-Channel Logout 1.0, 2.6). Raises Refused, and Unavailable."""
         # Whatever strangers send is looked at before anybody is asked because of it.
         if len(logout_token) > LONGEST_TOKEN or not _TOKEN.fullmatch(logout_token):
-            raise Refused("logout-token-malformed")
+            raise SignInRefused("logout-token-malformed")
         metadata = await self._discover(USABLE)
         claims = (await self._decode(metadata, logout_token, "logout-token")).claims
         at = self._clock()
@@ -140,10 +140,10 @@ class OpenId:
         try:
             rules.validate(claims)
         except ClaimError as error:
-            raise Refused(_reason("logout-token", error)) from None
+            raise SignInRefused(_reason("logout-token", error)) from None
         issued_at = _time(claims["iat"], "logout-token-iat")
         if at - issued_at > LOGOUT_AGE + SKEW:
-            raise Refused("logout-token-expired")
+            raise SignInRefused("logout-token-expired")
         token = hashlib.sha256(f"{self.issuer}\x1f{claims['jti']}".encode()).hexdigest()
         sid, subject = claims.get("sid"), claims.get("sub")
         return Logout(self.issuer, subject, sid, token, issued_at, issued_at + LOGOUT_AGE + 2 * SKEW)
@@ -152,9 +152,9 @@ class OpenId:
         """Let the connections to the provider go."""
         await self._client.aclose()
 
-    async def _read_id_token(self, metadata: Json, token: Json, attempt: Attempt) -> Json:
+    async def _read_id_token(self, metadata: Json, token: Json, attempt: SignInAttempt) -> Json:
         if not isinstance(token.get("id_token"), str):
-            raise Refused("id-token-missing")
+            raise SignInRefused("id-token-missing")
         decoded = await self._decode(metadata, token["id_token"], "id-token")
         # aud is named because Authlib takes a foreign one by itself when azp names us.
         options: dict[str, Json] = {
@@ -170,9 +170,9 @@ class OpenId:
         try:
             claims.validate(int(self._clock().timestamp()), _LEEWAY)
         except ClaimError as error:
-            raise Refused(_reason("id-token", error)) from None
+            raise SignInRefused(_reason("id-token", error)) from None
         if not claims["sub"]:
-            raise Refused("id-token-sub")
+            raise SignInRefused("id-token-sub")
         return dict(claims)
 
     async def _read_userinfo(self, metadata: Json, token: Json, subject: str) -> Json:
@@ -181,14 +181,14 @@ class OpenId:
             return {}
         told = await self._client.get(metadata["userinfo_endpoint"], token["access_token"])
         if told.get("sub") != subject:
-            raise Refused("userinfo-of-another")
+            raise SignInRefused("userinfo-of-another")
         return told
 
     async def _decode(self, metadata: Json, token: str, kind: str) -> Token:
         algorithms = ALGORITHMS.intersection(_texts(metadata.get("id_token_signing_alg_values_supported", ["RS256"])))
         if not algorithms:
             # Without a list the library would allow its own, which has shared secrets among it.
-            raise Refused(f"{kind}-algorithm")
+            raise SignInRefused(f"{kind}-algorithm")
         registry = JWSRegistry(algorithms=sorted(algorithms), strict_check_header=False)
         try:
             try:
@@ -196,7 +196,7 @@ class OpenId:
             except InvalidKeyIdError:
                 return jwt.decode(token, await self._read_keys(metadata, KEYS_PACE), registry=registry)
         except (JoseError, ValueError, TypeError, RecursionError) as error:
-            raise Refused(f"{kind}-{(getattr(error, 'error', '') or 'malformed').replace('_', '-')}") from None
+            raise SignInRefused(f"{kind}-{(getattr(error, 'error', '') or 'malformed').replace('_', '-')}") from None
 
     async def _discover(self, newest: timedelta) -> Json:
         return await self._metadata.get(newest, self._read_metadata)
@@ -204,13 +204,13 @@ class OpenId:
     async def _read_metadata(self) -> Json:
         found = await self._client.get(get_well_known_url(self.issuer, external=True))
         if found.get("issuer") != self.issuer:
-            raise Refused("discovery-of-another")
+            raise SignInRefused("discovery-of-another")
         offered = [found[name] for name in _OFFERED if found.get(name) is not None]
         for address in (*(found.get(name) for name in _NEEDED), *offered):
             if not isinstance(address, str) or not is_private(address):
-                raise Refused("discovery-malformed")
+                raise SignInRefused("discovery-malformed")
         if not all(_leads_there(found[name]) for name in _BROWSED if found.get(name) is not None):
-            raise Refused("discovery-malformed")
+            raise SignInRefused("discovery-malformed")
         return found
 
     async def _read_keys(self, metadata: Json, newest: timedelta) -> KeySet:
@@ -219,20 +219,20 @@ class OpenId:
             try:
                 return KeySet.import_key_set({"keys": found["keys"]})
             except (JoseError, ValueError, TypeError, KeyError):
-                raise Refused("keys-malformed") from None
+                raise SignInRefused("keys-malformed") from None
 
         return await self._keys.get(newest, read)
 
-    def _authenticated_at(self, auth_time: object, attempt: Attempt) -> datetime | None:
+    def _authenticated_at(self, auth_time: object, attempt: SignInAttempt) -> datetime | None:
         """When the person proved who they are. A fresh attempt demands that it was after it began."""
         if not isinstance(auth_time, int | float):
             if attempt.fresh:
-                raise Refused("auth-time-missing", Shown.NOT_FRESH)
+                raise SignInRefused("auth-time-missing", Shown.NOT_FRESH)
             return None
         told = _time(auth_time, "id-token-auth_time")
         if attempt.fresh:
             if told < attempt.began_at - SKEW:
-                raise Refused("auth-time-old", Shown.NOT_FRESH)
+                raise SignInRefused("auth-time-old", Shown.NOT_FRESH)
             told = max(told, attempt.began_at)
         return min(told, self._clock())
 
@@ -271,7 +271,7 @@ def _client_method(metadata: Json, registration: Registration) -> str | None:
 def _leads_there(address: str) -> bool:
     """Whether a browser can be sent there with parameters of ours."""
     try:
-        lead_away(add_params_to_uri(address, [("state", "a")]))
+        redirect_page(add_params_to_uri(address, [("state", "a")]))
     except ValueError:
         return False
     return True
@@ -285,7 +285,7 @@ def _time(seconds: float, reason: str) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
-        raise Refused(reason) from None
+        raise SignInRefused(reason) from None
 
 
 def _reason(kind: str, error: ClaimError) -> str:

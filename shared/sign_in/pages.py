@@ -8,12 +8,12 @@ from fastapi import APIRouter, Form, Request, Response
 from starlette.responses import RedirectResponse
 
 from shared.problems import Unavailable
-from shared.sign_in.attempts import ProviderAway, Refused, Shown
-from shared.sign_in.door import Door
+from shared.sign_in.attempts import ProviderAway, Shown, SignInRefused
+from shared.sign_in.flow import SignInFlow
 from shared.web.bodies import json_response
 from shared.web.csrf import from_elsewhere
 from shared.web.gate import Callers, Gate, does
-from shared.web.returns import CLEAR_SITE_DATA, lead_away
+from shared.web.redirects import CLEAR_SITE_DATA, redirect_page
 
 log = logging.getLogger(__name__)
 
@@ -24,21 +24,21 @@ STATUS = {Shown.ATTEMPT: 400, Shown.ANSWER: 400, Shown.AWAY: 503}
 """The status of a refusal; 403 where the person, or the account, is what is refused."""
 
 
-def make_sign_in(door: Door, gate: Gate) -> APIRouter:
+def make_sign_in(flow: SignInFlow, gate: Gate) -> APIRouter:
     """The pages `<home>/sign-in`, `<home>/sign-out` and `<home>/sessions`, and the way back from the provider."""
     # Open to anyone: what a session may do with itself, its secret says.
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
-    home, open_ = door.home, does("session.sign_in")
+    home, open_ = flow.home, does("session.sign_in")
 
     def ask(request: Request, back: str, fresh: bool, shown: Shown | None = None) -> Response:
         context = {
             "action": f"{home}/sign-in",
-            "next": door.own(back),
+            "next": flow.own(back),
             "fresh": fresh,
-            "provider": door.provider.name,
+            "provider": flow.provider.name,
             "shown": shown,
         }
-        response = door.pages.render(request, "sign_in_ask.html", context, STATUS.get(shown, 403) if shown else 200)
+        response = flow.pages.render(request, "sign_in_ask.html", context, STATUS.get(shown, 403) if shown else 200)
         if shown is Shown.AWAY:
             response.headers["Retry-After"] = str(RETRY_SECONDS)
         return response
@@ -46,12 +46,12 @@ def make_sign_in(door: Door, gate: Gate) -> APIRouter:
     async def attempted(request: Request, step: Awaitable[Response], back: str, fresh: bool) -> Response:
         try:
             return await step
-        except Refused as refusal:
-            await door.refused(refusal.reason)
+        except SignInRefused as refusal:
+            await flow.refused(refusal.reason)
             return ask(request, back, fresh, refusal.shown)
         except Unavailable as error:
             log.warning("nobody can sign in", extra={"reason": str(error)})
-            await door.refused(AWAY if isinstance(error, ProviderAway) else OURS_AWAY)
+            await flow.refused(AWAY if isinstance(error, ProviderAway) else OURS_AWAY)
             return ask(request, back, fresh, Shown.AWAY)
 
     @router.get(f"{home}/sign-in", **open_)
@@ -64,14 +64,14 @@ def make_sign_in(door: Door, gate: Gate) -> APIRouter:
         next: Annotated[str, Form()] = home,  # noqa: A002  # the name in the form
         fresh: Annotated[str, Form()] = "",
     ) -> Response:
-        back = door.own(next)
-        return await attempted(request, door.leave(request, back, fresh == "1"), back, fresh == "1")
+        back = flow.own(next)
+        return await attempted(request, flow.leave(request, back, fresh == "1"), back, fresh == "1")
 
     @router.get(f"{home}/sign-in/callback", **open_)
     async def come_back(request: Request) -> Response:
         async def find_and_enter() -> Response:
-            attempt = await door.attempt(request)
-            return await attempted(request, door.enter(request, attempt), attempt.next, attempt.fresh)
+            attempt = await flow.attempt(request)
+            return await attempted(request, flow.enter(request, attempt), attempt.next, attempt.fresh)
 
         return await attempted(request, find_and_enter(), home, False)
 
@@ -80,52 +80,52 @@ def make_sign_in(door: Door, gate: Gate) -> APIRouter:
         late = False
         try:
             # Not only one that opens something: whatever the roster says of it, or cannot say just now, it ends.
-            session = await door.sessions.find(door.cookies.read_session(request))
+            session = await flow.sessions.find(flow.cookies.read_session(request))
             if session:
-                await door.sessions.end(session)
+                await flow.sessions.end(session)
         except Unavailable:
             # The browser forgets the only copy of the secret all the same.
             late = True
         context = {
             "sign_in": f"{home}/sign-in",
-            "provider": door.provider.name,
-            "away": f"{home}/sign-out/elsewhere" if await door.farewell() else None,
+            "provider": flow.provider.name,
+            "away": f"{home}/sign-out/elsewhere" if await flow.farewell() else None,
             "late": late,
         }
-        response = door.pages.render(request, "signed_out.html", context)
+        response = flow.pages.render(request, "signed_out.html", context)
         response.headers["Clear-Site-Data"] = CLEAR_SITE_DATA
-        door.cookies.forget(response)
+        flow.cookies.forget(response)
         return response
 
     @router.get(f"{home}/sign-out/elsewhere", **open_)
     async def sign_out_elsewhere() -> Response:
         # Our pages link to no other host, so the way there begins here; it is the same for everybody.
-        away = await door.farewell()
-        return lead_away(away) if away else RedirectResponse(f"{home}/sign-in", 303)
+        away = await flow.farewell()
+        return redirect_page(away) if away else RedirectResponse(f"{home}/sign-in", 303)
 
     @router.get(f"{home}/sessions", **open_)
     async def list_sessions(request: Request, ended: str = "") -> Response:
-        session = await door.session(request)
+        session = await flow.session(request)
         if session is None:
-            return RedirectResponse(door.sign_in_address(request), 303)
+            return RedirectResponse(flow.sign_in_address(request), 303)
         context = {
             "action": f"{home}/sessions",
             "sign_out": f"{home}/sign-out",
             "mine": session,
-            "sessions": await door.sessions.listed(session.person),
+            "sessions": await flow.sessions.listed(session.person),
             "ended": ended == "1",
         }
-        return door.pages.render(request, "sessions.html", context)
+        return flow.pages.render(request, "sessions.html", context)
 
     @router.post(f"{home}/sessions", **open_)
     async def end_sessions(request: Request, end: Annotated[str, Form()] = "") -> Response:
-        session = await door.session(request)
+        session = await flow.session(request)
         if session is None:
-            return RedirectResponse(door.sign_in_address(request, back=f"{home}/sessions"), 303)
+            return RedirectResponse(flow.sign_in_address(request, back=f"{home}/sessions"), 303)
         if end == "others":
-            await door.sessions.revoke_person(session.person, door.sessions.clock(), session.id_hash)
+            await flow.sessions.revoke_person(session.person, flow.sessions.clock(), session.id_hash)
         else:
-            await door.sessions.revoke(session.person, end)
+            await flow.sessions.revoke(session.person, end)
         return RedirectResponse(f"{home}/sessions?ended=1", 303)
 
     @router.post(f"{home}/sign-in/back-channel", **open_)
@@ -133,12 +133,12 @@ def make_sign_in(door: Door, gate: Gate) -> APIRouter:
     async def end_as_told(logout_token: Annotated[str, Form()] = "") -> Response:
         # The provider calls, not a browser: what it may do here is in the signed token alone.
         try:
-            ended = await door.end_as_told(await door.provider.read_logout(logout_token))
-        except Refused as refusal:
-            await door.refused(refusal.reason)
+            ended = await flow.end_as_told(await flow.provider.read_logout(logout_token))
+        except SignInRefused as refusal:
+            await flow.refused(refusal.reason)
             return json_response({"error": "invalid_request"}, 400, {"Cache-Control": "no-store"})
         except ProviderAway:
-            await door.refused(AWAY)
+            await flow.refused(AWAY)
             raise
         log.info("signed out by the provider", extra={"count": ended})
         return json_response({}, 200, {"Cache-Control": "no-store"})

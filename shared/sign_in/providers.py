@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from shared.sign_in.attempts import Attempt, Logout, Registration
+from shared.sign_in.attempts import Logout, Registration, SignInAttempt
 from shared.sign_in.identity import Identity
 from shared.sign_in.mediawiki import MediaWiki
 from shared.sign_in.openid import OpenId
@@ -16,9 +16,9 @@ class Provider(Protocol):
     issuer: str
     name: str
 
-    async def begin(self, state: str, attempt: Attempt) -> str: ...
+    async def begin(self, state: str, attempt: SignInAttempt) -> str: ...
 
-    async def finish(self, attempt: Attempt, code: str, iss: str | None = None) -> Identity: ...
+    async def finish(self, attempt: SignInAttempt, code: str, iss: str | None = None) -> Identity: ...
 
     async def farewell(self, back: str) -> str | None: ...
 

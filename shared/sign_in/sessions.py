@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared.sign_in.attempts import Attempt, hash_of, is_secret, new_secret
+from shared.sign_in.attempts import SignInAttempt, hash_of, is_secret, new_secret
 from shared.sign_in.identity import Identity
 from shared.times import now
 
@@ -50,9 +50,9 @@ class Session:
 class SessionStore(Protocol):
     """Where sessions and attempts are kept (shared.sign_in.store.MongoSessions). Raises Unavailable while away."""
 
-    async def keep_attempt(self, attempt: Attempt) -> None: ...
+    async def keep_attempt(self, attempt: SignInAttempt) -> None: ...
 
-    async def take_attempt(self, key: str) -> Attempt | None:
+    async def take_attempt(self, key: str) -> SignInAttempt | None:
         """The attempt, which nobody can take again."""
 
     async def use_once(self, token: str, until: datetime) -> bool:

@@ -12,7 +12,7 @@ from shared.mongo import (
     IndexModel,
     reaching,
 )
-from shared.sign_in.attempts import ATTEMPT_LIFE, Attempt
+from shared.sign_in.attempts import ATTEMPT_LIFE, SignInAttempt
 from shared.sign_in.sessions import IDLE, LIFE, Session
 
 # The server sweeps once a minute; until then the checks of Session and Attempt refuse what is over.
@@ -37,20 +37,20 @@ class MongoSessions:
         """What a service makes when it starts."""
         return [(self._sessions, SESSION_INDEXES), (self._attempts, ATTEMPT_INDEXES)]
 
-    async def keep_attempt(self, attempt: Attempt) -> None:
+    async def keep_attempt(self, attempt: SignInAttempt) -> None:
         """Keep it until it is taken, or over."""
         document = _document(attempt, "key")
         with reaching():
             await self._attempts.insert_one({**document, "until": attempt.began_at + ATTEMPT_LIFE})
 
-    async def take_attempt(self, key: str) -> Attempt | None:
+    async def take_attempt(self, key: str) -> SignInAttempt | None:
         """The attempt, which nobody can take again."""
         with reaching():
             document: Document | None = await self._attempts.find_one_and_delete({"_id": key})
         if document is None:
             return None
         del document["until"]
-        return Attempt(key=document.pop("_id"), **document)
+        return SignInAttempt(key=document.pop("_id"), **document)
 
     async def use_once(self, token: str, until: datetime) -> bool:
         """Whether nobody used it before; remembered until then."""
@@ -114,7 +114,7 @@ class MongoSessions:
             return (await self._sessions.delete_many(which)).deleted_count
 
 
-def _document(record: Session | Attempt, key: str) -> Document:
+def _document(record: Session | SignInAttempt, key: str) -> Document:
     document: dict[str, Any] = asdict(record)
     return {"_id": document.pop(key), **document}
 

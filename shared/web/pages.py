@@ -30,7 +30,7 @@ from shared.web.csrf import FORM_GUARD, FormRefused
 from shared.web.forms import TOKEN_FIELD
 from shared.web.gate import Callers, Gate, does
 from shared.web.headers import nonce_of
-from shared.web.returns import own_address
+from shared.web.redirects import own_address
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from itertools import product
 
 from playwright.async_api import Browser
 
-from shared.web.returns import own_address
+from shared.web.redirects import own_address
 
 BASE = "https://hearth.example/desk/sign-in"
 PIECES = (

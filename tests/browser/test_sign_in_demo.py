@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page, expect
 
 from infra.local.sign_in_provider import Account
 from infra.local.stack import Stack, StackSettings
-from shared.sign_in.readings import FAILED
+from shared.sign_in.cached import FAILED
 from tests.suites.sign_in import NOBODY, REPORTED, RESPONDER, SignInSuite, World, heading, world_of
 
 pytestmark = pytest.mark.timeout(300)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from infra.local.system import System
-from services.notification.delivery import State as DeliveryState
+from services.notification.delivery import DeliveryState as DeliveryState
 from shared.events import FACTS, CaseState
 from shared.policy import load_policy
 from tests.support.every_app import SERVICES, build

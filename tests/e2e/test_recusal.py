@@ -20,7 +20,7 @@ from infra.local.people import LIFE, enrol, give_name, person_of
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from services.intake.report.pseudonym import pseudonyms_for
-from services.triage.roster.actions import Book
+from services.triage.roster.actions import RosterEditor
 from shared.access.principal import PEOPLE, Role
 from shared.access.roster import PERIOD, MongoRoster
 from shared.ids import case_id_of
@@ -72,7 +72,7 @@ def enrol_everybody(system: System) -> dict[str, str]:
     key = base64.b64decode(system.environment["HEARTH_PSEUDONYM_KEY"])
     tokens: dict[str, str] = {}
 
-    async def work(book: Book, _: MongoRoster) -> None:
+    async def work(book: RosterEditor, _: MongoRoster) -> None:
         at = now()
         for who in EVERYBODY:
             person = person_of(who)

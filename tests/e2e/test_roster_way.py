@@ -11,7 +11,7 @@ from infra.commands.people.book import OPERATOR, run_with_book
 from infra.local.people import give_name
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
-from services.triage.roster.actions import Book
+from services.triage.roster.actions import RosterEditor
 from shared.access.principal import Role
 from shared.access.roster import MongoRoster
 from shared.times import now
@@ -32,7 +32,7 @@ def system() -> Iterator[System]:
 def issue(system: System, person: str) -> str:
     """A token of somebody who may be on no roster."""
 
-    async def work(book: Book, _: MongoRoster) -> str:
+    async def work(book: RosterEditor, _: MongoRoster) -> str:
         issued = await book.issue("pat", expires_at=now() + timedelta(hours=1), by=OPERATOR, person=person)
         return issued.token
 

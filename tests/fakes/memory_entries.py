@@ -4,7 +4,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.triage.roster.entry import Kept
+from services.triage.roster.entry import StoredEntry
 from services.triage.roster.store import kept_of
 from shared.access.principal import Principal
 from shared.access.roster import fields_of
@@ -48,7 +48,7 @@ class MemoryEntries:
             self.events += save.events
         return lost
 
-    async def everybody(self) -> list[Kept]:
+    async def everybody(self) -> list[StoredEntry]:
         self._reach()
         return [kept for document in self.documents.values() if (kept := kept_of(document))]
 
@@ -59,7 +59,7 @@ class MemoryEntries:
         kept = {"_id": who.ref, "version": 1, "seq": 1, "applied": [], "outbox": []}
         self.documents[who.ref] = {**kept, **fields_of(state, now())}
 
-    def of(self, person: str) -> Kept:
+    def of(self, person: str) -> StoredEntry:
         """The entry of somebody who is on the roster."""
         kept = kept_of(self.documents[person])
         assert kept is not None

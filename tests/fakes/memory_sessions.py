@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.problems import Unavailable
-from shared.sign_in.attempts import Attempt
+from shared.sign_in.attempts import SignInAttempt
 from shared.sign_in.sessions import Session
 
 
@@ -14,18 +14,18 @@ class MemorySessions:
     """One database; two of shared.sign_in.sessions.Sessions on it are two replicas."""
 
     sessions: dict[str, Session] = field(default_factory=dict)
-    attempts: dict[str, Attempt] = field(default_factory=dict)
+    attempts: dict[str, SignInAttempt] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     ends: dict[str, datetime] = field(default_factory=dict)
     reads: int = 0
     writes: int = 0
     away: bool = False
 
-    async def keep_attempt(self, attempt: Attempt) -> None:
+    async def keep_attempt(self, attempt: SignInAttempt) -> None:
         self._reach()
         self.attempts[attempt.key] = attempt
 
-    async def take_attempt(self, key: str) -> Attempt | None:
+    async def take_attempt(self, key: str) -> SignInAttempt | None:
         self._reach()
         return self.attempts.pop(key, None)
 

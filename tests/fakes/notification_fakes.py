@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from services.notification.channels import Refused
+from services.notification.channels import SendRefused
 from services.notification.channels.mime import BadAddress, read_address, to_bytes
-from services.notification.delivery import Delivery, Settlement, State
-from services.notification.notices.letter import Letter
-from services.notification.routing.plan import CaseNote
+from services.notification.delivery import Delivery, DeliveryState, Settlement
+from services.notification.notices.notice import Notice
+from services.notification.routing.plan import CaseSummary
 from services.notification.store import Place
 from shared.events import Event
 from shared.vault_client import Contents
@@ -19,7 +19,7 @@ from shared.vault_client import Contents
 class MemoryStore:
     """The store in memory. `away` is raised by every call while it is set; `events` are in the outbox."""
 
-    notes: dict[str, CaseNote] = field(default_factory=dict)
+    notes: dict[str, CaseSummary] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     calendar: dict[str, datetime] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
@@ -29,11 +29,11 @@ class MemoryStore:
         if self.away:
             raise self.away
 
-    async def read_notes(self, case_ids: Sequence[str]) -> dict[str, CaseNote]:
+    async def read_notes(self, case_ids: Sequence[str]) -> dict[str, CaseSummary]:
         self._check()
         return {i: self.notes[i] for i in case_ids if i in self.notes}
 
-    async def keep_notes(self, notes: Sequence[CaseNote]) -> None:
+    async def keep_notes(self, notes: Sequence[CaseSummary]) -> None:
         self._check()
         for note in notes:
             self.notes.setdefault(note.case_id, note)
@@ -47,7 +47,7 @@ class MemoryStore:
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         self._check()
         for settlement in settlements:
-            if self.deliveries[settlement.delivery.id].state is State.PLANNED:
+            if self.deliveries[settlement.delivery.id].state is DeliveryState.PLANNED:
                 self.deliveries[settlement.delivery.id] = settlement.delivery
                 self.events.append(settlement.event)
 
@@ -55,7 +55,7 @@ class MemoryStore:
         self._check()
         for delivery in deliveries:
             stored = self.deliveries[delivery.id]
-            if stored.state is State.PLANNED:
+            if stored.state is DeliveryState.PLANNED:
                 self.deliveries[delivery.id] = replace(stored, due_at=delivery.due_at, attempts=delivery.attempts)
 
     async def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
@@ -78,7 +78,7 @@ class MemoryStore:
         return held
 
     def _planned(self) -> list[Delivery]:
-        return [d for d in self.deliveries.values() if d.state is State.PLANNED]
+        return [d for d in self.deliveries.values() if d.state is DeliveryState.PLANNED]
 
     async def waiting(self, now: datetime) -> list[str]:
         self._check()
@@ -102,7 +102,7 @@ class MemoryStore:
                 self.deliveries[delivery.id] = replace(delivery, shuts_out=shut_out)
 
     async def read_page(
-        self, state: State | None, after: Place | None, limit: int, hidden_from: Sequence[str] = ()
+        self, state: DeliveryState | None, after: Place | None, limit: int, hidden_from: Sequence[str] = ()
     ) -> list[Delivery]:
         self._check()
         seen = [d for d in self.deliveries.values() if not set(d.shuts_out) & set(hidden_from)]
@@ -110,7 +110,7 @@ class MemoryStore:
         wanted = [d for d in newest if state is None or d.state is state]
         return [d for d in wanted if after is None or (d.planned_at, d.id) < (after.planned_at, after.id)][:limit]
 
-    async def count(self, state: State, most: int, hidden_from: Sequence[str] = ()) -> int:
+    async def count(self, state: DeliveryState, most: int, hidden_from: Sequence[str] = ()) -> int:
         self._check()
         seen = [d for d in self.deliveries.values() if not set(d.shuts_out) & set(hidden_from)]
         return min(most, sum(1 for d in seen if d.state is state))
@@ -124,13 +124,13 @@ class MemoryChannel:
     mails: list[tuple[str, str, bytes]] = field(default_factory=list)
     closed: bool = False
 
-    async def send(self, address: str, letter: Letter, mail: str, at: datetime) -> str:
+    async def send(self, address: str, letter: Notice, mail: str, at: datetime) -> str:
         message_id = f"{mail}@hearth.example"
         try:
             to = read_address(address)
             content = to_bytes(letter, sender="Hearth <hearth@hearth.example>", to=to, message_id=message_id, at=at)
         except BadAddress:
-            raise Refused("bad_address") from None
+            raise SendRefused("bad_address") from None
         if to in self.answers:
             raise self.answers[to]
         self.mails.append((to, message_id, content))

@@ -29,7 +29,7 @@ def reach(point: str) -> None:
 
 def set_traps() -> None:
     """Have every point reached on the way."""
-    fsync, rewrapped, read = os.fsync, rewrap.ReportKeys.rewrap, rewrap.ReportKeys._read
+    fsync, rewrapped, read = os.fsync, rewrap.WrappedKeys.rewrap, rewrap.WrappedKeys._read
 
     class Keyrings:
         """The part of `os` that the keyring uses."""
@@ -53,8 +53,8 @@ def set_traps() -> None:
         return await rewrapped(self, vault, key_id, both)
 
     keyring.os = Keyrings  # type: ignore[attr-defined]
-    rewrap.ReportKeys._read = counted  # type: ignore[method-assign]
-    rewrap.ReportKeys.rewrap = told  # type: ignore[method-assign]
+    rewrap.WrappedKeys._read = counted  # type: ignore[method-assign]
+    rewrap.WrappedKeys.rewrap = told  # type: ignore[method-assign]
     rewrap.BATCH = 5
     replicas.LEASE = rotation.LEASE = 1
 

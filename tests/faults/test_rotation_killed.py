@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.intake.keys import replicas, rotation, watcher
-from services.intake.keys.keyring import State, keep
+from services.intake.keys.keyring import KeyState, keep
 from shared.mongo import Client, connect
 from tests.faults import key_victim
 from tests.support.key_world import KeyWorld, assert_readable, fill, report
@@ -62,7 +62,7 @@ async def kill_and_finish(world: KeyWorld, mongo_uri: str, point: str, number: i
     unfinished = before.coming is not None or bool(before.retiring)
     assert outcome.resumed == unfinished, (point, number)
     ring = world.ring
-    assert [key.state for key in ring.keys] == [State.CURRENT], (point, number)
+    assert [key.state for key in ring.keys] == [KeyState.CURRENT], (point, number)
     assert ring.current.version == before.keys[-1].version + (0 if unfinished else 1), (point, number)
     assert await world.reports.uses() == {ring.current.id: REPORTS + 1}
 

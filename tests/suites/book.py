@@ -5,9 +5,17 @@ from collections.abc import Callable
 
 import pytest
 
-from services.triage.roster.actions import Book
+from services.triage.roster.actions import RosterEditor
 from services.triage.roster.desk import Entries
-from services.triage.roster.entry import Kept, Order, Stale, Step, with_agreement, with_grant, without_role
+from services.triage.roster.entry import (
+    ChangeRequest,
+    EntryConflict,
+    EntryStep,
+    StoredEntry,
+    with_agreement,
+    with_grant,
+    without_role,
+)
 from shared.events import Actor, GrantHeld
 from shared.problems import Problem
 from tests.support.people import FAR
@@ -15,71 +23,71 @@ from tests.support.people import FAR
 ANN, CORA = "person:00000000000000a1", Actor("person:00000000000000c0", "coordinator")
 
 
-def by(_: Kept) -> Actor:
+def by(_: StoredEntry) -> Actor:
     return CORA
 
 
-def doing(step: Step) -> Callable[[Kept], Step]:
+def doing(step: EntryStep) -> Callable[[StoredEntry], EntryStep]:
     return lambda _: step
 
 
-def role(body: str) -> Step:
+def role(body: str) -> EntryStep:
     return with_grant(GrantHeld(role="responder", bodies=(body,)))
 
 
 class BookSuite:
     async def test_who_is_not_on_the_roster_has_an_empty_entry_of_version_0(self, entries: Entries) -> None:
-        kept = await Book(entries).find(ANN)
+        kept = await RosterEditor(entries).find(ANN)
         assert (kept.version, kept.entry.person, kept.entry.grants) == (0, ANN, ())
         assert await entries.everybody() == []
 
     async def test_each_change_is_a_version_and_the_next_is_made_on_it(self, entries: Entries) -> None:
-        book = Book(entries)
-        first = await book.carry_out(ANN, by, doing(role("x")), Order(0, "one", "1"))
-        second = await book.carry_out(ANN, by, doing(with_agreement(FAR)), Order(1, "two", "2"))
+        book = RosterEditor(entries)
+        first = await book.carry_out(ANN, by, doing(role("x")), ChangeRequest(0, "one", "1"))
+        second = await book.carry_out(ANN, by, doing(with_agreement(FAR)), ChangeRequest(1, "two", "2"))
         assert (first.version, second.version) == (1, 2)
         assert second.entry.grants == (GrantHeld(role="responder", bodies=("x",)),)
         assert await book.find(ANN) == second
         assert await entries.everybody() == [second]
 
     async def test_a_change_on_an_old_version_is_told_the_new_one(self, entries: Entries) -> None:
-        book = Book(entries)
-        await book.carry_out(ANN, by, doing(role("x")), Order(0, "one", "1"))
+        book = RosterEditor(entries)
+        await book.carry_out(ANN, by, doing(role("x")), ChangeRequest(0, "one", "1"))
         for seen in (0, 2):
-            with pytest.raises(Stale) as stale:
-                await book.carry_out(ANN, by, doing(role("y")), Order(seen, "two", "2"))
+            with pytest.raises(EntryConflict) as stale:
+                await book.carry_out(ANN, by, doing(role("y")), ChangeRequest(seen, "two", "2"))
             assert stale.value.document("r")["version"] == 1
         assert (await book.find(ANN)).version == 1
 
     async def test_the_same_order_is_carried_out_once_and_another_under_its_name_never(self, entries: Entries) -> None:
-        book = Book(entries)
-        once = await book.carry_out(ANN, by, doing(role("x")), Order(0, "one", "1"))
-        again = await book.carry_out(ANN, by, doing(role("x")), Order(0, "one", "1"))
+        book = RosterEditor(entries)
+        once = await book.carry_out(ANN, by, doing(role("x")), ChangeRequest(0, "one", "1"))
+        again = await book.carry_out(ANN, by, doing(role("x")), ChangeRequest(0, "one", "1"))
         assert again == once
         with pytest.raises(Problem, match="idempotency-key-reused"):
-            await book.carry_out(ANN, by, doing(role("y")), Order(1, "one", "2"))
+            await book.carry_out(ANN, by, doing(role("y")), ChangeRequest(1, "one", "2"))
         assert (await book.find(ANN)).version == 1
 
     async def test_a_repeated_order_is_not_judged_on_what_it_has_changed_itself(self, entries: Entries) -> None:
-        book = Book(entries)
+        book = RosterEditor(entries)
 
-        def take(kept: Kept) -> Step:
+        def take(kept: StoredEntry) -> EntryStep:
             assert kept.entry.grants, "nothing to take"
             return without_role("responder")
 
-        await book.carry_out(ANN, by, doing(role("x")), Order(0, "one", "1"))
-        await book.carry_out(ANN, by, take, Order(1, "two", "2"))
-        assert (await book.carry_out(ANN, by, take, Order(1, "two", "2"))).version == 2
+        await book.carry_out(ANN, by, doing(role("x")), ChangeRequest(0, "one", "1"))
+        await book.carry_out(ANN, by, take, ChangeRequest(1, "two", "2"))
+        assert (await book.carry_out(ANN, by, take, ChangeRequest(1, "two", "2"))).version == 2
 
     async def test_of_two_changes_on_the_same_version_one_is_told(self, entries: Entries) -> None:
-        book = Book(entries)
-        orders = [book.carry_out(ANN, by, doing(role(b)), Order(0, b, b)) for b in ("x", "y", "z")]
+        book = RosterEditor(entries)
+        orders = [book.carry_out(ANN, by, doing(role(b)), ChangeRequest(0, b, b)) for b in ("x", "y", "z")]
         answers = await asyncio.gather(*orders, return_exceptions=True)
-        assert sorted(type(answer).__name__ for answer in answers) == ["Kept", "Stale", "Stale"]
+        assert sorted(type(answer).__name__ for answer in answers) == ["StoredEntry", "EntryConflict", "EntryConflict"]
         assert len((await book.find(ANN)).entry.grants) == 1
 
     async def test_a_token_is_nobody_on_the_roster(self, entries: Entries) -> None:
-        book = Book(entries)
+        book = RosterEditor(entries)
         issued = await book.issue("int", expires_at=FAR, by=CORA, grants=[GrantHeld(role="integrator")])
         assert await entries.everybody() == []
         with pytest.raises(Problem, match="not-found"):

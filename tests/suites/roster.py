@@ -6,7 +6,7 @@ from typing import Protocol
 import pytest
 
 from shared.access.principal import Grant, Leave, Principal, Role
-from shared.access.roster import LONGEST, OVERLAP, PERIOD, Copies, Roster, State
+from shared.access.roster import LONGEST, OVERLAP, PERIOD, Roster, RosterState, RosterStore
 from shared.access.tokens import hash_token, make_token
 from shared.events import RosterEntryChanged, RosterTokenChanged
 from shared.problems import Unavailable
@@ -18,9 +18,9 @@ START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 class Kept(Protocol):
     """A copy of the roster into which a test can write as the roster's owner does."""
 
-    copies: Copies
+    copies: RosterStore
 
-    async def write(self, state: State, seq: int, at: datetime) -> None: ...
+    async def write(self, state: RosterState, seq: int, at: datetime) -> None: ...
 
 
 class Clock:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from shared.ids import new_id
-from shared.sign_in.attempts import Attempt, hash_of, new_secret
+from shared.sign_in.attempts import SignInAttempt, hash_of, new_secret
 from shared.sign_in.sessions import Session, SessionStore
 from shared.times import now
 
@@ -20,8 +20,8 @@ def a_session(person: str = "person:0123456789abcdef", **changed: object) -> Ses
     return replace(whole, **changed)  # type: ignore[arg-type]  # the fields of a Session
 
 
-def an_attempt() -> Attempt:
-    return Attempt(
+def an_attempt() -> SignInAttempt:
+    return SignInAttempt(
         hash_of(new_secret()), hash_of(new_secret()), new_secret(), new_secret(), "/desk?state=open", True, now()
     )
 

@@ -19,7 +19,7 @@ from infra.local.people import enrol
 from infra.local.sign_in_provider import ACCOUNTS, Account
 from infra.local.stack import Stack
 from infra.local.system import System, run_system
-from services.triage.roster.actions import Book
+from services.triage.roster.actions import RosterEditor
 from shared.access.authorization import FRESH
 from shared.access.principal import Role
 from shared.access.roster import MongoRoster
@@ -69,7 +69,7 @@ class World:
     reader: str = field(init=False)
 
     def __post_init__(self) -> None:
-        async def work(book: Book, _: MongoRoster) -> None:
+        async def work(book: RosterEditor, _: MongoRoster) -> None:
             for account, roles in ROLES.items():
                 for role in roles:
                     bodies = BODIES if role in (Role.RESPONDER, Role.COORDINATOR) else ()

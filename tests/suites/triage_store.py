@@ -13,7 +13,7 @@ from services.triage.case.commands.handling import Assign, Recuse, Start
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.table import Command
 from services.triage.case.evolve import fold
-from services.triage.reports import Forgetting, Intake
+from services.triage.reports import DigestEraser, ReportFollower
 from shared.access.principal import Reach, Role
 from shared.events import Event, ReportReceived
 from shared.ids import new_id
@@ -103,7 +103,7 @@ class CaseStoreSuite:
         before = await loaded(cases, change.case)
         events = [erased(change.case.report_id), erased(new_id())]
         for _ in range(2):
-            await Forgetting(cases).take(events)
+            await DigestEraser(cases).take(events)
         after = await loaded(cases, change.case)
         assert (after.case, dict(after.requests)) == (before.case, {})
         assert after.applied == before.applied | {events[0].id}
@@ -114,14 +114,14 @@ class CaseStoreSuite:
         await cases.save([ordered, untouched, gone])
         for case in (ordered.case, gone.case):
             await cases.save([commanded(await loaded(cases, case), Assign("responder:aaaa"), "order-1", "digest-1")])
-        forgetting, erasure = Forgetting(cases), erased(gone.case.report_id)
+        eraser, erasure = DigestEraser(cases), erased(gone.case.report_id)
         ids = [ordered.case.id, untouched.case.id, gone.case.id, new_id()]
-        assert await forgetting.remembering(ids) == {ordered.case.id, gone.case.id}
-        assert await forgetting.forget([erasure]) == 1
-        assert await forgetting.remembering(ids) == {ordered.case.id}
+        assert await eraser.remembering(ids) == {ordered.case.id, gone.case.id}
+        assert await eraser.forget([erasure]) == 1
+        assert await eraser.remembering(ids) == {ordered.case.id}
         # What is ordered after an erasure holds none of its words.
         await cases.save([commanded(await loaded(cases, gone.case), Start(), "order-2", "digest-2")])
-        assert await forgetting.forget([erasure, erased(new_id())]) == 0
+        assert await eraser.forget([erasure, erased(new_id())]) == 0
         assert dict((await loaded(cases, gone.case)).requests) == {"order-2": "digest-2"}
 
     async def test_a_code_name_belongs_to_one_case(self, cases: CaseStore) -> None:
@@ -193,7 +193,7 @@ class CaseStoreSuite:
         assert [c.id for c in await cases.queue(Query(reaches, "person:0"))] == [there.case.id]
 
     async def test_a_batch_opens_every_case_once_and_takes_answers_in_order(self, cases: CaseStore) -> None:
-        intake = Intake(cases, POLICY)
+        intake = ReportFollower(cases, POLICY)
         events = [reported() for _ in range(30)]
         await intake.take([*events, *events[:10]])
         await intake.take(events)
@@ -205,7 +205,7 @@ class CaseStoreSuite:
         # Of some hundred thousand names, two of forty cases would share one now and then.
         by_name = {code_name_of(event.case_id): event for event in (reported() for _ in range(45))}
         events = list(by_name.values())[:40]
-        await asyncio.gather(*(Intake(cases, POLICY).take(events) for _ in range(4)))
+        await asyncio.gather(*(ReportFollower(cases, POLICY).take(events) for _ in range(4)))
         stored = await cases.load([e.case_id for e in events])
         assert [s.case.seq for s in stored.values()] == [2] * 40
         assert [s.case.code_name for s in stored.values()] == [code_name_of(i) for i in stored]
@@ -221,12 +221,12 @@ class CaseStoreSuite:
 
         monkeypatch.setattr("services.triage.actions.code_name_of", crowded)
         events = [reported() for _ in range(12)]
-        await asyncio.gather(*(Intake(cases, POLICY).take(events) for _ in range(2)))
+        await asyncio.gather(*(ReportFollower(cases, POLICY).take(events) for _ in range(2)))
         stored = await cases.load([e.case_id for e in events])
         assert len({s.case.code_name for s in stored.values()}) == len(stored) == 12
 
     async def test_an_answer_that_fits_nothing_is_malformed_and_spoils_nothing(self, cases: CaseStore) -> None:
-        intake = Intake(cases, POLICY)
+        intake = ReportFollower(cases, POLICY)
         event = reported()
         with pytest.raises(Malformed, match="unknown_question"):
             await intake.take([event, answered(event.fact.report_id, "never-asked")])
@@ -243,7 +243,7 @@ class CaseStoreSuite:
                 return {change.case.id for change in changes}
 
         with pytest.raises(Unavailable):
-            await Intake(Busy(), POLICY).take([reported()])
+            await ReportFollower(Busy(), POLICY).take([reported()])
 
     async def test_times_keep_their_milliseconds_and_zone(self, cases: CaseStore) -> None:
         change = opening(reported(received_at=now().replace(microsecond=123_000)))

@@ -18,7 +18,7 @@ from infra.local.processes import Process
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from infra.services import SERVICES
-from services.triage.roster.actions import Book
+from services.triage.roster.actions import RosterEditor
 from services.triage.roster.entry import IssuedToken
 from shared.access.principal import MODULES, SCOPES, Role
 from shared.access.service_tokens import ServiceSigner
@@ -76,7 +76,7 @@ class Doors:
     async def __aexit__(self, *error: object) -> None:
         await self._resources.aclose()
 
-    async def book(self, work: Callable[[Book], Awaitable[T]]) -> T:
+    async def book(self, work: Callable[[RosterEditor], Awaitable[T]]) -> T:
         """What `work` does to the roster, as `hearth roster` and `hearth token` do it."""
         return await with_book(self.system.stack.mongo, "", MongoAccess(), lambda book, _: work(book))
 
@@ -84,7 +84,7 @@ class Doors:
         """A new person with these roles (all, if none is named), trained, with an agreement that holds `until`."""
         ref = person(f"{next(_names):04x}face").ref
 
-        async def work(book: Book) -> None:
+        async def work(book: RosterEditor) -> None:
             for grant in grants or ROLES:
                 await book.grant(ref, grant, OPERATOR)
             await give_name(book, ref)

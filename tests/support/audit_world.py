@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from services.audit.app import HOME, load_pages, make_pages_and_routes
 from services.audit.record.leaf import Leaf, Place, keep_hash, read_record
 from services.audit.writer import LogWriter
-from shared.entrance import Entrance, SignIn
+from shared.access_control import AccessControl, SignIn
 from shared.events import Event, RecordRead
 from shared.mongo import AutoReconnect
 from shared.outbox import Save
@@ -52,10 +52,15 @@ class AuditWorld:
         self.sessions = MemorySessions()
         settings = settings_for(seal_seconds=10)
         runtime = Runtime("audit", settings)
-        entrance = Entrance(runtime, copies=COPIES)
+        access_control = AccessControl(runtime, copies=COPIES)
         way = SignIn(settings, load_pages(), HOME, "https://audit", NoVault(), store=self.sessions)
         self.app: FastAPI = make_pages_and_routes(
-            settings, runtime.lifecycle(indexes=[]), self.record, self.saving, entrance.gate, entrance.open_door(way)
+            settings,
+            runtime.lifecycle(indexes=[]),
+            self.record,
+            self.saving,
+            access_control.gate,
+            access_control.open_sign_in(way),
         )
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="https://audit")
 

@@ -78,9 +78,9 @@ SITUATIONS: Mapping[Role, tuple[Situation, ...]] = {
 PARTIES = ("reported", "witness", "reporter")
 
 
-def who_is(role: Role, situation: Situation, door: str = "token") -> Principal:
+def who_is(role: Role, situation: Situation, flow: str = "token") -> Principal:
     """The person who comes in this role and situation to this door, each another one."""
-    number = ((list(Role).index(role) << 8) + PEOPLE.index(situation) << 1) + (door == "token") + 1
+    number = ((list(Role).index(role) << 8) + PEOPLE.index(situation) << 1) + (flow == "token") + 1
     leaves = [Leave(now() - DAY)] if situation.breaks == "leave" else []
     names = pseudonyms_of(situation.name) if situation.name in PARTIES else ()
     who = person(f"{number:016x}", *_grants_of(role, situation), pseudonyms=names, leaves=leaves)
@@ -112,10 +112,10 @@ def recused() -> list[Principal]:
     """Everybody who has to be recused from the case by declaration, whatever their role."""
     situation = next(s for s in PEOPLE if s.name == "recused by declaration")
     return [
-        who_is(role, situation, door)
+        who_is(role, situation, flow)
         for role, known in SITUATIONS.items()
         if situation in known
-        for door in ("token", "session")
+        for flow in ("token", "session")
     ]
 
 
@@ -128,7 +128,7 @@ class Caller:
 
     role: Role
     situation: Situation
-    door: str
+    flow: str
     headers: Headers
 
     def __str__(self) -> str:
@@ -184,9 +184,9 @@ def _ends(situation: Situation) -> dict[str, object]:
             return {}
 
 
-def _enrol(role: Role, situation: Situation, door: str = "token") -> None:
+def _enrol(role: Role, situation: Situation, flow: str = "token") -> None:
     out = now() + DAY if situation.name == "signed out everywhere" else None
-    COPIES.enrol(who_is(role, situation, door), signed_out_at=out)
+    COPIES.enrol(who_is(role, situation, flow), signed_out_at=out)
 
 
 def _call(situation: Situation) -> dict[str, str]:

@@ -11,9 +11,9 @@ import pytest
 from fastapi import FastAPI
 
 from services.intake.store import ReportStore
-from shared import entrance
+from shared import access_control as access_control
 from shared.access.refusal_log import Refusals
-from shared.access.roster import Copies, Roster
+from shared.access.roster import Roster, RosterStore
 from shared.events import AccessRefused, Event
 from shared.mongo import AutoReconnect
 from shared.outbox import Save
@@ -65,10 +65,10 @@ class Gates:
 
     def stand_in(self, patch: pytest.MonkeyPatch) -> None:
         """Take the place of what services are put together from; nothing is started, so nothing is connected."""
-        patch.setattr(entrance, "Roster", self._roster)
-        patch.setattr(entrance, "Refusals", self._refusals)
-        patch.setattr(entrance, "Sessions", self._sessions)
-        patch.setattr(entrance, "Throttle", lambda kind: Throttle(kind, lambda: 1000.0, self._sleep))
+        patch.setattr(access_control, "Roster", self._roster)
+        patch.setattr(access_control, "Refusals", self._refusals)
+        patch.setattr(access_control, "Sessions", self._sessions)
+        patch.setattr(access_control, "Throttle", lambda kind: Throttle(kind, lambda: 1000.0, self._sleep))
         # What is let in at intake is on record first.
         patch.setattr(ReportStore, "save_accesses", self._save_accesses)
 
@@ -100,7 +100,7 @@ class Gates:
         facts = [(event.fact, event.actor.ref) for event in self.kept.events]
         return [(f.service, f.action, f.reason, who, f.count) for f, who in facts if isinstance(f, AccessRefused)]
 
-    def _roster(self, _: Copies) -> Roster:
+    def _roster(self, _: RosterStore) -> Roster:
         self.rosters.append(Roster(self.copies, self._now))
         return self.rosters[-1]
 

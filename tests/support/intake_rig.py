@@ -20,7 +20,7 @@ from services.intake.routes import make_router
 from services.intake.settings import EXIT_URL
 from services.intake.stored import Secrets
 from services.intake.vault.cipher import Vault
-from services.intake.vault.reads import Reading
+from services.intake.vault.reads import VaultReader
 from shared.access.roster import Roster
 from shared.access.service_tokens import ServiceVerifier
 from shared.events import Actor, CaseFact, Draft, Event, Fact, stamp
@@ -196,7 +196,7 @@ class Rig:
         commits = self.commits or DirectCommit(self.store)
         self.submissions = Submissions(self.store, commits, self.vault, POLICY, SECRETS, self.clock)
         self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.clock)
-        self.reading = Reading(self.store, self.vault, self.clock)
+        self.reading = VaultReader(self.store, self.vault, self.clock)
         self.erasing = Erasing(self.store, self.clock)
         pages = load_pages()
         form = ReportForm(self.submissions, POLICY, pages, self.clock)

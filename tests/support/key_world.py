@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from services.intake.keys.keyring import Keyring, parse_keyring
-from services.intake.keys.replicas import Readers
-from services.intake.keys.rewrap import ReportKeys
+from services.intake.keys.replicas import Replicas
+from services.intake.keys.rewrap import WrappedKeys
 from services.intake.keys.rotation import Rotation
 from services.intake.keys.settings import KeySettings
-from services.intake.keys.watcher import KeyKeeper
+from services.intake.keys.watcher import KeyringWatcher
 from services.intake.report.submission import Reported, Submission
 from services.intake.store import ReportStore
 from services.intake.vault.cipher import Vault
@@ -54,7 +54,7 @@ class Replica:
     """One intake: its vault, which a keeper fills from the keyring's file, and its actions."""
 
     vault: Vault
-    keeper: KeyKeeper
+    watcher: KeyringWatcher
     rig: Rig
     waiting_for: dict[str, str]
 
@@ -77,12 +77,12 @@ class KeyWorld:
         return parse_keyring(self.file.read_text())
 
     @property
-    def reports(self) -> ReportKeys:
-        return ReportKeys(self.database["reports"])
+    def reports(self) -> WrappedKeys:
+        return WrappedKeys(self.database["reports"])
 
     def rotation(self, screen: Screen | None = None, *, settle: float = 0.0, patience: float = 20.0) -> Rotation:
         settings = KeySettings(master_key_file=self.file, **self.extra)
-        readers = Readers(self.database["keyrings"])
+        readers = Replicas(self.database["keyrings"])
         return Rotation(
             self.file, settings, self.reports, readers, screen or Screen(), settle=settle, patience=patience
         )
@@ -94,14 +94,14 @@ class KeyWorld:
         vault, path = Vault(), file or self.file
         # Only what the keeper asks of the settings, so that nothing of intake's other secrets is needed.
         settings = KeySettings(master_key_file=path, **self.extra)
-        keeper = KeyKeeper(vault, settings, path.read_text(), self.reports, Readers(self.database["keyrings"]))
+        watcher = KeyringWatcher(vault, settings, path.read_text(), self.reports, Replicas(self.database["keyrings"]))
         waiting: dict[str, str] = {}
 
         def say(part: str, reason: str | None) -> None:
             waiting.update({part: reason}) if reason else waiting.pop(part, None)
 
-        keeper.report_to(say)
-        return Replica(vault, keeper, Rig(store=store, clock=Clock(), vault=vault), waiting)
+        watcher.report_to(say)
+        return Replica(vault, watcher, Rig(store=store, clock=Clock(), vault=vault), waiting)
 
     @asynccontextmanager
     async def running(
@@ -109,7 +109,7 @@ class KeyWorld:
     ) -> AsyncIterator[list[Replica]]:
         """So many replicas, with their keepers at work."""
         replicas = [self.replica(file) for _ in range(count)]
-        tasks = [asyncio.create_task(replica.keeper.run()) for replica in replicas]
+        tasks = [asyncio.create_task(replica.watcher.run()) for replica in replicas]
         try:
             while wait and any(replica.waiting_for for replica in replicas):
                 await asyncio.sleep(0.02)
@@ -119,7 +119,7 @@ class KeyWorld:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             for replica in replicas:
-                await replica.keeper.leave()
+                await replica.watcher.leave()
 
 
 async def report(replica: Replica, text: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from services.notification.routing.plan import note_of, plan
 from services.notification.routing.table import ROUTING, read_routes
 from services.notification.settings import NotificationSettings
 from shared.access.principal import Role
-from shared.entrance import Entrance, SignIn
+from shared.access_control import AccessControl, SignIn
 from shared.events import FACTS
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.lifecycle import Lifecycle
@@ -49,9 +49,9 @@ def app_over(store: MemoryStore, sessions: MemorySessions | None = None) -> Fast
     """The application on this store."""
     pages = make_pages(HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"], strict=True), home=HOME)
     settings = NotificationSettings(form_key=KEY, **SIGN_IN, **files_of("notification"))
-    entrance = Entrance(Runtime("notification", settings), copies=COPIES)
-    gate, way = entrance.gate, SignIn(settings, pages, HOME, "https://outbox.example", NoVault(), store=sessions)
-    door = entrance.open_door(way)
+    access_control = AccessControl(Runtime("notification", settings), copies=COPIES)
+    gate, way = access_control.gate, SignIn(settings, pages, HOME, "https://outbox.example", NoVault(), store=sessions)
+    flow = access_control.open_sign_in(way)
     return make_app(
         "notification",
         cast(Lifecycle, Still()),
@@ -59,11 +59,11 @@ def app_over(store: MemoryStore, sessions: MemorySessions | None = None) -> Fast
         routers=[
             make_routes(store, gate),
             make_pages_router(store, gate, pages),
-            make_sign_in(door, gate),
+            make_sign_in(flow, gate),
             make_asset_router(gate),
         ],
         asyncapi=dict,
-        error_page=door.error_page,
+        error_page=flow.error_page,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from shared.access.principal import NOBODY, SCOPES, Grant, Leave, Principal, Role, Training
-from shared.access.roster import Roster, State
+from shared.access.roster import Roster, RosterState
 from shared.access.tokens import Kind, hash_token, make_token
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, RosterTokenChanged, TrainingHeld
 from shared.ids import new_id
@@ -27,11 +27,11 @@ class MemoryCopies:
     """Keeps what shared.access.roster.MongoRoster keeps."""
 
     def __init__(self) -> None:
-        self.states: dict[str, tuple[datetime, State]] = {}
+        self.states: dict[str, tuple[datetime, RosterState]] = {}
         self.used: dict[str, datetime] = {}
         self.away: Exception | None = None
 
-    async def changed_since(self, at: datetime | None) -> list[State]:
+    async def changed_since(self, at: datetime | None) -> list[RosterState]:
         self._reach()
         return [state for changed_at, state in self.states.values() if at is None or changed_at >= at]
 
@@ -49,7 +49,7 @@ class MemoryCopies:
         self._reach()
         self.used[token_id] = max(at, self.used.get(token_id, at))
 
-    def keep(self, state: State, at: datetime | None = None) -> None:
+    def keep(self, state: RosterState, at: datetime | None = None) -> None:
         """Keep a state, as if the roster's owner had written it."""
         key = state.person if isinstance(state, RosterEntryChanged) else state.token_id
         self.states[key] = (at or now(), state)

@@ -17,7 +17,7 @@ from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.lifecycle import Lifecycle
 from shared.problems import Unavailable
 from shared.sign_in.attempts import Registration
-from shared.sign_in.door import Door
+from shared.sign_in.flow import SignInFlow
 from shared.sign_in.identity import Identity, person_ref
 from shared.sign_in.pages import make_sign_in
 from shared.sign_in.providers import PROVIDERS, Provider, callback_address
@@ -75,7 +75,7 @@ class Still:
 class Rig:
     """One service with sign-in; `app` is what a browser sees."""
 
-    door: Door
+    flow: SignInFlow
     app: FastAPI
     clock: Clock
     refusals: list[str]
@@ -89,8 +89,8 @@ class Rig:
 
     @property
     def store(self) -> MemorySessions:
-        assert isinstance(self.door.sessions.store, MemorySessions)
-        return self.door.sessions.store
+        assert isinstance(self.flow.sessions.store, MemorySessions)
+        return self.flow.sessions.store
 
 
 def make_rig(
@@ -119,7 +119,7 @@ def make_rig(
     pages = make_pages(
         TEMPLATES, Messages.load([SHARED_MESSAGES, *([messages] if messages else [])], strict=True), home=home
     )
-    door = Door(
+    flow = SignInFlow(
         pages=pages,
         provider=make(registration, transport, clock),
         sessions=Sessions(store or MemorySessions(), clock),
@@ -129,28 +129,28 @@ def make_rig(
         pseudonyms=pseudonyms,
         refused=refused,
     )
-    gate = gate_of(copies := MemoryCopies(), sessions=door.session, clock=clock)
+    gate = gate_of(copies := MemoryCopies(), sessions=flow.session, clock=clock)
     app = make_app(
         "desk",
         cast(Lifecycle, Still()),
         gate=gate,
-        routers=[make_sign_in(door, gate), _desk(door, gate), make_asset_router(gate)],
+        routers=[make_sign_in(flow, gate), _desk(flow, gate), make_asset_router(gate)],
         asyncapi=dict,
-        error_page=door.error_page,
+        error_page=flow.error_page,
     )
-    return Rig(door, app, clock, refusals, asked, vault, copies)
+    return Rig(flow, app, clock, refusals, asked, vault, copies)
 
 
-def _desk(door: Door, gate: Gate) -> APIRouter:
+def _desk(flow: SignInFlow, gate: Gate) -> APIRouter:
     """Two pages behind the gate, as a service has them."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
 
-    @router.get(door.home, **does("roster.read"))
+    @router.get(flow.home, **does("roster.read"))
     async def desk(request: Request) -> Response:
-        context = {"person": principal_of(request).ref, "sign_out": f"{door.home}/sign-out"}
-        return door.pages.render(request, "not_enrolled.html", context)
+        context = {"person": principal_of(request).ref, "sign_out": f"{flow.home}/sign-out"}
+        return flow.pages.render(request, "not_enrolled.html", context)
 
-    @router.get(f"{door.home}/decide", **does("roster.change"))
+    @router.get(f"{flow.home}/decide", **does("roster.change"))
     async def decide(request: Request) -> Response:
         return Response("decided")
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from services.triage.actions import Change, Query, Stored
 from services.triage.app import build_app
 from services.triage.case.case import Case
-from services.triage.reports import Intake
+from services.triage.reports import ReportFollower
 from services.triage.settings import TriageSettings
 from shared.access.principal import Principal
 from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportErased, ReportReceived, stamp
@@ -142,7 +142,7 @@ class Rig:
 
     cases: MemoryCases
     vault: MemoryVault
-    intake: Intake
+    intake: ReportFollower
     app: FastAPI
     http: httpx.AsyncClient
     sessions: MemorySessions = field(default_factory=MemorySessions)
@@ -172,7 +172,7 @@ async def make_rig() -> AsyncIterator[Rig]:
     app = build_app(settings_for(), cases=cases, vault=vault, copies=COPIES, sessions=sessions, entries=entries)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:
-        yield Rig(cases, vault, Intake(cases, POLICY), app, http, sessions, entries)
+        yield Rig(cases, vault, ReportFollower(cases, POLICY), app, http, sessions, entries)
 
 
 def settings_for(**given: Any) -> TriageSettings:

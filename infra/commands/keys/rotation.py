@@ -19,8 +19,8 @@ from shared.times import now, rfc3339
 
 # The command line starts without any service.
 if TYPE_CHECKING:
-    from services.intake.keys.replicas import Readers
-    from services.intake.keys.rewrap import ReportKeys
+    from services.intake.keys.replicas import Replicas
+    from services.intake.keys.rewrap import WrappedKeys
     from services.intake.keys.rotation import Outcome, Rotation
     from services.intake.keys.settings import KeySettings
 
@@ -78,7 +78,7 @@ def versions(keyring: KeyringFile = KEYRING, mongo: MongoUri = None, as_json: As
     """List the master key's versions, and how many reports need each."""
     ring = _ring_in(keyring)
 
-    async def ask(reports: "ReportKeys", readers: "Readers") -> tuple[dict[str, int], int]:
+    async def ask(reports: "WrappedKeys", readers: "Replicas") -> tuple[dict[str, int], int]:
         return await reports.uses(), len(await readers.running())
 
     uses, running = _with_store(_settings(keyring, mongo), ask)
@@ -151,7 +151,7 @@ def _run(
     with Progress(*columns, console=Console(stderr=True), disable=as_json) as progress:
         bar = Bar(progress)
 
-        async def work(reports: "ReportKeys", readers: "Readers") -> "Outcome":
+        async def work(reports: "WrappedKeys", readers: "Replicas") -> "Outcome":
             return await do(Rotation(keyring, settings, reports, readers, bar, settle=settle, patience=patience))
 
         try:
@@ -173,15 +173,15 @@ def _settings(keyring: Path, mongo: str | None) -> "KeySettings":
         raise Trouble(f"{error.filename} cannot be read.", USAGE) from None
 
 
-def _with_store(settings: "KeySettings", work: Callable[["ReportKeys", "Readers"], Awaitable[T]]) -> T:
-    from services.intake.keys.replicas import Readers
-    from services.intake.keys.rewrap import ReportKeys
+def _with_store(settings: "KeySettings", work: Callable[["WrappedKeys", "Replicas"], Awaitable[T]]) -> T:
+    from services.intake.keys.replicas import Replicas
+    from services.intake.keys.rewrap import WrappedKeys
 
     async def run() -> T:
         client = connect(settings.mongo, service="intake", access=settings.mongo_access("intake"))
         database = client[f"{settings.database_prefix}intake"]
         try:
-            return await work(ReportKeys(database["reports"]), Readers(database["keyrings"]))
+            return await work(WrappedKeys(database["reports"]), Replicas(database["keyrings"]))
         finally:
             client.close()
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from infra.commands.console import Trouble
-from services.triage.roster.actions import Book
+from services.triage.roster.actions import RosterEditor
 from shared.access.roster import MongoRoster
 from shared.connections import MongoAccess
 from shared.events import Actor, Message
@@ -26,19 +26,23 @@ class _Nobody:
         raise AssertionError("triage publishes what a command writes")
 
 
-async def with_book(uri: str, prefix: str, access: MongoAccess, work: Callable[[Book, MongoRoster], Awaitable[T]]) -> T:
+async def with_book(
+    uri: str, prefix: str, access: MongoAccess, work: Callable[[RosterEditor, MongoRoster], Awaitable[T]]
+) -> T:
     """What `work` gives. Raises Trouble when MongoDB does not answer, or does not let us in."""
     client = connect(uri, service="cli", access=access)
     try:
         collection = client[f"{prefix}{TRIAGE}"]["roster"]
         relay = Relay(_Nobody(), service="cli")  # type: ignore[arg-type]  # it is never run
-        return await work(Book(Aggregates(collection, relay, timedelta())), MongoRoster(collection))
+        return await work(RosterEditor(Aggregates(collection, relay, timedelta())), MongoRoster(collection))
     except PyMongoError as error:
         raise Trouble(f"MongoDB does not answer, or refuses: {type(error).__name__}.") from None
     finally:
         client.close()
 
 
-def run_with_book(uri: str, prefix: str, access: MongoAccess, work: Callable[[Book, MongoRoster], Awaitable[T]]) -> T:
+def run_with_book(
+    uri: str, prefix: str, access: MongoAccess, work: Callable[[RosterEditor, MongoRoster], Awaitable[T]]
+) -> T:
     """The same, from code that is not async."""
     return asyncio.run(with_book(uri, prefix, access, work))

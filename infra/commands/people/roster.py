@@ -18,7 +18,7 @@ from shared.policy import PolicyError, load_policy
 from shared.times import now, parse_rfc3339, rfc3339
 
 if TYPE_CHECKING:
-    from services.triage.roster.actions import Book
+    from services.triage.roster.actions import RosterEditor
     from shared.access.roster import MongoRoster
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ def revoke(
 ) -> None:
     """Take a role away; it is gone from every service within seconds."""
 
-    async def take(book: "Book") -> RosterEntryChanged:
+    async def take(book: "RosterEditor") -> RosterEntryChanged:
         held = (await book.find(person)).entry.grants
         if not any(g.role == role.value and (body is None or body in g.bodies) for g in held):
             raise Trouble(f"{person} does not have the role {role.value}{f' in {body}' if body else ''}.")
@@ -204,7 +204,7 @@ def show_person(
 def show(mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: AsJson = False) -> None:
     """List everybody on the roster."""
 
-    async def work(_: "Book", roster: "MongoRoster") -> list[RosterEntryChanged]:
+    async def work(_: "RosterEditor", roster: "MongoRoster") -> list[RosterEntryChanged]:
         states = await roster.changed_since(None)
         return sorted((s for s in states if isinstance(s, RosterEntryChanged)), key=lambda s: s.person)
 
@@ -214,7 +214,7 @@ def show(mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: As
     answer(document, as_json, lambda: table(("Person", "Roles", "Confidential until"), rows))
 
 
-def at_book(mongo: str, prefix: str, work: "Callable[[Book, MongoRoster], Awaitable[T]]") -> T:
+def at_book(mongo: str, prefix: str, work: "Callable[[RosterEditor, MongoRoster], Awaitable[T]]") -> T:
     """What `work` gives."""
     from infra.commands.people.book import run_with_book
 
@@ -239,7 +239,9 @@ def check_places(bodies: tuple[str, ...], communities: tuple[str, ...], policy_d
                 raise Trouble(f"The policy knows no {kind} {name}; it has: {', '.join(near)}.", USAGE)
 
 
-def _change(mongo: str, prefix: str, as_json: bool, change: "Callable[[Book], Awaitable[RosterEntryChanged]]") -> None:
+def _change(
+    mongo: str, prefix: str, as_json: bool, change: "Callable[[RosterEditor], Awaitable[RosterEntryChanged]]"
+) -> None:
     entry = at_book(mongo, prefix, lambda book, _: change(book))
     roles = "; ".join(map(_grant, entry.grants)) or "no role"
     # Without the pseudonyms of the person's names: by those one could look for them in reports.

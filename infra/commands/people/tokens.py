@@ -17,7 +17,7 @@ from shared.policy.rows import parse_duration
 from shared.times import now, rfc3339
 
 if TYPE_CHECKING:
-    from services.triage.roster.actions import Book
+    from services.triage.roster.actions import RosterEditor
     from shared.access.roster import MongoRoster
 
 app = commands("Issue, list, rotate and revoke tokens of programs.")
@@ -76,7 +76,7 @@ def issue(
     check_places((), tuple(community or ()), policy_dir)
     grants = [_grant(tuple(source), tuple(community or ()))] if source else []
 
-    async def work(book: "Book", _: "MongoRoster") -> Any:
+    async def work(book: "RosterEditor", _: "MongoRoster") -> Any:
         kind: Kind = "pat" if person else "int"
         issued = await book.issue(kind, expires_at=expires, by=OPERATOR, person=person, grants=grants)
         return issued, not person or bool((await book.find(person)).entry.pseudonyms)
@@ -101,7 +101,7 @@ def rotate(
     """Print a new token with the same rights; the old one ends after the overlap."""
     _check_life(expires)
 
-    async def work(book: "Book", roster: "MongoRoster") -> Any:
+    async def work(book: "RosterEditor", roster: "MongoRoster") -> Any:
         old = await _find(roster, token_id)
         if _state(old) in ("revoked", "expired"):
             raise Trouble(f"{token_id} is {_state(old)}; issue a new one.")
@@ -119,7 +119,7 @@ def revoke(
 ) -> None:
     """End a token; no service takes it any more within seconds."""
 
-    async def work(book: "Book", roster: "MongoRoster") -> RosterTokenChanged:
+    async def work(book: "RosterEditor", roster: "MongoRoster") -> RosterTokenChanged:
         await _find(roster, token_id)
         return await book.revoke_token(token_id, OPERATOR)
 
@@ -131,7 +131,7 @@ def revoke(
 def list_tokens(mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: AsJson = False) -> None:
     """List all tokens with what they may do and when they were last used; never the tokens themselves."""
 
-    async def work(_: "Book", roster: "MongoRoster") -> list[RosterTokenChanged]:
+    async def work(_: "RosterEditor", roster: "MongoRoster") -> list[RosterTokenChanged]:
         return [s for s in await roster.changed_since(None) if isinstance(s, RosterTokenChanged)]
 
     tokens = sorted(at_book(mongo, database_prefix, work), key=lambda t: t.issued_at)

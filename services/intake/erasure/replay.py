@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from services.intake.erasure.actions import AT_ONCE, ATTEMPTS, emptied, log
 from services.intake.mailbox.status import NEW_STATUS
-from services.intake.opening import Opening
+from services.intake.stored import Store
 from shared import metrics
 from shared.events import FACTS, Event, ReportErased, decode
 from shared.ids import case_id_of
@@ -15,6 +15,52 @@ from shared.outbox import Save
 from shared.problems import Malformed, Unavailable
 
 SUBJECT = b"report/"
+
+
+class ReplayBarrier:
+    """The store behind a door that stays shut until open() is called; before, every read and write raises Unavailable.
+
+    To store a new report takes no door: it is newer than every erasure that will be replayed. To compare one with what
+    is stored takes it, because the answer tells whether somebody knows the words.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._open = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the erasures are in the database."""
+        return self._open
+
+    def open(self) -> None:
+        """Let everybody in, for as long as the process lives."""
+        self._open = True
+
+    async def load(self, report_ids: Iterable[str]) -> dict[str, Document]:
+        """See services.intake.store.ReportStore."""
+        return await self._inside().load(report_ids)
+
+    async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, Document]:
+        """See services.intake.store.ReportStore."""
+        return await self._inside().load_by_case(case_ids)
+
+    async def find_by_receipt(self, receipt_hash: bytes) -> Document | None:
+        """See services.intake.store.ReportStore."""
+        return await self._inside().find_by_receipt(receipt_hash)
+
+    async def save(self, saves: Sequence[Save]) -> set[str]:
+        """See services.intake.store.ReportStore."""
+        return await self._inside().save(saves)
+
+    async def save_accesses(self, saves: Sequence[Save]) -> None:
+        """See services.intake.store.ReportStore. Takes no door: what was read is new, too."""
+        await self._store.save_accesses(saves)
+
+    def _inside(self) -> Store:
+        if not self._open:
+            raise Unavailable("erasures are being replayed")
+        return self._store
 
 
 class ReplayStore(Protocol):
@@ -31,26 +77,26 @@ class Replay:
     """Brings a database up to the topic `erasures`, which remembers longer than any backup; then opens the door."""
 
     def __init__(
-        self, read: Callable[[], AsyncIterator[Sequence[Record]]], store: ReplayStore, opening: Opening
+        self, read: Callable[[], AsyncIterator[Sequence[Record]]], store: ReplayStore, barrier: ReplayBarrier
     ) -> None:
         """`read` gives the records of the topic, in batches, from its beginning to its end."""
         self._read = read
         self._store = store
-        self._opening = opening
+        self._barrier = barrier
 
     async def run(self) -> None:
         """Apply every erasure that the database does not show, then open; once a process.
 
         Raises Unavailable or one of shared.mongo.TRANSIENT; then the door stays shut, and it may be run again.
         """
-        if self._opening.is_open:
+        if self._barrier.is_open:
             return
         applied = 0
         async for records in self._read():
             applied += await self._apply(_by_report(records))
         if applied:
             log.warning("a restored database was brought up to its erasures", extra={"count": applied})
-        self._opening.open()
+        self._barrier.open()
 
     async def _apply(self, records: Mapping[str, Record]) -> int:
         shown = await self._store.erased_among(records.keys())

@@ -37,7 +37,7 @@ class KeyringBusy(Exception):
     """Another process is changing this keyring."""
 
 
-class State(StrEnum):
+class KeyState(StrEnum):
     """What a version is good for. Every version that is there opens; only the current one seals."""
 
     COMING = "coming"
@@ -52,7 +52,7 @@ class MasterKey:
 
     version: int
     id: str
-    state: State
+    state: KeyState
     source: str
     kept: str = field(repr=False)
     created: datetime | None = None
@@ -68,7 +68,7 @@ class Keyring:
 
     def __post_init__(self) -> None:
         states = [key.state for key in self.keys]
-        if states.count(State.CURRENT) != 1 or states.count(State.COMING) > 1:
+        if states.count(KeyState.CURRENT) != 1 or states.count(KeyState.COMING) > 1:
             raise KeyringError("A keyring has one current version and at most one that is coming.")
         if not len({key.version for key in self.keys}) == len({key.id for key in self.keys}) == len(self.keys):
             raise KeyringError("A keyring has no version or key twice.")
@@ -76,36 +76,36 @@ class Keyring:
     @property
     def current(self) -> MasterKey:
         """The version that seals."""
-        return next(key for key in self.keys if key.state is State.CURRENT)
+        return next(key for key in self.keys if key.state is KeyState.CURRENT)
 
     @property
     def coming(self) -> MasterKey | None:
         """The version that every reader has to know before it becomes current."""
-        return next((key for key in self.keys if key.state is State.COMING), None)
+        return next((key for key in self.keys if key.state is KeyState.COMING), None)
 
     @property
     def retiring(self) -> tuple[MasterKey, ...]:
         """The versions that sealed before, and may still be needed by what nobody has re-wrapped yet."""
-        return tuple(key for key in self.keys if key.state is State.RETIRING)
+        return tuple(key for key in self.keys if key.state is KeyState.RETIRING)
 
     def announce(self, key_id: str, source: str, kept: str, at: datetime) -> "Keyring":
         """With a new version that opens, but does not seal yet."""
         version = 1 + max(key.version for key in self.keys)
-        return self._with((*self.keys, MasterKey(version, key_id, State.COMING, source, kept, at, at)))
+        return self._with((*self.keys, MasterKey(version, key_id, KeyState.COMING, source, kept, at, at)))
 
     def promote(self, at: datetime) -> "Keyring":
         """The coming version becomes current, the current one retiring. Raises KeyringError if none is coming."""
         if self.coming is None:
             raise KeyringError("No version is coming.")
-        return self._move({State.COMING: State.CURRENT, State.CURRENT: State.RETIRING}, at)
+        return self._move({KeyState.COMING: KeyState.CURRENT, KeyState.CURRENT: KeyState.RETIRING}, at)
 
     def retire(self, at: datetime) -> "Keyring":
         """All that is retiring is retired."""
-        return self._move({State.RETIRING: State.RETIRED}, at)
+        return self._move({KeyState.RETIRING: KeyState.RETIRED}, at)
 
     def drop(self, versions: set[int]) -> "Keyring":
         """Without these versions; what only they open is lost. Raises KeyringError for one that is not retired."""
-        retired = {key.version for key in self.keys if key.state is State.RETIRED}
+        retired = {key.version for key in self.keys if key.state is KeyState.RETIRED}
         if strange := sorted(versions - retired):
             raise KeyringError(f"Version {strange[0]} is not a retired version.")
         return self._with(tuple(key for key in self.keys if key.version not in versions))
@@ -114,7 +114,7 @@ class Keyring:
         """With the keys of another keyring that this one lacks; they open, and do not seal."""
         known, last = {key.id for key in self.keys}, max(key.version for key in self.keys)
         lacking = [key for key in other.keys if key.id not in known]
-        more = (replace(k, version=last + n, state=State.RETIRED, since=at) for n, k in enumerate(lacking, 1))
+        more = (replace(k, version=last + n, state=KeyState.RETIRED, since=at) for n, k in enumerate(lacking, 1))
         # Newer than both, so that it is taken up in the place of either.
         return Keyring(1 + max(self.serial, other.serial), (*self.keys, *more))
 
@@ -123,7 +123,7 @@ class Keyring:
         document = {"keyring": FORMAT, "serial": self.serial, "keys": [_document(key) for key in self.keys]}
         return json.dumps(document | {"check": _check(document)})
 
-    def _move(self, to: dict[State, State], at: datetime) -> "Keyring":
+    def _move(self, to: dict[KeyState, KeyState], at: datetime) -> "Keyring":
         moved = (replace(k, state=to[k.state], since=at) if k.state in to else k for k in self.keys)
         return self._with(tuple(moved))
 
@@ -200,7 +200,7 @@ def locked(path: Path) -> Iterator[None]:
 def _read_line(line: str) -> Keyring:
     if not line.startswith("{"):
         key = key_in(line)
-        return Keyring(0, (MasterKey(1, key_id_of(key), State.CURRENT, FILE, line),))
+        return Keyring(0, (MasterKey(1, key_id_of(key), KeyState.CURRENT, FILE, line),))
     try:
         document = json.loads(line)
         check = document.pop("check")
@@ -220,7 +220,7 @@ def _read_key(document: dict[str, Any]) -> MasterKey:
     key = MasterKey(
         version=int(document["version"]),
         id=str(document["id"]),
-        state=State(document["state"]),
+        state=KeyState(document["state"]),
         source=str(document["source"]),
         kept=str(document["key"]),
         created=created,

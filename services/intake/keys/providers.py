@@ -1,6 +1,6 @@
 """Where a version of the master key is kept: in the keyring itself, or wrapped by a key management service.
 
-A new place is a class with the two methods of KeySource and a row in KEY_SOURCES.
+A new place is a class with the two methods of KeyProvider and a row in KEY_PROVIDERS.
 """
 
 import base64
@@ -22,7 +22,7 @@ TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 TRANSIT = "transit"
 
 
-class KeySource(Protocol):
+class KeyProvider(Protocol):
     """Keeps master keys. Both raise Unavailable (with the reason) while it cannot be asked, and KeyringError."""
 
     async def wrap(self, key: bytes) -> str:
@@ -120,7 +120,7 @@ def _refusal(status: int) -> Exception:
     return Unavailable(f"transit: it answers {status}")
 
 
-KEY_SOURCES: Mapping[str, Callable[[KeySettings], KeySource]] = {
+KEY_PROVIDERS: Mapping[str, Callable[[KeySettings], KeyProvider]] = {
     FILE: lambda _: FileSource(),
     TRANSIT: TransitSource,
 }
@@ -130,10 +130,10 @@ async def unwrap_all(ring: Keyring, settings: KeySettings) -> dict[str, bytes]:
     """Every key of the ring, by its id. Raises Unavailable, or KeyringError when one cannot be had."""
     keys: dict[str, bytes] = {}
     for version in ring.keys:
-        if version.source not in KEY_SOURCES:
+        if version.source not in KEY_PROVIDERS:
             raise KeyringError(f"Nobody here knows the source {version.source} of version {version.version}.")
         try:
-            key = await KEY_SOURCES[version.source](settings).unwrap(version.id, version.kept)
+            key = await KEY_PROVIDERS[version.source](settings).unwrap(version.id, version.kept)
         except KeyringError as error:
             raise KeyringError(f"Version {version.version}: {error}") from None
         if key_id_of(key) != version.id:

@@ -18,7 +18,7 @@ _ROTATION = "rotation"
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class Replica:
     """A running intake: the master keys it can open with, and the one it seals with (their ids)."""
 
     id: str
@@ -26,7 +26,7 @@ class Reader:
     seals: str
 
 
-class Readers:
+class Replicas:
     """The running intakes, each with its keyring. Everything raises one of shared.mongo.TRANSIENT."""
 
     def __init__(self, collection: Collection) -> None:
@@ -44,11 +44,11 @@ class Readers:
         left = {"$set": {"left": True, "opens": [], "seals": ""}, "$currentDate": {"at": True}}
         await self.collection.update_one({"_id": reader_id}, left, upsert=True)
 
-    async def running(self) -> Sequence[Reader]:
+    async def running(self) -> Sequence[Replica]:
         """All that were there in the last minute."""
         alive = {"$expr": {"$gt": ["$at", {"$subtract": ["$$NOW", SEEN * 1000]}]}}
         found = self.collection.find({"_id": {"$ne": _ROTATION}, "left": {"$ne": True}, **alive})
-        return [Reader(d["_id"], frozenset(d["opens"]), d["seals"]) async for d in found]
+        return [Replica(d["_id"], frozenset(d["opens"]), d["seals"]) async for d in found]
 
     async def lease(self, owner: str) -> bool:
         """Take or renew the right to change the keyring; False while another has it."""

@@ -25,7 +25,7 @@ class Pass:
     damaged: list[str] = field(default_factory=list)
 
 
-class ReportKeys:
+class WrappedKeys:
     """The wrapped keys of all reports. Everything raises one of shared.mongo.TRANSIENT while the server is away."""
 
     def __init__(self, reports: Collection) -> None:

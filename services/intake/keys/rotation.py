@@ -17,14 +17,14 @@ from services.intake.keys.keyring import (
     Keyring,
     KeyringBusy,
     KeyringError,
-    State,
+    KeyState,
     locked,
     parse_keyring,
     write_keyring,
 )
-from services.intake.keys.providers import KEY_SOURCES, unwrap_all
-from services.intake.keys.replicas import LEASE, Reader, Readers
-from services.intake.keys.rewrap import ReportKeys
+from services.intake.keys.providers import KEY_PROVIDERS, unwrap_all
+from services.intake.keys.replicas import LEASE, Replica, Replicas
+from services.intake.keys.rewrap import WrappedKeys
 from services.intake.keys.settings import KeySettings
 from services.intake.vault.cipher import Vault, key_id_of
 from shared.ids import new_id
@@ -52,15 +52,15 @@ class Newest:
     retired: frozenset[str]
 
 
-async def read_newest(readers: Readers) -> Newest | None:
+async def read_newest(readers: Replicas) -> Newest | None:
     """What the last rotation named, if there was one. Raises one of shared.mongo.TRANSIENT."""
     found = await readers.collection.find_one({"_id": _NEWEST})
     return Newest(found["seals"], frozenset(found.get("retired", ()))) if found else None
 
 
-async def _name_newest(readers: Readers, ring: Keyring) -> None:
+async def _name_newest(readers: Replicas, ring: Keyring) -> None:
     """Keep it for whoever is not running now; what was retired stays so, also when it is in no keyring any more."""
-    retired = [key.id for key in ring.keys if key.state is State.RETIRED]
+    retired = [key.id for key in ring.keys if key.state is KeyState.RETIRED]
     # Without a time, so it does not end as the readers do.
     named = {"$set": {"seals": ring.current.id}, "$addToSet": {"retired": {"$each": retired}}}
     await readers.collection.update_one({"_id": _NEWEST}, named, upsert=True)
@@ -99,8 +99,8 @@ class Rotation:
         self,
         path: Path,
         settings: KeySettings,
-        reports: ReportKeys,
-        readers: Readers,
+        reports: WrappedKeys,
+        readers: Replicas,
         showing: Showing,
         *,
         settle: float = SETTLE,
@@ -158,13 +158,13 @@ class Rotation:
         return ring
 
     async def _announce(self, ring: Keyring, source: str) -> Keyring:
-        if source not in KEY_SOURCES:
-            raise Halted(f"There is no source {source}; there are: {', '.join(KEY_SOURCES)}.")
+        if source not in KEY_PROVIDERS:
+            raise Halted(f"There is no source {source}; there are: {', '.join(KEY_PROVIDERS)}.")
         key = urandom(KEY_BYTES)
         try:
-            kept = await KEY_SOURCES[source](self._settings).wrap(key)
+            kept = await KEY_PROVIDERS[source](self._settings).wrap(key)
             # What cannot be unwrapped later must never wrap anything.
-            if await KEY_SOURCES[source](self._settings).unwrap(key_id_of(key), kept) != key:
+            if await KEY_PROVIDERS[source](self._settings).unwrap(key_id_of(key), kept) != key:
                 raise KeyringError("What was wrapped is not what is unwrapped.")
         except (Unavailable, KeyringError) as error:
             raise Halted(f"No new master key can be kept: {_sentence(error)}") from None
@@ -212,7 +212,7 @@ class Rotation:
         # A report that was sealed just before the new version was current may have been written since.
         await self._rewrap(outcome)
         uses = await self._surely(self._reports.uses)
-        retired = [key for key in outcome.ring.keys if key.state is State.RETIRED]
+        retired = [key for key in outcome.ring.keys if key.state is KeyState.RETIRED]
         outcome.needed = {key.version: uses[key.id] for key in retired if key.id in uses}
         outcome.dropped = [key.version for key in retired if key.id not in uses]
         if outcome.dropped:
@@ -221,7 +221,7 @@ class Rotation:
     async def _name(self, ring: Keyring) -> None:
         await self._surely(lambda: _name_newest(self._readers, ring))
 
-    async def _wait_for(self, what: str, has: Callable[[Reader], bool]) -> bool:
+    async def _wait_for(self, what: str, has: Callable[[Replica], bool]) -> bool:
         """Until all running intakes have loaded what is in the keyring; whether any of them had not."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._patience

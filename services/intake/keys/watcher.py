@@ -8,8 +8,8 @@ from pathlib import Path
 
 from services.intake.keys.keyring import Keyring, KeyringError, parse_keyring
 from services.intake.keys.providers import unwrap_all
-from services.intake.keys.replicas import Readers
-from services.intake.keys.rewrap import ReportKeys
+from services.intake.keys.replicas import Replicas
+from services.intake.keys.rewrap import WrappedKeys
 from services.intake.keys.rotation import SETTLE, read_newest
 from services.intake.keys.settings import KeySettings
 from services.intake.vault.cipher import Vault
@@ -31,14 +31,16 @@ PATIENCE = 15.0
 PART = "master key"
 
 
-class KeyKeeper:
+class KeyringWatcher:
     """Loads the keyring, and again when its file changes; what cannot be used changes nothing.
 
     Nothing is sealed, and readiness says why, until the keyring is known to have every key that stored reports need and
     to be no older than the last rotation; and again while that is not so.
     """
 
-    def __init__(self, vault: Vault, settings: KeySettings, given: str, reports: ReportKeys, readers: Readers) -> None:
+    def __init__(
+        self, vault: Vault, settings: KeySettings, given: str, reports: WrappedKeys, readers: Replicas
+    ) -> None:
         """`given`: the keyring's text, where no file of it can be read."""
         self.reader_id = new_id()
         self._vault = vault

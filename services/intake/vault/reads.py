@@ -46,7 +46,7 @@ def _is_named(names: Collection[str], document: Mapping[str, Any]) -> bool:
     return not (about.parties | about.recused).isdisjoint(names)
 
 
-class Reading:
+class VaultReader:
     """Hands out sections of reports, each read an event on `access`."""
 
     def __init__(self, store: Store, vault: Vault, clock: Callable[[], datetime] = now) -> None:

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Protocol
 
-from services.notification.notices.letter import Letter
+from services.notification.notices.notice import Notice
 
 
-class Deferred(Exception):
+class SendDeferred(Exception):
     """Not now: the server or its network is away, or it says so itself. `reason` is a code and holds no address."""
 
     def __init__(self, reason: str) -> None:
@@ -14,7 +14,7 @@ class Deferred(Exception):
         self.reason = reason
 
 
-class Refused(Exception):
+class SendRefused(Exception):
     """Never: this recipient or this mail was turned down for good. `reason` is a stable code such as `smtp_550`."""
 
     def __init__(self, reason: str) -> None:
@@ -25,7 +25,7 @@ class Refused(Exception):
 class Channel(Protocol):
     """Hands one letter to whoever carries it on. Used by many tasks at once."""
 
-    async def send(self, address: str, letter: Letter, mail: str, at: datetime) -> str:
+    async def send(self, address: str, letter: Notice, mail: str, at: datetime) -> str:
         """Return the message id when the other side took responsibility; the same `mail` always has the same id.
 
         Raises Deferred or Refused. At least once: a failure after the other side took it leads to a second sending.

@@ -19,9 +19,9 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
-from services.notification.channels.channel import Deferred, Refused
+from services.notification.channels.channel import SendDeferred, SendRefused
 from services.notification.channels.mime import BadAddress, envelope_sender, read_address, to_bytes
-from services.notification.notices.letter import Letter
+from services.notification.notices.notice import Notice
 from services.notification.settings import NotificationSettings
 from shared.settings import secret_text
 
@@ -85,14 +85,14 @@ class EmailChannel:
             connections=settings.smtp_connections,
         )
 
-    async def send(self, address: str, letter: Letter, mail: str, at: datetime) -> str:
+    async def send(self, address: str, letter: Notice, mail: str, at: datetime) -> str:
         """Hand the letter to the server; see Channel. The Message-ID is `<mail@domain of the sender>`."""
         message_id = f"{mail}@{self._mail_host}"
         try:
             to = read_address(address)
             content = to_bytes(letter, sender=self._sender, to=to, message_id=message_id, at=at)
         except BadAddress:
-            raise Refused("bad_address") from None
+            raise SendRefused("bad_address") from None
         async with self._slots:
             await self._hand_over(to, content)
         return message_id
@@ -108,13 +108,13 @@ class EmailChannel:
             kept = await self._connection()
             try:
                 await self._transact(kept.smtp, to, content)
-            except (Deferred, Refused):
+            except (SendDeferred, SendRefused):
                 await self._keep(kept)
                 raise
             except (SMTPException, OSError, EOFError) as error:
                 kept.smtp.close()
                 if kept.fresh:
-                    raise Deferred(_code_of(error)) from None
+                    raise SendDeferred(_code_of(error)) from None
                 # A kept connection may have ended since it was last used: that says nothing about the server.
                 continue
             except BaseException:
@@ -126,7 +126,7 @@ class EmailChannel:
     async def _transact(self, smtp: SMTP, to: str, content: bytes) -> None:
         options = [] if to.isascii() else ["SMTPUTF8"]
         if not to.isascii() and not smtp.supports_extension("smtputf8"):
-            raise Refused("smtputf8_unsupported")
+            raise SendRefused("smtputf8_unsupported")
         try:
             await smtp.sendmail(envelope_sender(self._sender), to, content, mail_options=options)
         except SMTPRecipientsRefused as error:
@@ -161,7 +161,7 @@ class EmailChannel:
             smtp.close()
             if isinstance(error, SMTPAuthenticationError):
                 log.error("the mail server does not accept our sign-in")
-            raise Deferred(_code_of(error)) from None
+            raise SendDeferred(_code_of(error)) from None
         except BaseException:
             smtp.close()
             raise
@@ -173,11 +173,11 @@ class EmailChannel:
             self._idle.append(kept)
 
 
-def _verdict(code: int) -> Deferred | Refused:
+def _verdict(code: int) -> SendDeferred | SendRefused:
     """Permanent only when the server speaks of the recipient or the mail, never when it speaks of how we are set up."""
     if 500 <= code < 600 and code not in OUR_FAULT:
-        return Refused(f"smtp_{code}")
-    return Deferred(f"smtp_{code}")
+        return SendRefused(f"smtp_{code}")
+    return SendDeferred(f"smtp_{code}")
 
 
 def _code_of(error: BaseException) -> str:

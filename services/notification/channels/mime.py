@@ -11,7 +11,7 @@ from email.utils import format_datetime, parseaddr
 from functools import lru_cache
 from hashlib import sha256
 
-from services.notification.notices.letter import Letter
+from services.notification.notices.notice import Notice
 
 LONGEST_ADDRESS = 254
 """RFC 5321, section 4.5.3.1.3, without the angle brackets."""
@@ -42,7 +42,7 @@ def read_address(text: str) -> str:
     return f"{local}@{host}"
 
 
-def to_bytes(letter: Letter, *, sender: str, to: str, message_id: str, at: datetime) -> bytes:
+def to_bytes(letter: Notice, *, sender: str, to: str, message_id: str, at: datetime) -> bytes:
     """The whole mail, ready to send: multipart/alternative, plain text first, quoted-printable.
 
     `message_id` without angle brackets; `at` UTC-aware. Raises BadAddress.

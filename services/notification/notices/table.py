@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.notification.delivery import Delivery
-from services.notification.notices.letter import Block, Letter, Link, Listing, Paragraph
+from services.notification.notices.notice import Block, Link, Listing, Notice, Paragraph
 from shared.events import DeadlineSet
 from shared.i18n.messages import Messages, message_key, write_time
 
@@ -20,10 +20,10 @@ class Links:
     desk: str
 
 
-Compose = Callable[[Messages, Links, str, Sequence[Delivery]], Letter]
+Compose = Callable[[Messages, Links, str, Sequence[Delivery]], Notice]
 
 
-def write_letter(messages: Messages, links: Links, deliveries: Sequence[Delivery]) -> Letter:
+def write_letter(messages: Messages, links: Links, deliveries: Sequence[Delivery]) -> Notice:
     """The one letter for these deliveries: same recipient, notice and language."""
     first = deliveries[0]
     language = first.language if first.language in messages.languages else _nearest(messages, first.language)
@@ -36,7 +36,7 @@ def _nearest(messages: Messages, language: str) -> str:
     return stem if stem in messages.languages else "en"
 
 
-def _acknowledgement(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Letter:
+def _acknowledgement(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
     def say(key: str, *values: str) -> str:
         return messages.text(language, f"mail-acknowledgement-{key}", *values)
 
@@ -59,15 +59,15 @@ def _acknowledgement(messages: Messages, links: Links, language: str, deliveries
         Paragraph(say("danger")),
         Paragraph(messages.text(language, "mail-no-reply")),
     ]
-    return Letter(language, say("subject"), tuple(blocks))
+    return Notice(language, say("subject"), tuple(blocks))
 
 
-def _news(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Letter:
+def _news(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
     def say(key: str, *values: str) -> str:
         return messages.text(language, f"mail-news-{key}", *values)
 
     received = write_time(language, deliveries[0].received_at)
-    return Letter(
+    return Notice(
         language,
         say("subject"),
         (
@@ -79,7 +79,7 @@ def _news(messages: Messages, links: Links, language: str, deliveries: Sequence[
     )
 
 
-def _new_case(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Letter:
+def _new_case(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
     count = len(deliveries)
     urgent = any(delivery.lane not in (None, "standard") for delivery in deliveries)
     most_pressing = sorted(deliveries, key=lambda d: (_act_by(d) is None, _due(d), d.code_name or "", d.id))
@@ -96,7 +96,7 @@ def _new_case(messages: Messages, links: Links, language: str, deliveries: Seque
         Paragraph(messages.text(language, "mail-no-reply")),
     ]
     subject = "mail-new-case-subject-urgent" if urgent else "mail-new-case-subject"
-    return Letter(language, messages.text(language, subject, count), tuple(blocks))
+    return Notice(language, messages.text(language, subject, count), tuple(blocks))
 
 
 def _case_line(messages: Messages, links: Links, language: str, delivery: Delivery) -> Link:

@@ -11,12 +11,12 @@ from shared.ids import derive
 from shared.policy import Policy, ReportFacts
 from shared.problems import Malformed
 
-Names = Callable[[str], frozenset[str]]
+NamesIn = Callable[[str], frozenset[str]]
 """References and pseudonyms of everybody in a handling body, by its id."""
 
 
 @dataclass(frozen=True, slots=True)
-class CaseNote:
+class CaseSummary:
     """What later notices need to know of a case, from the fact that opened it.
 
     `parties`: pseudonyms of the people who may not hear of it from us, but for the reporter's own notices.
@@ -31,11 +31,11 @@ class CaseNote:
     parties: tuple[str, ...] = ()
 
 
-def note_of(event: Event) -> CaseNote | None:
+def note_of(event: Event) -> CaseSummary | None:
     """What a CaseOpened says for later; None for every other fact."""
     match event.fact:
         case CaseOpened() as fact:
-            return CaseNote(
+            return CaseSummary(
                 event.case_id,
                 fact.report_id,
                 fact.code_name,
@@ -49,7 +49,7 @@ def note_of(event: Event) -> CaseNote | None:
 
 
 def plan(
-    event: Event, note: CaseNote | None, routes: Routes, policy: Policy, now: datetime, names: Names
+    event: Event, note: CaseSummary | None, routes: Routes, policy: Policy, now: datetime, names: NamesIn
 ) -> list[tuple[Route, Delivery]]:
     """The deliveries that an event brings about, each with its row; planning an event twice gives the same ids, unless
     the people of a body have changed.
@@ -65,7 +65,7 @@ def plan(
     deadlines: tuple[DeadlineSet, ...] = ()
     match event.fact:
         case ReportReceived() as fact:
-            about = CaseNote(
+            about = CaseSummary(
                 event.case_id, fact.report_id, "", fact.language, fact.contactable, fact.received_at, parties_of(fact)
             )
             deadlines, version = _promised(fact, policy), policy.version
@@ -101,7 +101,7 @@ def plan(
     return planned
 
 
-def told_instead(body: str, shut_out: Sequence[str], policy: Policy, names: Names) -> str | None:
+def told_instead(body: str, shut_out: Sequence[str], policy: Policy, names: NamesIn) -> str | None:
     """Which body's address may be told of a case for `body`: itself, unless one of its people is shut out of the case.
 
     Then its stand-in of the policy, and so on; None when nobody is left. A shared address reaches everybody in the
@@ -119,7 +119,7 @@ def told_instead(body: str, shut_out: Sequence[str], policy: Policy, names: Name
     return None
 
 
-def _recipient(route: Route, about: CaseNote, body: str | None) -> str | None:
+def _recipient(route: Route, about: CaseSummary, body: str | None) -> str | None:
     if route.recipient == REPORTER:
         return REPORTER if about.contactable else None
     return f"{_BODY}{body}" if body else None
@@ -133,7 +133,7 @@ def _promised(fact: ReportReceived, policy: Policy) -> tuple[DeadlineSet, ...]:
     )
 
 
-def readdress(delivery: Delivery, policy: Policy, names: Names) -> Delivery | None:
+def readdress(delivery: Delivery, policy: Policy, names: NamesIn) -> Delivery | None:
     """The delivery to a body as it may go out now: somebody in it may have been recused since it was planned.
 
     Then it goes to who is told instead, in a mail of its own; None when nobody is left.

@@ -21,7 +21,7 @@ WORDS_LIMIT = 5_000
 """Characters of a question or a reason."""
 REFERENCE_LIMIT = 80
 
-Kind = Literal["words", "choice", "reference"]
+FieldKind = Literal["words", "choice", "reference"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Field:
     """One value of a command. `words` go to the vault; `choice` is one of the policy's; `reference` names a person."""
 
     name: str
-    kind: Kind
+    kind: FieldKind
     required: bool = True
 
 
@@ -92,7 +92,7 @@ def options_of(field: Field, policy: Policy) -> tuple[str, ...]:
     return GROUNDS if field.name == "ground" else policy.outcomes
 
 
-def describe(form: Form, policy: Policy) -> dict[str, object]:
+def describe_form(form: Form, policy: Policy) -> dict[str, object]:
     """The form as the API shows it."""
     fields = []
     for field in form.fields:

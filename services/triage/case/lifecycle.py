@@ -30,11 +30,11 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
 """Which command leads from which state to which; None stands for a case that is not there yet."""
 
 
-class Refusal(Exception):
+class CommandRefused(Exception):
     """The core says no, and why. Holds only words of this code base and ids."""
 
 
-class NotPermitted(Refusal):
+class NotPermitted(CommandRefused):
     """The command is not in the table for this state; `permitted` are those that are."""
 
     def __init__(self, command: str, state: CaseState | None) -> None:
@@ -45,15 +45,15 @@ class NotPermitted(Refusal):
         super().__init__(f"{command} is not permitted in state {state or 'none'}; permitted: {instead}")
 
 
-class UnknownOutcome(Refusal):
+class UnknownOutcome(CommandRefused):
     """The policy has no such outcome."""
 
 
-class CannotHave(Refusal):
+class CannotHave(CommandRefused):
     """A case cannot be given to this person: they are recused from it, or may not handle it."""
 
 
-class UnknownQuestion(Refusal):
+class UnknownQuestion(CommandRefused):
     """An answer to a question that this case never asked."""
 
 

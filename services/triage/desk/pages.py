@@ -7,8 +7,8 @@ from starlette.responses import RedirectResponse
 
 from services.triage.case.commands.handling import Recuse
 from services.triage.case.forms import FORMS
-from services.triage.desk.queue import Desk, Order, Stale
-from services.triage.desk.views import Sent, _View
+from services.triage.desk.queue import CommandRequest, Desk, VersionConflict
+from services.triage.desk.views import SentCommand, _View
 from services.triage.paths import HOME
 from shared.access.authorization import Refused
 from shared.access.conditions import Reason
@@ -46,19 +46,19 @@ def make_page_router(desk: Desk, gate: Gate, pages: Pages) -> APIRouter:
         version = version_in(seen, "case")
         cause = cause_of(principal, case.id, key or None, request.scope["request_id"])
         try:
-            await desk.carry_out(principal, case.id, Order(command, form, version, cause))
-        except Stale as problem:
-            return await view.case(request, principal, problem.case, Sent(command, form, problem))
+            await desk.carry_out(principal, case.id, CommandRequest(command, form, version, cause))
+        except VersionConflict as problem:
+            return await view.case(request, principal, problem.case, SentCommand(command, form, problem))
         except Unavailable:
             away = Problem(503, "unavailable", "Please try again in a moment.", retry_after=5)
-            return await view.case(request, principal, case, Sent(command, form, away))
+            return await view.case(request, principal, case, SentCommand(command, form, away))
         except Problem as problem:
             if isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN:
                 gate.keep(problem, principal)
             elif problem.status not in (409, 422):
                 raise
             case = await desk.find(principal, case.id)
-            return await view.case(request, principal, case, Sent(command, form, problem))
+            return await view.case(request, principal, case, SentCommand(command, form, problem))
         if command == Recuse.name and not await _still_sees(principal, case.id):
             return RedirectResponse(f"{HOME}?{urlencode({'done': command})}", 303)
         return RedirectResponse(f"{HOME}/cases/{case.code_name}?{urlencode({'done': command})}", 303)

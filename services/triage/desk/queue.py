@@ -49,7 +49,7 @@ class Vault(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class CommandRequest:
     """A command as somebody gave it. `seen`: the version of the case they looked at; `cause`: its id, for retries."""
 
     command: str
@@ -59,7 +59,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CommandResult:
     """What an order came to: the same for every repetition of it."""
 
     case_id: str
@@ -69,7 +69,7 @@ class Outcome:
     version: int
 
 
-class Stale(Problem):
+class VersionConflict(Problem):
     """The case is not any more what the sender saw; `changes` are the steps since then."""
 
     def __init__(self, case: Case, seen: int) -> None:
@@ -97,14 +97,14 @@ def show_step(step: Step) -> dict[str, object]:
     }
 
 
-class People(Protocol):
+class Handlers(Protocol):
     """What the desk needs of the roster (shared.access.roster.Roster)."""
 
     async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class QueueFilter:
     """Which part of the queue: these bodies and states (empty: all), after this place, at most `limit`."""
 
     bodies: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ class Desk:
         vault: Vault,
         policy: Policy,
         key: bytes,
-        people: People,
+        people: Handlers,
         clock: Callable[[], datetime] = now,
     ) -> None:
         """`key` makes the digests by which a repeated order is told from another one with the same id."""
@@ -146,7 +146,7 @@ class Desk:
         found = reaches(principal, "case.list", self._clock())
         return tuple(dict.fromkeys(body for reach in found for body in reach.bodies))
 
-    async def queue(self, principal: Principal, wanted: Wanted) -> list[Case]:
+    async def queue(self, principal: Principal, wanted: QueueFilter) -> list[Case]:
         """Cases that the principal may see, the most urgent first."""
         found = [
             Reach(tuple(b for b in reach.bodies if not wanted.bodies or b in wanted.bodies), reach.communities)
@@ -169,7 +169,7 @@ class Desk:
         )  # fmt: skip
         return found.get(case.report_id) or Contents(case.report_id, {})
 
-    async def carry_out(self, principal: Principal, case_id: str, order: Order) -> Outcome:
+    async def carry_out(self, principal: Principal, case_id: str, order: CommandRequest) -> CommandResult:
         """Carry an order out, once however often it comes.
 
         Raises Problem: 404, 403 (role), 422 (fields, or another order under the same id), Stale (412), 409 (state).
@@ -185,17 +185,17 @@ class Desk:
                 return self._repeated(stored, order, digest)
             if order.seen != stored.case.seq:
                 metrics.COMMANDS.labels(order.command, "conflict").inc()
-                raise Stale(stored.case, order.seen)
+                raise VersionConflict(stored.case, order.seen)
             change = await self._decide(principal, role, stored, form, order, digest)
             if change is None or not await self._cases.save([change]):
                 metrics.COMMANDS.labels(order.command, "done").inc()
                 case = change.case if change else stored.case
-                return Outcome(case.id, case.code_name, order.command, case.state, case.seq)
+                return CommandResult(case.id, case.code_name, order.command, case.state, case.seq)
             # Somebody else's change came in between; the next look tells whether it was this very order, or says what.
             stored = self._theirs(principal, (await self._cases.load([case_id])).get(case_id))
 
     async def _decide(
-        self, principal: Principal, role: Role, stored: Stored, form: Form, order: Order, digest: str
+        self, principal: Principal, role: Role, stored: Stored, form: Form, order: CommandRequest, digest: str
     ) -> Change | None:
         case, actor = stored.case, principal.actor(role)
         values = read(form, order.values, self.policy, principal, role)
@@ -256,15 +256,15 @@ class Desk:
         demand(principal, "case.read", resource_of(stored.case, self.policy), self._clock())
         return stored
 
-    def _repeated(self, stored: Stored, order: Order, digest: str) -> Outcome:
+    def _repeated(self, stored: Stored, order: CommandRequest, digest: str) -> CommandResult:
         if stored.requests.get(order.cause, digest) != digest:
             raise Problem(422, "idempotency-key-reused", "This Idempotency-Key was used for another request.")
         metrics.COMMANDS.labels(order.command, "repeated").inc()
         case = stored.case
         step = next((s for s in reversed(case.history) if s.cause == order.cause), case.history[-1])
-        return Outcome(case.id, case.code_name, order.command, step.state, step.seq)
+        return CommandResult(case.id, case.code_name, order.command, step.state, step.seq)
 
-    def _digest(self, order: Order) -> str:
+    def _digest(self, order: CommandRequest) -> str:
         # Keyed, because the digest of a short question would tell the question.
         body = orjson.dumps([order.command, dict(order.values)], option=orjson.OPT_SORT_KEYS)
         return hmac.digest(self._key, b"hearth order\x1f" + body, "sha256").hex()
@@ -293,7 +293,7 @@ async def page_of(
     desk: Desk, principal: Principal, states: tuple[str, ...], bodies: tuple[str, ...], cursor: str | None, limit: int
 ) -> tuple[list[Case], str | None]:
     """One page of the queue, and the cursor of the next one. Raises Problem 422 for a cursor that is none of ours."""
-    wanted = Wanted(bodies, states, read_cursor(cursor) if cursor else None, limit + 1)
+    wanted = QueueFilter(bodies, states, read_cursor(cursor) if cursor else None, limit + 1)
     cases = await desk.queue(principal, wanted)
     more = len(cases) > limit
     return cases[:limit], write_cursor(cases[limit - 1]) if more else None

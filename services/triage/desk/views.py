@@ -13,7 +13,7 @@ from fastapi import Request, Response
 from services.triage.case.case import ENDED, Case, Deadline, Step
 from services.triage.case.commands.handling import Recuse
 from services.triage.case.forms import FORMS, REFERENCE_LIMIT, WORDS_LIMIT, Field, options_of, permitted, resource_of
-from services.triage.desk.queue import Desk, Stale, page_of
+from services.triage.desk.queue import Desk, VersionConflict, page_of
 from services.triage.paths import HOME
 from services.triage.roster.desk import reads_roster
 from shared.access.authorization import allow
@@ -55,7 +55,7 @@ def load_pages() -> Pages:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentCommand:
     """A form as it came back with something wrong, so that nothing typed is lost."""
 
     command: str
@@ -94,13 +94,15 @@ class _View:
         }
         return self._pages.render(request, "queue.html", context)
 
-    async def case(self, request: Request, principal: Principal, case: Case, sent: Sent | None = None) -> Response:
+    async def case(
+        self, request: Request, principal: Principal, case: Case, sent: SentCommand | None = None
+    ) -> Response:
         """The case: what was reported if the vault answers, and exactly the commands permitted now."""
         contents, away = await self._contents(principal, case)
         at = now()
         forms = permitted(case, principal, self._desk.policy, at)
         problem = sent.problem if sent else None
-        changes = problem.changes if isinstance(problem, Stale) else ()
+        changes = problem.changes if isinstance(problem, VersionConflict) else ()
         done = request.query_params.get("done")
         context = {
             "case": case,
@@ -227,7 +229,7 @@ class _View:
         limit = REFERENCE_LIMIT if error.pointer in ("/assignee", "/person") else WORDS_LIMIT
         return self._pages.message(request, FIELD_MESSAGES.get(error.code, "field-required"), limit)
 
-    def _unsent(self, sent: Sent | None, commands: list[str]) -> list[str]:
+    def _unsent(self, sent: SentCommand | None, commands: list[str]) -> list[str]:
         """Words that have no form to go back into, because the command is not permitted any more."""
         if sent is None or sent.command in commands:
             return []

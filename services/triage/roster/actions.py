@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Protocol
 
 from services.triage.roster.entry import (
+    ChangeRequest,
+    EntryConflict,
+    EntryStep,
     IssuedToken,
-    Kept,
-    Order,
-    Stale,
-    Step,
+    StoredEntry,
     signed_out,
     with_agreement,
     with_grant,
@@ -17,7 +17,7 @@ from services.triage.roster.entry import (
     with_training,
     without_role,
 )
-from shared.access.roster import Roster, State, fields_of, read_state
+from shared.access.roster import Roster, RosterState, fields_of, read_state
 from shared.access.tokens import Kind, hash_token, make_token
 from shared.events import (
     Actor,
@@ -48,7 +48,7 @@ class Entries(Protocol):
     async def save(self, saves: Sequence[Save]) -> set[str]: ...
 
 
-class Book:
+class RosterEditor:
     """Changes entries of the roster. Raises Unavailable when one keeps changing, or a TRANSIENT of shared.mongo."""
 
     def __init__(self, entries: Entries, clock: Callable[[], datetime] = now) -> None:
@@ -90,14 +90,18 @@ class Book:
         """End every session and every token of a person that began before now; see `signed_out`."""
         return await self._change(person, signed_out(self._clock()), by)
 
-    async def find(self, person: str) -> Kept:
+    async def find(self, person: str) -> StoredEntry:
         """The entry of a person; an empty one of version 0 for somebody who is not on the roster."""
         kept, _ = await self._find(person)
         return kept
 
     async def carry_out(
-        self, person: str, by: Callable[[Kept], Actor], decide: Callable[[Kept], Step], order: Order
-    ) -> Kept:
+        self,
+        person: str,
+        by: Callable[[StoredEntry], Actor],
+        decide: Callable[[StoredEntry], EntryStep],
+        order: ChangeRequest,
+    ) -> StoredEntry:
         """What somebody ordered: `by` says whether they may, and as whom; `decide` what it does to the entry.
 
         Raises what they raise, Stale, and Problem 422 for another order under the same name.
@@ -111,12 +115,12 @@ class Book:
                     raise Problem(422, "idempotency-key-reused", "This Idempotency-Key was used for another request.")
                 return kept
             if order.version != kept.version:
-                raise Stale(kept)
+                raise EntryConflict(kept)
             after = decide(kept)(kept.entry)
             if document and after == kept.entry:
                 return kept
             if await self._write(person, document, after, actor, marks):
-                return Kept(after, kept.version + 1)
+                return StoredEntry(after, kept.version + 1)
         raise Unavailable("the entry keeps changing")
 
     async def issue(
@@ -157,14 +161,14 @@ class Book:
                 return after
         raise Unavailable("the token keeps changing")
 
-    async def _find(self, person: str) -> tuple[Kept, Document | None]:
+    async def _find(self, person: str) -> tuple[StoredEntry, Document | None]:
         document = (await self._entries.load([person])).get(person)
         state = read_state(document) if document else RosterEntryChanged(change="added", person=person)
         if not isinstance(state, RosterEntryChanged):
             raise NotFound
-        return Kept(state, document["seq"] if document else 0), document
+        return StoredEntry(state, document["seq"] if document else 0), document
 
-    async def _change(self, person: str, step: Step, by: Actor) -> RosterEntryChanged:
+    async def _change(self, person: str, step: EntryStep, by: Actor) -> RosterEntryChanged:
         for _ in range(ATTEMPTS):
             kept, document = await self._find(person)
             after = step(kept.entry)
@@ -175,7 +179,7 @@ class Book:
         raise Unavailable("the entry keeps changing")
 
     async def _write(
-        self, key: str, base: Document | None, state: State, by: Actor, causes: Sequence[str] = ()
+        self, key: str, base: Document | None, state: RosterState, by: Actor, causes: Sequence[str] = ()
     ) -> bool:
         at, causes = self._clock(), causes or (new_id(),)
         cause = causes[0]
@@ -191,7 +195,7 @@ class Book:
         return not await self._entries.save([Save(key, base, fields_of(state, at), events, list(causes))])
 
 
-async def note_names(roster: Roster, book: Book, person: str, pseudonyms: Sequence[str]) -> None:
+async def note_names(roster: Roster, book: RosterEditor, person: str, pseudonyms: Sequence[str]) -> None:
     """Keep the pseudonyms of somebody who is signed in, if they are on the roster: so that they get no case that names
     them, and no notice of one, by their programs and while they are away as well."""
     known = await roster.person(person, began_at=now(), authenticated_at=None)

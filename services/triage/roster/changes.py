@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.triage.roster.entry import (
-    Step,
+    EntryStep,
     signed_out,
     with_agreement,
     with_grant,
@@ -32,13 +32,13 @@ def _in_utc(at: datetime) -> datetime:
 
 
 UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-Code = Annotated[str, StringConstraints(min_length=1, max_length=80)]
-Codes = Annotated[tuple[Code, ...], Field(max_length=50)]
+RosterCode = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+Codes = Annotated[tuple[RosterCode, ...], Field(max_length=50)]
 PersonRole = Literal["responder", "coordinator", "auditor", "operator"]
 Scope = Literal["meta", "proof", "export"]
 
 
-class Change(BaseModel):
+class RosterChange(BaseModel):
     """One change. `action`: its action in shared/access/table.py."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -54,12 +54,12 @@ class Change(BaseModel):
         """What is wrong with its values, beyond their shape."""
         return ()
 
-    def step(self, at: datetime) -> Step:
+    def step(self, at: datetime) -> EntryStep:
         """What it does to an entry."""
         raise NotImplementedError
 
 
-class GiveRole(Change):
+class GiveRole(RosterChange):
     """POST /v1/roster/{person}/grant. No `communities`: all; `scopes`: of an auditor, all of them if none is named."""
 
     name = "grant"
@@ -99,18 +99,18 @@ class GiveRole(Change):
             yield FieldError("/scopes", "not_of_this_role", "Only auditors have scopes.")
         yield from _over("expires_at", self.expires_at, at)
 
-    def step(self, at: datetime) -> Step:
+    def step(self, at: datetime) -> EntryStep:
         """Give it."""
         return with_grant(self.held())
 
 
-class TakeRole(Change):
+class TakeRole(RosterChange):
     """POST /v1/roster/{person}/revoke. With `body` only what the role has there."""
 
     name = "revoke"
 
     role: PersonRole
-    body: Code | None = None
+    body: RosterCode | None = None
 
     def touched(self, entry: RosterEntryChanged, at: datetime) -> tuple[Grant, ...]:
         """Only what is taken."""
@@ -123,7 +123,7 @@ class TakeRole(Change):
         elif not self._taken(entry):
             yield FieldError("/body", "not_held", "This person does not have this role in this handling body.")
 
-    def step(self, at: datetime) -> Step:
+    def step(self, at: datetime) -> EntryStep:
         """Take it."""
         return without_role(self.role, self.body)
 
@@ -134,7 +134,7 @@ class TakeRole(Change):
         return [g.model_copy(update={"bodies": (self.body,)}) for g in held if self.body in g.bodies]
 
 
-class NoteTraining(Change):
+class NoteTraining(RosterChange):
     """POST /v1/roster/{person}/training. No `completed_at`: now."""
 
     name = "training"
@@ -149,13 +149,13 @@ class NoteTraining(Change):
             yield FieldError("/completed_at", "future_date", "This is in the future.")
         yield from _over("expires_at", self.expires_at, at)
 
-    def step(self, at: datetime) -> Step:
+    def step(self, at: datetime) -> EntryStep:
         """Note it."""
         held = TrainingHeld(module=self.module, completed_at=self.completed_at or at, expires_at=self.expires_at)
         return with_training(held)
 
 
-class NoteAgreement(Change):
+class NoteAgreement(RosterChange):
     """POST /v1/roster/{person}/agreement. No `until`: the agreement has ended."""
 
     name = "agreement"
@@ -166,12 +166,12 @@ class NoteAgreement(Change):
         """An end that is over: to end an agreement, leave it out."""
         return _over("until", self.until, at)
 
-    def step(self, at: datetime) -> Step:
+    def step(self, at: datetime) -> EntryStep:
         """Note it."""
         return with_agreement(self.until)
 
 
-class NoteLeave(Change):
+class NoteLeave(RosterChange):
     """POST /v1/roster/{person}/leave: in place of any other. No `begins_at`: now; no `ends_at`: until it is `ended`."""
 
     name = "leave"
@@ -189,26 +189,26 @@ class NoteLeave(Change):
         if self.begins_at and self.ends_at and self.ends_at <= self.begins_at:
             yield FieldError("/ends_at", "range_reversed", "The end lies before the beginning.")
 
-    def step(self, at: datetime) -> Step:
+    def step(self, at: datetime) -> EntryStep:
         """Note it."""
         return with_leaves([] if self.ended else [LeaveTaken(begins_at=self.begins_at or at, ends_at=self.ends_at)])
 
 
-class SignOut(Change):
+class SignOut(RosterChange):
     """POST /v1/roster/{person}/sign_out: every session and token that began before now, in every service."""
 
     name = "sign_out"
 
-    def step(self, at: datetime) -> Step:
+    def step(self, at: datetime) -> EntryStep:
         """Do it."""
         return signed_out(at)
 
 
-CHANGES: Mapping[str, type[Change]] = {
+CHANGES: Mapping[str, type[RosterChange]] = {
     change.name: change for change in (GiveRole, TakeRole, NoteTraining, NoteAgreement, NoteLeave, SignOut)
 }
 
-Kind = Literal["choice", "choices", "codes", "from", "until", "yes"]
+InputKind = Literal["choice", "choices", "codes", "from", "until", "yes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ class Input:
     """One value of a change. `choices` and `codes` are several, the latter of many; `from` and `until` are times."""
 
     name: str
-    kind: Kind
+    kind: InputKind
     required: bool = False
 
 

@@ -6,10 +6,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from services.triage.roster.actions import Book
 from services.triage.roster.actions import Entries as BookEntries
-from services.triage.roster.changes import CHANGES, Change, GiveRole, NoteTraining, SignOut, TakeRole, ends_of, running
-from services.triage.roster.entry import Kept, Order, Step
+from services.triage.roster.actions import RosterEditor
+from services.triage.roster.changes import (
+    CHANGES,
+    GiveRole,
+    NoteTraining,
+    RosterChange,
+    SignOut,
+    TakeRole,
+    ends_of,
+    running,
+)
+from services.triage.roster.entry import ChangeRequest, EntryStep, StoredEntry
 from shared.access.authorization import allow, demand
 from shared.access.conditions import Permit, Reason
 from shared.access.principal import MODULES, PEOPLE, SCOPES, Grant, Principal, Resource, Role
@@ -28,14 +37,14 @@ Place = tuple[datetime, str]
 class Entries(BookEntries, Protocol):
     """What it needs of a store (services.triage.roster.store.MongoEntries)."""
 
-    async def everybody(self) -> list[Kept]: ...
+    async def everybody(self) -> list[StoredEntry]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A change that somebody may make now, or after a fresh sign-in, and between what they can choose."""
 
-    change: type[Change]
+    change: type[RosterChange]
     options: dict[str, tuple[str, ...]]
 
 
@@ -44,7 +53,7 @@ class RosterDesk:
 
     def __init__(
         self,
-        book: Book,
+        book: RosterEditor,
         people: Entries,
         policy: Policy,
         sessions: Sessions,
@@ -57,23 +66,23 @@ class RosterDesk:
         self._clock = clock
         self.policy = policy
 
-    async def page(self, who: Principal, after: Place | None, limit: int) -> list[Kept]:
+    async def page(self, who: Principal, after: Place | None, limit: int) -> list[StoredEntry]:
         """Entries: first those of whom something ends next. Raises Problem 403."""
         at = self._clock()
         demand(who, "roster.read", Resource(), at)
         found = sorted(await self._people.everybody(), key=lambda kept: self.place(kept, at))
         return [kept for kept in found if after is None or self.place(kept, at) > after][:limit]
 
-    def place(self, kept: Kept, at: datetime | None = None) -> Place:
+    def place(self, kept: StoredEntry, at: datetime | None = None) -> Place:
         """Where an entry stands in the list."""
         return next(iter(ends_of(kept.entry, at or self._clock())), _NEVER), kept.entry.person
 
-    async def find(self, who: Principal, person: str) -> Kept:
+    async def find(self, who: Principal, person: str) -> StoredEntry:
         """The entry of a person; of version 0 for who is not on the roster. Raises Problem 403."""
         demand(who, "roster.read", Resource(owner=person), self._clock())
         return await self._book.find(person)
 
-    async def carry_out(self, who: Principal, person: str, change: Change, seen: int, cause: str) -> Kept:
+    async def carry_out(self, who: Principal, person: str, change: RosterChange, seen: int, cause: str) -> StoredEntry:
         """Make a change, once however often it comes under the same `cause`; `seen`: the version it was made on.
 
         Raises Problem: 401 (fresh sign-in), 403, 422 (fields, or another order under the same name), Stale (412).
@@ -81,18 +90,18 @@ class RosterDesk:
         at = self._clock()
         relieved = await self._relieved(who, person, change, getattr(change, "begins_at", None) or at)
 
-        def by(kept: Kept) -> Actor:
+        def by(kept: StoredEntry) -> Actor:
             resource = Resource(owner=person, grants=change.touched(kept.entry, at), relieved=relieved)
             return who.actor(demand(who, change.action, resource, at).role)
 
-        def decide(kept: Kept) -> Step:
+        def decide(kept: StoredEntry) -> EntryStep:
             faults = tuple(change.faults(kept.entry, self.policy, at))
             if faults:
                 raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
             return change.step(at)
 
         digest = hashlib.sha256(f"{change.name} {change.model_dump_json()}".encode()).hexdigest()
-        kept = await self._book.carry_out(person, by, decide, Order(seen, cause, digest))
+        kept = await self._book.carry_out(person, by, decide, ChangeRequest(seen, cause, digest))
         if isinstance(change, SignOut):
             # Every service ends them by the roster; here they need not stand in the list until then.
             await self._sessions.revoke_person(person, kept.entry.signed_out_at or at)
@@ -100,7 +109,7 @@ class RosterDesk:
             return await self._note_names(kept)
         return kept
 
-    async def _note_names(self, kept: Kept) -> Kept:
+    async def _note_names(self, kept: StoredEntry) -> StoredEntry:
         """Whoever signed in before they had a role has told their names already; no case that has them is theirs."""
         person = kept.entry.person
         names = {name for session in await self._sessions.listed(person) for name in session.pseudonyms}
@@ -109,18 +118,18 @@ class RosterDesk:
         await self._book.note_pseudonyms(person, sorted(names), Actor(person, "service"))
         return await self._book.find(person)
 
-    async def offers(self, who: Principal, kept: Kept) -> list[Offer]:
+    async def offers(self, who: Principal, kept: StoredEntry) -> list[Offer]:
         """The changes that may be made now, or after a fresh sign-in."""
         found = [await self._offer(who, kept, change) for change in CHANGES.values()]
         return [offer for offer in found if offer is not None]
 
-    async def sessions_of(self, who: Principal, kept: Kept) -> list[Session]:
+    async def sessions_of(self, who: Principal, kept: StoredEntry) -> list[Session]:
         """The running sessions of a person at this service. Raises Problem 403."""
         demand(who, "session.read", self._about(kept), self._clock())
         out = kept.entry.signed_out_at
         return [s for s in await self._sessions.listed(kept.entry.person) if out is None or s.began_at >= out]
 
-    def sees_sessions(self, who: Principal, kept: Kept) -> bool:
+    def sees_sessions(self, who: Principal, kept: StoredEntry) -> bool:
         """Whether somebody may see and end the sessions of a person."""
         return isinstance(allow(who, "session.read", self._about(kept), self._clock()), Permit)
 
@@ -131,7 +140,7 @@ class RosterDesk:
         if not await self._sessions.revoke(person, id_hash):
             raise NotFound
 
-    async def _offer(self, who: Principal, kept: Kept, change: type[Change]) -> Offer | None:
+    async def _offer(self, who: Principal, kept: StoredEntry, change: type[RosterChange]) -> Offer | None:
         at = self._clock()
         relieved = await self._relieved(who, kept.entry.person, change, at)
 
@@ -164,7 +173,9 @@ class RosterDesk:
         roles = tuple(r.value for r in PEOPLE if may([Grant(r)]) or (r in bound and bodies))
         return {"role": roles, "bodies": bodies, "communities": communities, "scopes": SCOPES}
 
-    async def _relieved(self, who: Principal, person: str, change: Change | type[Change], at: datetime) -> bool:
+    async def _relieved(
+        self, who: Principal, person: str, change: RosterChange | type[RosterChange], at: datetime
+    ) -> bool:
         """Whether somebody else could take back, at that time, what one does to one's own entry."""
         if who.ref != person:
             return True
@@ -173,7 +184,7 @@ class RosterDesk:
         signed_in = (replace(other, authenticated_at=at) for other in others)
         return any(isinstance(allow(other, change.action, resource, at), Permit) for other in signed_in)
 
-    def _about(self, kept: Kept) -> Resource:
+    def _about(self, kept: StoredEntry) -> Resource:
         return Resource(owner=kept.entry.person, grants=running(kept.entry.grants, self._clock()))
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, RosterTokenChanged, TrainingHeld
 from shared.problems import Problem
 
-Step = Callable[[RosterEntryChanged], RosterEntryChanged]
+EntryStep = Callable[[RosterEntryChanged], RosterEntryChanged]
 """One change of an entry. Pure."""
 
 
@@ -20,17 +20,17 @@ class IssuedToken:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredEntry:
     """An entry as it is stored, and its version: 0 for somebody who is not on the roster."""
 
     entry: RosterEntryChanged
     version: int
 
 
-class Stale(Problem):
+class EntryConflict(Problem):
     """The entry is not any more what the sender saw."""
 
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: StoredEntry) -> None:
         super().__init__(412, "entry-changed", "The entry has changed since you looked at it.")
         self.kept = kept
 
@@ -40,7 +40,7 @@ class Stale(Problem):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ChangeRequest:
     """A change that somebody ordered on what they saw: `version`, what their order is called (`cause`), and a `digest`
     of it, so that it is carried out once, and another one under the same name not at all."""
 
@@ -49,7 +49,7 @@ class Order:
     digest: str
 
 
-def with_grant(grant: GrantHeld) -> Step:
+def with_grant(grant: GrantHeld) -> EntryStep:
     """Give a role; one with the same role and reach takes the place of the earlier."""
 
     def step(entry: RosterEntryChanged) -> RosterEntryChanged:
@@ -59,7 +59,7 @@ def with_grant(grant: GrantHeld) -> Step:
     return step
 
 
-def without_role(role: str, body: str | None = None) -> Step:
+def without_role(role: str, body: str | None = None) -> EntryStep:
     """Take a role away, or only what it has in one handling body."""
 
     def step(entry: RosterEntryChanged) -> RosterEntryChanged:
@@ -69,7 +69,7 @@ def without_role(role: str, body: str | None = None) -> Step:
     return step
 
 
-def with_training(training: TrainingHeld) -> Step:
+def with_training(training: TrainingHeld) -> EntryStep:
     """Note a training module; it takes the place of an earlier one of the same module."""
 
     def step(entry: RosterEntryChanged) -> RosterEntryChanged:
@@ -79,17 +79,17 @@ def with_training(training: TrainingHeld) -> Step:
     return step
 
 
-def with_agreement(until: datetime | None) -> Step:
+def with_agreement(until: datetime | None) -> EntryStep:
     """Note until when a confidentiality agreement holds (UTC-aware); None ends it."""
     return lambda entry: entry.model_copy(update={"confidential_until": until, "change": "agreement"})
 
 
-def with_leaves(leaves: Sequence[LeaveTaken]) -> Step:
+def with_leaves(leaves: Sequence[LeaveTaken]) -> EntryStep:
     """Note all leaves of a person; none ends them."""
     return lambda entry: entry.model_copy(update={"leaves": tuple(leaves), "change": "leave"})
 
 
-def signed_out(at: datetime) -> Step:
+def signed_out(at: datetime) -> EntryStep:
     """End every session and every token of a person that began before `at` (UTC-aware), in every service."""
     return lambda entry: entry.model_copy(update={"signed_out_at": at, "change": "signed_out"})
 

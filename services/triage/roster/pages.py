@@ -14,14 +14,14 @@ from starlette.responses import RedirectResponse
 from services.triage.paths import HOME, ROSTER
 from services.triage.roster.changes import CHANGES, INPUTS, ends_of, running
 from services.triage.roster.desk import RosterDesk, reads_roster
-from services.triage.roster.entry import Kept, Stale
+from services.triage.roster.entry import EntryConflict, StoredEntry
 from services.triage.roster.routes import people_of, reference_of
 from shared.access.authorization import Refused
 from shared.access.conditions import Reason
 from shared.events import GrantHeld
 from shared.ids import PERSON, new_id
 from shared.problems import NotFound, Problem
-from shared.sign_in.door import Door
+from shared.sign_in.flow import SignInFlow
 from shared.times import now
 from shared.web.bodies import parse_body
 from shared.web.forms import read_form
@@ -52,7 +52,7 @@ Typed = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentChange:
     """A form as it came back with something wrong, so that nothing typed is lost."""
 
     change: str
@@ -95,24 +95,24 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
         try:
             values = parse_body(kind, orjson.dumps(_values_of(change, form)))
             await desk.carry_out(who, ref, values, version, cause)
-        except Stale as problem:
-            return await view.person(request, problem.kept, Sent(change, form, problem))
+        except EntryConflict as problem:
+            return await view.person(request, problem.kept, SentChange(change, form, problem))
         except Problem as problem:
             if isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN:
                 gate.keep(problem, who)
             elif problem.status != 422:
                 raise
-            return await view.person(request, await desk.find(who, ref), Sent(change, form, problem))
+            return await view.person(request, await desk.find(who, ref), SentChange(change, form, problem))
         return RedirectResponse(f"{ROSTER}/{ref}?{urlencode({'done': change})}", 303)
 
     return router
 
 
-def make_error_page(door: Door, request: Request, problem: Problem) -> Response:
+def make_error_page(flow: SignInFlow, request: Request, problem: Problem) -> Response:
     """The page of a problem; who has no cases but the roster is led there from home."""
     if problem.status == 403 and request.url.path == HOME and reads_roster(principal_of(request)):
         return RedirectResponse(ROSTER, 303, {"Cache-Control": "no-store"})
-    return door.error_page(request, problem)
+    return flow.error_page(request, problem)
 
 
 def _values_of(change: str, form: Typed) -> dict[str, object]:
@@ -158,7 +158,7 @@ class _View:
         }
         return self._pages.render(request, "roster.html", context, 422 if sought else 200)
 
-    async def person(self, request: Request, kept: Kept, sent: Sent | None = None) -> Response:
+    async def person(self, request: Request, kept: StoredEntry, sent: SentChange | None = None) -> Response:
         """The entry, exactly the changes permitted now, and the person's sessions here."""
         who, at = principal_of(request), now()
         offers = await self._desk.offers(who, kept)
@@ -195,7 +195,7 @@ class _View:
         }
         return self._pages.render(request, "roster_person.html", context, problem.status if problem else 200)
 
-    def _row(self, request: Request, kept: Kept, at: datetime) -> dict[str, Any]:
+    def _row(self, request: Request, kept: StoredEntry, at: datetime) -> dict[str, Any]:
         entry = kept.entry
         end = next(iter(ends_of(entry, at)), None)
         counting = [t.module for t in entry.trainings if t.expires_at is None or t.expires_at > at]

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from services.triage.roster.changes import CHANGES, INPUTS, ends_of
 from services.triage.roster.desk import Offer, Place, RosterDesk
-from services.triage.roster.entry import Kept
+from services.triage.roster.entry import StoredEntry
 from shared.ids import PERSON
 from shared.problems import NotFound
 from shared.times import now, rfc3339
@@ -82,7 +82,7 @@ def reference_of(person: str) -> str:
 
 async def people_of(
     desk: RosterDesk, request: Request, cursor: str | None, limit: int
-) -> tuple[list[Kept], str | None]:
+) -> tuple[list[StoredEntry], str | None]:
     """One page of the roster, and the cursor of the next. Raises Problem 422 for a cursor that is none of ours."""
     found = await desk.page(principal_of(request), read_cursor(cursor) if cursor else None, limit + 1)
     more = len(found) > limit
@@ -115,7 +115,7 @@ def describe(offer: Offer) -> dict[str, object]:
     return {"change": offer.change.name, "fields": fields}
 
 
-def _shown(kept: Kept) -> dict[str, object]:
+def _shown(kept: StoredEntry) -> dict[str, object]:
     # Without the pseudonyms of the person's names: by those one could look for them in reports.
     entry, at = kept.entry, now()
     return {

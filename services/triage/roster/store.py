@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.triage.roster.entry import Kept
+from services.triage.roster.entry import StoredEntry
 from shared.access.roster import read_state
 from shared.events import RosterEntryChanged
 from shared.mongo import Document, reaching
@@ -25,14 +25,14 @@ class MongoEntries:
         with reaching():
             return await self._aggregates.save(saves)
 
-    async def everybody(self) -> list[Kept]:
+    async def everybody(self) -> list[StoredEntry]:
         """The entries of all people, in no order."""
         found = self._aggregates.collection.find({"kind": RosterEntryChanged.name}, {"kind": 1, "entry": 1, "seq": 1})
         with reaching():
             return [kept async for document in found if (kept := kept_of(document))]
 
 
-def kept_of(document: Document) -> Kept | None:
+def kept_of(document: Document) -> StoredEntry | None:
     """The entry that a document holds; None for a token."""
     state = read_state(document)
-    return Kept(state, document["seq"]) if isinstance(state, RosterEntryChanged) else None
+    return StoredEntry(state, document["seq"]) if isinstance(state, RosterEntryChanged) else None

@@ -13,7 +13,7 @@ import pytest
 
 from infra import cli
 from infra.commands.people.book import OPERATOR, run_with_book
-from services.triage.roster.actions import Book
+from services.triage.roster.actions import RosterEditor
 from shared.access.authorization import allow
 from shared.access.conditions import Permit
 from shared.access.principal import Principal, Resource, Role
@@ -182,7 +182,7 @@ def test_what_is_not_there_cannot_be_taken(place: Place, capsys: Capture) -> Non
 def sign_in(place: Place, person: str) -> None:
     """What a sign-in at the desk leaves on the roster."""
 
-    async def note(book: Book, _: MongoRoster) -> None:
+    async def note(book: RosterEditor, _: MongoRoster) -> None:
         await book.note_pseudonyms(person, ["5" * 32], OPERATOR)
 
     run_with_book(place.mongo_uri, place.prefix, MongoAccess(), note)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from services.intake.keys import replicas, rewrap, rotation, watcher
-from services.intake.keys.keyring import State, keep, parse_keyring, write_keyring
-from services.intake.keys.rewrap import ReportKeys, rewrapped
+from services.intake.keys.keyring import KeyState, keep, parse_keyring, write_keyring
+from services.intake.keys.rewrap import WrappedKeys, rewrapped
 from services.intake.keys.rotation import Halted
 from services.intake.vault.cipher import Vault, key_id_of
 from services.intake.vault.reads import Read
@@ -58,7 +58,7 @@ async def test_every_report_is_under_the_new_version_and_content_is_not_touched(
         await assert_readable(world, told, *replicas)
     assert (outcome.resumed, outcome.reports, outcome.damaged, outcome.dropped) == (False, 65, [], [])
     assert (screen.total, screen.done) == (65, 65)
-    assert [(key.version, key.state) for key in world.ring.keys] == [(1, State.RETIRED), (2, State.CURRENT)]
+    assert [(key.version, key.state) for key in world.ring.keys] == [(1, KeyState.RETIRED), (2, KeyState.CURRENT)]
     assert await world.reports.uses() == {world.ring.current.id: 65}
     async for after in world.database["reports"].find():
         was = before[after["_id"]]
@@ -282,13 +282,13 @@ async def test_under_a_wrong_file_nothing_is_sealed_and_the_right_one_can_be_put
 async def test_nothing_is_sealed_before_it_is_known_what_is_stored(
     world: KeyWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known, sample = asyncio.Event(), ReportKeys.sample
+    known, sample = asyncio.Event(), WrappedKeys.sample
 
-    async def late(self: ReportKeys, most: int) -> tuple[int, dict[str, int]]:
+    async def late(self: WrappedKeys, most: int) -> tuple[int, dict[str, int]]:
         await known.wait()
         return await sample(self, most)
 
-    monkeypatch.setattr(ReportKeys, "sample", late)
+    monkeypatch.setattr(WrappedKeys, "sample", late)
     async with world.running(wait=False) as (replica,):
         await asyncio.sleep(0.3)
         assert replica.waiting_for == {"master key": "not loaded yet"}
@@ -310,7 +310,7 @@ async def test_while_the_database_is_away_nothing_is_confirmed(
         async def away(*_: object) -> None:
             raise rotation.TRANSIENT[0]("away")
 
-        monkeypatch.setattr(replicas.Readers, "tell", away)
+        monkeypatch.setattr(replicas.Replicas, "tell", away)
         await asyncio.sleep(0.3)
         confirmed.clear()
         await asyncio.sleep(0.5)
@@ -412,10 +412,10 @@ async def test_an_older_keyring_is_taken_only_if_nothing_is_lost_by_it(world: Ke
         # From before the drop: it has all that is needed, and more.
         world.file.write_text(retired)
         for _ in range(200):
-            if len(replica.keeper._ring.keys) == 2:
+            if len(replica.watcher._ring.keys) == 2:
                 break
             await asyncio.sleep(0.02)
-        assert [key.version for key in replica.keeper._ring.keys] == [1, 2]
+        assert [key.version for key in replica.watcher._ring.keys] == [1, 2]
         await assert_readable(world, told, replica)
     assert set(await world.reports.uses()) == {parse_keyring(retired).current.id}
 
@@ -534,14 +534,14 @@ async def test_an_outage_of_the_database_is_waited_for(world: KeyWorld, monkeypa
     async with world.running() as (replica,):
         told = await fill(replica, 30)
         failures = iter(range(3))
-        real: Any = rewrap.ReportKeys.rewrap
+        real: Any = rewrap.WrappedKeys.rewrap
 
         async def sometimes(self: Any, *args: Any) -> Any:
             if next(failures, None) is not None:
                 raise rotation.TRANSIENT[0]("away")
             return await real(self, *args)
 
-        monkeypatch.setattr(rewrap.ReportKeys, "rewrap", sometimes)
+        monkeypatch.setattr(rewrap.WrappedKeys, "rewrap", sometimes)
         screen = Screen()
         assert (await world.rotation(screen).rotate()).reports == 30
         assert "MongoDB is away (AutoReconnect)" in screen.said

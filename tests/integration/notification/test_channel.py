@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from services.notification.channels import Channel, Deferred, Refused
+from services.notification.channels import Channel, SendDeferred, SendRefused
 from services.notification.channels.email import EmailChannel
-from services.notification.notices.letter import Letter, Paragraph
+from services.notification.notices.notice import Notice, Paragraph
 from shared.times import now
 from tests.fakes.notification_fakes import MemoryChannel
 from tests.support.notification_world import Mailbox, mail_server, parse, texts
 
-LETTER = Letter("en", "We have your report", (Paragraph("Thank you – really."),))
+LETTER = Notice("en", "We have your report", (Paragraph("Thank you – really."),))
 
 
 def make(mailbox: Mailbox, connections: int = 4, timeout: float = 3.0, **more: str) -> EmailChannel:
@@ -45,7 +45,7 @@ async def channel(mailbox: Mailbox) -> AsyncIterator[EmailChannel]:
 def either(request: pytest.FixtureRequest) -> tuple[Channel, Callable[[], list[bytes]]]:
     if request.param == "memory":
         memory = MemoryChannel()
-        memory.answers = {"gone@example.org": Refused("smtp_550"), "full@example.org": Deferred("smtp_452")}
+        memory.answers = {"gone@example.org": SendRefused("smtp_550"), "full@example.org": SendDeferred("smtp_452")}
         return memory, lambda: [content for _, _, content in memory.mails]
     mailbox: Mailbox = request.getfixturevalue("mailbox")
     mailbox.replies = {"gone@example.org": "550 no such user", "full@example.org": "452 mailbox full"}
@@ -73,9 +73,9 @@ async def test_the_same_mail_has_the_same_message_id(either: Either) -> None:
 
 async def test_a_refusal_and_a_later_are_told_apart_and_spoil_nothing(either: Either) -> None:
     channel, arrived = either
-    with pytest.raises(Refused, match="smtp_550"):
+    with pytest.raises(SendRefused, match="smtp_550"):
         await channel.send("gone@example.org", LETTER, "mail-1", now())
-    with pytest.raises(Deferred, match="smtp_452"):
+    with pytest.raises(SendDeferred, match="smtp_452"):
         await channel.send("full@example.org", LETTER, "mail-2", now())
     await channel.send("sam@example.org", LETTER, "mail-3", now())
     assert len(arrived()) == 1
@@ -83,7 +83,7 @@ async def test_a_refusal_and_a_later_are_told_apart_and_spoil_nothing(either: Ei
 
 async def test_what_is_no_address_is_refused_and_not_repeated(either: Either) -> None:
     channel, arrived = either
-    with pytest.raises(Refused, match="bad_address") as refused:
+    with pytest.raises(SendRefused, match="bad_address") as refused:
         await channel.send("sam@example.org\r\nRCPT TO:<eve@example.org>", LETTER, "mail-1", now())
     assert "sam" not in str(refused.value)
     assert arrived() == []
@@ -92,12 +92,12 @@ async def test_what_is_no_address_is_refused_and_not_repeated(either: Either) ->
 @pytest.mark.parametrize(
     ("reply", "error", "code"),
     [
-        ("451 try later", Deferred, "smtp_451"),
-        ("550 spam", Refused, "smtp_550"),
-        ("554 no", Refused, "smtp_554"),
-        ("552 too large", Refused, "smtp_552"),
-        ("421 shutting down", Deferred, "smtp_421"),
-        ("530 sign in first", Deferred, "smtp_530"),
+        ("451 try later", SendDeferred, "smtp_451"),
+        ("550 spam", SendRefused, "smtp_550"),
+        ("554 no", SendRefused, "smtp_554"),
+        ("552 too large", SendRefused, "smtp_552"),
+        ("421 shutting down", SendDeferred, "smtp_421"),
+        ("530 sign in first", SendDeferred, "smtp_530"),
     ],
 )
 async def test_every_answer_to_the_mail_itself_has_its_verdict(
@@ -126,7 +126,7 @@ async def test_a_slow_answer_to_one_does_not_hold_up_the_others(mailbox: Mailbox
 async def test_a_server_that_does_not_answer_means_later(mailbox: Mailbox) -> None:
     mailbox.pause = 2.0
     channel = make(mailbox, timeout=0.3)
-    with pytest.raises(Deferred, match="smtp_timeout"):
+    with pytest.raises(SendDeferred, match="smtp_timeout"):
         await channel.send("sam@example.org", LETTER, "mail-1", now())
     await channel.close()
 
@@ -136,7 +136,7 @@ async def test_a_server_that_is_not_there_means_later_and_is_found_when_it_is_ba
     async with mail_server(mailbox):
         pass
     channel = make(mailbox)
-    with pytest.raises(Deferred, match="smtp_unreachable"):
+    with pytest.raises(SendDeferred, match="smtp_unreachable"):
         await channel.send("sam@example.org", LETTER, "mail-1", now())
     async with mail_server(mailbox):
         await channel.send("sam@example.org", LETTER, "mail-1", now())
@@ -157,7 +157,7 @@ async def test_a_kept_connection_that_the_server_dropped_is_replaced_without_a_w
 
 async def test_a_sign_in_that_is_not_accepted_means_later(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
     channel = make(mailbox, user="hearth", password="wrong")
-    with pytest.raises(Deferred):
+    with pytest.raises(SendDeferred):
         await channel.send("sam@example.org", LETTER, "mail-1", now())
     assert "wrong" not in caplog.text
     await channel.close()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.notification.delivery import Delivery, Failed, Sent, State, settle
+from services.notification.delivery import Delivery, DeliveryState, FailedOutcome, SentOutcome, settle
 from services.notification.notices.table import NOTICES
 from services.notification.routing.plan import note_of, plan
 from services.notification.routing.table import ROUTING, read_routes
@@ -166,13 +166,13 @@ async def test_a_settled_delivery_keeps_its_first_end_and_has_one_event(rig: Rig
     store = rig.store
     added = delivery().send_at_once(now())
     await store.add([added])
-    sent = settle(added, Sent("1@host"), now())
+    sent = settle(added, SentOutcome("1@host"), now())
     await store.settle([sent])
-    await store.settle([settle(added, Failed("smtp_550"), now())])
+    await store.settle([settle(added, FailedOutcome("smtp_550"), now())])
     assert await store.read_page(None, None, 10) == [sent.delivery]
     assert await rig.event_ids() == [sent.event.id]
     await store.postpone([added.postpone(now())])
-    assert await store.read_page(State.SENT, None, 10) == [sent.delivery]
+    assert await store.read_page(DeliveryState.SENT, None, 10) == [sent.delivery]
     assert await store.claim(now() + 100 * LEASE, now() + 200 * LEASE, 10) == []
 
 
@@ -201,12 +201,12 @@ async def test_pages_are_newest_first_and_counts_have_a_bound(store: MongoStore)
     stored = [delivery(at=at - timedelta(seconds=n // 2)).send_at_once(at) for n in range(9)]
     await store.add(stored)
     expected = sorted(stored, key=lambda d: (d.planned_at, d.id), reverse=True)
-    first = await store.read_page(State.PLANNED, None, 4)
+    first = await store.read_page(DeliveryState.PLANNED, None, 4)
     rest = await store.read_page(None, Place(first[-1].planned_at, first[-1].id), 10)
     assert [d.id for d in (*first, *rest)] == [d.id for d in expected]
-    assert await store.read_page(State.FAILED, None, 4) == []
-    assert await store.count(State.PLANNED, 5) == 5
-    assert await store.count(State.SENT, 5) == 0
+    assert await store.read_page(DeliveryState.FAILED, None, 4) == []
+    assert await store.count(DeliveryState.PLANNED, 5) == 5
+    assert await store.count(DeliveryState.SENT, 5) == 0
 
 
 async def test_the_polls_of_the_real_store_use_its_indexes(mongo_uri: str, database_prefix: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from infra.commands.people.book import OPERATOR
 from infra.local.processes import Process
 from infra.local.system import System
-from services.triage.roster.actions import Book
+from services.triage.roster.actions import RosterEditor
 from shared.access.principal import Role
 from shared.events import GrantHeld, LeaveTaken
 from shared.times import now
@@ -65,7 +65,7 @@ async def test_a_role_that_expires_is_gone_everywhere_when_its_time_is_over(door
     judge("a role expires", await seconds_until_closed(ways, ends, 403))
 
 
-async def expire(book: Book, ref: str, ends: datetime) -> None:
+async def expire(book: RosterEditor, ref: str, ends: datetime) -> None:
     """Let all of somebody's roles end at this time."""
     for grant in ROLES:
         await book.grant(ref, grant.model_copy(update={"expires_at": ends}), OPERATOR)
@@ -75,7 +75,7 @@ async def test_a_role_that_is_taken_away_is_gone_everywhere(doors: Doors) -> Non
     ref = await doors.enrol()
     ways = await ways_of(doors, ref)
 
-    async def revoke(book: Book) -> None:
+    async def revoke(book: RosterEditor) -> None:
         for grant in ROLES:
             await book.revoke(ref, grant.role, OPERATOR)
 
@@ -139,7 +139,7 @@ async def test_a_token_that_is_revoked_opens_nothing_anywhere(doors: Doors) -> N
     await doors.settled(ref, *ids)
     await all_open([*ways, *sessions])
 
-    async def revoke(book: Book) -> None:
+    async def revoke(book: RosterEditor) -> None:
         for token_id in ids:
             await book.revoke_token(token_id, OPERATOR)
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.triage.roster.actions import Book
+from services.triage.roster.actions import RosterEditor
 from shared.access.principal import Grant, Role
-from shared.access.roster import ROSTER_INDEXES, MongoRoster, Roster, State, fields_of, read_state
+from shared.access.roster import ROSTER_INDEXES, MongoRoster, Roster, RosterState, fields_of, read_state
 from shared.events import FACTS, Actor, Event, GrantHeld, LeaveTaken, Message, TrainingHeld, decode
 from shared.mongo import Collection, connect
 from shared.outbox import Aggregates, Relay
@@ -34,7 +34,7 @@ async def collection(mongo_uri: str, database_prefix: str) -> AsyncIterator[Coll
 class InMongo:
     copies: MongoRoster
 
-    async def write(self, state: State, seq: int, at: datetime) -> None:
+    async def write(self, state: RosterState, seq: int, at: datetime) -> None:
         key = getattr(state, "person", None) if state.name == "roster.entry_changed" else state.token_id
         await self.copies.collection.replace_one({"_id": key}, {"seq": seq, **fields_of(state, at)}, upsert=True)
 
@@ -62,7 +62,7 @@ class Published:
 async def test_a_copy_fed_by_the_events_is_the_roster_itself(collection: Collection) -> None:
     published = Published()
     relay = Relay(published, service="test")
-    book, at = Book(Aggregates(collection, relay)), now()
+    book, at = RosterEditor(Aggregates(collection, relay)), now()
     await book.grant(ANN, GrantHeld(role="responder", bodies=("x", "y")), CORA)
     await book.grant(ANN, GrantHeld(role="auditor", scopes=("meta",), expires_at=FAR), CORA)
     await book.revoke(ANN, "responder", CORA, "x")
@@ -101,7 +101,7 @@ async def test_a_copy_fed_by_the_events_is_the_roster_itself(collection: Collect
 async def test_a_token_is_nowhere_in_what_is_stored_or_published(collection: Collection) -> None:
     published = Published()
     relay = Relay(published, service="test")
-    book = Book(Aggregates(collection, relay))
+    book = RosterEditor(Aggregates(collection, relay))
     issued = await book.issue("pat", expires_at=FAR, by=CORA, person=ANN)
     stored = [str(d) async for d in collection.find()]
     await relay.flush()
@@ -113,7 +113,7 @@ async def test_a_token_is_nowhere_in_what_is_stored_or_published(collection: Col
 async def test_changes_of_two_coordinators_at_once_are_both_kept(collection: Collection) -> None:
     import asyncio
 
-    book = Book(Aggregates(collection, Relay(Published(), service="test")))
+    book = RosterEditor(Aggregates(collection, Relay(Published(), service="test")))
     bodies = [f"body-{n}" for n in range(4)]
     await asyncio.gather(*(book.grant(ANN, GrantHeld(role="responder", bodies=(b,)), CORA) for b in bodies))
     found = await Roster(MongoRoster(collection)).person(ANN, began_at=now(), authenticated_at=None)
@@ -122,7 +122,7 @@ async def test_changes_of_two_coordinators_at_once_are_both_kept(collection: Col
 
 
 async def test_when_a_token_was_last_used_is_kept_where_it_was_used(collection: Collection) -> None:
-    book = Book(Aggregates(collection, Relay(Published(), service="test")))
+    book = RosterEditor(Aggregates(collection, Relay(Published(), service="test")))
     issued = await book.issue("pat", expires_at=FAR, by=CORA, person=ANN)
     roster, before = Roster(MongoRoster(collection)), now()
     assert await roster.bearer(issued.token) is not None
@@ -132,7 +132,7 @@ async def test_when_a_token_was_last_used_is_kept_where_it_was_used(collection: 
 
 
 async def test_only_a_token_can_be_revoked_as_one(collection: Collection) -> None:
-    book = Book(Aggregates(collection, Relay(Published(), service="test")))
+    book = RosterEditor(Aggregates(collection, Relay(Published(), service="test")))
     await book.note_agreement(ANN, FAR, CORA)
     for unknown in (ANN, "token:none"):
         with pytest.raises(Problem) as refused:

@@ -63,7 +63,7 @@ async def intake(
             await asyncio.to_thread(children.close)
 
 
-class Told(ServiceSigner):
+class ReportContent(ServiceSigner):
     """A signer that notes which of its keys it has used."""
 
     def __init__(self, *given: Any, **more: Any) -> None:
@@ -80,7 +80,7 @@ async def test_no_call_fails_while_every_key_is_replaced(intake: tuple[str, Path
     address, folder = intake
     ring, peers = folder / keys_file("triage"), folder / PEERS
     (old,) = read_ring(ring.read_text())
-    signer = Told("triage", ring, peers, look=0.5, public_for=LOOKED_AT + 1)
+    signer = ReportContent("triage", ring, peers, look=0.5, public_for=LOOKED_AT + 1)
     async with make_http(address) as http:
         report_id = (await http.post("/v1/reports", json=REPORT)).json()["report_id"]
         vault, done = VaultClient(http, signer), asyncio.Event()

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from services.triage.actions import Query
-from services.triage.desk.queue import Desk, Order, Stale
-from services.triage.reports import Intake
+from services.triage.desk.queue import CommandRequest, Desk, VersionConflict
+from services.triage.reports import ReportFollower
 from services.triage.store import CASE_INDEXES, QUEUE_ORDER, MongoCases, filter_of
 from shared.access.authorization import reaches
 from shared.access.roster import Roster
@@ -44,17 +44,17 @@ class TestMongoCases(CaseStoreSuite):
 
 async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_why(cases: MongoCases) -> None:
     event = reported()
-    await Intake(cases, POLICY).take([event])
+    await ReportFollower(cases, POLICY).take([event])
     copies, colleagues = MemoryCopies(), [replace(ALICE, ref=f"person:{number:016x}") for number in range(8)]
     for colleague in colleagues:
         copies.enrol(colleague)
     desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(copies))
 
     async def take(number: int) -> str:
-        order = Order("assign", {"assignee": colleagues[number].ref}, 2, f"order {number}")
+        order = CommandRequest("assign", {"assignee": colleagues[number].ref}, 2, f"order {number}")
         try:
             await desk.carry_out(ALICE, event.case_id, order)
-        except Stale as stale:
+        except VersionConflict as stale:
             return f"told {len(stale.changes)}"
         return "done"
 
@@ -64,16 +64,16 @@ async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_
 
 async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: MongoCases) -> None:
     event = reported()
-    await Intake(cases, POLICY).take([event])
+    await ReportFollower(cases, POLICY).take([event])
     desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()))
-    order = Order("assign", {}, 2, "the same order")
+    order = CommandRequest("assign", {}, 2, "the same order")
     outcomes = await asyncio.gather(*(desk.carry_out(ALICE, event.case_id, order) for _ in range(8)))
     assert {outcome.version for outcome in outcomes} == {3}
     assert (await desk.find(ALICE, event.case_id)).seq == 3
 
 
 async def test_the_queue_is_read_from_its_index(cases: MongoCases, mongo_uri: str, database_prefix: str) -> None:
-    await Intake(cases, POLICY).take([reported() for _ in range(50)])
+    await ReportFollower(cases, POLICY).take([reported() for _ in range(50)])
     client = connect(mongo_uri, service="test")
     query = Query(
         tuple(reaches(ALICE, "case.list", now())), ALICE.ref, frozenset({"pseudonym"}), ("triaged", "assigned")
@@ -93,5 +93,5 @@ async def test_a_database_that_is_away_is_said_to_be_unavailable() -> None:
         with pytest.raises(Unavailable):
             await reading
     with pytest.raises(Unavailable):
-        await Intake(cases, POLICY).take([reported()])
+        await ReportFollower(cases, POLICY).take([reported()])
     client.close()

@@ -128,14 +128,14 @@ FORMS: dict[str, Open] = {
 
 @pytest.mark.parametrize("name", JSON)
 async def test_every_door_for_programs_takes_what_it_is_made_for(name: str) -> None:
-    async with JSON[name]() as door:
-        assert (await door.send(orjson.dumps(door.good))).is_success
+    async with JSON[name]() as flow:
+        assert (await flow.send(orjson.dumps(flow.good))).is_success
 
 
 @pytest.mark.parametrize("name", FORMS)
 async def test_every_form_takes_what_it_is_made_for(name: str) -> None:
-    async with FORMS[name]() as door:
-        answer = await door.send(urlencode(door.good).encode())
+    async with FORMS[name]() as flow:
+        answer = await flow.send(urlencode(flow.good).encode())
         assert answer.status_code in (200, 303), answer.text
 
 
@@ -152,27 +152,27 @@ NO_JSON = {
 
 @pytest.mark.parametrize("name", JSON)
 async def test_what_is_no_json_in_utf8_is_said_to_be_none(name: str) -> None:
-    async with JSON[name]() as door:
+    async with JSON[name]() as flow:
         for what, body in NO_JSON.items():
-            problem = await door.refusal(body)
+            problem = await flow.refusal(body)
             assert (problem["status"], problem["type"]) == (400, "/errors/malformed-json"), what
 
 
 @pytest.mark.parametrize("name", JSON)
 async def test_what_is_no_object_is_pointed_at_as_a_whole(name: str) -> None:
-    async with JSON[name]() as door:
+    async with JSON[name]() as flow:
         for body in (b"[]", b"null", b"7", b'"Sekret"', b"true"):
-            problem = await door.refusal(body)
+            problem = await flow.refusal(body)
             assert (problem["status"], problem["type"]) == (422, "/errors/invalid-fields"), body
             assert [error["pointer"] for error in problem["errors"]] == [""], body
 
 
 @pytest.mark.parametrize("name", JSON)
 async def test_every_field_of_a_wrong_type_is_pointed_at(name: str) -> None:
-    async with JSON[name]() as door:
+    async with JSON[name]() as flow:
         wrongs: tuple[object, ...] = (7, True, ["Sekret"], {"Sekret": "Sekret"})
-        for field, wrong in product(door.good, wrongs):
-            problem = await door.refusal(orjson.dumps(door.good | {field: wrong}))
+        for field, wrong in product(flow.good, wrongs):
+            problem = await flow.refusal(orjson.dumps(flow.good | {field: wrong}))
             assert (problem["status"], problem["type"]) == (422, "/errors/invalid-fields")
             (pointer,) = {error["pointer"].split("/")[1] for error in problem["errors"]}
             assert pointer == field
@@ -181,12 +181,12 @@ async def test_every_field_of_a_wrong_type_is_pointed_at(name: str) -> None:
 
 @pytest.mark.parametrize("name", JSON)
 async def test_every_missing_field_and_every_field_too_many_is_pointed_at(name: str) -> None:
-    async with JSON[name]() as door:
-        for field in door.good:
-            rest = {other: value for other, value in door.good.items() if other != field}
-            problem = await door.refusal(orjson.dumps(rest))
+    async with JSON[name]() as flow:
+        for field in flow.good:
+            rest = {other: value for other, value in flow.good.items() if other != field}
+            problem = await flow.refusal(orjson.dumps(rest))
             assert [(e["pointer"], e["code"]) for e in problem["errors"]] == [(f"/{field}", "missing")]
-        problem = await door.refusal(orjson.dumps(door.good | {"a/b~c": "Sekret"}))
+        problem = await flow.refusal(orjson.dumps(flow.good | {"a/b~c": "Sekret"}))
         assert [(e["pointer"], e["code"]) for e in problem["errors"]] == [("/a~1b~0c", "extra_forbidden")]
 
 
@@ -197,9 +197,9 @@ async def piece_by_piece(total: int) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("name", [*JSON, *FORMS])
 async def test_more_than_a_megabyte_is_refused_whether_its_length_is_declared_or_not(name: str) -> None:
-    async with (JSON | FORMS)[name]() as door:
+    async with (JSON | FORMS)[name]() as flow:
         for body in (b"x" * (BODY_LIMIT + 1), piece_by_piece(BODY_LIMIT)):
-            problem = await door.refusal(body)
+            problem = await flow.refusal(body)
             assert (problem["status"], problem["type"]) == (413, "/errors/too-large")
 
 
@@ -212,18 +212,18 @@ NO_FORM = {
 
 @pytest.mark.parametrize("name", FORMS)
 async def test_a_form_that_cannot_be_read_as_it_was_written_is_refused(name: str) -> None:
-    async with FORMS[name]() as door:
+    async with FORMS[name]() as flow:
         for what, body in NO_FORM.items():
-            problem = await door.refusal(body)
+            problem = await flow.refusal(body)
             assert (problem["status"], problem["type"]) == (400, "/errors/malformed-form"), what
 
 
 @pytest.mark.parametrize("name", FORMS)
 async def test_what_is_no_form_is_refused(name: str) -> None:
-    async with FORMS[name]() as door:
+    async with FORMS[name]() as flow:
         for media_type in ("application/json", "multipart/form-data; boundary=x", "text/plain", ""):
-            door.headers = {**door.headers, "content-type": media_type}
-            problem = await door.refusal(b"version=4&question=Sekret")
+            flow.headers = {**flow.headers, "content-type": media_type}
+            problem = await flow.refusal(b"version=4&question=Sekret")
             assert (problem["status"], problem["type"]) == (415, "/errors/unsupported-media-type"), media_type
 
 
@@ -240,10 +240,10 @@ async def test_what_is_no_form_is_refused(name: str) -> None:
     ],
 )
 async def test_what_the_policy_or_the_calendar_does_not_know_brings_the_form_back(field: str, value: str) -> None:
-    async with FORMS["report form"]() as door:
-        before = door.behind()
-        answer = await door.send(urlencode(door.good | {field: value, "harmed": "my words"}).encode())
+    async with FORMS["report form"]() as flow:
+        before = flow.behind()
+        answer = await flow.send(urlencode(flow.good | {field: value, "harmed": "my words"}).encode())
         assert answer.status_code == 422
         assert f'href="#{field}"' in answer.text
         assert "my words" in answer.text
-        assert door.behind() == before
+        assert flow.behind() == before

@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 
 from services.intake.actions import Submissions
 from services.intake.erasure.actions import Erasing, Erasure
-from services.intake.erasure.replay import Replay
+from services.intake.erasure.replay import Replay, ReplayBarrier
 from services.intake.erasure.retention import Retention
 from services.intake.mailbox.actions import Mailbox
-from services.intake.opening import Opening
 from services.intake.report.submission import Arrival, Submission
-from services.intake.vault.reads import Read, Reading
+from services.intake.vault.reads import Read, VaultReader
 from shared.events import Actor, CaseClosed, CaseDecided, Event, InformationRequested, ReportErased, encode
 from shared.ids import case_id_of, derive, new_id
 from shared.kafka.records import Record
@@ -307,14 +306,14 @@ async def test_a_case_that_is_opened_again_meanwhile_is_left_alone(rig: Rig) -> 
 # Replay
 
 
-def replay(rig: Rig, events: Sequence[Event | None], opening: Opening, batch: int = 50) -> Replay:
+def replay(rig: Rig, events: Sequence[Event | None], barrier: ReplayBarrier, batch: int = 50) -> Replay:
     records = [_record(offset, event) for offset, event in enumerate(events)]
 
     async def read() -> AsyncIterator[Sequence[Record]]:
         for start in range(0, len(records), batch):
             yield records[start : start + batch]
 
-    return Replay(read, rig.store, opening)
+    return Replay(read, rig.store, barrier)
 
 
 def _record(offset: int, event: Event | None) -> Record:
@@ -332,9 +331,9 @@ async def test_a_restored_database_is_erased_again_without_a_second_event(rig: R
     at = {report_id: rig.store.reports[report_id]["erased"] for report_id in ids[:3]}
     rig.store.reports = backup
 
-    opening = Opening(rig.store)
-    await replay(rig, [told[0], None, *told], opening, batch=2).run()
-    assert opening.is_open
+    barrier = ReplayBarrier(rig.store)
+    await replay(rig, [told[0], None, *told], barrier, batch=2).run()
+    assert barrier.is_open
     for report_id in ids[:3]:
         document = rig.store.reports[report_id]
         assert (document["vault"], document["answers"], document["erased"]) == (None, {}, at[report_id])
@@ -350,7 +349,7 @@ async def test_a_report_younger_than_the_backup_stays_erased(rig: Rig) -> None:
         told = erasures(rig, first["report_id"])
         rig.store.reports.clear()
 
-        await replay(rig, told, Opening(rig.store)).run()
+        await replay(rig, told, ReplayBarrier(rig.store)).run()
         again = await http.post("/v1/reports", json={"community": "enwiki", **WORDS}, headers=key)
         assert again.json() == first
     assert rig.store.reports[first["report_id"]]["vault"] is None
@@ -360,20 +359,20 @@ async def test_a_report_younger_than_the_backup_stays_erased(rig: Rig) -> None:
 
 async def test_until_the_erasures_are_replayed_nothing_is_read(rig: Rig) -> None:
     accepted = await talked(rig)
-    opening = Opening(rig.store)
-    mailbox = Mailbox(opening, rig.vault, SECRETS, rig.clock)
-    reading = Reading(opening, rig.vault, rig.clock)
+    barrier = ReplayBarrier(rig.store)
+    mailbox = Mailbox(barrier, rig.vault, SECRETS, rig.clock)
+    reading = VaultReader(barrier, rig.vault, rig.clock)
     reads = [Read(accepted["report_id"], ("content",))]
     for attempt in (
         mailbox.follow_up(accepted["receipt"]),
         mailbox.answer(accepted["receipt"], "q-2", "Yes."),
         mailbox.keep_statement(accepted["report_id"], "q-9", "question", "Why?"),
         reading.read(reads, purpose="review", actor=RESPONDER),
-        Erasing(opening).erase([accepted["report_id"]], ERASURE),
+        Erasing(barrier).erase([accepted["report_id"]], ERASURE),
     ):
         with pytest.raises(Unavailable):
             await attempt
-    await replay(rig, [], opening).run()
+    await replay(rig, [], barrier).run()
     assert (await mailbox.follow_up(accepted["receipt"])).state == "decided"
     (item,) = await reading.read(reads, purpose="review", actor=RESPONDER)
     assert item["sections"]["content"]["narrative"] == "Sekret words"
@@ -381,8 +380,8 @@ async def test_until_the_erasures_are_replayed_nothing_is_read(rig: Rig) -> None
 
 @pytest.mark.parametrize("words", ["Sekret words", "A guess"])
 async def test_until_the_erasures_are_replayed_nothing_is_compared_with_a_report(rig: Rig, words: str) -> None:
-    opening = Opening(rig.store)
-    submissions = Submissions(opening, DirectCommit(rig.store), rig.vault, POLICY, SECRETS, rig.clock)
+    barrier = ReplayBarrier(rig.store)
+    submissions = Submissions(barrier, DirectCommit(rig.store), rig.vault, POLICY, SECRETS, rig.clock)
 
     async def hand_in(words: str, key: str) -> str:
         submission = Submission(community="enwiki", narrative=words)
@@ -393,7 +392,7 @@ async def test_until_the_erasures_are_replayed_nothing_is_compared_with_a_report
         await hand_in(words, "my-own-key")
     assert await hand_in(words, "another-key") != report_id
     await rig.erasing.erase([report_id], ERASURE)
-    await replay(rig, erasures(rig, report_id), opening).run()
+    await replay(rig, erasures(rig, report_id), barrier).run()
     assert await hand_in(words, "my-own-key") == report_id
 
 
@@ -402,17 +401,17 @@ async def test_while_the_topic_cannot_be_read_the_door_stays_shut(rig: Rig) -> N
         raise Unavailable("kafka: away")
         yield ()
 
-    opening = Opening(rig.store)
+    barrier = ReplayBarrier(rig.store)
     with pytest.raises(Unavailable):
-        await Replay(read, rig.store, opening).run()
-    assert not opening.is_open
+        await Replay(read, rig.store, barrier).run()
+    assert not barrier.is_open
 
 
 async def test_what_is_erased_already_is_not_written_again(rig: Rig) -> None:
     ids = [(await rig.post())["report_id"] for _ in range(3)]
     await rig.erasing.erase(ids, ERASURE)
     rig.store.saved.clear()
-    await replay(rig, [event for i in ids for event in erasures(rig, i)], Opening(rig.store)).run()
+    await replay(rig, [event for i in ids for event in erasures(rig, i)], ReplayBarrier(rig.store)).run()
     assert rig.store.saved == []
 
 

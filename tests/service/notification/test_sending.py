@@ -10,9 +10,9 @@ import pytest
 
 from services.notification.actions import Planner
 from services.notification.app import HERE
-from services.notification.channels import Deferred, Refused
-from services.notification.delivery import State
-from services.notification.digests import Gatherings
+from services.notification.channels import SendDeferred, SendRefused
+from services.notification.delivery import DeliveryState
+from services.notification.digests import Digests
 from services.notification.notices.table import NOTICES, Links, write_letter
 from services.notification.routing.table import ROUTING, read_routes
 from services.notification.sender import Sender
@@ -62,12 +62,12 @@ class World:
     people: People = field(default_factory=People)
 
     def replica(self) -> Replica:
-        gatherings = Gatherings(self.store, timedelta(seconds=60))
+        digests = Digests(self.store, timedelta(seconds=60))
         sender = Sender(
             self.store,
             self.vault,
             {"email": self.channel},
-            gatherings,
+            digests,
             policy=POLICY,
             people=self.people,
             write=lambda deliveries: write_letter(
@@ -78,7 +78,7 @@ class World:
             clock=self.clock,
         )
         planner = Planner(
-            self.store, sender, gatherings, routes=ROUTES, policy=POLICY, people=self.people, clock=self.clock
+            self.store, sender, digests, routes=ROUTES, policy=POLICY, people=self.people, clock=self.clock
         )
         return Replica(planner, sender)
 
@@ -100,11 +100,11 @@ class World:
         self.vault.people[story.report_id] = {"name": NAME, "email": email, "narrative": NARRATIVE}
         return story
 
-    def states(self) -> list[State]:
+    def states(self) -> list[DeliveryState]:
         return sorted(d.state for d in self.store.deliveries.values())
 
     async def settled(self, count: int) -> None:
-        await eventually(lambda: sum(s is not State.PLANNED for s in self.states()) == count)
+        await eventually(lambda: sum(s is not DeliveryState.PLANNED for s in self.states()) == count)
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ async def test_a_reporter_who_cannot_be_told_is_not_told_and_that_is_said(
         await replica.planner.plan([story.received()])
         await world.settled(1)
     (delivery,) = world.store.deliveries.values()
-    assert (delivery.state, delivery.reason) == (State.SUPPRESSED, reason)
+    assert (delivery.state, delivery.reason) == (DeliveryState.SUPPRESSED, reason)
     assert world.store.events[0].fact.name == "notification.suppressed"
     assert not world.channel.mails
 
@@ -174,7 +174,7 @@ async def test_a_body_that_the_policy_does_not_know_is_not_told_and_that_is_said
         await replica.planner.plan(opening([Story(body="gone_since")]))
         await world.settled(1)
     (delivery,) = world.store.deliveries.values()
-    assert (delivery.state, delivery.reason) == (State.SUPPRESSED, "no_contact")
+    assert (delivery.state, delivery.reason) == (DeliveryState.SUPPRESSED, "no_contact")
 
 
 async def test_the_first_notice_to_a_body_goes_at_once_and_the_next_ones_gather_for_a_minute(world: World) -> None:
@@ -250,7 +250,7 @@ async def test_a_case_that_nobody_may_be_told_of_goes_to_nobody_and_that_is_said
         await world.settled(2)
     assert told(world) == [(ARBCOM, ["case-a"])]
     (delivery,) = (d for d in world.store.deliveries.values() if d.case_id == b.case_id)
-    assert (delivery.state, delivery.reason) == (State.SUPPRESSED, "shut_out")
+    assert (delivery.state, delivery.reason) == (DeliveryState.SUPPRESSED, "shut_out")
 
 
 @pytest.mark.parametrize("away", [Unavailable("the roster"), TRANSIENT[0]("mongo")])
@@ -290,7 +290,7 @@ async def test_an_emergency_is_never_gathered(world: World) -> None:
 
 async def test_a_mail_that_is_not_taken_is_tried_again_for_ever(world: World) -> None:
     story = world.known(Story())
-    world.channel.answers["sam@example.org"] = Deferred("smtp_451")
+    world.channel.answers["sam@example.org"] = SendDeferred("smtp_451")
     async with world.running() as replica:
         await replica.planner.plan([story.received()])
         for attempt in range(1, 13):
@@ -305,7 +305,7 @@ async def test_a_mail_that_is_not_taken_is_tried_again_for_ever(world: World) ->
 async def test_one_failing_recipient_delays_nobody(world: World) -> None:
     failing = [world.known(Story(), f"full{n}@example.org") for n in range(10)]
     fine = [world.known(Story(), f"fine{n}@example.org") for n in range(10)]
-    world.channel.answers |= {f"full{n}@example.org": Deferred("smtp_452") for n in range(10)}
+    world.channel.answers |= {f"full{n}@example.org": SendDeferred("smtp_452") for n in range(10)}
     async with world.running() as replica:
         await replica.planner.plan([story.received() for story in (*failing, *fine)])
         await world.settled(10)
@@ -314,12 +314,12 @@ async def test_one_failing_recipient_delays_nobody(world: World) -> None:
 
 async def test_a_refusal_for_good_is_an_event_with_its_code(world: World) -> None:
     story = world.known(Story())
-    world.channel.answers["sam@example.org"] = Refused("smtp_550")
+    world.channel.answers["sam@example.org"] = SendRefused("smtp_550")
     async with world.running() as replica:
         await replica.planner.plan([story.received()])
         await world.settled(1)
     (delivery,) = world.store.deliveries.values()
-    assert (delivery.state, delivery.reason) == (State.FAILED, "smtp_550")
+    assert (delivery.state, delivery.reason) == (DeliveryState.FAILED, "smtp_550")
     assert world.store.events[0].fact.name == "notification.failed"
 
 
@@ -355,7 +355,7 @@ async def test_one_report_that_the_vault_refuses_keeps_nobody_waiting(world: Wor
     async with world.running() as replica:
         await replica.planner.plan([story.received() for story in stories])
         await world.settled(4)
-    assert world.states().count(State.PLANNED) == 1
+    assert world.states().count(DeliveryState.PLANNED) == 1
 
 
 async def test_a_batch_asks_the_vault_once(world: World) -> None:
@@ -375,7 +375,7 @@ async def test_killed_between_sending_and_marking_means_the_same_mail_once_more(
         world.store.away = TRANSIENT[0]("killed")
         await eventually(lambda: len(world.channel.mails) == 2)
     world.store.away = None
-    assert set(world.states()) == {State.PLANNED}
+    assert set(world.states()) == {DeliveryState.PLANNED}
     async with world.running():
         await asyncio.sleep(0.05)
         assert len(world.channel.mails) == 2, "the lease still holds"
@@ -426,8 +426,8 @@ async def test_a_stop_marks_what_was_sent_and_leaves_the_rest_to_others_at_once(
         await stopping.planner.plan([stories[0].received()])
         await eventually(lambda: world.channel.mails)
         await stopping.planner.plan([stories[1].received()])
-    assert State.SENT in world.states()
-    left = [d for d in world.store.deliveries.values() if d.state is State.PLANNED]
+    assert DeliveryState.SENT in world.states()
+    left = [d for d in world.store.deliveries.values() if d.state is DeliveryState.PLANNED]
     assert all(d.due_at is not None and d.due_at <= world.clock.at for d in left)
     async with world.running():
         await world.settled(2)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from shared.access.roster import State
+from shared.access.roster import RosterState
 from tests.suites.roster import RosterSuite
 from tests.support.people import MemoryCopies
 
@@ -13,7 +13,7 @@ class InMemory:
     def __init__(self) -> None:
         self.copies = MemoryCopies()
 
-    async def write(self, state: State, seq: int, at: datetime) -> None:
+    async def write(self, state: RosterState, seq: int, at: datetime) -> None:
         self.copies.keep(state, at)
 
 

@@ -104,7 +104,7 @@ class Expected:
 def expect(action: str, caller: Caller, about: bool) -> Expected:
     """What the tables above give somebody who asks for one action. `about`: it is about the one report."""
     role, situation = caller.role.value, caller.situation
-    if situation.breaks == "token" and caller.door == "token":
+    if situation.breaks == "token" and caller.flow == "token":
         return Expected("token")
     if action in OPEN:
         return Expected()
@@ -138,7 +138,7 @@ def expect_all(ask: Ask, caller: Caller, service: str) -> Expected:
     if caller.role is Role.SERVICE and service != "intake":
         # Services ask intake, and nobody else knows their tokens.
         return Expected("token")
-    if caller.door == "session" and not (home and ask.path.startswith(home)):
+    if caller.flow == "session" and not (home and ask.path.startswith(home)):
         # Sessions are for pages: a program's route does not know them.
         return Expected() if ask.actions[0] in OPEN else Expected("sign_in")
     first, *further = [expect(action, caller, about=True) for action in ask.actions]
@@ -184,7 +184,7 @@ class Walk:
         if is_page:
             cookie, token = await report.form_of(service)
             headers["Cookie"] = "; ".join(filter(None, [cookie, headers.get("Cookie")]))
-            headers |= HTML if caller.door == "session" else {}
+            headers |= HTML if caller.flow == "session" else {}
             if ask.method != "GET":
                 content["data"] = {"form_token": token, "version": STALE, **content.get("data", {})}
         if ask.method != "GET" and not content:
@@ -217,7 +217,7 @@ def _faults(
         return
     if expected.reason:
         wanted, code = ANSWERS[expected.reason]
-        is_browser = caller.door == "session" and ask.path.startswith(HOMES[service] or "-")
+        is_browser = caller.flow == "session" and ask.path.startswith(HOMES[service] or "-")
         if is_browser and wanted == 401 and expected.at_once:
             if status != 303 or f"{HOMES[service]}/sign-in" not in answer.headers["location"]:
                 yield "is not led to the sign-in"

@@ -10,11 +10,11 @@ import pytest
 from services.audit.settings import AuditSettings
 from shared.access.principal import Principal
 from shared.access.roster import Roster
-from shared.entrance import Entrance, SignIn
+from shared.access_control import AccessControl, SignIn
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.problems import Problem, Unavailable
 from shared.runtime import Runtime
-from shared.sign_in.attempts import Refused
+from shared.sign_in.attempts import SignInRefused
 from shared.sign_in.sessions import Session, Sessions
 from shared.times import now
 from shared.web.pages import TEMPLATES, make_pages
@@ -52,7 +52,7 @@ async def test_a_logout_that_overtakes_the_sign_in_ends_it(
         await answered.wait()
         return ("ab" * 16,)
 
-    object.__setattr__(rig.door, "pseudonyms", slow)
+    object.__setattr__(rig.flow, "pseudonyms", slow)
     entering = asyncio.create_task(browser.sign_in())
     await asked.wait()
     token = provider.logout_token(**({"sub": provider.account.sub} if told else {}), **told)
@@ -91,11 +91,11 @@ async def test_a_session_that_the_roster_has_ended_shows_no_sessions(
 ) -> None:
     await browser.sign_in()
     who = ada(provider)
-    object.__setattr__(rig.door, "people", Roster(rig.copies))
+    object.__setattr__(rig.flow, "people", Roster(rig.copies))
     rig.enrol(who)
     assert (await browser.desk.get(f"{HOME}/sessions")).status_code == 200
     rig.copies.keep(entry_of(Principal(who), signed_out_at=now() + timedelta(seconds=1)))
-    object.__setattr__(rig.door, "people", Roster(rig.copies))
+    object.__setattr__(rig.flow, "people", Roster(rig.copies))
     for path in (HOME, f"{HOME}/sessions"):
         answer = await browser.desk.get(path)
         assert (answer.status_code, "/sign-in" in answer.headers["location"]) == (303, True)
@@ -112,8 +112,8 @@ async def test_a_provider_that_is_away_is_on_record(rig: Rig, provider: OidcStan
 
 @pytest.mark.parametrize("back", [f"{HOME}/sign-in/callback?code=a&state=b", f"{HOME}/sign-in?next=/x"])
 def test_nobody_is_led_back_into_a_sign_in(rig: Rig, back: str) -> None:
-    assert rig.door.own(back) == HOME
-    assert rig.door.own(f"{HOME}/signed") == f"{HOME}/signed"
+    assert rig.flow.own(back) == HOME
+    assert rig.flow.own(f"{HOME}/signed") == f"{HOME}/signed"
 
 
 class Vault:
@@ -126,11 +126,11 @@ class Vault:
         raise Problem(self.status, "vault-refused", "The vault refused the request.")
 
 
-@pytest.mark.parametrize(("status", "expected"), [(401, Unavailable), (403, Unavailable), (422, Refused)])
+@pytest.mark.parametrize(("status", "expected"), [(401, Unavailable), (403, Unavailable), (422, SignInRefused)])
 async def test_what_the_vault_refuses_is_no_refusal_of_the_person(status: int, expected: type[Exception]) -> None:
     settings = AuditSettings(signing_key=b"s" * 32, form_key=b"k" * 32, **SIGN_IN, **files_of("audit"))
-    entrance = Entrance(Runtime("audit", settings))
+    access_control = AccessControl(Runtime("audit", settings))
     pages = make_pages(TEMPLATES, Messages.load([SHARED_MESSAGES]), home=HOME)
-    door = entrance.open_door(SignIn(settings, pages, HOME, ADDRESS, Vault(status)))
+    flow = access_control.open_sign_in(SignIn(settings, pages, HOME, ADDRESS, Vault(status)))
     with pytest.raises(expected):
-        await door.pseudonyms(an_identity())
+        await flow.pseudonyms(an_identity())

@@ -11,9 +11,9 @@ import pytest
 from shared.access.authorization import FRESH
 from shared.problems import Unavailable
 from shared.sign_in.attempts import ATTEMPT_LIFE, Shown
+from shared.sign_in.cached import FAILED
 from shared.sign_in.cookies import Cookies
 from shared.sign_in.pages import STATUS
-from shared.sign_in.readings import FAILED
 from shared.sign_in.sessions import FRESHNESS
 from shared.times import now
 from tests.stand_ins.oidc import CLIENT, OidcStandIn
@@ -84,9 +84,9 @@ async def test_the_cookie_is_a_random_id_out_of_reach_for_scripts_and_other_host
 
 async def test_each_service_has_a_cookie_of_its_own(provider: OidcStandIn) -> None:
     desk, audit = openid_rig(provider), openid_rig(provider, home="/audit")
-    assert desk.door.cookies.session == "__Host-hearth-desk"
-    assert audit.door.cookies.session == "__Host-hearth-audit"
-    assert desk.door.cookies.attempt != audit.door.cookies.attempt
+    assert desk.flow.cookies.session == "__Host-hearth-desk"
+    assert audit.flow.cookies.session == "__Host-hearth-audit"
+    assert desk.flow.cookies.attempt != audit.flow.cookies.attempt
 
 
 async def test_the_id_is_new_after_every_sign_in_and_the_old_one_opens_nothing(rig: Rig, browser: Browser) -> None:
@@ -99,14 +99,14 @@ async def test_the_id_is_new_after_every_sign_in_and_the_old_one_opens_nothing(r
     assert first != second
     assert len(rig.store.sessions) == 1
     rig.clock.ahead += FRESHNESS
-    assert await rig.door.sessions.find(first) is None
+    assert await rig.flow.sessions.find(first) is None
 
 
 async def test_a_session_somebody_planted_does_not_become_that_of_who_signs_in(rig: Rig, browser: Browser) -> None:
     planted = "A" * 43
     browser.desk.cookies.set(COOKIE, planted, domain="desk.example")
     await browser.sign_in()
-    assert await rig.door.sessions.find(planted) is None
+    assert await rig.flow.sessions.find(planted) is None
     assert browser.session_cookie() != planted
 
 
@@ -316,7 +316,7 @@ async def test_signing_out_ends_the_session_and_makes_the_browser_forget(
     assert out.headers["clear-site-data"] == '"cache", "cookies", "storage"'
     assert browser.session_cookie() is None
     assert rig.store.sessions == {}
-    assert await rig.door.sessions.find(secret) is None
+    assert await rig.flow.sessions.find(secret) is None
     assert 'href="/desk/sign-out/elsewhere"' in out.text
     away = (await browser.desk.get("/desk/sign-out/elsewhere")).headers["refresh"].removeprefix("0; url=")
     assert away.startswith("https://id.example/end?")
@@ -349,7 +349,7 @@ async def test_signing_out_ends_the_session_whatever_the_roster_says(
 
     await browser.sign_in()
     page = await browser.desk.get(HOME)
-    object.__setattr__(rig.door, "people", Said())
+    object.__setattr__(rig.flow, "people", Said())
     out = await press(browser.desk, page)
     assert out.status_code == 200
     assert "within 30 minutes" not in out.text
@@ -439,6 +439,6 @@ async def test_pages_of_signing_in_are_not_kept(browser: Browser) -> None:
 
 
 def test_every_refusal_has_its_message_and_its_status(rig: Rig) -> None:
-    texts = rig.door.pages._messages
+    texts = rig.flow.pages._messages
     assert [shown for shown in Shown if not texts.has(f"sign-in-refused-{shown}")] == []
     assert set(STATUS) <= set(Shown)

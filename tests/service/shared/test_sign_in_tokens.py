@@ -16,9 +16,9 @@ from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 from joserfc.jws import JWSRegistry
 
-from shared.sign_in.attempts import ProviderAway, Refused
+from shared.sign_in.attempts import ProviderAway, SignInRefused
+from shared.sign_in.cached import FAILED
 from shared.sign_in.openid import KEYS_PACE, LONGEST_TOKEN
-from shared.sign_in.readings import FAILED
 from tests.stand_ins.oidc import CLIENT, EC, LOGOUT, OTHER_RSA, RSA, Claims, OidcStandIn
 from tests.support.sign_in_rig import HOME, Browser, Rig, ada, browsing, openid_rig
 
@@ -206,15 +206,15 @@ def unknown_keys(count: int) -> list[str]:
 
 async def refused_at_once(rig: Rig, tokens: list[str]) -> set[type[BaseException | Any]]:
     """How logouts with these tokens end that come at the same time."""
-    told = await asyncio.gather(*map(rig.door.provider.read_logout, tokens), return_exceptions=True)
+    told = await asyncio.gather(*map(rig.flow.provider.read_logout, tokens), return_exceptions=True)
     return {type(one) for one in told}
 
 
 async def test_forged_keys_that_come_together_make_us_read_the_keys_once(rig: Rig, provider: OidcStandIn) -> None:
-    assert await refused_at_once(rig, unknown_keys(50)) == {Refused}
+    assert await refused_at_once(rig, unknown_keys(50)) == {SignInRefused}
     assert provider.requests == ["/.well-known/openid-configuration", "/keys"]
     rig.clock.ahead += KEYS_PACE
-    assert await refused_at_once(rig, unknown_keys(50)) == {Refused}
+    assert await refused_at_once(rig, unknown_keys(50)) == {SignInRefused}
     assert provider.requests.count("/keys") == 2
 
 
@@ -230,25 +230,25 @@ async def test_a_provider_that_is_down_is_asked_once_in_a_while_however_many_com
     assert len(provider.requests) == 2
     provider.down = False
     rig.clock.ahead += FAILED
-    assert await refused_at_once(rig, unknown_keys(1)) == {Refused}
+    assert await refused_at_once(rig, unknown_keys(1)) == {SignInRefused}
 
 
 async def test_keys_that_cannot_be_read_are_asked_for_once_in_a_while_and_known_ones_still_count(
     rig: Rig, provider: OidcStandIn
 ) -> None:
-    assert await refused_at_once(rig, unknown_keys(1)) == {Refused}
+    assert await refused_at_once(rig, unknown_keys(1)) == {SignInRefused}
     rig.clock.ahead += KEYS_PACE
     provider.down = True
     for _ in range(2):
         assert await refused_at_once(rig, unknown_keys(25)) == {ProviderAway}
     assert provider.requests.count("/keys") == 2
-    assert (await rig.door.provider.read_logout(provider.logout_token())).sid == "op-session-1"
+    assert (await rig.flow.provider.read_logout(provider.logout_token())).sid == "op-session-1"
 
 
 @pytest.mark.parametrize("token", ["", "a.b", "a.b.c.d", "a..c", "a.b.", "a b.c.d", f"{'a' * LONGEST_TOKEN}.b.c"])
 async def test_what_cannot_be_a_token_makes_us_ask_nobody(rig: Rig, provider: OidcStandIn, token: str) -> None:
-    with pytest.raises(Refused, match="logout-token-malformed"):
-        await rig.door.provider.read_logout(token)
+    with pytest.raises(SignInRefused, match="logout-token-malformed"):
+        await rig.flow.provider.read_logout(token)
     assert provider.requests == []
 
 
@@ -357,8 +357,8 @@ TEXTS = st.one_of(
 async def test_no_text_whatever_is_taken_for_a_token(token: str) -> None:
     provider = OidcStandIn()
     rig = openid_rig(provider)
-    with pytest.raises(Refused) as refused:
-        await rig.door.provider.read_logout(token)
+    with pytest.raises(SignInRefused) as refused:
+        await rig.flow.provider.read_logout(token)
     assert refused.value.reason.startswith("logout-token-")
 
 

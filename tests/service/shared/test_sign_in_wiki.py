@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.access.authorization import FRESH
-from shared.sign_in.attempts import Refused
+from shared.sign_in.attempts import SignInRefused
 from tests.stand_ins.oidc import OidcStandIn
 from tests.stand_ins.wiki import PROFILE, WikiStandIn
 from tests.support.sign_in_rig import HOME, IDENTITY_KEY, Browser, Rig, browsing, person_ref, wiki_rig
@@ -114,8 +114,8 @@ async def test_a_wiki_that_is_down_is_said_to_be(rig: Rig, wiki: WikiStandIn, br
 
 async def test_a_wiki_sends_no_logouts_and_offers_none(rig: Rig, browser: Browser) -> None:
     token = OidcStandIn().logout_token()
-    with pytest.raises(Refused):
-        await rig.door.provider.read_logout(token)
+    with pytest.raises(SignInRefused):
+        await rig.flow.provider.read_logout(token)
     answer = await browser.desk.post(f"{HOME}/sign-in/back-channel", data={"logout_token": token})
     assert answer.status_code == 400
     assert (await browser.desk.get(f"{HOME}/sign-out/elsewhere")).headers["location"] == f"{HOME}/sign-in"

@@ -15,8 +15,8 @@ from services.intake.keys.keyring import (
     Keyring,
     KeyringBusy,
     KeyringError,
+    KeyState,
     MasterKey,
-    State,
     keep,
     key_in,
     locked,
@@ -80,7 +80,7 @@ def no_disk_for_what_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_thirty_two_bytes_in_base64_are_version_one() -> None:
     ring = parse_keyring(f"{PLAIN}\n")
-    key = MasterKey(1, key_id_of(b"m" * 32), State.CURRENT, FILE, PLAIN)
+    key = MasterKey(1, key_id_of(b"m" * 32), KeyState.CURRENT, FILE, PLAIN)
     assert ring == Keyring(0, (key,))
 
 
@@ -101,7 +101,7 @@ def test_a_new_version_opens_before_it_seals_and_the_old_one_still_opens_after()
     promoted = coming.promote(AT)
     assert (promoted.current.version, [key.version for key in promoted.retiring]) == (2, [1])
     retired = promoted.retire(AT)
-    assert [key.state for key in retired.keys] == [State.RETIRED, State.CURRENT]
+    assert [key.state for key in retired.keys] == [KeyState.RETIRED, KeyState.CURRENT]
     assert [key.version for key in retired.drop({1}).keys] == [2]
     assert [ring.serial for ring in (first, coming, promoted, retired)] == [0, 1, 2, 3]
 
@@ -162,7 +162,7 @@ def test_joined_keyrings_open_what_either_opened_and_one_of_them_seals() -> None
     assert joined.current == ours.current
     assert {key.id for key in joined.keys} == {key.id for key in (*ours.keys, *theirs.keys)}
     assert [key.version for key in joined.keys] == [1, 2, 3]
-    assert [key.state for key in joined.keys] == [State.CURRENT, State.RETIRED, State.RETIRED]
+    assert [key.state for key in joined.keys] == [KeyState.CURRENT, KeyState.RETIRED, KeyState.RETIRED]
     assert joined.serial > max(ours.serial, theirs.serial)
     assert parse_keyring(joined.line()) == joined
     assert joined.join(theirs, AT).keys == joined.keys
@@ -224,6 +224,6 @@ def test_a_keyring_has_one_writer(tmp_path: Path) -> None:
 
 
 def test_a_key_of_another_id_is_refused() -> None:
-    ring = Keyring(1, (MasterKey(1, "0" * 16, State.CURRENT, FILE, PLAIN),))
+    ring = Keyring(1, (MasterKey(1, "0" * 16, KeyState.CURRENT, FILE, PLAIN),))
     with pytest.raises(KeyringError, match="not the one that its id names"):
         parse_keyring(ring.line())

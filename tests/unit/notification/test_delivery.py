@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notification.delivery import LONGEST_RETRY, REPORTER, Delivery, Failed, Sent, State, Suppressed, settle
+from services.notification.delivery import (
+    LONGEST_RETRY,
+    REPORTER,
+    Delivery,
+    DeliveryState,
+    FailedOutcome,
+    SentOutcome,
+    SuppressedOutcome,
+    settle,
+)
 from services.notification.notices.table import NOTICES
 from services.notification.routing.plan import note_of, plan
 from services.notification.routing.table import ROUTING, Route, Routes, read_routes
@@ -83,13 +92,13 @@ def test_a_step_of_a_case_that_was_never_opened_is_malformed() -> None:
 @pytest.mark.parametrize(
     ("outcome", "state", "fact"),
     [
-        (Sent("1@host"), State.SENT, NotificationSent),
-        (Suppressed("erased"), State.SUPPRESSED, NotificationSuppressed),
-        (Failed("smtp_550"), State.FAILED, NotificationFailed),
+        (SentOutcome("1@host"), DeliveryState.SENT, NotificationSent),
+        (SuppressedOutcome("erased"), DeliveryState.SUPPRESSED, NotificationSuppressed),
+        (FailedOutcome("smtp_550"), DeliveryState.FAILED, NotificationFailed),
     ],
 )
 def test_every_end_is_one_numbered_event_of_the_delivery(
-    outcome: Sent | Suppressed | Failed, state: State, fact: type
+    outcome: SentOutcome | SuppressedOutcome | FailedOutcome, state: DeliveryState, fact: type
 ) -> None:
     story = Story()
     delivery = one(story.received(), story).send_at_once(now())
@@ -104,7 +113,7 @@ def test_every_end_is_one_numbered_event_of_the_delivery(
 
 def test_events_of_deliveries_hold_neither_the_report_id_nor_the_code_name() -> None:
     story = Story()
-    for outcome in (Sent("1@host"), Suppressed("erased"), Failed("smtp_550")):
+    for outcome in (SentOutcome("1@host"), SuppressedOutcome("erased"), FailedOutcome("smtp_550")):
         message = encode(settle(one(story.triaged(), story), outcome, now()).event)
         whole = repr(message)
         assert story.report_id not in whole

@@ -8,7 +8,7 @@ import pytest
 
 from services.notification.app import HERE
 from services.notification.delivery import Delivery
-from services.notification.notices.letter import Letter, Link, Listing, Paragraph
+from services.notification.notices.notice import Link, Listing, Notice, Paragraph
 from services.notification.notices.table import MOST_LINES, NOTICES, Links, write_letter
 from services.notification.routing.plan import note_of, plan
 from services.notification.routing.table import ROUTING, read_routes
@@ -32,7 +32,7 @@ def deliveries(*events_and_stories: tuple[Event, Story]) -> list[Delivery]:
     ]
 
 
-def letter(*events_and_stories: tuple[Event, Story]) -> Letter:
+def letter(*events_and_stories: tuple[Event, Story]) -> Notice:
     return write_letter(MESSAGES, LINKS, deliveries(*events_and_stories))
 
 
@@ -120,7 +120,7 @@ def test_a_language_without_messages_is_answered_in_one_that_has_them_and_says_s
 
 
 def test_html_is_escaped() -> None:
-    written = Letter(
+    written = Notice(
         "en", "<b>", (Paragraph("<i>&"), Link("<u>", 'https://x/"><script>'), Listing((Paragraph("<s>"),)))
     )
     html = written.html()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notification.channels.mime import BadAddress, envelope_sender, read_address, to_bytes
-from services.notification.notices.letter import Letter, Link, Listing, Paragraph
+from services.notification.notices.notice import Link, Listing, Notice, Paragraph
 from shared.times import now
 from tests.support.notification_world import parse, texts
 
@@ -17,7 +17,7 @@ AT = now()
 SENDER = "Hearth <hearth@hearth.example>"
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=300)
 LETTERS = st.builds(
-    Letter,
+    Notice,
     language=st.sampled_from(["en", "ar", "zh-hans"]),
     subject=st.text(max_size=200),
     blocks=st.lists(
@@ -31,13 +31,13 @@ LETTERS = st.builds(
 )
 
 
-def mail(letter: Letter, to: str = "sam@example.org") -> EmailMessage:
+def mail(letter: Notice, to: str = "sam@example.org") -> EmailMessage:
     return parse(to_bytes(letter, sender=SENDER, to=to, message_id="abc@hearth.example", at=AT))
 
 
 @settings(max_examples=40)
 @given(LETTERS)
-def test_every_letter_is_read_back_as_it_was_written(letter: Letter) -> None:
+def test_every_letter_is_read_back_as_it_was_written(letter: Notice) -> None:
     message = mail(letter)
     assert [part.defects for part in message.walk()] == [[], [], []]
     assert " ".join(str(message["Subject"]).split()) == " ".join(letter.subject.split())
@@ -49,7 +49,7 @@ def test_every_letter_is_read_back_as_it_was_written(letter: Letter) -> None:
 
 @settings(max_examples=40)
 @given(LETTERS)
-def test_a_mail_has_exactly_the_headers_it_should_have(letter: Letter) -> None:
+def test_a_mail_has_exactly_the_headers_it_should_have(letter: Notice) -> None:
     message = mail(letter)
     assert sorted(message.keys()) == sorted(
         [
@@ -74,7 +74,7 @@ def test_a_mail_has_exactly_the_headers_it_should_have(letter: Letter) -> None:
 
 def test_lines_end_as_the_protocol_wants_and_fit_it() -> None:
     raw = to_bytes(
-        Letter("en", "a" * 500 + "é", (Paragraph("word " * 1000),)),
+        Notice("en", "a" * 500 + "é", (Paragraph("word " * 1000),)),
         sender=SENDER,
         to="a@b.example",
         message_id="x@y",
@@ -116,7 +116,7 @@ def test_what_is_not_one_plain_address_is_refused(address: str) -> None:
 @given(st.text(max_size=80))
 def test_no_text_as_address_adds_a_header_or_a_recipient(text: str) -> None:
     try:
-        message = mail(Letter("en", "s", ()), to=f"{text}@example.org")
+        message = mail(Notice("en", "s", ()), to=f"{text}@example.org")
     except BadAddress:
         return
     assert len(message.keys()) == 9
@@ -144,4 +144,4 @@ def test_the_envelope_has_the_bare_address() -> None:
 def test_a_line_end_in_any_header_is_refused(values: dict[str, Any]) -> None:
     given_values = {"sender": SENDER, "to": "a@b.example", "message_id": "x@y", "at": AT} | values
     with pytest.raises(ValueError, match="line end"):
-        to_bytes(Letter("en", "s", ()), **given_values)
+        to_bytes(Notice("en", "s", ()), **given_values)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.web.returns import CLEAR_SITE_DATA, LONGEST, lead_away, own_address
+from shared.web.redirects import CLEAR_SITE_DATA, LONGEST, own_address, redirect_page
 
 HOME = "/desk"
 OURS = "https://hearth.example/desk/sign-in"
@@ -80,14 +80,14 @@ def test_the_root_may_be_another_one_than_home() -> None:
 
 
 def test_leading_away_names_the_place_only_to_the_browser() -> None:
-    answer = lead_away("https://weather.example/", clear=True)
+    answer = redirect_page("https://weather.example/", clear=True)
     assert answer.headers["refresh"] == "0; url=https://weather.example/"
     assert answer.headers["clear-site-data"] == CLEAR_SITE_DATA
     assert b"weather" not in bytes(answer.body)
-    assert "clear-site-data" not in lead_away("https://weather.example/").headers
+    assert "clear-site-data" not in redirect_page("https://weather.example/").headers
 
 
 @pytest.mark.parametrize("address", ["/report", "javascript:alert(1)", "https://a.example/\r\nx: y", "https://a b"])
 def test_nobody_is_led_to_what_is_no_address(address: str) -> None:
     with pytest.raises(ValueError, match="not an address"):
-        lead_away(address)
+        redirect_page(address)

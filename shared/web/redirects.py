@@ -38,7 +38,7 @@ def own_address(address: str, home: str, below: str | None = None) -> str:
     return address if plain and (path == root or path.startswith(f"{root}/")) else home
 
 
-def lead_away(address: str, *, clear: bool = False) -> Response:
+def redirect_page(address: str, *, clear: bool = False) -> Response:
     """A blank page that goes on to another host at once, leaving no step of its own to come back to.
 
     Not a redirect: browsers hold every redirect of a form against `form-action 'self'`, so that one would stay where

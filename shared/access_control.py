@@ -1,17 +1,17 @@
-"""The entrance of a service, put together from its runtime: the roster, the gate, and how people sign in."""
+"""The access control of a service, made from its runtime: the roster, the gate, and how people sign in."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from shared.access.refusal_log import Refusals
-from shared.access.roster import ROSTER_FACTS, ROSTER_INDEXES, Copies, MongoRoster, Roster
+from shared.access.roster import ROSTER_FACTS, ROSTER_INDEXES, MongoRoster, Roster, RosterStore
 from shared.mongo import Collection, IndexModel
 from shared.outbox import OUTBOX_INDEX, Aggregates
 from shared.problems import Problem, Unavailable
 from shared.runtime import Runtime
-from shared.sign_in.attempts import Refused
-from shared.sign_in.door import Door, Noted
+from shared.sign_in.attempts import SignInRefused
+from shared.sign_in.flow import Noted, SignInFlow
 from shared.sign_in.identity import Identity
 from shared.sign_in.providers import make_provider
 from shared.sign_in.sessions import Sessions, SessionStore
@@ -50,7 +50,7 @@ class SignIn:
     store: SessionStore | None = None
 
 
-class Entrance:
+class AccessControl:
     """`indexes`, `tasks` and `stops` are for the service's lifecycle, `gate` and `door` for its routes."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Entrance:
         runtime: Runtime,
         *,
         entries: Aggregates | None = None,
-        copies: Copies | None = None,
+        copies: RosterStore | None = None,
         services: ReadService | None = None,
     ) -> None:
         """`entries`: the roster itself, in the service that owns it; every other consumes its topic into a projection.
@@ -81,7 +81,7 @@ class Entrance:
         self.tasks: list[Callable[[], Awaitable[None]]] = [self.roster.watch, self.refusals.run]
         self.stops: list[Callable[[], Awaitable[None]]] = [self.refusals.flush]
 
-    def open_door(self, sign_in: SignIn) -> Door:
+    def open_sign_in(self, sign_in: SignIn) -> SignInFlow:
         """Let people sign in; from then on the gate knows their sessions, too."""
         settings, stored = sign_in.settings, MongoSessions(self._runtime.database)
         provider = make_provider(settings, address=sign_in.address, home=sign_in.home)
@@ -95,12 +95,12 @@ class Entrance:
                 # A key or clock of ours is wrong, which passes; or the names are such as no report can have.
                 if problem.status in (401, 403):
                     raise Unavailable("the vault refuses this service") from None
-                raise Refused("names-refused") from None
+                raise SignInRefused("names-refused") from None
 
         async def refused(reason: str) -> None:
             self.refusals.note(SIGN_IN, reason)
 
-        door = Door(
+        flow = SignInFlow(
             sign_in.pages,
             provider,
             Sessions(sign_in.store or stored),
@@ -112,7 +112,7 @@ class Entrance:
             noted=sign_in.noted,
             people=self.roster,
         )
-        self.gate.sessions = door.session
+        self.gate.sessions = flow.session
         self.indexes += stored.indexes
         self.stops.append(provider.aclose)
-        return door
+        return flow

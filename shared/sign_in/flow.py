@@ -13,19 +13,19 @@ from starlette.responses import RedirectResponse
 from shared.access.principal import NOBODY, Principal
 from shared.problems import Problem
 from shared.sign_in.agents import label_of
-from shared.sign_in.attempts import SKEW, Attempt, Logout, Refused, Shown, hash_of, is_secret, new_secret
+from shared.sign_in.attempts import SKEW, Logout, Shown, SignInAttempt, SignInRefused, hash_of, is_secret, new_secret
 from shared.sign_in.cookies import Cookies
 from shared.sign_in.identity import Identity, person_ref
 from shared.sign_in.providers import Provider
 from shared.sign_in.sessions import Session, Sessions
 from shared.web.gate import principal_of
 from shared.web.pages import Pages
-from shared.web.returns import lead_away, own_address
+from shared.web.redirects import own_address, redirect_page
 
 LONGEST_CODE = 4096
 _AGAIN = "sign-in-again"
 
-Refusals = Callable[[str], Awaitable[None]]
+SignInRefusals = Callable[[str], Awaitable[None]]
 """Records that a sign-in was refused, and why: a stable word that names nobody."""
 
 
@@ -35,7 +35,7 @@ class Pseudonyms(Protocol):
     async def __call__(self, identity: Identity) -> tuple[str, ...]: ...
 
 
-class People(Protocol):
+class SignedInPeople(Protocol):
     """What it needs of the roster (access.roster.Roster): None for somebody who was signed out after `began_at`."""
 
     async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None: ...
@@ -46,7 +46,7 @@ Noted = Callable[[str, tuple[str, ...]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class SignInFlow:
     """What signing in at one service needs. `home` such as `/desk`; `path` (else `home`) is where a sign-in may lead.
 
     `address` is the service's own, from its settings: where a browser comes back to never depends on a request.
@@ -59,10 +59,10 @@ class Door:
     address: str
     identity_key: bytes
     pseudonyms: Pseudonyms
-    refused: Refusals
+    refused: SignInRefusals
     path: str | None = None
     noted: Noted | None = None
-    people: People | None = None
+    people: SignedInPeople | None = None
 
     @property
     def cookies(self) -> Cookies:
@@ -118,38 +118,38 @@ class Door:
         browser = self.cookies.read_attempt(request)
         if not is_secret(browser):
             browser = new_secret()
-        attempt = Attempt(
+        attempt = SignInAttempt(
             hash_of(state), hash_of(browser), new_secret(), new_secret(), back, fresh, self.sessions.clock()
         )
         address = await self.provider.begin(state, attempt)
         await self.sessions.store.keep_attempt(attempt)
-        response = lead_away(address)
+        response = redirect_page(address)
         response.headers["Cache-Control"] = "no-store"
         self.cookies.keep_attempt(response, browser)
         return response
 
-    async def attempt(self, request: Request) -> Attempt:
+    async def attempt(self, request: Request) -> SignInAttempt:
         """The attempt that this browser comes back from; nobody can come back from it again. Raises Refused."""
         state, browser = request.query_params.get("state"), self.cookies.read_attempt(request)
         if not is_secret(state) or not is_secret(browser):
-            raise Refused("attempt-unknown", Shown.ATTEMPT)
+            raise SignInRefused("attempt-unknown", Shown.ATTEMPT)
         attempt = await self.sessions.store.take_attempt(hash_of(state))
         if attempt is None:
-            raise Refused("attempt-unknown", Shown.ATTEMPT)
+            raise SignInRefused("attempt-unknown", Shown.ATTEMPT)
         if not compare_digest(attempt.browser, hash_of(browser)):
-            raise Refused("attempt-of-another-browser", Shown.ATTEMPT)
+            raise SignInRefused("attempt-of-another-browser", Shown.ATTEMPT)
         if attempt.is_over(self.sessions.clock()):
-            raise Refused("attempt-over", Shown.ATTEMPT)
+            raise SignInRefused("attempt-over", Shown.ATTEMPT)
         return attempt
 
-    async def enter(self, request: Request, attempt: Attempt) -> Response:
+    async def enter(self, request: Request, attempt: SignInAttempt) -> Response:
         """Begin a session for whom the provider names, and go where the attempt was to lead. Raises as `leave`."""
         told = request.query_params
         if "error" in told:
-            raise Refused("denied" if told["error"] == "access_denied" else "provider-error", Shown.DENIED)
+            raise SignInRefused("denied" if told["error"] == "access_denied" else "provider-error", Shown.DENIED)
         code = told.get("code", "")
         if not code or len(code) > LONGEST_CODE or not code.isascii() or not code.isprintable():
-            raise Refused("code-malformed")
+            raise SignInRefused("code-malformed")
         identity = await self.provider.finish(attempt, code, told.get("iss"))
         person = person_ref(self.identity_key, identity.issuer, identity.subject)
         secret, session = await self.sessions.begin(
@@ -162,7 +162,7 @@ class Door:
         # The provider may have told of the end while its beginning was still on its way here.
         if await self.sessions.store.ended_since(_names_of(identity.issuer, identity.sid, person), attempt.began_at):
             await self.sessions.end(session)
-            raise Refused("ended-meanwhile", Shown.ATTEMPT)
+            raise SignInRefused("ended-meanwhile", Shown.ATTEMPT)
         response = RedirectResponse(self.own(attempt.next), 303, {"Cache-Control": "no-store"})
         self.cookies.keep_session(response, secret)
         return response
@@ -185,7 +185,7 @@ class Door:
         if person:
             ended += await self.sessions.revoke_person(person, latest)
         if not await self.sessions.store.use_once(logout.token, logout.until):
-            raise Refused("logout-token-replayed")
+            raise SignInRefused("logout-token-replayed")
         return ended
 
 

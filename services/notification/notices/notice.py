@@ -36,7 +36,7 @@ Block = Paragraph | Link | Listing
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Notice:
     """A mail without its envelope."""
 
     language: str

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from shared.problems import Unavailable
-from shared.sign_in.attempts import Refused
+from shared.sign_in.attempts import SignInRefused
 
 FAILED = timedelta(seconds=5)
 """For how long a failure stands for all who come, or strangers could make us ask the provider all the time."""
@@ -14,7 +14,7 @@ FAILED = timedelta(seconds=5)
 Found = TypeVar("Found")
 
 
-class Reading(Generic[Found]):
+class Cached(Generic[Found]):
     """One thing that a provider tells."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -40,7 +40,7 @@ class Reading(Generic[Found]):
             at = self._clock()
             try:
                 found = await read()
-            except (Refused, Unavailable) as error:
+            except (SignInRefused, Unavailable) as error:
                 self._failed = (self._clock(), error)
                 raise
             self._kept, self._failed = (at, found), None
