@@ -219,7 +219,7 @@ class CaseStoreSuite:
         def crowded(case_id: str, attempt: int = 0) -> str:
             return few[hash(case_id) % 3] if attempt < 3 else f"{few[0]}-{case_id[:8]}"
 
-        monkeypatch.setattr("services.triage.actions.code_name_of", crowded)
+        monkeypatch.setattr("services.triage.reports.code_name_of", crowded)
         events = [reported() for _ in range(12)]
         await asyncio.gather(*(ReportFollower(cases, POLICY).take(events) for _ in range(2)))
         stored = await cases.load([e.case_id for e in events])

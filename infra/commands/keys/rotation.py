@@ -12,13 +12,13 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, count, table
-from services.intake.keys.keyring import Keyring, KeyringError, parse_keyring, write_keyring
 from shared.mongo import PyMongoError, connect
 from shared.settings import PREFIX
 from shared.times import now, rfc3339
 
 # The command line starts without any service.
 if TYPE_CHECKING:
+    from services.intake.keys.keyring import Keyring
     from services.intake.keys.replicas import Replicas
     from services.intake.keys.rewrap import WrappedKeys
     from services.intake.keys.rotation import Outcome, Rotation
@@ -93,6 +93,8 @@ def versions(keyring: KeyringFile = KEYRING, mongo: MongoUri = None, as_json: As
 
 def join(other: Other, keyring: KeyringFile = KEYRING, as_json: AsJson = False) -> None:
     """Add the keys of another keyring that has sealed as well; from then on they open, and do not seal."""
+    from services.intake.keys.keyring import write_keyring
+
     ring = _ring_in(keyring)
     joined = ring.join(_ring_in(other), now())
     if joined.keys != ring.keys:
@@ -105,7 +107,9 @@ def join(other: Other, keyring: KeyringFile = KEYRING, as_json: AsJson = False) 
     answer({"keyring": str(keyring), "versions": rows}, as_json, lambda: table(COLUMNS, _cells(rows)))
 
 
-def _ring_in(file: Path) -> Keyring:
+def _ring_in(file: Path) -> "Keyring":
+    from services.intake.keys.keyring import KeyringError, parse_keyring
+
     try:
         return parse_keyring(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
@@ -192,7 +196,7 @@ def _with_store(settings: "KeySettings", work: Callable[["WrappedKeys", "Replica
         raise Trouble(f"MongoDB does not answer as it should ({type(error).__name__}).") from None
 
 
-def _rows(ring: Keyring) -> list[dict[str, object]]:
+def _rows(ring: "Keyring") -> list[dict[str, object]]:
     return [
         {
             "version": key.version, "id": key.id, "state": key.state.value, "source": key.source,

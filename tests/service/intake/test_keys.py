@@ -8,7 +8,7 @@ import pytest
 import stamina
 
 from services.intake.keys.keyring import FILE, KeyringError, keep, parse_keyring
-from services.intake.keys.providers import KEY_SOURCES, TransitSource, unwrap_all
+from services.intake.keys.providers import KEY_PROVIDERS, TransitSource, unwrap_all
 from services.intake.keys.settings import KeySettings
 from services.intake.vault.cipher import key_id_of
 from shared.problems import Unavailable
@@ -127,13 +127,13 @@ async def test_an_answer_that_is_none_of_an_engine_counts_as_away(transit: Trans
 async def test_a_ring_may_have_keys_of_several_sources(transit: Transit) -> None:
     settings = given(transit)
     first = parse_keyring(keep(b"m" * 32))
-    kept = await KEY_SOURCES["transit"](settings).wrap(KEY)
+    kept = await KEY_PROVIDERS["transit"](settings).wrap(KEY)
     ring = first.announce(key_id_of(KEY), "transit", kept, now()).promote(now())
     assert await unwrap_all(parse_keyring(ring.line()), settings) == {
         key_id_of(b"m" * 32): b"m" * 32,
         key_id_of(KEY): KEY,
     }
-    assert KEY_SOURCES.keys() == {FILE, "transit"}
+    assert KEY_PROVIDERS.keys() == {FILE, "transit"}
 
 
 async def test_a_ring_with_a_key_that_cannot_be_had_says_which_version(transit: Transit) -> None:

@@ -117,7 +117,7 @@ async def test_the_page_shows_what_was_sent_and_what_failed() -> None:
     assert page.status_code == 200
     assert "1 waiting" in page.text
     assert "1 failed" in page.text
-    assert "FailedOutcome: smtp_550" in page.text
+    assert "Failed: smtp_550" in page.text
     assert "Handling body (enwiki_arbcom)" in page.text
     for word in ("@", failed.report_id, failed.code_name or "amber-harbour"):
         assert word not in page.text
