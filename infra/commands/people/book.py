@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from infra.commands.console import Trouble
-from services.triage.roster.actions import RosterEditor
 from shared.access.roster import MongoRoster
 from shared.connections import MongoAccess
 from shared.events import Actor, Message
 from shared.mongo import PyMongoError, connect
 from shared.outbox import Aggregates, Relay
+
+# The command line starts without any service.
+if TYPE_CHECKING:
+    from services.triage.roster.actions import RosterEditor
 
 OPERATOR = Actor("operator:command-line", "operator")
 """Who stands in the record for what a command did."""
@@ -27,9 +30,11 @@ class _Nobody:
 
 
 async def with_book(
-    uri: str, prefix: str, access: MongoAccess, work: Callable[[RosterEditor, MongoRoster], Awaitable[T]]
+    uri: str, prefix: str, access: MongoAccess, work: Callable[["RosterEditor", MongoRoster], Awaitable[T]]
 ) -> T:
     """What `work` gives. Raises Trouble when MongoDB does not answer, or does not let us in."""
+    from services.triage.roster.actions import RosterEditor
+
     client = connect(uri, service="cli", access=access)
     try:
         collection = client[f"{prefix}{TRIAGE}"]["roster"]
@@ -42,7 +47,7 @@ async def with_book(
 
 
 def run_with_book(
-    uri: str, prefix: str, access: MongoAccess, work: Callable[[RosterEditor, MongoRoster], Awaitable[T]]
+    uri: str, prefix: str, access: MongoAccess, work: Callable[["RosterEditor", MongoRoster], Awaitable[T]]
 ) -> T:
     """The same, from code that is not async."""
     return asyncio.run(with_book(uri, prefix, access, work))
