@@ -1,18 +1,19 @@
 """The access control of a service, made from its runtime: the roster, the gate, and how people sign in."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from shared.access.refusal_log import Refusals
 from shared.access.roster import ROSTER_FACTS, ROSTER_INDEXES, MongoRoster, Roster, RosterStore
-from shared.mongo import Collection, IndexModel
-from shared.outbox import OUTBOX_INDEX, Aggregates
+from shared.aggregates import OUTBOX_INDEX, Aggregates
+from shared.parts import Part
 from shared.problems import Problem, Unavailable
 from shared.runtime import Runtime
 from shared.sign_in.attempts import SignInRefused
 from shared.sign_in.flow import Noted, SignInFlow
 from shared.sign_in.identity import Identity
+from shared.sign_in.pages import make_sign_in
 from shared.sign_in.providers import make_provider
 from shared.sign_in.sessions import Sessions, SessionStore
 from shared.sign_in.settings import SignInSettings
@@ -51,7 +52,7 @@ class SignIn:
 
 
 class AccessControl:
-    """`indexes`, `tasks` and `stops` are for the service's lifecycle, `gate` and `door` for its routes."""
+    """Who gets in: `gate` is for the routes of every room, `part` for the service."""
 
     def __init__(
         self,
@@ -74,14 +75,16 @@ class AccessControl:
         self.refusals = Refusals(runtime.service, refused)
         rates = Rates(runtime.settings.token_rate)
         self.gate = Gate(self.refusals, roster=self.roster, services=services, throttle=Throttle("token"), rates=rates)
-        self.indexes: list[tuple[Collection, Sequence[IndexModel]]] = [
-            (projection.collection, [*([OUTBOX_INDEX] if entries else []), *ROSTER_INDEXES]),
-            (refused.collection, [OUTBOX_INDEX]),
-        ]
-        self.tasks: list[Callable[[], Awaitable[None]]] = [self.roster.watch, self.refusals.run]
-        self.stops: list[Callable[[], Awaitable[None]]] = [self.refusals.flush]
+        self.part = Part(
+            indexes=[
+                (projection.collection, [*([OUTBOX_INDEX] if entries else []), *ROSTER_INDEXES]),
+                (refused.collection, [OUTBOX_INDEX]),
+            ],
+            tasks=[self.roster.watch, self.refusals.run],
+            stops=[self.refusals.flush],
+        )
 
-    def open_sign_in(self, sign_in: SignIn) -> SignInFlow:
+    def open_sign_in(self, sign_in: SignIn) -> tuple[SignInFlow, Part]:
         """Let people sign in; from then on the gate knows their sessions, too."""
         settings, stored = sign_in.settings, MongoSessions(self._runtime.database)
         provider = make_provider(settings, address=sign_in.address, home=sign_in.home)
@@ -113,6 +116,5 @@ class AccessControl:
             people=self.roster,
         )
         self.gate.sessions = flow.session
-        self.indexes += stored.indexes
-        self.stops.append(provider.aclose)
-        return flow
+        part = Part([make_sign_in(flow, self.gate)], indexes=stored.indexes, stops=[provider.aclose])
+        return flow, part

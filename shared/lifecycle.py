@@ -11,7 +11,7 @@ from faststream.kafka import KafkaBroker
 from shared.connections import connected
 from shared.kafka.consumption import Consumption
 from shared.kafka.publisher import Publisher
-from shared.mongo import TRANSIENT, Client, Collection, IndexModel, close, ping
+from shared.mongo import Client, Collection, IndexModel, close, ping, reaching
 from shared.outbox import Relay
 from shared.problems import Unavailable
 
@@ -26,7 +26,9 @@ RETRY = 1.0
 class Readiness:
     """What stands between the service and its work; empty means ready."""
 
-    waiting_for: dict[str, str] = field(default_factory=dict)
+    waiting_for: dict[str, str] = field(
+        default_factory=lambda: {"mongodb": "not reached yet", "kafka": "not reached yet"}
+    )
 
     def say(self, part: str, reason: str | None) -> None:
         """Note that a part is away (with the reason) or back (None)."""
@@ -53,13 +55,14 @@ class Lifecycle:
         broker: KafkaBroker,
         publisher: Publisher,
         relay: Relay,
+        readiness: Readiness,
         consumptions: Sequence[Consumption[object]] = (),
         indexes: Sequence[tuple[Collection, Sequence[IndexModel]]] = (),
         tasks: Sequence[Callable[[], Awaitable[None]]] = (),
         before_consuming: Callable[[], Awaitable[None]] | None = None,
         stops: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> None:
-        self.readiness = Readiness({"mongodb": "not reached yet", "kafka": "not reached yet"})
+        self.readiness = readiness
         self._client = client
         self._broker = broker
         self._publisher = publisher
@@ -134,10 +137,11 @@ class Lifecycle:
         for collection, models in self._indexes:
             while True:
                 try:
-                    await collection.create_indexes(list(models))
+                    with reaching():
+                        await collection.create_indexes(list(models))
                     break
-                except TRANSIENT as error:
-                    self.readiness.say("mongodb", type(error).__name__)
+                except Unavailable as error:
+                    self.readiness.say("mongodb", str(error))
                     await asyncio.sleep(RETRY)
 
     async def _consume(self) -> None:
@@ -146,7 +150,7 @@ class Lifecycle:
                 if self._before_consuming:
                     await self._before_consuming()
                 await connected(self._broker.start())
-            except (KafkaError, OSError, Unavailable, *TRANSIENT) as error:
+            except (KafkaError, OSError, Unavailable) as error:
                 self.readiness.say("consumers", type(error).__name__)
                 await _within(5, self._broker.stop(), "consumers")
                 await asyncio.sleep(RETRY)
@@ -161,8 +165,8 @@ class Lifecycle:
             try:
                 await ping(self._client)
                 self.readiness.say("mongodb", None)
-            except TRANSIENT as error:
-                self.readiness.say("mongodb", type(error).__name__)
+            except Unavailable as error:
+                self.readiness.say("mongodb", str(error))
             try:
                 await self._publisher.ping()
                 self.readiness.say("kafka", None)

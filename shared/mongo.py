@@ -13,10 +13,13 @@ from pymongo import DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateOne, tim
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
+    ConfigurationError,
     ConnectionFailure,
     CursorNotFound,
     DuplicateKeyError,
     ExecutionTimeout,
+    InvalidName,
+    InvalidOperation,
     OperationFailure,
     PyMongoError,
     WaitQueueTimeoutError,
@@ -50,14 +53,31 @@ TRANSIENT: tuple[type[Exception], ...] = (
 
 DUPLICATE_KEY = 11000
 
+# What a server says of the question itself, so that to ask again cannot help (MongoDB's error_codes.yml).
+_WRONG_QUESTION = frozenset(
+    {2, 9, 14, 15, 17, 28, 40, 52, 54, 56, 57, 66, 121, DUPLICATE_KEY, 10334, 17280, 17419, 17420, 31072}
+)
+
+
+def is_outage(error: PyMongoError) -> bool:
+    """Whether the database is to blame and not what it was asked: away, full, locked, or not letting us in."""
+    if isinstance(error, BulkWriteError):
+        failures = error.details["writeErrors"]
+        return not failures or any(failure["code"] not in _WRONG_QUESTION for failure in failures)
+    if isinstance(error, OperationFailure):
+        return error.code not in _WRONG_QUESTION
+    return not isinstance(error, ConfigurationError | InvalidOperation | InvalidName)
+
 
 @contextmanager
 def reaching() -> Iterator[None]:
-    """Where a store is asked for somebody who waits: that the server is away is said as Unavailable."""
+    """Around each use of the database in a store. Raises Unavailable for every outage; only the other errors pass."""
     try:
         yield
-    except TRANSIENT as error:
-        raise Unavailable(f"mongodb: {type(error).__name__}") from None
+    except PyMongoError as error:
+        if is_outage(error):
+            raise Unavailable(f"mongodb: {type(error).__name__}") from None
+        raise
 
 
 def connect(uri: str, *, service: str, access: MongoAccess = OPEN_MONGO) -> Client:
@@ -92,8 +112,9 @@ def close(client: Client) -> None:
 
 
 async def ping(client: Client) -> None:
-    """Return when a primary answers; raises one of TRANSIENT otherwise."""
-    await client.admin.command("ping")
+    """Return when a primary answers; raises Unavailable otherwise."""
+    with reaching():
+        await client.admin.command("ping")
 
 
 __all__ = [
@@ -119,6 +140,7 @@ __all__ = [
     "WriteConcernError",
     "close",
     "connect",
+    "is_outage",
     "ping",
     "reaching",
     "trace_commands",

@@ -8,13 +8,14 @@ import uvicorn
 from fastapi import FastAPI
 from opentelemetry import trace
 
+from shared.aggregates import Aggregates
 from shared.events import FACTS, Event, Fact, decode
 from shared.kafka.consumption import Consumption, Decode, Handle, make_broker
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
-from shared.lifecycle import Lifecycle
+from shared.lifecycle import Lifecycle, Readiness
 from shared.mongo import TRANSIENT, Collection, IndexModel, connect, trace_commands
-from shared.outbox import Aggregates, Relay
+from shared.outbox import Relay
 from shared.settings import Settings, listed
 from shared.telemetry import make_tracer_provider, set_up_logging
 
@@ -34,6 +35,7 @@ class Runtime:
         self.publisher = Publisher(settings.kafka, client=service, prefix=settings.topic_prefix, access=access)
         self.relay = Relay(self.publisher, service=service)
         self.broker = make_broker(settings.kafka, client=service, access=access)
+        self.readiness = Readiness()
         self._consumptions: list[Consumption[Any]] = []
 
     def aggregates(self, collection: str) -> Aggregates:
@@ -78,6 +80,7 @@ class Runtime:
             broker=self.broker,
             publisher=self.publisher,
             relay=self.relay,
+            readiness=self.readiness,
             consumptions=self._consumptions,
             indexes=indexes,
             tasks=tasks,

@@ -34,7 +34,7 @@ class Arrival:
     trace: str | None
 
 
-class BatchRecorder:
+class Recorder:
     """Puts records into their logs. Returns only when every one is under a committed head, exactly once."""
 
     def __init__(self, writer: LogWriter, rewind: Rewind) -> None:

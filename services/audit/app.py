@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from services.audit import consumer
-from services.audit.actions import BatchRecorder
+from services.audit.actions import Recorder
 from services.audit.pages import make_audit_pages
 from services.audit.queries import Explorer, QueryStore
 from services.audit.reads import ReadRecorder
@@ -19,17 +19,13 @@ from services.audit.writer import LogWriter
 from shared.access.roster import RosterStore
 from shared.access.service_tokens import ServiceSigner
 from shared.access_control import AccessControl, SignIn
+from shared.aggregates import OUTBOX_INDEX
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
-from shared.kafka.asyncapi import describe_service
-from shared.lifecycle import Lifecycle
-from shared.outbox import OUTBOX_INDEX
+from shared.parts import Part, assemble
 from shared.runtime import Runtime
-from shared.sign_in.flow import SignInFlow
-from shared.sign_in.pages import make_sign_in
 from shared.times import now
 from shared.vault_client import VaultClient, make_http
-from shared.web.app import make_app
 from shared.web.gate import Gate
 from shared.web.pages import Pages, make_asset_router, make_pages
 
@@ -42,7 +38,7 @@ def build_app(settings: AuditSettings, *, copies: RosterStore | None = None) -> 
     runtime = Runtime("audit", settings)
     record = MongoRecord(runtime.database)
     writer = LogWriter(record, settings.log_origin, new_id())
-    consumer.consume(runtime, lambda rewind: BatchRecorder(writer, rewind), pause=settings.record_pause)
+    consumer.consume(runtime, lambda rewind: Recorder(writer, rewind), pause=settings.record_pause)
 
     notary = make_notary(settings)
     seals, reads = runtime.aggregates("seals"), runtime.aggregates("reads")
@@ -51,14 +47,21 @@ def build_app(settings: AuditSettings, *, copies: RosterStore | None = None) -> 
     signer = ServiceSigner("audit", settings.service_keys_file, settings.service_peers_file)
     pages = load_pages()
     access_control = AccessControl(runtime, copies=copies)
-    flow = access_control.open_sign_in(SignIn(settings, pages, HOME, settings.audit_url, VaultClient(http, signer)))
-    lifecycle = runtime.lifecycle(
-        indexes=[(seals.collection, SEAL_INDEXES), (reads.collection, [OUTBOX_INDEX]), *access_control.indexes],
-        tasks=[sealer.run, *access_control.tasks],
-        before_consuming=record.prepare,
-        stops=[*access_control.stops, http.aclose],
-    )
-    return make_pages_and_routes(settings, lifecycle, record, reads, access_control.gate, flow)
+    way = SignIn(settings, pages, HOME, settings.audit_url, VaultClient(http, signer))
+    flow, sign_in = access_control.open_sign_in(way)
+    gate = access_control.gate
+    parts = [
+        Part(
+            make_routers(settings, record, reads, gate, flow.pages),
+            indexes=[(seals.collection, SEAL_INDEXES), (reads.collection, [OUTBOX_INDEX])],
+            tasks=[sealer.run],
+            prepare=[record.prepare],
+        ),
+        sign_in,
+        access_control.part,
+        Part(stops=[http.aclose]),
+    ]
+    return assemble(runtime, gate, parts, flow.error_page)
 
 
 def load_pages() -> Pages:
@@ -71,23 +74,14 @@ def make_notary(settings: AuditSettings) -> Notary:
     return Notary(NoteSigner.of(SigningKey(settings.log_origin, settings.signing_key)), settings.log_origin)
 
 
-def make_pages_and_routes(
-    settings: AuditSettings, lifecycle: Lifecycle, record: QueryStore, reads: Saving, gate: Gate, flow: SignInFlow
-) -> FastAPI:
+def make_routers(
+    settings: AuditSettings, record: QueryStore, reads: Saving, gate: Gate, pages: Pages
+) -> list[APIRouter]:
     """The HTTP side over any store."""
     explorer, read_recorder = Explorer(record, make_notary(settings)), ReadRecorder(reads)
     verifier = SigningKey(settings.log_origin, settings.signing_key).verifier
-    return make_app(
-        "audit",
-        lifecycle,
-        gate=gate,
-        routers=[
-            make_routes(explorer, read_recorder, gate, verifier),
-            make_audit_pages(explorer, read_recorder, gate, flow.pages),
-            make_sign_in(flow, gate),
-            make_asset_router(gate),
-        ],
-        asyncapi=lambda: describe_service("audit"),
-        error_page=flow.error_page,
-        settings=settings,
-    )
+    return [
+        make_routes(explorer, read_recorder, gate, verifier),
+        make_audit_pages(explorer, read_recorder, gate, pages),
+        make_asset_router(gate),
+    ]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from services.audit.actions import Arrival, BatchRecorder, Rewind
+from services.audit.actions import Arrival, Recorder, Rewind
 from services.audit.record.leaf import FOREIGN, Place, keep_hash, read_record
 from shared.kafka.consumption import Consumption
 from shared.kafka.records import Record
@@ -22,10 +22,10 @@ def capture(record: Record, trace: str | None) -> Arrival:
     return Arrival(read_record(place, record.key, record.headers, record.value), trace)
 
 
-class Intake:
+class BatchRecorder:
     """Hands batches on, and lets small ones gather: two durable writes cost the same for one event and for hundreds."""
 
-    def __init__(self, recorder: BatchRecorder, *, pause: float, full: int) -> None:
+    def __init__(self, recorder: Recorder, *, pause: float, full: int) -> None:
         """`pause` is the least time in seconds between two batches, unless one has `full` records."""
         self._recorder = recorder
         self._pause = pause
@@ -40,13 +40,13 @@ class Intake:
             await asyncio.sleep(max(0.0, began + self._pause - loop.time()))
 
 
-def consume(runtime: Runtime, recorder: Callable[[Rewind], BatchRecorder], *, pause: float) -> None:
+def consume(runtime: Runtime, recorder: Callable[[Rewind], Recorder], *, pause: float) -> None:
     """Consume every topic of facts, each with a group of its own."""
     consumptions: dict[str, Consumption[Arrival]] = {}
 
     def rewind(topic: str, partition: int, offset: int) -> None:
         consumptions[topic].rewind(partition, offset)
 
-    intake = Intake(recorder(rewind), pause=pause, full=runtime.settings.batch)
+    intake = BatchRecorder(recorder(rewind), pause=pause, full=runtime.settings.batch)
     for topic in TOPICS:
         consumptions[topic] = runtime.consume(topic, capture, intake.handle)

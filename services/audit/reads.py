@@ -4,10 +4,10 @@ from datetime import datetime
 
 from services.audit.seals.actions import SOURCE, Saving
 from shared.access.principal import Principal, Role
+from shared.aggregates import Save
 from shared.events import Draft, RecordRead, stamp
 from shared.ids import derive, new_id
 from shared.mongo import TRANSIENT
-from shared.outbox import Save
 from shared.problems import Unavailable
 from shared.telemetry import current_traceparent
 from shared.times import rfc3339

@@ -10,6 +10,7 @@ from services.audit.record.log import Entry, FullTile, Head
 from services.audit.record.query import ABOUT, HIDDEN_BY, Query, read_position, write_position
 from services.audit.tlog.tree import EMPTY_ROOT
 from services.audit.writer import Clash, Taken
+from shared.aggregates import OUTBOX_INDEX
 from shared.mongo import (
     DUPLICATE_KEY,
     BulkWriteError,
@@ -19,7 +20,6 @@ from shared.mongo import (
     IndexModel,
     UpdateOne,
 )
-from shared.outbox import OUTBOX_INDEX
 from shared.problems import Unavailable
 
 INDEXES = (

@@ -14,10 +14,10 @@ from services.intake.report.submission import Arrival, Section, Submission, fact
 from services.intake.stored import REPORTER, SOURCE, Secrets, Store
 from services.intake.vault.cipher import Vault
 from shared import metrics
+from shared.aggregates import Save
 from shared.events import Draft, stamp
 from shared.ids import case_id_of, derive, new_id
 from shared.mongo import Document
-from shared.outbox import Save
 from shared.policy import Policy
 from shared.problems import Malformed, Problem, Unavailable
 from shared.telemetry import current_traceparent

@@ -26,11 +26,10 @@ from services.intake.vault.cipher import Vault
 from services.intake.vault.reads import VaultReader
 from shared.access.service_tokens import ServiceVerifier
 from shared.access_control import AccessControl
-from shared.kafka.asyncapi import describe_service
 from shared.kafka.replay import read_to_end
+from shared.parts import Part, assemble
 from shared.policy import load_policy
 from shared.runtime import Runtime
-from shared.web.app import make_app
 from shared.web.pages import make_asset_router
 from shared.web.throttle import Throttle
 
@@ -61,35 +60,27 @@ def build_app(settings: IntakeSettings) -> FastAPI:
 
     runtime.consume("reports.inbox", decode_inbox(policy), take_in(submissions))
     runtime.consume_facts("cases", CASE_FACTS, mailbox.project)
-
-    async def prepare() -> None:
-        await replay.run()
-        await watcher.loaded()
-
-    lifecycle = runtime.lifecycle(
-        indexes=[*store.indexes, *access_control.indexes, (readers.collection, READER_INDEXES)],
-        tasks=[commits.run, watcher.run, retention.run, *access_control.tasks],
-        before_consuming=prepare,
-        stops=[*access_control.stops, watcher.leave],
-    )
-    watcher.report_to(lifecycle.readiness.say)
-    pages, receipts = load_pages(), Throttle("receipt")
+    watcher.report_to(runtime.readiness.say)
+    pages, receipts, gate = load_pages(), Throttle("receipt"), access_control.gate
     form, follow_up = ReportForm(submissions, policy, pages), FollowUpPage(mailbox, pages, receipts)
-    gate = access_control.gate
-    routers = [
-        make_router(
-            submissions, mailbox, reading, gate, settings.pseudonym_key, receipts, access_control.roster.names_of
+    names_of = access_control.roster.names_of
+    parts = [
+        Part(
+            [
+                make_router(submissions, mailbox, reading, gate, settings.pseudonym_key, receipts, names_of),
+                make_page_router(form, follow_up, gate, settings.exit_url),
+                make_asset_router(gate),
+            ],
+            indexes=store.indexes,
+            tasks=[commits.run],
         ),
-        make_erasure_router(erasing, barrier, gate),
-        make_page_router(form, follow_up, gate, settings.exit_url),
-        make_asset_router(gate),
+        Part([make_erasure_router(erasing, barrier, gate)], tasks=[retention.run], prepare=[replay.run]),
+        Part(
+            indexes=[(readers.collection, READER_INDEXES)],
+            tasks=[watcher.run],
+            stops=[watcher.leave],
+            prepare=[watcher.loaded],
+        ),
+        access_control.part,
     ]
-    return make_app(
-        "intake",
-        lifecycle,
-        gate=gate,
-        routers=routers,
-        asyncapi=lambda: describe_service("intake"),
-        error_page=pages.error,
-        settings=settings,
-    )
+    return assemble(runtime, gate, parts, pages.error)

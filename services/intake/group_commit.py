@@ -9,8 +9,8 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, SpanContext
 
 from shared import metrics
+from shared.aggregates import Save
 from shared.mongo import TRANSIENT
-from shared.outbox import Save
 from shared.problems import Problem, Unavailable
 
 _AWAY: tuple[type[BaseException], ...] = (*TRANSIENT, TimeoutError)

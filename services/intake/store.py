@@ -4,8 +4,8 @@ from collections.abc import Collection as Sized
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.mongo import Collection, Document, IndexModel
-from shared.outbox import OUTBOX_INDEX, Aggregates, Save
 
 STANDING: Document = {"vault.digest": {"$exists": True}}
 """Reports that have not been erased."""

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from shared.aggregates import Save
 from shared.events import Actor
 from shared.mongo import Document
-from shared.outbox import Save
 
 SOURCE = "hearth/intake"
 REPORTER = Actor("reporter", "reporter")

@@ -21,12 +21,10 @@ from shared.access.service_tokens import ServiceSigner
 from shared.access_control import AccessControl, SignIn
 from shared.events import FACTS
 from shared.i18n.messages import SHARED_MESSAGES, Messages
-from shared.kafka.asyncapi import describe_service
+from shared.parts import Part, assemble
 from shared.policy import load_policy
 from shared.runtime import Runtime
-from shared.sign_in.pages import make_sign_in
 from shared.vault_client import VaultClient, make_http
-from shared.web.app import make_app
 from shared.web.pages import make_asset_router, make_pages
 
 HERE = Path(__file__).parent
@@ -65,27 +63,19 @@ def build_app(settings: NotificationSettings) -> FastAPI:
         parallel=settings.smtp_connections,
     )
     pages = make_pages(HERE / "templates", messages, home=HOME)
-    flow = access_control.open_sign_in(SignIn(settings, pages, HOME, settings.outbox_url, vault))
+    flow, sign_in = access_control.open_sign_in(SignIn(settings, pages, HOME, settings.outbox_url, vault))
     planner = Planner(store, sender, digests, routes=routes, policy=policy, people=access_control.roster)
     consumer.consume(runtime, planner)
-    lifecycle = runtime.lifecycle(
-        indexes=[(aggregates.collection, INDEXES), *access_control.indexes],
-        tasks=[sender.run, sender.watch, sender.mark, *access_control.tasks],
-        stops=[sender.stop, *access_control.stops, *(channel.close for channel in channels.values()), http.aclose],
-    )
-
     gate = access_control.gate
-    return make_app(
-        "notification",
-        lifecycle,
-        gate=gate,
-        routers=[
-            make_routes(store, gate),
-            make_pages_router(store, gate, pages),
-            make_sign_in(flow, gate),
-            make_asset_router(gate),
-        ],
-        asyncapi=lambda: describe_service("notification"),
-        error_page=flow.error_page,
-        settings=settings,
-    )
+    parts = [
+        Part(
+            [make_routes(store, gate), make_pages_router(store, gate, pages), make_asset_router(gate)],
+            indexes=[(aggregates.collection, INDEXES)],
+            tasks=[sender.run, sender.watch, sender.mark],
+            stops=[sender.stop, *(channel.close for channel in channels.values())],
+        ),
+        sign_in,
+        access_control.part,
+        Part(stops=[http.aclose]),
+    ]
+    return assemble(runtime, gate, parts, flow.error_page)

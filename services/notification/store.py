@@ -7,6 +7,7 @@ from typing import Any
 
 from services.notification.delivery import Delivery, DeliveryState, Settlement
 from services.notification.routing.plan import CaseSummary
+from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.events import DeadlineSet
 from shared.ids import new_id
 from shared.mongo import (
@@ -20,7 +21,6 @@ from shared.mongo import (
     InsertOne,
     UpdateOne,
 )
-from shared.outbox import OUTBOX_INDEX, Aggregates, Save
 
 PLANNED: Document = {"state": DeliveryState.PLANNED.value}
 WAITING: Document = {"gather_at": {"$exists": True}}

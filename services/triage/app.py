@@ -22,14 +22,12 @@ from services.triage.store import CASE_INDEXES, MongoCases
 from shared.access.roster import RosterStore
 from shared.access.service_tokens import ServiceSigner
 from shared.access_control import AccessControl, SignIn
-from shared.kafka.asyncapi import describe_service
 from shared.kafka.replay import read_to_end
+from shared.parts import Part, assemble
 from shared.policy import load_policy
 from shared.runtime import Runtime
-from shared.sign_in.pages import make_sign_in
 from shared.sign_in.sessions import SessionStore
 from shared.vault_client import VaultClient, make_http
-from shared.web.app import make_app
 from shared.web.pages import make_asset_router
 
 
@@ -55,34 +53,25 @@ def build_app(
     entries = entries or MongoEntries(kept)
     access_control, book = AccessControl(runtime, entries=kept, copies=copies), RosterEditor(entries)
     noted = partial(note_names, access_control.roster, book)
-    flow = access_control.open_sign_in(SignIn(settings, pages, HOME, settings.desk_url, client, noted, sessions))
+    way = SignIn(settings, pages, HOME, settings.desk_url, client, noted, sessions)
+    flow, sign_in = access_control.open_sign_in(way)
 
     eraser, access = DigestEraser(cases), settings.kafka_access("triage")
     consumer.consume(runtime, ReportFollower(cases, policy), eraser)
     prefix = settings.topic_prefix
     erasures = partial(read_to_end, settings.kafka, "erasures", client="triage", prefix=prefix, access=access)
-    lifecycle = runtime.lifecycle(
-        indexes=[(aggregates.collection, CASE_INDEXES), *access_control.indexes],
-        tasks=access_control.tasks,
-        before_consuming=consumer.Replay(erasures, eraser).run,
-        stops=[*access_control.stops, http.aclose],
-    )
-
     desk = Desk(cases, vault, policy, settings.identity_key, access_control.roster)
     roster_desk = RosterDesk(book, entries, policy, flow.sessions)
-    return make_app(
-        "triage",
-        lifecycle,
-        gate=access_control.gate,
-        routers=[
-            make_router(desk, access_control.gate),
-            make_page_router(desk, access_control.gate, pages),
-            make_roster_router(roster_desk, access_control.gate),
-            make_roster_pages(roster_desk, access_control.gate, pages),
-            make_sign_in(flow, access_control.gate),
-            make_asset_router(access_control.gate, HERE / "static"),
-        ],
-        asyncapi=lambda: describe_service("triage"),
-        error_page=partial(make_error_page, flow),
-        settings=settings,
-    )
+    gate = access_control.gate
+    parts = [
+        Part(
+            [make_router(desk, gate), make_page_router(desk, gate, pages), make_asset_router(gate, HERE / "static")],
+            indexes=[(aggregates.collection, CASE_INDEXES)],
+            prepare=[consumer.Replay(erasures, eraser).run],
+        ),
+        Part([make_roster_router(roster_desk, gate), make_roster_pages(roster_desk, gate, pages)]),
+        sign_in,
+        access_control.part,
+        Part(stops=[http.aclose]),
+    ]
+    return assemble(runtime, gate, parts, partial(make_error_page, flow))

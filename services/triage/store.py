@@ -6,9 +6,9 @@ from typing import Any
 from services.triage.actions import Change, Query, Stored
 from services.triage.case.case import Case, Deadline, Question, Step
 from shared.access.principal import Reach
+from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.events import CaseState
 from shared.mongo import Document, IndexModel, reaching
-from shared.outbox import OUTBOX_INDEX, Aggregates, Save
 
 CASE_INDEXES = (
     OUTBOX_INDEX,

@@ -9,10 +9,10 @@ from typing import Protocol
 
 from shared import metrics
 from shared.access.principal import NOBODY, Principal
+from shared.aggregates import Save
 from shared.events import AccessRefused, Actor, Draft, stamp
 from shared.ids import new_id
 from shared.mongo import TRANSIENT
-from shared.outbox import Save
 from shared.problems import Unavailable
 from shared.times import now
 
@@ -28,7 +28,7 @@ _Key = tuple[str, str, str]
 
 
 class Saving(Protocol):
-    """What it needs of a store (shared.outbox.Aggregates)."""
+    """What it needs of a store (shared.aggregates.Aggregates)."""
 
     async def save(self, saves: Sequence[Save]) -> set[str]: ...
 

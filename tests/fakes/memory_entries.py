@@ -8,9 +8,9 @@ from services.triage.roster.entry import StoredEntry
 from services.triage.roster.store import kept_of
 from shared.access.principal import Principal
 from shared.access.roster import fields_of
+from shared.aggregates import Save
 from shared.events import Event
 from shared.mongo import Document
-from shared.outbox import Save
 from shared.problems import Unavailable
 from shared.times import now
 from tests.support.people import COPIES, entry_of

@@ -9,11 +9,12 @@ from datetime import timedelta
 import pytest
 
 from shared import outbox
+from shared.aggregates import OUTBOX_INDEX
 from shared.ids import new_id
 from shared.kafka.consumption import Consumption, make_broker
 from shared.kafka.publisher import Publisher
 from shared.mongo import Client, connect
-from shared.outbox import OUTBOX_INDEX, Relay
+from shared.outbox import Relay
 from tests.faults.victim import count_effects, value_of
 from tests.support.broker import make_topics, read, until, write
 

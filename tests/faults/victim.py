@@ -10,12 +10,13 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from shared.aggregates import Aggregates, Save
 from shared.events import Actor, CaseClosed, Draft, Message, stamp
 from shared.kafka.consumption import Consumption, make_broker
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
 from shared.mongo import Collection, connect
-from shared.outbox import Aggregates, Relay, Save
+from shared.outbox import Relay
 from shared.times import now
 
 

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 from services.intake.mailbox.status import NEW_STATUS
 from services.intake.stored import Store
+from shared.aggregates import Save
 from shared.events import Actor, Draft, ReportAnswered, stamp
 from shared.ids import case_id_of, new_id
-from shared.outbox import Save
 from tests.support.intake_rig import START
 
 HOUR = timedelta(hours=1)

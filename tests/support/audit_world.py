@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import httpx
 from fastapi import FastAPI
 
-from services.audit.app import HOME, load_pages, make_pages_and_routes
+from services.audit.app import HOME, load_pages, make_routers
 from services.audit.record.leaf import Leaf, Place, keep_hash, read_record
 from services.audit.writer import LogWriter
 from shared.access_control import AccessControl, SignIn
+from shared.aggregates import Save
 from shared.events import Event, RecordRead
 from shared.mongo import AutoReconnect
-from shared.outbox import Save
+from shared.parts import Part, assemble
 from shared.runtime import Runtime
 from tests.fakes.memory_record import MemoryRecord
 from tests.fakes.memory_sessions import MemorySessions
@@ -54,14 +55,9 @@ class AuditWorld:
         runtime = Runtime("audit", settings)
         access_control = AccessControl(runtime, copies=COPIES)
         way = SignIn(settings, load_pages(), HOME, "https://audit", NoVault(), store=self.sessions)
-        self.app: FastAPI = make_pages_and_routes(
-            settings,
-            runtime.lifecycle(indexes=[]),
-            self.record,
-            self.saving,
-            access_control.gate,
-            access_control.open_sign_in(way),
-        )
+        flow, sign_in = access_control.open_sign_in(way)
+        routers = make_routers(settings, self.record, self.saving, access_control.gate, flow.pages)
+        self.app: FastAPI = assemble(runtime, access_control.gate, [Part(routers), sign_in], flow.error_page)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="https://audit")
 
     async def add(self, log: str, leaves: Sequence[Leaf]) -> None:

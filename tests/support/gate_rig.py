@@ -14,9 +14,9 @@ from services.intake.store import ReportStore
 from shared import access_control as access_control
 from shared.access.refusal_log import Refusals
 from shared.access.roster import Roster, RosterStore
+from shared.aggregates import Save
 from shared.events import AccessRefused, Event
 from shared.mongo import AutoReconnect
-from shared.outbox import Save
 from shared.sign_in.sessions import Sessions, SessionStore
 from shared.times import now
 from shared.web.throttle import Throttle

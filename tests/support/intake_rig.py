@@ -23,11 +23,11 @@ from services.intake.vault.cipher import Vault
 from services.intake.vault.reads import VaultReader
 from shared.access.roster import Roster
 from shared.access.service_tokens import ServiceVerifier
+from shared.aggregates import Save
 from shared.events import Actor, CaseFact, Draft, Event, Fact, stamp
 from shared.ids import case_id_of, new_id
 from shared.lifecycle import Lifecycle
 from shared.mongo import Document
-from shared.outbox import Save
 from shared.policy import load_policy
 from shared.web.app import make_app
 from shared.web.gate import Gate

@@ -17,9 +17,10 @@ from services.intake.report.submission import Reported, Submission
 from services.intake.store import ReportStore
 from services.intake.vault.cipher import Vault
 from services.intake.vault.reads import Read
+from shared.aggregates import Aggregates, Save
 from shared.events import Actor, InformationRequested, Message
 from shared.mongo import Database
-from shared.outbox import Aggregates, Relay, Save
+from shared.outbox import Relay
 from tests.support.intake_rig import Clock, Rig, case_event
 
 READER = Actor("service:test", "service")

@@ -51,7 +51,7 @@ def app_over(store: MemoryStore, sessions: MemorySessions | None = None) -> Fast
     settings = NotificationSettings(form_key=KEY, **SIGN_IN, **files_of("notification"))
     access_control = AccessControl(Runtime("notification", settings), copies=COPIES)
     gate, way = access_control.gate, SignIn(settings, pages, HOME, "https://outbox.example", NoVault(), store=sessions)
-    flow = access_control.open_sign_in(way)
+    flow, _ = access_control.open_sign_in(way)
     return make_app(
         "notification",
         cast(Lifecycle, Still()),

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from services.audit.actions import Arrival, BatchRecorder
+from services.audit.actions import Arrival, Recorder
 from services.audit.record.leaf import Leaf, Place, read_record
 from services.audit.record.log import Head
 from services.audit.tlog.tiles import TILE_WIDTH
@@ -179,7 +179,7 @@ class World:
                 self.rewinds += 1
                 rewound[partition] = offset
 
-            recorder = BatchRecorder(self.writer(), rewind)
+            recorder = Recorder(self.writer(), rewind)
             positions: dict[tuple[int, int], int] = {}
             try:
                 while True:
@@ -188,7 +188,7 @@ class World:
                 continue
 
     async def _deliver(
-        self, number: int, recorder: BatchRecorder, positions: dict[tuple[int, int], int], rewound: dict[int, int]
+        self, number: int, recorder: Recorder, positions: dict[tuple[int, int], int], rewound: dict[int, int]
     ) -> None:
         random_ = self.faults.random
         mine = [(n, p, p.term) for n, p in enumerate(self.partitions) if p.owner == number]

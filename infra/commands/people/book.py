@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from infra.commands.console import Trouble
 from shared.access.roster import MongoRoster
+from shared.aggregates import Aggregates
 from shared.connections import MongoAccess
 from shared.events import Actor, Message
 from shared.mongo import PyMongoError, connect
-from shared.outbox import Aggregates, Relay
+from shared.outbox import Relay
 
 # The command line starts without any service.
 if TYPE_CHECKING:

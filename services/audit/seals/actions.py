@@ -11,9 +11,9 @@ from services.audit.record.leaf import Leaf, Place, read_seal, write_seal
 from services.audit.record.log import SEALS, DamagedError, Head
 from services.audit.seals.notary import Notary
 from services.audit.writer import DisplacedError, LogWriter
+from shared.aggregates import Save
 from shared.events import Actor, CheckpointSealed, Draft, stamp
 from shared.mongo import TRANSIENT
-from shared.outbox import Save
 from shared.problems import Unavailable
 from shared.times import parse_rfc3339, rfc3339
 
@@ -36,7 +36,7 @@ class SealStore(Protocol):
 
 
 class Saving(Protocol):
-    """Aggregates with an outbox (shared.outbox.Aggregates)."""
+    """Aggregates with an outbox (shared.aggregates.Aggregates)."""
 
     async def save(self, saves: Sequence[Save]) -> set[str]:
         """Write each change; returns the ids that were not written because they exist or have moved on."""

@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from services.intake.stored import SOURCE, Store
 from shared import metrics
+from shared.aggregates import Save
 from shared.events import Actor, Draft, ReportErased, stamp
 from shared.ids import derive
 from shared.mongo import Document
-from shared.outbox import Save
 from shared.problems import Unavailable
 from shared.telemetry import current_traceparent
 from shared.times import now

@@ -7,11 +7,11 @@ from services.intake.erasure.actions import AT_ONCE, ATTEMPTS, emptied, log
 from services.intake.mailbox.status import NEW_STATUS
 from services.intake.stored import Store
 from shared import metrics
+from shared.aggregates import Save
 from shared.events import FACTS, Event, ReportErased, decode
 from shared.ids import case_id_of
 from shared.kafka.records import Record
 from shared.mongo import Document
-from shared.outbox import Save
 from shared.problems import Malformed, Unavailable
 
 SUBJECT = b"report/"

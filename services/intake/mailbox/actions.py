@@ -8,10 +8,10 @@ from services.intake.mailbox.status import QuestionView, StatusView, follow, jud
 from services.intake.report.receipt import hash_receipt
 from services.intake.stored import REPORTER, SOURCE, Secrets, Store
 from services.intake.vault.cipher import Vault
+from shared.aggregates import Save
 from shared.events import Draft, Event, ReportAnswered, stamp
 from shared.ids import derive
 from shared.mongo import Document
-from shared.outbox import Save
 from shared.problems import FieldError, Problem, Unavailable
 from shared.telemetry import current_traceparent
 from shared.times import now

@@ -11,9 +11,9 @@ from services.intake.report.submission import Section
 from services.intake.stored import SOURCE, Store
 from services.intake.vault.cipher import Vault
 from shared.access.principal import Resource
+from shared.aggregates import Save
 from shared.events import Actor, ContentRead, Draft, Fact, NamesTried, stamp
 from shared.ids import case_id_of, new_id
-from shared.outbox import Save
 from shared.telemetry import current_traceparent
 from shared.times import now
 

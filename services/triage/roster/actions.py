@@ -19,6 +19,7 @@ from services.triage.roster.entry import (
 )
 from shared.access.roster import Roster, RosterState, fields_of, read_state
 from shared.access.tokens import Kind, hash_token, make_token
+from shared.aggregates import Save
 from shared.events import (
     Actor,
     Draft,
@@ -32,7 +33,6 @@ from shared.events import (
 )
 from shared.ids import new_id
 from shared.mongo import Document
-from shared.outbox import Save
 from shared.problems import NotFound, Problem, Unavailable
 from shared.times import now
 
@@ -41,7 +41,7 @@ ATTEMPTS = 5
 
 
 class Entries(Protocol):
-    """What the roster needs of a store (shared.outbox.Aggregates)."""
+    """What the roster needs of a store (shared.aggregates.Aggregates)."""
 
     async def load(self, ids: Sequence[str]) -> dict[str, Document]: ...
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from services.triage.roster.entry import StoredEntry
 from shared.access.roster import read_state
+from shared.aggregates import Aggregates, Save
 from shared.events import RosterEntryChanged
 from shared.mongo import Document, reaching
-from shared.outbox import Aggregates, Save
 
 
 class MongoEntries:

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from services.intake.store import ReportStore
+from shared.aggregates import Aggregates
 from shared.events import Message
 from shared.mongo import connect
-from shared.outbox import Aggregates, Relay
+from shared.outbox import Relay
 from tests.suites.intake_store import StoreSuite
 
 

@@ -12,9 +12,10 @@ from services.notification.notices.table import NOTICES
 from services.notification.routing.plan import note_of, plan
 from services.notification.routing.table import ROUTING, read_routes
 from services.notification.store import INDEXES, MongoStore, Place
+from shared.aggregates import Aggregates
 from shared.events import FACTS, Message
 from shared.mongo import connect
-from shared.outbox import Aggregates, Relay
+from shared.outbox import Relay
 from shared.policy import load_policy
 from shared.times import now
 from tests.fakes.notification_fakes import MemoryStore

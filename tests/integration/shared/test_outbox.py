@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 
 from shared import outbox
+from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.events import Actor, CaseClosed, Draft, Event, Message, stamp
 from shared.ids import new_id
 from shared.kafka.publisher import Publisher
 from shared.mongo import Client, Document, WriteConcern, WriteConcernError, connect
-from shared.outbox import OUTBOX_INDEX, Aggregates, Relay, Save
+from shared.outbox import Relay
 from shared.problems import Unavailable
 from shared.times import now, rfc3339
 from tests.support.broker import make_topics, read, until

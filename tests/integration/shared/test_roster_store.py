@@ -9,9 +9,10 @@ import pytest
 from services.triage.roster.actions import RosterEditor
 from shared.access.principal import Grant, Role
 from shared.access.roster import ROSTER_INDEXES, MongoRoster, Roster, RosterState, fields_of, read_state
+from shared.aggregates import Aggregates
 from shared.events import FACTS, Actor, Event, GrantHeld, LeaveTaken, Message, TrainingHeld, decode
 from shared.mongo import Collection, connect
-from shared.outbox import Aggregates, Relay
+from shared.outbox import Relay
 from shared.problems import Problem
 from shared.times import now
 from tests.suites.roster import RosterSuite

@@ -6,8 +6,9 @@ import pytest
 
 from services.triage.roster.store import MongoEntries
 from shared.access.roster import ROSTER_INDEXES
+from shared.aggregates import Aggregates
 from shared.mongo import connect
-from shared.outbox import Aggregates, Relay
+from shared.outbox import Relay
 from tests.suites.book import BookSuite
 
 

@@ -12,9 +12,10 @@ from services.triage.reports import ReportFollower
 from services.triage.store import CASE_INDEXES, QUEUE_ORDER, MongoCases, filter_of
 from shared.access.authorization import reaches
 from shared.access.roster import Roster
+from shared.aggregates import Aggregates
 from shared.events import Message
 from shared.mongo import connect
-from shared.outbox import Aggregates, Relay
+from shared.outbox import Relay
 from shared.problems import Unavailable
 from shared.times import now
 from tests.suites.triage_store import CaseStoreSuite

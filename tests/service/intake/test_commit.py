@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from services.intake.group_commit import GroupCommit
+from shared.aggregates import Save
 from shared.mongo import TRANSIENT
-from shared.outbox import Save
 from shared.problems import Problem, Unavailable
 
 

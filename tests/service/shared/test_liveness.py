@@ -52,6 +52,7 @@ class Outside:
             "broker": SimpleNamespace(start=self.nothing, stop=self.nothing),
             "publisher": SimpleNamespace(ping=self.ping, stop=self.nothing),
             "relay": SimpleNamespace(run=self.nothing, flush=self.nothing),
+            "readiness": lifecycle.Readiness(),
             "consumptions": [self.consumer],
         }
         running = Lifecycle(**cast(dict[str, Any], given))

@@ -131,6 +131,6 @@ async def test_what_the_vault_refuses_is_no_refusal_of_the_person(status: int, e
     settings = AuditSettings(signing_key=b"s" * 32, form_key=b"k" * 32, **SIGN_IN, **files_of("audit"))
     access_control = AccessControl(Runtime("audit", settings))
     pages = make_pages(TEMPLATES, Messages.load([SHARED_MESSAGES]), home=HOME)
-    flow = access_control.open_sign_in(SignIn(settings, pages, HOME, ADDRESS, Vault(status)))
+    flow, _ = access_control.open_sign_in(SignIn(settings, pages, HOME, ADDRESS, Vault(status)))
     with pytest.raises(expected):
         await flow.pseudonyms(an_identity())

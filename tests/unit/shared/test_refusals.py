@@ -8,9 +8,9 @@ import pytest
 from shared import metrics
 from shared.access.principal import Principal
 from shared.access.refusal_log import MOST, Refusals
+from shared.aggregates import Save
 from shared.events import AccessRefused, Actor
 from shared.mongo import AutoReconnect
-from shared.outbox import Save
 from shared.problems import Unavailable
 from tests.support.gate_rig import Kept
 

@@ -1,0 +1,209 @@
+"""Aggregates: a state change and the events it causes are one document update, and lost races are run again.
+
+An aggregate is one document: its own fields, `version`, `seq` (events so far), `applied` (a bounded window of causes),
+`outbox` (events not yet acknowledged by Kafka) and `outbox_due` (from when on any replica may publish them).
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+from shared.events import Event, encode
+from shared.mongo import (
+    DUPLICATE_KEY,
+    BulkWriteError,
+    Collection,
+    Document,
+    IndexModel,
+    InsertOne,
+    UpdateOne,
+    WriteConcernError,
+    reaching,
+)
+from shared.outbox import Parcel, Relay
+from shared.problems import Unavailable
+from shared.times import now
+
+GRACE = timedelta(seconds=5)
+"""How long the replica that wrote an event has it to itself, before any other may publish it."""
+APPLIED_WINDOW = 200
+ROUNDS = 12
+"""How often a change may lose its race before the caller is told that the aggregate keeps changing."""
+
+OUTBOX_INDEX = IndexModel(
+    [("outbox_due", 1)], name="outbox_due", partialFilterExpression={"outbox.0": {"$exists": True}}
+)
+
+StoredT = TypeVar("StoredT")
+StoredT_co = TypeVar("StoredT_co", covariant=True)
+ChangeT = TypeVar("ChangeT")
+ChangeT_contra = TypeVar("ChangeT_contra", contravariant=True)
+
+
+class ChangeStore(Protocol[StoredT_co, ChangeT_contra]):
+    """A store of aggregates: `load` gives what is stored, `save` writes changes of it."""
+
+    async def load(self, ids: Iterable[str], /) -> Mapping[str, StoredT_co]: ...
+
+    async def save(self, changes: Sequence[ChangeT_contra], /) -> set[str]:
+        """Write each change if its aggregate is still what the change builds on; returns the ids that were not."""
+        ...
+
+
+Decide = Callable[[str, StoredT | None], Awaitable[ChangeT | None]]
+"""What becomes of the aggregate of this id, given what is stored (None: nothing): a change, or None for no change."""
+
+
+async def change(
+    store: ChangeStore[StoredT, ChangeT], ids: Iterable[str], decide: Decide[StoredT, ChangeT]
+) -> dict[str, ChangeT]:
+    """Load, decide, save; and again, on what is stored by then, for those that another writer changed meanwhile.
+
+    Returns the changes that were written, by id. Raises what `decide` raises, and Unavailable when the store is away or
+    an aggregate keeps changing; then some changes may be written, and `decide` finds their causes applied.
+    """
+    waiting = list(dict.fromkeys(ids))
+    written: dict[str, ChangeT] = {}
+    for _ in range(ROUNDS):
+        stored = await store.load(waiting)
+        made: dict[str, ChangeT] = {}
+        for aggregate_id in waiting:
+            decided = await decide(aggregate_id, stored.get(aggregate_id))
+            if decided is not None:
+                made[aggregate_id] = decided
+        lost = await store.save(list(made.values())) if made else set()
+        written |= {aggregate_id: done for aggregate_id, done in made.items() if aggregate_id not in lost}
+        if not lost:
+            return written
+        waiting = [aggregate_id for aggregate_id in waiting if aggregate_id in lost]
+    raise Unavailable("written by others all the time")
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """One change of one aggregate: the document it builds on (None: a new one), its new fields, and what it caused."""
+
+    id: str
+    base: Document | None
+    fields: Mapping[str, Any]
+    events: Sequence[Event]
+    causes: Sequence[str]
+    pending: list[Document] = field(default_factory=list)
+
+    @property
+    def version(self) -> int:
+        """The version this change makes; a new aggregate has version 1."""
+        return 1 if self.base is None else int(self.base["version"]) + 1
+
+
+class Aggregates:
+    """The aggregates of one collection, written with one atomic update each."""
+
+    def __init__(self, collection: Collection, relay: Relay, grace: timedelta = GRACE) -> None:
+        """`grace`: how long the events are left to this process's relay; none where it does not run."""
+        self.collection = collection
+        self._grace = grace
+        self._relay = relay
+        relay.watch(collection)
+
+    async def load(self, ids: Iterable[str]) -> dict[str, Document]:
+        """The stored documents by id; those that do not exist are missing from the answer."""
+        found = self.collection.find({"_id": {"$in": list(ids)}})
+        with reaching():
+            return {document["_id"]: document async for document in found}
+
+    async def save(self, saves: Sequence[Save]) -> set[str]:
+        """Write each change if its aggregate is still at the version it builds on; returns the ids that were not.
+
+        Durable on return (majority, journal). Raises Unavailable when the server is away; then some changes may have
+        been written, and repeating the causes finds them in `applied`.
+        """
+        if not saves:
+            return set()
+        with reaching():
+            return await self._save(saves)
+
+    async def change(self, ids: Iterable[str], decide: Decide[Document, Save]) -> dict[str, Save]:
+        """Change these aggregates; see the function of this name."""
+        return await change(self, ids, decide)
+
+    async def _save(self, saves: Sequence[Save]) -> set[str]:
+        due = now() + self._grace
+        operations = [_operation(save, due) for save in saves]
+        lost: set[str] = set()
+        matched = sum(1 for s in saves if s.base is not None)
+        try:
+            result = await self.collection.bulk_write(operations, ordered=False)
+            matched -= result.matched_count
+        except BulkWriteError as error:
+            if error.details["writeConcernErrors"]:
+                # What a server says that stops or steps down: it is written, but perhaps not for good.
+                raise WriteConcernError("written, but perhaps not durably") from None
+            for failure in error.details["writeErrors"]:
+                if failure["code"] != DUPLICATE_KEY:
+                    raise
+                lost.add(saves[failure["index"]].id)
+            matched -= error.details["nMatched"]
+        parcels = {s.id: Parcel(self.collection, s.id, s.version, s.pending) for s in saves}
+        if matched:
+            based = [s for s in saves if s.base is not None]
+            stored = await self._applied(based)
+            lost |= {s.id for s in based} - stored.keys()
+            parcels |= stored
+        self._relay.wake([parcel for parcel in parcels.values() if parcel.pending and parcel.id not in lost])
+        return lost
+
+    async def _applied(self, saves: Sequence[Save]) -> dict[str, "Parcel"]:
+        """Those whose causes are applied, as they are stored: another may have written them, with events of its own."""
+        causes = {save.id: save.causes for save in saves}
+        found = self.collection.find({"_id": {"$in": list(causes)}}, {"applied": 1, "version": 1, "outbox": 1})
+        return {
+            d["_id"]: Parcel(self.collection, d["_id"], d["version"], d["outbox"])
+            async for d in found
+            if set(d["applied"]).issuperset(causes[d["_id"]])
+        }
+
+
+def _operation(save: Save, due: Any) -> InsertOne[Document] | UpdateOne:
+    pending = [_pending(event) for event in save.events]
+    causes = list(save.causes)
+    if save.base is None:
+        save.pending.extend(pending)
+        return InsertOne(
+            {
+                "_id": save.id,
+                **save.fields,
+                "version": 1,
+                "seq": len(pending),
+                "applied": causes,
+                "outbox": pending,
+                "outbox_due": due,
+            }
+        )
+    # What was pending before goes first, or this replica would publish a case's events out of order.
+    save.pending.extend([*save.base["outbox"], *pending])
+    return UpdateOne(
+        {"_id": save.id, "version": save.base["version"]},
+        {
+            "$set": {**save.fields, "version": save.version, "outbox_due": due},
+            "$inc": {"seq": len(pending)},
+            "$push": {
+                "applied": {"$each": causes, "$slice": -APPLIED_WINDOW},
+                "outbox": {"$each": pending},
+            },
+        },
+    )
+
+
+def _pending(event: Event) -> Document:
+    message = encode(event)
+    return {
+        "id": event.id,
+        "at": event.time,
+        "trace": event.trace,
+        "topic": message.topic,
+        "key": message.key,
+        "headers": {name: value for name, value in message.headers if name != "traceparent"},
+        "value": message.value,
+    }
