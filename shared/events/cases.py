@@ -1,6 +1,8 @@
 """Facts that triage writes to `cases`: every step of a case, with the state before and after it."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -66,15 +68,20 @@ class CaseOpened(CaseFact):
 
 
 class CaseTriaged(CaseFact):
-    """Policy chose the lane and the handling body (by `rule`), and set the deadlines."""
+    """Policy chose the lane and the handling body (by `rule`), and set the deadlines.
+
+    `deadlines_told`: a fact of its own tells when a deadline of the case is met; before, the step did (MET_BY_STEP).
+    """
 
     name: ClassVar[str] = "case.triaged"
+    version: ClassVar[str] = "1.1"
 
     category: str
     lane: str
     body: str
     rule: str
     deadlines: tuple[DeadlineSet, ...]
+    deadlines_told: bool = False
 
 
 class CaseAssigned(CaseFact):
@@ -135,3 +142,56 @@ class CaseClosed(CaseFact):
     """Nothing more is owed on the case, for now."""
 
     name: ClassVar[str] = "case.closed"
+
+
+class DeadlineMet(CaseFact):
+    """A step of the case kept a deadline, in time or not. The state stays, as in every fact of a deadline."""
+
+    name: ClassVar[str] = "deadline.met"
+
+    deadline: str
+    due_at: AwareDatetime
+    met_at: AwareDatetime
+
+
+class DeadlineBreached(CaseFact):
+    """A deadline passed, and nothing had kept it."""
+
+    name: ClassVar[str] = "deadline.breached"
+
+    deadline: str
+    due_at: AwareDatetime
+
+
+class DeadlinePaused(CaseFact):
+    """The clock of a deadline stands still while the reporter is asked; `due_at` holds no longer."""
+
+    name: ClassVar[str] = "deadline.paused"
+
+    deadline: str
+    due_at: AwareDatetime
+    remaining_seconds: int
+
+
+class DeadlineResumed(CaseFact):
+    """The clock of a deadline runs again, to a new `due_at`."""
+
+    name: ClassVar[str] = "deadline.resumed"
+
+    deadline: str
+    due_at: AwareDatetime
+
+
+MET_BY_STEP: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "emergency_action": frozenset({InvestigationStarted.name}),
+        "child_protection_action": frozenset({InvestigationStarted.name}),
+        "acknowledgement": frozenset({CaseTriaged.name}),
+        "first_response": frozenset({InformationRequested.name, CaseDecided.name}),
+        "decision": frozenset({CaseDecided.name}),
+    }
+)
+"""Which facts kept which deadline before `deadline.met` told it: for cases that were triaged without `deadlines_told`.
+
+Nothing is added here. What keeps a deadline today stands in shared/policy/deadlines.toml.
+"""

@@ -12,6 +12,10 @@ from shared.events import (
     CaseOpened,
     CaseState,
     CaseTriaged,
+    DeadlineBreached,
+    DeadlineMet,
+    DeadlinePaused,
+    DeadlineResumed,
     Event,
     InformationReceived,
     InformationRequested,
@@ -108,6 +112,8 @@ def _step(event: Event, fact: CaseFact) -> Step:
             detail = fact.outcome
         case RecusalDeclared():
             detail = fact.ground
+        case DeadlineMet() | DeadlineBreached() | DeadlinePaused() | DeadlineResumed():
+            detail = fact.deadline
         case _:
             detail = None
     return Step(

@@ -20,7 +20,7 @@ from shared.access.authorization import allow
 from shared.access.conditions import Permit
 from shared.access.principal import Principal
 from shared.events import CaseState
-from shared.i18n.messages import SHARED_MESSAGES, Messages
+from shared.i18n.messages import SHARED_MESSAGES, Messages, message_key
 from shared.ids import new_id
 from shared.problems import FieldError, Problem, Unavailable
 from shared.times import now
@@ -192,11 +192,13 @@ class _View:
             detail = self._body(request, detail)
         elif step.fact == "case.decided":
             detail = self._name(request, "outcome", detail)
+        elif step.fact.startswith("deadline."):
+            detail = self._name(request, "deadline", detail)
         elif step.fact == "case.recusal_declared":
             detail = self._name(request, "ground", detail)
         elif step.fact == "case.assigned":
             detail = self._who(request, principal, "responder", detail)
-        key = "step-" + step.fact.removeprefix("case.").replace("_", "-")
+        key = message_key("step", step.fact.removeprefix("case."))
         who = self._who(request, principal, step.role, step.actor)
         return {"text": self._pages.message(request, key, detail), "at": step.at, "detail": who}
 
