@@ -17,8 +17,8 @@ _AWAY: tuple[type[BaseException], ...] = (*TRANSIENT, TimeoutError)
 
 WRITERS = 2
 """One write gathers while the other is on its way; more only make the batches smaller."""
-MOST = 256
-PATIENCE = 4.0
+LARGEST_WRITE = 256
+WRITE_PATIENCE = 4.0
 """Seconds a write may take before those who wait for it are told that the store is away."""
 
 
@@ -37,7 +37,7 @@ class GroupCommit:
         save: Callable[[Sequence[Save]], Awaitable[set[str]]],
         *,
         bound: int = 2000,
-        patience: float = PATIENCE,
+        patience: float = WRITE_PATIENCE,
         writers: int = WRITERS,
     ) -> None:
         self._save = save
@@ -81,7 +81,7 @@ class GroupCommit:
         batch: deque[_Waiting] = deque()
         ids: set[str] = set()
         # Two of the same id cannot be in one write: the second waits for the next, and then finds the first.
-        while self._queue and len(batch) < MOST and self._queue[0].save.id not in ids:
+        while self._queue and len(batch) < LARGEST_WRITE and self._queue[0].save.id not in ids:
             waiting = self._queue.popleft()
             ids.add(waiting.save.id)
             batch.append(waiting)

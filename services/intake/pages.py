@@ -1,4 +1,4 @@
-"""Intake for people: the form, its receipt, and the follow-up page. Everything works without JavaScript.
+"""Intake for people: the form and its receipt. Everything works without JavaScript.
 
 There is no session, and a receipt travels only in bodies: never in an address, where logs and histories would keep it.
 """
@@ -11,10 +11,8 @@ from secrets import token_urlsafe
 from fastapi import APIRouter, Request, Response
 
 from services.intake.actions import Accepted, Submissions
-from services.intake.mailbox.pages import FollowUpPage
 from services.intake.paths import EXIT, FOLLOW_UP
 from services.intake.report.submission import Submission
-from services.intake.settings import EXIT_URL
 from services.intake.sources.form import Filled, FormError, fill, make_nonce, read_report
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.policy import Policy, ReportFacts
@@ -138,8 +136,8 @@ class ReportForm:
         return self._pages.message(request, f"{kind}-{code.replace('.', '-').replace('_', '-')}")
 
 
-def make_page_router(form: ReportForm, follow_up: FollowUpPage, gate: Gate, exit_url: str = EXIT_URL) -> APIRouter:
-    """The pages' routes; `exit_url` is where somebody gets who leaves quickly."""
+def make_page_router(form: ReportForm, gate: Gate, exit_url: str) -> APIRouter:
+    """The routes of the form, and of the button by which a person leaves a page quickly, for `exit_url`."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
 
     @router.get("/report", **does("report.submit"))
@@ -157,14 +155,6 @@ def make_page_router(form: ReportForm, follow_up: FollowUpPage, gate: Gate, exit
     @router.post("/report/{community}", **does("report.submit"))
     async def take_form_of(request: Request, community: str) -> Response:
         return await form.take(request, community)
-
-    @router.get(FOLLOW_UP, **does("report.follow_up"))
-    async def ask_receipt(request: Request) -> Response:
-        return follow_up.ask(request)
-
-    @router.post(FOLLOW_UP, **does("report.follow_up"))
-    async def show_status(request: Request) -> Response:
-        return await follow_up.show(request)
 
     # Leaving never fails, so it asks for no token; what another site's page sends here is led on and clears nothing.
     @router.get(EXIT, **does("page.leave"))

@@ -1,5 +1,6 @@
 """JSON bodies in and out."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import orjson
@@ -17,7 +18,7 @@ def takes(model: type[BaseModel]) -> dict[str, object]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def json_response(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """`body` as JSON; times in it come out as RFC 3339 in UTC."""
     content = orjson.dumps(body, option=orjson.OPT_UTC_Z)
     return Response(content, status, headers=headers, media_type="application/json")

@@ -55,7 +55,7 @@ def set_traps() -> None:
     keyring.os = Keyrings  # type: ignore[attr-defined]
     rewrap.WrappedKeys._read = counted  # type: ignore[method-assign]
     rewrap.WrappedKeys.rewrap = told  # type: ignore[method-assign]
-    rewrap.BATCH = 5
+    rewrap.REWRAPPED_AT_ONCE = 5
     replicas.LEASE = rotation.LEASE = 1
 
 

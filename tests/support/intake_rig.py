@@ -14,13 +14,15 @@ from services.intake.erasure.actions import Erasing
 from services.intake.erasure.routes import make_erasure_router
 from services.intake.group_commit import GroupCommit
 from services.intake.mailbox.actions import Mailbox
-from services.intake.mailbox.pages import FollowUpPage
+from services.intake.mailbox.pages import FollowUpPage, make_follow_up_router
+from services.intake.mailbox.routes import make_mailbox_router
 from services.intake.pages import ReportForm, load_pages, make_page_router
 from services.intake.routes import make_router
 from services.intake.settings import EXIT_URL
 from services.intake.stored import Secrets
 from services.intake.vault.cipher import Vault
 from services.intake.vault.reads import VaultReader
+from services.intake.vault.routes import make_vault_router
 from shared.access.roster import Roster
 from shared.access.service_tokens import ServiceVerifier
 from shared.aggregates import Save
@@ -196,7 +198,7 @@ class Rig:
         commits = self.commits or DirectCommit(self.store)
         self.submissions = Submissions(self.store, commits, self.vault, POLICY, SECRETS, self.clock)
         self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.clock)
-        self.reading = VaultReader(self.store, self.vault, self.clock)
+        self.reader = VaultReader(self.store, self.vault, self.clock)
         self.erasing = Erasing(self.store, self.clock)
         pages = load_pages()
         form = ReportForm(self.submissions, POLICY, pages, self.clock)
@@ -208,18 +210,13 @@ class Rig:
             cast(Lifecycle, _NothingRunning()),
             gate=self.gate,
             routers=[
-                make_router(
-                    self.submissions,
-                    self.mailbox,
-                    self.reading,
-                    self.gate,
-                    SECRETS.pseudonyms,
-                    self.receipts,
-                    roster.names_of,
-                ),
-                make_erasure_router(self.erasing, self.store, self.gate),
-                make_page_router(form, FollowUpPage(self.mailbox, pages, self.receipts), self.gate, self.exit_url),
+                make_router(self.submissions, self.gate),
+                make_page_router(form, self.gate, self.exit_url),
                 make_asset_router(self.gate),
+                make_mailbox_router(self.mailbox, self.gate, self.receipts),
+                make_follow_up_router(FollowUpPage(self.mailbox, pages, self.receipts), self.gate),
+                make_vault_router(self.reader, self.gate, SECRETS.pseudonyms, roster.names_of),
+                make_erasure_router(self.erasing, self.store, self.gate),
             ],
             asyncapi=dict,
             error_page=pages.error,

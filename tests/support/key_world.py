@@ -61,7 +61,7 @@ class Replica:
 
     async def narrative(self, report_id: str) -> str | None:
         """What the vault hands out of a report; None of an erased one."""
-        (item,) = await self.rig.reading.read([Read(report_id, ("content",))], purpose="review", actor=READER)
+        (item,) = await self.rig.reader.read([Read(report_id, ("content",))], purpose="review", actor=READER)
         return None if item.get("erased") else item["sections"]["content"]["narrative"]
 
 
@@ -83,9 +83,9 @@ class KeyWorld:
 
     def rotation(self, screen: Screen | None = None, *, settle: float = 0.0, patience: float = 20.0) -> Rotation:
         settings = KeySettings(master_key_file=self.file, **self.extra)
-        readers = Replicas(self.database["keyrings"])
+        replicas = Replicas(self.database["keyrings"])
         return Rotation(
-            self.file, settings, self.reports, readers, screen or Screen(), settle=settle, patience=patience
+            self.file, settings, self.reports, replicas, screen or Screen(), settle=settle, patience=patience
         )
 
     def replica(self, file: Path | None = None) -> Replica:

@@ -78,8 +78,8 @@ def versions(keyring: KeyringFile = KEYRING, mongo: MongoUri = None, as_json: As
     """List the master key's versions, and how many reports need each."""
     ring = _ring_in(keyring)
 
-    async def ask(reports: "WrappedKeys", readers: "Replicas") -> tuple[dict[str, int], int]:
-        return await reports.uses(), len(await readers.running())
+    async def ask(reports: "WrappedKeys", replicas: "Replicas") -> tuple[dict[str, int], int]:
+        return await reports.uses(), len(await replicas.running())
 
     uses, running = _with_store(_settings(keyring, mongo), ask)
     known = {key.id for key in ring.keys}
@@ -155,8 +155,8 @@ def _run(
     with Progress(*columns, console=Console(stderr=True), disable=as_json) as progress:
         bar = Bar(progress)
 
-        async def work(reports: "WrappedKeys", readers: "Replicas") -> "Outcome":
-            return await do(Rotation(keyring, settings, reports, readers, bar, settle=settle, patience=patience))
+        async def work(reports: "WrappedKeys", replicas: "Replicas") -> "Outcome":
+            return await do(Rotation(keyring, settings, reports, replicas, bar, settle=settle, patience=patience))
 
         try:
             return _with_store(settings, work)

@@ -23,7 +23,7 @@ from shared.times import now
 
 log = logging.getLogger(__name__)
 
-Reason = Literal["requested", "court_order", "legal_duty", "misdirected", "test"]
+ErasureReason = Literal["requested", "court_order", "legal_duty", "misdirected", "test"]
 """Why somebody erases a report; `retention` is the policy's own."""
 RETENTION = "retention"
 Result = Literal["erased", "already", "unknown"]

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from services.intake.erasure.actions import RETENTION, Erasing, Erasure
 from shared import metrics
-from shared.events import Actor
+from shared.events import Actor, CaseState
 from shared.ids import new_id
 from shared.mongo import TRANSIENT, Document
 from shared.policy import GLOBAL_COMMUNITY, Policy, ReportLife, Verdict
@@ -19,8 +19,7 @@ from shared.times import now
 log = logging.getLogger(__name__)
 
 INTAKE = Actor("service:intake", "service")
-CLOSED = "closed"
-BATCH = 100
+SWEPT_AT_ONCE = 100
 PAUSE = 0.1
 """Seconds between two batches, so that whoever reports meanwhile does not wait for them."""
 RETRY = 5.0
@@ -47,7 +46,7 @@ class Sweep:
     held: int = 0
 
 
-class Retention:
+class RetentionSweeper:
     """Erases what is due. Every replica may run it: a report is erased once."""
 
     def __init__(
@@ -84,10 +83,10 @@ class Retention:
         done = Sweep()
         retention = self._policy.retention
         after: tuple[datetime, str] | None = None
-        while batch := await self._store.closed_before(at - retention.shortest, after, BATCH):
+        while batch := await self._store.closed_before(at - retention.shortest, after, SWEPT_AT_ONCE):
             after = batch[-1]["status"]["updated_at"], batch[-1]["_id"]
             await self._erase_due(batch, at, done)
-            if len(batch) < BATCH:
+            if len(batch) < SWEPT_AT_ONCE:
                 break
             await asyncio.sleep(self._pause)
         metrics.RETENTION_UNDECIDED.set(await self._store.count_undecided(at - retention.longest_undecided))
@@ -134,5 +133,5 @@ def life_of(document: Mapping[str, Any], policy: Policy) -> ReportLife:
         outcome=status["outcome"],
         received_at=document["received_at"],
         still_since=status["updated_at"],
-        closed=status["state"] == CLOSED,
+        closed=status["state"] == CaseState.CLOSED,
     )

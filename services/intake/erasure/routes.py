@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from services.intake.erasure.actions import Erasing, Erasure, Reason
+from services.intake.erasure.actions import Erasing, Erasure, ErasureReason
+from services.intake.fields import PRIVATE, Body, Identifier
 from services.intake.stored import Store
 from services.intake.vault.reads import resource_of
 from shared.access.authorization import allow, demand
@@ -16,25 +17,21 @@ from shared.ids import new_id
 from shared.mongo import Document
 from shared.problems import FieldError, Problem
 from shared.times import now
-from shared.web.bodies import json_response, parse_body
+from shared.web.bodies import json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does, principal_of
 
-MOST = 500
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+MOST_IDS = 500
 # A random one and nothing else, because it stands in events for ever: whose request it was is written down elsewhere.
 RequestId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
-_PRIVATE = {"Cache-Control": "no-store"}
 
 
-class ErasureOrder(BaseModel):
+class ErasureOrder(Body):
     """POST /v1/erasures. The same `request_id` with the same ids gives the same answer."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    reason: Reason
+    reason: ErasureReason
     request_id: RequestId | None = None
-    report_ids: Annotated[tuple[Identifier, ...], Field(max_length=MOST)] = ()
-    case_ids: Annotated[tuple[Identifier, ...], Field(max_length=MOST)] = ()
+    report_ids: Annotated[tuple[Identifier, ...], Field(max_length=MOST_IDS)] = ()
+    case_ids: Annotated[tuple[Identifier, ...], Field(max_length=MOST_IDS)] = ()
     dry_run: bool = False
 
 
@@ -43,7 +40,7 @@ def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter
     coordinators of other bodies and communities than those of its case."""
     router = gate.router(Callers.PROGRAMS)
 
-    @router.post("/v1/erasures", **does("report.erase", _BODY))
+    @router.post("/v1/erasures", **does("report.erase", takes(ErasureOrder)))
     async def erase(request: Request) -> Response:
         """Destroy the data keys of reports, for good. Each id is answered: erased, already (by another request) or
         unknown; with `dry_run` nothing is done, and those that stand are `standing`. 503 may be repeated."""
@@ -62,7 +59,7 @@ def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter
             results = dict(await erasing.erase([d["_id"] for d in _known(found)], erasure))
         items = [_item(asked, document, results) for asked, document in found]
         body = {"request_id": request_id, "reason": order.reason, "dry_run": order.dry_run, "items": items}
-        return json_response(body, headers=_PRIVATE)
+        return json_response(body, headers=PRIVATE)
 
     return router
 
@@ -95,11 +92,3 @@ def _item(asked: str, document: Document | None, results: dict[str, str]) -> dic
         "state": document["status"]["state"],
         "result": results[document["_id"]],
     }
-
-
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": ErasureOrder.model_json_schema()}},
-    }
-}

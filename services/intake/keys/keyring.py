@@ -80,7 +80,7 @@ class Keyring:
 
     @property
     def coming(self) -> MasterKey | None:
-        """The version that every reader has to know before it becomes current."""
+        """The version that every replica has to know before it becomes current."""
         return next((key for key in self.keys if key.state is KeyState.COMING), None)
 
     @property

@@ -9,11 +9,11 @@ from services.intake.keys.keyring import Keyring
 from shared.mongo import RELAXED, Collection, DuplicateKeyError, IndexModel
 
 SEEN = 60
-"""Seconds after which a reader that says nothing is taken to be gone; each says it every few seconds."""
+"""Seconds after which a replica that says nothing is taken to be gone; each says it every few seconds."""
 LEASE = 20
 """Seconds for which a rotation has the keyring, unless it renews it."""
 
-READER_INDEXES = (IndexModel([("at", 1)], name="at", expireAfterSeconds=86_400),)
+REPLICA_INDEXES = (IndexModel([("at", 1)], name="at", expireAfterSeconds=86_400),)
 _ROTATION = "rotation"
 
 
@@ -33,16 +33,16 @@ class Replicas:
         self.collection = collection
         self._relaxed = collection.with_options(write_concern=RELAXED)
 
-    async def tell(self, reader_id: str, ring: Keyring) -> None:
-        """This reader is there, and holds this keyring."""
+    async def tell(self, replica_id: str, ring: Keyring) -> None:
+        """This replica is there, and holds this keyring."""
         told = {"opens": [key.id for key in ring.keys], "seals": ring.current.id}
-        await self._relaxed.update_one({"_id": reader_id}, {"$set": told, "$currentDate": {"at": True}}, upsert=True)
+        await self._relaxed.update_one({"_id": replica_id}, {"$set": told, "$currentDate": {"at": True}}, upsert=True)
 
-    async def leave(self, reader_id: str) -> None:
-        """This reader stops."""
-        # Not deleted, because a word of this reader's that is still on its way would bring it back.
+    async def leave(self, replica_id: str) -> None:
+        """This replica stops."""
+        # Not deleted, because a word of this replica's that is still on its way would bring it back.
         left = {"$set": {"left": True, "opens": [], "seals": ""}, "$currentDate": {"at": True}}
-        await self.collection.update_one({"_id": reader_id}, left, upsert=True)
+        await self.collection.update_one({"_id": replica_id}, left, upsert=True)
 
     async def running(self) -> Sequence[Replica]:
         """All that were there in the last minute."""

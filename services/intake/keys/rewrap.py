@@ -14,7 +14,7 @@ from shared.mongo import Collection, Document, UpdateOne
 
 DRAWERS = ("vault", "statements", "answers")
 """The fields of a report that hold sealed things by name."""
-BATCH = 200
+REWRAPPED_AT_ONCE = 200
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ class WrappedKeys:
 
     async def _read(self, key_id: str, after: str) -> Sequence[Document]:
         later: list[Document] = [{"$match": {"_id": {"$gt": after}}}, {"$sort": {"_id": 1}}]
-        stages = [*later, _KEYS, _others(key_id), {"$limit": BATCH}]
+        stages = [*later, _KEYS, _others(key_id), {"$limit": REWRAPPED_AT_ONCE}]
         return [found async for found in self._reports.aggregate(stages)]
 
 

@@ -52,18 +52,18 @@ class Newest:
     retired: frozenset[str]
 
 
-async def read_newest(readers: Replicas) -> Newest | None:
+async def read_newest(replicas: Replicas) -> Newest | None:
     """What the last rotation named, if there was one. Raises one of shared.mongo.TRANSIENT."""
-    found = await readers.collection.find_one({"_id": _NEWEST})
+    found = await replicas.collection.find_one({"_id": _NEWEST})
     return Newest(found["seals"], frozenset(found.get("retired", ()))) if found else None
 
 
-async def _name_newest(readers: Replicas, ring: Keyring) -> None:
+async def _name_newest(replicas: Replicas, ring: Keyring) -> None:
     """Keep it for whoever is not running now; what was retired stays so, also when it is in no keyring any more."""
     retired = [key.id for key in ring.keys if key.state is KeyState.RETIRED]
-    # Without a time, so it does not end as the readers do.
+    # Without a time, so it does not end as the replicas do.
     named = {"$set": {"seals": ring.current.id}, "$addToSet": {"retired": {"$each": retired}}}
-    await readers.collection.update_one({"_id": _NEWEST}, named, upsert=True)
+    await replicas.collection.update_one({"_id": _NEWEST}, named, upsert=True)
 
 
 class Halted(Exception):
@@ -100,7 +100,7 @@ class Rotation:
         path: Path,
         settings: KeySettings,
         reports: WrappedKeys,
-        readers: Replicas,
+        replicas: Replicas,
         showing: Showing,
         *,
         settle: float = SETTLE,
@@ -110,7 +110,7 @@ class Rotation:
         self._path = path
         self._settings = settings
         self._reports = reports
-        self._readers = readers
+        self._replicas = replicas
         self._showing = showing
         self._settle = settle
         self._patience = patience
@@ -203,7 +203,7 @@ class Rotation:
     async def _drop(self, outcome: Outcome) -> None:
         current = outcome.ring.current
         await self._name(outcome.ring)
-        # A reader that started before that was named, with an older copy, may have sealed since.
+        # A replica that started before that was named, with an older copy, may have sealed since.
         if await self._wait_for(f"seal with version {current.version}", lambda r: r.seals == current.id):
             self._settled_at = asyncio.get_running_loop().time() + self._settle
         while (rest := self._settled_at - asyncio.get_running_loop().time()) > 0:
@@ -219,7 +219,7 @@ class Rotation:
             outcome.ring = self._write(outcome.ring.drop(set(outcome.dropped)))
 
     async def _name(self, ring: Keyring) -> None:
-        await self._surely(lambda: _name_newest(self._readers, ring))
+        await self._surely(lambda: _name_newest(self._replicas, ring))
 
     async def _wait_for(self, what: str, has: Callable[[Replica], bool]) -> bool:
         """Until all running intakes have loaded what is in the keyring; whether any of them had not."""
@@ -227,8 +227,8 @@ class Rotation:
         until = loop.time() + self._patience
         waited = False
         while True:
-            running = await self._surely(self._readers.running)
-            late = [reader for reader in running if not has(reader)]
+            running = await self._surely(self._replicas.running)
+            late = [replica for replica in running if not has(replica)]
             if not late:
                 return waited
             waited = True
@@ -301,13 +301,13 @@ class Rotation:
                 raise errors.exceptions[0] from None
             finally:
                 with suppress(*TRANSIENT):
-                    await self._readers.release(owner)
+                    await self._replicas.release(owner)
 
     async def _lease(self, owner: str) -> None:
         loop = asyncio.get_running_loop()
         # One that was killed has its lease for a while longer.
         until = loop.time() + LEASE + 5
-        while not await self._surely(lambda: self._readers.lease(owner)):
+        while not await self._surely(lambda: self._replicas.lease(owner)):
             self._showing.step("another rotation is under way, or has just been ended")
             if loop.time() > until:
                 raise Halted("Another rotation is under way on another machine.")
@@ -317,7 +317,7 @@ class Rotation:
         while True:
             await asyncio.sleep(LEASE / 4)
             with suppress(*TRANSIENT):
-                if not await self._readers.lease(owner):
+                if not await self._replicas.lease(owner):
                     raise Halted("Another rotation took over, because this one did not move for too long.")
 
 

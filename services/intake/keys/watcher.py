@@ -39,15 +39,15 @@ class KeyringWatcher:
     """
 
     def __init__(
-        self, vault: Vault, settings: KeySettings, given: str, reports: WrappedKeys, readers: Replicas
+        self, vault: Vault, settings: KeySettings, given: str, reports: WrappedKeys, replicas: Replicas
     ) -> None:
         """`given`: the keyring's text, where no file of it can be read."""
-        self.reader_id = new_id()
+        self.replica_id = new_id()
         self._vault = vault
         self._settings = settings
         self._given = given
         self._reports = reports
-        self._readers = readers
+        self._replicas = replicas
         self._say: Callable[[str, str | None], None] = lambda part, reason: None
         self._ring: Keyring | None = None
         self._loaded = asyncio.Event()
@@ -80,8 +80,8 @@ class KeyringWatcher:
             text = await self._read() or text
 
     async def leave(self) -> None:
-        """Let rotations know that this reader has stopped."""
-        await self._readers.leave(self.reader_id)
+        """Let rotations know that this replica has stopped."""
+        await self._replicas.leave(self.replica_id)
 
     async def _read(self) -> str | None:
         file = self._settings.master_key_file
@@ -157,8 +157,8 @@ class KeyringWatcher:
                 self._next_tell = at
         told = at >= self._next_tell
         if told:
-            await self._readers.tell(self.reader_id, ring)
-            # Only after that, because a rotation that did not wait for this reader had named its key by then.
+            await self._replicas.tell(self.replica_id, ring)
+            # Only after that, because a rotation that did not wait for this replica had named its key by then.
             self._behind = await self._find_newer(ring)
             self._next_tell = at + TELL
         reason = self._lack or self._behind
@@ -183,7 +183,7 @@ class KeyringWatcher:
 
     async def _find_newer(self, ring: Keyring) -> str | None:
         """What the last rotation has and the keyring has not, as a reason."""
-        newest = await read_newest(self._readers)
+        newest = await read_newest(self._replicas)
         if newest is None:
             return None
         if newest.seals not in {key.id for key in ring.keys}:

@@ -1,13 +1,15 @@
 """The follow-up page: what became of a report, and answers to questions."""
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 
 from services.intake.fields import ANSWER_LIMIT
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.routes import try_receipt
+from services.intake.paths import FOLLOW_UP
 from services.intake.sources.form import Filled, fill
 from shared.problems import Problem
 from shared.web.forms import read_form
+from shared.web.gate import Callers, Gate, does
 from shared.web.pages import Pages
 from shared.web.throttle import Throttle
 
@@ -15,11 +17,11 @@ from shared.web.throttle import Throttle
 class FollowUpPage:
     """Shows what became of a report, and takes answers to questions."""
 
-    def __init__(self, mailbox: Mailbox, pages: Pages, receipts: Throttle | None = None) -> None:
+    def __init__(self, mailbox: Mailbox, pages: Pages, receipts: Throttle) -> None:
         """`receipts` slows the guessing of receipts, here and for programs."""
         self._mailbox = mailbox
         self._pages = pages
-        self._throttle = receipts or Throttle("receipt")
+        self._receipts = receipts
 
     def ask(self, request: Request, receipt: str = "", error: str | None = None) -> Response:
         """The page that asks for the receipt."""
@@ -31,7 +33,7 @@ class FollowUpPage:
         """The status behind the receipt in the body; takes an answer first, if there is one."""
         filled = fill(await read_form(request))
         try:
-            return await try_receipt(self._throttle, request, lambda: self._status(request, filled))
+            return await try_receipt(self._receipts, request, lambda: self._status(request, filled))
         except Problem as problem:
             match problem.code:
                 case "receipt-unknown":
@@ -71,3 +73,18 @@ class FollowUpPage:
             "error": self._pages.message(request, error) if error else None,
         }
         return self._pages.render(request, "status.html", context, 422 if error else 200)
+
+
+def make_follow_up_router(page: FollowUpPage, gate: Gate) -> APIRouter:
+    """The page's routes."""
+    router = gate.router(Callers.PEOPLE, include_in_schema=False)
+
+    @router.get(FOLLOW_UP, **does("report.follow_up"))
+    async def ask_receipt(request: Request) -> Response:
+        return page.ask(request)
+
+    @router.post(FOLLOW_UP, **does("report.follow_up"))
+    async def show_status(request: Request) -> Response:
+        return await page.show(request)
+
+    return router

@@ -1,29 +1,79 @@
-"""The reporter's mailbox over HTTP, for programs."""
+"""The reporter's mailbox over HTTP: for programs of reporters, and for the service that writes the handlers' words."""
 
+import re
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from dataclasses import asdict
+from typing import Literal, TypeVar
 
-from fastapi import Request
+from fastapi import APIRouter, Request, Response
 
-from services.intake.fields import Identifier, Receipt, Words, _Body
-from shared.problems import Problem
+from services.intake.fields import PRIVATE, Body, Identifier, Receipt, Words
+from services.intake.mailbox.actions import Mailbox
+from shared.problems import FieldError, Problem
+from shared.web.bodies import json_response, parse_body, takes
+from shared.web.gate import Callers, Gate, does
 from shared.web.throttle import Throttle, address_of
 
 T = TypeVar("T")
 
+# A statement's id becomes the name of a field in the store.
+_IDENTIFIER = re.compile(r"[A-Za-z0-9-]{1,64}")
+_BAD_STATEMENT_ID = FieldError("/statement_id", "invalid_id", "Letters, digits and hyphens, 64 at most.")
 
-class FollowUp(_Body):
+
+class FollowUp(Body):
     """POST /v1/follow-up."""
 
     receipt: Receipt
 
 
-class Answer(_Body):
+class Answer(Body):
     """POST /v1/follow-up/answers."""
 
     receipt: Receipt
     question_id: Identifier
     text: Words
+
+
+class Statement(Body):
+    """PUT /v1/vault/reports/{report_id}/statements/{statement_id}."""
+
+    kind: Literal["question", "reason"]
+    text: Words
+
+
+def make_mailbox_router(mailbox: Mailbox, gate: Gate, receipts: Throttle) -> APIRouter:
+    """The routes; `receipts` slows the guessing of receipts, here and on the pages."""
+    router = gate.router(Callers.PROGRAMS)
+
+    @router.post("/v1/follow-up", **does("report.follow_up", takes(FollowUp)))
+    async def follow_up(request: Request) -> Response:
+        """What a reporter may know of the case. The receipt stands in the body, so that no log ever holds it."""
+        body = parse_body(FollowUp, await request.body())
+        view = await try_receipt(receipts, request, lambda: mailbox.follow_up(body.receipt))
+        return json_response(asdict(view), headers=PRIVATE)
+
+    @router.post("/v1/follow-up/answers", status_code=202, **does("report.follow_up", takes(Answer)))
+    async def answer(request: Request) -> Response:
+        """A reporter's answer to a question."""
+        body = parse_body(Answer, await request.body())
+        await try_receipt(receipts, request, lambda: mailbox.answer(body.receipt, body.question_id, body.text))
+        return json_response({"question_id": body.question_id}, 202, headers=PRIVATE)
+
+    @router.put(
+        "/v1/vault/reports/{report_id}/statements/{statement_id}",
+        status_code=204,
+        **does("vault.correspond", takes(Statement)),
+    )
+    async def keep_statement(request: Request, report_id: str, statement_id: str) -> Response:
+        """A handler's words to the reporter; repeating it changes nothing."""
+        if not _IDENTIFIER.fullmatch(statement_id):
+            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[_BAD_STATEMENT_ID])
+        body = parse_body(Statement, await request.body())
+        await mailbox.keep_statement(report_id, statement_id, body.kind, body.text)
+        return Response(status_code=204)
+
+    return router
 
 
 async def try_receipt(throttle: Throttle, request: Request, look: Callable[[], Awaitable[T]]) -> T:

@@ -501,7 +501,7 @@ async def test_the_first_version_may_be_a_file_and_the_next_one_wrapped_by_trans
             with pytest.raises(Unavailable, match="master key"):
                 await report(replica, "words")
             with pytest.raises(Unavailable):
-                await replica.rig.reading.read([Read(next(iter(told)), ("content",))], purpose="review", actor=READER)
+                await replica.rig.reader.read([Read(next(iter(told)), ("content",))], purpose="review", actor=READER)
             with pytest.raises(Halted, match="503"):
                 await world.rotation().rotate()
             transit.sealed = False

@@ -20,7 +20,7 @@ import uvicorn
 
 from infra import cli
 from infra.commands.erase import Why
-from services.intake.erasure.actions import Reason
+from services.intake.erasure.actions import ErasureReason
 from services.intake.erasure.routes import make_erasure_router
 from shared.access.principal import Role
 from shared.events import ReportErased
@@ -189,7 +189,7 @@ def test_without_a_yes_nothing_is_erased(
 def test_it_explains_itself_and_knows_the_reasons_that_intake_takes(capsys: Capture) -> None:
     assert cli.main(["erase", "--help"]) == 0
     assert "--dry-run" in capsys.readouterr().out
-    assert {why.value for why in Why} == set(get_args(Reason))
+    assert {why.value for why in Why} == set(get_args(ErasureReason))
 
 
 @pytest.mark.usefixtures("intake")

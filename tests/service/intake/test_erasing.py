@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from services.intake.actions import Submissions
 from services.intake.erasure.actions import Erasing, Erasure
 from services.intake.erasure.replay import Replay, ReplayBarrier
-from services.intake.erasure.retention import Retention
+from services.intake.erasure.retention import RetentionSweeper
 from services.intake.mailbox.actions import Mailbox
 from services.intake.report.submission import Arrival, Submission
 from services.intake.vault.reads import Read, VaultReader
@@ -109,9 +109,7 @@ async def test_the_vault_says_erased(rig: Rig) -> None:
     report_id = (await talked(rig))["report_id"]
     await rig.erasing.erase([report_id], ERASURE)
     reads = [Read(report_id, ("content", "reported", "reporter", "correspondence"))]
-    assert await rig.reading.read(reads, purpose="review", actor=RESPONDER) == [
-        {"report_id": report_id, "erased": True}
-    ]
+    assert await rig.reader.read(reads, purpose="review", actor=RESPONDER) == [{"report_id": report_id, "erased": True}]
     assert rig.store.accesses == {}
 
 
@@ -226,7 +224,7 @@ def test_in_any_order_once_erased_is_erased(order: list[str]) -> None:
                     case "state":
                         await rig.mailbox.keep_statement(report_id, f"s-{number}", "reason", "Sekret")
                     case "read":
-                        (item,) = await rig.reading.read([Read(report_id, ("content",))], purpose="x", actor=OPERATOR)
+                        (item,) = await rig.reader.read([Read(report_id, ("content",))], purpose="x", actor=OPERATOR)
                         assert item.get("erased", False) == erased
                     case "repeat":
                         await rig.mailbox.project(
@@ -248,8 +246,8 @@ def test_in_any_order_once_erased_is_erased(order: list[str]) -> None:
 # Retention
 
 
-def retention(rig: Rig) -> Retention:
-    return Retention(rig.store, rig.erasing, POLICY, every=1, pause=0, clock=rig.clock)
+def retention(rig: Rig) -> RetentionSweeper:
+    return RetentionSweeper(rig.store, rig.erasing, POLICY, every=1, pause=0, clock=rig.clock)
 
 
 async def closed(rig: Rig, outcome: str = "no_violation", at: datetime = START) -> str:
@@ -353,7 +351,7 @@ async def test_a_report_younger_than_the_backup_stays_erased(rig: Rig) -> None:
         again = await http.post("/v1/reports", json={"community": "enwiki", **WORDS}, headers=key)
         assert again.json() == first
     assert rig.store.reports[first["report_id"]]["vault"] is None
-    items = await rig.reading.read([Read(first["report_id"], ("content",))], purpose="notify", actor=OPERATOR)
+    items = await rig.reader.read([Read(first["report_id"], ("content",))], purpose="notify", actor=OPERATOR)
     assert items == [{"report_id": first["report_id"], "erased": True}]
 
 
@@ -361,20 +359,20 @@ async def test_until_the_erasures_are_replayed_nothing_is_read(rig: Rig) -> None
     accepted = await talked(rig)
     barrier = ReplayBarrier(rig.store)
     mailbox = Mailbox(barrier, rig.vault, SECRETS, rig.clock)
-    reading = VaultReader(barrier, rig.vault, rig.clock)
+    reader = VaultReader(barrier, rig.vault, rig.clock)
     reads = [Read(accepted["report_id"], ("content",))]
     for attempt in (
         mailbox.follow_up(accepted["receipt"]),
         mailbox.answer(accepted["receipt"], "q-2", "Yes."),
         mailbox.keep_statement(accepted["report_id"], "q-9", "question", "Why?"),
-        reading.read(reads, purpose="review", actor=RESPONDER),
+        reader.read(reads, purpose="review", actor=RESPONDER),
         Erasing(barrier).erase([accepted["report_id"]], ERASURE),
     ):
         with pytest.raises(Unavailable):
             await attempt
     await replay(rig, [], barrier).run()
     assert (await mailbox.follow_up(accepted["receipt"])).state == "decided"
-    (item,) = await reading.read(reads, purpose="review", actor=RESPONDER)
+    (item,) = await reader.read(reads, purpose="review", actor=RESPONDER)
     assert item["sections"]["content"]["narrative"] == "Sekret words"
 
 

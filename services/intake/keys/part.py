@@ -1,0 +1,22 @@
+"""The master keys as a part of intake."""
+
+from services.intake.keys.replicas import REPLICA_INDEXES, Replicas
+from services.intake.keys.rewrap import WrappedKeys
+from services.intake.keys.watcher import KeyringWatcher
+from services.intake.settings import IntakeSettings
+from services.intake.vault.cipher import Vault
+from shared.parts import Part
+from shared.runtime import Runtime
+
+
+def build(runtime: Runtime, settings: IntakeSettings, vault: Vault) -> Part:
+    """Gives the vault its master keys, before anything is consumed and whenever the keyring changes."""
+    replicas, reports = Replicas(runtime.database["keyrings"]), WrappedKeys(runtime.database["reports"])
+    watcher = KeyringWatcher(vault, settings, settings.master_key.get_secret_value(), reports, replicas)
+    watcher.report_to(runtime.readiness.say)
+    return Part(
+        indexes=[(replicas.collection, REPLICA_INDEXES)],
+        tasks=[watcher.run],
+        stops=[watcher.leave],
+        prepare=[watcher.loaded],
+    )
