@@ -1,4 +1,4 @@
-"""docker-compose.yml and infra/Dockerfile keep what the README promises to operators; nothing is started here."""
+"""docker-compose.yml and infra/Dockerfile keep what docs/operators.md promises; nothing is started here."""
 
 import json
 import re
@@ -134,10 +134,10 @@ def test_the_memory_limits_stay_within_two_gigabytes() -> None:
     assert memory(*LASTING, *REPLICAS) <= MEMORY
 
 
-def test_the_readme_tells_the_sums_of_the_limits() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_for_operators_tells_the_sums_of_the_limits() -> None:
+    page = (ROOT / "docs/operators.md").read_text(encoding="utf-8")
     told = f"{memory(*LASTING)} MiB together, {memory(*LASTING, *REPLICAS)} MiB with three replicas of triage"
-    assert told in " ".join(readme.split())
+    assert told in " ".join(page.split())
 
 
 def test_kafka_and_mongodb_fit_into_their_limits() -> None:
