@@ -117,7 +117,7 @@ def root_of_range(start: int, end: int, node: NodeReader) -> bytes:
 
 
 def prove_inclusion(index: int, size: int, node: NodeReader) -> list[bytes]:
-    """The audit path of leaf `index` in the tree of `size` leaves, from the leaf's sibling upwards (RFC 6962 §2.1.1).
+    """The inclusion proof of leaf `index` in the tree of `size` leaves (RFC 6962 §2.1.1), from its sibling upwards.
 
     Raises ValueError if there is no such leaf.
     """
@@ -138,7 +138,7 @@ def prove_inclusion(index: int, size: int, node: NodeReader) -> list[bytes]:
 
 
 def prove_consistency(old_size: int, new_size: int, node: NodeReader) -> list[bytes]:
-    """The proof that the tree of `new_size` leaves begins with the tree of `old_size` (RFC 6962 §2.1.2).
+    """The consistency proof: the tree of `new_size` leaves begins with the tree of `old_size` (RFC 6962 §2.1.2).
 
     Empty if the sizes are equal or the old tree is empty. Raises ValueError unless `0 <= old_size <= new_size`.
     """
@@ -164,7 +164,7 @@ def prove_consistency(old_size: int, new_size: int, node: NodeReader) -> list[by
 
 
 def verify_inclusion(leaf_hash: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> None:
-    """Check an audit path (RFC 9162 §2.1.3.2). Raises InvalidProofError unless the leaf is at `index` under `root`."""
+    """Check an inclusion proof (RFC 9162 §2.1.3.2). Raises InvalidProofError unless the leaf is at `index` in it."""
     if not 0 <= index < size:
         raise InvalidProofError(f"a tree of {size} leaves has no leaf {index}")
     _require_hashes([leaf_hash, root, *path])
