@@ -19,7 +19,6 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from rich.console import Console
 
@@ -31,6 +30,7 @@ from services.audit import verify
 from services.audit.settings import AuditSettings
 from services.audit.tlog.note import SigningKey
 from shared.access.principal import Role
+from shared.http import make_blocking_http
 from shared.ids import case_id_of
 from shared.kafka.topics import FACT_TOPICS
 from shared.times import now, rfc3339
@@ -59,13 +59,13 @@ class Demo:
     sent: list[Sent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.intake = httpx.Client(base_url=self.system.url("intake"), timeout=20)
+        self.intake = make_blocking_http(self.system.url("intake"))
         bodies = tuple(self._bodies())
         responder = self.system.token(Role.RESPONDER, *bodies, ref=self.system.account("demo-responder"))
-        self.desk = httpx.Client(base_url=self.system.url("triage"), headers=_bearer(responder), timeout=20)
+        self.desk = make_blocking_http(self.system.url("triage"), headers=_bearer(responder))
         auditor = self.system.token(Role.AUDITOR)
-        self.audit = httpx.Client(base_url=self.system.url("audit"), headers=_bearer(auditor), timeout=20)
-        self.mail = httpx.Client(base_url=self.system.stack.mail_url)
+        self.audit = make_blocking_http(self.system.url("audit"), headers=_bearer(auditor))
+        self.mail = make_blocking_http(self.system.stack.mail_url)
 
     @staticmethod
     def _bodies() -> list[str]:

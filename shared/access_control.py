@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from shared.access.entries import ROSTER_FACTS
 from shared.access.refusal_log import Refusals
-from shared.access.roster import ROSTER_FACTS, ROSTER_INDEXES, MongoRoster, Roster, RosterStore
+from shared.access.roster import Roster, RosterStore
+from shared.access.roster_store import ROSTER_INDEXES, MongoRoster
 from shared.aggregates import OUTBOX_INDEX, Aggregates
 from shared.parts import Part
 from shared.problems import Problem, Unavailable

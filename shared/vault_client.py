@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import stamina
 
 from shared.access.service_tokens import ServiceSigner
 from shared.events import Actor
+from shared.http import AsyncClient, TransportError
 from shared.problems import Problem, Unavailable
 from shared.telemetry import current_traceparent
 
@@ -29,7 +29,7 @@ class Contents:
 class VaultClient:
     """Calls intake's internal API; each request is signed for its purpose, see shared.access.service_tokens."""
 
-    def __init__(self, http: httpx.AsyncClient, signer: ServiceSigner) -> None:
+    def __init__(self, http: AsyncClient, signer: ServiceSigner) -> None:
         self._http = http
         self._signer = signer
 
@@ -44,7 +44,7 @@ class VaultClient:
         """
         reads = [{"report_id": report_id, "sections": list(sections)} for report_id in report_ids]
         body = {"purpose": purpose, "reads": reads}
-        answer = await self._call("POST", "/v1/vault/read", body, self._signer.call(_INTAKE, purpose, behalf))
+        answer = await self._call("POST", "/v1/vault/read", body, purpose, behalf)
         return {
             item["report_id"]: Contents(item["report_id"], item.get("sections", {}), bool(item.get("erased")))
             for item in answer["items"]
@@ -54,7 +54,7 @@ class VaultClient:
     async def keep_statement(self, report_id: str, statement_id: str, *, kind: str, text: str, behalf: Actor) -> None:
         """Store a handler's words (kind `question` or `reason`) with the report; repeating it changes nothing."""
         path = f"/v1/vault/reports/{report_id}/statements/{statement_id}"
-        await self._call("PUT", path, {"kind": kind, "text": text}, self._signer.call(_INTAKE, "correspond", behalf))
+        await self._call("PUT", path, {"kind": kind, "text": text}, "correspond", behalf)
 
     async def pseudonyms(self, names: Sequence[str], addresses: Sequence[str]) -> tuple[str, ...]:
         """The pseudonyms under which somebody with these user names and mail addresses stands in reports.
@@ -62,16 +62,20 @@ class VaultClient:
         That somebody asked is on record before the answer, how many names and not which.
         """
         body = {"names": list(names), "addresses": list(addresses)}
-        answer = await self._call("POST", "/v1/vault/pseudonyms", body, self._signer.call(_INTAKE, "sign_in"))
+        answer = await self._call("POST", "/v1/vault/pseudonyms", body, "sign_in", None)
         return tuple(answer["pseudonyms"])
 
     @stamina.retry(on=Unavailable, attempts=3, wait_initial=0.1, wait_max=1.0)
-    async def _call(self, method: str, path: str, body: dict[str, Any], auth: httpx.Auth) -> dict[str, Any]:
-        traceparent = current_traceparent()
-        headers = {"traceparent": traceparent} if traceparent else {}
+    async def _call(
+        self, method: str, path: str, body: dict[str, Any], purpose: str, behalf: Actor | None
+    ) -> dict[str, Any]:
+        # Signed anew for each attempt, because intake takes a token once.
+        headers = {"Authorization": self._signer.authorization(_INTAKE, purpose, behalf)}
+        if traceparent := current_traceparent():
+            headers["traceparent"] = traceparent
         try:
-            answer = await self._http.request(method, path, json=body, auth=auth, headers=headers)
-        except httpx.TransportError as error:
+            answer = await self._http.request(method, path, json=body, headers=headers)
+        except TransportError as error:
             raise Unavailable(f"vault: {type(error).__name__}") from None
         if answer.status_code >= 500 or answer.status_code == 429:
             raise Unavailable(f"vault: {answer.status_code}")
@@ -79,12 +83,3 @@ class VaultClient:
             raise Problem(answer.status_code, "vault-refused", "The vault refused the request.")
         result: dict[str, Any] = answer.json() if answer.content else {}
         return result
-
-
-def make_http(base_url: str) -> httpx.AsyncClient:
-    """An HTTP client for another service: bounded connections, and no request that hangs."""
-    return httpx.AsyncClient(
-        base_url=base_url,
-        timeout=httpx.Timeout(10.0, connect=2.0),
-        limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
-    )

@@ -7,10 +7,10 @@ import time
 from collections.abc import Awaitable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 from cryptography.x509 import load_pem_x509_certificate
 from pydantic import ValidationError
@@ -34,6 +34,7 @@ from infra.credentials import ENDS_SOON
 from infra.kafka.topics import find_drift
 from infra.services import SERVICES
 from shared.connections import MongoAccess
+from shared.http import AsyncClient, HTTPError, InvalidURL, make_http
 from shared.kafka.topics import TOPICS
 from shared.mongo import PyMongoError, connect
 from shared.policy import PolicyError, load_policy
@@ -181,20 +182,19 @@ async def _check_mail(server_address: str) -> list[Finding]:
 
 
 async def _check_services(urls: Mapping[str, str]) -> list[Finding]:
-    # Proxies of the environment are for the way out, not for our own services.
-    async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+    async with make_http(seconds=TIMEOUT_SECONDS, connect=TIMEOUT_SECONDS, proxies=False) as client:
         checks: list[Awaitable[Finding]] = [_check_service(client, name, url) for name, url in urls.items()]
         return list(await asyncio.gather(*checks))
 
 
-async def _check_service(client: httpx.AsyncClient, name: str, url: str) -> Finding:
+async def _check_service(client: AsyncClient, name: str, url: str) -> Finding:
     started = time.monotonic()
     try:
         response = await client.get(f"{url.rstrip('/')}/health/ready")
         waiting = response.json().get("waiting_for", {})
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError):
+    except (HTTPError, InvalidURL, ValueError, AttributeError):
         return Finding(name, False, f"{url} does not answer.")
-    if response.status_code != httpx.codes.OK:
+    if response.status_code != HTTPStatus.OK:
         reasons = "; ".join(f"{part}: {reason}" for part, reason in waiting.items()) or f"status {response.status_code}"
         return Finding(name, False, f"{url} is not ready ({reasons}).")
     return Finding(name, True, f"{url} is ready ({(time.monotonic() - started) * 1000:.0f} ms).")

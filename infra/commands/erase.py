@@ -6,21 +6,23 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-import httpx
 import typer
 from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, count, note, table
+from shared.http import Client, InvalidURL, Response, TransportError, make_blocking_http
 from shared.settings import Settings
 
 AT_ONCE = 100
 TRIES = 6
-TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+SECONDS = 60.0
+"""For each step of a request; erasing takes its time."""
 SHOWN = 50
 INTERRUPTED = 130
 """What a shell gives for a command that Ctrl-C ended."""
@@ -108,9 +110,8 @@ def _erase_all(door: Door, order: dict[str, Any], kind: str, asked: Sequence[str
     items: list[dict[str, Any]] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     headers = {"Authorization": f"Bearer {door.token}"}
-    # Proxies of the environment are for the way out, not for our own services.
     with (
-        httpx.Client(timeout=TIMEOUT, headers=headers, trust_env=False) as http,
+        make_blocking_http(seconds=SECONDS, headers=headers) as http,
         Progress(*columns, console=Console(stderr=True), disable=quiet) as progress,
     ):
         bar = progress.add_task("Looking" if order["dry_run"] else "Erasing", total=len(asked))
@@ -134,7 +135,7 @@ def _again(order: dict[str, Any], items: Sequence[dict[str, Any]]) -> str:
     return f" {done} were erased, perhaps more; repeat it with --request {order['request_id']}."
 
 
-def _ask(http: httpx.Client, url: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+def _ask(http: Client, url: str, body: dict[str, Any]) -> list[dict[str, Any]]:
     """One request, repeated for as long as intake is away: the same request erases nothing twice."""
     reason = ""
     for attempt in range(TRIES):
@@ -142,20 +143,20 @@ def _ask(http: httpx.Client, url: str, body: dict[str, Any]) -> list[dict[str, A
             time.sleep(min(0.2 * 2**attempt, 5.0))
         try:
             found = http.post(f"{url}/v1/erasures", json=body)
-        except httpx.InvalidURL:
+        except InvalidURL:
             raise Trouble(f"{url} is no address.", USAGE) from None
-        except httpx.TransportError as error:
+        except TransportError as error:
             reason = f"does not answer ({type(error).__name__})"
             continue
-        if found.status_code == httpx.codes.OK:
+        if found.status_code == HTTPStatus.OK:
             return _items_in(url, found)
-        if found.status_code < 500 and found.status_code != httpx.codes.TOO_MANY_REQUESTS:
+        if found.status_code < 500 and found.status_code != HTTPStatus.TOO_MANY_REQUESTS:
             raise Trouble(_refusal(url, found))
         reason = f"cannot do it now ({found.status_code})"
     raise Trouble(f"Intake at {url} {reason}.")
 
 
-def _items_in(url: str, found: httpx.Response) -> list[dict[str, Any]]:
+def _items_in(url: str, found: Response) -> list[dict[str, Any]]:
     try:
         items: list[dict[str, Any]] = found.json()["items"]
         if all(item["id"] and item["result"] in RESULTS for item in items):
@@ -165,7 +166,7 @@ def _items_in(url: str, found: httpx.Response) -> list[dict[str, Any]]:
     raise Trouble(f"{url} gives an answer that is not one of intake.")
 
 
-def _refusal(url: str, found: httpx.Response) -> str:
+def _refusal(url: str, found: Response) -> str:
     try:
         problem = found.json()
         errors = "".join(f" {e['pointer']}: {e['detail']}" for e in problem.get("errors", ()))

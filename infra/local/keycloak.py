@@ -7,12 +7,12 @@ from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import httpx
+from urllib.parse import urlsplit
 
 from infra.local import ports
 from infra.local.downloads import fetch_keycloak, keycloak_options
 from infra.local.processes import Children, Process
+from shared.http import Client, make_blocking_http
 
 REALM = Path(__file__).parents[1] / "keycloak" / "hearth-realm.json"
 # Everybody's in the demo realm, which is for one's own machine only.
@@ -40,7 +40,7 @@ class KeycloakServer:
         with self._operator() as http:
             (client,) = http.get("/clients", params={"clientId": client_id}).raise_for_status().json()
             old = client["attributes"]["backchannel.logout.url"]
-            path = httpx.URL(old).path
+            path = urlsplit(old).path
             client["attributes"]["backchannel.logout.url"] = f"{address}{path}"
             http.put(f"/clients/{client['id']}", json=client).raise_for_status()
 
@@ -71,19 +71,16 @@ class KeycloakServer:
             client: dict[str, Any] = found
             return client
 
-    def _operator(self) -> httpx.Client:
+    def _operator(self) -> Client:
         form = {"grant_type": "password", "client_id": "admin-cli", "username": OPERATOR, "password": self.password}
-        asked = httpx.post(
-            f"{self.address}/realms/master/protocol/openid-connect/token", data=form, timeout=30, trust_env=False
-        )
+        with make_blocking_http(seconds=30) as http:
+            asked = http.post(f"{self.address}/realms/master/protocol/openid-connect/token", data=form)
         token = asked.raise_for_status().json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
-        return httpx.Client(
-            base_url=f"{self.address}/admin/realms/hearth", headers=headers, timeout=30, trust_env=False
-        )
+        return make_blocking_http(f"{self.address}/admin/realms/hearth", seconds=30, headers=headers)
 
 
-def _id_of(http: httpx.Client, username: str) -> str:
+def _id_of(http: Client, username: str) -> str:
     found = http.get("/users", params={"username": username, "exact": "true"}).raise_for_status().json()
     return str(found[0]["id"])
 

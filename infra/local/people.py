@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from infra.commands.people.book import OPERATOR, run_with_book
 from services.triage.roster.actions import RosterEditor
 from shared.access.principal import MODULES, SCOPES, Role
-from shared.access.roster import MongoRoster
+from shared.access.roster_store import MongoRoster
 from shared.connections import MongoAccess
 from shared.events import GrantHeld, TrainingHeld
 from shared.times import now

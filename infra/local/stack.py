@@ -14,11 +14,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Literal, Self, cast, get_args
-
-import httpx
 
 from infra.commands.keys.service_keys import PEERS, keys_file, make_service_keys
 from infra.credentials import Credentials, read_secret
@@ -29,6 +28,7 @@ from infra.local.mongod import Mongod
 from infra.local.processes import Children, Process, StackError
 from infra.services import SERVICES
 from shared.connections import MongoAccess
+from shared.http import TransportError, make_blocking_http
 
 __all__ = ["Part", "Process", "Stack", "StackError", "StackSettings"]
 
@@ -402,8 +402,9 @@ def throw_away(folder: Path, *, keep_logs: bool) -> None:
 def answers(url: str) -> bool:
     """Whether a GET is answered with 200."""
     try:
-        return httpx.get(url, timeout=2, trust_env=False).status_code == httpx.codes.OK
-    except httpx.TransportError:
+        with make_blocking_http(seconds=2, connect=2) as http:
+            return http.get(url).status_code == HTTPStatus.OK
+    except TransportError:
         return False
 
 

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
-import httpx
 from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.kafka.accounts import open_accounts
@@ -22,6 +22,7 @@ from infra.local.stack import Stack, answers
 from infra.mongo_accounts import open_databases
 from shared.access.principal import Role
 from shared.connections import MongoAccess
+from shared.http import make_blocking_http
 from shared.policy import load_policy
 from shared.sign_in.identity import person_ref
 
@@ -129,8 +130,8 @@ def run_system(stack: Stack, extra: Mapping[str, str] | None = None) -> Iterator
 
 
 def _opens(url: str, token: str) -> bool:
-    answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=20, trust_env=False)
-    return answer.status_code == httpx.codes.OK
+    with make_blocking_http(headers={"Authorization": f"Bearer {token}"}) as http:
+        return http.get(url).status_code == HTTPStatus.OK
 
 
 def _wait_ready(process: Process) -> None:

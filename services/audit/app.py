@@ -20,12 +20,13 @@ from shared.access.roster import RosterStore
 from shared.access.service_tokens import ServiceSigner
 from shared.access_control import AccessControl, SignIn
 from shared.aggregates import OUTBOX_INDEX
+from shared.http import make_http
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.parts import Part, assemble
 from shared.runtime import Runtime
 from shared.times import now
-from shared.vault_client import VaultClient, make_http
+from shared.vault_client import VaultClient
 from shared.web.gate import Gate
 from shared.web.pages import Pages, make_asset_router, make_pages
 

@@ -20,11 +20,12 @@ from services.notification.store import INDEXES, MongoStore
 from shared.access.service_tokens import ServiceSigner
 from shared.access_control import AccessControl, SignIn
 from shared.events import FACTS
+from shared.http import make_http
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.parts import Part, assemble
 from shared.policy import load_policy
 from shared.runtime import Runtime
-from shared.vault_client import VaultClient, make_http
+from shared.vault_client import VaultClient
 from shared.web.pages import make_asset_router, make_pages
 
 HERE = Path(__file__).parent

@@ -22,12 +22,13 @@ from services.triage.store import CASE_INDEXES, MongoCases
 from shared.access.roster import RosterStore
 from shared.access.service_tokens import ServiceSigner
 from shared.access_control import AccessControl, SignIn
+from shared.http import make_http
 from shared.kafka.replay import read_to_end
 from shared.parts import Part, assemble
 from shared.policy import load_policy
 from shared.runtime import Runtime
 from shared.sign_in.sessions import SessionStore
-from shared.vault_client import VaultClient, make_http
+from shared.vault_client import VaultClient
 from shared.web.pages import make_asset_router
 
 

@@ -12,13 +12,10 @@ from shared.access.principal import NOBODY, Principal
 from shared.aggregates import Save
 from shared.events import AccessRefused, Actor, Draft, stamp
 from shared.ids import new_id
-from shared.mongo import TRANSIENT
 from shared.problems import Unavailable
 from shared.times import now
 
 log = logging.getLogger(__name__)
-
-_AWAY: tuple[type[BaseException], ...] = (Unavailable, *TRANSIENT)
 
 PERIOD = 5.0
 MOST = 1_000
@@ -60,11 +57,11 @@ class Refusals:
             return
         try:
             await self._store.save([self._save(key, count) for key, count in counts.items()])
-        except _AWAY as error:
+        except Unavailable as error:
             newer, self._counts = self._counts, counts
             for key, count in newer.items():
                 self._add(key, count)
-            log.warning("refusals are not written down yet", extra={"reason": type(error).__name__})
+            log.warning("refusals are not written down yet", extra={"reason": str(error)})
 
     def _add(self, key: _Key, count: int) -> None:
         has_room = key in self._counts or len(self._counts) < MOST

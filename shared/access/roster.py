@@ -7,33 +7,18 @@ that was set beforehand needs no message, because `shared.access.authorization.a
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
-from shared.access.principal import PEOPLE, Grant, Leave, Principal, Role, Training
+from shared.access.entries import RosterState, grants_of, principal_in
+from shared.access.principal import PEOPLE, Principal
 from shared.access.tokens import hash_token, kind_of
-from shared.events import Event, Fact, GrantHeld, RosterEntryChanged, RosterTokenChanged
-from shared.mongo import (
-    DUPLICATE_KEY,
-    TRANSIENT,
-    BulkWriteError,
-    Collection,
-    Document,
-    IndexModel,
-    UpdateOne,
-    WriteConcernError,
-)
+from shared.events import RosterEntryChanged, RosterTokenChanged
 from shared.problems import Unavailable
 from shared.times import now
 
 log = logging.getLogger(__name__)
-
-_AWAY: tuple[type[BaseException], ...] = (Unavailable, *TRANSIENT)
-
-ROSTER_FACTS = (RosterEntryChanged, RosterTokenChanged)
-RosterState = RosterEntryChanged | RosterTokenChanged
-"""An entry is kept as the fact that last changed it."""
 
 PERIOD = 2.0
 """Seconds between two looks at what has changed."""
@@ -45,14 +30,9 @@ LONGEST = timedelta(seconds=60)
 """How old the copy may be before nobody is let in on the strength of it."""
 USE_NOTED = timedelta(minutes=1)
 
-ROSTER_INDEXES = (
-    IndexModel([("changed_at", 1)], name="changed_at"),
-    IndexModel([("entry.secret_hash", 1)], name="secret_hash", unique=True, sparse=True),
-)
-
 
 class RosterStore(Protocol):
-    """What the roster needs of a store; MongoRoster, or memory in tests."""
+    """What the roster needs of a store; access.roster_store.MongoRoster, or memory in tests."""
 
     async def changed_since(self, at: datetime | None) -> list[RosterState]: ...
 
@@ -84,12 +64,12 @@ class Roster:
         while True:
             try:
                 await self.refresh()
-            except _AWAY as error:
-                log.warning("the roster is not read", extra={"reason": type(error).__name__})
+            except Unavailable as error:
+                log.warning("the roster is not read", extra={"reason": str(error)})
             await asyncio.sleep(PERIOD)
 
     async def refresh(self) -> None:
-        """Read what has changed, or everything if that is long ago. Raises what the store raises."""
+        """Read what has changed, or everything if that is long ago. Raises Unavailable."""
         at = self._clock()
         whole = self._whole_at is None or self._read_at is None or at - self._whole_at > WHOLE
         since = None if whole or self._read_at is None else self._read_at - OVERLAP
@@ -147,7 +127,7 @@ class Roster:
     async def names_of(self, person: str) -> frozenset[str]:
         """By what a case says that somebody is shut out of it: their reference, and the pseudonyms of their own names.
 
-        Raises Unavailable, or what the store raises, while that is not known.
+        Raises Unavailable while that is not known.
         """
         await self.ready()
         return self.parties(person) | {person}
@@ -162,7 +142,7 @@ class Roster:
         return frozenset(name for person in people for name in (person.ref, *person.pseudonyms))
 
     async def ready(self) -> None:
-        """Return when the copy is fresh enough to be relied on. Raises Unavailable, or what the store raises."""
+        """Return when the copy is fresh enough to be relied on. Raises Unavailable."""
         if self._is_ready(self._clock()):
             return
         if self._read_at is not None:
@@ -197,101 +177,16 @@ class Roster:
         self._used[token_id] = at
         try:
             await self._copies.note_use(token_id, at)
-        except _AWAY as error:
-            log.warning("the use of a token is not noted", extra={"reason": type(error).__name__})
+        except Unavailable as error:
+            log.warning("the use of a token is not noted", extra={"reason": str(error)})
 
     def _take(self, state: RosterState) -> None:
         match state:
             case RosterEntryChanged():
-                self._entries[state.person] = principal_of(state)
+                self._entries[state.person] = principal_in(state)
                 if state.signed_out_at:
                     self._signed_out[state.person] = state.signed_out_at
             case RosterTokenChanged():
                 self._tokens[state.secret_hash] = state
                 if state.person is None:
                     self._integrators[state.token_id] = Principal(state.token_id, grants_of(state.grants))
-
-
-def principal_of(entry: RosterEntryChanged) -> Principal:
-    """The person of an entry, not signed in."""
-    return Principal(
-        entry.person,
-        grants_of(entry.grants),
-        tuple(Training(t.module, t.completed_at, t.expires_at) for t in entry.trainings),
-        entry.confidential_until,
-        tuple(Leave(leave.begins_at, leave.ends_at) for leave in entry.leaves),
-        frozenset(entry.pseudonyms),
-    )
-
-
-def grants_of(held: Sequence[GrantHeld]) -> tuple[Grant, ...]:
-    """The grants of an entry or token; a role that this version does not know gives nothing."""
-    known = {role.value for role in Role}
-    return tuple(
-        Grant(Role(g.role), g.bodies, g.communities, g.sources, g.scopes, g.expires_at)
-        for g in held
-        if g.role in known and g.role != Role.ANYONE
-    )
-
-
-class MongoRoster:
-    """The copy in a service's own database; in triage's, the entries themselves. Raises a TRANSIENT of shared.mongo."""
-
-    def __init__(self, collection: Collection) -> None:
-        self.collection = collection
-
-    async def changed_since(self, at: datetime | None) -> list[RosterState]:
-        """Every entry written at or after `at`, or every one."""
-        found = self.collection.find({"changed_at": {"$gte": at}} if at else {}, {"entry": 1, "kind": 1})
-        return [read_state(document) async for document in found]
-
-    async def find_token(self, secret_hash: str) -> RosterTokenChanged | None:
-        """The token whose hash this is."""
-        document = await self.collection.find_one({"entry.secret_hash": secret_hash})
-        state = read_state(document) if document else None
-        return state if isinstance(state, RosterTokenChanged) else None
-
-    async def find_entry(self, person: str) -> RosterEntryChanged | None:
-        """The entry of a person."""
-        document = await self.collection.find_one({"_id": person})
-        state = read_state(document) if document else None
-        return state if isinstance(state, RosterEntryChanged) else None
-
-    async def note_use(self, token_id: str, at: datetime) -> None:
-        """When a token was last used here."""
-        await self.collection.update_one({"_id": token_id}, {"$max": {"used_at": at}})
-
-    async def project(self, events: Sequence[Event]) -> None:
-        """Keep what the topic says; older than what is kept changes nothing."""
-        at = now()
-        newest = {e.case_id: e for e in sorted(events, key=lambda e: e.case_seq) if isinstance(e.fact, ROSTER_FACTS)}
-        operations = [
-            UpdateOne(
-                {"_id": key, "seq": {"$lt": event.case_seq}},
-                {"$set": {**fields_of(event.fact, at), "seq": event.case_seq}},
-                upsert=True,
-            )
-            for key, event in newest.items()
-        ]
-        if not operations:
-            return
-        try:
-            # Unordered, because none of them depends on another: each keeps the newest.
-            await self.collection.bulk_write(operations, ordered=False)
-        except BulkWriteError as error:
-            if error.details["writeConcernErrors"]:
-                raise WriteConcernError("written, but perhaps not durably") from None
-            # An upsert that finds a newer one under the same id.
-            if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
-                raise
-
-
-def fields_of(state: Fact, at: datetime) -> Document:
-    """How a state is kept."""
-    return {"kind": state.name, "entry": state.model_dump(), "changed_at": at}
-
-
-def read_state(document: Mapping[str, Any]) -> RosterState:
-    """The state that a document keeps."""
-    kind = RosterTokenChanged if document["kind"] == RosterTokenChanged.name else RosterEntryChanged
-    return kind.model_validate(document["entry"])

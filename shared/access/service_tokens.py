@@ -6,12 +6,11 @@ the keys of the service that it claims to come from, never against any other's.
 
 import secrets
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx
 import jwt
 from jwt.exceptions import InvalidJTIError, InvalidSubjectError
 
@@ -81,11 +80,14 @@ class ServiceSigner:
         self._peers = WatchedFile(peers, read_peers, look=look)
         self._public_for = public_for
 
-    def call(self, audience: str, purpose: str, behalf: Actor | None = None) -> httpx.Auth:
-        """What puts a fresh token on a request to the service `audience`. Raises ValueError for a foreign purpose."""
+    def authorization(self, audience: str, purpose: str, behalf: Actor | None = None) -> str:
+        """The Authorization header of one request to the service `audience`; each request needs a new one.
+
+        Raises ValueError for a purpose for which this service makes no calls, and Unavailable as `token` does.
+        """
         if purpose not in self._permitted:
             raise ValueError(f"{self._service} makes no calls for the purpose {purpose}")
-        return _Signed(self, audience, purpose, behalf)
+        return f"Bearer {self.token(audience, purpose, behalf)}"
 
     def token(self, audience: str, purpose: str, behalf: Actor | None = None) -> str:
         """A token for one call. Raises Unavailable while there is no key to sign with."""
@@ -112,16 +114,6 @@ class ServiceSigner:
             raise Unavailable(f"no key of {self._service} is public")
         # Newest first. Where none has been public for long, the oldest has been so for longest.
         return next((key for key in ours if key.published + self._public_for <= at), ours[-1])
-
-
-class _Signed(httpx.Auth):
-    def __init__(self, signer: ServiceSigner, audience: str, purpose: str, behalf: Actor | None) -> None:
-        self._signer = signer
-        self._order = (audience, purpose, behalf)
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["Authorization"] = f"Bearer {self._signer.token(*self._order)}"
-        yield request
 
 
 class ServiceVerifier:

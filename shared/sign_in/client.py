@@ -5,8 +5,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
+from shared.http import AsyncBaseTransport, HTTPError, HTTPStatusError, make_http, make_transport
 from shared.sign_in.attempts import ProviderAway, Registration, SignInAttempt, SignInRefused
 
 with warnings.catch_warnings():
@@ -27,14 +26,14 @@ Json = dict[str, Any]
 class OAuthClient:
     """Sends a browser to a provider, and exchanges the code it comes back with (RFC 6749, 4.1, with PKCE, RFC 7636)."""
 
-    def __init__(self, registration: Registration, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, registration: Registration, transport: AsyncBaseTransport | None = None) -> None:
         """`transport` is for tests; it stands in for the network."""
         self._registration = registration
-        self._transport = transport or httpx.AsyncHTTPTransport(retries=1)
+        self._transport = transport or make_transport()
         # Wikimedia asks programs to say who they are.
         home = registration.callback.split("/", 3)
         self._headers = {"User-Agent": f"Hearth (+{'/'.join(home[:3])})", "Accept": "application/json"}
-        self._http = httpx.AsyncClient(transport=self._transport, timeout=TIMEOUT, headers=self._headers)
+        self._http = make_http(transport=self._transport, seconds=TIMEOUT, connect=TIMEOUT, headers=self._headers)
 
     def authorization_address(self, endpoint: str, state: str, attempt: SignInAttempt, **more: str) -> str:
         """Where to send the browser."""
@@ -53,9 +52,9 @@ class OAuthClient:
             if error.error in ("invalid_client", "unauthorized_client"):
                 log.error("the sign-in provider does not know this client", extra={"reason": str(error.error)})
             raise SignInRefused("code-refused") from None
-        except httpx.HTTPStatusError as error:
+        except HTTPStatusError as error:
             raise _refused_or_away(error, "code-refused") from None
-        except httpx.HTTPError as error:
+        except HTTPError as error:
             raise ProviderAway(f"sign-in provider: {type(error).__name__}") from None
         except ValueError:
             raise SignInRefused("token-response-malformed") from None
@@ -69,9 +68,9 @@ class OAuthClient:
         try:
             answer = (await self._http.get(address, headers=headers)).raise_for_status()
             found = answer.json()
-        except httpx.HTTPStatusError as error:
+        except HTTPStatusError as error:
             raise _refused_or_away(error, "answer-refused") from None
-        except httpx.HTTPError as error:
+        except HTTPError as error:
             raise ProviderAway(f"sign-in provider: {type(error).__name__}") from None
         except ValueError:
             raise SignInRefused("answer-malformed") from None
@@ -97,7 +96,7 @@ class OAuthClient:
         )
 
 
-def _refused_or_away(error: httpx.HTTPStatusError, reason: str) -> Exception:
+def _refused_or_away(error: HTTPStatusError, reason: str) -> Exception:
     status = error.response.status_code
     if status >= 500 or status in (404, 429):
         return ProviderAway(f"sign-in provider: HTTP {status}")

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import urlsplit
 
-import httpx
 from pydantic import BaseModel, StrictBool, StrictInt, StrictStr, ValidationError
 
+from shared.http import AsyncBaseTransport
 from shared.sign_in.attempts import Logout, Registration, Shown, SignInAttempt, SignInRefused
 from shared.sign_in.client import OAuthClient
 from shared.sign_in.identity import Identity
@@ -36,7 +36,7 @@ class MediaWiki:
     def __init__(
         self,
         registration: Registration,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: AsyncBaseTransport | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         """`registration.issuer` is such as `https://meta.wikimedia.org/w/rest.php`. Asks the wiki nothing yet."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-import httpx
 from authlib.common.urls import add_params_to_uri  # type: ignore[import-untyped]
 from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped]
 from authlib.oidc.discovery import get_well_known_url  # type: ignore[import-untyped]
@@ -16,6 +15,7 @@ from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 from joserfc.jwt import JWTClaimsRegistry, Token
 
+from shared.http import AsyncBaseTransport
 from shared.problems import Unavailable
 from shared.sign_in.addresses import is_private
 from shared.sign_in.attempts import SKEW, Logout, Registration, Shown, SignInAttempt, SignInRefused
@@ -55,7 +55,7 @@ class OpenId:
     def __init__(
         self,
         registration: Registration,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: AsyncBaseTransport | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         """Asks the provider nothing yet."""

@@ -22,7 +22,8 @@ from infra.local.system import System, run_system
 from services.intake.report.pseudonym import pseudonyms_for
 from services.triage.roster.actions import RosterEditor
 from shared.access.principal import PEOPLE, Role
-from shared.access.roster import PERIOD, MongoRoster
+from shared.access.roster import PERIOD
+from shared.access.roster_store import MongoRoster
 from shared.ids import case_id_of
 from shared.policy import load_policy
 from shared.times import now

@@ -13,7 +13,7 @@ from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from services.triage.roster.actions import RosterEditor
 from shared.access.principal import Role
-from shared.access.roster import MongoRoster
+from shared.access.roster_store import MongoRoster
 from shared.times import now
 
 pytestmark = pytest.mark.timeout(300)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from services.triage.roster.entry import StoredEntry
 from services.triage.roster.store import kept_of
 from shared.access.principal import Principal
-from shared.access.roster import fields_of
+from shared.access.roster_store import fields_of
 from shared.aggregates import Save
 from shared.events import Event
 from shared.mongo import Document

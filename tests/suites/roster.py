@@ -5,8 +5,9 @@ from typing import Protocol
 
 import pytest
 
+from shared.access.entries import RosterState
 from shared.access.principal import Grant, Leave, Principal, Role
-from shared.access.roster import LONGEST, OVERLAP, PERIOD, Roster, RosterState, RosterStore
+from shared.access.roster import LONGEST, OVERLAP, PERIOD, Roster, RosterStore
 from shared.access.tokens import hash_token, make_token
 from shared.events import RosterEntryChanged, RosterTokenChanged
 from shared.problems import Unavailable

@@ -22,7 +22,7 @@ from infra.local.system import System, run_system
 from services.triage.roster.actions import RosterEditor
 from shared.access.authorization import FRESH
 from shared.access.principal import Role
-from shared.access.roster import MongoRoster
+from shared.access.roster_store import MongoRoster
 from shared.ids import case_id_of
 from shared.policy import load_policy
 from shared.sign_in.cookies import Cookies

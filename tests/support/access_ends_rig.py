@@ -157,8 +157,8 @@ class Doors:
 
         def way(number: int, http: httpx.AsyncClient) -> Way:
             async def ask() -> int:
-                auth = self._signer.call("intake", "review", behalf)
-                answer = (await http.post("/v1/vault/read", json=body, auth=auth)).raise_for_status()
+                headers = {"Authorization": self._signer.authorization("intake", "review", behalf)}
+                answer = (await http.post("/v1/vault/read", json=body, headers=headers)).raise_for_status()
                 return 404 if answer.json()["items"][0].get("unknown") else 200
 
             return Way(f"intake {number}, vault", ask)
@@ -168,8 +168,8 @@ class Doors:
     async def pseudonyms(self, name: str) -> tuple[str, ...]:
         """The pseudonyms under which this name stands in reports."""
         http = await self._client(self.system.url("intake"))
-        auth = self._signer.call("intake", "sign_in")
-        answer = await http.post("/v1/vault/pseudonyms", json={"names": [name], "addresses": []}, auth=auth)
+        headers = {"Authorization": self._signer.authorization("intake", "sign_in")}
+        answer = await http.post("/v1/vault/pseudonyms", json={"names": [name], "addresses": []}, headers=headers)
         return tuple(answer.raise_for_status().json()["pseudonyms"])
 
     async def report(self, **fields: Any) -> str:

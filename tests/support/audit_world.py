@@ -11,8 +11,8 @@ from services.audit.writer import LogWriter
 from shared.access_control import AccessControl, SignIn
 from shared.aggregates import Save
 from shared.events import Event, RecordRead
-from shared.mongo import AutoReconnect
 from shared.parts import Part, assemble
+from shared.problems import Unavailable
 from shared.runtime import Runtime
 from tests.fakes.memory_record import MemoryRecord
 from tests.fakes.memory_sessions import MemorySessions
@@ -29,7 +29,7 @@ class MemorySaving:
 
     async def save(self, saves: Sequence[Save]) -> set[str]:
         if self.away:
-            raise AutoReconnect("away")
+            raise Unavailable("away")
         lost = {save.id for save in saves if save.id in self.saved}
         self.saved.update({save.id: save for save in saves if save.id not in lost})
         return lost

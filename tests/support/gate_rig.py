@@ -16,7 +16,7 @@ from shared.access.refusal_log import Refusals
 from shared.access.roster import Roster, RosterStore
 from shared.aggregates import Save
 from shared.events import AccessRefused, Event
-from shared.mongo import AutoReconnect
+from shared.problems import Unavailable
 from shared.sign_in.sessions import Sessions, SessionStore
 from shared.times import now
 from shared.web.throttle import Throttle
@@ -44,7 +44,7 @@ class Kept:
 
     async def save(self, saves: Sequence[Save]) -> set[str]:
         if self.away:
-            raise AutoReconnect("away")
+            raise Unavailable("away")
         self.events += [event for save in saves for event in save.events]
         return set()
 

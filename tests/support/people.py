@@ -7,8 +7,9 @@ from typing import Any
 
 import httpx
 
+from shared.access.entries import RosterState
 from shared.access.principal import NOBODY, SCOPES, Grant, Leave, Principal, Role, Training
-from shared.access.roster import Roster, RosterState
+from shared.access.roster import Roster
 from shared.access.tokens import Kind, hash_token, make_token
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, RosterTokenChanged, TrainingHeld
 from shared.ids import new_id

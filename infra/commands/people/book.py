@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from infra.commands.console import Trouble
-from shared.access.roster import MongoRoster
+from shared.access.roster_store import MongoRoster
 from shared.aggregates import Aggregates
 from shared.connections import MongoAccess
 from shared.events import Actor, Message

@@ -19,7 +19,7 @@ from shared.times import now, parse_rfc3339, rfc3339
 
 if TYPE_CHECKING:
     from services.triage.roster.actions import RosterEditor
-    from shared.access.roster import MongoRoster
+    from shared.access.roster_store import MongoRoster
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from shared.times import now, rfc3339
 
 if TYPE_CHECKING:
     from services.triage.roster.actions import RosterEditor
-    from shared.access.roster import MongoRoster
+    from shared.access.roster_store import MongoRoster
 
 app = commands("Issue, list, rotate and revoke tokens of programs.")
 

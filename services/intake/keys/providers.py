@@ -6,19 +6,19 @@ A new place is a class with the two methods of KeyProvider and a row in KEY_PROV
 import base64
 import ssl
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
 
-import httpx
 import stamina
 
 from services.intake.keys.keyring import FILE, Keyring, KeyringError, keep, key_in
 from services.intake.keys.settings import KeySettings
 from services.intake.vault.cipher import key_id_of
+from shared.http import InvalidURL, TransportError, make_http
 from shared.problems import Unavailable
 from shared.settings import secret_text
 
-TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 TRANSIT = "transit"
 
 
@@ -75,13 +75,13 @@ class TransitSource:
         url = f"{settings.transit_address.rstrip('/')}/v1/{settings.transit_mount}/{verb}/{settings.transit_key}"
         try:
             # No proxy of the environment may see the token, and no redirection may send it anywhere else.
-            async with httpx.AsyncClient(timeout=TIMEOUT, verify=self._trusted(), trust_env=False) as http:
+            async with make_http(connect=3.0, trust=self._trusted(), proxies=False) as http:
                 answer = await http.post(url, json={**body, "associated_data": bound}, headers=self._headers())
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except (TransportError, InvalidURL) as error:
             raise Unavailable(f"transit: {type(error).__name__}") from None
         except OSError as error:
             raise Unavailable(f"transit: {error.filename} cannot be read") from None
-        if answer.status_code != httpx.codes.OK:
+        if answer.status_code != HTTPStatus.OK:
             raise _refusal(answer.status_code)
         try:
             found: Any = answer.json()["data"][wanted]
@@ -111,11 +111,11 @@ class TransitSource:
 
 
 def _refusal(status: int) -> Exception:
-    if status == httpx.codes.BAD_REQUEST:
+    if status == HTTPStatus.BAD_REQUEST:
         return KeyringError("The transit engine refuses it (400): it was wrapped by another key, or there is no token.")
-    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return Unavailable(f"transit: the token is refused ({status})")
-    if status == httpx.codes.NOT_FOUND:
+    if status == HTTPStatus.NOT_FOUND:
         return Unavailable("transit: there is no such engine or key (404)")
     return Unavailable(f"transit: it answers {status}")
 

@@ -17,7 +17,9 @@ from services.triage.roster.entry import (
     with_training,
     without_role,
 )
-from shared.access.roster import Roster, RosterState, fields_of, read_state
+from shared.access.entries import RosterState
+from shared.access.roster import Roster
+from shared.access.roster_store import fields_of, read_state
 from shared.access.tokens import Kind, hash_token, make_token
 from shared.aggregates import Save
 from shared.events import (

@@ -17,8 +17,8 @@ from services.triage.roster.entry import (
     with_training,
     without_role,
 )
+from shared.access.entries import grants_of
 from shared.access.principal import SCOPES, Grant, Module
-from shared.access.roster import grants_of
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
 from shared.policy import Policy
 from shared.problems import FieldError

@@ -21,8 +21,8 @@ from services.triage.roster.changes import (
 from services.triage.roster.entry import ChangeRequest, EntryStep, StoredEntry
 from shared.access.authorization import allow, demand
 from shared.access.conditions import Permit, Reason
+from shared.access.entries import principal_in
 from shared.access.principal import MODULES, PEOPLE, SCOPES, Grant, Principal, Resource, Role
-from shared.access.roster import principal_of
 from shared.events import Actor
 from shared.policy import Policy
 from shared.problems import NotFound, Problem
@@ -180,7 +180,7 @@ class RosterDesk:
         if who.ref != person:
             return True
         resource = Resource(owner=person, grants=running((await self._book.find(person)).entry.grants, at))
-        others = [principal_of(k.entry) for k in await self._people.everybody() if k.entry.person != person]
+        others = [principal_in(k.entry) for k in await self._people.everybody() if k.entry.person != person]
         signed_in = (replace(other, authenticated_at=at) for other in others)
         return any(isinstance(allow(other, change.action, resource, at), Permit) for other in signed_in)
 

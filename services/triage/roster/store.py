@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.triage.roster.entry import StoredEntry
-from shared.access.roster import read_state
+from shared.access.roster_store import read_state
 from shared.aggregates import Aggregates, Save
 from shared.events import RosterEntryChanged
 from shared.mongo import Document, reaching

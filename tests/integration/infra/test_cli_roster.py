@@ -17,7 +17,8 @@ from services.triage.roster.actions import RosterEditor
 from shared.access.authorization import allow
 from shared.access.conditions import Permit
 from shared.access.principal import Principal, Resource, Role
-from shared.access.roster import ROSTER_INDEXES, MongoRoster, Roster
+from shared.access.roster import Roster
+from shared.access.roster_store import ROSTER_INDEXES, MongoRoster
 from shared.access.tokens import kind_of
 from shared.connections import MongoAccess
 from shared.events import FACTS, RosterEntryChanged, RosterTokenChanged

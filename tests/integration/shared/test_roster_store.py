@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.triage.roster.actions import RosterEditor
+from shared.access.entries import RosterState
 from shared.access.principal import Grant, Role
-from shared.access.roster import ROSTER_INDEXES, MongoRoster, Roster, RosterState, fields_of, read_state
+from shared.access.roster import Roster
+from shared.access.roster_store import ROSTER_INDEXES, MongoRoster, fields_of, read_state
 from shared.aggregates import Aggregates
 from shared.events import FACTS, Actor, Event, GrantHeld, LeaveTaken, Message, TrainingHeld, decode
 from shared.mongo import Collection, connect

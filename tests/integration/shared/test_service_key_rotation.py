@@ -21,8 +21,9 @@ from infra.services import SERVICES
 from shared.access.service_keys import read_ring
 from shared.access.service_tokens import ServiceSigner
 from shared.events import Actor
+from shared.http import make_http
 from shared.problems import Problem
-from shared.vault_client import VaultClient, make_http
+from shared.vault_client import VaultClient
 
 pytestmark = pytest.mark.timeout(120)
 

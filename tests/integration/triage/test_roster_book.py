@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.triage.roster.store import MongoEntries
-from shared.access.roster import ROSTER_INDEXES
+from shared.access.roster_store import ROSTER_INDEXES
 from shared.aggregates import Aggregates
 from shared.mongo import connect
 from shared.outbox import Relay

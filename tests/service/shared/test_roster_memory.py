@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from shared.access.roster import RosterState
+from shared.access.entries import RosterState
 from tests.suites.roster import RosterSuite
 from tests.support.people import MemoryCopies
 

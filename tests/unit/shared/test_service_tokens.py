@@ -28,7 +28,9 @@ from shared.access.service_tokens import (
     TokenRefused,
 )
 from shared.events import Actor
+from shared.http import make_http
 from shared.problems import Unavailable
+from shared.vault_client import VaultClient
 from tests.support.service_keys import PEERS_FILE, Claims, claims, key_of, public_x, sign, signer, stranger
 
 JANE = Actor("person:0123456789abcdef", "responder")
@@ -62,12 +64,19 @@ def test_a_call_on_nobodys_behalf_is_the_services_own(verifier: ServiceVerifier)
     assert call.principal().actor(Role.SERVICE) == Actor("service:notification", "service")
 
 
-def test_each_request_gets_a_token_of_its_own(verifier: ServiceVerifier) -> None:
-    auth = signer("triage").call("intake", "correspond", JANE)
-    for _ in range(2):
-        request = next(auth.auth_flow(httpx.Request("GET", "http://intake/")))
+async def test_each_request_gets_a_token_of_its_own(verifier: ServiceVerifier) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(503 if len(asked) == 1 else 200, json={})
+
+    http = make_http("http://intake", transport=httpx.MockTransport(answer))
+    await VaultClient(http, signer("triage")).keep_statement("r", "s", kind="reason", text="words", behalf=JANE)
+    for request in asked:
         token = request.headers["Authorization"].removeprefix("Bearer ")
         assert verifier.read(token, "correspond").behalf == JANE
+    assert len(asked) == 2
 
 
 def test_a_token_lives_a_minute_at_most_and_says_nothing_else() -> None:
@@ -85,7 +94,7 @@ def test_a_service_calls_in_its_own_purposes_only(verifier: ServiceVerifier, ser
         assert verifier.read(signer(service).token("intake", purpose), purpose).service == service
         return
     with pytest.raises(ValueError, match="makes no calls"):
-        signer(service).call("intake", purpose)
+        signer(service).authorization("intake", purpose)
     # One that signs it all the same is a service that was taken over.
     forged = signer(service).token("intake", purpose)
     assert refusal(verifier, forged, purpose).reason == "purpose"
