@@ -96,8 +96,8 @@ class Submissions:
     async def take_in(self, arrivals: Sequence[Arrival]) -> int:
         """Store what came over Kafka, in one write; returns how many were new. What is stored already is passed over.
 
-        Raises one of shared.mongo.TRANSIENT while the store is away; then all of it may be handed in again. Raises
-        Malformed `id_reused` when one has the id of another report; the others are stored all the same.
+        Raises Unavailable while the store is away; then all of it may be handed in again. Raises Malformed
+        `id_reused` when one has the id of another report; the others are stored all the same.
         """
         at = self._clock()
         channels: dict[str, str] = {}

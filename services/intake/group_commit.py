@@ -10,10 +10,7 @@ from opentelemetry.trace import Link, SpanContext
 
 from shared import metrics
 from shared.aggregates import Save
-from shared.mongo import TRANSIENT
 from shared.problems import Problem, Unavailable
-
-_AWAY: tuple[type[BaseException], ...] = (*TRANSIENT, TimeoutError)
 
 WRITERS = 2
 """One write gathers while the other is on its way; more only make the batches smaller."""
@@ -93,8 +90,8 @@ class GroupCommit:
             ):  # fmt: skip
                 async with asyncio.timeout(self._patience):
                     known = await self._save([w.save for w in batch])
-        except _AWAY as error:
-            away = Unavailable(f"mongodb: {type(error).__name__}")
+        except (Unavailable, TimeoutError) as error:
+            away = error if isinstance(error, Unavailable) else Unavailable("mongodb: TimeoutError")
             self._refuse(batch, away)
             # They would wait for the same server, only longer.
             self._refuse(self._queue, away)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
-from shared.mongo import Collection, Document, IndexModel
+from shared.mongo import Collection, Document, IndexModel, reaching
 
 STANDING: Document = {"vault.digest": {"$exists": True}}
 """Reports that have not been erased."""
@@ -25,7 +25,7 @@ ACCESS_INDEXES = (OUTBOX_INDEX,)
 
 
 class ReportStore:
-    """What intake keeps. Every write is durable (majority, journal) when it returns."""
+    """What intake keeps. A write is durable (majority, journal) when it returns; an outage raises Unavailable."""
 
     def __init__(self, reports: Aggregates, accesses: Aggregates) -> None:
         self._reports = reports
@@ -43,11 +43,13 @@ class ReportStore:
     async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, Document]:
         """The reports by the id of their case; unknown ones are missing from the answer."""
         found = self._reports.collection.find({"case_id": {"$in": list(case_ids)}})
-        return {document["case_id"]: document async for document in found}
+        with reaching():
+            return {document["case_id"]: document async for document in found}
 
     async def find_by_receipt(self, receipt_hash: bytes) -> Document | None:
         """The report that this receipt opens."""
-        return await self._reports.collection.find_one({"receipt": receipt_hash})
+        with reaching():
+            return await self._reports.collection.find_one({"receipt": receipt_hash})
 
     async def save(self, saves: Sequence[Save]) -> set[str]:
         """Write all changes; returns the ids that exist already or have changed meanwhile."""
@@ -60,7 +62,8 @@ class ReportStore:
     async def erased_among(self, report_ids: Sized[str]) -> set[str]:
         """Those of the reports that are here and erased."""
         wanted = {"_id": {"$in": list(report_ids)}, "vault": None}
-        return {document["_id"] async for document in self._reports.collection.find(wanted, {"_id": 1})}
+        with reaching():
+            return {document["_id"] async for document in self._reports.collection.find(wanted, {"_id": 1})}
 
     async def closed_before(
         self, still_since: datetime, after: tuple[datetime, str] | None, limit: int
@@ -77,8 +80,11 @@ class ReportStore:
                 {"status.updated_at": at, "_id": {"$gt": report_id}},
             ]
         found = self._reports.collection.find(wanted, {"facts": 1, "status": 1, "received_at": 1})
-        return await found.sort([("status.updated_at", 1), ("_id", 1)]).limit(limit).to_list(None)
+        with reaching():
+            return await found.sort([("status.updated_at", 1), ("_id", 1)]).limit(limit).to_list(None)
 
     async def count_undecided(self, received_before: datetime) -> int:
         """How many reports that are not erased came before then and have no decision."""
-        return await self._reports.collection.count_documents({**UNDECIDED, "received_at": {"$lt": received_before}})
+        wanted = {**UNDECIDED, "received_at": {"$lt": received_before}}
+        with reaching():
+            return await self._reports.collection.count_documents(wanted)

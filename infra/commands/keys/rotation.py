@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, count, table
 from shared.mongo import PyMongoError, connect
+from shared.problems import Unavailable
 from shared.settings import PREFIX
 from shared.times import now, rfc3339
 
@@ -191,6 +192,8 @@ def _with_store(settings: "KeySettings", work: Callable[["WrappedKeys", "Replica
 
     try:
         return asyncio.run(run())
+    except Unavailable as error:
+        raise Trouble(f"MongoDB does not answer as it should ({str(error).removeprefix('mongodb: ')}).") from None
     except (PyMongoError, ValueError) as error:
         # The URI may hold a password, so it is not repeated.
         raise Trouble(f"MongoDB does not answer as it should ({type(error).__name__}).") from None

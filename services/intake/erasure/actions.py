@@ -5,7 +5,6 @@ and the same report, sent again, is known and not stored again, and the pseudony
 no such report, erased or not. docs/retention.md has the list.
 """
 
-import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,21 +12,17 @@ from typing import Any, Literal
 
 from services.intake.stored import SOURCE, Store
 from shared import metrics
-from shared.aggregates import Save
+from shared.aggregates import Save, change
 from shared.events import Actor, Draft, ReportErased, stamp
 from shared.ids import derive
 from shared.mongo import Document
-from shared.problems import Unavailable
 from shared.telemetry import current_traceparent
 from shared.times import now
-
-log = logging.getLogger(__name__)
 
 ErasureReason = Literal["requested", "court_order", "legal_duty", "misdirected", "test"]
 """Why somebody erases a report; `retention` is the policy's own."""
 RETENTION = "retention"
 Result = Literal["erased", "already", "unknown"]
-ATTEMPTS = 5
 AT_ONCE = 200
 
 
@@ -55,7 +50,7 @@ class Erasing:
         """Erase these reports; durable on return. `already`: by another request; the same request gets `erased` again.
 
         What `only_if` does not hold of, in the very state that is erased, is left alone and missing from the answer.
-        Raises Unavailable or one of shared.mongo.TRANSIENT; then some may be erased, and the request may be repeated.
+        Raises Unavailable; then some may be erased, and the request may be repeated.
         """
         results: dict[str, Result] = {}
         ids = list(dict.fromkeys(report_ids))
@@ -67,24 +62,16 @@ class Erasing:
         self, report_ids: Sequence[str], erasure: Erasure, only_if: Callable[[Document], bool]
     ) -> dict[str, Result]:
         results: dict[str, Result] = {}
-        waiting: Collection[str] = report_ids
-        for _ in range(ATTEMPTS):
-            documents = await self._store.load(waiting)
-            saves = []
-            for report_id in waiting:
-                document = documents.get(report_id)
-                if document is None or document["vault"] is None:
-                    results[report_id] = _standing(document, erasure)
-                elif only_if(document):
-                    saves.append(self._save(document, erasure))
-            lost = await self._store.save(saves)
-            done = [save.id for save in saves if save.id not in lost]
-            results |= dict.fromkeys(done, "erased")
-            metrics.ERASED.labels(erasure.reason).inc(len(done))
-            waiting = lost
-            if not waiting:
-                return results
-        raise Unavailable("reports keep changing")
+
+        async def decide(report_id: str, document: Document | None) -> Save | None:
+            if document is None or document["vault"] is None:
+                results[report_id] = _standing(document, erasure)
+                return None
+            return self._save(document, erasure) if only_if(document) else None
+
+        done = await change(self._store, report_ids, decide)
+        metrics.ERASED.labels(erasure.reason).inc(len(done))
+        return results | dict.fromkeys(done, "erased")
 
     def _save(self, document: Document, erasure: Erasure) -> Save:
         report_id, at = document["_id"], self._clock()

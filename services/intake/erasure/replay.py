@@ -1,18 +1,21 @@
 """Erasures are applied again to a database that may be older than they are, before anything of it is read."""
 
+import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from services.intake.erasure.actions import AT_ONCE, ATTEMPTS, emptied, log
+from services.intake.erasure.actions import AT_ONCE, emptied
 from services.intake.mailbox.status import NEW_STATUS
 from services.intake.stored import Store
 from shared import metrics
-from shared.aggregates import Save
+from shared.aggregates import Save, change
 from shared.events import FACTS, Event, ReportErased, decode
 from shared.ids import case_id_of
 from shared.kafka.records import Record
 from shared.mongo import Document
 from shared.problems import Malformed, Unavailable
+
+log = logging.getLogger(__name__)
 
 SUBJECT = b"report/"
 
@@ -87,7 +90,7 @@ class Replay:
     async def run(self) -> None:
         """Apply every erasure that the database does not show, then open; once a process.
 
-        Raises Unavailable or one of shared.mongo.TRANSIENT; then the door stays shut, and it may be run again.
+        Raises Unavailable; then the door stays shut, and it may be run again.
         """
         if self._barrier.is_open:
             return
@@ -108,18 +111,12 @@ class Replay:
         return len(ids)
 
     async def _apply_batch(self, erasures: Mapping[str, Event]) -> None:
-        waiting: Collection[str] = erasures.keys()
-        for _ in range(ATTEMPTS):
-            documents = await self._store.load(waiting)
-            saves = [
-                _again(documents.get(report_id), erasures[report_id])
-                for report_id in waiting
-                if report_id not in documents or documents[report_id]["vault"] is not None
-            ]
-            waiting = await self._store.save(saves)
-            if not waiting:
-                return
-        raise Unavailable("reports keep changing")
+        async def decide(report_id: str, document: Document | None) -> Save | None:
+            if document is not None and document["vault"] is None:
+                return None
+            return _again(document, erasures[report_id])
+
+        await change(self._store, erasures, decide)
 
 
 def _by_report(records: Sequence[Record]) -> dict[str, Record]:

@@ -11,7 +11,7 @@ from services.intake.erasure.actions import RETENTION, Erasing, Erasure
 from shared import metrics
 from shared.events import Actor, CaseState
 from shared.ids import new_id
-from shared.mongo import TRANSIENT, Document
+from shared.mongo import Document
 from shared.policy import GLOBAL_COMMUNITY, Policy, ReportLife, Verdict
 from shared.problems import Unavailable
 from shared.times import now
@@ -23,7 +23,6 @@ SWEPT_AT_ONCE = 100
 PAUSE = 0.1
 """Seconds between two batches, so that whoever reports meanwhile does not wait for them."""
 RETRY = 5.0
-_AWAY: tuple[type[BaseException], ...] = (Unavailable, *TRANSIENT)
 
 
 class LifeStore(Protocol):
@@ -73,12 +72,12 @@ class RetentionSweeper:
             try:
                 await self.sweep()
                 await asyncio.sleep(self._every)
-            except _AWAY as error:
-                log.info("retention waits", extra={"reason": type(error).__name__})
+            except Unavailable as error:
+                log.info("retention waits", extra={"reason": str(error)})
                 await asyncio.sleep(RETRY)
 
     async def sweep(self) -> Sweep:
-        """Go through all closed reports once and erase those that are due. Raises Unavailable or a TRANSIENT."""
+        """Go through all closed reports once and erase those that are due. Raises Unavailable."""
         at = self._clock()
         done = Sweep()
         retention = self._policy.retention

@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from services.intake.keys.keyring import Keyring
-from shared.mongo import RELAXED, Collection, DuplicateKeyError, IndexModel
+from services.intake.keys.keyring import Keyring, KeyState
+from shared.mongo import RELAXED, Collection, DuplicateKeyError, IndexModel, reaching
 
 SEEN = 60
 """Seconds after which a replica that says nothing is taken to be gone; each says it every few seconds."""
@@ -15,6 +15,7 @@ LEASE = 20
 
 REPLICA_INDEXES = (IndexModel([("at", 1)], name="at", expireAfterSeconds=86_400),)
 _ROTATION = "rotation"
+_NEWEST = "newest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,16 @@ class Replica:
     seals: str
 
 
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """What the last rotation left: the master key that seals, and those that must not seal any more (their ids)."""
+
+    seals: str
+    retired: frozenset[str]
+
+
 class Replicas:
-    """The running intakes, each with its keyring. Everything raises one of shared.mongo.TRANSIENT."""
+    """The running intakes, each with its keyring. Every method raises Unavailable while the database is away."""
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
@@ -36,29 +45,51 @@ class Replicas:
     async def tell(self, replica_id: str, ring: Keyring) -> None:
         """This replica is there, and holds this keyring."""
         told = {"opens": [key.id for key in ring.keys], "seals": ring.current.id}
-        await self._relaxed.update_one({"_id": replica_id}, {"$set": told, "$currentDate": {"at": True}}, upsert=True)
+        with reaching():
+            await self._relaxed.update_one(
+                {"_id": replica_id}, {"$set": told, "$currentDate": {"at": True}}, upsert=True
+            )
 
     async def leave(self, replica_id: str) -> None:
         """This replica stops."""
         # Not deleted, because a word of this replica's that is still on its way would bring it back.
         left = {"$set": {"left": True, "opens": [], "seals": ""}, "$currentDate": {"at": True}}
-        await self.collection.update_one({"_id": replica_id}, left, upsert=True)
+        with reaching():
+            await self.collection.update_one({"_id": replica_id}, left, upsert=True)
 
     async def running(self) -> Sequence[Replica]:
         """All that were there in the last minute."""
         alive = {"$expr": {"$gt": ["$at", {"$subtract": ["$$NOW", SEEN * 1000]}]}}
         found = self.collection.find({"_id": {"$ne": _ROTATION}, "left": {"$ne": True}, **alive})
-        return [Replica(d["_id"], frozenset(d["opens"]), d["seals"]) async for d in found]
+        with reaching():
+            return [Replica(d["_id"], frozenset(d["opens"]), d["seals"]) async for d in found]
 
     async def lease(self, owner: str) -> bool:
         """Take or renew the right to change the keyring; False while another has it."""
-        with suppress(DuplicateKeyError):
+        with reaching(), suppress(DuplicateKeyError):
             await self.collection.insert_one({"_id": _ROTATION, "owner": None})
         free = {"$expr": {"$lt": [{"$ifNull": ["$until", 0]}, "$$NOW"]}}
         until: list[dict[str, Any]] = [{"$set": {"owner": owner, "until": {"$add": ["$$NOW", LEASE * 1000]}}}]
-        taken = await self.collection.update_one({"_id": _ROTATION, "$or": [{"owner": owner}, free]}, until)
+        with reaching():
+            taken = await self.collection.update_one({"_id": _ROTATION, "$or": [{"owner": owner}, free]}, until)
         return bool(taken.matched_count)
 
     async def release(self, owner: str) -> None:
         """Give it up."""
-        await self.collection.update_one({"_id": _ROTATION, "owner": owner}, {"$set": {"owner": None, "until": None}})
+        free = {"$set": {"owner": None, "until": None}}
+        with reaching():
+            await self.collection.update_one({"_id": _ROTATION, "owner": owner}, free)
+
+    async def newest(self) -> Newest | None:
+        """What the last rotation named, if there was one."""
+        with reaching():
+            found = await self.collection.find_one({"_id": _NEWEST})
+        return Newest(found["seals"], frozenset(found.get("retired", ()))) if found else None
+
+    async def name_newest(self, ring: Keyring) -> None:
+        """Keep what a rotation left for replicas that do not run now; a retired key stays named after it is dropped."""
+        retired = [key.id for key in ring.keys if key.state is KeyState.RETIRED]
+        # Without a time, so it does not end as the replicas do.
+        named = {"$set": {"seals": ring.current.id}, "$addToSet": {"retired": {"$each": retired}}}
+        with reaching():
+            await self.collection.update_one({"_id": _NEWEST}, named, upsert=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.intake.vault.cipher import Vault, VaultError
-from shared.mongo import Collection, Document, UpdateOne
+from shared.mongo import Collection, Document, UpdateOne, reaching
 
 DRAWERS = ("vault", "statements", "answers")
 """The fields of a report that hold sealed things by name."""
@@ -26,7 +26,7 @@ class Pass:
 
 
 class WrappedKeys:
-    """The wrapped keys of all reports. Everything raises one of shared.mongo.TRANSIENT while the server is away."""
+    """The wrapped keys of all reports. Every method raises Unavailable while the database is away."""
 
     def __init__(self, reports: Collection) -> None:
         self._reports = reports
@@ -39,7 +39,7 @@ class WrappedKeys:
             {"$unwind": "$ids"},
             {"$group": {"_id": "$ids", "reports": {"$sum": 1}}},
         ]
-        return {found["_id"]: found["reports"] async for found in self._reports.aggregate(stages)}
+        return {found["_id"]: found["reports"] for found in await self._aggregate(stages)}
 
     async def sample(self, most: int) -> tuple[int, dict[str, int]]:
         """How many reports were looked at, and how many of them need each master key, by its id."""
@@ -48,7 +48,7 @@ class WrappedKeys:
         seen: set[str] = set()
         for order in (1, -1):
             stages: list[Document] = [{"$sort": {"_id": order}}, {"$limit": most // 2}, _KEYS]
-            async for found in self._reports.aggregate(stages):
+            for found in await self._aggregate(stages):
                 if found["_id"] not in seen:
                     seen.add(found["_id"])
                     for key_id in {key["key_id"] for key in found["keys"]}:
@@ -58,7 +58,7 @@ class WrappedKeys:
     async def count_without(self, key_id: str) -> int:
         """How many reports need another master key than this one."""
         stages = [_KEYS, _others(key_id), {"$count": "reports"}]
-        return sum([found["reports"] async for found in self._reports.aggregate(stages)])
+        return sum(found["reports"] for found in await self._aggregate(stages))
 
     async def rewrap(self, vault: Vault, key_id: str, tell: Callable[[int], None] = lambda _: None) -> Pass:
         """Wrap anew all that is under another master key than the current one of `vault`, which is `key_id`.
@@ -76,7 +76,8 @@ class WrappedKeys:
                 if operation:
                     operations.append(operation)
             if operations:
-                result = await self._reports.bulk_write(operations, ordered=False)
+                with reaching():
+                    result = await self._reports.bulk_write(operations, ordered=False)
                 done.reports += result.matched_count
                 tell(result.matched_count)
         return done
@@ -84,7 +85,11 @@ class WrappedKeys:
     async def _read(self, key_id: str, after: str) -> Sequence[Document]:
         later: list[Document] = [{"$match": {"_id": {"$gt": after}}}, {"$sort": {"_id": 1}}]
         stages = [*later, _KEYS, _others(key_id), {"$limit": REWRAPPED_AT_ONCE}]
-        return [found async for found in self._reports.aggregate(stages)]
+        return await self._aggregate(stages)
+
+    async def _aggregate(self, stages: Sequence[Document]) -> list[Document]:
+        with reaching():
+            return [found async for found in self._reports.aggregate(list(stages))]
 
 
 def rewrapped(vault: Vault, found: Mapping[str, Any]) -> tuple[UpdateOne | None, list[str]]:

@@ -28,7 +28,6 @@ from services.intake.keys.rewrap import WrappedKeys
 from services.intake.keys.settings import KeySettings
 from services.intake.vault.cipher import Vault, key_id_of
 from shared.ids import new_id
-from shared.mongo import TRANSIENT
 from shared.problems import Unavailable
 from shared.times import now
 
@@ -40,30 +39,6 @@ SETTLE = 90.0
 """Seconds until nobody seals by what was confirmed before (vault.cipher.FRESH), and all of it is written."""
 ROUNDS = 50
 """Times that nothing at all moves before something must be wrong."""
-
-_NEWEST = "newest"
-
-
-@dataclass(frozen=True, slots=True)
-class Newest:
-    """What the last rotation left: the master key that seals, and those that must not seal any more (their ids)."""
-
-    seals: str
-    retired: frozenset[str]
-
-
-async def read_newest(replicas: Replicas) -> Newest | None:
-    """What the last rotation named, if there was one. Raises one of shared.mongo.TRANSIENT."""
-    found = await replicas.collection.find_one({"_id": _NEWEST})
-    return Newest(found["seals"], frozenset(found.get("retired", ()))) if found else None
-
-
-async def _name_newest(replicas: Replicas, ring: Keyring) -> None:
-    """Keep it for whoever is not running now; what was retired stays so, also when it is in no keyring any more."""
-    retired = [key.id for key in ring.keys if key.state is KeyState.RETIRED]
-    # Without a time, so it does not end as the replicas do.
-    named = {"$set": {"seals": ring.current.id}, "$addToSet": {"retired": {"$each": retired}}}
-    await replicas.collection.update_one({"_id": _NEWEST}, named, upsert=True)
 
 
 class Halted(Exception):
@@ -219,7 +194,7 @@ class Rotation:
             outcome.ring = self._write(outcome.ring.drop(set(outcome.dropped)))
 
     async def _name(self, ring: Keyring) -> None:
-        await self._surely(lambda: _name_newest(self._replicas, ring))
+        await self._surely(lambda: self._replicas.name_newest(ring))
 
     async def _wait_for(self, what: str, has: Callable[[Replica], bool]) -> bool:
         """Until all running intakes have loaded what is in the keyring; whether any of them had not."""
@@ -271,10 +246,10 @@ class Rotation:
                 answer = await ask()
                 self._reached = True
                 return answer
-            except TRANSIENT as error:
+            except Unavailable as error:
                 if not self._reached:
                     raise Halted("MongoDB does not answer there. Nothing was done.") from None
-                self._showing.step(f"MongoDB is away ({type(error).__name__})")
+                self._showing.step(f"MongoDB is away ({str(error).removeprefix('mongodb: ')})")
                 if loop.time() > until:
                     raise Halted("MongoDB does not answer. Run it again to go on.") from None
                 await asyncio.sleep(1)
@@ -300,7 +275,7 @@ class Rotation:
                 # Of two that end together, the first is the cause.
                 raise errors.exceptions[0] from None
             finally:
-                with suppress(*TRANSIENT):
+                with suppress(Unavailable):
                     await self._replicas.release(owner)
 
     async def _lease(self, owner: str) -> None:
@@ -316,7 +291,7 @@ class Rotation:
     async def _renew(self, owner: str) -> None:
         while True:
             await asyncio.sleep(LEASE / 4)
-            with suppress(*TRANSIENT):
+            with suppress(Unavailable):
                 if not await self._replicas.lease(owner):
                     raise Halted("Another rotation took over, because this one did not move for too long.")
 

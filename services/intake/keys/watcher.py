@@ -10,11 +10,10 @@ from services.intake.keys.keyring import Keyring, KeyringError, parse_keyring
 from services.intake.keys.providers import unwrap_all
 from services.intake.keys.replicas import Replicas
 from services.intake.keys.rewrap import WrappedKeys
-from services.intake.keys.rotation import SETTLE, read_newest
+from services.intake.keys.rotation import SETTLE
 from services.intake.keys.settings import KeySettings
 from services.intake.vault.cipher import Vault
 from shared.ids import new_id
-from shared.mongo import TRANSIENT
 from shared.problems import Unavailable
 
 log = logging.getLogger(__name__)
@@ -73,7 +72,7 @@ class KeyringWatcher:
         text = await self._read() or self._given
         while True:
             # While the server is away the lifecycle says so, and what was to be done is still due.
-            with suppress(*TRANSIENT):
+            with suppress(Unavailable):
                 await self._load(text)
                 await self._tell_and_check()
             await asyncio.sleep(LOOK)
@@ -107,6 +106,10 @@ class KeyringWatcher:
             if self._ring and ring != self._ring and ring.serial <= self._ring.serial:
                 self._refused, self._next_try = text, _time() + RECHECK
                 await self._refuse_unfit(ring, self._ring)
+        except (KeyringError, TimeoutError) as error:
+            self._complain(str(error) or "its keys cannot be had in time")
+            return
+        try:
             async with asyncio.timeout(PATIENCE):
                 keys = await unwrap_all(ring, self._settings)
         except (KeyringError, Unavailable, TimeoutError) as error:
@@ -183,7 +186,7 @@ class KeyringWatcher:
 
     async def _find_newer(self, ring: Keyring) -> str | None:
         """What the last rotation has and the keyring has not, as a reason."""
-        newest = await read_newest(self._replicas)
+        newest = await self._replicas.newest()
         if newest is None:
             return None
         if newest.seals not in {key.id for key in ring.keys}:

@@ -1,14 +1,15 @@
 """The reporter's mailbox: status, questions and answers; the handlers' words go in here, and out only when due."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.intake.mailbox.status import QuestionView, StatusView, follow, judge_deadlines, question_ids
 from services.intake.report.receipt import hash_receipt
 from services.intake.stored import REPORTER, SOURCE, Secrets, Store
 from services.intake.vault.cipher import Vault
-from shared.aggregates import Save
+from shared.aggregates import Save, change
 from shared.events import Draft, Event, ReportAnswered, stamp
 from shared.ids import derive
 from shared.mongo import Document
@@ -18,8 +19,19 @@ from shared.times import now
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 5
-"""How often a change is tried again when another one of the same report was faster."""
+
+@dataclass(frozen=True, slots=True)
+class _ByCase:
+    """The reports by the ids of their cases, as a store of aggregates."""
+
+    store: Store
+
+    async def load(self, case_ids: Iterable[str]) -> dict[str, Document]:
+        return await self.store.load_by_case(case_ids)
+
+    async def save(self, saves: Sequence[Save]) -> set[str]:
+        lost = await self.store.save(saves)
+        return {save.base["case_id"] for save in saves if save.base and save.id in lost}
 
 
 class Mailbox:
@@ -41,21 +53,23 @@ class Mailbox:
         Raises Problem 404 for an unknown receipt or question, 409 when the question has another answer already, 410
         when the report has been erased.
         """
-        for _ in range(ATTEMPTS):
-            document = await self._find(receipt)
-            report_id = document["_id"]
+        document = await self._find(receipt)
+
+        async def decide(report_id: str, document: Document | None) -> Save | None:
+            if document is None:
+                raise Unavailable("a report is not where it was")
             _refuse_erased(document)
             if question_id not in question_ids(document):
                 error = FieldError("/question_id", "question_unknown", "There is no such question.")
                 raise Problem(404, "question-unknown", "This question was not asked.", errors=[error])
             given = document["answers"].get(question_id)
-            if given is not None:
-                if self._vault.open(f"{report_id}/answers/{question_id}", given) != text.encode():
-                    raise Problem(409, "already-answered", "This question has been answered already.")
-                return
-            if await self._save(self._answered(document, question_id, text)):
-                return
-        raise Unavailable("the report keeps changing")
+            if given is None:
+                return self._answered(document, question_id, text)
+            if self._vault.open(f"{report_id}/answers/{question_id}", given) != text.encode():
+                raise Problem(409, "already-answered", "This question has been answered already.")
+            return None
+
+        await change(self._store, [document["_id"]], decide)
 
     async def keep_statement(self, report_id: str, statement_id: str, kind: str, text: str) -> None:
         """Keep a handler's words with the report. The reporter sees them once the case's own event names their id.
@@ -64,50 +78,41 @@ class Mailbox:
         stand under this id.
         """
         place = f"{report_id}/statements/{statement_id}"
-        for _ in range(ATTEMPTS):
-            document = (await self._store.load([report_id])).get(report_id)
+
+        async def decide(report_id: str, document: Document | None) -> Save | None:
             if document is None:
                 raise Problem(404, "report-unknown", "There is no such report.")
             _refuse_erased(document)
             known = document["statements"].get(statement_id)
-            if known is not None:
-                if known["kind"] != kind or self._vault.open(place, known) != text.encode():
-                    raise Problem(409, "statement-differs", "Other words are stored under this id.")
-                return
-            sealed = {"kind": kind, "at": self._clock(), **self._vault.seal(place, text.encode())}
-            fields = {f"statements.{statement_id}": sealed}
-            if await self._save(Save(report_id, document, fields, [], [derive("statement", statement_id)])):
-                return
-        raise Unavailable("the report keeps changing")
+            if known is None:
+                sealed = {"kind": kind, "at": self._clock(), **self._vault.seal(place, text.encode())}
+                fields = {f"statements.{statement_id}": sealed}
+                return Save(report_id, document, fields, [], [derive("statement", statement_id)])
+            if known["kind"] != kind or self._vault.open(place, known) != text.encode():
+                raise Problem(409, "statement-differs", "Other words are stored under this id.")
+            return None
+
+        await change(self._store, [report_id], decide)
 
     async def project(self, events: Sequence[Event]) -> None:
         """Bring the status of each report up to date with its case's events, given in order per case."""
-        waiting = list(events)
-        for _ in range(ATTEMPTS):
-            lost = await self._project_once(waiting)
-            waiting = [event for event in waiting if event.case_id in lost]
-            if not waiting:
-                return
-        raise Unavailable("reports keep changing")
-
-    async def _project_once(self, events: Sequence[Event]) -> set[str]:
-        documents = await self._store.load_by_case({event.case_id for event in events})
-        statuses = {case_id: document["status"] for case_id, document in documents.items()}
-        causes: dict[str, list[str]] = {}
+        by_case: dict[str, list[Event]] = {}
         for event in events:
-            if event.case_id not in documents:
-                log.warning("a case without a report here", extra={"case_id": event.case_id, "event_id": event.id})
-                continue
-            after = follow(statuses[event.case_id], event)
-            if after is not None:
-                statuses[event.case_id] = after
-                causes.setdefault(event.case_id, []).append(event.id)
-        saves = [
-            Save(documents[case_id]["_id"], documents[case_id], {"status": statuses[case_id]}, [], ids)
-            for case_id, ids in causes.items()
-        ]
-        lost = await self._store.save(saves)
-        return {case_id for case_id in causes if documents[case_id]["_id"] in lost}
+            by_case.setdefault(event.case_id, []).append(event)
+
+        async def decide(case_id: str, document: Document | None) -> Save | None:
+            if document is None:
+                event_id = by_case[case_id][0].id
+                log.warning("a case without a report here", extra={"case_id": case_id, "event_id": event_id})
+                return None
+            status, causes = document["status"], []
+            for event in by_case[case_id]:
+                if after := follow(status, event):
+                    status = after
+                    causes.append(event.id)
+            return Save(document["_id"], document, {"status": status}, [], causes) if causes else None
+
+        await change(_ByCase(self._store), by_case, decide)
 
     async def _find(self, receipt: str) -> Document:
         try:
@@ -119,9 +124,6 @@ class Mailbox:
         if document is None:
             raise Problem(404, "receipt-unknown", "No report belongs to this receipt.")
         return document
-
-    async def _save(self, save: Save) -> bool:
-        return not await self._store.save([save])
 
     def _answered(self, document: Document, question_id: str, text: str) -> Save:
         report_id, at = document["_id"], self._clock()

@@ -62,7 +62,7 @@ class VaultReader:
         To somebody with one of these `names` (pseudonyms, and their reference) a report that names them, or from whose
         case they are recused, is unknown.
 
-        Raises one of shared.mongo.TRANSIENT while the reads cannot be recorded; then nothing is handed out.
+        Raises Unavailable while the reads cannot be recorded; then nothing is handed out.
         """
         documents = await self._store.load({read.report_id for read in reads})
         items: list[dict[str, Any]] = []
@@ -82,7 +82,7 @@ class VaultReader:
     async def note_names(self, count: int, *, purpose: str, actor: Actor) -> None:
         """Have on record that so many names are turned into pseudonyms; to be called before they are handed out.
 
-        Raises one of shared.mongo.TRANSIENT while it cannot be recorded.
+        Raises Unavailable while it cannot be recorded.
         """
         access_id, at = new_id(), self._clock()
         fact = NamesTried(count=count, purpose=purpose)

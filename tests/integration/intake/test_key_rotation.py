@@ -308,7 +308,7 @@ async def test_while_the_database_is_away_nothing_is_confirmed(
         assert confirmed
 
         async def away(*_: object) -> None:
-            raise rotation.TRANSIENT[0]("away")
+            raise Unavailable("mongodb: AutoReconnect")
 
         monkeypatch.setattr(replicas.Replicas, "tell", away)
         await asyncio.sleep(0.3)
@@ -538,7 +538,7 @@ async def test_an_outage_of_the_database_is_waited_for(world: KeyWorld, monkeypa
 
         async def sometimes(self: Any, *args: Any) -> Any:
             if next(failures, None) is not None:
-                raise rotation.TRANSIENT[0]("away")
+                raise Unavailable("mongodb: AutoReconnect")
             return await real(self, *args)
 
         monkeypatch.setattr(rewrap.WrappedKeys, "rewrap", sometimes)

@@ -26,7 +26,7 @@ from shared.access.principal import Role
 from shared.events import ReportErased
 from shared.ids import case_id_of
 from shared.lifecycle import Lifecycle
-from shared.mongo import AutoReconnect
+from shared.problems import Unavailable
 from shared.web.app import make_app
 from tests.support.intake_rig import Rig
 from tests.support.people import COPIES, gate_of, operator
@@ -143,7 +143,7 @@ def test_hundreds_go_in_parts_with_progress(rig: Rig, capsys: Capture, tmp_path:
 
 @pytest.mark.usefixtures("intake")
 def test_an_outage_is_waited_out(rig: Rig, reports: list[str], capsys: Capture) -> None:
-    rig.store.away = AutoReconnect("away")
+    rig.store.away = Unavailable("away")
     threading.Timer(0.3, lambda: setattr(rig.store, "away", None)).start()
     assert run(capsys, reports[0], "--reason", "requested", "--yes")["results"] == {"erased": 1}
 

@@ -8,7 +8,7 @@ import pytest
 from services.intake.report.receipt import read_receipt
 from shared.events import ReportReceived
 from shared.ids import case_id_of
-from shared.mongo import TRANSIENT
+from shared.problems import Unavailable
 from tests.support.intake_rig import START, Rig
 
 FULL: dict[str, Any] = {
@@ -202,7 +202,7 @@ async def test_a_key_that_cannot_serve_is_refused(rig: Rig, key: str) -> None:
 
 
 async def test_an_outage_is_said_and_nothing_is_half_stored(rig: Rig) -> None:
-    rig.store.away = TRANSIENT[0]("away")
+    rig.store.away = Unavailable("away")
     async with rig.http() as http:
         answer = await http.post("/v1/reports", json=FULL)
     assert answer.status_code == 503

@@ -8,7 +8,6 @@ import pytest
 
 from services.intake.group_commit import GroupCommit
 from shared.aggregates import Save
-from shared.mongo import TRANSIENT
 from shared.problems import Problem, Unavailable
 
 
@@ -110,7 +109,7 @@ async def test_a_full_queue_refuses_and_stores_nothing_of_it() -> None:
 
 async def test_an_outage_refuses_those_who_wait_too() -> None:
     disk = Disk()
-    disk.failure = TRANSIENT[0]("away")
+    disk.failure = Unavailable("away")
     async with committing(disk) as commits:
         disk.free.clear()
         waiting = [asyncio.create_task(commits.commit(save("a")))]

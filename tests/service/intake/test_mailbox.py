@@ -195,14 +195,14 @@ async def test_an_answer_counts_once(rig: Rig, accepted: dict[str, str]) -> None
 async def test_an_answer_and_an_event_at_the_same_time_are_both_kept(rig: Rig, accepted: dict[str, str]) -> None:
     events = the_way_of_a_case(accepted["report_id"])
     await rig.mailbox.project(events[:5])
-    find = rig.store.find_by_receipt
+    load = rig.store.load
 
-    async def find_then_be_overtaken(receipt_hash: bytes) -> Any:
-        document = await find(receipt_hash)
+    async def load_then_be_overtaken(report_ids: Any) -> Any:
+        documents = await load(report_ids)
         await rig.mailbox.project(events[5:6])
-        return document
+        return documents
 
-    rig.store.find_by_receipt = find_then_be_overtaken  # type: ignore[method-assign]  # another replica is faster
+    rig.store.load = load_then_be_overtaken  # type: ignore[method-assign]  # another replica is faster
     assert await answer(rig, accepted["receipt"], "Yesterday.") == 202
     document = rig.store.reports[accepted["report_id"]]
     assert document["status"]["seq"] == 6

@@ -11,7 +11,7 @@ from services.intake.vault.cipher import Vault, VaultError
 from shared.access.service_tokens import PURPOSES
 from shared.events import Actor, ContentRead, NamesTried
 from shared.ids import case_id_of
-from shared.mongo import TRANSIENT
+from shared.problems import Unavailable
 from tests.support.intake_rig import Rig, bearer
 
 CONTENT = {
@@ -74,7 +74,7 @@ async def test_reading_twice_is_two_entries(rig: Rig, report_id: str) -> None:
 async def test_nothing_is_handed_out_when_the_read_cannot_be_recorded(rig: Rig, report_id: str) -> None:
     class Deaf(type(rig.store)):  # type: ignore[misc]  # the class of a value, to override one method
         async def save_accesses(self, saves: object) -> None:
-            raise TRANSIENT[0]("away")
+            raise Unavailable("away")
 
     rig.store.__class__ = Deaf
     status, body = await read(rig, reading(report_id))
@@ -188,7 +188,7 @@ async def test_who_signs_in_is_known_by_the_pseudonyms_that_stand_in_reports(rig
 
 
 async def test_no_pseudonym_is_handed_out_when_that_cannot_be_recorded(rig: Rig) -> None:
-    rig.store.away = TRANSIENT[0]("mongo")
+    rig.store.away = Unavailable("mongo")
     async with rig.http() as http:
         body = {"names": ["Some one"], "addresses": []}
         answer = await http.post("/v1/vault/pseudonyms", json=body, headers=bearer("sign_in"))
