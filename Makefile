@@ -2,6 +2,7 @@
 PYTHON := .venv/bin/python
 # One real Kafka and one MongoDB serve all workers; see tests/support/shared_stack.py.
 WORKERS ?= 2
+SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
 DETECT := .venv/bin/detect-secrets-hook --no-verify --plugin infra/token_detector.py
 NO_TEXT := ':!*.lock' ':!package-lock.json' ':!*.png' ':!*.sha256'
 
@@ -9,18 +10,28 @@ NO_TEXT := ':!*.lock' ':!package-lock.json' ':!*.png' ':!*.sha256'
 # Each is a target of its own; a new check is a target and a word here.
 CHECKS := check-types check-leaks check-weaknesses check-format check-imports check-policy check-contracts \
 	check-documents check-messages
-.PHONY: help demo test check $(CHECKS) audit check-advisories bench profile format clean prepare
+.PHONY: help demo test test-slow fuzz check $(CHECKS) audit check-advisories bench profile format clean prepare
 
 help:  ## This list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 demo:  ## The whole system here, and reports on their way through it (ONCE=1 ends by itself; BROKER=memory; KEEP=1)
 	@python3 infra/prepare.py demo
 	@$(PYTHON) -m infra.demo
 
-test:  ## All tests (ARGS="-k word" for some of them)
+test:  ## Every test that is not slow, the same in every run (ARGS="-k word" for some of them)
 	@python3 infra/prepare.py test
-	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
+
+test-slow:  ## The slow tests: waits of real time, kill loops, Keycloak, the secure stack, long walks (ARGS)
+	@python3 infra/prepare.py test
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile -m slow $(ARGS)
+
+fuzz:  ## Search with made-up examples that no run has tried before (SEED=number repeats one; ARGS)
+	@python3 infra/prepare.py test
+	@echo 'This search is repeated by: make fuzz SEED=$(SEED)'
+	@$(PYTHON) -m pytest -n $(WORKERS) -m hypothesis --hypothesis-profile=fuzz --hypothesis-seed=$(SEED) --timeout=1800 \
+		$(ARGS) || { echo 'This search is repeated by: make fuzz SEED=$(SEED)'; exit 1; }
 
 check:  ## Format, types, import rules, frozen contracts, weaknesses, secrets; no network, under a minute
 	@python3 infra/prepare.py check

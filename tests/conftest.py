@@ -9,16 +9,14 @@ from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from hypothesis import settings
 from pymongo import MongoClient
 
 from infra.local.keycloak import KeycloakServer
 from infra.local.stack import Part, Stack, StackSettings
+from tests.support.examples import register_profiles
 from tests.support.shared_stack import Addresses, MailServer, StackHost, ask, given
 
-# How long an example takes says more about the machine's other work than about the code.
-settings.register_profile("hearth", deadline=None)
-settings.load_profile("hearth")
+register_profiles()
 
 HOST = pytest.StashKey[StackHost]()
 SOCKET = "hearth_stack_socket"

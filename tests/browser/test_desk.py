@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, expect
 from services.triage.case.case import Case
 from shared.access.principal import Principal
 from shared.times import now
-from tests.support.browser_rig import OVERFLOW, hold_session, serving, violations
+from tests.support.browser_rig import OVERFLOW, hold_session, looks, serving, violations
 from tests.support.people import session_of
 from tests.support.triage_rig import ALICE, COLLEAGUE, Rig, answered, make_rig
 
@@ -111,10 +111,7 @@ async def test_a_mistake_leads_to_its_field(rig: Rig, browser: Browser, address:
     await expect(page.get_by_label("Reasons")).to_have_value("The edits show it.")
 
 
-@pytest.mark.parametrize(
-    ("direction", "width", "scheme"),
-    [("ltr", 360, "light"), ("rtl", 360, "dark"), ("ltr", 1280, "dark"), ("rtl", 1280, "light")],
-)
+@pytest.mark.parametrize(("direction", "width", "scheme"), looks(360, "ltr", "rtl"))
 async def test_every_page_of_the_desk_is_accessible_and_fits(
     rig: Rig, browser: Browser, address: str, direction: str, width: int, scheme: Literal["light", "dark"]
 ) -> None:

@@ -14,7 +14,7 @@ from playwright.async_api import Browser
 
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.web.pages import load_assets, make_asset_router, make_pages
-from tests.support.browser_rig import OVERFLOW, serving, violations
+from tests.support.browser_rig import OVERFLOW, looks, serving, violations
 from tests.support.people import gate_of
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -45,10 +45,7 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
         yield address
 
 
-@pytest.mark.parametrize(
-    ("language", "width", "scheme"),
-    [("en", 320, "light"), ("ar", 320, "dark"), ("en", 1280, "dark"), ("ar", 1280, "light")],
-)
+@pytest.mark.parametrize(("language", "width", "scheme"), looks(320, "en", "ar"))
 async def test_every_piece_of_a_page_is_accessible(
     browser: Browser, address: str, language: str, width: int, scheme: Literal["light", "dark"]
 ) -> None:

@@ -14,6 +14,7 @@ from tests.support.intake_rig import MemoryStore, Rig, case_event
 from tests.support.people import gate_of
 
 PHONE, DESKTOP = (360, 740), (1280, 900)
+SIZES = [pytest.param(PHONE, id="phone"), pytest.param(DESKTOP, id="desktop", marks=pytest.mark.slow)]
 FIRST_LOAD = 50_000
 """Bytes over the wire that the first look at the form may cost."""
 
@@ -49,7 +50,7 @@ async def fill(page: Page) -> None:
     await page.get_by_label("User names or names").fill("Example user")
 
 
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("size", SIZES)
 async def test_a_report_is_sent_and_followed_without_javascript(
     rig: Rig, browser: Browser, address: str, size: tuple[int, int]
 ) -> None:
@@ -80,7 +81,7 @@ async def test_a_report_is_sent_and_followed_without_javascript(
     await context.close()
 
 
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("size", SIZES)
 async def test_what_is_wrong_is_said_at_the_field_and_nothing_typed_is_lost(
     rig: Rig, browser: Browser, address: str, size: tuple[int, int]
 ) -> None:
@@ -118,7 +119,7 @@ async def test_loading_the_receipt_again_is_still_one_report(rig: Rig, browser: 
     await context.close()
 
 
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("size", SIZES)
 async def test_every_page_can_be_used_by_everybody(
     rig: Rig, browser: Browser, address: str, size: tuple[int, int]
 ) -> None:

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, expect
 from shared.access.authorization import FRESH
 from shared.access.principal import Grant, Leave, Role, Training
 from shared.times import now
-from tests.support.browser_rig import OVERFLOW, hold_session, serving, violations
+from tests.support.browser_rig import OVERFLOW, hold_session, looks, serving, violations
 from tests.support.people import auditor, person, session_of
 from tests.support.triage_rig import ALICE, BOB, CORA, Rig, make_rig
 
@@ -115,10 +115,7 @@ async def test_a_mistake_leads_to_its_field(rig: Rig, browser: Browser, address:
     assert await page.locator(":focus").get_attribute("id") == "grant-bodies"
 
 
-@pytest.mark.parametrize(
-    ("direction", "width", "scheme"),
-    [("ltr", 360, "light"), ("rtl", 360, "dark"), ("ltr", 1280, "dark"), ("rtl", 1280, "light")],
-)
+@pytest.mark.parametrize(("direction", "width", "scheme"), looks(360, "ltr", "rtl"))
 async def test_every_page_of_the_roster_is_accessible_and_fits(
     rig: Rig, browser: Browser, address: str, direction: str, width: int, scheme: Literal["light", "dark"],
     tmp_path: Path,

@@ -18,7 +18,7 @@ from shared.sign_in.attempts import Registration
 from shared.sign_in.providers import callback_address
 from tests.stand_ins import oidc as oidc_stand_in
 from tests.stand_ins.oidc import OidcStandIn
-from tests.support.browser_rig import OVERFLOW, serving, violations
+from tests.support.browser_rig import OVERFLOW, looks, serving, violations
 from tests.support.sign_in_rig import HOME, Rig, ada, make_rig
 
 COOKIE = "__Host-hearth-desk"
@@ -173,10 +173,7 @@ async def test_a_provider_that_is_down_is_said_to_be(browser: Browser, two: Two)
     await expect(page.get_by_role("status")).to_contain_text("Nobody can sign in just now")
 
 
-@pytest.mark.parametrize(
-    ("direction", "width", "scheme"),
-    [("ltr", 320, "light"), ("rtl", 320, "dark"), ("ltr", 1280, "dark"), ("rtl", 1280, "light")],
-)
+@pytest.mark.parametrize(("direction", "width", "scheme"), looks(320, "ltr", "rtl"))
 async def test_every_page_of_signing_in_is_accessible_and_fits(
     browser: Browser, two: Two, direction: str, width: int, scheme: Literal["light", "dark"], tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ from shared.events import InformationRequested
 from shared.web.openapi import PROBLEM_TYPE
 from tests.support import audit_rig, intake_rig, notification_rig, triage_rig
 from tests.support.audit_world import AuditWorld
+from tests.support.examples import up_to
 from tests.support.people import bearer, operator, person
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
@@ -159,15 +160,8 @@ def service(request: pytest.FixtureRequest) -> Iterator[Service]:
 
 
 def bounded(examples: int) -> settings:
-    """The same requests in every run, and no time spent on making a found one smaller."""
-    return settings(
-        max_examples=examples,
-        derandomize=True,
-        deadline=None,
-        database=None,
-        phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    """At most so many requests, and no time spent on making a found one smaller."""
+    return up_to(examples, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
 
 
 def requests_for(operation: APIOperation) -> st.SearchStrategy[Case]:
@@ -231,18 +225,27 @@ def walk(
     return answers
 
 
-def test_no_request_that_a_document_leads_to_makes_a_service_fail(service: Service) -> None:
+LENGTHS = [
+    pytest.param(3, id="short"),
+    pytest.param(1, id="long", marks=[pytest.mark.slow, pytest.mark.hypothesis]),
+]
+"""By what the number of made-up requests is divided; the long walks belong to the search of `make fuzz`, too."""
+
+
+@pytest.mark.parametrize("part", LENGTHS)
+def test_no_request_that_a_document_leads_to_makes_a_service_fail(service: Service, part: int) -> None:
     for operation in service.operations:
-        answers = walk(service, operation, [service.world.caller], service.world.examples)
+        answers = walk(service, operation, [service.world.caller], service.world.examples // part)
         # A walk that only ever meets refusals has looked at nothing.
         statuses = Counter(answer.status_code for answer in answers)
         assert any(status < 300 for status in statuses), (operation.label, statuses)
 
 
-def test_no_request_without_a_good_token_is_granted_or_makes_a_service_fail(service: Service) -> None:
+@pytest.mark.parametrize("part", LENGTHS)
+def test_no_request_without_a_good_token_is_granted_or_makes_a_service_fail(service: Service, part: int) -> None:
     callers = [lambda _, headers=headers: headers for headers in NOBODY]
     for operation in service.operations:
-        for answer in walk(service, operation, callers, service.world.examples // 2):
+        for answer in walk(service, operation, callers, service.world.examples // 2 // part):
             assert operation.label in OPEN or answer.status_code >= 400, (operation.label, answer.text)
 
 

@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.mark.parametrize("broker", ["kafka", "memory"])
+@pytest.mark.parametrize("broker", ["kafka", pytest.param("memory", marks=pytest.mark.slow)])
 def test_the_demo_runs_to_its_end_and_its_record_verifies(broker: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "infra.demo"],

@@ -302,6 +302,7 @@ def ends_closed(items: list[dict[str, Any]]) -> bool:
     return any(item["entry"]["ce"]["type"] == "hearth.case.closed.v1" for item in items)
 
 
+@pytest.mark.slow
 def test_a_service_killed_in_the_middle_loses_nothing(way: Way) -> None:
     sent = []
     for number in range(60):
@@ -316,6 +317,7 @@ def test_a_service_killed_in_the_middle_loses_nothing(way: Way) -> None:
             assert kinds.count(f"hearth.{kind}.v1") == 1, (report_id, kinds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_a_service_that_is_told_to_ends_within_ten_seconds_and_loses_nothing(way: Way, name: str) -> None:
     sent = [way.post()["report_id"] for _ in range(20)]

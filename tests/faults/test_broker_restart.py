@@ -13,7 +13,7 @@ from shared.problems import Unavailable
 from tests.faults.victim import value_of
 from tests.support.broker import make_topics, until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 async def test_a_killed_broker_loses_nothing_and_consumers_go_on(own_stack: Stack) -> None:

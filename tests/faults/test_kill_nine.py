@@ -18,6 +18,8 @@ from shared.outbox import Relay
 from tests.faults.victim import count_effects, value_of
 from tests.support.broker import make_topics, read, until, write
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def client(mongo_uri: str) -> AsyncIterator[Client]:

@@ -51,7 +51,7 @@ BETWEEN = (1.0, 4.0)
 SETTLING = 240.0
 SAMPLE = 40
 
-pytestmark = pytest.mark.timeout(400 + 60 * ROUNDS)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400 + 60 * ROUNDS)]
 
 Json = dict[str, Any]
 

@@ -15,7 +15,7 @@ from shared.mongo import Client, connect
 from tests.faults import key_victim
 from tests.support.key_world import KeyWorld, assert_readable, fill, report
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 REPORTS = 12
 FORKS = multiprocessing.get_context("forkserver")

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+import pytest
 import uvicorn
 from fastapi import FastAPI
 from playwright.async_api import Page
@@ -18,6 +20,13 @@ CHROMIUM = [
 ]  # fmt: skip
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def looks(narrow: int, *ways: str) -> list[Any]:
+    """(way of reading, width, color scheme) of the pictures of a page: one for every run, the rest slow."""
+    first, second = ways
+    others = [(second, narrow, "dark"), (first, 1280, "dark"), (second, 1280, "light")]
+    return [pytest.param(first, narrow, "light"), *(pytest.param(*look, marks=pytest.mark.slow) for look in others)]
 
 
 @asynccontextmanager

@@ -15,6 +15,8 @@ from services.notification.notices.notice import Notice
 
 LONGEST_ADDRESS = 254
 """RFC 5321, section 4.5.3.1.3, without the angle brackets."""
+SPACES = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
+"""The control characters of ASCII and Latin-1; each becomes a space."""
 
 
 class BadAddress(ValueError):
@@ -80,10 +82,9 @@ def envelope_sender(sender: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _encoded(subject: str) -> str:
-    # Folding whitespace is no part of a subject: what looks like a line end must not become one.
-    return Header(
-        " ".join(subject.split()), "us-ascii" if subject.isascii() else "utf-8", header_name="Subject"
-    ).encode(linesep="\r\n")
+    # RFC 5322 allows no control character in a subject, and takes white space of any length for one space.
+    clean = " ".join(subject.translate(SPACES).split())
+    return Header(clean, "us-ascii" if clean.isascii() else "utf-8", header_name="Subject").encode(linesep="\r\n")
 
 
 def _header(name: str, value: str) -> bytes:

@@ -74,7 +74,7 @@ def test_no_orphan_survives_a_kill_of_the_parent(holder: tuple[subprocess.Popen[
     assert not (folder / "kafka").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_ends_the_stack_cleanly(
     holder: tuple[subprocess.Popen[str], list[int], Path], number: signal.Signals
 ) -> None:
@@ -92,6 +92,7 @@ def test_the_sweep_leaves_a_running_stack_alone(temporary: Path) -> None:
     assert list(temporary.glob(f"{FOLDER_PREFIX}*")) == []
 
 
+@pytest.mark.slow
 def test_kept_data_survives_even_on_other_ports(tmp_path: Path) -> None:
     settings = replace(StackSettings.private("kafka", "mongo"), data=tmp_path / "kept")
     with Stack(settings) as stack:
@@ -108,6 +109,7 @@ def test_two_stacks_cannot_share_a_data_folder(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_acknowledged_writes_survive_a_kill_of_kafka_and_mongodb(own_stack: Stack) -> None:
     write_everywhere(own_stack, "acknowledged")
     for _ in range(2):
@@ -116,6 +118,7 @@ def test_acknowledged_writes_survive_a_kill_of_kafka_and_mongodb(own_stack: Stac
         assert read_everywhere(own_stack) == (["acknowledged"], ["acknowledged"])
 
 
+@pytest.mark.slow
 def test_a_stopped_part_is_away_until_it_is_started_again(own_stack: Stack) -> None:
     port = int(own_stack.kafka.rpartition(":")[2])
     own_stack.stop_kafka()

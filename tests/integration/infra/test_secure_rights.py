@@ -31,7 +31,7 @@ from shared.problems import Unavailable
 from shared.times import now, rfc3339
 from tests.support.secure_rig import as_operator, as_service, as_user, gets_in, may_join, readable, writable
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 TOPIC_PREFIX, DATABASE_PREFIX = "t1.", "t1_"
 NAMES = {TOPIC_PREFIX + topic.name: topic for topic in TOPICS}

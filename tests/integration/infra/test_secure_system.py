@@ -20,7 +20,7 @@ from shared.connections import MongoAccess
 from shared.ids import case_id_of
 from tests.support.secure_rig import as_operator
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from shared.events import GrantHeld, LeaveTaken
 from shared.times import now
 from tests.support.access_ends_rig import BODY, LONGEST, ROLES, Doors, Way, all_open, seconds_until_closed, two_of_each
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SOON = timedelta(seconds=8)
 LONG = timedelta(hours=1)

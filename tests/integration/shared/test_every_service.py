@@ -83,6 +83,7 @@ async def eventually(clients: dict[str, httpx.AsyncClient], holds: Callable[[set
     await asyncio.gather(*(one(name, http) for name, http in clients.items()))
 
 
+@pytest.mark.slow
 async def test_every_service_starts_before_its_parts_says_what_is_away_goes_on_and_ends_in_time(
     own_stack: Stack,
 ) -> None:

@@ -20,7 +20,7 @@ from infra.local.keycloak import PASSWORD, REALM, KeycloakServer
 from infra.local.sign_in_provider import ACCOUNTS
 from tests.support.notification_world import serving
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 CLIENTS = {"hearth-desk": "/desk", "hearth-audit": "/audit", "hearth-outbox": "/outbox"}
 BACK = "http://127.0.0.1:43210/desk/sign-in/callback"

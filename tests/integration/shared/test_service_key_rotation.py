@@ -25,7 +25,7 @@ from shared.http import make_http
 from shared.problems import Problem
 from shared.vault_client import VaultClient
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 REPORT = {"community": "enwiki", "narrative": "It happened.", "reported": [{"name": "Some one"}]}
 LOOKED_AT = 5.0

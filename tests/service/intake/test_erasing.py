@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake.actions import Submissions
@@ -23,6 +23,7 @@ from shared.events import Actor, CaseClosed, CaseDecided, Event, InformationRequ
 from shared.ids import case_id_of, derive, new_id
 from shared.kafka.records import Record
 from shared.problems import Problem, Unavailable
+from tests.support.examples import up_to
 from tests.support.intake_rig import POLICY, RESPONDER, SECRETS, START, DirectCommit, Rig, case_event
 
 OPERATOR = Actor("operator:1", "operator")
@@ -206,7 +207,7 @@ async def test_an_erasure_that_comes_between_refuses_the_answer(rig: Rig) -> Non
 STEPS = ("erase", "answer", "state", "read", "repeat")
 
 
-@settings(max_examples=60, deadline=None)
+@up_to(60)
 @given(order=st.lists(st.sampled_from(STEPS), max_size=8))
 def test_in_any_order_once_erased_is_erased(order: list[str]) -> None:
     async def run() -> None:

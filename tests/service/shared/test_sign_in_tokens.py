@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
@@ -20,6 +20,7 @@ from shared.sign_in.attempts import ProviderAway, SignInRefused
 from shared.sign_in.cached import FAILED
 from shared.sign_in.openid import KEYS_PACE, LONGEST_TOKEN
 from tests.stand_ins.oidc import CLIENT, EC, LOGOUT, OTHER_RSA, RSA, Claims, OidcStandIn
+from tests.support.examples import up_to
 from tests.support.sign_in_rig import HOME, Browser, Rig, ada, browsing, openid_rig
 
 FORGER = RSAKey.generate_key(2048, {"kid": "first"}, private=True)
@@ -352,7 +353,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@up_to(200)
 @given(TEXTS)
 async def test_no_text_whatever_is_taken_for_a_token(token: str) -> None:
     provider = OidcStandIn()

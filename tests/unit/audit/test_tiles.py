@@ -1,7 +1,7 @@
 """Tiles: paths, growth and readers against trees hashed directly; `.tlog-proof` files."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.audit.tlog.note import Checkpoint, NoteSigner, SigningKey, open_checkpoint, sign_checkpoint
@@ -27,6 +27,7 @@ from services.audit.tlog.tree import (
     verify_consistency,
     verify_inclusion,
 )
+from tests.support.examples import up_to
 
 PROOF = """c2sp.org/tlog-proof@v1
 extra YWdl
@@ -115,7 +116,7 @@ def test_no_tile_is_empty_and_none_lies_beyond_the_tree(one: int, other: int) ->
         assert old < tile.end <= new
 
 
-@settings(max_examples=40)
+@up_to(40)
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=5))
 def test_growing_in_any_steps_writes_the_tiles_of_growing_at_once(steps: list[int]) -> None:
     sizes = [sum(steps[: count + 1]) for count in range(len(steps))]
@@ -152,7 +153,7 @@ def test_a_tall_tree_has_the_roots_of_full_tiles_above() -> None:
     verify_consistency(65_000, root_of(hashes[:65_000]), size, root, proof)
 
 
-@settings(max_examples=30)
+@up_to(30)
 @given(st.data(), st.integers(1, 1500))
 def test_proofs_read_from_tiles_verify(data: st.DataObject, size: int) -> None:
     stored = build([size])

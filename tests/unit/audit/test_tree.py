@@ -4,7 +4,7 @@ from hashlib import sha256
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.audit.tlog.tree import (
@@ -20,6 +20,7 @@ from services.audit.tlog.tree import (
     verify_consistency,
     verify_inclusion,
 )
+from tests.support.examples import up_to
 
 # The leaves and roots of the test data that Certificate Transparency implementations share.
 LEAVES = [
@@ -130,7 +131,7 @@ def test_a_frontier_grown_in_any_batches_has_the_reference_root(batches: list[in
     assert frontier == Frontier.at(len(hashes), Nodes(hashes))
 
 
-@settings(max_examples=60)
+@up_to(60)
 @given(st.data(), st.integers(1, 300))
 def test_every_inclusion_proof_is_the_reference_path_and_verifies(data: st.DataObject, size: int) -> None:
     hashes = make_hashes(size)
@@ -140,7 +141,7 @@ def test_every_inclusion_proof_is_the_reference_path_and_verifies(data: st.DataO
     verify_inclusion(hashes[index], index, size, path, reference_root(hashes))
 
 
-@settings(max_examples=60)
+@up_to(60)
 @given(st.data(), st.integers(1, 300))
 def test_every_consistency_proof_is_the_reference_proof_and_verifies(data: st.DataObject, size: int) -> None:
     hashes = make_hashes(size)
@@ -161,7 +162,7 @@ def test_all_proofs_of_all_small_trees_verify() -> None:
             verify_consistency(old, roots[old], size, roots[size], prove_consistency(old, size, nodes))
 
 
-@settings(max_examples=100)
+@up_to(100)
 @given(st.data(), st.integers(2, 80))
 def test_a_changed_inclusion_proof_is_refused(data: st.DataObject, size: int) -> None:
     hashes = make_hashes(size)
@@ -186,7 +187,7 @@ def test_a_changed_inclusion_proof_is_refused(data: st.DataObject, size: int) ->
             verify_inclusion(*attempt)
 
 
-@settings(max_examples=100)
+@up_to(100)
 @given(st.data(), st.integers(2, 80))
 def test_a_changed_consistency_proof_or_a_fork_is_refused(data: st.DataObject, size: int) -> None:
     hashes = make_hashes(size)

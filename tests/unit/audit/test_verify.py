@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from services.audit import verify as verifier
 from services.audit.tlog.note import Checkpoint, NoteSigner, SigningKey, sign_checkpoint
 from services.audit.tlog.tiles import Tile, grow
 from services.audit.tlog.tree import Frontier, hash_leaves, root_of
+from tests.support.examples import up_to
 
 KEY = SigningKey("hearth.example/audit", bytes(range(32)))
 OTHER_KEY = SigningKey("hearth.example/audit", bytes(32))
@@ -580,7 +581,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Record:
     return build(tmp_path_factory.mktemp("small") / "export", cases=20, reports=6)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@up_to(300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_changed_byte_is_found(small: Record, data: st.DataObject) -> None:
     live: list[Path] = [small.root / "logs.json", small.root / "keys.json"]
@@ -606,7 +607,7 @@ def test_any_changed_byte_is_found(small: Record, data: st.DataObject) -> None:
         assert small.logs[topic].origin in {one.log for one in report.findings}
 
 
-@settings(max_examples=60)
+@up_to(60)
 @given(data=st.data())
 def test_any_cut_of_a_file_is_found(small: Record, data: st.DataObject) -> None:
     size = small.logs["cases"].frontier.size

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -26,6 +26,7 @@ from services.triage.case.lifecycle import (
 from shared.events import Actor, CaseFact, CaseOpened, CaseState, CaseTriaged, Draft, Event, ReportReceived, stamp
 from shared.ids import case_id_of
 from shared.policy import load_policy
+from tests.support.examples import up_to
 
 POLICY = load_policy(None)
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -195,7 +196,7 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=60, stateful_step_count=20)
+TestLife.settings = up_to(60, stateful_step_count=20)
 
 
 def test_the_table_reaches_exactly_the_documented_states() -> None:
