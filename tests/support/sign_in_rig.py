@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from html import unescape
 from pathlib import Path
@@ -14,14 +14,15 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from shared.access.principal import Grant, Principal, Role
 from shared.i18n.messages import SHARED_MESSAGES, Messages
+from shared.ids import new_id
 from shared.lifecycle import Lifecycle
 from shared.problems import Unavailable
-from shared.sign_in.attempts import Registration
+from shared.sign_in.attempts import Registration, SignInAttempt, hash_of, new_secret
 from shared.sign_in.flow import SignInFlow
 from shared.sign_in.identity import Identity, person_ref
 from shared.sign_in.pages import make_sign_in
 from shared.sign_in.providers import PROVIDERS, Provider, callback_address
-from shared.sign_in.sessions import Sessions, SessionStore
+from shared.sign_in.sessions import Session, Sessions, SessionStore
 from shared.times import now
 from shared.web.app import make_app
 from shared.web.gate import Callers, Gate, does, principal_of
@@ -49,6 +50,21 @@ def an_identity(**changed: object) -> Identity:
         "authenticated_at": now(),
     }
     return Identity(**{**whole, **changed})  # type: ignore[arg-type]  # the fields of an Identity
+
+
+def a_session(person: str = "person:0123456789abcdef", **changed: object) -> Session:
+    """A session that began just now."""
+    at = now()
+    names, issuer, agent = ("11" * 16, "22" * 16), "https://id.example", "Firefox, Linux"
+    whole = Session(hash_of(new_secret()), person, names, issuer, new_id(), at, at, at, agent)
+    return replace(whole, **changed)  # type: ignore[arg-type]  # the fields of a Session
+
+
+def an_attempt() -> SignInAttempt:
+    """An attempt to sign in that began just now."""
+    return SignInAttempt(
+        hash_of(new_secret()), hash_of(new_secret()), new_secret(), new_secret(), "/desk?state=open", True, now()
+    )
 
 
 @dataclass

@@ -12,6 +12,7 @@ from shared.connections import MongoAccess
 from shared.events import Actor, Message
 from shared.mongo import PyMongoError, connect
 from shared.outbox import Relay
+from shared.problems import Unavailable
 
 # The command line starts without any service.
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ async def with_book(
         collection = client[f"{prefix}{TRIAGE}"]["roster"]
         relay = Relay(_Nobody(), service="cli")  # type: ignore[arg-type]  # it is never run
         return await work(RosterEditor(Aggregates(collection, relay, timedelta())), MongoRoster(collection))
-    except PyMongoError as error:
-        raise Trouble(f"MongoDB does not answer, or refuses: {type(error).__name__}.") from None
+    except (PyMongoError, Unavailable) as error:
+        raise Trouble(f"MongoDB does not answer, or refuses: {error}.") from None
     finally:
         client.close()
 

@@ -1,25 +1,14 @@
-"""The record in MongoDB."""
-
-from collections.abc import AsyncIterator
+"""The record in MongoDB: what the suite of every store of the record does not ask."""
 
 import pytest
 
 from services.audit.record.query import read_position, write_position
-from services.audit.store import MongoRecord
-from shared.mongo import connect
-from tests.suites.record import RecordSuite
+from tests.support.stores import database_of, mongo_record
 
 
-class TestMongoRecord(RecordSuite):
-    @pytest.fixture
-    async def record(self, mongo_uri: str, database_prefix: str) -> AsyncIterator[MongoRecord]:
-        client = connect(mongo_uri, service="audit")
-        record = MongoRecord(client[f"{database_prefix}audit"])
-        await record.prepare()
-        yield record
-        client.close()
-
-    async def test_the_lookups_of_the_commit_protocol_use_an_index(self, record: MongoRecord) -> None:
+async def test_the_lookups_of_the_commit_protocol_use_an_index(mongo_uri: str, database_prefix: str) -> None:
+    async with database_of("audit", mongo_uri, database_prefix) as database:
+        record = await mongo_record(database)
         for query in ({"event": {"$in": ["a", "b"]}}, {"case": "c"}, {"_id": {"$gte": "a", "$lt": "b"}}):
             plan = await record.entries.find(query).explain()
             assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"]), query

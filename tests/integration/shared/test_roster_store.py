@@ -1,24 +1,22 @@
-"""The roster in MongoDB: the copy by the suite, the owner's entries, and what their events make of a copy."""
+"""The roster in MongoDB: the owner's entries, and what their events make of a copy."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from services.triage.roster.actions import RosterEditor
-from shared.access.entries import RosterState
 from shared.access.principal import Grant, Role
 from shared.access.roster import Roster
-from shared.access.roster_store import ROSTER_INDEXES, MongoRoster, fields_of, read_state
+from shared.access.roster_store import ROSTER_INDEXES, MongoRoster, read_state
 from shared.aggregates import Aggregates
 from shared.events import FACTS, Actor, Event, GrantHeld, LeaveTaken, Message, TrainingHeld, decode
-from shared.mongo import Collection, connect
+from shared.mongo import Collection
 from shared.outbox import Relay
 from shared.problems import Problem
 from shared.times import now
-from tests.suites.roster import RosterSuite
 from tests.support.people import FAR, held
+from tests.support.stores import database_of, mongo_roster
 
 CORA = Actor("person:c0c0c0c0c0c0c0c0", "coordinator")
 ANN = "person:a0a0a0a0a0a0a0a0"
@@ -26,26 +24,8 @@ ANN = "person:a0a0a0a0a0a0a0a0"
 
 @pytest.fixture
 async def collection(mongo_uri: str, database_prefix: str) -> AsyncIterator[Collection]:
-    client = connect(mongo_uri, service="test")
-    found = client[f"{database_prefix}roster"]["roster"]
-    await found.create_indexes(list(ROSTER_INDEXES))
-    yield found
-    client.close()
-
-
-@dataclass
-class InMongo:
-    copies: MongoRoster
-
-    async def write(self, state: RosterState, seq: int, at: datetime) -> None:
-        key = getattr(state, "person", None) if state.name == "roster.entry_changed" else state.token_id
-        await self.copies.collection.replace_one({"_id": key}, {"seq": seq, **fields_of(state, at)}, upsert=True)
-
-
-class TestMongoRoster(RosterSuite):
-    @pytest.fixture
-    def kept(self, collection: Collection) -> InMongo:
-        return InMongo(MongoRoster(collection))
+    async with database_of("roster", mongo_uri, database_prefix) as database:
+        yield (await mongo_roster(database)).collection
 
 
 class Published:

@@ -11,27 +11,19 @@ from shared.problems import Unavailable
 from shared.sign_in.sessions import FRESHNESS, Sessions
 from shared.sign_in.store import MongoSessions
 from shared.times import now
-from tests.suites.session_store import SessionStoreSuite, a_session, an_attempt
-from tests.support.sign_in_rig import an_identity
+from tests.support.sign_in_rig import a_session, an_attempt, an_identity
+from tests.support.stores import database_of, mongo_sessions
 
 
 @pytest.fixture
 async def database(mongo_uri: str, database_prefix: str) -> AsyncIterator[Database]:
-    client = connect(mongo_uri, service="test")
-    yield client[f"{database_prefix}triage"]
-    client.close()
+    async with database_of("triage", mongo_uri, database_prefix) as database:
+        yield database
 
 
 @pytest.fixture
 async def store(database: Database) -> MongoSessions:
-    store = MongoSessions(database)
-    for collection, indexes in store.indexes:
-        await collection.create_indexes(list(indexes))
-    return store
-
-
-class TestMongoSessions(SessionStoreSuite):
-    pass
+    return await mongo_sessions(database)
 
 
 async def test_the_database_holds_nothing_that_opens_a_session(database: Database, store: MongoSessions) -> None:

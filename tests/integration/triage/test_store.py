@@ -1,7 +1,7 @@
 """Cases in a real MongoDB."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -9,38 +9,28 @@ import pytest
 from services.triage.actions import Query
 from services.triage.desk.queue import CommandRequest, Desk, VersionConflict
 from services.triage.reports import ReportFollower
-from services.triage.store import CASE_INDEXES, QUEUE_ORDER, MongoCases, filter_of
+from services.triage.store import QUEUE_ORDER, MongoCases, filter_of
 from shared.access.authorization import reaches
 from shared.access.roster import Roster
 from shared.aggregates import Aggregates
-from shared.events import Message
-from shared.mongo import connect
+from shared.mongo import Database, connect
 from shared.outbox import Relay
 from shared.problems import Unavailable
 from shared.times import now
-from tests.suites.triage_store import CaseStoreSuite
 from tests.support.people import MemoryCopies
+from tests.support.stores import Nowhere, database_of, mongo_cases
 from tests.support.triage_rig import ALICE, KEY, POLICY, MemoryVault, reported
 
 
-class Nowhere:
-    """A publisher that takes everything."""
-
-    async def publish(self, messages: Sequence[Message]) -> None:
-        return
+@pytest.fixture
+async def database(mongo_uri: str, database_prefix: str) -> AsyncIterator[Database]:
+    async with database_of("triage", mongo_uri, database_prefix) as database:
+        yield database
 
 
 @pytest.fixture
-async def cases(mongo_uri: str, database_prefix: str) -> AsyncIterator[MongoCases]:
-    client = connect(mongo_uri, service="test")
-    collection = client[f"{database_prefix}triage"]["cases"]
-    await collection.create_indexes(list(CASE_INDEXES))
-    yield MongoCases(Aggregates(collection, Relay(Nowhere(), service="test")))
-    client.close()
-
-
-class TestMongoCases(CaseStoreSuite):
-    pass
+async def cases(database: Database) -> MongoCases:
+    return await mongo_cases(database)
 
 
 async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_why(cases: MongoCases) -> None:
@@ -73,15 +63,12 @@ async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: Mong
     assert (await desk.find(ALICE, event.case_id)).seq == 3
 
 
-async def test_the_queue_is_read_from_its_index(cases: MongoCases, mongo_uri: str, database_prefix: str) -> None:
+async def test_the_queue_is_read_from_its_index(cases: MongoCases, database: Database) -> None:
     await ReportFollower(cases, POLICY).take([reported() for _ in range(50)])
-    client = connect(mongo_uri, service="test")
     query = Query(
         tuple(reaches(ALICE, "case.list", now())), ALICE.ref, frozenset({"pseudonym"}), ("triaged", "assigned")
     )
-    found = client[f"{database_prefix}triage"]["cases"].find(filter_of(query))
-    plan = await found.sort(QUEUE_ORDER).limit(25).explain()
-    client.close()
+    plan = await database["cases"].find(filter_of(query)).sort(QUEUE_ORDER).limit(25).explain()
     stages = str(plan["queryPlanner"]["winningPlan"])
     assert "SORT_MERGE" in stages
     assert "COLLSCAN" not in stages

@@ -12,8 +12,7 @@ from shared.sign_in.agents import label_of
 from shared.sign_in.attempts import ATTEMPT_LIFE
 from shared.sign_in.sessions import FRESHNESS, IDLE, KNOWN, LIFE, SEEN_EVERY, Sessions
 from tests.fakes.memory_sessions import MemorySessions
-from tests.suites.session_store import a_session, an_attempt
-from tests.support.sign_in_rig import an_identity
+from tests.support.sign_in_rig import a_session, an_attempt, an_identity
 
 PERSON = "person:0123456789abcdef"
 BEGAN = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -4,12 +4,16 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+import pytest
+
 from services.intake.mailbox.status import NEW_STATUS
 from services.intake.stored import Store
 from shared.aggregates import Save
 from shared.events import Actor, Draft, ReportAnswered, stamp
 from shared.ids import case_id_of, new_id
-from tests.support.intake_rig import START
+from shared.mongo import Database
+from tests.support.intake_rig import START, MemoryStore
+from tests.support.stores import mongo_reports
 
 HOUR = timedelta(hours=1)
 
@@ -45,9 +49,12 @@ def _events(report_id: str) -> list[Any]:
     return stamp([draft], source="s", subject="report/x", case_id=case_id_of(report_id), last_seq=0, trace=None)
 
 
-class StoreSuite:
-    """Inherit from it and give it a fixture `store`."""
+@pytest.fixture
+async def store(database: Database | None) -> RetainingStore:
+    return MemoryStore() if database is None else await mongo_reports(database)
 
+
+class TestReports:
     async def test_a_new_report_is_found_by_its_id_its_case_and_its_receipt(self, store: Store) -> None:
         report_id, receipt = new_id(), new_id().encode()
         assert await store.save([new_report(report_id, receipt=receipt)]) == set()

@@ -8,10 +8,13 @@ import pytest
 from shared.access.entries import RosterState
 from shared.access.principal import Grant, Leave, Principal, Role
 from shared.access.roster import LONGEST, OVERLAP, PERIOD, Roster, RosterStore
+from shared.access.roster_store import MongoRoster, fields_of
 from shared.access.tokens import hash_token, make_token
 from shared.events import RosterEntryChanged, RosterTokenChanged
+from shared.mongo import Database
 from shared.problems import Unavailable
-from tests.support.people import FAR, entry_of, held, person, responder
+from tests.support.people import FAR, MemoryCopies, entry_of, held, person, responder
+from tests.support.stores import mongo_roster
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -40,7 +43,29 @@ def token_of(who: Principal | None, token: str, **changed: object) -> RosterToke
     return RosterTokenChanged.model_validate({**fields, **changed})
 
 
-class RosterSuite:
+class InMemory:
+    def __init__(self) -> None:
+        self.copies = MemoryCopies()
+
+    async def write(self, state: RosterState, seq: int, at: datetime) -> None:
+        self.copies.keep(state, at)
+
+
+class InMongo:
+    def __init__(self, copies: MongoRoster) -> None:
+        self.copies = copies
+
+    async def write(self, state: RosterState, seq: int, at: datetime) -> None:
+        key = state.person if isinstance(state, RosterEntryChanged) else state.token_id
+        await self.copies.collection.replace_one({"_id": key}, {"seq": seq, **fields_of(state, at)}, upsert=True)
+
+
+@pytest.fixture
+async def kept(database: Database | None) -> Kept:
+    return InMemory() if database is None else InMongo(await mongo_roster(database))
+
+
+class TestRosterCopies:
     @pytest.fixture
     def clock(self) -> Clock:
         return Clock()

@@ -4,31 +4,25 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from shared.ids import new_id
-from shared.sign_in.attempts import SignInAttempt, hash_of, new_secret
-from shared.sign_in.sessions import Session, SessionStore
+import pytest
+
+from shared.mongo import Database
+from shared.sign_in.attempts import hash_of, new_secret
+from shared.sign_in.sessions import SessionStore
 from shared.times import now
+from tests.fakes.memory_sessions import MemorySessions
+from tests.support.sign_in_rig import a_session, an_attempt
+from tests.support.stores import mongo_sessions
 
 ISSUER = "https://id.example"
 
 
-def a_session(person: str = "person:0123456789abcdef", **changed: object) -> Session:
-    at = now()
-    whole = Session(
-        hash_of(new_secret()), person, ("11" * 16, "22" * 16), ISSUER, new_id(), at, at, at, "Firefox, Linux"
-    )
-    return replace(whole, **changed)  # type: ignore[arg-type]  # the fields of a Session
+@pytest.fixture
+async def store(database: Database | None) -> SessionStore:
+    return MemorySessions() if database is None else await mongo_sessions(database)
 
 
-def an_attempt() -> SignInAttempt:
-    return SignInAttempt(
-        hash_of(new_secret()), hash_of(new_secret()), new_secret(), new_secret(), "/desk?state=open", True, now()
-    )
-
-
-class SessionStoreSuite:
-    """Subclasses give a fixture `store`."""
-
+class TestSessions:
     async def test_a_session_comes_back_as_it_was_opened(self, store: SessionStore) -> None:
         whole, bare = a_session(), a_session(pseudonyms=(), sid=None, authenticated_at=None, agent=None)
         await store.open(whole)

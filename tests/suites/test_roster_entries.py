@@ -17,8 +17,11 @@ from services.triage.roster.entry import (
     without_role,
 )
 from shared.events import Actor, GrantHeld
+from shared.mongo import Database
 from shared.problems import Problem
+from tests.fakes.memory_entries import MemoryEntries
 from tests.support.people import FAR
+from tests.support.stores import mongo_entries
 
 ANN, CORA = "person:00000000000000a1", Actor("person:00000000000000c0", "coordinator")
 
@@ -35,7 +38,12 @@ def role(body: str) -> EntryStep:
     return with_grant(GrantHeld(role="responder", bodies=(body,)))
 
 
-class BookSuite:
+@pytest.fixture
+async def entries(database: Database | None) -> Entries:
+    return MemoryEntries() if database is None else await mongo_entries(database)
+
+
+class TestRosterEntries:
     async def test_who_is_not_on_the_roster_has_an_empty_entry_of_version_0(self, entries: Entries) -> None:
         kept = await RosterEditor(entries).find(ANN)
         assert (kept.version, kept.entry.person, kept.entry.grants) == (0, ANN, ())

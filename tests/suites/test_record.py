@@ -1,14 +1,20 @@
 """What every store of the record must do: run against the one in memory, and against MongoDB."""
 
 from dataclasses import replace
-from typing import Any
+
+import pytest
 
 from services.audit.record.log import Entry, FullTile, Head
 from services.audit.record.query import Query, write_position
+from services.audit.store import MongoRecord
 from services.audit.writer import Clash, Taken
+from shared.mongo import Database
+from tests.fakes.memory_record import MemoryRecord
 from tests.support.audit_rig import AT
+from tests.support.stores import mongo_record
 
 LOG = "cases/1"
+Record = MemoryRecord | MongoRecord
 
 
 def entry_of(index: int, log: str = LOG, offset: int | None = None, **about: str) -> Entry:
@@ -16,10 +22,13 @@ def entry_of(index: int, log: str = LOG, offset: int | None = None, **about: str
     return Entry(log, index, index if offset is None else offset, f"{log} {index}".encode(), about)
 
 
-class RecordSuite:
-    """Inherit from it and give it a fixture `record`."""
+@pytest.fixture
+async def record(database: Database | None) -> Record:
+    return MemoryRecord() if database is None else await mongo_record(database)
 
-    async def test_a_log_begins_empty_and_every_claim_is_a_new_epoch(self, record: Any) -> None:
+
+class TestRecord:
+    async def test_a_log_begins_empty_and_every_claim_is_a_new_epoch(self, record: Record) -> None:
         assert await record.claim([LOG, "cases/10"], "a") == {
             LOG: Head(LOG, epoch=1, writer="a"),
             "cases/10": Head("cases/10", epoch=1, writer="a"),
@@ -28,7 +37,7 @@ class RecordSuite:
         assert [head.log for head in await record.heads()] == [LOG, "cases/10"]
         assert [head.log for head in await record.heads([LOG, "unknown/0"])] == [LOG]
 
-    async def test_a_head_moves_only_from_where_its_writer_saw_it(self, record: Any) -> None:
+    async def test_a_head_moves_only_from_where_its_writer_saw_it(self, record: Record) -> None:
         old = (await record.claim([LOG], "a"))[LOG]
         new = replace(old, size=1, nodes=(bytes(32),), root=bytes(32), next_offset=5, at=AT, sealed={"x.y/z": 3})
         assert await record.advance([(old, new)]) == set()
@@ -38,13 +47,13 @@ class RecordSuite:
         await record.claim([LOG], "b")
         assert await record.advance([(new, replace(new, size=2))]) == {LOG}, "another writer's turn"
 
-    async def test_an_insert_stops_at_the_first_taken_place_and_keeps_what_came_before(self, record: Any) -> None:
+    async def test_an_insert_stops_at_the_first_taken_place_and_keeps_what_came_before(self, record: Record) -> None:
         assert await record.insert([entry_of(0), entry_of(1), entry_of(0, "cases/10")]) is None
         assert await record.insert([entry_of(2), entry_of(1), entry_of(3)]) == Clash(1, Taken.PLACE)
         assert await record.insert([entry_of(3, offset=1)]) == Clash(0, Taken.PLACE)
         assert await record.leaves(LOG, 0, 10) == [b"cases/1 0", b"cases/1 1", b"cases/1 2"]
 
-    async def test_an_event_stands_once_in_the_whole_record(self, record: Any) -> None:
+    async def test_an_event_stands_once_in_the_whole_record(self, record: Record) -> None:
         assert await record.insert([entry_of(0, event="e1"), entry_of(1)]) is None
         assert await record.insert([entry_of(0, "access/0"), entry_of(1, "access/0", event="e1")]) == Clash(
             1, Taken.EVENT
@@ -52,7 +61,7 @@ class RecordSuite:
         found = await record.find_events(["e1", "e2"])
         assert {name: (entry.log, entry.index, entry.offset) for name, entry in found.items()} == {"e1": (LOG, 0, 0)}
 
-    async def test_a_tail_begins_where_it_is_asked_to_and_stays_in_its_log(self, record: Any) -> None:
+    async def test_a_tail_begins_where_it_is_asked_to_and_stays_in_its_log(self, record: Record) -> None:
         await record.insert([*(entry_of(n, offset=n * 2) for n in range(5)), entry_of(0, "cases/10")])
         tails = await record.tails({LOG: 3, "cases/10": 0, "cases/2": 0})
         assert {log: [(e.index, e.offset, e.leaf) for e in tail] for log, tail in tails.items()} == {
@@ -61,7 +70,7 @@ class RecordSuite:
             "cases/2": [],
         }
 
-    async def test_full_tiles_are_kept_as_first_written_and_their_roots_come_in_order(self, record: Any) -> None:
+    async def test_full_tiles_are_kept_as_first_written_and_their_roots_come_in_order(self, record: Record) -> None:
         tiles = [FullTile(LOG, 0, number, bytes([number]) * 64, bytes([number]) * 32) for number in range(12)]
         await record.put_tiles([*tiles, FullTile(LOG, 1, 0, b"up", b"top"), FullTile("cases/10", 0, 0, b"o", b"r")])
         await record.put_tiles([replace(tiles[3], hashes=b"other")])
@@ -73,7 +82,7 @@ class RecordSuite:
             ("cases/2", 0): [],
         }  # fmt: skip
 
-    async def test_entries_are_found_by_what_they_are_about_and_by_position(self, record: Any) -> None:
+    async def test_entries_are_found_by_what_they_are_about_and_by_position(self, record: Record) -> None:
         times = [f"2026-11-2{n}T09:00:00.000Z" for n in range(5)]
         about = [{"case": "c", "type": f"t{n % 2}", "at": times[n]} for n in range(5)]
         await record.insert([entry_of(n, **about[n]) for n in range(5)] + [entry_of(0, "access/0", case="c")])

@@ -17,9 +17,11 @@ from services.triage.reports import DigestEraser, ReportFollower
 from shared.access.principal import Reach, Role
 from shared.events import Event, ReportReceived
 from shared.ids import new_id
+from shared.mongo import Database
 from shared.problems import Malformed, Unavailable
 from shared.times import now
-from tests.support.triage_rig import ALICE, POLICY, answered, erased, reported
+from tests.support.stores import mongo_cases
+from tests.support.triage_rig import ALICE, POLICY, MemoryCases, answered, erased, reported
 
 BODIES = tuple(POLICY.bodies)
 
@@ -50,9 +52,12 @@ async def loaded(cases: CaseStore, case: Case) -> Stored:
     return (await cases.load([case.id]))[case.id]
 
 
-class CaseStoreSuite:
-    """Subclasses give a fixture `cases`."""
+@pytest.fixture
+async def cases(database: Database | None) -> CaseStore:
+    return MemoryCases() if database is None else await mongo_cases(database)
 
+
+class TestCases:
     async def test_a_case_comes_back_as_it_was_saved(self, cases: CaseStore) -> None:
         change = opening(reported(flags=("physical_violence", "ongoing")))
         assert await cases.save([change]) == set()
