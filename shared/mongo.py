@@ -40,6 +40,8 @@ else:
 
 DURABLE = WriteConcern(w="majority", j=True)
 RELAXED = WriteConcern(w=1)
+PATIENCE = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 20_000}
+"""Milliseconds that a client waits for a server, where its URI names no others."""
 
 # What goes away by itself: the server is gone, changing primaries, or too busy. Never a reason to give a message up.
 TRANSIENT: tuple[type[Exception], ...] = (
@@ -81,7 +83,12 @@ def reaching() -> Iterator[None]:
 
 
 def connect(uri: str, *, service: str, access: MongoAccess = OPEN_MONGO) -> Client:
-    """A client whose writes are durable before they return and whose times are UTC-aware. Connects on first use."""
+    """A client whose writes are durable before they return and whose times are UTC-aware. Connects on first use.
+
+    The URI may name other patience than PATIENCE; it cannot weaken what a write promises.
+    """
+    named = {option.partition("=")[0].lower() for option in uri.partition("?")[2].split("&")}
+    patience: dict[str, Any] = {name: wait for name, wait in PATIENCE.items() if name.lower() not in named}
     return AsyncIOMotorClient(
         uri,
         appname=f"hearth-{service}",
@@ -89,10 +96,8 @@ def connect(uri: str, *, service: str, access: MongoAccess = OPEN_MONGO) -> Clie
         w="majority",
         journal=True,
         readConcernLevel="majority",
-        serverSelectionTimeoutMS=5_000,
-        connectTimeoutMS=5_000,
-        socketTimeoutMS=20_000,
         maxPoolSize=32,
+        **patience,
         **access.options(),
     )
 

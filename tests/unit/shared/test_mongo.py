@@ -18,3 +18,11 @@ async def test_no_address_of_a_server_can_weaken_that_promise() -> None:
     assert collection.write_concern.document == {"w": "majority", "j": True}
     assert collection.read_concern.document == {"level": "majority"}
     client.close()
+
+
+async def test_an_address_may_name_how_long_a_server_is_waited_for() -> None:
+    named = "mongodb://127.0.0.1:9/?replicaSet=rs0&serverselectiontimeoutms=100"
+    for uri, seconds in ((named, 0.1), ("mongodb://127.0.0.1:9/?replicaSet=rs0", 5.0)):
+        client = connect(uri, service="test")
+        assert client.options.server_selection_timeout == seconds
+        client.close()
