@@ -2,6 +2,8 @@
 PYTHON := .venv/bin/python
 # One real Kafka and one MongoDB serve all workers; see tests/support/shared_stack.py.
 WORKERS ?= 2
+# A file stays with one worker, and the slowest files begin first; see tests/support/budget.py.
+PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=1
 SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
 DETECT := .venv/bin/detect-secrets-hook --no-verify --plugin infra/token_detector.py
 NO_TEXT := ':!*.lock' ':!package-lock.json' ':!*.png' ':!*.sha256'
@@ -21,11 +23,11 @@ demo:  ## The whole system here, and reports on their way through it (ONCE=1 end
 
 test:  ## Every test that is not slow, the same in every run (ARGS="-k word" for some of them)
 	@python3 infra/prepare.py test
-	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
+	@$(PYTHON) -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 test-slow:  ## The slow tests: waits of real time, kill loops, Keycloak, the secure stack, long walks (ARGS)
 	@python3 infra/prepare.py test
-	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile -m slow $(ARGS)
+	@$(PYTHON) -m pytest $(PARALLEL) -m slow $(ARGS)
 
 fuzz:  ## Search with made-up examples that no run has tried before (SEED=number repeats one; ARGS)
 	@python3 infra/prepare.py test

@@ -18,6 +18,8 @@ from tests.support.shared_stack import Addresses, MailServer, StackHost, ask, gi
 
 register_profiles()
 
+pytest_plugins = ["tests.support.budget"]
+
 HOST = pytest.StashKey[StackHost]()
 SOCKET = "hearth_stack_socket"
 """The name under which xdist hands the host's socket to a worker."""

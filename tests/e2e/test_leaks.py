@@ -31,7 +31,7 @@ from tests.e2e.test_whole_way import Way, cloud_event, mails_to, new_case, open_
 from tests.e2e.written import places
 from tests.support.broker import admin_of, write
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 UNCOMPRESSED = (
     "--wiredTigerCollectionBlockCompressor", "none", "--wiredTigerJournalCompressor", "none",

@@ -32,7 +32,7 @@ from tests.e2e.gathering import Answer, Known, Search, everything
 from tests.e2e.test_whole_way import wait_for
 from tests.support.route_walk import Thing
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 BODY, STAND_IN = "enwiki_arbcom", "u4c"
 NAMES = {"reported": "Zebedee Thunderclap", "witness": "Wilhelmina Foghorn", "reporter": "Quixotina Marmalade"}

@@ -1,0 +1,113 @@
+"""The share of a run's time that each test file may take, in tests/budget.toml.
+
+A share says the same on a fast machine and on a slow one. A run of a whole lane (`make test`, `make test-slow`) fails
+when a file takes more than twice its share; a file without a share may take LEAST of the whole. The slowest files begin
+first, so that no worker is left alone with one of them. `--write-budget` writes the shares of the lane that has run.
+"""
+
+import tomllib
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+BUDGET = Path(__file__).parents[1] / "budget.toml"
+LANES = {"not slow": "test", "slow": "test-slow"}
+"""The lanes, by the marks that they choose."""
+NARROWING = ("keyword", "deselect", "ignore", "ignore_glob", "lf", "collectonly", "maxfail")
+"""The options by which a run leaves out tests of its lane."""
+LEAST = 0.02
+"""Below this share of the whole nothing counts, because it is no more than noise."""
+HEAD = """\
+# The share of the whole run that each file takes, for files that take more than 1 %; see tests/support/budget.py.
+# `make test ARGS=--write-budget` and `make test-slow ARGS=--write-budget` write it.
+"""
+
+Shares = Mapping[str, Mapping[str, float]]
+
+
+def read_budget() -> Shares:
+    """The shares of files, by lane."""
+    found: Shares = tomllib.loads(BUDGET.read_text(encoding="utf-8"))
+    return found
+
+
+def write_budget(shares: Shares) -> None:
+    """Keep the shares of at least half of LEAST, in tests/budget.toml."""
+    text = HEAD
+    for lane, files in sorted(shares.items()):
+        text += f"\n[{lane}]\n"
+        text += "".join(f'"{file}" = {share:.3f}\n' for file, share in sorted(files.items()) if share >= LEAST / 2)
+    BUDGET.write_text(text, encoding="utf-8")
+
+
+def shares_of(seconds: Mapping[str, float]) -> dict[str, float]:
+    """The share of each file in what all of them took."""
+    whole = sum(seconds.values())
+    return {file: taken / whole for file, taken in seconds.items()} if whole else {}
+
+
+def over_budget(shares: Mapping[str, float], budget: Mapping[str, float]) -> list[str]:
+    """One sentence for each file that takes more than twice its share."""
+    return [
+        f"{file} took {share:.1%} of the run, and its budget is {budget.get(file, 0):.1%}"
+        for file, share in sorted(shares.items())
+        if share > max(LEAST, 2 * budget.get(file, 0))
+    ]
+
+
+class Stopwatch:
+    """Measures what each file of a run takes, and holds a run of a whole lane to the budget."""
+
+    def __init__(self, lane: str | None, write: bool) -> None:
+        """`lane` is None for a run of some tests only, which no budget is for."""
+        self._lane = lane
+        self._write = write
+        self._seconds: Counter[str] = Counter()
+        self._over: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._seconds[report.location[0]] += report.duration
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._lane is None or exitstatus != pytest.ExitCode.OK:
+            return
+        budget, shares = read_budget(), shares_of(self._seconds)
+        if self._write:
+            write_budget({**budget, self._lane: shares})
+            return
+        self._over = over_budget(shares, budget.get(self._lane, {}))
+        if self._over:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._over:
+            terminalreporter.section("slower than tests/budget.toml says", red=True)
+            for sentence in self._over:
+                terminalreporter.line(sentence)
+
+
+def lane_of(config: pytest.Config) -> str | None:
+    """The lane that is run as a whole; None for a part of one."""
+    option = config.option
+    narrowed = any(getattr(option, name, None) for name in NARROWING)
+    whole = config.args_source == pytest.Config.ArgsSource.TESTPATHS and not narrowed
+    return LANES.get(option.markexpr) if whole else None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-budget", action="store_true", help="write tests/budget.toml after a run of a whole lane")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Stopwatch(lane_of(config), config.getoption("--write-budget")))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the slowest files first; the order within a file stays."""
+    shares = read_budget().get(LANES.get(config.option.markexpr, ""), {})
+    items.sort(key=lambda item: -shares.get(item.location[0], 0))
