@@ -62,6 +62,18 @@ class NotFound(Problem):
         super().__init__(*NOTHING_HERE)
 
 
+class KeyReused(Problem):
+    """An Idempotency-Key under which something else was asked for before."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            422,
+            "idempotency-key-reused",
+            "This Idempotency-Key was used for another request.",
+            detail="Send the same body to repeat a request, or a new key for a new one.",
+        )
+
+
 class TokenRefused(Problem):
     """A token that opens nothing here. `reason` is for our own record; the answer only says whether it has expired."""
 

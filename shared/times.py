@@ -1,6 +1,12 @@
 """Times are UTC-aware everywhere; on the wire they are RFC 3339 with `Z`."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime
+
+Utc = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+"""A time as pydantic reads it: one without an offset is refused, any other is told in UTC."""
 
 
 def now() -> datetime:

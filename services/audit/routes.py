@@ -11,7 +11,7 @@ from services.audit.queries import Explorer, Proof, read_leaf
 from services.audit.reads import ReadRecorder
 from services.audit.record.log import SEALS, Entry, Head
 from services.audit.record.query import Query as RecordQuery
-from services.audit.record.query import read_position, write_position
+from services.audit.record.query import RecordPlace, write_position
 from services.audit.tlog.note import VerifierKey, encode_base64
 from services.audit.tlog.tiles import ENTRIES, TILE_WIDTH, Tile
 from services.audit.tlog.tree import hash_leaf
@@ -21,8 +21,10 @@ from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, parse_rfc3339, rfc3339
 from shared.web.bodies import json_response
 from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.paging import Cursors
 
 PURPOSE = "audit"
+CURSORS = Cursors(RecordPlace)
 TLOG_PROOF = "text/plain; charset=utf-8"
 _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
 _BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
@@ -119,12 +121,12 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
             log,
             _time("from", since),
             _time("to", until),
-            _cursor(cursor),
+            write_position(*place) if (place := CURSORS.read(cursor)) else None,
             await explorer.hidden_from(who),
         )
         found, more = await explorer.events(query, limit)
         await note(who, "/v1/record/events", len(found), stated, case_id if found else None)
-        last = write_position(found[-1].log, found[-1].index) if found and more else None
+        last = CURSORS.write(RecordPlace(found[-1].log, found[-1].index)) if found and more else None
         return json_response({"items": [_entry_item(entry) for entry in found], "next": last})
 
     @router.get("/proofs/{event_id}", responses=_TEXT, **does("record.prove"))
@@ -185,8 +187,8 @@ def read_purpose(*stated: str | None) -> str:
     return purpose
 
 
-def _invalid(name: str, detail: str, code: str = "invalid") -> Problem:
-    error = FieldError(f"/{name}", code, detail)
+def _invalid(name: str, detail: str) -> Problem:
+    error = FieldError(f"/{name}", "invalid", detail)
     return Problem(422, "invalid-fields", "Some fields are not valid.", errors=[error])
 
 
@@ -198,16 +200,6 @@ def _time(name: str, text: str | None) -> str | None:
         return rfc3339(parse_rfc3339(text.replace(" ", "+")))
     except ValueError:
         raise _invalid(name, "A time is RFC 3339, such as 2026-11-24T09:00:00Z.") from None
-
-
-def _cursor(text: str | None) -> str | None:
-    if text is None:
-        return None
-    try:
-        read_position(text)
-    except ValueError:
-        raise _invalid("cursor", "Not a cursor of this list.", "invalid_cursor") from None
-    return text
 
 
 def _log_item(head: Head, explorer: Explorer) -> dict[str, object]:

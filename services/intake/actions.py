@@ -19,7 +19,7 @@ from shared.events import Draft, stamp
 from shared.ids import case_id_of, derive, new_id
 from shared.mongo import Document
 from shared.policy import Policy
-from shared.problems import Malformed, Problem, Unavailable
+from shared.problems import KeyReused, Malformed, Problem, Unavailable
 from shared.telemetry import current_traceparent
 from shared.times import now
 
@@ -85,12 +85,7 @@ class Submissions:
             metrics.REPORTS.labels(channel).inc()
             return accepted
         if not await self._are_same({report_id: [(facts, sections)]}):
-            raise Problem(
-                422,
-                "idempotency-key-reused",
-                "This Idempotency-Key was used for another report.",
-                detail="Send the same body to repeat a report, or a new key for a new one.",
-            )
+            raise KeyReused
         return accepted
 
     async def take_in(self, arrivals: Sequence[Arrival]) -> int:

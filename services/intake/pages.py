@@ -16,7 +16,7 @@ from services.intake.report.submission import Submission
 from services.intake.sources.form import Filled, FormError, fill, make_nonce, read_report
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.policy import Policy, ReportFacts
-from shared.problems import Problem
+from shared.problems import KeyReused, Problem
 from shared.times import now
 from shared.web.csrf import from_elsewhere, is_from_own_page
 from shared.web.forms import read_form
@@ -97,9 +97,7 @@ class ReportForm:
             accepted = await self._submissions.submit(
                 submission, channel="form", idempotency_key=f"form-{filled.nonce}" if filled.nonce else None
             )
-        except Problem as problem:
-            if problem.code != "idempotency-key-reused":
-                raise
+        except KeyReused:
             return self.show(request, community, filled, notice="report-sent-before")
         return self._pages.render(request, "receipt.html", self._receipt(submission, accepted))
 

@@ -12,14 +12,18 @@ from shared.access.principal import Principal, Resource
 from shared.times import now
 from shared.web.bodies import parse_body, takes
 from shared.web.gate import Callers, Gate, does, principal_of
-from shared.web.idempotency import read_idempotency_key
+from shared.web.idempotency import IDEMPOTENCY_KEY, read_idempotency_key
 
 
 def make_router(submissions: Submissions, gate: Gate) -> APIRouter:
     """The route by which programs hand reports in."""
     router = gate.router(Callers.PROGRAMS)
 
-    @router.post("/v1/reports", status_code=202, **does("report.submit", takes(Submission)))
+    @router.post(
+        "/v1/reports",
+        status_code=202,
+        **does("report.submit", {**takes(Submission), "parameters": [IDEMPOTENCY_KEY]}),
+    )
     async def submit(request: Request) -> Response:
         """Hand in a report. The answer comes when it is stored durably, and holds the only key to it, the receipt."""
         key = read_idempotency_key(request)

@@ -1,7 +1,5 @@
 """`/v1/deliveries`, for operators: what was sent, what failed. No addresses and no content, because none are kept."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Protocol
@@ -9,21 +7,22 @@ from typing import Annotated, Any, Protocol
 from fastapi import APIRouter, Query, Request, Response
 
 from services.notification.delivery import Delivery, DeliveryState
-from services.notification.store import Place
+from services.notification.store import DeliveryPlace
 from shared.access.principal import Principal
-from shared.problems import FieldError, Problem
-from shared.times import parse_rfc3339, rfc3339
+from shared.times import rfc3339
 from shared.web.bodies import json_response
 from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.paging import Cursors
 
 LONGEST_PAGE = 200
+CURSORS = Cursors(DeliveryPlace)
 
 
 class Deliveries(Protocol):
     """What the routes need of the store."""
 
     async def read_page(
-        self, state: DeliveryState | None, after: Place | None, limit: int, hidden_from: Sequence[str] = ()
+        self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
     ) -> list[Delivery]: ...
     async def count(self, state: DeliveryState, most: int, hidden_from: Sequence[str] = ()) -> int: ...
 
@@ -54,9 +53,8 @@ async def read_page(
     deliveries: Deliveries, state: DeliveryState | None, cursor: str | None, limit: int, hidden_from: Sequence[str]
 ) -> tuple[Sequence[Delivery], str | None]:
     """One page, newest first, and the cursor of the next (None at the end). Raises Problem 422 for a broken cursor."""
-    found = await deliveries.read_page(state, read_cursor(cursor) if cursor else None, limit + 1, hidden_from)
-    shown = found[:limit]
-    return shown, write_cursor(shown[-1]) if len(found) > limit else None
+    found = await deliveries.read_page(state, CURSORS.read(cursor), limit + 1, hidden_from)
+    return CURSORS.cut(found, limit, lambda delivery: DeliveryPlace(delivery.planned_at, delivery.id))
 
 
 def show(delivery: Delivery) -> dict[str, Any]:
@@ -79,19 +77,3 @@ def show(delivery: Delivery) -> dict[str, Any]:
 
 def _written(at: datetime | None) -> str | None:
     return rfc3339(at) if at else None
-
-
-def write_cursor(delivery: Delivery) -> str:
-    """The place behind a delivery, opaque to callers."""
-    return base64.urlsafe_b64encode(f"{rfc3339(delivery.planned_at)} {delivery.id}".encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str) -> Place:
-    """The place that a cursor names. Raises Problem 422 for one that is not ours."""
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-        at, _, delivery_id = text.partition(" ")
-        return Place(parse_rfc3339(at), delivery_id)
-    except (binascii.Error, ValueError):
-        error = FieldError("/cursor", "invalid_cursor", "Take it from `next` of the page before.")
-        raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[error]) from None

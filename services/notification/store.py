@@ -21,6 +21,7 @@ from shared.mongo import (
     InsertOne,
     UpdateOne,
 )
+from shared.times import Utc
 
 PLANNED: Document = {"state": DeliveryState.PLANNED.value}
 WAITING: Document = {"gather_at": {"$exists": True}}
@@ -38,10 +39,10 @@ _NEW: Document = {"version": 1, "outbox": []}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DeliveryPlace:
     """A place in the list of deliveries, newest first: the last one that was read."""
 
-    planned_at: datetime
+    planned_at: Utc
     id: str
 
 
@@ -171,7 +172,7 @@ class MongoStore:
             )
 
     async def read_page(
-        self, state: DeliveryState | None, after: Place | None, limit: int, hidden_from: Sequence[str] = ()
+        self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
     ) -> list[Delivery]:
         """At most `limit` deliveries, newest first, from behind `after`; none that shuts one of `hidden_from` out."""
         wanted: dict[str, Any] = {"state": state.value} if state else {}

@@ -13,14 +13,11 @@ from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, rfc3339
 from shared.web.bodies import json_response
 from shared.web.gate import Callers, Gate, does, principal_of
-from shared.web.idempotency import cause_of, seen_of
+from shared.web.idempotency import IDEMPOTENCY_KEY, IF_MATCH, cause_of, read_idempotency_key, seen_of
 
 _PRIVATE = {"Cache-Control": "no-store"}
 _ORDER = {
-    "parameters": [
-        {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}},
-        {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{8,200}$"}},
-    ],
+    "parameters": [IF_MATCH, IDEMPOTENCY_KEY],
     "requestBody": {"content": {"application/json": {"schema": {
         "type": "object",
         "properties": {field.name: {"type": "string"} for form in FORMS.values() for field in form.fields},
@@ -88,8 +85,8 @@ def make_router(desk: Desk, gate: Gate) -> APIRouter:
         order = CommandRequest(
             command,
             _object(await request.body()),
-            seen_of(request.headers.get("if-match")),
-            cause_of(principal, case_id, request.headers.get("idempotency-key"), request.scope["request_id"]),
+            seen_of(request),
+            cause_of(request, principal, case_id, read_idempotency_key(request)),
         )
         done = await desk.carry_out(principal, case_id, order)
         body = {

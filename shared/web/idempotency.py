@@ -1,6 +1,8 @@
 """Idempotency-Key and If-Match, as every route reads them."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import Request
 
@@ -12,13 +14,27 @@ _VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 # Nothing that could be guessed or met by chance: keys of strangers share one space.
 _KEY = re.compile(r"[\x21-\x7e]{8,200}")
 
+IDEMPOTENCY_KEY: Mapping[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "pattern": f"^{_KEY.pattern}$"},
+    "description": "A request that comes again with the same key is carried out once.",
+}
+"""What OpenAPI documents say of the header."""
+IF_MATCH: Mapping[str, Any] = {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}}
+"""What OpenAPI documents say of the header."""
+
 
 def read_idempotency_key(request: Request) -> str | None:
-    """The Idempotency-Key of a request, if it has one; raises Problem 422 when it cannot serve as one."""
-    key = request.headers.get("idempotency-key")
+    """The Idempotency-Key of a request, if it has one. Raises Problem 422 for one that cannot serve."""
+    return checked_key(request.headers.get("idempotency-key"))
+
+
+def checked_key(key: str | None) -> str | None:
+    """The key, as a header or a form says it. Raises Problem 422 for one that cannot serve."""
     if key is not None and not _KEY.fullmatch(key):
         advice = "Use 8 to 200 printable ASCII characters without spaces, such as a random UUID."
-        raise Problem(422, "idempotency-key-invalid", "The Idempotency-Key cannot be used.", detail=advice)
+        raise Problem(422, "idempotency-key-malformed", "This Idempotency-Key cannot be used.", detail=advice)
     return key
 
 
@@ -29,8 +45,9 @@ def version_in(form_value: str, what: str) -> int:
     return int(form_value)
 
 
-def seen_of(if_match: str | None) -> int:
-    """The version in an If-Match header. Raises Problem 428 without one, 400 when it is none of ours."""
+def seen_of(request: Request) -> int:
+    """The version in the If-Match header. Raises Problem 428 without the header, 400 when it is none of ours."""
+    if_match = request.headers.get("if-match")
     if if_match is None:
         raise Problem(428, "version-required", "Say which version you saw, in If-Match.")
     match = _VERSION.fullmatch(if_match.strip())
@@ -39,11 +56,8 @@ def seen_of(if_match: str | None) -> int:
     return int(match[1])
 
 
-def cause_of(principal: Principal, case_id: str, key: str | None, request_id: str) -> str:
-    """The id of an order: it follows from the Idempotency-Key, else from the request. Raises Problem 422."""
+def cause_of(request: Request, principal: Principal, subject: str, key: str | None) -> str:
+    """The id of an order about `subject`: it follows from the (checked) Idempotency-Key, else from the request."""
     if key is None:
-        return derive("request", principal.ref, case_id, request_id)
-    if not _KEY.fullmatch(key):
-        advice = "Use 8 to 200 printable ASCII characters without spaces, such as a random UUID."
-        raise Problem(422, "idempotency-key-malformed", "This Idempotency-Key cannot be used.", detail=advice)
-    return derive("order", principal.ref, case_id, key)
+        return derive("request", principal.ref, subject, request.scope["request_id"])
+    return derive("order", principal.ref, subject, key)

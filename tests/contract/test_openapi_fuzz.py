@@ -25,7 +25,8 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 
 from services.audit.record.leaf import Leaf, Place, write_seal
 from services.audit.record.log import SEALS
-from services.notification.routes import write_cursor
+from services.notification.routes import CURSORS
+from services.notification.store import DeliveryPlace
 from shared.access.principal import Grant, Role
 from shared.events import InformationRequested
 from shared.web.openapi import PROBLEM_TYPE
@@ -133,7 +134,11 @@ async def make_triage() -> World:
 async def make_notification() -> World:
     stored = [notification_rig.delivery(number) for number in range(5)]
     app = notification_rig.app_over(notification_rig.holding(*stored))
-    return World(app, lambda _: notification_rig.bearer(), {"cursor": [write_cursor(stored[2])]})
+    return World(
+        app,
+        lambda _: notification_rig.bearer(),
+        {"cursor": [CURSORS.write(DeliveryPlace(stored[2].planned_at, stored[2].id))]},
+    )
 
 
 async def make_audit() -> World:

@@ -10,7 +10,7 @@ from services.notification.channels.mime import BadAddress, read_address, to_byt
 from services.notification.delivery import Delivery, DeliveryState, Settlement
 from services.notification.notices.notice import Notice
 from services.notification.routing.plan import CaseSummary
-from services.notification.store import Place
+from services.notification.store import DeliveryPlace
 from shared.events import Event
 from shared.vault_client import Contents
 
@@ -102,7 +102,7 @@ class MemoryStore:
                 self.deliveries[delivery.id] = replace(delivery, shuts_out=shut_out)
 
     async def read_page(
-        self, state: DeliveryState | None, after: Place | None, limit: int, hidden_from: Sequence[str] = ()
+        self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
     ) -> list[Delivery]:
         self._check()
         seen = [d for d in self.deliveries.values() if not set(d.shuts_out) & set(hidden_from)]

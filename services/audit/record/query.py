@@ -1,14 +1,24 @@
-"""TODO"""
+"""What to look for in the record, and how positions in it are written."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
 
 ABOUT = ("event", "type", "actor", "at", "case", "trace", "community")
 """The fields an entry can be found by."""
 HIDDEN_BY = ("case", "repeats")
 """The fields that name the case with which an entry is hidden: its own, or that of the event it repeats."""
 _ID = re.compile(r"([a-z][a-z._-]*(?:/[0-9]+)?)/([0-9]{12})", re.ASCII)
+
+
+class RecordPlace(NamedTuple):
+    """A place in the list of entries: the entry with this number, from 0, in this log."""
+
+    log: Annotated[str, Field(pattern=r"^[a-z][a-z._-]*(/[0-9]+)?$")]
+    number: Annotated[int, Field(ge=0, lt=10**12)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from shared.access.principal import Principal
 from shared.problems import NotFound, Problem, Unavailable
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
-from shared.web.idempotency import cause_of, version_in
+from shared.web.idempotency import cause_of, checked_key, version_in
 from shared.web.pages import Pages
 
 
@@ -44,7 +44,7 @@ def make_page_router(desk: Desk, gate: Gate, pages: Pages) -> APIRouter:
         form = {name: values[-1] for name, values in (await read_form(request)).items()}
         seen, key = form.pop("version", ""), form.pop("key", "")
         version = version_in(seen, "case")
-        cause = cause_of(principal, case.id, key or None, request.scope["request_id"])
+        cause = cause_of(request, principal, case.id, checked_key(key or None))
         try:
             await desk.carry_out(principal, case.id, CommandRequest(command, form, version, cause))
         except VersionConflict as problem:

@@ -3,10 +3,11 @@
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from datetime import datetime
+from typing import Annotated, NamedTuple, Protocol
 
 import orjson
+from pydantic import Field
 
 from services.triage.actions import CaseStore, Change, Query, Stored, carry_out
 from services.triage.case.case import Case, Step
@@ -24,16 +25,25 @@ from shared.access.principal import Principal, Reach, Role
 from shared.events import Actor, CaseState
 from shared.ids import derive
 from shared.policy import Policy
-from shared.problems import FieldError, NotFound, Problem
+from shared.problems import FieldError, KeyReused, NotFound, Problem
 from shared.telemetry import current_traceparent
-from shared.times import now, rfc3339
+from shared.times import Utc, now, rfc3339
 from shared.vault_client import Contents
-from shared.web import paging
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from shared.web.paging import Cursors
 
 SECTIONS = ("content", "reported", "correspondence")
 """What a responder reads. Who reported stays in the vault: nobody needs it to look into a case."""
+
+
+class QueuePlace(NamedTuple):
+    """The place of a case in the queue."""
+
+    rank: Annotated[int, Field(ge=0, lt=100)]
+    due: Utc
+    case_id: str
+
+
+CURSORS = Cursors(QueuePlace)
 
 
 class Vault(Protocol):
@@ -258,7 +268,7 @@ class Desk:
 
     def _repeated(self, stored: Stored, order: CommandRequest, digest: str) -> CommandResult:
         if stored.requests.get(order.cause, digest) != digest:
-            raise Problem(422, "idempotency-key-reused", "This Idempotency-Key was used for another request.")
+            raise KeyReused
         metrics.COMMANDS.labels(order.command, "repeated").inc()
         case = stored.case
         step = next((s for s in reversed(case.history) if s.cause == order.cause), case.history[-1])
@@ -291,26 +301,7 @@ def _command(form: Form, values: Mapping[str, str], statement_id: str) -> tuple[
 
 async def page_of(
     desk: Desk, principal: Principal, states: tuple[str, ...], bodies: tuple[str, ...], cursor: str | None, limit: int
-) -> tuple[list[Case], str | None]:
+) -> tuple[Sequence[Case], str | None]:
     """One page of the queue, and the cursor of the next one. Raises Problem 422 for a cursor that is none of ours."""
-    wanted = QueueFilter(bodies, states, read_cursor(cursor) if cursor else None, limit + 1)
-    cases = await desk.queue(principal, wanted)
-    more = len(cases) > limit
-    return cases[:limit], write_cursor(cases[limit - 1]) if more else None
-
-
-def write_cursor(case: Case) -> str:
-    """The place of a case in the queue, as an opaque text."""
-    rank, due, case_id = case.place
-    return paging.write_cursor([rank, round((due - _EPOCH) / timedelta(milliseconds=1)), case_id])
-
-
-def read_cursor(cursor: str) -> tuple[int, datetime, str]:
-    """The place that a cursor names. Raises Problem 422."""
-
-    def place_of(rank: int, due: int, case_id: str) -> tuple[int, datetime, str]:
-        if not 0 <= rank < 100:
-            raise ValueError(rank)
-        return rank, _EPOCH + timedelta(milliseconds=due), case_id
-
-    return paging.read_cursor(cursor, place_of, int, int, str)
+    cases = await desk.queue(principal, QueueFilter(bodies, states, CURSORS.read(cursor), limit + 1))
+    return CURSORS.cut(cases, limit, lambda case: QueuePlace(*case.place))

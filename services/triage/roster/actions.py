@@ -35,7 +35,7 @@ from shared.events import (
 )
 from shared.ids import new_id
 from shared.mongo import Document
-from shared.problems import NotFound, Problem, Unavailable
+from shared.problems import KeyReused, NotFound, Problem, Unavailable
 from shared.times import now
 
 SOURCE = "hearth/triage"
@@ -114,7 +114,7 @@ class RosterEditor:
             actor = by(kept)
             if document and order.cause in document["applied"]:
                 if marks[1] not in document["applied"]:
-                    raise Problem(422, "idempotency-key-reused", "This Idempotency-Key was used for another request.")
+                    raise KeyReused
                 return kept
             if order.version != kept.version:
                 raise EntryConflict(kept)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from services.triage.roster.actions import Entries as BookEntries
 from services.triage.roster.actions import RosterEditor
@@ -27,10 +27,18 @@ from shared.events import Actor
 from shared.policy import Policy
 from shared.problems import NotFound, Problem
 from shared.sign_in.sessions import Session, Sessions
-from shared.times import now
+from shared.times import Utc, now
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
-Place = tuple[datetime, str]
+
+
+class EntryPlace(NamedTuple):
+    """A place in the list of entries: when something of the entry ends next, and its person."""
+
+    end: Utc
+    person: str
+
+
 """Where somebody stands in the list: when something of theirs ends next, and their reference."""
 
 
@@ -66,16 +74,16 @@ class RosterDesk:
         self._clock = clock
         self.policy = policy
 
-    async def page(self, who: Principal, after: Place | None, limit: int) -> list[StoredEntry]:
+    async def page(self, who: Principal, after: EntryPlace | None, limit: int) -> list[StoredEntry]:
         """Entries: first those of whom something ends next. Raises Problem 403."""
         at = self._clock()
         demand(who, "roster.read", Resource(), at)
         found = sorted(await self._people.everybody(), key=lambda kept: self.place(kept, at))
         return [kept for kept in found if after is None or self.place(kept, at) > after][:limit]
 
-    def place(self, kept: StoredEntry, at: datetime | None = None) -> Place:
+    def place(self, kept: StoredEntry, at: datetime | None = None) -> EntryPlace:
         """Where an entry stands in the list."""
-        return next(iter(ends_of(kept.entry, at or self._clock())), _NEVER), kept.entry.person
+        return EntryPlace(next(iter(ends_of(kept.entry, at or self._clock())), _NEVER), kept.entry.person)
 
     async def find(self, who: Principal, person: str) -> StoredEntry:
         """The entry of a person; of version 0 for who is not on the roster. Raises Problem 403."""

@@ -26,7 +26,7 @@ from shared.times import now
 from shared.web.bodies import parse_body
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
-from shared.web.idempotency import cause_of, version_in
+from shared.web.idempotency import cause_of, checked_key, version_in
 from shared.web.pages import Pages
 
 PAGE = 50
@@ -91,7 +91,7 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
         form = dict(await read_form(request))
         seen, key = form.pop("version", [""])[-1], form.pop("key", [""])[-1]
         version = version_in(seen, "entry")
-        cause = cause_of(who, ref, key or None, request.scope["request_id"])
+        cause = cause_of(request, who, ref, checked_key(key or None))
         try:
             values = parse_body(kind, orjson.dumps(_values_of(change, form)))
             await desk.carry_out(who, ref, values, version, cause)

@@ -1,32 +1,29 @@
 """The API of the roster, for programs of coordinators: a bearer token of a person, JSON in and out."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from services.triage.roster.changes import CHANGES, INPUTS, ends_of
-from services.triage.roster.desk import Offer, Place, RosterDesk
+from services.triage.roster.desk import EntryPlace, Offer, RosterDesk
 from services.triage.roster.entry import StoredEntry
 from shared.ids import PERSON
 from shared.problems import NotFound
 from shared.times import now, rfc3339
-from shared.web import paging
 from shared.web.bodies import json_response, parse_body
 from shared.web.gate import Callers, Gate, does, principal_of
-from shared.web.idempotency import cause_of, seen_of
+from shared.web.idempotency import IDEMPOTENCY_KEY, IF_MATCH, cause_of, read_idempotency_key, seen_of
+from shared.web.paging import Cursors
 
 _PRIVATE = {"Cache-Control": "no-store"}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PROPERTIES = {
     name: schema for change in CHANGES.values() for name, schema in change.model_json_schema()["properties"].items()
 }
 _CHANGE = {
-    "parameters": [
-        {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}},
-        {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{8,200}$"}},
-    ],
+    "parameters": [IF_MATCH, IDEMPOTENCY_KEY],
     "requestBody": {"content": {"application/json": {"schema": {
         "type": "object",
         "properties": _PROPERTIES,
@@ -34,6 +31,7 @@ _CHANGE = {
     }}}},
 }  # fmt: skip
 """What the OpenAPI document says about a change; the entry itself says what each takes."""
+CURSORS = Cursors(EntryPlace)
 
 
 def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
@@ -65,8 +63,8 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
         kind = CHANGES.get(change)
         if kind is None:
             raise NotFound
-        seen = seen_of(request.headers.get("if-match"))
-        cause = cause_of(who, ref, request.headers.get("idempotency-key"), request.scope["request_id"])
+        seen = seen_of(request)
+        cause = cause_of(request, who, ref, read_idempotency_key(request))
         kept = await desk.carry_out(who, ref, parse_body(kind, await request.body() or b"{}"), seen, cause)
         return json_response(_shown(kept), headers={**_PRIVATE, "ETag": f'"{kept.version}"'})
 
@@ -82,26 +80,10 @@ def reference_of(person: str) -> str:
 
 async def people_of(
     desk: RosterDesk, request: Request, cursor: str | None, limit: int
-) -> tuple[list[StoredEntry], str | None]:
+) -> tuple[Sequence[StoredEntry], str | None]:
     """One page of the roster, and the cursor of the next. Raises Problem 422 for a cursor that is none of ours."""
-    found = await desk.page(principal_of(request), read_cursor(cursor) if cursor else None, limit + 1)
-    more = len(found) > limit
-    return found[:limit], write_cursor(desk.place(found[limit - 1])) if more else None
-
-
-def write_cursor(place: Place) -> str:
-    """A place in the list, as an opaque text."""
-    end, person = place
-    return paging.write_cursor([(end - _EPOCH) // timedelta(microseconds=1), person])
-
-
-def read_cursor(cursor: str) -> Place:
-    """The place that a cursor names. Raises Problem 422."""
-
-    def place_of(microseconds: int, person: str) -> Place:
-        return _EPOCH + timedelta(microseconds=microseconds), person
-
-    return paging.read_cursor(cursor, place_of, int, str)
+    found = await desk.page(principal_of(request), CURSORS.read(cursor), limit + 1)
+    return CURSORS.cut(found, limit, desk.place)
 
 
 def describe(offer: Offer) -> dict[str, object]:

@@ -11,7 +11,7 @@ from services.notification.delivery import Delivery, DeliveryState, FailedOutcom
 from services.notification.notices.table import NOTICES
 from services.notification.routing.plan import note_of, plan
 from services.notification.routing.table import ROUTING, read_routes
-from services.notification.store import INDEXES, MongoStore, Place
+from services.notification.store import INDEXES, DeliveryPlace, MongoStore
 from shared.aggregates import Aggregates
 from shared.events import FACTS, Message
 from shared.mongo import connect
@@ -203,7 +203,7 @@ async def test_pages_are_newest_first_and_counts_have_a_bound(store: MongoStore)
     await store.add(stored)
     expected = sorted(stored, key=lambda d: (d.planned_at, d.id), reverse=True)
     first = await store.read_page(DeliveryState.PLANNED, None, 4)
-    rest = await store.read_page(None, Place(first[-1].planned_at, first[-1].id), 10)
+    rest = await store.read_page(None, DeliveryPlace(first[-1].planned_at, first[-1].id), 10)
     assert [d.id for d in (*first, *rest)] == [d.id for d in expected]
     assert await store.read_page(DeliveryState.FAILED, None, 4) == []
     assert await store.count(DeliveryState.PLANNED, 5) == 5

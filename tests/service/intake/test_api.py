@@ -198,7 +198,7 @@ async def test_different_keys_make_different_reports_and_receipts(rig: Rig) -> N
 async def test_a_key_that_cannot_serve_is_refused(rig: Rig, key: str) -> None:
     async with rig.http() as http:
         answer = await http.post("/v1/reports", json=FULL, headers={b"Idempotency-Key": key.encode()})
-    assert (answer.status_code, answer.json()["type"]) == (422, "/errors/idempotency-key-invalid")
+    assert (answer.status_code, answer.json()["type"]) == (422, "/errors/idempotency-key-malformed")
 
 
 async def test_an_outage_is_said_and_nothing_is_half_stored(rig: Rig) -> None:
