@@ -1,7 +1,7 @@
 """What every service is made of, put together from its settings: store, publisher, relay, broker, tracer."""
 
 import gc
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import uvicorn
@@ -13,6 +13,7 @@ from shared.events import FACTS, Event, Fact, decode
 from shared.kafka.consumption import Consumption, Decode, Handle, make_broker
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
+from shared.kafka.replay import read_to_end
 from shared.lifecycle import Lifecycle, Readiness
 from shared.mongo import TRANSIENT, Collection, IndexModel, connect, trace_commands
 from shared.outbox import Relay
@@ -65,6 +66,12 @@ class Runtime:
     def consume_facts(self, topic: str, wanted: Sequence[type[Fact]], handle: Handle[Event], use: str = "") -> None:
         """Consume only these facts of a topic; other known facts and unknown types are passed over."""
         self.consume(topic, facts_of(wanted), handle, use)
+
+    def read_to_end(self, topic: str) -> AsyncIterator[Sequence[Record]]:
+        """The records of a topic from its beginning to where it ends now, in batches; see shared.kafka.replay."""
+        settings = self.settings
+        access = settings.kafka_access(self.service)
+        return read_to_end(settings.kafka, topic, client=self.service, prefix=settings.topic_prefix, access=access)
 
     def lifecycle(
         self,

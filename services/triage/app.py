@@ -23,7 +23,7 @@ from shared.access.roster import RosterStore
 from shared.access.service_tokens import ServiceSigner
 from shared.access_control import AccessControl, SignIn
 from shared.http import make_http
-from shared.kafka.replay import read_to_end
+from shared.kafka.erasures import ErasureReplay, case_named_by
 from shared.parts import Part, assemble
 from shared.policy import load_policy
 from shared.runtime import Runtime
@@ -57,10 +57,10 @@ def build_app(
     way = SignIn(settings, pages, HOME, settings.desk_url, client, noted, sessions)
     flow, sign_in = access_control.open_sign_in(way)
 
-    eraser, access = DigestEraser(cases), settings.kafka_access("triage")
+    eraser = DigestEraser(cases)
     consumer.consume(runtime, ReportFollower(cases, policy), eraser)
-    prefix = settings.topic_prefix
-    erasures = partial(read_to_end, settings.kafka, "erasures", client="triage", prefix=prefix, access=access)
+    read = partial(runtime.read_to_end, "erasures")
+    replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
     desk = Desk(cases, vault, policy, settings.identity_key, access_control.roster)
     roster_desk = RosterDesk(book, entries, policy, flow.sessions)
     gate = access_control.gate
@@ -68,7 +68,7 @@ def build_app(
         Part(
             [make_router(desk, gate), make_page_router(desk, gate, pages), make_asset_router(gate, HERE / "static")],
             indexes=[(aggregates.collection, CASE_INDEXES)],
-            prepare=[consumer.Replay(erasures, eraser).run],
+            prepare=[replay.run],
         ),
         Part([make_roster_router(roster_desk, gate), make_roster_pages(roster_desk, gate, pages)]),
         sign_in,
