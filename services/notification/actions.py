@@ -6,7 +6,9 @@ from typing import Protocol
 
 from services.notification.delivery import Delivery
 from services.notification.digests import Digests, name_mail
-from services.notification.routing.plan import CaseSummary, note_of, plan
+from services.notification.routing.audiences import BodyMembers
+from services.notification.routing.plan import plan
+from services.notification.routing.summary import CaseSummary, follow
 from services.notification.routing.table import Routes
 from shared import times
 from shared.events import Event, RecusalDeclared
@@ -16,8 +18,8 @@ from shared.policy import Policy
 class PlanStore(Protocol):
     """What planning needs of the store."""
 
-    async def read_notes(self, case_ids: Sequence[str]) -> dict[str, CaseSummary]: ...
-    async def keep_notes(self, notes: Sequence[CaseSummary]) -> None: ...
+    async def read_summaries(self, case_ids: Sequence[str]) -> dict[str, CaseSummary]: ...
+    async def keep_summaries(self, summaries: Sequence[CaseSummary]) -> None: ...
     async def add(self, deliveries: Sequence[Delivery]) -> set[str]: ...
     async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None: ...
 
@@ -31,13 +33,6 @@ class Outgoing(Protocol):
     def wake(self, deliveries: Sequence[Delivery]) -> None: ...
 
 
-class BodyMembers(Protocol):
-    """What planning needs of the roster (shared.access.roster.Roster)."""
-
-    async def ready(self) -> None: ...
-    def names_in(self, body: str, at: datetime) -> frozenset[str]: ...
-
-
 class Planner:
     """Turns facts into planned deliveries; every call survives being repeated, in any number."""
 
@@ -49,7 +44,7 @@ class Planner:
         *,
         routes: Routes,
         policy: Policy,
-        people: BodyMembers,
+        members: BodyMembers,
         clock: Callable[[], datetime] = times.now,
     ) -> None:
         self._store = store
@@ -57,7 +52,7 @@ class Planner:
         self._digests = digests
         self._routes = routes
         self._policy = policy
-        self._people = people
+        self._members = members
         self._clock = clock
 
     async def plan(self, events: Sequence[Event]) -> None:
@@ -65,11 +60,9 @@ class Planner:
 
         Raises Malformed for a fact of a case that was never opened.
         """
-        await self._store.keep_notes([note for event in events if (note := note_of(event))])
+        summaries = await self._follow(events)
         await self._store.recuse(_recusals(events))
-        # Read anew, or somebody recused in the very batch that opens the case would be missing from the note.
-        notes = await self._known(events)
-        planned = await self._place(events, notes)
+        planned = await self._place(events, summaries)
         if not planned:
             return
         new = await self._store.add(planned)
@@ -77,25 +70,34 @@ class Planner:
         if ours:
             self._outgoing.wake(ours)
 
-    async def _known(self, events: Sequence[Event]) -> dict[str, CaseSummary]:
-        told = {event.case_id for event in events if event.fact.name in self._routes}
-        return await self._store.read_notes(list(told)) if told else {}
+    async def _follow(self, events: Sequence[Event]) -> dict[str, CaseSummary]:
+        """What is known of their cases after all of these facts, as it is now kept."""
+        known = await self._store.read_summaries(list({event.case_id for event in events}))
+        learned: dict[str, CaseSummary] = {}
+        for event in events:
+            before = known.get(event.case_id)
+            after = follow(before, event)
+            # A fact that comes again says how the case was before others.
+            if after and (before is None or after.seq > before.seq):
+                known[event.case_id] = learned[event.case_id] = after
+        await self._store.keep_summaries(list(learned.values()))
+        return known
 
-    async def _place(self, events: Sequence[Event], notes: dict[str, CaseSummary]) -> list[Delivery]:
+    async def _place(self, events: Sequence[Event], summaries: dict[str, CaseSummary]) -> list[Delivery]:
         """The deliveries, each with its time: now (held for our own sender) or when its recipient's next mail goes."""
         now = self._clock()
         # Without room they are due from this moment: whichever replica has room takes them up.
         until = now + self._outgoing.lease if self._outgoing.has_room(len(events)) else now
-        await self._people.ready()
+        await self._members.ready()
 
         def names(body: str) -> frozenset[str]:
-            return self._people.names_in(body, now)
+            return self._members.names_in(body, now)
 
         times_of: dict[str, datetime] = {}
         # By id, because a batch may hold one fact several times.
         placed: dict[str, Delivery] = {}
         for event in events:
-            for route, delivery in plan(event, notes.get(event.case_id), self._routes, self._policy, now, names):
+            for route, delivery in plan(event, summaries.get(event.case_id), self._routes, self._policy, now, names):
                 recipient = delivery.recipient
                 if route.at_once(delivery.lane):
                     placed[delivery.id] = delivery.send_at_once(until)

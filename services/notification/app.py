@@ -9,17 +9,17 @@ from services.notification import consumer
 from services.notification.actions import Planner
 from services.notification.channels import CHANNELS
 from services.notification.digests import Digests
-from services.notification.notices.table import NOTICES, Links, write_letter
+from services.notification.notices.table import NOTICES, Links, write_notice
 from services.notification.pages import make_pages_router
 from services.notification.paths import HOME
 from services.notification.routes import make_routes
+from services.notification.routing.audiences import Sources
 from services.notification.routing.table import ROUTING, read_routes
 from services.notification.sender import Sender
 from services.notification.settings import NotificationSettings
 from services.notification.store import INDEXES, MongoStore
 from shared.access.service_tokens import ServiceSigner
 from shared.access_control import AccessControl, SignIn
-from shared.events import FACTS
 from shared.http import make_http
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.parts import Part, assemble
@@ -38,7 +38,6 @@ def build_app(settings: NotificationSettings) -> FastAPI:
     links = Links(settings.public_url.rstrip("/"), settings.desk_url.rstrip("/"))
     routes = read_routes(
         ROUTING.read_text(encoding="utf-8"),
-        facts={fact.name for fact in FACTS.values()},
         notices=NOTICES,
         channels=CHANNELS,
     )
@@ -54,19 +53,17 @@ def build_app(settings: NotificationSettings) -> FastAPI:
     access_control = AccessControl(runtime)
     sender = Sender(
         store,
-        vault,
         channels,
         digests,
-        policy=policy,
-        people=access_control.roster,
-        write=lambda deliveries: write_letter(messages, links, deliveries),
+        Sources(policy, access_control.roster, vault),
+        write=lambda deliveries: write_notice(messages, links, deliveries),
         lease=timedelta(seconds=settings.lease_seconds),
         parallel=settings.smtp_connections,
     )
     pages = make_pages(HERE / "templates", messages, home=HOME)
     flow, sign_in = access_control.open_sign_in(SignIn(settings, pages, HOME, settings.outbox_url, vault))
-    planner = Planner(store, sender, digests, routes=routes, policy=policy, people=access_control.roster)
-    consumer.consume(runtime, planner)
+    planner = Planner(store, sender, digests, routes=routes, policy=policy, members=access_control.roster)
+    consumer.consume(runtime, planner, routes)
     gate = access_control.gate
     parts = [
         Part(

@@ -1,6 +1,6 @@
 """The life of a delivery, pure: planned by a fact, then sent, suppressed or failed. It never holds an address."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,9 +16,8 @@ from shared.events import (
     NotificationSuppressed,
     stamp,
 )
+from shared.ids import derive
 
-REPORTER = "reporter"
-_BODY = "body:"
 ACTOR = Actor("service:notification", "service")
 SOURCE = "hearth/notification"
 
@@ -39,10 +38,11 @@ class DeliveryState(StrEnum):
 class Delivery:
     """One notice to one recipient. Times are UTC-aware.
 
-    `mail` is the mail it goes in: its own id, or that of a gathering; None while it waits to be gathered.
+    `recipient` is an audience and, after a colon, which of it: `reporter`, `body:enwiki_arbcom`.
+    `mail` is the mail it goes in: its own id, or that of a digest; None while it waits for a digest.
     `shuts_out` has pseudonyms and references of people who may not see that it exists.
     `due_at` is when any replica may take it up (a replica that is at it has moved it ahead: a lease); `gather_at` is
-    when it may be gathered. `cause` and `trace` are of the event that planned it.
+    when it may go into a digest. `cause` and `trace` are of the event that planned it.
     """
 
     id: str
@@ -71,16 +71,21 @@ class Delivery:
     shuts_out: tuple[str, ...] = ()
 
     @property
-    def body(self) -> str | None:
-        """The handling body that is told; None when it is the reporter."""
-        return self.recipient.removeprefix(_BODY) if self.recipient.startswith(_BODY) else None
+    def audience(self) -> str:
+        """The audience that is told, by its name in routing.toml."""
+        return self.recipient.partition(":")[0]
+
+    @property
+    def which(self) -> str:
+        """Which of the audience is told, such as the id of a handling body; empty when there is only one."""
+        return self.recipient.partition(":")[2]
 
     def send_at_once(self, until: datetime, mail: str | None = None) -> "Delivery":
-        """To be sent now, in a mail of its own unless `mail` names a gathering; held until `until`."""
+        """To be sent now, in a mail of its own unless `mail` names a digest; held until `until`."""
         return replace(self, mail=mail or self.id, due_at=until, gather_at=None)
 
     def wait_until(self, at: datetime) -> "Delivery":
-        """To be gathered with others at `at`."""
+        """To go into a digest with others at `at`."""
         return replace(self, mail=None, due_at=None, gather_at=at)
 
     def postpone(self, now: datetime) -> "Delivery":
@@ -90,27 +95,27 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class SentOutcome:
+class Sent:
     """A server took responsibility for the mail with this Message-ID (without angle brackets)."""
 
     message_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class SuppressedOutcome:
+class Suppressed:
     """There is no way to tell this recipient: `no_contact` or `erased`; or nobody may be told (`shut_out`)."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class FailedOutcome:
+class Failed:
     """Refused for good; `reason` is a stable code such as `smtp_550`."""
 
     reason: str
 
 
-Outcome = SentOutcome | SuppressedOutcome | FailedOutcome
+Outcome = Sent | Suppressed | Failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +137,13 @@ def settle(delivery: Delivery, outcome: Outcome, now: datetime, trace: str | Non
     ended = replace(delivery, due_at=None, gather_at=None, settled_at=now)
     fact: Fact
     match outcome:
-        case SentOutcome(message_id):
+        case Sent(message_id):
             ended = replace(ended, state=DeliveryState.SENT, message_id=message_id)
             fact = NotificationSent(**told, message_id=message_id)
-        case SuppressedOutcome(reason):
+        case Suppressed(reason):
             ended = replace(ended, state=DeliveryState.SUPPRESSED, reason=reason)
             fact = NotificationSuppressed(**told, reason=reason)
-        case FailedOutcome(reason):
+        case Failed(reason):
             ended = replace(ended, state=DeliveryState.FAILED, reason=reason)
             fact = NotificationFailed(**told, reason=reason)
     (event,) = stamp(
@@ -152,10 +157,16 @@ def settle(delivery: Delivery, outcome: Outcome, now: datetime, trace: str | Non
     return Settlement(ended, event)
 
 
-def by_mail(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:
-    """The deliveries by the mail they go in; those not yet gathered are left out."""
+def by_mail(deliveries: Iterable[Delivery]) -> dict[str, list[Delivery]]:
+    """The deliveries by the id of the mail they go in; those that wait for a digest are left out.
+
+    What is gathered for a digest is one mail for each notice, channel and language, each with an id of its own.
+    """
     found: dict[str, list[Delivery]] = {}
     for delivery in deliveries:
-        if delivery.mail is not None:
-            found.setdefault(delivery.mail, []).append(delivery)
+        mail = delivery.mail
+        if mail is not None:
+            if mail != delivery.id:
+                mail = derive(mail, delivery.notice, delivery.channel, delivery.language)
+            found.setdefault(mail, []).append(delivery)
     return found

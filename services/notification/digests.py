@@ -38,5 +38,5 @@ class Digests:
 
 
 def name_mail(recipient: str, at: datetime) -> str:
-    """The id of the mail that gathers what waits for the recipient at this time."""
+    """The id of the digest of what waits for the recipient at this time."""
     return derive("gathering", recipient, rfc3339(at))

@@ -15,39 +15,25 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
 from services.notification.channels import Channel, SendDeferred, SendRefused
-from services.notification.delivery import (
-    REPORTER,
-    Delivery,
-    FailedOutcome,
-    Outcome,
-    SentOutcome,
-    Settlement,
-    SuppressedOutcome,
-    by_mail,
-    settle,
-)
+from services.notification.delivery import Delivery, Failed, Outcome, Sent, Settlement, Suppressed, by_mail, settle
 from services.notification.digests import Digests, name_mail
 from services.notification.notices.notice import Notice
-from services.notification.routing.plan import readdress
+from services.notification.routing.audiences import AUDIENCES, Audience, Located, Sources
 from shared import metrics, times
-from shared.mongo import TRANSIENT
-from shared.policy import Policy
 from shared.problems import Problem, Unavailable
 from shared.telemetry import span_for, traceparent_of
-from shared.vault_client import Contents
 
 log = logging.getLogger(__name__)
 
 COLLECT = 0.02
 """Seconds in which a batch comes together: one look into the vault and one write serve all of it."""
-VAULT_BATCH = 100
+LOCATE_BATCH = 100
+"""Mails for which an audience is asked for addresses at once."""
 SETTLE_BATCH = 500
 ROOM = 1000
 """Notices that may be in hand at once; more are left in the store."""
 MARGIN = timedelta(seconds=12)
 """A sending is begun only if its lease lasts this much longer: as long as one may take."""
-SECTION = "reporter"
-_AWAY: tuple[type[BaseException], ...] = (Unavailable, *TRANSIENT)
 
 
 class DeliveryStore(Protocol):
@@ -60,33 +46,16 @@ class DeliveryStore(Protocol):
     async def waiting(self, now: datetime) -> list[str]: ...
 
 
-class Vault(Protocol):
-    """Where the addresses of reporters are; they are read when a mail goes out, and kept nowhere."""
-
-    async def read(
-        self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str
-    ) -> Mapping[str, Contents]: ...
-
-
-class Recipients(Protocol):
-    """What sending needs of the roster (shared.access.roster.Roster)."""
-
-    async def ready(self) -> None: ...
-    def names_in(self, body: str, at: datetime) -> frozenset[str]: ...
-
-
 class Sender:
-    """One replica's sending. `policy` has the addresses of handling bodies; `write` makes the letter of a mail."""
+    """One replica's sending. `sources` have the addresses of all audiences; `write` makes the notice of a mail."""
 
     def __init__(
         self,
         store: DeliveryStore,
-        vault: Vault,
         channels: Mapping[str, Channel],
         digests: Digests,
+        sources: Sources,
         *,
-        policy: Policy,
-        people: Recipients,
         write: Callable[[Sequence[Delivery]], Notice],
         lease: timedelta,
         parallel: int = 6,
@@ -94,11 +63,9 @@ class Sender:
         clock: Callable[[], datetime] = times.now,
     ) -> None:
         self._store = store
-        self._vault = vault
         self._channels = channels
         self._digests = digests
-        self._policy = policy
-        self._people = people
+        self._sources = sources
         self._write = write
         self.lease = lease
         # A lease shorter than the margin would never be used.
@@ -139,8 +106,8 @@ class Sender:
         while True:
             try:
                 taken = await self._take_up()
-            except TRANSIENT as error:
-                log.warning("sending waits for the store", extra={"reason": type(error).__name__})
+            except Unavailable as error:
+                log.warning("sending waits for the store", extra={"reason": str(error)})
                 taken = False
             # More may be due at once; but first let what was taken get on.
             await asyncio.sleep(COLLECT if taken else self._poll)
@@ -152,8 +119,8 @@ class Sender:
             await asyncio.sleep(COLLECT)
             try:
                 await self._mark_all()
-            except TRANSIENT as error:
-                log.warning("marking waits for the store", extra={"reason": type(error).__name__})
+            except Unavailable as error:
+                log.warning("marking waits for the store", extra={"reason": str(error)})
                 await asyncio.sleep(1)
 
     async def stop(self) -> None:
@@ -183,77 +150,53 @@ class Sender:
     def _begin(self, taken: Sequence[Delivery]) -> None:
         # A notice whose lease ran out in our own queue may have been claimed anew: the later copy counts.
         batch = {delivery.id: delivery for delivery in taken}.values()
-        to_reporters = [d for d in batch if d.recipient == REPORTER]
-        for start in range(0, len(to_reporters), VAULT_BATCH):
-            self._start(self._tell_reporters(to_reporters[start : start + VAULT_BATCH]))
-        if to_bodies := [d for d in batch if d.recipient != REPORTER]:
-            self._start(self._tell_bodies(to_bodies))
+        found: dict[str, list[list[Delivery]]] = {}
+        for mail in by_mail(batch).values():
+            if mail[0].audience in AUDIENCES and mail[0].channel in self._channels:
+                found.setdefault(mail[0].audience, []).append(mail)
+            else:
+                log.error("this version has no such audience or channel; its notices wait", extra={"count": len(mail)})
+                self._put_off(mail)
+        for name, mails in found.items():
+            for start in range(0, len(mails), LOCATE_BATCH):
+                self._start(self._tell(AUDIENCES[name], mails[start : start + LOCATE_BATCH]))
 
     def _start(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _tell_reporters(self, deliveries: Sequence[Delivery]) -> None:
-        traces = list(dict.fromkeys(d.trace for d in deliveries if d.trace))
-        links = tuple(traces[1:])
-        parent = traces[0] if traces else None
+    async def _tell(self, audience: Audience, mails: Sequence[Sequence[Delivery]]) -> None:
+        """Find out where these mails go, all to one audience, and send them."""
+        deliveries = [delivery for mail in mails for delivery in mail]
         try:
-            with span_for(self._tracer, "vault read", kind=SpanKind.CLIENT, parent=parent, links=links):
-                found = await self._vault.read(
-                    list(dict.fromkeys(d.report_id for d in deliveries)), sections=(SECTION,), purpose="notify"
-                )
-        except (Unavailable, Problem) as error:
-            reason = error.code if isinstance(error, Problem) else "unavailable"
-            log.warning(
-                "the vault gives no addresses; notices wait", extra={"reason": reason, "count": len(deliveries)}
-            )
-            if isinstance(error, Problem) and len(deliveries) > 1:
+            found = await audience.locate(deliveries, self._sources, self._clock())
+        except (Problem, Unavailable) as error:
+            reason = error.code if isinstance(error, Problem) else str(error)
+            extra = {"reason": reason, "count": len(deliveries)}
+            log.warning("where notices go is not known; they wait", extra=extra)
+            if isinstance(error, Problem) and len(mails) > 1:
                 # One report that the vault refuses must not keep the others waiting.
-                for delivery in deliveries:
-                    self._start(self._tell_reporters([delivery]))
+                for mail in mails:
+                    self._start(self._tell(audience, [mail]))
             else:
                 self._put_off(deliveries)
             return
-        # Its event came from there: a vault without the report reads from a server that lags behind, or was restored.
-        if unknown := [d for d in deliveries if d.report_id not in found]:
-            log.error("the vault does not know a report; its notices wait", extra={"count": len(unknown)})
+        if unknown := [delivery for delivery in deliveries if delivery.id not in found]:
             self._put_off(unknown)
+        addressed: dict[str, Located] = {}
         for delivery in deliveries:
-            contents = found.get(delivery.report_id)
-            if contents is None:
-                continue
-            address = _address_in(contents)
-            if contents.erased:
-                self._end([delivery], SuppressedOutcome("erased"))
-            elif address is None:
-                self._end([delivery], SuppressedOutcome("no_contact"))
-            else:
-                self._start(self._send([delivery], address))
+            match found.get(delivery.id):
+                case Located() as located:
+                    addressed[delivery.id] = located
+                case Suppressed() as outcome:
+                    self._end([delivery], outcome)
+                case None:
+                    pass
+        for name, mail in by_mail(located.delivery for located in addressed.values()).items():
+            self._start(self._send(name, mail, addressed[mail[0].id].address))
 
-    async def _tell_bodies(self, deliveries: Sequence[Delivery]) -> None:
-        try:
-            await self._people.ready()
-        except _AWAY as error:
-            log.warning("who is in a handling body is not known; notices wait", extra={"reason": type(error).__name__})
-            self._put_off(deliveries)
-            return
-        now = self._clock()
-        addressed = []
-        for delivery in deliveries:
-            if now_to := readdress(delivery, self._policy, lambda body: self._people.names_in(body, now)):
-                addressed.append(now_to)
-            else:
-                self._end([delivery], SuppressedOutcome("shut_out"))
-        for mail in by_mail(addressed).values():
-            body = self._policy.bodies.get(mail[0].body or "")
-            if body and body.email:
-                self._start(self._send(mail, body.email))
-            else:
-                log.error("a handling body has no address", extra={"delivery_id": mail[0].id})
-                self._end(mail, SuppressedOutcome("no_contact"))
-
-    async def _send(self, mail: Sequence[Delivery], address: str) -> None:
+    async def _send(self, name: str, mail: Sequence[Delivery], address: str) -> None:
         first = mail[0]
         async with self._slots[first.channel]:
             now = self._clock()
@@ -267,8 +210,7 @@ class Sender:
             ) as span:
                 traceparent = traceparent_of(span)
                 try:
-                    letter = self._write(mail)
-                    message_id = await self._channels[first.channel].send(address, letter, first.mail or first.id, now)
+                    message_id = await self._channels[first.channel].send(address, self._write(mail), name, now)
                 except SendDeferred as error:
                     span.set_attribute("error.type", error.reason)
                     extra = {"delivery_id": first.id, "reason": error.reason, "count": len(mail)}
@@ -276,13 +218,13 @@ class Sender:
                     self._put_off(mail)
                 except SendRefused as error:
                     span.set_attribute("error.type", error.reason)
-                    self._end(mail, FailedOutcome(error.reason), traceparent)
+                    self._end(mail, Failed(error.reason), traceparent)
                 except Exception as error:
                     # A mistake of ours must not lose the notice: it waits until it is mended.
                     log.exception("a mail could not be made or sent", extra={"error": type(error).__name__})
                     self._put_off(mail)
                 else:
-                    self._end(mail, SentOutcome(message_id), traceparent)
+                    self._end(mail, Sent(message_id), traceparent)
 
     def _end(self, mail: Sequence[Delivery], outcome: Outcome, traceparent: str | None = None) -> None:
         now = self._clock()
@@ -291,7 +233,7 @@ class Sender:
             own = traceparent if delivery is mail[0] else None
             self._settled.append(settle(delivery, outcome, now, own))
             metrics.DELIVERY_SECONDS.labels(delivery.notice).observe((now - delivery.planned_at).total_seconds())
-        metrics.MAILS.labels(mail[0].notice, type(outcome).__name__.lower()).inc()
+        metrics.MAILS.labels(mail[0].notice, self._settled[-1].delivery.state.value).inc()
         self._to_mark.set()
 
     def _put_off(self, mail: Sequence[Delivery]) -> None:
@@ -319,8 +261,3 @@ class Sender:
         finally:
             if self._settled or self._postponed:
                 self._to_mark.set()
-
-
-def _address_in(contents: Contents) -> str | None:
-    email = contents.sections.get(SECTION, {}).get("email")
-    return email if isinstance(email, str) and email.strip() else None

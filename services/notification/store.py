@@ -1,4 +1,4 @@
-"""MongoDB behind notification: case notes, deliveries (aggregates with an outbox), and the calendar of gatherings."""
+"""MongoDB behind notification: summaries of cases, deliveries (aggregates with an outbox), the calendar of digests."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.notification.delivery import Delivery, DeliveryState, Settlement
-from services.notification.routing.plan import CaseSummary
+from services.notification.routing.summary import CaseSummary
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.events import DeadlineSet
 from shared.ids import new_id
@@ -18,8 +18,10 @@ from shared.mongo import (
     Document,
     DuplicateKeyError,
     IndexModel,
-    InsertOne,
+    ReplaceOne,
     UpdateOne,
+    WriteConcernError,
+    reaching,
 )
 from shared.times import Utc
 
@@ -47,7 +49,7 @@ class DeliveryPlace:
 
 
 class MongoStore:
-    """The real store. Every method raises one of shared.mongo.TRANSIENT while the server is away."""
+    """The real store. Every method raises Unavailable while the database is away."""
 
     def __init__(self, database: Database, deliveries: Aggregates) -> None:
         self._cases: Collection = database["cases"]
@@ -55,32 +57,29 @@ class MongoStore:
         self._deliveries = deliveries
         self._collection = deliveries.collection
 
-    async def read_notes(self, case_ids: Sequence[str]) -> dict[str, CaseSummary]:
+    async def read_summaries(self, case_ids: Sequence[str]) -> dict[str, CaseSummary]:
         """What is known of these cases; those never opened are missing."""
         found = self._cases.find({"_id": {"$in": list(case_ids)}})
-        return {d["_id"]: _note(d) async for d in found}
+        with reaching():
+            return {d["_id"]: _summary(d) async for d in found}
 
-    async def keep_notes(self, notes: Sequence[CaseSummary]) -> None:
-        """Keep what was learned of cases; a second time changes nothing."""
-        if not notes:
+    async def keep_summaries(self, summaries: Sequence[CaseSummary]) -> None:
+        """Keep what was learned of cases; a case of which as many facts or more are known already stays as it is."""
+        if not summaries:
             return
-        inserts = [
-            InsertOne(
-                {
-                    "_id": note.case_id,
-                    "report_id": note.report_id,
-                    "code_name": note.code_name,
-                    "language": note.language,
-                    "contactable": note.contactable,
-                    "received_at": note.received_at,
-                    "parties": list(note.parties),
-                }
-            )
-            for note in notes
+        writes = [
+            ReplaceOne({"_id": s.id, "seq": {"$not": {"$gte": s.seq}}}, _document_of(s), upsert=True) for s in summaries
         ]
+        with reaching():
+            await self._keep(writes)
+
+    async def _keep(self, writes: Sequence[ReplaceOne[Document]]) -> None:
         try:
-            await self._cases.bulk_write(inserts, ordered=False)
+            await self._cases.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
+            if error.details["writeConcernErrors"]:
+                raise WriteConcernError("written, but perhaps not durably") from None
+            # A case of which more is known already is not found by the filter, and is there when it is inserted.
             if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
                 raise
 
@@ -97,24 +96,27 @@ class MongoStore:
 
     async def postpone(self, deliveries: Sequence[Delivery]) -> None:
         """Give up the lease on planned deliveries until their new `due_at`."""
-        await self._collection.bulk_write(
-            [
-                UpdateOne({"_id": d.id, **PLANNED}, {"$set": {"due_at": d.due_at, "attempts": d.attempts}})
-                for d in deliveries
-            ],
-            ordered=False,
-        )
+        writes = [
+            UpdateOne({"_id": d.id, **PLANNED}, {"$set": {"due_at": d.due_at, "attempts": d.attempts}})
+            for d in deliveries
+        ]
+        with reaching():
+            await self._collection.bulk_write(writes, ordered=False)
 
     async def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
         """Deliveries that are due, held for the caller until `until`; always whole mails, begun with at most `limit`.
 
         Of several replicas exactly one gets each mail.
         """
-        due = {**PLANNED, "due_at": {"$lte": now}}
+        with reaching():
+            return await self._hold(await self._claim({**PLANNED, "due_at": {"$lte": now}}, until, limit), until)
+
+    async def _claim(self, due: Document, until: datetime, limit: int) -> list[str]:
+        """The mails of which this caller has moved the first delivery on to `until`."""
         mails = {d["mail"] async for d in self._collection.find(due, {"mail": 1}).sort("due_at", 1).limit(limit)}
         if not mails:
             return []
-        # The first planned delivery of a mail stands for it: who moves that one has them all.
+        # The first planned delivery of a mail stands for it: the replica that moves it has them all.
         grouped = self._collection.aggregate(
             [
                 {"$match": {**PLANNED, "mail": {"$in": list(mails)}}},
@@ -124,16 +126,14 @@ class MongoStore:
         first = [d["id"] async for d in grouped]
         claim = new_id()
         await self._collection.update_many({"_id": {"$in": first}, **due}, {"$set": {"due_at": until, "claim": claim}})
-        won = [d["mail"] async for d in self._collection.find({"_id": {"$in": first}, "claim": claim}, {"mail": 1})]
-        return await self._hold(won, until)
+        return [d["mail"] async for d in self._collection.find({"_id": {"$in": first}, "claim": claim}, {"mail": 1})]
 
     async def gather(self, recipient: str, mail: str, until: datetime) -> list[Delivery]:
         """Put everything that waits for the recipient into one mail, held for the caller until `until`."""
-        await self._collection.update_many(
-            {"recipient": recipient, **WAITING},
-            {"$set": {"mail": mail, "due_at": until}, "$unset": {"gather_at": ""}},
-        )
-        return await self._hold([mail], until)
+        taken = {"$set": {"mail": mail, "due_at": until}, "$unset": {"gather_at": ""}}
+        with reaching():
+            await self._collection.update_many({"recipient": recipient, **WAITING}, taken)
+            return await self._hold([mail], until)
 
     async def _hold(self, mails: Sequence[str], until: datetime) -> list[Delivery]:
         if not mails:
@@ -144,32 +144,30 @@ class MongoStore:
 
     async def waiting(self, now: datetime) -> list[str]:
         """The recipients with notices that may be gathered now."""
-        recipients: list[str] = await self._collection.distinct("recipient", {"gather_at": {"$lte": now}})
+        with reaching():
+            recipients: list[str] = await self._collection.distinct("recipient", {"gather_at": {"$lte": now}})
         return recipients
 
     async def open_window(self, recipient: str, now: datetime, until: datetime) -> datetime | None:
-        """See gatherings.Calendar."""
-        try:
-            await self._calendar.find_one_and_update(
-                {"_id": recipient, "next_at": {"$lte": now}}, {"$set": {"next_at": until}}, upsert=True
-            )
-        except DuplicateKeyError:
-            found = await self._calendar.find_one({"_id": recipient})
-            at: datetime = found["next_at"] if found else until
-            # Between the two calls it may have become open to whoever asks next.
-            return at if at > now else until
-        return None
+        """See digests.Calendar."""
+        is_open = {"_id": recipient, "next_at": {"$lte": now}}
+        with reaching():
+            try:
+                await self._calendar.find_one_and_update(is_open, {"$set": {"next_at": until}}, upsert=True)
+            except DuplicateKeyError:
+                found = await self._calendar.find_one({"_id": recipient})
+            else:
+                return None
+        at: datetime = found["next_at"] if found else until
+        # Between the two calls it may have become open to the caller that asks next.
+        return at if at > now else until
 
     async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None:
-        """Hide the deliveries of these cases from these people, those to come as well."""
-        if not recusals:
-            return
-        notes = [UpdateOne({"_id": c}, {"$addToSet": {"parties": {"$each": list(p)}}}) for c, p in recusals.items()]
-        await self._cases.bulk_write(notes)
+        """Hide the deliveries of these cases from these people; the summary of the case hides those to come."""
         for case_id, people in recusals.items():
-            await self._collection.update_many(
-                {"case_id": case_id}, {"$addToSet": {"shuts_out": {"$each": list(people)}}}
-            )
+            hidden = {"$addToSet": {"shuts_out": {"$each": list(people)}}}
+            with reaching():
+                await self._collection.update_many({"case_id": case_id}, hidden)
 
     async def read_page(
         self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
@@ -183,15 +181,32 @@ class MongoStore:
                 {"planned_at": after.planned_at, "_id": {"$lt": after.id}},
             ]
         found = self._collection.find(wanted).sort([("planned_at", -1), ("_id", -1)]).limit(limit)
-        return [from_document(d) async for d in found]
+        with reaching():
+            return [from_document(d) async for d in found]
 
     async def count(self, state: DeliveryState, most: int, hidden_from: Sequence[str] = ()) -> int:
         """How many deliveries are in the state, counted up to `most`; none that shuts one of `hidden_from` out."""
         wanted = {"state": state.value, "shuts_out": {"$nin": list(hidden_from)}}
-        return await self._collection.count_documents(wanted, limit=most)
+        with reaching():
+            return await self._collection.count_documents(wanted, limit=most)
 
 
-def _note(document: Document) -> CaseSummary:
+def _document_of(summary: CaseSummary) -> Document:
+    return {
+        "report_id": summary.report_id,
+        "code_name": summary.code_name,
+        "language": summary.language,
+        "contactable": summary.contactable,
+        "received_at": summary.received_at,
+        "parties": list(summary.parties),
+        "body": summary.body,
+        "lane": summary.lane,
+        "assignee": summary.assignee,
+        "seq": summary.seq,
+    }
+
+
+def _summary(document: Document) -> CaseSummary:
     return CaseSummary(
         document["_id"],
         document["report_id"],
@@ -200,6 +215,10 @@ def _note(document: Document) -> CaseSummary:
         document["contactable"],
         document["received_at"],
         tuple(document.get("parties", ())),
+        document.get("body"),
+        document.get("lane"),
+        document.get("assignee"),
+        document.get("seq", 0),
     )
 
 
@@ -262,8 +281,9 @@ def from_document(document: Document) -> Delivery:
 
 def _end(delivery: Delivery) -> Document:
     return {
-        # It may have gone to others than was planned.
+        # It may have gone to others than was planned, in their language.
         "recipient": delivery.recipient,
+        "language": delivery.language,
         "state": delivery.state.value,
         "reason": delivery.reason,
         "message_id": delivery.message_id,

@@ -157,7 +157,7 @@ def _build(
 
 
 def _body(row: BodyRow) -> HandlingBody:
-    return HandlingBody(row.id, row.name_key, row.email, tuple(row.training), row.stand_in)
+    return HandlingBody(row.id, row.name_key, row.email, tuple(row.training), row.stand_in, row.language)
 
 
 def _rule(row: RuleRow, codes: tuple[str, ...], clocks: dict[str, DeadlineRule]) -> Rule:

@@ -36,8 +36,8 @@ class Category:
 class HandlingBody:
     """People who may handle cases. `name_key` is a message of shared/i18n; `email` takes notices without content.
 
-    `training`: the modules that its people must have completed; `stand_in`: who is told where one of its people may
-    not hear of a case.
+    `training`: the modules that its people must have completed; `stand_in`: the body that is told of a case where one
+    of its people may not hear of that case; `language`: the language of its notices.
     """
 
     id: str
@@ -45,6 +45,7 @@ class HandlingBody:
     email: str
     training: tuple[str, ...] = ()
     stand_in: str | None = None
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Code = Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)?$")]
 Duration = Annotated[str, AfterValidator(_is_duration)]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z]+)*$")]
 Names = Annotated[list[str], Field(min_length=1)]
 
 
@@ -52,13 +53,14 @@ class BodyRow(_Row):
     email: Email
     training: list[Module] = ["A", "B"]
     stand_in: Id | None = None
+    language: Language = "en"
 
 
 class CommunityRow(_Row):
     id: Id
     kind: CommunityKind
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z]+)*$")]
+    language: Language
     bodies: dict[str, str] = {}
 
 

@@ -17,8 +17,8 @@ CODE = "\n".join(
     if path != Path(__file__)
 )
 CHANGES = (
-    "source", "category", "route", "deadline", "channel", "state", "command", "fact", "version", "topic", "setting",
-    "message", "language", "metric", "action", "role", "provider",
+    "source", "category", "route", "deadline", "notice", "audience", "channel", "state", "command", "fact", "version",
+    "topic", "setting", "message", "language", "metric", "action", "role", "provider",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from services.notification.channels import SendRefused
 from services.notification.channels.mime import BadAddress, read_address, to_bytes
 from services.notification.delivery import Delivery, DeliveryState, Settlement
 from services.notification.notices.notice import Notice
-from services.notification.routing.plan import CaseSummary
+from services.notification.routing.summary import CaseSummary
 from services.notification.store import DeliveryPlace
 from shared.events import Event
 from shared.vault_client import Contents
@@ -19,7 +19,7 @@ from shared.vault_client import Contents
 class MemoryStore:
     """The store in memory. `away` is raised by every call while it is set; `events` are in the outbox."""
 
-    notes: dict[str, CaseSummary] = field(default_factory=dict)
+    summaries: dict[str, CaseSummary] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     calendar: dict[str, datetime] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
@@ -29,14 +29,16 @@ class MemoryStore:
         if self.away:
             raise self.away
 
-    async def read_notes(self, case_ids: Sequence[str]) -> dict[str, CaseSummary]:
+    async def read_summaries(self, case_ids: Sequence[str]) -> dict[str, CaseSummary]:
         self._check()
-        return {i: self.notes[i] for i in case_ids if i in self.notes}
+        return {i: self.summaries[i] for i in case_ids if i in self.summaries}
 
-    async def keep_notes(self, notes: Sequence[CaseSummary]) -> None:
+    async def keep_summaries(self, summaries: Sequence[CaseSummary]) -> None:
         self._check()
-        for note in notes:
-            self.notes.setdefault(note.case_id, note)
+        for summary in summaries:
+            kept = self.summaries.get(summary.id)
+            if kept is None or kept.seq < summary.seq:
+                self.summaries[summary.id] = summary
 
     async def add(self, deliveries: Sequence[Delivery]) -> set[str]:
         self._check()
@@ -95,8 +97,6 @@ class MemoryStore:
     async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None:
         self._check()
         for case_id, people in recusals.items():
-            if note := self.notes.get(case_id):
-                self.notes[case_id] = replace(note, parties=tuple(dict.fromkeys((*note.parties, *people))))
             for delivery in [d for d in self.deliveries.values() if d.case_id == case_id]:
                 shut_out = tuple(dict.fromkeys((*delivery.shuts_out, *people)))
                 self.deliveries[delivery.id] = replace(delivery, shuts_out=shut_out)
@@ -124,11 +124,11 @@ class MemoryChannel:
     mails: list[tuple[str, str, bytes]] = field(default_factory=list)
     closed: bool = False
 
-    async def send(self, address: str, letter: Notice, mail: str, at: datetime) -> str:
+    async def send(self, address: str, notice: Notice, mail: str, at: datetime) -> str:
         message_id = f"{mail}@hearth.example"
         try:
             to = read_address(address)
-            content = to_bytes(letter, sender="Hearth <hearth@hearth.example>", to=to, message_id=message_id, at=at)
+            content = to_bytes(notice, sender="Hearth <hearth@hearth.example>", to=to, message_id=message_id, at=at)
         except BadAddress:
             raise SendRefused("bad_address") from None
         if to in self.answers:

@@ -7,16 +7,13 @@ from fastapi import FastAPI
 
 from services.notification.app import HERE
 from services.notification.delivery import Delivery
-from services.notification.notices.table import NOTICES
 from services.notification.pages import make_pages_router
 from services.notification.paths import HOME
 from services.notification.routes import make_routes
-from services.notification.routing.plan import note_of, plan
-from services.notification.routing.table import ROUTING, read_routes
+from services.notification.routing.plan import plan
 from services.notification.settings import NotificationSettings
 from shared.access.principal import Role
 from shared.access_control import AccessControl, SignIn
-from shared.events import FACTS
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.lifecycle import Lifecycle
 from shared.policy import load_policy
@@ -28,11 +25,9 @@ from shared.web.pages import make_asset_router, make_pages
 from tests.fakes.memory_sessions import MemorySessions
 from tests.fakes.notification_fakes import MemoryStore
 from tests.support import people
-from tests.support.notification_world import KEY, Story, nobody
+from tests.support.notification_world import KEY, ROUTES, Story, nobody, summary_of
 from tests.support.people import COPIES, SIGN_IN, NoVault
 from tests.support.service_keys import files_of
-
-ROUTES = read_routes(ROUTING.read_text(), facts={f.name for f in FACTS.values()}, notices=NOTICES, channels={"email"})
 
 
 class Still:
@@ -77,7 +72,7 @@ def delivery(number: int = 0, notice: str = "received") -> Delivery:
     story = Story()
     event = getattr(story, notice)()
     at = now() - timedelta(seconds=number)
-    ((_, planned),) = plan(event, note_of(story.opened()), ROUTES, load_policy(), at, nobody)
+    ((_, planned),) = plan(event, summary_of(story.opened()), ROUTES, load_policy(), at, nobody)
     return planned.send_at_once(at)
 
 

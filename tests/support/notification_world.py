@@ -15,9 +15,14 @@ import uvicorn
 from aiosmtpd.smtp import SMTP
 from fastapi import FastAPI, Request, Response
 
+from services.notification.channels import CHANNELS
+from services.notification.notices.table import NOTICES
+from services.notification.routing.summary import CaseSummary, follow
+from services.notification.routing.table import ROUTING, read_routes
 from shared.access.service_tokens import ServiceVerifier
 from shared.events import (
     Actor,
+    CaseAssigned,
     CaseDecided,
     CaseOpened,
     CaseTriaged,
@@ -37,6 +42,7 @@ from tests.support.service_keys import PEERS_FILE, files_of
 KEY = b"0123456789abcdef0123456789abcdef"
 NARRATIVE = "the secret narrative: they followed me home"
 NAME = "Sam Reporter"
+ROUTES = read_routes(ROUTING.read_text(), notices=NOTICES, channels=CHANNELS)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -120,6 +126,11 @@ class Story:
             "recused",
             "hearth/triage",
             3,
+        )
+
+    def assigned(self, assignee: str) -> Event:
+        return self.event(
+            CaseAssigned(previous="triaged", state="assigned", assignee=assignee), "assigned", "hearth/triage", 4
         )
 
     def asked(self) -> Event:
@@ -292,3 +303,12 @@ class People:
 def nobody(body: str) -> frozenset[str]:
     """The names of nobody, for planning."""
     return frozenset()
+
+
+def summary_of(*events: Event) -> CaseSummary:
+    """What is known of a case after these of its facts, the first of which opens it."""
+    summary = None
+    for event in events:
+        summary = follow(summary, event)
+    assert summary
+    return summary

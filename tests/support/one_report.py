@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from services.audit.record.leaf import Leaf, Place, write_seal
 from services.audit.record.log import SEALS
 from services.intake.report.pseudonym import pseudonyms_for
-from services.notification.routing.plan import note_of, plan
+from services.notification.routing.plan import plan
 from services.triage.case.case import Case
 from shared.access.principal import Principal
 from shared.events import Event, RecusalDeclared
@@ -22,8 +22,8 @@ from tests.fakes.notification_fakes import MemoryStore
 from tests.support import intake_rig, triage_rig
 from tests.support.audit_world import AuditWorld, leaf_of
 from tests.support.forms import SAME_ORIGIN, hidden_fields
-from tests.support.notification_rig import ROUTES, app_over
-from tests.support.notification_world import nobody
+from tests.support.notification_rig import app_over
+from tests.support.notification_world import ROUTES, nobody, summary_of
 from tests.support.people import coordinator, responder
 
 BODY, COMMUNITY = "enwiki_arbcom", "enwiki"
@@ -112,17 +112,16 @@ async def hand_in(recused: Sequence[Principal]) -> OneReport:
 
 
 async def _told(received: Sequence[Event], opened: Sequence[Event]) -> tuple[MemoryStore, int]:
-    store, note = MemoryStore(), note_of(opened[0])
-    assert note is not None
-    await store.keep_notes([note])
+    store, summary = MemoryStore(), summary_of(*opened)
+    await store.keep_summaries([summary])
     planned = [
         delivery.send_at_once(now())
         for event in (*received, *opened)
-        for _, delivery in plan(event, note, ROUTES, triage_rig.POLICY, now(), nobody)
+        for _, delivery in plan(event, summary, ROUTES, triage_rig.POLICY, now(), nobody)
     ]
     await store.add(planned)
     people = [event.fact.person for event in opened if isinstance(event.fact, RecusalDeclared)]
-    await store.recuse({note.case_id: people})
+    await store.recuse({summary.id: people})
     return store, len(planned)
 
 

@@ -23,12 +23,12 @@ class SendRefused(Exception):
 
 
 class Channel(Protocol):
-    """Hands one letter to whoever carries it on. Used by many tasks at once."""
+    """Hands one notice to the service that carries it on. Used by many tasks at once."""
 
-    async def send(self, address: str, letter: Notice, mail: str, at: datetime) -> str:
+    async def send(self, address: str, notice: Notice, mail: str, at: datetime) -> str:
         """Return the message id when the other side took responsibility; the same `mail` always has the same id.
 
-        Raises Deferred or Refused. At least once: a failure after the other side took it leads to a second sending.
+        Raises SendDeferred or SendRefused. At least once: after a failure the notice may be sent a second time.
         """
         ...
 

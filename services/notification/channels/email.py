@@ -85,12 +85,12 @@ class EmailChannel:
             connections=settings.smtp_connections,
         )
 
-    async def send(self, address: str, letter: Notice, mail: str, at: datetime) -> str:
-        """Hand the letter to the server; see Channel. The Message-ID is `<mail@domain of the sender>`."""
+    async def send(self, address: str, notice: Notice, mail: str, at: datetime) -> str:
+        """Hand the notice to the server; see Channel. The Message-ID is `<mail@domain of the sender>`."""
         message_id = f"{mail}@{self._mail_host}"
         try:
             to = read_address(address)
-            content = to_bytes(letter, sender=self._sender, to=to, message_id=message_id, at=at)
+            content = to_bytes(notice, sender=self._sender, to=to, message_id=message_id, at=at)
         except BadAddress:
             raise SendRefused("bad_address") from None
         async with self._slots:

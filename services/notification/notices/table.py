@@ -14,7 +14,7 @@ MOST_LINES = 50
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where letters lead: the public pages for reporters, the desk for handling bodies."""
+    """Where notices lead: the public pages for reporters, the desk for handling bodies."""
 
     public: str
     desk: str
@@ -23,8 +23,8 @@ class Links:
 Compose = Callable[[Messages, Links, str, Sequence[Delivery]], Notice]
 
 
-def write_letter(messages: Messages, links: Links, deliveries: Sequence[Delivery]) -> Notice:
-    """The one letter for these deliveries: same recipient, notice and language."""
+def write_notice(messages: Messages, links: Links, deliveries: Sequence[Delivery]) -> Notice:
+    """The one notice for these deliveries: same recipient, notice and language."""
     first = deliveries[0]
     language = first.language if first.language in messages.languages else _nearest(messages, first.language)
     return NOTICES[first.notice](messages, links, language, deliveries)

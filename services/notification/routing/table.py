@@ -1,22 +1,26 @@
 """Who is told what, as a table: reads and checks routing.toml."""
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from services.notification.routing.audiences import AUDIENCES
+from shared.events import FACTS
 
 ROUTING = Path(__file__).parents[1] / "routing.toml"
+_FACTS = frozenset(fact.name for fact in FACTS.values())
 
 
 class Route(BaseModel):
-    """One row: the fact `fact` brings the notice `notice` to `recipient`."""
+    """One row: the fact `fact` brings the notice `notice` to the audience `recipient`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     fact: str
-    recipient: Literal["reporter", "body"]
+    recipient: str
     notice: str
     channel: str
     urgency: Literal["now", "gathered"]
@@ -27,27 +31,55 @@ class Route(BaseModel):
         return self.urgency == "now" or lane in self.now_in
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    route: tuple[Route, ...]
-
-
 Routes = Mapping[str, Sequence[Route]]
 """The rows by the name of their fact."""
 
 
-def read_routes(text: str, *, facts: Iterable[str], notices: Iterable[str], channels: Iterable[str]) -> Routes:
-    """The table in `text`. Raises ValueError for a row with a name that is not among the given ones, or a row twice."""
-    known = {"fact": frozenset(facts), "notice": frozenset(notices), "channel": frozenset(channels)}
+def read_routes(text: str, *, notices: Collection[str], channels: Collection[str]) -> Routes:
+    """The table in `text`, the content of routing.toml.
+
+    Raises ValueError with the file and the row of the first mistake: a row of another shape, a name that no table has,
+    an audience that the fact cannot name or the channel cannot reach, a notice that the audience would get twice.
+    """
     found: dict[str, list[Route]] = {}
-    for number, route in enumerate(_File.model_validate(tomllib.loads(text)).route, 1):
-        for column, names in known.items():
-            value = getattr(route, column)
-            if value not in names:
-                raise ValueError(f"routing.toml, row {number}: there is no {column} “{value}”")
+    for number, row in enumerate(_rows(text), 1):
+        try:
+            route = Route.model_validate(row)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise ValueError(f"routing.toml, row {number}: “{key}”: {first['msg']}") from None
         rows = found.setdefault(route.fact, [])
-        if any((r.recipient, r.notice) == (route.recipient, route.notice) for r in rows):
-            raise ValueError(f"routing.toml, row {number}: the same recipient gets the same notice twice")
+        mistake = _mistake(route, rows, notices, channels)
+        if mistake:
+            raise ValueError(f"routing.toml, row {number} ({route.fact} → {route.recipient}): {mistake}")
         rows.append(route)
     return found
+
+
+def _rows(text: str) -> list[Any]:
+    try:
+        file = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"routing.toml: {error}") from None
+    rows = file.get("route")
+    if not isinstance(rows, list) or len(file) > 1:
+        raise ValueError("routing.toml: holds [[route]] tables and nothing else")
+    return rows
+
+
+def _mistake(route: Route, above: Sequence[Route], notices: Collection[str], channels: Collection[str]) -> str | None:
+    names = {"fact": _FACTS, "recipient": AUDIENCES, "notice": notices, "channel": channels}
+    for column, known in names.items():
+        if getattr(route, column) not in known:
+            return f"there is no {column} “{getattr(route, column)}”"
+    audience = AUDIENCES[route.recipient]
+    if route.fact not in audience.named_by:
+        return f"with this fact notification does not know who the {route.recipient} is, and would tell nobody"
+    if route.channel not in audience.channels:
+        return f"a {route.recipient} has no address for the channel “{route.channel}”"
+    if route.urgency == "gathered" and not audience.digests:
+        return f"each {route.recipient} gets a mail of their own: the urgency has to be “now”"
+    if any((row.recipient, row.notice) == (route.recipient, route.notice) for row in above):
+        return "the same recipient gets the same notice twice"
+    return None

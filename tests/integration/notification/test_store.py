@@ -7,21 +7,18 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.notification.delivery import Delivery, DeliveryState, FailedOutcome, SentOutcome, settle
-from services.notification.notices.table import NOTICES
-from services.notification.routing.plan import note_of, plan
-from services.notification.routing.table import ROUTING, read_routes
+from services.notification.delivery import Delivery, DeliveryState, Failed, Sent, settle
+from services.notification.routing.plan import plan
 from services.notification.store import INDEXES, DeliveryPlace, MongoStore
 from shared.aggregates import Aggregates
-from shared.events import FACTS, Message
+from shared.events import Message
 from shared.mongo import connect
 from shared.outbox import Relay
 from shared.policy import load_policy
 from shared.times import now
 from tests.fakes.notification_fakes import MemoryStore
-from tests.support.notification_world import Story, nobody
+from tests.support.notification_world import ROUTES, Story, nobody, summary_of
 
-ROUTES = read_routes(ROUTING.read_text(), facts={f.name for f in FACTS.values()}, notices=NOTICES, channels={"email"})
 POLICY = load_policy()
 LEASE = timedelta(seconds=30)
 
@@ -75,7 +72,7 @@ def store(rig: Rig) -> MemoryStore | MongoStore:
 
 def delivery(notice: str = "received", at: datetime | None = None, **story: object) -> Delivery:
     told = Story(**story)  # type: ignore[arg-type]  # only fields of Story are given
-    ((_, planned),) = plan(getattr(told, notice)(), note_of(told.opened()), ROUTES, POLICY, at or now(), nobody)
+    ((_, planned),) = plan(getattr(told, notice)(), summary_of(told.opened()), ROUTES, POLICY, at or now(), nobody)
     return planned
 
 
@@ -100,16 +97,24 @@ async def test_replicas_adding_at_once_add_once(store: MongoStore) -> None:
     assert sorted(i for ids in added for i in ids) == sorted(d.id for d in deliveries)
 
 
-async def test_notes_of_cases_are_kept_as_they_first_came(store: MongoStore) -> None:
+async def test_summaries_of_cases_are_kept_as_of_the_latest_fact(store: MongoStore) -> None:
     story = Story()
-    note = note_of(story.opened())
-    assert note
-    await store.keep_notes([note])
-    await store.keep_notes([replace(note, code_name="another"), replace(note, case_id="x")])
-    assert await store.read_notes([note.case_id, "x", "never-opened"]) == {
-        note.case_id: note,
-        "x": replace(note, case_id="x"),
-    }
+    opened, triaged = summary_of(story.opened()), summary_of(story.opened(), story.triaged())
+    other = replace(triaged, id="x")
+    await store.keep_summaries([opened])
+    await store.keep_summaries([replace(opened, code_name="another"), other])
+    assert await store.read_summaries([opened.id, "x", "never-opened"]) == {opened.id: opened, "x": other}
+    await store.keep_summaries([triaged, other])
+    await store.keep_summaries([opened])
+    assert await store.read_summaries([opened.id]) == {opened.id: triaged}
+
+
+async def test_of_replicas_that_learn_of_a_case_at_once_the_latest_fact_wins(store: MongoStore) -> None:
+    story = Story()
+    steps = [story.opened(), story.triaged(), story.recused("person:ann"), story.assigned("person:bob")]
+    known = [summary_of(*steps[:number]) for number in (1, 2, 3, 4)]
+    await asyncio.gather(*(store.keep_summaries([summary]) for summary in (*known, *reversed(known))))
+    assert await store.read_summaries([story.case_id]) == {story.case_id: known[-1]}
 
 
 async def test_only_what_is_due_is_claimed_and_only_once(store: MongoStore) -> None:
@@ -167,9 +172,9 @@ async def test_a_settled_delivery_keeps_its_first_end_and_has_one_event(rig: Rig
     store = rig.store
     added = delivery().send_at_once(now())
     await store.add([added])
-    sent = settle(added, SentOutcome("1@host"), now())
+    sent = settle(added, Sent("1@host"), now())
     await store.settle([sent])
-    await store.settle([settle(added, FailedOutcome("smtp_550"), now())])
+    await store.settle([settle(added, Failed("smtp_550"), now())])
     assert await store.read_page(None, None, 10) == [sent.delivery]
     assert await rig.event_ids() == [sent.event.id]
     await store.postpone([added.postpone(now())])

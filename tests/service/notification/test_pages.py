@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from services.notification.delivery import FailedOutcome, SentOutcome, settle
+from services.notification.delivery import Failed, Sent, settle
 from shared.access.principal import Role
 from shared.access.tokens import make_token
 from shared.times import now
@@ -55,8 +55,8 @@ async def test_a_browser_without_a_session_is_led_to_the_sign_in_page() -> None:
 
 
 async def test_the_list_says_what_became_of_each_notice_and_no_more() -> None:
-    sent = settle(delivery(1), SentOutcome("1@hearth.example"), now()).delivery
-    failed = settle(delivery(2, "triaged"), FailedOutcome("smtp_550"), now()).delivery
+    sent = settle(delivery(1), Sent("1@hearth.example"), now()).delivery
+    failed = settle(delivery(2, "triaged"), Failed("smtp_550"), now()).delivery
     waiting = replace(delivery(0), attempts=3)
     async with client(holding(sent, failed, waiting)) as http:
         items = (await http.get("/v1/deliveries")).json()["items"]
@@ -91,7 +91,7 @@ async def test_the_list_is_read_page_by_page_without_gaps_or_repeats() -> None:
 
 
 async def test_the_list_can_be_narrowed_to_a_state() -> None:
-    failed = settle(delivery(1), FailedOutcome("smtp_550"), now()).delivery
+    failed = settle(delivery(1), Failed("smtp_550"), now()).delivery
     async with client(holding(delivery(), failed)) as http:
         items = (await http.get("/v1/deliveries?state=failed")).json()["items"]
     assert [i["delivery_id"] for i in items] == [failed.id]
@@ -111,7 +111,7 @@ async def test_a_wrong_parameter_is_named(query: str, pointer: str) -> None:
 
 
 async def test_the_page_shows_what_was_sent_and_what_failed() -> None:
-    failed = settle(delivery(1, "triaged"), FailedOutcome("smtp_550"), now()).delivery
+    failed = settle(delivery(1, "triaged"), Failed("smtp_550"), now()).delivery
     async with client(holding(delivery(), failed), accept="text/html") as http:
         page = await http.get("/outbox")
     assert page.status_code == 200

@@ -10,24 +10,23 @@ import pytest
 
 from services.notification.actions import Planner
 from services.notification.app import HERE
-from services.notification.channels import SendDeferred, SendRefused
+from services.notification.channels import CHANNELS, SendDeferred, SendRefused
 from services.notification.delivery import DeliveryState
 from services.notification.digests import Digests
-from services.notification.notices.table import NOTICES, Links, write_letter
-from services.notification.routing.table import ROUTING, read_routes
+from services.notification.notices.table import NOTICES, Links, write_notice
+from services.notification.routing.audiences import Sources
+from services.notification.routing.table import Routes, read_routes
 from services.notification.sender import Sender
-from shared.events import FACTS, Event, NotificationSent
+from shared.events import Event, NotificationSent
 from shared.i18n.messages import SHARED_MESSAGES, Messages
-from shared.mongo import TRANSIENT
 from shared.policy import load_policy
 from shared.problems import Problem, Unavailable
 from shared.times import now
 from tests.fakes.notification_fakes import MemoryChannel, MemoryStore, MemoryVault
-from tests.support.notification_world import NAME, NARRATIVE, People, Story, eventually, parse, texts
+from tests.support.notification_world import NAME, NARRATIVE, ROUTES, People, Story, eventually, parse, texts
 
 POLICY = load_policy()
 MESSAGES = Messages.load([SHARED_MESSAGES, HERE / "i18n"], strict=True)
-ROUTES = read_routes(ROUTING.read_text(), facts={f.name for f in FACTS.values()}, notices=NOTICES, channels={"email"})
 ARBCOM = "arbcom@en-wiki.example"
 U4C = POLICY.bodies["u4c"].email
 
@@ -60,17 +59,16 @@ class World:
     vault: MemoryVault = field(default_factory=MemoryVault)
     clock: Clock = field(default_factory=Clock)
     people: People = field(default_factory=People)
+    routes: Routes = field(default_factory=lambda: ROUTES)
 
     def replica(self) -> Replica:
         digests = Digests(self.store, timedelta(seconds=60))
         sender = Sender(
             self.store,
-            self.vault,
             {"email": self.channel},
             digests,
-            policy=POLICY,
-            people=self.people,
-            write=lambda deliveries: write_letter(
+            Sources(POLICY, self.people, self.vault),
+            write=lambda deliveries: write_notice(
                 MESSAGES, Links("https://r.example", "https://d.example"), deliveries
             ),
             lease=timedelta(seconds=30),
@@ -78,7 +76,7 @@ class World:
             clock=self.clock,
         )
         planner = Planner(
-            self.store, sender, digests, routes=ROUTES, policy=POLICY, people=self.people, clock=self.clock
+            self.store, sender, digests, routes=self.routes, policy=POLICY, members=self.people, clock=self.clock
         )
         return Replica(planner, sender)
 
@@ -93,7 +91,7 @@ class World:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            with suppress(*TRANSIENT):
+            with suppress(Unavailable):
                 await replica.sender.stop()
 
     def known(self, story: Story, email: str = "sam@example.org") -> Story:
@@ -208,6 +206,23 @@ async def test_replicas_gather_together(world: World) -> None:
     assert len(world.channel.mails) == 2
 
 
+async def test_a_body_is_told_of_a_decision_as_well_and_each_notice_has_its_own_mail(world: World) -> None:
+    row = '[[route]]\nfact = "{}"\nrecipient = "body"\nnotice = "{}"\nchannel = "email"\nurgency = "gathered"\n'
+    rows = row.format("case.triaged", "new_case") + row.format("case.decided", "news")
+    world.routes = read_routes(rows, notices=NOTICES, channels=CHANNELS)
+    first, *others = [Story(code_name=f"case-{n}") for n in range(3)]
+    async with world.running() as replica:
+        await replica.planner.plan(opening([first]))
+        await world.settled(1)
+        await replica.planner.plan([*opening(others), first.decided(), others[0].decided()])
+        world.clock.forward(seconds=60)
+        await world.settled(5)
+    mails = [parse(raw) for raw in world.channel.to(ARBCOM)]
+    subjects = sorted(mail["Subject"] for mail in mails)
+    assert subjects == ["2 new cases for you", "A new case for you", "There is news about your report"]
+    assert len({mail["Message-ID"] for mail in mails}) == 3
+
+
 async def test_notices_of_one_batch_share_the_first_mail(world: World) -> None:
     async with world.running() as replica:
         await replica.planner.plan(opening([Story(code_name=f"case-{n}") for n in range(5)]))
@@ -253,13 +268,12 @@ async def test_a_case_that_nobody_may_be_told_of_goes_to_nobody_and_that_is_said
     assert (delivery.state, delivery.reason) == (DeliveryState.SUPPRESSED, "shut_out")
 
 
-@pytest.mark.parametrize("away", [Unavailable("the roster"), TRANSIENT[0]("mongo")])
-async def test_while_it_is_not_known_who_is_in_a_body_its_mails_wait(world: World, away: Exception) -> None:
+async def test_while_it_is_not_known_who_is_in_a_body_its_mails_wait(world: World) -> None:
     async with world.running() as replica:
         await replica.planner.plan(opening([Story(code_name="case-a")]))
         await world.settled(1)
         await replica.planner.plan(opening([Story(code_name="case-b")]))
-        world.people.away = away
+        world.people.away = Unavailable("the roster")
         world.clock.forward(seconds=60)
         await eventually(lambda: 1 in [d.attempts for d in world.store.deliveries.values()])
         world.people.away = None
@@ -372,7 +386,7 @@ async def test_killed_between_sending_and_marking_means_the_same_mail_once_more(
     async with world.running() as dying:
         await dying.planner.plan([story.received(), *opening(stories)])
         # From here on it can send and no longer write: what a kill at the worst moment leaves behind.
-        world.store.away = TRANSIENT[0]("killed")
+        world.store.away = Unavailable("killed")
         await eventually(lambda: len(world.channel.mails) == 2)
     world.store.away = None
     assert set(world.states()) == {DeliveryState.PLANNED}
@@ -434,7 +448,7 @@ async def test_a_stop_marks_what_was_sent_and_leaves_the_rest_to_others_at_once(
     assert len(world.channel.mails) == 2
 
 
-async def test_a_mistake_in_writing_one_letter_loses_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_mistake_in_writing_one_notice_loses_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
     story = world.known(Story())
     async with world.running() as replica:
         write: Callable[..., object] = replica.sender._write

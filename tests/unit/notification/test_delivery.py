@@ -7,32 +7,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.notification.channels import CHANNELS
 from services.notification.delivery import (
     LONGEST_RETRY,
-    REPORTER,
     Delivery,
     DeliveryState,
-    FailedOutcome,
-    SentOutcome,
-    SuppressedOutcome,
+    Failed,
+    Sent,
+    Suppressed,
+    by_mail,
     settle,
 )
 from services.notification.notices.table import NOTICES
-from services.notification.routing.plan import note_of, plan
-from services.notification.routing.table import ROUTING, Route, Routes, read_routes
-from shared.events import FACTS, Event, NotificationFailed, NotificationSent, NotificationSuppressed, encode
+from services.notification.routing.audiences import NamesIn
+from services.notification.routing.plan import plan
+from services.notification.routing.summary import follow
+from services.notification.routing.table import Route, Routes, read_routes
+from shared.events import Event, NotificationFailed, NotificationSent, NotificationSuppressed, encode
 from shared.policy import load_policy
 from shared.problems import Malformed
 from shared.times import now
-from tests.support.notification_world import Story, nobody
+from tests.support.notification_world import ROUTES, Story, nobody, summary_of
 
 POLICY = load_policy()
-NAMES = {fact.name for fact in FACTS.values()}
-ROUTES = read_routes(ROUTING.read_text(), facts=NAMES, notices=NOTICES, channels={"email"})
 
 
 def planned(event: Event, story: Story, routes: Routes = ROUTES) -> list[tuple[Route, Delivery]]:
-    return plan(event, note_of(story.opened()), routes, POLICY, now(), nobody)
+    return plan(event, summary_of(story.opened()), routes, POLICY, now(), nobody)
 
 
 def one(event: Event, story: Story) -> Delivery:
@@ -43,7 +44,7 @@ def one(event: Event, story: Story) -> Delivery:
 def test_a_contactable_reporter_is_acknowledged_with_the_deadlines_of_the_policy() -> None:
     story = Story()
     ((_, delivery),) = plan(story.received(), None, ROUTES, POLICY, now(), nobody)
-    assert (delivery.recipient, delivery.notice, delivery.channel) == (REPORTER, "acknowledgement", "email")
+    assert (delivery.recipient, delivery.notice, delivery.channel) == ("reporter", "acknowledgement", "email")
     assert [d.name for d in delivery.deadlines] == ["acknowledgement", "first_response", "decision"]
     assert delivery.policy_version == POLICY.version
 
@@ -56,7 +57,7 @@ def test_a_reporter_without_an_address_is_told_nothing() -> None:
 def test_a_handling_body_is_told_of_every_case_even_of_anonymous_ones() -> None:
     story = Story(contactable=False)
     delivery = one(story.triaged(), story)
-    assert (delivery.recipient, delivery.body, delivery.code_name) == (
+    assert (delivery.recipient, delivery.which, delivery.code_name) == (
         "body:enwiki_arbcom",
         "enwiki_arbcom",
         "amber-harbour",
@@ -73,7 +74,7 @@ def test_a_case_that_cannot_wait_is_not_gathered(lane: str, at_once: bool) -> No
 def test_a_question_and_a_decision_are_news_to_the_reporter_that_look_the_same() -> None:
     story = Story(language="de")
     asked, decided = one(story.asked(), story), one(story.decided(), story)
-    assert (asked.notice, asked.recipient, asked.language) == ("news", REPORTER, "de")
+    assert (asked.notice, asked.recipient, asked.language) == ("news", "reporter", "de")
     same = {"id": "", "cause": "", "planned_at": story.received_at}
     assert replace(asked, **same) == replace(decided, **same)
     assert asked.id != decided.id
@@ -92,13 +93,13 @@ def test_a_step_of_a_case_that_was_never_opened_is_malformed() -> None:
 @pytest.mark.parametrize(
     ("outcome", "state", "fact"),
     [
-        (SentOutcome("1@host"), DeliveryState.SENT, NotificationSent),
-        (SuppressedOutcome("erased"), DeliveryState.SUPPRESSED, NotificationSuppressed),
-        (FailedOutcome("smtp_550"), DeliveryState.FAILED, NotificationFailed),
+        (Sent("1@host"), DeliveryState.SENT, NotificationSent),
+        (Suppressed("erased"), DeliveryState.SUPPRESSED, NotificationSuppressed),
+        (Failed("smtp_550"), DeliveryState.FAILED, NotificationFailed),
     ],
 )
 def test_every_end_is_one_numbered_event_of_the_delivery(
-    outcome: SentOutcome | SuppressedOutcome | FailedOutcome, state: DeliveryState, fact: type
+    outcome: Sent | Suppressed | Failed, state: DeliveryState, fact: type
 ) -> None:
     story = Story()
     delivery = one(story.received(), story).send_at_once(now())
@@ -113,7 +114,7 @@ def test_every_end_is_one_numbered_event_of_the_delivery(
 
 def test_events_of_deliveries_hold_neither_the_report_id_nor_the_code_name() -> None:
     story = Story()
-    for outcome in (SentOutcome("1@host"), SuppressedOutcome("erased"), FailedOutcome("smtp_550")):
+    for outcome in (Sent("1@host"), Suppressed("erased"), Failed("smtp_550")):
         message = encode(settle(one(story.triaged(), story), outcome, now()).event)
         whole = repr(message)
         assert story.report_id not in whole
@@ -137,22 +138,94 @@ def test_patience_grows_and_has_an_end(attempts: int) -> None:
 ROW = '[[route]]\nfact = "{}"\nrecipient = "{}"\nnotice = "{}"\nchannel = "{}"\nurgency = "{}"\n'
 
 
+def read(text: str) -> Routes:
+    return read_routes(text, notices=NOTICES, channels=CHANNELS)
+
+
 @pytest.mark.parametrize(
-    "row",
+    ("row", "complaint"),
     [
-        ("case.sung", "reporter", "news", "email", "now"),
-        ("case.decided", "reporter", "poem", "email", "now"),
-        ("case.decided", "reporter", "news", "pigeon", "now"),
-        ("case.decided", "neighbour", "news", "email", "now"),
-        ("case.decided", "reporter", "news", "email", "soon"),
+        (("case.sung", "reporter", "news", "email", "now"), "no fact “case.sung”"),
+        (("case.decided", "reporter", "poem", "email", "now"), "no notice “poem”"),
+        (("case.decided", "reporter", "news", "pigeon", "now"), "no channel “pigeon”"),
+        (("case.decided", "neighbour", "news", "email", "now"), "no recipient “neighbour”"),
+        (("case.decided", "reporter", "news", "email", "soon"), "urgency"),
+        (("report.received", "body", "new_case", "email", "now"), "does not know who the body is"),
+        (("case.opened", "body", "new_case", "email", "now"), "does not know who the body is"),
+        (("report.erased", "reporter", "news", "email", "now"), "does not know who the reporter is"),
+        (("notification.sent", "body", "news", "email", "now"), "does not know who the body is"),
+        (("case.decided", "reporter", "news", "email", "gathered"), "a mail of their own"),
     ],
 )
-def test_a_row_with_an_unknown_name_stops_the_start(row: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match=r"row 1|route\.0"):
-        read_routes(ROW.format(*row), facts=NAMES, notices=NOTICES, channels={"email"})
+def test_a_row_that_could_never_deliver_stops_the_start(row: tuple[str, ...], complaint: str) -> None:
+    good = ROW.format("case.decided", "body", "news", "email", "now")
+    with pytest.raises(ValueError, match=rf"^routing\.toml, row 2.*{complaint}"):
+        read(good + ROW.format(*row))
+
+
+@pytest.mark.parametrize("text", ["[[route]", "[[row]]\n", 'route = "none"\n', '[other]\n[[route]]\nfact = "x"\n'])
+def test_a_file_that_is_no_table_of_routes_stops_the_start(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^routing\.toml"):
+        read(text)
 
 
 def test_the_same_notice_twice_to_one_recipient_stops_the_start() -> None:
     row = ROW.format("case.decided", "reporter", "news", "email", "now")
-    with pytest.raises(ValueError, match="twice"):
-        read_routes(row + row, facts=NAMES, notices=NOTICES, channels={"email"})
+    with pytest.raises(ValueError, match=r"^routing\.toml, row 2 .*twice"):
+        read(row + row)
+
+
+def test_a_handling_body_can_be_told_of_every_later_step_of_its_case() -> None:
+    routes = read(ROW.format("case.decided", "body", "news", "email", "now"))
+    story = Story(lane="emergency")
+    summary = summary_of(story.opened(), story.triaged())
+    ((_, delivery),) = plan(story.decided(), summary, routes, POLICY, now(), nobody)
+    assert (delivery.recipient, delivery.lane, delivery.code_name) == (
+        "body:enwiki_arbcom",
+        "emergency",
+        "amber-harbour",
+    )
+    assert plan(story.decided(), summary_of(story.opened()), routes, POLICY, now(), nobody) == []
+
+
+def test_a_body_is_written_to_in_its_own_language_and_its_stand_in_in_that_of_the_stand_in() -> None:
+    arbcom = replace(POLICY.bodies["enwiki_arbcom"], language="sw")
+    policy = replace(POLICY, bodies={**POLICY.bodies, arbcom.id: arbcom})
+    story = Story(language="de")
+    summary = summary_of(story.opened(), story.recused("person:ann"))
+
+    def language(names: NamesIn) -> list[tuple[str, str]]:
+        planned = plan(story.triaged(), summary, ROUTES, policy, now(), names)
+        return [(delivery.recipient, delivery.language) for _, delivery in planned]
+
+    assert language(nobody) == [("body:enwiki_arbcom", "sw")]
+    ann = {"enwiki_arbcom": frozenset({"person:ann"})}
+    assert language(lambda body: ann.get(body, frozenset())) == [("body:u4c", "en")]
+
+
+def test_a_summary_keeps_the_body_the_lane_and_the_assignee_of_a_case() -> None:
+    story = Story(lane="emergency")
+    opened, triaged, assigned = story.opened(), story.triaged(), story.assigned("person:ann")
+    summary = summary_of(opened)
+    assert (summary.body, summary.lane, summary.assignee, summary.seq) == (None, None, None, 1)
+    summary = summary_of(opened, triaged, assigned)
+    assert (summary.body, summary.lane, summary.assignee) == ("enwiki_arbcom", "emergency", "person:ann")
+    later = follow(summary, story.recused("x"))
+    assert later
+    assert (later.assignee, later.parties) == (None, ("x",))
+    assert follow(summary, story.decided()) == summary
+    assert follow(None, triaged) is None
+
+
+def test_what_is_gathered_is_one_mail_for_each_notice_and_language() -> None:
+    one, two = (replace(planned_at_once(), id=name, mail="digest") for name in "ab")
+    others = [replace(one, id="c", notice="news"), replace(one, id="d", language="sw"), replace(one, id="e", mail="e")]
+    mails = by_mail([one, two, *others, replace(one, id="f", mail=None)])
+    assert sorted([d.id for d in mail] for mail in mails.values()) == [["a", "b"], ["c"], ["d"], ["e"]]
+    assert mails == by_mail([one, two, *others])
+    assert "e" in mails
+
+
+def planned_at_once() -> Delivery:
+    story = Story()
+    return one(story.triaged(), story).send_at_once(now())

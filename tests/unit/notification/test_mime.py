@@ -9,7 +9,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.notification.channels.mime import BadAddress, envelope_sender, read_address, to_bytes
+from services.notification.channels.mime import (
+    BadAddress,
+    envelope_sender,
+    read_address,
+    to_bytes,
+    write_html,
+    write_plain,
+)
 from services.notification.notices.notice import Link, Listing, Notice, Paragraph
 from shared.times import now
 from tests.support.examples import up_to
@@ -18,7 +25,7 @@ from tests.support.notification_world import parse, texts
 AT = now()
 SENDER = "Hearth <hearth@hearth.example>"
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=300)
-LETTERS = st.builds(
+NOTICES = st.builds(
     Notice,
     language=st.sampled_from(["en", "ar", "zh-hans"]),
     subject=st.text(max_size=200),
@@ -33,28 +40,28 @@ LETTERS = st.builds(
 )
 
 
-def mail(letter: Notice, to: str = "sam@example.org") -> EmailMessage:
-    return parse(to_bytes(letter, sender=SENDER, to=to, message_id="abc@hearth.example", at=AT))
+def mail(notice: Notice, to: str = "sam@example.org") -> EmailMessage:
+    return parse(to_bytes(notice, sender=SENDER, to=to, message_id="abc@hearth.example", at=AT))
 
 
 @up_to(40)
-@given(LETTERS)
+@given(NOTICES)
 @example(Notice("en", "a\0b\x01\x7fc", ()))
 @example(Notice("en", "ä\0\x80", ()))
-def test_every_letter_is_read_back_as_it_was_written(letter: Notice) -> None:
-    message = mail(letter)
+def test_every_notice_is_read_back_as_it_was_written(notice: Notice) -> None:
+    message = mail(notice)
     assert [part.defects for part in message.walk()] == [[], [], []]
-    assert str(message["Subject"]).split() == "".join(" " if category(c) == "Cc" else c for c in letter.subject).split()
+    assert str(message["Subject"]).split() == "".join(" " if category(c) == "Cc" else c for c in notice.subject).split()
     plain, html = texts(message)
-    assert plain.split() == letter.plain().split()
-    assert html.split() == letter.html().split()
+    assert plain.split() == write_plain(notice).split()
+    assert html.split() == write_html(notice).split()
     assert all(len(line) <= 998 for line in bytes(message).split(b"\r\n"))
 
 
 @up_to(40)
-@given(LETTERS)
-def test_a_mail_has_exactly_the_headers_it_should_have(letter: Notice) -> None:
-    message = mail(letter)
+@given(NOTICES)
+def test_a_mail_has_exactly_the_headers_it_should_have(notice: Notice) -> None:
+    message = mail(notice)
     assert sorted(message.keys()) == sorted(
         [
             "Date",
@@ -70,7 +77,7 @@ def test_a_mail_has_exactly_the_headers_it_should_have(letter: Notice) -> None:
     )
     assert message["Message-ID"] == "<abc@hearth.example>"
     assert message["Auto-Submitted"] == "auto-generated"
-    assert message["Content-Language"] == letter.language
+    assert message["Content-Language"] == notice.language
     assert message["Date"].datetime == AT.replace(microsecond=0)
     assert message["From"].addresses == (Address("Hearth", addr_spec="hearth@hearth.example"),)
     assert message["To"].addresses == (Address("", addr_spec="sam@example.org"),)

@@ -47,6 +47,13 @@ def findings(folder: Path) -> list[str]:
             "rule danger-to-life",
             "categories has no “welfare.harm”",
         ),
+        (
+            "routing.toml",
+            'email = "legal@foundation.example"',
+            'language = "Klingon"\nemail = "legal@foundation.example"',
+            "body legal",
+            "“language”",
+        ),
         ("routing.toml", '"power_abuse.*"', '"power.*"', "rule affiliate-governance", "categories has no “power.*”"),
         (
             "routing.toml",

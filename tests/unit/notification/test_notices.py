@@ -7,19 +7,19 @@ from html import escape
 import pytest
 
 from services.notification.app import HERE
+from services.notification.channels.mime import write_html, write_plain
 from services.notification.delivery import Delivery
 from services.notification.notices.notice import Link, Listing, Notice, Paragraph
-from services.notification.notices.table import MOST_LINES, NOTICES, Links, write_letter
-from services.notification.routing.plan import note_of, plan
-from services.notification.routing.table import ROUTING, read_routes
-from shared.events import FACTS, DeadlineSet, Event
+from services.notification.notices.table import MOST_LINES, Links, write_notice
+from services.notification.routing.audiences import AUDIENCES
+from services.notification.routing.plan import plan
+from shared.events import DeadlineSet, Event
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.policy import load_policy
 from shared.times import now
-from tests.support.notification_world import Story, nobody
+from tests.support.notification_world import ROUTES, Story, nobody, summary_of
 
 POLICY = load_policy()
-ROUTES = read_routes(ROUTING.read_text(), facts={f.name for f in FACTS.values()}, notices=NOTICES, channels={"email"})
 MESSAGES = Messages.load([SHARED_MESSAGES, HERE / "i18n"], strict=True)
 LINKS = Links("https://report.example", "https://desk.example")
 
@@ -28,17 +28,17 @@ def deliveries(*events_and_stories: tuple[Event, Story]) -> list[Delivery]:
     return [
         delivery
         for event, story in events_and_stories
-        for _, delivery in plan(event, note_of(story.opened()), ROUTES, POLICY, now(), nobody)
+        for _, delivery in plan(event, summary_of(story.opened()), ROUTES, POLICY, now(), nobody)
     ]
 
 
-def letter(*events_and_stories: tuple[Event, Story]) -> Notice:
-    return write_letter(MESSAGES, LINKS, deliveries(*events_and_stories))
+def written(*events_and_stories: tuple[Event, Story]) -> Notice:
+    return write_notice(MESSAGES, LINKS, deliveries(*events_and_stories))
 
 
 def test_an_acknowledgement_says_what_comes_next_by_when_and_where() -> None:
     story = Story(received_at=datetime(2026, 11, 24, 10, 30, tzinfo=UTC))
-    plain = letter((story.received(), story)).plain()
+    plain = write_plain(written((story.received(), story)))
     assert "Nov 24, 2026, 10:30 UTC" in plain
     assert "First response by Dec 1, 2026, 10:30 UTC" in plain
     assert "Decision by Dec 22, 2026, 10:30 UTC" in plain
@@ -48,20 +48,20 @@ def test_an_acknowledgement_says_what_comes_next_by_when_and_where() -> None:
 def test_plain_text_and_html_say_the_same() -> None:
     story = Story()
     for event in (story.received(), story.triaged(), story.asked()):
-        written = letter((event, story))
-        for block in written.blocks:
+        notice = written((event, story))
+        for block in notice.blocks:
             lines = block.lines if isinstance(block, Listing) else (block,)
             for line in lines:
-                assert line.text in written.plain()
-                assert escape(line.text) in written.html()
+                assert line.text in write_plain(notice)
+                assert escape(line.text) in write_html(notice)
 
 
-@pytest.mark.parametrize("notice", ["received", "triaged", "asked", "decided"])
-def test_no_mail_tells_what_a_report_is_about_or_where_it_came_from(notice: str) -> None:
+@pytest.mark.parametrize("step", ["received", "triaged", "asked", "decided"])
+def test_no_mail_tells_what_a_report_is_about_or_where_it_came_from(step: str) -> None:
     story = Story()
-    event: Event = getattr(story, notice)()
-    written = letter((event, story))
-    whole = (written.subject + written.plain() + written.html()).lower()
+    event: Event = getattr(story, step)()
+    notice = written((event, story))
+    whole = (notice.subject + write_plain(notice) + write_html(notice)).lower()
     for word in ("harassment", "insult", "enwiki", story.report_id, story.case_id):
         assert word not in whole
 
@@ -71,7 +71,7 @@ def test_a_deadline_in_a_mail_to_a_reporter_does_not_tell_what_kind_of_case_it_i
     story = Story()
     (delivery,) = deliveries((story.received(), story))
     promised = replace(delivery, deadlines=(DeadlineSet(name=name, due_at=now()),))
-    text = write_letter(MESSAGES, LINKS, [promised]).plain().lower()
+    text = write_plain(write_notice(MESSAGES, LINKS, [promised])).lower()
     assert "emergency" not in text.replace("emergency services", "")
     assert "child" not in text
     assert " by " in text
@@ -79,13 +79,13 @@ def test_a_deadline_in_a_mail_to_a_reporter_does_not_tell_what_kind_of_case_it_i
 
 def test_news_does_not_tell_a_question_from_a_decision() -> None:
     story = Story()
-    assert letter((story.asked(), story)) == letter((story.decided(), story))
+    assert written((story.asked(), story)) == written((story.decided(), story))
 
 
 def test_a_gathered_mail_lists_the_most_pressing_case_first() -> None:
     at = now()
     stories = [Story(code_name=f"case-{n}", received_at=at - timedelta(hours=n)) for n in range(3)]
-    plain = letter(*((s.triaged(), s) for s in stories)).plain()
+    plain = write_plain(written(*((s.triaged(), s) for s in stories)))
     assert plain.index("case-2") < plain.index("case-1") < plain.index("case-0")
     assert "3 new cases have been passed to you" in plain
     assert "https://desk.example/desk/cases/case-2" in plain
@@ -93,37 +93,35 @@ def test_a_gathered_mail_lists_the_most_pressing_case_first() -> None:
 
 def test_a_long_list_is_cut_and_says_how_much_longer_it_is() -> None:
     stories = [Story(code_name=f"case-{n}") for n in range(MOST_LINES + 250)]
-    written = letter(*((s.triaged(), s) for s in stories))
-    (listing,) = [block for block in written.blocks if isinstance(block, Listing)]
+    notice = written(*((s.triaged(), s) for s in stories))
+    (listing,) = [block for block in notice.blocks if isinstance(block, Listing)]
     assert len(listing.lines) == MOST_LINES
-    assert "And 250 more cases" in written.plain()
-    assert written.subject == "300 new cases for you"
+    assert "And 250 more cases" in write_plain(notice)
+    assert notice.subject == "300 new cases for you"
 
 
 def test_a_mail_about_an_emergency_says_so_to_the_handling_body() -> None:
     story = Story(lane="emergency", body="trust_safety")
-    written = letter((story.triaged(), story))
-    assert written.subject == "Urgent: a new case for you"
-    assert "Emergency" in written.plain()
+    notice = written((story.triaged(), story))
+    assert notice.subject == "Urgent: a new case for you"
+    assert "Emergency" in write_plain(notice)
 
 
 def test_a_case_without_deadlines_is_listed_all_the_same() -> None:
     story = Story()
     (delivery,) = deliveries((story.triaged(), story))
     bare = replace(delivery, deadlines=())
-    assert "amber-harbour (Standard)" in write_letter(MESSAGES, LINKS, [bare]).plain()
+    assert "amber-harbour (Standard)" in write_plain(write_notice(MESSAGES, LINKS, [bare]))
 
 
 def test_a_language_without_messages_is_answered_in_one_that_has_them_and_says_so() -> None:
     story = Story(language="tlh-x-mars")
-    assert letter((story.received(), story)).language == "en"
+    assert written((story.received(), story)).language == "en"
 
 
 def test_html_is_escaped() -> None:
-    written = Notice(
-        "en", "<b>", (Paragraph("<i>&"), Link("<u>", 'https://x/"><script>'), Listing((Paragraph("<s>"),)))
-    )
-    html = written.html()
+    notice = Notice("en", "<b>", (Paragraph("<i>&"), Link("<u>", 'https://x/"><script>'), Listing((Paragraph("<s>"),))))
+    html = write_html(notice)
     for raw in ("<b>", "<i>", "<u>", "<script>", "<s>"):
         assert raw not in html
 
@@ -132,3 +130,7 @@ def test_every_route_has_words_for_its_notice() -> None:
     for rows in ROUTES.values():
         for route in rows:
             assert MESSAGES.has(f"notice-{route.notice.replace('_', '-')}")
+
+
+def test_every_audience_has_a_name_in_the_outbox() -> None:
+    assert [name for name in AUDIENCES if not MESSAGES.has(f"outbox-recipient-{name}")] == []

@@ -1,0 +1,213 @@
+"""Who can be told: an audience is a class here, or in a module of its own, and a row of AUDIENCES.
+
+What is not pure in it, the reading of addresses, comes in through the protocols of Sources.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+
+from services.notification.delivery import Delivery, Suppressed
+from services.notification.routing.summary import CaseSummary
+from shared.events import FACTS, CaseFact, CaseOpened, ReportReceived
+from shared.policy import HandlingBody, Policy
+from shared.telemetry import span_for
+
+log = logging.getLogger(__name__)
+
+CASE_FACTS = frozenset(fact.name for fact in FACTS.values() if issubclass(fact, CaseFact))
+SECTION = "reporter"
+"""The section of the vault that has the addresses of a reporter."""
+
+NamesIn = Callable[[str], frozenset[str]]
+"""References and pseudonyms of everybody in a handling body, by its id."""
+
+
+class BodyMembers(Protocol):
+    """What audiences need of the roster (shared.access.roster.Roster)."""
+
+    async def ready(self) -> None: ...
+    def names_in(self, body: str, at: datetime) -> frozenset[str]: ...
+
+
+class Contents(Protocol):
+    """What the vault hands out of one report (shared.vault_client.Contents)."""
+
+    @property
+    def sections(self) -> Mapping[str, Mapping[str, Any]]: ...
+    @property
+    def erased(self) -> bool: ...
+
+
+class Vault(Protocol):
+    """Where the addresses of reporters are; they are read when a mail goes out, and kept nowhere."""
+
+    async def read(
+        self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str
+    ) -> Mapping[str, Contents]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where addresses are found: the policy has those of handling bodies, the vault those of reporters."""
+
+    policy: Policy
+    members: BodyMembers
+    vault: Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One of an audience: the name that deliveries and events have for it, and the language it reads."""
+
+    name: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A delivery as it may go out now, and the address that it goes to."""
+
+    delivery: Delivery
+    address: str
+
+
+class Audience(Protocol):
+    """Who a row of routing.toml tells."""
+
+    @property
+    def named_by(self) -> frozenset[str]:
+        """The facts with which it is known who that is."""
+        ...
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """The channels for which it has addresses."""
+        ...
+
+    @property
+    def digests(self) -> bool:
+        """Whether several notices to one recipient may become one mail."""
+        ...
+
+    def find(self, about: CaseSummary, policy: Policy, names: NamesIn) -> Recipient | None:
+        """Who is told of this case; None when that is nobody. Pure."""
+        ...
+
+    async def locate(
+        self, deliveries: Sequence[Delivery], sources: Sources, now: datetime
+    ) -> Mapping[str, Located | Suppressed]:
+        """Where each delivery goes, by its id, or why it goes nowhere; one that is missing here has to wait.
+
+        Raises Unavailable while that is not known, and Problem when the vault refuses one of the reports.
+        """
+        ...
+
+
+class ReporterAudience:
+    """The reporter who left an address, in the language of the report."""
+
+    named_by = CASE_FACTS | {ReportReceived.name}
+    addresses: Mapping[str, Callable[[Mapping[str, Any]], Any]] = MappingProxyType(
+        {"email": lambda section: section.get("email")}
+    )
+    channels = frozenset(addresses)
+    # Every reporter has the same name here, and no two of them may share a mail.
+    digests = False
+
+    def find(self, about: CaseSummary, policy: Policy, names: NamesIn) -> Recipient | None:
+        """The reporter; None without an address."""
+        return Recipient("reporter", about.language) if about.contactable else None
+
+    async def locate(
+        self, deliveries: Sequence[Delivery], sources: Sources, now: datetime
+    ) -> Mapping[str, Located | Suppressed]:
+        """One read of the vault for all of them. A report that the vault does not know waits."""
+        traces = list(dict.fromkeys(d.trace for d in deliveries if d.trace))
+        parent, links = (traces[0] if traces else None), tuple(traces[1:])
+        with span_for(trace.get_tracer(__name__), "vault read", kind=SpanKind.CLIENT, parent=parent, links=links):
+            reports = list(dict.fromkeys(d.report_id for d in deliveries))
+            contents = await sources.vault.read(reports, sections=(SECTION,), purpose="notify")
+        # Its event came from there: a vault without the report reads from a server that lags behind, or was restored.
+        if unknown := sum(d.report_id not in contents for d in deliveries):
+            log.error("the vault does not know a report; its notices wait", extra={"count": unknown})
+        return {d.id: self._place(d, contents[d.report_id]) for d in deliveries if d.report_id in contents}
+
+    def _place(self, delivery: Delivery, contents: Contents) -> Located | Suppressed:
+        if contents.erased:
+            return Suppressed("erased")
+        address = self.addresses[delivery.channel](contents.sections.get(SECTION, {}))
+        if not isinstance(address, str) or not address.strip():
+            return Suppressed("no_contact")
+        return Located(delivery, address)
+
+
+class BodyAudience:
+    """The handling body of the case, in the body's language; its stand-in, if one of its people may not hear of it."""
+
+    named_by = CASE_FACTS - {CaseOpened.name}
+    addresses: Mapping[str, Callable[[HandlingBody], str]] = MappingProxyType({"email": lambda body: body.email})
+    channels = frozenset(addresses)
+    digests = True
+
+    def find(self, about: CaseSummary, policy: Policy, names: NamesIn) -> Recipient | None:
+        """The body that may be told; None when no body may, or when the case was triaged before summaries kept it."""
+        if about.body is None:
+            log.warning("the handling body of a case is not known; it is not told", extra={"case_id": about.id})
+            return None
+        body = told_instead(about.body, about.parties, policy, names)
+        return _as_recipient(body, policy) if body else None
+
+    async def locate(
+        self, deliveries: Sequence[Delivery], sources: Sources, now: datetime
+    ) -> Mapping[str, Located | Suppressed]:
+        """By the policy and the roster of now: somebody in the body may have been recused since it was planned."""
+        await sources.members.ready()
+        return {d.id: self._place(d, sources, lambda body: sources.members.names_in(body, now)) for d in deliveries}
+
+    def _place(self, delivery: Delivery, sources: Sources, names: NamesIn) -> Located | Suppressed:
+        body = told_instead(delivery.which, delivery.shuts_out, sources.policy, names)
+        if body is None:
+            return Suppressed("shut_out")
+        known = sources.policy.bodies.get(body)
+        if known is None:
+            log.error("the policy does not have a handling body any more", extra={"delivery_id": delivery.id})
+            return Suppressed("no_contact")
+        if body != delivery.which:
+            # To others than planned it goes in a mail of its own.
+            to = _as_recipient(body, sources.policy)
+            delivery = replace(delivery, recipient=to.name, language=to.language, mail=delivery.id)
+        return Located(delivery, self.addresses[delivery.channel](known))
+
+
+def told_instead(body: str, shut_out: Sequence[str], policy: Policy, names: NamesIn) -> str | None:
+    """Which body's address may be told of a case for `body`: itself, unless one of its people is shut out of the case.
+
+    Then its stand-in of the policy, and so on; None when nobody is left. A shared address reaches everybody in the
+    body, and a person who is a party to a case or recused from it may not even hear that there is one.
+    """
+    tried: list[str] = []
+    while body not in tried:
+        if names(body).isdisjoint(shut_out):
+            return body
+        tried.append(body)
+        known = policy.bodies.get(body)
+        if known is None or known.stand_in is None:
+            return None
+        body = known.stand_in
+    return None
+
+
+def _as_recipient(body: str, policy: Policy) -> Recipient:
+    known = policy.bodies.get(body)
+    return Recipient(f"body:{body}", known.language if known else "en")
+
+
+AUDIENCES: Mapping[str, Audience] = MappingProxyType({"reporter": ReporterAudience(), "body": BodyAudience()})
+"""Audience by the name that routing.toml uses, which is also the part of a recipient's name before the colon."""

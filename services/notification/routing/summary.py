@@ -1,0 +1,62 @@
+"""What notification keeps of a case, learned from its facts. Pure."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.events import CaseAssigned, CaseFact, CaseOpened, CaseTriaged, Event, RecusalDeclared
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSummary:
+    """What notices need to know of a case, as of its fact number `seq`. Times are UTC-aware.
+
+    `parties`: pseudonyms and references of the people who may not hear of the case, but for the reporter's own notices.
+    `body`, `lane` and `assignee` are None while no fact has named them.
+    """
+
+    id: str
+    report_id: str
+    code_name: str
+    language: str
+    contactable: bool
+    received_at: datetime
+    parties: tuple[str, ...] = ()
+    body: str | None = None
+    lane: str | None = None
+    assignee: str | None = None
+    seq: int = 0
+
+
+FOLLOWED: tuple[type[CaseFact], ...] = (CaseOpened, CaseTriaged, CaseAssigned, RecusalDeclared)
+"""The facts from which a summary learns."""
+
+
+def follow(summary: CaseSummary | None, event: Event) -> CaseSummary | None:
+    """The summary after this fact; None for a case that was never opened. A fact that comes again changes nothing."""
+    fact = event.fact
+    if summary is None:
+        return _opened(event.case_id, fact, event.case_seq) if isinstance(fact, CaseOpened) else None
+    seq = max(summary.seq, event.case_seq)
+    match fact:
+        case CaseTriaged():
+            return replace(summary, body=fact.body, lane=fact.lane, seq=seq)
+        case CaseAssigned():
+            return replace(summary, assignee=fact.assignee, seq=seq)
+        case RecusalDeclared():
+            parties = tuple(dict.fromkeys((*summary.parties, fact.person)))
+            return replace(summary, assignee=fact.assignee, parties=parties, seq=seq)
+        case _:
+            return summary
+
+
+def _opened(case_id: str, fact: CaseOpened, seq: int) -> CaseSummary:
+    return CaseSummary(
+        case_id,
+        fact.report_id,
+        fact.code_name,
+        fact.language,
+        fact.contactable,
+        fact.received_at,
+        fact.parties,
+        seq=seq,
+    )
