@@ -68,25 +68,25 @@ class Connections(BaseSettings):
 
     kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, separated by commas.")
     kafka_security: KafkaSecurity = Field(
-        "plaintext", description="`sasl_ssl`: TLS and SCRAM-SHA-512; `ssl`: TLS, signed in by a certificate if given."
+        "plaintext", description="`sasl_ssl`: TLS and SCRAM-SHA-512; `ssl`: TLS, with a client certificate if given."
     )
     kafka_user: str | None = Field(
-        None, description="User at Kafka; unset: the service's name behind the prefix of topics."
+        None, description="User at Kafka; unset: the prefix of topics and the service's name."
     )
     kafka_password: SecretStr | None = Field(
         None, validate_default=True, description="Password at Kafka; needed for `sasl_ssl`."
     )
-    kafka_ca: File = Field(None, description="Certificates that Kafka's is trusted by; unset: the system's.")
+    kafka_ca: File = Field(None, description="Certificates of the authority behind Kafka's; unset: the system's.")
     kafka_certificate: File = Field(None, description="Key and certificate shown to Kafka, in one PEM file.")
     mongo: str = Field("mongodb://127.0.0.1:27017/?replicaSet=rs0", description="MongoDB connection URI.")
     mongo_user: str | None = Field(
-        None, description="User at MongoDB; unset: the service's name behind the prefix of databases."
+        None, description="User at MongoDB; unset: the prefix of databases and the service's name."
     )
     mongo_password: SecretStr | None = Field(
         None, description="Password at MongoDB, with SCRAM-SHA-256; unset: no sign-in but what the URI says."
     )
     mongo_ca: File = Field(
-        None, description="Certificates that MongoDB's is trusted by; unset: no TLS but what the URI says."
+        None, description="Certificates of the authority behind MongoDB's; unset: no TLS but what the URI says."
     )
     topic_prefix: str = Field("", description="Put before every topic and consumer group, to share one broker.")
     database_prefix: str = Field("", description="Put before every database name, to share one server.")
@@ -131,20 +131,20 @@ class Settings(Connections):
     host: str = Field("127.0.0.1", description="Address the service listens on.")
     port: int = Field(0, ge=0, le=65535, description="Port the service listens on.")
     form_key: Key = Field(description="Secret that signs the forms of pages; 32 bytes in base64.")
-    policy_dir: Path | None = Field(None, description="Folder whose policy files replace the packaged ones.")
+    policy_dir: Path | None = Field(None, description="Folder with policy files that replace the packaged ones.")
     otlp_endpoint: str | None = Field(None, description="OpenTelemetry collector (OTLP over HTTP); unset: no export.")
     trace_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces that are exported.")
-    log_level: str = Field("INFO", description="Lowest level that is logged.")
-    batch: int = Field(200, ge=1, le=5000, description="Most records handled as one batch.")
+    log_level: str = Field("INFO", description="Lowest level that the service logs.")
+    batch: int = Field(200, ge=1, le=5000, description="Most records in one batch.")
     attempts: int = Field(
-        5, ge=1, description="Attempts at a message that fails by itself, before it is a dead letter."
+        5, ge=1, description="Attempts at a message that fails by itself, before it becomes a dead letter."
     )
     dead_letter_limit: int = Field(200, ge=1, description="Dead letters in ten minutes after which a consumer stops.")
     token_rate: int = Field(
         600,
         ge=1,
-        description="Requests a minute that a token of an integrator may make at each replica; after a "
-        "minute's pause as many at once.",
+        description="Requests a minute that an integrator's token may make at each replica; after a minute's pause, "
+        "as many at once.",
     )
     intake_url: str = Field("http://127.0.0.1:8001", description="Where intake's vault answers.")
     public_url: str = Field("http://127.0.0.1:8001", description="Address that reporters see.")
@@ -153,13 +153,13 @@ class Settings(Connections):
     outbox_url: str = Field("http://127.0.0.1:8003", description="Address that operators see.")
     hosts: str = Field(
         "",
-        description="Further host names that requests may be for, separated by commas, beside those of the public "
+        description="Further host names, separated by commas, under which services answer, beside those of the public "
         "addresses, loopback and the containers.",
     )
     proxies: Networks = Field(
         "",
-        description="Addresses or networks (such as `10.0.0.0/8`) of proxies, separated by commas, whose "
-        "`X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
+        description="Addresses or networks (such as `10.0.0.0/8`) of proxies, separated by commas; services believe "
+        "their `X-Forwarded-For` and `X-Forwarded-Proto`.",
     )
 
 

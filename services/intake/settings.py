@@ -22,9 +22,9 @@ class IntakeSettings(KeySettings, Settings):
     exit_url: str = Field(
         EXIT_URL,
         pattern=r"^https://[^\s\"'<>\\;,]+$",
-        description="Where the button leads by which reporters leave a page quickly; a harmless site, with https.",
+        description="Where the button leads that lets reporters leave a page quickly; a harmless site, with https.",
     )
     retention_seconds: float = Field(
-        3600, gt=0, description="Seconds from one search for reports that retention erases to the next."
+        3600, gt=0, description="Seconds between two searches for reports that retention erases."
     )
-    commit_queue: int = Field(2000, ge=1, description="Most reports waiting to be written, before 503 is answered.")
+    commit_queue: int = Field(2000, ge=1, description="Most reports that wait for a write, before intake answers 503.")

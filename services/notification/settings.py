@@ -33,12 +33,15 @@ class NotificationSettings(SignInSettings, CallerSettings):
     smtp_tls: Literal["none", "starttls", "tls"] = Field(
         "none", description="How the way to the mail server is encrypted."
     )
-    smtp_connections: int = Field(6, ge=1, le=100, description="Connections to the mail server that are kept open.")
+    smtp_connections: int = Field(6, ge=1, le=100, description="Connections that stay open to the mail server.")
     mail_from: Annotated[str, AfterValidator(_sender)] = Field(
         "Hearth <hearth@hearth.example>", description="Sender of every mail; its domain also names the mails."
     )
     gather_seconds: float = Field(
-        60.0, gt=0, le=86400, description="Seconds for which notices to one handling body are gathered into one mail."
+        60.0,
+        gt=0,
+        le=86400,
+        description="Seconds between two mails to one handling body; notices in between share a mail.",
     )
     lease_seconds: float = Field(
         30.0, ge=1, le=3600, description="Seconds after which another replica takes over a notice that was not sent."

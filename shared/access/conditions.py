@@ -129,7 +129,7 @@ NOT_ONESELF = Condition(
 
 NOT_THE_LAST = Condition(
     Reason.LAST,
-    "somebody else's entry, or one's own while another could change it back",
+    "the entry of another person, or one's own while another coordinator could change it back",
     lambda who, _grant, _action, resource, _now: (
         resource.owner is not None and (resource.owner != who.ref or resource.relieved)
     ),
@@ -139,7 +139,7 @@ NOT_THE_LAST = Condition(
 
 OWN_REACH = Condition(
     Reason.REACH,
-    "no role beyond what one's own of this kind reaches",
+    "no role of the entry reaches further than one's own of this kind",
     lambda who, grant, _action, resource, now: _is_within(who, grant.role, resource, now),
     of_resource=True,
 )
@@ -147,7 +147,7 @@ OWN_REACH = Condition(
 
 OWN_REACH_OR_ONESELF = Condition(
     Reason.REACH,
-    "one's own entry, or no role beyond what one's own of this kind reaches",
+    "one's own entry, or no role of the entry reaches further than one's own of this kind",
     lambda who, grant, _action, resource, now: resource.owner == who.ref or _is_within(who, grant.role, resource, now),
     of_resource=True,
 )
@@ -155,7 +155,7 @@ OWN_REACH_OR_ONESELF = Condition(
 
 PURPOSE = Condition(
     Reason.PURPOSE,
-    "for a purpose of it",
+    "for a purpose of this action",
     lambda who, _grant, action, _resource, _now: not PURPOSES[action.name].isdisjoint(who.purposes),
 )
 

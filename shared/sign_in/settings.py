@@ -26,14 +26,15 @@ class SignInSettings(Settings):
         "REST API, such as `https://meta.wikimedia.org/w/rest.php`."
     )
     sign_in_client_id: str = Field(
-        min_length=1, description="What the provider calls this service. For logout from its side, one each service."
+        min_length=1,
+        description="What the provider calls this service. For logout from its side, one for each service.",
     )
     sign_in_client_secret: SecretStr | None = Field(
         None, description="The secret that goes with it; unset: a public client, protected by PKCE only."
     )
     identity_key: Key = Field(
-        description="Secret that turns accounts into references of people; 32 bytes in base64. The same in every "
-        "service, and never changed: with another, nobody is on the roster any more."
+        description="Secret that turns accounts into references of people; 32 bytes in base64. Use the same in every "
+        "service and never change it: with another secret, nobody is on the roster any more."
     )
 
     def registration(self, callback: str) -> Registration:

@@ -52,3 +52,9 @@ def test_every_recipe_is_reached_from_the_table_above_them() -> None:
     assert len(headings) > 10
     anchors = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
     assert [link.removeprefix("#") for link in LINK.findall(table) if link.startswith("#")] == anchors
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_no_sentence_hides_its_actor_behind_whoever_or_somebody(page: Path) -> None:
+    text = CODE.sub("", page.read_text(encoding="utf-8"))
+    assert re.findall(r"\b(?:whoever|whomever|whom|whose|somebody)\b", text, re.IGNORECASE) == []

@@ -11,14 +11,14 @@ _INTRODUCTION = f"""\
 
 Made by `hearth access doc` from the table in `shared/access/table.py`; `make check` compares it.
 
-What no row permits is refused. A role ends at its own date, and so does everything of somebody who is on leave. Each
-route of every service declares one of these actions, or the service does not start.
+A service refuses what no row permits. A role ends at its own date. A person on leave may do nothing. Each route of
+every service declares one of these actions, or the service does not start.
 
-- **Recusal**: whoever is a party to a case (reported, witness or reporter, by the pseudonym of any of their names) or
-  recused from it may do nothing marked *case* with it, in any role. To them it is not there.
+- **Recusal**: a party to a case (reported, witness or reporter, by the pseudonym of any of their names), and a person
+  who is recused from it, may do nothing marked *case* with it, in any role. To them the case is not there.
 - **Fresh**: needs a sign-in of the last {FRESH.seconds // 60} minutes.
-- What is refused because of {", ".join(sorted(reason.value.replace("_", " ") for reason in HIDING))} is answered as if
-  there were nothing (404).
+- A refusal for one of these reasons gets the same answer as if there were nothing (404):
+  {", ".join(sorted(reason.value.replace("_", " ") for reason in HIDING))}.
 
 """
 

@@ -15,9 +15,9 @@ _INTRODUCTION = """\
 
 Made by `hearth settings doc`; `make check` compares it.
 
-Every service reads its settings from environment variables. For each of them `…_FILE` may name a file that holds the
-value instead, which is how secrets are handed over. A wrong or missing setting stops the start, with one sentence for
-each. `hearth secrets` makes the files of all keys.
+Every service reads its settings from environment variables. Instead of each variable, `…_FILE` may name a file that
+holds the value; secrets come this way. A wrong or missing setting stops the start, with one sentence for each.
+`hearth secrets` makes the files of all keys.
 
 """
 

@@ -25,13 +25,19 @@ KeyringText = Annotated[SecretStr, BeforeValidator(_from_bytes), AfterValidator(
 class KeySettings(Connections):
     """Where the master key is kept; also what `hearth secrets rotate` reads."""
 
-    master_key_file: Path | None = Field(None, description="File that is looked at again, for new master keys.")
-    transit_address: str | None = Field(
-        None, description="A Vault (or OpenBao) whose transit engine wraps the master key, as https://host:8200."
+    master_key_file: Path | None = Field(
+        None, description="File that intake looks at again and again, for new master keys."
     )
-    transit_token: SecretStr | None = Field(None, description="Token for it; a file of it is read anew each time.")
+    transit_address: str | None = Field(
+        None, description="A Vault (or OpenBao) with a transit engine that wraps the master key, as https://host:8200."
+    )
+    transit_token: SecretStr | None = Field(
+        None, description="Token for this Vault; intake reads a file of it anew each time."
+    )
     transit_token_file: Path | None = Field(None, description="File of that token.")
     transit_key: str = Field("hearth", description="Name of the key in the transit engine.")
     transit_mount: str = Field("transit", description="Where the transit engine is mounted.")
     transit_namespace: str | None = Field(None, description="Namespace of the transit engine, if it has one.")
-    transit_ca: File = Field(None, description="Certificates that its own is trusted by; unset: the system's.")
+    transit_ca: File = Field(
+        None, description="Certificates of the authority behind this Vault's; unset: the system's."
+    )
