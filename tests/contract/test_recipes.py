@@ -53,3 +53,14 @@ def test_every_table_and_class_that_it_names_exists() -> None:
     settings = {text for text in names if text.startswith("HEARTH_")}
     assert len(names - settings) > 10
     assert {name for name in names - settings if not re.search(rf"\b{name}\b", CODE)} == set()
+
+
+def test_every_name_stands_in_the_file_that_the_recipe_names_beside_it() -> None:
+    pairs = re.findall(
+        r"((?:`[A-Za-z_]+`(?:, | and )?)+)(?: (?:of|in))? \(?`((?:services|shared|infra|tests)/[\w/.]+\.\w+)`", PAGE
+    )
+    assert len(pairs) > 15
+    for names, path in pairs:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        for name in re.findall(r"\w+", names):
+            assert re.search(rf"\b{name}\b", text), (name, path)
