@@ -64,7 +64,7 @@ class Runtime:
         return consumption
 
     def consume_facts(self, topic: str, wanted: Sequence[type[Fact]], handle: Handle[Event], use: str = "") -> None:
-        """Consume only these facts of a topic; other known facts and unknown types are passed over."""
+        """Consume only these facts of a topic, or all below a base class; other facts and unknown types are passed over."""
         self.consume(topic, facts_of(wanted), handle, use)
 
     def read_to_end(self, topic: str) -> AsyncIterator[Sequence[Record]]:
@@ -97,8 +97,11 @@ class Runtime:
 
 
 def facts_of(wanted: Sequence[type[Fact]]) -> Decode[Event]:
-    """A decoder of Hearth's own topics: keeps the wanted facts, raises Malformed for what breaks the contract."""
-    kept = frozenset(fact.type() for fact in wanted)
+    """A decoder of Hearth's own topics: keeps the wanted facts, raises Malformed for what breaks the contract.
+
+    A base class among the wanted, such as CaseFact, stands for every fact below it.
+    """
+    kept = frozenset(type_ for type_, fact in FACTS.items() if issubclass(fact, tuple(wanted)))
 
     def read(record: Record, trace: str | None) -> Event | None:
         headers = record.header_texts()

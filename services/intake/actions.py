@@ -5,32 +5,39 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from os import urandom
-from typing import Any, Protocol
+from typing import Protocol
 
-from services.intake.mailbox.status import NEW_STATUS
 from services.intake.report.pseudonym import pseudonyms_of
 from services.intake.report.receipt import derive_report_id, hash_receipt, make_receipt
-from services.intake.report.submission import Arrival, Section, Submission, facts_of, find_faults, receive, sections_of
-from services.intake.stored import REPORTER, SOURCE, Secrets, Store
+from services.intake.report.status import Status
+from services.intake.report.submission import (
+    Arrival,
+    Facts,
+    Section,
+    Submission,
+    facts_of,
+    find_faults,
+    receive,
+    sections_of,
+)
+from services.intake.stored import REPORTER, SOURCE, Change, Secrets, Store, StoredReport
 from services.intake.vault.cipher import Vault
 from shared import metrics
-from shared.aggregates import Save
 from shared.events import Draft, stamp
 from shared.ids import case_id_of, derive, new_id
-from shared.mongo import Document
 from shared.policy import Policy
 from shared.problems import KeyReused, Malformed, Problem, Unavailable
 from shared.telemetry import current_traceparent
 from shared.times import now
 
-ReportContent = tuple[Mapping[str, Any], Mapping[Section, bytes]]
+ReportContent = tuple[Facts, Mapping[Section, bytes]]
 """What a report says: its facts, and the sections that go to the vault."""
 
 
 class Committing(Protocol):
     """Stores one new document durably; False when its id exists already."""
 
-    async def commit(self, save: Save) -> bool: ...
+    async def commit(self, change: Change) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +85,10 @@ class Submissions:
             report_id, nonce = derive_report_id(pepper, "http", idempotency_key), f"http\x1f{idempotency_key}".encode()
         accepted = Accepted(report_id, make_receipt(pepper, nonce))
         facts, sections = facts_of(submission, channel), sections_of(submission)
-        save = self._new_report(
+        change = self._new_report(
             accepted, submission, facts, sections, received_at=at, at=at, trace=current_traceparent(), source=source
         )
-        if await self._commits.commit(save):
+        if await self._commits.commit(change):
             metrics.REPORTS.labels(channel).inc()
             return accepted
         if not await self._are_same({report_id: [(facts, sections)]}):
@@ -96,17 +103,17 @@ class Submissions:
         """
         at = self._clock()
         channels: dict[str, str] = {}
-        saves: dict[str, Save] = {}
+        changes: dict[str, Change] = {}
         told: dict[str, list[ReportContent]] = defaultdict(list)
         for arrival in arrivals:
             report_id = derive_report_id(self._secrets.pepper, "kafka", arrival.key)
             submission = arrival.submission
             facts, sections = facts_of(submission, arrival.channel), sections_of(submission)
             told[report_id].append((facts, sections))
-            if report_id in saves:
+            if report_id in changes:
                 continue
             channels[report_id] = arrival.channel
-            saves[report_id] = self._new_report(
+            changes[report_id] = self._new_report(
                 Accepted(report_id, ""),
                 submission,
                 facts,
@@ -115,27 +122,27 @@ class Submissions:
                 at=at,
                 trace=arrival.trace,
             )
-        known = await self._store.save(list(saves.values()))
+        known = await self._store.save(list(changes.values()))
         for report_id, channel in channels.items():
             if report_id not in known:
                 metrics.REPORTS.labels(channel).inc()
         repeated = {i: reports for i, reports in told.items() if i in known or len(reports) > 1}
         if repeated and not await self._are_same(repeated):
             raise Malformed("id_reused", "the source and id of another report")
-        return len(saves) - len(known)
+        return len(changes) - len(known)
 
     def _new_report(
         self,
         accepted: Accepted,
         submission: Submission,
-        facts: dict[str, Any],
+        facts: Facts,
         sections: Mapping[Section, bytes],
         *,
         received_at: datetime,
         at: datetime,
         trace: str | None,
         source: str | None = None,
-    ) -> Save:
+    ) -> Change:
         report_id = accepted.report_id
         case_id = case_id_of(report_id)
         sealed, content_digest = self._vault.seal_report(report_id, sections)
@@ -150,20 +157,18 @@ class Submissions:
             last_seq=0,
             trace=trace,
         )
-        fields: dict[str, Any] = {
-            "case_id": case_id,
-            "received_at": received_at,
-            "facts": facts,
-            "parties": pseudonyms.parties,
-            "content_digest": content_digest,
-            "vault": sealed,
-            "statements": {},
-            "answers": {},
-            "status": {**NEW_STATUS, "updated_at": received_at},
-        }
-        if accepted.receipt:
-            fields["receipt"] = hash_receipt(self._secrets.pepper, accepted.receipt)
-        return Save(report_id, None, fields, events, [cause])
+        report = StoredReport(
+            id=report_id,
+            case_id=case_id,
+            received_at=received_at,
+            facts=facts,
+            parties=pseudonyms.parties,
+            content_digest=content_digest,
+            vault=sealed,
+            status=Status(updated_at=received_at),
+            receipt=hash_receipt(self._secrets.pepper, accepted.receipt) if accepted.receipt else None,
+        )
+        return Change(None, report, events, [cause])
 
     async def _are_same(self, told: Mapping[str, Sequence[ReportContent]]) -> bool:
         """Whether everything told by an id is the report stored under it. Raises Unavailable when one is not there."""
@@ -172,10 +177,9 @@ class Submissions:
             raise Unavailable("a report is not where it was")
         return all(self._is_same(stored[i], report) for i, reports in told.items() for report in reports)
 
-    def _is_same(self, stored: Document, report: ReportContent) -> bool:
-        facts, sections = report
+    def _is_same(self, stored: StoredReport, content: ReportContent) -> bool:
+        facts, sections = content
         # Of an erased report nothing is left to compare with.
-        return stored["vault"] is None or (
-            stored["facts"] == facts
-            and self._vault.matches(stored["_id"], stored["vault"], stored["content_digest"], sections)
+        return stored.vault is None or (
+            stored.facts == facts and self._vault.matches(stored.id, stored.vault, stored.content_digest, sections)
         )

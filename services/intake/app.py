@@ -48,7 +48,7 @@ def build_app(settings: IntakeSettings) -> FastAPI:
         build_mailbox(runtime, barrier, vault, secrets, pages, gate),
         build_vault(barrier, vault, secrets.pseudonyms, gate, names_of),
         build_erasure(settings, store, barrier, policy, gate),
-        build_keys(runtime, settings, vault),
+        build_keys(runtime, settings, settings.master_key.get_secret_value(), vault),
         access_control.part,
     ]
     return assemble(runtime, gate, parts, pages.error)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from opentelemetry import trace
 from opentelemetry.trace import Link, SpanContext
 
+from services.intake.stored import Change
 from shared import metrics
-from shared.aggregates import Save
 from shared.problems import Problem, Unavailable
 
 WRITERS = 2
@@ -21,7 +21,7 @@ WRITE_PATIENCE = 4.0
 
 @dataclass(slots=True)
 class _Waiting:
-    save: Save
+    change: Change
     written: asyncio.Future[bool]
     span: SpanContext
 
@@ -31,7 +31,7 @@ class GroupCommit:
 
     def __init__(
         self,
-        save: Callable[[Sequence[Save]], Awaitable[set[str]]],
+        save: Callable[[Sequence[Change]], Awaitable[set[str]]],
         *,
         bound: int = 2000,
         patience: float = WRITE_PATIENCE,
@@ -45,7 +45,7 @@ class GroupCommit:
         self._arrived = asyncio.Event()
         self._tracer = trace.get_tracer(__name__)
 
-    async def commit(self, save: Save) -> bool:
+    async def commit(self, change: Change) -> bool:
         """Return when the new document is durable: True, or False because its id exists already.
 
         Raises Problem 503 when too many are waiting (nothing of it is stored), Unavailable when the store is away
@@ -54,7 +54,7 @@ class GroupCommit:
         if len(self._queue) >= self._bound:
             raise Problem(503, "busy", "Too many reports at this moment; please send it again.", retry_after=2)
         written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(save, written, trace.get_current_span().get_span_context()))
+        self._queue.append(_Waiting(change, written, trace.get_current_span().get_span_context()))
         self._arrived.set()
         return await written
 
@@ -78,9 +78,9 @@ class GroupCommit:
         batch: deque[_Waiting] = deque()
         ids: set[str] = set()
         # Two of the same id cannot be in one write: the second waits for the next, and then finds the first.
-        while self._queue and len(batch) < LARGEST_WRITE and self._queue[0].save.id not in ids:
+        while self._queue and len(batch) < LARGEST_WRITE and self._queue[0].change.id not in ids:
             waiting = self._queue.popleft()
-            ids.add(waiting.save.id)
+            ids.add(waiting.change.id)
             batch.append(waiting)
         links = [Link(w.span) for w in batch if w.span.trace_flags.sampled]
         try:
@@ -89,7 +89,7 @@ class GroupCommit:
                 attributes={"count": len(batch)}, record_exception=False, set_status_on_exception=False,
             ):  # fmt: skip
                 async with asyncio.timeout(self._patience):
-                    known = await self._save([w.save for w in batch])
+                    known = await self._save([w.change for w in batch])
         except (Unavailable, TimeoutError) as error:
             away = error if isinstance(error, Unavailable) else Unavailable("mongodb: TimeoutError")
             self._refuse(batch, away)
@@ -105,7 +105,7 @@ class GroupCommit:
             metrics.COMMIT_SIZE.observe(len(batch))
             for waiting in batch:
                 if not waiting.written.done():
-                    waiting.written.set_result(waiting.save.id not in known)
+                    waiting.written.set_result(waiting.change.id not in known)
 
     @staticmethod
     def _refuse(batch: deque[_Waiting], error: BaseException) -> None:

@@ -1,10 +1,14 @@
 """Reports in MongoDB: one document each, with its vault, its status and its outbox; and one document per access."""
 
 from collections.abc import Collection as Sized
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
+from services.intake.report.submission import Facts
+from services.intake.stored import Change, ReportOutline, StoredReport
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
+from shared.documents import Codec
 from shared.mongo import Collection, Document, IndexModel, reaching
 
 STANDING: Document = {"vault.digest": {"$exists": True}}
@@ -23,6 +27,11 @@ REPORT_INDEXES = (
 )
 ACCESS_INDEXES = (OUTBOX_INDEX,)
 
+_REPORTS, _OUTLINES = Codec(StoredReport), Codec(ReportOutline)
+_GROWING = ("statements", "answers")
+"""Fields to which changes add one entry after the other, so that only the new entry is written."""
+_OF_AGGREGATES = ("version", "seq", "outbox")
+
 
 class ReportStore:
     """What intake keeps. A write is durable (majority, journal) when it returns; an outage raises Unavailable."""
@@ -36,24 +45,25 @@ class ReportStore:
         """The indexes that must exist."""
         return ((self._reports.collection, REPORT_INDEXES), (self._accesses.collection, ACCESS_INDEXES))
 
-    async def load(self, report_ids: Iterable[str]) -> dict[str, Document]:
+    async def load(self, report_ids: Iterable[str]) -> dict[str, StoredReport]:
         """The reports by id; unknown ones are missing from the answer."""
-        return await self._reports.load(report_ids)
+        return {report_id: report_of(d) for report_id, d in (await self._reports.load(report_ids)).items()}
 
-    async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, Document]:
+    async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, StoredReport]:
         """The reports by the id of their case; unknown ones are missing from the answer."""
         found = self._reports.collection.find({"case_id": {"$in": list(case_ids)}})
         with reaching():
-            return {document["case_id"]: document async for document in found}
+            return {document["case_id"]: report_of(document) async for document in found}
 
-    async def find_by_receipt(self, receipt_hash: bytes) -> Document | None:
+    async def find_by_receipt(self, receipt_hash: bytes) -> StoredReport | None:
         """The report that this receipt opens."""
         with reaching():
-            return await self._reports.collection.find_one({"receipt": receipt_hash})
+            document = await self._reports.collection.find_one({"receipt": receipt_hash})
+        return report_of(document) if document else None
 
-    async def save(self, saves: Sequence[Save]) -> set[str]:
+    async def save(self, changes: Sequence[Change]) -> set[str]:
         """Write all changes; returns the ids that exist already or have changed meanwhile."""
-        return await self._reports.save(saves)
+        return await self._reports.save([save_of(change) for change in changes])
 
     async def save_accesses(self, saves: Sequence[Save]) -> None:
         """Write the record of reads; their ids are new, so nothing can be lost."""
@@ -67,10 +77,10 @@ class ReportStore:
 
     async def closed_before(
         self, still_since: datetime, after: tuple[datetime, str] | None, limit: int
-    ) -> list[Document]:
+    ) -> list[ReportOutline]:
         """At most `limit` reports that are not erased, closed, and unchanged since then, the longest unchanged first.
 
-        `after` is the last change and id of the last one that was read. Of each only what retention looks at.
+        `after` is the last change and id of the last one that was read.
         """
         wanted: Document = {**CLOSED, "status.updated_at": {"$lte": still_since}}
         if after:
@@ -81,10 +91,54 @@ class ReportStore:
             ]
         found = self._reports.collection.find(wanted, {"facts": 1, "status": 1, "received_at": 1})
         with reaching():
-            return await found.sort([("status.updated_at", 1), ("_id", 1)]).limit(limit).to_list(None)
+            documents = await found.sort([("status.updated_at", 1), ("_id", 1)]).limit(limit).to_list(None)
+        return [outline_of(document) for document in documents]
 
     async def count_undecided(self, received_before: datetime) -> int:
         """How many reports that are not erased came before then and have no decision."""
         wanted = {**UNDECIDED, "received_at": {"$lt": received_before}}
         with reaching():
             return await self._reports.collection.count_documents(wanted)
+
+
+def report_of(document: Mapping[str, Any]) -> StoredReport:
+    """The report that a document holds."""
+    return _REPORTS.from_document(document)
+
+
+def outline_of(document: Mapping[str, Any]) -> ReportOutline:
+    """What a document, or a part of it, holds beside the vault."""
+    return _OUTLINES.from_document(document)
+
+
+def save_of(change: Change) -> Save:
+    """The write of a change: a new document whole, of a stored one only the fields that differ.
+
+    So a step of a case never writes what is sealed, and cannot undo what a rotation of the master key does meanwhile.
+    """
+    before, fields = change.before, _document_of(change.report)
+    if before is None:
+        return Save(change.id, None, fields, change.events, change.causes)
+    known = _document_of(before)
+    changed: Document = {}
+    for name, value in fields.items():
+        if name in _GROWING and value:
+            changed |= {f"{name}.{key}": entry for key, entry in value.items() if key not in known[name]}
+        elif name not in known or value != known[name]:
+            changed[name] = value
+    return Save(change.id, {"version": before.version, "outbox": before.outbox}, changed, change.events, change.causes)
+
+
+def _document_of(report: StoredReport) -> Document:
+    document = _REPORTS.to_document(report)
+    for name in _OF_AGGREGATES:
+        del document[name]
+    for name in ("receipt", "erased"):
+        # The index of receipts is sparse: without one, there is no such field.
+        if document[name] is None:
+            del document[name]
+    if document["vault"]:
+        document["vault"] = {name: sealed for name, sealed in document["vault"].items() if sealed is not None}
+    if report.facts == Facts():
+        document["facts"] = {}
+    return document

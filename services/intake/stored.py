@@ -1,27 +1,88 @@
-"""What intake's actions need of the store, and the keys behind what is stored."""
+"""A report as intake keeps it, a change of it, and what intake's actions need of the store."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
 
+from services.intake.report.sealed import SealedAnswer, SealedSections, SealedStatement
+from services.intake.report.status import Status
+from services.intake.report.submission import Facts
 from shared.aggregates import Save
-from shared.events import Actor
-from shared.mongo import Document
+from shared.events import Actor, Event
 
 SOURCE = "hearth/intake"
 REPORTER = Actor("reporter", "reporter")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOutline:
+    """What may be known of a report without its vault. Times are UTC-aware."""
+
+    id: str
+    received_at: datetime
+    facts: Facts
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureMark:
+    """That a report is erased: when (UTC-aware), why, and by which request."""
+
+    at: datetime
+    reason: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReport(ReportOutline):
+    """A report. Without a `vault` it is erased: no words of it are left, and `erased` says since when.
+
+    `receipt` is the hash of the receipt, which only a report has that was handed in over HTTP. `parties`: pseudonyms of
+    everybody whom the report names. `version`, `seq` and `outbox` are the store's own, and 0 or empty in a new report.
+    """
+
+    case_id: str
+    content_digest: str
+    vault: SealedSections | None
+    parties: tuple[str, ...] = ()
+    statements: Mapping[str, SealedStatement] = field(default_factory=dict)
+    answers: Mapping[str, SealedAnswer] = field(default_factory=dict)
+    erased: ErasureMark | None = None
+    receipt: bytes | None = field(default=None, repr=False)
+    version: int = 0
+    seq: int = 0
+    outbox: tuple[Any, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A report after a change, what it was `before` (None: a new report), and the events that tell it.
+
+    `causes`: ids of what led to the change. A change whose causes are in the store already counts as written.
+    """
+
+    before: StoredReport | None
+    report: StoredReport
+    events: Sequence[Event]
+    causes: Sequence[str]
+
+    @property
+    def id(self) -> str:
+        """The id of the report."""
+        return self.report.id
+
+
 class Store(Protocol):
     """What intake's actions need of the store; tests hand in one that keeps everything in memory."""
 
-    async def load(self, report_ids: Iterable[str]) -> dict[str, Document]: ...
+    async def load(self, report_ids: Iterable[str]) -> dict[str, StoredReport]: ...
 
-    async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, Document]: ...
+    async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, StoredReport]: ...
 
-    async def find_by_receipt(self, receipt_hash: bytes) -> Document | None: ...
+    async def find_by_receipt(self, receipt_hash: bytes) -> StoredReport | None: ...
 
-    async def save(self, saves: Sequence[Save]) -> set[str]: ...
+    async def save(self, changes: Sequence[Change]) -> set[str]: ...
 
     async def save_accesses(self, saves: Sequence[Save]) -> None: ...
 

@@ -1,18 +1,20 @@
 """What every store of intake must do: run against the one in memory, and against MongoDB."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import pytest
 
-from services.intake.mailbox.status import NEW_STATUS
-from services.intake.stored import Store
+from services.intake.report.sealed import SealedStatement
+from services.intake.report.status import Status
+from services.intake.stored import Change, ErasureMark, ReportOutline, Store, StoredReport
 from shared.aggregates import Save
 from shared.events import Actor, Draft, ReportAnswered, stamp
 from shared.ids import case_id_of, new_id
 from shared.mongo import Database
-from tests.support.intake_rig import START, MemoryStore
+from tests.support.intake_rig import START, MemoryStore, make_report
 from tests.support.stores import mongo_reports
 
 HOUR = timedelta(hours=1)
@@ -25,22 +27,15 @@ class RetainingStore(Store, Protocol):
 
     async def closed_before(
         self, still_since: datetime, after: tuple[datetime, str] | None, limit: int
-    ) -> list[dict[str, Any]]: ...
+    ) -> list[ReportOutline]: ...
 
     async def count_undecided(self, received_before: datetime) -> int: ...
 
 
-def new_report(report_id: str, **fields: Any) -> Save:
+def new_report(report_id: str, **fields: Any) -> Change:
     """A new report with one event."""
-    case_id = case_id_of(report_id)
-    known = {
-        "case_id": case_id,
-        "parties": ("a", "b"),
-        "statements": {},
-        "received_at": START,
-        "status": dict(NEW_STATUS),
-    }
-    return Save(report_id, None, {**known, **fields}, _events(report_id), [f"new {report_id}"])
+    report = make_report(report_id, **{"parties": ("a", "b"), **fields})
+    return Change(None, report, _events(report_id), [f"new {report_id}"])
 
 
 def _events(report_id: str) -> list[Any]:
@@ -49,9 +44,18 @@ def _events(report_id: str) -> list[Any]:
     return stamp([draft], source="s", subject="report/x", case_id=case_id_of(report_id), last_seq=0, trace=None)
 
 
+<<<<<<< HEAD:tests/suites/test_reports.py
 @pytest.fixture
 async def store(database: Database | None) -> RetainingStore:
     return MemoryStore() if database is None else await mongo_reports(database)
+=======
+def _said(text: str) -> SealedStatement:
+    return SealedStatement("m", b"key", text.encode(), "question", START)
+
+
+class StoreSuite:
+    """Inherit from it and give it a fixture `store`."""
+>>>>>>> f2f76df (A stored report and its status are frozen values; intake follows every fact of a case, and shows of deadlines what triage tells):tests/suites/intake_store.py
 
 
 class TestReports:
@@ -62,9 +66,9 @@ class TestReports:
         by_id = (await store.load([report_id, "unknown"]))[report_id]
         by_case = (await store.load_by_case([case_id_of(report_id), "unknown"]))[case_id_of(report_id)]
         assert by_id == by_case == await store.find_by_receipt(receipt)
-        assert (by_id["version"], by_id["seq"], by_id["parties"]) == (1, 1, ["a", "b"])
-        assert by_id["received_at"] == START
-        assert len(by_id["outbox"]) == 1
+        assert (by_id.version, by_id.seq, by_id.parties) == (1, 1, ("a", "b"))
+        assert by_id.received_at == START
+        assert len(by_id.outbox) == 1
 
     async def test_what_is_unknown_is_missing(self, store: Store) -> None:
         assert await store.load(["unknown"]) == {}
@@ -73,10 +77,10 @@ class TestReports:
 
     async def test_an_id_that_exists_is_given_back_and_the_others_are_written(self, store: Store) -> None:
         old, fresh = new_id(), new_id()
-        await store.save([new_report(old, mark="first")])
-        assert await store.save([new_report(old, mark="second"), new_report(fresh)]) == {old}
+        await store.save([new_report(old, content_digest="first")])
+        assert await store.save([new_report(old, content_digest="second"), new_report(fresh)]) == {old}
         found = await store.load([old, fresh])
-        assert found[old]["mark"] == "first"
+        assert found[old].content_digest == "first"
         assert set(found) == {old, fresh}
 
     async def test_a_receipt_opens_one_report_only(self, store: Store) -> None:
@@ -88,31 +92,41 @@ class TestReports:
         assert await store.save([new_report(new_id()), new_report(new_id())]) == set()
 
     async def test_a_change_keeps_what_it_does_not_name(self, store: Store) -> None:
-        report_id = new_id()
-        await store.save([new_report(report_id, statements={"one": 1})])
+        report_id, one, two = new_id(), _said("one"), _said("two")
+        await store.save([new_report(report_id, statements={"one": one})])
         base = (await store.load([report_id]))[report_id]
-        assert await store.save([Save(report_id, base, {"statements.two": 2}, _events(report_id), ["c"])]) == set()
-        after = (await store.load([report_id]))[report_id]
-        assert after["statements"] == {"one": 1, "two": 2}
-        assert (after["version"], after["seq"], len(after["outbox"])) == (2, 2, 2)
-        assert after["applied"][-1] == "c"
+        after = replace(base, statements={**base.statements, "two": two})
+        assert await store.save([Change(base, after, _events(report_id), ["c"])]) == set()
+        stored = (await store.load([report_id]))[report_id]
+        assert stored.statements == {"one": one, "two": two}
+        assert (stored.version, stored.seq, len(stored.outbox)) == (2, 2, 2)
+        # Its cause is remembered: made again on the old version, the change counts as written.
+        assert await store.save([Change(base, after, _events(report_id), ["c"])]) == set()
 
     async def test_a_change_of_an_old_version_is_refused(self, store: Store) -> None:
         report_id = new_id()
         await store.save([new_report(report_id)])
         base = (await store.load([report_id]))[report_id]
-        assert await store.save([Save(report_id, base, {"mark": 1}, [], ["one"])]) == set()
-        assert await store.save([Save(report_id, base, {"mark": 2}, [], ["two"])]) == {report_id}
-        assert (await store.load([report_id]))[report_id]["mark"] == 1
+        assert await store.save([_decided(base, "one", "one")]) == set()
+        assert await store.save([_decided(base, "two", "two")]) == {report_id}
+        assert (await store.load([report_id]))[report_id].status.outcome == "one"
 
     async def test_a_change_that_was_made_already_is_not_refused(self, store: Store) -> None:
         report_id = new_id()
         await store.save([new_report(report_id)])
         base = (await store.load([report_id]))[report_id]
-        change = Save(report_id, base, {"mark": 1}, [], ["one"])
-        await store.save([change])
-        assert await store.save([Save(report_id, base, {"mark": 1}, [], ["one"])]) == set()
-        assert (await store.load([report_id]))[report_id]["version"] == 2
+        await store.save([_decided(base, "one", "one")])
+        assert await store.save([_decided(base, "one", "one")]) == set()
+        assert (await store.load([report_id]))[report_id].version == 2
+
+    async def test_an_erased_report_keeps_when_and_by_whose_request(self, store: Store) -> None:
+        report_id, mark = new_id(), ErasureMark(START, "requested", "request")
+        await store.save([new_report(report_id, statements={"one": _said("one")})])
+        base = (await store.load([report_id]))[report_id]
+        after = replace(base, vault=None, statements={}, erased=mark)
+        assert await store.save([Change(base, after, [], ["erase"])]) == set()
+        stored = (await store.load([report_id]))[report_id]
+        assert (stored.vault, stored.statements, stored.erased) == (None, {}, mark)
 
     async def test_accesses_are_kept(self, store: Store) -> None:
         report_id = new_id()
@@ -128,15 +142,15 @@ class TestReports:
         closed = [new_id() for _ in range(5)]
         saves = [_standing(report_id, "closed", START + n // 2 * HOUR) for n, report_id in enumerate(closed)]
         others = [_standing(new_id(), "decided"), _standing(new_id(), "closed", START + 9 * HOUR)]
-        gone = new_report(new_id(), vault=None, status={**NEW_STATUS, "state": "closed", "updated_at": START})
+        gone = new_report(new_id(), vault=None, status=Status(updated_at=START, state="closed"))
         await store.save([*saves, *others, gone])
-        found: list[dict[str, Any]] = []
+        found: list[ReportOutline] = []
         after = None
         while batch := await store.closed_before(START + 2 * HOUR, after, 2):
             found += batch
-            after = batch[-1]["status"]["updated_at"], batch[-1]["_id"]
-        assert {document["_id"] for document in found} == set(closed)
-        moments = [(document["status"]["updated_at"], document["_id"]) for document in found]
+            after = batch[-1].status.updated_at, batch[-1].id
+        assert {report.id for report in found} == set(closed)
+        moments = [(report.status.updated_at, report.id) for report in found]
         assert moments == sorted(moments)
 
     async def test_undecided_reports_are_counted_by_their_age(self, store: RetainingStore) -> None:
@@ -146,7 +160,10 @@ class TestReports:
         assert await store.count_undecided(START + HOUR) == 2
 
 
-def _standing(report_id: str, state: str = "received", updated_at: datetime = START) -> Save:
+def _standing(report_id: str, state: str = "received", updated_at: datetime = START) -> Change:
     outcome = "advice" if state == "closed" else None
-    status = {**NEW_STATUS, "state": state, "outcome": outcome, "updated_at": updated_at}
-    return new_report(report_id, vault={"digest": {"key": b"k"}}, status=status)
+    return new_report(report_id, status=Status(updated_at=updated_at, state=state, outcome=outcome))
+
+
+def _decided(base: StoredReport, outcome: str, cause: str) -> Change:
+    return Change(base, replace(base, status=replace(base.status, outcome=outcome)), [], [cause])

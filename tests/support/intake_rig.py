@@ -17,9 +17,13 @@ from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.pages import FollowUpPage, make_follow_up_router
 from services.intake.mailbox.routes import make_mailbox_router
 from services.intake.pages import ReportForm, load_pages, make_page_router
+from services.intake.report.sealed import SealedSections, WrappedKey
+from services.intake.report.status import Status
+from services.intake.report.submission import Facts
 from services.intake.routes import make_router
 from services.intake.settings import EXIT_URL
-from services.intake.stored import Secrets
+from services.intake.store import outline_of, report_of, save_of
+from services.intake.stored import Change, ReportOutline, Secrets, StoredReport
 from services.intake.vault.cipher import Vault
 from services.intake.vault.reads import VaultReader
 from services.intake.vault.routes import make_vault_router
@@ -54,24 +58,24 @@ class MemoryStore:
         self.saved: list[int] = []
         self.away: Exception | None = None
 
-    async def load(self, report_ids: Iterable[str]) -> dict[str, Document]:
+    async def load(self, report_ids: Iterable[str]) -> dict[str, StoredReport]:
         self._reach()
-        return {i: copy.deepcopy(self.reports[i]) for i in report_ids if i in self.reports}
+        return {i: report_of(copy.deepcopy(self.reports[i])) for i in report_ids if i in self.reports}
 
-    async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, Document]:
+    async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, StoredReport]:
         self._reach()
         wanted = set(case_ids)
-        return {d["case_id"]: copy.deepcopy(d) for d in self.reports.values() if d["case_id"] in wanted}
+        return {d["case_id"]: report_of(copy.deepcopy(d)) for d in self.reports.values() if d["case_id"] in wanted}
 
-    async def find_by_receipt(self, receipt_hash: bytes) -> Document | None:
+    async def find_by_receipt(self, receipt_hash: bytes) -> StoredReport | None:
         self._reach()
         found = (d for d in self.reports.values() if d.get("receipt") == receipt_hash)
-        return copy.deepcopy(next(found, None))
+        return next((report_of(copy.deepcopy(document)) for document in found), None)
 
-    async def save(self, saves: Sequence[Save]) -> set[str]:
+    async def save(self, changes: Sequence[Change]) -> set[str]:
         self._reach()
-        self.saved.append(len(saves))
-        return {save.id for save in saves if not self._write(self.reports, save)}
+        self.saved.append(len(changes))
+        return {change.id for change in changes if not self._write(self.reports, save_of(change))}
 
     async def save_accesses(self, saves: Sequence[Save]) -> None:
         self._reach()
@@ -84,7 +88,7 @@ class MemoryStore:
 
     async def closed_before(
         self, still_since: datetime, after: tuple[datetime, str] | None, limit: int
-    ) -> list[Document]:
+    ) -> list[ReportOutline]:
         self._reach()
         found = [
             d
@@ -94,7 +98,7 @@ class MemoryStore:
             and (after is None or (d["status"]["updated_at"], d["_id"]) > after)
         ]
         found.sort(key=lambda d: (d["status"]["updated_at"], d["_id"]))
-        return copy.deepcopy(found[:limit])
+        return [outline_of(copy.deepcopy(document)) for document in found[:limit]]
 
     async def count_undecided(self, received_before: datetime) -> int:
         self._reach()
@@ -152,8 +156,8 @@ class DirectCommit:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    async def commit(self, save: Save) -> bool:
-        return not await self._store.save([save])
+    async def commit(self, change: Change) -> bool:
+        return not await self._store.save([change])
 
 
 @dataclass
@@ -234,6 +238,13 @@ class Rig:
         assert answer.status_code == 202, answer.text
         found: dict[str, str] = answer.json()
         return found
+
+
+def make_report(report_id: str, **fields: Any) -> StoredReport:
+    """A report that was received at START and of which nothing else is known, but what `fields` say."""
+    known = {"case_id": case_id_of(report_id), "received_at": START, "facts": Facts(), "content_digest": ""}
+    known |= {"vault": SealedSections(WrappedKey("m", b"k")), "status": Status(updated_at=START)}
+    return StoredReport(id=report_id, **(known | fields))
 
 
 def bearer(purpose: str = "review", **token: Any) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from services.intake.keys.settings import KeySettings
 from services.intake.keys.watcher import KeyringWatcher
 from services.intake.report.submission import Reported, Submission
 from services.intake.store import ReportStore
+from services.intake.stored import Change
 from services.intake.vault.cipher import Vault
 from services.intake.vault.reads import Read
-from shared.aggregates import Aggregates, Save
+from shared.aggregates import Aggregates
 from shared.events import Actor, InformationRequested, Message
 from shared.mongo import Database
 from shared.outbox import Relay
@@ -157,18 +158,17 @@ async def assert_readable(world: KeyWorld, told: dict[str, str], *replicas: Repl
     for replica in replicas:
         for report_id, text in told.items():
             assert await replica.narrative(report_id) == text
-    async for document in world.database["reports"].find():
-        for drawer in ("statements", "answers"):
-            for name, sealed in document[drawer].items():
-                place = f"{document['_id']}/{drawer}/{name}"
-                assert document["_id"] in replicas[0].vault.open(place, sealed).decode()
+    for report_id, stored in (await replicas[0].rig.store.load(told)).items():
+        for drawer, words in (("statements", stored.statements), ("answers", stored.answers)):
+            for name, sealed in words.items():
+                assert report_id in replicas[0].vault.open(f"{report_id}/{drawer}/{name}", sealed).decode()
 
 
 async def erase(replica: Replica, report_id: str) -> None:
     """Destroy a report's keys, as an erasure does."""
     store = replica.rig.store
     while True:
-        document = (await store.load([report_id]))[report_id]
-        fields = {"vault": None, "statements": {}, "answers": {}}
-        if not await store.save([Save(report_id, document, fields, [], [f"erase-{report_id}"])]):
+        report = (await store.load([report_id]))[report_id]
+        after = replace(report, vault=None, statements={}, answers={})
+        if not await store.save([Change(report, after, [], [f"erase-{report_id}"])]):
             return

@@ -6,16 +6,15 @@ no such report, erased or not. docs/retention.md has the list.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
-from services.intake.stored import SOURCE, Store
+from services.intake.stored import SOURCE, Change, ErasureMark, ReportOutline, Store, StoredReport
 from shared import metrics
-from shared.aggregates import Save, change
+from shared.aggregates import change
 from shared.events import Actor, Draft, ReportErased, stamp
 from shared.ids import derive
-from shared.mongo import Document
 from shared.telemetry import current_traceparent
 from shared.times import now
 
@@ -45,7 +44,7 @@ class Erasing:
         self._clock = clock
 
     async def erase(
-        self, report_ids: Collection[str], erasure: Erasure, only_if: Callable[[Document], bool] = lambda _: True
+        self, report_ids: Collection[str], erasure: Erasure, only_if: Callable[[ReportOutline], bool] = lambda _: True
     ) -> dict[str, Result]:
         """Erase these reports; durable on return. `already`: by another request; the same request gets `erased` again.
 
@@ -59,49 +58,51 @@ class Erasing:
         return results
 
     async def _erase(
-        self, report_ids: Sequence[str], erasure: Erasure, only_if: Callable[[Document], bool]
+        self, report_ids: Sequence[str], erasure: Erasure, only_if: Callable[[ReportOutline], bool]
     ) -> dict[str, Result]:
         results: dict[str, Result] = {}
 
-        async def decide(report_id: str, document: Document | None) -> Save | None:
-            if document is None or document["vault"] is None:
-                results[report_id] = _standing(document, erasure)
+        async def decide(report_id: str, report: StoredReport | None) -> Change | None:
+            if report is None or report.vault is None:
+                results[report_id] = _result(report, erasure)
                 return None
-            return self._save(document, erasure) if only_if(document) else None
+            return self._erased(report, erasure) if only_if(report) else None
 
         done = await change(self._store, report_ids, decide)
         metrics.ERASED.labels(erasure.reason).inc(len(done))
         return results | dict.fromkeys(done, "erased")
 
-    def _save(self, document: Document, erasure: Erasure) -> Save:
-        report_id, at = document["_id"], self._clock()
-        cause = derive("erase", erasure.request_id, report_id)
+    def _erased(self, report: StoredReport, erasure: Erasure) -> Change:
+        at = self._clock()
+        cause = derive("erase", erasure.request_id, report.id)
         fact = ReportErased(
-            report_id=report_id, reason=erasure.reason, request_id=erasure.request_id, rule=erasure.rule
+            report_id=report.id, reason=erasure.reason, request_id=erasure.request_id, rule=erasure.rule
         )
         events = stamp(
             [Draft(fact, erasure.actor, at, cause, erasure.policy_version)],
             source=SOURCE,
-            subject=f"report/{report_id}",
-            case_id=document["case_id"],
-            last_seq=document["seq"],
+            subject=f"report/{report.id}",
+            case_id=report.case_id,
+            last_seq=report.seq,
             trace=current_traceparent(),
         )
-        return Save(report_id, document, emptied(fact, at), events, [cause])
+        return Change(report, emptied(report, fact, at), events, [cause])
 
 
-def emptied(fact: ReportErased, at: datetime) -> dict[str, Any]:
-    """The fields that an erasure at `at` (UTC-aware) sets on a report."""
-    return {
-        "vault": None,
-        "statements": {},
-        "answers": {},
-        "facts.occurred": None,
-        "erased": {"at": at, "reason": fact.reason, "request_id": fact.request_id},
-    }
+def emptied(report: StoredReport, fact: ReportErased, at: datetime) -> StoredReport:
+    """What an erasure at `at` (UTC-aware) leaves of a report."""
+    return replace(
+        report,
+        vault=None,
+        statements={},
+        answers={},
+        facts=replace(report.facts, occurred=None),
+        erased=ErasureMark(at, fact.reason, fact.request_id),
+    )
 
 
-def _standing(document: Document | None, erasure: Erasure) -> Result:
-    if document is None:
+def _result(report: StoredReport | None, erasure: Erasure) -> Result:
+    """What is told of a report that is not here, or erased before."""
+    if report is None:
         return "unknown"
-    return "erased" if document["erased"]["request_id"] == erasure.request_id else "already"
+    return "erased" if report.erased and report.erased.request_id == erasure.request_id else "already"

@@ -2,17 +2,17 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from services.intake.erasure.actions import AT_ONCE, emptied
-from services.intake.mailbox.status import NEW_STATUS
-from services.intake.stored import Store
+from services.intake.report.status import Status
+from services.intake.report.submission import Facts
+from services.intake.stored import Change, Store, StoredReport
 from shared import metrics
 from shared.aggregates import Save, change
 from shared.events import FACTS, Event, ReportErased, decode
 from shared.ids import case_id_of
 from shared.kafka.records import Record
-from shared.mongo import Document
 from shared.problems import Malformed, Unavailable
 
 log = logging.getLogger(__name__)
@@ -40,21 +40,21 @@ class ReplayBarrier:
         """Let everybody in, for as long as the process lives."""
         self._open = True
 
-    async def load(self, report_ids: Iterable[str]) -> dict[str, Document]:
+    async def load(self, report_ids: Iterable[str]) -> dict[str, StoredReport]:
         """See services.intake.store.ReportStore."""
         return await self._inside().load(report_ids)
 
-    async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, Document]:
+    async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, StoredReport]:
         """See services.intake.store.ReportStore."""
         return await self._inside().load_by_case(case_ids)
 
-    async def find_by_receipt(self, receipt_hash: bytes) -> Document | None:
+    async def find_by_receipt(self, receipt_hash: bytes) -> StoredReport | None:
         """See services.intake.store.ReportStore."""
         return await self._inside().find_by_receipt(receipt_hash)
 
-    async def save(self, saves: Sequence[Save]) -> set[str]:
+    async def save(self, changes: Sequence[Change]) -> set[str]:
         """See services.intake.store.ReportStore."""
-        return await self._inside().save(saves)
+        return await self._inside().save(changes)
 
     async def save_accesses(self, saves: Sequence[Save]) -> None:
         """See services.intake.store.ReportStore. Takes no door: what was read is new, too."""
@@ -69,11 +69,11 @@ class ReplayBarrier:
 class ReplayStore(Protocol):
     """What a replay needs of the store."""
 
-    async def load(self, report_ids: Iterable[str]) -> dict[str, Document]: ...
+    async def load(self, report_ids: Iterable[str]) -> dict[str, StoredReport]: ...
 
     async def erased_among(self, report_ids: Collection[str]) -> set[str]: ...
 
-    async def save(self, saves: Sequence[Save]) -> set[str]: ...
+    async def save(self, changes: Sequence[Change]) -> set[str]: ...
 
 
 class Replay:
@@ -111,10 +111,9 @@ class Replay:
         return len(ids)
 
     async def _apply_batch(self, erasures: Mapping[str, Event]) -> None:
-        async def decide(report_id: str, document: Document | None) -> Save | None:
-            if document is not None and document["vault"] is None:
-                return None
-            return _again(document, erasures[report_id])
+        async def decide(report_id: str, report: StoredReport | None) -> Change | None:
+            event = erasures[report_id]
+            return _again(report, event) if report is None or report.vault else None
 
         await change(self._store, erasures, decide)
 
@@ -145,20 +144,21 @@ def _erasures_in(records: Sequence[Record]) -> dict[str, Event]:
     return found
 
 
-def _again(document: Document | None, event: Event) -> Save:
-    """The erasure as the event tells it, and no second event. A report that is not there leaves its erasure as a mark:
-    it is younger than the backup, and must not come back when somebody repeats it."""
+def _again(report: StoredReport | None, event: Event) -> Change:
+    """The erasure as the event tells it, and no second event.
+
+    A report that is not there is younger than the backup. It leaves its erasure as a mark, so that it does not come
+    back when it is sent again.
+    """
     fact = event.fact
     assert isinstance(fact, ReportErased)  # noqa: S101  # the caller has sorted them
-    fields = emptied(fact, event.time)
-    if document is not None:
-        return Save(document["_id"], document, fields, [], [event.id])
-    del fields["facts.occurred"]
-    unknown: dict[str, Any] = {
-        "case_id": case_id_of(fact.report_id),
-        "received_at": event.time,
-        "facts": {},
-        "content_digest": "",
-        "status": {**NEW_STATUS, "updated_at": event.time},
-    }
-    return Save(fact.report_id, None, unknown | fields, [], [event.id])
+    unknown = StoredReport(
+        id=fact.report_id,
+        case_id=case_id_of(fact.report_id),
+        received_at=event.time,
+        facts=Facts(),
+        content_digest="",
+        vault=None,
+        status=Status(updated_at=event.time),
+    )
+    return Change(report, emptied(report or unknown, fact, event.time), [], [event.id])

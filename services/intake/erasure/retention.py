@@ -2,16 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from services.intake.erasure.actions import RETENTION, Erasing, Erasure
+from services.intake.stored import ReportOutline
 from shared import metrics
 from shared.events import Actor, CaseState
 from shared.ids import new_id
-from shared.mongo import Document
 from shared.policy import GLOBAL_COMMUNITY, Policy, ReportLife, Verdict
 from shared.problems import Unavailable
 from shared.times import now
@@ -30,7 +30,7 @@ class LifeStore(Protocol):
 
     async def closed_before(
         self, still_since: datetime, after: tuple[datetime, str] | None, limit: int
-    ) -> list[Document]: ...
+    ) -> list[ReportOutline]: ...
 
     async def count_undecided(self, received_before: datetime) -> int: ...
 
@@ -83,7 +83,7 @@ class RetentionSweeper:
         retention = self._policy.retention
         after: tuple[datetime, str] | None = None
         while batch := await self._store.closed_before(at - retention.shortest, after, SWEPT_AT_ONCE):
-            after = batch[-1]["status"]["updated_at"], batch[-1]["_id"]
+            after = batch[-1].status.updated_at, batch[-1].id
             await self._erase_due(batch, at, done)
             if len(batch) < SWEPT_AT_ONCE:
                 break
@@ -94,16 +94,16 @@ class RetentionSweeper:
             log.info("retention has erased what was due", extra={"request_id": done.request_id, "count": done.erased})
         return done
 
-    async def _erase_due(self, batch: Sequence[Document], at: datetime, done: Sweep) -> None:
+    async def _erase_due(self, batch: Sequence[ReportOutline], at: datetime, done: Sweep) -> None:
         due: dict[str | None, list[str]] = {}
 
-        def judge(document: Document) -> Verdict:
-            return self._policy.retention.judge(life_of(document, self._policy), at)
+        def judge(report: ReportOutline) -> Verdict:
+            return self._policy.retention.judge(life_of(report, self._policy), at)
 
-        for document in batch:
-            verdict = judge(document)
+        for report in batch:
+            verdict = judge(report)
             if verdict.fate == "due":
-                due.setdefault(verdict.rule, []).append(document["_id"])
+                due.setdefault(verdict.rule, []).append(report.id)
             elif verdict.fate == "kept":
                 done.kept += 1
             else:
@@ -112,25 +112,25 @@ class RetentionSweeper:
         for rule, report_ids in due.items():
             erasure = Erasure(RETENTION, done.request_id, INTAKE, rule, self._policy.version)
             # Judged once more, because a case may have been opened again since it was read.
-            results = await self._erasing.erase(report_ids, erasure, lambda document: judge(document).fate == "due")
+            results = await self._erasing.erase(report_ids, erasure, lambda report: judge(report).fate == "due")
             erased = sum(result == "erased" for result in results.values())
             done.erased += erased
             log.info("retention erases", extra={"request_id": done.request_id, "reason": rule, "count": erased})
         metrics.RETENTION_DUE.set(0)
 
 
-def life_of(document: Mapping[str, Any], policy: Policy) -> ReportLife:
-    """What the policy of retention looks at, of a stored report."""
-    facts, status = document["facts"], document["status"]
-    community = policy.communities.get(facts["community"]) or policy.communities[GLOBAL_COMMUNITY]
+def life_of(report: ReportOutline, policy: Policy) -> ReportLife:
+    """What the policy of retention looks at, of a report."""
+    facts, status = report.facts, report.status
+    community = policy.communities.get(facts.community) or policy.communities[GLOBAL_COMMUNITY]
     return ReportLife(
-        report_id=document["_id"],
-        community=facts["community"],
+        report_id=report.id,
+        community=facts.community,
         kind=community.kind,
-        category=facts["category"],
-        lane=status["lane"],
-        outcome=status["outcome"],
-        received_at=document["received_at"],
-        still_since=status["updated_at"],
-        closed=status["state"] == CaseState.CLOSED,
+        category=facts.category,
+        lane=status.lane,
+        outcome=status.outcome,
+        received_at=report.received_at,
+        still_since=status.updated_at,
+        closed=status.state == CaseState.CLOSED,
     )

@@ -1,6 +1,5 @@
 """Erasure over HTTP: for whoever may order it, by the ids of reports or of their cases."""
 
-from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -8,13 +7,12 @@ from pydantic import Field, StringConstraints
 
 from services.intake.erasure.actions import Erasing, Erasure, ErasureReason
 from services.intake.fields import PRIVATE, Body, Identifier
-from services.intake.stored import Store
+from services.intake.stored import Store, StoredReport
 from services.intake.vault.reads import resource_of
 from shared.access.authorization import allow, demand
 from shared.access.conditions import Permit
 from shared.access.principal import Principal
 from shared.ids import new_id
-from shared.mongo import Document
 from shared.problems import FieldError, Problem
 from shared.times import now
 from shared.web.bodies import json_response, parse_body, takes
@@ -51,24 +49,25 @@ def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter
             fault = FieldError("/report_ids", "missing", "Name reports or cases.")
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault])
         request_id = order.request_id or new_id()
-        found = [(i, d if d and _may(who, d) else None) for i, d in await _find(store, order)]
+        found = [(asked, r if r and _may(who, r) else None) for asked, r in await _find(store, order)]
+        known = [report for _, report in found if report is not None]
         if order.dry_run:
-            results = {d["_id"]: "already" if d["vault"] is None else "standing" for d in _known(found)}
+            results = {report.id: "standing" if report.vault else "already" for report in known}
         else:
             erasure = Erasure(order.reason, request_id, actor)
-            results = dict(await erasing.erase([d["_id"] for d in _known(found)], erasure))
-        items = [_item(asked, document, results) for asked, document in found]
+            results = dict(await erasing.erase([report.id for report in known], erasure))
+        items = [_item(asked, report, results) for asked, report in found]
         body = {"request_id": request_id, "reason": order.reason, "dry_run": order.dry_run, "items": items}
         return json_response(body, headers=PRIVATE)
 
     return router
 
 
-def _may(who: Principal, document: Document) -> bool:
-    return isinstance(allow(who, "report.erase", resource_of(document), now()), Permit)
+def _may(who: Principal, report: StoredReport) -> bool:
+    return isinstance(allow(who, "report.erase", resource_of(report), now()), Permit)
 
 
-Found = list[tuple[str, Document | None]]
+Found = list[tuple[str, StoredReport | None]]
 
 
 async def _find(store: Store, order: ErasureOrder) -> Found:
@@ -78,17 +77,13 @@ async def _find(store: Store, order: ErasureOrder) -> Found:
     return found + [(asked, by_case.get(asked)) for asked in dict.fromkeys(order.case_ids)]
 
 
-def _known(found: Found) -> Iterable[Document]:
-    return (document for _, document in found if document is not None)
-
-
-def _item(asked: str, document: Document | None, results: dict[str, str]) -> dict[str, Any]:
-    if document is None:
+def _item(asked: str, report: StoredReport | None, results: dict[str, str]) -> dict[str, Any]:
+    if report is None:
         return {"id": asked, "result": "unknown"}
     return {
         "id": asked,
-        "report_id": document["_id"],
-        "case_id": document["case_id"],
-        "state": document["status"]["state"],
-        "result": results[document["_id"]],
+        "report_id": report.id,
+        "case_id": report.case_id,
+        "state": report.status.state,
+        "result": results[report.id],
     }

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.intake.report.sealed import WrappedKey
 from services.intake.vault.cipher import Vault, VaultError
 from shared.mongo import Collection, Document, UpdateOne, reaching
 
@@ -100,13 +101,13 @@ def rewrapped(vault: Vault, found: Mapping[str, Any]) -> tuple[UpdateOne | None,
     for key in found["keys"]:
         path, place = f"{key['drawer']}.{key['name']}", _place(found["_id"], key)
         try:
-            anew = vault.rewrap(place, key)
+            anew = vault.rewrap(place, WrappedKey(key["key_id"], key["key"]))
         except VaultError:
             damaged.append(place)
             continue
         if anew is not None:
             wanted[f"{path}.key"] = key["key"]
-            fields |= {f"{path}.key": anew["key"], f"{path}.key_id": anew["key_id"]}
+            fields |= {f"{path}.key": anew.key, f"{path}.key_id": anew.key_id}
     return (UpdateOne(wanted, {"$set": fields}) if fields else None), damaged
 
 

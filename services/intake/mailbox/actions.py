@@ -2,17 +2,18 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.intake.mailbox.status import QuestionView, StatusView, follow, judge_deadlines, question_ids
+from services.intake.mailbox.views import QuestionView, StatusView, view_deadlines
 from services.intake.report.receipt import hash_receipt
-from services.intake.stored import REPORTER, SOURCE, Secrets, Store
+from services.intake.report.sealed import SealedAnswer, SealedStatement
+from services.intake.report.status import follow
+from services.intake.stored import REPORTER, SOURCE, Change, Secrets, Store, StoredReport
 from services.intake.vault.cipher import Vault
-from shared.aggregates import Save, change
+from shared.aggregates import change
 from shared.events import Draft, Event, ReportAnswered, stamp
 from shared.ids import derive
-from shared.mongo import Document
 from shared.problems import FieldError, Problem, Unavailable
 from shared.telemetry import current_traceparent
 from shared.times import now
@@ -26,12 +27,12 @@ class _ByCase:
 
     store: Store
 
-    async def load(self, case_ids: Iterable[str]) -> dict[str, Document]:
+    async def load(self, case_ids: Iterable[str]) -> dict[str, StoredReport]:
         return await self.store.load_by_case(case_ids)
 
-    async def save(self, saves: Sequence[Save]) -> set[str]:
-        lost = await self.store.save(saves)
-        return {save.base["case_id"] for save in saves if save.base and save.id in lost}
+    async def save(self, changes: Sequence[Change]) -> set[str]:
+        lost = await self.store.save(changes)
+        return {change.report.case_id for change in changes if change.id in lost}
 
 
 class Mailbox:
@@ -53,23 +54,23 @@ class Mailbox:
         Raises Problem 404 for an unknown receipt or question, 409 when the question has another answer already, 410
         when the report has been erased.
         """
-        document = await self._find(receipt)
+        found = await self._find(receipt)
 
-        async def decide(report_id: str, document: Document | None) -> Save | None:
-            if document is None:
+        async def decide(report_id: str, report: StoredReport | None) -> Change | None:
+            if report is None:
                 raise Unavailable("a report is not where it was")
-            _refuse_erased(document)
-            if question_id not in question_ids(document):
+            _refuse_erased(report)
+            if question_id not in {question.question_id for question in report.status.questions}:
                 error = FieldError("/question_id", "question_unknown", "There is no such question.")
                 raise Problem(404, "question-unknown", "This question was not asked.", errors=[error])
-            given = document["answers"].get(question_id)
+            given = report.answers.get(question_id)
             if given is None:
-                return self._answered(document, question_id, text)
+                return self._answered(report, question_id, text)
             if self._vault.open(f"{report_id}/answers/{question_id}", given) != text.encode():
                 raise Problem(409, "already-answered", "This question has been answered already.")
             return None
 
-        await change(self._store, [document["_id"]], decide)
+        await change(self._store, [found.id], decide)
 
     async def keep_statement(self, report_id: str, statement_id: str, kind: str, text: str) -> None:
         """Keep a handler's words with the report. The reporter sees them once the case's own event names their id.
@@ -79,16 +80,17 @@ class Mailbox:
         """
         place = f"{report_id}/statements/{statement_id}"
 
-        async def decide(report_id: str, document: Document | None) -> Save | None:
-            if document is None:
+        async def decide(report_id: str, report: StoredReport | None) -> Change | None:
+            if report is None:
                 raise Problem(404, "report-unknown", "There is no such report.")
-            _refuse_erased(document)
-            known = document["statements"].get(statement_id)
+            _refuse_erased(report)
+            known = report.statements.get(statement_id)
             if known is None:
-                sealed = {"kind": kind, "at": self._clock(), **self._vault.seal(place, text.encode())}
-                fields = {f"statements.{statement_id}": sealed}
-                return Save(report_id, document, fields, [], [derive("statement", statement_id)])
-            if known["kind"] != kind or self._vault.open(place, known) != text.encode():
+                words = self._vault.seal(place, text.encode())
+                statement = SealedStatement(words.key_id, words.key, words.data, kind, self._clock())
+                after = replace(report, statements={**report.statements, statement_id: statement})
+                return Change(report, after, [], [derive("statement", statement_id)])
+            if known.kind != kind or self._vault.open(place, known) != text.encode():
                 raise Problem(409, "statement-differs", "Other words are stored under this id.")
             return None
 
@@ -100,77 +102,79 @@ class Mailbox:
         for event in events:
             by_case.setdefault(event.case_id, []).append(event)
 
-        async def decide(case_id: str, document: Document | None) -> Save | None:
-            if document is None:
+        async def decide(case_id: str, report: StoredReport | None) -> Change | None:
+            if report is None:
                 event_id = by_case[case_id][0].id
                 log.warning("a case without a report here", extra={"case_id": case_id, "event_id": event_id})
                 return None
-            status, causes = document["status"], []
+            status, causes = report.status, []
             for event in by_case[case_id]:
                 if after := follow(status, event):
                     status = after
                     causes.append(event.id)
-            return Save(document["_id"], document, {"status": status}, [], causes) if causes else None
+            return Change(report, replace(report, status=status), [], causes) if causes else None
 
         await change(_ByCase(self._store), by_case, decide)
 
-    async def _find(self, receipt: str) -> Document:
+    async def _find(self, receipt: str) -> StoredReport:
         try:
             receipt_hash = hash_receipt(self._secrets.pepper, receipt)
         except ValueError:
             error = FieldError("/receipt", "not_a_receipt", "A receipt has 20 letters and digits.")
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[error]) from None
-        document = await self._store.find_by_receipt(receipt_hash)
-        if document is None:
+        report = await self._store.find_by_receipt(receipt_hash)
+        if report is None:
             raise Problem(404, "receipt-unknown", "No report belongs to this receipt.")
-        return document
+        return report
 
-    def _answered(self, document: Document, question_id: str, text: str) -> Save:
-        report_id, at = document["_id"], self._clock()
-        answer_id = derive("answer", report_id, question_id)
-        fact = ReportAnswered(report_id=report_id, question_id=question_id, answer_id=answer_id)
+    def _answered(self, report: StoredReport, question_id: str, text: str) -> Change:
+        at = self._clock()
+        answer_id = derive("answer", report.id, question_id)
+        fact = ReportAnswered(report_id=report.id, question_id=question_id, answer_id=answer_id)
         events = stamp(
             [Draft(fact, REPORTER, at, answer_id)],
             source=SOURCE,
-            subject=f"report/{report_id}",
-            case_id=document["case_id"],
-            last_seq=document["seq"],
+            subject=f"report/{report.id}",
+            case_id=report.case_id,
+            last_seq=report.seq,
             trace=current_traceparent(),
         )
-        sealed = {"at": at, **self._vault.seal(f"{report_id}/answers/{question_id}", text.encode())}
-        return Save(report_id, document, {f"answers.{question_id}": sealed}, events, [answer_id])
+        words = self._vault.seal(f"{report.id}/answers/{question_id}", text.encode())
+        answer = SealedAnswer(words.key_id, words.key, words.data, at)
+        return Change(report, replace(report, answers={**report.answers, question_id: answer}), events, [answer_id])
 
-    def _view(self, document: Document) -> StatusView:
-        status = document["status"]
-        erased = document.get("erased")
-        asked = () if erased else status["questions"]
+    def _view(self, report: StoredReport) -> StatusView:
+        status = report.status
         questions = tuple(
             QuestionView(
-                question["question_id"],
-                self._words(document, "statements", question["question_id"]),
-                question["asked_at"],
-                self._words(document, "answers", question["question_id"]),
+                question.question_id,
+                self._statement(report, question.question_id),
+                question.asked_at,
+                self._answer(report, question.question_id),
             )
-            for question in asked
+            for question in (() if report.erased else status.questions)
         )
-        reason_id = status["reason_id"]
         return StatusView(
-            state=status["state"],
-            received_at=document["received_at"],
-            deadlines=judge_deadlines(status, self._clock()),
+            state=status.state,
+            received_at=report.received_at,
+            deadlines=view_deadlines(status, self._clock()),
             questions=questions,
-            outcome=status["outcome"],
-            reason=self._words(document, "statements", reason_id) if reason_id else None,
-            updated_at=status["updated_at"],
-            erased_at=erased["at"] if erased else None,
+            outcome=status.outcome,
+            reason=self._statement(report, status.reason_id) if status.reason_id else None,
+            updated_at=status.updated_at,
+            erased_at=report.erased.at if report.erased else None,
         )
 
-    def _words(self, document: Document, drawer: str, words_id: str) -> str | None:
-        """The decrypted words under an id; None when there are none (yet, or no more)."""
-        sealed = document[drawer].get(words_id)
-        return None if sealed is None else self._vault.open(f"{document['_id']}/{drawer}/{words_id}", sealed).decode()
+    def _statement(self, report: StoredReport, statement_id: str) -> str | None:
+        """The handlers' words under an id; None when there are none (yet, or no more)."""
+        sealed = report.statements.get(statement_id)
+        return self._vault.open(f"{report.id}/statements/{statement_id}", sealed).decode() if sealed else None
+
+    def _answer(self, report: StoredReport, question_id: str) -> str | None:
+        sealed = report.answers.get(question_id)
+        return self._vault.open(f"{report.id}/answers/{question_id}", sealed).decode() if sealed else None
 
 
-def _refuse_erased(document: Document) -> None:
-    if document["vault"] is None:
+def _refuse_erased(report: StoredReport) -> None:
+    if report.vault is None:
         raise Problem(410, "report-erased", "This report has been erased.")

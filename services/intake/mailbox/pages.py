@@ -7,11 +7,15 @@ from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.routes import try_receipt
 from services.intake.paths import FOLLOW_UP
 from services.intake.sources.form import Filled, fill
+from shared.events import CaseState
+from shared.i18n.messages import message_key
 from shared.problems import Problem
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does
 from shared.web.pages import Pages
 from shared.web.throttle import Throttle
+
+_NAMED = frozenset(state.value for state in CaseState)
 
 
 class FollowUpPage:
@@ -64,8 +68,11 @@ class FollowUpPage:
                 return self.ask(request, receipt, "follow-up-not-a-receipt")
             else:
                 raise
+        # A later version of triage may tell states that have no name here.
+        name = message_key("state", view.state) if view.state in _NAMED else "status-state-other"
         context = {
             "view": view,
+            "state": self._pages.message(request, name),
             "receipt": receipt,
             "answered": answered,
             "question_id": question_id,

@@ -3,9 +3,9 @@
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.pages import FollowUpPage, make_follow_up_router
 from services.intake.mailbox.routes import make_mailbox_router
-from services.intake.mailbox.status import CASE_FACTS
 from services.intake.stored import Secrets, Store
 from services.intake.vault.cipher import Vault
+from shared.events import CaseFact
 from shared.parts import Part
 from shared.runtime import Runtime
 from shared.web.gate import Gate
@@ -16,6 +16,6 @@ from shared.web.throttle import Throttle
 def build(runtime: Runtime, store: Store, vault: Vault, secrets: Secrets, pages: Pages, gate: Gate) -> Part:
     """Follows every case, and shows a reporter what became of a report, over HTTP and on a page."""
     mailbox, receipts = Mailbox(store, vault, secrets), Throttle("receipt")
-    runtime.consume_facts("cases", CASE_FACTS, mailbox.project)
+    runtime.consume_facts("cases", [CaseFact], mailbox.project)
     page = FollowUpPage(mailbox, pages, receipts)
     return Part([make_mailbox_router(mailbox, gate, receipts), make_follow_up_router(page, gate)])

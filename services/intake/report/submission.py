@@ -1,9 +1,9 @@
 """A report as it is handed in, what makes it acceptable, and what may be known of it outside the vault. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -166,19 +166,37 @@ def sections_of(submission: Submission) -> dict[Section, bytes]:
     return sections
 
 
-def facts_of(submission: Submission, channel: str) -> dict[str, Any]:
-    """What is stored of a report in the clear: codes and times, no words of anybody's."""
-    return {
-        "channel": channel,
-        "community": submission.community,
-        "category": submission.category,
-        "flags": list(dict.fromkeys(submission.flags)),
-        "setting": submission.setting,
-        "language": submission.language,
-        "privacy": submission.privacy,
-        "contactable": submission.contactable,
-        "occurred": submission.occurred.times() if submission.occurred else None,
-    }
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is stored of a report in the clear: codes and times, and nobody's words. Blank where nothing is known.
+
+    `occurred` has UTC-aware times under `at`, or under `from` and `to`.
+    """
+
+    channel: str = ""
+    community: str = ""
+    category: str = ""
+    flags: tuple[str, ...] = ()
+    setting: str = ""
+    language: str = ""
+    privacy: str = ""
+    contactable: bool = False
+    occurred: Mapping[str, datetime] | None = None
+
+
+def facts_of(submission: Submission, channel: str) -> Facts:
+    """The facts of a submission that came over this channel."""
+    return Facts(
+        channel=channel,
+        community=submission.community,
+        category=submission.category,
+        flags=tuple(dict.fromkeys(submission.flags)),
+        setting=submission.setting,
+        language=submission.language,
+        privacy=submission.privacy,
+        contactable=submission.contactable,
+        occurred=submission.occurred.times() if submission.occurred else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,24 +228,24 @@ class Pseudonyms:
 
 def receive(
     report_id: str,
-    facts: dict[str, Any],
+    facts: Facts,
     pseudonyms: Pseudonyms,
     content_digest: str,
     received_at: datetime,
     source: str | None = None,
 ) -> ReportReceived:
     """The fact that a report was received; of a range of times it tells the beginning."""
-    occurred: dict[str, datetime] = facts["occurred"] or {}
+    occurred = facts.occurred or {}
     return ReportReceived(
         report_id=report_id,
-        channel=facts["channel"],
-        community=facts["community"],
-        category=facts["category"],
-        flags=tuple(facts["flags"]),
-        setting=facts["setting"],
-        language=facts["language"],
-        privacy=facts["privacy"],
-        contactable=facts["contactable"],
+        channel=facts.channel,
+        community=facts.community,
+        category=facts.category,
+        flags=facts.flags,
+        setting=facts.setting,
+        language=facts.language,
+        privacy=facts.privacy,
+        contactable=facts.contactable,
         occurred_at=occurred.get("at") or occurred.get("from"),
         received_at=received_at,
         subjects=pseudonyms.subjects,

@@ -14,8 +14,8 @@ from os import urandom
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from services.intake.report.sealed import Sealed, SealedSections, WrappedKey
 from services.intake.report.submission import Section
-from shared.mongo import Document
 from shared.problems import Unavailable
 
 _NONCE = 12
@@ -81,42 +81,40 @@ class Vault:
         """Seal nothing from now on, until it is confirmed again; what was sealed is opened as before."""
         self._seals_until = float("-inf")
 
-    def seal(self, place: str, plain: bytes) -> Document:
-        """`plain` under a new random key; what it gives is stored as it is."""
+    def seal(self, place: str, plain: bytes) -> Sealed:
+        """`plain` under a new random key."""
         key = urandom(_KEY)
         nonce = urandom(_NONCE)
-        sealed = AESGCM(key).encrypt(nonce, plain, place.encode())
-        return {**self._wrap(place, key), "data": nonce + sealed}
+        data = nonce + AESGCM(key).encrypt(nonce, plain, place.encode())
+        wrapped = self._wrap(place, key)
+        return Sealed(wrapped.key_id, wrapped.key, data)
 
-    def open(self, place: str, sealed: Mapping[str, object]) -> bytes:
+    def open(self, place: str, sealed: Sealed) -> bytes:
         """What was sealed at this place; raises VaultError."""
-        data = _bytes(sealed, "data")
+        data = sealed.data
         try:
             return AESGCM(self._unwrap(place, sealed)).decrypt(data[:_NONCE], data[_NONCE:], place.encode())
         except (InvalidTag, ValueError):
             # Too short for a nonce is as damaged as any other.
             raise VaultError(place) from None
 
-    def seal_report(self, report_id: str, sections: Mapping[Section, bytes]) -> tuple[Document, str]:
+    def seal_report(self, report_id: str, sections: Mapping[Section, bytes]) -> tuple[SealedSections, str]:
         """The sealed sections and digest key of a new report, and its content digest."""
         digest_key = urandom(_KEY)
-        sealed: Document = {name: self.seal(f"{report_id}/{name}", plain) for name, plain in sections.items()}
-        sealed["digest"] = self._wrap(f"{report_id}/digest", digest_key)
-        return sealed, digest_of(digest_key, sections)
+        sealed = {name: self.seal(f"{report_id}/{name}", plain) for name, plain in sections.items()}
+        return SealedSections(self._wrap(f"{report_id}/digest", digest_key), **sealed), digest_of(digest_key, sections)
 
-    def matches(
-        self, report_id: str, vault: Mapping[str, Document], digest: str, sections: Mapping[Section, bytes]
-    ) -> bool:
+    def matches(self, report_id: str, sealed: SealedSections, digest: str, sections: Mapping[Section, bytes]) -> bool:
         """Whether these sections are the ones that were sealed, by the content digest."""
-        digest_key = self._unwrap(f"{report_id}/digest", vault["digest"])
+        digest_key = self._unwrap(f"{report_id}/digest", sealed.digest)
         return hmac.compare_digest(digest_of(digest_key, sections), digest)
 
-    def rewrap(self, place: str, sealed: Mapping[str, object]) -> Document | None:
-        """The wrapped key of something sealed, wrapped anew by the current master key; None when it is already.
+    def rewrap(self, place: str, sealed: WrappedKey) -> WrappedKey | None:
+        """The random key of something sealed, wrapped anew by the current master key; None when it is already.
 
         Raises VaultError for a key that cannot be unwrapped.
         """
-        if sealed["key_id"] == self._held().current:
+        if sealed.key_id == self._held().current:
             return None
         return self._wrap(place, self._unwrap(place, sealed))
 
@@ -125,21 +123,20 @@ class Vault:
             raise Unavailable("the master key is not here yet")
         return self._masters
 
-    def _wrap(self, place: str, key: bytes) -> Document:
+    def _wrap(self, place: str, key: bytes) -> WrappedKey:
         masters = self._held()
         if self._clock() > self._seals_until:
             raise Unavailable("it is not known whether the master key is still the one to seal with")
         nonce = urandom(_NONCE)
         wrapped = nonce + masters.ciphers[masters.current].encrypt(nonce, key, place.encode())
-        return {"key_id": masters.current, "key": wrapped}
+        return WrappedKey(masters.current, wrapped)
 
-    def _unwrap(self, place: str, sealed: Mapping[str, object]) -> bytes:
-        master = self._held().ciphers.get(str(sealed["key_id"]))
+    def _unwrap(self, place: str, sealed: WrappedKey) -> bytes:
+        master = self._held().ciphers.get(sealed.key_id)
         if master is None:
-            raise VaultError(f"{place}: no master key {sealed['key_id']}")
-        wrapped = _bytes(sealed, "key")
+            raise VaultError(f"{place}: no master key {sealed.key_id}")
         try:
-            return master.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], place.encode())
+            return master.decrypt(sealed.key[:_NONCE], sealed.key[_NONCE:], place.encode())
         except (InvalidTag, ValueError):
             raise VaultError(place) from None
 
@@ -150,13 +147,6 @@ def digest_of(key: bytes, sections: Mapping[Section, bytes]) -> str:
         [b"%s %d\n%s" % (name.encode(), len(sections[name]), sections[name]) for name in sorted(sections)]
     )
     return hmac.digest(key, framed, "sha256").hex()
-
-
-def _bytes(sealed: Mapping[str, object], name: str) -> bytes:
-    value = sealed[name]
-    if not isinstance(value, bytes):
-        raise VaultError(f"{name} is not binary")
-    return value
 
 
 def key_id_of(key: bytes) -> str:

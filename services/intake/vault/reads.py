@@ -1,14 +1,15 @@
 """Reading from the vault: every read is on record, durably, before anything is handed out."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 import orjson
 
+from services.intake.report.sealed import Sealed, SealedSections
 from services.intake.report.submission import Section
-from services.intake.stored import SOURCE, Store
+from services.intake.stored import SOURCE, Store, StoredReport
 from services.intake.vault.cipher import Vault
 from shared.access.principal import Resource
 from shared.aggregates import Save
@@ -29,20 +30,19 @@ class Read:
     sections: tuple[Readable, ...]
 
 
-def resource_of(document: Mapping[str, Any]) -> Resource:
-    """What the table of shared/access/table.py needs to know of a report as it is stored, and of its case."""
-    status = document.get("status", {})
+def resource_of(report: StoredReport) -> Resource:
+    """What the table of shared/access/table.py needs to know of a report and of its case."""
     return Resource(
-        body=status.get("body"),
-        community=document["facts"].get("community"),
-        parties=frozenset(document.get("parties", ())),
-        recused=frozenset(status.get("recused", ())),
+        body=report.status.body,
+        community=report.facts.community or None,
+        parties=frozenset(report.parties),
+        recused=frozenset(report.status.recused),
     )
 
 
-def _is_named(names: Collection[str], document: Mapping[str, Any]) -> bool:
+def _is_named(names: Collection[str], report: StoredReport) -> bool:
     """Whether a report names somebody with one of these pseudonyms, or one of these people is recused from its case."""
-    about = resource_of(document)
+    about = resource_of(report)
     return not (about.parties | about.recused).isdisjoint(names)
 
 
@@ -64,17 +64,17 @@ class VaultReader:
 
         Raises Unavailable while the reads cannot be recorded; then nothing is handed out.
         """
-        documents = await self._store.load({read.report_id for read in reads})
+        reports = await self._store.load({read.report_id for read in reads})
         items: list[dict[str, Any]] = []
         accesses = []
         for read in reads:
-            document = documents.get(read.report_id)
-            if document is None or _is_named(names, document):
+            report = reports.get(read.report_id)
+            if report is None or _is_named(names, report):
                 items.append({"report_id": read.report_id, "unknown": True})
-            elif document["vault"] is None:
+            elif report.vault is None:
                 items.append({"report_id": read.report_id, "erased": True})
             else:
-                items.append({"report_id": read.report_id, "sections": self._open(read, document)})
+                items.append({"report_id": read.report_id, "sections": self._open(read, report, report.vault)})
                 accesses.append(self._read(read, purpose, actor))
         await self._store.save_accesses(accesses)
         return items
@@ -88,29 +88,26 @@ class VaultReader:
         fact = NamesTried(count=count, purpose=purpose)
         await self._store.save_accesses([self._access(access_id, access_id, fact, actor, at, {})])
 
-    def _open(self, read: Read, document: Mapping[str, Any]) -> dict[str, Any]:
-        vault = document["vault"]
-        found: dict[str, Any] = {
-            name: orjson.loads(self._vault.open(f"{read.report_id}/{name}", vault[name]))
-            for name in dict.fromkeys(read.sections)
-            if name in vault
-        }
-        if "correspondence" in read.sections:
-            found["correspondence"] = self._correspondence(read.report_id, document)
+    def _open(self, read: Read, report: StoredReport, vault: SealedSections) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name in dict.fromkeys(read.sections):
+            if name == "correspondence":
+                found[name] = self._correspondence(report)
+            elif sealed := vault.section(name):
+                found[name] = orjson.loads(self._vault.open(f"{report.id}/{name}", sealed))
         return found
 
-    def _correspondence(self, report_id: str, document: Mapping[str, Any]) -> dict[str, Any]:
-        def words(kind: str, identifier: str, sealed: Mapping[str, Any]) -> str:
-            return self._vault.open(f"{report_id}/{kind}/{identifier}", sealed).decode()
+    def _correspondence(self, report: StoredReport) -> dict[str, Any]:
+        def words(kind: str, identifier: str, sealed: Sealed) -> str:
+            return self._vault.open(f"{report.id}/{kind}/{identifier}", sealed).decode()
 
         return {
             "statements": [
-                {"id": i, "kind": s["kind"], "at": s["at"], "text": words("statements", i, s)}
-                for i, s in document["statements"].items()
+                {"id": i, "kind": s.kind, "at": s.at, "text": words("statements", i, s)}
+                for i, s in report.statements.items()
             ],
             "answers": [
-                {"question_id": i, "at": s["at"], "text": words("answers", i, s)}
-                for i, s in document["answers"].items()
+                {"question_id": i, "at": s.at, "text": words("answers", i, s)} for i, s in report.answers.items()
             ],
         }
 

@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 import pytest
 
 from services.intake.group_commit import GroupCommit
-from shared.aggregates import Save
+from services.intake.stored import Change
 from shared.problems import Problem, Unavailable
+from tests.support.intake_rig import make_report
 
 
-def save(report_id: str) -> Save:
-    return Save(report_id, None, {}, [], [])
+def save(report_id: str) -> Change:
+    return Change(None, make_report(report_id), [], [])
 
 
 class Disk:
@@ -25,8 +26,8 @@ class Disk:
         self.free.set()
         self.failure: BaseException | None = None
 
-    async def save(self, saves: Sequence[Save]) -> set[str]:
-        ids = [s.id for s in saves]
+    async def save(self, changes: Sequence[Change]) -> set[str]:
+        ids = [change.id for change in changes]
         self.writes.append(ids)
         await self.free.wait()
         if self.failure:

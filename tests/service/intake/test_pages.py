@@ -2,14 +2,22 @@
 
 import html
 import re
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from shared.events import InformationRequested, ReportReceived
+from shared.events import (
+    CaseClosed,
+    CaseTriaged,
+    DeadlinePaused,
+    DeadlineSet,
+    InformationRequested,
+    ReportReceived,
+)
 from tests.support.forms import SAME_ORIGIN, token_from
-from tests.support.intake_rig import Rig, bearer, case_event
+from tests.support.intake_rig import START, Rig, bearer, case_event
 
 FORM = {
     "community": "enwiki",
@@ -238,3 +246,32 @@ async def test_a_wrong_receipt_is_explained(rig: Rig, receipt: str, text: str) -
     assert page.status_code == 422
     assert text in page.text
     assert html.escape(receipt) in page.text
+
+
+async def test_a_deadline_that_stands_still_is_shown_in_words_without_a_date(rig: Rig) -> None:
+    receipt = receipt_in(await send(rig))
+    (report_id,) = rig.store.reports
+    due = START + timedelta(days=28)
+    step = {"previous": "awaiting_information", "state": "awaiting_information"}
+    triaged = CaseTriaged(
+        previous="received", state="triaged", category="unclassified", lane="standard", body="enwiki_arbcom",
+        rule="one-wiki", deadlines=(DeadlineSet(name="decision", due_at=due),), deadlines_told=True,
+    )  # fmt: skip
+    paused = DeadlinePaused(**step, deadline="decision", due_at=due, remaining_seconds=3600)
+    await rig.mailbox.project([case_event(report_id, seq, fact) for seq, fact in enumerate((triaged, paused), 1)])
+    shown = await send(rig, "/follow-up", receipt=receipt)
+    assert "the clock stands still until we have your answer" in shown.text
+    assert "2026-12-22" not in shown.text
+    async with rig.http() as http:
+        (deadline,) = (await http.post("/v1/follow-up", json={"receipt": receipt})).json()["deadlines"]
+    assert (deadline["standing"], deadline["met"]) == ("paused", None)
+
+
+async def test_a_state_without_a_name_here_is_told_as_in_progress(rig: Rig) -> None:
+    receipt = receipt_in(await send(rig))
+    (report_id,) = rig.store.reports
+    later = CaseClosed(previous="decided", state="sent_to_the_moon")
+    await rig.mailbox.project([case_event(report_id, 1, later)])
+    shown = await send(rig, "/follow-up", receipt=receipt)
+    assert "In progress" in shown.text
+    assert "moon" not in shown.text

@@ -1,5 +1,6 @@
 """The vault over HTTP: only services read, every read is on record first, and words are bound to their place."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -281,9 +282,10 @@ def test_a_section_cannot_be_moved_to_another_place() -> None:
 def test_damage_is_noticed(part: str) -> None:
     vault = Vault(b"m" * 32)
     sealed = vault.seal("one/content", b"words")
-    sealed[part] = sealed[part][:-1] + bytes([sealed[part][-1] ^ 1])
+    whole: bytes = getattr(sealed, part)
+    damaged = replace(sealed, **{part: whole[:-1] + bytes([whole[-1] ^ 1])})
     with pytest.raises(VaultError):
-        vault.open("one/content", sealed)
+        vault.open("one/content", damaged)
 
 
 def test_a_retired_master_key_still_opens_and_no_other_does() -> None:
@@ -296,7 +298,9 @@ def test_a_retired_master_key_still_opens_and_no_other_does() -> None:
 def test_every_section_has_its_own_key() -> None:
     vault = Vault(b"m" * 32)
     sealed, _ = vault.seal_report("one", {"content": b"a", "reporter": b"b"})
-    assert len({part["key"] for part in sealed.values()}) == len(sealed) == 3
+    assert sealed.content
+    assert sealed.reporter
+    assert len({sealed.digest.key, sealed.content.key, sealed.reporter.key}) == 3
 
 
 def test_a_content_digest_is_of_these_sections_only() -> None:

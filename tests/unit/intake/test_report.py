@@ -73,11 +73,11 @@ def test_what_is_told_of_a_report_has_none_of_its_words(body: dict[str, Any]) ->
     assert find_faults(submission, POLICY, NOW) == []
     facts = facts_of(submission, "http")
     fact = receive("id", facts, pseudonyms_of(KEY, submission), "digest", NOW)
-    codes = {"id", "http", "digest", facts["community"], facts["category"], facts["setting"], facts["language"]}
+    codes = {"id", "http", "digest", facts.community, facts.category, facts.setting, facts.language}
     told = strings_in(json.loads(fact.model_dump_json()))
     allowed = codes | {
-        facts["privacy"],
-        *facts["flags"],
+        facts.privacy,
+        *facts.flags,
         *fact.subjects,
         fact.reporter or "",
         *fact.witnesses,
@@ -88,7 +88,7 @@ def test_what_is_told_of_a_report_has_none_of_its_words(body: dict[str, Any]) ->
 
 @given(submissions)
 def test_times_are_cut_to_what_the_store_keeps(body: dict[str, Any]) -> None:
-    for at in (facts_of(read(body), "http")["occurred"] or {}).values():
+    for at in (facts_of(read(body), "http").occurred or {}).values():
         assert at.microsecond % 1000 == 0
         assert at.utcoffset() == timedelta(0)
 

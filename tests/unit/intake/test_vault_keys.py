@@ -1,7 +1,9 @@
 """Wrapping by versions of the master key: what was sealed under any of them opens, and re-wrapping keeps content."""
 
+from dataclasses import replace
 from inspect import signature
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from infra.commands.keys.rotation import drop, rotate
 from services.intake.keys import rotation
 from services.intake.keys.rewrap import rewrapped
+from services.intake.report.sealed import Sealed, WrappedKey
 from services.intake.vault.cipher import FRESH, Vault, VaultError, key_id_of
 from shared.problems import Unavailable
 
@@ -25,9 +28,9 @@ def test_what_is_sealed_under_one_key_opens_under_each_later_one(keys: list[byte
         vault.adopt(after, [before])
         anew = vault.rewrap(PLACE, sealed)
         assert anew is not None
-        assert (anew["key_id"], anew.keys()) == (key_id_of(after), {"key_id", "key"})
-        assert anew["key"] != sealed["key"]
-        sealed = sealed | anew
+        assert anew.key_id == key_id_of(after)
+        assert anew.key != sealed.key
+        sealed = Sealed(anew.key_id, anew.key, sealed.data)
         # Now the old one is of no use any more, and not needed.
         assert Vault(after).open(PLACE, sealed) == plain
         with pytest.raises(VaultError, match="no master key"):
@@ -40,12 +43,12 @@ def test_a_damaged_wrapped_key_is_noticed_and_never_wrapped_anew(
     keys: list[bytes], plain: bytes, data: st.DataObject
 ) -> None:
     sealed = Vault(keys[0]).seal(PLACE, plain)
-    at = data.draw(st.integers(0, len(sealed["key"]) - 1))
-    wrong = bytearray(sealed["key"])
+    at = data.draw(st.integers(0, len(sealed.key) - 1))
+    wrong = bytearray(sealed.key)
     wrong[at] ^= data.draw(st.integers(1, 255))
-    for key in (bytes(wrong), sealed["key"][:at]):
+    for key in (bytes(wrong), sealed.key[:at]):
         with pytest.raises(VaultError):
-            Vault(keys[1], [keys[0]]).rewrap(PLACE, sealed | {"key": key})
+            Vault(keys[1], [keys[0]]).rewrap(PLACE, WrappedKey(sealed.key_id, key))
 
 
 @given(KEYS, st.binary(max_size=100))
@@ -59,7 +62,9 @@ def test_the_digest_of_a_report_still_matches_after_its_key_was_wrapped_anew() -
     sections = {"content": b"words", "reported": b"names"}
     sealed, digest = Vault(b"a" * 32).seal_report("r-1", sections)
     vault = Vault(b"b" * 32, [b"a" * 32])
-    moved = {name: one | (vault.rewrap(f"r-1/{name}", one) or {}) for name, one in sealed.items()}
+    digest_key = vault.rewrap("r-1/digest", sealed.digest)
+    assert digest_key is not None
+    moved = replace(sealed, digest=digest_key)
     assert Vault(b"b" * 32).matches("r-1", moved, digest, sections)
     assert not Vault(b"b" * 32).matches("r-1", moved, digest, sections | {"content": b"others"})
 
@@ -93,17 +98,22 @@ def test_a_rotation_waits_longer_than_a_vault_seals_unconfirmed() -> None:
     assert signature(rotate).parameters["settle"].default == rotation.SETTLE
 
 
+def _listed(drawer: str, name: str, sealed: WrappedKey) -> dict[str, Any]:
+    """A wrapped key as the store gives it to be wrapped anew."""
+    return {"drawer": drawer, "name": name, "key_id": sealed.key_id, "key": sealed.key}
+
+
 def test_a_report_is_written_only_if_every_key_is_still_the_one_that_was_read() -> None:
     old, new = Vault(b"a" * 32), Vault(b"b" * 32, [b"a" * 32])
     keys = [
-        {"drawer": drawer, "name": name, **{n: v for n, v in old.seal(place, b"x").items() if n != "data"}}
+        _listed(drawer, name, old.seal(place, b"x"))
         for drawer, name, place in (
             ("vault", "content", "r-1/content"),
             ("statements", "s-1", "r-1/statements/s-1"),
             ("answers", "q-1", "r-1/answers/q-1"),
         )
     ]
-    done = {"drawer": "vault", "name": "digest", **new.seal("r-1/digest", b"x")}
+    done = _listed("vault", "digest", new.seal("r-1/digest", b"x"))
     operation, damaged = rewrapped(new, {"_id": "r-1", "keys": [*keys, done]})
     assert damaged == []
     assert operation is not None
@@ -116,7 +126,7 @@ def test_a_report_is_written_only_if_every_key_is_still_the_one_that_was_read() 
 def test_of_a_report_with_one_damaged_key_the_others_are_wrapped_anew() -> None:
     old, new = Vault(b"a" * 32), Vault(b"b" * 32, [b"a" * 32])
     good, bad = old.seal("r-1/content", b"x"), old.seal("r-9/reported", b"x")
-    keys = [{"drawer": "vault", "name": "content", **good}, {"drawer": "vault", "name": "reported", **bad}]
+    keys = [_listed("vault", "content", good), _listed("vault", "reported", bad)]
     operation, damaged = rewrapped(new, {"_id": "r-1", "keys": keys})
     assert damaged == ["r-1/reported"]
     assert operation is not None

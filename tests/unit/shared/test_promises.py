@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.mailbox.status import NEW_STATUS, follow, judge_deadlines
+from services.intake.mailbox.views import view_deadlines
+from services.intake.report.status import Status, follow
 from services.triage.actions import carry_out
 from services.triage.case.case import Case
 from services.triage.case.commands.decision import Decide
@@ -58,11 +59,11 @@ def test_every_clock_that_starts_with_a_report_can_be_stopped() -> None:
 def test_desk_and_reporter_are_told_the_same_of_every_promise(lane: str, commands: tuple[Command, ...]) -> None:
     case, events = lead(LANES[lane], commands)
     assert case.lane == lane
-    status: dict[str, object] = dict(NEW_STATUS)
+    status = Status(updated_at=events[0].time)
     for event in events:
         status = follow(status, event) or status
     late = events[-1].time + timedelta(days=400)
-    seen = {view.name: view.met for view in judge_deadlines(status, late)}
+    seen = {view.name: view.met for view in view_deadlines(status, late)}
     assert seen == {d.name: d.met_at is not None and d.met_at <= d.due_at for d in case.deadlines}
 
 

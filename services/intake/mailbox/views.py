@@ -1,0 +1,71 @@
+"""What a receipt opens: the status of a report in the reporter's own terms. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from services.intake.report.status import Deadline, Status
+
+Standing = Literal["met", "late", "paused", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineView:
+    """A promise to the reporter. `met` is None while it may still be kept; of a paused one, `due_at` is how it stood.
+
+    `standing`: kept in time (`met`), missed or kept too late (`late`), standing still while the reporter is asked
+    (`paused`), or still to come (`open`).
+    """
+
+    name: str
+    due_at: datetime
+    met: bool | None
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionView:
+    """A question of the handling body and, once given, the reporter's answer."""
+
+    question_id: str
+    text: str | None
+    asked_at: datetime
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """Everything that a receipt opens. Times are UTC-aware; `reason` is the handling body's own words.
+
+    Of an erased report (`erased_at`) no words are left: no questions, no reason.
+    """
+
+    state: str
+    received_at: datetime
+    deadlines: tuple[DeadlineView, ...]
+    questions: tuple[QuestionView, ...]
+    outcome: str | None
+    reason: str | None
+    updated_at: datetime
+    erased_at: datetime | None = None
+
+
+def view_deadlines(status: Status, now: datetime) -> tuple[DeadlineView, ...]:
+    """Each deadline with what triage told of it, seen at `now` (UTC-aware)."""
+    views = []
+    for deadline in status.deadlines:
+        standing = _standing(deadline, now)
+        met = {"met": True, "late": False}.get(standing)
+        views.append(DeadlineView(deadline.name, deadline.due_at, met, standing))
+    return tuple(views)
+
+
+def _standing(deadline: Deadline, now: datetime) -> Standing:
+    if deadline.met_at is not None:
+        return "met" if deadline.met_at <= deadline.due_at else "late"
+    if deadline.breached_at is not None:
+        return "late"
+    if deadline.remaining_seconds is not None:
+        return "paused"
+    # Also before anybody has told of it: a date that has passed is no promise.
+    return "late" if now > deadline.due_at else "open"

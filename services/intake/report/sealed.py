@@ -1,0 +1,51 @@
+"""What the vault has sealed, as it is stored. Pure: services/intake/vault/cipher.py seals and opens."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.intake.report.submission import Section
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A random key, wrapped by the master key with the id `key_id`."""
+
+    key_id: str
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed(WrappedKey):
+    """Something encrypted under that random key."""
+
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSections:
+    """The sections of a report that have something in them, and the key of its content digest."""
+
+    digest: WrappedKey
+    content: Sealed | None = None
+    reported: Sealed | None = None
+    reporter: Sealed | None = None
+
+    def section(self, name: Section) -> Sealed | None:
+        """The section of this name; None for one without anything in it."""
+        sealed: Sealed | None = getattr(self, name)
+        return sealed
+
+
+@dataclass(frozen=True, slots=True)
+class SealedStatement(Sealed):
+    """A handler's words to the reporter: a `question` or a `reason`, kept at a UTC-aware time."""
+
+    kind: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SealedAnswer(Sealed):
+    """A reporter's answer, kept at a UTC-aware time."""
+
+    at: datetime

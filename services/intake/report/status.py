@@ -1,0 +1,112 @@
+"""What became of a report: a fold over the events of its case. Pure.
+
+Events come at least once and in the order of `case_seq`; an event that was seen before changes nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.events import (
+    MET_BY_STEP,
+    CaseDecided,
+    CaseFact,
+    CaseState,
+    CaseTriaged,
+    DeadlineBreached,
+    DeadlineMet,
+    DeadlinePaused,
+    DeadlineResumed,
+    Event,
+    InformationRequested,
+    RecusalDeclared,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """One deadline of the case, as triage told it. Times are UTC-aware.
+
+    `met_at`: when a step kept it, in time or not. `breached_at`: when it passed, and nothing had kept it.
+    `remaining_seconds`: what is left of it while its clock stands still; None while the clock runs.
+    """
+
+    name: str
+    due_at: datetime
+    met_at: datetime | None = None
+    breached_at: datetime | None = None
+    remaining_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question to the reporter, by the id of its words, and when it was asked (UTC-aware)."""
+
+    question_id: str
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a report stands. `state` may be one that only a later version of Hearth knows.
+
+    `body` and `recused` say who may erase and read the report; the reporter is shown neither. `deadlines_told`: facts
+    of their own tell when a deadline is met; the case is older where they do not, and MET_BY_STEP says which step does.
+    """
+
+    updated_at: datetime
+    state: str = CaseState.RECEIVED.value
+    seq: int = 0
+    lane: str | None = None
+    body: str | None = None
+    deadlines: tuple[Deadline, ...] = ()
+    deadlines_told: bool = False
+    questions: tuple[Question, ...] = ()
+    outcome: str | None = None
+    reason_id: str | None = None
+    recused: tuple[str, ...] = ()
+
+
+def follow(status: Status, event: Event) -> Status | None:
+    """The status after an event of the case; None when the event was seen before or is no step of a case."""
+    fact = event.fact
+    if event.case_seq <= status.seq or not isinstance(fact, CaseFact):
+        return None
+    if isinstance(fact, RecusalDeclared):
+        # It says who may not read the report any more; nothing that the reporter sees changes by it.
+        return replace(status, seq=event.case_seq, recused=(*status.recused, fact.person))
+    after = replace(status, seq=event.case_seq, state=fact.state, updated_at=event.time)
+    match fact:
+        case CaseTriaged():
+            met = {deadline.name: deadline.met_at for deadline in status.deadlines}
+            deadlines = tuple(Deadline(d.name, d.due_at, met.get(d.name)) for d in fact.deadlines)
+            after = replace(
+                after, lane=fact.lane, body=fact.body, deadlines=deadlines, deadlines_told=fact.deadlines_told
+            )
+        case InformationRequested():
+            after = replace(after, questions=(*status.questions, Question(fact.question_id, event.time)))
+        case CaseDecided():
+            after = replace(after, outcome=fact.outcome, reason_id=fact.reason_id)
+        case DeadlineMet():
+            return _with(after, fact.deadline, lambda d: Deadline(d.name, fact.due_at, fact.met_at))
+        case DeadlineBreached():
+            return _with(after, fact.deadline, lambda d: Deadline(d.name, fact.due_at, d.met_at, event.time))
+        case DeadlinePaused():
+            seconds = fact.remaining_seconds
+            return _with(after, fact.deadline, lambda d: replace(d, remaining_seconds=seconds))
+        case DeadlineResumed():
+            return _with(after, fact.deadline, lambda d: Deadline(d.name, fact.due_at, d.met_at))
+    return after if after.deadlines_told else _met_by(fact, after)
+
+
+def _with(status: Status, name: str, change: Callable[[Deadline], Deadline]) -> Status:
+    return replace(status, deadlines=tuple(change(d) if d.name == name else d for d in status.deadlines))
+
+
+def _met_by(fact: CaseFact, status: Status) -> Status:
+    """The status of a case from before `deadline.met`, whose deadlines a step keeps without a word of it."""
+    deadlines = tuple(
+        replace(d, met_at=status.updated_at) if d.met_at is None and fact.name in MET_BY_STEP.get(d.name, ()) else d
+        for d in status.deadlines
+    )
+    return replace(status, deadlines=deadlines)

@@ -1,0 +1,97 @@
+"""What became of a report follows its case's facts: by their state, and of deadlines what triage tells."""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+import pytest
+
+from services.intake.mailbox.views import view_deadlines
+from services.intake.report.status import Status, follow
+from shared.events import (
+    CaseFact,
+    CaseTriaged,
+    DeadlineBreached,
+    DeadlineMet,
+    DeadlinePaused,
+    DeadlineResumed,
+    DeadlineSet,
+    InformationRequested,
+    InvestigationStarted,
+)
+from tests.support.intake_rig import START, case_event
+
+DAY = timedelta(days=1)
+DUE = START + 7 * DAY
+STEP = {"previous": "investigating", "state": "investigating"}
+TRIAGED = CaseTriaged(
+    previous="received", state="triaged", category="unclassified", lane="standard", body="enwiki_arbcom",
+    rule="one-wiki", deadlines=(DeadlineSet(name="decision", due_at=DUE),), deadlines_told=True,
+)  # fmt: skip
+
+
+def after(*facts: CaseFact, days: float = 1) -> Status:
+    """The status after these facts, each so many days after the one before."""
+    status = Status(updated_at=START)
+    for seq, fact in enumerate(facts, 1):
+        followed = follow(status, case_event("r-1", seq, fact, START + seq * days * DAY))
+        assert followed is not None
+        status = followed
+    return status
+
+
+def standing(status: Status, now: datetime = START) -> tuple[str, bool | None]:
+    (view,) = view_deadlines(status, now)
+    return view.standing, view.met
+
+
+def met(at: datetime) -> DeadlineMet:
+    return DeadlineMet(**STEP, deadline="decision", due_at=DUE, met_at=at)
+
+
+PAUSED = DeadlinePaused(**STEP, deadline="decision", due_at=DUE, remaining_seconds=3600)
+
+
+@pytest.mark.parametrize(("at", "told"), [(DUE, ("met", True)), (DUE + DAY, ("late", False))])
+def test_a_deadline_is_met_in_time_or_late_as_triage_tells_it(at: datetime, told: tuple[str, bool]) -> None:
+    assert standing(after(TRIAGED, met(at))) == told
+
+
+def test_no_step_keeps_a_deadline_that_triage_would_tell_of() -> None:
+    assert standing(after(TRIAGED, InvestigationStarted(**STEP))) == ("open", None)
+
+
+def test_a_paused_deadline_is_not_late_and_runs_again_to_a_new_date() -> None:
+    assert standing(after(TRIAGED, PAUSED), DUE + DAY) == ("paused", None)
+    resumed = DeadlineResumed(**STEP, deadline="decision", due_at=DUE + 9 * DAY)
+    again = after(TRIAGED, PAUSED, resumed)
+    assert standing(again, DUE + DAY) == ("open", None)
+    assert again.deadlines[0].due_at == DUE + 9 * DAY
+    assert standing(after(TRIAGED, PAUSED, met(DUE))) == ("met", True)
+
+
+def test_a_breach_is_told_even_to_a_reader_whose_clock_is_behind() -> None:
+    breached = DeadlineBreached(**STEP, deadline="decision", due_at=DUE)
+    assert standing(after(TRIAGED, breached)) == ("late", False)
+    assert standing(after(TRIAGED, breached, met(DUE + DAY))) == ("late", False)
+
+
+def test_what_is_told_of_a_deadline_that_the_case_has_not_changes_no_deadline() -> None:
+    strange = DeadlineMet(**STEP, deadline="strange", due_at=DUE, met_at=DUE)
+    assert after(TRIAGED, strange).deadlines == after(TRIAGED).deadlines
+
+
+class CaseTurnedPurple(CaseFact):
+    """A step that only a later version tells."""
+
+    name: ClassVar[str] = "case.turned_purple"
+
+
+def test_a_fact_that_says_nothing_else_is_followed_by_its_state() -> None:
+    status = after(TRIAGED, CaseTurnedPurple(previous="triaged", state="purple"))
+    assert (status.state, status.updated_at) == ("purple", START + 2 * DAY)
+
+
+def test_a_question_is_kept_with_the_state_it_led_to() -> None:
+    asked = InformationRequested(previous="investigating", state="awaiting_information", question_id="q-1")
+    status = after(TRIAGED, asked, PAUSED)
+    assert [question.question_id for question in status.questions] == ["q-1"]
