@@ -64,7 +64,7 @@ class Runtime:
         return consumption
 
     def consume_facts(self, topic: str, wanted: Sequence[type[Fact]], handle: Handle[Event], use: str = "") -> None:
-        """Consume only these facts of a topic, or all below a base class; other facts and unknown types are passed over."""
+        """Consume only these facts of a topic, or all below a base class; others and unknown types are passed over."""
         self.consume(topic, facts_of(wanted), handle, use)
 
     def read_to_end(self, topic: str) -> AsyncIterator[Sequence[Record]]:

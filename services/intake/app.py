@@ -47,7 +47,7 @@ def build_app(settings: IntakeSettings) -> FastAPI:
         ),
         build_mailbox(runtime, barrier, vault, secrets, pages, gate),
         build_vault(barrier, vault, secrets.pseudonyms, gate, names_of),
-        build_erasure(settings, store, barrier, policy, gate),
+        build_erasure(runtime, store, barrier, policy, settings.retention_seconds, gate),
         build_keys(runtime, settings, settings.master_key.get_secret_value(), vault),
         access_control.part,
     ]

@@ -44,18 +44,13 @@ def _events(report_id: str) -> list[Any]:
     return stamp([draft], source="s", subject="report/x", case_id=case_id_of(report_id), last_seq=0, trace=None)
 
 
-<<<<<<< HEAD:tests/suites/test_reports.py
-@pytest.fixture
-async def store(database: Database | None) -> RetainingStore:
-    return MemoryStore() if database is None else await mongo_reports(database)
-=======
 def _said(text: str) -> SealedStatement:
     return SealedStatement("m", b"key", text.encode(), "question", START)
 
 
-class StoreSuite:
-    """Inherit from it and give it a fixture `store`."""
->>>>>>> f2f76df (A stored report and its status are frozen values; intake follows every fact of a case, and shows of deadlines what triage tells):tests/suites/intake_store.py
+@pytest.fixture
+async def store(database: Database | None) -> RetainingStore:
+    return MemoryStore() if database is None else await mongo_reports(database)
 
 
 class TestReports:
