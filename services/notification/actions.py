@@ -1,4 +1,4 @@
-"""The verbs: what notification does about the facts it reads. Planned here, durably; done and marked by the sender."""
+"""The verbs of notification: it plans a delivery for each notice, durably. The sender sends it and marks it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ class PlanStore(Protocol):
 
 
 class Outgoing(Protocol):
-    """Who sends what is planned."""
+    """What planning needs of the sender."""
 
     @property
     def lease(self) -> timedelta: ...
@@ -34,7 +34,7 @@ class Outgoing(Protocol):
 
 
 class Planner:
-    """Turns facts into planned deliveries; every call survives being repeated, in any number."""
+    """Turns facts into planned deliveries. A call may be repeated in any number: it plans each delivery once."""
 
     def __init__(
         self,
@@ -56,9 +56,9 @@ class Planner:
         self._clock = clock
 
     async def plan(self, events: Sequence[Event]) -> None:
-        """Plan what these facts bring about; returns when it is durable, and wakes the sender.
+        """Plan the deliveries of these facts, store them durably, and wake the sender.
 
-        Raises Malformed for a fact of a case that was never opened.
+        Raises Malformed for a fact of a case that was never opened, Unavailable while the store or the roster is away.
         """
         summaries = await self._follow(events)
         await self._store.recuse(_recusals(events))
@@ -71,22 +71,22 @@ class Planner:
             self._outgoing.wake(ours)
 
     async def _follow(self, events: Sequence[Event]) -> dict[str, CaseSummary]:
-        """What is known of their cases after all of these facts, as it is now kept."""
+        """The summaries of the cases after all of these facts. The store keeps them, too."""
         known = await self._store.read_summaries(list({event.case_id for event in events}))
         learned: dict[str, CaseSummary] = {}
         for event in events:
             before = known.get(event.case_id)
             after = follow(before, event)
-            # A fact that comes again says how the case was before others.
+            # A fact that comes again must not undo what later facts said.
             if after and (before is None or after.seq > before.seq):
                 known[event.case_id] = learned[event.case_id] = after
         await self._store.keep_summaries(list(learned.values()))
         return known
 
     async def _place(self, events: Sequence[Event], summaries: dict[str, CaseSummary]) -> list[Delivery]:
-        """The deliveries, each with its time: now (held for our own sender) or when its recipient's next mail goes."""
+        """The deliveries, each with its time: now, under the lease of our sender, or at the next digest."""
         now = self._clock()
-        # Without room they are due from this moment: whichever replica has room takes them up.
+        # If our sender has no room, they are due at once, and a replica that has room takes them up.
         until = now + self._outgoing.lease if self._outgoing.has_room(len(events)) else now
         await self._members.ready()
 

@@ -1,6 +1,7 @@
-"""The wiring of the notification service, and nothing else."""
+"""The wiring of notification, and nothing else."""
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -8,6 +9,7 @@ from fastapi import FastAPI
 from services.notification import consumer
 from services.notification.actions import Planner
 from services.notification.channels import CHANNELS
+from services.notification.channels.part import build as build_channels
 from services.notification.digests import Digests
 from services.notification.notices.table import NOTICES, Links, write_notice
 from services.notification.pages import make_pages_router
@@ -32,46 +34,42 @@ HERE = Path(__file__).parent
 
 
 def build_app(settings: NotificationSettings) -> FastAPI:
-    """The application; opens no connection before it is started."""
-    policy = load_policy(settings.policy_dir)
-    messages = Messages.load([SHARED_MESSAGES, HERE / "i18n"])
-    links = Links(settings.public_url.rstrip("/"), settings.desk_url.rstrip("/"))
-    routes = read_routes(
-        ROUTING.read_text(encoding="utf-8"),
-        notices=NOTICES,
-        channels=CHANNELS,
-    )
-
+    """The application of notification; nothing is connected before it starts."""
     runtime = Runtime("notification", settings)
-    aggregates = runtime.aggregates("deliveries")
-    store = MongoStore(runtime.database, aggregates)
+    policy, messages = load_policy(settings.policy_dir), Messages.load([SHARED_MESSAGES, HERE / "i18n"])
+    routes = read_routes(ROUTING.read_text(encoding="utf-8"), notices=NOTICES, channels=CHANNELS)
+    pages = make_pages(HERE / "templates", messages, home=HOME)
+    links = Links(settings.public_url.rstrip("/"), settings.desk_url.rstrip("/"))
+    deliveries = runtime.aggregates("deliveries")
+    store = MongoStore(runtime.database, deliveries)
     http = make_http(settings.intake_url)
     signer = ServiceSigner("notification", settings.service_keys_file, settings.service_peers_file)
-    channels = {name: build(settings) for name, build in CHANNELS.items()}
-    digests = Digests(store, timedelta(seconds=settings.gather_seconds))
     vault = VaultClient(http, signer)
+    channels = {name: build(settings) for name, build in CHANNELS.items()}
     access_control = AccessControl(runtime)
+    flow, sign_in = access_control.open_sign_in(SignIn(settings, pages, HOME, settings.outbox_url, vault))
+    gate, roster = access_control.gate, access_control.roster
+
+    digests = Digests(store, timedelta(seconds=settings.gather_seconds))
     sender = Sender(
         store,
         channels,
         digests,
-        Sources(policy, access_control.roster, vault),
-        write=lambda deliveries: write_notice(messages, links, deliveries),
+        Sources(policy, roster, vault),
+        write=partial(write_notice, messages, links),
         lease=timedelta(seconds=settings.lease_seconds),
         parallel=settings.smtp_connections,
     )
-    pages = make_pages(HERE / "templates", messages, home=HOME)
-    flow, sign_in = access_control.open_sign_in(SignIn(settings, pages, HOME, settings.outbox_url, vault))
-    planner = Planner(store, sender, digests, routes=routes, policy=policy, members=access_control.roster)
+    planner = Planner(store, sender, digests, routes=routes, policy=policy, members=roster)
     consumer.consume(runtime, planner, routes)
-    gate = access_control.gate
     parts = [
         Part(
             [make_routes(store, gate), make_pages_router(store, gate, pages), make_asset_router(gate)],
-            indexes=[(aggregates.collection, INDEXES)],
+            indexes=[(deliveries.collection, INDEXES)],
             tasks=[sender.run, sender.watch, sender.mark],
-            stops=[sender.stop, *(channel.close for channel in channels.values())],
+            stops=[sender.stop],
         ),
+        build_channels(channels),
         sign_in,
         access_control.part,
         Part(stops=[http.aclose]),

@@ -1,4 +1,4 @@
-"""The life of a delivery, pure: planned by a fact, then sent, suppressed or failed. It never holds an address."""
+"""The life of a delivery, pure: a fact plans it, then it is sent, suppressed or failed. It never holds an address."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from shared.events import (
     Actor,
-    DeadlineSet,
     Draft,
     Event,
     Fact,
@@ -17,6 +16,7 @@ from shared.events import (
     stamp,
 )
 from shared.ids import derive
+from shared.policy import Deadline
 
 ACTOR = Actor("service:notification", "service")
 SOURCE = "hearth/notification"
@@ -26,7 +26,7 @@ LONGEST_RETRY = timedelta(minutes=5)
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands; all but PLANNED are final."""
+    """The states of a delivery; all but PLANNED are final."""
 
     PLANNED = "planned"
     SENT = "sent"
@@ -41,8 +41,8 @@ class Delivery:
     `recipient` is an audience and, after a colon, which of it: `reporter`, `body:enwiki_arbcom`.
     `mail` is the mail it goes in: its own id, or that of a digest; None while it waits for a digest.
     `shuts_out` has pseudonyms and references of people who may not see that it exists.
-    `due_at` is when any replica may take it up (a replica that is at it has moved it ahead: a lease); `gather_at` is
-    when it may go into a digest. `cause` and `trace` are of the event that planned it.
+    From `due_at` on any replica may send it. The replica that takes it moves `due_at` ahead, which is its lease.
+    From `gather_at` on it may go into a digest. `cause` and `trace` are of the event that planned it.
     """
 
     id: str
@@ -59,7 +59,7 @@ class Delivery:
     policy_version: str | None = None
     code_name: str | None = None
     lane: str | None = None
-    deadlines: tuple[DeadlineSet, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
     mail: str | None = None
     due_at: datetime | None = None
     gather_at: datetime | None = None
@@ -81,36 +81,36 @@ class Delivery:
         return self.recipient.partition(":")[2]
 
     def send_at_once(self, until: datetime, mail: str | None = None) -> "Delivery":
-        """To be sent now, in a mail of its own unless `mail` names a digest; held until `until`."""
+        """The delivery with a lease until `until`, in a mail of its own unless `mail` names a digest."""
         return replace(self, mail=mail or self.id, due_at=until, gather_at=None)
 
     def wait_until(self, at: datetime) -> "Delivery":
-        """To go into a digest with others at `at`."""
+        """The delivery as it waits for a digest at `at`."""
         return replace(self, mail=None, due_at=None, gather_at=at)
 
     def postpone(self, now: datetime) -> "Delivery":
-        """To be tried again later, with growing patience and for ever: 1 s, 2 s, 4 s … 5 min."""
+        """The delivery as it waits for its next attempt: 1 s, 2 s, 4 s … 5 min, and so on for ever."""
         wait = min(FIRST_RETRY * 2 ** min(self.attempts, 16), LONGEST_RETRY)
         return replace(self, attempts=self.attempts + 1, due_at=now + wait)
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A server took responsibility for the mail with this Message-ID (without angle brackets)."""
+    """A server has taken the mail with this Message-ID (without angle brackets)."""
 
     message_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """There is no way to tell this recipient: `no_contact` or `erased`; or nobody may be told (`shut_out`)."""
+    """The recipient has no address (`no_contact`, `erased`), or nobody may be told (`shut_out`)."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Refused for good; `reason` is a stable code such as `smtp_550`."""
+    """The channel refused it for good; `reason` is a stable code such as `smtp_550`."""
 
     reason: str
 
@@ -127,7 +127,7 @@ class Settlement:
 
 
 def settle(delivery: Delivery, outcome: Outcome, now: datetime, trace: str | None = None) -> Settlement:
-    """The end of a delivery. `trace` continues the span that sent it; without one, that of the planning event."""
+    """The end of a delivery at `now`. Its event continues `trace`, or else the trace of the event that planned it."""
     told = {
         "delivery_id": delivery.id,
         "recipient": delivery.recipient,

@@ -1,4 +1,4 @@
-"""When several notices to one recipient become one mail: the first goes at once, then at most one in each period."""
+"""Digests: several notices to one recipient as one mail. The first goes at once, then at most one in each period."""
 
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -8,10 +8,10 @@ from shared.times import rfc3339
 
 
 class Calendar(Protocol):
-    """Keeps, for all replicas together, from when on the next gathered mail to a recipient may go."""
+    """Keeps for all replicas the time of the next digest to each recipient."""
 
     async def open_window(self, recipient: str, now: datetime, until: datetime) -> datetime | None:
-        """None if a mail may go now, and from now on none before `until`; otherwise when the next one may go.
+        """None if a digest may go `now`; then the next one waits until `until`. Otherwise the time of the next one.
 
         Of several callers at once exactly one gets None.
         """
@@ -19,7 +19,7 @@ class Calendar(Protocol):
 
 
 class Digests:
-    """Decides whether a gathered notice goes now, and asks the store only when the answer may have changed."""
+    """Decides when a notice goes out, and asks the store only when the answer may have changed."""
 
     def __init__(self, calendar: Calendar, period: timedelta) -> None:
         self._calendar = calendar
@@ -27,7 +27,7 @@ class Digests:
         self._next: dict[str, datetime] = {}
 
     async def next_mail(self, recipient: str, now: datetime) -> datetime:
-        """When notices planned `now` go out. It is `now` exactly when the caller has to send them itself, at once."""
+        """When notices planned `now` go out. If the answer is `now`, the caller has to send them itself, at once."""
         known = self._next.get(recipient)
         if known is not None and known > now:
             return known
@@ -38,5 +38,5 @@ class Digests:
 
 
 def name_mail(recipient: str, at: datetime) -> str:
-    """The id of the digest of what waits for the recipient at this time."""
+    """The id of the digest that goes to the recipient at this time."""
     return derive("gathering", recipient, rfc3339(at))

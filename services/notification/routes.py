@@ -1,4 +1,4 @@
-"""`/v1/deliveries`, for operators: what was sent, what failed. No addresses and no content, because none are kept."""
+"""`/v1/deliveries`, for operators: what was sent, what failed. There is no address and no content to show."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -45,7 +45,7 @@ def make_routes(deliveries: Deliveries, gate: Gate) -> APIRouter:
 
 
 def names_of(who: Principal) -> tuple[str, ...]:
-    """The names by which deliveries say that somebody may not see them."""
+    """The names by which a delivery can shut this person out: their reference and their pseudonyms."""
     return (who.ref, *who.pseudonyms)
 
 

@@ -1,7 +1,7 @@
-"""Sends what is planned and marks it: at once when woken in process, by a poll for what anybody left behind.
+"""Sends planned deliveries and marks them: at once when the planner wakes it, by a poll those that others left.
 
-Delivery: at least once. Killed between sending and marking, a notice goes out once more with the same Message-ID.
-Away (mail server, vault, database) means wait and try again, for ever, each mail for itself.
+Delivery: at least once. If a replica is killed between sending and marking, another sends the same Message-ID again.
+While the mail server, the vault or the database is away, each mail waits and is tried again, for ever.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ from shared.telemetry import span_for, traceparent_of
 log = logging.getLogger(__name__)
 
 COLLECT = 0.02
-"""Seconds in which a batch comes together: one look into the vault and one write serve all of it."""
+"""Seconds in which a batch comes together, so that it needs one read of the vault and one write."""
 LOCATE_BATCH = 100
-"""Mails for which an audience is asked for addresses at once."""
+"""The most mails for which an audience looks up addresses in one call."""
 SETTLE_BATCH = 500
 ROOM = 1000
-"""Notices that may be in hand at once; more are left in the store."""
+"""The most notices that one replica has in hand; more stay in the store."""
 MARGIN = timedelta(seconds=12)
-"""A sending is begun only if its lease lasts this much longer: as long as one may take."""
+"""The longest time that sending takes: a lease has to last this much longer, or sending does not begin."""
 
 
 class DeliveryStore(Protocol):
@@ -47,7 +47,7 @@ class DeliveryStore(Protocol):
 
 
 class Sender:
-    """One replica's sending. `sources` have the addresses of all audiences; `write` makes the notice of a mail."""
+    """Sends for one replica. `sources` have the addresses of all audiences; `write` makes the notice of a mail."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Sender:
         self._sources = sources
         self._write = write
         self.lease = lease
-        # A lease shorter than the margin would never be used.
+        # With a lease shorter than the margin no sending would begin.
         self._margin = min(MARGIN, lease / 2)
         self._slots = {name: asyncio.Semaphore(parallel) for name in channels}
         self._poll = poll
@@ -83,17 +83,17 @@ class Sender:
         self._tracer = trace.get_tracer(__name__)
 
     def has_room(self, count: int) -> bool:
-        """Whether so many more notices can be taken at once; otherwise leave them in the store, due."""
+        """Whether the sender can take so many more notices; if not, they stay due in the store."""
         return len(self._in_hand) + count <= ROOM
 
     def wake(self, deliveries: Sequence[Delivery]) -> None:
-        """Send these soon. The caller holds their lease, and hands over whole mails."""
+        """Send these soon. The caller has their lease, and hands over whole mails."""
         self._in_hand.update(d.id for d in deliveries)
         self._queue += deliveries
         self._woken.set()
 
     async def run(self) -> None:
-        """Send what wakes it, until cancelled."""
+        """Send what `wake` was given, until cancelled."""
         while True:
             await self._woken.wait()
             await asyncio.sleep(COLLECT)
@@ -109,11 +109,11 @@ class Sender:
             except Unavailable as error:
                 log.warning("sending waits for the store", extra={"reason": str(error)})
                 taken = False
-            # More may be due at once; but first let what was taken get on.
+            # More may be due, but what was taken goes first.
             await asyncio.sleep(COLLECT if taken else self._poll)
 
     async def mark(self) -> None:
-        """Write down what became of mails, until cancelled."""
+        """Store what became of mails, until cancelled."""
         while True:
             await self._to_mark.wait()
             await asyncio.sleep(COLLECT)
@@ -124,7 +124,7 @@ class Sender:
                 await asyncio.sleep(1)
 
     async def stop(self) -> None:
-        """Finish the mails on their way, mark them, and leave the rest to other replicas at once."""
+        """Finish the mails that are being sent, mark them, and make the rest due for other replicas at once."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.2)
         for task in self._tasks:
@@ -148,7 +148,7 @@ class Sender:
         return bool(claimed)
 
     def _begin(self, taken: Sequence[Delivery]) -> None:
-        # A notice whose lease ran out in our own queue may have been claimed anew: the later copy counts.
+        # If a lease ran out in our queue, this replica may have claimed the notice again: the later copy counts.
         batch = {delivery.id: delivery for delivery in taken}.values()
         found: dict[str, list[list[Delivery]]] = {}
         for mail in by_mail(batch).values():
@@ -176,7 +176,7 @@ class Sender:
             extra = {"reason": reason, "count": len(deliveries)}
             log.warning("where notices go is not known; they wait", extra=extra)
             if isinstance(error, Problem) and len(mails) > 1:
-                # One report that the vault refuses must not keep the others waiting.
+                # The vault may refuse one report, and the others must not wait for that one.
                 for mail in mails:
                     self._start(self._tell(audience, [mail]))
             else:
@@ -201,7 +201,7 @@ class Sender:
         async with self._slots[first.channel]:
             now = self._clock()
             if first.due_at is None or first.due_at - now < self._margin:
-                # The lease runs out: somebody else may be about to send it, so it must be claimed anew.
+                # The lease ends soon, and another replica may send the mail then. So it has to be claimed again.
                 self._let_go(mail)
                 return
             links = tuple(d.trace for d in mail[1:20] if d.trace)
@@ -220,7 +220,7 @@ class Sender:
                     span.set_attribute("error.type", error.reason)
                     self._end(mail, Failed(error.reason), traceparent)
                 except Exception as error:
-                    # A mistake of ours must not lose the notice: it waits until it is mended.
+                    # A mistake in our code must not lose the notice: it waits until we mend the mistake.
                     log.exception("a mail could not be made or sent", extra={"error": type(error).__name__})
                     self._put_off(mail)
                 else:
@@ -229,7 +229,7 @@ class Sender:
     def _end(self, mail: Sequence[Delivery], outcome: Outcome, traceparent: str | None = None) -> None:
         now = self._clock()
         for delivery in mail:
-            # Only the first of a gathered mail continues its span: each event stays in the trace of its own report.
+            # The first event of a digest continues the span of its mail; the others stay in the traces of reports.
             own = traceparent if delivery is mail[0] else None
             self._settled.append(settle(delivery, outcome, now, own))
             metrics.DELIVERY_SECONDS.labels(delivery.notice).observe((now - delivery.planned_at).total_seconds())

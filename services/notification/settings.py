@@ -1,4 +1,4 @@
-"""What notification needs to know beyond what every service does."""
+"""The settings of notification, beyond those of every service."""
 
 from email.utils import parseaddr
 from typing import Annotated, Literal
@@ -24,7 +24,7 @@ def _sender(value: str) -> str:
 
 
 class NotificationSettings(SignInSettings, CallerSettings):
-    """Where mail goes out, and how notices are gathered."""
+    """The mail server, and the periods of digests and leases."""
 
     port: int = Field(8003, ge=0, le=65535, description="Port the service listens on.")
     smtp: Annotated[str, AfterValidator(_server)] = Field("127.0.0.1:1025", description="Mail server, as host:port.")

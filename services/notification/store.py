@@ -8,7 +8,7 @@ from typing import Any
 from services.notification.delivery import Delivery, DeliveryState, Settlement
 from services.notification.routing.summary import CaseSummary
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
-from shared.events import DeadlineSet
+from shared.documents import Codec
 from shared.ids import new_id
 from shared.mongo import (
     DUPLICATE_KEY,
@@ -36,8 +36,10 @@ INDEXES = [
     IndexModel([("planned_at", -1), ("_id", -1)], name="newest"),
     IndexModel([("state", 1), ("planned_at", -1), ("_id", -1)], name="newest_of_state"),
 ]
+DELIVERIES = Codec(Delivery)
+SUMMARIES = Codec(CaseSummary)
 _NEW: Document = {"version": 1, "outbox": []}
-"""What a save builds on: leases and postponements leave the version alone, so a planned delivery has version 1."""
+"""What a save builds on. A planned delivery has version 1, because leases and postponements do not change it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +63,15 @@ class MongoStore:
         """What is known of these cases; those never opened are missing."""
         found = self._cases.find({"_id": {"$in": list(case_ids)}})
         with reaching():
-            return {d["_id"]: _summary(d) async for d in found}
+            return {d["_id"]: SUMMARIES.from_document(d) async for d in found}
 
     async def keep_summaries(self, summaries: Sequence[CaseSummary]) -> None:
-        """Keep what was learned of cases; a case of which as many facts or more are known already stays as it is."""
+        """Keep these summaries, but none that is as old as the summary that is kept of its case, or older."""
         if not summaries:
             return
         writes = [
-            ReplaceOne({"_id": s.id, "seq": {"$not": {"$gte": s.seq}}}, _document_of(s), upsert=True) for s in summaries
+            ReplaceOne({"_id": s.id, "seq": {"$not": {"$gte": s.seq}}}, SUMMARIES.to_document(s), upsert=True)
+            for s in summaries
         ]
         with reaching():
             await self._keep(writes)
@@ -79,7 +82,7 @@ class MongoStore:
         except BulkWriteError as error:
             if error.details["writeConcernErrors"]:
                 raise WriteConcernError("written, but perhaps not durably") from None
-            # A case of which more is known already is not found by the filter, and is there when it is inserted.
+            # The filter does not find a newer summary of the case, and the insert finds it there.
             if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
                 raise
 
@@ -89,7 +92,7 @@ class MongoStore:
         return {d.id for d in deliveries} - lost
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
-        """Store final states with their events; a delivery that is settled already keeps its first end."""
+        """Store final states with their events. A delivery that has a final state already keeps it."""
         await self._deliveries.save(
             [Save(s.delivery.id, _NEW, _end(s.delivery), [s.event], [s.event.id]) for s in settlements]
         )
@@ -104,7 +107,7 @@ class MongoStore:
             await self._collection.bulk_write(writes, ordered=False)
 
     async def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
-        """Deliveries that are due, held for the caller until `until`; always whole mails, begun with at most `limit`.
+        """Whole mails that are due, at most `limit` of them, with a lease until `until`.
 
         Of several replicas exactly one gets each mail.
         """
@@ -112,11 +115,11 @@ class MongoStore:
             return await self._hold(await self._claim({**PLANNED, "due_at": {"$lte": now}}, until, limit), until)
 
     async def _claim(self, due: Document, until: datetime, limit: int) -> list[str]:
-        """The mails of which this caller has moved the first delivery on to `until`."""
+        """The mails that this caller has won: it has moved the `due_at` of their first delivery to `until`."""
         mails = {d["mail"] async for d in self._collection.find(due, {"mail": 1}).sort("due_at", 1).limit(limit)}
         if not mails:
             return []
-        # The first planned delivery of a mail stands for it: the replica that moves it has them all.
+        # The first planned delivery stands for its mail: the replica that moves it has the whole mail.
         grouped = self._collection.aggregate(
             [
                 {"$match": {**PLANNED, "mail": {"$in": list(mails)}}},
@@ -129,7 +132,7 @@ class MongoStore:
         return [d["mail"] async for d in self._collection.find({"_id": {"$in": first}, "claim": claim}, {"mail": 1})]
 
     async def gather(self, recipient: str, mail: str, until: datetime) -> list[Delivery]:
-        """Put everything that waits for the recipient into one mail, held for the caller until `until`."""
+        """Put everything that waits for the recipient into the digest `mail`, with a lease until `until`."""
         taken = {"$set": {"mail": mail, "due_at": until}, "$unset": {"gather_at": ""}}
         with reaching():
             await self._collection.update_many({"recipient": recipient, **WAITING}, taken)
@@ -140,10 +143,10 @@ class MongoStore:
             return []
         members = {**PLANNED, "mail": {"$in": list(mails)}}
         await self._collection.update_many(members, {"$set": {"due_at": until}})
-        return [from_document(d) async for d in self._collection.find(members)]
+        return [DELIVERIES.from_document(d) async for d in self._collection.find(members)]
 
     async def waiting(self, now: datetime) -> list[str]:
-        """The recipients with notices that may be gathered now."""
+        """The recipients with notices that may go into a digest now."""
         with reaching():
             recipients: list[str] = await self._collection.distinct("recipient", {"gather_at": {"$lte": now}})
         return recipients
@@ -159,11 +162,11 @@ class MongoStore:
             else:
                 return None
         at: datetime = found["next_at"] if found else until
-        # Between the two calls it may have become open to the caller that asks next.
+        # The window may have opened between the two calls; then it belongs to the next caller.
         return at if at > now else until
 
     async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None:
-        """Hide the deliveries of these cases from these people; the summary of the case hides those to come."""
+        """Hide the deliveries of these cases from these people. The summary of a case hides its later deliveries."""
         for case_id, people in recusals.items():
             hidden = {"$addToSet": {"shuts_out": {"$each": list(people)}}}
             with reaching():
@@ -182,7 +185,7 @@ class MongoStore:
             ]
         found = self._collection.find(wanted).sort([("planned_at", -1), ("_id", -1)]).limit(limit)
         with reaching():
-            return [from_document(d) async for d in found]
+            return [DELIVERIES.from_document(d) async for d in found]
 
     async def count(self, state: DeliveryState, most: int, hidden_from: Sequence[str] = ()) -> int:
         """How many deliveries are in the state, counted up to `most`; none that shuts one of `hidden_from` out."""
@@ -191,97 +194,18 @@ class MongoStore:
             return await self._collection.count_documents(wanted, limit=most)
 
 
-def _document_of(summary: CaseSummary) -> Document:
-    return {
-        "report_id": summary.report_id,
-        "code_name": summary.code_name,
-        "language": summary.language,
-        "contactable": summary.contactable,
-        "received_at": summary.received_at,
-        "parties": list(summary.parties),
-        "body": summary.body,
-        "lane": summary.lane,
-        "assignee": summary.assignee,
-        "seq": summary.seq,
-    }
-
-
-def _summary(document: Document) -> CaseSummary:
-    return CaseSummary(
-        document["_id"],
-        document["report_id"],
-        document["code_name"],
-        document["language"],
-        document["contactable"],
-        document["received_at"],
-        tuple(document.get("parties", ())),
-        document.get("body"),
-        document.get("lane"),
-        document.get("assignee"),
-        document.get("seq", 0),
-    )
-
-
 def to_document(delivery: Delivery) -> Document:
     """The fields of a planned delivery, as stored."""
-    fields: Document = {
-        "case_id": delivery.case_id,
-        "report_id": delivery.report_id,
-        "recipient": delivery.recipient,
-        "notice": delivery.notice,
-        "channel": delivery.channel,
-        "language": delivery.language,
-        "cause": delivery.cause,
-        "trace": delivery.trace,
-        "planned_at": delivery.planned_at,
-        "received_at": delivery.received_at,
-        "policy_version": delivery.policy_version,
-        "code_name": delivery.code_name,
-        "lane": delivery.lane,
-        "deadlines": [[deadline.name, deadline.due_at] for deadline in delivery.deadlines],
-        "mail": delivery.mail,
-        "due_at": delivery.due_at,
-        "attempts": delivery.attempts,
-        "state": delivery.state.value,
-        "shuts_out": list(delivery.shuts_out),
-    }
-    # Its index holds only what has the field: a null would be in it for ever.
-    return fields | ({"gather_at": delivery.gather_at} if delivery.gather_at else {})
-
-
-def from_document(document: Document) -> Delivery:
-    """The delivery that is stored."""
-    return Delivery(
-        id=document["_id"],
-        case_id=document["case_id"],
-        report_id=document["report_id"],
-        recipient=document["recipient"],
-        notice=document["notice"],
-        channel=document["channel"],
-        language=document["language"],
-        cause=document["cause"],
-        trace=document["trace"],
-        planned_at=document["planned_at"],
-        received_at=document["received_at"],
-        policy_version=document["policy_version"],
-        code_name=document["code_name"],
-        lane=document["lane"],
-        deadlines=tuple(DeadlineSet.model_construct(name=name, due_at=at) for name, at in document["deadlines"]),
-        mail=document["mail"],
-        due_at=document["due_at"],
-        gather_at=document.get("gather_at"),
-        attempts=document["attempts"],
-        state=DeliveryState(document["state"]),
-        reason=document.get("reason"),
-        message_id=document.get("message_id"),
-        settled_at=document.get("settled_at"),
-        shuts_out=tuple(document.get("shuts_out", ())),
-    )
+    document = DELIVERIES.to_document(delivery)
+    if delivery.gather_at is None:
+        # The index holds every document that has the field, even a null.
+        del document["gather_at"]
+    return document
 
 
 def _end(delivery: Delivery) -> Document:
     return {
-        # It may have gone to others than was planned, in their language.
+        # The stand-in of a body may have been told instead, in its own language.
         "recipient": delivery.recipient,
         "language": delivery.language,
         "state": delivery.state.value,

@@ -6,7 +6,7 @@ Sources: Universal Code of Conduct section 3 (categories), Enforcement Guideline
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from shared.policy.retention import Retention
 
@@ -93,8 +93,7 @@ class DeadlineRule:
         return not self.lanes or lane in self.lanes
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """A promise with a date; `due_at` is UTC-aware."""
 
     name: str

@@ -7,7 +7,7 @@ from services.notification.notices.notice import Notice
 
 
 class SendDeferred(Exception):
-    """Not now: the server or its network is away, or it says so itself. `reason` is a code and holds no address."""
+    """Not now: the server is away, or asks us to try later. `reason` is a stable code and holds no address."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -15,7 +15,7 @@ class SendDeferred(Exception):
 
 
 class SendRefused(Exception):
-    """Never: this recipient or this mail was turned down for good. `reason` is a stable code such as `smtp_550`."""
+    """Never: the server refuses this recipient or this mail for good. `reason` is a stable code such as `smtp_550`."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -26,12 +26,13 @@ class Channel(Protocol):
     """Hands one notice to the service that carries it on. Used by many tasks at once."""
 
     async def send(self, address: str, notice: Notice, mail: str, at: datetime) -> str:
-        """Return the message id when the other side took responsibility; the same `mail` always has the same id.
+        """Send the notice, render it for this channel, and return the message id once a server has taken it.
 
-        Raises SendDeferred or SendRefused. At least once: after a failure the notice may be sent a second time.
+        `mail` names what is sent: the same `mail` always has the same message id. `at` is UTC-aware. Raises
+        SendDeferred or SendRefused. At least once: after a failure the notice may be sent a second time.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         ...

@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 TIMEOUT = 10.0
 """Seconds that one answer of the server may take."""
 IDLE = 20.0
-"""Seconds after which an unused connection is not trusted any more: servers hang up without a word."""
+"""Seconds after which we do not use an idle connection again, because servers close such connections silently."""
 OUR_FAULT = frozenset({502, 503, 530, 534, 535, 538})
-"""Replies that tell of the server's set-up or ours and say nothing about a recipient (RFC 5321, RFC 4954)."""
+"""Replies about the server's configuration or ours, which say nothing about a recipient (RFC 5321, RFC 4954)."""
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class EmailChannel:
         return message_id
 
     async def close(self) -> None:
-        """Say goodbye on every idle connection."""
+        """Close every idle connection, after a QUIT."""
         idle, self._idle = self._idle, []
         for kept in idle:
             await _quit(kept.smtp)
@@ -115,7 +115,7 @@ class EmailChannel:
                 kept.smtp.close()
                 if kept.fresh:
                     raise SendDeferred(_code_of(error)) from None
-                # A kept connection may have ended since it was last used: that says nothing about the server.
+                # The server may have closed a kept connection since its last use, and may still be there.
                 continue
             except BaseException:
                 kept.smtp.close()
@@ -144,7 +144,7 @@ class EmailChannel:
         smtp = SMTP(
             hostname=self._host,
             port=self._port,
-            # Without a name of its own the client would ask DNS for this machine's, and wait for it.
+            # Without this name the client would ask DNS for the name of this machine, and wait for the answer.
             local_hostname=self._mail_host,
             username=self._user,
             password=self._password,
@@ -174,7 +174,7 @@ class EmailChannel:
 
 
 def _verdict(code: int) -> SendDeferred | SendRefused:
-    """Permanent only when the server speaks of the recipient or the mail, never when it speaks of how we are set up."""
+    """A refusal for good only if the reply is about the recipient or the mail, and not about our configuration."""
     if 500 <= code < 600 and code not in OUR_FAULT:
         return SendRefused(f"smtp_{code}")
     return SendDeferred(f"smtp_{code}")

@@ -22,11 +22,11 @@ SPACES = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
 
 
 class BadAddress(ValueError):
-    """What should be an address cannot be written into a header. Its text never repeats the address."""
+    """An address that no header can hold. The text of this error never repeats the address."""
 
 
 def read_address(text: str) -> str:
-    """The address to send to, its domain in ASCII (RFC 5891). Raises BadAddress for whatever is not one address.
+    """The address to send to, its domain in ASCII (RFC 5891). Raises BadAddress for a text that is not one address.
 
     The local part may hold letters of any language (RFC 6531).
     """
@@ -94,7 +94,7 @@ def write_html(notice: Notice) -> str:
 
 
 def envelope_sender(sender: str) -> str:
-    """The bare address of a sender that may carry a name."""
+    """The bare address of a sender such as `Hearth <hearth@example.org>`."""
     return parseaddr(sender)[1]
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from services.notification.delivery import Delivery
 from services.notification.notices.notice import Block, Link, Listing, Notice, Paragraph
-from shared.events import DeadlineSet
 from shared.i18n.messages import Messages, message_key, write_time
+from shared.policy import Deadline
 
 MOST_LINES = 50
-"""Lines of a list in one mail; how many more there are is said below it."""
+"""The longest list in a notice; below it the notice says how many lines were left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ Compose = Callable[[Messages, Links, str, Sequence[Delivery]], Notice]
 
 
 def write_notice(messages: Messages, links: Links, deliveries: Sequence[Delivery]) -> Notice:
-    """The one notice for these deliveries: same recipient, notice and language."""
+    """The notice that these deliveries bring; all of them have the same recipient, notice and language."""
     first = deliveries[0]
     language = first.language if first.language in messages.languages else _nearest(messages, first.language)
     return NOTICES[first.notice](messages, links, language, deliveries)
 
 
 def _nearest(messages: Messages, language: str) -> str:
-    # The header must name the language the text is in, which is the fallback's.
+    # A notice has to name the language that its text really has.
     stem = language.partition("-")[0]
     return stem if stem in messages.languages else "en"
 
@@ -44,7 +44,7 @@ def _acknowledgement(messages: Messages, links: Links, language: str, deliveries
     promises = tuple(
         Paragraph(_deadline(messages, language, deadline))
         for deadline in delivery.deadlines
-        # Whoever reads this has been acknowledged.
+        # The notice itself is the acknowledgement.
         if deadline.name != "acknowledgement"
     )
     blocks: list[Block] = [
@@ -108,7 +108,7 @@ def _case_line(messages: Messages, links: Links, language: str, delivery: Delive
     return Link(messages.text(language, key, name, lane, due), f"{links.desk}/desk/cases/{name}")
 
 
-def _act_by(delivery: Delivery) -> DeadlineSet | None:
+def _act_by(delivery: Delivery) -> Deadline | None:
     awaited = [deadline for deadline in delivery.deadlines if deadline.name != "acknowledgement"]
     return min(awaited, key=lambda deadline: deadline.due_at, default=None)
 
@@ -118,9 +118,9 @@ def _due(delivery: Delivery) -> float:
     return deadline.due_at.timestamp() if deadline else 0.0
 
 
-def _deadline(messages: Messages, language: str, deadline: DeadlineSet) -> str:
+def _deadline(messages: Messages, language: str, deadline: Deadline) -> str:
     key = message_key("mail-deadline", deadline.name)
-    # A deadline that policy has named since is promised all the same, in the general words.
+    # A deadline of the policy that has no message here is told in general words.
     known = key if messages.has(key) else "mail-deadline-other"
     return messages.text(language, known, write_time(language, deadline.due_at))
 

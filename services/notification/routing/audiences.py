@@ -1,6 +1,6 @@
 """Who can be told: an audience is a class here, or in a module of its own, and a row of AUDIENCES.
 
-What is not pure in it, the reading of addresses, comes in through the protocols of Sources.
+An audience reads addresses only through the protocols of Sources.
 """
 
 import logging
@@ -83,7 +83,7 @@ class Audience(Protocol):
 
     @property
     def named_by(self) -> frozenset[str]:
-        """The facts with which it is known who that is."""
+        """The facts with which notification knows who is told."""
         ...
 
     @property
@@ -118,7 +118,7 @@ class ReporterAudience:
         {"email": lambda section: section.get("email")}
     )
     channels = frozenset(addresses)
-    # Every reporter has the same name here, and no two of them may share a mail.
+    # All reporters have the same name here, and two of them must never share a mail.
     digests = False
 
     def find(self, about: CaseSummary, policy: Policy, names: NamesIn) -> Recipient | None:
@@ -134,7 +134,7 @@ class ReporterAudience:
         with span_for(trace.get_tracer(__name__), "vault read", kind=SpanKind.CLIENT, parent=parent, links=links):
             reports = list(dict.fromkeys(d.report_id for d in deliveries))
             contents = await sources.vault.read(reports, sections=(SECTION,), purpose="notify")
-        # Its event came from there: a vault without the report reads from a server that lags behind, or was restored.
+        # The event came from intake. So the vault reads from a server that lags behind, or from a restored one.
         if unknown := sum(d.report_id not in contents for d in deliveries):
             log.error("the vault does not know a report; its notices wait", extra={"count": unknown})
         return {d.id: self._place(d, contents[d.report_id]) for d in deliveries if d.report_id in contents}
@@ -167,7 +167,7 @@ class BodyAudience:
     async def locate(
         self, deliveries: Sequence[Delivery], sources: Sources, now: datetime
     ) -> Mapping[str, Located | Suppressed]:
-        """By the policy and the roster of now: somebody in the body may have been recused since it was planned."""
+        """Asks policy and roster again, because a person in the body may have been recused since the planning."""
         await sources.members.ready()
         return {d.id: self._place(d, sources, lambda body: sources.members.names_in(body, now)) for d in deliveries}
 
@@ -180,17 +180,18 @@ class BodyAudience:
             log.error("the policy does not have a handling body any more", extra={"delivery_id": delivery.id})
             return Suppressed("no_contact")
         if body != delivery.which:
-            # To others than planned it goes in a mail of its own.
+            # A stand-in gets a mail of its own.
             to = _as_recipient(body, sources.policy)
             delivery = replace(delivery, recipient=to.name, language=to.language, mail=delivery.id)
         return Located(delivery, self.addresses[delivery.channel](known))
 
 
 def told_instead(body: str, shut_out: Sequence[str], policy: Policy, names: NamesIn) -> str | None:
-    """Which body's address may be told of a case for `body`: itself, unless one of its people is shut out of the case.
+    """The body that may be told of a case in the place of `body`: itself, unless one of its people is shut out.
 
-    Then its stand-in of the policy, and so on; None when nobody is left. A shared address reaches everybody in the
-    body, and a person who is a party to a case or recused from it may not even hear that there is one.
+    Otherwise its stand-in of the policy, if none of its people is shut out, and so on; None when no body is left.
+    A shared address reaches everybody in the body. A party to a case, or a person recused from it, may not even hear
+    that there is a case.
     """
     tried: list[str] = []
     while body not in tried:

@@ -6,32 +6,34 @@ from services.notification.delivery import Delivery
 from services.notification.routing.audiences import AUDIENCES, NamesIn
 from services.notification.routing.summary import CaseSummary, follow
 from services.notification.routing.table import Route, Routes
-from shared.events import CaseTriaged, DeadlineSet, Event, ReportReceived, parties_of
+from shared.events import CaseTriaged, Event, ReportReceived, parties_of
 from shared.ids import derive
-from shared.policy import Policy, ReportFacts
+from shared.policy import Deadline, Policy, ReportFacts
 from shared.problems import Malformed
 
 
 def plan(
     event: Event, summary: CaseSummary | None, routes: Routes, policy: Policy, now: datetime, names: NamesIn
 ) -> list[tuple[Route, Delivery]]:
-    """The deliveries that an event brings about, each with its row; planning an event twice gives the same ids, unless
-    the body of the case or the people of a body have changed.
+    """The deliveries that an event brings about, each with its row of routing.toml.
 
-    `summary` is what is known of the case; None is fine for a ReportReceived, which says all but who is recused itself.
-    Raises Malformed when a fact of a case comes whose opening never came.
+    To plan an event twice gives the same ids, unless the body of the case or the people of a body have changed.
+    `summary` is what is known of the case. A ReportReceived needs none: it says all but who is recused.
+    Raises Malformed for a fact of a case that was never opened.
     """
     rows = routes.get(event.fact.name, ())
     if not rows:
         return []
     about, version = follow(summary, event), event.policy_version
-    deadlines: tuple[DeadlineSet, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
     match event.fact:
         case ReportReceived() as fact:
             about = _received(event.case_id, fact, summary)
-            deadlines, version = _promised(fact, policy), policy.version
+            facts = ReportFacts(fact.community, fact.category, frozenset(fact.flags), fact.setting)
+            deadlines = policy.deadlines_for(policy.triage(facts).lane, fact.received_at)
+            version = policy.version
         case CaseTriaged() as fact:
-            deadlines = fact.deadlines
+            deadlines = tuple(Deadline(deadline.name, deadline.due_at) for deadline in fact.deadlines)
         case _:
             pass
     if about is None:
@@ -63,15 +65,7 @@ def plan(
 
 
 def _received(case_id: str, fact: ReportReceived, summary: CaseSummary | None) -> CaseSummary:
-    """What a report says of its case to be, and who is recused from that case already."""
+    """What a report says of its future case, and who is recused from that case already."""
     named = parties_of(fact)
     parties = tuple(dict.fromkeys((*named, *(summary.parties if summary else ()))))
     return CaseSummary(case_id, fact.report_id, "", fact.language, fact.contactable, fact.received_at, parties)
-
-
-def _promised(fact: ReportReceived, policy: Policy) -> tuple[DeadlineSet, ...]:
-    triage = policy.triage(ReportFacts(fact.community, fact.category, frozenset(fact.flags), fact.setting))
-    return tuple(
-        DeadlineSet(name=deadline.name, due_at=deadline.due_at)
-        for deadline in policy.deadlines_for(triage.lane, fact.received_at)
-    )

@@ -13,9 +13,9 @@ from services.notification.notices.notice import Link, Listing, Notice, Paragrap
 from services.notification.notices.table import MOST_LINES, Links, write_notice
 from services.notification.routing.audiences import AUDIENCES
 from services.notification.routing.plan import plan
-from shared.events import DeadlineSet, Event
+from shared.events import Event
 from shared.i18n.messages import SHARED_MESSAGES, Messages
-from shared.policy import load_policy
+from shared.policy import Deadline, load_policy
 from shared.times import now
 from tests.support.notification_world import ROUTES, Story, nobody, summary_of
 
@@ -70,7 +70,7 @@ def test_no_mail_tells_what_a_report_is_about_or_where_it_came_from(step: str) -
 def test_a_deadline_in_a_mail_to_a_reporter_does_not_tell_what_kind_of_case_it_is(name: str) -> None:
     story = Story()
     (delivery,) = deliveries((story.received(), story))
-    promised = replace(delivery, deadlines=(DeadlineSet(name=name, due_at=now()),))
+    promised = replace(delivery, deadlines=(Deadline(name, now()),))
     text = write_plain(write_notice(MESSAGES, LINKS, [promised])).lower()
     assert "emergency" not in text.replace("emergency services", "")
     assert "child" not in text
