@@ -14,8 +14,9 @@ Made by `hearth access doc` from the table in `shared/access/table.py`; `make ch
 A service refuses what no row permits. A role ends at its own date. A person on leave may do nothing. Each route of
 every service declares one of these actions, or the service does not start.
 
-- **Recusal**: a party to a case (reported, witness or reporter, by the pseudonym of any of their names), and a person
-  who is recused from it, may do nothing marked *case* with it, in any role. To them the case is not there.
+- **Recusal**: a party to a case, and a person who is recused from it, may do nothing marked *case* with it, in any
+  role. To them the case is not there. A party is the person reported, a witness or the reporter, by the pseudonym of
+  any of their names.
 - **Fresh**: needs a sign-in of the last {FRESH.seconds // 60} minutes.
 - A refusal for one of these reasons gets the same answer as if there were nothing (404):
   {", ".join(sorted(reason.value.replace("_", " ") for reason in HIDING))}.
