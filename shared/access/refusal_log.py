@@ -3,15 +3,13 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
 
 from shared import metrics
+from shared.access.access_log import Access, AccessLog, AccessStore
 from shared.access.principal import NOBODY, Principal
-from shared.aggregates import Save
-from shared.events import AccessRefused, Actor, Draft, stamp
-from shared.ids import new_id
+from shared.events import AccessRefused, Actor
 from shared.problems import Unavailable
 from shared.times import now
 
@@ -24,18 +22,12 @@ MOST = 1_000
 _Key = tuple[str, str, str]
 
 
-class Saving(Protocol):
-    """What it needs of a store (shared.aggregates.Aggregates)."""
-
-    async def save(self, saves: Sequence[Save]) -> set[str]: ...
-
-
 class Refusals:
     """Counts refusals, and writes them down every few seconds and at the end."""
 
-    def __init__(self, service: str, store: Saving, clock: Callable[[], datetime] = now) -> None:
+    def __init__(self, service: str, store: AccessStore, clock: Callable[[], datetime] = now) -> None:
         self._service = service
-        self._store = store
+        self._log = AccessLog(service, store, "refusal")
         self._clock = clock
         self._counts: Counter[_Key] = Counter()
 
@@ -56,7 +48,7 @@ class Refusals:
         if not counts:
             return
         try:
-            await self._store.save([self._save(key, count) for key, count in counts.items()])
+            await self._log.write([self._access(key, count) for key, count in counts.items()])
         except Unavailable as error:
             newer, self._counts = self._counts, counts
             for key, count in newer.items():
@@ -67,12 +59,7 @@ class Refusals:
         has_room = key in self._counts or len(self._counts) < MOST
         self._counts[key if has_room else (*key[:2], NOBODY.ref)] += count
 
-    def _save(self, key: _Key, count: int) -> Save:
+    def _access(self, key: _Key, count: int) -> Access:
         action, reason, ref = key
-        refusal_id = new_id()
         fact = AccessRefused(service=self._service, action=action, reason=reason, count=count)
-        draft = Draft(fact, Actor(ref, ref.partition(":")[0]), self._clock(), refusal_id)
-        subject = f"refusal/{refusal_id}"
-        source = f"hearth/{self._service}"
-        events = stamp([draft], source=source, subject=subject, case_id=refusal_id, last_seq=0, trace=None)
-        return Save(subject, None, {}, events, [refusal_id])
+        return Access(fact, Actor(ref, ref.partition(":")[0]), self._clock())

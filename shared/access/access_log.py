@@ -1,0 +1,61 @@
+"""What is seen of reports and of the record, kept as events on `access`: durably, before anything is handed out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from shared.aggregates import Save
+from shared.events import Actor, Draft, Fact, stamp
+from shared.ids import new_id
+
+
+class AccessStore(Protocol):
+    """What it needs of a store (shared.aggregates.Aggregates)."""
+
+    async def save(self, saves: Sequence[Save]) -> set[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Something that was seen, refused or tried: what, by whom, and when (UTC-aware).
+
+    An access with the `id` of one that is on record is the same access. It is about no case where it names none.
+    `fields` are kept beside the event.
+    """
+
+    fact: Fact
+    actor: Actor
+    at: datetime
+    id: str = field(default_factory=new_id)
+    case_id: str | None = None
+    trace: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+class AccessLog:
+    """Writes accesses of one service down. Each is a document of its own with one event, and never changes."""
+
+    def __init__(self, service: str, store: AccessStore, kind: str = "access") -> None:
+        """`kind` begins the events' subject, such as `access/<id>`."""
+        self._source = f"hearth/{service}"
+        self._store = store
+        self._kind = kind
+
+    async def write(self, accesses: Sequence[Access]) -> None:
+        """Durable on return. Raises Unavailable; then some may be on record, and nothing may be handed out."""
+        # What is lost is on record already, written by another replica.
+        await self._store.save([self._save(access) for access in accesses])
+
+    def _save(self, access: Access) -> Save:
+        subject = f"{self._kind}/{access.id}"
+        draft = Draft(access.fact, access.actor, access.at, access.id)
+        events = stamp(
+            [draft],
+            source=self._source,
+            subject=subject,
+            case_id=access.case_id or access.id,
+            last_seq=0,
+            trace=access.trace,
+        )
+        return Save(subject, None, access.fields, events, [access.id])
