@@ -30,7 +30,7 @@ MOST_NAMES = 20
 """Names, and as many addresses, for which the vault is asked at once."""
 
 
-class Pseudonyms(Protocol):
+class PseudonymSource(Protocol):
     """What signing in needs of intake (shared.vault_client.VaultClient)."""
 
     async def pseudonyms(self, names: Sequence[str], addresses: Sequence[str]) -> tuple[str, ...]: ...
@@ -48,7 +48,7 @@ class SignIn:
     pages: Pages
     home: str
     address: str
-    vault: Pseudonyms
+    vault: PseudonymSource
     noted: Noted | None = None
     store: SessionStore | None = None
 

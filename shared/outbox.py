@@ -20,7 +20,7 @@ from shared.times import now
 
 log = logging.getLogger(__name__)
 
-REMEMBERED = 5_000
+REMEMBERED_EVENTS = 5_000
 """Events that the process to which Kafka acknowledged them will not publish again, wherever they still stand."""
 PACE = 0.04
 """Seconds from one round to the next while there is always something: an event costs three times as much in a round of
@@ -120,7 +120,7 @@ class Relay:
             for span in spans.values():
                 span.end()
         self._acknowledged |= dict.fromkeys(pending)
-        for event_id in list(islice(self._acknowledged, max(0, len(self._acknowledged) - REMEMBERED))):
+        for event_id in list(islice(self._acknowledged, max(0, len(self._acknowledged) - REMEMBERED_EVENTS))):
             del self._acknowledged[event_id]
         await self._clear(parcels)
         at = now()

@@ -1,20 +1,15 @@
 """What a row of the table may demand, and why it refuses."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from shared.access.actions import Action
 from shared.access.principal import Grant, Principal, Resource, Role, _has_ended
+from shared.access.purposes import is_for
 
 Test = Callable[[Principal, Grant, Action, Resource, datetime], bool]
-PURPOSES: Mapping[str, frozenset[str]] = {
-    "vault.read": frozenset({"review", "notify"}),
-    "vault.correspond": frozenset({"correspond"}),
-    "vault.pseudonyms": frozenset({"sign_in"}),
-}
-"""For what other services may call the vault; shared.access.service_tokens says which service may call for which."""
 
 
 class Reason(StrEnum):
@@ -156,7 +151,7 @@ OWN_REACH_OR_ONESELF = Condition(
 PURPOSE = Condition(
     Reason.PURPOSE,
     "for a purpose of this action",
-    lambda who, _grant, action, _resource, _now: not PURPOSES[action.name].isdisjoint(who.purposes),
+    lambda who, _grant, action, _resource, _now: any(is_for(purpose, action.name) for purpose in who.purposes),
 )
 
 

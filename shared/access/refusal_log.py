@@ -15,7 +15,7 @@ from shared.times import now
 
 log = logging.getLogger(__name__)
 
-PERIOD = 5.0
+WRITE_EVERY = 5.0
 MOST = 1_000
 """Different refusals kept apart; beyond that they are counted without saying who."""
 
@@ -39,7 +39,7 @@ class Refusals:
     async def run(self) -> None:
         """Write down until cancelled."""
         while True:
-            await asyncio.sleep(PERIOD)
+            await asyncio.sleep(WRITE_EVERY)
             await self.flush()
 
     async def flush(self) -> None:

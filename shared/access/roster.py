@@ -20,13 +20,13 @@ from shared.times import now
 
 log = logging.getLogger(__name__)
 
-PERIOD = 2.0
+LOOK_EVERY = 2.0
 """Seconds between two looks at what has changed."""
 OVERLAP = timedelta(seconds=30)
 """How far the clocks of those who write may differ."""
 WHOLE = timedelta(seconds=30)
 """How often everything is read, whatever the clocks say."""
-LONGEST = timedelta(seconds=60)
+OLDEST = timedelta(seconds=60)
 """How old the copy may be before nobody is let in on the strength of it."""
 USE_NOTED = timedelta(minutes=1)
 
@@ -44,7 +44,7 @@ class RosterStore(Protocol):
 
 
 class Roster:
-    """Who may do what, as it was at most a few seconds ago. Raises Unavailable when the copy is older than LONGEST."""
+    """Who may do what, as it was at most a few seconds ago. Raises Unavailable when the copy is older than OLDEST."""
 
     def __init__(self, copies: RosterStore, clock: Callable[[], datetime] = now) -> None:
         self._copies = copies
@@ -66,7 +66,7 @@ class Roster:
                 await self.refresh()
             except Unavailable as error:
                 log.warning("the roster is not read", extra={"reason": str(error)})
-            await asyncio.sleep(PERIOD)
+            await asyncio.sleep(LOOK_EVERY)
 
     async def refresh(self) -> None:
         """Read what has changed, or everything if that is long ago. Raises Unavailable."""
@@ -150,7 +150,7 @@ class Roster:
         await self.refresh()
 
     def _is_ready(self, at: datetime) -> bool:
-        return self._read_at is not None and at - self._read_at <= LONGEST
+        return self._read_at is not None and at - self._read_at <= OLDEST
 
     async def _find(self, ref: str) -> Principal:
         if entry := await self._copies.find_entry(ref):

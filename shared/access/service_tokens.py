@@ -6,7 +6,6 @@ the keys of the service that it claims to come from, never against any other's.
 
 import secrets
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,25 +14,19 @@ import jwt
 from jwt.exceptions import InvalidJTIError, InvalidSubjectError
 
 from shared.access.principal import Grant, Principal, Role
+from shared.access.purposes import may_call
 from shared.access.service_keys import LOOK, SigningKey, WatchedFile, read_peers, read_ring
 from shared.events import Actor
 from shared.problems import TokenRefused, Unavailable
 
-PURPOSES: Mapping[str, frozenset[str]] = {
-    "triage": frozenset({"review", "correspond", "sign_in"}),
-    "notification": frozenset({"notify", "sign_in"}),
-    "audit": frozenset({"sign_in"}),
-}
-"""Which service may call others at all, and for what."""
-
-LIFE = 30
+TOKEN_LIFE = 30
 """Seconds for which a token of ours is good."""
 LONGEST_LIFE = 60
 LEEWAY = 60
 """Seconds by which the clocks of two machines may differ."""
 PUBLIC_FOR = 30.0
 """Seconds for which a key has been public before its owner signs with it."""
-REMEMBERED = 50_000
+REMEMBERED_CALLS = 50_000
 """Calls that are remembered until their tokens have died; 400 a second would fill it."""
 
 ALGORITHM = "EdDSA"
@@ -42,7 +35,7 @@ LONGEST_TOKEN = 4_096
 _CLAIMS = ("iss", "sub", "aud", "purpose", "iat", "exp", "jti")
 _HEADERS = {"alg", "kid", "typ"}
 
-Reason = Literal[
+TokenFault = Literal[
     "malformed", "algorithm", "unknown_key", "signature", "issuer", "audience", "expired", "not_yet", "claims", "life",
     "purpose", "replayed",
 ]  # fmt: skip
@@ -75,7 +68,6 @@ class ServiceSigner:
         self, service: str, keys: Path, peers: Path, *, look: float = LOOK, public_for: float = PUBLIC_FOR
     ) -> None:
         self._service = service
-        self._permitted = PURPOSES[service]
         self._ring = WatchedFile(keys, read_ring, look=look)
         self._peers = WatchedFile(peers, read_peers, look=look)
         self._public_for = public_for
@@ -85,7 +77,7 @@ class ServiceSigner:
 
         Raises ValueError for a purpose for which this service makes no calls, and Unavailable as `token` does.
         """
-        if purpose not in self._permitted:
+        if not may_call(self._service, purpose):
             raise ValueError(f"{self._service} makes no calls for the purpose {purpose}")
         return f"Bearer {self.token(audience, purpose, behalf)}"
 
@@ -99,7 +91,7 @@ class ServiceSigner:
             "aud": audience,
             "purpose": purpose,
             "iat": at,
-            "exp": at + LIFE,
+            "exp": at + TOKEN_LIFE,
             "jti": secrets.token_urlsafe(16),
         }
         if behalf:
@@ -119,7 +111,7 @@ class ServiceSigner:
 class ServiceVerifier:
     """Reads the tokens that other services send to the service `audience`."""
 
-    def __init__(self, audience: str, peers: Path, *, look: float = LOOK, remembered: int = REMEMBERED) -> None:
+    def __init__(self, audience: str, peers: Path, *, look: float = LOOK, remembered: int = REMEMBERED_CALLS) -> None:
         self._audience = audience
         self._peers = WatchedFile(peers, read_peers, look=look)
         self._seen = _Seen(remembered)
@@ -131,7 +123,7 @@ class ServiceVerifier:
         """
         claims, service = self._verified(token)
         purpose = claims["purpose"]
-        if purpose not in PURPOSES.get(service, ()) or (purposes and purpose not in purposes):
+        if not may_call(service, purpose) or (purposes and purpose not in purposes):
             raise TokenRefused("purpose")
         call = ServiceCall(service, purpose, _behalf(claims.get("behalf")))
         self._seen.note(f"{service} {claims['jti']}", claims["exp"] + LEEWAY)
@@ -171,8 +163,8 @@ class ServiceVerifier:
         return claims, key.service
 
 
-def _reason(error: Exception) -> Reason:
-    reasons: tuple[tuple[type[Exception], Reason], ...] = (
+def _reason(error: Exception) -> TokenFault:
+    reasons: tuple[tuple[type[Exception], TokenFault], ...] = (
         (jwt.ExpiredSignatureError, "expired"),
         (jwt.ImmatureSignatureError, "not_yet"),
         (jwt.InvalidSignatureError, "signature"),

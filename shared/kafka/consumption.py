@@ -32,7 +32,7 @@ from shared.telemetry import context_of, is_unsampled, span_for, traceparent_of
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-LONGEST_WAIT = 15.0
+LONGEST_BACKOFF = 15.0
 DEAD_LETTER_WINDOW = 600.0
 
 
@@ -192,7 +192,7 @@ class Consumption(Generic[T]):
         self._waits += 1
         cause = type(error).__name__
         metrics.WAITS.labels(self.group, cause).inc()
-        wait = min(0.1 * 2**self._waits, LONGEST_WAIT)
+        wait = min(0.1 * 2**self._waits, LONGEST_BACKOFF)
         log.warning("something is away; the batch waits", extra={"group": self.group, "reason": cause, "seconds": wait})
         await self._pause(wait)
         raise Redelivery(cause) from None

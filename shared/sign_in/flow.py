@@ -29,7 +29,7 @@ SignInRefusals = Callable[[str], Awaitable[None]]
 """Records that a sign-in was refused, and why: a stable word that names nobody."""
 
 
-class Pseudonyms(Protocol):
+class FindPseudonyms(Protocol):
     """What is asked for a person's own pseudonyms. Raises Unavailable; then nobody signs in."""
 
     async def __call__(self, identity: Identity) -> tuple[str, ...]: ...
@@ -58,7 +58,7 @@ class SignInFlow:
     home: str
     address: str
     identity_key: bytes
-    pseudonyms: Pseudonyms
+    pseudonyms: FindPseudonyms
     refused: SignInRefusals
     path: str | None = None
     noted: Noted | None = None

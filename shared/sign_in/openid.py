@@ -44,7 +44,7 @@ _BROWSED = ("authorization_endpoint", "end_session_endpoint")
 _NAMES = ("preferred_username", "name", "nickname")
 _ADDRESSES = ("email",)
 _LEEWAY = int(SKEW.total_seconds())
-LONGEST_TOKEN = 16_384
+LONGEST_LOGOUT_TOKEN = 16_384
 """Characters of a logout token; those of Keycloak have about a thousand."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
@@ -123,7 +123,7 @@ class OpenId:
     async def read_logout(self, logout_token: str) -> Logout:
         """Whose sessions end (OpenID Connect Back-Channel Logout 1.0, 2.6). Raises Refused, and Unavailable."""
         # Whatever strangers send is looked at before anybody is asked because of it.
-        if len(logout_token) > LONGEST_TOKEN or not _TOKEN.fullmatch(logout_token):
+        if len(logout_token) > LONGEST_LOGOUT_TOKEN or not _TOKEN.fullmatch(logout_token):
             raise SignInRefused("logout-token-malformed")
         metadata = await self._discover(USABLE)
         claims = (await self._decode(metadata, logout_token, "logout-token")).claims

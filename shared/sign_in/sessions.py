@@ -15,7 +15,7 @@ from shared.sign_in.identity import Identity
 from shared.times import now
 
 IDLE = timedelta(minutes=30)
-LIFE = timedelta(hours=12)
+SESSION_LIFE = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
 """`seen_at` is written no more often, so that an idle session may end up to a minute early, but never late."""
 FRESHNESS = timedelta(seconds=3)
@@ -44,7 +44,7 @@ class Session:
 
     def is_over(self, at: datetime) -> bool:
         """Whether it has been idle, or has lasted, for too long."""
-        return at - self.seen_at >= IDLE or at - self.began_at >= LIFE
+        return at - self.seen_at >= IDLE or at - self.began_at >= SESSION_LIFE
 
 
 class SessionStore(Protocol):

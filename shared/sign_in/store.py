@@ -13,14 +13,14 @@ from shared.mongo import (
     reaching,
 )
 from shared.sign_in.attempts import ATTEMPT_LIFE, SignInAttempt
-from shared.sign_in.sessions import IDLE, LIFE, Session
+from shared.sign_in.sessions import IDLE, SESSION_LIFE, Session
 
 # The server sweeps once a minute; until then the checks of Session and Attempt refuse what is over.
 SESSION_INDEXES = (
     IndexModel([("person", 1), ("began_at", -1)], name="person"),
     IndexModel([("sid", 1), ("issuer", 1)], name="sid"),
     IndexModel([("seen_at", 1)], name="idle", expireAfterSeconds=int(IDLE.total_seconds())),
-    IndexModel([("began_at", 1)], name="life", expireAfterSeconds=int(LIFE.total_seconds())),
+    IndexModel([("began_at", 1)], name="life", expireAfterSeconds=int(SESSION_LIFE.total_seconds())),
 )
 ATTEMPT_INDEXES = (IndexModel([("until", 1)], name="until", expireAfterSeconds=0),)
 

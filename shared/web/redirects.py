@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, Response
 CLEAR_SITE_DATA = '"cache", "cookies", "storage"'
 """The header of an answer after which the browser is to have kept nothing, for signing out and for leaving quickly."""
 
-LONGEST = 2000
+LONGEST_ADDRESS = 2000
 # Only what every reader of addresses understands in the same way: no backslash, control character, space or fragment.
 _PLAIN = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -25,7 +25,7 @@ def own_address(address: str, home: str, below: str | None = None) -> str:
     # Some readers drop what follows a semicolon in a segment (RFC 3986, 3.3), and then see the dots before it.
     segments = [segment.partition(";")[0] for segment in decoded.split("/")[1:]]
     plain = (
-        len(address) <= LONGEST
+        len(address) <= LONGEST_ADDRESS
         and _PLAIN.fullmatch(address) is not None
         and not _BAD_ESCAPE.search(address)
         # No empty segment and none of dots, as written or as some server in between may decode it.

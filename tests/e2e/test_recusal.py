@@ -22,7 +22,7 @@ from infra.local.system import System, run_system
 from services.intake.report.pseudonym import pseudonyms_for
 from services.triage.roster.actions import RosterEditor
 from shared.access.principal import PEOPLE, Role
-from shared.access.roster import PERIOD
+from shared.access.roster import LOOK_EVERY
 from shared.access.roster_store import MongoRoster
 from shared.ids import case_id_of
 from shared.policy import load_policy
@@ -94,7 +94,7 @@ def enrol_everybody(system: System) -> dict[str, str]:
             roster = client[service]["roster"]
             wait_for(lambda r=roster: r.count_documents({"entry.pseudonyms": {"$in": wanted}}) == len(wanted))
             wait_for(lambda r=roster: r.count_documents({"kind": "roster.token_changed"}) == len(EVERYBODY))
-    time.sleep(2 * PERIOD)
+    time.sleep(2 * LOOK_EVERY)
     return tokens
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from shared.access.entries import RosterState
 from shared.access.principal import Grant, Leave, Principal, Role
-from shared.access.roster import LONGEST, OVERLAP, PERIOD, Roster, RosterStore
+from shared.access.roster import LOOK_EVERY, OLDEST, OVERLAP, Roster, RosterStore
 from shared.access.roster_store import MongoRoster, fields_of
 from shared.access.tokens import hash_token, make_token
 from shared.events import RosterEntryChanged, RosterTokenChanged
@@ -95,7 +95,7 @@ class TestRosterCopies:
         roster = Roster(kept.copies, clock)
         await roster.refresh()
         await kept.write(RosterEntryChanged(change="revoked", person=ann.ref), 2, START + timedelta(seconds=1))
-        clock.at += timedelta(seconds=PERIOD)
+        clock.at += timedelta(seconds=LOOK_EVERY)
         await roster.refresh()
         found = await roster.person(ann.ref, began_at=START, authenticated_at=None)
         assert found is not None
@@ -108,7 +108,7 @@ class TestRosterCopies:
         await roster.refresh()
         behind = clock.at - OVERLAP + timedelta(seconds=1)
         await kept.write(RosterEntryChanged(change="revoked", person=ann.ref), 2, behind)
-        clock.at += timedelta(seconds=PERIOD)
+        clock.at += timedelta(seconds=LOOK_EVERY)
         await roster.refresh()
         found = await roster.person(ann.ref, began_at=START, authenticated_at=None)
         assert found is not None
@@ -170,7 +170,7 @@ class TestRosterCopies:
         await kept.write(entry_of(ann), 1, START)
         roster = Roster(kept.copies, clock)
         await roster.refresh()
-        clock.at += LONGEST
+        clock.at += OLDEST
         assert await roster.person(ann.ref, began_at=START, authenticated_at=None) is not None
         clock.at += timedelta(seconds=1)
         with pytest.raises(Unavailable):

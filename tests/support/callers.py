@@ -132,7 +132,7 @@ class Caller:
     headers: Headers
 
     def __str__(self) -> str:
-        return f"{self.role}, {self.situation}, by {self.door}"
+        return f"{self.role}, {self.situation}, by {self.flow}"
 
 
 async def callers_at(service: str, report: OneReport, role: Role) -> list[Caller]:
@@ -189,15 +189,22 @@ def _enrol(role: Role, situation: Situation, flow: str = "token") -> None:
     COPIES.enrol(who_is(role, situation, flow), signed_out_at=out)
 
 
+_BEHALVES = {"for somebody recused": "recused by declaration", "for somebody reported": "reported"}
+
+
+def enrol_those_whom_services_act_for() -> None:
+    """Put them on the roster; to be called before a service reads it."""
+    for situation in PEOPLE:
+        if situation.name in _BEHALVES.values():
+            _enrol(Role.RESPONDER, situation)
+
+
 def _call(situation: Situation) -> dict[str, str]:
     service = "notification" if situation.purpose == "notify" else "triage"
     audience = "audit" if situation.breaks == "token" else "intake"
-    names = {"for somebody recused": "recused by declaration", "for somebody reported": "reported"}
-    name = names.get(situation.name)
-    behalf = None
+    name, behalf = _BEHALVES.get(situation.name), None
     if name:
         other = next(s for s in PEOPLE if s.name == name)
-        _enrol(Role.RESPONDER, other)
         behalf = Actor(who_is(Role.RESPONDER, other).ref, Role.RESPONDER.value)
     return call_of(service, situation.purpose, audience, behalf)
 

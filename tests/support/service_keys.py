@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra.commands.keys.service_keys import PEERS, keys_file, make_service_keys
 from shared.access.service_keys import SigningKey, read_ring
-from shared.access.service_tokens import ALGORITHM, LIFE, TYPE, ServiceSigner
+from shared.access.service_tokens import ALGORITHM, TOKEN_LIFE, TYPE, ServiceSigner
 from shared.events import Actor
 
 Claims = dict[str, Any]
@@ -68,7 +68,7 @@ def claims(**changed: Any) -> Claims:
         "aud": "intake",
         "purpose": "review",
         "iat": at,
-        "exp": at + LIFE,
+        "exp": at + TOKEN_LIFE,
         "jti": os.urandom(12).hex(),
     }
     return {name: value for name, value in (good | changed).items() if value is not None}

@@ -20,12 +20,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.commands.console import USAGE, AsJson, Trouble, answer, note
+from shared.access.purposes import CALLERS
 from shared.access.service_keys import LOOK, read_peers, read_ring, read_text
-from shared.access.service_tokens import LEEWAY, LONGEST_LIFE, PUBLIC_FOR, PURPOSES
+from shared.access.service_tokens import LEEWAY, LONGEST_LIFE, PUBLIC_FOR
 
 PEERS = "service_peers"
 SERVICE_FILES: Mapping[str, str] = {
-    **{f"service_keys_{name}": f"signs the calls of {name} to other services" for name in PURPOSES},
+    **{f"service_keys_{name}": f"signs the calls of {name} to other services" for name in CALLERS},
     PEERS: "tells every service whose keys are whose; nothing in it is secret",
 }
 """Every file that is made here, and what it is for."""
@@ -57,7 +58,7 @@ def make_service_keys(directory: Path, owner: int) -> dict[str, State]:
     """
     with _locked(directory):
         states: dict[str, State] = {}
-        for service in PURPOSES:
+        for service in CALLERS:
             path = directory / keys_file(service)
             if path.exists():
                 states[path.name] = _state(path, _ring)
@@ -68,7 +69,7 @@ def make_service_keys(directory: Path, owner: int) -> dict[str, State]:
         if "wrong" in states.values():
             states[PEERS] = _state(public, _peers) if public.exists() else "wrong"
             return states
-        wanted = _public({service: _ring(directory / keys_file(service)) for service in PURPOSES})
+        wanted = _public({service: _ring(directory / keys_file(service)) for service in CALLERS})
         if public.exists() and _readable(public, _peers) == wanted:
             states[PEERS] = _state(public, _peers)
         else:
@@ -92,18 +93,18 @@ def rotate(
     """
     with _locked(directory):
         rings: dict[str, list[Jwk]] = {
-            service: _readable(directory / keys_file(service), _ring) or [] for service in PURPOSES
+            service: _readable(directory / keys_file(service), _ring) or [] for service in CALLERS
         }
-        fresh = {service: _new_key(int(time.time())) for service in PURPOSES}
+        fresh = {service: _new_key(int(time.time())) for service in CALLERS}
         # Everybody can verify with a key before anybody signs with it, and nobody signs with one that is taken away.
-        _write(directory / PEERS, _public({s: [fresh[s], *rings[s]] for s in PURPOSES}), owner)
-        for service in PURPOSES:
+        _write(directory / PEERS, _public({s: [fresh[s], *rings[s]] for s in CALLERS}), owner)
+        for service in CALLERS:
             _write(directory / keys_file(service), [fresh[service], *rings[service]], owner)
         wait("Until every service signs with its new key", pace.settle)
-        for service in PURPOSES:
+        for service in CALLERS:
             _write(directory / keys_file(service), [fresh[service]], owner)
         wait("Until the last token of an old key has died", pace.die)
-        _write(directory / PEERS, _public({service: [fresh[service]] for service in PURPOSES}), owner)
+        _write(directory / PEERS, _public({service: [fresh[service]] for service in CALLERS}), owner)
         return {service: str(key["kid"]) for service, key in fresh.items()}
 
 

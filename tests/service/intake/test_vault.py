@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from services.intake.vault.cipher import Vault, VaultError
-from shared.access.service_tokens import PURPOSES
+from shared.access.purposes import PURPOSES
 from shared.events import Actor, ContentRead, NamesTried
 from shared.ids import case_id_of
 from shared.problems import Unavailable
@@ -112,7 +112,7 @@ ROUTES: dict[str, tuple[str, str, dict[str, Any], int]] = {
     "correspond": ("PUT", "/v1/vault/reports/{}/statements/s-1", {"kind": "question", "text": "When?"}, 204),
     "sign_in": ("POST", "/v1/vault/pseudonyms", {"names": ["Some one"], "addresses": []}, 200),
 }
-CALLS = [(service, purpose) for service, purposes in PURPOSES.items() for purpose in sorted(purposes)]
+CALLS = [(service, purpose.name) for purpose in PURPOSES.values() for service in purpose.callers]
 
 
 async def call(rig: Rig, report_id: str, route: str, headers: dict[str, str]) -> int:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from shared.access.principal import Grant, Role
-from shared.access.service_tokens import LEEWAY, LIFE, LONGEST_TOKEN
+from shared.access.service_tokens import LEEWAY, LONGEST_TOKEN, TOKEN_LIFE
 from shared.access.tokens import make_token
 from shared.sign_in.cookies import Cookies
 from shared.times import now
@@ -236,12 +236,12 @@ def none_algorithm() -> str:
 
 def ended(seconds: int) -> str:
     at = int(time.time()) - seconds
-    return sign(claims(purpose="sign_in", iat=at - LIFE, exp=at))
+    return sign(claims(purpose="sign_in", iat=at - TOKEN_LIFE, exp=at))
 
 
 def begins_in(seconds: int) -> str:
     at = int(time.time()) + seconds
-    return sign(claims(purpose="sign_in", iat=at, exp=at + LIFE))
+    return sign(claims(purpose="sign_in", iat=at, exp=at + TOKEN_LIFE))
 
 
 def with_other_words() -> str:

@@ -19,7 +19,7 @@ from shared.access.refusal_log import Refusals
 from shared.access.table import TABLE
 from shared.problems import NotFound
 from tests.support import people
-from tests.support.callers import Caller, callers_at, recused
+from tests.support.callers import Caller, callers_at, enrol_those_whom_services_act_for, recused
 from tests.support.every_app import SERVICES, build
 from tests.support.one_report import HOMES, HTML, OneReport, hand_in, send
 from tests.support.route_walk import STALE, Ask, Step, Thing, named_routes, steps_of
@@ -298,6 +298,7 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
 async def test_every_route_answers_everybody_as_the_table_says(
     service: str, role: Role, noted: list[tuple[str, str, str]]
 ) -> None:
+    enrol_those_whom_services_act_for()
     report = await hand_in(recused())
     there = Thing(report.case.id, report.case.code_name, report.case.report_id, report.events[1].id, True)
     steps, walk = list(steps_of(report.apps[service], there, there.missing())), Walk(noted)

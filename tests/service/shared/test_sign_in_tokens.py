@@ -18,7 +18,7 @@ from joserfc.jws import JWSRegistry
 
 from shared.sign_in.attempts import ProviderAway, SignInRefused
 from shared.sign_in.cached import FAILED
-from shared.sign_in.openid import KEYS_PACE, LONGEST_TOKEN
+from shared.sign_in.openid import KEYS_PACE, LONGEST_LOGOUT_TOKEN
 from tests.stand_ins.oidc import CLIENT, EC, LOGOUT, OTHER_RSA, RSA, Claims, OidcStandIn
 from tests.support.examples import up_to
 from tests.support.sign_in_rig import HOME, Browser, Rig, ada, browsing, openid_rig
@@ -246,7 +246,9 @@ async def test_keys_that_cannot_be_read_are_asked_for_once_in_a_while_and_known_
     assert (await rig.flow.provider.read_logout(provider.logout_token())).sid == "op-session-1"
 
 
-@pytest.mark.parametrize("token", ["", "a.b", "a.b.c.d", "a..c", "a.b.", "a b.c.d", f"{'a' * LONGEST_TOKEN}.b.c"])
+@pytest.mark.parametrize(
+    "token", ["", "a.b", "a.b.c.d", "a..c", "a.b.", "a b.c.d", f"{'a' * LONGEST_LOGOUT_TOKEN}.b.c"]
+)
 async def test_what_cannot_be_a_token_makes_us_ask_nobody(rig: Rig, provider: OidcStandIn, token: str) -> None:
     with pytest.raises(SignInRefused, match="logout-token-malformed"):
         await rig.flow.provider.read_logout(token)

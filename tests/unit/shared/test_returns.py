@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.web.redirects import CLEAR_SITE_DATA, LONGEST, own_address, redirect_page
+from shared.web.redirects import CLEAR_SITE_DATA, LONGEST_ADDRESS, own_address, redirect_page
 
 HOME = "/desk"
 OURS = "https://hearth.example/desk/sign-in"
@@ -66,7 +66,7 @@ def test_an_address_of_ours_is_kept(address: str) -> None:
         "", "/", "desk", "/deskx", "/audit", "https://evil.example/desk", "//evil.example/desk", "/\\evil.example",
         "\\\\evil.example", "/desk/../audit", "/desk/./x", "/desk/%2e%2e/audit", "/desk/%2E./audit", "/desk//x",
         "/desk/..", "/desk%2f..%2faudit", "/desk/a%5cb", "/desk/a%0d%0ab", "/desk/a%", "/desk/é", "/desk/\u202e",
-        "/desk\n", " /desk", "/desk#top", "/desk/" + "x" * LONGEST,
+        "/desk\n", " /desk", "/desk#top", "/desk/" + "x" * LONGEST_ADDRESS,
     ],
 )  # fmt: skip
 def test_what_could_mean_another_place_is_not(address: str) -> None:

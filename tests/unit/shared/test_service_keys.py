@@ -12,8 +12,9 @@ import pytest
 
 from infra import cli
 from infra.commands.keys.service_keys import AT_ONCE, PEERS, SERVICE_FILES, keys_file, make_service_keys, rotate
+from shared.access.purposes import CALLERS
 from shared.access.service_keys import LARGEST, WatchedFile, read_peers, read_ring
-from shared.access.service_tokens import PURPOSES, ServiceSigner, ServiceVerifier
+from shared.access.service_tokens import ServiceSigner, ServiceVerifier
 from shared.problems import Unavailable
 
 ME = os.geteuid()
@@ -41,12 +42,12 @@ def call(folder: Path, service: str = "triage") -> str:
 
 def test_every_service_gets_a_key_and_all_know_whose_it_is(folder: Path) -> None:
     found = kids(folder)
-    rings = {service: found[keys_file(service)] for service in PURPOSES}
-    assert [len(ring) for ring in rings.values()] == [1] * len(PURPOSES)
+    rings = {service: found[keys_file(service)] for service in CALLERS}
+    assert [len(ring) for ring in rings.values()] == [1] * len(CALLERS)
     peers = read_peers((folder / PEERS).read_text())
     assert {kid: key.service for kid, key in peers.items()} == {kid: s for s, ring in rings.items() for kid in ring}
     assert '"d"' not in (folder / PEERS).read_text()
-    for service in PURPOSES:
+    for service in CALLERS:
         call(folder, service)
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
@@ -87,7 +88,7 @@ def test_a_rotation_replaces_every_key_and_no_call_is_refused_at_any_step(folder
 
     def at_each_step(what: str, seconds: float) -> None:
         steps.append(seconds)
-        for service in PURPOSES:
+        for service in CALLERS:
             call(folder, service)
 
     fresh = rotate(folder, ME, wait=at_each_step)
@@ -120,7 +121,7 @@ def test_two_makers_at_once_make_one_set(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    for service in PURPOSES:
+    for service in CALLERS:
         call(tmp_path, service)
 
 
@@ -130,7 +131,7 @@ def test_the_command_rotates_and_prints_no_secret(folder: Path, capsys: pytest.C
     said = capsys.readouterr()
     assert set(json.loads(said.out)["keys"].values()) == kids(folder)[PEERS]
     assert not kids(folder)[PEERS] & before[PEERS]
-    for service in PURPOSES:
+    for service in CALLERS:
         for key in json.loads((folder / keys_file(service)).read_text())["keys"]:
             assert key["d"] not in said.out + said.err
 

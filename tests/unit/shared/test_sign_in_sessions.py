@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.sign_in.agents import label_of
 from shared.sign_in.attempts import ATTEMPT_LIFE
-from shared.sign_in.sessions import FRESHNESS, IDLE, KNOWN, LIFE, SEEN_EVERY, Sessions
+from shared.sign_in.sessions import FRESHNESS, IDLE, KNOWN, SEEN_EVERY, SESSION_LIFE, Sessions
 from tests.fakes.memory_sessions import MemorySessions
 from tests.support.sign_in_rig import a_session, an_attempt, an_identity
 
@@ -41,9 +41,9 @@ def test_the_ends_are_exact() -> None:
     session = a_session(began_at=BEGAN, seen_at=BEGAN, authenticated_at=BEGAN)
     assert not session.is_over(BEGAN + IDLE - BLINK)
     assert session.is_over(BEGAN + IDLE)
-    busy = replace(session, seen_at=BEGAN + LIFE - BLINK)
-    assert not busy.is_over(BEGAN + LIFE - BLINK)
-    assert busy.is_over(BEGAN + LIFE)
+    busy = replace(session, seen_at=BEGAN + SESSION_LIFE - BLINK)
+    assert not busy.is_over(BEGAN + SESSION_LIFE - BLINK)
+    assert busy.is_over(BEGAN + SESSION_LIFE)
     attempt = replace(an_attempt(), began_at=BEGAN)
     assert not attempt.is_over(BEGAN + ATTEMPT_LIFE - BLINK)
     assert attempt.is_over(BEGAN + ATTEMPT_LIFE)
@@ -59,9 +59,9 @@ async def test_a_session_lives_as_long_as_somebody_comes_often_enough(gaps: list
         clock.at += gap
         idle += gap
         found = await sessions.find(secret)
-        if running and idle < IDLE - SEEN_EVERY and clock.at - BEGAN < LIFE:
+        if running and idle < IDLE - SEEN_EVERY and clock.at - BEGAN < SESSION_LIFE:
             assert found is not None, "it ended early"
-        if gap >= IDLE or clock.at - BEGAN >= LIFE:
+        if gap >= IDLE or clock.at - BEGAN >= SESSION_LIFE:
             running = False
         assert running or found is None, "it ended late"
         running = running and found is not None
