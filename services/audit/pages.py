@@ -76,7 +76,7 @@ def make_audit_pages(explorer: Explorer, reads: ReadRecorder, gate: Gate, pages:
         name = _KNOWN.get(leaf["ce"]["type"], "unknown")
         return {
             "id": leaf["ce"]["id"],
-            "text": pages.message(request, message_key("record-event", name)),
+            "text": pages.message(request, message_key("fact", name)),
             "at": _moment(leaf["ce"]["time"]),
             "actor": leaf["actor"],
             "type": leaf["ce"]["type"],

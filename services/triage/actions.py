@@ -1,106 +1,250 @@
-"""What triage does: open cases, take answers, and carry out the commands of responders. Load, decide, save."""
+"""What responders and coordinators do with a case: find it, read what was reported, and give it a command."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-from services.triage.case.case import Case
-from services.triage.case.commands.opening import Open
-from services.triage.case.commands.table import USES_POLICY, Command, decide
-from shared.access.principal import Reach
-from shared.events import Actor, Draft, Event, stamp
+import orjson
+
+from services.triage.case.case import Case, Step
+from services.triage.case.commands.command import Command
+from services.triage.case.commands.table import events_of
+from services.triage.case.evolve import fold
+from services.triage.case.forms import FORMS, Form, read, resource_of
+from services.triage.case.lifecycle import CannotHave, FieldRefused, NotPermitted
+from services.triage.stored import CaseChange, CaseStore, StoredCase
+from shared import metrics
+from shared.access.authorization import allow, demand
+from shared.access.conditions import Permit
+from shared.access.principal import Principal
+from shared.aggregates import change
+from shared.events import Actor, CaseState, Event
+from shared.ids import derive
 from shared.policy import Policy
-from shared.times import now
+from shared.problems import KeyReused, NotFound, Problem
+from shared.telemetry import current_traceparent
+from shared.times import now, rfc3339
+from shared.vault_client import Contents
 
-SOURCE = "hearth/triage"
-TRIAGE = Actor("service:triage", "service")
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A case as the store holds it. `applied`: causes already carried out; `base`: what the store builds a write on."""
-
-    case: Case
-    applied: frozenset[str]
-    requests: Mapping[str, str]
-    base: Any
+SECTIONS = ("content", "reported", "correspondence")
+"""What a responder reads. Who reported stays in the vault: nobody needs it to look into a case."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A case after a change, and the events that made it so. `stored` None: a new case.
+class Vault(Protocol):
+    """What the desk needs of intake's vault (shared.vault_client.VaultClient)."""
 
-    `forget`: the digests of what was ordered before go, because whoever has the key could try words against them.
-    """
+    async def read(
+        self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str, behalf: Actor | None = None
+    ) -> dict[str, Contents]: ...
 
-    case: Case
-    stored: Stored | None
-    events: Sequence[Event]
-    causes: Sequence[str]
-    requests: Mapping[str, str] = field(default_factory=dict)
-    forget: bool = False
+    async def keep_statement(
+        self, report_id: str, statement_id: str, *, kind: str, text: str, behalf: Actor
+    ) -> None: ...
+
+
+class Handlers(Protocol):
+    """What the desk needs of the roster (shared.access.roster.Roster)."""
+
+    async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """Which cases of a queue: within any of `reaches`, in these states (empty: all), after this place, at most `limit`.
+class CommandRequest:
+    """A command as it was sent. `seen`: the version of the case that the sender saw; `cause`: its id, for retries."""
 
-    Never those from which `person`, or somebody with one of these `pseudonyms`, is shut out.
-    """
-
-    reaches: tuple[Reach, ...]
-    person: str
-    pseudonyms: frozenset[str] = frozenset()
-    states: tuple[str, ...] = ()
-    after: tuple[int, datetime, str] | None = None
-    limit: int = 50
+    command: str
+    values: Mapping[str, object]
+    seen: int
+    cause: str
 
 
-class CaseStore(Protocol):
-    """Where cases are kept; MongoDB in earnest, a dictionary in tests, proved by the same suite."""
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """What a request came to: the same for every repetition of it."""
 
-    async def load(self, case_ids: Iterable[str]) -> dict[str, Stored]: ...
-
-    async def find_by_code_name(self, code_name: str) -> Stored | None: ...
-
-    async def taken(self, code_names: Iterable[str]) -> set[str]: ...
-
-    async def remembering(self, case_ids: Iterable[str]) -> set[str]:
-        """Those of the cases that keep a digest of what was ordered."""
-        ...
-
-    async def save(self, changes: Sequence[Change]) -> set[str]:
-        """Write what is still based on the newest version; returns the ids of the others, written by somebody else
-        meanwhile or (new cases) with a code name that another case has."""
-        ...
-
-    async def queue(self, query: Query) -> list[Case]:
-        """Emergencies first, then by the next promise to keep."""
-        ...
+    case_id: str
+    code_name: str
+    command: str
+    state: CaseState
+    version: int
 
 
-def carry_out(
-    case: Case | None,
-    command: Command,
-    policy: Policy,
-    case_id: str,
-    actor: Actor,
-    cause: str,
-    trace: str | None,
-) -> list[Event]:
-    """The stamped events of a command, now. Opening is triage's own act; everything else is the actor's."""
-    at = now()
-    who = TRIAGE if isinstance(command, Open) else actor
-    drafts = [
-        Draft(fact, who, at, cause, policy.version if isinstance(fact, USES_POLICY) else None)
-        for fact in decide(case, command, policy, at)
-    ]
-    return stamp(
-        drafts,
-        source=SOURCE,
-        subject=f"case/{case_id}",
-        case_id=case_id,
-        last_seq=case.seq if case else 0,
-        trace=trace,
-    )
+class VersionConflict(Problem):
+    """The case is no longer what the sender saw; `steps` are those since then."""
+
+    def __init__(self, case: Case, seen: int) -> None:
+        super().__init__(412, "case-changed", "The case has changed since you looked at it.")
+        self.case = case
+        self.steps = tuple(step for step in case.history if step.seq > seen)
+
+    def document(self, request_id: str) -> dict[str, object]:
+        """The problem, with the version to use next and the steps since the version that was seen."""
+        steps = [show_step(step) for step in self.steps]
+        return {**super().document(request_id), "version": self.case.seq, "changes": steps}
+
+
+def show_step(step: Step) -> dict[str, object]:
+    """A step of a case's history as the API shows it."""
+    return {
+        "version": step.seq,
+        "event": step.fact,
+        "at": rfc3339(step.at),
+        "actor": step.actor,
+        "role": step.role,
+        "previous": step.previous,
+        "state": step.state,
+        "detail": step.detail,
+    }
+
+
+class Desk:
+    """The cases that a principal may do something with. All others do not exist for them (Problem 404)."""
+
+    def __init__(
+        self,
+        cases: CaseStore,
+        vault: Vault,
+        policy: Policy,
+        key: bytes,
+        people: Handlers,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        """`key` makes the digests by which a repeated request is told from another one with the same id."""
+        self._cases = cases
+        self._vault = vault
+        self._key = key
+        self._people = people
+        self._clock = clock
+        self.policy = policy
+
+    async def find(self, principal: Principal, case_id: str) -> Case:
+        """The case with this id. Raises Problem 404."""
+        return self._theirs(principal, (await self._cases.load([case_id])).get(case_id)).case
+
+    async def find_by_code_name(self, principal: Principal, code_name: str) -> Case:
+        """The case that people call by this name. Raises Problem 404."""
+        return self._theirs(principal, await self._cases.find_by_code_name(code_name)).case
+
+    async def read(self, principal: Principal, case: Case) -> Contents:
+        """What was reported. The vault notes who read it before it answers.
+
+        Raises Problem 403 for a role that may not, Unavailable while the vault is away.
+        """
+        permit = demand(principal, "case.read_content", resource_of(case, self.policy), self._clock())
+        found = await self._vault.read(
+            [case.report_id], sections=SECTIONS, purpose="review", behalf=principal.actor(permit.role)
+        )  # fmt: skip
+        return found.get(case.report_id) or Contents(case.report_id, {})
+
+    async def carry_out(self, principal: Principal, case_id: str, request: CommandRequest) -> CommandResult:
+        """Carry a command out, once however often its request comes.
+
+        Raises Problem: 404, 403 (role), 422 (fields, or another request under the same id), VersionConflict (412), 409
+        (state), 410 (the report is erased); and Unavailable.
+        """
+        form = FORMS.get(request.command)
+        if form is None:
+            raise NotFound
+        digest = self._digest(request)
+        result: tuple[str, CommandResult] | None = None
+
+        async def decide(_: str, found: StoredCase | None) -> CaseChange | None:
+            nonlocal result
+            stored = self._theirs(principal, found)
+            permit = demand(principal, form.action, resource_of(stored.case, self.policy), self._clock())
+            if request.cause in stored.applied:
+                result = "repeated", self._repeated(stored, request, digest)
+                return None
+            if request.seen != stored.case.seq:
+                metrics.COMMANDS.labels(request.command, "conflict").inc()
+                raise VersionConflict(stored.case, request.seen)
+            actor = principal.actor(permit.role)
+            texts = read(form, request.values, self.policy, principal, permit.role)
+            command = form.command_of(texts, lambda field: derive(form.command, request.cause, digest, field))
+            events = await self._events_of(stored.case, form, command, principal, actor, request)
+            after = fold(events, stored.case) or stored.case
+            result = "done", CommandResult(case_id, after.code_name, request.command, after.state, after.seq)
+            if not events:
+                return None
+            # Words first: without the event nobody ever sees them, but an event without words would be a lie.
+            is_kept = await self._keep_words(form, command, stored.case, actor)
+            return CaseChange(after, stored, events, [request.cause], {request.cause: digest} if is_kept else {})
+
+        await change(self._cases, [case_id], decide)
+        assert result is not None  # noqa: S101  # `decide` has set it, or raised
+        metrics.COMMANDS.labels(request.command, result[0]).inc()
+        return result[1]
+
+    async def _events_of(
+        self, case: Case, form: Form, command: Command, principal: Principal, actor: Actor, request: CommandRequest
+    ) -> list[Event]:
+        try:
+            for field, person in form.handlers_of(command):
+                if not await self._can_have(case, person, principal):
+                    raise CannotHave(field)
+            return events_of(
+                case,
+                command,
+                self.policy,
+                self._clock(),
+                case_id=case.id,
+                actor=actor,
+                cause=request.cause,
+                trace=current_traceparent(),
+            )
+        except NotPermitted as refusal:
+            metrics.COMMANDS.labels(request.command, "refused").inc()
+            permitted = ", ".join(refusal.permitted) or "nothing"
+            detail = f"The case is in state {refusal.state}; permitted now: {permitted}."
+            raise Problem(409, "command-not-permitted", "This cannot be done now.", detail=detail) from None
+        except FieldRefused as refusal:
+            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[refusal.fault]) from None
+
+    async def _can_have(self, case: Case, person: str, giver: Principal) -> bool:
+        """Whether a person may look into a case. Why not is not told: the report may name them."""
+        at = self._clock()
+        who = giver
+        if person != giver.ref:
+            found = await self._people.person(person, began_at=at, authenticated_at=None)
+            who = found or Principal(person)
+        return isinstance(allow(who, "case.start", resource_of(case, self.policy), at), Permit)
+
+    async def _keep_words(self, form: Form, command: Command, case: Case, actor: Actor) -> bool:
+        """Have the vault keep the words of a command; False when the report is erased and the command outlives it.
+
+        Raises Problem 410 when it does not: nobody can be asked any more.
+        """
+        is_kept = True
+        for field, words in form.words_of(command):
+            try:
+                await self._vault.keep_statement(
+                    case.report_id, words.id, kind=field.kept_as, text=words.text, behalf=actor
+                )
+            except Problem as problem:
+                if problem.status != 410:
+                    raise
+                if not field.outlived:
+                    raise Problem(410, "report-erased", "This report has been erased.") from None
+                is_kept = False
+        return is_kept
+
+    def _theirs(self, principal: Principal, stored: StoredCase | None) -> StoredCase:
+        """The case, if the principal may read it. Nobody can tell a case that is not theirs from one that is not."""
+        if stored is None:
+            raise NotFound
+        demand(principal, "case.read", resource_of(stored.case, self.policy), self._clock())
+        return stored
+
+    def _repeated(self, stored: StoredCase, request: CommandRequest, digest: str) -> CommandResult:
+        if stored.requests.get(request.cause, digest) != digest:
+            raise KeyReused
+        case = stored.case
+        step = next((s for s in reversed(case.history) if s.cause == request.cause), case.history[-1])
+        return CommandResult(case.id, case.code_name, request.command, step.state, step.seq)
+
+    def _digest(self, request: CommandRequest) -> str:
+        # Keyed, because the digest of a short question would tell the question.
+        body = orjson.dumps([request.command, dict(request.values)], option=orjson.OPT_SORT_KEYS)
+        return hmac.digest(self._key, b"hearth order\x1f" + body, "sha256").hex()

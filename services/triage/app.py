@@ -5,9 +5,9 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.triage import consumer
-from services.triage.actions import CaseStore
+from services.triage.actions import Desk, Vault
 from services.triage.desk.pages import make_page_router
-from services.triage.desk.queue import Desk, Vault
+from services.triage.desk.queue import Queue
 from services.triage.desk.views import HERE, load_pages
 from services.triage.paths import HOME
 from services.triage.reports import DigestEraser, ReportFollower
@@ -19,6 +19,7 @@ from services.triage.roster.store import MongoEntries
 from services.triage.routes import make_router
 from services.triage.settings import TriageSettings
 from services.triage.store import CASE_INDEXES, MongoCases
+from services.triage.stored import CaseStore
 from shared.access.roster import RosterStore
 from shared.access.service_tokens import ServiceSigner
 from shared.access_control import AccessControl, SignIn
@@ -61,12 +62,16 @@ def build_app(
     consumer.consume(runtime, ReportFollower(cases, policy), eraser)
     read = partial(runtime.read_to_end, "erasures")
     replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
-    desk = Desk(cases, vault, policy, settings.identity_key, access_control.roster)
+    queue, desk = Queue(cases), Desk(cases, vault, policy, settings.identity_key, access_control.roster)
     roster_desk = RosterDesk(book, entries, policy, flow.sessions)
     gate = access_control.gate
     parts = [
         Part(
-            [make_router(desk, gate), make_page_router(desk, gate, pages), make_asset_router(gate, HERE / "static")],
+            [
+                make_router(desk, queue, gate),
+                make_page_router(desk, queue, gate, pages),
+                make_asset_router(gate, HERE / "static"),
+            ],
             indexes=[(aggregates.collection, CASE_INDEXES)],
             prepare=[replay.run],
         ),

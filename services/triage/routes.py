@@ -5,9 +5,10 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 
+from services.triage.actions import CommandRequest, Desk, show_step
 from services.triage.case.case import Case
-from services.triage.case.forms import FORMS, describe_form, permitted
-from services.triage.desk.queue import CommandRequest, Desk, page_of, show_step
+from services.triage.case.forms import FORMS, permitted, show_form
+from services.triage.desk.queue import Queue, QueueFilter
 from shared.events import CaseState
 from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, rfc3339
@@ -16,7 +17,7 @@ from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import IDEMPOTENCY_KEY, IF_MATCH, cause_of, read_idempotency_key, seen_of
 
 _PRIVATE = {"Cache-Control": "no-store"}
-_ORDER = {
+_REQUEST = {
     "parameters": [IF_MATCH, IDEMPOTENCY_KEY],
     "requestBody": {"content": {"application/json": {"schema": {
         "type": "object",
@@ -24,10 +25,11 @@ _ORDER = {
         "additionalProperties": False,
     }}}},
 }  # fmt: skip
-"""What the OpenAPI document says about an order; the case itself says what each command takes."""
+"""What the OpenAPI document says about a command; the case itself says what each takes."""
+_COMMANDS = f"{', '.join(FORMS)}: each has an action of its own, and needs If-Match."
 
 
-def make_router(desk: Desk, gate: Gate) -> APIRouter:
+def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
     """The routes below /v1/cases."""
     router = gate.router(Callers.PROGRAMS, prefix="/v1/cases")
 
@@ -40,8 +42,8 @@ def make_router(desk: Desk, gate: Gate) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> Response:
         """Cases of the caller's handling bodies: emergencies first, then by the next promise to keep."""
-        principal = principal_of(request)
-        cases, after = await page_of(desk, principal, tuple(state or ()), tuple(body or ()), cursor, limit)
+        wanted = QueueFilter(tuple(body or ()), tuple(state or ()), cursor, limit)
+        cases, after = await queue.page(principal_of(request), wanted)
         return json_response({"items": [_summary(case) for case in cases], "next": after}, headers=_PRIVATE)
 
     @router.get("/{case_id}", **does("case.read"))
@@ -64,7 +66,7 @@ def make_router(desk: Desk, gate: Gate) -> APIRouter:
                 for q in case.questions
             ],
             "history": [show_step(step) for step in case.history],
-            "actions": [describe_form(form, desk.policy) for form in permitted(case, principal, desk.policy, now())],
+            "actions": [show_form(form, desk.policy) for form in permitted(case, principal, desk.policy, now())],
         }
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{case.seq}"'})
 
@@ -76,19 +78,18 @@ def make_router(desk: Desk, gate: Gate) -> APIRouter:
         body = {"report_id": contents.report_id, "erased": contents.erased, "sections": contents.sections}
         return json_response(body, headers=_PRIVATE)
 
-    @router.post("/{case_id}/{command}", **does("case.read", _ORDER))
+    @router.post("/{case_id}/{command}", description=_COMMANDS, **does("case.read", _REQUEST))
     async def give_command(request: Request, case_id: str, command: str) -> Response:
-        """assign, start, ask, decide, recuse or close, each with an action of its own; needs If-Match."""
         principal = principal_of(request)
         if command not in FORMS:
             raise NotFound
-        order = CommandRequest(
+        given = CommandRequest(
             command,
             _object(await request.body()),
             seen_of(request),
             cause_of(request, principal, case_id, read_idempotency_key(request)),
         )
-        done = await desk.carry_out(principal, case_id, order)
+        done = await desk.carry_out(principal, case_id, given)
         body = {
             "id": done.case_id,
             "code_name": done.code_name,

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from services.triage.actions import Change, Query, Stored
 from services.triage.case.case import Case, Deadline, Question, Step
+from services.triage.stored import CaseChange, CaseQuery, StoredCase
 from shared.access.principal import Reach
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.events import CaseState
@@ -25,13 +25,13 @@ class MongoCases:
     def __init__(self, aggregates: Aggregates) -> None:
         self._aggregates = aggregates
 
-    async def load(self, case_ids: Iterable[str]) -> dict[str, Stored]:
+    async def load(self, case_ids: Iterable[str]) -> dict[str, StoredCase]:
         """The stored cases by id; those that do not exist are missing from the answer."""
         with reaching():
             found = await self._aggregates.load(case_ids)
         return {case_id: _stored(document) for case_id, document in found.items()}
 
-    async def find_by_code_name(self, code_name: str) -> Stored | None:
+    async def find_by_code_name(self, code_name: str) -> StoredCase | None:
         """The case of that name, or None."""
         with reaching():
             document = await self._aggregates.collection.find_one({"code_name": code_name})
@@ -51,12 +51,12 @@ class MongoCases:
         with reaching():
             return {document["_id"] async for document in self._aggregates.collection.find(wanted, {"_id": 1})}
 
-    async def save(self, changes: Sequence[Change]) -> set[str]:
+    async def save(self, changes: Sequence[CaseChange]) -> set[str]:
         """One bulk write; returns the ids of cases that were not written."""
         with reaching():
             return await self._aggregates.save([_save(change) for change in changes])
 
-    async def queue(self, query: Query) -> list[Case]:
+    async def queue(self, query: CaseQuery) -> list[Case]:
         """Emergencies first, then by the next promise to keep, then by id."""
         found = self._aggregates.collection.find(filter_of(query), {"outbox": 0, "applied": 0})
         found = found.sort(QUEUE_ORDER).limit(query.limit)
@@ -64,7 +64,7 @@ class MongoCases:
             return [case_of(document) async for document in found]
 
 
-def filter_of(query: Query) -> Document:
+def filter_of(query: CaseQuery) -> Document:
     """The cases that a query is about, as MongoDB is asked for them."""
     wanted: Document = {
         "$and": [{"$or": [_reached(reach) for reach in query.reaches]}],
@@ -89,7 +89,7 @@ def _reached(reach: Reach) -> Document:
     return bodies if reach.communities is None else {**bodies, "community": {"$in": list(reach.communities)}}
 
 
-def _save(change: Change) -> Save:
+def _save(change: CaseChange) -> Save:
     case, stored = change.case, change.stored
     fields = document_of(case)
     known = stored.requests if stored and not change.forget else {}
@@ -98,10 +98,10 @@ def _save(change: Change) -> Save:
     return Save(case.id, stored.base if stored else None, fields, change.events, change.causes)
 
 
-def _stored(document: Document) -> Stored:
+def _stored(document: Document) -> StoredCase:
     # A write needs no more of the old document than these; the rest would only be carried around.
     base = {name: document[name] for name in ("version", "seq", "outbox")}
-    return Stored(case_of(document), frozenset(document["applied"]), document["requests"], base)
+    return StoredCase(case_of(document), frozenset(document["applied"]), document["requests"], base)
 
 
 def document_of(case: Case) -> Document:

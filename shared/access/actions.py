@@ -3,17 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.access.principal import Role
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
     """Something that can be asked for. `case`: about one case, so recusal holds; `fresh`: needs a fresh sign-in;
-    `scope`: which part of the record it shows."""
+    `scope`: which part of the record it shows; `handlers`: the roles that may do it to the cases they handle."""
 
     name: str
     says: str
     case: bool = False
     fresh: bool = False
     scope: str | None = None
+    handlers: tuple[Role, ...] = ()
+
+
+def _command(name: str, says: str, *handlers: Role, fresh: bool = False) -> Action:
+    return Action(f"case.{name}", says, case=True, fresh=fresh, handlers=handlers)
 
 
 ACTIONS: Mapping[str, Action] = {
@@ -35,12 +42,12 @@ ACTIONS: Mapping[str, Action] = {
         Action("case.list", "see the queue", case=True),
         Action("case.read", "see a case: its state, history and deadlines", case=True),
         Action("case.read_content", "read what was reported", case=True),
-        Action("case.assign", "give a case to a responder", case=True),
-        Action("case.start", "begin to look into a case", case=True),
-        Action("case.ask", "ask the reporter", case=True),
-        Action("case.decide", "decide on an outcome", case=True, fresh=True),
-        Action("case.close", "close a case", case=True),
-        Action("case.recuse", "recuse oneself or another person", case=True),
+        _command("assign", "give a case to a responder", Role.RESPONDER, Role.COORDINATOR),
+        _command("start", "begin to look into a case", Role.RESPONDER),
+        _command("ask", "ask the reporter", Role.RESPONDER),
+        _command("decide", "decide on an outcome", Role.RESPONDER, fresh=True),
+        _command("close", "close a case", Role.RESPONDER),
+        _command("recuse", "recuse oneself or another person", Role.RESPONDER, Role.COORDINATOR),
         Action("roster.read", "see who may do what"),
         Action("roster.change", "change who may do what", fresh=True),
         Action("roster.leave", "put a person, or oneself, on leave", fresh=True),

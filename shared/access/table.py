@@ -8,6 +8,7 @@ any role (Universal Code of Conduct, Enforcement Guidelines 3.2.1: no conflicts 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from shared.access.actions import ACTIONS
 from shared.access.conditions import (
     CONFIDENTIAL,
     NAMED,
@@ -39,6 +40,10 @@ def _rows(role: Role, actions: str, *conditions: Condition) -> Iterable[Row]:
     return (Row(role, action, conditions) for action in actions.split())
 
 
+def _commands_of(role: Role) -> str:
+    return " ".join(action.name for action in ACTIONS.values() if role in action.handlers)
+
+
 HANDLING = (CONFIDENTIAL, NAMED, OWN_BODY, OWN_COMMUNITY)
 """What everybody needs who has to do with a case."""
 
@@ -48,13 +53,8 @@ TABLE: tuple[Row, ...] = (
     *_rows(Role.INTEGRATOR, "report.submit_for", OWN_SOURCE, OWN_COMMUNITY),
     *_rows(Role.SERVICE, "vault.read vault.correspond vault.pseudonyms", PURPOSE),
     *_rows(Role.RESPONDER, "case.list", *HANDLING),
-    *_rows(
-        Role.RESPONDER,
-        "case.read case.read_content case.assign case.start case.ask case.decide case.close case.recuse",
-        *HANDLING,
-        TRAINED,
-    ),
-    *_rows(Role.COORDINATOR, "case.list case.read case.assign case.recuse report.erase", *HANDLING),
+    *_rows(Role.RESPONDER, f"case.read case.read_content {_commands_of(Role.RESPONDER)}", *HANDLING, TRAINED),
+    *_rows(Role.COORDINATOR, f"case.list case.read {_commands_of(Role.COORDINATOR)} report.erase", *HANDLING),
     *_rows(Role.COORDINATOR, "roster.read"),
     *_rows(Role.COORDINATOR, "roster.change session.read session.end", NOT_ONESELF, OWN_REACH),
     *_rows(Role.COORDINATOR, "roster.leave", NOT_THE_LAST, OWN_REACH_OR_ONESELF),

@@ -37,9 +37,15 @@ class CaseState(StrEnum):
 
 
 class CaseFact(Fact):
-    """What every step of a case carries. `previous` is None only when the case is opened."""
+    """What every step of a case carries. `previous` is None only when the case is opened.
+
+    `follows_policy`: it follows from the policy, so its event names the policy's version. `shows`: the field that a
+    history shows beside it.
+    """
 
     topic: ClassVar[str] = "cases"
+    follows_policy: ClassVar[bool] = False
+    shows: ClassVar[str | None] = None
 
     previous: str | None
     state: str
@@ -75,6 +81,8 @@ class CaseTriaged(CaseFact):
 
     name: ClassVar[str] = "case.triaged"
     version: ClassVar[str] = "1.1"
+    follows_policy: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "body"
 
     category: str
     lane: str
@@ -88,6 +96,7 @@ class CaseAssigned(CaseFact):
     """A responder of the handling body took the case or was given it."""
 
     name: ClassVar[str] = "case.assigned"
+    shows: ClassVar[str | None] = "assignee"
 
     assignee: str
     previous_assignee: str | None = None
@@ -120,6 +129,8 @@ class CaseDecided(CaseFact):
     """The handling body decided; the reasons stay in the vault under `reason_id`."""
 
     name: ClassVar[str] = "case.decided"
+    follows_policy: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "outcome"
 
     outcome: str
     reason_id: str
@@ -132,6 +143,7 @@ class RecusalDeclared(CaseFact):
     """
 
     name: ClassVar[str] = "case.recusal_declared"
+    shows: ClassVar[str | None] = "ground"
 
     person: str
     ground: str
@@ -148,6 +160,7 @@ class DeadlineMet(CaseFact):
     """A step of the case kept a deadline, in time or not. The state stays, as in every fact of a deadline."""
 
     name: ClassVar[str] = "deadline.met"
+    shows: ClassVar[str | None] = "deadline"
 
     deadline: str
     due_at: AwareDatetime
@@ -158,6 +171,7 @@ class DeadlineBreached(CaseFact):
     """A deadline passed, and nothing had kept it."""
 
     name: ClassVar[str] = "deadline.breached"
+    shows: ClassVar[str | None] = "deadline"
 
     deadline: str
     due_at: AwareDatetime
@@ -167,6 +181,7 @@ class DeadlinePaused(CaseFact):
     """The clock of a deadline stands still while the reporter is asked; `due_at` holds no longer."""
 
     name: ClassVar[str] = "deadline.paused"
+    shows: ClassVar[str | None] = "deadline"
 
     deadline: str
     due_at: AwareDatetime
@@ -177,6 +192,7 @@ class DeadlineResumed(CaseFact):
     """The clock of a deadline runs again, to a new `due_at`."""
 
     name: ClassVar[str] = "deadline.resumed"
+    shows: ClassVar[str | None] = "deadline"
 
     deadline: str
     due_at: AwareDatetime

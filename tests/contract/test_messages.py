@@ -3,20 +3,20 @@
 import pytest
 
 from services.audit.app import HERE as AUDIT
-from services.triage.case.forms import FORMS
+from services.triage.case.forms import FORMS, Form
 from services.triage.desk.views import HERE
 from shared.access.principal import Role
-from shared.events import FACTS, CaseFact, CaseState
+from shared.events import FACTS, CaseState
 from shared.i18n.messages import SHARED_MESSAGES, Messages, message_key
+from shared.policy import load_policy
 from shared.policy.met_by import KEPT_BY
 
-STEPS = [fact.name.removeprefix("case.") for fact in FACTS.values() if issubclass(fact, CaseFact)]
 FIELDS = {field.name for form in FORMS.values() for field in form.fields}
 WANTED = {
     "state": [str(state) for state in CaseState],
-    "step": STEPS,
-    "desk-done": list(FORMS),
-    "desk-field": sorted(FIELDS),
+    "fact": [*(fact.name for fact in FACTS.values()), "unknown"],
+    "command": list(FORMS),
+    "command-field": sorted(FIELDS),
     "deadline": list(KEPT_BY),
     "role": [role.value for role in Role if role not in (Role.SERVICE, Role.ANYONE)],
 }
@@ -30,7 +30,20 @@ def test_every_name_has_its_message(kind: str) -> None:
     assert {key for key in wanted if not messages.has(key)} == set()
 
 
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_every_command_has_the_words_of_its_form(form: Form) -> None:
+    messages = Messages.load([SHARED_MESSAGES])
+    wanted = {f"command-{form.command}-done"}
+    wanted |= {f"command-{form.command}-button"} if form.fields else set()
+    wanted |= {f"command-{form.command}-oneself"} if form.kind.button else set()
+    wanted |= {f"command-{form.kind.said_in(state)}" for state in CaseState}
+    wanted |= {f"command-field-{field.name}-help" for field in form.fields if field.kind != "choice"}
+    options = ((field.name, code) for field in form.fields for code in field.options(load_policy()))
+    wanted |= {message_key(name, code) for name, code in options}
+    assert {key for key in wanted if not messages.has(key)} == set()
+
+
 def test_the_record_has_words_for_every_event() -> None:
     messages = Messages.load([SHARED_MESSAGES, AUDIT / "i18n"])
-    wanted = {message_key("record-event", name) for name in (*(fact.name for fact in FACTS.values()), "unknown")}
+    wanted = {message_key("fact", name) for name in (*(fact.name for fact in FACTS.values()), "unknown")}
     assert {key for key in wanted if not messages.has(key)} == set()

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from services.triage.actions import CaseStore, Change, Query, Stored, carry_out
 from services.triage.case.case import Case
 from services.triage.case.code_names import code_name_of
+from services.triage.case.commands.command import Command
 from services.triage.case.commands.handling import Assign, Recuse, Start
 from services.triage.case.commands.opening import Open
-from services.triage.case.commands.table import Command
+from services.triage.case.commands.table import TRIAGE, events_of
 from services.triage.case.evolve import fold
 from services.triage.reports import DigestEraser, ReportFollower
+from services.triage.stored import CaseChange, CaseQuery, CaseStore, StoredCase
 from shared.access.principal import Reach, Role
 from shared.events import Event, ReportReceived
 from shared.ids import new_id
@@ -26,29 +27,32 @@ from tests.support.triage_rig import ALICE, POLICY, MemoryCases, answered, erase
 BODIES = tuple(POLICY.bodies)
 
 
-def wanted(bodies: tuple[str, ...], states: tuple[str, ...] = (), **more: Any) -> Query:
+def wanted(bodies: tuple[str, ...], states: tuple[str, ...] = (), **more: Any) -> CaseQuery:
     """A query of somebody who belongs to these bodies."""
-    return Query((Reach(bodies, None),), "person:0000000000000000", states=states, **more)
+    return CaseQuery((Reach(bodies, None),), "person:0000000000000000", states=states, **more)
 
 
-def opening(event: Event, code_name: str | None = None) -> Change:
+def opening(event: Event, code_name: str | None = None) -> CaseChange:
     assert isinstance(event.fact, ReportReceived)
     command = Open(code_name or code_name_of(event.case_id), event.fact)
-    events = carry_out(None, command, POLICY, event.case_id, event.actor, event.id, None)
+    events = events_of(None, command, POLICY, now(), case_id=event.case_id, actor=TRIAGE, cause=event.id, trace=None)
     case = fold(events)
     assert case is not None
-    return Change(case, None, events, [event.id])
+    return CaseChange(case, None, events, [event.id])
 
 
-def commanded(stored: Stored, command: Command, cause: str | None = None, digest: str = "d") -> Change:
+def commanded(stored: StoredCase, command: Command, cause: str | None = None, digest: str = "d") -> CaseChange:
     cause = cause or new_id()
-    events = carry_out(stored.case, command, POLICY, stored.case.id, ALICE.actor(Role.RESPONDER), cause, None)
+    actor = ALICE.actor(Role.RESPONDER)
+    events = events_of(
+        stored.case, command, POLICY, now(), case_id=stored.case.id, actor=actor, cause=cause, trace=None
+    )
     case = fold(events, stored.case)
     assert case is not None
-    return Change(case, stored, events, [cause], {cause: digest})
+    return CaseChange(case, stored, events, [cause], {cause: digest})
 
 
-async def loaded(cases: CaseStore, case: Case) -> Stored:
+async def loaded(cases: CaseStore, case: Case) -> StoredCase:
     return (await cases.load([case.id]))[case.id]
 
 
@@ -185,7 +189,7 @@ class TestCases:
         for pseudonym in ("5" * 32, "6" * 32, "7" * 32):
             queue = await cases.queue(wanted(BODIES, pseudonyms=frozenset({pseudonym, "8" * 32})))
             assert [c.id for c in queue] == [other.case.id]
-        recused = commanded(await loaded(cases, other.case), Recuse("person:0000000000000000", "involved"))
+        recused = commanded(await loaded(cases, other.case), Recuse("involved", "person:0000000000000000"))
         await cases.save([recused])
         assert [c.id for c in await cases.queue(wanted(BODIES))] == [named.case.id]
 
@@ -195,7 +199,7 @@ class TestCases:
         await cases.save([here, there])
         assert here.case.body == there.case.body == "trust_safety"
         reaches = (Reach(("trust_safety",), frozenset({"swwiki"})),)
-        assert [c.id for c in await cases.queue(Query(reaches, "person:0"))] == [there.case.id]
+        assert [c.id for c in await cases.queue(CaseQuery(reaches, "person:0"))] == [there.case.id]
 
     async def test_a_batch_opens_every_case_once_and_takes_answers_in_order(self, cases: CaseStore) -> None:
         intake = ReportFollower(cases, POLICY)
@@ -244,7 +248,7 @@ class TestCases:
         class Busy:
             load, taken = cases.load, cases.taken
 
-            async def save(self, changes: list[Change]) -> set[str]:
+            async def save(self, changes: list[CaseChange]) -> set[str]:
                 return {change.case.id for change in changes}
 
         with pytest.raises(Unavailable):

@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from services.triage.actions import Change, Query, Stored
 from services.triage.app import build_app
 from services.triage.case.case import Case
 from services.triage.reports import ReportFollower
 from services.triage.settings import TriageSettings
+from services.triage.stored import CaseChange, CaseQuery, StoredCase
 from shared.access.principal import Principal
 from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportErased, ReportReceived, stamp
 from shared.ids import case_id_of, new_id
@@ -41,15 +41,15 @@ class MemoryCases:
     """Cases in a dictionary, with the same promises as services.triage.store.MongoCases."""
 
     def __init__(self) -> None:
-        self.stored: dict[str, Stored] = {}
+        self.stored: dict[str, StoredCase] = {}
         self.events: list[Event] = []
         self.away = False
 
-    async def load(self, case_ids: Iterable[str]) -> dict[str, Stored]:
+    async def load(self, case_ids: Iterable[str]) -> dict[str, StoredCase]:
         self._reach()
         return {i: self.stored[i] for i in case_ids if i in self.stored}
 
-    async def find_by_code_name(self, code_name: str) -> Stored | None:
+    async def find_by_code_name(self, code_name: str) -> StoredCase | None:
         self._reach()
         return next((s for s in self.stored.values() if s.case.code_name == code_name), None)
 
@@ -60,7 +60,7 @@ class MemoryCases:
         self._reach()
         return {i for i in case_ids if i in self.stored and self.stored[i].requests}
 
-    async def save(self, changes: Sequence[Change]) -> set[str]:
+    async def save(self, changes: Sequence[CaseChange]) -> set[str]:
         self._reach()
         lost: set[str] = set()
         for change in changes:
@@ -75,11 +75,11 @@ class MemoryCases:
                 continue
             applied = (known.applied if known else frozenset()) | set(change.causes)
             requests = {**(known.requests if known and not change.forget else {}), **change.requests}
-            self.stored[case.id] = Stored(case, applied, requests, (known.base if known else 0) + 1)
+            self.stored[case.id] = StoredCase(case, applied, requests, (known.base if known else 0) + 1)
             self.events += change.events
         return lost
 
-    async def queue(self, query: Query) -> list[Case]:
+    async def queue(self, query: CaseQuery) -> list[Case]:
         self._reach()
         fitting = [
             s.case

@@ -12,10 +12,6 @@ from shared.events import (
     CaseOpened,
     CaseState,
     CaseTriaged,
-    DeadlineBreached,
-    DeadlineMet,
-    DeadlinePaused,
-    DeadlineResumed,
     Event,
     InformationReceived,
     InformationRequested,
@@ -103,19 +99,6 @@ def _kept(deadline: Deadline, fact: CaseFact, at: datetime) -> Deadline:
 
 
 def _step(event: Event, fact: CaseFact) -> Step:
-    match fact:
-        case CaseTriaged():
-            detail: str | None = fact.body
-        case CaseAssigned():
-            detail = fact.assignee
-        case CaseDecided():
-            detail = fact.outcome
-        case RecusalDeclared():
-            detail = fact.ground
-        case DeadlineMet() | DeadlineBreached() | DeadlinePaused() | DeadlineResumed():
-            detail = fact.deadline
-        case _:
-            detail = None
     return Step(
         seq=event.case_seq,
         fact=fact.name,
@@ -125,5 +108,5 @@ def _step(event: Event, fact: CaseFact) -> Step:
         cause=event.cause,
         previous=CaseState(fact.previous) if fact.previous else None,
         state=CaseState(fact.state),
-        detail=detail,
+        detail=getattr(fact, fact.shows) if fact.shows else None,
     )

@@ -1,68 +1,75 @@
-"""What people may do to a case, and the form of each command: one table for the API and for the pages. Pure."""
+"""What people may do to a case, and the form of each command, for the API and for the pages. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from services.triage.case.case import Case
-from services.triage.case.commands.decision import Decide
-from services.triage.case.commands.handling import GROUNDS, Assign, Close, Recuse, Start
-from services.triage.case.commands.inquiry import Ask
+from services.triage.case.commands.command import (
+    REFERENCE_LIMIT,
+    Command,
+    Fault,
+    Field,
+    ReferenceField,
+    Words,
+    WordsField,
+    fields_of,
+)
+from services.triage.case.commands.table import COMMANDS
 from services.triage.case.lifecycle import permitted_in
 from shared.access.authorization import allow
 from shared.access.conditions import Permit, Reason
 from shared.access.principal import Principal, Resource, Role
-from shared.ids import PERSON
 from shared.policy import Policy
 from shared.problems import FieldError, Problem
-
-WORDS_LIMIT = 5_000
-"""Characters of a question or a reason."""
-REFERENCE_LIMIT = 80
-
-FieldKind = Literal["words", "choice", "reference"]
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One value of a command. `words` go to the vault; `choice` is one of the policy's; `reference` names a person."""
-
-    name: str
-    kind: FieldKind
-    required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A command that people give, and what it takes. Who may is said in shared/access/table.py."""
+    """A command that people give, and the fields that it takes. Who may is said in shared/access/actions.py."""
 
-    command: str
-    fields: tuple[Field, ...] = ()
+    kind: type[Command]
+    fields: tuple[Field, ...]
+
+    @property
+    def command(self) -> str:
+        """The name of the command."""
+        return self.kind.name
 
     @property
     def action(self) -> str:
-        """Its action in the table of shared/access/table.py."""
-        return f"case.{self.command}"
+        """Its action in shared/access/actions.py."""
+        return f"case.{self.kind.name}"
+
+    def command_of(self, texts: Mapping[str, str], words_id: Callable[[str], str]) -> Command:
+        """The command with these texts, as `read` gives them. `words_id` names the words of a field for the vault."""
+        values: dict[str, str | Words] = {
+            field.name: Words(words_id(field.name), texts[field.name])
+            if isinstance(field, WordsField)
+            else texts[field.name]
+            for field in self.fields
+        }
+        return self.kind(**values)
+
+    def words_of(self, command: Command) -> Iterator[tuple[WordsField, Words]]:
+        """The words of a command that the vault is to keep."""
+        for field in self.fields:
+            if isinstance(field, WordsField):
+                yield field, getattr(command, field.name)
+
+    def handlers_of(self, command: Command) -> Iterator[tuple[str, str]]:
+        """The fields that say who gets the case, each with the reference of the person."""
+        for field in self.fields:
+            if isinstance(field, ReferenceField) and field.gets_case:
+                yield field.name, getattr(command, field.name)
 
 
-FORMS: Mapping[str, Form] = {
-    form.command: form
-    for form in (
-        Form(Assign.name, (Field("assignee", "reference", required=False),)),
-        Form(Start.name),
-        Form(Ask.name, (Field("question", "words"),)),
-        Form(Decide.name, (Field("outcome", "choice"), Field("reason", "words"))),
-        Form(Recuse.name, (Field("ground", "choice"), Field("person", "reference", required=False))),
-        Form(Close.name),
-    )
-}
-ONESELF = {Assign.name: "assignee", Recuse.name: "person"}
-"""The reference of a command that means who gives it, if it is left out."""
+FORMS: Mapping[str, Form] = {name: Form(kind, fields_of(kind)) for name, kind in COMMANDS.items() if kind.by_people}
+"""The form of each command that people give, by its name."""
 
 
 def resource_of(case: Case, policy: Policy) -> Resource:
-    """What the table of shared/access/table.py needs to know of a case."""
+    """What access control needs to know of a case."""
     body = policy.bodies.get(case.body or "")
     return Resource(
         body=case.body,
@@ -85,66 +92,50 @@ def _offers(principal: Principal, form: Form, resource: Resource, now: datetime)
     return isinstance(answer, Permit) or answer.reason is Reason.SIGN_IN_AGAIN
 
 
-def options_of(field: Field, policy: Policy) -> tuple[str, ...]:
-    """What a `choice` offers; empty for the other kinds."""
-    if field.kind != "choice":
-        return ()
-    return GROUNDS if field.name == "ground" else policy.outcomes
-
-
-def describe_form(form: Form, policy: Policy) -> dict[str, object]:
+def show_form(form: Form, policy: Policy) -> dict[str, object]:
     """The form as the API shows it."""
     fields = []
     for field in form.fields:
         shown: dict[str, object] = {"name": field.name, "kind": field.kind, "required": field.required}
-        if field.kind == "choice":
-            shown["options"] = list(options_of(field, policy))
+        if options := field.options(policy):
+            shown["options"] = list(options)
         else:
-            shown["max_length"] = _limit(field)
+            shown["max_length"] = field.limit
         fields.append(shown)
     return {"command": form.command, "fields": fields}
 
 
 def read(form: Form, values: Mapping[str, object], policy: Policy, principal: Principal, role: Role) -> dict[str, str]:
-    """The values of a command given in `role`, tidied. Raises Problem 422 with a pointer to each fault."""
-    errors = [FieldError(f"/{_escaped(name)}", "extra_forbidden", "There is no such field.") for name in values
-              if name not in {field.name for field in form.fields}]  # fmt: skip
-    found: dict[str, str] = {}
+    """The texts of a command that `principal` gives in `role`, tidied. Raises Problem 422 that points to each fault."""
+    known = {field.name for field in form.fields}
+    errors = [
+        FieldError(f"/{_escaped(name)}", "extra_forbidden", "There is no such field.")
+        for name in values
+        if name not in known
+    ]
+    texts: dict[str, str] = {}
     for field in form.fields:
         value = values.get(field.name)
         text = value.replace("\r\n", "\n").strip() if isinstance(value, str) else ""
-        error = _fault(field, value, text, policy)
-        if error:
-            errors.append(FieldError(f"/{field.name}", *error))
-        elif text:
-            found[field.name] = text
-    oneself = ONESELF.get(form.command)
-    if oneself and oneself not in found and not errors:
-        if form.command == Assign.name and role is not Role.RESPONDER:
-            errors.append(FieldError("/assignee", "missing", "Say who takes the case."))
-        found[oneself] = principal.ref
+        fault = _fault_of(field, value, text, policy, role)
+        if fault:
+            errors.append(FieldError(f"/{field.name}", *fault))
+        else:
+            # Only a reference may be left out, and then it means the person who gives the command.
+            texts[field.name] = text or principal.ref
     if errors:
         raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=errors)
-    return found
+    return texts
 
 
-def _fault(field: Field, value: object, text: str, policy: Policy) -> tuple[str, str] | None:
+def _fault_of(field: Field, value: object, text: str, policy: Policy, role: Role) -> Fault | None:
     if value is not None and not isinstance(value, str):
         return "string_type", "Must be a text."
     if not text:
-        return ("missing", "This field needs an answer.") if field.required else None
-    if len(text) > _limit(field):
-        return "string_too_long", f"At most {_limit(field)} characters."
-    if field.kind == "choice" and text not in options_of(field, policy):
-        return "unknown_choice", "Choose one of the options."
-    if field.kind == "reference" and not PERSON.fullmatch(text):
-        # A reference stands in events, where no name of a person may ever be.
-        return "not_a_reference", "Write a reference such as person:5f2c81aa90b1c2d3, never a name."
-    return None
-
-
-def _limit(field: Field) -> int:
-    return WORDS_LIMIT if field.kind == "words" else REFERENCE_LIMIT
+        return None if field.may_leave_out(role) else ("missing", field.missing)
+    if len(text) > field.limit:
+        return "string_too_long", f"At most {field.limit} characters."
+    return field.fault_of(text, policy)
 
 
 def _escaped(name: str) -> str:

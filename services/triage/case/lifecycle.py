@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from shared.events import CaseState
+from shared.problems import FieldError
 
 TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
     # Opening passes through `received`: the two facts are one write, so that no case is ever without an owner.
@@ -45,12 +46,19 @@ class NotPermitted(CommandRefused):
         super().__init__(f"{command} is not permitted in state {state or 'none'}; permitted: {instead}")
 
 
-class UnknownOutcome(CommandRefused):
-    """The policy has no such outcome."""
+class FieldRefused(CommandRefused):
+    """A value of the command does not fit this case: `fault` says which, and why."""
+
+    def __init__(self, field: str, code: str, says: str) -> None:
+        self.fault = FieldError(f"/{field}", code, says)
+        super().__init__(f"{field}: {code}")
 
 
-class CannotHave(CommandRefused):
-    """A case cannot be given to this person: they are recused from it, or may not handle it."""
+class CannotHave(FieldRefused):
+    """The case cannot be given to the person in this field: they are recused from it, or may not handle it."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field, "cannot_have", "This person cannot have this case.")
 
 
 class UnknownQuestion(CommandRefused):

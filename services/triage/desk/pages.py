@@ -1,14 +1,15 @@
-"""The desk: the queue and the case page of responders. Everything works without JavaScript."""
+"""The pages of the desk: the queue and the cases of responders. Everything works without JavaScript."""
 
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
-from services.triage.case.commands.handling import Recuse
+from services.triage.actions import CommandRequest, Desk, VersionConflict
 from services.triage.case.forms import FORMS
-from services.triage.desk.queue import CommandRequest, Desk, VersionConflict
-from services.triage.desk.views import SentCommand, _View
+from services.triage.desk.names import CaseNames
+from services.triage.desk.queue import Queue
+from services.triage.desk.views import CaseView, QueueView, SentCommand
 from services.triage.paths import HOME
 from shared.access.authorization import Refused
 from shared.access.conditions import Reason
@@ -20,48 +21,50 @@ from shared.web.idempotency import cause_of, checked_key, version_in
 from shared.web.pages import Pages
 
 
-def make_page_router(desk: Desk, gate: Gate, pages: Pages) -> APIRouter:
+def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages) -> APIRouter:
     """The pages below /desk."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
-    view = _View(desk, pages)
+    names = CaseNames(pages, desk.policy)
+    queue_view, case_view = QueueView(queue, pages, names), CaseView(desk, pages, names)
 
     @router.get(HOME, **does("case.list"))
     async def show_queue(request: Request, state: str = "", body: str = "", cursor: str = "") -> Response:
-        principal = principal_of(request)
-        return await view.queue(request, principal, state, body, cursor)
+        return await queue_view.show(request, principal_of(request), state, body, cursor)
 
     @router.get(f"{HOME}/cases/{{code_name}}", **does("case.read"))
     async def show_case(request: Request, code_name: str) -> Response:
         principal = principal_of(request)
-        return await view.case(request, principal, await desk.find_by_code_name(principal, code_name))
+        return await case_view.show(request, principal, await desk.find_by_code_name(principal, code_name))
 
     @router.post(f"{HOME}/cases/{{code_name}}/{{command}}", **does("case.read"))
     async def give_command(request: Request, code_name: str, command: str) -> Response:
         principal = principal_of(request)
         case = await desk.find_by_code_name(principal, code_name)
-        if command not in FORMS:
+        form = FORMS.get(command)
+        if form is None:
             raise NotFound
-        form = {name: values[-1] for name, values in (await read_form(request)).items()}
-        seen, key = form.pop("version", ""), form.pop("key", "")
+        values = {name: given[-1] for name, given in (await read_form(request)).items()}
+        seen, key = values.pop("version", ""), values.pop("key", "")
         version = version_in(seen, "case")
         cause = cause_of(request, principal, case.id, checked_key(key or None))
         try:
-            await desk.carry_out(principal, case.id, CommandRequest(command, form, version, cause))
+            await desk.carry_out(principal, case.id, CommandRequest(command, values, version, cause))
         except VersionConflict as problem:
-            return await view.case(request, principal, problem.case, SentCommand(command, form, problem))
+            return await case_view.show(request, principal, problem.case, SentCommand(form, values, problem))
         except Unavailable:
             away = Problem(503, "unavailable", "Please try again in a moment.", retry_after=5)
-            return await view.case(request, principal, case, SentCommand(command, form, away))
+            return await case_view.show(request, principal, case, SentCommand(form, values, away))
         except Problem as problem:
             if isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN:
                 gate.keep(problem, principal)
             elif problem.status not in (409, 422):
                 raise
             case = await desk.find(principal, case.id)
-            return await view.case(request, principal, case, SentCommand(command, form, problem))
-        if command == Recuse.name and not await _still_sees(principal, case.id):
-            return RedirectResponse(f"{HOME}?{urlencode({'done': command})}", 303)
-        return RedirectResponse(f"{HOME}/cases/{case.code_name}?{urlencode({'done': command})}", 303)
+            return await case_view.show(request, principal, case, SentCommand(form, values, problem))
+        done = urlencode({"done": command})
+        if form.kind.hides and not await _still_sees(principal, case.id):
+            return RedirectResponse(f"{HOME}?{done}", 303)
+        return RedirectResponse(f"{HOME}/cases/{case.code_name}?{done}", 303)
 
     async def _still_sees(principal: Principal, case_id: str) -> bool:
         try:

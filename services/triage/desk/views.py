@@ -1,6 +1,6 @@
-"""What the pages of the desk show."""
+"""What the pages of the desk show: the queue, and one case."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -10,19 +10,20 @@ from urllib.parse import urlencode
 
 from fastapi import Request, Response
 
-from services.triage.case.case import ENDED, Case, Deadline, Step
-from services.triage.case.commands.handling import Recuse
-from services.triage.case.forms import FORMS, REFERENCE_LIMIT, WORDS_LIMIT, Field, options_of, permitted, resource_of
-from services.triage.desk.queue import Desk, VersionConflict, page_of
+from services.triage.actions import Desk, VersionConflict
+from services.triage.case.case import ENDED, Case, Deadline
+from services.triage.case.forms import FORMS, Form, permitted, resource_of
+from services.triage.desk.names import CaseNames
+from services.triage.desk.queue import Queue, QueueFilter
 from services.triage.paths import HOME
 from services.triage.roster.desk import reads_roster
 from shared.access.authorization import allow
 from shared.access.conditions import Permit
 from shared.access.principal import Principal
 from shared.events import CaseState
-from shared.i18n.messages import SHARED_MESSAGES, Messages, message_key
+from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
-from shared.problems import FieldError, Problem, Unavailable
+from shared.problems import Problem, Unavailable
 from shared.times import now
 from shared.vault_client import Contents
 from shared.web.pages import Pages, make_pages
@@ -56,37 +57,38 @@ def load_pages() -> Pages:
 
 @dataclass(frozen=True, slots=True)
 class SentCommand:
-    """A form as it came back with something wrong, so that nothing typed is lost."""
+    """A form that could not be carried out, so that the page loses nothing that was typed."""
 
-    command: str
+    form: Form
     values: Mapping[str, str] = field(default_factory=dict)
     problem: Problem | None = None
 
 
-class _View:
-    """Turns cases into pages."""
+class QueueView:
+    """The page of the queue."""
 
-    def __init__(self, desk: Desk, pages: Pages) -> None:
-        self._desk = desk
+    def __init__(self, queue: Queue, pages: Pages, names: CaseNames) -> None:
+        self._queue = queue
         self._pages = pages
+        self._names = names
 
-    async def queue(self, request: Request, principal: Principal, state: str, body: str, cursor: str) -> Response:
+    async def show(self, request: Request, principal: Principal, state: str, body: str, cursor: str) -> Response:
         """The queue, filtered; a filter that does not exist shows all open cases."""
         chosen = state if state in FILTERS else ""
         states = (chosen,) if chosen else tuple(OPEN_STATES)
-        own = self._desk.bodies(principal)
+        own = self._queue.bodies(principal)
         bodies = (body,) if body in own else ()
-        cases, after = await page_of(self._desk, principal, states, bodies, cursor or None, PAGE)
+        cases, after = await self._queue.page(principal, QueueFilter(bodies, states, cursor or None, PAGE))
         kept = {name: value for name, value in (("state", chosen), ("body", "".join(bodies))) if value}
         context = {
             "cases": [self._row(request, case) for case in cases],
             "states": FILTERS,
-            "state_name": partial(self._state, request),
+            "state_name": partial(self._names.state, request),
             "state": chosen,
-            "bodies": [(b, self._body(request, b)) for b in own],
+            "bodies": [(b, self._names.body(request, b)) for b in own],
             "body": "".join(bodies),
             "filtered": bool(kept or cursor),
-            "recused": request.query_params.get("done") == Recuse.name,
+            "done": _done_in(request, hiding=True),
             "first": f"{HOME}?{urlencode(kept)}" if cursor else None,
             "next": f"{HOME}?{urlencode({**kept, 'cursor': after})}" if after else None,
             "principal": principal,
@@ -94,7 +96,28 @@ class _View:
         }
         return self._pages.render(request, "queue.html", context)
 
-    async def case(
+    def _row(self, request: Request, case: Case) -> dict[str, Any]:
+        due = case.next_due
+        name = next((d.name for d in case.deadlines if d.met_at is None and d.due_at == due), None)
+        return {
+            "case": case,
+            "href": f"{HOME}/cases/{case.code_name}",
+            "community": self._names.community(case.community),
+            "due": due,
+            "due_name": self._names.code(request, "deadline", name) if name else None,
+            "late": _is_late(case, now()),
+        }
+
+
+class CaseView:
+    """The page of a case."""
+
+    def __init__(self, desk: Desk, pages: Pages, names: CaseNames) -> None:
+        self._desk = desk
+        self._pages = pages
+        self._names = names
+
+    async def show(
         self, request: Request, principal: Principal, case: Case, sent: SentCommand | None = None
     ) -> Response:
         """The case: what was reported if the vault answers, and exactly the commands permitted now."""
@@ -102,38 +125,34 @@ class _View:
         at = now()
         forms = permitted(case, principal, self._desk.policy, at)
         problem = sent.problem if sent else None
-        changes = problem.changes if isinstance(problem, VersionConflict) else ()
-        done = request.query_params.get("done")
+        steps = problem.steps if isinstance(problem, VersionConflict) else ()
+        names = self._names
         context = {
             "case": case,
-            "state_name": partial(self._state, request),
+            "state_name": partial(names.state, request),
             "late": _is_late(case, at),
-            "community": self._community(case.community),
-            "body": self._body(request, case.body),
+            "community": names.community(case.community),
+            "body": names.body(request, case.body),
             "deadlines": [self._deadline(request, d, at) for d in case.deadlines],
             "content": contents.sections.get("content", {}) if contents else {},
             "reported": contents.sections.get("reported", {}).get("people", ()) if contents else (),
             "erased": contents is not None and contents.erased,
             "away": away,
-            "may_read": self._may_read(principal, case, at),
-            "may_take": self._may_take(principal, case, at),
-            "talk": self._talk(case, contents),
-            "forms": forms,
-            "options": {f.name: self._options(request, f) for form in forms for f in form.fields},
+            "may_read": self._may(principal, case, "case.read_content", at) is not None,
+            "talk": _talk(case, contents),
+            "forms": [self._form(request, principal, case, form, at) for form in forms],
             "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': f'{HOME}/cases/{case.code_name}'})}",
             "key": new_id(),
             "principal": principal,
             "roster": reads_roster(principal),
             "mine": case.assignee == principal.ref,
-            "steps": [self._step(request, principal, step) for step in reversed(case.history)],
+            "steps": [names.step(request, principal, step) for step in reversed(case.history)],
             "problem": problem,
-            "changes": [self._step(request, principal, step) for step in changes],
+            "changes": [names.step(request, principal, step) for step in steps],
             "sent": sent,
-            "errors": self._errors(request, problem),
-            "unsent": self._unsent(sent, [form.command for form in forms]),
-            "done": done if done in FORMS and sent is None else None,
-            "words_limit": WORDS_LIMIT,
-            "reference_limit": REFERENCE_LIMIT,
+            "errors": self._errors(request, sent),
+            "unsent": _unsent(sent, forms),
+            "done": _done_in(request) if sent is None else None,
         }
         response = self._pages.render(request, "case.html", context, problem.status if problem else 200)
         if problem and problem.retry_after:
@@ -141,7 +160,7 @@ class _View:
         return response
 
     async def _contents(self, principal: Principal, case: Case) -> tuple[Contents | None, bool]:
-        if not self._may_read(principal, case, now()):
+        if self._may(principal, case, "case.read_content", now()) is None:
             return None, False
         try:
             return await self._desk.read(principal, case), False
@@ -149,29 +168,24 @@ class _View:
             # The case can be worked on while the vault is away; the page says that the words are not here now.
             return None, True
 
-    def _may_read(self, principal: Principal, case: Case, at: datetime) -> bool:
-        resource = resource_of(case, self._desk.policy)
-        return isinstance(allow(principal, "case.read_content", resource, at), Permit)
+    def _may(self, principal: Principal, case: Case, action: str, at: datetime) -> Permit | None:
+        answer = allow(principal, action, resource_of(case, self._desk.policy), at)
+        return answer if isinstance(answer, Permit) else None
 
-    def _may_take(self, principal: Principal, case: Case, at: datetime) -> bool:
-        # Whoever may begin to look into cases may take this one.
-        return isinstance(allow(principal, "case.start", resource_of(case, self._desk.policy), at), Permit)
-
-    def _options(self, request: Request, field: Field) -> list[tuple[str, str]]:
-        prefix = "ground" if field.name == "ground" else "outcome"
-        return [(o, self._name(request, prefix, o)) for o in options_of(field, self._desk.policy)]
-
-    def _row(self, request: Request, case: Case) -> dict[str, Any]:
-        due = case.next_due
-        name = next((d.name for d in case.deadlines if d.met_at is None and d.due_at == due), None)
+    def _form(self, request: Request, principal: Principal, case: Case, form: Form, at: datetime) -> dict[str, object]:
+        permit = self._may(principal, case, form.action, at)
+        means_reader = permit is not None and all(field.may_leave_out(permit.role) for field in form.fields)
         return {
-            "case": case,
-            "href": f"{HOME}/cases/{case.code_name}",
-            "community": self._community(case.community),
-            "due": due,
-            "due_name": self._name(request, "deadline", name) if name else None,
-            "late": _is_late(case, now()),
+            "command": form.command,
+            "fields": form.fields,
+            "says": form.kind.said_in(case.state),
+            "button": form.kind.button,
+            "oneself": form.kind.button and means_reader and case.assignee != principal.ref,
+            "options": {f.name: self._options(request, f.name, f.options(self._desk.policy)) for f in form.fields},
         }
+
+    def _options(self, request: Request, field: str, codes: Sequence[str]) -> list[tuple[str, str]]:
+        return [(code, self._names.code(request, field, code)) for code in codes]
 
     def _deadline(self, request: Request, deadline: Deadline, at: datetime) -> dict[str, Any]:
         met = deadline.met_at
@@ -181,81 +195,48 @@ class _View:
             kind, key = ("done", "desk-deadline-met") if met <= deadline.due_at else ("late", "desk-deadline-met-late")
         return {
             "kind": kind,
-            "text": self._name(request, "deadline", deadline.name),
+            "text": self._names.code(request, "deadline", deadline.name),
             "at": deadline.due_at,
             "status": self._pages.message(request, key),
         }
 
-    def _step(self, request: Request, principal: Principal, step: Step) -> dict[str, Any]:
-        detail = step.detail or ""
-        if step.fact == "case.triaged":
-            detail = self._body(request, detail)
-        elif step.fact == "case.decided":
-            detail = self._name(request, "outcome", detail)
-        elif step.fact.startswith("deadline."):
-            detail = self._name(request, "deadline", detail)
-        elif step.fact == "case.recusal_declared":
-            detail = self._name(request, "ground", detail)
-        elif step.fact == "case.assigned":
-            detail = self._who(request, principal, "responder", detail)
-        key = message_key("step", step.fact.removeprefix("case."))
-        who = self._who(request, principal, step.role, step.actor)
-        return {"text": self._pages.message(request, key, detail), "at": step.at, "detail": who}
+    def _errors(self, request: Request, sent: SentCommand | None) -> dict[str, str]:
+        if sent is None or sent.problem is None:
+            return {}
+        limits = {field.name: field.limit for field in sent.form.fields}
+        found = ((error.pointer.removeprefix("/"), error.code) for error in sent.problem.errors)
+        return {
+            name: self._pages.message(request, FIELD_MESSAGES.get(code, "field-required"), limits.get(name, 0))
+            for name, code in found
+        }
 
-    def _who(self, request: Request, principal: Principal, role: str, ref: str) -> str:
-        if ref == principal.ref:
-            return self._pages.message(request, "desk-you")
-        name = self._name(request, "role", "system" if role == "service" else role)
-        _, colon, short = ref.partition(":")
-        return f"{name} {short}" if colon and role != "service" else name
 
-    def _talk(self, case: Case, contents: Contents | None) -> list[dict[str, Any]]:
-        written = contents.sections.get("correspondence", {}) if contents else {}
-        said = {s["id"]: s["text"] for s in written.get("statements", ())}
-        answers = {a["question_id"]: a for a in written.get("answers", ())}
-        return [
-            {
-                "asked_at": q.asked_at,
-                "question": said.get(q.id),
-                "answered": bool(q.answers),
-                "answer": answers[q.id]["text"] if q.answers and q.id in answers else None,
-            }
-            for q in case.questions
-        ]
+def _talk(case: Case, contents: Contents | None) -> list[dict[str, Any]]:
+    written = contents.sections.get("correspondence", {}) if contents else {}
+    said = {s["id"]: s["text"] for s in written.get("statements", ())}
+    answers = {a["question_id"]: a for a in written.get("answers", ())}
+    return [
+        {
+            "asked_at": q.asked_at,
+            "question": said.get(q.id),
+            "answered": bool(q.answers),
+            "answer": answers[q.id]["text"] if q.answers and q.id in answers else None,
+        }
+        for q in case.questions
+    ]
 
-    def _errors(self, request: Request, problem: Problem | None) -> dict[str, str]:
-        found = problem.errors if problem else ()
-        return {error.pointer.removeprefix("/"): self._fault(request, error) for error in found}
 
-    def _fault(self, request: Request, error: FieldError) -> str:
-        limit = REFERENCE_LIMIT if error.pointer in ("/assignee", "/person") else WORDS_LIMIT
-        return self._pages.message(request, FIELD_MESSAGES.get(error.code, "field-required"), limit)
+def _unsent(sent: SentCommand | None, forms: Sequence[Form]) -> list[str]:
+    """Words that have no form to go back into, because the command is no longer permitted."""
+    if sent is None or sent.form in forms:
+        return []
+    return [sent.values[f.name] for f in sent.form.fields if f.kind == "words" and sent.values.get(f.name)]
 
-    def _unsent(self, sent: SentCommand | None, commands: list[str]) -> list[str]:
-        """Words that have no form to go back into, because the command is not permitted any more."""
-        if sent is None or sent.command in commands:
-            return []
-        form = FORMS[sent.command]
-        return [sent.values[f.name] for f in form.fields if f.kind == "words" and sent.values.get(f.name)]
 
-    def _body(self, request: Request, body: str | None) -> str:
-        known = self._desk.policy.bodies.get(body or "")
-        return self._pages.message(request, known.name_key) if known else body or ""
-
-    def _community(self, community: str) -> str:
-        known = self._desk.policy.communities.get(community)
-        return known.name if known else community
-
-    def _state(self, request: Request, state: CaseState) -> str:
-        # To the body it was passed to, such a case is simply new.
-        return (
-            self._pages.message(request, "desk-new")
-            if state is CaseState.TRIAGED
-            else self._name(request, "state", state)
-        )
-
-    def _name(self, request: Request, prefix: str, code: str) -> str:
-        return self._pages.message(request, f"{prefix}-{code.replace('.', '-').replace('_', '-')}")
+def _done_in(request: Request, *, hiding: bool = False) -> str | None:
+    """The command that the address says is done; with `hiding` only one after which the case may be hidden."""
+    form = FORMS.get(request.query_params.get("done", ""))
+    return form.command if form and (form.kind.hides or not hiding) else None
 
 
 def _is_late(case: Case, at: datetime) -> bool:

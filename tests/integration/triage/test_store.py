@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from services.triage.actions import Query
-from services.triage.desk.queue import CommandRequest, Desk, VersionConflict
+from services.triage.actions import CommandRequest, Desk, VersionConflict
 from services.triage.reports import ReportFollower
 from services.triage.store import QUEUE_ORDER, MongoCases, filter_of
+from services.triage.stored import CaseQuery
 from shared.access.authorization import reaches
 from shared.access.roster import Roster
 from shared.aggregates import Aggregates
@@ -46,7 +46,7 @@ async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_
         try:
             await desk.carry_out(ALICE, event.case_id, order)
         except VersionConflict as stale:
-            return f"told {len(stale.changes)}"
+            return f"told {len(stale.steps)}"
         return "done"
 
     results = await asyncio.gather(*(take(number) for number in range(8)))
@@ -65,7 +65,7 @@ async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: Mong
 
 async def test_the_queue_is_read_from_its_index(cases: MongoCases, database: Database) -> None:
     await ReportFollower(cases, POLICY).take([reported() for _ in range(50)])
-    query = Query(
+    query = CaseQuery(
         tuple(reaches(ALICE, "case.list", now())), ALICE.ref, frozenset({"pseudonym"}), ("triaged", "assigned")
     )
     plan = await database["cases"].find(filter_of(query)).sort(QUEUE_ORDER).limit(25).explain()

@@ -8,24 +8,25 @@ from hypothesis import strategies as st
 
 from services.intake.mailbox.views import view_deadlines
 from services.intake.report.status import Status, follow
-from services.triage.actions import carry_out
 from services.triage.case.case import Case
+from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import Assign, Close, Start
 from services.triage.case.commands.inquiry import Ask
 from services.triage.case.commands.opening import Open
-from services.triage.case.commands.table import Command
+from services.triage.case.commands.table import events_of
 from services.triage.case.evolve import fold
 from services.triage.case.lifecycle import NotPermitted
 from shared.events import Actor, Event, ReportReceived
 from shared.policy import load_policy
 from shared.policy.met_by import KEPT_BY
+from shared.times import now
 from tests.support.triage_rig import reported
 
 POLICY = load_policy(None)
 ALICE = Actor("responder:a11ce0de", "responder")
 COMMANDS: tuple[Command, ...] = (
-    Assign("responder:a11ce0de"), Start(), Ask("q-1"), Decide("advice", "r-1"), Close(),
+    Assign("responder:a11ce0de"), Start(), Ask(Words("q-1")), Decide("advice", Words("r-1")), Close(),
 )  # fmt: skip
 LANES: dict[str, tuple[str, ...]] = {
     "standard": (), "emergency": ("physical_violence",), "child_protection": ("minor_involved",)
@@ -40,7 +41,9 @@ def lead(flags: tuple[str, ...], commands: tuple[Command, ...]) -> tuple[Case, l
     events: list[Event] = []
     for number, command in enumerate((Open("amber-road", report), *commands)):
         try:
-            new = carry_out(case, command, POLICY, "case-1", ALICE, f"cause {number}", None)
+            new = events_of(
+                case, command, POLICY, now(), case_id="case-1", actor=ALICE, cause=f"cause {number}", trace=None
+            )
         except NotPermitted:
             continue
         events += new

@@ -1,13 +1,27 @@
-"""A case is decided."""
+"""A case is decided. Pure."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from datetime import datetime
+from typing import Annotated
+
+from services.triage.case.case import Case
+from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
+from services.triage.case.lifecycle import FieldRefused
+from shared.events import CaseDecided, CaseState, Fact
+from shared.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
-class Decide:
-    """Decide on an outcome of the policy; the reasons are in the vault under `reason_id`."""
+class Decide(Command):
+    """Decide on an outcome of the policy, with the reasons for it."""
 
-    name: ClassVar[str] = "decide"
-    outcome: str
-    reason_id: str
+    name = "decide"
+
+    outcome: Annotated[str, ChoiceField(offers=lambda policy: policy.outcomes)]
+    reason: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+        """The decision. An outcome that the policy does not have is refused."""
+        if self.outcome not in policy.outcomes:
+            raise FieldRefused("outcome", "unknown_choice", "Choose one of the options.")
+        return [CaseDecided(previous=case.state, state=state, outcome=self.outcome, reason_id=self.reason.id)]

@@ -1,38 +1,84 @@
-"""A case is assigned, looked into, recused from and closed."""
+"""A case is assigned, looked into, recused from and closed. Pure."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from datetime import datetime
+from typing import Annotated
+
+from services.triage.case.case import Case
+from services.triage.case.commands.command import ChoiceField, Command, ReferenceField
+from services.triage.case.lifecycle import CannotHave
+from shared.access.principal import PEOPLE, Role
+from shared.events import CaseAssigned, CaseClosed, CaseState, Fact, InvestigationStarted, RecusalDeclared
+from shared.policy import Policy
 
 GROUNDS = ("involved", "related", "same_employer", "prior_knowledge", "other")
 """Why somebody is recused (the conflicts that handling bodies' manuals name)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Assign:
-    """A responder takes the case, or is given it."""
+class Assign(Command):
+    """A responder takes the case, or is given it. A coordinator, who takes no case, says who gets it."""
 
-    name: ClassVar[str] = "assign"
-    assignee: str
+    name = "assign"
+    button = True
+
+    assignee: Annotated[str, ReferenceField(oneself=(Role.RESPONDER,), gets_case=True)]
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+        """The assignment. A person who is recused from the case cannot have it."""
+        if self.assignee in case.recused:
+            raise CannotHave("assignee")
+        if self.assignee == case.assignee:
+            return []
+        assigned = CaseAssigned(
+            previous=case.state, state=state, assignee=self.assignee, previous_assignee=case.assignee
+        )
+        return [assigned]
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class Start(Command):
     """Begin to look into the case, or go on without waiting for an answer any longer."""
 
-    name: ClassVar[str] = "start"
+    name = "start"
+
+    @classmethod
+    def said_in(cls, state: CaseState) -> str:
+        """Where the case awaits an answer, it is to go on without."""
+        return "start-again" if state is CaseState.AWAITING_INFORMATION else cls.name
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+        """The beginning."""
+        return [InvestigationStarted(previous=case.state, state=state)]
 
 
 @dataclass(frozen=True, slots=True)
-class Recuse:
-    """Have somebody (a reference) do nothing more with the case, on a ground of GROUNDS."""
+class Recuse(Command):
+    """Have somebody do nothing more with the case, on a ground of GROUNDS."""
 
-    name: ClassVar[str] = "recuse"
-    person: str
-    ground: str
+    name = "recuse"
+    hides = True
+
+    ground: Annotated[str, ChoiceField(offers=lambda _policy: GROUNDS)]
+    person: Annotated[str, ReferenceField(oneself=PEOPLE)]
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+        """The recusal, once; it takes the case from the person who has it."""
+        if self.person in case.recused:
+            return []
+        rest = None if self.person == case.assignee else case.assignee
+        recusal = RecusalDeclared(
+            previous=case.state, state=state, person=self.person, ground=self.ground, assignee=rest
+        )
+        return [recusal]
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
-    """Nothing more is owed on the case."""
+class Close(Command):
+    """End the case: nothing more is owed on it."""
 
-    name: ClassVar[str] = "close"
+    name = "close"
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+        """The end."""
+        return [CaseClosed(previous=case.state, state=state)]

@@ -1,12 +1,47 @@
-"""The reporter is asked."""
+"""The reporter is asked, and answers. Pure."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from datetime import datetime
+from typing import Annotated
+
+from services.triage.case.case import Case
+from services.triage.case.commands.command import Command, Words, WordsField
+from services.triage.case.lifecycle import UnknownQuestion
+from shared.events import CaseState, Fact, InformationReceived, InformationRequested
+from shared.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """Ask the reporter something; the words are in the vault under `question_id`."""
+class Ask(Command):
+    """Ask the reporter something."""
 
-    name: ClassVar[str] = "ask"
+    name = "ask"
+
+    question: Annotated[Words, WordsField(kept_as="question")]
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+        """The question."""
+        return [InformationRequested(previous=case.state, state=state, question_id=self.question.id)]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveAnswer(Command):
+    """The reporter answered. An answer is never refused, however late it comes."""
+
+    name = "receive_answer"
+    by_people = False
+
     question_id: str
+    answer_id: str
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+        """The answer, once. Raises UnknownQuestion."""
+        question = next((q for q in case.questions if q.id == self.question_id), None)
+        if question is None:
+            raise UnknownQuestion(self.question_id)
+        if self.answer_id in question.answers:
+            return []
+        answer = InformationReceived(
+            previous=case.state, state=state, question_id=self.question_id, answer_id=self.answer_id
+        )
+        return [answer]

@@ -1,68 +1,73 @@
-"""All commands, and what each does to a case."""
+"""All commands, found in the chapters beside this module, and the one function that carries any of them out. Pure."""
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from importlib import import_module
+from pkgutil import iter_modules
 
+from services.triage.case import commands
 from services.triage.case.case import Case
-from services.triage.case.commands.decision import Decide
-from services.triage.case.commands.handling import Assign, Close, Recuse, Start
-from services.triage.case.commands.inquiry import Ask
-from services.triage.case.commands.opening import Open, ReceiveAnswer, _open, _receive
-from services.triage.case.lifecycle import TRANSITIONS, CannotHave, NotPermitted, UnknownOutcome
-from shared.events import (
-    CaseAssigned,
-    CaseClosed,
-    CaseDecided,
-    CaseTriaged,
-    Fact,
-    InformationRequested,
-    InvestigationStarted,
-    RecusalDeclared,
-)
+from services.triage.case.commands.command import Command
+from services.triage.case.commands.opening import Open
+from services.triage.case.lifecycle import TRANSITIONS, NotPermitted
+from shared.events import Actor, CaseFact, Draft, Event, Fact, stamp
 from shared.policy import Policy
 
-USES_POLICY = (CaseTriaged, CaseDecided)
-"""Facts that follow from the policy, and therefore carry its version."""
+SOURCE = "hearth/triage"
+TRIAGE = Actor("service:triage", "service")
+"""Who does what nobody orders: triage opens cases by itself."""
 
-Command = Open | Assign | Start | Ask | ReceiveAnswer | Decide | Recuse | Close
+
+def _commands() -> Iterator[type[Command]]:
+    chapters = [chapter.name for chapter in iter_modules(commands.__path__) if chapter.name != "table"]
+    for chapter in chapters:
+        module = import_module(f"{commands.__name__}.{chapter}")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Command) and "name" in vars(value):
+                yield value
+
+
+_BY_NAME = {command.name: command for command in _commands()}
+COMMANDS: Mapping[str, type[Command]] = {name: _BY_NAME[name] for name in TRANSITIONS}
+"""The class of each command, in the order of TRANSITIONS. A row there without a class is a KeyError here."""
 
 
 def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -> list[Fact]:
     """The facts that `command` causes; none when it has been done already. `now` is UTC-aware.
 
-    Raises a Refusal: NotPermitted outside TRANSITIONS, UnknownOutcome, UnknownQuestion, CannotHave.
+    Raises a CommandRefused: NotPermitted outside TRANSITIONS, else what the command raises.
     """
     previous = case.state if case else None
     state = TRANSITIONS[command.name].get(previous)
     if state is None:
         raise NotPermitted(command.name, previous)
     if isinstance(command, Open):
-        return _open(command, policy, now)
-    assert case is not None  # noqa: S101  # the table has None only for Open
-    match command:
-        case Assign(assignee):
-            if assignee in case.recused:
-                raise CannotHave(case.id)
-            if assignee == case.assignee:
-                return []
-            return [
-                CaseAssigned(
-                    previous=previous, state=state, assignee=assignee, previous_assignee=case.assignee
-                )
-            ]  # fmt: skip
-        case Start():
-            return [InvestigationStarted(previous=previous, state=state)]
-        case Ask(question_id):
-            return [InformationRequested(previous=previous, state=state, question_id=question_id)]
-        case ReceiveAnswer(question_id, answer_id):
-            return _receive(case, question_id, answer_id, state)
-        case Decide(outcome, reason_id):
-            if outcome not in policy.outcomes:
-                raise UnknownOutcome(outcome)
-            return [CaseDecided(previous=previous, state=state, outcome=outcome, reason_id=reason_id)]
-        case Recuse(person, ground):
-            if person in case.recused:
-                return []
-            rest = None if person == case.assignee else case.assignee
-            return [RecusalDeclared(previous=previous, state=state, person=person, ground=ground, assignee=rest)]
-        case Close():
-            return [CaseClosed(previous=previous, state=state)]
+        return command.decide(case, state, policy, now)
+    assert case is not None  # noqa: S101  # TRANSITIONS has None only for Open
+    return command.decide(case, state, policy, now)
+
+
+def events_of(
+    case: Case | None,
+    command: Command,
+    policy: Policy,
+    now: datetime,
+    *,
+    case_id: str,
+    actor: Actor,
+    cause: str,
+    trace: str | None,
+) -> list[Event]:
+    """The stamped events of a command that `actor` gives `now` (UTC-aware). Raises what `decide` raises."""
+    drafts = [
+        Draft(fact, actor, now, cause, policy.version if isinstance(fact, CaseFact) and fact.follows_policy else None)
+        for fact in decide(case, command, policy, now)
+    ]
+    return stamp(
+        drafts,
+        source=SOURCE,
+        subject=f"case/{case_id}",
+        case_id=case_id,
+        last_seq=case.seq if case else 0,
+        trace=trace,
+    )

@@ -1,0 +1,149 @@
+"""What every command on a case has: a name, the fields it takes, and what it decides. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal, get_args, get_origin, get_type_hints
+
+from services.triage.case.case import Case
+from shared.access.principal import Role
+from shared.events import CaseState, Fact
+from shared.ids import PERSON
+from shared.policy import Policy
+
+WORDS_LIMIT = 5_000
+"""Characters of a question or a reason."""
+REFERENCE_LIMIT = 80
+
+FieldKind = Literal["words", "choice", "reference"]
+Fault = tuple[str, str]
+"""What is wrong with a value: a code, and a sentence in English."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words that the vault keeps under `id`; a fact names only the id."""
+
+    id: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One value of a command: the annotation of an attribute of its class, by whose `name` it goes."""
+
+    kind: ClassVar[FieldKind]
+    limit: ClassVar[int] = REFERENCE_LIMIT
+    missing: ClassVar[str] = "This field needs an answer."
+
+    name: str = ""
+
+    def may_leave_out(self, role: Role) -> bool:
+        """Whether a person in this role may give the command without it."""
+        return False
+
+    @property
+    def required(self) -> bool:
+        """Whether nobody may leave it out."""
+        return not any(self.may_leave_out(role) for role in Role)
+
+    def options(self, policy: Policy) -> tuple[str, ...]:
+        """What it can be chosen from; empty if it is no choice."""
+        return ()
+
+    def fault_of(self, text: str, policy: Policy) -> Fault | None:
+        """What is wrong with a text that is neither empty nor too long."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordsField(Field):
+    """Words of the handler, an attribute of type Words. The vault keeps them as words of the kind `kept_as`.
+
+    `outlived`: the command is carried out although the report is erased, and the vault takes no words of it any more.
+    """
+
+    kind = "words"
+    limit = WORDS_LIMIT
+
+    kept_as: str
+    outlived: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceField(Field):
+    """One of the codes that `offers` gives for a policy."""
+
+    kind = "choice"
+
+    offers: Callable[[Policy], tuple[str, ...]]
+
+    def options(self, policy: Policy) -> tuple[str, ...]:
+        """What the policy offers."""
+        return self.offers(policy)
+
+    def fault_of(self, text: str, policy: Policy) -> Fault | None:
+        """A code that is not offered."""
+        return None if text in self.offers(policy) else ("unknown_choice", "Choose one of the options.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceField(Field):
+    """The reference of a person. Left out by a person in one of the roles `oneself`, it means that person.
+
+    `gets_case`: the person has the case from then on, and must be one that may look into it.
+    """
+
+    kind = "reference"
+    missing = "Say who is meant."
+
+    oneself: tuple[Role, ...]
+    gets_case: bool = False
+
+    def may_leave_out(self, role: Role) -> bool:
+        """Whether the role may mean itself."""
+        return role in self.oneself
+
+    def fault_of(self, text: str, policy: Policy) -> Fault | None:
+        """Anything but a reference: no name of a person may ever stand in an event."""
+        if PERSON.fullmatch(text):
+            return None
+        return "not_a_reference", "Write a reference such as person:5f2c81aa90b1c2d3, never a name."
+
+
+class Command:
+    """A command on a case: a frozen dataclass whose attributes are its values, annotated by their fields.
+
+    `by_people`: people give it, so that it has a form, a route and the action `case.<name>`; `button`: the desk has a
+    button for it without any value, beside its form; `hides`: after it, the case may be hidden from who gave it.
+    """
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    by_people: ClassVar[bool] = True
+    button: ClassVar[bool] = False
+    hides: ClassVar[bool] = False
+
+    @classmethod
+    def said_in(cls, state: CaseState) -> str:
+        """The code of its words on the desk, where the case is in this state."""
+        return cls.name
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+        """The facts that it causes on its way to `state`; none when it has been done already. `now` is UTC-aware.
+
+        Raises FieldRefused for a value that does not fit this case.
+        """
+        raise NotImplementedError
+
+
+def fields_of(command: type[Command]) -> tuple[Field, ...]:
+    """The fields of a command, in the order in which its class has them."""
+    hints = get_type_hints(command, include_extras=True)
+    # mypy cannot know that every command is a dataclass.
+    names = [field.name for field in fields(command)]  # type: ignore[arg-type]
+    annotated = ((name, get_args(hints[name])) for name in names if get_origin(hints[name]) is Annotated)
+    return tuple(
+        replace(extra, name=name) for name, (_, *extras) in annotated for extra in extras if isinstance(extra, Field)
+    )

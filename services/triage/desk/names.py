@@ -1,0 +1,67 @@
+"""What the desk calls the codes of a case, in the reader's language."""
+
+from fastapi import Request
+
+from services.triage.case.case import Step
+from shared.access.principal import Principal, Role
+from shared.events import FACTS, CaseFact, CaseState
+from shared.i18n.messages import message_key
+from shared.policy import Policy
+from shared.web.pages import Pages
+
+SHOWN = {fact.name: fact.shows for fact in FACTS.values() if issubclass(fact, CaseFact)}
+"""The field that a history shows beside each fact, by the fact's name."""
+
+
+class CaseNames:
+    """Names of states, places, people and steps."""
+
+    def __init__(self, pages: Pages, policy: Policy) -> None:
+        self._pages = pages
+        self._policy = policy
+
+    def code(self, request: Request, prefix: str, code: str) -> str:
+        """The message of a code: `("outcome", "warning")`."""
+        return self._pages.message(request, message_key(prefix, code))
+
+    def body(self, request: Request, body: str | None) -> str:
+        """A handling body."""
+        known = self._policy.bodies.get(body or "")
+        return self._pages.message(request, known.name_key) if known else body or ""
+
+    def community(self, community: str) -> str:
+        """A community."""
+        known = self._policy.communities.get(community)
+        return known.name if known else community
+
+    def state(self, request: Request, state: CaseState) -> str:
+        """A state. To the body that a case was just passed to, it is simply new."""
+        return self._pages.message(request, "desk-new") if state is CaseState.TRIAGED else self.code(
+            request, "state", state
+        )  # fmt: skip
+
+    def person(self, request: Request, reader: Principal, role: str, ref: str) -> str:
+        """A person or service in a role; the reader is “You”."""
+        if ref == reader.ref:
+            return self._pages.message(request, "desk-you")
+        name = self.code(request, "role", "system" if role == "service" else role)
+        _, colon, short = ref.partition(":")
+        return f"{name} {short}" if colon and role != "service" else name
+
+    def step(self, request: Request, reader: Principal, step: Step) -> dict[str, object]:
+        """A step of a history, as the timeline of a page takes it."""
+        text = self.code(request, "fact", step.fact)
+        if step.detail:
+            text = self._pages.message(request, "desk-step", text, self._detail(request, reader, step, step.detail))
+        return {"text": text, "at": step.at, "detail": self.person(request, reader, step.role, step.actor)}
+
+    def _detail(self, request: Request, reader: Principal, step: Step, detail: str) -> str:
+        match SHOWN.get(step.fact):
+            case "body":
+                return self.body(request, detail)
+            case "assignee":
+                return self.person(request, reader, Role.RESPONDER, detail)
+            case str() as prefix:
+                return self.code(request, prefix, detail)
+            case None:
+                return detail

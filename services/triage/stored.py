@@ -1,0 +1,84 @@
+"""Cases as a store holds them, and what triage needs of such a store."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from services.triage.case.case import Case
+from shared.access.principal import Reach
+from shared.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCase:
+    """A case as it is stored. `applied`: causes that were carried out; `requests`: digests of commands by cause.
+
+    `base`: what the store builds a write on.
+    """
+
+    case: Case
+    applied: frozenset[str]
+    requests: Mapping[str, str]
+    base: Any
+
+
+@dataclass(frozen=True, slots=True)
+class CaseChange:
+    """A case after a change, and the events that made it so. `stored` None: a new case.
+
+    `forget`: the digests of earlier commands go, because a person with the key could try words against them.
+    """
+
+    case: Case
+    stored: StoredCase | None
+    events: Sequence[Event]
+    causes: Sequence[str]
+    requests: Mapping[str, str] = field(default_factory=dict)
+    forget: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CaseQuery:
+    """Which cases of a queue: within any of `reaches`, in these states (empty: all), after this place, at most `limit`.
+
+    Never those from which `person`, or a person with one of these `pseudonyms`, is shut out.
+    """
+
+    reaches: tuple[Reach, ...]
+    person: str
+    pseudonyms: frozenset[str] = frozenset()
+    states: tuple[str, ...] = ()
+    after: tuple[int, datetime, str] | None = None
+    limit: int = 50
+
+
+class CaseStore(Protocol):
+    """Where cases are kept: services.triage.store.MongoCases, or memory in tests. Raises Unavailable while away."""
+
+    async def load(self, ids: Iterable[str], /) -> dict[str, StoredCase]:
+        """The stored cases by id, without those that do not exist."""
+        ...
+
+    async def find_by_code_name(self, code_name: str) -> StoredCase | None:
+        """The case of this name."""
+        ...
+
+    async def taken(self, code_names: Iterable[str]) -> set[str]:
+        """Those of the names that a case has."""
+        ...
+
+    async def remembering(self, case_ids: Iterable[str]) -> set[str]:
+        """Those of the cases that keep a digest of a command."""
+        ...
+
+    async def save(self, changes: Sequence[CaseChange], /) -> set[str]:
+        """Write what is still based on the newest version; returns the ids of the others.
+
+        Those were written by another process meanwhile, or are new and have a code name that another case has.
+        """
+        ...
+
+    async def queue(self, query: CaseQuery) -> list[Case]:
+        """Emergencies first, then by the next deadline, then by id."""
+        ...
