@@ -180,9 +180,12 @@ class Lifecycle:
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        # Again after a second, because a library may lose a cancellation.
+        _, running = await asyncio.wait(running, timeout=1)
 
 
 async def _within(seconds: float, work: Awaitable[None], what: str) -> None:

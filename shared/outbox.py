@@ -81,8 +81,10 @@ class Relay:
                     next_poll = loop.time() + self._poll
                 if not self._queue:
                     self._woken.clear()
+                    # Python 3.11's wait_for loses a cancellation that comes together with what it waits for.
                     try:
-                        await asyncio.wait_for(self._woken.wait(), max(0.0, next_poll - loop.time()))
+                        async with asyncio.timeout_at(next_poll):
+                            await self._woken.wait()
                     except TimeoutError:
                         continue
                 await asyncio.sleep(next_round - loop.time())

@@ -1,6 +1,6 @@
 """Sessions in memory, with the same promises as shared.sign_in.store.MongoSessions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -75,7 +75,7 @@ class MemorySessions:
     async def revoke_sid(self, issuer: str, sid: str) -> int:
         return self._delete(lambda s: s.issuer == issuer and s.sid == sid)
 
-    def _delete(self, which) -> int:
+    def _delete(self, which: Callable[[Session], bool]) -> int:
         self._reach()
         ending = [session.id_hash for session in self.sessions.values() if which(session)]
         for id_hash in ending:

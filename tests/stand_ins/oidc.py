@@ -4,7 +4,7 @@ import hashlib
 import secrets
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -63,7 +63,7 @@ class OidcStandIn:
         app = FastAPI()
 
         @app.middleware("http")
-        async def watch(request: Request, go_on: Any) -> Response:
+        async def watch(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
             self.requests.append(request.url.path)
             if self.down:
                 return Response("gone fishing", 502)

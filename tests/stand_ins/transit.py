@@ -85,6 +85,7 @@ class Transit:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                answer: dict[str, Any]
                 try:
                     status, answer = 200, {"data": transit.answer(self.path, self.headers, body)}
                 except Refused as refused:

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -237,6 +237,7 @@ class TestCases:
     async def test_an_answer_that_fits_nothing_is_malformed_and_spoils_nothing(self, cases: CaseStore) -> None:
         intake = ReportFollower(cases, POLICY)
         event = reported()
+        assert isinstance(event.fact, ReportReceived)
         with pytest.raises(Malformed, match="unknown_question"):
             await intake.take([event, answered(event.fact.report_id, "never-asked")])
         with pytest.raises(Malformed, match="unknown_case"):
@@ -252,7 +253,7 @@ class TestCases:
                 return {change.case.id for change in changes}
 
         with pytest.raises(Unavailable):
-            await ReportFollower(Busy(), POLICY).take([reported()])
+            await ReportFollower(cast(CaseStore, Busy()), POLICY).take([reported()])
 
     async def test_times_keep_their_milliseconds_and_zone(self, cases: CaseStore) -> None:
         change = opening(reported(received_at=now().replace(microsecond=123_000)))

@@ -1,6 +1,7 @@
 """What every store of the record must do: run against the one in memory, and against MongoDB."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ LOG = "cases/1"
 Record = MemoryRecord | MongoRecord
 
 
-def entry_of(index: int, log: str = LOG, offset: int | None = None, **about: str) -> Entry:
+def entry_of(index: int, log: str = LOG, offset: int | None = None, **about: Any) -> Entry:
     """An entry whose leaf says where it stands."""
     return Entry(log, index, index if offset is None else offset, f"{log} {index}".encode(), about)
 
@@ -84,7 +85,7 @@ class TestRecord:
 
     async def test_entries_are_found_by_what_they_are_about_and_by_position(self, record: Record) -> None:
         times = [f"2026-11-2{n}T09:00:00.000Z" for n in range(5)]
-        about = [{"case": "c", "type": f"t{n % 2}", "at": times[n]} for n in range(5)]
+        about: list[dict[str, Any]] = [{"case": "c", "type": f"t{n % 2}", "at": times[n]} for n in range(5)]
         await record.insert([entry_of(n, **about[n]) for n in range(5)] + [entry_of(0, "access/0", case="c")])
 
         async def indices(query: Query, limit: int = 100) -> list[tuple[str, int]]:

@@ -44,20 +44,24 @@ def token_of(who: Principal | None, token: str, **changed: object) -> RosterToke
 
 
 class InMemory:
+    copies: RosterStore
+
     def __init__(self) -> None:
-        self.copies = MemoryCopies()
+        self._copies = self.copies = MemoryCopies()
 
     async def write(self, state: RosterState, seq: int, at: datetime) -> None:
-        self.copies.keep(state, at)
+        self._copies.keep(state, at)
 
 
 class InMongo:
+    copies: RosterStore
+
     def __init__(self, copies: MongoRoster) -> None:
-        self.copies = copies
+        self._copies = self.copies = copies
 
     async def write(self, state: RosterState, seq: int, at: datetime) -> None:
         key = state.person if isinstance(state, RosterEntryChanged) else state.token_id
-        await self.copies.collection.replace_one({"_id": key}, {"seq": seq, **fields_of(state, at)}, upsert=True)
+        await self._copies.collection.replace_one({"_id": key}, {"seq": seq, **fields_of(state, at)}, upsert=True)
 
 
 @pytest.fixture

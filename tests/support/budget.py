@@ -6,7 +6,7 @@ first, so that no worker is left alone with one of them. `--write-budget` writes
 """
 
 import tomllib
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -64,7 +64,7 @@ class Stopwatch:
         """`lane` is None for a run of some tests only, which no budget is for."""
         self._lane = lane
         self._write = write
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
         self._over: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from shared.access.principal import SCOPES, Grant, Leave, Principal, Role
 from shared.access.tokens import make_token
@@ -147,7 +149,7 @@ async def callers_at(service: str, report: OneReport, role: Role) -> list[Caller
             Role.INTEGRATOR, Role.SERVICE
         ):  # fmt: skip
             cookie = f"{Cookies(home).session}={await _session_of(service, report, role, situation)}"
-            found.append(Caller(role, situation, "session", lambda cookie=cookie: {"Cookie": cookie}))
+            found.append(Caller(role, situation, "session", partial(dict, {"Cookie": cookie})))
     return found
 
 
@@ -172,7 +174,7 @@ def _token_of(role: Role, situation: Situation) -> Headers:
             return lambda: {"Authorization": f"Bearer {token}"}
 
 
-def _ends(situation: Situation) -> dict[str, object]:
+def _ends(situation: Situation) -> dict[str, Any]:
     match situation.name:
         case "token expired":
             return {"issued_at": now() - 2 * DAY, "expires_at": now() - DAY}
@@ -213,7 +215,7 @@ async def _session_of(service: str, report: OneReport, role: Role, situation: Si
     """The secret of a session that is as good as the situation says."""
     _enrol(role, situation, "session")
     who, store = who_is(role, situation, "session"), report.sessions[service]
-    changed: dict[str, object] = {}
+    changed: dict[str, Any] = {}
     match situation.name:
         case "token expired":
             changed = {"began_at": now() - timedelta(hours=12)}

@@ -15,8 +15,8 @@ from services.triage.settings import TriageSettings
 from tests.support.people import SIGN_IN
 from tests.support.service_keys import files_of
 
-KEYS = {"form_key": b"k" * 32}
-OF_INTAKE = {"master_key": b"m" * 32, "receipt_pepper": b"p" * 32, "pseudonym_key": b"n" * 32}
+KEYS: dict[str, Any] = {"form_key": b"k" * 32}
+OF_INTAKE: dict[str, Any] = {"master_key": b"m" * 32, "receipt_pepper": b"p" * 32, "pseudonym_key": b"n" * 32}
 SERVICES = ("intake", "triage", "notification", "audit")
 
 

@@ -22,4 +22,6 @@ def register_profiles() -> None:
 
 def up_to(examples: int, **options: Any) -> settings:
     """Settings of a test that tries at most so many examples; the profile that searches tries ten times as many."""
-    return settings(max_examples=examples * settings.default.max_examples // 100, **options)
+    profile = settings.default
+    assert profile is not None
+    return settings(max_examples=examples * profile.max_examples // 100, **options)

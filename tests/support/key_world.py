@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from services.intake.keys.keyring import Keyring, parse_keyring
 from services.intake.keys.replicas import Replicas
@@ -22,7 +22,7 @@ from shared.aggregates import Aggregates
 from shared.events import Actor, InformationRequested, Message
 from shared.mongo import Database
 from shared.outbox import Relay
-from tests.support.intake_rig import Clock, Rig, case_event
+from tests.support.intake_rig import Clock, MemoryStore, Rig, case_event
 
 READER = Actor("service:test", "service")
 
@@ -103,7 +103,7 @@ class KeyWorld:
             waiting.update({part: reason}) if reason else waiting.pop(part, None)
 
         watcher.report_to(say)
-        return Replica(vault, watcher, Rig(store=store, clock=Clock(), vault=vault), waiting)
+        return Replica(vault, watcher, Rig(store=cast(MemoryStore, store), clock=Clock(), vault=vault), waiting)
 
     @asynccontextmanager
     async def running(

@@ -170,7 +170,11 @@ class Refusals:
         self.noted.append((action, reason, who.ref))
 
 
-SIGN_IN = {"sign_in_issuer": "https://id.example", "sign_in_client_id": "hearth", "identity_key": b"i" * 32}
+SIGN_IN: dict[str, Any] = {
+    "sign_in_issuer": "https://id.example",
+    "sign_in_client_id": "hearth",
+    "identity_key": b"i" * 32,
+}
 """Settings of signing in that reach nobody."""
 
 

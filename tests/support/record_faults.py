@@ -9,7 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -18,7 +18,7 @@ from services.audit.record.leaf import Leaf, Place, read_record
 from services.audit.record.log import Head
 from services.audit.tlog.tiles import TILE_WIDTH
 from services.audit.tlog.tree import Frontier, hash_leaves, root_of
-from services.audit.writer import LogWriter
+from services.audit.writer import LogStore, LogWriter
 from shared.mongo import AutoReconnect
 from shared.problems import Unavailable
 from tests.support.audit_rig import ORIGIN, event_of, record_of
@@ -168,7 +168,7 @@ class World:
     def writer(self) -> LogWriter:
         """A writer of a new process."""
         self._next += 1
-        return LogWriter(FaultyStore(self.store, self.faults), ORIGIN, f"writer-{self._next}")
+        return LogWriter(cast(LogStore, FaultyStore(self.store, self.faults)), ORIGIN, f"writer-{self._next}")
 
     async def _replica(self, number: int) -> None:
         """Consume what this replica owns; die and come back when killed."""

@@ -98,8 +98,11 @@ def _asks(method: str, route: GatedRoute, thing: Thing) -> list[Ask]:
     asks = []
     for values in itertools.product(*(FILL[name](thing) for name in names)):
         filled = dict(zip(names, values, strict=True))
-        path = _NAME.sub(lambda match, filled=filled: filled[match[1]], route.path)
-        more = MORE.get((method, route.path), lambda thing, filled: {})(thing, filled)
+        path = route.path
+        for found in _NAME.finditer(route.path):
+            path = path.replace(found[0], filled[found[1]])
+        tell = MORE.get((method, route.path))
+        more = tell(thing, filled) if tell else {}
         query = more.pop("query", "")
         is_about = bool(IDS.intersection(names)) or bool(more.pop("about", False))
         actions = (route.action, *_further(route, filled))

@@ -47,7 +47,7 @@ def as_operator(bootstrap: str, credentials: Credentials) -> dict[str, Any]:
 def writable(client: dict[str, Any], topics: Collection[str]) -> set[str]:
     """Those topics that take a record from this client; the others must be refused for want of a right."""
     producer = Producer({**client, "message.timeout.ms": int(SECONDS * 1000), "acks": "all"})
-    answers: dict[str, KafkaError | None] = {}
+    answers: dict[str | None, KafkaError | None] = {}
     for topic in topics:
         # To one partition, the one that `readable` looks at, and with a key, as compacted topics want it.
         producer.produce(
@@ -56,7 +56,7 @@ def writable(client: dict[str, Any], topics: Collection[str]) -> set[str]:
     producer.flush(SECONDS)
     assert answers.keys() == set(topics)
     assert {error.code() for error in answers.values() if error} <= REFUSED, answers
-    return {topic for topic, error in answers.items() if error is None}
+    return {topic for topic in topics if answers[topic] is None}
 
 
 def readable(client: dict[str, Any], topics: Collection[str], group: str = "any") -> set[str]:
@@ -74,11 +74,12 @@ def readable(client: dict[str, Any], topics: Collection[str], group: str = "any"
         until = time.monotonic() + SECONDS
         while given | refused != set(topics) and time.monotonic() < until:
             message = consumer.poll(0.5)
-            if message is None or message.topic() not in topics:
+            source = message.topic() if message else None
+            if message is None or source is None or source not in topics:
                 continue
             error = message.error()
             assert error is None or error.code() in REFUSED, error
-            (given if error is None else refused).add(message.topic())
+            (given if error is None else refused).add(source)
     finally:
         consumer.close()
     assert given | refused == set(topics)

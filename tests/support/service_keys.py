@@ -24,9 +24,9 @@ make_service_keys(FOLDER, os.geteuid())
 PEERS_FILE = FOLDER / PEERS
 
 
-def files_of(service: str) -> dict[str, Path]:
+def files_of(service: str) -> dict[str, Any]:
     """The settings of a service that name its key files."""
-    files = {"service_peers_file": PEERS_FILE}
+    files: dict[str, Any] = {"service_peers_file": PEERS_FILE}
     ring = FOLDER / keys_file(service)
     return files | ({"service_keys_file": ring} if ring.exists() else {})
 

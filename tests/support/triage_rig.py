@@ -148,7 +148,7 @@ class Rig:
     sessions: MemorySessions = field(default_factory=MemorySessions)
     entries: MemoryEntries = field(default_factory=MemoryEntries)
 
-    async def open(self, received: Event | None = None, **changed: object) -> Case:
+    async def open(self, received: Event | None = None, **changed: Any) -> Case:
         """A new case, as Kafka would bring it."""
         event = received or reported(**changed)
         await self.intake.take([event])
