@@ -242,8 +242,8 @@ class Rig:
 
 def make_report(report_id: str, **fields: Any) -> StoredReport:
     """A report that was received at START and of which nothing else is known, but what `fields` say."""
-    known = {"case_id": case_id_of(report_id), "received_at": START, "facts": Facts(), "content_digest": ""}
-    known |= {"vault": SealedSections(WrappedKey("m", b"k")), "status": Status(updated_at=START)}
+    known: dict[str, Any] = {"case_id": case_id_of(report_id), "received_at": START, "content_digest": ""}
+    known |= {"vault": SealedSections(WrappedKey("m", b"k")), "status": Status(updated_at=START), "facts": Facts()}
     return StoredReport(id=report_id, **(known | fields))
 
 
