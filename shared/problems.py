@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -99,3 +101,16 @@ class Unavailable(Exception):
 def pointer(location: Sequence[int | str]) -> str:
     """The JSON pointer (RFC 6901) of a field."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def problem_of(error: ValidationError) -> Problem:
+    """The problem that tells a caller which fields of a JSON body are wrong, without repeating what they hold."""
+    findings = error.errors(include_url=False, include_input=False, include_context=False)
+    if findings and findings[0]["type"] == "json_invalid":
+        return Problem(400, "malformed-json", "The body is not valid JSON in UTF-8.")
+    return Problem(
+        422,
+        "invalid-fields",
+        "Some fields are not valid.",
+        errors=[FieldError(pointer(f["loc"]), f["type"], f["msg"]) for f in findings],
+    )

@@ -11,15 +11,14 @@ from services.intake.report.pseudonym import pseudonyms_of
 from services.intake.report.receipt import derive_report_id, hash_receipt, make_receipt
 from services.intake.report.status import Status
 from services.intake.report.submission import (
-    Arrival,
     Facts,
     Section,
-    Submission,
     facts_of,
     find_faults,
     receive,
     sections_of,
 )
+from services.intake.sources.arrival import Arrival
 from services.intake.stored import REPORTER, SOURCE, Change, Secrets, Store, StoredReport
 from services.intake.vault.cipher import Vault
 from shared import metrics
@@ -27,7 +26,6 @@ from shared.events import Draft, stamp
 from shared.ids import case_id_of, derive, new_id
 from shared.policy import Policy
 from shared.problems import KeyReused, Malformed, Problem, Unavailable
-from shared.telemetry import current_traceparent
 from shared.times import now
 
 ReportContent = tuple[Facts, Mapping[Section, bytes]]
@@ -49,7 +47,7 @@ class Accepted:
 
 
 class Submissions:
-    """Takes reports in, from people one by one and from Kafka in batches."""
+    """Takes reports in: one by one with a receipt, or in batches without."""
 
     def __init__(
         self,
@@ -67,61 +65,44 @@ class Submissions:
         self._secrets = secrets
         self._clock = clock
 
-    async def submit(
-        self, submission: Submission, *, channel: str, idempotency_key: str | None, source: str | None = None
-    ) -> Accepted:
+    async def submit(self, arrival: Arrival, source: str | None = None) -> Accepted:
         """Store a report; on return it is durable. The same key with the same report gives the same answer.
 
-        Raises Problem 422 for a report that the policy or the calendar objects to, or for a key that was used for
-        another report; 503 (also as Unavailable) when it cannot be stored, or compared with the one before, now.
+        `source`: in whose name a program reports. Raises Problem 422 for a report that the policy or the calendar
+        objects to, or for a key that was used for another report; 503 (also as Unavailable) when the report cannot be
+        stored, or compared with the one before, now.
         """
-        at = self._clock()
-        if faults := find_faults(submission, self._policy, at):
+        at, pepper = self._clock(), self._secrets.pepper
+        if faults := find_faults(arrival.submission, self._policy, at):
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
-        pepper = self._secrets.pepper
-        if idempotency_key is None:
-            report_id, nonce = new_id(), urandom(16)
-        else:
-            report_id, nonce = derive_report_id(pepper, "http", idempotency_key), f"http\x1f{idempotency_key}".encode()
+        report_id = self._id_of(arrival)
+        nonce = urandom(16) if arrival.key is None else f"{arrival.scope}\x1f{arrival.key}".encode()
         accepted = Accepted(report_id, make_receipt(pepper, nonce))
-        facts, sections = facts_of(submission, channel), sections_of(submission)
-        change = self._new_report(
-            accepted, submission, facts, sections, received_at=at, at=at, trace=current_traceparent(), source=source
-        )
-        if await self._commits.commit(change):
-            metrics.REPORTS.labels(channel).inc()
-            return accepted
-        if not await self._are_same({report_id: [(facts, sections)]}):
+        content = _content_of(arrival)
+        report = self._new_report(report_id, arrival, content, at, accepted.receipt, source)
+        if await self._commits.commit(report):
+            metrics.REPORTS.labels(arrival.channel).inc()
+        elif not await self._are_same({report_id: [content]}):
             raise KeyReused
         return accepted
 
     async def take_in(self, arrivals: Sequence[Arrival]) -> int:
-        """Store what came over Kafka, in one write; returns how many were new. What is stored already is passed over.
+        """Store what came in a batch, in one write; returns how many were new. What is stored already is passed over.
 
-        Raises Unavailable while the store is away; then all of it may be handed in again. Raises Malformed
-        `id_reused` when one has the id of another report; the others are stored all the same.
+        No receipt is made: nobody is there to be given one. Raises Unavailable while the store is away; then all of it
+        may be handed in again. Raises Malformed `id_reused` when one has the id of another report; the others are
+        stored all the same.
         """
         at = self._clock()
         channels: dict[str, str] = {}
         changes: dict[str, Change] = {}
         told: dict[str, list[ReportContent]] = defaultdict(list)
         for arrival in arrivals:
-            report_id = derive_report_id(self._secrets.pepper, "kafka", arrival.key)
-            submission = arrival.submission
-            facts, sections = facts_of(submission, arrival.channel), sections_of(submission)
-            told[report_id].append((facts, sections))
-            if report_id in changes:
-                continue
-            channels[report_id] = arrival.channel
-            changes[report_id] = self._new_report(
-                Accepted(report_id, ""),
-                submission,
-                facts,
-                sections,
-                received_at=min(arrival.received_at or at, at),
-                at=at,
-                trace=arrival.trace,
-            )
+            report_id, content = self._id_of(arrival), _content_of(arrival)
+            told[report_id].append(content)
+            if report_id not in changes:
+                channels[report_id] = arrival.channel
+                changes[report_id] = self._new_report(report_id, arrival, content, at)
         known = await self._store.save(list(changes.values()))
         for report_id, channel in channels.items():
             if report_id not in known:
@@ -131,22 +112,23 @@ class Submissions:
             raise Malformed("id_reused", "the source and id of another report")
         return len(changes) - len(known)
 
+    def _id_of(self, arrival: Arrival) -> str:
+        return new_id() if arrival.key is None else derive_report_id(self._secrets.pepper, arrival.scope, arrival.key)
+
     def _new_report(
         self,
-        accepted: Accepted,
-        submission: Submission,
-        facts: Facts,
-        sections: Mapping[Section, bytes],
-        *,
-        received_at: datetime,
+        report_id: str,
+        arrival: Arrival,
+        content: ReportContent,
         at: datetime,
-        trace: str | None,
+        receipt: str | None = None,
         source: str | None = None,
     ) -> Change:
-        report_id = accepted.report_id
+        facts, sections = content
         case_id = case_id_of(report_id)
+        received_at = min(arrival.received_at or at, at)
         sealed, content_digest = self._vault.seal_report(report_id, sections)
-        pseudonyms = pseudonyms_of(self._secrets.pseudonyms, submission)
+        pseudonyms = pseudonyms_of(self._secrets.pseudonyms, arrival.submission)
         fact = receive(report_id, facts, pseudonyms, content_digest, received_at, source)
         cause = derive("submit", report_id)
         events = stamp(
@@ -155,7 +137,7 @@ class Submissions:
             subject=f"report/{report_id}",
             case_id=case_id,
             last_seq=0,
-            trace=trace,
+            trace=arrival.trace,
         )
         report = StoredReport(
             id=report_id,
@@ -166,7 +148,7 @@ class Submissions:
             content_digest=content_digest,
             vault=sealed,
             status=Status(updated_at=received_at),
-            receipt=hash_receipt(self._secrets.pepper, accepted.receipt) if accepted.receipt else None,
+            receipt=hash_receipt(self._secrets.pepper, receipt) if receipt else None,
         )
         return Change(None, report, events, [cause])
 
@@ -183,3 +165,7 @@ class Submissions:
         return stored.vault is None or (
             stored.facts == facts and self._vault.matches(stored.id, stored.vault, stored.content_digest, sections)
         )
+
+
+def _content_of(arrival: Arrival) -> ReportContent:
+    return facts_of(arrival.submission, arrival.channel), sections_of(arrival.submission)

@@ -41,7 +41,7 @@ def build_app(settings: IntakeSettings) -> FastAPI:
     form = make_page_router(ReportForm(submissions, policy, pages), gate, settings.exit_url)
     parts = [
         Part(
-            [make_router(submissions, gate), form, make_asset_router(gate)],
+            [make_router(submissions, policy, gate), form, make_asset_router(gate)],
             indexes=store.indexes,
             tasks=[commits.run],
         ),

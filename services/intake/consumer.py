@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from services.intake.actions import Submissions
-from services.intake.sources import Parsed, read_inbox
+from services.intake.sources import read as read_source
+from services.intake.sources.arrival import Context, Parsed, Raw
 from shared.kafka.consumption import Decode, Handle
 from shared.kafka.records import Record
 from shared.policy import Policy
@@ -16,7 +17,8 @@ def decode_inbox(policy: Policy, clock: Callable[[], datetime] = now) -> Decode[
     """A decoder of `reports.inbox`; raises Malformed when nothing of a record can be used."""
 
     def read(record: Record, trace: str | None) -> Parsed:
-        return read_inbox(record, policy, clock(), trace)
+        headers = {name.lower(): text for name, text in record.header_texts().items()}
+        return read_source(Raw("kafka", headers, record.value or b""), Context(policy, clock(), trace))
 
     return read
 

@@ -13,10 +13,13 @@ from fastapi import APIRouter, Request, Response
 from services.intake.actions import Accepted, Submissions
 from services.intake.paths import EXIT, FOLLOW_UP
 from services.intake.report.submission import Submission
-from services.intake.sources.form import Filled, FormError, fill, make_nonce, read_report
+from services.intake.sources import read as read_source
+from services.intake.sources.arrival import Context, Raw
+from services.intake.sources.form import Filled, FormError, FormUnusable, fill_from, make_nonce
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.policy import Policy, ReportFacts
 from shared.problems import KeyReused, Problem
+from shared.telemetry import current_traceparent
 from shared.times import now
 from shared.web.csrf import from_elsewhere, is_from_own_page
 from shared.web.forms import read_form
@@ -82,24 +85,22 @@ class ReportForm:
 
     async def take(self, request: Request, community: str | None) -> Response:
         """Store what was sent and show the receipt, or the form again. A form sent twice is one report."""
-        filled = fill(await read_form(request))
-        submission, errors = read_report(
-            filled,
-            community=community,
-            language=self._pages.language(request),
-            policy=self._policy,
-            now=self._clock(),
-            label=lambda name: self._pages.message(request, f"report-{name.replace('_', '-')}"),
+        # Refuses what is no form, as on every page; the source reads the same bytes.
+        await read_form(request)
+        place = {"hearth-community": community} if community else {}
+        raw = Raw("form", {"content-language": self._pages.language(request), **place}, await request.body())
+        context = Context(
+            self._policy, self._clock(), current_traceparent(), lambda key: self._pages.message(request, key)
         )
-        if submission is None:
-            return self.show(request, community, filled, errors)
         try:
-            accepted = await self._submissions.submit(
-                submission, channel="form", idempotency_key=f"form-{filled.nonce}" if filled.nonce else None
-            )
+            (arrival,) = read_source(raw, context).arrivals
+        except FormUnusable as refused:
+            return self.show(request, community, refused.filled, refused.errors)
+        try:
+            accepted = await self._submissions.submit(arrival)
         except KeyReused:
-            return self.show(request, community, filled, notice="report-sent-before")
-        return self._pages.render(request, "receipt.html", self._receipt(submission, accepted))
+            return self.show(request, community, fill_from(raw.body), notice="report-sent-before")
+        return self._pages.render(request, "receipt.html", self._receipt(arrival.submission, accepted))
 
     def _receipt(self, submission: Submission, accepted: Accepted) -> Mapping[str, object]:
         facts = ReportFacts(submission.community, submission.category, frozenset(submission.flags), submission.setting)

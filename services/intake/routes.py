@@ -7,15 +7,19 @@ from services.intake.actions import Submissions
 from services.intake.fields import PRIVATE
 from services.intake.paths import FOLLOW_UP
 from services.intake.report.submission import Submission
+from services.intake.sources import read as read_source
+from services.intake.sources.arrival import Context, Raw
 from shared.access.authorization import demand
 from shared.access.principal import Principal, Resource
+from shared.policy import Policy
+from shared.telemetry import current_traceparent
 from shared.times import now
-from shared.web.bodies import parse_body, takes
+from shared.web.bodies import takes
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import IDEMPOTENCY_KEY, read_idempotency_key
 
 
-def make_router(submissions: Submissions, gate: Gate) -> APIRouter:
+def make_router(submissions: Submissions, policy: Policy, gate: Gate) -> APIRouter:
     """The route by which programs hand reports in."""
     router = gate.router(Callers.PROGRAMS)
 
@@ -26,10 +30,11 @@ def make_router(submissions: Submissions, gate: Gate) -> APIRouter:
     )
     async def submit(request: Request) -> Response:
         """Hand in a report. The answer comes when it is stored durably, and holds the only key to it, the receipt."""
-        key = read_idempotency_key(request)
-        submission, who = parse_body(Submission, await request.body()), principal_of(request)
-        source = source_of(request, who, submission.community)
-        accepted = await submissions.submit(submission, channel="http", idempotency_key=key, source=source)
+        read_idempotency_key(request)
+        raw = Raw("http", request.headers, await request.body())
+        (arrival,) = read_source(raw, Context(policy, now(), current_traceparent())).arrivals
+        source = source_of(request, principal_of(request), arrival.submission.community)
+        accepted = await submissions.submit(arrival, source)
         body = {"report_id": accepted.report_id, "receipt": accepted.receipt, "status_url": FOLLOW_UP}
         return Response(orjson.dumps(body), 202, headers=PRIVATE, media_type="application/json")
 

@@ -7,7 +7,7 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel, ValidationError
 
-from shared.problems import FieldError, Problem, pointer
+from shared.problems import problem_of
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -30,16 +30,3 @@ def parse_body(model: type[M], body: bytes) -> M:
         return model.model_validate_json(body)
     except ValidationError as error:
         raise problem_of(error) from None
-
-
-def problem_of(error: ValidationError) -> Problem:
-    """The problem that tells a caller which fields are wrong, without repeating what they hold."""
-    findings = error.errors(include_url=False, include_input=False, include_context=False)
-    if findings and findings[0]["type"] == "json_invalid":
-        return Problem(400, "malformed-json", "The body is not valid JSON in UTF-8.")
-    return Problem(
-        422,
-        "invalid-fields",
-        "Some fields are not valid.",
-        errors=[FieldError(pointer(f["loc"]), f["type"], f["msg"]) for f in findings],
-    )

@@ -214,7 +214,7 @@ class Rig:
             cast(Lifecycle, _NothingRunning()),
             gate=self.gate,
             routers=[
-                make_router(self.submissions, self.gate),
+                make_router(self.submissions, POLICY, self.gate),
                 make_page_router(form, self.gate, self.exit_url),
                 make_asset_router(self.gate),
                 make_mailbox_router(self.mailbox, self.gate, self.receipts),

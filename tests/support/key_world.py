@@ -14,6 +14,8 @@ from services.intake.keys.rotation import Rotation
 from services.intake.keys.settings import KeySettings
 from services.intake.keys.watcher import KeyringWatcher
 from services.intake.report.submission import Reported, Submission
+from services.intake.sources.api import SCOPE
+from services.intake.sources.arrival import Arrival
 from services.intake.store import ReportStore
 from services.intake.stored import Change
 from services.intake.vault.cipher import Vault
@@ -127,7 +129,7 @@ class KeyWorld:
 async def report(replica: Replica, text: str) -> tuple[str, str]:
     """Hand in a report; its id and receipt."""
     submission = Submission(community="enwiki", narrative=text, reported=(Reported(name="Some one"),))
-    accepted = await replica.rig.submissions.submit(submission, channel="http", idempotency_key=None)
+    accepted = await replica.rig.submissions.submit(Arrival("http", submission, SCOPE, None))
     return accepted.report_id, accepted.receipt
 
 

@@ -200,17 +200,6 @@ def facts_of(submission: Submission, channel: str) -> Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """A submission that came over Kafka. `key` is unique for it, whatever is redelivered; times are UTC-aware."""
-
-    key: str
-    channel: str
-    submission: Submission
-    received_at: datetime | None
-    trace: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Pseudonyms:
     """Who is named in a report, as HMACs; see pseudonym.py."""
 

@@ -1,58 +1,55 @@
-"""Reading `reports.inbox`, the one topic that strangers write: one parser per format, in the order of this table."""
+"""Where reports come from: one reader for each format of each channel, in the order of this table. Pure.
+
+What cannot be read is refused in the terms of its channel: to a program as a Problem, to a person as a form with marks,
+to Kafka as Malformed, for the dead letters.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
 
-from services.intake.report.submission import Arrival
-from services.intake.sources.cloudevents import parse_batched, parse_binary, parse_structured
-from services.intake.sources.event_platform import parse_event_platform
-from services.intake.sources.parsing import Context, Parsed, load_json
-from shared.kafka.records import Record
-from shared.policy import Policy
-from shared.problems import Malformed
-
-LARGEST = 64 * 1024
-"""Bytes of one record: the size that every CloudEvents intermediary must forward."""
+from services.intake.sources.api import read_api
+from services.intake.sources.arrival import Context, Parsed, Raw
+from services.intake.sources.cloudevents import read_batched, read_binary, read_structured
+from services.intake.sources.event_platform import read_event_platform
+from services.intake.sources.form import read_form
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A format: which records are in it (by header names and values, in lower case), and how they are read."""
+    """A format of a channel: which messages are in it (by their headers), and how they are read."""
 
+    channel: str
     claims: Callable[[Mapping[str, str]], bool]
-    parse: Callable[[Context], Parsed]
+    read: Callable[[Raw, Context], Parsed]
 
 
 def _is(media_type: str) -> Callable[[Mapping[str, str]], bool]:
     return lambda headers: headers.get("content-type", "").partition(";")[0].strip().lower() == media_type
 
 
+def _is_binary(headers: Mapping[str, str]) -> bool:
+    return "ce_specversion" in headers or "ce_type" in headers
+
+
+def _any(_: Mapping[str, str]) -> bool:
+    return True
+
+
 SOURCES: Mapping[str, Source] = MappingProxyType(
     {
-        "cloudevents-batched": Source(_is("application/cloudevents-batch+json"), parse_batched),
-        "cloudevents-structured": Source(_is("application/cloudevents+json"), parse_structured),
-        "cloudevents-binary": Source(lambda headers: "ce_specversion" in headers or "ce_type" in headers, parse_binary),
+        "api": Source("http", _any, read_api),
+        "form": Source("form", _any, read_form),
+        "cloudevents-batched": Source("kafka", _is("application/cloudevents-batch+json"), read_batched),
+        "cloudevents-structured": Source("kafka", _is("application/cloudevents+json"), read_structured),
+        "cloudevents-binary": Source("kafka", _is_binary, read_binary),
         # Event Platform events carry everything in their body, so they come last.
-        "event-platform": Source(lambda headers: True, parse_event_platform),
+        "event-platform": Source("kafka", _any, read_event_platform),
     }
 )
 
 
-def read_inbox(record: Record, policy: Policy, now: datetime, trace: str | None) -> Parsed:
-    """The submissions in a record, and what is wrong with the others in it.
-
-    `now` is UTC-aware. Raises Malformed, with pointers and codes but no content, when nothing of it can be used.
-    """
-    value = record.value or b""
-    if len(value) > LARGEST:
-        raise Malformed("too_large", f"{len(value)} bytes, {LARGEST} are the most")
-    if not value:
-        raise Malformed("empty", "a record without a value")
-    headers = {name.lower(): text for name, text in record.header_texts().items()}
-    source = next(source for source in SOURCES.values() if source.claims(headers))
-    return source.parse(Context(headers, load_json(value), value, policy, now, trace))
-
-
-__all__ = ["LARGEST", "SOURCES", "Arrival", "Parsed", "Source", "read_inbox"]
+def read(raw: Raw, context: Context) -> Parsed:
+    """What the first source of its channel makes of it that claims it. Raises what that source raises."""
+    source = next(s for s in SOURCES.values() if s.channel == raw.channel and s.claims(raw.headers))
+    return source.read(raw, context)

@@ -4,8 +4,16 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from services.intake.report.submission import Arrival
-from services.intake.sources.parsing import MAJOR, SUBMITTED, Context, Parsed, load_json, read_submission, read_time
+from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
+from services.intake.sources.parsing import (
+    KAFKA,
+    MAJOR,
+    SUBMITTED,
+    load_body,
+    load_json,
+    read_submission,
+    read_time,
+)
 from shared.problems import Malformed
 
 REQUIRED = ("specversion", "id", "source", "type")
@@ -13,23 +21,24 @@ REQUIRED = ("specversion", "id", "source", "type")
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
-def parse_binary(context: Context) -> Parsed:
-    """Attributes in `ce_*` headers, the submission as the body."""
-    attributes = {name[3:]: text for name, text in context.headers.items() if name.startswith("ce_")}
-    return Parsed((_read(attributes, context.body, context, ""),))
+def read_binary(raw: Raw, context: Context) -> Parsed:
+    """Attributes in `ce_*` headers, the submission as the body. Raises Malformed."""
+    attributes = {name[3:]: text for name, text in raw.headers.items() if name.startswith("ce_")}
+    return Parsed((_read(attributes, load_body(raw), context, ""),))
 
 
-def parse_structured(context: Context) -> Parsed:
-    """Attributes and `data` in one JSON object."""
-    return Parsed((_read_object(context.body, context, ""),))
+def read_structured(raw: Raw, context: Context) -> Parsed:
+    """Attributes and `data` in one JSON object. Raises Malformed."""
+    return Parsed((_read_object(load_body(raw), context, ""),))
 
 
-def parse_batched(context: Context) -> Parsed:
-    """A JSON array of structured events; good ones are kept even when others are not."""
-    if not isinstance(context.body, list):
+def read_batched(raw: Raw, context: Context) -> Parsed:
+    """A JSON array of structured events; good ones are kept even when others are not. Raises Malformed when none is."""
+    body = load_body(raw)
+    if not isinstance(body, list):
         raise Malformed("invalid_data", "/: list_type")
     arrivals, faults = [], []
-    for place, item in enumerate(context.body):
+    for place, item in enumerate(body):
         try:
             arrivals.append(_read_object(item, context, f"/{place}"))
         except Malformed as error:
@@ -69,4 +78,4 @@ def _read(attributes: Mapping[str, Any], data: Any, context: Context, at: str) -
     if attributes.get("time") is not None:
         read_time(attributes["time"], "time", context)
     submission = read_submission(data, context, at)
-    return Arrival(f"{found['source']}\x1f{found['id']}", "kafka", submission, None, context.trace)
+    return Arrival(KAFKA, submission, KAFKA, f"{found['source']}\x1f{found['id']}", trace=context.trace)

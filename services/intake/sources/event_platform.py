@@ -4,17 +4,20 @@ import hashlib
 import re
 from typing import Any
 
-from services.intake.report.submission import Arrival
-from services.intake.sources.parsing import MAJOR, Context, Parsed, read_submission, read_time
+from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
+from services.intake.sources.parsing import KAFKA, MAJOR, load_body, read_submission, read_time
 from shared.problems import Malformed
 
 STEM = "/hearth/report/submitted/"
 _VERSION = re.compile(r"(\d+)\.\d+\.\d+")
 
 
-def parse_event_platform(context: Context) -> Parsed:
-    """`dt` is when the report was made, `meta.dt` when it was received; deduplicated by (`meta.stream`, `meta.id`)."""
-    body = context.body
+def read_event_platform(raw: Raw, context: Context) -> Parsed:
+    """`dt` is when the report was made, `meta.dt` when it was received; (`meta.stream`, `meta.id`) names it.
+
+    Raises Malformed.
+    """
+    body = load_body(raw)
     if not isinstance(body, dict) or "$schema" not in body:
         raise Malformed("unknown_format", "neither a CloudEvent nor an Event Platform event")
     schema = body["$schema"]
@@ -32,14 +35,13 @@ def parse_event_platform(context: Context) -> Parsed:
     made_at = read_time(body["dt"], "/dt", context)
     received_at = read_time(meta["dt"], "/meta/dt", context) if meta.get("dt") is not None else made_at
     submission = read_submission(body.get("report"), context, "/report")
-    return Parsed(
-        (Arrival(f"{meta['stream']}\x1f{_id_of(meta, context)}", "kafka", submission, received_at, context.trace),)
-    )
+    key = f"{meta['stream']}\x1f{_id_of(meta, raw)}"
+    return Parsed((Arrival(KAFKA, submission, KAFKA, key, received_at, context.trace),))
 
 
-def _id_of(meta: dict[str, Any], context: Context) -> str:
+def _id_of(meta: dict[str, Any], raw: Raw) -> str:
     given = meta.get("id")
     if isinstance(given, str) and given:
         return given
     # Without an id, the same bytes are the same report.
-    return "sha256:" + hashlib.sha256(context.raw).hexdigest()
+    return "sha256:" + hashlib.sha256(raw.body).hexdigest()

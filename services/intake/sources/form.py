@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import parse_qs
 
 import orjson
 from pydantic import ValidationError
 
 from services.intake.report.submission import Submission, faults_of, find_faults
+from services.intake.sources.api import SCOPE
+from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
 from shared.policy import Policy
 from shared.problems import FieldError
 
@@ -84,6 +87,41 @@ class FormError:
 
     field: str
     message: str
+
+
+class FormUnusable(Exception):
+    """A form that is no submission: as it was sent, and what is wrong with it."""
+
+    def __init__(self, filled: Filled, errors: Sequence[FormError]) -> None:
+        super().__init__(", ".join(error.message for error in errors))
+        self.filled = filled
+        self.errors = errors
+
+
+def read_form(raw: Raw, context: Context) -> Parsed:
+    """The submission that a filled form means. Raises FormUnusable when it means none.
+
+    The body is the form as a browser sends it. `content-language` is the reader's; `hearth-community` stands among the
+    headers when the address names the community.
+    """
+    filled = fill_from(raw.body)
+    submission, errors = read_report(
+        filled,
+        community=raw.headers.get("hearth-community"),
+        language=raw.headers["content-language"],
+        policy=context.policy,
+        now=context.now,
+        label=lambda name: context.say(f"report-{name.replace('_', '-')}"),
+    )
+    if submission is None:
+        raise FormUnusable(filled, errors)
+    key = f"form-{filled.nonce}" if filled.nonce else None
+    return Parsed((Arrival("form", submission, SCOPE, key, trace=context.trace),))
+
+
+def fill_from(body: bytes) -> Filled:
+    """The form in a body that shared.web.csrf has let pass: URL-encoded UTF-8."""
+    return fill(parse_qs(body.decode("ascii"), keep_blank_values=True))
 
 
 def fill(fields: Mapping[str, Sequence[str]]) -> Filled:

@@ -1,7 +1,5 @@
 """What the formats of `reports.inbox` have in common: JSON, and the submission inside it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,13 +9,12 @@ from pydantic import ValidationError
 from services.intake.report.submission import (
     CLOCK_SKEW,
     OLDEST,
-    Arrival,
     Submission,
     describe_faults,
     faults_of,
     find_faults,
 )
-from shared.policy import Policy
+from services.intake.sources.arrival import Context, Raw
 from shared.problems import FieldError, Malformed
 from shared.times import parse_rfc3339
 
@@ -25,24 +22,18 @@ SUBMITTED = "hearth.report.submitted"
 MAJOR = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """A record to be read: headers as text, body as JSON and as bytes, and what to judge it by."""
-
-    headers: Mapping[str, str]
-    body: Any
-    raw: bytes
-    policy: Policy
-    now: datetime
-    trace: str | None
+KAFKA = "kafka"
+LARGEST = 64 * 1024
+"""Bytes of one record: the size that every CloudEvents intermediary must forward."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """What a record holds: submissions, and (of a batch) what is wrong with the rest."""
-
-    arrivals: tuple[Arrival, ...]
-    faults: tuple[Malformed, ...] = ()
+def load_body(raw: Raw) -> Any:
+    """The JSON in a record. Raises Malformed `too_large` or `empty`, and what load_json raises."""
+    if len(raw.body) > LARGEST:
+        raise Malformed("too_large", f"{len(raw.body)} bytes, {LARGEST} are the most")
+    if not raw.body:
+        raise Malformed("empty", "a record without a value")
+    return load_json(raw.body)
 
 
 def load_json(value: bytes) -> Any:

@@ -32,7 +32,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watcher, "SETTLE", 0.5)
     monkeypatch.setattr(replicas, "LEASE", 2)
     monkeypatch.setattr(rotation, "LEASE", 2)
-    monkeypatch.setattr(rewrap, "BATCH", 20)
+    monkeypatch.setattr(rewrap, "REWRAPPED_AT_ONCE", 20)
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ from services.intake.erasure.actions import Erasing, Erasure
 from services.intake.erasure.replay import Replay, ReplayBarrier
 from services.intake.erasure.retention import RetentionSweeper
 from services.intake.mailbox.actions import Mailbox
-from services.intake.report.submission import Arrival, Submission
+from services.intake.report.submission import Submission
+from services.intake.sources.api import SCOPE
+from services.intake.sources.arrival import Arrival
 from services.intake.vault.reads import Read, VaultReader
 from shared.events import Actor, CaseClosed, CaseDecided, Event, InformationRequested, ReportErased, encode
 from shared.ids import case_id_of, derive, new_id
@@ -161,9 +163,8 @@ async def test_the_same_report_sent_again_does_not_come_back(rig: Rig) -> None:
         again = await http.post("/v1/reports", json=body, headers={"Idempotency-Key": "my-own-key"})
     assert (again.status_code, again.json()) == (202, first.json())
 
-    arrival = Arrival(
-        "there\x1f1", "kafka", Submission.model_validate_json(b'{"community": "enwiki", "narrative": "x"}'), None, None
-    )
+    submission = Submission(community="enwiki", narrative="x")
+    arrival = Arrival("kafka", submission, "kafka", "there\x1f1")
     assert await rig.submissions.take_in([arrival]) == 1
     by_kafka = next(i for i, d in rig.store.reports.items() if d["facts"]["channel"] == "kafka")
     await rig.erasing.erase([by_kafka], ERASURE)
@@ -385,7 +386,7 @@ async def test_until_the_erasures_are_replayed_nothing_is_compared_with_a_report
 
     async def hand_in(words: str, key: str) -> str:
         submission = Submission(community="enwiki", narrative=words)
-        return (await submissions.submit(submission, channel="http", idempotency_key=key)).report_id
+        return (await submissions.submit(Arrival("http", submission, SCOPE, key))).report_id
 
     report_id = await hand_in("Sekret words", "my-own-key")
     with pytest.raises(Unavailable):

@@ -1,17 +1,21 @@
-"""Every format of `reports.inbox`: the same report comes out, and what is wrong is said without quoting it."""
+"""Every source: the same report comes out, and what is wrong with a record is said without quoting it."""
 
 import base64
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.report.submission import Arrival
-from services.intake.sources import LARGEST, SOURCES, Parsed, read_inbox
+from services.intake.consumer import decode_inbox
+from services.intake.sources import SOURCES
+from services.intake.sources import read as read_source
+from services.intake.sources.arrival import Context, Parsed, Raw
+from services.intake.sources.parsing import LARGEST
 from shared.kafka.records import Record
 from shared.policy import load_policy
 from shared.problems import Malformed
@@ -28,6 +32,8 @@ BINARY = {"ce_specversion": "1.0", "ce_id": "1", "ce_source": "here", "ce_type":
 EVENT = {name[3:]: value for name, value in BINARY.items()} | {"data": REPORT}
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCHED = {"content-type": "Application/CloudEvents-Batch+JSON; charset=utf-8"}
+NONCE = "6b04d7ec-abcdefghijklmnopqrstuvwx"
+FILLED = {name: REPORT[name] for name in ("community", "category", "narrative")} | {"nonce": NONCE}
 PLATFORM: dict[str, Any] = {
     "$schema": "/hearth/report/submitted/1.2.0",
     "meta": {"stream": "here", "id": "1", "dt": "2026-11-24T11:00:00Z"},
@@ -43,7 +49,13 @@ def record(value: object, headers: dict[str, str] | None = None) -> Record:
 
 
 def read(value: object, headers: dict[str, str] | None = None) -> Parsed:
-    return read_inbox(record(value, headers), POLICY, NOW, "trace")
+    return decode(record(value, headers))
+
+
+def decode(record: Record) -> Parsed:
+    parsed = decode_inbox(POLICY, lambda: NOW)(record, "trace")
+    assert parsed is not None
+    return parsed
 
 
 def fault(value: object, headers: dict[str, str] | None = None) -> Malformed:
@@ -54,6 +66,8 @@ def fault(value: object, headers: dict[str, str] | None = None) -> Malformed:
 
 
 FORMATS: dict[str, tuple[object, dict[str, str]]] = {
+    "api": (REPORT, {"content-type": "application/json", "idempotency-key": "here\x1f1"}),
+    "form": (urlencode(FILLED).encode(), {"content-language": "en"}),
     "cloudevents-binary": (REPORT, BINARY | {"content-type": "application/json"}),
     "cloudevents-structured": (EVENT, STRUCTURED),
     "cloudevents-batched": ([EVENT], BATCHED),
@@ -63,11 +77,16 @@ FORMATS: dict[str, tuple[object, dict[str, str]]] = {
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_format_gives_the_same_report(name: str) -> None:
-    (arrival,) = read(*FORMATS[name]).arrivals
-    assert isinstance(arrival, Arrival)
+    value, headers = FORMATS[name]
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+    headers = {header.lower(): text for header, text in headers.items()}
+    raw = Raw(SOURCES[name].channel, headers, body)
+    (arrival,) = read_source(raw, Context(POLICY, NOW, "trace")).arrivals
     assert arrival.submission.narrative == "Sekret words"
     assert arrival.submission.category == "harassment.threats"
-    assert (arrival.channel, arrival.key, arrival.trace) == ("kafka", "here\x1f1", "trace")
+    assert arrival.key == (f"form-{NONCE}" if name == "form" else "here\x1f1")
+    assert (arrival.channel, arrival.trace) == (SOURCES[name].channel, "trace")
+    assert arrival.scope == ("kafka" if arrival.channel == "kafka" else "http")
 
 
 def test_binary_data_may_be_wrapped_in_base64() -> None:
@@ -132,7 +151,7 @@ def test_a_fault_points_at_the_field() -> None:
 def test_a_header_that_is_not_utf8_cannot_make_two_reports_one() -> None:
     broken = Record("reports.inbox", 0, 0, 0, None, (*record(REPORT, BINARY).headers, ("ce_id", b"\xff")), b"{}")
     with pytest.raises(Malformed) as caught:
-        read_inbox(broken, POLICY, NOW, None)
+        decode(broken)
     assert caught.value.code == "invalid_attribute"
 
 
@@ -181,5 +200,4 @@ values = st.binary(max_size=60) | st.recursive(
 def test_whatever_strangers_write_is_either_read_or_malformed(value: bytes, strange: dict[str, str]) -> None:
     encoded = tuple((name, text.encode("utf-8", "surrogatepass")) for name, text in strange.items())
     with suppress(Malformed):
-        parsed = read_inbox(Record("reports.inbox", 0, 0, 0, None, encoded, value), POLICY, NOW, None)
-        assert isinstance(parsed, Parsed)
+        assert isinstance(decode(Record("reports.inbox", 0, 0, 0, None, encoded, value)), Parsed)

@@ -1,0 +1,55 @@
+"""What comes to intake, before and after a source has read it. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.intake.report.submission import Submission
+from shared.policy import Policy
+from shared.problems import Malformed
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What came over a channel, unread: its headers by lower-case name, and its body."""
+
+    channel: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a source judges by: the policy and the time (UTC-aware); and the trace that a report goes on with.
+
+    `say` gives a message in the sender's language, for a source that adds words of its own.
+    """
+
+    policy: Policy
+    now: datetime
+    trace: str | None = None
+    say: Callable[[str], str] = str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A submission that came over `channel`.
+
+    `key` names it within its `scope`, however often it comes again; without a key, each arrival is a report of its own.
+    `received_at` (UTC-aware) is when another system took it; None when that was intake.
+    """
+
+    channel: str
+    submission: Submission
+    scope: str
+    key: str | None
+    received_at: datetime | None = None
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a source made of a Raw: arrivals, and (of a batch) what is wrong with the rest."""
+
+    arrivals: tuple[Arrival, ...]
+    faults: tuple[Malformed, ...] = ()
