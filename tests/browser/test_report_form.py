@@ -7,14 +7,15 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Response, expect
 
 from services.intake.group_commit import GroupCommit
-from shared.events import InformationRequested
+from shared.events import CaseTriaged, DeadlinePaused, DeadlineSet, InformationRequested
 from shared.web.pages import make_asset_router
 from tests.support.browser_rig import OVERFLOW, serving, violations
-from tests.support.intake_rig import MemoryStore, Rig, case_event
+from tests.support.intake_rig import START, MemoryStore, Rig, case_event
 from tests.support.people import gate_of
 
 PHONE, DESKTOP = (360, 740), (1280, 900)
 SIZES = [pytest.param(PHONE, id="phone"), pytest.param(DESKTOP, id="desktop", marks=pytest.mark.slow)]
+WAITING = {"previous": "awaiting_information", "state": "awaiting_information"}
 FIRST_LOAD = 50_000
 """Bytes over the wire that the first look at the form may cost."""
 
@@ -138,9 +139,17 @@ async def test_every_page_can_be_used_by_everybody(
     await page.goto(f"{address}/follow-up")
     await check(page, "follow-up")
     (report_id,) = rig.store.reports
-    asked = InformationRequested(previous="investigating", state="awaiting_information", question_id="q-1")
     await rig.mailbox.keep_statement(report_id, "q-1", "question", "x" * 200)
-    await rig.mailbox.project([case_event(report_id, 1, asked)])
+    facts = [
+        CaseTriaged(
+            previous="received", state="triaged", category="unclassified", lane="standard", body="enwiki_arbcom",
+            rule="one-wiki", deadlines_told=True,
+            deadlines=tuple(DeadlineSet(name=name, due_at=START) for name in ("first_response", "decision")),
+        ),
+        InformationRequested(previous="triaged", state="awaiting_information", question_id="q-1"),
+        DeadlinePaused(**WAITING, deadline="decision", due_at=START, remaining_seconds=60),
+    ]  # fmt: skip
+    await rig.mailbox.project([case_event(report_id, seq, fact) for seq, fact in enumerate(facts, 1)])
     await page.get_by_label("Your receipt").fill(receipt)
     await page.get_by_role("button", name="Show my report").click()
     await check(page, "status")

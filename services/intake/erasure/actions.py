@@ -22,7 +22,7 @@ ErasureReason = Literal["requested", "court_order", "legal_duty", "misdirected",
 """Why somebody erases a report; `retention` is the policy's own."""
 RETENTION = "retention"
 Result = Literal["erased", "already", "unknown"]
-AT_ONCE = 200
+ERASED_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class Erasing:
         """
         results: dict[str, Result] = {}
         ids = list(dict.fromkeys(report_ids))
-        for start in range(0, len(ids), AT_ONCE):
-            results |= await self._erase(ids[start : start + AT_ONCE], erasure, only_if)
+        for start in range(0, len(ids), ERASED_AT_ONCE):
+            results |= await self._erase(ids[start : start + ERASED_AT_ONCE], erasure, only_if)
         return results
 
     async def _erase(

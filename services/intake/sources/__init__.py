@@ -12,7 +12,7 @@ from services.intake.sources.api import read_api
 from services.intake.sources.arrival import Context, Parsed, Raw
 from services.intake.sources.cloudevents import read_batched, read_binary, read_structured
 from services.intake.sources.event_platform import read_event_platform
-from services.intake.sources.form import read_form
+from services.intake.sources.form import read_filled_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def _any(_: Mapping[str, str]) -> bool:
 SOURCES: Mapping[str, Source] = MappingProxyType(
     {
         "api": Source("http", _any, read_api),
-        "form": Source("form", _any, read_form),
+        "form": Source("form", _any, read_filled_form),
         "cloudevents-batched": Source("kafka", _is("application/cloudevents-batch+json"), read_batched),
         "cloudevents-structured": Source("kafka", _is("application/cloudevents+json"), read_structured),
         "cloudevents-binary": Source("kafka", _is_binary, read_binary),

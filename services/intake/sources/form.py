@@ -98,7 +98,7 @@ class FormUnusable(Exception):
         self.errors = errors
 
 
-def read_form(raw: Raw, context: Context) -> Parsed:
+def read_filled_form(raw: Raw, context: Context) -> Parsed:
     """The submission that a filled form means. Raises FormUnusable when it means none.
 
     The body is the form as a browser sends it. `content-language` is the reader's; `hearth-community` stands among the
