@@ -1,4 +1,4 @@
-"""What intake does with what is handed in: check, seal, store once, and say so only when it is durable."""
+"""What intake does with an arrival: check it, seal it, store it once, and answer only when it is durable."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ ReportContent = tuple[Facts, Mapping[Section, bytes]]
 
 
 class Committing(Protocol):
-    """Stores one new document durably; False when its id exists already."""
+    """Stores one new report durably; False when its id exists already."""
 
     async def commit(self, change: Change) -> bool: ...
 
@@ -47,7 +47,7 @@ class Accepted:
 
 
 class Submissions:
-    """Takes reports in: one by one with a receipt, or in batches without."""
+    """Takes reports in: one by one with a receipt, or in batches without one."""
 
     def __init__(
         self,
@@ -68,9 +68,9 @@ class Submissions:
     async def submit(self, arrival: Arrival, source: str | None = None) -> Accepted:
         """Store a report; on return it is durable. The same key with the same report gives the same answer.
 
-        `source`: in whose name a program reports. Raises Problem 422 for a report that the policy or the calendar
-        objects to, or for a key that was used for another report; 503 (also as Unavailable) when the report cannot be
-        stored, or compared with the one before, now.
+        `source`: the source that a program reports for. Raises Problem 422 for a report that the policy or the calendar
+        objects to, or for a key that was used for another report. Raises Problem 503 or Unavailable when the report
+        cannot be stored now, or not be compared with the stored one.
         """
         at, pepper = self._clock(), self._secrets.pepper
         if faults := find_faults(arrival.submission, self._policy, at):
@@ -87,11 +87,11 @@ class Submissions:
         return accepted
 
     async def take_in(self, arrivals: Sequence[Arrival]) -> int:
-        """Store what came in a batch, in one write; returns how many were new. What is stored already is passed over.
+        """Store a batch in one write, without reports that are stored already; returns how many were new.
 
-        No receipt is made: nobody is there to be given one. Raises Unavailable while the store is away; then all of it
-        may be handed in again. Raises Malformed `id_reused` when one has the id of another report; the others are
-        stored all the same.
+        There is no receipt, because no reporter waits for one. Raises Unavailable while the store is away; then the
+        batch may be handed in again. Raises Malformed `id_reused` when one has the id of another report; the others are
+        stored.
         """
         at = self._clock()
         channels: dict[str, str] = {}
@@ -153,7 +153,7 @@ class Submissions:
         return Change(None, report, events, [cause])
 
     async def _are_same(self, told: Mapping[str, Sequence[ReportContent]]) -> bool:
-        """Whether everything told by an id is the report stored under it. Raises Unavailable when one is not there."""
+        """Whether all contents under an id are those of the stored report. Raises Unavailable when one is missing."""
         stored = await self._store.load(told)
         if stored.keys() != told.keys():
             raise Unavailable("a report is not where it was")
@@ -161,7 +161,7 @@ class Submissions:
 
     def _is_same(self, stored: StoredReport, content: ReportContent) -> bool:
         facts, sections = content
-        # Of an erased report nothing is left to compare with.
+        # An erased report has nothing left to compare with.
         return stored.vault is None or (
             stored.facts == facts and self._vault.matches(stored.id, stored.vault, stored.content_digest, sections)
         )

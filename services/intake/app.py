@@ -30,7 +30,7 @@ def build_app(settings: IntakeSettings) -> FastAPI:
     policy, pages, vault = load_policy(settings.policy_dir), load_pages(), Vault()
     secrets = Secrets(settings.receipt_pepper, settings.pseudonym_key)
     store = ReportStore(runtime.aggregates("reports"), runtime.aggregates("accesses"))
-    # What is stored may be older than its erasures: until they are replayed, nobody passes the barrier.
+    # The database may be older than its erasures: until they are replayed, the barrier lets nothing be read.
     barrier, commits = ReplayBarrier(store), GroupCommit(store.save, bound=settings.commit_queue)
     verifier = ServiceVerifier("intake", settings.service_peers_file)
     access_control = AccessControl(runtime, services=lambda token: verifier.read(token).principal())

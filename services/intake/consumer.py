@@ -14,7 +14,7 @@ from shared.times import now
 
 
 def decode_inbox(policy: Policy, clock: Callable[[], datetime] = now) -> Decode[Parsed]:
-    """A decoder of `reports.inbox`; raises Malformed when nothing of a record can be used."""
+    """A decoder of `reports.inbox`. It raises Malformed when nothing of a record can be used."""
 
     def read(record: Record, trace: str | None) -> Parsed:
         headers = {name.lower(): text for name, text in record.header_texts().items()}
@@ -29,7 +29,7 @@ def take_in(submissions: Submissions) -> Handle[Parsed]:
     async def handle(items: Sequence[Parsed]) -> None:
         await submissions.take_in([arrival for item in items for arrival in item.arrivals])
         faults = [fault for item in items for fault in item.faults]
-        # What is good is stored by now and will be passed over; the consumer isolates the record and buries it.
+        # The good submissions are stored by now. The consumer tries again record by record, and passes them over.
         if faults:
             first = faults[0]
             raise Malformed(first.code, "; ".join(fault.detail for fault in faults[:5]))

@@ -1,4 +1,4 @@
-"""Group commit: whatever has gathered while the last write was under way goes into one durable write together."""
+"""Group commit: all reports that came while the last write was under way go into the next durable write together."""
 
 import asyncio
 from collections import deque
@@ -13,10 +13,10 @@ from shared import metrics
 from shared.problems import Problem, Unavailable
 
 WRITERS = 2
-"""One write gathers while the other is on its way; more only make the batches smaller."""
+"""One writer gathers while the other one writes; more writers only make the batches smaller."""
 LARGEST_WRITE = 256
 WRITE_PATIENCE = 4.0
-"""Seconds a write may take before those who wait for it are told that the store is away."""
+"""Seconds after which a write counts as lost, and its callers are told that the store is away."""
 
 
 @dataclass(slots=True)
@@ -46,10 +46,10 @@ class GroupCommit:
         self._tracer = trace.get_tracer(__name__)
 
     async def commit(self, change: Change) -> bool:
-        """Return when the new document is durable: True, or False because its id exists already.
+        """Return when the new report is durable: True, or False when its id exists already.
 
-        Raises Problem 503 when too many are waiting (nothing of it is stored), Unavailable when the store is away
-        (then it may have been stored, and repeating it under the same id does no harm).
+        Raises Problem 503 when too many reports wait; then it is not stored. Raises Unavailable when the store is away;
+        then it may be stored, and may be sent again under the same id.
         """
         if len(self._queue) >= self._bound:
             raise Problem(503, "busy", "Too many reports at this moment; please send it again.", retry_after=2)
@@ -93,7 +93,7 @@ class GroupCommit:
         except (Unavailable, TimeoutError) as error:
             away = error if isinstance(error, Unavailable) else Unavailable("mongodb: TimeoutError")
             self._refuse(batch, away)
-            # They would wait for the same server, only longer.
+            # The others in the queue would wait for the same server, only longer.
             self._refuse(self._queue, away)
         except BaseException as error:
             self._refuse(

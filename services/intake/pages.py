@@ -1,6 +1,6 @@
 """Intake for people: the form and its receipt. Everything works without JavaScript.
 
-There is no session, and a receipt travels only in bodies: never in an address, where logs and histories would keep it.
+There is no session. A receipt travels only in bodies, never in an address, where logs and histories would keep it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -155,7 +155,7 @@ def make_page_router(form: ReportForm, gate: Gate, exit_url: str) -> APIRouter:
     async def take_form_of(request: Request, community: str) -> Response:
         return await form.take(request, community)
 
-    # Leaving never fails, so it asks for no token; what another site's page sends here is led on and clears nothing.
+    # Leaving never fails, so it asks for no token. A request from a page of another site is led on, and clears nothing.
     @router.get(EXIT, **does("page.leave"))
     @router.post(EXIT, **does("page.leave"))
     @from_elsewhere

@@ -29,7 +29,7 @@ def make_router(submissions: Submissions, policy: Policy, gate: Gate) -> APIRout
         **does("report.submit", {**takes(Submission), "parameters": [IDEMPOTENCY_KEY]}),
     )
     async def submit(request: Request) -> Response:
-        """Hand in a report. The answer comes when it is stored durably, and holds the only key to it, the receipt."""
+        """Take a report. The answer comes when it is stored durably, and holds the only key to it: the receipt."""
         read_idempotency_key(request)
         raw = Raw("http", request.headers, await request.body())
         (arrival,) = read_source(raw, Context(policy, now(), current_traceparent())).arrivals
@@ -42,7 +42,7 @@ def make_router(submissions: Submissions, policy: Policy, gate: Gate) -> APIRout
 
 
 def source_of(request: Request, who: Principal, community: str) -> str | None:
-    """In whose name a program reports: what Hearth-Source says, or the only source of its token; None for anyone else.
+    """The source a program reports for: what Hearth-Source says, or the only source of its token; None for all others.
 
     Raises Refused for a source or community that the token is not for.
     """

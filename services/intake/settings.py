@@ -1,4 +1,4 @@
-"""What intake needs to know beside what every service does."""
+"""Settings of intake, beside those that every service has."""
 
 from pydantic import Field
 

@@ -29,7 +29,7 @@ ACCESS_INDEXES = (OUTBOX_INDEX,)
 
 _REPORTS, _OUTLINES = Codec(StoredReport), Codec(ReportOutline)
 _GROWING = ("statements", "answers")
-"""Fields to which changes add one entry after the other, so that only the new entry is written."""
+"""Fields to which a change adds entries, so that only the new entries are written."""
 _OF_AGGREGATES = ("version", "seq", "outbox")
 
 
@@ -46,11 +46,11 @@ class ReportStore:
         return ((self._reports.collection, REPORT_INDEXES), (self._accesses.collection, ACCESS_INDEXES))
 
     async def load(self, report_ids: Iterable[str]) -> dict[str, StoredReport]:
-        """The reports by id; unknown ones are missing from the answer."""
+        """The reports by id; an unknown id is missing from the answer."""
         return {report_id: report_of(d) for report_id, d in (await self._reports.load(report_ids)).items()}
 
     async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, StoredReport]:
-        """The reports by the id of their case; unknown ones are missing from the answer."""
+        """The reports by the id of their case; an unknown id is missing from the answer."""
         found = self._reports.collection.find({"case_id": {"$in": list(case_ids)}})
         with reaching():
             return {document["case_id"]: report_of(document) async for document in found}
@@ -62,15 +62,15 @@ class ReportStore:
         return report_of(document) if document else None
 
     async def save(self, changes: Sequence[Change]) -> set[str]:
-        """Write all changes; returns the ids that exist already or have changed meanwhile."""
+        """Write all changes; returns the ids of reports that exist already, or have changed meanwhile."""
         return await self._reports.save([save_of(change) for change in changes])
 
     async def save_accesses(self, saves: Sequence[Save]) -> None:
-        """Write the record of reads; their ids are new, so nothing can be lost."""
+        """Write the record of reads. Their ids are new, so no write can lose a race."""
         await self._accesses.save(saves)
 
     async def erased_among(self, report_ids: Sized[str]) -> set[str]:
-        """Those of the reports that are here and erased."""
+        """The ids of those reports that are in the database and erased."""
         wanted = {"_id": {"$in": list(report_ids)}, "vault": None}
         with reaching():
             return {document["_id"] async for document in self._reports.collection.find(wanted, {"_id": 1})}
@@ -78,9 +78,9 @@ class ReportStore:
     async def closed_before(
         self, still_since: datetime, after: tuple[datetime, str] | None, limit: int
     ) -> list[ReportOutline]:
-        """At most `limit` reports that are not erased, closed, and unchanged since then, the longest unchanged first.
+        """At most `limit` closed reports that are not erased and have not changed since then, the oldest change first.
 
-        `after` is the last change and id of the last one that was read.
+        `after`: the time of the last change, and the id, of the last report of the page before.
         """
         wanted: Document = {**CLOSED, "status.updated_at": {"$lte": still_since}}
         if after:
@@ -95,7 +95,7 @@ class ReportStore:
         return [outline_of(document) for document in documents]
 
     async def count_undecided(self, received_before: datetime) -> int:
-        """How many reports that are not erased came before then and have no decision."""
+        """How many reports came before then, are not erased, and have no decision."""
         wanted = {**UNDECIDED, "received_at": {"$lt": received_before}}
         with reaching():
             return await self._reports.collection.count_documents(wanted)
@@ -112,9 +112,9 @@ def outline_of(document: Mapping[str, Any]) -> ReportOutline:
 
 
 def save_of(change: Change) -> Save:
-    """The write of a change: a new document whole, of a stored one only the fields that differ.
+    """The write of a change: a new report as a whole, of a stored one only the fields that differ.
 
-    So a step of a case never writes what is sealed, and cannot undo what a rotation of the master key does meanwhile.
+    So a step of a case never writes sealed data, and cannot undo what a rotation of the master key does meanwhile.
     """
     before, fields = change.before, _document_of(change.report)
     if before is None:

@@ -27,7 +27,7 @@ class ReportOutline:
 
 @dataclass(frozen=True, slots=True)
 class ErasureMark:
-    """That a report is erased: when (UTC-aware), why, and by which request."""
+    """The mark of an erasure: when (UTC-aware), why, and by which request."""
 
     at: datetime
     reason: str
@@ -36,10 +36,10 @@ class ErasureMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredReport(ReportOutline):
-    """A report. Without a `vault` it is erased: no words of it are left, and `erased` says since when.
+    """A report. A report without a `vault` is erased: no words of it are left, and `erased` says since when.
 
-    `receipt` is the hash of the receipt, which only a report has that was handed in over HTTP. `parties`: pseudonyms of
-    everybody whom the report names. `version`, `seq` and `outbox` are the store's own, and 0 or empty in a new report.
+    `receipt` is the hash of the receipt; a report from Kafka has none. `parties`: pseudonyms of all people the report
+    names. `version`, `seq` and `outbox` belong to the store; in a new report they are 0 or empty.
     """
 
     case_id: str

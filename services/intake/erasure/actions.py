@@ -1,8 +1,8 @@
-"""Erasing for good: the data keys of a report are destroyed in one write, together with the event that says so.
+"""Erasing for good: one write destroys the data keys of a report and keeps the event that says so.
 
-What stays: ids, when it came, codes, the status of its case, the hash of its receipt, so that the reporter is told
-and the same report, sent again, is known and not stored again, and the pseudonyms of those it named, to whom there is
-no such report, erased or not. docs/retention.md has the list.
+These stay: ids, the time of arrival, codes, the status of the case, the hash of the receipt, and the pseudonyms of the
+people the report names. By the hash, the reporter is told of the erasure, and the same report, sent again, is not
+stored again. By the pseudonyms, the report stays hidden from the people it names. docs/retention.md has the list.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -19,7 +19,7 @@ from shared.telemetry import current_traceparent
 from shared.times import now
 
 ErasureReason = Literal["requested", "court_order", "legal_duty", "misdirected", "test"]
-"""Why somebody erases a report; `retention` is the policy's own."""
+"""Why a person erases a report. The policy has a reason of its own, `retention`."""
 RETENTION = "retention"
 Result = Literal["erased", "already", "unknown"]
 ERASED_AT_ONCE = 200
@@ -27,7 +27,7 @@ ERASED_AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What is to be told of an erasure: a code, the id of the request, who asked, and by which row of the policy."""
+    """What an erasure tells: why (a code), by which request, who asked, and by which row of the policy."""
 
     reason: str
     request_id: str
@@ -37,7 +37,7 @@ class Erasure:
 
 
 class Erasing:
-    """Erases reports, each once, whoever asks how often."""
+    """Erases reports, each once, no matter how often it is asked to."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime] = now) -> None:
         self._store = store
@@ -46,10 +46,10 @@ class Erasing:
     async def erase(
         self, report_ids: Collection[str], erasure: Erasure, only_if: Callable[[ReportOutline], bool] = lambda _: True
     ) -> dict[str, Result]:
-        """Erase these reports; durable on return. `already`: by another request; the same request gets `erased` again.
+        """Erase these reports; durable on return. A report that another request erased gets `already`.
 
-        What `only_if` does not hold of, in the very state that is erased, is left alone and missing from the answer.
-        Raises Unavailable; then some may be erased, and the request may be repeated.
+        A report for which `only_if` does not hold, in the very state that would be erased, stays and is missing from
+        the answer. Raises Unavailable; then some reports may be erased, and the request may be repeated.
         """
         results: dict[str, Result] = {}
         ids = list(dict.fromkeys(report_ids))
@@ -102,7 +102,7 @@ def emptied(report: StoredReport, fact: ReportErased, at: datetime) -> StoredRep
 
 
 def _result(report: StoredReport | None, erasure: Erasure) -> Result:
-    """What is told of a report that is not here, or erased before."""
+    """The result for a report that is not here, or was erased before."""
     if report is None:
         return "unknown"
     return "erased" if report.erased and report.erased.request_id == erasure.request_id else "already"

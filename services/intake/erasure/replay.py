@@ -1,4 +1,4 @@
-"""Erasures are applied again to a database that may be older than they are, before anything of it is read."""
+"""Before anything is read of a database, the erasures that are younger than it are applied to it again."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from typing import Protocol
@@ -28,7 +28,7 @@ class ReplayBarrier:
 
     @property
     def is_open(self) -> bool:
-        """Whether the erasures are in the database."""
+        """Whether the database shows every erasure."""
         return self._open
 
     def open(self) -> None:

@@ -1,4 +1,4 @@
-"""Retention: what has been closed for as long as the policy says is erased, in small batches, all the time."""
+"""Retention: reports that were closed as long ago as the policy says are erased, in small batches, all the time."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 INTAKE = Actor("service:intake", "service")
 SWEPT_AT_ONCE = 100
 PAUSE = 0.1
-"""Seconds between two batches, so that whoever reports meanwhile does not wait for them."""
+"""Seconds between two batches, so that a report that comes meanwhile does not wait for them."""
 RETRY = 5.0
 
 
@@ -37,7 +37,7 @@ class LifeStore(Protocol):
 
 @dataclass(slots=True)
 class Sweep:
-    """What one way through all closed reports found: how many were erased, kept for now, and held."""
+    """What one sweep through all closed reports did: how many it erased, kept for now, and found held."""
 
     request_id: str = field(default_factory=new_id)
     erased: int = 0
@@ -46,7 +46,7 @@ class Sweep:
 
 
 class RetentionSweeper:
-    """Erases what is due. Every replica may run it: a report is erased once."""
+    """Erases what is due. Every replica may run it, because a report is erased only once."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class RetentionSweeper:
         metrics.RETENTION_DUE.set(sum(map(len, due.values())))
         for rule, report_ids in due.items():
             erasure = Erasure(RETENTION, done.request_id, INTAKE, rule, self._policy.version)
-            # Judged once more, because a case may have been opened again since it was read.
+            # Each is judged once more, because its case may have been opened again since it was read.
             results = await self._erasing.erase(report_ids, erasure, lambda report: judge(report).fate == "due")
             erased = sum(result == "erased" for result in results.values())
             done.erased += erased

@@ -1,4 +1,4 @@
-"""Erasure over HTTP: for whoever may order it, by the ids of reports or of their cases."""
+"""Erasure over HTTP, for people who may order it, by the ids of reports or of their cases."""
 
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ from shared.web.bodies import json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does, principal_of
 
 MOST_IDS = 500
-# A random one and nothing else, because it stands in events for ever: whose request it was is written down elsewhere.
+# Nothing but a random id, because it stands in events for ever. Who made the request is written down elsewhere.
 RequestId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 
 
@@ -34,14 +34,17 @@ class ErasureOrder(Body):
 
 
 def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter:
-    """The route. A report is unknown to whoever may not erase it: whom it names, who is recused from its case, and
-    coordinators of other bodies and communities than those of its case."""
+    """The route.
+
+    A report looks unknown to people who may not erase it: those it names, those recused from its case, and coordinators
+    of other bodies and communities than those of its case.
+    """
     router = gate.router(Callers.PROGRAMS)
 
     @router.post("/v1/erasures", **does("report.erase", takes(ErasureOrder)))
     async def erase(request: Request) -> Response:
-        """Destroy the data keys of reports, for good. Each id is answered: erased, already (by another request) or
-        unknown; with `dry_run` nothing is done, and those that stand are `standing`. 503 may be repeated."""
+        """Destroy the data keys of reports, for good. Each id gets a result: erased, already (by another request) or
+        unknown. With `dry_run` nothing is erased, and a report with its keys gets `standing`. Repeat after a 503."""
         who = principal_of(request)
         actor = who.actor(demand(who, "report.erase", None, now()).role)
         order = parse_body(ErasureOrder, await request.body())

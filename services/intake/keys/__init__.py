@@ -1,1 +1,1 @@
-"""The keyring of the master key: where it comes from, who watches it, how it is rotated."""
+"""The keyring of the master key: where it comes from, how intake watches it, how it is rotated."""

@@ -1,9 +1,9 @@
 """The file of the master key: every version that still opens something, in one file that is whole at any moment.
 
 A line of 32 bytes in base64 is a keyring of one version, as `hearth secrets` makes it. Any other line is a whole
-keyring in JSON with a serial and a checksum; of all valid lines the one with the highest serial counts, and what is
-torn or blank is passed over. So a writer who may write to nothing but the file (a mounted secret has no folder to
-rename in) can be killed in the middle of any write, and whoever reads just then gets the keyring before or after it.
+keyring in JSON, with a serial and a checksum. Of all valid lines the one with the highest serial counts; torn and blank
+lines are passed over. A mounted secret has no folder to rename in, so a writer writes to the file itself. A writer may
+be killed in the middle of any write; a reader then gets the keyring from before the write or after it.
 """
 
 import base64
@@ -30,7 +30,7 @@ FORMAT = 1
 
 
 class KeyringError(ValueError):
-    """What should be a keyring is none, or does not allow that step; the message is a sentence without any key."""
+    """A text is no keyring, or a keyring does not allow a step. The message is a sentence without any key."""
 
 
 class KeyringBusy(Exception):
@@ -38,7 +38,7 @@ class KeyringBusy(Exception):
 
 
 class KeyState(StrEnum):
-    """What a version is good for. Every version that is there opens; only the current one seals."""
+    """What a version does. Every version opens; only the current one seals."""
 
     COMING = "coming"
     CURRENT = "current"
@@ -48,7 +48,7 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MasterKey:
-    """One version; `kept` is the key as its `source` keeps it, `since` (UTC-aware) when its state began, if known."""
+    """One version. `kept`: the key as its `source` keeps it. `since` (UTC-aware): when its state began, if known."""
 
     version: int
     id: str
@@ -80,16 +80,16 @@ class Keyring:
 
     @property
     def coming(self) -> MasterKey | None:
-        """The version that every replica has to know before it becomes current."""
+        """The version that becomes current when every replica has loaded it."""
         return next((key for key in self.keys if key.state is KeyState.COMING), None)
 
     @property
     def retiring(self) -> tuple[MasterKey, ...]:
-        """The versions that sealed before, and may still be needed by what nobody has re-wrapped yet."""
+        """The versions that sealed before, and that reports may need until all are re-wrapped."""
         return tuple(key for key in self.keys if key.state is KeyState.RETIRING)
 
     def announce(self, key_id: str, source: str, kept: str, at: datetime) -> "Keyring":
-        """With a new version that opens, but does not seal yet."""
+        """The keyring with a new version, which opens but does not seal yet."""
         version = 1 + max(key.version for key in self.keys)
         return self._with((*self.keys, MasterKey(version, key_id, KeyState.COMING, source, kept, at, at)))
 
@@ -100,22 +100,22 @@ class Keyring:
         return self._move({KeyState.COMING: KeyState.CURRENT, KeyState.CURRENT: KeyState.RETIRING}, at)
 
     def retire(self, at: datetime) -> "Keyring":
-        """All that is retiring is retired."""
+        """The keyring with every retiring version retired."""
         return self._move({KeyState.RETIRING: KeyState.RETIRED}, at)
 
     def drop(self, versions: set[int]) -> "Keyring":
-        """Without these versions; what only they open is lost. Raises KeyringError for one that is not retired."""
+        """The keyring without these versions; what only they open is lost. Raises KeyringError for one not retired."""
         retired = {key.version for key in self.keys if key.state is KeyState.RETIRED}
         if strange := sorted(versions - retired):
             raise KeyringError(f"Version {strange[0]} is not a retired version.")
         return self._with(tuple(key for key in self.keys if key.version not in versions))
 
     def join(self, other: "Keyring", at: datetime) -> "Keyring":
-        """With the keys of another keyring that this one lacks; they open, and do not seal."""
+        """The keyring with those keys of another one that it lacks; they open, and do not seal."""
         known, last = {key.id for key in self.keys}, max(key.version for key in self.keys)
         lacking = [key for key in other.keys if key.id not in known]
         more = (replace(k, version=last + n, state=KeyState.RETIRED, since=at) for n, k in enumerate(lacking, 1))
-        # Newer than both, so that it is taken up in the place of either.
+        # Its serial is above both, so that replicas take it in the place of either.
         return Keyring(1 + max(self.serial, other.serial), (*self.keys, *more))
 
     def line(self) -> str:
@@ -165,7 +165,7 @@ def parse_keyring(text: str) -> Keyring:
 
 
 def write_keyring(path: Path, ring: Keyring) -> None:
-    """Replace what a keyring file holds, in place; on return it is on the disk. Raises OSError."""
+    """Replace the content of a keyring file, in place; on return it is on the disk. Raises OSError."""
     line = ring.line().encode() + b"\n"
     with path.open("r+b") as file:
 
@@ -177,7 +177,7 @@ def write_keyring(path: Path, ring: Keyring) -> None:
 
         start = len(before := file.read())
         put(start, line if before.endswith(b"\n") else b"\n" + line)
-        # Only now that the new line is safe may the old ones go; blank, so that nobody reads half of one.
+        # The old lines go only now that the new one is safe. They become blanks, so that no reader gets half a line.
         put(0, b"\n" * start)
         if start >= len(line):
             put(0, line)
@@ -193,7 +193,7 @@ def locked(path: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise KeyringBusy from None
-        # Closing the file, also by a crash, lets go.
+        # Closing the file, also by a crash, releases the lock.
         yield
 
 

@@ -23,33 +23,33 @@ TRANSIT = "transit"
 
 
 class KeyProvider(Protocol):
-    """Keeps master keys. Both raise Unavailable (with the reason) while it cannot be asked, and KeyringError."""
+    """Keeps master keys. Both methods raise KeyringError, and Unavailable (with the reason) in an outage."""
 
     async def wrap(self, key: bytes) -> str:
-        """What stands in the keyring for this key."""
+        """What the keyring keeps for this key."""
         ...
 
     async def unwrap(self, key_id: str, kept: str) -> bytes:
-        """The key that stands in the keyring like this."""
+        """The key for which the keyring keeps this."""
         ...
 
 
 class FileSource:
-    """Keeps a key as it is, so whoever reads the file has it."""
+    """Keeps a key as it is: a reader of the file has the key."""
 
     async def wrap(self, key: bytes) -> str:
         """The key in base64."""
         return keep(key)
 
     async def unwrap(self, key_id: str, kept: str) -> bytes:
-        """The key that is written there."""
+        """The key, from base64."""
         return key_in(kept)
 
 
 class TransitSource:
-    """Has a key wrapped by the transit engine of a HashiCorp Vault, or of what speaks its protocol (OpenBao).
+    """Has a key wrapped by the transit engine of HashiCorp Vault, or of OpenBao, which has the same protocol.
 
-    What it wraps is bound to the key's id (`associated_data`), so that no other wrapped value can stand in its place.
+    A wrapped key is bound to the key's id (`associated_data`), so that no other wrapped key can take its place.
     """
 
     def __init__(self, settings: KeySettings) -> None:
@@ -74,7 +74,7 @@ class TransitSource:
         bound = base64.b64encode(f"hearth master key {key_id}".encode()).decode()
         url = f"{settings.transit_address.rstrip('/')}/v1/{settings.transit_mount}/{verb}/{settings.transit_key}"
         try:
-            # No proxy of the environment may see the token, and no redirection may send it anywhere else.
+            # The token must reach no proxy of the environment, and must follow no redirection.
             async with make_http(connect=3.0, trust=self._trusted(), proxies=False) as http:
                 answer = await http.post(url, json={**body, "associated_data": bound}, headers=self._headers())
         except (TransportError, InvalidURL) as error:
@@ -101,7 +101,7 @@ class TransitSource:
         return headers
 
     def _token(self) -> str | None:
-        # Read anew each time, because whoever renews it (such as Vault's own agent) rewrites the file.
+        # Read anew each time, because the renewal of a token (by Vault's agent, for one) rewrites the file.
         file = self._settings.transit_token_file
         return file.read_text(encoding="utf-8").strip() if file else secret_text(self._settings.transit_token)
 
@@ -127,7 +127,7 @@ KEY_PROVIDERS: Mapping[str, Callable[[KeySettings], KeyProvider]] = {
 
 
 async def unwrap_all(ring: Keyring, settings: KeySettings) -> dict[str, bytes]:
-    """Every key of the ring, by its id. Raises Unavailable, or KeyringError when one cannot be had."""
+    """Every key of the ring, by its id. Raises Unavailable; raises KeyringError for a key that no provider gives."""
     keys: dict[str, bytes] = {}
     for version in ring.keys:
         if version.source not in KEY_PROVIDERS:

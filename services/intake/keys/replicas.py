@@ -1,4 +1,7 @@
-"""Who has loaded which keyring, and who may change it: the collection `keyrings`, by the clock of MongoDB alone."""
+"""Which replica has loaded which keyring, and which rotation may change it: the collection `keyrings`.
+
+All its times are those of MongoDB's clock.
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,9 +12,9 @@ from services.intake.keys.keyring import Keyring, KeyState
 from shared.mongo import RELAXED, Collection, DuplicateKeyError, IndexModel, reaching
 
 SEEN = 60
-"""Seconds after which a replica that says nothing is taken to be gone; each says it every few seconds."""
+"""Seconds without a sign after which a replica counts as gone; each gives one every few seconds."""
 LEASE = 20
-"""Seconds for which a rotation has the keyring, unless it renews it."""
+"""Seconds for which a rotation has the right to change the keyring, unless it renews the lease."""
 
 REPLICA_INDEXES = (IndexModel([("at", 1)], name="at", expireAfterSeconds=86_400),)
 _ROTATION = "rotation"
@@ -20,7 +23,7 @@ _NEWEST = "newest"
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A running intake: the master keys it can open with, and the one it seals with (their ids)."""
+    """A running intake: the ids of the master keys that it opens with, and of the one that it seals with."""
 
     id: str
     opens: frozenset[str]
@@ -29,7 +32,7 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """What the last rotation left: the master key that seals, and those that must not seal any more (their ids)."""
+    """What the last rotation left: the ids of the master key that seals, and of those that must not seal any more."""
 
     seals: str
     retired: frozenset[str]
@@ -43,7 +46,7 @@ class Replicas:
         self._relaxed = collection.with_options(write_concern=RELAXED)
 
     async def tell(self, replica_id: str, ring: Keyring) -> None:
-        """This replica is there, and holds this keyring."""
+        """Say that this replica runs, and holds this keyring."""
         told = {"opens": [key.id for key in ring.keys], "seals": ring.current.id}
         with reaching():
             await self._relaxed.update_one(
@@ -51,21 +54,21 @@ class Replicas:
             )
 
     async def leave(self, replica_id: str) -> None:
-        """This replica stops."""
-        # Not deleted, because a word of this replica's that is still on its way would bring it back.
+        """Say that this replica stops."""
+        # Not deleted, because a sign of this replica that is still on its way would bring it back.
         left = {"$set": {"left": True, "opens": [], "seals": ""}, "$currentDate": {"at": True}}
         with reaching():
             await self.collection.update_one({"_id": replica_id}, left, upsert=True)
 
     async def running(self) -> Sequence[Replica]:
-        """All that were there in the last minute."""
+        """All replicas that gave a sign in the last minute."""
         alive = {"$expr": {"$gt": ["$at", {"$subtract": ["$$NOW", SEEN * 1000]}]}}
         found = self.collection.find({"_id": {"$ne": _ROTATION}, "left": {"$ne": True}, **alive})
         with reaching():
             return [Replica(d["_id"], frozenset(d["opens"]), d["seals"]) async for d in found]
 
     async def lease(self, owner: str) -> bool:
-        """Take or renew the right to change the keyring; False while another has it."""
+        """Take or renew the right to change the keyring; False while another rotation has it."""
         with reaching(), suppress(DuplicateKeyError):
             await self.collection.insert_one({"_id": _ROTATION, "owner": None})
         free = {"$expr": {"$lt": [{"$ifNull": ["$until", 0]}, "$$NOW"]}}
@@ -75,7 +78,7 @@ class Replicas:
         return bool(taken.matched_count)
 
     async def release(self, owner: str) -> None:
-        """Give it up."""
+        """Give up the right to change the keyring."""
         free = {"$set": {"owner": None, "until": None}}
         with reaching():
             await self.collection.update_one({"_id": _ROTATION, "owner": owner}, free)
@@ -89,7 +92,7 @@ class Replicas:
     async def name_newest(self, ring: Keyring) -> None:
         """Keep what a rotation left for replicas that do not run now; a retired key stays named after it is dropped."""
         retired = [key.id for key in ring.keys if key.state is KeyState.RETIRED]
-        # Without a time, so it does not end as the replicas do.
+        # It has no time, so that it does not expire as replicas do.
         named = {"$set": {"seals": ring.current.id}, "$addToSet": {"retired": {"$each": retired}}}
         with reaching():
             await self.collection.update_one({"_id": _NEWEST}, named, upsert=True)

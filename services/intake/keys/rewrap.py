@@ -1,8 +1,8 @@
 """The wrapped keys of stored reports: which master keys they need, and wrapping them anew while intake runs.
 
-What is sealed is not touched, only its wrapped key, and only if it is still the very bytes that were read: an erasure,
-an answer or another rotation that comes in between wins, and what it leaves is looked at again. `version` stays as it
-is, because nothing changes for anybody who has read the report.
+A write replaces a wrapped key only while it is the very bytes that were read, and never touches the sealed data. So an
+erasure, an answer or another rotation that comes in between wins, and the next pass looks at its result. `version`
+stays as it is, because the content of the report stays the same.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +14,13 @@ from services.intake.vault.cipher import Vault, VaultError
 from shared.mongo import Collection, Document, UpdateOne, reaching
 
 DRAWERS = ("vault", "statements", "answers")
-"""The fields of a report that hold sealed things by name."""
+"""The fields of a report that hold sealed data by name."""
 REWRAPPED_AT_ONCE = 200
 
 
 @dataclass(slots=True)
 class Pass:
-    """What one way through all reports did: keys wrapped anew, and the places of those that cannot be unwrapped."""
+    """What one pass through all reports did: how many it wrote, and the places of keys that cannot be unwrapped."""
 
     reports: int = 0
     damaged: list[str] = field(default_factory=list)
@@ -44,7 +44,7 @@ class WrappedKeys:
 
     async def sample(self, most: int) -> tuple[int, dict[str, int]]:
         """How many reports were looked at, and how many of them need each master key, by its id."""
-        # Their ids are random, so those at either end are as good as any; and where most is old or new, both are seen.
+        # Ids are random, so both ends of their order are fair samples.
         counts: dict[str, int] = {}
         seen: set[str] = set()
         for order in (1, -1):
@@ -62,10 +62,10 @@ class WrappedKeys:
         return sum(found["reports"] for found in await self._aggregate(stages))
 
     async def rewrap(self, vault: Vault, key_id: str, tell: Callable[[int], None] = lambda _: None) -> Pass:
-        """Wrap anew all that is under another master key than the current one of `vault`, which is `key_id`.
+        """Wrap every key anew that is under another master key than `key_id`, the current one of `vault`.
 
-        What changes meanwhile is left for the next time. Durable (majority, journal) when it returns. `tell` is called
-        with the number of reports done by each write.
+        A report that changes meanwhile is left for the next pass. Durable (majority, journal) on return. Each write
+        calls `tell` with the number of reports it wrote.
         """
         done, last = Pass(), ""
         while batch := await self._read(key_id, last):
@@ -94,7 +94,7 @@ class WrappedKeys:
 
 
 def rewrapped(vault: Vault, found: Mapping[str, Any]) -> tuple[UpdateOne | None, list[str]]:
-    """The write that wraps the keys of a report anew, if there is one; and the places that cannot be unwrapped."""
+    """The write that wraps the keys of a report anew (None: nothing to do), and the places that cannot be unwrapped."""
     wanted: Document = {"_id": found["_id"]}
     fields: Document = {}
     damaged = []
@@ -117,7 +117,7 @@ def _place(report_id: str, key: Mapping[str, Any]) -> str:
 
 
 def _listed(drawer: str) -> Document:
-    """The wrapped keys of a drawer as a list; of an erased report it is empty."""
+    """The wrapped keys of a drawer as a list, which is empty for an erased report."""
     sealed = {"$filter": {
         "input": {"$objectToArray": {"$ifNull": [f"${drawer}", {}]}},
         "as": "s",
@@ -127,7 +127,7 @@ def _listed(drawer: str) -> Document:
     return {"$map": {"input": sealed, "as": "s", "in": named}}
 
 
-# Without what is sealed, which may be long.
+# Without the sealed data, which may be long.
 _KEYS: Document = {"$project": {"keys": {"$concatArrays": [_listed(drawer) for drawer in DRAWERS]}}}
 
 

@@ -1,7 +1,7 @@
-"""Replacing the master key while intake runs: announced, loaded by everybody, current, everything re-wrapped, retired.
+"""Replacing the master key while intake runs: announce it, wait until every replica has it, make it current, re-wrap.
 
-Each step stands in the keyring before the next one begins, so whoever comes after a kill goes on where it stopped. What
-is sealed is not encrypted anew: only the keys of reports are wrapped by the new master key.
+Each step stands in the keyring before the next one begins, so that a rotation that was killed can be gone on with. The
+sealed data stays as it is; only the keys of reports are wrapped by the new master key.
 """
 
 import asyncio
@@ -34,19 +34,19 @@ from shared.times import now
 T = TypeVar("T")
 
 OUTAGE = 120.0
-"""Seconds for which MongoDB may be away before a rotation gives up; running it again goes on."""
+"""Seconds for which MongoDB may be away before a rotation gives up; the next run goes on with it."""
 SETTLE = 90.0
-"""Seconds until nobody seals by what was confirmed before (vault.cipher.FRESH), and all of it is written."""
+"""Seconds after which no vault seals by an older confirmation (vault.cipher.FRESH), and all it sealed is written."""
 ROUNDS = 50
-"""Times that nothing at all moves before something must be wrong."""
+"""Passes without any progress after which a rotation gives up."""
 
 
 class Halted(Exception):
-    """The rotation cannot go on; the message is a sentence that says why. What it did stays, and is not done again."""
+    """The rotation cannot go on; the message is a sentence that says why. Its finished steps stay."""
 
 
 class Showing(Protocol):
-    """What a rotation tells whoever watches it."""
+    """Where a rotation shows its progress."""
 
     def step(self, text: str) -> None: ...
 
@@ -57,7 +57,7 @@ class Showing(Protocol):
 
 @dataclass(slots=True)
 class Outcome:
-    """What a rotation did: `damaged` are places whose key no master key unwraps, `dropped` and `needed` versions."""
+    """What a rotation did. `damaged`: places with a key that no master key unwraps. `dropped`, `needed`: versions."""
 
     ring: Keyring
     resumed: bool = False
@@ -68,7 +68,7 @@ class Outcome:
 
 
 class Rotation:
-    """Changes the keyring in `path`, which running intakes read too, and re-wraps what is stored."""
+    """Changes the keyring in `path`, which running intakes read too, and re-wraps the keys of all reports."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Rotation:
         settle: float = SETTLE,
         patience: float = 90.0,
     ) -> None:
-        """`settle`: seconds that writes under way get before a version is dropped. `patience`: for running intakes."""
+        """`settle`: seconds for writes under way, before a version is dropped. `patience`: for running intakes."""
         self._path = path
         self._settings = settings
         self._reports = reports
@@ -94,7 +94,7 @@ class Rotation:
         self._reached = False
 
     async def rotate(self, source: str | None = None, *, drop: bool = False) -> Outcome:
-        """A new version by this source (None: that of the current one), or the rest of a rotation that was ended.
+        """Make a new version by this source (None: that of the current one), or finish a rotation that was cut short.
 
         Raises Halted.
         """
@@ -113,7 +113,7 @@ class Rotation:
         return outcome
 
     async def drop(self) -> Outcome:
-        """Remove every retired version that nothing stored needs. Raises Halted."""
+        """Remove every retired version that no report needs. Raises Halted."""
         async with self._alone():
             outcome = Outcome(await self._open())
             if outcome.ring.coming or outcome.ring.retiring:
@@ -123,7 +123,7 @@ class Rotation:
         return outcome
 
     async def _open(self) -> Keyring:
-        """The keyring as it is, once it is known that it opens everything stored."""
+        """The keyring in the file, which must open everything stored. Raises Halted when it does not."""
         ring = self._read()
         await self._adopt(ring)
         known = {key.id for key in ring.keys}
@@ -138,7 +138,7 @@ class Rotation:
         key = urandom(KEY_BYTES)
         try:
             kept = await KEY_PROVIDERS[source](self._settings).wrap(key)
-            # What cannot be unwrapped later must never wrap anything.
+            # A key that cannot be unwrapped later must never wrap anything.
             if await KEY_PROVIDERS[source](self._settings).unwrap(key_id_of(key), kept) != key:
                 raise KeyringError("What was wrapped is not what is unwrapped.")
         except (Unavailable, KeyringError) as error:
@@ -146,7 +146,7 @@ class Rotation:
         return self._write(ring.announce(key_id_of(key), source, kept, now()))
 
     async def _finish(self, outcome: Outcome) -> None:
-        """Re-wrap everything that is not under the current version, then call what was current before retired."""
+        """Re-wrap every key that is not under the current version, then retire the versions before it."""
         current = outcome.ring.current
         await self._adopt(outcome.ring)
         await self._name(outcome.ring)
@@ -172,13 +172,13 @@ class Rotation:
             stuck = 0 if left < before else stuck + 1
             if stuck > ROUNDS:
                 raise Halted(f"{left} reports cannot be re-wrapped; nothing is lost, and the old version stays.")
-            # What changed just now is left alone for a moment.
+            # A report that changed just now is left alone for a moment.
             await asyncio.sleep(0.1 if stuck else 0)
 
     async def _drop(self, outcome: Outcome) -> None:
         current = outcome.ring.current
         await self._name(outcome.ring)
-        # A replica that started before that was named, with an older copy, may have sealed since.
+        # A replica that started with an older copy, before the name was kept, may have sealed since.
         if await self._wait_for(f"seal with version {current.version}", lambda r: r.seals == current.id):
             self._settled_at = asyncio.get_running_loop().time() + self._settle
         while (rest := self._settled_at - asyncio.get_running_loop().time()) > 0:
@@ -197,7 +197,7 @@ class Rotation:
         await self._surely(lambda: self._replicas.name_newest(ring))
 
     async def _wait_for(self, what: str, has: Callable[[Replica], bool]) -> bool:
-        """Until all running intakes have loaded what is in the keyring; whether any of them had not."""
+        """Wait until all running intakes have done it; returns whether any had not. Raises Halted after `patience`."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._patience
         waited = False
@@ -238,7 +238,7 @@ class Rotation:
         self._vault.adopt(keys.pop(ring.current.id), list(keys.values()))
 
     async def _surely(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """The answer of MongoDB, once it gives one; whether there is any is not waited for."""
+        """The answer of MongoDB. After a first answer, an outage is waited for; before one, it raises Halted."""
         loop = asyncio.get_running_loop()
         until = loop.time() + OUTAGE
         while True:
@@ -256,7 +256,7 @@ class Rotation:
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
-        """No other rotation changes this keyring here, or what is stored from anywhere."""
+        """Keep every other rotation away: from this keyring on this machine, and from the reports on any."""
         owner = new_id()
         with ExitStack() as stack:
             try:
@@ -272,7 +272,7 @@ class Rotation:
                     yield
                     renewing.cancel()
             except ExceptionGroup as errors:
-                # Of two that end together, the first is the cause.
+                # When both end together, the first error is the cause.
                 raise errors.exceptions[0] from None
             finally:
                 with suppress(Unavailable):
@@ -280,7 +280,7 @@ class Rotation:
 
     async def _lease(self, owner: str) -> None:
         loop = asyncio.get_running_loop()
-        # One that was killed has its lease for a while longer.
+        # A rotation that was killed has its lease for a while longer.
         until = loop.time() + LEASE + 5
         while not await self._surely(lambda: self._replicas.lease(owner)):
             self._showing.step("another rotation is under way, or has just been ended")

@@ -23,7 +23,7 @@ KeyringText = Annotated[SecretStr, BeforeValidator(_from_bytes), AfterValidator(
 
 
 class KeySettings(Connections):
-    """Where the master key is kept; also what `hearth secrets rotate` reads."""
+    """Where the master key is kept. `hearth secrets rotate` reads these settings, too."""
 
     master_key_file: Path | None = Field(
         None, description="File that intake looks at again and again, for new master keys."

@@ -1,4 +1,4 @@
-"""Keeping the vault's master keys as the keyring says, while intake runs."""
+"""Gives the vault the master keys of the keyring, and again when the keyring changes, while intake runs."""
 
 import asyncio
 import logging
@@ -19,28 +19,28 @@ from shared.problems import Unavailable
 log = logging.getLogger(__name__)
 
 LOOK = 2.0
-"""Seconds between two looks at the keyring's file; a rotation waits until everybody has looked."""
+"""Seconds between two looks at the keyring's file; a rotation waits until every replica has looked."""
 TELL = 5.0
 CHECK = 300.0
-"""Seconds between two looks at which master keys stored reports need; sooner when the keyring has changed."""
+"""Seconds between two looks at the master keys that stored reports need; sooner when the keyring has changed."""
 RECHECK = 15.0
 SAMPLE = 400
 PATIENCE = 15.0
-"""Seconds for all keys of a keyring; what is in use stays in use meanwhile, but for no longer than the vault allows."""
+"""Seconds for a provider to give all keys of a keyring. Meanwhile the keys in use stay, as long as the vault allows."""
 PART = "master key"
 
 
 class KeyringWatcher:
-    """Loads the keyring, and again when its file changes; what cannot be used changes nothing.
+    """Loads the keyring, and again when its file changes. A keyring that cannot be used changes nothing.
 
-    Nothing is sealed, and readiness says why, until the keyring is known to have every key that stored reports need and
-    to be no older than the last rotation; and again while that is not so.
+    The vault seals only while the keyring is known to have every key that stored reports need, and to be no older than
+    the last rotation. Readiness tells what is amiss.
     """
 
     def __init__(
         self, vault: Vault, settings: KeySettings, given: str, reports: WrappedKeys, replicas: Replicas
     ) -> None:
-        """`given`: the keyring's text, where no file of it can be read."""
+        """`given`: the keyring's text, for the time before its file can be read."""
         self.replica_id = new_id()
         self._vault = vault
         self._settings = settings
@@ -58,7 +58,7 @@ class KeyringWatcher:
         self._next_tell = self._next_check = self._next_try = self._unwritten_until = 0.0
 
     def report_to(self, say: Callable[[str, str | None], None]) -> None:
-        """Say there what stands between intake and its work."""
+        """Tell there what keeps intake from its work."""
         self._say = say
         say(PART, "not loaded yet")
 
@@ -71,7 +71,7 @@ class KeyringWatcher:
         # The file may have changed since the settings were read.
         text = await self._read() or self._given
         while True:
-            # While the server is away the lifecycle says so, and what was to be done is still due.
+            # The lifecycle reports an outage; the next look does what is still due.
             with suppress(Unavailable):
                 await self._load(text)
                 await self._tell_and_check()
@@ -79,7 +79,7 @@ class KeyringWatcher:
             text = await self._read() or text
 
     async def leave(self) -> None:
-        """Let rotations know that this replica has stopped."""
+        """Tell rotations that this replica has stopped."""
         await self._replicas.leave(self.replica_id)
 
     async def _read(self) -> str | None:
@@ -98,7 +98,7 @@ class KeyringWatcher:
     async def _load(self, text: str) -> None:
         if text == self._text:
             return
-        # To ask again what every stored report needs is dear.
+        # Asking again what every stored report needs would be slow.
         if text == self._refused and _time() < self._next_try:
             return
         try:
@@ -115,7 +115,7 @@ class KeyringWatcher:
         except (KeyringError, Unavailable, TimeoutError) as error:
             self._complain(str(error) or "its keys cannot be had in time")
             return
-        # Asked before it is in use, so that one without fault seals without a pause.
+        # Asked before it is in use, so that a good keyring seals without a pause.
         lack = await self._find_lack(ring)
         if lack or self._ring is None:
             self._vault.withhold()
@@ -127,9 +127,9 @@ class KeyringWatcher:
         log.info("the keyring is loaded", extra={"count": len(ring.keys), "event": ring.current.id})
 
     async def _refuse_unfit(self, ring: Keyring, used: Keyring) -> None:
-        """Raise KeyringError for a keyring that is no newer than the one in use, unless nothing is lost by it."""
+        """Raise KeyringError for a keyring that is no newer than the one in use, unless it loses nothing."""
         known = {key.id for key in ring.keys}
-        # What was sealed a moment ago may not be among what is stored.
+        # A report that was sealed a moment ago may not be stored yet.
         if used.current.id not in known and _time() < self._unwritten_until:
             raise KeyringError("It is older than the keyring in use.")
         if behind := await self._find_newer(ring):
@@ -161,14 +161,14 @@ class KeyringWatcher:
         told = at >= self._next_tell
         if told:
             await self._replicas.tell(self.replica_id, ring)
-            # Only after that, because a rotation that did not wait for this replica had named its key by then.
+            # Asked after telling: a rotation that did not see this replica has named its newest key by now.
             self._behind = await self._find_newer(ring)
             self._next_tell = at + TELL
         reason = self._lack or self._behind
         if reason:
             self._vault.withhold()
         elif told:
-            # No later than it was told, because a rotation counts on those alone that tell.
+            # Only together with telling, because a rotation waits for those replicas that tell.
             self._vault.confirm()
             self._unwritten_until = _time() + SETTLE
         if reason and self._complaint:
@@ -176,7 +176,7 @@ class KeyringWatcher:
         self._say(PART, reason)
 
     async def _find_lack(self, ring: Keyring) -> str | None:
-        """What stored reports need and the keyring has not, as a reason."""
+        """The master keys that stored reports need and the keyring lacks, as a reason; None if there are none."""
         looked_at, needed = await self._reports.sample(SAMPLE)
         lacking = sorted(needed.keys() - {key.id for key in ring.keys})
         if not lacking:
@@ -185,7 +185,7 @@ class KeyringWatcher:
         return f"of {looked_at} reports looked at, {' and '.join(parts)}, which is not in the keyring"
 
     async def _find_newer(self, ring: Keyring) -> str | None:
-        """What the last rotation has and the keyring has not, as a reason."""
+        """What the last rotation has and the keyring lacks, as a reason; None if it lacks nothing."""
         newest = await self._replicas.newest()
         if newest is None:
             return None

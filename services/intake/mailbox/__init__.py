@@ -1,1 +1,1 @@
-"""What a reporter sees and answers after the report."""
+"""What a reporter sees of the case, and answers."""

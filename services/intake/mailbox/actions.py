@@ -1,4 +1,4 @@
-"""The reporter's mailbox: status, questions and answers; the handlers' words go in here, and out only when due."""
+"""The reporter's mailbox: status, questions and answers. Words of handlers wait in it until the case names them."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -36,7 +36,7 @@ class _ByCase:
 
 
 class Mailbox:
-    """What happens to a report after it is stored."""
+    """Shows reporters what became of a report, and takes their answers and the handlers' words."""
 
     def __init__(self, store: Store, vault: Vault, secrets: Secrets, clock: Callable[[], datetime] = now) -> None:
         self._store = store
@@ -45,11 +45,11 @@ class Mailbox:
         self._clock = clock
 
     async def follow_up(self, receipt: str) -> StatusView:
-        """What the reporter may know now. Raises Problem 422 for what is no receipt, 404 for an unknown one."""
+        """What the reporter may know now. Raises Problem 422 for a text that is no receipt, 404 for an unknown one."""
         return self._view(await self._find(receipt))
 
     async def answer(self, receipt: str, question_id: str, text: str) -> None:
-        """Keep the answer to a question, durably, and tell the handlers that it is there. Repeating it is harmless.
+        """Keep the answer to a question, durably, and tell the handlers that it is there. The call may be repeated.
 
         Raises Problem 404 for an unknown receipt or question, 409 when the question has another answer already, 410
         when the report has been erased.
@@ -73,9 +73,9 @@ class Mailbox:
         await change(self._store, [found.id], decide)
 
     async def keep_statement(self, report_id: str, statement_id: str, kind: str, text: str) -> None:
-        """Keep a handler's words with the report. The reporter sees them once the case's own event names their id.
+        """Keep a handler's words with the report. The reporter sees them once an event of the case names their id.
 
-        Repeating it is harmless. Raises Problem 404 for an unknown report, 410 for an erased one, 409 when other words
+        The call may be repeated. Raises Problem 404 for an unknown report, 410 for an erased one, 409 when other words
         stand under this id.
         """
         place = f"{report_id}/statements/{statement_id}"
@@ -97,7 +97,7 @@ class Mailbox:
         await change(self._store, [report_id], decide)
 
     async def project(self, events: Sequence[Event]) -> None:
-        """Bring the status of each report up to date with its case's events, given in order per case."""
+        """Bring the status of each report up to date with the events of its case, given in order for each case."""
         by_case: dict[str, list[Event]] = {}
         for event in events:
             by_case.setdefault(event.case_id, []).append(event)

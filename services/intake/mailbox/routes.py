@@ -48,14 +48,14 @@ def make_mailbox_router(mailbox: Mailbox, gate: Gate, receipts: Throttle) -> API
 
     @router.post("/v1/follow-up", **does("report.follow_up", takes(FollowUp)))
     async def follow_up(request: Request) -> Response:
-        """What a reporter may know of the case. The receipt stands in the body, so that no log ever holds it."""
+        """What a reporter may know of the case. The receipt stands in the body, so that no log holds it."""
         body = parse_body(FollowUp, await request.body())
         view = await try_receipt(receipts, request, lambda: mailbox.follow_up(body.receipt))
         return json_response(asdict(view), headers=PRIVATE)
 
     @router.post("/v1/follow-up/answers", status_code=202, **does("report.follow_up", takes(Answer)))
     async def answer(request: Request) -> Response:
-        """A reporter's answer to a question."""
+        """Take a reporter's answer to a question."""
         body = parse_body(Answer, await request.body())
         await try_receipt(receipts, request, lambda: mailbox.answer(body.receipt, body.question_id, body.text))
         return json_response({"question_id": body.question_id}, 202, headers=PRIVATE)
@@ -66,7 +66,7 @@ def make_mailbox_router(mailbox: Mailbox, gate: Gate, receipts: Throttle) -> API
         **does("vault.correspond", takes(Statement)),
     )
     async def keep_statement(request: Request, report_id: str, statement_id: str) -> Response:
-        """A handler's words to the reporter; repeating it changes nothing."""
+        """Keep a handler's words to the reporter. The request may be repeated."""
         if not _IDENTIFIER.fullmatch(statement_id):
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[_BAD_STATEMENT_ID])
         body = parse_body(Statement, await request.body())
@@ -77,7 +77,7 @@ def make_mailbox_router(mailbox: Mailbox, gate: Gate, receipts: Throttle) -> API
 
 
 async def try_receipt(throttle: Throttle, request: Request, look: Callable[[], Awaitable[T]]) -> T:
-    """What `look` finds with a receipt; an address that has tried wrong ones has to wait first, or gets Problem 429."""
+    """What `look` finds with a receipt. An address that has tried wrong receipts waits first, or gets Problem 429."""
     async with throttle.attempt(address_of(request)) as attempt:
         try:
             return await look()

@@ -67,5 +67,5 @@ def _standing(deadline: Deadline, now: datetime) -> Standing:
         return "late"
     if deadline.remaining_seconds is not None:
         return "paused"
-    # Also before anybody has told of it: a date that has passed is no promise.
+    # Triage does not tell of every breach yet, and a date that has passed is no promise.
     return "late" if now > deadline.due_at else "open"

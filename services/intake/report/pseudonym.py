@@ -22,7 +22,7 @@ def pseudonym_of(key: bytes, kind: str, text: str) -> str:
 
 
 def pseudonyms_of(key: bytes, submission: Submission) -> Pseudonyms:
-    """The pseudonyms of everybody named in a submission; a reporter without a name is known by the address."""
+    """The pseudonyms of all people a submission names. A reporter without a name gets one by the address."""
     reporter = submission.reporter
     names = [reporter.name] if reporter and reporter.name else []
     addresses = [reporter.email] if reporter and reporter.email else []
@@ -36,7 +36,7 @@ def pseudonyms_of(key: bytes, submission: Submission) -> Pseudonyms:
 
 
 def pseudonyms_for(key: bytes, names: Iterable[str], addresses: Iterable[str]) -> tuple[str, ...]:
-    """The pseudonyms under which somebody with these user names and mail addresses may stand in a submission."""
+    """The pseudonyms under which a person with these user names and mail addresses may stand in a submission."""
     named = (pseudonym_of(key, "name", normalise_name(name)) for name in names)
     reached = (pseudonym_of(key, "address", address.casefold()) for address in addresses)
     return tuple(dict.fromkeys((*named, *reached)))

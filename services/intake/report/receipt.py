@@ -1,6 +1,6 @@
-"""Receipts: the one thing a reporter needs to come back. 100 bits in Crockford base32; pure.
+"""Receipts: the one thing a reporter needs to come back. 100 bits in Crockford base32. Pure.
 
-Stored only as an HMAC under a pepper that is not in the database: with 100 bits no slow hash is needed.
+Intake stores only an HMAC of a receipt, under a pepper that is not in the database. 100 bits need no slow hash.
 """
 
 import hmac
@@ -28,11 +28,11 @@ def read_receipt(text: str) -> str:
 
 
 def hash_receipt(pepper: bytes, receipt: str) -> bytes:
-    """What is stored and looked up instead of a receipt; raises ValueError for what is not one."""
+    """The hash that stands for a receipt in the store. Raises ValueError for a text that is no receipt."""
     return hmac.digest(pepper, b"lookup\x1f" + read_receipt(receipt).encode(), "sha256")
 
 
 def derive_report_id(pepper: bytes, scope: str, key: str) -> str:
-    """The report id that follows from a caller's own key within `scope`; nobody without the pepper can guess it."""
+    """The report id that follows from a caller's own key within `scope`. It cannot be guessed without the pepper."""
     digest = hmac.digest(pepper, f"report\x1f{scope}\x1f{key}".encode(), "sha256")
     return str(UUID(bytes=digest[:16], version=5))

@@ -50,8 +50,8 @@ class Question:
 class Status:
     """Where a report stands. `state` may be one that only a later version of Hearth knows.
 
-    `body` and `recused` say who may erase and read the report; the reporter is shown neither. `deadlines_told`: facts
-    of their own tell when a deadline is met; the case is older where they do not, and MET_BY_STEP says which step does.
+    `body` and `recused` decide who may erase and read the report; the reporter sees neither. `deadlines_told`: triage
+    tells when a deadline is met. Cases from before that do not have it, and MET_BY_STEP says which step met a deadline.
     """
 
     updated_at: datetime
@@ -73,7 +73,7 @@ def follow(status: Status, event: Event) -> Status | None:
     if event.case_seq <= status.seq or not isinstance(fact, CaseFact):
         return None
     if isinstance(fact, RecusalDeclared):
-        # It says who may not read the report any more; nothing that the reporter sees changes by it.
+        # A recusal decides who may read the report; the reporter sees no change.
         return replace(status, seq=event.case_seq, recused=(*status.recused, fact.person))
     after = replace(status, seq=event.case_seq, state=fact.state, updated_at=event.time)
     match fact:
@@ -104,7 +104,7 @@ def _with(status: Status, name: str, change: Callable[[Deadline], Deadline]) -> 
 
 
 def _met_by(fact: CaseFact, status: Status) -> Status:
-    """The status of a case from before `deadline.met`, whose deadlines a step keeps without a word of it."""
+    """The status of a case from before `deadline.met`: its steps meet its deadlines."""
     deadlines = tuple(
         replace(d, met_at=status.updated_at) if d.met_at is None and fact.name in MET_BY_STEP.get(d.name, ()) else d
         for d in status.deadlines

@@ -14,7 +14,7 @@ from shared.policy import UNCLASSIFIED, Policy
 from shared.problems import FieldError
 
 CLOCK_SKEW = timedelta(minutes=5)
-"""How far ahead of ours a reporter's clock may be."""
+"""How far a reporter's clock may be ahead of ours."""
 OLDEST = datetime(1900, 1, 1, tzinfo=UTC)
 NARRATIVE_LIMIT = 20_000
 
@@ -77,14 +77,14 @@ class Occurred(_Part):
 
 
 class Reported(_Part):
-    """Somebody the report is about: a user name, or in person whatever is known, and details of them."""
+    """A person the report is about: a user name, or for a meeting in person whatever is known, and details."""
 
     name: NameLine
     details: Passage | None = None
 
 
 class Reporter(_Part):
-    """How to reach who reports, if they want to be reached."""
+    """How to reach the reporter, who may give a name, an address, both or neither."""
 
     name: NameLine | None = None
     email: Email | None = None
@@ -136,7 +136,7 @@ def find_faults(submission: Submission, policy: Policy, now: datetime) -> list[F
 
 
 def faults_of(error: ValidationError) -> list[FieldError]:
-    """What pydantic objects to. The pointers quote nothing: the name of an unknown field is the sender's own text."""
+    """What pydantic objects to. A pointer leaves out the name of an unknown field: that is the sender's own text."""
     found = []
     for finding in error.errors(include_url=False, include_input=False, include_context=False):
         where = finding["loc"][:-1] if finding["type"] == "extra_forbidden" else finding["loc"]
@@ -168,7 +168,7 @@ def sections_of(submission: Submission) -> dict[Section, bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is stored of a report in the clear: codes and times, and nobody's words. Blank where nothing is known.
+    """What intake stores of a report in the clear: codes and times, and no words. Blank where nothing is known.
 
     `occurred` has UTC-aware times under `at`, or under `from` and `to`.
     """
@@ -201,7 +201,7 @@ def facts_of(submission: Submission, channel: str) -> Facts:
 
 @dataclass(frozen=True, slots=True)
 class Pseudonyms:
-    """Who is named in a report, as HMACs; see pseudonym.py."""
+    """The people a report names, as HMACs; see pseudonym.py."""
 
     subjects: tuple[str, ...] = ()
     reporter: str | None = None
@@ -210,7 +210,7 @@ class Pseudonyms:
 
     @property
     def parties(self) -> tuple[str, ...]:
-        """Everybody, each once."""
+        """All of them, each once."""
         reporter = (self.reporter,) if self.reporter else ()
         return tuple(dict.fromkeys((*self.subjects, *self.witnesses, *reporter, *self.reporter_aliases)))
 

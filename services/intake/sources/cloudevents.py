@@ -17,7 +17,7 @@ from services.intake.sources.parsing import (
 from shared.problems import Malformed
 
 REQUIRED = ("specversion", "id", "source", "type")
-# Where a header was not UTF-8, this stands; two different broken ids must not become one.
+# It stands where a header was not UTF-8. Two broken ids that differ must not become one.
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 

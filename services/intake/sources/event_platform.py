@@ -21,7 +21,7 @@ def read_event_platform(raw: Raw, context: Context) -> Parsed:
     if not isinstance(body, dict) or "$schema" not in body:
         raise Malformed("unknown_format", "neither a CloudEvent nor an Event Platform event")
     schema = body["$schema"]
-    # Streams may name their schema by a full URI; its path is what counts.
+    # A stream may name its schema by a full URI; only the path counts.
     if not isinstance(schema, str) or STEM not in schema:
         raise Malformed("unknown_type", f"only schemas under {STEM} are read here")
     version = _VERSION.fullmatch(schema.rpartition(STEM)[2].removesuffix(".json"))

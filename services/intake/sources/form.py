@@ -1,4 +1,4 @@
-"""The form at /report: from the fields of a page to a submission, and from what is wrong back to the fields. Pure."""
+"""The form at /report: from its fields to a submission, and from what is wrong back to the fields. Pure."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
 from shared.policy import Policy
 from shared.problems import FieldError
 
-# Where each part of a submission is asked for; the order is that of the page.
+# The field that asks for each part of a submission, in the order of the page.
 FIELD_OF: Mapping[str, str] = MappingProxyType(
     {
         "/community": "community",
@@ -38,7 +38,7 @@ FIELD_OF: Mapping[str, str] = MappingProxyType(
         "/reporter": "privacy",
     }
 )
-# What to say, by the code of what is wrong; a message key and, where the message has one, the limit it names.
+# The key of the message to show, by the code of what is wrong.
 MESSAGE_OF: Mapping[str, str] = MappingProxyType(
     {
         "blank": "field-required",
@@ -61,23 +61,23 @@ MESSAGE_OF: Mapping[str, str] = MappingProxyType(
     }
 )
 IN_PERSON = ("appearance", "circumstances", "witnesses", "exposure", "noted_by")
-"""Fields that only in-person reports have; they travel as labelled lines of `anything_else`."""
+"""Fields for reports of what happened in person; they become labelled lines of `anything_else`."""
 LONGEST_NAME, MOST_WITNESSES = 300, 50
 EAST = timedelta(hours=14)
-"""The day begins in the east up to 14 hours before it does in UTC."""
+"""How long before UTC a day may begin, in the far east."""
 _NONCE = re.compile(r"([0-9a-f]{8,12})-[A-Za-z0-9_-]{16,64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A form as it was sent: the values by field, the boxes that were ticked, and the nonce that names this copy."""
+    """A form as it was sent: the values by field, the ticked flags, and the nonce that names this copy of the form."""
 
     values: Mapping[str, str]
     flags: tuple[str, ...]
     nonce: str | None
 
     def value(self, name: str) -> str:
-        """What stands in a field, without blanks around it."""
+        """The value of a field, without blanks around it."""
         return self.values.get(name, "").strip()
 
 
@@ -156,7 +156,7 @@ def read_report(
         "places": [*_lines(filled.value("places")), *_lines(filled.value("room"))],
         "anything_else": _anything_else(filled, label) or None,
         "reported": _reported(filled),
-        # Their names shut them out of the case; how somebody described them stays in the text.
+        # A name shuts a witness out of the case; a description that is no name stays in the text.
         "witnesses": [line for line in _lines(filled.value("witnesses")) if len(line) <= LONGEST_NAME][:MOST_WITNESSES],
         "occurred": occurred,
         "reporter": _reporter(filled),
@@ -170,7 +170,7 @@ def read_report(
 
 
 def _read_occurred(filled: Filled, now: datetime) -> tuple[dict[str, Any] | None, list[FormError]]:
-    """A day is a range, which ends when the form was opened at the latest: the same form gives the same range."""
+    """A day is a range. It ends when the form was opened, at the latest, so that the same form gives the same range."""
     if not filled.value("date"):
         blank = not filled.value("until") and not filled.value("time")
         return None, [] if blank else [FormError("date", "field-not-a-date")]
@@ -207,7 +207,7 @@ def _opened_at(filled: Filled, now: datetime) -> datetime:
 def _reported(filled: Filled) -> list[dict[str, str | None]]:
     names = _lines(filled.value("reported"))
     people: list[dict[str, str | None]] = [{"name": name, "details": None} for name in names]
-    # What somebody looked like belongs to one person; with several names nobody can tell to whom.
+    # An appearance belongs to one person; with several names it is unknown to which one.
     if len(people) == 1 and filled.value("appearance"):
         people[0]["details"] = filled.value("appearance")
     return people

@@ -1,4 +1,4 @@
-"""What the formats of `reports.inbox` have in common: JSON, and the submission inside it."""
+"""What the formats of Kafka have in common: JSON, and the submission inside it. Pure."""
 
 from datetime import datetime
 from typing import Any
@@ -49,7 +49,7 @@ def load_json(value: bytes) -> Any:
 
 
 def read_submission(data: Any, context: Context, at: str = "") -> Submission:
-    """The submission in `data`, which stands at the JSON pointer `at`; raises Malformed with pointers and codes."""
+    """The submission in `data`, which stands at the JSON pointer `at`. Raises Malformed with pointers and codes."""
     try:
         submission = Submission.model_validate_json(orjson.dumps(data))
     except orjson.JSONEncodeError:
@@ -62,7 +62,7 @@ def read_submission(data: Any, context: Context, at: str = "") -> Submission:
 
 
 def read_time(value: object, pointer: str, context: Context) -> datetime:
-    """A time of the envelope, UTC-aware; raises Malformed when it is none or lies in the future."""
+    """A time of the envelope, UTC-aware. Raises Malformed for a text that is no time, lies ahead, or is before 1900."""
     try:
         at = parse_rfc3339(value) if isinstance(value, str) else None
     except (ValueError, OverflowError):

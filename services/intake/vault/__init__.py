@@ -1,1 +1,1 @@
-"""Sealing and reading what was told."""
+"""The vault: it seals what reporters tell, and lets services read it with a purpose."""

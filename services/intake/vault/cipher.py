@@ -1,7 +1,7 @@
-"""The vault's cryptography: each section of a report under its own random key, each key wrapped by the master key.
+"""The vault's cryptography: each section of a report has a random key of its own, wrapped by the master key.
 
 AES-256-GCM throughout (NIST SP 800-38D). Erasing a report means removing its wrapped keys. One master key may wrap
-2^32 keys with random nonces, so it must be replaced before some 800 million reports; `key_id` says which one was used.
+2^32 keys with random nonces, so it must be replaced before some 800 million reports. `key_id` says which one wrapped.
 """
 
 import hashlib
@@ -21,10 +21,10 @@ from shared.problems import Unavailable
 _NONCE = 12
 _KEY = 32
 FRESH = 40.0
-"""Seconds for which a vault seals by what was confirmed; a rotation gives longer before it drops a master key."""
+"""Seconds for which a vault seals after a confirmation. A rotation waits longer before it drops a master key."""
 
 
-# Where there is one, a clock that goes on while the machine sleeps.
+# A clock that goes on while the machine sleeps, where the system has one.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
@@ -33,7 +33,7 @@ def _uptime() -> float:
 
 
 class VaultError(Exception):
-    """Sealed data that cannot be opened: damaged, moved to another report, or under a master key that is not here."""
+    """Sealed data cannot be opened: it is damaged, moved to another report, or under a master key that is not here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class _Masters:
 
 
 class Vault:
-    """Seals and opens. Values are bound to their place, `<report id>/<section>`, so they cannot be swapped around.
+    """Seals and opens. A value is bound to its place, `<report id>/<section>`, so values cannot be swapped around.
 
-    Without a master key, or before there is one, everything raises Unavailable.
+    Without a master key, every method raises Unavailable.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Vault:
         *,
         clock: Callable[[], float] = _uptime,
     ) -> None:
-        """`master_key` wraps from now on; `retired` ones only open what they wrapped before."""
+        """`master_key` wraps from now on; the `retired` master keys only open what they wrapped before."""
         self._clock = clock
         self._seals_until = float("inf")
         self._masters: _Masters | None = None
@@ -65,20 +65,20 @@ class Vault:
             self.adopt(master_key, retired)
 
     def adopt(self, master_key: bytes, others: Sequence[bytes]) -> None:
-        """Work with these master keys from now on, and no longer with those from before."""
+        """Work with these master keys from now on, and with no others. `master_key` wraps."""
         ciphers = {key_id_of(key): AESGCM(key) for key in (*others, master_key)}
-        # In one step, so that whatever is being sealed names the key that wraps it.
+        # One assignment, so that a seal under way names the key that wraps it.
         self._masters = _Masters(key_id_of(master_key), ciphers)
 
     def confirm(self) -> None:
-        """These are still the master keys to work with. Once said, nothing is sealed unless it is said again in time.
+        """Say that these are still the master keys. After the first call, the vault seals for FRESH seconds a call.
 
-        So a process that was asleep while its master key was dropped seals nothing that nobody could open.
+        So a process that slept while its master key was dropped seals nothing that no key could open.
         """
         self._seals_until = self._clock() + FRESH
 
     def withhold(self) -> None:
-        """Seal nothing from now on, until it is confirmed again; what was sealed is opened as before."""
+        """Seal nothing from now on until the next confirmation. What is sealed can still be opened."""
         self._seals_until = float("-inf")
 
     def seal(self, place: str, plain: bytes) -> Sealed:
@@ -90,12 +90,12 @@ class Vault:
         return Sealed(wrapped.key_id, wrapped.key, data)
 
     def open(self, place: str, sealed: Sealed) -> bytes:
-        """What was sealed at this place; raises VaultError."""
+        """What was sealed at this place. Raises VaultError."""
         data = sealed.data
         try:
             return AESGCM(self._unwrap(place, sealed)).decrypt(data[:_NONCE], data[_NONCE:], place.encode())
         except (InvalidTag, ValueError):
-            # Too short for a nonce is as damaged as any other.
+            # Data too short for a nonce is damaged, too.
             raise VaultError(place) from None
 
     def seal_report(self, report_id: str, sections: Mapping[Section, bytes]) -> tuple[SealedSections, str]:
@@ -110,7 +110,7 @@ class Vault:
         return hmac.compare_digest(digest_of(digest_key, sections), digest)
 
     def rewrap(self, place: str, sealed: WrappedKey) -> WrappedKey | None:
-        """The random key of something sealed, wrapped anew by the current master key; None when it is already.
+        """The random key of sealed data, wrapped anew by the current master key; None when that wraps it already.
 
         Raises VaultError for a key that cannot be unwrapped.
         """
@@ -150,5 +150,5 @@ def digest_of(key: bytes, sections: Mapping[Section, bytes]) -> str:
 
 
 def key_id_of(key: bytes) -> str:
-    """The name by which sealed data says which master key it needs (16 hexadecimal digits)."""
+    """The id (16 hexadecimal digits) by which sealed data names its master key."""
     return hashlib.sha256(b"hearth master key\x1f" + key).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Reading from the vault: every read is on record, durably, before anything is handed out."""
+"""Reading from the vault. Intake records every read, durably, before it hands anything out."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ from shared.telemetry import current_traceparent
 from shared.times import now
 
 Readable = Section | Literal["correspondence"]
-"""What can be read of a report: its own sections, and what handlers and reporter have written to each other since."""
+"""What can be read of a report: its sections, and what handlers and reporter have written to each other since."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Which sections of which report are asked for."""
+    """A request for sections of a report."""
 
     report_id: str
     sections: tuple[Readable, ...]
 
 
 def resource_of(report: StoredReport) -> Resource:
-    """What the table of shared/access/table.py needs to know of a report and of its case."""
+    """What the table in shared/access/table.py needs to know of a report and of its case."""
     return Resource(
         body=report.status.body,
         community=report.facts.community or None,
@@ -41,13 +41,13 @@ def resource_of(report: StoredReport) -> Resource:
 
 
 def _is_named(names: Collection[str], report: StoredReport) -> bool:
-    """Whether a report names somebody with one of these pseudonyms, or one of these people is recused from its case."""
+    """Whether a report names a person with one of these pseudonyms, or its case has one of these people recused."""
     about = resource_of(report)
     return not (about.parties | about.recused).isdisjoint(names)
 
 
 class VaultReader:
-    """Hands out sections of reports, each read an event on `access`."""
+    """Hands out sections of reports, and tells each read as an event on `access`."""
 
     def __init__(self, store: Store, vault: Vault, clock: Callable[[], datetime] = now) -> None:
         self._store = store
@@ -57,12 +57,11 @@ class VaultReader:
     async def read(
         self, reads: Sequence[Read], *, purpose: str, actor: Actor, names: Collection[str] = ()
     ) -> list[dict[str, Any]]:
-        """One item a read, in the same order: its sections, or that the report is erased or unknown.
+        """One item for each read, in the same order: the sections, or that the report is erased or unknown.
 
-        To somebody with one of these `names` (pseudonyms, and their reference) a report that names them, or from whose
-        case they are recused, is unknown.
-
-        Raises Unavailable while the reads cannot be recorded; then nothing is handed out.
+        `names`: the reference and the pseudonyms of the person who asks. A report that names this person, or a case of
+        which this person is recused, looks unknown. Raises Unavailable while the reads cannot be recorded; then nothing
+        is handed out.
         """
         reports = await self._store.load({read.report_id for read in reads})
         items: list[dict[str, Any]] = []
@@ -80,7 +79,7 @@ class VaultReader:
         return items
 
     async def note_names(self, count: int, *, purpose: str, actor: Actor) -> None:
-        """Have on record that so many names are turned into pseudonyms; to be called before they are handed out.
+        """Record that so many names are turned into pseudonyms. Call it before the pseudonyms are handed out.
 
         Raises Unavailable while it cannot be recorded.
         """

@@ -43,13 +43,13 @@ class Names(Body):
 def make_vault_router(reader: VaultReader, gate: Gate, pseudonym_key: bytes, names_of: NamesOf) -> APIRouter:
     """The routes. They open only to services, with a token made for intake and for this purpose.
 
-    A person whose `names_of` a report names cannot have it read, whichever service asks for them.
+    A service may ask on behalf of a person. A report that names this person, by `names_of`, looks unknown to it.
     """
     router = gate.router(Callers.PROGRAMS)
 
     @router.post("/v1/vault/read", **does("vault.read", takes(VaultRead)))
     async def read(request: Request) -> Response:
-        """Sections of reports, for another service. Each read is on record before the answer is given."""
+        """Hand sections of reports to another service. Intake records each read before it answers."""
         who = principal_of(request)
         body = parse_body(VaultRead, await request.body())
         if body.purpose not in who.purposes:
@@ -61,7 +61,7 @@ def make_vault_router(reader: VaultReader, gate: Gate, pseudonym_key: bytes, nam
 
     @router.post("/v1/vault/pseudonyms", **does("vault.pseudonyms", takes(Names)))
     async def pseudonyms(request: Request) -> Response:
-        """The pseudonyms under which somebody who signs in may stand in reports. Each call is on record beforehand."""
+        """The pseudonyms under which a person who signs in may stand in reports. Each call is recorded first."""
         who = principal_of(request)
         body = parse_body(Names, await request.body())
         found = pseudonyms_for(pseudonym_key, body.names, body.addresses)
