@@ -1,33 +1,22 @@
 """The keys of services, as files: a private ring for each service, and one public set that all of them know.
 
 Both are JSON Web Key Sets (RFC 7517) of Ed25519 keys (RFC 8037). `iat` of a key says since when it has been public, in
-seconds since 1970; in the public set `service` says whose it is. The files are written in place, because a container
-sees one file and not its folder, and are read again when they have changed.
+seconds since 1970; in the public set `service` says whose it is. The files are watched (shared.files).
 """
 
 import json
-import logging
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from jwt.algorithms import OKPAlgorithm
 from pydantic import AfterValidator, Field
 
-from shared.problems import Unavailable
+from shared.files import read_text
 from shared.settings import Settings
-
-log = logging.getLogger(__name__)
-
-LOOK = 5.0
-"""Seconds for which a file is taken to be as it was."""
-LARGEST = 65_536
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,59 +91,6 @@ def _text(entry: dict[str, Any], name: str) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"a key has no {name}")
     return value
-
-
-class WatchedFile(Generic[T]):
-    """What a file holds; looked at again when it has changed. One that cannot be read any more changes nothing."""
-
-    def __init__(
-        self, path: Path, read: Callable[[str], T], *, look: float = LOOK, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._path = path
-        self._read = read
-        self._look = look
-        self._clock = clock
-        self._mark: tuple[int, ...] | None = None
-        self._held: T | None = None
-        self._complained = False
-        # At once, because the settings have just found it whole.
-        self._look_again()
-        self._next_look = clock() + look
-
-    def current(self) -> T:
-        """What it holds, at most `look` seconds old. Raises Unavailable while it could never be read."""
-        if self._clock() >= self._next_look:
-            self._next_look = self._clock() + self._look
-            self._look_again()
-        if self._held is None:
-            raise Unavailable(f"{self._path.name} cannot be used")
-        return self._held
-
-    def _look_again(self) -> None:
-        try:
-            found = self._path.stat()
-            mark = (found.st_mtime_ns, found.st_size, found.st_ino)
-            if mark == self._mark:
-                return
-            self._held = self._read(read_text(self._path))
-        except (OSError, ValueError) as error:
-            # Half-written, most likely: the next look finds it whole. The mark stays, so that there is a next look.
-            if not self._complained:
-                reason = f"{self._path.name}: {type(error).__name__}"
-                log.error("a key file cannot be used", extra={"reason": reason})
-            self._complained = True
-            return
-        self._mark = mark
-        self._complained = False
-
-
-def read_text(path: Path) -> str:
-    """The text of a key file. Raises OSError or ValueError."""
-    with path.open("rb") as file:
-        data = file.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise ValueError("is too large for a key file")
-    return data.decode("utf-8")
 
 
 def _checked(read: Callable[[str], object]) -> AfterValidator:

@@ -15,8 +15,9 @@ from jwt.exceptions import InvalidJTIError, InvalidSubjectError
 
 from shared.access.principal import Grant, Principal, Role
 from shared.access.purposes import may_call
-from shared.access.service_keys import LOOK, SigningKey, WatchedFile, read_peers, read_ring
+from shared.access.service_keys import SigningKey, read_peers, read_ring
 from shared.events import Actor
+from shared.files import LOOK, WatchedFile
 from shared.problems import TokenRefused, Unavailable
 
 TOKEN_LIFE = 30

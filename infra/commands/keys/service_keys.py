@@ -21,8 +21,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.commands.console import USAGE, AsJson, Trouble, answer, note
 from shared.access.purposes import CALLERS
-from shared.access.service_keys import LOOK, read_peers, read_ring, read_text
+from shared.access.service_keys import read_peers, read_ring
 from shared.access.service_tokens import LEEWAY, LONGEST_LIFE, PUBLIC_FOR
+from shared.files import LOOK, read_text
 
 PEERS = "service_peers"
 SERVICE_FILES: Mapping[str, str] = {

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from services.intake.keys.keyring import Keyring, KeyringError, parse_keyring
 from services.intake.keys.providers import unwrap_all
@@ -13,6 +12,7 @@ from services.intake.keys.rewrap import WrappedKeys
 from services.intake.keys.rotation import SETTLE
 from services.intake.keys.settings import KeySettings
 from services.intake.vault.cipher import Vault
+from shared.files import WatchedFile
 from shared.ids import new_id
 from shared.problems import Unavailable
 
@@ -45,6 +45,8 @@ class KeyringWatcher:
         self._vault = vault
         self._settings = settings
         self._given = given
+        file = settings.master_key_file
+        self._file = WatchedFile(file, str.strip, look=0.0) if file else None
         self._reports = reports
         self._replicas = replicas
         self._say: Callable[[str, str | None], None] = lambda part, reason: None
@@ -83,13 +85,12 @@ class KeyringWatcher:
         await self._replicas.leave(self.replica_id)
 
     async def _read(self) -> str | None:
-        file = self._settings.master_key_file
-        if file is None:
+        if self._file is None:
             return None
-        try:
-            text = await asyncio.to_thread(_text_of, file)
-        except (OSError, UnicodeDecodeError) as error:
-            self._complain(f"its file cannot be read ({type(error).__name__})")
+        with suppress(Unavailable):
+            text = await asyncio.to_thread(self._file.current)
+        if self._file.fault:
+            self._complain(f"its file cannot be read ({self._file.fault})")
             return None
         if text == self._text:
             self._complaint = None
@@ -198,7 +199,3 @@ class KeyringWatcher:
 
 def _time() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _text_of(file: Path) -> str:
-    return file.read_text(encoding="utf-8").strip()

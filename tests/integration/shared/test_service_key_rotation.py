@@ -127,4 +127,4 @@ async def test_a_half_written_public_set_changes_nothing(intake: tuple[str, Path
             await asyncio.sleep(LOOKED_AT + 0.5)
             assert await VaultClient(http, signer).pseudonyms([], []) == ()
     log = (tmp_path / "intake.log").read_text()
-    assert log.count("a key file cannot be used") == 1
+    assert log.count("a watched file cannot be used") == 1

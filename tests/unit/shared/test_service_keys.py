@@ -13,8 +13,9 @@ import pytest
 from infra import cli
 from infra.commands.keys.service_keys import AT_ONCE, PEERS, SERVICE_FILES, keys_file, make_service_keys, rotate
 from shared.access.purposes import CALLERS
-from shared.access.service_keys import LARGEST, WatchedFile, read_peers, read_ring
+from shared.access.service_keys import read_peers, read_ring
 from shared.access.service_tokens import ServiceSigner, ServiceVerifier
+from shared.files import LARGEST, WatchedFile
 from shared.problems import Unavailable
 
 ME = os.geteuid()
@@ -191,7 +192,7 @@ def test_a_half_written_file_changes_nothing_and_is_said_once(
     path.write_text(second[:cut])
     with caplog.at_level(logging.ERROR):
         assert [watched.current() for _ in range(5)] == [first] * 5
-    assert [record.message for record in caplog.records] == ["a key file cannot be used"]
+    assert [record.message for record in caplog.records] == ["a watched file cannot be used"]
     path.write_text(second)
     assert watched.current() == read_peers(second) != read_peers(whole)
 
@@ -229,3 +230,14 @@ def test_a_file_is_looked_at_every_few_seconds_and_not_for_every_call(folder: Pa
         clock[0] = at
         watched.current()
         assert len(reads) == times
+
+
+def test_a_file_that_changes_twice_within_one_tick_is_read_twice(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text("old")
+    watched = WatchedFile(path, str, look=0)
+    before = path.stat()
+    path.write_text("new")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert watched.current() == "new"
+    assert watched.fault is None
