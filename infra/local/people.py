@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from infra.commands.people.book import OPERATOR, run_with_book
+from infra.commands.people.editor import OPERATOR, run_with_editor
 from services.triage.roster.actions import RosterEditor
 from shared.access.principal import MODULES, SCOPES, Role
 from shared.access.roster_store import MongoRoster
@@ -35,15 +35,15 @@ def enrol_and_issue(
 ) -> str:
     """Put somebody on the roster in this role, with all that it takes, and give them a token for a day."""
 
-    async def work(book: RosterEditor, _: MongoRoster) -> str:
+    async def work(editor: RosterEditor, _: MongoRoster) -> str:
         at = now()
-        await enrol(book, person, role, bodies, at)
-        await give_name(book, person)
-        return (await book.issue("pat", expires_at=at + LIFE, by=OPERATOR, person=person)).token
+        await enrol(editor, person, role, bodies, at)
+        await give_name(editor, person)
+        return (await editor.issue("pat", expires_at=at + LIFE, by=OPERATOR, person=person)).token
 
     # In a thread of its own, because some callers have a running loop.
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(run_with_book, uri, prefix, access, work).result()
+        return thread.submit(run_with_editor, uri, prefix, access, work).result()
 
 
 def enrol_accounts(
@@ -51,23 +51,23 @@ def enrol_accounts(
 ) -> None:
     """Put people on the roster, each (by their reference) in a role, with all that it takes for a day."""
 
-    async def work(book: RosterEditor, _: MongoRoster) -> None:
+    async def work(editor: RosterEditor, _: MongoRoster) -> None:
         at = now()
         for person, role in people.items():
-            await enrol(book, person, role, bodies if role in _OF_BODIES else (), at)
+            await enrol(editor, person, role, bodies if role in _OF_BODIES else (), at)
 
-    run_with_book(uri, prefix, access, work)
+    run_with_editor(uri, prefix, access, work)
 
 
-async def give_name(book: RosterEditor, person: str) -> None:
+async def give_name(editor: RosterEditor, person: str) -> None:
     """As if somebody who has no account had signed in once, under a name that stands in no report."""
-    await book.note_pseudonyms(person, [hashlib.sha256(person.encode()).hexdigest()[:32]], OPERATOR)
+    await editor.note_pseudonyms(person, [hashlib.sha256(person.encode()).hexdigest()[:32]], OPERATOR)
 
 
-async def enrol(book: RosterEditor, person: str, role: Role, bodies: tuple[str, ...], at: datetime) -> None:
+async def enrol(editor: RosterEditor, person: str, role: Role, bodies: tuple[str, ...], at: datetime) -> None:
     """Everything that somebody needs to act in this role from now on."""
     scopes = SCOPES if role is Role.AUDITOR else ()
-    await book.grant(person, GrantHeld(role=role.value, bodies=bodies, scopes=scopes), OPERATOR)
-    await book.note_agreement(person, at + LIFE, OPERATOR)
+    await editor.grant(person, GrantHeld(role=role.value, bodies=bodies, scopes=scopes), OPERATOR)
+    await editor.note_agreement(person, at + LIFE, OPERATOR)
     for module in MODULES if role is Role.RESPONDER else ():
-        await book.note_training(person, TrainingHeld(module=module, completed_at=at - LIFE), OPERATOR)
+        await editor.note_training(person, TrainingHeld(module=module, completed_at=at - LIFE), OPERATOR)

@@ -1,4 +1,4 @@
-"""The wiring of the triage service, and nothing else."""
+"""The wiring of triage, and nothing else."""
 
 from functools import partial
 
@@ -6,15 +6,15 @@ from fastapi import FastAPI
 
 from services.triage import consumer
 from services.triage.actions import Desk, Vault
-from services.triage.desk.pages import make_page_router
+from services.triage.desk.part import build as build_desk
 from services.triage.desk.queue import Queue
-from services.triage.desk.views import HERE, load_pages
+from services.triage.desk.views import load_pages
 from services.triage.paths import HOME
 from services.triage.reports import DigestEraser, ReportFollower
 from services.triage.roster.actions import RosterEditor, note_names
-from services.triage.roster.desk import Entries, RosterDesk
-from services.triage.roster.pages import make_error_page, make_roster_pages
-from services.triage.roster.routes import make_roster_router
+from services.triage.roster.desk import Entries
+from services.triage.roster.pages import make_error_page
+from services.triage.roster.part import build as build_roster
 from services.triage.roster.store import MongoEntries
 from services.triage.routes import make_router
 from services.triage.settings import TriageSettings
@@ -30,7 +30,6 @@ from shared.policy import load_policy
 from shared.runtime import Runtime
 from shared.sign_in.sessions import SessionStore
 from shared.vault_client import VaultClient
-from shared.web.pages import make_asset_router
 
 
 def build_app(
@@ -42,7 +41,7 @@ def build_app(
     sessions: SessionStore | None = None,
     entries: Entries | None = None,
 ) -> FastAPI:
-    """The application; opens no connection before it is started. Tests hand in other stores and another vault."""
+    """The application of triage; nothing is connected before it starts. Tests hand in other stores and a vault."""
     runtime = Runtime("triage", settings)
     aggregates, kept = runtime.aggregates("cases"), runtime.aggregates("roster")
     cases = cases or MongoCases(aggregates)
@@ -53,8 +52,8 @@ def build_app(
     vault = vault or client
     pages = load_pages()
     entries = entries or MongoEntries(kept)
-    access_control, book = AccessControl(runtime, entries=kept, copies=copies), RosterEditor(entries)
-    noted = partial(note_names, access_control.roster, book)
+    access_control, editor = AccessControl(runtime, entries=kept, copies=copies), RosterEditor(entries)
+    noted = partial(note_names, access_control.roster, editor)
     way = SignIn(settings, pages, HOME, settings.desk_url, client, noted, sessions)
     flow, sign_in = access_control.open_sign_in(way)
 
@@ -63,19 +62,11 @@ def build_app(
     read = partial(runtime.read_to_end, "erasures")
     replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
     queue, desk = Queue(cases), Desk(cases, vault, policy, settings.identity_key, access_control.roster)
-    roster_desk = RosterDesk(book, entries, policy, flow.sessions)
     gate = access_control.gate
     parts = [
-        Part(
-            [
-                make_router(desk, queue, gate),
-                make_page_router(desk, queue, gate, pages),
-                make_asset_router(gate, HERE / "static"),
-            ],
-            indexes=[(aggregates.collection, CASE_INDEXES)],
-            prepare=[replay.run],
-        ),
-        Part([make_roster_router(roster_desk, gate), make_roster_pages(roster_desk, gate, pages)]),
+        Part([make_router(desk, queue, gate)], indexes=[(aggregates.collection, CASE_INDEXES)], prepare=[replay.run]),
+        build_desk(desk, queue, gate, pages),
+        build_roster(editor, entries, policy, flow.sessions, gate, pages),
         sign_in,
         access_control.part,
         Part(stops=[http.aclose]),

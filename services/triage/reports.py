@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from services.triage.author import TRIAGE
 from services.triage.case.case import Case
 from services.triage.case.code_names import code_name_of
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.inquiry import ReceiveAnswer
 from services.triage.case.commands.opening import Open
-from services.triage.case.commands.table import TRIAGE, events_of
+from services.triage.case.commands.table import events_of
 from services.triage.case.evolve import fold
 from services.triage.case.lifecycle import NotPermitted, UnknownQuestion
 from services.triage.stored import CaseChange, CaseStore, StoredCase

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from services.triage.case.case import Case, Deadline, Question, Step
+from services.triage.case.case import Case
 from services.triage.stored import CaseChange, CaseQuery, StoredCase
 from shared.access.principal import Reach
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
-from shared.events import CaseState
+from shared.documents import Codec
 from shared.mongo import Document, IndexModel, reaching
 
 CASE_INDEXES = (
@@ -17,6 +17,7 @@ CASE_INDEXES = (
 )
 QUEUE_ORDER = [("lane_rank", 1), ("due", 1), ("_id", 1)]
 REQUESTS_KEPT = 50
+_CASES = Codec(Case)
 
 
 class MongoCases:
@@ -107,88 +108,9 @@ def _stored(document: Document) -> StoredCase:
 def document_of(case: Case) -> Document:
     """The fields of a case as MongoDB keeps them, with its place in the queue."""
     rank, due, _ = case.place
-    return {
-        "report_id": case.report_id,
-        "code_name": case.code_name,
-        "community": case.community,
-        "category": case.category,
-        "flags": list(case.flags),
-        "setting": case.setting,
-        "language": case.language,
-        "privacy": case.privacy,
-        "contactable": case.contactable,
-        "received_at": case.received_at,
-        "state": str(case.state),
-        "lane": case.lane,
-        "lane_rank": rank,
-        "body": case.body,
-        "rule": case.rule,
-        "policy_version": case.policy_version,
-        "deadlines": [{"name": d.name, "due_at": d.due_at, "met_at": d.met_at} for d in case.deadlines],
-        "due": due,
-        "assignee": case.assignee,
-        "questions": [{"id": q.id, "asked_at": q.asked_at, "answers": list(q.answers)} for q in case.questions],
-        "outcome": case.outcome,
-        "reason_id": case.reason_id,
-        "parties": list(case.parties),
-        "recused": list(case.recused),
-        "history": [_step_document(step) for step in case.history],
-    }
-
-
-def _step_document(step: Step) -> Document:
-    return {
-        "seq": step.seq,
-        "fact": step.fact,
-        "at": step.at,
-        "actor": step.actor,
-        "role": step.role,
-        "cause": step.cause,
-        "previous": str(step.previous) if step.previous else None,
-        "state": str(step.state),
-        "detail": step.detail,
-    }
+    return {**_CASES.to_document(case), "lane_rank": rank, "due": due}
 
 
 def case_of(document: Mapping[str, Any]) -> Case:
-    """The case that a stored document holds."""
-    return Case(
-        id=document["_id"],
-        report_id=document["report_id"],
-        code_name=document["code_name"],
-        community=document["community"],
-        category=document["category"],
-        flags=tuple(document["flags"]),
-        setting=document["setting"],
-        language=document["language"],
-        privacy=document["privacy"],
-        contactable=document["contactable"],
-        received_at=document["received_at"],
-        state=CaseState(document["state"]),
-        lane=document["lane"],
-        body=document["body"],
-        rule=document["rule"],
-        policy_version=document["policy_version"],
-        deadlines=tuple(Deadline(d["name"], d["due_at"], d["met_at"]) for d in document["deadlines"]),
-        assignee=document["assignee"],
-        questions=tuple(Question(q["id"], q["asked_at"], tuple(q["answers"])) for q in document["questions"]),
-        outcome=document["outcome"],
-        reason_id=document["reason_id"],
-        # Cases of a version before have neither.
-        parties=tuple(document.get("parties", ())),
-        recused=tuple(document.get("recused", ())),
-        history=tuple(
-            Step(
-                seq=s["seq"],
-                fact=s["fact"],
-                at=s["at"],
-                actor=s["actor"],
-                role=s["role"],
-                cause=s["cause"],
-                previous=CaseState(s["previous"]) if s["previous"] else None,
-                state=CaseState(s["state"]),
-                detail=s["detail"],
-            )
-            for s in document["history"]
-        ),
-    )
+    """The case that a stored document holds, written by this version or an earlier one."""
+    return _CASES.from_document(document)

@@ -1,7 +1,7 @@
 """The roster's entries in memory, with the same promises as services.triage.roster.store.MongoEntries."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from services.triage.roster.entry import StoredEntry
@@ -24,11 +24,11 @@ class MemoryEntries:
     events: list[Event] = field(default_factory=list)
     away: bool = False
 
-    async def load(self, ids: Sequence[str]) -> dict[str, Document]:
+    async def load(self, ids: Iterable[str], /) -> dict[str, Document]:
         self._reach()
         return {i: copy.deepcopy(self.documents[i]) for i in ids if i in self.documents}
 
-    async def save(self, saves: Sequence[Save]) -> set[str]:
+    async def save(self, saves: Sequence[Save], /) -> set[str]:
         self._reach()
         lost = set()
         for save in saves:

@@ -14,7 +14,7 @@ import httpx
 from playwright.async_api import Browser, Page, expect
 from pymongo import MongoClient
 
-from infra.commands.people.book import run_with_book
+from infra.commands.people.editor import run_with_editor
 from infra.local.people import enrol
 from infra.local.sign_in_provider import ACCOUNTS, Account
 from infra.local.stack import Stack
@@ -75,7 +75,7 @@ class World:
                     bodies = BODIES if role in (Role.RESPONDER, Role.COORDINATOR) else ()
                     await enrol(book, self.ref(account), role, bodies, now())
 
-        run_with_book(self.system.stack.mongo, "", self.system.stack.mongo_access("triage"), work)
+        run_with_editor(self.system.stack.mongo, "", self.system.stack.mongo_access("triage"), work)
         self.reader = self.system.token(Role.RESPONDER, *BODIES)
 
     @property

@@ -6,12 +6,13 @@ from typing import Any, cast
 
 import pytest
 
+from services.triage.author import TRIAGE
 from services.triage.case.case import Case
 from services.triage.case.code_names import code_name_of
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.handling import Assign, Recuse, Start
 from services.triage.case.commands.opening import Open
-from services.triage.case.commands.table import TRIAGE, events_of
+from services.triage.case.commands.table import events_of
 from services.triage.case.evolve import fold
 from services.triage.reports import DigestEraser, ReportFollower
 from services.triage.stored import CaseChange, CaseQuery, CaseStore, StoredCase

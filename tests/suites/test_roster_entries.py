@@ -50,53 +50,53 @@ class TestRosterEntries:
         assert await entries.everybody() == []
 
     async def test_each_change_is_a_version_and_the_next_is_made_on_it(self, entries: Entries) -> None:
-        book = RosterEditor(entries)
-        first = await book.carry_out(ANN, by, doing(role("x")), ChangeRequest(0, "one", "1"))
-        second = await book.carry_out(ANN, by, doing(with_agreement(FAR)), ChangeRequest(1, "two", "2"))
+        editor = RosterEditor(entries)
+        first = await editor.carry_out(ANN, by, doing(role("x")), ChangeRequest(0, "one", "1"))
+        second = await editor.carry_out(ANN, by, doing(with_agreement(FAR)), ChangeRequest(1, "two", "2"))
         assert (first.version, second.version) == (1, 2)
         assert second.entry.grants == (GrantHeld(role="responder", bodies=("x",)),)
-        assert await book.find(ANN) == second
+        assert await editor.find(ANN) == second
         assert await entries.everybody() == [second]
 
     async def test_a_change_on_an_old_version_is_told_the_new_one(self, entries: Entries) -> None:
-        book = RosterEditor(entries)
-        await book.carry_out(ANN, by, doing(role("x")), ChangeRequest(0, "one", "1"))
+        editor = RosterEditor(entries)
+        await editor.carry_out(ANN, by, doing(role("x")), ChangeRequest(0, "one", "1"))
         for seen in (0, 2):
             with pytest.raises(EntryConflict) as stale:
-                await book.carry_out(ANN, by, doing(role("y")), ChangeRequest(seen, "two", "2"))
+                await editor.carry_out(ANN, by, doing(role("y")), ChangeRequest(seen, "two", "2"))
             assert stale.value.document("r")["version"] == 1
-        assert (await book.find(ANN)).version == 1
+        assert (await editor.find(ANN)).version == 1
 
     async def test_the_same_order_is_carried_out_once_and_another_under_its_name_never(self, entries: Entries) -> None:
-        book = RosterEditor(entries)
-        once = await book.carry_out(ANN, by, doing(role("x")), ChangeRequest(0, "one", "1"))
-        again = await book.carry_out(ANN, by, doing(role("x")), ChangeRequest(0, "one", "1"))
+        editor = RosterEditor(entries)
+        once = await editor.carry_out(ANN, by, doing(role("x")), ChangeRequest(0, "one", "1"))
+        again = await editor.carry_out(ANN, by, doing(role("x")), ChangeRequest(0, "one", "1"))
         assert again == once
         with pytest.raises(Problem, match="idempotency-key-reused"):
-            await book.carry_out(ANN, by, doing(role("y")), ChangeRequest(1, "one", "2"))
-        assert (await book.find(ANN)).version == 1
+            await editor.carry_out(ANN, by, doing(role("y")), ChangeRequest(1, "one", "2"))
+        assert (await editor.find(ANN)).version == 1
 
     async def test_a_repeated_order_is_not_judged_on_what_it_has_changed_itself(self, entries: Entries) -> None:
-        book = RosterEditor(entries)
+        editor = RosterEditor(entries)
 
         def take(kept: StoredEntry) -> EntryStep:
             assert kept.entry.grants, "nothing to take"
             return without_role("responder")
 
-        await book.carry_out(ANN, by, doing(role("x")), ChangeRequest(0, "one", "1"))
-        await book.carry_out(ANN, by, take, ChangeRequest(1, "two", "2"))
-        assert (await book.carry_out(ANN, by, take, ChangeRequest(1, "two", "2"))).version == 2
+        await editor.carry_out(ANN, by, doing(role("x")), ChangeRequest(0, "one", "1"))
+        await editor.carry_out(ANN, by, take, ChangeRequest(1, "two", "2"))
+        assert (await editor.carry_out(ANN, by, take, ChangeRequest(1, "two", "2"))).version == 2
 
     async def test_of_two_changes_on_the_same_version_one_is_told(self, entries: Entries) -> None:
-        book = RosterEditor(entries)
-        orders = [book.carry_out(ANN, by, doing(role(b)), ChangeRequest(0, b, b)) for b in ("x", "y", "z")]
+        editor = RosterEditor(entries)
+        orders = [editor.carry_out(ANN, by, doing(role(b)), ChangeRequest(0, b, b)) for b in ("x", "y", "z")]
         answers = await asyncio.gather(*orders, return_exceptions=True)
         assert sorted(type(answer).__name__ for answer in answers) == ["EntryConflict", "EntryConflict", "StoredEntry"]
-        assert len((await book.find(ANN)).entry.grants) == 1
+        assert len((await editor.find(ANN)).entry.grants) == 1
 
     async def test_a_token_is_nobody_on_the_roster(self, entries: Entries) -> None:
-        book = RosterEditor(entries)
-        issued = await book.issue("int", expires_at=FAR, by=CORA, grants=[GrantHeld(role="integrator")])
+        editor = RosterEditor(entries)
+        issued = await editor.issue("int", expires_at=FAR, by=CORA, grants=[GrantHeld(role="integrator")])
         assert await entries.everybody() == []
         with pytest.raises(Problem, match="not-found"):
-            await book.find(issued.state.token_id)
+            await editor.find(issued.state.token_id)

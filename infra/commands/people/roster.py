@@ -10,7 +10,7 @@ import typer
 
 from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, table
 from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir, key_in, mongo_access
-from infra.commands.people.book import OPERATOR
+from infra.commands.people.editor import OPERATOR
 from shared.access.principal import MODULES, PEOPLE, SCOPES, Role
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
 from shared.ids import PERSON
@@ -86,7 +86,7 @@ def grant(
         scopes=tuple(scope or SCOPES) if role is Role.AUDITOR else (),
         expires_at=until,
     )
-    _change(mongo, database_prefix, as_json, lambda book: book.grant(person, given, OPERATOR))
+    _change(mongo, database_prefix, as_json, lambda editor: editor.grant(person, given, OPERATOR))
 
 
 @app.command()
@@ -100,11 +100,11 @@ def revoke(
 ) -> None:
     """Take a role away; it is gone from every service within seconds."""
 
-    async def take(book: "RosterEditor") -> RosterEntryChanged:
-        held = (await book.find(person)).entry.grants
+    async def take(editor: "RosterEditor") -> RosterEntryChanged:
+        held = (await editor.find(person)).entry.grants
         if not any(g.role == role.value and (body is None or body in g.bodies) for g in held):
             raise Trouble(f"{person} does not have the role {role.value}{f' in {body}' if body else ''}.")
-        return await book.revoke(person, role.value, OPERATOR, body)
+        return await editor.revoke(person, role.value, OPERATOR, body)
 
     _change(mongo, database_prefix, as_json, take)
 
@@ -128,7 +128,7 @@ def training(
     if completed and completed.date() > now().date():
         raise Trouble("--completed is in the future.", USAGE)
     held = TrainingHeld(module=module, completed_at=min(completed or now(), now()), expires_at=until)
-    _change(mongo, database_prefix, as_json, lambda book: book.note_training(person, held, OPERATOR))
+    _change(mongo, database_prefix, as_json, lambda editor: editor.note_training(person, held, OPERATOR))
 
 
 @app.command()
@@ -138,7 +138,7 @@ def agreement(
 ) -> None:  # fmt: skip
     """Note until when somebody's confidentiality agreement holds; without --until it ends."""
     check_end("--until", until)
-    _change(mongo, database_prefix, as_json, lambda book: book.note_agreement(person, until, OPERATOR))
+    _change(mongo, database_prefix, as_json, lambda editor: editor.note_agreement(person, until, OPERATOR))
 
 
 @app.command()
@@ -160,7 +160,7 @@ def leave(
     if begins and until and until <= begins:
         raise Trouble("--until lies before --from.", USAGE)
     leaves = [] if end else [LeaveTaken(begins_at=begins or now(), ends_at=until)]
-    _change(mongo, database_prefix, as_json, lambda book: book.note_leaves(person, leaves, OPERATOR))
+    _change(mongo, database_prefix, as_json, lambda editor: editor.note_leaves(person, leaves, OPERATOR))
 
 
 @app.command("sign-out")
@@ -168,7 +168,7 @@ def sign_out(
     person: Person, mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: AsJson = False
 ) -> None:
     """End every session and token of somebody, in every service."""
-    _change(mongo, database_prefix, as_json, lambda book: book.sign_out(person, OPERATOR))
+    _change(mongo, database_prefix, as_json, lambda editor: editor.sign_out(person, OPERATOR))
 
 
 @app.command("person")
@@ -208,17 +208,17 @@ def show(mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: As
         states = await roster.changed_since(None)
         return sorted((s for s in states if isinstance(s, RosterEntryChanged)), key=lambda s: s.person)
 
-    entries = at_book(mongo, database_prefix, work)
+    entries = edit_roster(mongo, database_prefix, work)
     rows = [(e.person, "; ".join(map(_grant, e.grants)) or "–", _date(e.confidential_until)) for e in entries]
     document = {"items": [e.model_dump(mode="json", exclude={"change", "pseudonyms"}) for e in entries]}
     answer(document, as_json, lambda: table(("Person", "Roles", "Confidential until"), rows))
 
 
-def at_book(mongo: str, prefix: str, work: "Callable[[RosterEditor, MongoRoster], Awaitable[T]]") -> T:
+def edit_roster(mongo: str, prefix: str, work: "Callable[[RosterEditor, MongoRoster], Awaitable[T]]") -> T:
     """What `work` gives."""
-    from infra.commands.people.book import run_with_book
+    from infra.commands.people.editor import run_with_editor
 
-    return run_with_book(mongo, prefix, mongo_access(prefix), work)
+    return run_with_editor(mongo, prefix, mongo_access(prefix), work)
 
 
 def check_places(bodies: tuple[str, ...], communities: tuple[str, ...], policy_dir: Any) -> None:
@@ -242,7 +242,7 @@ def check_places(bodies: tuple[str, ...], communities: tuple[str, ...], policy_d
 def _change(
     mongo: str, prefix: str, as_json: bool, change: "Callable[[RosterEditor], Awaitable[RosterEntryChanged]]"
 ) -> None:
-    entry = at_book(mongo, prefix, lambda book, _: change(book))
+    entry = edit_roster(mongo, prefix, lambda editor, _: change(editor))
     roles = "; ".join(map(_grant, entry.grants)) or "no role"
     # Without the pseudonyms of the person's names: by those one could look for them in reports.
     answer(entry.model_dump(mode="json", exclude={"pseudonyms"}), as_json, lambda: f"{entry.person}: {roles}.")

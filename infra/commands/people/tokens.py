@@ -8,8 +8,8 @@ import typer
 
 from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, note, table
 from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir
-from infra.commands.people.book import OPERATOR
-from infra.commands.people.roster import at_book, check_end, check_places, read_person, read_time
+from infra.commands.people.editor import OPERATOR
+from infra.commands.people.roster import check_end, check_places, edit_roster, read_person, read_time
 from shared.access.principal import Role
 from shared.access.tokens import Kind
 from shared.events import GrantHeld, RosterTokenChanged
@@ -76,12 +76,12 @@ def issue(
     check_places((), tuple(community or ()), policy_dir)
     grants = [_grant(tuple(source), tuple(community or ()))] if source else []
 
-    async def work(book: "RosterEditor", _: "MongoRoster") -> Any:
+    async def work(editor: "RosterEditor", _: "MongoRoster") -> Any:
         kind: Kind = "pat" if person else "int"
-        issued = await book.issue(kind, expires_at=expires, by=OPERATOR, person=person, grants=grants)
-        return issued, not person or bool((await book.find(person)).entry.pseudonyms)
+        issued = await editor.issue(kind, expires_at=expires, by=OPERATOR, person=person, grants=grants)
+        return issued, not person or bool((await editor.find(person)).entry.pseudonyms)
 
-    issued, is_known = at_book(mongo, database_prefix, work)
+    issued, is_known = edit_roster(mongo, database_prefix, work)
     _tell(issued, as_json)
     if not is_known:
         note("It opens nothing about cases until its owner has signed in at the desk: their names are not known yet.")
@@ -101,16 +101,16 @@ def rotate(
     """Print a new token with the same rights; the old one ends after the overlap."""
     _check_life(expires)
 
-    async def work(book: "RosterEditor", roster: "MongoRoster") -> Any:
+    async def work(editor: "RosterEditor", roster: "MongoRoster") -> Any:
         old = await _find(roster, token_id)
         if _state(old) in ("revoked", "expired"):
             raise Trouble(f"{token_id} is {_state(old)}; issue a new one.")
         kind: Kind = "pat" if old.person else "int"
-        new = await book.issue(kind, expires_at=expires, by=OPERATOR, person=old.person, grants=old.grants)
-        await book.revoke_token(token_id, OPERATOR, now() + overlap)
+        new = await editor.issue(kind, expires_at=expires, by=OPERATOR, person=old.person, grants=old.grants)
+        await editor.revoke_token(token_id, OPERATOR, now() + overlap)
         return new
 
-    _tell(at_book(mongo, database_prefix, work), as_json)
+    _tell(edit_roster(mongo, database_prefix, work), as_json)
 
 
 @app.command()
@@ -119,11 +119,11 @@ def revoke(
 ) -> None:
     """End a token; no service takes it any more within seconds."""
 
-    async def work(book: "RosterEditor", roster: "MongoRoster") -> RosterTokenChanged:
+    async def work(editor: "RosterEditor", roster: "MongoRoster") -> RosterTokenChanged:
         await _find(roster, token_id)
-        return await book.revoke_token(token_id, OPERATOR)
+        return await editor.revoke_token(token_id, OPERATOR)
 
-    state = at_book(mongo, database_prefix, work)
+    state = edit_roster(mongo, database_prefix, work)
     answer(_shown(state, None), as_json, lambda: f"{token_id} is revoked.")
 
 
@@ -134,7 +134,7 @@ def list_tokens(mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_j
     async def work(_: "RosterEditor", roster: "MongoRoster") -> list[RosterTokenChanged]:
         return [s for s in await roster.changed_since(None) if isinstance(s, RosterTokenChanged)]
 
-    tokens = sorted(at_book(mongo, database_prefix, work), key=lambda t: t.issued_at)
+    tokens = sorted(edit_roster(mongo, database_prefix, work), key=lambda t: t.issued_at)
     used = _last_uses(mongo, database_prefix)
     rows = [
         (

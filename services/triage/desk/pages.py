@@ -9,8 +9,9 @@ from services.triage.actions import CommandRequest, Desk, VersionConflict
 from services.triage.case.forms import FORMS
 from services.triage.desk.names import CaseNames
 from services.triage.desk.queue import Queue
-from services.triage.desk.views import CaseView, QueueView, SentCommand
+from services.triage.desk.views import CaseView, QueueView
 from services.triage.paths import HOME
+from services.triage.sent import SentForm
 from shared.access.authorization import Refused
 from shared.access.conditions import Reason
 from shared.access.principal import Principal
@@ -50,17 +51,17 @@ def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages) -> APIR
         try:
             await desk.carry_out(principal, case.id, CommandRequest(command, values, version, cause))
         except VersionConflict as problem:
-            return await case_view.show(request, principal, problem.case, SentCommand(form, values, problem))
+            return await case_view.show(request, principal, problem.case, SentForm(command, values, problem))
         except Unavailable:
             away = Problem(503, "unavailable", "Please try again in a moment.", retry_after=5)
-            return await case_view.show(request, principal, case, SentCommand(form, values, away))
+            return await case_view.show(request, principal, case, SentForm(command, values, away))
         except Problem as problem:
             if isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN:
                 gate.keep(problem, principal)
             elif problem.status not in (409, 422):
                 raise
             case = await desk.find(principal, case.id)
-            return await case_view.show(request, principal, case, SentCommand(form, values, problem))
+            return await case_view.show(request, principal, case, SentForm(command, values, problem))
         done = urlencode({"done": command})
         if form.kind.hides and not await _still_sees(principal, case.id):
             return RedirectResponse(f"{HOME}?{done}", 303)

@@ -1,7 +1,6 @@
 """What the pages of the desk show: the queue, and one case."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from services.triage.desk.names import CaseNames
 from services.triage.desk.queue import Queue, QueueFilter
 from services.triage.paths import HOME
 from services.triage.roster.desk import reads_roster
+from services.triage.sent import SentForm
 from shared.access.authorization import allow
 from shared.access.conditions import Permit
 from shared.access.principal import Principal
@@ -53,15 +53,6 @@ def load_pages() -> Pages:
     return make_pages(
         HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"]), home=HOME, static_dir=HERE / "static"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class SentCommand:
-    """A form that could not be carried out, so that the page loses nothing that was typed."""
-
-    form: Form
-    values: Mapping[str, str] = field(default_factory=dict)
-    problem: Problem | None = None
 
 
 class QueueView:
@@ -118,7 +109,7 @@ class CaseView:
         self._names = names
 
     async def show(
-        self, request: Request, principal: Principal, case: Case, sent: SentCommand | None = None
+        self, request: Request, principal: Principal, case: Case, sent: SentForm[str] | None = None
     ) -> Response:
         """The case: what was reported if the vault answers, and exactly the commands permitted now."""
         contents, away = await self._contents(principal, case)
@@ -200,10 +191,10 @@ class CaseView:
             "status": self._pages.message(request, key),
         }
 
-    def _errors(self, request: Request, sent: SentCommand | None) -> dict[str, str]:
+    def _errors(self, request: Request, sent: SentForm[str] | None) -> dict[str, str]:
         if sent is None or sent.problem is None:
             return {}
-        limits = {field.name: field.limit for field in sent.form.fields}
+        limits = {field.name: field.limit for field in FORMS[sent.name].fields}
         found = ((error.pointer.removeprefix("/"), error.code) for error in sent.problem.errors)
         return {
             name: self._pages.message(request, FIELD_MESSAGES.get(code, "field-required"), limits.get(name, 0))
@@ -226,11 +217,11 @@ def _talk(case: Case, contents: Contents | None) -> list[dict[str, Any]]:
     ]
 
 
-def _unsent(sent: SentCommand | None, forms: Sequence[Form]) -> list[str]:
+def _unsent(sent: SentForm[str] | None, forms: Sequence[Form]) -> list[str]:
     """Words that have no form to go back into, because the command is no longer permitted."""
-    if sent is None or sent.form in forms:
+    if sent is None or sent.name in {form.command for form in forms}:
         return []
-    return [sent.values[f.name] for f in sent.form.fields if f.kind == "words" and sent.values.get(f.name)]
+    return [sent.values[f.name] for f in FORMS[sent.name].fields if f.kind == "words" and sent.values.get(f.name)]
 
 
 def _done_in(request: Request, *, hiding: bool = False) -> str | None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
-from services.triage.roster.actions import Entries as BookEntries
 from services.triage.roster.actions import RosterEditor
 from services.triage.roster.changes import (
     CHANGES,
@@ -23,7 +22,9 @@ from shared.access.authorization import allow, demand
 from shared.access.conditions import Permit, Reason
 from shared.access.entries import principal_in
 from shared.access.principal import MODULES, PEOPLE, SCOPES, Grant, Principal, Resource, Role
+from shared.aggregates import ChangeStore, Save
 from shared.events import Actor
+from shared.mongo import Document
 from shared.policy import Policy
 from shared.problems import NotFound, Problem
 from shared.sign_in.sessions import Session, Sessions
@@ -39,11 +40,8 @@ class EntryPlace(NamedTuple):
     person: str
 
 
-"""Where somebody stands in the list: when something of theirs ends next, and their reference."""
-
-
-class Entries(BookEntries, Protocol):
-    """What it needs of a store (services.triage.roster.store.MongoEntries)."""
+class Entries(ChangeStore[Document, Save], Protocol):
+    """What the roster needs of a store (services.triage.roster.store.MongoEntries)."""
 
     async def everybody(self) -> list[StoredEntry]: ...
 
@@ -61,14 +59,14 @@ class RosterDesk:
 
     def __init__(
         self,
-        book: RosterEditor,
+        editor: RosterEditor,
         people: Entries,
         policy: Policy,
         sessions: Sessions,
         clock: Callable[[], datetime] = now,
     ) -> None:
         """`sessions`: those of this service."""
-        self._book = book
+        self._editor = editor
         self._people = people
         self._sessions = sessions
         self._clock = clock
@@ -88,7 +86,7 @@ class RosterDesk:
     async def find(self, who: Principal, person: str) -> StoredEntry:
         """The entry of a person; of version 0 for who is not on the roster. Raises Problem 403."""
         demand(who, "roster.read", Resource(owner=person), self._clock())
-        return await self._book.find(person)
+        return await self._editor.find(person)
 
     async def carry_out(self, who: Principal, person: str, change: RosterChange, seen: int, cause: str) -> StoredEntry:
         """Make a change, once however often it comes under the same `cause`; `seen`: the version it was made on.
@@ -109,7 +107,7 @@ class RosterDesk:
             return change.step(at)
 
         digest = hashlib.sha256(f"{change.name} {change.model_dump_json()}".encode()).hexdigest()
-        kept = await self._book.carry_out(person, by, decide, ChangeRequest(seen, cause, digest))
+        kept = await self._editor.carry_out(person, by, decide, ChangeRequest(seen, cause, digest))
         if isinstance(change, SignOut):
             # Every service ends them by the roster; here they need not stand in the list until then.
             await self._sessions.revoke_person(person, kept.entry.signed_out_at or at)
@@ -123,8 +121,8 @@ class RosterDesk:
         names = {name for session in await self._sessions.listed(person) for name in session.pseudonyms}
         if names <= set(kept.entry.pseudonyms):
             return kept
-        await self._book.note_pseudonyms(person, sorted(names), Actor(person, "service"))
-        return await self._book.find(person)
+        await self._editor.note_pseudonyms(person, sorted(names), Actor(person, "service"))
+        return await self._editor.find(person)
 
     async def offers(self, who: Principal, kept: StoredEntry) -> list[Offer]:
         """The changes that may be made now, or after a fresh sign-in."""
@@ -187,7 +185,7 @@ class RosterDesk:
         """Whether somebody else could take back, at that time, what one does to one's own entry."""
         if who.ref != person:
             return True
-        resource = Resource(owner=person, grants=running((await self._book.find(person)).entry.grants, at))
+        resource = Resource(owner=person, grants=running((await self._editor.find(person)).entry.grants, at))
         others = [principal_in(k.entry) for k in await self._people.everybody() if k.entry.person != person]
         signed_in = (replace(other, authenticated_at=at) for other in others)
         return any(isinstance(allow(other, change.action, resource, at), Permit) for other in signed_in)

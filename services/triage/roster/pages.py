@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +15,7 @@ from services.triage.roster.changes import CHANGES, INPUTS, ends_of, running
 from services.triage.roster.desk import RosterDesk, reads_roster
 from services.triage.roster.entry import EntryConflict, StoredEntry
 from services.triage.roster.routes import people_of, reference_of
+from services.triage.sent import SentForm
 from shared.access.authorization import Refused
 from shared.access.conditions import Reason
 from shared.events import GrantHeld
@@ -49,15 +49,6 @@ _FAULTS = {
 """The messages of faults; whatever else is wrong with a value of a page is a date that is none."""
 
 Typed = Mapping[str, Sequence[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class SentChange:
-    """A form as it came back with something wrong, so that nothing typed is lost."""
-
-    change: str
-    values: Typed = field(default_factory=dict)
-    problem: Problem | None = None
 
 
 def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
@@ -96,13 +87,13 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
             values = parse_body(kind, orjson.dumps(_values_of(change, form)))
             await desk.carry_out(who, ref, values, version, cause)
         except EntryConflict as problem:
-            return await view.person(request, problem.kept, SentChange(change, form, problem))
+            return await view.person(request, problem.kept, SentForm(change, form, problem))
         except Problem as problem:
             if isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN:
                 gate.keep(problem, who)
             elif problem.status != 422:
                 raise
-            return await view.person(request, await desk.find(who, ref), SentChange(change, form, problem))
+            return await view.person(request, await desk.find(who, ref), SentForm(change, form, problem))
         return RedirectResponse(f"{ROSTER}/{ref}?{urlencode({'done': change})}", 303)
 
     return router
@@ -158,7 +149,9 @@ class _View:
         }
         return self._pages.render(request, "roster.html", context, 422 if sought else 200)
 
-    async def person(self, request: Request, kept: StoredEntry, sent: SentChange | None = None) -> Response:
+    async def person(
+        self, request: Request, kept: StoredEntry, sent: SentForm[Sequence[str]] | None = None
+    ) -> Response:
         """The entry, exactly the changes permitted now, and the person's sessions here."""
         who, at = principal_of(request), now()
         offers = await self._desk.offers(who, kept)

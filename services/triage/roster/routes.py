@@ -53,7 +53,7 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
         kept = await desk.find(who, reference_of(person))
         if not kept.version:
             raise NotFound
-        body = {**_shown(kept), "actions": [describe(offer) for offer in await desk.offers(who, kept)]}
+        body = {**_shown(kept), "actions": [show_offer(offer) for offer in await desk.offers(who, kept)]}
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{kept.version}"'})
 
     @router.post("/{person}/{change}", **does("roster.read", _CHANGE))
@@ -86,7 +86,7 @@ async def people_of(
     return CURSORS.cut(found, limit, desk.place)
 
 
-def describe(offer: Offer) -> dict[str, object]:
+def show_offer(offer: Offer) -> dict[str, object]:
     """A change as the API shows it."""
     fields: list[dict[str, object]] = []
     for taken in INPUTS[offer.change.name]:

@@ -1,6 +1,6 @@
 """Entries of the roster in MongoDB: one document each, with its outbox; tokens stand beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from services.triage.roster.entry import StoredEntry
 from shared.access.roster_store import read_state
@@ -15,12 +15,12 @@ class MongoEntries:
     def __init__(self, aggregates: Aggregates) -> None:
         self._aggregates = aggregates
 
-    async def load(self, ids: Sequence[str]) -> dict[str, Document]:
+    async def load(self, ids: Iterable[str], /) -> dict[str, Document]:
         """The stored entries and tokens by id; those that do not exist are missing from the answer."""
         with reaching():
             return await self._aggregates.load(ids)
 
-    async def save(self, saves: Sequence[Save]) -> set[str]:
+    async def save(self, saves: Sequence[Save], /) -> set[str]:
         """One bulk write; returns the ids of those that were not written."""
         with reaching():
             return await self._aggregates.save(saves)

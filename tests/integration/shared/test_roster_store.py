@@ -45,21 +45,23 @@ class Published:
 async def test_a_copy_fed_by_the_events_is_the_roster_itself(collection: Collection) -> None:
     published = Published()
     relay = Relay(published, service="test")
-    book, at = RosterEditor(Aggregates(collection, relay)), now()
-    await book.grant(ANN, GrantHeld(role="responder", bodies=("x", "y")), CORA)
-    await book.grant(ANN, GrantHeld(role="auditor", scopes=("meta",), expires_at=FAR), CORA)
-    await book.revoke(ANN, "responder", CORA, "x")
-    await book.note_training(ANN, TrainingHeld(module="A", completed_at=at), CORA)
-    await book.note_training(ANN, TrainingHeld(module="A", completed_at=at, expires_at=FAR), CORA)
-    await book.note_agreement(ANN, FAR, CORA)
-    await book.note_leaves(ANN, [LeaveTaken(begins_at=at)], CORA)
-    await book.note_pseudonyms(ANN, ["5" * 32], CORA)
-    await book.note_pseudonyms(ANN, ["5" * 32, "6" * 32], CORA)
-    await book.note_pseudonyms(ANN, ["6" * 32], CORA)
-    issued = await book.issue("int", expires_at=FAR, by=CORA, grants=[held(Grant(Role.INTEGRATOR, sources=("wiki",)))])
-    await book.revoke_token(issued.state.token_id, CORA, at + timedelta(hours=1))
-    await book.revoke_token(issued.state.token_id, CORA, at + timedelta(hours=2))
-    await book.sign_out(ANN, CORA)
+    editor, at = RosterEditor(Aggregates(collection, relay)), now()
+    await editor.grant(ANN, GrantHeld(role="responder", bodies=("x", "y")), CORA)
+    await editor.grant(ANN, GrantHeld(role="auditor", scopes=("meta",), expires_at=FAR), CORA)
+    await editor.revoke(ANN, "responder", CORA, "x")
+    await editor.note_training(ANN, TrainingHeld(module="A", completed_at=at), CORA)
+    await editor.note_training(ANN, TrainingHeld(module="A", completed_at=at, expires_at=FAR), CORA)
+    await editor.note_agreement(ANN, FAR, CORA)
+    await editor.note_leaves(ANN, [LeaveTaken(begins_at=at)], CORA)
+    await editor.note_pseudonyms(ANN, ["5" * 32], CORA)
+    await editor.note_pseudonyms(ANN, ["5" * 32, "6" * 32], CORA)
+    await editor.note_pseudonyms(ANN, ["6" * 32], CORA)
+    issued = await editor.issue(
+        "int", expires_at=FAR, by=CORA, grants=[held(Grant(Role.INTEGRATOR, sources=("wiki",)))]
+    )
+    await editor.revoke_token(issued.state.token_id, CORA, at + timedelta(hours=1))
+    await editor.revoke_token(issued.state.token_id, CORA, at + timedelta(hours=2))
+    await editor.sign_out(ANN, CORA)
     await relay.flush()
 
     kept = {d["_id"]: read_state(d) async for d in collection.find()}
@@ -84,8 +86,8 @@ async def test_a_copy_fed_by_the_events_is_the_roster_itself(collection: Collect
 async def test_a_token_is_nowhere_in_what_is_stored_or_published(collection: Collection) -> None:
     published = Published()
     relay = Relay(published, service="test")
-    book = RosterEditor(Aggregates(collection, relay))
-    issued = await book.issue("pat", expires_at=FAR, by=CORA, person=ANN)
+    editor = RosterEditor(Aggregates(collection, relay))
+    issued = await editor.issue("pat", expires_at=FAR, by=CORA, person=ANN)
     stored = [str(d) async for d in collection.find()]
     await relay.flush()
     assert len(stored) == len(published.events) == 1
@@ -96,17 +98,17 @@ async def test_a_token_is_nowhere_in_what_is_stored_or_published(collection: Col
 async def test_changes_of_two_coordinators_at_once_are_both_kept(collection: Collection) -> None:
     import asyncio
 
-    book = RosterEditor(Aggregates(collection, Relay(Published(), service="test")))
+    editor = RosterEditor(Aggregates(collection, Relay(Published(), service="test")))
     bodies = [f"body-{n}" for n in range(4)]
-    await asyncio.gather(*(book.grant(ANN, GrantHeld(role="responder", bodies=(b,)), CORA) for b in bodies))
+    await asyncio.gather(*(editor.grant(ANN, GrantHeld(role="responder", bodies=(b,)), CORA) for b in bodies))
     found = await Roster(MongoRoster(collection)).person(ANN, began_at=now(), authenticated_at=None)
     assert found is not None
     assert sorted(body for grant in found.running(now()) for body in grant.bodies) == bodies
 
 
 async def test_when_a_token_was_last_used_is_kept_where_it_was_used(collection: Collection) -> None:
-    book = RosterEditor(Aggregates(collection, Relay(Published(), service="test")))
-    issued = await book.issue("pat", expires_at=FAR, by=CORA, person=ANN)
+    editor = RosterEditor(Aggregates(collection, Relay(Published(), service="test")))
+    issued = await editor.issue("pat", expires_at=FAR, by=CORA, person=ANN)
     roster, before = Roster(MongoRoster(collection)), now()
     assert await roster.bearer(issued.token) is not None
     document = await collection.find_one({"_id": issued.state.token_id})
@@ -115,9 +117,9 @@ async def test_when_a_token_was_last_used_is_kept_where_it_was_used(collection: 
 
 
 async def test_only_a_token_can_be_revoked_as_one(collection: Collection) -> None:
-    book = RosterEditor(Aggregates(collection, Relay(Published(), service="test")))
-    await book.note_agreement(ANN, FAR, CORA)
+    editor = RosterEditor(Aggregates(collection, Relay(Published(), service="test")))
+    await editor.note_agreement(ANN, FAR, CORA)
     for unknown in (ANN, "token:none"):
         with pytest.raises(Problem) as refused:
-            await book.revoke_token(unknown, CORA)
+            await editor.revoke_token(unknown, CORA)
         assert refused.value.status == 404

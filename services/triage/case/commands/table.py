@@ -5,6 +5,7 @@ from datetime import datetime
 from importlib import import_module
 from pkgutil import iter_modules
 
+from services.triage.author import SOURCE
 from services.triage.case import commands
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
@@ -12,10 +13,6 @@ from services.triage.case.commands.opening import Open
 from services.triage.case.lifecycle import TRANSITIONS, NotPermitted
 from shared.events import Actor, CaseFact, Draft, Event, Fact, stamp
 from shared.policy import Policy
-
-SOURCE = "hearth/triage"
-TRIAGE = Actor("service:triage", "service")
-"""Who does what nobody orders: triage opens cases by itself."""
 
 
 def _commands() -> Iterator[type[Command]]:

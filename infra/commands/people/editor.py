@@ -31,7 +31,7 @@ class _Nobody:
         raise AssertionError("triage publishes what a command writes")
 
 
-async def with_book(
+async def with_editor(
     uri: str, prefix: str, access: MongoAccess, work: Callable[["RosterEditor", MongoRoster], Awaitable[T]]
 ) -> T:
     """What `work` gives. Raises Trouble when MongoDB does not answer, or does not let us in."""
@@ -48,8 +48,8 @@ async def with_book(
         client.close()
 
 
-def run_with_book(
+def run_with_editor(
     uri: str, prefix: str, access: MongoAccess, work: Callable[["RosterEditor", MongoRoster], Awaitable[T]]
 ) -> T:
     """The same, from code that is not async."""
-    return asyncio.run(with_book(uri, prefix, access, work))
+    return asyncio.run(with_editor(uri, prefix, access, work))

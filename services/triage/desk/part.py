@@ -1,0 +1,14 @@
+"""The desk as a part of triage."""
+
+from services.triage.actions import Desk
+from services.triage.desk.pages import make_page_router
+from services.triage.desk.queue import Queue
+from services.triage.desk.views import HERE
+from shared.parts import Part
+from shared.web.gate import Gate
+from shared.web.pages import Pages, make_asset_router
+
+
+def build(desk: Desk, queue: Queue, gate: Gate, pages: Pages) -> Part:
+    """The pages of the queue and of cases, and what they load."""
+    return Part([make_page_router(desk, queue, gate, pages), make_asset_router(gate, HERE / "static")])
