@@ -15,7 +15,7 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from infra.commands.people.book import OPERATOR, run_with_book
+from infra.commands.people.editor import OPERATOR, run_with_editor
 from infra.local.people import LIFE, enrol, give_name, person_of
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
@@ -87,7 +87,7 @@ def enrol_everybody(system: System) -> dict[str, str]:
 
     stack = system.stack
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(run_with_book, stack.mongo, "", stack.mongo_access("triage", ""), work).result()
+        thread.submit(run_with_editor, stack.mongo, "", stack.mongo_access("triage", ""), work).result()
     wanted = [pseudonyms_for(key, [name], [])[0] for name in NAMES.values()]
     with MongoClient(stack.mongo) as client:
         for service in system.processes:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from infra.commands.people.book import OPERATOR, run_with_book
+from infra.commands.people.editor import OPERATOR, run_with_editor
 from infra.local.people import give_name
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
@@ -36,7 +36,7 @@ def issue(system: System, person: str) -> str:
         issued = await book.issue("pat", expires_at=now() + timedelta(hours=1), by=OPERATOR, person=person)
         return issued.token
 
-    return run_with_book(*system._book(), work)
+    return run_with_editor(*system._book(), work)
 
 
 def within_a_minute(holds: Callable[[], bool]) -> float:
@@ -77,7 +77,7 @@ def test_what_a_coordinator_changes_holds_in_every_service_within_a_minute(syste
     within_a_minute(lambda: status("audit") == 200)
     # The heads of the record say nothing of cases; for all else it has to be known what somebody is called.
     assert [status("notification"), status("triage")] == [403, 403]
-    run_with_book(*system._book(), lambda book, _: give_name(book, NEW))
+    run_with_editor(*system._book(), lambda book, _: give_name(book, NEW))
     change("grant", 3, role="responder", bodies=["enwiki_admins"])
     within_a_minute(lambda: status("notification") == 200)
     # A responder needs an agreement, too.

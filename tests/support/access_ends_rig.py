@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from infra.commands.people.book import OPERATOR, with_book
+from infra.commands.people.editor import OPERATOR, with_editor
 from infra.local.people import give_name
 from infra.local.processes import Process
 from infra.local.stack import Stack, StackSettings
@@ -78,7 +78,7 @@ class Doors:
 
     async def book(self, work: Callable[[RosterEditor], Awaitable[T]]) -> T:
         """What `work` does to the roster, as `hearth roster` and `hearth token` do it."""
-        return await with_book(self.system.stack.mongo, "", MongoAccess(), lambda book, _: work(book))
+        return await with_editor(self.system.stack.mongo, "", MongoAccess(), lambda book, _: work(book))
 
     async def enrol(self, *grants: GrantHeld, until: datetime | None = None) -> str:
         """A new person with these roles (all, if none is named), trained, with an agreement that holds `until`."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from infra import cli
-from infra.commands.people.book import OPERATOR, run_with_book
+from infra.commands.people.editor import OPERATOR, run_with_editor
 from services.triage.roster.actions import RosterEditor
 from shared.access.authorization import allow
 from shared.access.conditions import Permit
@@ -186,7 +186,7 @@ def sign_in(place: Place, person: str) -> None:
     async def note(book: RosterEditor, _: MongoRoster) -> None:
         await book.note_pseudonyms(person, ["5" * 32], OPERATOR)
 
-    run_with_book(place.mongo_uri, place.prefix, MongoAccess(), note)
+    run_with_editor(place.mongo_uri, place.prefix, MongoAccess(), note)
 
 
 def test_no_pseudonym_is_printed(place: Place, capsys: Capture) -> None:

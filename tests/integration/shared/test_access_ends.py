@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from infra.commands.people.book import OPERATOR
+from infra.commands.people.editor import OPERATOR
 from infra.local.processes import Process
 from infra.local.system import System
 from services.triage.roster.actions import RosterEditor
