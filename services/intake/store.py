@@ -31,6 +31,7 @@ _REPORTS, _OUTLINES = Codec(StoredReport), Codec(ReportOutline)
 _GROWING = ("statements", "answers")
 """Fields to which a change adds entries, so that only the new entries are written."""
 _OF_AGGREGATES = ("version", "seq", "outbox")
+_NO_FACTS = Facts()
 
 
 class ReportStore:
@@ -139,6 +140,6 @@ def _document_of(report: StoredReport) -> Document:
             del document[name]
     if document["vault"]:
         document["vault"] = {name: sealed for name, sealed in document["vault"].items() if sealed is not None}
-    if report.facts == Facts():
+    if report.facts == _NO_FACTS:
         document["facts"] = {}
     return document
