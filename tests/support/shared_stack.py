@@ -8,12 +8,15 @@ import os
 import shutil
 import tempfile
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
 
 from infra.local.keycloak import KeycloakServer
 from infra.local.stack import Part, Stack, StackError, StackSettings
+
+FAIL_POINTS = ("--setParameter", "enableTestCommands=1")
+"""Lets a test have MongoDB fail its commands, by the name of its own client."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class StackHost:
         """Where the part answers, started if it is the first call. Raises StackError."""
         with self._lock:
             if part not in self._stacks:
-                self._stacks[part] = Stack(StackSettings.private(part)).__enter__()
+                settings = replace(StackSettings.private(part), mongo_options=FAIL_POINTS)
+                self._stacks[part] = Stack(settings).__enter__()
             stack = self._stacks[part]
         match part:
             case "kafka":

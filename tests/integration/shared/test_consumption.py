@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from shared import metrics
+from shared.aggregates import Aggregates, Save
 from shared.events import Message
 from shared.kafka.consumption import Consumption, make_broker
 from shared.kafka.dead_letters import DeadLetter
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
+from shared.mongo import close, connect
+from shared.outbox import Relay
 from shared.problems import Malformed, Unavailable
 from shared.telemetry import JsonLines
 from tests.support.broker import committed, make_topics, read, until, write
@@ -150,6 +153,41 @@ async def test_an_outage_makes_the_batch_wait_and_come_back_and_never_become_a_d
     async with rig.consuming(away_at_first, attempts=1):
         await until(lambda: sorted(rig.handled) == [b"0", b"1", b"2", b"3", b"4"])
     assert await read(rig.kafka, rig.letters) == []
+
+
+FULL, NOT_LET_IN, TOO_SLOW, STEPPED_DOWN = 14031, 13, 50, 189
+"""OutOfDiskSpace, Unauthorized, MaxTimeMSExpired and PrimarySteppedDown, the server's error codes."""
+
+
+@pytest.mark.parametrize("code", [FULL, NOT_LET_IN, TOO_SLOW, STEPPED_DOWN])
+async def test_a_database_that_cannot_write_is_waited_for_and_no_message_is_given_up(
+    rig: Rig, mongo_uri: str, database_prefix: str, code: int
+) -> None:
+    name, tried = f"failing-{code}", 0
+    client, operator = connect(mongo_uri, service=name), connect(mongo_uri, service="test")
+    kept = client[f"{database_prefix}test"]["kept"]
+    aggregates = Aggregates(kept, Relay(Publisher(rig.kafka, client="test"), service="test"))
+
+    async def keep(items: Sequence[bytes]) -> None:
+        nonlocal tried
+        tried += 1
+        await aggregates.save([Save(item.decode(), None, {}, (), ["cause"]) for item in items])
+
+    failing = {"failCommands": ["insert", "update"], "errorCode": code, "appName": f"hearth-{name}"}
+    await operator.admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data=failing)
+    await write(rig.kafka, rig.topic, *[(b"k", b"%d" % n, []) for n in range(5)])
+    try:
+        async with rig.consuming(keep, attempts=1):
+            await until(lambda: tried >= 3)
+            assert rig.handled == []
+            await operator.admin.command("configureFailPoint", "failCommand", mode="off")
+            await until(lambda: sorted(rig.handled) == [b"0", b"1", b"2", b"3", b"4"])
+        assert await kept.count_documents({}) == 5
+        assert await read(rig.kafka, rig.letters) == []
+    finally:
+        await operator.admin.command("configureFailPoint", "failCommand", mode="off")
+        close(client)
+        close(operator)
 
 
 async def test_an_outage_in_a_batch_of_several_partitions_loses_nothing_of_any(rig: Rig) -> None:

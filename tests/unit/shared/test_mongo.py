@@ -1,6 +1,60 @@
-"""What every write to MongoDB is promised, wherever it is made."""
+"""What every write to MongoDB is promised, wherever it is made; and which of its errors are outages."""
 
-from shared.mongo import connect
+import pytest
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConfigurationError,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    InvalidOperation,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WTimeoutError,
+)
+
+from shared.mongo import connect, reaching
+from shared.problems import Unavailable
+
+
+def failed(*codes: int, durable: bool = True) -> BulkWriteError:
+    errors = [{"index": index, "code": code, "errmsg": ""} for index, code in enumerate(codes)]
+    return BulkWriteError({"writeErrors": errors, "writeConcernErrors": [] if durable else [{"code": 64}]})
+
+
+OUTAGES = {
+    "gone": AutoReconnect("gone"),
+    "not found": ServerSelectionTimeoutError("nobody answers"),
+    "full": OperationFailure("full", 14031),
+    "not let in": OperationFailure("who are you", 13),
+    "too slow": OperationFailure("too slow", 50),
+    "of no known code": OperationFailure("odd", 999_999),
+    "perhaps not durable": WTimeoutError("waited", 64),
+    "full for one of several": failed(11000, 14031),
+    "several, perhaps not durable": failed(durable=False),
+}
+MISTAKES = {
+    "there already": DuplicateKeyError("there", 11000),
+    "refused by a validator": OperationFailure("no", 121),
+    "a wrong question": OperationFailure("what", 9),
+    "several, there already": failed(11000, 11000),
+    "a wrong use of the driver": InvalidOperation("closed twice"),
+    "a wrong address": ConfigurationError("what"),
+    "too large to send": DocumentTooLarge("too large"),
+}
+
+
+@pytest.mark.parametrize("error", OUTAGES.values(), ids=OUTAGES)
+def test_what_is_not_the_fault_of_the_question_is_an_outage(error: PyMongoError) -> None:
+    with pytest.raises(Unavailable, match=f"mongodb: {type(error).__name__}"), reaching():
+        raise error
+
+
+@pytest.mark.parametrize("error", MISTAKES.values(), ids=MISTAKES)
+def test_what_no_waiting_can_mend_passes_as_it_is(error: PyMongoError) -> None:
+    with pytest.raises(type(error)), reaching():
+        raise error
 
 
 async def test_a_write_returns_only_when_a_majority_has_it_in_its_journal() -> None:
