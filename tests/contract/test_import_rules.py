@@ -22,6 +22,10 @@ PLANTED = [
     ("shared-below", "shared.outbox", "infra.healthcheck"),
     ("shared-below", "services.audit.app", "infra.healthcheck"),
     ("no-circles", "shared.ids", "shared.outbox"),
+    ("layers-of-intake", "services.intake.actions", "services.intake.routes"),
+    ("layers-of-intake", "services.intake.store", "services.intake.mailbox.actions"),
+    ("layers-of-triage", "services.triage.desk.queue", "services.triage.desk.pages"),
+    ("layers-of-triage", "services.triage.case.case", "services.triage.stored"),
     ("pure", "services.triage.case.case", "httpx"),
     ("pure", "services.triage.case.case", "fastapi"),
     ("pure", "services.triage.case.commands.table", "time"),
@@ -88,6 +92,17 @@ def test_a_planted_violation_is_found(report: str, contract: str, module: str, i
         assert f"No cycles are allowed in {module.partition('.')[0]}." in said
     else:
         assert re.search(rf"^-\s+{re.escape(module)} -> {re.escape(imported)} \(", said, re.MULTILINE)
+
+
+def test_every_module_of_a_service_stands_in_a_layer() -> None:
+    layered = [contract for contract in CONTRACTS if contract["id"].startswith("layers-of-")]
+    for contract in layered:
+        (service,) = contract["containers"]
+        named = {f"{service}.{name.strip()}" for layer in contract["layers"] for name in layer.split(":")}
+        for module in modules_below(f"{service}.**"):
+            parents = module.split(".")
+            stands = any(".".join(parents[:length]) in named for length in range(3, len(parents) + 1))
+            assert stands or module.endswith("__init__"), module
 
 
 def modules_below(pattern: str) -> Iterator[str]:
