@@ -9,7 +9,8 @@ import sys
 import time
 from contextlib import ExitStack
 
-from infra.local.stack import Stack, StackError, StackSettings
+from infra.local.processes import StackError
+from infra.local.stack import Stack, StackSettings
 from infra.local.system import run_system
 from infra.services import SERVICES
 

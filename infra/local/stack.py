@@ -1,20 +1,16 @@
-"""The stack without Docker: Kafka, MongoDB, a mail catcher and a sign-in provider as child processes, and the services
-when asked."""
+"""The stack without Docker: Kafka, MongoDB, a mail catcher and a sign-in provider as child processes.
 
-import fcntl
+It starts services when it is asked to.
+"""
+
 import os
-import shutil
 import signal
-import smtplib
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Literal, Self, cast, get_args
@@ -22,15 +18,14 @@ from typing import Literal, Self, cast, get_args
 from infra.commands.keys.service_keys import PEERS, keys_file, make_service_keys
 from infra.credentials import Credentials, read_secret
 from infra.local import ports
+from infra.local.folder import locked_folder, throw_away
 from infra.local.kafka import Kafka, KafkaGuard, Operators, why_not
 from infra.local.keycloak import Keycloak, KeycloakServer
 from infra.local.mongod import Mongod
+from infra.local.probes import answers, greets
 from infra.local.processes import Children, Process, StackError
 from infra.services import SERVICES
 from shared.connections import MongoAccess
-from shared.http import TransportError, make_blocking_http
-
-__all__ = ["Part", "Process", "Stack", "StackError", "StackSettings"]
 
 TREE = Path(__file__).parents[2]
 KEPT_DATA = TREE / ".data"
@@ -118,7 +113,7 @@ class Stack:
         try:
             self._end_on_sigterm()
             self._ports = self._resources.enter_context(ports.Ports())
-            self._folder = self._open_folder()
+            self._folder = self._resources.enter_context(locked_folder(self.settings.data))
             self.logs = self._folder / "logs"
             self.logs.mkdir(exist_ok=True)
             if self.settings.secure:
@@ -340,21 +335,6 @@ class Stack:
         path = os.environ.get("PYTHONPATH")
         return {**os.environ, "PYTHONPATH": f"{TREE}{os.pathsep}{path}" if path else str(TREE)}
 
-    def _open_folder(self) -> Path:
-        """The data folder, locked; the lock goes with the process, so what a killed stack left can be swept away."""
-        if self.settings.data:
-            folder = self.settings.data
-            folder.mkdir(parents=True, exist_ok=True)
-        else:
-            sweep()
-            folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getuid()}-"))
-        lock = self._resources.enter_context((folder / LOCK).open("a"))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StackError(f"Another stack is using {folder}.") from None
-        return folder
-
     def _end_on_sigterm(self) -> None:
         def end(number: int, _: FrameType | None) -> None:
             sys.exit(128 + number)
@@ -374,44 +354,3 @@ class Stack:
                     throw_away(folder, keep_logs=failed)
                     if failed:
                         self.settings.announce(f"Logs: {folder / 'logs'}")
-
-
-FOLDER_PREFIX = "hearth-stack-"
-LOCK = "lock"
-LOGS_KEPT_SECONDS = 24 * 3600
-
-
-def sweep() -> None:
-    """Throw away what killed stacks of this user left in the temporary folder, and logs older than a day."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}{os.getuid()}-*"):
-        with suppress(OSError), (folder / LOCK).open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            throw_away(folder, keep_logs=time.time() - folder.stat().st_mtime < LOGS_KEPT_SECONDS)
-
-
-def throw_away(folder: Path, *, keep_logs: bool) -> None:
-    """Remove a stack's folder, or all of it but the logs."""
-    if not keep_logs:
-        shutil.rmtree(folder, ignore_errors=True)
-        return
-    for path in folder.iterdir():
-        if path.is_dir() and path.name != "logs":
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def answers(url: str) -> bool:
-    """Whether a GET is answered with 200."""
-    try:
-        with make_blocking_http(seconds=2, connect=2) as http:
-            return http.get(url).status_code == HTTPStatus.OK
-    except TransportError:
-        return False
-
-
-def greets(server: tuple[str, int]) -> bool:
-    """Whether a mail server greets with 220."""
-    try:
-        with smtplib.SMTP(*server, timeout=2):
-            return True
-    except (OSError, smtplib.SMTPException):
-        return False

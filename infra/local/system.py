@@ -17,8 +17,9 @@ from infra.kafka.accounts import open_accounts
 from infra.kafka.topics import alter_topics, create_topics
 from infra.local.kafka import Operators
 from infra.local.people import ACCOUNT_ROLES, enrol_accounts, enrol_and_issue, person_of
+from infra.local.probes import answers
 from infra.local.processes import Process, StackError
-from infra.local.stack import Stack, answers
+from infra.local.stack import Stack
 from infra.mongo_accounts import open_databases
 from shared.access.principal import Role
 from shared.connections import MongoAccess

@@ -13,7 +13,8 @@ from multiprocessing.connection import Client, Listener
 from pathlib import Path
 
 from infra.local.keycloak import KeycloakServer
-from infra.local.stack import Part, Stack, StackError, StackSettings
+from infra.local.processes import StackError
+from infra.local.stack import Part, Stack, StackSettings
 
 FAIL_POINTS = ("--setParameter", "enableTestCommands=1")
 """Lets a test have MongoDB fail its commands, by the name of its own client."""

@@ -19,7 +19,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import MongoClient
 
 from infra.local import ports
-from infra.local.stack import FOLDER_PREFIX, Stack, StackError, StackSettings, sweep
+from infra.local.folder import FOLDER_PREFIX, sweep
+from infra.local.processes import StackError
+from infra.local.stack import Stack, StackSettings
 from shared.kafka.topics import TOPICS
 
 HOLD_A_STACK = """

@@ -12,8 +12,9 @@ from pymongo import MongoClient
 
 from infra import cli
 from infra.credentials import read_secret
+from infra.local.probes import answers
 from infra.local.processes import StackError
-from infra.local.stack import Stack, StackSettings, answers
+from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from infra.services import SERVICES
 from shared.connections import MongoAccess

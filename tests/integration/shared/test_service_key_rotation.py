@@ -14,8 +14,8 @@ import pytest
 
 from infra.commands.keys.service_keys import PEERS, Pace, keys_file, make_service_keys, rotate
 from infra.local.ports import Ports
+from infra.local.probes import answers
 from infra.local.processes import Children
-from infra.local.stack import answers
 from infra.local.system import create_topics_on
 from infra.services import SERVICES
 from shared.access.service_keys import read_ring
