@@ -24,15 +24,15 @@ from infra.acls import users
 from shared.connections import KafkaAccess, MongoAccess
 from shared.times import now
 
-OPERATOR = "operator"
+OPERATOR_USER = "operator"
 """Who sets up users and rights: at Kafka the name in its certificate, at MongoDB the name of a user."""
 CA, CA_KEY = "ca.pem", "ca.key"
 KEY_FILE = "mongo.keyfile"
 LIFE_OF_CA = timedelta(days=3650)
-LIFE = timedelta(days=730)
+CERTIFICATE_LIFE = timedelta(days=730)
 ENDS_SOON = timedelta(days=60)
 
-State = Literal["made", "kept", "renewed", "ends soon"]
+CertificateState = Literal["made", "kept", "renewed", "ends soon"]
 Holder = Literal["hearth", "kafka", "mongo", "nobody"]
 """Whose containers read a file; nobody's is read by whoever makes certificates."""
 
@@ -51,7 +51,7 @@ class Made:
 
     name: str
     holder: Holder
-    state: State
+    state: CertificateState
     ends: datetime | None = None
 
 
@@ -86,11 +86,11 @@ class Credentials:
 
     def operator_at_kafka(self) -> KafkaAccess:
         """The operator's way into Kafka, at the listener that asks for certificates."""
-        return KafkaAccess("ssl", ca=self.ca, certificate=self.certificate(OPERATOR))
+        return KafkaAccess("ssl", ca=self.ca, certificate=self.certificate(OPERATOR_USER))
 
     def operator_at_mongo(self) -> MongoAccess:
         """The operator's way into MongoDB."""
-        return MongoAccess(OPERATOR, read_secret(self.mongo_password(OPERATOR)), self.ca)
+        return MongoAccess(OPERATOR_USER, read_secret(self.mongo_password(OPERATOR_USER)), self.ca)
 
     def make(self, names: Names | None = None, renew: bool = False) -> list[Made]:
         """Make what is missing; with `renew` also new certificates under the same authority. Raises OSError."""
@@ -100,12 +100,12 @@ class Credentials:
         local = ("localhost", "127.0.0.1")
         made.append(self._leaf("kafka", "kafka", (*names.kafka, *local), renew))
         made.append(self._leaf("mongo", "mongo", (*names.mongo, *local), renew))
-        made.append(self._leaf(OPERATOR, "hearth", (), renew))
+        made.append(self._leaf(OPERATOR_USER, "hearth", (), renew))
         # A replica set's members show each other this file; at most 1024 characters (MongoDB manual, keyFile).
         made.append(self._kept(KEY_FILE, "mongo", base64.b64encode(random.token_bytes(384))))
         for user in users():
             made.append(self._kept(self.kafka_password(user).name, "hearth", _password()))
-        for user in (*users(), OPERATOR):
+        for user in (*users(), OPERATOR_USER):
             made.append(self._kept(self.mongo_password(user).name, "hearth", _password()))
         return made
 
@@ -141,7 +141,7 @@ class Credentials:
         authority_key = self._authority_key()
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = _builder(subject, authority.subject, key.public_key(), authority_key.public_key(), LIFE)
+        builder = _builder(subject, authority.subject, key.public_key(), authority_key.public_key(), CERTIFICATE_LIFE)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(_key_usage(signs_certificates=False), critical=True)
         # A broker and a database also call themselves, so their certificates are those of clients, too.

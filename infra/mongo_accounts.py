@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.acls import COMMAND_LINE, users
-from infra.credentials import OPERATOR, Credentials, read_secret
+from infra.credentials import OPERATOR_USER, Credentials, read_secret
 from shared.connections import MongoAccess
 from shared.mongo import Client, OperationFailure, connect
 
@@ -36,7 +36,7 @@ async def open_databases(uri: str, credentials: Credentials, prefix: str = "", *
     if not await _signs_in(uri, operator):
         roles = [{"role": role, "db": "admin"} for role in OPERATORS_ROLES]
         async with _client(uri, MongoAccess(ca=ca)) as client:
-            await _make_user(client, OPERATOR, operator.password or "", roles)
+            await _make_user(client, OPERATOR_USER, operator.password or "", roles)
     async with _client(uri, operator) as client:
         await make_users(client, passwords, prefix)
 

@@ -137,7 +137,7 @@ def _listeners(port: int, controller_port: int) -> str:
     return OPEN.format(port=port, controller_port=controller_port)
 
 
-class Kafka:
+class KafkaServer:
     """One broker with its data folder and ports, which stay the same over restarts.
 
     With `guard` it lets in only those with a password or a certificate, and lets them do what they may.
@@ -209,7 +209,7 @@ def prepare_kafka() -> None:
             made = folder / "classes.jsa"
             children = Children()
             with ports.Ports() as free:
-                kafka = Kafka(folder / "kafka", folder / "log", free.any_free(), free.any_free())
+                kafka = KafkaServer(folder / "kafka", folder / "log", free.any_free(), free.any_free())
                 try:
                     broker = kafka.start(children, f"-XX:ArchiveClassesAtExit={made}")
                     broker.wait_ready(kafka.is_ready)

@@ -17,7 +17,7 @@ from shared.http import Client, make_blocking_http
 REALM = Path(__file__).parents[1] / "keycloak" / "hearth-realm.json"
 # Everybody's in the demo realm, which is for one's own machine only.
 PASSWORD = "demo"  # noqa: S105  # nosec B105  # pragma: allowlist secret
-OPERATOR = "operator"
+MASTER_USER = "operator"
 # The C1 compiler alone and the serial collector start fastest and leave the most of two cores to the tests.
 JVM_OPTIONS = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 START = ("start", "--optimized", "--import-realm", "--cache=local", "--http-enabled=true", "--hostname-strict=false")
@@ -72,7 +72,7 @@ class KeycloakServer:
             return client
 
     def _operator(self) -> Client:
-        form = {"grant_type": "password", "client_id": "admin-cli", "username": OPERATOR, "password": self.password}
+        form = {"grant_type": "password", "client_id": "admin-cli", "username": MASTER_USER, "password": self.password}
         with make_blocking_http(seconds=30) as http:
             asked = http.post(f"{self.address}/realms/master/protocol/openid-connect/token", data=form)
         token = asked.raise_for_status().json()["access_token"]
@@ -105,7 +105,7 @@ class Keycloak:
             link = self._folder / part
             if not link.exists():
                 link.symlink_to(program / part)
-        operator = {"KC_BOOTSTRAP_ADMIN_USERNAME": OPERATOR, "KC_BOOTSTRAP_ADMIN_PASSWORD": self.server.password}
+        operator = {"KC_BOOTSTRAP_ADMIN_USERNAME": MASTER_USER, "KC_BOOTSTRAP_ADMIN_PASSWORD": self.server.password}
         command: list[str | Path] = ["java", *JVM_OPTIONS, *keycloak_options(program, self._folder), *START]
         command += [f"--http-host={ports.LOOPBACK}", f"--http-port={self._port}"]
         return children.start("keycloak", command, self._log, {**environment, **operator})

@@ -11,7 +11,7 @@ from oidc_provider_mock._storage import AuthorizationCode, storage  # type: igno
 
 
 @dataclass(kw_only=True, frozen=True)
-class Code(AuthorizationCode):  # type: ignore[misc]  # the library has no types
+class DemoCode(AuthorizationCode):  # type: ignore[misc]  # the library has no types
     """A code that also knows its challenge, and when and in which session somebody signed in."""
 
     code_challenge: str
@@ -40,7 +40,7 @@ class Grant(library.AuthorizationCodeGrant):  # type: ignore[misc]  # as above
         known = {field.name: getattr(stored, field.name) for field in fields(AuthorizationCode)}
         more = {name: flask.request.args[name] for name in ("code_challenge", "code_challenge_method")}
         at, sid = flask.session["auth_time"], flask.session["sid"]
-        storage.store_authorization_code(Code(**known, **more, auth_time=at, sid=sid))
+        storage.store_authorization_code(DemoCode(**known, **more, auth_time=at, sid=sid))
 
 
 class CodeWithProof(CodeChallenge):  # type: ignore[misc]  # as above
@@ -62,6 +62,6 @@ class OpenIdCode(library.OpenIDCode):  # type: ignore[misc]  # as above
     def __init__(self) -> None:
         super().__init__(require_nonce=True, token_max_age=library.timedelta(minutes=5))
 
-    def get_authorization_code_claims(self, authorization_code: Code) -> dict[str, Any]:
+    def get_authorization_code_claims(self, authorization_code: DemoCode) -> dict[str, Any]:
         """Claims that come from how the person signed in."""
         return {**super().get_authorization_code_claims(authorization_code), "sid": authorization_code.sid}

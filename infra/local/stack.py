@@ -19,7 +19,7 @@ from infra.commands.keys.service_keys import PEERS, keys_file, make_service_keys
 from infra.credentials import Credentials, read_secret
 from infra.local import ports
 from infra.local.folder import locked_folder, throw_away
-from infra.local.kafka import Kafka, KafkaGuard, Operators, why_not
+from infra.local.kafka import KafkaGuard, KafkaServer, Operators, why_not
 from infra.local.keycloak import Keycloak, KeycloakServer
 from infra.local.mongod import Mongod
 from infra.local.probes import answers, greets
@@ -282,7 +282,7 @@ class Stack:
                 choose(settings.kafka_controller_port, "Kafka"),
             )
             guard = KafkaGuard(self._ports.any_free(), self.credentials) if self.credentials else None
-            self._kafka = Kafka(
+            self._kafka = KafkaServer(
                 self._folder / "kafka", self.logs / "kafka.log", port, controller_port, settings.kafka_heap_mb, guard
             )
             self.kafka = self._kafka.bootstrap

@@ -4,11 +4,9 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import pytest
 
-from shared import outbox
 from shared.aggregates import OUTBOX_INDEX
 from shared.ids import new_id
 from shared.kafka.consumption import Consumption, make_broker
@@ -57,9 +55,8 @@ async def recover(kafka: str, prefix: str, cases) -> None:
 
 
 async def test_killed_between_write_and_publish_the_event_is_published_by_another_replica(
-    kafka: str, mongo_uri: str, cases, prefix: str, monkeypatch: pytest.MonkeyPatch
+    kafka: str, mongo_uri: str, cases, prefix: str
 ) -> None:
-    monkeypatch.setattr(outbox, "GRACE", timedelta(0))
     case_id = new_id()
     await run_victim("written", kafka, mongo_uri, cases, prefix, case_id)
     assert await read(kafka, f"{prefix}cases") == []

@@ -6,13 +6,13 @@ import secrets as random
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, say, table
 from infra.commands.keys.rotation import drop, join, rotate, versions
-from infra.commands.keys.service_keys import SERVICE_FILES, make_service_keys, rotate_services
+from infra.commands.keys.service_keys import SERVICE_FILES, KeyFileState, make_service_keys, rotate_services
 from infra.commands.options import key_in
 
 SECRETS: Mapping[str, str] = {
@@ -26,8 +26,7 @@ SECRETS: Mapping[str, str] = {
 IMAGE_UID = 10001
 """The user the image runs as, see infra/Dockerfile; its containers must be able to read the files."""
 
-State = Literal["made", "kept", "wrong", "open"]
-_MEANING: Mapping[State, str] = {
+_MEANING: Mapping[KeyFileState, str] = {
     "made": "made",
     "kept": "was there, kept",
     "wrong": "is not what belongs there",
@@ -97,7 +96,7 @@ def _is_good(path: Path) -> bool:
     return True
 
 
-def _make(path: Path, uid: int) -> State:
+def _make(path: Path, uid: int) -> KeyFileState:
     if path.exists():
         if not _is_good(path):
             return "wrong"

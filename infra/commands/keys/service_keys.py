@@ -32,7 +32,7 @@ SERVICE_FILES: Mapping[str, str] = {
 }
 """Every file that is made here, and what it is for."""
 
-State = Literal["made", "kept", "wrong", "open"]
+KeyFileState = Literal["made", "kept", "wrong", "open"]
 Jwk = dict[str, Any]
 
 
@@ -52,13 +52,13 @@ def keys_file(service: str) -> str:
     return f"service_keys_{service}"
 
 
-def make_service_keys(directory: Path, owner: int) -> dict[str, State]:
+def make_service_keys(directory: Path, owner: int) -> dict[str, KeyFileState]:
     """Make the files that are missing, mode 0600, belonging to user id `owner`; none is overwritten.
 
     The public set follows from the private rings: it is made again when it does not say what they do. Raises OSError.
     """
     with _locked(directory):
-        states: dict[str, State] = {}
+        states: dict[str, KeyFileState] = {}
         for service in CALLERS:
             path = directory / keys_file(service)
             if path.exists():
@@ -209,7 +209,7 @@ def _readable(path: Path, read: Callable[[Path], list[Jwk]]) -> list[Jwk] | None
         return None
 
 
-def _state(path: Path, read: Callable[[Path], list[Jwk]]) -> State:
+def _state(path: Path, read: Callable[[Path], list[Jwk]]) -> KeyFileState:
     if _readable(path, read) is None:
         return "wrong"
     return "open" if path.name != PEERS and path.stat().st_mode & 0o077 else "kept"

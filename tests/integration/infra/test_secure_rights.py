@@ -17,7 +17,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure
 
 from infra import cli
 from infra.acls import users
-from infra.credentials import OPERATOR, Credentials, read_secret
+from infra.credentials import OPERATOR_USER, Credentials, read_secret
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import create_topics_on, let_in
 from infra.services import SERVICES
@@ -215,7 +215,7 @@ def run(stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         if operator:
             monkeypatch.setenv("HEARTH_KAFKA", stack.operators.bootstrap)
             monkeypatch.setenv("HEARTH_KAFKA_SECURITY", "ssl")
-            monkeypatch.setenv("HEARTH_KAFKA_CERTIFICATE", str(credentials.certificate(OPERATOR)))
+            monkeypatch.setenv("HEARTH_KAFKA_CERTIFICATE", str(credentials.certificate(OPERATOR_USER)))
         capsys.readouterr()
         assert cli.main([*arguments, "--json"]) == status
         found = json.loads(capsys.readouterr().out)

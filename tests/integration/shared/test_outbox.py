@@ -7,8 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared import outbox
-from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
+from shared.aggregates import APPLIED_WINDOW, OUTBOX_INDEX, Aggregates, Save
 from shared.events import Actor, CaseClosed, Draft, Event, Message, stamp
 from shared.ids import new_id
 from shared.kafka.publisher import Publisher
@@ -19,6 +18,10 @@ from shared.times import now, rfc3339
 from tests.support.broker import make_topics, read, until
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+AT_ONCE = timedelta(0)
+"""No grace: any replica may publish an event as soon as it is written."""
 
 
 def events_for(case_id: str, cause: str, last_seq: int, count: int = 1) -> list[Event]:
@@ -124,11 +127,10 @@ async def test_opening_twice_is_told_and_changes_nothing(cases) -> None:
     assert (await stored(cases, other))["version"] == 1
 
 
-async def test_what_a_dead_replica_left_behind_is_published_by_another(cases, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "GRACE", timedelta(0))
+async def test_what_a_dead_replica_left_behind_is_published_by_another(cases) -> None:
     case_id = new_id()
     events = events_for(case_id, "a", 0, 3)
-    await Aggregates(cases, Relay(Notes(), service="dead")).save([opening(case_id, events)])
+    await Aggregates(cases, Relay(Notes(), service="dead"), AT_ONCE).save([opening(case_id, events)])
     notes = Notes()
     relay = Relay(notes, service="alive", poll=0.1)
     relay.watch(cases)
@@ -199,12 +201,10 @@ async def test_an_outage_of_the_broker_keeps_everything_for_later(cases) -> None
     running.cancel()
 
 
-async def test_an_outage_does_not_queue_anew_what_is_queued(
-    cases, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(outbox, "GRACE", timedelta(0))
+async def test_an_outage_does_not_queue_anew_what_is_queued(cases, caplog: pytest.LogCaptureFixture) -> None:
     relay = Relay(Notes(away=True), service="test", poll=0.1)
-    await Aggregates(cases, relay).save([opening(i, events_for(i, "a", 0)) for i in (new_id() for _ in range(20))])
+    changes = [opening(i, events_for(i, "a", 0)) for i in (new_id() for _ in range(20))]
+    await Aggregates(cases, relay, AT_ONCE).save(changes)
     running = asyncio.create_task(relay.run())
 
     def queued() -> list[object]:
@@ -272,7 +272,7 @@ async def test_the_window_of_applied_causes_is_bounded(cases) -> None:
         base = (await aggregates.load([case_id]))[case_id]
         causes = [f"{n}.{m}" for m in range(150)]
         assert await aggregates.save([Save(case_id, base, {}, [], causes)]) == set()
-    assert len((await stored(cases, case_id))["applied"]) == outbox.APPLIED_WINDOW
+    assert len((await stored(cases, case_id))["applied"]) == APPLIED_WINDOW
 
 
 async def test_the_poll_reads_from_an_index_that_holds_only_what_is_pending(cases) -> None:

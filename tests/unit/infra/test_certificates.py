@@ -73,7 +73,7 @@ def test_a_certificate_that_ends_soon_is_a_finding_until_it_is_renewed(
 ) -> None:
     command = ["certificates", "--directory", str(tmp_path), "--json"]
     with monkeypatch.context() as short:
-        short.setattr(credentials, "LIFE", timedelta(days=30))
+        short.setattr(credentials, "CERTIFICATE_LIFE", timedelta(days=30))
         assert cli.main(command) == 0
     capsys.readouterr()
     assert cli.main(command) == 1
