@@ -1,4 +1,4 @@
-"""The verb of this service: record what Kafka delivers. How it is made safe stands in writer.py."""
+"""The verb of audit: it records what Kafka delivers. writer.py says how that is safe."""
 
 import logging
 from collections import defaultdict
@@ -12,7 +12,6 @@ from opentelemetry.trace import Span
 from services.audit.record.leaf import Leaf
 from services.audit.writer import DisplacedError, LogWriter
 from shared import metrics
-from shared.mongo import TRANSIENT
 from shared.problems import Unavailable
 from shared.telemetry import context_of, is_unsampled
 from shared.times import now
@@ -20,22 +19,21 @@ from shared.times import now
 log = logging.getLogger(__name__)
 
 CONTENTIONS = 10
-_AWAY: tuple[type[BaseException], ...] = (Unavailable, *TRANSIENT)
 
 Rewind = Callable[[str, int, int], None]
-"""Have Kafka deliver a topic's partition from this offset on."""
+"""Has Kafka deliver a partition of a topic again, from this offset on: `rewind(topic, partition, offset)`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A leaf that wants into the record, and the traceparent of the span that consumed it."""
+    """A leaf that is to be recorded, and the traceparent of the span that consumed it."""
 
     leaf: Leaf
     trace: str | None
 
 
 class Recorder:
-    """Puts records into their logs. Returns only when every one is under a committed head, exactly once."""
+    """Puts leaves into their logs, each exactly once."""
 
     def __init__(self, writer: LogWriter, rewind: Rewind) -> None:
         self._writer = writer
@@ -44,10 +42,10 @@ class Recorder:
         self._tracer = trace.get_tracer(__name__)
 
     async def record(self, arrivals: Sequence[Arrival]) -> None:
-        """Record a batch of any partitions, in the order given.
+        """Record a batch of any partitions, in the order given; returns when committed heads cover every leaf.
 
-        Whatever fails leaves the batch to be delivered again: nothing is ever given up, so an unexpected failure waits
-        for ever, too, and says so. Raises Unavailable or a TRANSIENT.
+        Raises Unavailable after every failure, even an unexpected one: then Kafka delivers the batch again, for ever.
+        Audit never gives a record up.
         """
         spans = [self._span(arrival.trace) for arrival in arrivals if arrival.trace and not is_unsampled(arrival.trace)]
         by_log: dict[str, list[Leaf]] = defaultdict(list)
@@ -55,7 +53,7 @@ class Recorder:
             by_log[arrival.leaf.place.log].append(arrival.leaf)
         try:
             await self._settle(by_log)
-        except _AWAY:
+        except Unavailable:
             self._writer.forget(by_log)
             raise
         except Exception as error:
@@ -82,7 +80,7 @@ class Recorder:
         raise Unavailable("record: contended")
 
     async def _plan(self, by_log: dict[str, list[Leaf]], at: datetime) -> dict[str, list[Leaf]]:
-        """What is not in the record yet, by log. A log that lags behind what Kafka delivers is rewound instead."""
+        """What is not in the record yet, by log. Where the record lags behind what Kafka delivers, Kafka is rewound."""
         additions: dict[str, list[Leaf]] = {}
         for name, state in (await self._writer.states(list(by_log), at)).items():
             expected, first = state.head.next_offset, by_log[name][0].place

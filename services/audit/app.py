@@ -1,4 +1,4 @@
-"""The wiring of the audit service, and nothing else."""
+"""The wiring of audit, and nothing else."""
 
 from pathlib import Path
 
@@ -7,13 +7,14 @@ from fastapi import APIRouter, FastAPI
 from services.audit import consumer
 from services.audit.actions import Recorder
 from services.audit.pages import make_audit_pages
+from services.audit.paths import HOME
 from services.audit.queries import Explorer, QueryStore
-from services.audit.reads import ReadRecorder
+from services.audit.reads import ReadRecorder, ReadStore
 from services.audit.routes import make_routes
-from services.audit.seals.actions import Saving, Sealer
 from services.audit.seals.notary import Notary
+from services.audit.seals.part import build as build_seals
 from services.audit.settings import AuditSettings
-from services.audit.store import SEAL_INDEXES, MongoRecord
+from services.audit.store import MongoRecord
 from services.audit.tlog.note import NoteSigner, SigningKey
 from services.audit.writer import LogWriter
 from shared.access.roster import RosterStore
@@ -25,39 +26,33 @@ from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.parts import Part, assemble
 from shared.runtime import Runtime
-from shared.times import now
 from shared.vault_client import VaultClient
 from shared.web.gate import Gate
 from shared.web.pages import Pages, make_asset_router, make_pages
 
 HERE = Path(__file__).parent
-HOME = "/audit"
 
 
 def build_app(settings: AuditSettings, *, copies: RosterStore | None = None) -> FastAPI:
-    """The application; opens no connection before it is started. Tests hand in another copy of the roster."""
+    """The application of audit; nothing is connected before it starts. Tests hand in another copy of the roster."""
     runtime = Runtime("audit", settings)
-    record = MongoRecord(runtime.database)
+    pages, notary = load_pages(), make_notary(settings)
+    record, reads = MongoRecord(runtime.database), runtime.aggregates("reads")
     writer = LogWriter(record, settings.log_origin, new_id())
     consumer.consume(runtime, lambda rewind: Recorder(writer, rewind), pause=settings.record_pause)
-
-    notary = make_notary(settings)
-    seals, reads = runtime.aggregates("seals"), runtime.aggregates("reads")
-    sealer = Sealer(writer, record, notary, seals, record.announced, clock=now, seconds=settings.seal_seconds)
     http = make_http(settings.intake_url)
     signer = ServiceSigner("audit", settings.service_keys_file, settings.service_peers_file)
-    pages = load_pages()
     access_control = AccessControl(runtime, copies=copies)
     way = SignIn(settings, pages, HOME, settings.audit_url, VaultClient(http, signer))
     flow, sign_in = access_control.open_sign_in(way)
     gate = access_control.gate
     parts = [
         Part(
-            make_routers(settings, record, reads, gate, flow.pages),
-            indexes=[(seals.collection, SEAL_INDEXES), (reads.collection, [OUTBOX_INDEX])],
-            tasks=[sealer.run],
+            make_routers(settings, record, reads, gate, pages),
+            indexes=[(reads.collection, [OUTBOX_INDEX])],
             prepare=[record.prepare],
         ),
+        build_seals(runtime, writer, record, notary, seconds=settings.seal_seconds),
         sign_in,
         access_control.part,
         Part(stops=[http.aclose]),
@@ -71,12 +66,12 @@ def load_pages() -> Pages:
 
 
 def make_notary(settings: AuditSettings) -> Notary:
-    """Who signs this deployment's checkpoints."""
+    """The notary that signs the checkpoints of this deployment."""
     return Notary(NoteSigner.of(SigningKey(settings.log_origin, settings.signing_key)), settings.log_origin)
 
 
 def make_routers(
-    settings: AuditSettings, record: QueryStore, reads: Saving, gate: Gate, pages: Pages
+    settings: AuditSettings, record: QueryStore, reads: ReadStore, gate: Gate, pages: Pages
 ) -> list[APIRouter]:
     """The HTTP side over any store."""
     explorer, read_recorder = Explorer(record, make_notary(settings)), ReadRecorder(reads)

@@ -1,4 +1,4 @@
-"""Kafka record → leaf → record, for every topic of facts; what strangers write is kept as its hash alone."""
+"""Kafka record → leaf → log, for every topic of facts. Of what strangers write, audit keeps only the hash."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ STRANGERS = frozenset(topic.name for topic in FACT_TOPICS if "anyone" in topic.w
 
 
 def capture(record: Record, trace: str | None) -> Arrival:
-    """The leaf of a record. Never raises Malformed: whatever comes has a place in the record."""
+    """The leaf of a record. Never raises Malformed: every record has a place in the log."""
     place = Place(record.topic, record.partition, record.offset, record.timestamp)
     if record.topic in STRANGERS:
         return Arrival(keep_hash(place, record.value, FOREIGN), trace)
@@ -23,16 +23,16 @@ def capture(record: Record, trace: str | None) -> Arrival:
 
 
 class BatchRecorder:
-    """Hands batches on, and lets small ones gather: two durable writes cost the same for one event and for hundreds."""
+    """Records batches with pauses between small ones: two durable writes cost the same for one record as for many."""
 
     def __init__(self, recorder: Recorder, *, pause: float, full: int) -> None:
-        """`pause` is the least time in seconds between two batches, unless one has `full` records."""
+        """After a batch of fewer than `full` records, the next one begins at least `pause` seconds after it began."""
         self._recorder = recorder
         self._pause = pause
         self._full = full
 
     async def handle(self, arrivals: Sequence[Arrival]) -> None:
-        """Record a batch; what arrives meanwhile makes the next one."""
+        """Record a batch. What arrives in the meantime makes the next one."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         await self._recorder.record(arrivals)
@@ -47,6 +47,6 @@ def consume(runtime: Runtime, recorder: Callable[[Rewind], Recorder], *, pause: 
     def rewind(topic: str, partition: int, offset: int) -> None:
         consumptions[topic].rewind(partition, offset)
 
-    intake = BatchRecorder(recorder(rewind), pause=pause, full=runtime.settings.batch)
+    batches = BatchRecorder(recorder(rewind), pause=pause, full=runtime.settings.batch)
     for topic in TOPICS:
-        consumptions[topic] = runtime.consume(topic, capture, intake.handle)
+        consumptions[topic] = runtime.consume(topic, capture, batches.handle)

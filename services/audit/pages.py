@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 from services.audit.queries import Explorer, Proof, read_leaf
 from services.audit.reads import ReadRecorder
 from services.audit.record.log import SEALS
-from services.audit.record.query import Query
+from services.audit.record.query import RecordQuery
 from services.audit.routes import PURPOSE
 from shared.access.principal import Principal
 from shared.events import FACTS
@@ -48,8 +48,8 @@ def make_audit_pages(explorer: Explorer, reads: ReadRecorder, gate: Gate, pages:
             return await show_overview(request, who, "")
         if _ID.fullmatch(sought):
             hidden = await explorer.hidden_from(who)
-            by_event, _ = await explorer.events(Query({"event": sought}, hidden=hidden), 1)
-            by_case, _ = await explorer.events(Query({"case": sought}, hidden=hidden), 1)
+            by_event, _ = await explorer.events(RecordQuery({"event": sought}, hidden=hidden), 1)
+            by_case, _ = await explorer.events(RecordQuery({"case": sought}, hidden=hidden), 1)
             await reads.note(who, "/audit?q", len(by_event) + len(by_case), PURPOSE, now())
             case_id = by_event[0].about.get("case") if by_event else sought if by_case else None
             if case_id is not None:

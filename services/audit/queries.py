@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 import orjson
 
 from services.audit.record.log import DamagedError, Entry, Head, below
-from services.audit.record.query import Query
+from services.audit.record.query import RecordQuery
 from services.audit.seals.notary import Notary, Signed
 from services.audit.tlog.tiles import ENTRIES, TILE_WIDTH, InclusionBundle, Tile, join_entries, node_reader
 from services.audit.tlog.tree import (
@@ -43,7 +43,7 @@ class QueryStore(Protocol):
     async def tile_roots(self, wanted: Sequence[tuple[str, int, int, int]]) -> dict[tuple[str, int], list[bytes]]:
         """The roots of full tiles by `(log, level, start, end)`."""
 
-    async def find(self, query: Query, limit: int) -> list[Entry]:
+    async def find(self, query: RecordQuery, limit: int) -> list[Entry]:
         """The entries that match, in order of position."""
 
     async def cases_hidden_from(self, names: Sequence[str]) -> frozenset[str]:
@@ -78,8 +78,8 @@ class Proof:
 
 
 class Explorer:
-    """Reads the record. Nothing that is not under a committed head is ever shown, and nothing about a case that is
-    `hidden` from who asks: to them it is not there."""
+    """Reads the record. It shows only entries that a committed head covers, and none about a `hidden` case: for the
+    person that asks, such a case is not there."""
 
     def __init__(self, store: QueryStore, notary: Notary) -> None:
         self._store = store
@@ -107,14 +107,14 @@ class Explorer:
             raise NotFound
         return await self._read_tile(log, tile)
 
-    async def events(self, query: Query, limit: int) -> tuple[list[Entry], bool]:
+    async def events(self, query: RecordQuery, limit: int) -> tuple[list[Entry], bool]:
         """Committed entries that match, in order of position, and whether there are more."""
         found = await self._store.find(query, limit + 1)
         sizes = {head.log: head.size for head in await self._store.heads(list({entry.log for entry in found}))}
         return [entry for entry in found[:limit] if entry.index < sizes.get(entry.log, 0)], len(found) > limit
 
     async def hidden_from(self, who: Principal) -> frozenset[str]:
-        """The cases that somebody may not see: they are a party to them, or recused."""
+        """The cases that this person may not see, as a party to them or as recused from them."""
         return await self._store.cases_hidden_from([who.ref, *who.pseudonyms])
 
     async def hides(self, log: str, hidden: frozenset[str]) -> bool:
@@ -123,7 +123,7 @@ class Explorer:
 
     async def event(self, event_id: str, hidden: frozenset[str]) -> Entry:
         """The entry of an event. Raises NotFound."""
-        found, _ = await self.events(Query({"event": event_id}, hidden=hidden), 1)
+        found, _ = await self.events(RecordQuery({"event": event_id}, hidden=hidden), 1)
         if not found:
             raise NotFound
         return found[0]
@@ -132,7 +132,7 @@ class Explorer:
         """Every entry about a case, in order of the events' own times; empty for a case without any."""
         if case_id in hidden:
             return []
-        found, _ = await self.events(Query({"case": case_id}), LONGEST_TIMELINE)
+        found, _ = await self.events(RecordQuery({"case": case_id}), LONGEST_TIMELINE)
         return sorted(found, key=lambda entry: (entry.about.get("at", ""), entry.log, entry.index))
 
     async def prove(self, entries: Iterable[Entry]) -> list[Proof]:

@@ -1,4 +1,4 @@
-"""Reads of the record are recorded themselves: durably, and before the reader sees anything."""
+"""Each read of the record is itself recorded: durably, and before the reader sees anything."""
 
 from datetime import datetime
 
@@ -22,13 +22,13 @@ class ReadRecorder:
     async def note(
         self, who: Principal, query: str, results: int, purpose: str, at: datetime, case_id: str | None = None
     ) -> None:
-        """Note one read. Raises Unavailable when it cannot be noted: then it must be refused."""
+        """Note one read; `at` is UTC-aware. Raises Unavailable if that fails: then the caller refuses the read."""
         await self._write(new_id(), who, RecordRead(query=query, results=results, purpose=purpose), at, case_id)
 
     async def note_once(self, who: Principal, query: str, log: str, purpose: str, at: datetime) -> None:
-        """Note that somebody reads through a log's entries: once for each person, log and hour. Raises Unavailable.
+        """Note that a person reads the entries of a log: once for each person, log and hour. Raises Unavailable.
 
-        One note a bundle would make the log grow by being verified.
+        With a note for each bundle, the log would grow whenever it is verified.
         """
         # Another replica that notes the same hour derives the same id.
         read_id = derive("bundles", who.ref, log, rfc3339(at)[:13])

@@ -10,8 +10,7 @@ from fastapi.responses import PlainTextResponse
 from services.audit.queries import Explorer, Proof, read_leaf
 from services.audit.reads import ReadRecorder
 from services.audit.record.log import SEALS, Entry, Head
-from services.audit.record.query import Query as RecordQuery
-from services.audit.record.query import RecordPlace, write_position
+from services.audit.record.query import RecordPlace, RecordQuery, write_position
 from services.audit.tlog.note import VerifierKey, encode_base64
 from services.audit.tlog.tiles import ENTRIES, TILE_WIDTH, Tile
 from services.audit.tlog.tree import hash_leaf

@@ -1,16 +1,15 @@
-"""The record in MongoDB: `entries` (one document each), `tiles` (full hash tiles only) and `heads` (one a log).
+"""The record in MongoDB: `entries` (a document for each), `tiles` (only full hash tiles) and `heads` (one a log).
 
-An entry's `_id` is `<log>/<index in 12 digits>`, so that a range of a log is a range of `_id`. What is not stored is
-derived: partial tiles, entry bundles and checkpoints are pure functions of entries and heads.
+An entry's `_id` is `<log>/<index in 12 digits>`, so that a range of a log is a range of `_id`. Partial tiles, entry
+bundles and checkpoints are not stored: they are pure functions of entries and heads.
 """
 
 from collections.abc import Mapping, Sequence
 
 from services.audit.record.log import Entry, FullTile, Head
-from services.audit.record.query import ABOUT, HIDDEN_BY, Query, read_position, write_position
+from services.audit.record.query import ABOUT, HIDDEN_BY, RecordQuery, read_position, write_position
 from services.audit.tlog.tree import EMPTY_ROOT
 from services.audit.writer import Clash, Taken
-from shared.aggregates import OUTBOX_INDEX
 from shared.mongo import (
     DUPLICATE_KEY,
     BulkWriteError,
@@ -19,6 +18,7 @@ from shared.mongo import (
     Document,
     IndexModel,
     UpdateOne,
+    reaching,
 )
 from shared.problems import Unavailable
 
@@ -30,23 +30,22 @@ INDEXES = (
     IndexModel([("trace", 1)], name="trace", sparse=True),
     IndexModel([("shuts_out", 1)], name="shuts_out", sparse=True),
 )
-SEAL_INDEXES = (OUTBOX_INDEX, IndexModel([("end", -1)], name="end"))
 
 _LIFTED = 10**12
 
 
 class MongoRecord:
-    """The record in one database."""
+    """The record in one database. Every method raises Unavailable while the database is away."""
 
     def __init__(self, database: Database) -> None:
-        self.entries: Collection = database["entries"]
-        self.tiles: Collection = database["tiles"]
-        self.heads_: Collection = database["heads"]
-        self.seals: Collection = database["seals"]
+        self._entries: Collection = database["entries"]
+        self._tiles: Collection = database["tiles"]
+        self._heads: Collection = database["heads"]
 
     async def prepare(self) -> None:
-        """Make the indexes. What they forbid is what the commit protocol builds on, so they come before any entry."""
-        await self.entries.create_indexes(list(INDEXES))
+        """Make the indexes, before any entry: the commit protocol builds on what they forbid."""
+        with reaching():
+            await self._entries.create_indexes(list(INDEXES))
 
     async def claim(self, logs: Sequence[str], writer: str) -> dict[str, Head]:
         """Make these logs `writer`'s, in a new epoch; a log that does not exist yet begins empty."""
@@ -55,53 +54,59 @@ class MongoRecord:
             UpdateOne({"_id": log}, {"$inc": {"epoch": 1}, "$set": {"writer": writer}, "$setOnInsert": begin}, True)
             for log in logs
         ]
-        try:
-            await self.heads_.bulk_write(operations, ordered=False)
-        except BulkWriteError as error:
-            # Two replicas that make a log at once: one upsert loses, and finds the log when it tries again.
-            raise Unavailable(f"heads: {_code(error)}") from None
+        with reaching():
+            try:
+                await self._heads.bulk_write(operations, ordered=False)
+            except BulkWriteError as error:
+                # If two replicas make a log at once, one upsert loses, and finds the log when it tries again.
+                raise Unavailable(f"heads: {_code(error)}") from None
         return {head.log: head for head in await self.heads(logs)}
 
     async def heads(self, logs: Sequence[str] | None = None) -> list[Head]:
         """The heads of these logs, or of all, by name."""
-        found = self.heads_.find({"_id": {"$in": list(logs)}} if logs is not None else {}).sort("_id")
-        return [_head(document) async for document in found]
+        found = self._heads.find({"_id": {"$in": list(logs)}} if logs is not None else {}).sort("_id")
+        with reaching():
+            return [_head(document) async for document in found]
 
     async def tails(self, starts: Mapping[str, int]) -> dict[str, list[Entry]]:
         """The entries of each log from an index on, in order, committed or not."""
         ranges = [{"_id": _range(log, start, _LIFTED)} for log, start in starts.items()]
         tails: dict[str, list[Entry]] = {log: [] for log in starts}
-        found = self.entries.find({"$or": ranges}, {"leaf": 1, "offset": 1, "log": 1}).sort("_id")
-        async for document in found:
-            tails[document["log"]].append(_entry(document))
+        found = self._entries.find({"$or": ranges}, {"leaf": 1, "offset": 1, "log": 1}).sort("_id")
+        with reaching():
+            async for document in found:
+                tails[document["log"]].append(_entry(document))
         return tails
 
     async def tile_roots(self, wanted: Sequence[tuple[str, int, int, int]]) -> dict[tuple[str, int], list[bytes]]:
         """The roots of full tiles by `(log, level, start, end)`, in order; the answer is by `(log, level)`."""
         ranges = [{"_id": _range(f"{log}/{level}", start, end)} for log, level, start, end in wanted]
         roots: dict[tuple[str, int], list[bytes]] = {(log, level): [] for log, level, _, _ in wanted}
-        async for document in self.tiles.find({"$or": ranges}, {"root": 1}).sort("_id"):
-            log, level, _ = document["_id"].rsplit("/", 2)
-            roots[log, int(level)].append(document["root"])
+        with reaching():
+            async for document in self._tiles.find({"$or": ranges}, {"root": 1}).sort("_id"):
+                log, level, _ = document["_id"].rsplit("/", 2)
+                roots[log, int(level)].append(document["root"])
         return roots
 
     async def insert(self, entries: Sequence[Entry]) -> Clash | None:
         """Insert in order, stopping at the first entry whose place (index or offset) or event is taken."""
         documents = [_document(entry) for entry in entries]
-        try:
-            await self.entries.insert_many(documents)
-        except BulkWriteError as error:
-            failure = next(iter(error.details["writeErrors"]), None)
-            if failure is None or failure["code"] != DUPLICATE_KEY:
-                raise Unavailable(f"entries: {_code(error)}") from None
-            event = "event" in failure.get("keyPattern", {})
-            return Clash(failure["index"], Taken.EVENT if event else Taken.PLACE)
+        with reaching():
+            try:
+                await self._entries.insert_many(documents)
+            except BulkWriteError as error:
+                failure = next(iter(error.details["writeErrors"]), None)
+                if failure is None or failure["code"] != DUPLICATE_KEY:
+                    raise Unavailable(f"entries: {_code(error)}") from None
+                event = "event" in failure.get("keyPattern", {})
+                return Clash(failure["index"], Taken.EVENT if event else Taken.PLACE)
         return None
 
     async def find_events(self, ids: Sequence[str]) -> dict[str, Entry]:
         """The entries of these events, by event id; their leaf is left empty."""
-        found = self.entries.find({"event": {"$in": list(ids)}}, {"event": 1, "log": 1, "offset": 1})
-        return {document["event"]: _entry(document) async for document in found}
+        found = self._entries.find({"event": {"$in": list(ids)}}, {"event": 1, "log": 1, "offset": 1})
+        with reaching():
+            return {document["event"]: _entry(document) async for document in found}
 
     async def put_tiles(self, tiles: Sequence[FullTile]) -> None:
         """Store full tiles that are not there yet."""
@@ -109,15 +114,14 @@ class MongoRecord:
             UpdateOne({"_id": _tile_id(t)}, {"$setOnInsert": {"hashes": t.hashes, "root": t.root}}, upsert=True)
             for t in tiles
         ]
-        try:
-            await self.tiles.bulk_write(operations, ordered=False)
-        except BulkWriteError as error:
-            # A duplicate key is another writer storing the same bytes at the same moment.
-            if (
-                any(f["code"] != DUPLICATE_KEY for f in error.details["writeErrors"])
-                or not error.details["writeErrors"]
-            ):
-                raise Unavailable(f"tiles: {_code(error)}") from None
+        with reaching():
+            try:
+                await self._tiles.bulk_write(operations, ordered=False)
+            except BulkWriteError as error:
+                failures = error.details["writeErrors"]
+                # A duplicate key means that another writer stored the same bytes at the same moment.
+                if not failures or any(failure["code"] != DUPLICATE_KEY for failure in failures):
+                    raise Unavailable(f"tiles: {_code(error)}") from None
 
     async def advance(self, moves: Sequence[tuple[Head, Head]]) -> set[str]:
         """Move each head from the first to the second, if it still is the first; returns the logs whose head is not."""
@@ -137,42 +141,42 @@ class MongoRecord:
             )
             for old, new in moves
         ]
-        try:
-            result = await self.heads_.bulk_write(operations, ordered=False)
-        except BulkWriteError as error:
-            raise Unavailable(f"heads: {_code(error)}") from None
+        with reaching():
+            try:
+                result = await self._heads.bulk_write(operations, ordered=False)
+            except BulkWriteError as error:
+                raise Unavailable(f"heads: {_code(error)}") from None
         if result.matched_count == len(moves):
             return set()
         stored = {head.log: head for head in await self.heads([new.log for _, new in moves])}
         return {new.log for _, new in moves if stored.get(new.log) != new}
 
-    async def announced(self) -> int:
-        """How many entries of the seal log have been announced."""
-        last = await self.seals.find_one({}, {"end": 1}, sort=[("end", -1)])
-        return int(last["end"]) if last else 0
-
     async def leaves(self, log: str, start: int, end: int) -> list[bytes]:
         """The bytes of entries `start` to `end` of a log, in order."""
-        found = self.entries.find({"_id": _range(log, start, end)}, {"leaf": 1, "_id": 0}).sort("_id")
-        return [document["leaf"] for document in await found.to_list(None)]
+        found = self._entries.find({"_id": _range(log, start, end)}, {"leaf": 1, "_id": 0}).sort("_id")
+        with reaching():
+            return [document["leaf"] for document in await found.to_list(None)]
 
     async def full_tile(self, log: str, level: int, index: int) -> bytes | None:
         """The hashes of a full tile, if it is stored."""
-        document = await self.tiles.find_one({"_id": f"{log}/{level}/{index:012d}"})
+        with reaching():
+            document = await self._tiles.find_one({"_id": f"{log}/{level}/{index:012d}"})
         return bytes(document["hashes"]) if document else None
 
     async def cases_hidden_from(self, names: Sequence[str]) -> frozenset[str]:
         """The cases that people with one of these pseudonyms or references may not see."""
-        found: list[str] = await self.entries.distinct("case", {"shuts_out": {"$in": list(names)}})
+        with reaching():
+            found: list[str] = await self._entries.distinct("case", {"shuts_out": {"$in": list(names)}})
         return frozenset(found)
 
     async def logs_about(self, cases: Sequence[str]) -> frozenset[str]:
         """The logs that have an entry about one of these cases."""
         about = [{name: {"$in": list(cases)}} for name in HIDDEN_BY]
-        found: list[str] = await self.entries.distinct("log", {"$or": about})
+        with reaching():
+            found: list[str] = await self._entries.distinct("log", {"$or": about})
         return frozenset(found)
 
-    async def find(self, query: Query, limit: int) -> list[Entry]:
+    async def find(self, query: RecordQuery, limit: int) -> list[Entry]:
         """The entries that match, in order of position, committed or not."""
         wanted: Document = dict(query.exactly)
         position: dict[str, str] = {}
@@ -187,9 +191,10 @@ class MongoRecord:
             wanted["at"] = at
         if query.hidden:
             wanted = {"$and": [wanted, *({name: {"$nin": list(query.hidden)}} for name in HIDDEN_BY)]}
-        # A rare value of a field without an index is looked for in the whole record: that must not last for ever.
-        found = self.entries.find(wanted).sort("_id").limit(limit).max_time_ms(10_000)
-        return [_entry(document) async for document in found]
+        # MongoDB looks through the whole record for a rare value of a field without an index; that must have an end.
+        found = self._entries.find(wanted).sort("_id").limit(limit).max_time_ms(10_000)
+        with reaching():
+            return [_entry(document) async for document in found]
 
 
 def _document(entry: Entry) -> Document:
@@ -204,7 +209,7 @@ def _document(entry: Entry) -> Document:
 
 
 def _range(log: str, start: int, end: int) -> dict[str, str]:
-    # "0" follows "/": the end of everything below the log when there is no last index.
+    # "0" follows "/" in ASCII, so it ends the range of a log that has no last index.
     last = f"{log}0" if end >= _LIFTED else write_position(log, end)
     return {"$gte": write_position(log, start), "$lt": last}
 

@@ -1,8 +1,8 @@
 """The commit protocol: entries, then full tiles, then the head; a crash between any two is rolled forward.
 
-An index, an offset and an event id stand once in the store, whoever writes: so the entries of a log are one sequence,
-every writer computes the same tree of it, and whoever loses a race adopts what is stored. Nothing is signed before the
-head has moved, and heads only grow.
+The store holds each index, offset and event id once, for all writers. So the entries of a log are one sequence, and
+every writer computes the same tree of it. A writer that loses a race adopts what is stored. Audit signs nothing before
+the head has moved, and heads only grow.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ TRIES = 20
 
 
 class Taken(Enum):
-    """What an entry that could not be inserted shares with a stored one."""
+    """What an entry that the store does not take shares with a stored entry."""
 
     PLACE = "place"
     EVENT = "event"
@@ -30,14 +30,14 @@ class Taken(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """The insert stopped at this position of the list, because its place or its event is taken."""
+    """Why an insert stopped: the place or the event of the entry at this position of the list is taken."""
 
     at: int
     by: Taken
 
 
 class LogStore(Protocol):
-    """What the writer needs of a store. Writes are durable on return; an outage raises Unavailable or a TRANSIENT."""
+    """What the writer needs of a store. Writes are durable on return; an outage raises Unavailable."""
 
     async def claim(self, logs: Sequence[str], writer: str) -> dict[str, Head]:
         """Make these logs `writer`'s, in a new epoch; a log that does not exist yet begins empty."""
@@ -75,7 +75,7 @@ class LogState:
 
 
 class LogWriter:
-    """Appends to logs, several at once. One instance a process; its memory is a cache that any failure empties."""
+    """Appends to logs, several at once. A process has one instance; its memory is a cache that any failure empties."""
 
     def __init__(self, store: LogStore, origin: str, writer: str) -> None:
         self._store = store
@@ -91,7 +91,7 @@ class LogWriter:
     async def states(self, logs: Sequence[str], now: datetime) -> dict[str, LogState]:
         """The state of each log, taken over where it is not known: orphaned entries are committed first.
 
-        Raises DamagedError, DisplacedError, Unavailable or a TRANSIENT.
+        Raises DamagedError, DisplacedError or Unavailable.
         """
         missing = [log for log in logs if log not in self._states]
         if missing:
@@ -101,7 +101,7 @@ class LogWriter:
     async def append(self, additions: Mapping[str, Sequence[Leaf]], now: datetime) -> dict[str, Head]:
         """Commit these leaves at the end of their logs, which must be known; returns the new heads.
 
-        Raises DisplacedError, Unavailable or a TRANSIENT; then what was written is adopted by the next take-over.
+        Raises DisplacedError or Unavailable; then the next take-over adopts what was written.
         """
         entries: list[Entry] = []
         leaves: list[Leaf] = []
@@ -125,7 +125,7 @@ class LogWriter:
         return f"{self._origin}/{log}"
 
     async def _insert(self, entries: list[Entry], leaves: list[Leaf]) -> None:
-        """Insert all of it; events that are in the record already become pointers, in `entries` too."""
+        """Insert all entries. An event that is in the record already becomes a pointer, in `entries` too."""
         start, tries = 0, 0
         while start < len(entries):
             clash = await self._store.insert(entries[start:])

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from services.audit.record.log import Entry, FullTile, Head
-from services.audit.record.query import HIDDEN_BY, Query, write_position
+from services.audit.record.query import HIDDEN_BY, RecordQuery, write_position
 from services.audit.writer import Clash, Taken
 
 
@@ -85,7 +85,7 @@ class MemoryRecord:
         tile = self.tiles.get((log, level, index))
         return tile.hashes if tile else None
 
-    async def find(self, query: Query, limit: int) -> list[Entry]:
+    async def find(self, query: RecordQuery, limit: int) -> list[Entry]:
         found = [
             entry
             for entry in self._in_order()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.audit.record.log import Entry, FullTile, Head
-from services.audit.record.query import Query, write_position
+from services.audit.record.query import RecordQuery, write_position
 from services.audit.store import MongoRecord
 from services.audit.writer import Clash, Taken
 from shared.mongo import Database
@@ -88,11 +88,11 @@ class TestRecord:
         about: list[dict[str, Any]] = [{"case": "c", "type": f"t{n % 2}", "at": times[n]} for n in range(5)]
         await record.insert([entry_of(n, **about[n]) for n in range(5)] + [entry_of(0, "access/0", case="c")])
 
-        async def indices(query: Query, limit: int = 100) -> list[tuple[str, int]]:
+        async def indices(query: RecordQuery, limit: int = 100) -> list[tuple[str, int]]:
             return [(e.log, e.index) for e in await record.find(query, limit)]
 
-        assert await indices(Query({"case": "c"}), 2) == [("access/0", 0), (LOG, 0)]
-        assert await indices(Query({"type": "t1"})) == [(LOG, 1), (LOG, 3)]
-        assert await indices(Query({}, log=LOG, after=write_position(LOG, 2))) == [(LOG, 3), (LOG, 4)]
-        assert await indices(Query({}, since=times[1], until=times[3])) == [(LOG, 1), (LOG, 2)]
-        assert (await record.find(Query({"type": "t0", "at": times[2]}), 1))[0].about == about[2]
+        assert await indices(RecordQuery({"case": "c"}), 2) == [("access/0", 0), (LOG, 0)]
+        assert await indices(RecordQuery({"type": "t1"})) == [(LOG, 1), (LOG, 3)]
+        assert await indices(RecordQuery({}, log=LOG, after=write_position(LOG, 2))) == [(LOG, 3), (LOG, 4)]
+        assert await indices(RecordQuery({}, since=times[1], until=times[3])) == [(LOG, 1), (LOG, 2)]
+        assert (await record.find(RecordQuery({"type": "t0", "at": times[2]}), 1))[0].about == about[2]

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import httpx
 from fastapi import FastAPI
 
-from services.audit.app import HOME, load_pages, make_routers
+from services.audit.app import load_pages, make_routers
+from services.audit.paths import HOME
 from services.audit.record.leaf import Leaf, Place, keep_hash, read_record
 from services.audit.writer import LogWriter
 from shared.access_control import AccessControl, SignIn

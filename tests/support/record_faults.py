@@ -19,7 +19,6 @@ from services.audit.record.log import Head
 from services.audit.tlog.tiles import TILE_WIDTH
 from services.audit.tlog.tree import Frontier, hash_leaves, root_of
 from services.audit.writer import LogStore, LogWriter
-from shared.mongo import AutoReconnect
 from shared.problems import Unavailable
 from tests.support.audit_rig import ORIGIN, event_of, record_of
 
@@ -72,7 +71,7 @@ class FaultyStore:
             faults = self._faults
             kind = faults.pick(step)
             await asyncio.sleep(faults.random.random() * 0.002)
-            error = Killed() if kind and "killed" in kind else AutoReconnect("injected")
+            error = Killed() if kind and "killed" in kind else Unavailable("injected")
             match kind:
                 case None:
                     return await call(*args)
@@ -205,7 +204,7 @@ class World:
         rewound.clear()
         try:
             await recorder.record([Arrival(leaf, None) for leaf in batch])
-        except (Unavailable, AutoReconnect):
+        except Unavailable:
             return
         for n, partition, term in mine:
             positions[n, term] = rewound.get(n, ends[n])

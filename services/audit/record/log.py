@@ -11,6 +11,8 @@ from services.audit.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, Tile
 from services.audit.tlog.tree import EMPTY_ROOT, Frontier, complete_subtrees, root_of
 
 SEALS = "seals"
+SOURCE = "hearth/audit"
+"""The source of the events that audit writes."""
 
 
 @dataclass(frozen=True, slots=True)

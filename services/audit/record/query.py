@@ -22,7 +22,7 @@ class RecordPlace(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class RecordQuery:
     """What to look for: exact values of ABOUT fields, one log, a time range (RFC 3339), from a position on.
 
     Nothing about a case of `hidden`.

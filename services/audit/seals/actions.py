@@ -1,28 +1,25 @@
-"""The seal log: every few seconds the checkpoints of the logs that grew, and their announcement on `audit.seals`."""
+"""Sealing: every few seconds the checkpoints of the logs that grew go into the seal log, and on to `audit.seals`."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from services.audit.record.leaf import Leaf, Place, read_seal, write_seal
-from services.audit.record.log import SEALS, DamagedError, Head
+from services.audit.record.log import SEALS, SOURCE, DamagedError, Head
 from services.audit.seals.notary import Notary
 from services.audit.writer import DisplacedError, LogWriter
 from shared.aggregates import Save
 from shared.events import Actor, CheckpointSealed, Draft, stamp
-from shared.mongo import TRANSIENT
 from shared.problems import Unavailable
-from shared.times import parse_rfc3339, rfc3339
+from shared.times import now, parse_rfc3339, rfc3339
 
 log = logging.getLogger(__name__)
 
 AUDIT = Actor("service:audit", "service")
-SOURCE = "hearth/audit"
 MOST_ANNOUNCED = 100
-_AWAY: tuple[type[BaseException], ...] = (Unavailable, *TRANSIENT)
 
 
 class SealStore(Protocol):
@@ -35,11 +32,14 @@ class SealStore(Protocol):
         """The entries `start` to `end` of a log."""
 
 
-class Saving(Protocol):
-    """Aggregates with an outbox (shared.aggregates.Aggregates)."""
+class Announcements(Protocol):
+    """What sealing needs of the store of announcements (services.audit.seals.store)."""
+
+    async def announced(self) -> int:
+        """How many entries of the seal log are announced."""
 
     async def save(self, saves: Sequence[Save]) -> set[str]:
-        """Write each change; returns the ids that were not written because they exist or have moved on."""
+        """Store new stretches with their events; returns the ids of those that are stored already."""
 
 
 class Sealer:
@@ -50,40 +50,37 @@ class Sealer:
         writer: LogWriter,
         store: SealStore,
         notary: Notary,
-        seals: Saving,
-        announced: Callable[[], Awaitable[int]],
+        announcements: Announcements,
         *,
-        clock: Callable[[], datetime],
         seconds: float,
+        clock: Callable[[], datetime] = now,
     ) -> None:
-        """`announced` tells how many entries of the seal log stand in `seals` (field `end` of its last aggregate)."""
         self._writer = writer
         self._store = store
         self._notary = notary
-        self._seals = seals
-        self._announced = announced
+        self._announcements = announcements
         self._clock = clock
         self._seconds = seconds
 
     async def run(self) -> None:
-        """Seal at the interval until cancelled. Replicas may all run it: one wins each time, the others adopt that."""
+        """Seal every few seconds, until cancelled. One replica wins each time, and the others adopt what it wrote."""
         while True:
             await asyncio.sleep(self._seconds)
             try:
                 await self.seal()
-            except _AWAY as error:
-                log.warning("sealing waits", extra={"reason": type(error).__name__})
+            except Unavailable as error:
+                log.warning("sealing waits", extra={"reason": str(error)})
             except DamagedError as error:
                 log.error("the seal log cannot go on", extra={"log": SEALS, "reason": str(error)})
 
     async def seal(self) -> int:
-        """Seal every log that grew since its last seal; returns how many, 0 also when another replica was faster.
+        """Seal every log that grew since its last seal; returns how many, or 0 if another replica was faster.
 
-        Raises DamagedError, Unavailable or a TRANSIENT.
+        Raises DamagedError or Unavailable.
         """
         at = self._clock()
         try:
-            # The seal log's head is known before the others are read, so that no seal is older than the one before it.
+            # The head of the seal log is read first, so that no seal is older than the one before it.
             head = (await self._writer.states([SEALS], at))[SEALS].head
             leaves: list[Leaf] = []
             for changed in await self._store.heads():
@@ -100,12 +97,12 @@ class Sealer:
         return len(leaves)
 
     async def _announce(self, size: int) -> None:
-        """One aggregate for each stretch of the seal log, named by where it begins, so that none is announced twice."""
-        while (start := await self._announced()) < size:
+        """Announce the seal log up to this size. The name of a stretch is its start, so none is announced twice."""
+        while (start := await self._announcements.announced()) < size:
             stop = min(size, start + MOST_ANNOUNCED)
             entries = await self._store.leaves(SEALS, start, stop)
-            # If it exists by now, another replica has announced this stretch, and the next look finds where it ends.
-            await self._seals.save([_announcement(start, stop, entries)])
+            # If another replica has stored this stretch, the next look finds where that one ends.
+            await self._announcements.save([_announcement(start, stop, entries)])
 
 
 def _announcement(start: int, stop: int, entries: Sequence[bytes]) -> Save:

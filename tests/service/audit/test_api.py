@@ -11,7 +11,7 @@ from services.audit.tlog.tiles import InclusionBundle, split_entries
 from services.audit.tlog.tree import EMPTY_ROOT, hash_leaf, hash_leaves, root_of, verify_consistency, verify_inclusion
 from shared.access.principal import Role
 from shared.access.tokens import make_token
-from shared.mongo import AutoReconnect
+from shared.problems import Unavailable
 from tests.support.audit_rig import ORIGIN, SIGNING_KEY, bearer, event_of
 from tests.support.audit_world import AuditWorld, leaf_of
 from tests.support.people import anybody, auditor
@@ -240,7 +240,7 @@ async def test_while_the_database_is_away_the_answer_is_to_come_back_later(
     world: AuditWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def heads(logs: object = None) -> list[Head]:
-        raise AutoReconnect("mongod-1.internal: connection closed")
+        raise Unavailable("mongod-1.internal: connection closed")
 
     monkeypatch.setattr(world.record, "heads", heads)
     answer = await world.client.get("/v1/record/logs", headers=bearer())

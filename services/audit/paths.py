@@ -1,0 +1,3 @@
+"""The addresses of audit's pages."""
+
+HOME = "/audit"
