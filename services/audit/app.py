@@ -9,7 +9,7 @@ from services.audit.actions import Recorder
 from services.audit.pages import make_audit_pages
 from services.audit.paths import HOME
 from services.audit.queries import Explorer, QueryStore
-from services.audit.reads import ReadRecorder, ReadStore
+from services.audit.reads import ReadRecorder
 from services.audit.routes import make_routes
 from services.audit.seals.notary import Notary
 from services.audit.seals.part import build as build_seals
@@ -17,6 +17,7 @@ from services.audit.settings import AuditSettings
 from services.audit.store import MongoRecord
 from services.audit.tlog.note import NoteSigner, SigningKey
 from services.audit.writer import LogWriter
+from shared.access.access_log import AccessStore
 from shared.access.roster import RosterStore
 from shared.access.service_tokens import ServiceSigner
 from shared.access_control import AccessControl, SignIn
@@ -71,7 +72,7 @@ def make_notary(settings: AuditSettings) -> Notary:
 
 
 def make_routers(
-    settings: AuditSettings, record: QueryStore, reads: ReadStore, gate: Gate, pages: Pages
+    settings: AuditSettings, record: QueryStore, reads: AccessStore, gate: Gate, pages: Pages
 ) -> list[APIRouter]:
     """The HTTP side over any store."""
     explorer, read_recorder = Explorer(record, make_notary(settings)), ReadRecorder(reads)

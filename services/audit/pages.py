@@ -1,4 +1,4 @@
-"""Pages for auditors: what is recorded, and the timeline of a case with the proof beside every entry."""
+"""Pages for auditors: the logs of the record, and the timeline of a case with the proof beside every entry."""
 
 import re
 from datetime import datetime
@@ -102,7 +102,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def _pairs(data: dict[str, object]) -> list[tuple[str, Markup]]:
-    """The fields of an event that say something, as they stand in it."""
+    """The fields of an event that are not empty, as the event has them."""
     return [
         (name, Markup("<code>{}</code>").format(escape(str(value))))
         for name, value in data.items()

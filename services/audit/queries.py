@@ -1,4 +1,4 @@
-"""What auditors ask of the record: checkpoints, tiles, entries, timelines and proofs, from committed heads only."""
+"""The questions of auditors to the record: checkpoints, tiles, entries, timelines, proofs; only of committed heads."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ LONGEST_TIMELINE = 5_000
 
 
 class QueryStore(Protocol):
-    """What is read of the store."""
+    """What the explorer needs of the store."""
 
     async def heads(self, logs: Sequence[str] | None = None) -> list[Head]:
         """The heads of these logs, or of all."""
@@ -55,7 +55,7 @@ class QueryStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """That an entry stands in the record: its audit path to a signed checkpoint."""
+    """The proof that an entry stands in the record: its audit path to a signed checkpoint."""
 
     entry: Entry
     signed: Signed
@@ -68,7 +68,7 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether the path leads from these very bytes to the signed root."""
+        """Whether the path leads from the bytes of the entry to the signed root."""
         leaf_hash = hash_leaf(self.entry.leaf)
         try:
             verify_inclusion(leaf_hash, self.entry.index, self.signed.size, self.path, self.signed.root)
@@ -78,8 +78,10 @@ class Proof:
 
 
 class Explorer:
-    """Reads the record. It shows only entries that a committed head covers, and none about a `hidden` case: for the
-    person that asks, such a case is not there."""
+    """Reads the record. It shows only entries that a committed head covers, and none about a `hidden` case.
+
+    For the person who asks, a hidden case is not there.
+    """
 
     def __init__(self, store: QueryStore, notary: Notary) -> None:
         self._store = store
@@ -94,14 +96,14 @@ class Explorer:
         return self.sign(await self._head(log))
 
     def sign(self, head: Head) -> Signed:
-        """The signed checkpoint at a head. Raises Problem 500 when it contradicts one signed before."""
+        """The signed checkpoint at a head. Raises Problem 500 when it contradicts an earlier signed checkpoint."""
         try:
             return self._notary.sign(head)
         except DamagedError:
             raise Problem(500, "record-damaged", "The record contradicts itself; it is not signed.") from None
 
     async def tile(self, log: str, tile: Tile) -> bytes:
-        """The bytes of a tile or entry bundle of any width that the log has reached. Raises NotFound."""
+        """The bytes of a tile or entry bundle. Raises NotFound for one that the log has not reached yet."""
         head = await self._head(log)
         if tile.end > head.size:
             raise NotFound
@@ -118,7 +120,7 @@ class Explorer:
         return await self._store.cases_hidden_from([who.ref, *who.pseudonyms])
 
     async def hides(self, log: str, hidden: frozenset[str]) -> bool:
-        """Whether a log has an entry about one of these cases: then its entries cannot be handed out in bulk."""
+        """Whether a log has an entry about one of these cases: then this person may not read its entries in bulk."""
         return bool(hidden) and log in await self._store.logs_about(list(hidden))
 
     async def event(self, event_id: str, hidden: frozenset[str]) -> Entry:
@@ -129,14 +131,14 @@ class Explorer:
         return found[0]
 
     async def timeline(self, case_id: str, hidden: frozenset[str]) -> list[Entry]:
-        """Every entry about a case, in order of the events' own times; empty for a case without any."""
+        """Every entry about a case, in order of the times of the events; none for a hidden case."""
         if case_id in hidden:
             return []
         found, _ = await self.events(RecordQuery({"case": case_id}), LONGEST_TIMELINE)
         return sorted(found, key=lambda entry: (entry.about.get("at", ""), entry.log, entry.index))
 
     async def prove(self, entries: Iterable[Entry]) -> list[Proof]:
-        """The proof of each entry, in the order given, all of one log under one checkpoint. Raises Problem."""
+        """The proof of each entry, in the order given; of each log under one checkpoint. Raises Problem."""
         asked = list(entries)
         by_log: dict[str, list[Entry]] = {}
         for entry in asked:
@@ -166,7 +168,7 @@ class Explorer:
         return heads[0]
 
     async def _with_nodes(self, log: str, size: int, compute: Callable[[NodeReader], T]) -> T:
-        """Run a computation over stored hashes: once dry, to see which tiles it reads, then with them."""
+        """Compute over stored hashes: once without them, to see which tiles are read, and then with those tiles."""
         wanted: set[Tile] = set()
 
         def note(tile: Tile) -> bytes:

@@ -1,4 +1,4 @@
-"""HTTP for programs: `/v1/record/*`. Everything but the verifier keys needs an auditor."""
+"""HTTP for programs: `/v1/record/*`. Every route but that of the verifier keys needs an auditor."""
 
 import re
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
 
     @router.get("/keys", **does("record.keys"))
     async def list_keys() -> Response:
-        """The verifier keys. Public: a key is to be compared with one that came another way."""
+        """The verifier keys. They are public, so that people can compare them with keys that came another way."""
         return json_response({"items": [{"name": verifier.name, "vkey": str(verifier)}], "next": None})
 
     @router.get("/logs", **does("record.heads"))
@@ -63,7 +63,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         request: Request, path: str, topic: str = "", partition: str = "",
         purpose: Purpose = None, hearth_purpose: PurposeHeader = None,
     ) -> Response:  # fmt: skip
-        """A hash tile or entry bundle (c2sp.org/tlog-tiles). Reading entries is recorded, once an hour for each log."""
+        """A hash tile or entry bundle (c2sp.org/tlog-tiles). Reads of entries are recorded, hourly for each log."""
         who = principal_of(request)
         log = name_log(topic, partition)
         try:
@@ -84,7 +84,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
     async def read_timeline(
         request: Request, case_id: str, purpose: Purpose = None, hearth_purpose: PurposeHeader = None
     ) -> Response:
-        """Everything the record has about a case, by the events' own times."""
+        """Every entry about a case, in order of the times of the events."""
         who = principal_of(request)
         stated = read_purpose(purpose, hearth_purpose)
         found = await explorer.timeline(case_id, await explorer.hidden_from(who))
@@ -162,13 +162,13 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
 
 def _keep(log: str, tile: Tile) -> str:
     if tile.level == ENTRIES and log != SEALS:
-        # They name people by their references; and a copy would outlive the right to read it.
+        # Entries name people by their references, and a copy would outlive the right to read them.
         return "no-store"
     return "private, max-age=31536000, immutable" if tile.width == TILE_WIDTH else "private, max-age=60"
 
 
 def name_log(topic: str, partition: str) -> str:
-    """The log of a path; the seal log where the path has no topic. Raises NotFound for another spelling."""
+    """The log of a path; the seal log if the path has no topic. Raises NotFound for a partition in another spelling."""
     if not topic:
         return SEALS
     if not partition.isascii() or not partition.isdigit() or str(int(partition)) != partition:
@@ -177,7 +177,7 @@ def name_log(topic: str, partition: str) -> str:
 
 
 def read_purpose(*stated: str | None) -> str:
-    """The purpose that was stated: a short code, because it stays in the record for ever. Raises Problem 422."""
+    """The purpose that the reader states: a short code, as it stays in the record for ever. Raises Problem 422."""
     purpose = next((one for one in stated if one is not None), PURPOSE)
     if not _PURPOSE.fullmatch(purpose):
         raise _invalid(
@@ -195,7 +195,7 @@ def _time(name: str, text: str | None) -> str | None:
     if text is None:
         return None
     try:
-        # In an address a plus sign means a space.
+        # An address has a space in place of a plus sign.
         return rfc3339(parse_rfc3339(text.replace(" ", "+")))
     except ValueError:
         raise _invalid(name, "A time is RFC 3339, such as 2026-11-24T09:00:00Z.") from None

@@ -1,4 +1,4 @@
-"""What audit needs to know, from the environment."""
+"""The settings of audit, beyond those of every service."""
 
 from pydantic import Field, field_validator
 
@@ -9,7 +9,7 @@ from shared.sign_in.settings import SignInSettings
 
 
 class AuditSettings(SignInSettings, CallerSettings):
-    """Settings of the audit service."""
+    """The record, its key, and the periods of seals and batches."""
 
     port: int = Field(8004, ge=0, le=65535, description="Port the service listens on.")
     batch: int = Field(1000, ge=1, le=5000, description="Most records handled as one batch.")

@@ -38,14 +38,14 @@ class MongoRecord:
     """The record in one database. Every method raises Unavailable while the database is away."""
 
     def __init__(self, database: Database) -> None:
-        self._entries: Collection = database["entries"]
-        self._tiles: Collection = database["tiles"]
+        self.entries: Collection = database["entries"]
+        self.tiles: Collection = database["tiles"]
         self._heads: Collection = database["heads"]
 
     async def prepare(self) -> None:
         """Make the indexes, before any entry: the commit protocol builds on what they forbid."""
         with reaching():
-            await self._entries.create_indexes(list(INDEXES))
+            await self.entries.create_indexes(list(INDEXES))
 
     async def claim(self, logs: Sequence[str], writer: str) -> dict[str, Head]:
         """Make these logs `writer`'s, in a new epoch; a log that does not exist yet begins empty."""
@@ -72,7 +72,7 @@ class MongoRecord:
         """The entries of each log from an index on, in order, committed or not."""
         ranges = [{"_id": _range(log, start, _LIFTED)} for log, start in starts.items()]
         tails: dict[str, list[Entry]] = {log: [] for log in starts}
-        found = self._entries.find({"$or": ranges}, {"leaf": 1, "offset": 1, "log": 1}).sort("_id")
+        found = self.entries.find({"$or": ranges}, {"leaf": 1, "offset": 1, "log": 1}).sort("_id")
         with reaching():
             async for document in found:
                 tails[document["log"]].append(_entry(document))
@@ -83,7 +83,7 @@ class MongoRecord:
         ranges = [{"_id": _range(f"{log}/{level}", start, end)} for log, level, start, end in wanted]
         roots: dict[tuple[str, int], list[bytes]] = {(log, level): [] for log, level, _, _ in wanted}
         with reaching():
-            async for document in self._tiles.find({"$or": ranges}, {"root": 1}).sort("_id"):
+            async for document in self.tiles.find({"$or": ranges}, {"root": 1}).sort("_id"):
                 log, level, _ = document["_id"].rsplit("/", 2)
                 roots[log, int(level)].append(document["root"])
         return roots
@@ -93,7 +93,7 @@ class MongoRecord:
         documents = [_document(entry) for entry in entries]
         with reaching():
             try:
-                await self._entries.insert_many(documents)
+                await self.entries.insert_many(documents)
             except BulkWriteError as error:
                 failure = next(iter(error.details["writeErrors"]), None)
                 if failure is None or failure["code"] != DUPLICATE_KEY:
@@ -104,7 +104,7 @@ class MongoRecord:
 
     async def find_events(self, ids: Sequence[str]) -> dict[str, Entry]:
         """The entries of these events, by event id; their leaf is left empty."""
-        found = self._entries.find({"event": {"$in": list(ids)}}, {"event": 1, "log": 1, "offset": 1})
+        found = self.entries.find({"event": {"$in": list(ids)}}, {"event": 1, "log": 1, "offset": 1})
         with reaching():
             return {document["event"]: _entry(document) async for document in found}
 
@@ -116,7 +116,7 @@ class MongoRecord:
         ]
         with reaching():
             try:
-                await self._tiles.bulk_write(operations, ordered=False)
+                await self.tiles.bulk_write(operations, ordered=False)
             except BulkWriteError as error:
                 failures = error.details["writeErrors"]
                 # A duplicate key means that another writer stored the same bytes at the same moment.
@@ -153,27 +153,27 @@ class MongoRecord:
 
     async def leaves(self, log: str, start: int, end: int) -> list[bytes]:
         """The bytes of entries `start` to `end` of a log, in order."""
-        found = self._entries.find({"_id": _range(log, start, end)}, {"leaf": 1, "_id": 0}).sort("_id")
+        found = self.entries.find({"_id": _range(log, start, end)}, {"leaf": 1, "_id": 0}).sort("_id")
         with reaching():
             return [document["leaf"] for document in await found.to_list(None)]
 
     async def full_tile(self, log: str, level: int, index: int) -> bytes | None:
         """The hashes of a full tile, if it is stored."""
         with reaching():
-            document = await self._tiles.find_one({"_id": f"{log}/{level}/{index:012d}"})
+            document = await self.tiles.find_one({"_id": f"{log}/{level}/{index:012d}"})
         return bytes(document["hashes"]) if document else None
 
     async def cases_hidden_from(self, names: Sequence[str]) -> frozenset[str]:
         """The cases that people with one of these pseudonyms or references may not see."""
         with reaching():
-            found: list[str] = await self._entries.distinct("case", {"shuts_out": {"$in": list(names)}})
+            found: list[str] = await self.entries.distinct("case", {"shuts_out": {"$in": list(names)}})
         return frozenset(found)
 
     async def logs_about(self, cases: Sequence[str]) -> frozenset[str]:
         """The logs that have an entry about one of these cases."""
         about = [{name: {"$in": list(cases)}} for name in HIDDEN_BY]
         with reaching():
-            found: list[str] = await self._entries.distinct("log", {"$or": about})
+            found: list[str] = await self.entries.distinct("log", {"$or": about})
         return frozenset(found)
 
     async def find(self, query: RecordQuery, limit: int) -> list[Entry]:
@@ -192,7 +192,7 @@ class MongoRecord:
         if query.hidden:
             wanted = {"$and": [wanted, *({name: {"$nin": list(query.hidden)}} for name in HIDDEN_BY)]}
         # MongoDB looks through the whole record for a rare value of a field without an index; that must have an end.
-        found = self._entries.find(wanted).sort("_id").limit(limit).max_time_ms(10_000)
+        found = self.entries.find(wanted).sort("_id").limit(limit).max_time_ms(10_000)
         with reaching():
             return [_entry(document) async for document in found]
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Verify a Hearth audit record without trusting whoever keeps it.
+"""Verify a Hearth audit record without trust in the service that keeps it.
 
     python verify.py EXPORT_FOLDER --key VKEY
     python verify.py https://hearth.example --token-file TOKEN --key VKEY --since seen.json
@@ -42,7 +42,7 @@ MAX_BUNDLE_BYTES = WIDTH * (2 + 65_535)
 MAX_TEXT_BYTES = 1 << 20
 MAX_LIST_BYTES = 1 << 26
 DETAILED = 20
-"""How many findings of one kind in one log are told one by one; the others are counted."""
+"""The most findings of one kind in one log that the report names one by one; it only counts the others."""
 
 JsonObject = dict[str, object]
 
@@ -51,7 +51,7 @@ JsonObject = dict[str, object]
 
 
 class UnverifiableError(Exception):
-    """The check itself could not be done (exit status 2): wrong arguments, unreachable, no usable key."""
+    """The check could not be done (exit status 2): wrong arguments, no answer, no usable key."""
 
 
 class MissingError(Exception):
@@ -60,7 +60,7 @@ class MissingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, and where: log origin, entry index, Kafka offset, event id, file; what was expected."""
+    """One thing that is wrong, where (log origin, entry index, Kafka offset, event id, file), and what was expected."""
 
     kind: str
     message: str
@@ -75,7 +75,7 @@ class Finding:
 
 @dataclass(slots=True)
 class LogResult:
-    """One log as it was found: size and root (base64) of its checkpoint, who signed it, whether all of it holds."""
+    """The result of one log: size and root (base64) of its checkpoint, its signers, and whether all of it holds."""
 
     log: str
     size: int
@@ -86,7 +86,7 @@ class LogResult:
 
 @dataclass(slots=True)
 class Report:
-    """What a verification found. `ok` only if there is not one finding."""
+    """The result of a verification. `ok` only if there is no finding."""
 
     logs: list[LogResult] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -118,7 +118,7 @@ class Report:
         expected: str | None = None,
         actual: str | None = None,
     ) -> None:
-        """Note a finding; from the 21st of its kind in its log on it is only counted."""
+        """Note a finding; the 21st of its kind in its log, and each later one, is only counted."""
         key = (log, kind)
         self._told[key] = self._told.get(key, 0) + 1
         if self._told[key] <= DETAILED:
@@ -157,7 +157,7 @@ def hash_leaves(entries: Iterable[bytes]) -> list[bytes]:
 
 
 def hash_pairs(row: list[bytes]) -> list[bytes]:
-    """One level up: `SHA-256(01 ‖ left ‖ right)` of each pair; an odd last one is left out."""
+    """The hashes one level up: `SHA-256(01 ‖ left ‖ right)` of each pair. A last hash without a partner is left out."""
     digest = hashlib.sha256
     pairs = iter(row)
     return [digest(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=False)]
@@ -276,7 +276,7 @@ class Key(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """What a verified note says of a log, and the names of the known keys that signed it."""
+    """What a verified note says of a log, and the names of the known keys that signed the note."""
 
     origin: str
     size: int
@@ -332,7 +332,7 @@ def _find_signers(text: str, lines: list[str], keys: Sequence[Key]) -> list[str]
 
 
 class Source(Protocol):
-    """Somewhere that serves a record's files."""
+    """A place that serves the files of a record."""
 
     def read(self, path: str, limit: int) -> bytes:
         """The file's bytes; MissingError if there is none; UnverifiableError if it cannot be reached."""
@@ -341,7 +341,7 @@ class Source(Protocol):
         """The items of `logs` or `keys`; MissingError; ValueError if it is not such a list."""
 
     def close(self) -> None:
-        """Let go of files and connections; the source may still be used afterwards."""
+        """Close files and connections; the source can still be used afterwards."""
 
 
 def parse_list(data: bytes) -> tuple[list[JsonObject], str | None]:
@@ -381,7 +381,7 @@ class Folder:
 
 
 class Web:
-    """A running service, or an export behind any web server; one kept-alive connection, redirects not followed."""
+    """A running service, or an export behind a web server. Keeps one connection alive, and follows no redirect."""
 
     def __init__(self, url: str, token: str | None) -> None:
         parts = urllib.parse.urlsplit(url)
@@ -461,7 +461,7 @@ class Web:
         answer = self._connection.getresponse()
         data = answer.read(limit + 1)
         if answer.headers.get("Content-Encoding") == "gzip":
-            # The format lets a log compress without being asked; the limit holds for what comes out, too.
+            # The format allows a log to compress every answer; the limit holds for the decompressed bytes, too.
             data = zlib.decompressobj(31).decompress(data, limit + 1)
         if len(data) > limit or answer.will_close:
             self.close()
@@ -481,7 +481,7 @@ def open_source(place: str, token: str | None = None) -> Source:
 
 
 class Leaf(NamedTuple):
-    """What is checked of an entry. `case` is source and subject; `duplicate_of` is `(origin, index)`."""
+    """The fields of an entry that are checked. `case` is source and subject; `duplicate_of` is `(origin, index)`."""
 
     topic: str
     partition: int
@@ -496,9 +496,9 @@ class Leaf(NamedTuple):
 
 _TEXT = rb'"[^"]*+"'
 _MAYBE = rb'(?:"[^"]*+"|null)'
-# Canonical JSON has one order of keys, so an entry is read by one expression instead of being parsed: its head up to
-# `data`, and from its end `kafka` and the plain texts after it. What does not match is parsed, as is every entry with a
-# backslash outside `data`: without one, no quotation mark is escaped.
+# Canonical JSON has one order of keys. So one expression reads an entry, much faster than a parser: the head up to
+# `data`, and at the end `kafka` and the plain texts after it. An entry that does not match is parsed. An entry with a
+# backslash outside `data` is parsed as well, because only with a backslash can a quotation mark be escaped.
 _HEAD = (
     rb'\{"actor":\{"ref":' + _MAYBE + rb',"role":' + _MAYBE + rb'\},"case_seq":(0|[1-9][0-9]{0,17}),"cause":' + _MAYBE
     + rb',"ce":\{(?:"datacontenttype":' + _MAYBE + rb',)?(?:"dataschema":' + _MAYBE + rb',)?"id":"([^"]*+)",'
@@ -544,7 +544,7 @@ def parse_leaf(entry: bytes, strict: bool = False) -> Leaf:
         _object(leaf, "data")
         if leaf.get("case_seq") is not None:
             seq = _number(leaf, "case_seq")
-            # Spelled as canonical JSON spells it, so that both ways of reading name a case alike.
+            # In the spelling of canonical JSON, so that both ways of reading give a case the same name.
             source, subject = (
                 json.dumps(_text(attributes, name), ensure_ascii=False) for name in ("source", "subject")
             )
@@ -567,7 +567,7 @@ def _read_sorted(pairs: list[tuple[str, object]]) -> JsonObject:
 
 
 def _has_floats(value: object) -> bool:
-    """Whether a number could be spelled in more than one canonical way."""
+    """Whether a number has more than one spelling that could be canonical."""
     if isinstance(value, dict):
         return any(map(_has_floats, value.values()))
     return isinstance(value, float) or (isinstance(value, list) and any(map(_has_floats, value)))
@@ -577,7 +577,7 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-# Made once: json.loads and json.dumps make new ones for every call that has options.
+# Made once, because json.loads and json.dumps make new ones for every call with options.
 _LENIENT = json.JSONDecoder(parse_constant=_refuse)
 _STRICT = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_read_sorted)
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -618,7 +618,7 @@ def identify(entry: bytes) -> tuple[int | None, str | None]:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Numbered:
-    """A case event that did not follow the last one read: kept until the other logs have been read."""
+    """A case event that does not follow the last one that was read. It waits until the other logs are read."""
 
     seq: int
     log: str
@@ -643,7 +643,7 @@ class Cases:
         self._grace_after_ms = grace_after_ms
 
     def follow(self, event: Numbered) -> None:
-        """Take an event whose number is not the one after the last, or whose case has others waiting."""
+        """Take an event that has not the next number of its case, or waits with other events of its case."""
         case = hash(event.case)
         last = self.last.get(case, 0)
         waiting = self.waiting.setdefault(case, [])
@@ -660,7 +660,7 @@ class Cases:
             del self.waiting[case]
 
     def settle(self) -> None:
-        """Between two logs: close the gaps that the log just read has filled."""
+        """Between two logs: close the gaps that the events of the last log fill."""
         for case in list(self.waiting):
             waiting = sorted(self.waiting[case])
             while waiting and waiting[0].seq == self.last.get(case, 0) + 1:
@@ -671,7 +671,7 @@ class Cases:
                 del self.waiting[case]
 
     def finish(self) -> None:
-        """After the last log: what still waits follows a gap, or stands twice."""
+        """After the last log: an event that still waits follows a gap, or is a duplicate."""
         self.report.sequences = len(self.last.keys() | self.waiting.keys())
         self.settle()
         if self.incomplete and self.waiting:
@@ -710,7 +710,7 @@ def _name_case(case: bytes) -> str:
 
 
 class Claim(NamedTuple):
-    """Somebody's signed statement that the log had this root at this size."""
+    """A signed statement that the log had this root at this size."""
 
     size: int
     root: bytes
@@ -719,7 +719,7 @@ class Claim(NamedTuple):
 
 
 class ReadsEntries(Protocol):
-    """What looks at the contents of a log's entries while they pass."""
+    """A check that looks at the entries of a log while they pass."""
 
     def read(self, base: int, entries: Sequence[bytes]) -> None:
         """Look at entries `base`, `base` + 1, …"""
@@ -798,7 +798,7 @@ class LogCheck:
         self._tell_mismatches()
 
     def _read(self, level: str, number: int, width: int, unit: int = 0) -> bytes | None:
-        """A tile's or bundle's bytes; a full one stands in for a partial one that is gone (c2sp.org/tlog-tiles)."""
+        """The bytes of a tile or bundle; of the full one, if the partial one is gone (c2sp.org/tlog-tiles)."""
         path = tile_path(level, number, width)
         limit = 8192 if unit else MAX_BUNDLE_BYTES
         try:
@@ -856,7 +856,7 @@ class LogCheck:
             if own == tile_hash:
                 continue
             if len(hashes) < width:
-                # One missing entry shifts all that follow it in the bundle: the first place says it all.
+                # A missing entry shifts all later entries of the bundle, so the first place is enough.
                 self._mismatches.append(Mismatch(base + at, None, None, file, tile_hash, None, None))
                 break
             offset, event_id = identify(entries[at])
@@ -865,7 +865,7 @@ class LogCheck:
             self._mismatches.append(Mismatch(base + at, offset, event_id, file, tile_hash, own, belongs))
 
     def _check_claims(self, end: int, base: int, hashes: list[bytes], told: list[bytes]) -> None:
-        """Hold the signed statements about sizes up to `end` against the roots that the record gives now."""
+        """Compare the signed statements about sizes up to `end` with the roots that the record has now."""
         while self._claims and self._claims[0].size <= end:
             claim = self._claims.popleft()
             from_entries = _root_with(self._own, hashes[: claim.size - base]) if self._own else None
@@ -1030,7 +1030,7 @@ class EventReader:
 
 
 class SealReader:
-    """Reads the seal log: each entry is a checkpoint that the log it names must still agree with."""
+    """Reads the seal log: each entry is a checkpoint, and its log has to agree with it still."""
 
     def __init__(self, origin: str, keys: Sequence[Key], report: Report) -> None:
         self._origin = origin
@@ -1090,7 +1090,7 @@ class ListedLog(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A checkpoint remembered from an earlier verification."""
+    """A checkpoint from the file of an earlier verification."""
 
     size: int
     root: bytes
@@ -1098,7 +1098,7 @@ class Seen(NamedTuple):
 
 
 def read_listed(items: Iterable[JsonObject], report: Report) -> list[ListedLog]:
-    """The logs of a list, the seal log first; what is wrong with an item is a finding."""
+    """The logs of a list, the seal log first. An item that is wrong becomes a finding."""
     found: list[ListedLog] = []
     for number, item in enumerate(items):
         try:
@@ -1242,7 +1242,7 @@ def _read_checkpoint(source: Source, log: ListedLog, keys: Sequence[Key], report
 def _gather_claims(
     log: ListedLog, checkpoint: Checkpoint, seals: SealReader | None, seen: Seen | None, report: Report
 ) -> list[Claim]:
-    """Everything that was ever signed about this log; statements beyond its size are findings at once."""
+    """All signed statements about this log. A statement about a larger size is a finding at once."""
     claims = [Claim(checkpoint.size, checkpoint.root, "root_mismatch", "the checkpoint")]
     for size, (root, index) in (seals.sealed.get(log.origin, {}) if seals else {}).items():
         claims.append(Claim(size, root, "seal_contradicts", f"seal {index}"))
@@ -1262,7 +1262,7 @@ def _check_duplicates(
     readers: dict[str, EventReader],
     report: Report,
 ) -> None:
-    """An entry that calls itself a duplicate must point to an earlier entry of that very event."""
+    """An entry that says that it is a duplicate has to point to an earlier entry of the same event."""
     paths = {log.origin: log.path for log in logs}
     for origin, reader in readers.items():
         held: tuple[str, int] | None = None
@@ -1312,7 +1312,7 @@ def _check_coverage(
     seen: dict[str, Seen],
     report: Report,
 ) -> None:
-    """Logs must not vanish, and a record with entries has a seal log."""
+    """No log may vanish, and a record with entries has a seal log."""
     present = {log.origin for log in logs}
     for origin in sorted(seen.keys() - present):
         if seen[origin].size:
@@ -1333,7 +1333,7 @@ def _check_coverage(
 
 
 def read_seen(path: Path) -> dict[str, Seen]:
-    """The checkpoints remembered in a file; none if it does not exist yet."""
+    """The checkpoints in the file of an earlier verification; none if there is no file yet."""
     try:
         remembered = _object(json.loads(path.read_bytes()), "logs")
         return {
@@ -1347,7 +1347,7 @@ def read_seen(path: Path) -> dict[str, Seen]:
 
 
 def write_seen(path: Path, seen: dict[str, Seen]) -> None:
-    """Remember checkpoints; the file is replaced as a whole."""
+    """Write checkpoints to the file, which is replaced as a whole."""
     logs = {o: {"size": s.size, "root": encode(s.root), "checkpoint": s.note} for o, s in sorted(seen.items())}
     _replace(path, json.dumps({"logs": logs}, ensure_ascii=False, indent=1) + "\n")
 
@@ -1362,7 +1362,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def choose_keys(source: Source, given: Sequence[str], pin: Path | None) -> tuple[list[Key], list[str]]:
-    """The keys to trust, and what to say about why: given, pinned earlier, or (plainly said) the record's own."""
+    """The keys to trust, and a sentence that says why: they are given, or pinned earlier, or the record's own."""
     try:
         keys = [Key.parse(vkey) for vkey in given]
         if pin is not None and pin.exists():
@@ -1400,13 +1400,13 @@ class Bar:
             sys.stderr.flush()
 
     def clear(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._wanted:
             sys.stderr.write("\r\x1b[K")
 
 
 def plain(text: str) -> str:
-    """Text from a record, safe for a terminal: control characters are shown, not obeyed."""
+    """Text from a record that is safe for a terminal: a control character becomes visible and has no effect."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 

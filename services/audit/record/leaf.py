@@ -1,4 +1,4 @@
-"""What the record keeps of one Kafka record: canonical JSON, one spelling for every fact. Pure.
+"""Leaves: what the record keeps of one Kafka record, as canonical JSON with one spelling for every fact. Pure.
 
 Three shapes: an event in full; the hash alone of what cannot be read or was written by strangers (it may hold personal
 data); and, for an event that is in the record already, a pointer to where. infra/decisions/2026-11-23-record-storage.md
@@ -17,14 +17,14 @@ from services.audit.tlog.tiles import MAX_LEAF_BYTES
 from shared.events.envelope import REQUIRED
 
 FOREIGN = "foreign"
-"""The reason given for records of topics that strangers write: they are never looked into."""
+"""The reason for records of topics that strangers write: audit never looks into such a record."""
 
 SHUTTING_OUT: Mapping[str, tuple[str, ...]] = {
     "hearth.report.received": ("subjects", "witnesses", "reporter", "reporter_aliases"),
     "hearth.case.opened": ("parties",),
     "hearth.case.recusal_declared": ("person",),
 }
-"""Which fields of which events, of any version, name people who may not see the case."""
+"""The fields that name people who may not see the case, by the type of the event in any version."""
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _WIRE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
@@ -34,7 +34,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a record stands in Kafka. `topic` is the logical name; `timestamp` is in milliseconds since the epoch."""
+    """The place of a record in Kafka. `topic` has no prefix; `timestamp` is in milliseconds since the epoch."""
 
     topic: str
     partition: int
@@ -47,7 +47,7 @@ class Place:
         return f"{self.topic}/{self.partition}"
 
     def as_json(self) -> dict[str, object]:
-        """How it stands in a leaf."""
+        """The place as a leaf states it."""
         return {
             "offset": self.offset,
             "partition": self.partition,
@@ -58,7 +58,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """The bytes that go into the tree, and what they can be found by (`event`, `case`, `type`, `actor`, `trace`, …).
+    """The bytes that go into the tree, and the fields to find them by (`event`, `case`, `type`, `actor`, `trace`, …).
 
     `shuts_out`: pseudonyms and references of people who may not see the case, as the event names them.
     """
@@ -70,13 +70,13 @@ class Leaf:
 
     @property
     def event_id(self) -> str | None:
-        """The event's id; None for what is kept as a hash or as a pointer."""
+        """The event's id; None if the leaf is a hash or a pointer."""
         return self.about.get("event")
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """A sealed checkpoint: when (RFC 3339), of which log, its size and root (base64)."""
+    """A sealed checkpoint: its time (RFC 3339), the origin of its log, its size and its root (base64)."""
 
     at: str
     origin: str
@@ -90,7 +90,7 @@ def canonical(value: object) -> bytes:
 
 
 def read_record(place: Place, key: bytes | None, headers: Headers, value: bytes | None) -> Leaf:
-    """The leaf of a record of Hearth's own topics. Never raises: what breaks the envelope is kept as its hash."""
+    """The leaf of a record of Hearth's own topics. Never raises: an invalid record leaves its hash."""
     try:
         texts = {name: data.decode() for name, data in headers if data is not None}
         if any(name not in texts for name in REQUIRED):
@@ -155,7 +155,7 @@ def _shut_out(type_: str, data: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def keep_hash(place: Place, value: bytes | None, reason: str) -> Leaf:
-    """The leaf of a record of which only the hash and size are kept, and why (a stable code)."""
+    """The leaf that keeps only the hash and the size of a record; `reason` is a stable code."""
     held = value or b""
     kept = {"reason": reason, "sha256": sha256(held).hexdigest(), "size": len(held)}
     return Leaf(place, canonical({"kafka": place.as_json(), "unparsed": kept}))
@@ -164,7 +164,7 @@ def keep_hash(place: Place, value: bytes | None, reason: str) -> Leaf:
 def point_to(leaf: Leaf, origin: str, index: int) -> Leaf:
     """The leaf that stands in for an event which is already entry `index` of the log `origin`."""
     pointer = {"ce": {"id": leaf.event_id}, "duplicate_of": {"index": index, "log": origin}}
-    # Not one of the case's entries, but hidden with them.
+    # A pointer is not an entry of the case, but is hidden with the case.
     about = {"repeats": leaf.about["case"]} if "case" in leaf.about else {}
     return Leaf(leaf.place, canonical({**pointer, "kafka": leaf.place.as_json()}), about)
 
@@ -182,7 +182,7 @@ def read_seal(entry: bytes) -> Seal:
 
 
 def _spell_time(text: str) -> str | None:
-    """The time in the one spelling that sorts; None if it is not a time."""
+    """The time in the spelling that sorts by time; None if the text is not a time."""
     if _WIRE_TIME.fullmatch(text):
         return text
     try:

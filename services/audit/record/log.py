@@ -1,4 +1,4 @@
-"""One log of the record as a value: its head, its right edge, and what appending makes of them. Pure.
+"""One log of the record as a value: its head and its right edge, and both after new leaves. Pure.
 
 Names: a log is `<topic>/<partition>` or `seals`; its origin (in checkpoints) has the deployment's name before it.
 """
@@ -11,15 +11,14 @@ from services.audit.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, Tile
 from services.audit.tlog.tree import EMPTY_ROOT, Frontier, complete_subtrees, root_of
 
 SEALS = "seals"
-SOURCE = "hearth/audit"
-"""The source of the events that audit writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a log has committed: everything below `size` stands, and Kafka offsets below `next_offset` are in it.
+    """What a log has committed: the entries below `size`, which have the Kafka offsets below `next_offset`.
 
-    `epoch` and `writer` say whose turn it is; `sealed` (only of the seal log) has the size of each log's last seal.
+    `epoch` and `writer` name the writer that may append. `sealed` has the size of each log at its last seal; only the
+    head of the seal log has it.
     """
 
     log: str
@@ -35,9 +34,9 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry in its place, and what it can be found by. `offset` is Kafka's (in the seal log: the index).
+    """One entry in its place, and the fields to find it by. `offset` is that of Kafka; in the seal log it is the index.
 
-    `shuts_out` is the leaf's, and empty in what is read.
+    `shuts_out` is that of the leaf; an entry that was read from the store has none.
     """
 
     log: str
@@ -50,7 +49,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class FullTile:
-    """A finished hash tile of a log, and the root of what it covers: its hash in the tile above."""
+    """A full hash tile of a log, and its root, which is a hash of the tile above."""
 
     log: str
     level: int
@@ -60,7 +59,7 @@ class FullTile:
 
 
 class DamagedError(Exception):
-    """What is stored does not lead to the head: nothing may be added to this log, or signed."""
+    """The stored entries do not lead to the head: audit adds nothing to this log any more, and signs nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ class Edge:
         return Edge(self.log, self.frontier.append(leaf_hashes), tuple(rows)), filled
 
     def advance(self, head: Head, next_offset: int, at: datetime) -> Head:
-        """The head that goes with this edge, in the same writer's turn."""
+        """The head that goes with this edge, of the same writer and epoch."""
         frontier = self.frontier
         return replace(
             head, size=frontier.size, nodes=frontier.nodes, root=frontier.root(), next_offset=next_offset, at=at

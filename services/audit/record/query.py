@@ -1,4 +1,4 @@
-"""What to look for in the record, and how positions in it are written."""
+"""Questions to the record, and positions in it. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from typing import Annotated, NamedTuple
 from pydantic import Field
 
 ABOUT = ("event", "type", "actor", "at", "case", "trace", "community")
-"""The fields an entry can be found by."""
+"""The fields to find an entry by."""
 HIDDEN_BY = ("case", "repeats")
-"""The fields that name the case with which an entry is hidden: its own, or that of the event it repeats."""
+"""The fields with the case that hides an entry: its own case, or the case of the event that it repeats."""
 _ID = re.compile(r"([a-z][a-z._-]*(?:/[0-9]+)?)/([0-9]{12})", re.ASCII)
 
 
@@ -23,9 +23,9 @@ class RecordPlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RecordQuery:
-    """What to look for: exact values of ABOUT fields, one log, a time range (RFC 3339), from a position on.
+    """A question to the record: exact values of ABOUT fields, one log, a time range (RFC 3339), a first position.
 
-    Nothing about a case of `hidden`.
+    The answer has nothing about a case of `hidden`.
     """
 
     exactly: Mapping[str, str]
@@ -37,12 +37,12 @@ class RecordQuery:
 
 
 def write_position(log: str, index: int) -> str:
-    """The position of an entry in the record: where it is stored, and where a list goes on."""
+    """The position of an entry in the record, which is also its `_id` in the store."""
     return f"{log}/{index:012d}"
 
 
 def read_position(position: str) -> tuple[str, int]:
-    """The log and index of a position; ValueError if it is none."""
+    """The log and index of a position. Raises ValueError for a text that is not a position."""
     match = _ID.fullmatch(position)
     if match is None:
         raise ValueError("not a position in the record")

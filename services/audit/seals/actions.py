@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.audit.record.leaf import Leaf, Place, read_seal, write_seal
-from services.audit.record.log import SEALS, SOURCE, DamagedError, Head
+from services.audit.record.log import SEALS, DamagedError, Head
 from services.audit.seals.notary import Notary
 from services.audit.writer import DisplacedError, LogWriter
 from shared.aggregates import Save
@@ -19,6 +19,7 @@ from shared.times import now, parse_rfc3339, rfc3339
 log = logging.getLogger(__name__)
 
 AUDIT = Actor("service:audit", "service")
+SOURCE = "hearth/audit"
 MOST_ANNOUNCED = 100
 
 

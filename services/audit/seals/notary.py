@@ -1,4 +1,4 @@
-"""Signing checkpoints: a pure function of a log's head, since Ed25519 is deterministic; so none is ever stored."""
+"""Signing checkpoints. Ed25519 is deterministic: a checkpoint follows from its head, and none is stored."""
 
 from dataclasses import dataclass
 
@@ -16,9 +16,9 @@ class Signed:
 
 
 class Notary:
-    """Signs the heads that are committed, and remembers the last of each log.
+    """Signs committed heads, and remembers the last that it signed of each log.
 
-    A head that contradicts what was signed before is refused, however it came into the store.
+    It refuses a head that contradicts the last one, however that head came into the store.
     """
 
     def __init__(self, signer: NoteSigner, origin: str) -> None:

@@ -30,7 +30,7 @@ class MalformedNoteError(NoteError):
 
 
 class BadSignatureError(NoteError):
-    """A signature by a known key does not verify: somebody changed the text or forged the signature."""
+    """A signature by a known key does not verify: the text was changed, or the signature was forged."""
 
 
 class UnknownSignerError(NoteError):
@@ -46,7 +46,7 @@ def check_key_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """A public key that may have signed notes. `algorithm` is ED25519 (log) or COSIGNATURE_V1 (witness)."""
+    """A public key that verifies notes. `algorithm` is ED25519 (log) or COSIGNATURE_V1 (witness)."""
 
     name: str
     public_key: bytes
@@ -74,7 +74,7 @@ class VerifierKey:
         return key
 
     def __str__(self) -> str:
-        """The key as people pass it on: `name+hex(key id)+base64(type ‖ public key)`."""
+        """The key as text: `name+hex(key id)+base64(type ‖ public key)`."""
         return f"{self.name}+{self.key_id.hex()}+{encode_base64(bytes([self.algorithm]) + self.public_key)}"
 
     def verify(self, text: str, signature: bytes) -> bool:
@@ -134,7 +134,7 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class NoteSigner:
-    """A signing key made ready once, for signing many notes (the key is expanded and its id computed only here)."""
+    """A signing key that is ready to sign many notes: it expands the key and computes the key id only once."""
 
     name: str
     key_id: bytes
@@ -176,7 +176,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class OpenedNote:
-    """A note at least one known key signed: its text and who signed; `unknown` are lines by keys not asked for."""
+    """A note that at least one known key signed: its text and the keys that signed; `unknown` has all other lines."""
 
     text: str
     verified: tuple[Signature, ...]
@@ -258,7 +258,7 @@ class Checkpoint:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a checkpoint's text. Extension lines are refused: nothing could audit what they say."""
+        """Read a checkpoint's text. Refuses extension lines, because no check covers what they say."""
         lines = text.split("\n")
         if len(lines) != 4 or lines[3]:
             raise MalformedNoteError("a checkpoint is three lines")
@@ -282,7 +282,7 @@ def open_checkpoint(note: str | bytes, keys: Iterable[VerifierKey], origin: str)
 
 
 def add_signature_lines(note: str, lines: Sequence[str]) -> str:
-    """The note with more signature lines (as a witness returns them); the signed text stays untouched."""
+    """The note with further signature lines, as a witness returns them; the signed text stays the same."""
     together = note + "".join(lines)
     text, _ = parse_note(together)
     if text != parse_note(note)[0]:

@@ -31,7 +31,7 @@ class Tile:
 
     @property
     def path(self) -> str:
-        """Its path below the log's prefix, such as `tile/0/x001/x234/067` or `tile/entries/000.p/5`."""
+        """The path of the tile below the log's prefix, such as `tile/0/x001/x234/067` or `tile/entries/000.p/5`."""
         groups = f"{self.index % 1000:03d}"
         rest = self.index // 1000
         while rest:
@@ -59,7 +59,7 @@ class Tile:
 
     @property
     def end(self) -> int:
-        """How many leaves a tree must have before this tile exists."""
+        """The number of leaves from which on a tree has this tile."""
         return (self.index * TILE_WIDTH + self.width) << (TILE_HEIGHT * max(self.level, 0))
 
 

@@ -38,7 +38,7 @@ def hash_node(left: bytes, right: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """The right edge of a tree: all that is needed to append and to know the root.
+    """The right edge of a tree: enough to append leaves and to compute the root.
 
     `nodes` are the roots of the complete subtrees that make up the tree, largest (leftmost) first: one for each bit set
     in `size`. A frontier holds at most 64 hashes, whatever the size of the tree.
@@ -48,14 +48,14 @@ class Frontier:
     nodes: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a frontier that no tree has (ValueError): damaged storage is noticed before anything is signed."""
+        """Raise ValueError for a frontier that no tree has, so that audit signs nothing of a damaged store."""
         if self.size < 0 or len(self.nodes) != self.size.bit_count():
             raise ValueError(f"a tree of {self.size} leaves has no frontier of {len(self.nodes)} nodes")
         if any(len(node) != HASH_BYTES for node in self.nodes):
             raise ValueError("every frontier node is 32 bytes")
 
     def append(self, leaf_hashes: Sequence[bytes]) -> "Frontier":
-        """The frontier after these leaf hashes; works level by level, so that a batch costs one hash a leaf."""
+        """The frontier after these leaf hashes. Works level by level: a batch costs one hash for each leaf."""
         digest = sha256
         pending = list(self.nodes)
         kept: list[bytes] = []
@@ -83,7 +83,7 @@ class Frontier:
 
     @classmethod
     def at(cls, size: int, node: NodeReader) -> Self:
-        """The frontier of the first `size` leaves, read from stored hashes (after a crash, or of an earlier tree)."""
+        """The frontier of the first `size` leaves, from stored hashes: after a crash, or of an earlier tree."""
         return cls(size, tuple(node(level, index) for level, index in complete_subtrees(0, size)))
 
 
@@ -157,7 +157,7 @@ def prove_consistency(old_size: int, new_size: int, node: NodeReader) -> list[by
             proof.append(root_of_range(start, middle, node))
             start = middle
     if start:
-        # The old root is not itself a node of the new tree here, so its last piece has to be handed over.
+        # The old root is not a node of the new tree here, so the proof begins with its last piece.
         proof.append(root_of_range(start, end, node))
     proof.reverse()
     return proof
