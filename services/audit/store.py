@@ -6,10 +6,9 @@ bundles and checkpoints are not stored: they are pure functions of entries and h
 
 from collections.abc import Mapping, Sequence
 
-from services.audit.record.log import Entry, FullTile, Head
+from services.audit.record.log import Clash, Entry, FullTile, Head, Taken
 from services.audit.record.query import ABOUT, HIDDEN_BY, RecordQuery, read_position, write_position
 from services.audit.tlog.tree import EMPTY_ROOT
-from services.audit.writer import Clash, Taken
 from shared.mongo import (
     DUPLICATE_KEY,
     BulkWriteError,

@@ -9,31 +9,15 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import Enum
 from typing import Protocol
 
 from services.audit.record.leaf import Leaf, point_to, read_seal
-from services.audit.record.log import SEALS, DamagedError, Edge, Entry, FullTile, Head, unfinished
+from services.audit.record.log import SEALS, Clash, DamagedError, Edge, Entry, FullTile, Head, Taken, unfinished
 from services.audit.tlog.tiles import TILE_WIDTH
 from services.audit.tlog.tree import hash_leaves
 from shared.problems import Unavailable
 
 TRIES = 20
-
-
-class Taken(Enum):
-    """What an entry that the store does not take shares with a stored entry."""
-
-    PLACE = "place"
-    EVENT = "event"
-
-
-@dataclass(frozen=True, slots=True)
-class Clash:
-    """Why an insert stopped: the place or the event of the entry at this position of the list is taken."""
-
-    at: int
-    by: Taken
 
 
 class LogStore(Protocol):

@@ -14,7 +14,7 @@ from typing import Protocol
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
-from services.notification.channels import Channel, SendDeferred, SendRefused
+from services.notification.channels.channel import Channel, SendDeferred, SendRefused
 from services.notification.delivery import Delivery, Failed, Outcome, Sent, Settlement, Suppressed, by_mail, settle
 from services.notification.digests import Digests, name_mail
 from services.notification.notices.notice import Notice

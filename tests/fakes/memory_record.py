@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from services.audit.record.log import Entry, FullTile, Head
+from services.audit.record.log import Clash, Entry, FullTile, Head, Taken
 from services.audit.record.query import HIDDEN_BY, RecordQuery, write_position
-from services.audit.writer import Clash, Taken
 
 
 class MemoryRecord:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from services.notification.channels import SendRefused
+from services.notification.channels.channel import SendRefused
 from services.notification.channels.mime import BadAddress, read_address, to_bytes
 from services.notification.delivery import Delivery, DeliveryState, Settlement
 from services.notification.notices.notice import Notice

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.audit.record.log import Entry, FullTile, Head
+from services.audit.record.log import Clash, Entry, FullTile, Head, Taken
 from services.audit.record.query import RecordQuery, write_position
 from services.audit.store import MongoRecord
-from services.audit.writer import Clash, Taken
 from shared.mongo import Database
 from tests.fakes.memory_record import MemoryRecord
 from tests.support.audit_rig import AT

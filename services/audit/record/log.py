@@ -6,6 +6,7 @@ Names: a log is `<topic>/<partition>` or `seals`; its origin (in checkpoints) ha
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import Enum
 
 from services.audit.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, Tile
 from services.audit.tlog.tree import EMPTY_ROOT, Frontier, complete_subtrees, root_of
@@ -56,6 +57,21 @@ class FullTile:
     index: int
     hashes: bytes
     root: bytes
+
+
+class Taken(Enum):
+    """What an entry that the store does not take shares with a stored entry."""
+
+    PLACE = "place"
+    EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Why an insert stopped: the place or the event of the entry at this position of the list is taken."""
+
+    at: int
+    by: Taken
 
 
 class DamagedError(Exception):

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from services.notification.channels import Channel, SendDeferred, SendRefused
+from services.notification.channels.channel import Channel, SendDeferred, SendRefused
 from services.notification.channels.email import EmailChannel
 from services.notification.notices.notice import Notice, Paragraph
 from shared.times import now

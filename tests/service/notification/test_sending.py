@@ -10,7 +10,8 @@ import pytest
 
 from services.notification.actions import Planner
 from services.notification.app import HERE
-from services.notification.channels import CHANNELS, SendDeferred, SendRefused
+from services.notification.channels import CHANNELS
+from services.notification.channels.channel import SendDeferred, SendRefused
 from services.notification.delivery import DeliveryState
 from services.notification.digests import Digests
 from services.notification.notices.table import NOTICES, Links, write_notice
