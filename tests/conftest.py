@@ -2,17 +2,21 @@
 
 import asyncio
 import gc
+import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient
+from playwright.async_api import Browser, async_playwright
 from pymongo import MongoClient
 
 from infra.local.keycloak import KeycloakServer
 from infra.local.stack import Part, Stack, StackSettings
+from tests.support.browser_rig import CHROMIUM
 from tests.support.examples import register_profiles
 from tests.support.shared_stack import Addresses, MailServer, StackHost, ask, given
 
@@ -95,6 +99,23 @@ def keycloak(shared: Callable[[Part], Addresses]) -> KeycloakServer:
     server = shared("keycloak").keycloak
     assert server is not None
     return server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """The system's Chromium without a window, one for each worker; tests ask for `browser`."""
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        yield chromium
+        await chromium.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(chromium: Browser) -> AsyncIterator[Browser]:
+    """Chromium, for a test with the mark `asyncio(loop_scope="session")`; it forgets everything after the test."""
+    yield chromium
+    for context in chromium.contexts:
+        await context.close()
 
 
 @pytest.fixture

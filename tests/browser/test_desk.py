@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Literal
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from services.triage.case.case import Case
@@ -14,14 +15,16 @@ from tests.support.browser_rig import OVERFLOW, hold_session, looks, serving, vi
 from tests.support.people import session_of
 from tests.support.triage_rig import ALICE, COLLEAGUE, Rig, answered, make_rig
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def rig() -> AsyncIterator[Rig]:
     async with make_rig() as rig:
         yield rig
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def address(rig: Rig) -> AsyncIterator[str]:
     async with serving(rig.app) as address:
         yield address

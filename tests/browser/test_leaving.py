@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
 from playwright.async_api import Browser, BrowserContext, Page, expect
@@ -15,10 +16,13 @@ from tests.support.browser_rig import serving
 from tests.support.intake_rig import Rig
 from tests.support.people import gate_of
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ELSEWHERE = ["/report", "/follow-up", "/report/nowhere"]
 WORDS = "They followed me.\nTwice."
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def harmless() -> AsyncIterator[str]:
     """Another site, where people get who leave."""
     app = FastAPI()
@@ -31,7 +35,7 @@ async def harmless() -> AsyncIterator[str]:
         yield address.replace("127.0.0.1", "localhost")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def address(harmless: str) -> AsyncIterator[str]:
     rig = Rig(exit_url=f"{harmless}/")
     rig.app.include_router(make_asset_router(gate_of()))
@@ -51,7 +55,9 @@ async def names_of_cookies(context: BrowserContext, address: str) -> set[str]:
 
 
 @pytest.mark.parametrize("script", [False, True])
-@pytest.mark.parametrize("path", ["/report", "/report/enwiki", "/follow-up", "/report/nowhere"])
+@pytest.mark.parametrize(
+    "path", ["/report/enwiki", *(pytest.param(path, marks=pytest.mark.slow) for path in ELSEWHERE)]
+)
 async def test_one_press_leads_away_and_leaves_nothing_behind(
     browser: Browser, address: str, harmless: str, path: str, script: bool
 ) -> None:

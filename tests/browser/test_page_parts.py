@@ -1,6 +1,5 @@
 """All pieces of the pages in a real browser: readable, operable, in place; phones, both directions, light and dark."""
 
-import gzip
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -8,14 +7,17 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI, Request, Response
 from markupsafe import Markup
 from playwright.async_api import Browser
 
 from shared.i18n.messages import SHARED_MESSAGES, Messages
-from shared.web.pages import load_assets, make_asset_router, make_pages
+from shared.web.pages import make_asset_router, make_pages
 from tests.support.browser_rig import OVERFLOW, looks, serving, violations
 from tests.support.people import gate_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TEMPLATES = Path(__file__).parent / "templates"
 ARABIC = {"button-submit": "إرسال", "state-received": "تم الاستلام"}
@@ -28,7 +30,7 @@ SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input:not([ty
   .map(([text]) => text)"""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def address(tmp_path: Path) -> AsyncIterator[str]:
     """Where a page with every piece of parts.html answers."""
     (tmp_path / "ar.json").write_text(json.dumps(ARABIC), encoding="utf-8")
@@ -86,9 +88,3 @@ async def test_a_page_asks_no_other_host(browser: Browser, address: str) -> None
     assert [url for url in asked if not url.startswith((address, "data:"))] == []
     assert refused == []
     assert len(asked) >= 3
-
-
-def test_the_style_of_a_page_weighs_at_most_20_kilobytes() -> None:
-    assets = load_assets()
-    assert {"codex.css", "hearth.css"} <= assets.keys(), "run python -m infra.assets"
-    assert sum(len(gzip.compress(assets[name].content)) for name in ("codex.css", "hearth.css")) <= 20_000

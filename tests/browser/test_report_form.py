@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Response, expect
 
 from services.intake.group_commit import GroupCommit
@@ -13,6 +14,8 @@ from tests.support.browser_rig import OVERFLOW, serving, violations
 from tests.support.intake_rig import START, MemoryStore, Rig, case_event
 from tests.support.people import gate_of
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 PHONE, DESKTOP = (360, 740), (1280, 900)
 SIZES = [pytest.param(PHONE, id="phone"), pytest.param(DESKTOP, id="desktop", marks=pytest.mark.slow)]
 WAITING = {"previous": "awaiting_information", "state": "awaiting_information"}
@@ -20,7 +23,7 @@ FIRST_LOAD = 50_000
 """Bytes over the wire that the first look at the form may cost."""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def rig() -> AsyncIterator[Rig]:
     store = MemoryStore()
     commits = GroupCommit(store.save)
@@ -32,7 +35,7 @@ async def rig() -> AsyncIterator[Rig]:
     await asyncio.gather(running, return_exceptions=True)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def address(rig: Rig) -> AsyncIterator[str]:
     async with serving(rig.app) as address:
         yield address

@@ -2,9 +2,12 @@
 
 from itertools import product
 
+import pytest
 from playwright.async_api import Browser
 
 from shared.web.redirects import own_address
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BASE = "https://hearth.example/desk/sign-in"
 PIECES = (

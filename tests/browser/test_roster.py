@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from shared.access.authorization import FRESH
@@ -16,17 +17,19 @@ from tests.support.browser_rig import OVERFLOW, hold_session, looks, serving, vi
 from tests.support.people import auditor, person, session_of
 from tests.support.triage_rig import ALICE, BOB, CORA, Rig, make_rig
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 CHIEF = person("c1", Grant(Role.COORDINATOR))
 NEW = "person:00000000000000ee"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def rig() -> AsyncIterator[Rig]:
     async with make_rig() as rig:
         yield rig
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def address(rig: Rig) -> AsyncIterator[str]:
     async with serving(rig.app) as address:
         yield address

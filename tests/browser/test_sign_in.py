@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import httpx
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from infra.local.ports import Ports
@@ -20,6 +21,8 @@ from tests.stand_ins import oidc as oidc_stand_in
 from tests.stand_ins.oidc import OidcStandIn
 from tests.support.browser_rig import OVERFLOW, looks, serving, violations
 from tests.support.sign_in_rig import HOME, Rig, ada, make_rig
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 COOKIE = "__Host-hearth-desk"
 
@@ -47,7 +50,7 @@ def rig_at(address: str, issuer: str) -> Rig:
     return make_rig("openid", known, address=address)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def two() -> AsyncIterator[Two]:
     desk, id_host = Later(), Later()
     async with serving(desk) as address, serving(id_host) as id_address:

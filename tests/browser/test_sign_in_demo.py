@@ -11,7 +11,7 @@ from infra.local.stack import Stack, StackSettings
 from shared.sign_in.cached import FAILED
 from tests.suites.sign_in import NOBODY, REPORTED, RESPONDER, SignInSuite, World, heading, world_of
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
 
 class DemoProvider:
@@ -58,7 +58,6 @@ async def test_whoever_does_not_want_to_sign_in_is_told_how_to_go_on(browser: Br
     await expect(page.get_by_role("button", name="Sign in with")).to_be_visible()
 
 
-@pytest.mark.slow
 async def test_while_the_provider_is_down_sessions_go_on_and_the_sign_in_page_says_so(
     browser: Browser, stack: Stack, world: World
 ) -> None:

@@ -14,7 +14,7 @@ from infra.local.stack import Stack, StackSettings
 from infra.services import SERVICES
 from tests.suites.sign_in import COORDINATOR, REPORTED, RESPONDER, SignInSuite, World, eventually, heading, world_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.asyncio(loop_scope="session")]
 
 
 class RealProvider:

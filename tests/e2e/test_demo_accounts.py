@@ -1,11 +1,10 @@
 """Who signs in with an account of the demo sees what the account is for, and who is reported sees nothing of it."""
 
-import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from infra.local.people import ACCOUNT_ROLES
 from infra.local.sign_in_provider import ACCOUNTS
@@ -15,9 +14,8 @@ from shared.access.principal import Role
 from shared.ids import case_id_of
 from shared.policy import load_policy
 from tests.e2e.test_whole_way import wait_for
-from tests.support.browser_rig import CHROMIUM
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="session")]
 
 NAMES = {account.subject: account.username for account in ACCOUNTS}
 PAGES = {
@@ -34,14 +32,6 @@ def system() -> Iterator[System]:
     with Stack(StackSettings.private()) as stack, run_system(stack) as system:
         system.enrol_accounts()
         yield system
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
-        yield chromium
-        await chromium.close()
 
 
 async def sign_in(browser: Browser, system: System, address: str, subject: str) -> Page:

@@ -1,5 +1,6 @@
 """Style sheets at set-up: made once, made again when the lock changes, and a clear word when they cannot be made."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.assets import AXE, COMPONENTS, LATER_COMPONENTS, LICENCES, NODE_LOCK, ROOT, AssetError, find_npm, make_assets
+from shared.web.pages import load_assets
 
 TOKENS = "@wikimedia/codex-design-tokens/dist"
 FILES = {
@@ -139,3 +141,9 @@ def test_the_lock_names_no_host_and_pins_every_package() -> None:
     packages = {name: entry for name, entry in lock["packages"].items() if name}
     assert packages
     assert all(entry["integrity"].startswith("sha512-") and "resolved" not in entry for entry in packages.values())
+
+
+def test_the_style_of_a_page_weighs_at_most_20_kilobytes() -> None:
+    assets = load_assets()
+    assert {"codex.css", "hearth.css"} <= assets.keys(), "run python -m infra.assets"
+    assert sum(len(gzip.compress(assets[name].content)) for name in ("codex.css", "hearth.css")) <= 20_000
