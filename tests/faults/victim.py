@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 
 from shared.aggregates import Aggregates, Save
 from shared.events import Actor, CaseClosed, Draft, Message, stamp
@@ -36,7 +37,7 @@ async def write_event(kafka: str, cases: Collection, prefix: str, case_id: str, 
     relay = Relay(DyingPublisher(kafka, client="victim", prefix=prefix), service="victim")
     draft = Draft(CaseClosed(previous="decided", state="closed"), Actor("service:test", "service"), now(), "cause")
     events = stamp([draft], source="hearth/test", subject=f"case/{case_id}", case_id=case_id, last_seq=0, trace=None)
-    await Aggregates(cases, relay).save([Save(case_id, None, {}, events, ["cause"])])
+    await Aggregates(cases, relay, timedelta(0)).save([Save(case_id, None, {}, events, ["cause"])])
     if publish:
         await relay.flush()
     die()
