@@ -43,7 +43,7 @@ def settings_for(**given: Any) -> AuditSettings:
 
 
 def bearer(role: Role = Role.AUDITOR, ref: str = "") -> dict[str, str]:
-    """The header of somebody in this role; `ref` (hex digits) tells several apart."""
+    """The header of a person in this role; `ref` (hex digits) tells several apart."""
     return people.bearer(people.anybody(role) if not ref else people.auditor(ref))
 
 

@@ -63,7 +63,7 @@ def app_over(store: MemoryStore, sessions: MemorySessions | None = None) -> Fast
 
 
 def bearer(role: Role = Role.OPERATOR) -> dict[str, str]:
-    """The header of a request by somebody in this role."""
+    """The header of a request by a person in this role."""
     return people.bearer(people.anybody(role))
 
 

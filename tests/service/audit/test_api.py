@@ -200,7 +200,7 @@ async def test_each_read_is_recorded_with_its_purpose_its_count_and_who(world: A
     assert {event.case_id for event in world.saving.events} == {"case-7"}
 
 
-async def test_a_verification_is_recorded_once_for_each_person_and_log_and_hash_tiles_not_at_all(
+async def test_a_verification_is_recorded_once_for_each_person_and_log(
     world: AuditWorld,
 ) -> None:
     base = "/v1/record/logs/cases/0/tile"

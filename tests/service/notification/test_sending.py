@@ -176,7 +176,7 @@ async def test_a_body_that_the_policy_does_not_know_is_not_told_and_that_is_said
     assert (delivery.state, delivery.reason) == (DeliveryState.SUPPRESSED, "no_contact")
 
 
-async def test_the_first_notice_to_a_body_goes_at_once_and_the_next_ones_gather_for_a_minute(world: World) -> None:
+async def test_the_first_notice_to_a_body_goes_at_once_and_the_next_gather_for_a_minute(world: World) -> None:
     stories = [Story(code_name=f"case-{n}") for n in range(4)]
     async with world.running() as replica:
         await replica.planner.plan(opening(stories[:1]))
@@ -232,13 +232,13 @@ async def test_notices_of_one_batch_share_the_first_mail(world: World) -> None:
 
 
 def told(world: World) -> list[tuple[str, list[str]]]:
-    """To whom mails went, and which of the cases a, b and c each names."""
+    """The address of each mail, and which of the cases a, b and c it names."""
     return [
         (to, [c for c in ("case-a", "case-b", "case-c") if c in texts(parse(r))[0]]) for to, _, r in world.channel.mails
     ]
 
 
-async def test_a_case_from_which_somebody_in_the_body_was_recused_meanwhile_goes_to_the_stand_in(world: World) -> None:
+async def test_a_case_with_a_person_of_the_body_recused_meanwhile_goes_to_the_stand_in(world: World) -> None:
     a, b, c = (Story(code_name=f"case-{letter}") for letter in "abc")
     world.people.names = {"enwiki_arbcom": frozenset({"person:ann", "1" * 32})}
     async with world.running() as replica:

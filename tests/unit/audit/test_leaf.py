@@ -150,7 +150,7 @@ def test_a_hash_and_a_seal_read_back() -> None:
 
 
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=6))
-def test_an_edge_grown_in_any_batches_has_the_root_and_is_rebuilt_from_what_is_stored(
+def test_an_edge_grown_in_any_batches_has_the_root_and_is_rebuilt_as_stored(
     batches: list[int],
 ) -> None:
     leaves = hash_leaves(n.to_bytes(4, "big") for n in range(sum(batches)))

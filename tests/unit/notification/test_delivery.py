@@ -188,7 +188,7 @@ def test_a_handling_body_can_be_told_of_every_later_step_of_its_case() -> None:
     assert plan(story.decided(), summary_of(story.opened()), routes, POLICY, now(), nobody) == []
 
 
-def test_a_body_is_written_to_in_its_own_language_and_its_stand_in_in_that_of_the_stand_in() -> None:
+def test_a_body_and_its_stand_in_are_each_told_in_their_own_language() -> None:
     arbcom = replace(POLICY.bodies["enwiki_arbcom"], language="sw")
     policy = replace(POLICY, bodies={**POLICY.bodies, arbcom.id: arbcom})
     story = Story(language="de")

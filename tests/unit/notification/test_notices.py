@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import escape
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +118,16 @@ def test_a_case_without_deadlines_is_listed_all_the_same() -> None:
 def test_a_language_without_messages_is_answered_in_one_that_has_them_and_says_so() -> None:
     story = Story(language="tlh-x-mars")
     assert written((story.received(), story)).language == "en"
+
+
+def test_a_body_reads_its_notice_in_its_own_language(tmp_path: Path) -> None:
+    (tmp_path / "sw.json").write_text('{"mail-new-case-text": "Kesi mpya:"}', encoding="utf-8")
+    messages = Messages.load([SHARED_MESSAGES, HERE / "i18n", tmp_path], strict=True)
+    story = Story()
+    (delivery,) = deliveries((story.triaged(), story))
+    notice = write_notice(messages, LINKS, [replace(delivery, language="sw")])
+    assert notice.language == "sw"
+    assert "Kesi mpya:" in write_plain(notice)
 
 
 def test_html_is_escaped() -> None:
