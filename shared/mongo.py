@@ -14,15 +14,11 @@ from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
     ConfigurationError,
-    ConnectionFailure,
-    CursorNotFound,
     DuplicateKeyError,
-    ExecutionTimeout,
     InvalidName,
     InvalidOperation,
     OperationFailure,
     PyMongoError,
-    WaitQueueTimeoutError,
     WriteConcernError,
 )
 from pymongo.write_concern import WriteConcern
@@ -42,16 +38,6 @@ DURABLE = WriteConcern(w="majority", j=True)
 RELAXED = WriteConcern(w=1)
 PATIENCE = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 20_000}
 """Milliseconds that a client waits for a server, where its URI names no others."""
-
-# What goes away by itself: the server is gone, changing primaries, or too busy. Never a reason to give a message up.
-TRANSIENT: tuple[type[Exception], ...] = (
-    AutoReconnect,
-    ConnectionFailure,
-    CursorNotFound,
-    ExecutionTimeout,
-    WaitQueueTimeoutError,
-    WriteConcernError,
-)
 
 DUPLICATE_KEY = 11000
 
@@ -126,7 +112,6 @@ __all__ = [
     "DUPLICATE_KEY",
     "DURABLE",
     "RELAXED",
-    "TRANSIENT",
     "AutoReconnect",
     "BulkWriteError",
     "Client",

@@ -15,7 +15,7 @@ from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
 from shared.kafka.replay import read_to_end
 from shared.lifecycle import Lifecycle, Readiness
-from shared.mongo import TRANSIENT, Collection, IndexModel, connect, trace_commands
+from shared.mongo import Collection, IndexModel, connect, trace_commands
 from shared.outbox import Relay
 from shared.settings import Settings, listed
 from shared.telemetry import make_tracer_provider, set_up_logging
@@ -58,7 +58,6 @@ class Runtime:
             batch=settings.batch,
             attempts=settings.attempts,
             dead_letter_limit=settings.dead_letter_limit,
-            transient=TRANSIENT,
         )
         self._consumptions.append(consumption)
         return consumption

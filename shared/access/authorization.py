@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from shared.access.actions import ACTIONS, Action
 from shared.access.conditions import HIDING, Permit, Reason, Refusal
-from shared.access.principal import NOBODY, Grant, Principal, Reach, Resource, Role, _has_ended
+from shared.access.principal import NOBODY, Grant, Principal, Reach, Resource, Role, has_ended
 from shared.access.table import TABLE, Row
 from shared.problems import NOTHING_HERE, Problem
 
@@ -47,9 +47,9 @@ def allow(actor: Principal, action: str, resource: Resource | None, now: datetim
 def _refused(
     actor: Principal, grant: Grant, row: Row, action: Action, resource: Resource | None, now: datetime
 ) -> Reason | None:
-    if _has_ended(grant.expires_at, now):
+    if has_ended(grant.expires_at, now):
         return Reason.ENDED
-    if actor.leaves and any(leave.begins_at <= now and not _has_ended(leave.ends_at, now) for leave in actor.leaves):
+    if actor.leaves and any(leave.begins_at <= now and not has_ended(leave.ends_at, now) for leave in actor.leaves):
         return Reason.LEAVE
     for condition in row.conditions:
         if condition.of_resource:

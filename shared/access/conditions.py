@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.access.actions import Action
-from shared.access.principal import Grant, Principal, Resource, Role, _has_ended
+from shared.access.principal import Grant, Principal, Resource, Role, has_ended
 from shared.access.purposes import is_for
 
 Test = Callable[[Principal, Grant, Action, Resource, datetime], bool]
@@ -69,7 +69,7 @@ CONFIDENTIAL = Condition(
     Reason.CONFIDENTIALITY,
     "confidentiality agreement holds",
     lambda who, _grant, _action, _resource, now: (
-        who.confidential_until is not None and not _has_ended(who.confidential_until, now)
+        who.confidential_until is not None and not has_ended(who.confidential_until, now)
     ),
 )
 
@@ -164,7 +164,7 @@ SCOPED = Condition(
 
 def _is_within(who: Principal, role: Role, resource: Resource, now: datetime) -> bool:
     """Whether each role that it is about reaches no further than some role of this kind that somebody has now."""
-    own = [g for g in who.grants if g.role is role and not _has_ended(g.expires_at, now)]
+    own = [g for g in who.grants if g.role is role and not has_ended(g.expires_at, now)]
     return resource.grants is not None and all(any(_covers(g, other) for g in own) for other in resource.grants)
 
 
@@ -178,4 +178,4 @@ def _holds(bounds: tuple[str, ...], names: tuple[str, ...]) -> bool:
 
 
 def _trained(who: Principal, now: datetime) -> set[str]:
-    return {t.module for t in who.trainings if t.completed_at <= now and not _has_ended(t.expires_at, now)}
+    return {t.module for t in who.trainings if t.completed_at <= now and not has_ended(t.expires_at, now)}

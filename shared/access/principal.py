@@ -88,7 +88,7 @@ class Principal:
 
     def running(self, now: datetime) -> Iterable[Grant]:
         """The grants that have not ended at this moment."""
-        return (grant for grant in self.grants if not _has_ended(grant.expires_at, now))
+        return (grant for grant in self.grants if not has_ended(grant.expires_at, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,5 +123,6 @@ class Resource:
     relieved: bool = False
 
 
-def _has_ended(at: datetime | None, now: datetime) -> bool:
+def has_ended(at: datetime | None, now: datetime) -> bool:
+    """Whether what lasts until `at` (None: for good) is over."""
     return at is not None and at <= now

@@ -1,8 +1,8 @@
-"""Who may do what: one pure function, `allow`, over one table. `hearth access doc` prints the table as docs/access.md.
+"""Who may do what, as a table. `hearth access doc` prints it as docs/access.md.
 
-Deny by default: what no row permits is refused. Roles end by themselves, because every check looks at the clock it is
-given. Recusal stands before the table: nobody who is a party to a case, or recused from it, may do anything with it in
-any role (Universal Code of Conduct, Enforcement Guidelines 3.2.1: no conflicts of interest).
+What no row permits is refused. Roles end by themselves, because every check is given the time. Recusal stands before
+the table: nobody who is a party to a case, or recused from it, may do anything with it in any role (Universal Code of
+Conduct, Enforcement Guidelines 3.2.1: no conflicts of interest).
 """
 
 from collections.abc import Iterable

@@ -32,6 +32,9 @@ from shared.telemetry import context_of, is_unsampled, span_for, traceparent_of
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+_AWAY = (Unavailable, KafkaError, ConnectionError, TimeoutError)
+"""What goes away by itself. It is never a reason to give a message up."""
+
 LONGEST_BACKOFF = 15.0
 DEAD_LETTER_WINDOW = 600.0
 
@@ -109,7 +112,6 @@ class Consumption(Generic[T]):
         batch: int = 200,
         attempts: int = 5,
         dead_letter_limit: int = 200,
-        transient: tuple[type[BaseException], ...] = (),
         tracer: Tracer | None = None,
         poll_ms: int = 50,
     ) -> None:
@@ -122,7 +124,6 @@ class Consumption(Generic[T]):
         self._prefix = prefix
         self._attempts = attempts
         self._limit = dead_letter_limit
-        self._transient = (Unavailable, KafkaError, ConnectionError, TimeoutError, *transient)
         self._tracer = tracer or trace.get_tracer(__name__)
         self._waits = 0
         # The offset after the last handled record, by partition.
@@ -182,7 +183,7 @@ class Consumption(Generic[T]):
                 await self._handle_batch([self._record(r) for r in raw])
             self._waits = 0
             self._done.update((r.partition, r.offset + 1) for r in raw)
-        except self._transient as error:
+        except _AWAY as error:
             await self._wait_out(error)
         finally:
             self._busy_since = None
@@ -274,7 +275,7 @@ class Consumption(Generic[T]):
     async def _hand_over(self, items: list[T], sources: list[Record]) -> None:
         try:
             await self._handle(items)
-        except self._transient:
+        except _AWAY:
             raise
         except Exception as error:
             log.warning(
@@ -291,7 +292,7 @@ class Consumption(Generic[T]):
         for attempt in range(1, self._attempts + 1):
             try:
                 await self._handle([item])
-            except self._transient:
+            except _AWAY:
                 raise
             except Malformed as error:
                 await self._bury(record, error.code, error.detail)

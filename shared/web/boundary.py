@@ -16,7 +16,6 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import metrics
-from shared.mongo import TRANSIENT
 from shared.problems import NOTHING_HERE, FieldError, Problem, Unavailable, pointer
 from shared.telemetry import span_for
 from shared.web.csrf import FORM_GUARD, FormGuard, cookie_header
@@ -27,7 +26,6 @@ from shared.web.hosts import Hosts
 log = logging.getLogger(__name__)
 
 BODY_LIMIT = 1_000_000
-_AWAY: tuple[type[Exception], ...] = (Unavailable, *TRANSIENT)
 _HTTP_PROBLEMS = {
     404: NOTHING_HERE[1:],
     405: ("method-not-allowed", "This method is not allowed."),
@@ -166,10 +164,8 @@ def _problem_for(error: Exception) -> Problem:
         return Problem(422, "invalid-fields", "Some fields are not valid.", errors=errors)
     if isinstance(error, HTTPException):
         return Problem(error.status_code, *_HTTP_PROBLEMS.get(error.status_code, _OTHER_HTTP_PROBLEM))
-    if isinstance(error, _AWAY):
-        # A driver's own words may quote what it was asked, so only its kind is told.
-        reason = str(error) if isinstance(error, Unavailable) else type(error).__name__
-        log.warning("unavailable", extra={"reason": reason})
+    if isinstance(error, Unavailable):
+        log.warning("unavailable", extra={"reason": str(error)})
         return Problem(503, "unavailable", "Please try again in a moment.", retry_after=5)
     return Problem(500, _INTERNAL, "Something went wrong here.")
 
