@@ -1,4 +1,4 @@
-"""What is seen of reports and of the record, kept as events on `access`: durably, before anything is handed out."""
+"""Accesses to reports and to the record, as events on `access`. They are on record before anything is handed out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,17 +11,17 @@ from shared.ids import new_id
 
 
 class AccessStore(Protocol):
-    """What it needs of a store (shared.aggregates.Aggregates)."""
+    """What the log needs of a store (shared.aggregates.Aggregates)."""
 
     async def save(self, saves: Sequence[Save]) -> set[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Something that was seen, refused or tried: what, by whom, and when (UTC-aware).
+    """One access: what was seen, tried or refused, the actor, and when (UTC-aware).
 
-    An access with the `id` of one that is on record is the same access. It is about no case where it names none.
-    `fields` are kept beside the event.
+    Two accesses with one `id` are the same access. An access without `case_id` is about no case. `fields` are stored
+    beside the event.
     """
 
     fact: Fact
@@ -34,7 +34,7 @@ class Access:
 
 
 class AccessLog:
-    """Writes accesses of one service down. Each is a document of its own with one event, and never changes."""
+    """Writes down the accesses of one service. Each becomes a document with one event, which never changes."""
 
     def __init__(self, service: str, store: AccessStore, kind: str = "access") -> None:
         """`kind` begins the events' subject, such as `access/<id>`."""
@@ -44,7 +44,7 @@ class AccessLog:
 
     async def write(self, accesses: Sequence[Access]) -> None:
         """Durable on return. Raises Unavailable; then some may be on record, and nothing may be handed out."""
-        # What is lost is on record already, written by another replica.
+        # Where the store says that one exists, another replica has written the same access.
         await self._store.save([self._save(access) for access in accesses])
 
     def _save(self, access: Access) -> Save:

@@ -1,4 +1,4 @@
-"""Whether somebody may do something: the one function that decides, over the table."""
+"""Whether a caller may do something. `allow` decides, by the table."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from shared.access.table import TABLE, Row
 from shared.problems import NOTHING_HERE, Problem
 
 FRESH = timedelta(minutes=10)
-"""How long ago somebody may have signed in, to do what cannot be taken back."""
+"""How old a sign-in may be, for what cannot be taken back."""
 _BY_ACTION: Mapping[str, tuple[Row, ...]] = {
     name: tuple(row for row in TABLE if row.action == name) for name in ACTIONS
 }
@@ -22,8 +22,8 @@ _NOTHING = Resource()
 def allow(actor: Principal, action: str, resource: Resource | None, now: datetime) -> Permit | Refusal:
     """Whether `actor` may do `action` to `resource` at `now` (UTC-aware).
 
-    Without a resource the answer is whether they may do it to any at all: what a route asks before it has looked
-    anything up. Raises KeyError for an action that is not in ACTIONS.
+    Without a resource: whether they may do it to any resource at all. A route asks this before it looks anything up.
+    Raises KeyError for an action that is not in ACTIONS.
     """
     asked = ACTIONS[action]
     rows = _BY_ACTION[action]
@@ -65,17 +65,17 @@ def _refused(
 
 
 def is_shut_out(actor: Principal, resource: Resource) -> bool:
-    """Whether somebody is a party to a case, or recused from it."""
+    """Whether the actor is a party to the case, or recused from it."""
     return not actor.pseudonyms.isdisjoint(resource.parties) or actor.ref in resource.recused
 
 
 def is_fresh(actor: Principal, now: datetime) -> bool:
-    """Whether they proved who they are within FRESH."""
+    """Whether the actor signed in less than FRESH ago."""
     return actor.authenticated_at is not None and now - actor.authenticated_at <= FRESH
 
 
 def reaches(actor: Principal, action: str, now: datetime) -> list[Reach]:
-    """What each grant reaches by which `actor` may do `action` at all: to ask a store for no more than that."""
+    """What the grants reach by which `actor` may do `action`. A store is asked for no more than that."""
     asked = ACTIONS[action]
     found = (
         Reach(grant.bodies, frozenset(grant.communities) or None)
@@ -103,7 +103,7 @@ _STATUS: Mapping[Reason, tuple[int, str, str]] = {
 
 
 class Refused(Problem):
-    """A refusal as it is answered: what may not be told is answered as if there were nothing."""
+    """The answer to a caller who is refused. Where the reason may not be told, it looks as if there were nothing."""
 
     def __init__(self, action: str, refusal: Refusal) -> None:
         self.action = action
@@ -112,7 +112,7 @@ class Refused(Problem):
 
 
 def demand(actor: Principal, action: str, resource: Resource | None, now: datetime) -> Permit:
-    """The permit. Raises Refused, a Problem with status 401, 403 or (so that nothing is revealed) 404."""
+    """The permit. Raises Refused, a Problem with status 401 or 403; or 404, so that the answer reveals nothing."""
     match allow(actor, action, resource, now):
         case Permit() as permit:
             return permit

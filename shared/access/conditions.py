@@ -1,4 +1,4 @@
-"""What a row of the table may demand, and why it refuses."""
+"""The conditions that a row of the table can demand, and the reasons of refusals."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ Test = Callable[[Principal, Grant, Action, Resource, datetime], bool]
 
 
 class Reason(StrEnum):
-    """Why something is refused; the first that applies, from the most to the least telling for who asks.
+    """Why a caller is refused. Of several reasons the first in this order is told: it helps the caller most.
 
-    What has ended comes last: said beside what still runs, it would tell a case of others from one that is none.
+    ENDED comes late: told beside a grant that still runs, it would show that a case of other people exists.
     """
 
     RECUSED = "recused"
@@ -38,26 +38,26 @@ class Reason(StrEnum):
 
 
 HIDING = frozenset({Reason.RECUSED, Reason.BODY, Reason.COMMUNITY})
-"""Reasons that may not be told: they would say that there is something to be refused."""
+"""Reasons that may not be told: they would show that there is something."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Yes, in this role."""
+    """The caller may do it, in this role."""
 
     role: Role
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No, and why. The reason is for the record; who asks may be told less."""
+    """The caller may not do it. The reason is for the record; the caller may be told less."""
 
     reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A test that a row demands. `of_resource`: it can only be answered once the resource is known."""
+    """A test that a row demands. `of_resource`: the test needs the resource."""
 
     reason: Reason
     says: str
@@ -77,7 +77,7 @@ CONFIDENTIAL = Condition(
 NAMED = Condition(
     Reason.NAMES,
     "own names known",
-    # Or it could not be told whether a report names them: a program's token says nothing of its owner's names.
+    # Without names nobody could tell whether a report names the caller. The token of a program says no names.
     lambda who, _grant, _action, _resource, _now: bool(who.pseudonyms),
 )
 
@@ -163,13 +163,13 @@ SCOPED = Condition(
 
 
 def _is_within(who: Principal, role: Role, resource: Resource, now: datetime) -> bool:
-    """Whether each role that it is about reaches no further than some role of this kind that somebody has now."""
+    """Whether each role in question reaches no further than a role of this kind that `who` has now."""
     own = [g for g in who.grants if g.role is role and not has_ended(g.expires_at, now)]
     return resource.grants is not None and all(any(_covers(g, other) for g in own) for other in resource.grants)
 
 
 def _covers(grant: Grant, other: Grant) -> bool:
-    # Whom nothing binds to handling bodies answers for all of the roster; what reaches no body by name may reach any.
+    # A grant without handling bodies covers the whole roster. A role that names no body may reach any body.
     return _holds(grant.bodies, other.bodies) and _holds(grant.communities, other.communities)
 
 

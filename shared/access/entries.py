@@ -7,7 +7,7 @@ from shared.events import GrantHeld, RosterEntryChanged, RosterTokenChanged
 
 ROSTER_FACTS = (RosterEntryChanged, RosterTokenChanged)
 RosterState = RosterEntryChanged | RosterTokenChanged
-"""An entry is kept as the fact that last changed it."""
+"""The roster keeps an entry as the fact that last changed it."""
 
 
 def principal_in(entry: RosterEntryChanged) -> Principal:
@@ -23,7 +23,7 @@ def principal_in(entry: RosterEntryChanged) -> Principal:
 
 
 def grants_of(held: Sequence[GrantHeld]) -> tuple[Grant, ...]:
-    """The grants of an entry or token; a role that this version does not know gives nothing."""
+    """The grants of an entry or token. A role that this version does not know gives nothing."""
     known = {role.value for role in Role}
     return tuple(
         Grant(Role(g.role), g.bodies, g.communities, g.sources, g.scopes, g.expires_at)

@@ -1,4 +1,4 @@
-"""Who comes: roles, grants, trainings, and the principal that has them."""
+"""Who asks: roles, grants, trainings, and the principal that has them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Module = Literal["A", "B", "C1", "C2"]
 """Training: A orientation, B identifying and reporting, C1 complex cases, C2 appeals (Enforcement Guidelines 2.2)."""
 MODULES: tuple[Module, ...] = get_args(Module)
 SCOPES = ("meta", "proof", "export")
-"""What an auditor may be let see of the record: who did what and when, the proofs of it, and all of it in bulk."""
+"""The parts of the record that an auditor can be shown: who did what and when, the proofs, and all entries in bulk."""
 
 
 class Role(StrEnum):
@@ -58,7 +58,7 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """A time in which somebody may do nothing here (UTC-aware; without an end, until it is taken back)."""
+    """A time in which a person may do nothing here (UTC-aware). Without an end it lasts until it is taken back."""
 
     begins_at: datetime
     ends_at: datetime | None = None
@@ -66,10 +66,10 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. `ref` is a pseudonymous reference; `pseudonyms` are those of their own names, as reports carry them.
+    """Who asks. `ref` is a pseudonymous reference. `pseudonyms` stand for the person's own names in reports.
 
-    `authenticated_at`: when they last proved who they are; `confidential_until`: how long their confidentiality
-    agreement holds; `behalf`: for whom a service acts; `purposes`: for what it calls.
+    `authenticated_at`: when the person last signed in. `confidential_until`: how long the person's confidentiality
+    agreement holds. `behalf`: the person for which a service acts. `purposes`: for what the service calls.
     """
 
     ref: str
@@ -83,33 +83,33 @@ class Principal:
     behalf: Actor | None = None
 
     def actor(self, role: Role) -> Actor:
-        """Who stands in events for what was done in `role`: for a service that acts for somebody, that somebody."""
+        """The actor that events name for what was done in `role`. A service that acts for a person names the person."""
         return self.behalf or Actor(self.ref, role.value)
 
     def running(self, now: datetime) -> Iterable[Grant]:
-        """The grants that have not ended at this moment."""
+        """The grants that have not ended at `now` (UTC-aware)."""
         return (grant for grant in self.grants if not has_ended(grant.expires_at, now))
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What one grant reaches: handling bodies, and in each of them these communities (None: all)."""
+    """What one grant reaches: handling bodies, and in each of them these communities (None: all communities)."""
 
     bodies: tuple[str, ...]
     communities: frozenset[str] | None
 
 
 NOBODY = Principal("anyone", (Grant(Role.ANYONE),))
-"""Who asks without saying who they are."""
+"""A caller that does not say who it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What an action is about, as far as it has such a side; a condition on what is not said is not met.
+    """What an action is about. A condition on a field that is not given is not met.
 
-    `parties`: pseudonyms of the people reported, of witnesses and of the reporter; `recused`: references of people;
-    `training`: the modules that handling it needs; `owner`: the person whom it belongs to; `grants`: the roles that are
-    given, taken or touched (none at all: an empty tuple); `relieved`: somebody else could take it back.
+    `parties`: pseudonyms of the people reported, of witnesses and of the reporter. `recused`: references of people.
+    `training`: the modules that a handler needs. `owner`: the person to whom it belongs. `grants`: the roles that the
+    action gives, takes or touches (an empty tuple: none). `relieved`: another person could take the change back.
     """
 
     body: str | None = None

@@ -1,4 +1,4 @@
-"""What was refused, kept as events on `access`: counted for seconds, so that ten thousand guesses are one event."""
+"""Refusals, as events on `access`. They are counted for seconds, so that ten thousand guesses are one event."""
 
 import asyncio
 import logging
@@ -17,13 +17,13 @@ log = logging.getLogger(__name__)
 
 WRITE_EVERY = 5.0
 MOST = 1_000
-"""Different refusals kept apart; beyond that they are counted without saying who."""
+"""Different refusals that are counted apart. Beyond that, they are counted without the caller."""
 
 _Key = tuple[str, str, str]
 
 
 class Refusals:
-    """Counts refusals, and writes them down every few seconds and at the end."""
+    """Counts refusals. It writes them down every few seconds, and when the service stops."""
 
     def __init__(self, service: str, store: AccessStore, clock: Callable[[], datetime] = now) -> None:
         self._service = service
@@ -37,13 +37,13 @@ class Refusals:
         self._add((action, reason, who.ref), 1)
 
     async def run(self) -> None:
-        """Write down until cancelled."""
+        """Write down what was counted, every few seconds until cancelled."""
         while True:
             await asyncio.sleep(WRITE_EVERY)
             await self.flush()
 
     async def flush(self) -> None:
-        """Write down what was counted; while the store is away it is kept."""
+        """Write down what was counted. While the store is away, the counts are kept."""
         counts, self._counts = self._counts, Counter()
         if not counts:
             return

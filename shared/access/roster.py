@@ -1,8 +1,8 @@
-"""The roster as a service sees it: who may do what, in memory, fresh within seconds.
+"""The roster as a service sees it: who may do what, in memory, seconds old at most.
 
-Triage owns the roster and publishes every entry on the topic `roster`; each other service keeps a projection of it in
-its own database. Every replica reads its database's copy again and again, so that a change reaches all of them; an end
-that was set beforehand needs no message, because `shared.access.authorization.allow` looks at the clock.
+Triage owns the roster and publishes every entry on the topic `roster`. Each other service keeps a copy in its own
+database. Every replica reads that copy every few seconds, so a change reaches all of them. An end that was set
+beforehand needs no message, because `shared.access.authorization.allow` is given the time.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 2.0
 """Seconds between two looks at what has changed."""
 OVERLAP = timedelta(seconds=30)
-"""How far the clocks of those who write may differ."""
+"""How far the clocks of writers may differ."""
 WHOLE = timedelta(seconds=30)
-"""How often everything is read, whatever the clocks say."""
+"""How often the whole roster is read, whatever the clocks say."""
 OLDEST = timedelta(seconds=60)
-"""How old the copy may be before nobody is let in on the strength of it."""
+"""How old the copy may be. By an older copy nobody is let in."""
 USE_NOTED = timedelta(minutes=1)
 
 
 class RosterStore(Protocol):
-    """What the roster needs of a store; access.roster_store.MongoRoster, or memory in tests."""
+    """What the roster needs of a store: access.roster_store.MongoRoster, or memory in tests."""
 
     async def changed_since(self, at: datetime | None) -> list[RosterState]: ...
 
@@ -53,14 +53,14 @@ class Roster:
         self._signed_out: dict[str, datetime] = {}
         self._tokens: dict[str, RosterTokenChanged] = {}
         self._integrators: dict[str, Principal] = {}
-        # By token: whom it stood for last, and the state of theirs that this was made of.
+        # By token: the person as the roster had it, and the principal that was made of that.
         self._owners: dict[str, tuple[Principal, Principal]] = {}
         self._used: dict[str, datetime] = {}
         self._read_at: datetime | None = None
         self._whole_at: datetime | None = None
 
     async def watch(self) -> None:
-        """Keep the copy fresh until cancelled; an outage only makes it older."""
+        """Keep the copy fresh until cancelled. An outage only makes it older."""
         while True:
             try:
                 await self.refresh()
@@ -69,7 +69,7 @@ class Roster:
             await asyncio.sleep(LOOK_EVERY)
 
     async def refresh(self) -> None:
-        """Read what has changed, or everything if that is long ago. Raises Unavailable."""
+        """Read what has changed, or everything if that was last done long ago. Raises Unavailable."""
         at = self._clock()
         whole = self._whole_at is None or self._read_at is None or at - self._whole_at > WHOLE
         since = None if whole or self._read_at is None else self._read_at - OVERLAP
@@ -82,23 +82,23 @@ class Roster:
     async def person(
         self, ref: str, *, began_at: datetime, authenticated_at: datetime | None, pseudonyms: Iterable[str] = ()
     ) -> Principal | None:
-        """Somebody who has shown who they are: what the roster gives them now.
+        """A person who has signed in, with what the roster gives the person now.
 
-        Somebody who is on no roster has no grants; None when they were signed out everywhere after `began_at`.
+        A person on no roster has no grants. None for a person who was signed out everywhere after `began_at`.
         """
         await self.ready()
         known = self._entries.get(ref) or await self._find(ref)
         return self._signed_in(known, began_at, authenticated_at, pseudonyms)
 
     async def bearer(self, token: str) -> Principal | None:
-        """Whom a token of a program stands for; None when it is none of ours, unknown, expired or revoked."""
+        """The person or integrator of a token; None if it is unknown, expired, revoked or no token of ours."""
         at = self._clock()
         if not self._is_ready(at):
             await self.ready()
         secret_hash = hash_token(token)
         state = self._tokens.get(secret_hash)
         if state is None:
-            # A token is often used sooner than the next look; what cannot be one needs none.
+            # A new token is often used before the next look. A text that cannot be a token needs no look.
             state = await self._copies.find_token(secret_hash) if kind_of(token) else None
             if state is None:
                 return None
@@ -120,12 +120,12 @@ class Roster:
         return owner
 
     def parties(self, person: str) -> frozenset[str]:
-        """The pseudonyms of somebody's own names, as far as the roster knows them."""
+        """The pseudonyms of a person's own names, as far as the roster knows them."""
         known = self._entries.get(person)
         return known.pseudonyms if known else frozenset()
 
     async def names_of(self, person: str) -> frozenset[str]:
-        """By what a case says that somebody is shut out of it: their reference, and the pseudonyms of their own names.
+        """The names by which a case shuts a person out: the reference, and the pseudonyms of the person's own names.
 
         Raises Unavailable while that is not known.
         """
@@ -133,7 +133,7 @@ class Roster:
         return self.parties(person) | {person}
 
     def names_in(self, body: str, at: datetime) -> frozenset[str]:
-        """By what a case says that somebody with a role in a handling body at that time is shut out of it."""
+        """The names by which a case shuts out anyone who has a role in this handling body at that time (UTC-aware)."""
         people = [
             person
             for person in self._entries.values()
@@ -142,7 +142,7 @@ class Roster:
         return frozenset(name for person in people for name in (person.ref, *person.pseudonyms))
 
     async def ready(self) -> None:
-        """Return when the copy is fresh enough to be relied on. Raises Unavailable."""
+        """Return when the copy is fresh enough. Raises Unavailable."""
         if self._is_ready(self._clock()):
             return
         if self._read_at is not None:

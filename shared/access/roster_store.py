@@ -25,19 +25,19 @@ ROSTER_INDEXES = (
 
 
 class MongoRoster:
-    """The copy in a service's own database; in triage's, the entries themselves. Raises Unavailable."""
+    """The copy in a service's own database; in triage, the entries themselves. Every method raises Unavailable."""
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
 
     async def changed_since(self, at: datetime | None) -> list[RosterState]:
-        """Every entry written at or after `at`, or every one."""
+        """Every entry written at or after `at` (UTC-aware); without `at`, every entry."""
         found = self.collection.find({"changed_at": {"$gte": at}} if at else {}, {"entry": 1, "kind": 1})
         with reaching():
             return [read_state(document) async for document in found]
 
     async def find_token(self, secret_hash: str) -> RosterTokenChanged | None:
-        """The token whose hash this is."""
+        """The token with this hash."""
         with reaching():
             document = await self.collection.find_one({"entry.secret_hash": secret_hash})
         state = read_state(document) if document else None
@@ -51,12 +51,12 @@ class MongoRoster:
         return state if isinstance(state, RosterEntryChanged) else None
 
     async def note_use(self, token_id: str, at: datetime) -> None:
-        """When a token was last used here."""
+        """Note when a token was used here."""
         with reaching():
             await self.collection.update_one({"_id": token_id}, {"$max": {"used_at": at}})
 
     async def project(self, events: Sequence[Event]) -> None:
-        """Keep what the topic says; older than what is kept changes nothing."""
+        """Store what the topic says. An event older than what is stored changes nothing."""
         at = now()
         newest = {e.case_id: e for e in sorted(events, key=lambda e: e.case_seq) if isinstance(e.fact, ROSTER_FACTS)}
         operations = [
@@ -73,22 +73,22 @@ class MongoRoster:
 
     async def _write(self, operations: Sequence[UpdateOne]) -> None:
         try:
-            # Unordered, because none of them depends on another: each keeps the newest.
+            # Unordered, because the operations are independent: each keeps the newest.
             await self.collection.bulk_write(operations, ordered=False)
         except BulkWriteError as error:
             if error.details["writeConcernErrors"]:
                 raise WriteConcernError("written, but perhaps not durably") from None
-            # An upsert that finds a newer one under the same id.
+            # A duplicate key is an upsert that found a newer entry under its id.
             if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
                 raise
 
 
 def fields_of(state: Fact, at: datetime) -> Document:
-    """How a state is kept."""
+    """The fields that store a state, changed at `at`."""
     return {"kind": state.name, "entry": state.model_dump(), "changed_at": at}
 
 
 def read_state(document: Mapping[str, Any]) -> RosterState:
-    """The state that a document keeps."""
+    """The state that a document stores."""
     kind = RosterTokenChanged if document["kind"] == RosterTokenChanged.name else RosterEntryChanged
     return kind.model_validate(document["entry"])

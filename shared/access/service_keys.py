@@ -1,7 +1,7 @@
-"""The keys of services, as files: a private ring for each service, and one public set that all of them know.
+"""The keys of services, as files: a private ring for each service, and one public set for all.
 
-Both are JSON Web Key Sets (RFC 7517) of Ed25519 keys (RFC 8037). `iat` of a key says since when it has been public, in
-seconds since 1970; in the public set `service` says whose it is. The files are watched (shared.files).
+Both are JSON Web Key Sets (RFC 7517) of Ed25519 keys (RFC 8037). `iat` says since when a key is public, in seconds
+since 1970. In the public set, `service` says which service owns the key. The files are watched (shared.files).
 """
 
 import json
@@ -21,7 +21,7 @@ from shared.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A private key of a service; `published` is when its public half became known, in seconds since 1970."""
+    """A private key of a service. `published` is when its public half became known, in seconds since 1970."""
 
     kid: str
     published: int
@@ -30,7 +30,7 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class PeerKey:
-    """A public key, and the service whose it is."""
+    """A public key, and the service that owns it."""
 
     kid: str
     service: str
@@ -42,7 +42,7 @@ Peers = Mapping[str, PeerKey]
 
 
 def read_ring(text: str) -> Ring:
-    """The private keys in a key set, the newest first. Raises ValueError when it is not a set of such keys."""
+    """The private keys in a key set, the newest first. Raises ValueError for any other text."""
     keys = []
     for entry in _entries(text):
         private = _key(entry)
@@ -58,7 +58,7 @@ def read_ring(text: str) -> Ring:
 
 
 def read_peers(text: str) -> Peers:
-    """The public keys in a key set, by their ids. Raises ValueError when it is not a set of such keys."""
+    """The public keys in a key set, by their ids. Raises ValueError for any other text."""
     peers: dict[str, PeerKey] = {}
     for entry in _entries(text):
         public = _key(entry)
@@ -114,7 +114,7 @@ PEERS_MEANING = "File of every service's public keys; read again when it changes
 
 
 class CallerSettings(Settings):
-    """What a service needs to know that calls others."""
+    """The settings of a service that calls others."""
 
     service_keys_file: KeysFile = Field(
         description="File of the private keys that sign calls to other services; read again when it changes."

@@ -1,7 +1,7 @@
-"""Calls of one service to another: signed by the caller for one audience and one purpose, and good for seconds.
+"""Calls of one service to another. The caller signs each call for one audience and one purpose, for seconds.
 
-A token is a JWT (RFC 7519) signed with Ed25519 (`EdDSA`, RFC 8037). Each process takes it once, and holds it against
-the keys of the service that it claims to come from, never against any other's.
+A token is a JWT (RFC 7519) signed with Ed25519 (`EdDSA`, RFC 8037). Each process takes a token once. It verifies the
+token by the keys of the service that the token names, and by no other keys.
 """
 
 import secrets
@@ -26,9 +26,9 @@ LONGEST_LIFE = 60
 LEEWAY = 60
 """Seconds by which the clocks of two machines may differ."""
 PUBLIC_FOR = 30.0
-"""Seconds for which a key has been public before its owner signs with it."""
+"""Seconds that a key has to be public before its owner signs with it."""
 REMEMBERED_CALLS = 50_000
-"""Calls that are remembered until their tokens have died; 400 a second would fill it."""
+"""Calls that are remembered until their tokens have expired. 400 calls a second would fill it."""
 
 ALGORITHM = "EdDSA"
 TYPE = "hearth-service+jwt"
@@ -44,14 +44,14 @@ TokenFault = Literal[
 
 @dataclass(frozen=True, slots=True)
 class ServiceCall:
-    """Which service calls, for what, and on whose behalf, if on anybody's."""
+    """Which service calls, for which purpose, and on behalf of which person (None: its own)."""
 
     service: str
     purpose: str
     behalf: Actor | None = None
 
     def principal(self) -> Principal:
-        """Who calls, as the table of shared.access.table sees it."""
+        """The caller, as shared.access.table sees it."""
         return Principal(
             issuer_of(self.service), (Grant(Role.SERVICE),), purposes=(self.purpose,), behalf=self.behalf
         )  # fmt: skip
@@ -63,7 +63,7 @@ def issuer_of(service: str) -> str:
 
 
 class ServiceSigner:
-    """Signs the calls of one service with its newest key that every other service has had the time to learn."""
+    """Signs the calls of one service, with its newest key that every other service has had time to read."""
 
     def __init__(
         self, service: str, keys: Path, peers: Path, *, look: float = LOOK, public_for: float = PUBLIC_FOR
@@ -105,7 +105,7 @@ class ServiceSigner:
         ours = [key for key in self._ring.current() if key.kid in peers and peers[key.kid].service == self._service]
         if not ours:
             raise Unavailable(f"no key of {self._service} is public")
-        # Newest first. Where none has been public for long, the oldest has been so for longest.
+        # Newest first. Where no key has been public for long, the oldest has been public for longest.
         return next((key for key in ours if key.published + self._public_for <= at), ours[-1])
 
 
@@ -118,9 +118,10 @@ class ServiceVerifier:
         self._seen = _Seen(remembered)
 
     def read(self, token: str, *purposes: str) -> ServiceCall:
-        """Who calls, if for one of `purposes` (for any, where the gate asks about it). A token is read once.
+        """The call that a token stands for, if it is for one of `purposes` (without any: for all). It is read once.
 
-        Raises TokenRefused (401), and Unavailable while there is no key to hold it against or too much to remember.
+        Raises TokenRefused (401). Raises Unavailable while there are no keys to verify with, or too many calls to
+        remember.
         """
         claims, service = self._verified(token)
         purpose = claims["purpose"]
@@ -131,7 +132,7 @@ class ServiceVerifier:
         return call
 
     def _verified(self, token: str) -> tuple[dict[str, Any], str]:
-        """The claims, and the service that the key belongs to."""
+        """The claims, and the service that owns the key."""
         try:
             if len(token) > LONGEST_TOKEN:
                 raise TokenRefused("malformed")
@@ -152,7 +153,7 @@ class ServiceVerifier:
                 options={"require": list(_CLAIMS), "strict_aud": True},
             )
         except (jwt.InvalidTokenError, ValueError, OverflowError, RecursionError) as error:
-            # Beside its own errors the library lets through what absurd numbers and a thousand brackets cause.
+            # Absurd numbers and a thousand brackets cause errors that are not the library's own.
             raise TokenRefused(_reason(error)) from None
         if claims["sub"] != issuer:
             raise TokenRefused("issuer")
@@ -191,20 +192,20 @@ def _behalf(claim: object) -> Actor | None:
 
 
 class _Seen:
-    """Tokens that were read, until they are dead; bounded, because memory is."""
+    """The tokens that were read and have not expired. Bounded, because memory is."""
 
     def __init__(self, bound: int) -> None:
         self._bound = bound
-        # Until when, in seconds since 1970; about in that order, because all tokens live about as long.
+        # When each expires, in seconds since 1970; about in that order, because all tokens live about as long.
         self._until: dict[str, int] = {}
 
     def note(self, token_id: str, until: int) -> None:
-        """Remember it. Raises TokenRefused if it is remembered already, Unavailable if there is no room."""
+        """Remember a token. Raises TokenRefused for one that was read before, Unavailable if there is no room."""
         self._forget_the_dead()
         if token_id in self._until:
             raise TokenRefused("replayed")
         if len(self._until) >= self._bound:
-            # What is forgotten early could be played again, so rather nobody is let in for a moment.
+            # A token that is forgotten early could be used again, so nobody is let in for a moment.
             raise Unavailable("too many calls of services to remember")
         self._until[token_id] = until
 

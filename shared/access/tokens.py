@@ -1,7 +1,7 @@
-"""Tokens of programs: a prefix by which leak scanners find them, 160 random bits, and a checksum. Pure but for chance.
+"""Tokens of programs: a prefix by which leak scanners find them, 160 random bits, and a checksum.
 
-`hearth_pat_…` stands for a person, `hearth_int_…` for an integrator. Only the SHA-256 of a token is ever stored: with
-so many random bits no slow hash is needed.
+`hearth_pat_…` stands for a person, `hearth_int_…` for an integrator. Only the SHA-256 of a token is stored. With so
+many random bits no slow hash is needed.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ TOKEN = re.compile(rf"hearth_(pat|int)_([{ALPHABET}]{{{_SECRET}}})([{ALPHABET}]{
 
 
 def make_token(kind: Kind) -> str:
-    """A new token; it is shown once and never stored."""
+    """A new token. It is shown once and never stored."""
     body = f"hearth_{kind}_{''.join(secrets.choice(ALPHABET) for _ in range(_SECRET))}"
     return body + _checksum(body)
 
 
 def kind_of(token: str) -> Kind | None:
-    """Whose kind of token it is; None for what cannot be one of ours, which needs no look into any store."""
+    """Whether the token is of a person or an integrator. None for a text that cannot be a token of ours."""
     match = TOKEN.fullmatch(token)
     if match is None or _checksum(token[:-_CHECK]) != match[3]:
         return None
