@@ -11,7 +11,6 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, Asyn
 from opentelemetry.trace import TracerProvider
 from pymongo import DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateOne, timeout
 from pymongo.errors import (
-    AutoReconnect,
     BulkWriteError,
     ConfigurationError,
     DuplicateKeyError,
@@ -112,7 +111,6 @@ __all__ = [
     "DUPLICATE_KEY",
     "DURABLE",
     "RELAXED",
-    "AutoReconnect",
     "BulkWriteError",
     "Client",
     "Collection",

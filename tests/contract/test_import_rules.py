@@ -123,3 +123,15 @@ def test_every_module_that_calls_itself_pure_is_held_to_it() -> None:
         said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         assert not re.search(r"\bPure[.:]|[;,] pure\b", said) or module in held, module
+
+
+STORES = re.compile(r"services/.*/(store|replicas)|shared/(aggregates|access/roster_store|sign_in/store|mongo)")
+DRIVER_ERRORS = {"BulkWriteError", "DuplicateKeyError", "OperationFailure", "PyMongoError", "WriteConcernError"}
+
+
+def test_only_stores_name_errors_of_the_database_driver() -> None:
+    for path in [*ROOT.glob("services/**/*.py"), *ROOT.glob("shared/**/*.py")]:
+        module = path.relative_to(ROOT).with_suffix("").as_posix()
+        imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+        named = {alias.name for node in imports if node.module == "shared.mongo" for alias in node.names}
+        assert STORES.fullmatch(module) or not named & DRIVER_ERRORS, module
