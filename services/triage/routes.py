@@ -114,6 +114,7 @@ def _object(body: bytes) -> dict[str, object]:
 
 
 def _summary(case: Case) -> dict[str, object]:
+    """A case in a list. A paused deadline has `remaining_seconds`, and is due as if its clock ran again now."""
     at = now()
     return {
         "id": case.id,
@@ -132,9 +133,10 @@ def _summary(case: Case) -> dict[str, object]:
         "deadlines": [
             {
                 "name": d.name,
-                "due_at": rfc3339(d.due_at),
+                "due_at": rfc3339(d.due_if_running(at)),
                 "met_at": rfc3339(d.met_at) if d.met_at else None,
                 "overdue": d.is_overdue(at),
+                "remaining_seconds": d.remaining_seconds,
             }
             for d in case.deadlines
         ],

@@ -156,46 +156,42 @@ class CaseClosed(CaseFact):
     name: ClassVar[str] = "case.closed"
 
 
-class DeadlineMet(CaseFact):
+class DeadlineFact(CaseFact):
+    """What happened to one deadline of a case, as triage judged it. `deadline` is its name; the state stays."""
+
+    follows_policy: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "deadline"
+
+    deadline: str
+    due_at: AwareDatetime
+
+
+class DeadlineMet(DeadlineFact):
     """A step of the case kept a deadline, in time or not. The state stays, as in every fact of a deadline."""
 
     name: ClassVar[str] = "deadline.met"
-    shows: ClassVar[str | None] = "deadline"
 
-    deadline: str
-    due_at: AwareDatetime
     met_at: AwareDatetime
 
 
-class DeadlineBreached(CaseFact):
+class DeadlineBreached(DeadlineFact):
     """A deadline passed, and nothing had kept it."""
 
     name: ClassVar[str] = "deadline.breached"
-    shows: ClassVar[str | None] = "deadline"
-
-    deadline: str
-    due_at: AwareDatetime
 
 
-class DeadlinePaused(CaseFact):
+class DeadlinePaused(DeadlineFact):
     """The clock of a deadline stands still while the reporter is asked; `due_at` holds no longer."""
 
     name: ClassVar[str] = "deadline.paused"
-    shows: ClassVar[str | None] = "deadline"
 
-    deadline: str
-    due_at: AwareDatetime
     remaining_seconds: int
 
 
-class DeadlineResumed(CaseFact):
+class DeadlineResumed(DeadlineFact):
     """The clock of a deadline runs again, to a new `due_at`."""
 
     name: ClassVar[str] = "deadline.resumed"
-    shows: ClassVar[str | None] = "deadline"
-
-    deadline: str
-    due_at: AwareDatetime
 
 
 MET_BY_STEP: Mapping[str, frozenset[str]] = MappingProxyType(

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from itertools import product
 from types import MappingProxyType
 from typing import get_args
 
+from shared.events import FACTS, CaseFact, DeadlineFact
 from shared.policy.model import GLOBAL_COMMUNITY, UNCLASSIFIED, Community, CommunityKind, Policy, ReportFacts, Rule
 from shared.policy.retention import LifeCondition, ReportLife, RetentionRule
 from shared.policy.rows import (
@@ -21,6 +23,11 @@ from shared.policy.rows import (
     TaxonomyFile,
 )
 from shared.policy.source import Finding, Source
+
+_STEPS = sorted(
+    fact.name for fact in FACTS.values() if issubclass(fact, CaseFact) and not issubclass(fact, DeadlineFact)
+)
+"""The facts that a step of a case can be."""
 
 
 def check_references(
@@ -145,6 +152,22 @@ def check_deadlines(sources: Mapping[str, Source], deadlines: DeadlinesFile, rou
         else:
             continue
         findings.append(Finding(source.file, source.line_of("rule", index, "act_by"), f"rule {rule.id}", text))
+    return findings
+
+
+def check_met_by(source: Source, deadlines: DeadlinesFile) -> list[Finding]:
+    """What keeps a deadline is a fact of a case, and something keeps each one whose clock starts with a report."""
+    findings: list[Finding] = []
+    for index, row in enumerate(deadlines.deadline):
+        entry = f"deadline {row.id}"
+        for name in row.met_by:
+            if name not in _STEPS:
+                line = source.line_naming(name, "deadline", index, "met_by")
+                near = ", ".join(get_close_matches(name, _STEPS, n=3, cutoff=0.4) or _STEPS)
+                findings.append(Finding(source.file, line, entry, f"“{name}” is no fact of a case; there are: {near}"))
+        if row.starts == "received" and not row.met_by:
+            text = "nothing could ever keep it: name the facts that do in `met_by`"
+            findings.append(Finding(source.file, source.line_of("deadline", index), entry, text))
     return findings
 
 

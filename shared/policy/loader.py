@@ -8,7 +8,14 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from shared.policy.checks import check_deadlines, check_periods, check_references, check_retention, check_rules
+from shared.policy.checks import (
+    check_deadlines,
+    check_met_by,
+    check_periods,
+    check_references,
+    check_retention,
+    check_rules,
+)
 from shared.policy.model import Category, Community, DeadlineRule, HandlingBody, Policy, RowCondition, Rule
 from shared.policy.retention import Hold, LifeCondition, Retention, RetentionRule
 from shared.policy.rows import (
@@ -52,6 +59,7 @@ def load_policy(directory: Path | None = None) -> Policy:
 
     findings += check_references(sources, taxonomy, deadlines, communities, routing)
     findings += check_deadlines(sources, deadlines, routing)
+    findings += check_met_by(sources["deadlines.toml"], deadlines)
     findings += check_retention(sources["retention.toml"], retention, taxonomy, communities)
     if findings:
         raise PolicyError(findings)
@@ -133,7 +141,14 @@ def _build(
     retention: RetentionFile,
 ) -> Policy:
     clocks = {
-        row.id: DeadlineRule(row.id, row.starts, parse_duration(row.within), frozenset(row.lanes or ()), row.pausable)
+        row.id: DeadlineRule(
+            row.id,
+            row.starts,
+            parse_duration(row.within),
+            frozenset(row.lanes or ()),
+            row.pausable,
+            frozenset(row.met_by),
+        )
         for row in deadlines.deadline
     }
     codes = tuple(row.code for row in taxonomy.category)

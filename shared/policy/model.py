@@ -81,13 +81,17 @@ class Triage:
 
 @dataclass(frozen=True, slots=True)
 class DeadlineRule:
-    """`lanes` empty means every lane; `pausable` clocks stand still while the case awaits information."""
+    """`lanes` empty means every lane; `pausable` clocks stand still while the case awaits information.
+
+    `met_by`: the names of the facts that keep it.
+    """
 
     id: str
     starts: ClockStart
     within: timedelta
     lanes: frozenset[str]
     pausable: bool
+    met_by: frozenset[str]
 
     def applies_to(self, lane: str) -> bool:
         return not self.lanes or lane in self.lanes

@@ -70,6 +70,7 @@ class DeadlineRow(_Row):
     within: Duration
     lanes: Annotated[list[Lane], Field(min_length=1)] | None = None
     pausable: bool = False
+    met_by: list[str] = []
 
 
 class ConditionRow(_Row):

@@ -9,7 +9,6 @@ from shared.access.principal import Role
 from shared.events import FACTS, CaseState
 from shared.i18n.messages import SHARED_MESSAGES, Messages, message_key
 from shared.policy import load_policy
-from shared.policy.met_by import KEPT_BY
 
 FIELDS = {field.name for form in FORMS.values() for field in form.fields}
 WANTED = {
@@ -17,7 +16,7 @@ WANTED = {
     "fact": [*(fact.name for fact in FACTS.values()), "unknown"],
     "command": list(FORMS),
     "command-field": sorted(FIELDS),
-    "deadline": list(KEPT_BY),
+    "deadline": list(load_policy().deadlines),
     "role": [role.value for role in Role if role not in (Role.SERVICE, Role.ANYONE)],
 }
 

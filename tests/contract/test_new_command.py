@@ -20,7 +20,7 @@ from typing import Annotated
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
 from services.triage.case.lifecycle import FieldRefused
-from shared.events import CaseReferred, CaseState, Fact
+from shared.events import CaseReferred, CaseState, CaseFact
 from shared.policy import Policy
 
 
@@ -33,7 +33,7 @@ class Refer(Command):
     body: Annotated[str, ChoiceField(offers=lambda policy: tuple(policy.bodies))]
     reason: Annotated[Words, WordsField(kept_as="reason")]
 
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The referral, to any body but the one that has the case."""
         if self.body == case.body:
             raise FieldRefused("body", "unknown_choice", "Choose another body.")

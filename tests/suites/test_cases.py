@@ -93,7 +93,7 @@ class TestCases:
         step = commanded(await loaded(cases, change.case), Assign("responder:aaaa"))
         assert await cases.save([step]) == set()
         assert await cases.save([step]) == set()
-        assert (await loaded(cases, change.case)).case.seq == 3
+        assert (await loaded(cases, change.case)).case.seq == 4
 
     async def test_orders_are_remembered_with_their_digest(self, cases: CaseStore) -> None:
         change = opening(reported())
@@ -208,7 +208,7 @@ class TestCases:
         await intake.take([*events, *events[:10]])
         await intake.take(events)
         stored = await cases.load([e.case_id for e in events])
-        assert [s.case.seq for s in stored.values()] == [2] * 30
+        assert [s.case.seq for s in stored.values()] == [3] * 30
         assert {s.case.id for s in stored.values()} == {e.case_id for e in events}
 
     async def test_replicas_that_race_for_the_same_reports_open_each_once(self, cases: CaseStore) -> None:
@@ -217,7 +217,7 @@ class TestCases:
         events = list(by_name.values())[:40]
         await asyncio.gather(*(ReportFollower(cases, POLICY).take(events) for _ in range(4)))
         stored = await cases.load([e.case_id for e in events])
-        assert [s.case.seq for s in stored.values()] == [2] * 40
+        assert [s.case.seq for s in stored.values()] == [3] * 40
         assert [s.case.code_name for s in stored.values()] == [code_name_of(i) for i in stored]
 
     async def test_a_taken_code_name_gives_way_to_the_next_one(
@@ -244,7 +244,7 @@ class TestCases:
         with pytest.raises(Malformed, match="unknown_case"):
             await intake.take([answered(new_id(), "q")])
         await intake.take([event])
-        assert (await cases.load([event.case_id]))[event.case_id].case.seq == 2
+        assert (await cases.load([event.case_id]))[event.case_id].case.seq == 3
 
     async def test_a_store_that_never_lets_a_write_through_is_waited_for(self, cases: CaseStore) -> None:
         class Busy:

@@ -4,7 +4,7 @@ Property, tested: folding the events of a case with `evolve` gives exactly the s
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from shared.events import CaseState
 
@@ -17,15 +17,32 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A promise with a date. Times are UTC-aware; `met_at` is when it was kept, in time or not."""
+    """A promise with a date. Times are UTC-aware; `met_at` is when it was kept, in time or not.
+
+    `remaining_seconds`: how much time is left while its clock stands still; None while it runs. `breached_at`: when
+    triage told that it was missed.
+    """
 
     name: str
     due_at: datetime
     met_at: datetime | None = None
+    remaining_seconds: int | None = None
+    breached_at: datetime | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is still to be kept, and its clock runs."""
+        return self.met_at is None and self.remaining_seconds is None
 
     def is_overdue(self, now: datetime) -> bool:
-        """Whether it is neither kept nor still to come."""
-        return self.met_at is None and self.due_at < now
+        """Whether it is neither kept, nor paused, nor still to come."""
+        return self.is_running and self.due_at < now
+
+    def due_if_running(self, now: datetime) -> datetime:
+        """When it is due if its clock runs from now on."""
+        if self.remaining_seconds is None:
+            return self.due_at
+        return now + timedelta(seconds=self.remaining_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +74,7 @@ class Case:
     """A case as its events made it. `lane`, `body` and `rule` are None only between `received` and `triaged`.
 
     `parties`: pseudonyms of everybody named in the report; `recused`: references of people.
+    `deadlines_told`: facts tell when a deadline is met; in an older case its steps do (see evolve).
     """
 
     id: str
@@ -83,6 +101,7 @@ class Case:
     reason_id: str | None = None
     parties: tuple[str, ...] = ()
     recused: tuple[str, ...] = ()
+    deadlines_told: bool = False
 
     @property
     def seq(self) -> int:
@@ -96,10 +115,10 @@ class Case:
 
     @property
     def next_due(self) -> datetime | None:
-        """The next promise to keep (UTC-aware); None when there is none, or the case has ended."""
+        """The next deadline to keep (UTC-aware); None where no clock runs, or the case has ended."""
         if self.state in ENDED:
             return None
-        return min((d.due_at for d in self.deadlines if d.met_at is None), default=None)
+        return min((d.due_at for d in self.deadlines if d.is_running), default=None)
 
     @property
     def place(self) -> tuple[int, datetime, str]:

@@ -1,4 +1,4 @@
-"""What each event makes of a case, pure."""
+"""What each event makes of a case. Pure: the facts say all of it, and nothing is judged here."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -6,18 +6,23 @@ from datetime import datetime
 
 from services.triage.case.case import Case, Deadline, Question, Step
 from shared.events import (
+    MET_BY_STEP,
     CaseAssigned,
     CaseDecided,
     CaseFact,
     CaseOpened,
     CaseState,
     CaseTriaged,
+    DeadlineBreached,
+    DeadlineFact,
+    DeadlineMet,
+    DeadlinePaused,
+    DeadlineResumed,
     Event,
     InformationReceived,
     InformationRequested,
     RecusalDeclared,
 )
-from shared.policy.met_by import KEPT_BY
 
 
 def evolve(case: Case | None, event: Event) -> Case:
@@ -44,13 +49,9 @@ def evolve(case: Case | None, event: Event) -> Case:
         )
     if not isinstance(fact, CaseFact) or isinstance(fact, CaseOpened) or event.case_seq != case.seq + 1:
         raise TypeError(f"{fact.name} {event.case_seq} does not follow on event {case.seq} of the case")
-    after = _changed(case, fact, event)
-    return replace(
-        after,
-        state=CaseState(fact.state),
-        history=(*case.history, _step(event, fact)),
-        deadlines=tuple(_kept(d, fact, event.time) for d in after.deadlines),
-    )
+    history = (*case.history, _step(event, fact))
+    after = replace(_changed(case, fact, event), state=CaseState(fact.state), history=history)
+    return after if after.deadlines_told else _met_by_step(after, fact, event.time)
 
 
 def fold(events: Iterable[Event], case: Case | None = None) -> Case | None:
@@ -71,6 +72,7 @@ def _changed(case: Case, fact: CaseFact, event: Event) -> Case:
                 rule=fact.rule,
                 policy_version=event.policy_version,
                 deadlines=tuple(Deadline(d.name, d.due_at) for d in fact.deadlines),
+                deadlines_told=fact.deadlines_told,
             )
         case CaseAssigned():
             return replace(case, assignee=fact.assignee)
@@ -82,20 +84,41 @@ def _changed(case: Case, fact: CaseFact, event: Event) -> Case:
             return replace(case, questions=tuple(_answered(q, fact) for q in case.questions))
         case CaseDecided():
             return replace(case, outcome=fact.outcome, reason_id=fact.reason_id)
+        case DeadlineFact():
+            return replace(case, deadlines=tuple(_judged(d, fact, event.time) for d in case.deadlines))
         case _:
             return case
+
+
+def _judged(deadline: Deadline, fact: DeadlineFact, at: datetime) -> Deadline:
+    if deadline.name != fact.deadline:
+        return deadline
+    match fact:
+        case DeadlineMet():
+            return replace(deadline, due_at=fact.due_at, met_at=fact.met_at, remaining_seconds=None)
+        case DeadlinePaused():
+            return replace(deadline, remaining_seconds=fact.remaining_seconds)
+        case DeadlineResumed():
+            return replace(deadline, due_at=fact.due_at, remaining_seconds=None)
+        case DeadlineBreached():
+            return replace(deadline, breached_at=at)
+        case _:
+            return deadline
+
+
+def _met_by_step(case: Case, fact: CaseFact, at: datetime) -> Case:
+    """A case from before `deadline.met`: its steps keep its deadlines, and no fact tells it."""
+    deadlines = tuple(
+        replace(d, met_at=at) if d.met_at is None and fact.name in MET_BY_STEP.get(d.name, ()) else d
+        for d in case.deadlines
+    )
+    return replace(case, deadlines=deadlines)
 
 
 def _answered(question: Question, fact: InformationReceived) -> Question:
     if question.id != fact.question_id:
         return question
     return replace(question, answers=(*question.answers, fact.answer_id))
-
-
-def _kept(deadline: Deadline, fact: CaseFact, at: datetime) -> Deadline:
-    if deadline.met_at is None and isinstance(fact, KEPT_BY.get(deadline.name, ())):
-        return replace(deadline, met_at=at)
-    return deadline
 
 
 def _step(event: Event, fact: CaseFact) -> Step:

@@ -89,7 +89,7 @@ class QueueView:
 
     def _row(self, request: Request, case: Case) -> dict[str, Any]:
         due = case.next_due
-        name = next((d.name for d in case.deadlines if d.met_at is None and d.due_at == due), None)
+        name = next((d.name for d in case.deadlines if d.is_running and d.due_at == due), None)
         return {
             "case": case,
             "href": f"{HOME}/cases/{case.code_name}",
@@ -179,16 +179,19 @@ class CaseView:
         return [(code, self._names.code(request, field, code)) for code in codes]
 
     def _deadline(self, request: Request, deadline: Deadline, at: datetime) -> dict[str, Any]:
-        met = deadline.met_at
-        if met is None:
+        met, left = deadline.met_at, deadline.remaining_seconds
+        values: tuple[int, ...] = ()
+        if left is not None:
+            kind, key, values = "paused", *_time_left(left)
+        elif met is None:
             kind, key = ("late", "desk-deadline-overdue") if deadline.is_overdue(at) else ("due", "desk-deadline-open")
         else:
             kind, key = ("done", "desk-deadline-met") if met <= deadline.due_at else ("late", "desk-deadline-met-late")
         return {
             "kind": kind,
             "text": self._names.code(request, "deadline", deadline.name),
-            "at": deadline.due_at,
-            "status": self._pages.message(request, key),
+            "at": deadline.due_at if left is None else None,
+            "status": self._pages.message(request, key, *values),
         }
 
     def _errors(self, request: Request, sent: SentForm[str] | None) -> dict[str, str]:
@@ -200,6 +203,12 @@ class CaseView:
             name: self._pages.message(request, FIELD_MESSAGES.get(code, "field-required"), limits.get(name, 0))
             for name, code in found
         }
+
+
+def _time_left(seconds: int) -> tuple[str, tuple[int]]:
+    """The message of a paused deadline, and its number: of days, or of hours if it is less than a day."""
+    days, hours = seconds // 86_400, seconds // 3_600
+    return ("desk-deadline-paused-days", (days,)) if days else ("desk-deadline-paused-hours", (hours,))
 
 
 def _talk(case: Case, contents: Contents | None) -> list[dict[str, Any]]:

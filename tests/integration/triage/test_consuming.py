@@ -115,10 +115,10 @@ async def test_a_report_becomes_a_case_with_an_owner_in_the_same_trace(settings:
     report_id = new_id()
     async with running(settings):
         await send(settings, [received(report_id, flags=("physical_violence",))])
-        opened, triaged = await cases_written(settings, 2)
-    assert (opened.fact.name, triaged.fact.name) == ("case.opened", "case.triaged")
+        opened, triaged, met = await cases_written(settings, 3)
+    assert [e.fact.name for e in (opened, triaged, met)] == ["case.opened", "case.triaged", "deadline.met"]
     assert opened.case_id == triaged.case_id == case_id_of(report_id)
-    assert [opened.case_seq, triaged.case_seq] == [1, 2]
+    assert [opened.case_seq, triaged.case_seq, met.case_seq] == [1, 2, 3]
     assert triaged.policy_version
     assert opened.policy_version is None
     assert (triaged.fact.lane, triaged.fact.body) == ("emergency", "trust_safety")
@@ -130,7 +130,7 @@ async def test_the_events_fold_to_the_stored_case(settings: TriageSettings) -> N
     reports = [received(new_id()) for _ in range(20)]
     async with running(settings):
         await send(settings, reports)
-        events = await cases_written(settings, 40)
+        events = await cases_written(settings, 60)
     client = connect(settings.mongo, service="test")
     stored = {d["_id"]: case_of(d) async for d in client[f"{settings.database_prefix}triage"]["cases"].find()}
     client.close()
@@ -144,7 +144,7 @@ async def test_an_erasure_takes_the_digests_of_what_was_written(settings: Triage
     cases = client[f"{settings.database_prefix}triage"]["cases"]
     async with running(settings):
         await send(settings, [received(report_id)])
-        await cases_written(settings, 2)
+        await cases_written(settings, 3)
         await cases.update_one({"_id": case_id_of(report_id)}, {"$set": {"requests": {"order-1": "digest-1"}}})
         before = await cases.find_one({"_id": case_id_of(report_id)})
         gone = [ReportErased(report_id=i, reason="retention", request_id="r") for i in (never_opened, report_id)]
@@ -166,7 +166,7 @@ async def test_a_restored_backup_has_forgotten_again_before_triage_is_ready(sett
     cases = client[f"{settings.database_prefix}triage"]["cases"]
     async with running(settings):
         await send(settings, [received(i) for i in (*gone, standing)])
-        await cases_written(settings, 12)
+        await cases_written(settings, 18)
         await cases.update_many({}, {"$set": {"requests": {"order-1": "digest-1"}}})
         backup = [document async for document in cases.find()]
         messages = [encode(reported(i, ReportErased(report_id=i, reason="requested", request_id="r"), 1)) for i in gone]
@@ -200,11 +200,15 @@ async def test_redelivery_and_two_replicas_open_each_case_once(settings: TriageS
     reports = [received(new_id()) for _ in range(150)]
     async with running(settings, replicas=2):
         await send(settings, [*reports, *reports[::3], *reports])
-        await cases_written(settings, 300)
+        await cases_written(settings, 450)
         await asyncio.sleep(1.5)
-        events = await cases_written(settings, 300)
+        events = await cases_written(settings, 450)
     distinct = {event.id: event for event in events}
-    assert Counter(e.fact.name for e in distinct.values()) == {"case.opened": 150, "case.triaged": 150}
+    assert Counter(e.fact.name for e in distinct.values()) == {
+        "case.opened": 150,
+        "case.triaged": 150,
+        "deadline.met": 150,
+    }
     assert len({e.fact.code_name for e in distinct.values() if e.fact.name == "case.opened"}) == 150
 
 
@@ -213,6 +217,6 @@ async def test_an_answer_to_no_case_is_a_dead_letter_and_holds_nothing_up(settin
     answer = reported(lost, ReportAnswered(report_id=lost, question_id="q", answer_id="a"), 1)
     async with running(settings):
         await send(settings, [answer, received(good)])
-        await cases_written(settings, 2)
+        await cases_written(settings, 3)
         (letter,) = await read(settings.kafka, f"{settings.topic_prefix}reports.dlq", 1)
     assert dict(letter.headers)["hearth_dead_code"] == b"unknown_case"

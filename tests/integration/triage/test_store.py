@@ -42,7 +42,7 @@ async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_
     desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(copies))
 
     async def take(number: int) -> str:
-        order = CommandRequest("assign", {"assignee": colleagues[number].ref}, 2, f"order {number}")
+        order = CommandRequest("assign", {"assignee": colleagues[number].ref}, 3, f"order {number}")
         try:
             await desk.carry_out(ALICE, event.case_id, order)
         except VersionConflict as stale:
@@ -57,10 +57,10 @@ async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: Mong
     event = reported()
     await ReportFollower(cases, POLICY).take([event])
     desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()))
-    order = CommandRequest("assign", {}, 2, "the same order")
+    order = CommandRequest("assign", {}, 3, "the same order")
     outcomes = await asyncio.gather(*(desk.carry_out(ALICE, event.case_id, order) for _ in range(8)))
-    assert {outcome.version for outcome in outcomes} == {3}
-    assert (await desk.find(ALICE, event.case_id)).seq == 3
+    assert {outcome.version for outcome in outcomes} == {4}
+    assert (await desk.find(ALICE, event.case_id)).seq == 4
 
 
 async def test_the_queue_is_read_from_its_index(cases: MongoCases, database: Database) -> None:

@@ -228,7 +228,7 @@ async def test_a_form_sent_twice_is_done_once(rig: Rig) -> None:
     page = await page_of(rig, case)
     first, second = await send(rig, case, "assign", page), await send(rig, case, "assign", page)
     assert (first.status_code, second.status_code) == (303, 303)
-    assert rig.cases.stored[case.id].case.seq == 3
+    assert rig.cases.stored[case.id].case.seq == 4
 
 
 async def test_a_form_with_a_mistake_comes_back_with_what_was_typed(rig: Rig) -> None:

@@ -106,6 +106,20 @@ def findings(folder: Path) -> list[str]:
             "deadline emergency_action",
             "“-3 h” is not a duration",
         ),
+        (
+            "deadlines.toml",
+            'met_by = ["case.triaged"]',
+            'met_by = ["case.triaged", "case.assined"]',
+            "deadline acknowledgement",
+            "“case.assined” is no fact of a case; there are: case.assigned",
+        ),
+        (
+            "deadlines.toml",
+            'met_by = ["case.triaged"]',
+            'met_by = ["deadline.met"]',
+            "deadline acknowledgement",
+            "“deadline.met” is no fact of a case",
+        ),
         ("deadlines.toml", 'within = "3 h"', 'within = "0 h"', "deadline emergency_action", "“0 h” is not a duration"),
         (
             "deadlines.toml",
@@ -142,7 +156,7 @@ def findings(folder: Path) -> list[str]:
             "body enwiki_arbcom",
             "“email”: String should match",
         ),
-        ("policy.toml", 'version = "2026-11"', 'version = "new"', "", "“version”: String should match"),
+        ("policy.toml", 'version = "2026-11.1"', 'version = "new"', "", "“version”: String should match"),
     ],
 )
 def test_a_wrong_value_is_named_with_file_line_and_row(
@@ -208,6 +222,14 @@ def test_without_a_rule_that_always_matches_the_policy_is_refused(tmp_path: Path
     )
 
 
+def test_a_clock_that_nothing_can_stop_is_refused(tmp_path: Path) -> None:
+    content = (PACKAGED / "deadlines.toml").read_text()
+    own = content.replace('met_by = ["case.triaged"]\n', "")
+    line = own[: own.index('id = "acknowledgement"')].count("\n")
+    found = findings(write(tmp_path, "deadlines.toml", own))
+    assert [one for one in found if one.startswith(f"deadlines.toml:{line}: deadline acknowledgement: nothing could")]
+
+
 def test_a_routing_without_any_rule_is_refused(tmp_path: Path) -> None:
     text = "rule = []\n" + ROUTING[: ROUTING.index("[[rule]]")]
     assert any("the last rule must" in one for one in findings(write(tmp_path, "routing.toml", text)))
@@ -235,7 +257,7 @@ def test_malformed_toml_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_text_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None:
-    (tmp_path / "policy.toml").write_bytes(b'# one\n# \xff\nversion = "2026-11"\n')
+    (tmp_path / "policy.toml").write_bytes(b'# one\n# \xff\nversion = "2026-11.1"\n')
     assert findings(tmp_path) == ["policy.toml:2: not UTF-8 text"]
 
 

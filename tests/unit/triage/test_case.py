@@ -24,7 +24,18 @@ from services.triage.case.lifecycle import (
     UnknownQuestion,
     permitted_in,
 )
-from shared.events import Actor, CaseFact, CaseOpened, CaseState, CaseTriaged, Draft, Event, ReportReceived, stamp
+from shared.events import (
+    Actor,
+    CaseFact,
+    CaseOpened,
+    CaseState,
+    CaseTriaged,
+    DeadlineMet,
+    Draft,
+    Event,
+    ReportReceived,
+    stamp,
+)
 from shared.ids import case_id_of
 from shared.policy import load_policy
 from tests.support.examples import up_to
@@ -230,14 +241,21 @@ def test_no_case_gets_stuck_before_it_is_closed() -> None:
 
 @given(report=reports)
 def test_opening_is_received_and_triaged_in_one_step(report: ReportReceived) -> None:
-    first, second = do(None, Open("amber-harbour", report))
+    first, second, third = do(None, Open("amber-harbour", report))
     assert isinstance(first.fact, CaseOpened)
     assert isinstance(second.fact, CaseTriaged)
     assert (first.fact.previous, first.fact.state) == (None, "received")
     assert (second.fact.previous, second.fact.state) == ("received", "triaged")
-    assert [first.case_seq, second.case_seq] == [1, 2]
+    assert [first.case_seq, second.case_seq, third.case_seq] == [1, 2, 3]
     assert {d.name for d in second.fact.deadlines} >= {"acknowledgement", "first_response", "decision"}
-    assert first.id != second.id
+    assert third.fact == DeadlineMet(
+        previous="triaged",
+        state="triaged",
+        deadline="acknowledgement",
+        due_at=next(d.due_at for d in second.fact.deadlines if d.name == "acknowledgement"),
+        met_at=AT,
+    )
+    assert len({first.id, second.id, third.id}) == 3
 
 
 @given(names=st.lists(st.lists(st.sampled_from("abcdef"), max_size=3).map(tuple), min_size=3, max_size=3))

@@ -92,8 +92,13 @@ def test_what_an_earlier_version_wrote_is_read() -> None:
     assert (case.parties, case.recused) == (("5" * 32,), ("person:0ddba11000000000",))
 
 
-def test_it_is_written_again_as_it_was() -> None:
-    assert written(case_of(STORED)) == DOCUMENT
+def test_it_is_written_again_as_it_was_and_with_what_is_new() -> None:
+    again = written(case_of(STORED))
+    assert again.pop("deadlines_told") is False
+    new = [{"remaining_seconds": deadline.pop("remaining_seconds"), "breached_at": deadline.pop("breached_at")}
+           for deadline in again["deadlines"]]  # fmt: skip
+    assert new == [{"remaining_seconds": None, "breached_at": None}] * 2
+    assert again == DOCUMENT
 
 
 def test_a_document_from_before_recusals_has_nobody_shut_out() -> None:

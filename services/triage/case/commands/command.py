@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, get_args, get_origin, get_type_
 
 from services.triage.case.case import Case
 from shared.access.principal import Role
-from shared.events import CaseState, Fact
+from shared.events import CaseFact, CaseState
 from shared.ids import PERSON
 from shared.policy import Policy
 
@@ -130,7 +130,7 @@ class Command:
         """The code of its words on the desk, where the case is in this state."""
         return cls.name
 
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The facts that it causes on its way to `state`; none when it has been done already. `now` is UTC-aware.
 
         Raises FieldRefused for a value that does not fit this case.

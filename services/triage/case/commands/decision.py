@@ -7,7 +7,7 @@ from typing import Annotated
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
 from services.triage.case.lifecycle import FieldRefused
-from shared.events import CaseDecided, CaseState, Fact
+from shared.events import CaseDecided, CaseFact, CaseState
 from shared.policy import Policy
 
 
@@ -20,7 +20,7 @@ class Decide(Command):
     outcome: Annotated[str, ChoiceField(offers=lambda policy: policy.outcomes)]
     reason: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
 
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The decision. An outcome that the policy does not have is refused."""
         if self.outcome not in policy.outcomes:
             raise FieldRefused("outcome", "unknown_choice", "Choose one of the options.")

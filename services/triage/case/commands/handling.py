@@ -8,7 +8,7 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, ReferenceField
 from services.triage.case.lifecycle import CannotHave
 from shared.access.principal import PEOPLE, Role
-from shared.events import CaseAssigned, CaseClosed, CaseState, Fact, InvestigationStarted, RecusalDeclared
+from shared.events import CaseAssigned, CaseClosed, CaseFact, CaseState, InvestigationStarted, RecusalDeclared
 from shared.policy import Policy
 
 GROUNDS = ("involved", "related", "same_employer", "prior_knowledge", "other")
@@ -24,7 +24,7 @@ class Assign(Command):
 
     assignee: Annotated[str, ReferenceField(oneself=(Role.RESPONDER,), gets_case=True)]
 
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The assignment. A person who is recused from the case cannot have it."""
         if self.assignee in case.recused:
             raise CannotHave("assignee")
@@ -47,7 +47,7 @@ class Start(Command):
         """Where the case awaits an answer, it is to go on without."""
         return "start-again" if state is CaseState.AWAITING_INFORMATION else cls.name
 
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The beginning."""
         return [InvestigationStarted(previous=case.state, state=state)]
 
@@ -62,7 +62,7 @@ class Recuse(Command):
     ground: Annotated[str, ChoiceField(offers=lambda _policy: GROUNDS)]
     person: Annotated[str, ReferenceField(oneself=PEOPLE)]
 
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The recusal, once; it takes the case from the person who has it."""
         if self.person in case.recused:
             return []
@@ -79,6 +79,6 @@ class Close(Command):
 
     name = "close"
 
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The end."""
         return [CaseClosed(previous=case.state, state=state)]

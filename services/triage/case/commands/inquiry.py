@@ -7,7 +7,7 @@ from typing import Annotated
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words, WordsField
 from services.triage.case.lifecycle import UnknownQuestion
-from shared.events import CaseState, Fact, InformationReceived, InformationRequested
+from shared.events import CaseFact, CaseState, InformationReceived, InformationRequested
 from shared.policy import Policy
 
 
@@ -19,7 +19,7 @@ class Ask(Command):
 
     question: Annotated[Words, WordsField(kept_as="question")]
 
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The question."""
         return [InformationRequested(previous=case.state, state=state, question_id=self.question.id)]
 
@@ -34,7 +34,7 @@ class ReceiveAnswer(Command):
     question_id: str
     answer_id: str
 
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The answer, once. Raises UnknownQuestion."""
         question = next((q for q in case.questions if q.id == self.question_id), None)
         if question is None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
-from shared.events import CaseOpened, CaseState, CaseTriaged, DeadlineSet, Fact, ReportReceived, parties_of
+from shared.events import CaseFact, CaseOpened, CaseState, CaseTriaged, DeadlineSet, ReportReceived, parties_of
 from shared.policy import Policy, ReportFacts
 
 
@@ -19,7 +19,7 @@ class Open(Command):
     code_name: str
     report: ReportReceived
 
-    def decide(self, case: Case | None, state: CaseState, policy: Policy, now: datetime) -> list[Fact]:
+    def decide(self, case: Case | None, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The opening, and the way that the policy chose. There is no case yet."""
         report = self.report
         way = policy.triage(ReportFacts(report.community, report.category, frozenset(report.flags), report.setting))
@@ -48,5 +48,6 @@ class Open(Command):
             body=way.body,
             rule=way.rule,
             deadlines=tuple(DeadlineSet(name=d.name, due_at=d.due_at) for d in deadlines),
+            deadlines_told=True,
         )
         return [opened, triaged]

@@ -5,13 +5,14 @@ from datetime import datetime
 from importlib import import_module
 from pkgutil import iter_modules
 
-from services.triage.author import SOURCE
+from services.triage.author import SOURCE, TRIAGE
 from services.triage.case import commands
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.opening import Open
+from services.triage.case.deadlines import judge
 from services.triage.case.lifecycle import TRANSITIONS, NotPermitted
-from shared.events import Actor, CaseFact, Draft, Event, Fact, stamp
+from shared.events import Actor, CaseFact, DeadlineFact, Draft, Event, stamp
 from shared.policy import Policy
 
 
@@ -29,11 +30,18 @@ COMMANDS: Mapping[str, type[Command]] = {name: _BY_NAME[name] for name in TRANSI
 """The class of each command, in the order of TRANSITIONS. A row there without a class is a KeyError here."""
 
 
-def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -> list[Fact]:
-    """The facts that `command` causes; none when it has been done already. `now` is UTC-aware.
+def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -> list[CaseFact]:
+    """The facts that `command` causes, and behind them those about deadlines that follow from them.
+
+    None when the command has been done already. `now` is UTC-aware.
 
     Raises a CommandRefused: NotPermitted outside TRANSITIONS, else what the command raises.
     """
+    facts = _step(case, command, policy, now)
+    return [*facts, *judge(case, facts, policy, now)]
+
+
+def _step(case: Case | None, command: Command, policy: Policy, now: datetime) -> list[CaseFact]:
     previous = case.state if case else None
     state = TRANSITIONS[command.name].get(previous)
     if state is None:
@@ -55,9 +63,18 @@ def events_of(
     cause: str,
     trace: str | None,
 ) -> list[Event]:
-    """The stamped events of a command that `actor` gives `now` (UTC-aware). Raises what `decide` raises."""
+    """The stamped events of a command that `actor` gives `now` (UTC-aware). Raises what `decide` raises.
+
+    Triage itself judges deadlines, so their facts are its own.
+    """
     drafts = [
-        Draft(fact, actor, now, cause, policy.version if isinstance(fact, CaseFact) and fact.follows_policy else None)
+        Draft(
+            fact,
+            TRIAGE if isinstance(fact, DeadlineFact) else actor,
+            now,
+            cause,
+            policy.version if fact.follows_policy else None,
+        )
         for fact in decide(case, command, policy, now)
     ]
     return stamp(

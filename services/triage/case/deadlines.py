@@ -1,0 +1,46 @@
+"""What a step of a case does to its deadlines: it keeps them, and stops and starts their clocks. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.triage.case.case import Case, Deadline
+from shared.events import CaseFact, CaseState, CaseTriaged, DeadlineFact, DeadlineMet, DeadlinePaused, DeadlineResumed
+from shared.policy import Policy
+
+WAITING = CaseState.AWAITING_INFORMATION
+
+
+def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
+    """The facts about deadlines that follow from the facts of one step at `now` (UTC-aware).
+
+    A pausable clock stands still while the case awaits information. A deadline that was missed before is not paused.
+    Nothing keeps or pauses a deadline that the policy no longer has.
+    """
+    if not facts:
+        return
+    state = CaseState(facts[-1].state)
+    was_waiting = case is not None and case.state is WAITING
+    names = {fact.name for fact in facts}
+    for before in case.deadlines if case else _set_by(facts):
+        rule = policy.deadlines.get(before.name)
+        deadline = before
+        if before.met_at is not None:
+            continue
+        if before.remaining_seconds is not None and was_waiting and state is not WAITING:
+            deadline = replace(before, due_at=before.due_if_running(now), remaining_seconds=None)
+            yield DeadlineResumed(previous=state, state=state, deadline=deadline.name, due_at=deadline.due_at)
+        if rule and not rule.met_by.isdisjoint(names):
+            due_at = deadline.due_if_running(now)
+            yield DeadlineMet(previous=state, state=state, deadline=deadline.name, due_at=due_at, met_at=now)
+        elif rule and rule.pausable and state is WAITING and not was_waiting and not deadline.is_overdue(now):
+            left = (deadline.due_at - now) // timedelta(seconds=1)
+            yield DeadlinePaused(
+                previous=state, state=state, deadline=deadline.name, due_at=deadline.due_at, remaining_seconds=left
+            )
+
+
+def _set_by(facts: Sequence[CaseFact]) -> Iterator[Deadline]:
+    for fact in facts:
+        if isinstance(fact, CaseTriaged):
+            yield from (Deadline(deadline.name, deadline.due_at) for deadline in fact.deadlines)

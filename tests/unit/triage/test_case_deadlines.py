@@ -1,0 +1,175 @@
+"""Deadlines of a case: which steps keep them, how their clocks pause, and how older cases fold."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.triage.author import TRIAGE
+from services.triage.case.case import Case
+from services.triage.case.commands.command import Command, Words
+from services.triage.case.commands.decision import Decide
+from services.triage.case.commands.handling import Assign, Recuse, Start
+from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.opening import Open
+from services.triage.case.commands.table import events_of
+from services.triage.case.evolve import fold
+from shared.events import (
+    Actor,
+    CaseTriaged,
+    DeadlineBreached,
+    DeadlineFact,
+    DeadlineMet,
+    Draft,
+    Event,
+    ReportReceived,
+    stamp,
+)
+from shared.policy import DeadlineRule, load_policy
+from tests.support.triage_rig import reported
+
+POLICY = load_policy()
+AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+ALICE = Actor("person:a11ce0de00000000", "responder")
+TO_THE_QUESTION = (Assign(ALICE.ref), Start(), Ask(Words("q-1")))
+DAY = timedelta(days=1)
+
+
+def told(*commands: Command, every: timedelta = DAY) -> list[Event]:
+    """The events of a case that is opened at AT and gets one command each day."""
+    report = reported(received_at=AT).fact
+    assert isinstance(report, ReportReceived)
+    events: list[Event] = []
+    for number, command in enumerate((Open("amber-road", report), *commands)):
+        at = AT + number * every
+        events += events_of(
+            fold(events), command, POLICY, at, case_id="c-1", actor=ALICE, cause=f"{number}", trace=None
+        )
+    return events
+
+
+def case_of(events: list[Event]) -> Case:
+    case = fold(events)
+    assert case is not None
+    return case
+
+
+def names(events: list[Event]) -> list[str]:
+    return [f"{e.fact.name} {e.fact.deadline}" for e in events if isinstance(e.fact, DeadlineFact)]
+
+
+def deadline(case: Case, name: str):
+    return next(d for d in case.deadlines if d.name == name)
+
+
+def from_before(events: list[Event]) -> list[Event]:
+    """The same events as a version without facts of deadlines wrote them."""
+    kept = [event for event in events if not isinstance(event.fact, DeadlineFact)]
+    return [replace(e, case_seq=n, fact=_untold(e)) for n, e in enumerate(kept, start=1)]
+
+
+def _untold(event: Event):
+    fact = event.fact
+    return fact.model_copy(update={"deadlines_told": False}) if isinstance(fact, CaseTriaged) else fact
+
+
+def test_a_step_tells_of_each_deadline_that_it_keeps() -> None:
+    events = told(Assign(ALICE.ref), Start(), Decide("advice", Words("r-1")))
+    assert names(events) == ["deadline.met acknowledgement", "deadline.met first_response", "deadline.met decision"]
+    met = [event for event in events if isinstance(event.fact, DeadlineMet)]
+    assert {event.actor for event in met} == {TRIAGE}
+    assert {event.policy_version for event in met} == {POLICY.version}
+    assert [event.fact.met_at for event in met] == [AT, AT + 3 * DAY, AT + 3 * DAY]
+    assert all(event.fact.previous == event.fact.state for event in met)
+    assert met[-1].cause == events[-3].cause == "3"
+
+
+def test_the_clock_of_a_pausable_deadline_stands_still_while_the_case_awaits_information() -> None:
+    case = case_of(told(*TO_THE_QUESTION))
+    paused = deadline(case, "decision")
+    assert (paused.remaining_seconds, paused.due_at) == (25 * 86_400, AT + 28 * DAY)
+    assert not paused.is_overdue(AT + 400 * DAY)
+    assert paused.due_if_running(AT + 100 * DAY) == AT + 125 * DAY
+    assert case.next_due is None
+
+
+@pytest.mark.parametrize("going_on", [Start(), ReceiveAnswer("q-1", "a-1")])
+def test_it_runs_again_with_the_time_that_was_left(going_on: Command) -> None:
+    events = told(*TO_THE_QUESTION, Recuse("other", "person:0ddba11000000000"), going_on)
+    assert names(events)[-2:] == ["deadline.paused decision", "deadline.resumed decision"]
+    case = case_of(events)
+    assert deadline(case, "decision").due_at == case.next_due == AT + 5 * DAY + 25 * DAY
+    assert deadline(case, "decision").remaining_seconds is None
+
+
+def test_each_question_pauses_and_the_decision_is_judged_by_the_last_date() -> None:
+    two_questions = (*TO_THE_QUESTION, Start(), Ask(Words("q-2")), Start())
+    events = told(*two_questions, Decide("advice", Words("r-1")), every=2 * DAY)
+    assert names(events)[2:] == [
+        "deadline.paused decision",
+        "deadline.resumed decision",
+        "deadline.paused decision",
+        "deadline.resumed decision",
+        "deadline.met decision",
+    ]
+    decision = deadline(case_of(events), "decision")
+    assert (decision.due_at, decision.met_at) == (AT + 32 * DAY, AT + 14 * DAY)
+
+
+def test_a_deadline_that_was_missed_before_is_not_paused() -> None:
+    events = told(*TO_THE_QUESTION, every=10 * DAY)
+    assert names(events) == ["deadline.met acknowledgement", "deadline.met first_response"]
+    assert deadline(case_of(events), "decision").is_overdue(AT + 31 * DAY)
+
+
+def test_a_policy_says_which_steps_keep_a_deadline() -> None:
+    own = DeadlineRule("first_response", "received", 7 * DAY, frozenset(), False, frozenset({"case.assigned"}))
+    policy = replace(POLICY, deadlines={**POLICY.deadlines, own.id: own})
+    case = case_of(told())
+    events = events_of(case, Assign(ALICE.ref), policy, AT, case_id="c-1", actor=ALICE, cause="c", trace=None)
+    assert names(events) == ["deadline.met first_response"]
+    later = events_of(
+        case_of(told(Assign(ALICE.ref), Start())), Ask(Words("q")), policy, AT, case_id="c-1", actor=ALICE, cause="c",
+        trace=None,
+    )  # fmt: skip
+    assert "deadline.met first_response" not in names(later)
+
+
+def test_a_breach_is_kept_beside_its_deadline() -> None:
+    events = told()
+    due_at = deadline(case_of(events), "first_response").due_at
+    fact = DeadlineBreached(previous="triaged", state="triaged", deadline="first_response", due_at=due_at)
+    breach = stamp(
+        [Draft(fact, TRIAGE, due_at, "t")], source="s", subject="case/c-1", case_id="c-1", last_seq=3, trace=None
+    )
+    after = case_of([*events, *breach])
+    assert deadline(after, "first_response").breached_at == due_at
+    assert after.history[-1].detail == "first_response"
+
+
+def test_a_case_recorded_before_these_facts_folds_to_what_it_was() -> None:
+    case = case_of(from_before(told(*TO_THE_QUESTION, Start(), Decide("advice", Words("r-1")))))
+    assert {d.name: (d.due_at, d.met_at, d.remaining_seconds) for d in case.deadlines} == {
+        "acknowledgement": (AT + DAY, AT, None),
+        "first_response": (AT + 7 * DAY, AT + 3 * DAY, None),
+        "decision": (AT + 28 * DAY, AT + 5 * DAY, None),
+    }
+    assert [step.fact for step in case.history] == [
+        "case.opened",
+        "case.triaged",
+        "case.assigned",
+        "case.investigation_started",
+        "case.information_requested",
+        "case.investigation_started",
+        "case.decided",
+    ]
+
+
+def test_an_older_case_goes_on_with_facts_of_its_deadlines() -> None:
+    before = from_before(told(*TO_THE_QUESTION[:2]))
+    case = case_of(before)
+    asked = events_of(case, TO_THE_QUESTION[2], POLICY, AT + DAY, case_id="c-1", actor=ALICE, cause="c", trace=None)
+    assert names(asked) == ["deadline.met first_response", "deadline.paused decision"]
+    after = fold(asked, case)
+    assert after == case_of([*before, *asked])
+    assert deadline(case_of([*before, *asked]), "first_response").met_at == AT + DAY
