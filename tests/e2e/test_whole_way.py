@@ -239,11 +239,19 @@ def test_a_report_by_each_way_becomes_a_closed_case_and_its_record_folds_to_what
         versions = {item["entry"]["ce"]["type"]: item["entry"]["policy_version"] for item in items}
         assert {kind for kind, version in versions.items() if version and ".notification." not in kind} == USED_POLICY
         assert set(versions.values()) <= {load_policy().version, None}
-        events = [event_in(item["entry"]) for item in items if item["entry"]["ce"]["type"].startswith("hearth.case.")]
+        events = [event_in(item["entry"]) for item in items if item["entry"]["ce"]["type"].startswith(OF_CASES)]
         assert fold(sorted(events, key=lambda event: event.case_seq)) == stored[case_id]
 
 
-USED_POLICY = {"hearth.report.received.v1", "hearth.case.triaged.v1", "hearth.case.decided.v1"}
+OF_CASES = ("hearth.case.", "hearth.deadline.")
+USED_POLICY = {
+    "hearth.report.received.v1",
+    "hearth.case.triaged.v1",
+    "hearth.case.decided.v1",
+    "hearth.deadline.met.v1",
+    "hearth.deadline.paused.v1",
+    "hearth.deadline.resumed.v1",
+}
 """What follows from the policy: what may be reported, who handles it by when, which outcomes there are."""
 
 
