@@ -100,7 +100,7 @@ def show_step(step: Step) -> dict[str, object]:
 
 
 class Desk:
-    """The cases that a principal may do something with. All others do not exist for them (Problem 404)."""
+    """The cases that a principal may work with. Every other case does not exist for them (Problem 404)."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Desk:
         people: Handlers,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        """`key` makes the digests by which a repeated request is told from another one with the same id."""
+        """`key` makes the digests of requests: a repeated request has the same digest, another one has not."""
         self._cases = cases
         self._vault = vault
         self._key = key
@@ -168,7 +168,7 @@ class Desk:
             result = "done", CommandResult(case_id, after.code_name, request.command, after.state, after.seq)
             if not events:
                 return None
-            # Words first: without the event nobody ever sees them, but an event without words would be a lie.
+            # The vault keeps the words first: nobody sees words without an event, but no event may lack its words.
             is_kept = await self._keep_words(form, command, stored.case, actor)
             return CaseChange(after, stored, events, [request.cause], {request.cause: digest} if is_kept else {})
 
@@ -203,7 +203,7 @@ class Desk:
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[refusal.fault]) from None
 
     async def _can_have(self, case: Case, person: str, giver: Principal) -> bool:
-        """Whether a person may look into a case. Why not is not told: the report may name them."""
+        """Whether a person may look into a case. The reason is not told, because the report may name them."""
         at = self._clock()
         who = giver
         if person != giver.ref:
@@ -231,7 +231,7 @@ class Desk:
         return is_kept
 
     def _theirs(self, principal: Principal, stored: StoredCase | None) -> StoredCase:
-        """The case, if the principal may read it. Nobody can tell a case that is not theirs from one that is not."""
+        """The case, if the principal may read it. A case of others is answered like one that does not exist."""
         if stored is None:
             raise NotFound
         demand(principal, "case.read", resource_of(stored.case, self.policy), self._clock())
@@ -245,6 +245,6 @@ class Desk:
         return CommandResult(case.id, case.code_name, request.command, step.state, step.seq)
 
     def _digest(self, request: CommandRequest) -> str:
-        # Keyed, because the digest of a short question would tell the question.
+        # Keyed, because the plain digest of a short question would give the question away.
         body = orjson.dumps([request.command, dict(request.values)], option=orjson.OPT_SORT_KEYS)
         return hmac.digest(self._key, b"hearth order\x1f" + body, "sha256").hex()

@@ -1,4 +1,4 @@
-"""Who writes triage's events, and who does what nobody orders."""
+"""The source of triage's events, and the actor for what triage does by itself."""
 
 from shared.events import Actor
 

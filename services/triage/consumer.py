@@ -6,6 +6,6 @@ from shared.runtime import Runtime
 
 
 def consume(runtime: Runtime, reports: ReportFollower, eraser: DigestEraser) -> None:
-    """Have the batches of `reports` handed to `reports`, and those of `erasures` to `eraser`."""
+    """Hand every batch of the topic `reports` to `reports`, and every batch of `erasures` to `eraser`."""
     runtime.consume_facts("reports", [ReportReceived, ReportAnswered], reports.take)
     runtime.consume_facts("erasures", [ReportErased], eraser.take)

@@ -41,7 +41,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> Response:
-        """Cases of the caller's handling bodies: emergencies first, then by the next promise to keep."""
+        """Cases of the caller's handling bodies: emergencies first, then by the next deadline."""
         wanted = QueueFilter(tuple(body or ()), tuple(state or ()), cursor, limit)
         cases, after = await queue.page(principal_of(request), wanted)
         return json_response({"items": [_summary(case) for case in cases], "next": after}, headers=_PRIVATE)
@@ -72,7 +72,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
 
     @router.get("/{case_id}/content", **does("case.read_content"))
     async def show_content(request: Request, case_id: str) -> Response:
-        """What was reported, out of the vault, which notes the read first. 503 while the vault is away."""
+        """What was reported. The vault notes who read it before it answers; 503 while it is away."""
         principal = principal_of(request)
         contents = await desk.read(principal, await desk.find(principal, case_id))
         body = {"report_id": contents.report_id, "erased": contents.erased, "sections": contents.sections}

@@ -1,4 +1,4 @@
-"""What triage needs to know, from the environment."""
+"""The settings of triage, from the environment."""
 
 from pydantic import Field
 
@@ -7,6 +7,6 @@ from shared.sign_in.settings import SignInSettings
 
 
 class TriageSettings(SignInSettings, CallerSettings):
-    """Settings of the triage service; the shared ones are enough so far."""
+    """The shared settings, and the port."""
 
     port: int = Field(8002, ge=0, le=65535, description="Port the service listens on.")

@@ -27,7 +27,7 @@ class MongoCases:
         self._aggregates = aggregates
 
     async def load(self, case_ids: Iterable[str]) -> dict[str, StoredCase]:
-        """The stored cases by id; those that do not exist are missing from the answer."""
+        """The stored cases by id, without those that do not exist."""
         with reaching():
             found = await self._aggregates.load(case_ids)
         return {case_id: _stored(document) for case_id, document in found.items()}
@@ -47,7 +47,7 @@ class MongoCases:
             return {document["code_name"] async for document in found}
 
     async def remembering(self, case_ids: Iterable[str]) -> set[str]:
-        """Those of the cases that keep a digest of what was ordered."""
+        """Those of the cases that keep a digest of a command."""
         wanted: Document = {"_id": {"$in": list(case_ids)}, "requests": {"$ne": {}}}
         with reaching():
             return {document["_id"] async for document in self._aggregates.collection.find(wanted, {"_id": 1})}
@@ -58,7 +58,7 @@ class MongoCases:
             return await self._aggregates.save([_save(change) for change in changes])
 
     async def queue(self, query: CaseQuery) -> list[Case]:
-        """Emergencies first, then by the next promise to keep, then by id."""
+        """Emergencies first, then by the next deadline, then by id."""
         found = self._aggregates.collection.find(filter_of(query), {"outbox": 0, "applied": 0})
         found = found.sort(QUEUE_ORDER).limit(query.limit)
         with reaching():
@@ -69,7 +69,7 @@ def filter_of(query: CaseQuery) -> Document:
     """The cases that a query is about, as MongoDB is asked for them."""
     wanted: Document = {
         "$and": [{"$or": [_reached(reach) for reach in query.reaches]}],
-        # Nobody is told that there is a case which they may not see, not even by a count.
+        # Not even a count tells that there is a case which the person may not see.
         "parties": {"$nin": list(query.pseudonyms)},
         "recused": {"$ne": query.person},
     }
@@ -100,7 +100,7 @@ def _save(change: CaseChange) -> Save:
 
 
 def _stored(document: Document) -> StoredCase:
-    # A write needs no more of the old document than these; the rest would only be carried around.
+    # A write builds on these fields, and needs no others of the old document.
     base = {name: document[name] for name in ("version", "seq", "outbox")}
     return StoredCase(case_of(document), frozenset(document["applied"]), document["requests"], base)
 

@@ -1,4 +1,4 @@
-"""The life of a case, pure: what a command does in a state, and what each event makes of the case.
+"""A case as its events made it. Pure.
 
 Property, tested: folding the events of a case with `evolve` gives exactly the stored case.
 """
@@ -17,7 +17,7 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A promise with a date. Times are UTC-aware; `met_at` is when it was kept, in time or not.
+    """A deadline of the case. Times are UTC-aware; `met_at` is when a step kept it, in time or not.
 
     `remaining_seconds`: how much time is left while its clock stands still; None while it runs. `breached_at`: when
     triage told that it was missed.
@@ -47,7 +47,7 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the reporter was asked, by reference, and the answers so far."""
+    """A question to the reporter, and the answers so far; the vault has the words of both."""
 
     id: str
     asked_at: datetime
@@ -56,7 +56,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event of the case's history. `detail` is the assignee, body, outcome or ground, where the fact has one."""
+    """One event of the case's history. `detail` is the field that the fact `shows`, such as the assignee."""
 
     seq: int
     fact: str
@@ -73,7 +73,7 @@ class Step:
 class Case:
     """A case as its events made it. `lane`, `body` and `rule` are None only between `received` and `triaged`.
 
-    `parties`: pseudonyms of everybody named in the report; `recused`: references of people.
+    `parties`: pseudonyms of the people named in the report; `recused`: references of people.
     `deadlines_told`: facts tell when a deadline is met; in an older case its steps do (see evolve).
     """
 
@@ -105,7 +105,7 @@ class Case:
 
     @property
     def seq(self) -> int:
-        """How many events made this case; its version towards the outside."""
+        """The number of events that made this case. The API calls it the version."""
         return self.history[-1].seq
 
     @property
@@ -122,6 +122,6 @@ class Case:
 
     @property
     def place(self) -> tuple[int, datetime, str]:
-        """Where it stands in the queue: by urgency of the lane, then by what is due next, then by id."""
+        """Its place in the queue: by the urgency of its lane, then by the next deadline, then by id."""
         rank = URGENT_LANES.index(self.lane) if self.lane in URGENT_LANES else len(URGENT_LANES)
         return rank, self.next_due or NEVER, self.id

@@ -26,7 +26,7 @@ from shared.events import (
 
 
 def evolve(case: Case | None, event: Event) -> Case:
-    """The case after `event`. Raises TypeError for what is no event of a case, or does not follow on `case`."""
+    """The case after `event`. Raises TypeError for an event that does not follow on `case`."""
     fact = event.fact
     if case is None:
         if not isinstance(fact, CaseOpened):

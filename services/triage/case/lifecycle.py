@@ -1,4 +1,4 @@
-"""The states of a case, the commands on it, and the table of which leads where. Pure."""
+"""The states of a case, the commands on it, and the table of where each leads. Pure."""
 
 from collections.abc import Mapping
 
@@ -28,15 +28,15 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
     "recuse": {state: state for state in CaseState if state not in (CaseState.RECEIVED, CaseState.MERGED)},
     "close": {CaseState.DECIDED: CaseState.CLOSED},
 }
-"""Which command leads from which state to which; None stands for a case that is not there yet."""
+"""Where each command leads from each state. None stands for a case that is not there yet."""
 
 
 class CommandRefused(Exception):
-    """The core says no, and why. Holds only words of this code base and ids."""
+    """A command is refused. The text holds only words of this code base and ids."""
 
 
 class NotPermitted(CommandRefused):
-    """The command is not in the table for this state; `permitted` are those that are."""
+    """The table does not permit the command in this state; `permitted` are the commands that it does permit."""
 
     def __init__(self, command: str, state: CaseState | None) -> None:
         self.command = command

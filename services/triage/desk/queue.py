@@ -23,7 +23,7 @@ class QueuePlace(NamedTuple):
     case_id: str
 
 
-CURSORS = Cursors(QueuePlace)
+QUEUE_CURSORS = Cursors(QueuePlace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Queue:
 
     async def page(self, principal: Principal, wanted: QueueFilter) -> tuple[Sequence[Case], str | None]:
         """The cases, and the cursor of the next page, if there is one. Raises Problem 422 for a foreign cursor."""
-        after = CURSORS.read(wanted.cursor)
+        after = QUEUE_CURSORS.read(wanted.cursor)
         found = [
             Reach(tuple(b for b in reach.bodies if not wanted.bodies or b in wanted.bodies), reach.communities)
             for reach in reaches(principal, "case.list", self._clock())
@@ -60,4 +60,4 @@ class Queue:
             return [], None
         query = CaseQuery(within, principal.ref, principal.pseudonyms, wanted.states, after, wanted.limit + 1)
         cases = await self._cases.queue(query)
-        return CURSORS.cut(cases, wanted.limit, lambda case: QueuePlace(*case.place))
+        return QUEUE_CURSORS.cut(cases, wanted.limit, lambda case: QueuePlace(*case.place))

@@ -29,7 +29,7 @@ from shared.vault_client import Contents
 from shared.web.pages import Pages, make_pages
 
 HERE = Path(__file__).parents[1]
-PAGE = 25
+CASES_A_PAGE = 25
 OPEN_STATES = tuple(state for state in CaseState if state not in ENDED)
 FILTERS = (
     CaseState.TRIAGED,
@@ -69,7 +69,7 @@ class QueueView:
         states = (chosen,) if chosen else tuple(OPEN_STATES)
         own = self._queue.bodies(principal)
         bodies = (body,) if body in own else ()
-        cases, after = await self._queue.page(principal, QueueFilter(bodies, states, cursor or None, PAGE))
+        cases, after = await self._queue.page(principal, QueueFilter(bodies, states, cursor or None, CASES_A_PAGE))
         kept = {name: value for name, value in (("state", chosen), ("body", "".join(bodies))) if value}
         context = {
             "cases": [self._row(request, case) for case in cases],

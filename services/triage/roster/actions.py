@@ -1,4 +1,4 @@
-"""The roster: who may do what. Triage owns it; every change is one atomic write and one event with the whole entry."""
+"""Changes of the roster, which triage owns. Every change is one atomic write and one event with the whole entry."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -70,7 +70,7 @@ class RosterEditor:
         return await self._edit(person, with_leaves(leaves), by)
 
     async def note_pseudonyms(self, person: str, pseudonyms: Sequence[str], by: Actor) -> RosterEntryChanged:
-        """Add pseudonyms of a person's own names, so that they are shut out of reports that name them."""
+        """Add pseudonyms of a person's own names: reports that have them are hidden from the person."""
 
         def with_names(entry: RosterEntryChanged) -> RosterEntryChanged:
             known = tuple(dict.fromkeys((*entry.pseudonyms, *pseudonyms)))
@@ -95,9 +95,9 @@ class RosterEditor:
         decide: Callable[[StoredEntry], EntryStep],
         request: ChangeRequest,
     ) -> StoredEntry:
-        """Make the change of a request: `by` says whether its sender may, and as whom; `decide` what it does.
+        """Make the change of a request. `by` gives the actor, if the sender may; `decide` says what the change does.
 
-        Raises what they raise, EntryConflict, KeyReused for another request under the same name, and Unavailable.
+        Raises what they raise, EntryConflict, KeyReused for another request under the same cause, and Unavailable.
         """
         marks = (request.cause, f"{request.cause} {request.digest}")
 

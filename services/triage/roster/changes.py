@@ -1,4 +1,4 @@
-"""What can be changed of an entry of the roster, and what each change takes: one table for API and pages. Pure."""
+"""What can be changed of an entry of the roster, and what each change takes, for the API and the pages. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class RosterChange(BaseModel):
     action: ClassVar[str] = "roster.change"
 
     def touched(self, entry: RosterEntryChanged, at: datetime) -> tuple[Grant, ...]:
-        """The roles it is about: what shared/access/table.py looks at. All that somebody has now, at first."""
+        """The roles that the change touches, for access control: all that the person has, where it says no others."""
         return running(entry.grants, at)
 
     def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
@@ -60,7 +60,7 @@ class RosterChange(BaseModel):
 
 
 class GiveRole(RosterChange):
-    """POST /v1/roster/{person}/grant. No `communities`: all; `scopes`: of an auditor, all of them if none is named."""
+    """POST /v1/roster/{person}/grant. Without `communities` it holds in all; an auditor without `scopes` has all."""
 
     name = "grant"
 
@@ -85,7 +85,7 @@ class GiveRole(RosterChange):
         return grants_of([self.held()])
 
     def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
-        """Places that the policy does not know or the role does not have, and an end that is over."""
+        """Places that the policy does not know, bounds that the role does not have, and an end that is over."""
         if self.role in ("responder", "coordinator"):
             if self.role == "responder" and not self.bodies:
                 yield FieldError("/bodies", "missing", "A responder works for at least one handling body.")
@@ -105,7 +105,7 @@ class GiveRole(RosterChange):
 
 
 class TakeRole(RosterChange):
-    """POST /v1/roster/{person}/revoke. With `body` only what the role has there."""
+    """POST /v1/roster/{person}/revoke. With `body`, the person keeps the role elsewhere."""
 
     name = "revoke"
 
@@ -135,7 +135,7 @@ class TakeRole(RosterChange):
 
 
 class NoteTraining(RosterChange):
-    """POST /v1/roster/{person}/training. No `completed_at`: now."""
+    """POST /v1/roster/{person}/training. Without `completed_at`, the person completed it now."""
 
     name = "training"
 
@@ -156,7 +156,7 @@ class NoteTraining(RosterChange):
 
 
 class NoteAgreement(RosterChange):
-    """POST /v1/roster/{person}/agreement. No `until`: the agreement has ended."""
+    """POST /v1/roster/{person}/agreement. Without `until`, the agreement has ended."""
 
     name = "agreement"
 
@@ -172,7 +172,10 @@ class NoteAgreement(RosterChange):
 
 
 class NoteLeave(RosterChange):
-    """POST /v1/roster/{person}/leave: in place of any other. No `begins_at`: now; no `ends_at`: until it is `ended`."""
+    """POST /v1/roster/{person}/leave: it replaces any other leave.
+
+    Without `begins_at` it begins now; without `ends_at` it lasts until it is `ended`.
+    """
 
     name = "leave"
     action = "roster.leave"
@@ -195,7 +198,7 @@ class NoteLeave(RosterChange):
 
 
 class SignOut(RosterChange):
-    """POST /v1/roster/{person}/sign_out: every session and token that began before now, in every service."""
+    """POST /v1/roster/{person}/sign_out ends every session and token that began before now, in every service."""
 
     name = "sign_out"
 
@@ -213,7 +216,10 @@ InputKind = Literal["choice", "choices", "codes", "from", "until", "yes"]
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One value of a change. `choices` and `codes` are several, the latter of many; `from` and `until` are times."""
+    """One value of a change.
+
+    A `choice` is one option, `choices` are several of a few, `codes` several of many; `from` and `until` are times.
+    """
 
     name: str
     kind: InputKind

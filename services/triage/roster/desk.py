@@ -1,4 +1,4 @@
-"""What coordinators do to the roster: see who may do what, change it, and end sessions. Load, decide, save."""
+"""What coordinators do to the roster: they see who may do what, change it, and end sessions."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
@@ -48,14 +48,14 @@ class Entries(ChangeStore[Document, Save], Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A change that somebody may make now, or after a fresh sign-in, and between what they can choose."""
+    """A change that the reader may make now, or after a fresh sign-in, and what each of its choices offers."""
 
     change: type[RosterChange]
     options: dict[str, tuple[str, ...]]
 
 
 class RosterDesk:
-    """The roster for those who may read it."""
+    """The roster, for readers and editors of it."""
 
     def __init__(
         self,
@@ -73,25 +73,26 @@ class RosterDesk:
         self.policy = policy
 
     async def page(self, who: Principal, after: EntryPlace | None, limit: int) -> list[StoredEntry]:
-        """Entries: first those of whom something ends next. Raises Problem 403."""
+        """Entries, sorted by what ends next: a role, a training or the agreement. Raises Problem 403."""
         at = self._clock()
         demand(who, "roster.read", Resource(), at)
         found = sorted(await self._people.everybody(), key=lambda kept: self.place(kept, at))
         return [kept for kept in found if after is None or self.place(kept, at) > after][:limit]
 
     def place(self, kept: StoredEntry, at: datetime | None = None) -> EntryPlace:
-        """Where an entry stands in the list."""
+        """The place of an entry in the list."""
         return EntryPlace(next(iter(ends_of(kept.entry, at or self._clock())), _NEVER), kept.entry.person)
 
     async def find(self, who: Principal, person: str) -> StoredEntry:
-        """The entry of a person; of version 0 for who is not on the roster. Raises Problem 403."""
+        """The entry of a person; it has version 0 for a person who is not on the roster. Raises Problem 403."""
         demand(who, "roster.read", Resource(owner=person), self._clock())
         return await self._editor.find(person)
 
     async def carry_out(self, who: Principal, person: str, change: RosterChange, seen: int, cause: str) -> StoredEntry:
-        """Make a change, once however often it comes under the same `cause`; `seen`: the version it was made on.
+        """Make a change, once however often it comes under the same `cause`. `seen`: the version that the sender saw.
 
-        Raises Problem: 401 (fresh sign-in), 403, 422 (fields, or another order under the same name), Stale (412).
+        Raises Problem: 401 (fresh sign-in), 403, 422 (fields, or another request under the same cause), and
+        EntryConflict (412).
         """
         at = self._clock()
         relieved = await self._relieved(who, person, change, getattr(change, "begins_at", None) or at)
@@ -109,14 +110,17 @@ class RosterDesk:
         digest = hashlib.sha256(f"{change.name} {change.model_dump_json()}".encode()).hexdigest()
         kept = await self._editor.carry_out(person, by, decide, ChangeRequest(seen, cause, digest))
         if isinstance(change, SignOut):
-            # Every service ends them by the roster; here they need not stand in the list until then.
+            # Every service follows the roster and ends them; the list of sessions here need not wait for that.
             await self._sessions.revoke_person(person, kept.entry.signed_out_at or at)
         if isinstance(change, GiveRole):
             return await self._note_names(kept)
         return kept
 
     async def _note_names(self, kept: StoredEntry) -> StoredEntry:
-        """Whoever signed in before they had a role has told their names already; no case that has them is theirs."""
+        """The entry with the names under which the person is signed in here: no case that has them is theirs.
+
+        A person who signs in before they have a role is not asked again.
+        """
         person = kept.entry.person
         names = {name for session in await self._sessions.listed(person) for name in session.pseudonyms}
         if names <= set(kept.entry.pseudonyms):
@@ -136,11 +140,11 @@ class RosterDesk:
         return [s for s in await self._sessions.listed(kept.entry.person) if out is None or s.began_at >= out]
 
     def sees_sessions(self, who: Principal, kept: StoredEntry) -> bool:
-        """Whether somebody may see and end the sessions of a person."""
+        """Whether `who` may see and end the sessions of a person."""
         return isinstance(allow(who, "session.read", self._about(kept), self._clock()), Permit)
 
     async def end_session(self, who: Principal, person: str, id_hash: str) -> None:
-        """End one session of a person at this service. Raises Problem 403, and 404 if there is none such."""
+        """End one session of a person at this service. Raises Problem 403, and 404 for a session that is not there."""
         kept = await self.find(who, person)
         demand(who, "session.end", self._about(kept), self._clock())
         if not await self._sessions.revoke(person, id_hash):
@@ -182,7 +186,7 @@ class RosterDesk:
     async def _relieved(
         self, who: Principal, person: str, change: RosterChange | type[RosterChange], at: datetime
     ) -> bool:
-        """Whether somebody else could take back, at that time, what one does to one's own entry."""
+        """Whether another person could take back, at that time, what `who` does to their own entry."""
         if who.ref != person:
             return True
         resource = Resource(owner=person, grants=running((await self._editor.find(person)).entry.grants, at))
@@ -199,5 +203,5 @@ def _distinct(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def reads_roster(who: Principal) -> bool:
-    """Whether somebody may read the roster."""
+    """Whether `who` may read the roster."""
     return isinstance(allow(who, "roster.read", Resource(), now()), Permit)

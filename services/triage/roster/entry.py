@@ -21,14 +21,14 @@ class IssuedToken:
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """An entry as it is stored, and its version: 0 for somebody who is not on the roster."""
+    """An entry as it is stored, and its version: 0 for a person who is not on the roster."""
 
     entry: RosterEntryChanged
     version: int
 
 
 class EntryConflict(Problem):
-    """The entry is not any more what the sender saw."""
+    """The entry is no longer what the sender saw."""
 
     def __init__(self, kept: StoredEntry) -> None:
         super().__init__(412, "entry-changed", "The entry has changed since you looked at it.")
@@ -41,8 +41,10 @@ class EntryConflict(Problem):
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequest:
-    """A change that somebody ordered on what they saw: `version`, what their order is called (`cause`), and a `digest`
-    of it, so that it is carried out once, and another one under the same name not at all."""
+    """A change as it was sent: `version` is what the sender saw, `cause` names the request, `digest` is of its content.
+
+    The same request is carried out once; another one with the same cause is refused.
+    """
 
     version: int
     cause: str

@@ -29,9 +29,9 @@ from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, checked_key, version_in
 from shared.web.pages import Pages
 
-PAGE = 50
+ENTRIES_A_PAGE = 50
 SOON = timedelta(days=30)
-"""What ends within it is marked."""
+"""How soon something must end to be marked."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _FAULTS = {
     "missing": "field-required",
@@ -46,7 +46,7 @@ _FAULTS = {
     "string_too_long": "field-unknown-choice",
     "too_long": "field-unknown-choice",
 }
-"""The messages of faults; whatever else is wrong with a value of a page is a date that is none."""
+"""The messages of faults. Every other fault of a form is a date that cannot be read."""
 
 Typed = Mapping[str, Sequence[str]]
 
@@ -100,7 +100,7 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
 
 
 def make_error_page(flow: SignInFlow, request: Request, problem: Problem) -> Response:
-    """The page of a problem; who has no cases but the roster is led there from home."""
+    """The page of a problem. A reader of the roster who may see no cases is led from home to the roster."""
     if problem.status == 403 and request.url.path == HOME and reads_roster(principal_of(request)):
         return RedirectResponse(ROSTER, 303, {"Cache-Control": "no-store"})
     return flow.error_page(request, problem)
@@ -125,7 +125,7 @@ def _values_of(change: str, form: Typed) -> dict[str, object]:
                 found[taken.name] = True
             case "choice":
                 found[taken.name] = given[-1]
-    # What the form does not take is for the model to refuse.
+    # The model refuses what the form does not take.
     return found | {name: values for name, values in form.items() if name not in {i.name for i in INPUTS[change]}}
 
 
@@ -137,8 +137,8 @@ class _View:
         self._pages = pages
 
     async def people(self, request: Request, cursor: str | None, sought: str) -> Response:
-        """The list, and what was sought and is no reference."""
-        entries, after = await people_of(self._desk, request, cursor, PAGE)
+        """The list; `sought` is what was typed into the search and is no reference."""
+        entries, after = await people_of(self._desk, request, cursor, ENTRIES_A_PAGE)
         at = now()
         context = {
             "rows": [self._row(request, kept, at) for kept in entries],
@@ -234,7 +234,7 @@ class _View:
                 return code
 
     def _errors(self, request: Request, problem: Problem | None) -> dict[str, str]:
-        """By field; of several faults in one field the first."""
+        """The first fault of each field."""
         found: dict[str, str] = {}
         for error in problem.errors if problem else ():
             name = error.pointer.split("/")[1] if "/" in error.pointer else ""

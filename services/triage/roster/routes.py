@@ -31,7 +31,7 @@ _CHANGE = {
     }}}},
 }  # fmt: skip
 """What the OpenAPI document says about a change; the entry itself says what each takes."""
-CURSORS = Cursors(EntryPlace)
+ENTRY_CURSORS = Cursors(EntryPlace)
 
 
 def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
@@ -42,7 +42,7 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
     async def list_people(
         request: Request, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
     ) -> Response:
-        """Everybody on the roster: first those of whom something ends next."""
+        """The people on the roster, sorted by what of theirs ends next."""
         entries, after = await people_of(desk, request, cursor, limit)
         return json_response({"items": [_shown(kept) for kept in entries], "next": after}, headers=_PRIVATE)
 
@@ -58,7 +58,7 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
 
     @router.post("/{person}/{change}", **does("roster.read", _CHANGE))
     async def make_change(request: Request, person: str, change: str) -> Response:
-        """grant, revoke, training, agreement, leave or sign_out; needs If-Match, `"0"` for who is not on the roster."""
+        """grant, revoke, training, agreement, leave or sign_out. For a new person, If-Match is `"0"`."""
         who, ref = principal_of(request), reference_of(person)
         kind = CHANGES.get(change)
         if kind is None:
@@ -72,7 +72,7 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
 
 
 def reference_of(person: str) -> str:
-    """The reference in an address. Raises Problem 404 for what is none."""
+    """The reference in an address. Raises Problem 404 for anything else."""
     if not PERSON.fullmatch(person):
         raise NotFound
     return person
@@ -81,9 +81,9 @@ def reference_of(person: str) -> str:
 async def people_of(
     desk: RosterDesk, request: Request, cursor: str | None, limit: int
 ) -> tuple[Sequence[StoredEntry], str | None]:
-    """One page of the roster, and the cursor of the next. Raises Problem 422 for a cursor that is none of ours."""
-    found = await desk.page(principal_of(request), CURSORS.read(cursor), limit + 1)
-    return CURSORS.cut(found, limit, desk.place)
+    """One page of the roster, and the cursor of the next. Raises Problem 422 for a cursor of another list."""
+    found = await desk.page(principal_of(request), ENTRY_CURSORS.read(cursor), limit + 1)
+    return ENTRY_CURSORS.cut(found, limit, desk.place)
 
 
 def show_offer(offer: Offer) -> dict[str, object]:
@@ -98,7 +98,7 @@ def show_offer(offer: Offer) -> dict[str, object]:
 
 
 def _shown(kept: StoredEntry) -> dict[str, object]:
-    # Without the pseudonyms of the person's names: by those one could look for them in reports.
+    # Without the pseudonyms of the person's names: a reader could look for them in reports.
     entry, at = kept.entry, now()
     return {
         "person": entry.person,

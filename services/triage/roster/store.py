@@ -16,7 +16,7 @@ class MongoEntries:
         self._aggregates = aggregates
 
     async def load(self, ids: Iterable[str], /) -> dict[str, Document]:
-        """The stored entries and tokens by id; those that do not exist are missing from the answer."""
+        """The stored entries and tokens by id, without those that do not exist."""
         with reaching():
             return await self._aggregates.load(ids)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.triage.desk.queue import CURSORS
+from services.triage.desk.queue import QUEUE_CURSORS
 from shared.access.principal import Grant, Leave, Principal, Role
 from shared.events import Actor
 from tests.support.one_report import ADDRESS, BODY, COMMUNITY, HTML, NAMES, OneReport, hand_in, pseudonyms_of, send
@@ -118,7 +118,7 @@ async def test_pages_and_cursors_have_no_gap_where_a_case_is_hidden(desk: Rig) -
         seen += [item["id"] for item in page["items"]]
         if page["next"] is None:
             break
-        place = CURSORS.read(page["next"])
+        place = QUEUE_CURSORS.read(page["next"])
         assert place
         places.add(place.case_id)
         path = f"/v1/cases?limit=1&cursor={page['next']}"

@@ -30,7 +30,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One value of a command: the annotation of an attribute of its class, by whose `name` it goes."""
+    """What one attribute of a command takes: it annotates the attribute, and has its `name`."""
 
     kind: ClassVar[FieldKind]
     limit: ClassVar[int] = REFERENCE_LIMIT

@@ -12,7 +12,7 @@ from shared.events import CaseAssigned, CaseClosed, CaseFact, CaseState, Investi
 from shared.policy import Policy
 
 GROUNDS = ("involved", "related", "same_employer", "prior_knowledge", "other")
-"""Why somebody is recused (the conflicts that handling bodies' manuals name)."""
+"""Why a person is recused: the conflicts that handling bodies' manuals name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Start(Command):
 
 @dataclass(frozen=True, slots=True)
 class Recuse(Command):
-    """Have somebody do nothing more with the case, on a ground of GROUNDS."""
+    """Shut a person out of the case, on a ground of GROUNDS."""
 
     name = "recuse"
     hides = True
