@@ -29,7 +29,7 @@ def build_app(settings: IntakeSettings) -> FastAPI:
     runtime = Runtime("intake", settings)
     policy, pages, vault = load_policy(settings.policy_dir), load_pages(), Vault()
     secrets = Secrets(settings.receipt_pepper, settings.pseudonym_key)
-    store = ReportStore(runtime.aggregates("reports"), runtime.aggregates("accesses"))
+    store = ReportStore(runtime.aggregates("reports"))
     # The database may be older than its erasures: until they are replayed, the barrier lets nothing be read.
     barrier, commits = ReplayBarrier(store), GroupCommit(store.save, bound=settings.commit_queue)
     verifier = ServiceVerifier("intake", settings.service_peers_file)
@@ -46,7 +46,7 @@ def build_app(settings: IntakeSettings) -> FastAPI:
             tasks=[commits.run],
         ),
         build_mailbox(runtime, barrier, vault, secrets, pages, gate),
-        build_vault(barrier, vault, secrets.pseudonyms, gate, names_of),
+        build_vault(runtime, barrier, vault, secrets.pseudonyms, gate, names_of),
         build_erasure(runtime, store, barrier, policy, settings.retention_seconds, gate),
         build_keys(runtime, settings, settings.master_key.get_secret_value(), vault),
         access_control.part,

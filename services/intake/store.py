@@ -1,4 +1,4 @@
-"""Reports in MongoDB: one document each, with its vault, its status and its outbox; and one document per access."""
+"""Reports in MongoDB: one document each, with its vault, its status and its outbox."""
 
 from collections.abc import Collection as Sized
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,6 @@ REPORT_INDEXES = (
     IndexModel([("status.updated_at", 1), ("_id", 1)], name="closed", partialFilterExpression=CLOSED),
     IndexModel([("received_at", 1)], name="undecided", partialFilterExpression=UNDECIDED),
 )
-ACCESS_INDEXES = (OUTBOX_INDEX,)
 
 _REPORTS, _OUTLINES = Codec(StoredReport), Codec(ReportOutline)
 _GROWING = ("statements", "answers")
@@ -37,14 +36,13 @@ _NO_FACTS = Facts()
 class ReportStore:
     """What intake keeps. A write is durable (majority, journal) when it returns; an outage raises Unavailable."""
 
-    def __init__(self, reports: Aggregates, accesses: Aggregates) -> None:
+    def __init__(self, reports: Aggregates) -> None:
         self._reports = reports
-        self._accesses = accesses
 
     @property
     def indexes(self) -> Sequence[tuple[Collection, Sequence[IndexModel]]]:
         """The indexes that must exist."""
-        return ((self._reports.collection, REPORT_INDEXES), (self._accesses.collection, ACCESS_INDEXES))
+        return ((self._reports.collection, REPORT_INDEXES),)
 
     async def load(self, report_ids: Iterable[str]) -> dict[str, StoredReport]:
         """The reports by id; an unknown id is missing from the answer."""
@@ -65,10 +63,6 @@ class ReportStore:
     async def save(self, changes: Sequence[Change]) -> set[str]:
         """Write all changes; returns the ids of reports that exist already, or have changed meanwhile."""
         return await self._reports.save([save_of(change) for change in changes])
-
-    async def save_accesses(self, saves: Sequence[Save]) -> None:
-        """Write the record of reads. Their ids are new, so no write can lose a race."""
-        await self._accesses.save(saves)
 
     async def erased_among(self, report_ids: Sized[str]) -> set[str]:
         """The ids of those reports that are in the database and erased."""

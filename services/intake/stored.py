@@ -8,7 +8,6 @@ from typing import Any, Protocol
 from services.intake.report.sealed import SealedAnswer, SealedSections, SealedStatement
 from services.intake.report.status import Status
 from services.intake.report.submission import Facts
-from shared.aggregates import Save
 from shared.events import Actor, Event
 
 SOURCE = "hearth/intake"
@@ -83,8 +82,6 @@ class Store(Protocol):
     async def find_by_receipt(self, receipt_hash: bytes) -> StoredReport | None: ...
 
     async def save(self, changes: Sequence[Change]) -> set[str]: ...
-
-    async def save_accesses(self, saves: Sequence[Save]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

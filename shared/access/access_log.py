@@ -58,4 +58,4 @@ class AccessLog:
             last_seq=0,
             trace=access.trace,
         )
-        return Save(subject, None, access.fields, events, [access.id])
+        return Save(access.id, None, access.fields, events, [access.id])

@@ -10,7 +10,6 @@ import pytest
 from services.intake.report.sealed import SealedStatement
 from services.intake.report.status import Status
 from services.intake.stored import Change, ErasureMark, ReportOutline, Store, StoredReport
-from shared.aggregates import Save
 from shared.events import Actor, Draft, ReportAnswered, stamp
 from shared.ids import case_id_of, new_id
 from shared.mongo import Database
@@ -122,10 +121,6 @@ class TestReports:
         assert await store.save([Change(base, after, [], ["erase"])]) == set()
         stored = (await store.load([report_id]))[report_id]
         assert (stored.vault, stored.statements, stored.erased) == (None, {}, mark)
-
-    async def test_accesses_are_kept(self, store: Store) -> None:
-        report_id = new_id()
-        await store.save_accesses([Save(new_id(), None, {"report_id": report_id}, _events(report_id), ["r"])])
 
     async def test_erased_reports_are_told_from_others(self, store: RetainingStore) -> None:
         standing, erased = new_id(), new_id()

@@ -10,8 +10,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.intake.store import ReportStore
+from services.intake.vault import part as vault_part
 from shared import access_control as access_control
+from shared.access.access_log import AccessLog
 from shared.access.refusal_log import Refusals
 from shared.access.roster import Roster, RosterStore
 from shared.aggregates import Save
@@ -70,11 +71,7 @@ class Gates:
         patch.setattr(access_control, "Sessions", self._sessions)
         patch.setattr(access_control, "Throttle", lambda kind: Throttle(kind, lambda: 1000.0, self._sleep))
         # What is let in at intake is on record first.
-        patch.setattr(ReportStore, "save_accesses", self._save_accesses)
-
-    @staticmethod
-    async def _save_accesses(_: ReportStore, saves: Sequence[Save]) -> None:
-        """Nothing is connected."""
+        patch.setattr(vault_part, "AccessLog", lambda service, _: AccessLog(service, Kept()))
 
     def app(self, service: str) -> FastAPI:
         """The application of a service."""

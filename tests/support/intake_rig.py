@@ -27,6 +27,7 @@ from services.intake.stored import Change, ReportOutline, Secrets, StoredReport
 from services.intake.vault.cipher import Vault
 from services.intake.vault.reads import VaultReader
 from services.intake.vault.routes import make_vault_router
+from shared.access.access_log import AccessLog
 from shared.access.roster import Roster
 from shared.access.service_tokens import ServiceVerifier
 from shared.aggregates import Save
@@ -77,10 +78,9 @@ class MemoryStore:
         self.saved.append(len(changes))
         return {change.id for change in changes if not self._write(self.reports, save_of(change))}
 
-    async def save_accesses(self, saves: Sequence[Save]) -> None:
+    async def save_accesses(self, saves: Sequence[Save]) -> set[str]:
         self._reach()
-        for save in saves:
-            assert self._write(self.accesses, save)
+        return {save.id for save in saves if not self._write(self.accesses, save)}
 
     async def erased_among(self, report_ids: Collection[str]) -> set[str]:
         self._reach()
@@ -150,6 +150,16 @@ def _as_stored(value: Any) -> Any:
     return [_as_stored(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
+@dataclass
+class _Accesses:
+    """The accesses that a store keeps."""
+
+    store: MemoryStore
+
+    async def save(self, saves: Sequence[Save]) -> set[str]:
+        return await self.store.save_accesses(saves)
+
+
 class DirectCommit:
     """Stores each report at once."""
 
@@ -202,7 +212,8 @@ class Rig:
         commits = self.commits or DirectCommit(self.store)
         self.submissions = Submissions(self.store, commits, self.vault, POLICY, SECRETS, self.clock)
         self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.clock)
-        self.reader = VaultReader(self.store, self.vault, self.clock)
+        self.access_log = AccessLog("intake", _Accesses(self.store))
+        self.reader = VaultReader(self.store, self.vault, self.access_log, self.clock)
         self.erasing = Erasing(self.store, self.clock)
         pages = load_pages()
         form = ReportForm(self.submissions, POLICY, pages, self.clock)

@@ -94,7 +94,7 @@ class KeyWorld:
     def replica(self, file: Path | None = None) -> Replica:
         """An intake that is not running; `file` instead of the world's own."""
         relay = Relay(Nobody(), service="intake")
-        store = ReportStore(Aggregates(self.database["reports"], relay), Aggregates(self.database["accesses"], relay))
+        store = ReportStore(Aggregates(self.database["reports"], relay))
         vault, path = Vault(), file or self.file
         # Only what the keeper asks of the settings, so that nothing of intake's other secrets is needed.
         settings = KeySettings(master_key_file=path, **self.extra)

@@ -41,7 +41,7 @@ async def mongo_record(database: Database) -> MongoRecord:
 async def mongo_reports(database: Database) -> ReportStore:
     """Intake's reports."""
     relay = Relay(Nowhere(), service="test")
-    store = ReportStore(Aggregates(database["reports"], relay), Aggregates(database["accesses"], relay))
+    store = ReportStore(Aggregates(database["reports"], relay))
     for collection, indexes in store.indexes:
         await collection.create_indexes(list(indexes))
     return store

@@ -7,7 +7,7 @@ from services.intake.erasure.actions import emptied
 from services.intake.report.status import Status
 from services.intake.report.submission import Facts
 from services.intake.stored import Change, Store, StoredReport
-from shared.aggregates import Save, change
+from shared.aggregates import change
 from shared.events import Event, ReportErased
 from shared.ids import case_id_of
 from shared.kafka.erasures import ErasureReplay, report_named_by
@@ -50,10 +50,6 @@ class ReplayBarrier:
     async def save(self, changes: Sequence[Change]) -> set[str]:
         """See services.intake.store.ReportStore."""
         return await self._inside().save(changes)
-
-    async def save_accesses(self, saves: Sequence[Save]) -> None:
-        """See services.intake.store.ReportStore. It does not pass the barrier: the record of a read is new, too."""
-        await self._store.save_accesses(saves)
 
     def _inside(self) -> Store:
         if not self._open:

@@ -9,11 +9,11 @@ import orjson
 
 from services.intake.report.sealed import Sealed, SealedSections
 from services.intake.report.submission import Section
-from services.intake.stored import SOURCE, Store, StoredReport
+from services.intake.stored import Store, StoredReport
 from services.intake.vault.cipher import Vault
+from shared.access.access_log import Access, AccessLog
 from shared.access.principal import Resource
-from shared.aggregates import Save
-from shared.events import Actor, ContentRead, Draft, Fact, NamesTried, stamp
+from shared.events import Actor, ContentRead, NamesTried
 from shared.ids import case_id_of, new_id
 from shared.telemetry import current_traceparent
 from shared.times import now
@@ -49,9 +49,10 @@ def _is_named(names: Collection[str], report: StoredReport) -> bool:
 class VaultReader:
     """Hands out sections of reports, and tells each read as an event on `access`."""
 
-    def __init__(self, store: Store, vault: Vault, clock: Callable[[], datetime] = now) -> None:
+    def __init__(self, store: Store, vault: Vault, accesses: AccessLog, clock: Callable[[], datetime] = now) -> None:
         self._store = store
         self._vault = vault
+        self._accesses = accesses
         self._clock = clock
 
     async def read(
@@ -74,8 +75,8 @@ class VaultReader:
                 items.append({"report_id": read.report_id, "erased": True})
             else:
                 items.append({"report_id": read.report_id, "sections": self._open(read, report, report.vault)})
-                accesses.append(self._read(read, purpose, actor))
-        await self._store.save_accesses(accesses)
+                accesses.append(self._access(read, purpose, actor))
+        await self._accesses.write(accesses)
         return items
 
     async def note_names(self, count: int, *, purpose: str, actor: Actor) -> None:
@@ -84,8 +85,9 @@ class VaultReader:
         Raises Unavailable while it cannot be recorded.
         """
         access_id, at = new_id(), self._clock()
-        fact = NamesTried(count=count, purpose=purpose)
-        await self._store.save_accesses([self._access(access_id, access_id, fact, actor, at, {})])
+        fact, fields = NamesTried(count=count, purpose=purpose), {"case_id": access_id, "at": at}
+        access = Access(fact, actor, at, access_id, trace=current_traceparent(), fields=fields)
+        await self._accesses.write([access])
 
     def _open(self, read: Read, report: StoredReport, vault: SealedSections) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -110,20 +112,8 @@ class VaultReader:
             ],
         }
 
-    def _read(self, read: Read, purpose: str, actor: Actor) -> Save:
+    def _access(self, read: Read, purpose: str, actor: Actor) -> Access:
         fact = ContentRead(report_id=read.report_id, sections=tuple(dict.fromkeys(read.sections)), purpose=purpose)
-        fields = {"report_id": read.report_id}
-        return self._access(new_id(), case_id_of(read.report_id), fact, actor, self._clock(), fields)
-
-    def _access(
-        self, access_id: str, case_id: str, fact: Fact, actor: Actor, at: datetime, fields: dict[str, Any]
-    ) -> Save:
-        events = stamp(
-            [Draft(fact, actor, at, access_id)],
-            source=SOURCE,
-            subject=f"access/{access_id}",
-            case_id=case_id,
-            last_seq=0,
-            trace=current_traceparent(),
-        )
-        return Save(access_id, None, {**fields, "case_id": case_id, "at": at}, events, [access_id])
+        case_id, at = case_id_of(read.report_id), self._clock()
+        fields = {"report_id": read.report_id, "case_id": case_id, "at": at}
+        return Access(fact, actor, at, case_id=case_id, trace=current_traceparent(), fields=fields)

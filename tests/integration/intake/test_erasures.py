@@ -63,7 +63,7 @@ async def erasing(given: IntakeSettings) -> AsyncIterator[Erasing]:
     runtime = Runtime("intake", given)
     relay = asyncio.create_task(runtime.relay.run())
     try:
-        yield Erasing(ReportStore(runtime.aggregates("reports"), runtime.aggregates("accesses")))
+        yield Erasing(ReportStore(runtime.aggregates("reports")))
     finally:
         relay.cancel()
         await asyncio.gather(relay, return_exceptions=True)

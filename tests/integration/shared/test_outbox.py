@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from shared.access.access_log import Access, AccessLog
 from shared.aggregates import APPLIED_WINDOW, OUTBOX_INDEX, Aggregates, Save
-from shared.events import Actor, CaseClosed, Draft, Event, Message, stamp
+from shared.events import Actor, CaseClosed, Draft, Event, Message, NamesTried, stamp
 from shared.ids import new_id
 from shared.kafka.publisher import Publisher
 from shared.mongo import Client, Document, WriteConcern, connect
@@ -262,6 +263,19 @@ async def test_a_write_that_may_not_last_is_no_success(cases) -> None:
         await Aggregates(undurable, relay).save([opening(case_id, events_for(case_id, "a", 0))])
     await relay.flush()
     assert notes.published == []
+
+
+async def test_an_access_is_on_record_once_however_often_it_is_written(cases) -> None:
+    notes = Notes()
+    relay = Relay(notes, service="test")
+    accesses = AccessLog("test", Aggregates(cases, relay))
+    access = Access(NamesTried(count=1, purpose="sign_in"), Actor("service:test", "service"), now(), fields={"a": 1})
+    await accesses.write([access])
+    await accesses.write([access])
+    await relay.flush()
+    (message,) = notes.published
+    assert (dict(message.headers)["ce_subject"], message.topic) == (f"access/{access.id}".encode(), "access")
+    assert (await stored(cases, access.id))["a"] == 1
 
 
 async def test_the_window_of_applied_causes_is_bounded(cases) -> None:
