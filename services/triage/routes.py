@@ -48,7 +48,10 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
 
     @router.get("/{case_id}", **does("case.read"))
     async def show_case(request: Request, case_id: str) -> Response:
-        """One case, its history, and the commands permitted now with what they take. ETag is its version."""
+        """One case, its history, and the commands permitted now with what they take. ETag is its version.
+
+        A paused deadline has `remaining_seconds`; its `due_at` is when it would be due if its clock ran again now.
+        """
         principal = principal_of(request)
         case = await desk.find(principal, case_id)
         body = {

@@ -1,10 +1,12 @@
 """The API of cases: versions, repetition, permitted actions, and words that are safe before any fact names them."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from services.triage.case.evolve import fold
 from shared.access.principal import Principal, Role
-from shared.times import rfc3339
+from shared.times import now, rfc3339
 from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, bearer, make_rig, reported
 
 KEY = {"idempotency-key": "5f0c9a1e-retry"}
@@ -295,6 +297,29 @@ async def test_times_are_utc_and_deadlines_say_whether_they_are_overdue(rig: Rig
     assert body["received_at"] == rfc3339(case.received_at)
     assert body["received_at"].endswith("Z")
     assert {d["name"]: d["overdue"] for d in body["deadlines"]}["decision"] is False
+
+
+async def test_a_paused_deadline_says_how_much_time_is_left(rig: Rig) -> None:
+    case = await led_to(rig, "assign", "start", "ask")
+    deadlines = {d["name"]: d for d in (await shown(rig, case))["deadlines"]}
+    paused, kept = deadlines["decision"], deadlines["first_response"]
+    assert (paused["met_at"], paused["overdue"], kept["remaining_seconds"]) == (None, False, None)
+    assert timedelta(days=27) < timedelta(seconds=paused["remaining_seconds"]) < timedelta(days=28)
+    # As if the clock ran again now, so that programs that sort by it need not know of pauses.
+    left = datetime.fromisoformat(paused["due_at"]) - now()
+    assert abs(left - timedelta(seconds=paused["remaining_seconds"])) < timedelta(seconds=10)
+    await rig.order(case, "start")
+    assert {d["name"]: d["remaining_seconds"] for d in (await shown(rig, case))["deadlines"]}["decision"] is None
+
+
+async def test_the_steps_of_deadlines_count_in_the_version_of_a_case(rig: Rig) -> None:
+    case = await led_to(rig, "assign", "start")
+    asked = await rig.order(case, "ask", {"question": "When?"}, if_match='"5"')
+    assert asked.json()["version"] == 8
+    history = [step["event"] for step in (await shown(rig, case))["history"]]
+    assert history[5:] == ["case.information_requested", "deadline.met", "deadline.paused"]
+    assert (await rig.order(case, "start", if_match='"6"')).status_code == 412
+    assert (await rig.order(case, "start", if_match=asked.headers["etag"])).status_code == 200
 
 
 async def test_a_case_of_another_body_does_not_exist_for_this_responder(rig: Rig) -> None:

@@ -173,6 +173,21 @@ async def test_a_case_is_carried_from_new_to_closed_by_forms_alone(rig: Rig) -> 
     assert rig.cases.stored[case.id].case.state == "closed"
 
 
+async def test_a_paused_deadline_is_shown_with_the_time_that_is_left(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    for command, values in (("assign", {}), ("start", {}), ("ask", {"question": "When was it?"})):
+        await send(rig, case, command, **values)
+    page = await page_of(rig, case)
+    assert "Paused while the reporter is asked; 27 days left" in page
+    assert "Deadline paused: Decision" in page
+    assert "Deadline kept: First response" in page
+    await send(rig, case, "start")
+    page = await page_of(rig, case)
+    assert "Paused while" not in page
+    assert "Deadline runs again: Decision" in page
+
+
 async def test_every_view_of_the_content_is_read_on_behalf_of_the_reader(rig: Rig) -> None:
     await signed_in(rig)
     case = await rig.open()

@@ -84,7 +84,7 @@ def test_a_step_tells_of_each_deadline_that_it_keeps() -> None:
     assert met[-1].cause == events[-3].cause == "3"
 
 
-def test_the_clock_of_a_pausable_deadline_stands_still_while_the_case_awaits_information() -> None:
+def test_a_pausable_clock_stands_still_while_the_case_awaits_information() -> None:
     case = case_of(told(*TO_THE_QUESTION))
     paused = deadline(case, "decision")
     assert (paused.remaining_seconds, paused.due_at) == (25 * 86_400, AT + 28 * DAY)
