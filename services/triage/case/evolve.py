@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from services.triage.case.case import Case, Deadline, Question, Step
 from shared.events import (
@@ -50,7 +51,8 @@ def evolve(case: Case | None, event: Event) -> Case:
     if not isinstance(fact, CaseFact) or isinstance(fact, CaseOpened) or event.case_seq != case.seq + 1:
         raise TypeError(f"{fact.name} {event.case_seq} does not follow on event {case.seq} of the case")
     history = (*case.history, _step(event, fact))
-    after = replace(_changed(case, fact, event), state=CaseState(fact.state), history=history)
+    # One copy of the case for each event, because a batch of reports makes thousands of them.
+    after = replace(case, state=CaseState(fact.state), history=history, **_changes(case, fact, event))
     return after if after.deadlines_told else _met_by_step(after, fact, event.time)
 
 
@@ -61,33 +63,33 @@ def fold(events: Iterable[Event], case: Case | None = None) -> Case | None:
     return case
 
 
-def _changed(case: Case, fact: CaseFact, event: Event) -> Case:
+def _changes(case: Case, fact: CaseFact, event: Event) -> dict[str, Any]:
+    """The fields of the case that the fact changes, beside its state and history."""
     match fact:
         case CaseTriaged():
-            return replace(
-                case,
-                category=fact.category,
-                lane=fact.lane,
-                body=fact.body,
-                rule=fact.rule,
-                policy_version=event.policy_version,
-                deadlines=tuple(Deadline(d.name, d.due_at) for d in fact.deadlines),
-                deadlines_told=fact.deadlines_told,
-            )
+            return {
+                "category": fact.category,
+                "lane": fact.lane,
+                "body": fact.body,
+                "rule": fact.rule,
+                "policy_version": event.policy_version,
+                "deadlines": tuple(Deadline(d.name, d.due_at) for d in fact.deadlines),
+                "deadlines_told": fact.deadlines_told,
+            }
         case CaseAssigned():
-            return replace(case, assignee=fact.assignee)
+            return {"assignee": fact.assignee}
         case RecusalDeclared():
-            return replace(case, recused=(*case.recused, fact.person), assignee=fact.assignee)
+            return {"recused": (*case.recused, fact.person), "assignee": fact.assignee}
         case InformationRequested():
-            return replace(case, questions=(*case.questions, Question(fact.question_id, event.time)))
+            return {"questions": (*case.questions, Question(fact.question_id, event.time))}
         case InformationReceived():
-            return replace(case, questions=tuple(_answered(q, fact) for q in case.questions))
+            return {"questions": tuple(_answered(q, fact) for q in case.questions)}
         case CaseDecided():
-            return replace(case, outcome=fact.outcome, reason_id=fact.reason_id)
+            return {"outcome": fact.outcome, "reason_id": fact.reason_id}
         case DeadlineFact():
-            return replace(case, deadlines=tuple(_judged(d, fact, event.time) for d in case.deadlines))
+            return {"deadlines": tuple(_judged(d, fact, event.time) for d in case.deadlines)}
         case _:
-            return case
+            return {}
 
 
 def _judged(deadline: Deadline, fact: DeadlineFact, at: datetime) -> Deadline:
