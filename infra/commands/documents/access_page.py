@@ -42,4 +42,4 @@ def _line(action: Action) -> str:
 
 
 def _who(role: Role, conditions: tuple[Condition, ...]) -> str:
-    return f"**{role.value}**" + (f": {', '.join(c.says for c in conditions)}" if conditions else "")
+    return f"**{role.value}**" + (f": {'; '.join(c.says for c in conditions)}" if conditions else "")
