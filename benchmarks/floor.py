@@ -134,10 +134,10 @@ async def clear(collection: Any, documents: list[dict[str, Any]]) -> None:
 
 
 # What each stage reads, and how many events it writes to which topic for one record it reads, as a cycle over offsets:
-# a case opens with two events, the second of which is noticed, and every third reporter left an address.
+# a case opens with three events, the second of which is noticed, and every third reporter left an address.
 STAGES: dict[str, tuple[dict[str, tuple[int, ...]], str]] = {
-    "triage": ({"reports": (2,)}, "cases"),
-    "notification": ({"reports": (1, 0, 0), "cases": (0, 1)}, "notifications"),
+    "triage": ({"reports": (3,)}, "cases"),
+    "notification": ({"reports": (1, 0, 0), "cases": (0, 1, 0)}, "notifications"),
     "audit": ({"reports": (0,), "cases": (0,), "notifications": (0,)}, ""),
 }
 

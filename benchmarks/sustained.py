@@ -86,8 +86,8 @@ class Carrying:
 
     def _all_arrived(self) -> bool:
         recorded = self._counts.recorded()
-        # Every report makes one event on reports, and its case two at its opening.
-        there = recorded.get("reports", 0) >= self._accepted and recorded.get("cases", 0) >= 2 * self._accepted
+        # Every report makes one event on reports, and its case three at its opening.
+        there = recorded.get("reports", 0) >= self._accepted and recorded.get("cases", 0) >= 3 * self._accepted
         return there and self._counts.acknowledged() >= self._contacts
 
 
