@@ -5,19 +5,19 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError
 
 from infra.commands.console import Trouble
 from infra.commands.options import kafka_access
 from shared.connections import KafkaAccess
+from shared.kafka import replay
 from shared.kafka.records import Record
+from shared.problems import Unavailable
 
 T = TypeVar("T")
 ATTEMPT_SECONDS = 30.0
 PAUSE_SECONDS = 1.0
-STALL_SECONDS = 15.0
 
 _AWAY = (KafkaConnectionError, NodeNotReadyError, TimeoutError, OSError)
 
@@ -57,37 +57,12 @@ def explain(bootstrap: str, error: BaseException, access: KafkaAccess) -> Troubl
 
 async def read_to_end(bootstrap: str, topic: str, prefix: str) -> AsyncIterator[Record]:
     """Every record of a topic up to where it ends now, without a consumer group. Raises Trouble."""
-    full_name = prefix + topic
-    access = kafka_access(prefix)
-
-    async def find_partitions(admin: AIOKafkaAdminClient) -> list[TopicPartition]:
-        if full_name not in await admin.list_topics():
-            raise Trouble(f"Topic {full_name} does not exist: run `hearth topics create`.")
-        (description,) = await admin.describe_topics([full_name])
-        return [TopicPartition(full_name, p["partition"]) for p in description["partitions"]]
-
-    partitions = await ask_admin(bootstrap, 0, find_partitions, access=access)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
-        client_id="hearth-cli",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        **access.options(),
-    )
+    full_name, access = prefix + topic, kafka_access(prefix)
+    if full_name not in await ask_admin(bootstrap, 0, lambda admin: admin.list_topics(), access=access):
+        raise Trouble(f"Topic {full_name} does not exist: run `hearth topics create`.")
     try:
-        await consumer.start()
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        moved = time.monotonic()
-        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-            batches = await consumer.getmany(timeout_ms=500)
-            for raw in (raw for batch in batches.values() for raw in batch):
-                yield Record(topic, raw.partition, raw.offset, raw.timestamp, raw.key, tuple(raw.headers), raw.value)
-                moved = time.monotonic()
-            if time.monotonic() - moved > STALL_SECONDS:
-                raise Trouble(f"Topic {full_name} could not be read to its end.")
-    except (KafkaError, TimeoutError, OSError) as error:
-        raise explain(bootstrap, error, access) from None
-    finally:
-        await consumer.stop()
+        async for records in replay.read_to_end(bootstrap, topic, client="cli", prefix=prefix, access=access):
+            for record in records:
+                yield record
+    except Unavailable:
+        raise Trouble(f"Topic {full_name} could not be read to its end.") from None
