@@ -27,7 +27,7 @@ from shared.web.throttle import Throttle
 
 SIGN_IN = "session.sign_in"
 MOST_NAMES = 20
-"""Names, and as many addresses, for which the vault is asked at once."""
+"""The vault is asked for so many names, and for as many addresses, at once."""
 
 
 class PseudonymSource(Protocol):
@@ -38,10 +38,10 @@ class PseudonymSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """How people sign in at a service whose pages stand under `home` of `address`.
+    """How people sign in at a service. Its pages stand under `home` of `address`.
 
-    `noted` is told of everybody who comes with a session: their reference, and the pseudonyms of their names. Tests
-    hand in another `store`.
+    `noted` is told of each person who comes with a session: the reference, and the pseudonyms of the person's names.
+    Tests hand in another `store`.
     """
 
     settings: SignInSettings
@@ -54,7 +54,7 @@ class SignIn:
 
 
 class AccessControl:
-    """Who gets in: `gate` is for the routes of every room, `part` for the service."""
+    """Decides who gets in. `gate` is for the routes of every room, `part` is one of the service's parts."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class AccessControl:
         copies: RosterStore | None = None,
         services: ReadService | None = None,
     ) -> None:
-        """`entries`: the roster itself, in the service that owns it; every other consumes its topic into a projection.
+        """`entries`: the roster itself, in the service that owns it. Every other service makes a copy of the topic.
 
         `services` reads tokens of other services. Tests hand in other `copies`.
         """
@@ -87,7 +87,7 @@ class AccessControl:
         )
 
     def open_sign_in(self, sign_in: SignIn) -> tuple[SignInFlow, Part]:
-        """Let people sign in; from then on the gate knows their sessions, too."""
+        """Let people sign in. From then on the gate knows their sessions, too."""
         settings, stored = sign_in.settings, MongoSessions(self._runtime.database)
         provider = make_provider(settings, address=sign_in.address, home=sign_in.home)
 
@@ -97,7 +97,7 @@ class AccessControl:
             try:
                 return await sign_in.vault.pseudonyms(names, addresses)
             except Problem as problem:
-                # A key or clock of ours is wrong, which passes; or the names are such as no report can have.
+                # 401 and 403: a key or clock of ours is wrong, which passes. Else no report can have such names.
                 if problem.status in (401, 403):
                     raise Unavailable("the vault refuses this service") from None
                 raise SignInRefused("names-refused") from None

@@ -1,7 +1,7 @@
-"""Aggregates: a state change and the events it causes are one document update, and lost races are run again.
+"""Aggregates: one document update holds a change of state and the events that it causes. Lost races are run again.
 
 An aggregate is one document: its own fields, `version`, `seq` (events so far), `applied` (a bounded window of causes),
-`outbox` (events not yet acknowledged by Kafka) and `outbox_due` (from when on any replica may publish them).
+`outbox` (events that Kafka has not acknowledged) and `outbox_due` (from when on any replica may publish them).
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -26,10 +26,10 @@ from shared.problems import Unavailable
 from shared.times import now
 
 GRACE = timedelta(seconds=5)
-"""How long the replica that wrote an event has it to itself, before any other may publish it."""
+"""How long only the replica that wrote an event may publish it."""
 APPLIED_WINDOW = 200
 ROUNDS = 12
-"""How often a change may lose its race before the caller is told that the aggregate keeps changing."""
+"""How many races a change may lose before the caller is told that the aggregate keeps changing."""
 
 OUTBOX_INDEX = IndexModel(
     [("outbox_due", 1)], name="outbox_due", partialFilterExpression={"outbox.0": {"$exists": True}}
@@ -47,21 +47,21 @@ class ChangeStore(Protocol[StoredT_co, ChangeT_contra]):
     async def load(self, ids: Iterable[str], /) -> Mapping[str, StoredT_co]: ...
 
     async def save(self, changes: Sequence[ChangeT_contra], /) -> set[str]:
-        """Write each change if its aggregate is still what the change builds on; returns the ids that were not."""
+        """Write each change whose aggregate is still what it builds on. Returns the ids that were not written."""
         ...
 
 
 Decide = Callable[[str, StoredT | None], Awaitable[ChangeT | None]]
-"""What becomes of the aggregate of this id, given what is stored (None: nothing): a change, or None for no change."""
+"""Gets an id and what is stored under it (None: nothing). Gives a change, or None for no change."""
 
 
 async def change(
     store: ChangeStore[StoredT, ChangeT], ids: Iterable[str], decide: Decide[StoredT, ChangeT]
 ) -> dict[str, ChangeT]:
-    """Load, decide, save; and again, on what is stored by then, for those that another writer changed meanwhile.
+    """Load, decide, save. Where another writer was faster, do it again on what is stored by then.
 
-    Returns the changes that were written, by id. Raises what `decide` raises, and Unavailable when the store is away or
-    an aggregate keeps changing; then some changes may be written, and `decide` finds their causes applied.
+    Returns the changes that were written, by id. Raises what `decide` raises. Raises Unavailable when the store is away
+    or an aggregate keeps changing. Then some changes may be written, and their causes are in `applied`.
     """
     waiting = list(dict.fromkeys(ids))
     written: dict[str, ChangeT] = {}
@@ -82,7 +82,7 @@ async def change(
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """One change of one aggregate: the document it builds on (None: a new one), its new fields, and what it caused."""
+    """One change of one aggregate: the document that it builds on (None: a new one), new fields, events and causes."""
 
     id: str
     base: Document | None
@@ -93,7 +93,7 @@ class Save:
 
     @property
     def version(self) -> int:
-        """The version this change makes; a new aggregate has version 1."""
+        """The version that this change makes. A new aggregate has version 1."""
         return 1 if self.base is None else int(self.base["version"]) + 1
 
 
@@ -101,23 +101,23 @@ class Aggregates:
     """The aggregates of one collection, written with one atomic update each."""
 
     def __init__(self, collection: Collection, relay: Relay, grace: timedelta = GRACE) -> None:
-        """`grace`: how long the events are left to this process's relay; none where it does not run."""
+        """`grace`: how long only the relay of this process may publish the events; zero where no relay runs."""
         self.collection = collection
         self._grace = grace
         self._relay = relay
         relay.watch(collection)
 
     async def load(self, ids: Iterable[str]) -> dict[str, Document]:
-        """The stored documents by id; those that do not exist are missing from the answer."""
+        """The stored documents by id. An id without a document is missing from the answer."""
         found = self.collection.find({"_id": {"$in": list(ids)}})
         with reaching():
             return {document["_id"]: document async for document in found}
 
     async def save(self, saves: Sequence[Save]) -> set[str]:
-        """Write each change if its aggregate is still at the version it builds on; returns the ids that were not.
+        """Write each change whose aggregate still has the version it builds on. Returns the ids that were not written.
 
-        Durable on return (majority, journal). Raises Unavailable when the server is away; then some changes may have
-        been written, and repeating the causes finds them in `applied`.
+        Durable on return (majority, journal). Raises Unavailable when the server is away. Then some changes may be
+        written; a repetition finds their causes in `applied`.
         """
         if not saves:
             return set()
@@ -138,7 +138,7 @@ class Aggregates:
             matched -= result.matched_count
         except BulkWriteError as error:
             if error.details["writeConcernErrors"]:
-                # What a server says that stops or steps down: it is written, but perhaps not for good.
+                # A server that stops or steps down says so: the change is written, but perhaps not for good.
                 raise WriteConcernError("written, but perhaps not durably") from None
             for failure in error.details["writeErrors"]:
                 if failure["code"] != DUPLICATE_KEY:
@@ -155,7 +155,7 @@ class Aggregates:
         return lost
 
     async def _applied(self, saves: Sequence[Save]) -> dict[str, "Parcel"]:
-        """Those whose causes are applied, as they are stored: another may have written them, with events of its own."""
+        """The parcels of changes that are stored: another replica may have written them, with events of its own."""
         causes = {save.id: save.causes for save in saves}
         found = self.collection.find({"_id": {"$in": list(causes)}}, {"applied": 1, "version": 1, "outbox": 1})
         return {
@@ -181,7 +181,7 @@ def _operation(save: Save, due: Any) -> InsertOne[Document] | UpdateOne:
                 "outbox_due": due,
             }
         )
-    # What was pending before goes first, or this replica would publish a case's events out of order.
+    # Earlier events go first, or this replica would publish the events of a case out of order.
     save.pending.extend([*save.base["outbox"], *pending])
     return UpdateOne(
         {"_id": save.id, "version": save.base["version"]},

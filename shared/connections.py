@@ -1,6 +1,7 @@
-"""How a service shows Kafka and MongoDB who it is, and knows that it is them: by TLS, and by a password of its own.
+"""How a service signs in to Kafka and MongoDB: by TLS, and by a password of its own.
 
-Unset, it says nothing and encrypts nothing, as on one machine. Passwords are proved by SCRAM and never sent.
+Without these settings nothing is encrypted and nobody signs in, as on one machine. SCRAM proves a password without
+sending it.
 """
 
 import asyncio
@@ -13,12 +14,12 @@ from typing import Any, Literal
 KafkaSecurity = Literal["plaintext", "ssl", "sasl_ssl"]
 SCRAM = "SCRAM-SHA-512"
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
-"""With keys that are forgotten, and authenticated: what TLS 1.3 would choose from, too."""
+"""Forward secret and authenticated, like the ciphers of TLS 1.3."""
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaAccess:
-    """The way into Kafka. Without `ca` the system's authorities count; `certificate`: a PEM file with key and chain."""
+    """The way into Kafka. Without `ca` the system's authorities count. `certificate`: a PEM file with key and chain."""
 
     security: KafkaSecurity = "plaintext"
     user: str | None = None
@@ -27,7 +28,7 @@ class KafkaAccess:
     certificate: Path | None = None
 
     def tls(self) -> ssl.SSLContext | None:
-        """What is asked of the broker's certificate, and shown of our own; None without TLS."""
+        """How the broker's certificate is checked, and which one is shown; None without TLS."""
         if self.security == "plaintext":
             return None
         context = ssl.create_default_context(cafile=self.ca)
@@ -52,7 +53,7 @@ class KafkaAccess:
 
 @dataclass(frozen=True, slots=True)
 class MongoAccess:
-    """The way into MongoDB: with `ca` by TLS, with `password` as a user. Both are beside what the URI says."""
+    """The way into MongoDB: by TLS if `ca` is given, as a user if `password` is given; beside what the URI says."""
 
     user: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -78,9 +79,9 @@ OPEN_MONGO = MongoAccess()
 
 
 async def connected(start: Coroutine[Any, Any, None], patience: float = 1.0) -> None:
-    """Await a start of aiokafka's; whoever cancels it waits `patience` seconds for its end before it is cut short.
+    """Await a start of aiokafka. When cancelled, it waits `patience` seconds for the start to end by itself.
 
-    For aiokafka closes a connection that is being opened when it fails, and not when it is cancelled.
+    aiokafka closes a half-open connection when its start fails, but not when it is cancelled.
     """
     starting = asyncio.create_task(start)
     try:

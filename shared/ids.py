@@ -1,4 +1,4 @@
-"""Identifiers. Those that follow from a cause are derived from it, so that doing a thing twice names it once."""
+"""Identifiers. An id is derived from the cause, so that the same thing done twice has one id."""
 
 import re
 from hashlib import sha1
@@ -8,7 +8,7 @@ _CASES = UUID("6b1f6c1e-2a0c-5c35-9d1b-3c2f3f1b7a10").bytes
 _CAUSES = UUID("0d3f5c52-8f0a-5a44-8c5e-7a3f0b9d2e61").bytes
 
 PERSON = re.compile(r"person:[0-9a-f]{16}")
-"""How a person is referred to; shared.sign_in.identity makes it of an account."""
+"""The reference of a person. shared.sign_in.identity derives it from an account."""
 
 
 def new_id() -> str:
@@ -17,12 +17,12 @@ def new_id() -> str:
 
 
 def case_id_of(report_id: str) -> str:
-    """The case that a report opens; known before the case exists, so that it can key the report's own events."""
+    """The case that a report opens. It is known before the case exists, so it can key the report's own events."""
     return _uuid5(_CASES, report_id)
 
 
 def derive(*cause: str) -> str:
-    """The identifier that follows from `cause`; the same parts always give the same id."""
+    """The identifier that follows from `cause`. The same parts always give the same id."""
     return _uuid5(_CAUSES, "\x1f".join(cause))
 
 

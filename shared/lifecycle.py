@@ -1,4 +1,4 @@
-"""Starting, watching and stopping the long-running parts of a service, whatever else is down at the time."""
+"""Starts, watches and stops the long-running parts of a service, even while other systems are down."""
 
 import asyncio
 import logging
@@ -18,20 +18,20 @@ from shared.problems import Unavailable
 log = logging.getLogger(__name__)
 
 STALE_POLL = 60.0
-"""Seconds without an answered fetch, while the broker does answer others, after which a consumer counts as stuck."""
+"""Seconds without an answer to a fetch after which a consumer counts as stuck, if the broker answers otherwise."""
 RETRY = 1.0
 
 
 @dataclass(slots=True)
 class Readiness:
-    """What stands between the service and its work; empty means ready."""
+    """What the service waits for, by part, each with the reason. Empty means ready."""
 
     waiting_for: dict[str, str] = field(
         default_factory=lambda: {"mongodb": "not reached yet", "kafka": "not reached yet"}
     )
 
     def say(self, part: str, reason: str | None) -> None:
-        """Note that a part is away (with the reason) or back (None)."""
+        """Note that a part is away (with the reason), or back (None)."""
         if reason is None:
             if self.waiting_for.pop(part, None):
                 log.info("available again", extra={"event": part})
@@ -44,8 +44,8 @@ class Readiness:
 class Lifecycle:
     """Runs the parts of one service from start to stop.
 
-    start() returns at once even when Kafka and MongoDB are away; stop() ends within ten seconds: consumers finish the
-    batch in hand, the relay publishes what is queued, and what is left stays in the outbox.
+    start() returns at once, even while Kafka and MongoDB are away. stop() ends within ten seconds: consumers end their
+    batch, and the relay publishes what is queued. The rest stays in the outbox.
     """
 
     def __init__(
@@ -84,10 +84,10 @@ class Lifecycle:
         self._running = [self._begin(part) for part in work]
 
     async def stop(self) -> None:
-        """End everything, in the order in which nothing is lost."""
+        """End everything, in an order that loses nothing."""
         for consumption in self._consumptions:
             consumption.release()
-        # First, or consumers that are only being started would be left running.
+        # First, or consumers that are still starting would be left running.
         await _cancel(self._starting)
         await _within(6, self._broker.stop(), "consumers")
         await _cancel(self._running)
@@ -98,7 +98,7 @@ class Lifecycle:
         close(self._client)
 
     def live(self) -> str | None:
-        """None while the service works; otherwise why it should be restarted."""
+        """Why the service should be restarted; None while it works."""
         loop = asyncio.get_running_loop()
         if self._kafka_up_since is not None and loop.time() - self._kafka_up_since > STALE_POLL:
             for consumption in self._consumptions:
@@ -108,7 +108,7 @@ class Lifecycle:
         return None
 
     def ready(self) -> dict[str, str]:
-        """What the service is waiting for, by part; empty means ready."""
+        """What the service waits for, by part. Empty means ready."""
         waiting = dict(self.readiness.waiting_for)
         for consumption in self._consumptions:
             if consumption.stopped:
@@ -121,7 +121,7 @@ class Lifecycle:
         return asyncio.create_task(self._keep(part), name=part.__qualname__)
 
     async def _keep(self, part: Callable[[], Awaitable[None]]) -> None:
-        """Run a part; if it fails by a bug, say so and run it again, because nobody watches a silent task."""
+        """Run a part. If a bug ends it, log that and run it again, because nobody would notice a silent end."""
         while True:
             try:
                 await part()
@@ -195,5 +195,5 @@ async def _within(seconds: float, work: Awaitable[None], what: str) -> None:
     except TimeoutError:
         log.warning("stopping without waiting any longer", extra={"event": what, "seconds": seconds})
     except Exception as error:
-        # Whatever it is (FastStream gathers them into a group), the other parts must still be stopped.
+        # Whatever the error is (FastStream raises groups of them), the other parts must still be stopped.
         log.warning("did not stop cleanly", extra={"event": what, "error": type(error).__name__})

@@ -42,7 +42,7 @@ REPLAYED_ERASURES = Counter("hearth_replayed_erasures_total", "Erasures applied 
 RETENTION_SWEPT = Gauge("hearth_retention_swept_timestamp_seconds", "End of the last sweep of retention.")
 # How many of the reports that a sweep has found due it has still to erase.
 RETENTION_DUE = Gauge("hearth_retention_due", "Reports found due for erasure and not erased yet.")
-# Open reports without a decision for longer than the policy likes: nothing erases them, somebody must look.
+# Reports that have waited for a decision longer than the policy allows. Nothing erases them, so people must look.
 RETENTION_UNDECIDED = Gauge("hearth_retention_undecided", "Reports without a decision for too long.")
 # Mails, by notice and what became of them: sent, suppressed, failed, put_off.
 MAILS = Counter("hearth_mails_total", "Mails handed over, or not.", ("notice", "result"))

@@ -1,4 +1,4 @@
-"""MongoDB, with Motor behind it. The only module that imports Motor: elsewhere its types are the aliases below.
+"""MongoDB, by Motor. Only this module imports Motor; others use the names below.
 
 infra/decisions/2026-11-23-motor.md says why, and how to move to PyMongo's own async API.
 """
@@ -40,14 +40,14 @@ PATIENCE = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socke
 
 DUPLICATE_KEY = 11000
 
-# What a server says of the question itself, so that to ask again cannot help (MongoDB's error_codes.yml).
+# Codes (MongoDB's error_codes.yml) by which a server says that the question is wrong: to ask again cannot help.
 _WRONG_QUESTION = frozenset(
     {2, 9, 14, 15, 17, 28, 40, 52, 54, 56, 57, 66, 121, DUPLICATE_KEY, 10334, 17280, 17419, 17420, 31072}
 )
 
 
 def is_outage(error: PyMongoError) -> bool:
-    """Whether the database is to blame and not what it was asked: away, full, locked, or not letting us in."""
+    """Whether the database is to blame, and not the question: it is away, full or locked, or does not let us in."""
     if isinstance(error, BulkWriteError):
         failures = error.details["writeErrors"]
         return not failures or any(failure["code"] not in _WRONG_QUESTION for failure in failures)
@@ -58,7 +58,7 @@ def is_outage(error: PyMongoError) -> bool:
 
 @contextmanager
 def reaching() -> Iterator[None]:
-    """Around each use of the database in a store. Raises Unavailable for every outage; only the other errors pass."""
+    """Goes around each use of the database in a store. Raises Unavailable for an outage; other errors pass."""
     try:
         yield
     except PyMongoError as error:
@@ -68,7 +68,7 @@ def reaching() -> Iterator[None]:
 
 
 def connect(uri: str, *, service: str, access: MongoAccess = OPEN_MONGO) -> Client:
-    """A client whose writes are durable before they return and whose times are UTC-aware. Connects on first use.
+    """A client that connects on first use. Its writes are durable before they return; its times are UTC-aware.
 
     The URI may name other patience than PATIENCE; it cannot weaken what a write promises.
     """
@@ -88,21 +88,21 @@ def connect(uri: str, *, service: str, access: MongoAccess = OPEN_MONGO) -> Clie
 
 
 def trace_commands(provider: TracerProvider) -> None:
-    """Give every command a span (its name and collection, never its content) under the span it serves."""
-    # Like the exporter, of no use where no span is kept.
+    """Give every command a span below the current one, with its name and collection and never its content."""
+    # Imported late, because it is of no use where no span is kept.
     from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
 
     PymongoInstrumentor().instrument(tracer_provider=provider)
 
 
 def close(client: Client) -> None:
-    """Let every connection go, within half a second: the server is told which sessions end, but not waited for."""
+    """Let every connection go, within half a second. The server is told which sessions end, but is not waited for."""
     with timeout(0.5):
         client.close()
 
 
 async def ping(client: Client) -> None:
-    """Return when a primary answers; raises Unavailable otherwise."""
+    """Return when a primary answers. Raises Unavailable otherwise."""
     with reaching():
         await client.admin.command("ping")
 

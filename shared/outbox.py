@@ -1,4 +1,4 @@
-"""The outbox: the events that a write of an aggregate caused stand in its document, and a relay publishes them."""
+"""The outbox: a document of an aggregate holds the events that its changes caused, and a relay publishes them."""
 
 import asyncio
 import logging
@@ -21,21 +21,21 @@ from shared.times import now
 log = logging.getLogger(__name__)
 
 REMEMBERED_EVENTS = 5_000
-"""Events that the process to which Kafka acknowledged them will not publish again, wherever they still stand."""
+"""Acknowledged events that this process remembers. It does not publish them again, even if an outbox still has them."""
 PACE = 0.04
-"""Seconds from one round to the next while there is always something: an event costs three times as much in a round of
-ten as in a round of a hundred."""
+"""Least seconds from one round to the next. In a round of ten an event costs three times as much as in one of a
+hundred."""
 
 
 class Publishing(Protocol):
-    """What the relay needs of a publisher: return only when every message is acknowledged."""
+    """What the relay needs of a publisher. `publish` returns only when every message is acknowledged."""
 
     async def publish(self, messages: Sequence[Message]) -> None: ...
 
 
 @dataclass(slots=True)
 class Parcel:
-    """All unpublished events of one aggregate at a version, oldest first."""
+    """All unpublished events of one aggregate at one version, oldest first."""
 
     collection: Collection
     id: str
@@ -44,7 +44,7 @@ class Parcel:
 
 
 class Relay:
-    """Publishes what stands in the outboxes: at once when woken in process, by a poll after a crash."""
+    """Publishes what stands in the outboxes: at once when this process wrote it, by a poll after a crash."""
 
     def __init__(self, publisher: Publishing, *, service: str, poll: float = 1.0, batch: int = 500) -> None:
         self._publisher = publisher
@@ -63,19 +63,19 @@ class Relay:
         self._collections.append(collection)
 
     def wake(self, parcels: Sequence[Parcel]) -> None:
-        """Publish these events soon. Beyond a bound they are left to the poll, which reads the store."""
+        """Publish these events soon. Beyond a bound they are left to the poll."""
         if len(self._queue) < 20 * self._batch:
             self._queue += parcels
         self._woken.set()
 
     async def run(self) -> None:
-        """Relay until cancelled; an outage of Kafka or MongoDB only makes it wait."""
+        """Relay until cancelled. An outage of Kafka or MongoDB only makes it wait."""
         loop = asyncio.get_running_loop()
         next_poll = next_round = 0.0
         while True:
             try:
                 if loop.time() >= next_poll:
-                    # What an outage left in the queue stands in the store as well, and would be queued once more.
+                    # What is queued stands in the store, too, and a poll would queue it once more.
                     if not self._queue:
                         await self._read_overdue()
                     next_poll = loop.time() + self._poll
@@ -95,7 +95,7 @@ class Relay:
                 await asyncio.sleep(1)
 
     async def flush(self) -> None:
-        """Publish what is queued, in order, and clear what was acknowledged. Raises Unavailable."""
+        """Publish what is queued, in order, and clear what Kafka acknowledged. Raises Unavailable."""
         while self._queue:
             parcels = self._queue[: self._batch]
             await self._publish(parcels)
@@ -113,7 +113,7 @@ class Relay:
         metrics.OUTBOX_OVERDUE.labels(self._service).set(overdue)
 
     async def _publish(self, parcels: Sequence[Parcel]) -> None:
-        # A later change names the events before it as well, and a poll may see what is just being cleared.
+        # A later parcel holds the earlier events as well, and a poll may see what is just being cleared.
         pending = {p["id"]: p for parcel in parcels for p in parcel.pending if p["id"] not in self._acknowledged}
         spans = {event_id: self._span(p) for event_id, p in pending.items() if not is_unsampled(p["trace"])}
         try:
@@ -142,16 +142,16 @@ class Relay:
 
     @staticmethod
     async def _clear(parcels: Sequence[Parcel]) -> None:
-        """Empty the outboxes that still hold what was published.
+        """Empty the outboxes that were published.
 
-        An aggregate that has moved on is left alone: the parcel of the later change has the earlier events, too.
+        An aggregate that has changed since is left alone: the parcel of the later change holds these events, too.
         """
         unchanged: dict[tuple[int, int], list[str]] = defaultdict(list)
         for parcel in parcels:
             unchanged[id(parcel.collection), parcel.version].append(parcel.id)
         collections = {id(parcel.collection): parcel.collection for parcel in parcels}
         for (key, version), ids in unchanged.items():
-            # A clearing that is lost only means one more publication, so it need not wait for the journal.
+            # If a clearing is lost, its events are only published once more, so it need not wait for the journal.
             relaxed = collections[key].with_options(write_concern=RELAXED)
             with reaching():
                 await relaxed.update_many({"_id": {"$in": ids}, "version": version}, {"$set": {"outbox": []}})

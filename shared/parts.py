@@ -1,4 +1,4 @@
-"""A service is a list of parts: what each room answers, keeps, runs and stops, put together in one way."""
+"""A service is a list of parts. A part says what a room answers, stores, runs and stops."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ Work = Callable[[], Awaitable[None]]
 class Part:
     """What one room brings into its service.
 
-    `routers` answer requests; `indexes` are made at the start; `tasks` run as long as the service does. `prepare` is
-    done before anything is consumed, and `stops` at the end; both in the order of the parts.
+    `routers` answer requests. `indexes` are made at the start. `tasks` run as long as the service. `prepare` is done
+    before anything is consumed, `stops` at the end; both in the order of the parts.
     """
 
     routers: Sequence[APIRouter] = ()
@@ -31,7 +31,7 @@ class Part:
 
 
 def assemble(runtime: Runtime, gate: Gate, parts: Sequence[Part], error_page: ErrorPage | None = None) -> FastAPI:
-    """The application of a service; nothing is connected before it starts. `error_page` shows a problem to people."""
+    """The application of a service. It connects when it starts. `error_page` shows a problem to people."""
 
     async def prepare() -> None:
         for part in parts:

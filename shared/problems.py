@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field: where (`pointer`), a stable `code`, and a sentence for people."""
+    """What is wrong with one field: `pointer` says where, `code` is stable, and `detail` is a sentence for people."""
 
     pointer: str
     code: str
@@ -54,18 +54,18 @@ class Problem(Exception):
 
 
 NOTHING_HERE = (404, "not-found", "There is nothing here.")
-"""Status, code and title of what is not there, or must look as if it were not."""
+"""Status, code and title for what is not there, or must look so."""
 
 
 class NotFound(Problem):
-    """There is nothing, or nothing that who asks may know of: the two answers are the same, byte for byte."""
+    """There is nothing, or nothing that the caller may know of. Both answers are the same, byte for byte."""
 
     def __init__(self) -> None:
         super().__init__(*NOTHING_HERE)
 
 
 class KeyReused(Problem):
-    """An Idempotency-Key under which something else was asked for before."""
+    """An Idempotency-Key that came before with another request."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -77,7 +77,7 @@ class KeyReused(Problem):
 
 
 class TokenRefused(Problem):
-    """A token that opens nothing here. `reason` is for our own record; the answer only says whether it has expired."""
+    """A token that opens nothing here. `reason` is for our record. The answer only says whether it has expired."""
 
     def __init__(self, reason: str) -> None:
         code = "token-expired" if reason == "expired" else "token-invalid"
@@ -86,7 +86,7 @@ class TokenRefused(Problem):
 
 
 class Malformed(Exception):
-    """A message that no retry can mend; it belongs in the dead letters. `code` is stable, `detail` holds no content."""
+    """A message that no retry can mend: it becomes a dead letter. `code` is stable; `detail` holds no content."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
@@ -95,7 +95,7 @@ class Malformed(Exception):
 
 
 class Unavailable(Exception):
-    """Something outside is away for now; wait and try again, for ever."""
+    """A system that is needed is away for now. Wait and try again, for ever."""
 
 
 def pointer(location: Sequence[int | str]) -> str:

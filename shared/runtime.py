@@ -1,4 +1,4 @@
-"""What every service is made of, put together from its settings: store, publisher, relay, broker, tracer."""
+"""What every service is made of, by its settings: store, publisher, relay, broker, tracer."""
 
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -44,7 +44,7 @@ class Runtime:
         return Aggregates(self.database[collection], self.relay)
 
     def consume(self, topic: str, decode: Decode[T], handle: Handle[T], use: str = "") -> Consumption[T]:
-        """Consume a topic with this service's own group for it (for each `use` one); see shared.kafka.consumption."""
+        """Consume a topic in a group of this service, one for each `use`; see shared.kafka.consumption."""
         settings = self.settings
         consumption = Consumption(
             self.broker,
@@ -80,7 +80,7 @@ class Runtime:
         before_consuming: Callable[[], Awaitable[None]] | None = None,
         stops: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> Lifecycle:
-        """The lifecycle that starts and stops all of it, and the service's own tasks."""
+        """What starts and stops all of this, and the service's own tasks."""
         return Lifecycle(
             client=self.client,
             broker=self.broker,
@@ -113,7 +113,7 @@ def facts_of(wanted: Sequence[type[Fact]]) -> Decode[Event]:
 
 
 def server_options(settings: Settings) -> dict[str, Any]:
-    """How the server listens, and which proxies it believes: none but those that the settings name."""
+    """How the server listens, and which proxies it believes: only those that the settings name."""
     proxies = listed(settings.proxies)
     return {
         "host": settings.host,
@@ -135,7 +135,7 @@ def serve(service: str, settings: S, build: Callable[[S], FastAPI]) -> None:
     if settings.otlp_endpoint:
         trace_commands(provider)
     app = build(settings)
-    # What is loaded by now stays: going through all of it again would stop the service for a tenth of a second.
+    # What is loaded by now stays. To look through it at each collection would stop the service for a tenth of a second.
     gc.collect()
     gc.freeze()
     try:

@@ -1,4 +1,4 @@
-"""Settings come from `HEARTH_*` environment variables; a secret may stand in a file named by `HEARTH_*_FILE`."""
+"""Settings come from `HEARTH_*` environment variables. A secret may stand in a file that `HEARTH_*_FILE` names."""
 
 import base64
 import os
@@ -36,7 +36,7 @@ def _is_there(value: Path | None) -> Path | None:
 
 
 File = Annotated[Path | None, BeforeValidator(lambda value: value or None), AfterValidator(_is_there)]
-"""A file that must be there at the start, or nothing."""
+"""A file that must exist at the start, or nothing."""
 
 
 def _are_networks(value: str) -> str:
@@ -50,7 +50,7 @@ Networks = Annotated[str, AfterValidator(_are_networks)]
 
 
 class _Files(PydanticBaseSettingsSource):
-    """Reads `HEARTH_X` from the file that `HEARTH_X_FILE` names, as Docker secrets are handed over."""
+    """Reads `HEARTH_X` from the file that `HEARTH_X_FILE` names. Docker hands secrets over so."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
@@ -62,7 +62,7 @@ class _Files(PydanticBaseSettingsSource):
 
 
 class Connections(BaseSettings):
-    """Where Kafka and MongoDB are, and how to get in. The command line reads them as the services do."""
+    """Where Kafka and MongoDB are, and how to get in: for services and the command line."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
@@ -126,7 +126,7 @@ class Connections(BaseSettings):
 
 
 class Settings(Connections):
-    """What every service needs to know."""
+    """The settings of every service."""
 
     host: str = Field("127.0.0.1", description="Address the service listens on.")
     port: int = Field(0, ge=0, le=65535, description="Port the service listens on.")
@@ -167,7 +167,7 @@ S = TypeVar("S", bound=Connections)
 
 
 def load_settings(kind: type[S], **given: object) -> S:
-    """The settings, or an end of the process (exit status 2) with one sentence per variable that is wrong."""
+    """The settings. Ends the process (exit status 2) with one sentence for each variable that is wrong."""
     try:
         return kind(**given)  # type: ignore[arg-type]  # the fields are validated at run time
     except ValidationError as error:

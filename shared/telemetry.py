@@ -30,11 +30,11 @@ LOG_FIELDS = (
 
 
 def make_tracer_provider(service: str, endpoint: str | None, ratio: float = 1.0) -> TracerProvider:
-    """A provider that exports to `endpoint` (OTLP over HTTP); without one, spans only carry ids onward."""
+    """A provider that exports to `endpoint` (OTLP over HTTP). Without one, spans only pass ids on."""
     sampler = ParentBased(TraceIdRatioBased(ratio)) if endpoint else ALWAYS_OFF
     provider = TracerProvider(resource=Resource.create({"service.name": f"hearth-{service}"}), sampler=sampler)
     if endpoint:
-        # A tenth of a service's start, so only where it is used.
+        # The import takes a tenth of a service's start, so only where it is used.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")))
@@ -47,7 +47,7 @@ def context_of(traceparent: str | None) -> Context | None:
 
 
 def traceparent_of(span: Span) -> str | None:
-    """The W3C traceparent of a span, to hand to whatever it causes."""
+    """The W3C traceparent of a span, for what the span causes."""
     context = span.get_span_context()
     if not context.is_valid:
         return None
@@ -55,7 +55,7 @@ def traceparent_of(span: Span) -> str | None:
 
 
 def is_unsampled(traceparent: str | None) -> bool:
-    """Whether it names a trace whose spans nobody keeps: work under it needs none and hands it on as it is."""
+    """Whether nobody keeps the spans of this trace. Work under it needs no spans, and passes the traceparent on."""
     return traceparent is not None and _UNSAMPLED.fullmatch(traceparent) is not None
 
 
@@ -65,7 +65,7 @@ def current_traceparent() -> str | None:
 
 
 def trace_id_of(traceparent: str | None) -> str | None:
-    """The trace id (32 hex digits) inside a traceparent; None when it has not the right shape."""
+    """The trace id (32 hex digits) in a traceparent; None for a text that is no traceparent."""
     parts = (traceparent or "").split("-")
     return parts[1] if len(parts) == 4 and len(parts[1]) == 32 else None
 
@@ -80,7 +80,7 @@ def span_for(
     links: tuple[str, ...] = (),
     attributes: Mapping[str, str | int] | None = None,
 ) -> Iterator[Span]:
-    """A current span, under `parent` (a traceparent) or under whatever is current; exceptions leave only their type."""
+    """A current span, under `parent` (a traceparent) or the span that is current. Of exceptions it keeps the type."""
     span = tracer.start_span(
         name,
         context=context_of(parent),
@@ -97,9 +97,9 @@ def span_for(
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line, with the trace id. An exception leaves its type and place, never its text.
+    """One JSON object a line, with the trace id. Of an exception it keeps type and place, never the text.
 
-    Texts of exceptions quote what they choked on, and here that may be somebody's words.
+    The text of an exception may quote its input, and here that may be words of a reporter.
     """
 
     def __init__(self, service: str) -> None:
@@ -131,8 +131,10 @@ class JsonLines(logging.Formatter):
 
 
 class Sparing(logging.Filter):
-    """Lets one line of a kind through in ten seconds, with how many were kept back since: a library that has lost its
-    server says so at every attempt."""
+    """Lets one line of a kind pass in ten seconds, and says how many were kept back.
+
+    A library that has lost its server says so at every attempt.
+    """
 
     def __init__(self, seconds: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -154,7 +156,7 @@ class Sparing(logging.Filter):
 
 
 def set_up_logging(service: str, level: str = "INFO") -> None:
-    """Send every log line to standard output as JSON; access lines of uvicorn are replaced by our own."""
+    """Send every log line to standard output as JSON. Our own lines replace the access lines of uvicorn."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines(service))
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -1,4 +1,4 @@
-"""Times are UTC-aware everywhere; on the wire they are RFC 3339 with `Z`."""
+"""Times are UTC-aware everywhere. On the wire they are RFC 3339 with `Z`."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -21,7 +21,7 @@ def rfc3339(at: datetime) -> str:
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """The UTC-aware time that `text` names; raises ValueError when it is not RFC 3339 or has no offset."""
+    """The UTC-aware time that `text` names. Raises ValueError when it is not RFC 3339, or has no offset."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError("a time needs an offset, such as Z")

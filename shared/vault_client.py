@@ -13,13 +13,13 @@ from shared.problems import Problem, Unavailable
 from shared.telemetry import current_traceparent
 
 SECTIONS = ("reporter", "reported", "content", "correspondence")
-"""`correspondence`: what the handlers and the reporter have written to each other since, in clear."""
+"""`correspondence`: what handlers and reporter have written to each other since, in clear."""
 _INTAKE = "intake"
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What the vault handed out of one report: the sections asked for, by name; `erased` when there is none left."""
+    """What the vault handed out of one report: the sections by name. `erased`: nothing is left of the report."""
 
     report_id: str
     sections: dict[str, dict[str, Any]]
@@ -27,7 +27,7 @@ class Contents:
 
 
 class VaultClient:
-    """Calls intake's internal API; each request is signed for its purpose, see shared.access.service_tokens."""
+    """Calls intake's internal API. Each request is signed for its purpose; see shared.access.service_tokens."""
 
     def __init__(self, http: AsyncClient, signer: ServiceSigner) -> None:
         self._http = http
@@ -36,11 +36,9 @@ class VaultClient:
     async def read(
         self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str, behalf: Actor | None = None
     ) -> dict[str, Contents]:
-        """The sections of each report, by report id; of one that the vault does not know there is nothing.
+        """The sections of each report, by report id. A report that the vault does not know is missing.
 
-        The vault records the read before it answers.
-
-        Raises Unavailable while intake is away, Problem when it refuses.
+        The vault records the read before it answers. Raises Unavailable while intake is away, Problem when it refuses.
         """
         reads = [{"report_id": report_id, "sections": list(sections)} for report_id in report_ids]
         body = {"purpose": purpose, "reads": reads}
@@ -52,14 +50,14 @@ class VaultClient:
         }
 
     async def keep_statement(self, report_id: str, statement_id: str, *, kind: str, text: str, behalf: Actor) -> None:
-        """Store a handler's words (kind `question` or `reason`) with the report; repeating it changes nothing."""
+        """Store a handler's words (kind `question` or `reason`) with the report. A repetition changes nothing."""
         path = f"/v1/vault/reports/{report_id}/statements/{statement_id}"
         await self._call("PUT", path, {"kind": kind, "text": text}, "correspond", behalf)
 
     async def pseudonyms(self, names: Sequence[str], addresses: Sequence[str]) -> tuple[str, ...]:
-        """The pseudonyms under which somebody with these user names and mail addresses stands in reports.
+        """The pseudonyms under which a person with these user names and mail addresses stands in reports.
 
-        That somebody asked is on record before the answer, how many names and not which.
+        Before the vault answers, it records who asked and for how many names, but not for which.
         """
         body = {"names": list(names), "addresses": list(addresses)}
         answer = await self._call("POST", "/v1/vault/pseudonyms", body, "sign_in", None)

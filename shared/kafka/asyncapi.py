@@ -1,4 +1,4 @@
-"""AsyncAPI 3.0 documents, made from the tables that the code itself runs on: topics and facts."""
+"""AsyncAPI 3.0 documents, made from the tables of topics and facts by which the code runs."""
 
 from functools import cache
 from typing import Any
@@ -31,7 +31,7 @@ _INBOX_NOTE = (
 
 @cache
 def describe_service(service: str) -> dict[str, Any]:
-    """The AsyncAPI document of one service: what it sends and what it receives. Made once, because anyone may ask."""
+    """The AsyncAPI document of one service: what it sends, and what it receives. Made once, because anyone may ask."""
     mine = [t for t in TOPICS if service in t.writers or service in t.consumers]
     return _document(f"Hearth {service}", mine, [service])
 

@@ -1,7 +1,8 @@
-"""Reading from Kafka, through FastStream: whole batches, at least once, nothing skipped, nothing tried for nothing.
+"""Reads from Kafka by FastStream: whole batches, each at least once, and no record is skipped.
 
-Delivery: offsets are committed only after the handler returned. Outage: wait and replay, for ever. A record that can
-never be handled becomes a dead letter with its reason; too many of those stop the consumer, which then says so.
+Offsets are committed only after the handler has returned. In an outage the consumer waits and reads the batch again,
+for ever. A record that can never be handled becomes a dead letter with its reason. Too many dead letters stop the
+consumer, and it says so.
 """
 
 import asyncio
@@ -40,12 +41,13 @@ DEAD_LETTER_WINDOW = 600.0
 
 
 Decode = Callable[[Record, str | None], T | None]
-"""Turns a record and the traceparent of its span into what the handler takes; None ignores it; raises Malformed."""
+"""Makes of a record, and of the traceparent of its span, what the handler takes. None passes the record over. Raises
+Malformed."""
 Handle = Callable[[Sequence[T]], Awaitable[None]]
 
 
 def make_broker(bootstrap: str, *, client: str, access: KafkaAccess = OPEN_KAFKA) -> KafkaBroker:
-    """A FastStream broker for consuming: no topics made by accident, no type magic on bodies."""
+    """A FastStream broker for consuming. It makes no topics, and leaves bodies as they are."""
     return KafkaBroker(
         bootstrap,
         client_id=f"hearth-{client}",
@@ -68,7 +70,7 @@ def _security(access: KafkaAccess) -> BaseSecurity:
 async def _keep_raw(
     records: tuple[ConsumerRecord, ...], original: Callable[..., Awaitable[KafkaMessage]]
 ) -> KafkaMessage:
-    """Parse without headers: FastStream's own parser silently skips a record whose headers it cannot decode."""
+    """Parse without headers. FastStream's own parser silently skips a record if it cannot decode a header."""
     bare = tuple(_without_headers(record) for record in records)
     message = await original(bare)
     message.raw_message = records
@@ -96,7 +98,7 @@ async def _body_is_records(message: KafkaMessage) -> object:
 
 
 class Consumption(Generic[T]):
-    """One topic consumed by one group: decode each record, hand the batch over, and survive whatever comes."""
+    """One topic, consumed by one group: decodes each record, and hands the batch to the handler."""
 
     def __init__(
         self,
@@ -115,7 +117,7 @@ class Consumption(Generic[T]):
         tracer: Tracer | None = None,
         poll_ms: int = 50,
     ) -> None:
-        # Whoever consumes a topic for two uses needs a group for each, or they would share its records.
+        # Two uses of one topic need two groups, or they would share its records.
         self.group = f"{service}.{topic}{use and f'.{use}'}"
         self.topic = topic
         self._publisher = publisher
@@ -146,11 +148,11 @@ class Consumption(Generic[T]):
         self._subscriber(self._consume)
 
     def release(self) -> None:
-        """Cut short any waiting, so that a stop does not take as long as an outage."""
+        """End any waiting, so that a stop does not take as long as an outage."""
         self._stopping.set()
 
     def seconds_since_poll(self) -> float | None:
-        """How long ago the broker last answered a fetch; None while nothing is assigned or a batch is being handled."""
+        """Seconds since the broker answered a fetch; None while no partition is assigned or a batch is in hand."""
         consumer = self._subscriber.consumer
         if consumer is None or (self._busy_since and time.monotonic() - self._busy_since < DEAD_LETTER_WINDOW):
             return None
@@ -158,14 +160,14 @@ class Consumption(Generic[T]):
         return time.time() - max(polls) / 1000 if polls else None
 
     def rewind(self, partition: int, offset: int) -> None:
-        """Deliver a partition held here from `offset` on again; to be called while its batch is being handled."""
+        """Have a partition of this consumer delivered again from `offset` on. Call it while its batch is in hand."""
         consumer = self._subscriber.consumer
         tp = TopicPartition(self._prefix + self.topic, partition)
         if consumer is not None and tp in consumer.assignment():
             consumer.seek(tp, offset)
 
     def measure_lag(self) -> None:
-        """Set the lag metric: records between the committed position and the newest, in the partitions held here."""
+        """Set the metric of the lag: records behind the committed position, in the partitions of this consumer."""
         consumer = self._subscriber.consumer
         if consumer is None:
             return
@@ -189,7 +191,7 @@ class Consumption(Generic[T]):
             self._busy_since = None
 
     async def _wait_out(self, error: BaseException) -> None:
-        """Sleep with growing patience, then have the batch delivered again."""
+        """Sleep, longer each time, and then have the batch delivered again."""
         self._waits += 1
         cause = type(error).__name__
         metrics.WAITS.labels(self.group, cause).inc()
@@ -250,7 +252,7 @@ class Consumption(Generic[T]):
                 span.end()
 
     def _span_for(self, record: Record) -> tuple[Span | None, str | None]:
-        """A record's span and what its effects continue; of a trace that is not sampled, that trace as it came."""
+        """The span of a record, and the traceparent for its effects. A trace that is not sampled gets no span."""
         found = next((value for name, value in record.headers if name == "traceparent" and value), b"")
         parent = found.decode("ascii", "replace")
         if is_unsampled(parent):
@@ -264,7 +266,7 @@ class Consumption(Generic[T]):
         return span, traceparent_of(span)
 
     def _span_of(self, spans: Sequence[Span]) -> AbstractContextManager[Span | None]:
-        """What the batch's own work (queries, calls) belongs to: the message's trace, or a span that links to many."""
+        """The span for the work on a batch: that of its one message, or a new one with links to all messages."""
         if not spans:
             return nullcontext()
         if len(spans) == 1:
@@ -330,4 +332,4 @@ class Consumption(Generic[T]):
 
 
 class Redelivery(Exception):
-    """Have Kafka deliver the batch again. Carries only a code, so that the log line it causes holds no content."""
+    """Has Kafka deliver the batch again. It holds only a code, so that its line in the log shows no content."""

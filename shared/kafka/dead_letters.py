@@ -1,4 +1,4 @@
-"""Dead letters: what could not be understood, kept as it came, with the reason and the place it came from."""
+"""Dead letters: records that could not be handled, as they came, with the reason and the place."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ _MARK = "hearth_dead_"
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that was given up: the original bytes, key and headers, and why, where and when (RFC 3339)."""
+    """A record that was given up: its bytes, key and headers, and why, where and when (RFC 3339)."""
 
     group: str
     topic: str
@@ -27,7 +27,7 @@ class DeadLetter:
 
     @property
     def id(self) -> str:
-        """Where it came from; the key of its record, so that one tombstone settles it."""
+        """Where the record came from. It keys the dead letter, so that one tombstone settles it."""
         return f"{self.group}|{self.partition}|{self.offset}"
 
     @classmethod
@@ -53,7 +53,7 @@ class DeadLetter:
 
     @classmethod
     def read(cls, record: Record) -> "DeadLetter":
-        """The dead letter in a record of a dead letter topic; raises ValueError when it is not one."""
+        """The dead letter in a record. Raises ValueError for a record that is none."""
         marks = {name.removeprefix(_MARK): value or b"" for name, value in record.headers if name.startswith(_MARK)}
         headers = tuple(header for header in record.headers if not header[0].startswith(_MARK))
         try:
@@ -77,5 +77,5 @@ class DeadLetter:
         return Message(self.topic, self.key, self.headers, self.value)
 
     def tombstone(self) -> Message:
-        """What settles the letter: it is no longer listed, and compaction removes its bytes."""
+        """The message that settles the dead letter: it is no longer listed, and compaction removes its bytes."""
         return Message(dead_letters_of(self.topic), self.id.encode(), (), None)

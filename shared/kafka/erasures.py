@@ -1,6 +1,6 @@
 """Erasures from the topic `erasures`, applied again to a database that may be older than they are.
 
-The topic remembers longer than any backup. A consumer of it does not do: Kafka keeps its place, and that place is past
+The topic remembers longer than any backup. A consumer is not enough: Kafka keeps the consumer's place, which is past
 what a restored database has lost.
 """
 
@@ -77,7 +77,7 @@ def _erasure_in(record: Record) -> Event | None:
     try:
         event = decode(FACTS, record.header_texts(), record.key, record.value or b"")
     except Malformed as error:
-        # Intake alone writes here; whatever this is, waiting for ever would not mend it.
+        # Only intake writes here, and to wait for ever would not mend this record.
         log.error("an erasure cannot be read", extra={"offset": record.offset, "reason": error.code})
         return None
     return event if event is not None and isinstance(event.fact, ReportErased) else None

@@ -1,4 +1,4 @@
-"""Writing to Kafka: acks=all, idempotent, order kept per key. Waits while the broker is away."""
+"""Writes to Kafka: acks=all, idempotent, in order for each key. It waits while the broker is away."""
 
 import asyncio
 import logging
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """One idempotent producer, started on first use and replaced when it will not recover.
+    """One idempotent producer. It starts on first use, and is replaced when it does not recover.
 
-    A send that timed out may still land later, so consumers must dedupe by event id; because a replacement sends the
-    same prefix again, the first occurrences of a case's events stay in order.
+    A send that timed out may still arrive later, so consumers pass over event ids that they know. A new producer sends
+    the same events from the start, so the first occurrences of a case's events stay in order.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class Publisher:
         self._starting = asyncio.Lock()
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Return when every message is acknowledged by all replicas; raises Unavailable when that did not happen."""
+        """Return when all replicas have acknowledged every message. Raises Unavailable otherwise."""
         try:
             async with asyncio.timeout(self._timeout):
                 producer = await self._started()
-                # Sending in order and waiting at the end keeps the order per key at the speed of whole batches.
+                # All are sent in order before any is awaited: the order stays, and Kafka gets whole batches.
                 sent = [
                     await producer.send(self._prefix + m.topic, m.value, m.key, headers=list(m.headers))
                     for m in messages
@@ -49,7 +49,7 @@ class Publisher:
             raise Unavailable(f"kafka: {type(error).__name__}") from None
 
     async def ping(self) -> None:
-        """Return when the broker answers a metadata request; raises Unavailable otherwise."""
+        """Return when the broker answers a metadata request. Raises Unavailable otherwise."""
         try:
             async with asyncio.timeout(5):
                 producer = await self._started()
@@ -58,7 +58,7 @@ class Publisher:
             raise Unavailable(f"kafka: {type(error).__name__}") from None
 
     async def stop(self) -> None:
-        """Flush for at most five seconds and let go; what was not acknowledged is still in the outbox."""
+        """Flush for at most five seconds and let go. What was not acknowledged is still in the outbox."""
         await self._abandon()
 
     async def _started(self) -> AIOKafkaProducer:
@@ -93,7 +93,7 @@ async def _close(producer: AIOKafkaProducer) -> None:
         async with asyncio.timeout(5):
             await producer.stop()
     except (TimeoutError, KafkaError, OSError):
-        # stop() waits for the broker before it lets go; the sender and the client must be ended by hand then.
+        # stop() waits for the broker first. Without the broker, sender and client must be ended here.
         log.warning("the broker did not take the last messages; they stay in the outbox")
         await producer._sender.close()
         await producer.client.close()

@@ -1,4 +1,4 @@
-"""A Kafka record as a value, for whoever reads or keeps one."""
+"""A Kafka record as a value."""
 
 from dataclasses import dataclass
 
@@ -16,5 +16,5 @@ class Record:
     value: bytes | None
 
     def header_texts(self) -> dict[str, str]:
-        """The headers as text. Bytes that are not UTF-8 are replaced, never a reason to lose the record."""
+        """The headers as text. Bytes that are not UTF-8 are replaced, so that no record is lost for them."""
         return {name: (value or b"").decode("utf-8", "replace") for name, value in self.headers}

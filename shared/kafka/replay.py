@@ -1,4 +1,4 @@
-"""A topic of facts from its beginning to where it ends now, for a service that must know all of it before it works."""
+"""Reads a topic from its beginning to where it ends now, for a service that must know all of it before it works."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -11,7 +11,7 @@ from shared.kafka.records import Record
 from shared.problems import Unavailable
 
 STALL = 15.0
-"""Seconds without a step forward after which the broker counts as away."""
+"""Seconds without a new record after which the broker counts as away."""
 LARGEST_FETCH = 8 * 1024 * 1024
 
 
@@ -34,7 +34,7 @@ async def read_to_end(
         try:
             async with asyncio.timeout(STALL):
                 await connected(consumer.start())
-                # Of all topics, because asking for one that is missing would make it.
+                # The metadata of all topics, because a question about a missing topic would make it.
                 cluster = await consumer._client.fetch_all_metadata()
                 partitions = [
                     TopicPartition(prefix + topic, p) for p in cluster.partitions_for_topic(prefix + topic) or ()

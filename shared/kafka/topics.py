@@ -1,7 +1,6 @@
-"""The topics, as a table, and the two things done with it: make the broker agree, and say where it does not.
+"""The topics, as a table: who writes each, what keys it, and how long it keeps records.
 
-aiokafka's admin client can only replace all settings of a topic; the request that changes some (KIP-339) is spelled
-here.
+infra.kafka.topics makes a broker agree with it.
 """
 
 from dataclasses import dataclass
@@ -13,13 +12,13 @@ ANYONE = "anyone"
 """The writer of a topic that integrators write."""
 COMPACTION_LAG_MS = 30 * DAY_MS
 LARGEST_RECORD = 1024 * 1024
-# A dead letter is the record it came from with the reason beside it: it must fit wherever the record did.
+# A dead letter is a record with the reason beside it. It must fit into its topic if the record fit into its own.
 LARGEST_DEAD_LETTER = LARGEST_RECORD + 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: who writes it, what keys it, how many partitions, how long it keeps records (ms, -1 = for ever)."""
+    """One topic: its writers, its key, its partitions, and how long it keeps records (in ms; -1: for ever)."""
 
     name: str
     writers: tuple[str, ...]
@@ -39,16 +38,16 @@ class Topic:
             "max.message.bytes": str(self.max_bytes),
         }
         if self.segment_ms is not None:
-            # Kafka throws away, and compacts, no part of a segment that it still writes to.
+            # Kafka neither deletes nor compacts a segment that it still writes to.
             found["segment.ms"] = str(self.segment_ms)
         if ANYONE in self.writers:
-            # A record that is dated in the future would keep its whole segment until then.
+            # A record with a date in the future would keep its whole segment until that date.
             found["message.timestamp.after.max.ms"] = str(HOUR_MS)
         if self.cleanup == "compact" and "audit" in self.consumers:
-            # The record has every change, also after an outage of audit: until then nothing may be thrown away.
+            # Audit records every change. Until audit has read it, also after an outage, Kafka may delete nothing.
             found["min.compaction.lag.ms"] = str(COMPACTION_LAG_MS)
         elif self.cleanup == "compact":
-            # What is settled may be anybody's personal data, and is to be gone soon however little there is of it.
+            # A settled record may hold personal data. It is to be gone soon, even if there are few such records.
             found["max.compaction.lag.ms"] = str(DAY_MS)
             found["min.cleanable.dirty.ratio"] = "0.01"
             found["delete.retention.ms"] = str(HOUR_MS)
@@ -62,7 +61,7 @@ FACT_TOPICS = (
     Topic("erasures", ("intake",), "case_id", 1, FOREVER, ("intake", "triage", "audit")),
     Topic("notifications", ("notification",), "case_id", 12, FOREVER, ("audit",)),
     Topic("access", ("intake", "triage", "notification", "audit"), "case_id", 12, FOREVER, ("audit",)),
-    # Each record holds the whole entry, so the newest of each is enough; the record keeps all of them.
+    # Each record holds a whole entry, so the newest of each entry is enough. Audit keeps all of them.
     Topic("roster", ("triage",), "person or token", 1, FOREVER, ("intake", "notification", "audit"), "compact"),
     Topic("audit.seals", ("audit",), "origin", 1, FOREVER),
 )
@@ -74,13 +73,13 @@ def dead_letters_of(topic: str) -> str:
 
 
 PROJECTED = frozenset({"roster"})
-"""Topics that audit understands as well as records."""
+"""Topics that audit understands, besides recording them."""
 
-# A dead letter is keyed by where it came from; a tombstone on that key marks it dealt with, hence compaction.
+# A dead letter is keyed by where it came from, and a tombstone on that key settles it: hence compaction.
 DEAD_LETTER_TOPICS = tuple(
     Topic(
         dead_letters_of(t.name),
-        # What audit only records, it takes whatever comes, and so it gives nothing up.
+        # What audit only records, it takes as it comes, and so it gives nothing up.
         tuple(consumer for consumer in t.consumers if consumer != "audit" or t.name in PROJECTED),
         "group|partition|offset",
         1,
