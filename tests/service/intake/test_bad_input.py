@@ -116,13 +116,13 @@ JSON: dict[str, Open] = {
         {"kind": "reason", "text": "Sekret words"},
         sign=lambda: intake_rig.bearer("correspond"),
     ),
-    "command": of_triage("/v1/cases/{id}/ask", {"question": "Sekret?"}, {"if-match": '"4"'}),
+    "command": of_triage("/v1/cases/{id}/ask", {"question": "Sekret?"}, {"if-match": '"5"'}),
 }
 FORMS: dict[str, Open] = {
     "report form": of_intake("POST", "/report", REPORT, FORM),
     "report form of a community": of_intake("POST", "/report/enwiki", REPORT, FORM),
     "follow-up page": of_intake("POST", "/follow-up", {"receipt": "", "question_id": "q-1", "answer": "Sekret"}, FORM),
-    "desk": of_triage("/desk/cases/{name}/ask", {"version": "4", "question": "Sekret?"}, FORM),
+    "desk": of_triage("/desk/cases/{name}/ask", {"version": "5", "question": "Sekret?"}, FORM),
 }
 
 
