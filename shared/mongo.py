@@ -42,15 +42,15 @@ DUPLICATE_KEY = 11000
 
 # Codes (MongoDB's error_codes.yml) by which a server says that the question is wrong: to ask again cannot help.
 _WRONG_QUESTION = frozenset(
-    {2, 9, 14, 15, 17, 28, 40, 52, 54, 56, 57, 66, 121, DUPLICATE_KEY, 10334, 17280, 17419, 17420, 31072}
+    {2, 9, 14, 15, 22, 28, 40, 52, 54, 56, 57, 66, 67, 85, 86, 121, DUPLICATE_KEY, 10334, 17280, 17419, 17420, 31072}
 )
 
 
 def is_outage(error: PyMongoError) -> bool:
     """Whether the database is to blame, and not the question: it is away, full or locked, or does not let us in."""
     if isinstance(error, BulkWriteError):
-        failures = error.details["writeErrors"]
-        return not failures or any(failure["code"] not in _WRONG_QUESTION for failure in failures)
+        codes = {failure["code"] for failure in error.details["writeErrors"]}
+        return bool(error.details["writeConcernErrors"]) or not codes <= _WRONG_QUESTION
     if isinstance(error, OperationFailure):
         return error.code not in _WRONG_QUESTION
     return not isinstance(error, ConfigurationError | InvalidOperation | InvalidName)
