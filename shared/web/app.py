@@ -1,4 +1,4 @@
-"""The HTTP side every service shares: health, metrics, contracts, problem details, request ids, spans, size limits."""
+"""The HTTP side of every service: health, metrics, contracts, problem details, request ids, spans, size limits."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -35,10 +35,10 @@ def make_app(
     error_page: ErrorPage | None = None,
     settings: Settings | None = None,
 ) -> FastAPI:
-    """The FastAPI application of a service. `error_page` renders a problem for people when a browser asks.
+    """The FastAPI application of a service. `error_page` renders a problem when a browser asks.
 
-    Raises Undeclared for a route that declares no action or stands behind no gate. Without `settings` (in tests) it
-    answers under any name, and its forms are good only while it runs.
+    Raises Undeclared for a route that declares no action or stands behind no gate. Without `settings` (in tests) the
+    application answers under any name, and its forms are good only while it runs.
     """
 
     @asynccontextmanager
@@ -50,7 +50,7 @@ def make_app(
             await lifecycle.stop()
 
     # The interactive documentation pages load their scripts from another host, so they stay off.
-    # The framework's own spans would double ours, and record the texts of exceptions, which may be somebody's words.
+    # The framework's own spans would double ours. They record the texts of exceptions, which may quote a reporter.
     silent: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
     routers = [*routers, _plumbing(gate, lifecycle, asyncapi)]
     for route in (route for router in routers for route in router.routes):
@@ -78,23 +78,23 @@ def make_app(
 
 
 async def _pass_on(_: Request, error: Exception) -> Response:
-    # The framework has answers of its own for these; ours are given at the boundary.
+    # The framework would answer these by itself. The boundary answers them instead.
     raise error
 
 
 class _Bounded(FastAPI):
-    """The framework with our boundary around all of its layers, where it would put added ones inside its own."""
+    """The framework with our boundary around all of its layers. It would put an added layer inside its own."""
 
     def __init__(self, bound: Callable[[ASGIApp], ASGIApp], **options: Any) -> None:
         super().__init__(**options)
         self._bound = bound
 
     def openapi(self) -> dict[str, Any]:
-        """The OpenAPI document; made once, with the first request for it."""
+        """The OpenAPI document. It is made with the first request for it."""
         return self.openapi_schema or complete(super().openapi())
 
     def build_middleware_stack(self) -> ASGIApp:
-        """What answers requests; made once, with the first."""
+        """What answers requests. It is made with the first request."""
         return self._bound(super().build_middleware_stack())
 
 
@@ -104,7 +104,7 @@ def routes_of(routers: Iterable[APIRouter]) -> list[APIRoute]:
 
 
 def _plain_routes(routers: Sequence[APIRouter]) -> dict[tuple[str, str], Plain]:
-    """By method and path: the routes that need nothing of the framework, neither parameters nor a made response."""
+    """By method and path: the routes that need nothing of the framework, neither parameters nor a response."""
     routes = [r for r in routes_of(routers) if isinstance(r, GatedRoute) and "{" not in r.path]
     plain = [r for r in routes if get_type_hints(r.endpoint) == {"request": Request, "return": Response}]
     return {(method, r.path): (r, r.plain_handler()) for r in plain for method in r.methods or ()}

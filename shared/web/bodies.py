@@ -19,13 +19,13 @@ def takes(model: type[BaseModel]) -> dict[str, object]:
 
 
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """`body` as JSON; times in it come out as RFC 3339 in UTC."""
+    """`body` as JSON. Times in it become RFC 3339 in UTC."""
     content = orjson.dumps(body, option=orjson.OPT_UTC_Z)
     return Response(content, status, headers=headers, media_type="application/json")
 
 
 def parse_body(model: type[M], body: bytes) -> M:
-    """The model in a JSON body. Raises Problem 400 for what is not JSON and 422 with a pointer to each wrong field."""
+    """The model in a JSON body. Raises Problem 400 for what is not JSON, and 422 with a pointer to each wrong field."""
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

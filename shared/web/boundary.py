@@ -1,4 +1,4 @@
-"""The boundary around every application: each problem is answered in one place."""
+"""The boundary around every application. Every problem is answered here."""
 
 import logging
 import re
@@ -39,8 +39,10 @@ Plain = tuple[APIRoute, Handler]
 
 
 class Boundary:
-    """The outermost layer, plain ASGI because it runs for every request: id, span, duration, size limit, host, forms,
-    headers, and the answer to what failed."""
+    """The outermost layer: id, span, duration, size limit, host, forms, headers, and the answer to what failed.
+
+    It is plain ASGI, because it runs for every request.
+    """
 
     def __init__(
         self,
@@ -52,9 +54,9 @@ class Boundary:
         forms: FormGuard,
         keep: Callable[[str], None],
     ) -> None:
-        """`plain` routes are called from here, because the layers between would cost more than some of them do.
+        """`plain` routes are called from here, because the layers in between would cost more than some of these routes.
 
-        `keep` has on record what is refused for its host or as a form of another site, by the code of the problem.
+        `keep` records what is refused for its host or as a form of another site. It gets the code of the problem.
         """
         self._app = app
         self._service = service
@@ -116,7 +118,7 @@ class Boundary:
                 metrics.HTTP_SECONDS.labels(self._service, route, scope["method"], f"{status // 100}xx").observe(
                     time.perf_counter() - began
                 )
-                # A health check that says no is an answer, not a failure.
+                # A health check that answers "not ready" has not failed.
                 if status >= 500 and not route.startswith("/health/"):
                     extra = {"route": route, "method": scope["method"], "status": status, "request_id": request_id}
                     log.error("a request failed", extra=extra)

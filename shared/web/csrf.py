@@ -1,8 +1,8 @@
-"""Forms that another site cannot send: each carries a token that only our own pages hold.
+"""Forms that another site cannot send: each form carries a token that only our own pages hold.
 
-The token is `<id>.<MAC of the id>`, and a `__Host-` cookie holds the id (a signed double submit), so a form keeps its
-right for as long as the browser keeps the cookie, in however many tabs. The templates' forms get the token by
-themselves (shared.web.pages), and every form that arrives is judged at the boundary, before any handler.
+The token is `<id>.<MAC of the id>`, and a `__Host-` cookie holds the id (a signed double submit). So a form stays good
+for as long as the browser keeps the cookie, in any number of tabs. The forms of templates get the token by themselves
+(shared.web.pages). The boundary judges every form before any handler sees it.
 """
 
 import hmac
@@ -26,7 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 COOKIE = "__Host-hearth_form"
 FORM_GUARD = "form_guard"
-"""Where in a request's scope the guard stands, for the pages that need a token."""
+"""The key of the guard in a request's scope, for pages that need a token."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{24}")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -38,7 +38,7 @@ _MARK = "__forms_from_elsewhere__"
 
 
 class FormRefused(Problem):
-    """A form without a right token. `fields` is what was typed, if it may be offered again to whoever sent it."""
+    """A form without a right token. `fields` is what was typed, if the sender may be offered to send it again."""
 
     def __init__(self, fields: Mapping[str, list[str]] | None) -> None:
         super().__init__(
@@ -51,31 +51,31 @@ class FormRefused(Problem):
 
 
 def from_elsewhere(endpoint: F) -> F:
-    """Mark a route that takes forms of others, which must prove themselves in another way, or do no harm to anybody."""
+    """Mark a route that takes forms of other sites. They prove themselves in another way, or do no harm."""
     setattr(endpoint, _MARK, True)
     return endpoint
 
 
 class FormGuard:
-    """Makes the tokens of forms, and lets no form pass without a right one."""
+    """Makes the tokens of forms, and refuses a form without a right one."""
 
     def __init__(self, key: bytes | None = None, routes: Iterable[object] = ()) -> None:
-        """`key` is the same in every replica (drawn anew if not given); `routes` are looked through for marked ones."""
+        """`key` is the same in every replica; without one, a new key is drawn. `routes` are searched for marked ones."""
         self._key = hmac.digest(key, b"hearth forms", "sha256") if key else token_bytes(32)
         marked = [r for r in routes if isinstance(r, APIRoute) and getattr(r.endpoint, _MARK, False)]
         self._elsewhere = [(route.methods or set(), route.path_regex) for route in marked]
 
     def token(self, request: Request) -> str:
-        """The token for the forms of this page; a browser without a cookie of ours gets one with the answer."""
+        """The token for the forms of this page. A browser without our cookie gets one with the answer."""
         form_id = request.cookies.get(COOKIE, "")
         if not _ID.fullmatch(form_id):
             form_id = request.scope.setdefault(_NEW_ID, token_urlsafe(18))
         return f"{form_id}.{self._sign(form_id)}"
 
     async def admit(self, scope: Scope, receive: Receive) -> Receive:
-        """What to read the request from, once it is no form, or a form with a right token.
+        """What to read the request from, if it is no form, or a form with a right token.
 
-        Raises Problem 403 for a form of another site and FormRefused, 415 and 400 for what cannot hold a token.
+        Raises Problem 403 for a form of another site, FormRefused, and 415 and 400 for what cannot hold a token.
         """
         if scope["method"] in _SAFE or _JSON in scope["headers"]:
             return receive
@@ -100,8 +100,8 @@ class FormGuard:
             return False
         if COOKIE in request.cookies:
             return hmac.compare_digest(request.cookies[COOKIE].encode(), form_id.encode())
-        # Who keeps no cookies must be able to report, too. A request without any has nothing that a forged one could
-        # make use of, and the browser itself says that our own page sent it.
+        # A browser that keeps no cookies must be able to report, too. A request without cookies has nothing that a
+        # forger could use, and the browser itself says that our own page sent it.
         return not request.cookies and request.headers.get("sec-fetch-site") == "same-origin"
 
     def _sign(self, form_id: str) -> str:
@@ -112,7 +112,7 @@ class FormGuard:
 
 
 def is_judged(headers: Headers) -> bool:
-    """Whether a page of another site could have made a browser send this, with what the browser adds by itself."""
+    """Whether a page of another site could make a browser send this request."""
     if headers.get("authorization", "")[:7].lower() == "bearer ":
         return False
     media_type = media_type_of(headers)
@@ -120,9 +120,9 @@ def is_judged(headers: Headers) -> bool:
 
 
 def is_from_own_page(headers: Headers) -> bool:
-    """Whether nothing says that a page of another site sent this: first Sec-Fetch-Site, then Origin.
+    """Whether no header says that a page of another site sent this: first Sec-Fetch-Site, then Origin.
 
-    Our own Referrer-Policy makes browsers send `Origin: null`, so that says nothing.
+    Our own Referrer-Policy makes browsers send `Origin: null`, so that value says nothing.
     """
     site = headers.get("sec-fetch-site")
     if site is not None:
@@ -136,7 +136,7 @@ def cookie_header(scope: Scope) -> list[tuple[bytes, bytes]]:
     form_id = scope.get(_NEW_ID)
     if form_id is None:
         return []
-    # Lax: with Strict, a link from elsewhere would come without the cookie and end the right of all open forms.
+    # Lax: with Strict, a link from another site would come without the cookie, and all open forms would become invalid.
     return [(b"set-cookie", f"{COOKIE}={form_id}; Path=/; Secure; HttpOnly; SameSite=Lax".encode())]
 
 

@@ -1,4 +1,6 @@
-"""Forms as browsers send them: URL-encoded UTF-8, strictly, because what is mended silently is not what was written."""
+"""Forms as browsers send them: URL-encoded UTF-8. They are read strictly, because a mended text is not what was
+written.
+"""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qs
@@ -10,13 +12,15 @@ from shared.problems import Problem
 
 MOST_FIELDS = 100
 TOKEN_FIELD = "form_token"  # noqa: S105  # the name of a field
-"""The field that proves where a form comes from (shared.web.csrf); handlers never see it."""
+"""The field that proves where a form comes from (shared.web.csrf). Handlers never see it."""
 FIELDS = "form_fields"
-"""Where in a request's scope the fields stand, once they have been read."""
+"""The key of the fields in a request's scope, once they have been read."""
 
 
 async def read_form(request: Request) -> Mapping[str, list[str]]:
-    """The values of each field. Raises Problem 415 for what is no form, 400 for one that is not URL-encoded UTF-8."""
+    """The values of each field. Raises Problem 415 for a body that is no form, 400 for one that is not URL-encoded
+    UTF-8.
+    """
     if FIELDS in request.scope:
         fields: Mapping[str, list[str]] = request.scope[FIELDS]
         return fields
@@ -26,7 +30,9 @@ async def read_form(request: Request) -> Mapping[str, list[str]]:
 
 
 def parse_form(body: bytes) -> Mapping[str, list[str]]:
-    """The values of each field in a body. Raises Problem 400 for one that is not URL-encoded UTF-8, or too many."""
+    """The values of each field in a body. Raises Problem 400 for too many fields, or a body that is not URL-encoded
+    UTF-8.
+    """
     try:
         return parse_qs(
             body.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=MOST_FIELDS
@@ -36,10 +42,10 @@ def parse_form(body: bytes) -> Mapping[str, list[str]]:
 
 
 def is_urlencoded(headers: Headers) -> bool:
-    """Whether the body is a form as browsers send it without files."""
+    """Whether the body is a form without files."""
     return media_type_of(headers) == "application/x-www-form-urlencoded"
 
 
 def media_type_of(headers: Headers) -> str:
-    """The media type of the body in lower case, without parameters; empty if the request names none."""
+    """The media type of the body in lower case, without parameters. Empty if the request names none."""
     return headers.get("content-type", "").partition(";")[0].strip().lower()

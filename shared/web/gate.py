@@ -1,4 +1,4 @@
-"""The gate of a service: who asks, and whether they may. Every route declares its action, and none is reached without.
+"""The gate of a service: it finds out who asks, and whether the caller may. Every route declares its action.
 
     gate = Gate("triage", refusals, roster=roster, sessions=sessions)
     router = gate.router(Callers.PROGRAMS, prefix="/v1/cases")
@@ -7,8 +7,8 @@
     async def show_case(request: Request, case_id: str) -> Response:
         who = principal_of(request)
 
-The gate answers whether somebody may do such a thing at all; as soon as it is known what it is about, the action asks
-`shared.access.authorization.demand` again with the resource.
+The gate answers whether the caller may do such a thing at all. When the action knows what it is about, it asks
+`shared.access.authorization.demand` again, with the resource.
 """
 
 import re
@@ -36,21 +36,23 @@ _DECLARED = "x-hearth-action"
 _PRINCIPAL = "hearth.principal"
 _INTEGRATOR = f"{Role.INTEGRATOR}:"
 STRAY = "request"
-"""The action on record where it was not looked what was asked for."""
+"""The recorded action of a request that was refused before its route was looked for."""
 NOT_FOUND = "not_found"
-"""What is on record of a 404 about a case, whether there is none or it is hidden: the record may not tell it either."""
+"""The recorded reason of a 404 about a case. It is the same for no case and a hidden case, so the record reveals
+nothing.
+"""
 _OPEN = frozenset(row.action for row in TABLE if row.role is Role.ANYONE)
 
 
 class Callers(Enum):
-    """Whom a route is for: programs, which send a bearer token, or people, who have a session (or a token, too)."""
+    """For whom a route is: programs, which send a bearer token, or people, who have a session or a token."""
 
     PROGRAMS = "programs"
     PEOPLE = "people"
 
 
 class SignedIn(Protocol):
-    """A session as the gate needs it (shared.sign_in). Times are UTC-aware."""
+    """What the gate needs of a session (shared.sign_in). Times are UTC-aware."""
 
     @property
     def person(self) -> str: ...
@@ -63,19 +65,19 @@ class SignedIn(Protocol):
 
 
 class Refusing(Protocol):
-    """Who keeps what was refused (shared.access.refusal_log)."""
+    """What the gate needs of the log of refusals (shared.access.refusal_log)."""
 
     def note(self, action: str, reason: str, who: Principal) -> None: ...
 
 
 FindSession = Callable[[Request], Awaitable[SignedIn | None]]
 ReadService = Callable[[str], Principal]
-"""Who calls, by a token of another service. Raises Problem 401."""
+"""The caller, by a token of another service. Raises Problem 401."""
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class Gate:
-    """Lets in who may come in."""
+    """Lets callers in who may come in."""
 
     def __init__(
         self,
@@ -90,7 +92,7 @@ class Gate:
     ) -> None:
         """`roster` knows people and tokens, `sessions` who is signed in, `services` reads tokens of other services.
 
-        `throttle` slows who guesses tokens, `rates` whose integrator's token is right but asks too often.
+        `throttle` slows callers that guess tokens, `rates` integrators that ask too often with a right token.
         """
         self._refusals = refusals
         self._roster = roster
@@ -101,7 +103,7 @@ class Gate:
         self._clock = clock
 
     def router(self, callers: Callers, **options: Any) -> APIRouter:
-        """A router all of whose routes stand behind this gate."""
+        """A router. All of its routes stand behind this gate."""
         gate = self
 
         class BehindGate(GatedRoute):
@@ -111,7 +113,7 @@ class Gate:
         return APIRouter(route_class=BehindGate, **options)
 
     def guard(self, action: str, callers: Callers, handler: Handler) -> Handler:
-        """The handler, called only for who may do the action at all."""
+        """The handler, which is called only for callers who may do the action at all."""
         is_open = action in _OPEN
 
         async def guarded(request: Request) -> Response:
@@ -147,11 +149,11 @@ class Gate:
         return guarded
 
     def keep(self, refused: Refused, who: Principal) -> None:
-        """Have a refusal on record; for a handler that answers it itself and does not let it through."""
+        """Record a refusal. For a handler that answers the refusal itself."""
         self._refusals.note(refused.action, refused.reason, who)
 
     def keep_stray(self, code: str) -> None:
-        """Have on record that a request was refused before it came to any route, by the code of the problem."""
+        """Record that a request was refused before it came to any route. `code` is that of the problem."""
         self._refusals.note(STRAY, code, NOBODY)
 
     async def _visitor(self, request: Request) -> Principal:
@@ -169,7 +171,7 @@ class Gate:
 
     async def _read(self, request: Request, credentials: list[bytes]) -> Principal:
         match = _BEARER.fullmatch(credentials[0])
-        # Two headers would leave it to chance whose request it is, here and at every proxy before us.
+        # With two headers it would be chance which of them counts, here and at every proxy in between.
         if match is None or len(credentials) > 1:
             raise TokenRefused("malformed")
         token = match[1].decode()
@@ -185,7 +187,7 @@ class Gate:
 
 
 class GatedRoute(APIRoute):
-    """A route that declares its action (`**does(...)`) and is guarded by a gate. Built by `Gate.router`."""
+    """A route that declares its action (`**does(...)`) and stands behind a gate. `Gate.router` builds it."""
 
     @property
     def action(self) -> str:
@@ -209,7 +211,7 @@ class GatedRoute(APIRoute):
 
 
 class Undeclared(Exception):
-    """A route without an action: the service does not start."""
+    """A route without an action. The service does not start."""
 
 
 def does(action: str, extra: Mapping[str, object] | None = None) -> dict[str, Any]:
@@ -220,6 +222,6 @@ def does(action: str, extra: Mapping[str, object] | None = None) -> dict[str, An
 
 
 def principal_of(request: Request) -> Principal:
-    """Who asks, as the gate found it; nobody before it has looked."""
+    """The caller, as the gate found it. NOBODY before the gate has looked."""
     who: Principal = request.scope.get(_PRINCIPAL, NOBODY)
     return who

@@ -1,4 +1,6 @@
-"""What every answer tells browsers: load nothing from elsewhere, run nothing inline, keep nothing, tell nobody."""
+"""The headers of every answer. They tell browsers to load nothing from other hosts, to run nothing inline and to keep
+nothing.
+"""
 
 from secrets import token_urlsafe
 
@@ -29,19 +31,19 @@ _ALWAYS = (
     (b"cross-origin-embedder-policy", b"require-corp"),
     (b"permissions-policy", ", ".join(f"{feature}=()" for feature in _FEATURES).encode()),
 )
-# A year; only this name, because what else an operator runs beside it is not ours to decide.
+# For a year, and for this name alone: an operator may run other things beside it.
 _OVER_TLS = (b"strict-transport-security", b"max-age=31536000")
 _NOT_KEPT = (b"cache-control", b"no-store")
 
 
 def nonce_of(scope: Scope) -> str:
-    """The nonce of this answer, for `<script nonce>` and `<style nonce>`; the first call allows it in the policy."""
+    """The nonce of this answer, for `<script nonce>` and `<style nonce>`. The first call allows it in the policy."""
     nonce: str = scope.setdefault(_NONCE, token_urlsafe(18))
     return nonce
 
 
 def write_policy(nonce: str | None) -> bytes:
-    """The Content-Security-Policy. Without a nonce no script runs at all; inline code never does without one."""
+    """The Content-Security-Policy. Without a nonce no script runs, and inline code never runs."""
     script, style = (f"'nonce-{nonce}'", f"'self' 'nonce-{nonce}'") if nonce else ("'none'", "'self'")
     return (
         f"default-src 'none'; script-src {script}; style-src {style}; img-src 'self' data:; font-src 'self'; "
@@ -53,9 +55,9 @@ _WITHOUT_NONCE = (b"content-security-policy", write_policy(None))
 
 
 def protect(scope: Scope, given: Headers) -> Headers:
-    """The headers of an answer: those `given`, and what belongs to every one.
+    """The headers of an answer: those `given`, and those of every answer.
 
-    Nothing is kept by browsers or proxies unless the route itself says so by a Cache-Control of its own.
+    Browsers and proxies keep nothing, unless the route itself sends a Cache-Control.
     """
     nonce = scope.get(_NONCE)
     policy = (b"content-security-policy", write_policy(nonce)) if nonce else _WITHOUT_NONCE

@@ -1,4 +1,4 @@
-"""Under which names a service may be asked. A Host header is only ever compared, never built into an address."""
+"""The names under which a service may be asked. A Host header is only compared, never built into an address."""
 
 import re
 from collections.abc import Iterable
@@ -13,15 +13,15 @@ from shared.settings import Settings, listed
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 INSIDE = ("intake", "triage", "desk", "notification", "audit")
-"""The names of the services within docker-compose.yml, by which they ask each other."""
+"""The names by which the services of docker-compose.yml ask each other."""
 BY_ADDRESS = frozenset({"/health/live", "/health/ready", "/metrics"})
-"""What machines ask for by the bare address of a replica; nothing there is about anybody."""
+"""What machines ask for by the bare address of a replica. Nothing there is about people."""
 
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_-](?:[a-z0-9._-]{0,252}[a-z0-9_-])?)(?::\d{1,5})?")
 
 
 class Hosts:
-    """The names that are ours; without any, every name that is well-formed."""
+    """The names that are ours. Without any, every well-formed name is."""
 
     def __init__(self, known: Iterable[str] | None = None) -> None:
         self._known = None if known is None else frozenset(name.lower() for name in known)
@@ -40,7 +40,7 @@ class Hosts:
 
 
 def hosts_of(settings: Settings) -> Hosts:
-    """The names that follow from the settings: public addresses, the listening one, loopback, containers, HOSTS."""
+    """The names that follow from the settings: public addresses, the listening address, loopback, containers, HOSTS."""
     own = (settings.public_url, settings.desk_url, settings.audit_url, settings.outbox_url, settings.intake_url)
     addresses = (*own, f"//{bracketed(settings.host)}")
     named = [name for name in (name_in(urlsplit(one).netloc.encode()) for one in addresses) if name]
@@ -49,7 +49,7 @@ def hosts_of(settings: Settings) -> Hosts:
 
 @lru_cache(maxsize=256)
 def name_in(host: bytes) -> str | None:
-    """The name in a Host header, in lower case and without the port; None when it is none."""
+    """The name in a Host header, in lower case and without the port. None for a header that holds no name."""
     match = _HOST.fullmatch(host.decode("latin-1").lower())
     if match is None or (match[1].startswith("[") and not _is_address(match[1])):
         return None

@@ -1,4 +1,4 @@
-"""What the OpenAPI documents of all services say beyond what the framework knows: problem details, whole schemas."""
+"""What the OpenAPI documents say beyond what the framework knows: problem details and whole schemas."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ PROBLEM_TYPE = "application/problem+json"
 _DEFINITIONS = "#/$defs/"
 _SCHEMAS = "#/components/schemas/"
 _NEVER_SENT = ("HTTPValidationError", "ValidationError")
-"""The framework's own answers, in whose place shared.web.app gives problem details."""
+"""The framework's own answers. shared.web.app gives problem details instead."""
 _FIELD_ERROR = {
     "type": "object",
     "properties": {name: {"type": "string"} for name in ("pointer", "code", "detail")},
@@ -34,9 +34,9 @@ _ANSWER = {
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with a problem as every operation's other answer, and definitions where references find them.
+    """The document, with a problem as a further answer of every operation, and definitions where references find them.
 
-    Changes the document it is given.
+    Changes the document that it is given.
     """
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name in _NEVER_SENT:
@@ -58,7 +58,7 @@ def _name_problem(operation: dict[str, Any]) -> None:
 
 
 def _hoist(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Move a body's own definitions to those of the document: a reference starts at the document's root."""
+    """Move the definitions of a body to those of the document, because a reference starts at the document's root."""
     for name, definition in schema.pop("$defs", {}).items():
         schemas[name] = definition
         _point(definition)

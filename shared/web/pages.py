@@ -1,8 +1,8 @@
-"""Pages for people: Jinja templates in the reader's language, and the style sheets they need.
+"""Pages for people: Jinja templates in the reader's language, and the style sheets that they need.
 
-Every page is complete without JavaScript, loads nothing from another host, and is not stored by browsers or proxies
-unless its route says so: a page about a report must not stay on a shared computer. Every form in a template gets the
-token without which it would not be taken (shared.web.csrf).
+Every page is complete without JavaScript and loads nothing from another host. Browsers and proxies do not store it
+unless its route says so, because a page about a report must not stay on a shared computer. Every form in a template
+gets its token by itself (shared.web.csrf).
 """
 
 import gzip
@@ -46,7 +46,7 @@ _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=ut
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One static file, read once: its bytes, the same compressed, and the digest that its address carries."""
+    """One static file, read once: its bytes, its compressed bytes, and the digest in its address."""
 
     name: str
     content: bytes
@@ -59,7 +59,7 @@ class Asset:
 
 
 def load_assets(static_dir: Path | None = None) -> Mapping[str, Asset]:
-    """The static files of the shared pages, of a service (`static_dir`), and Codex's bundle if set-up has made it."""
+    """The static files of the shared pages and of a service (`static_dir`), and Codex's bundle if set-up has made it."""
     found: dict[str, Asset] = {}
     for folder in (MADE_ASSETS, STATIC, static_dir):
         for path in sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ():
@@ -72,7 +72,9 @@ def load_assets(static_dir: Path | None = None) -> Mapping[str, Asset]:
 
 
 def make_asset_router(gate: Gate, static_dir: Path | None = None) -> APIRouter:
-    """Serves the static files under /assets/<digest>/<name>, to be kept for ever: a change is another address."""
+    """Serves the static files under /assets/<digest>/<name>. Browsers keep them for ever: a changed file has another
+    address.
+    """
     assets = load_assets(static_dir)
     router = gate.router(Callers.PROGRAMS, include_in_schema=False)
 
@@ -81,7 +83,7 @@ def make_asset_router(gate: Gate, static_dir: Path | None = None) -> APIRouter:
         asset = assets.get(name)
         if asset is None:
             raise Problem(404, "not-found", "There is nothing at this address.")
-        # During an upgrade a page of another version may ask here: it gets what there is, but must not keep it.
+        # During an upgrade a page of another version may ask here. It gets this file, but must not keep it.
         lasting = digest == asset.digest
         headers = {
             "Cache-Control": f"public, max-age={_YEAR}, immutable" if lasting else "no-cache",
@@ -111,7 +113,9 @@ class Pages:
         home: str = "/",
         way_out: str | None = None,
     ) -> None:
-        """`home` is where the name in the header leads; `way_out`, if any, where the button to leave quickly leads."""
+        """The name in the header leads to `home`. The button to leave quickly leads to `way_out`; without one there is
+        no button.
+        """
         self._environment = environment
         self._messages = messages
         self._assets = assets
@@ -128,7 +132,7 @@ class Pages:
         *,
         cacheable: bool = False,
     ) -> HTMLResponse:
-        """The page as a response, in the reader's language; `cacheable` only for pages that are the same for all."""
+        """The page in the reader's language. `cacheable` is only for pages that are the same for all."""
         language = self.language(request)
         html = self._environment.get_template(name).render({**(context or {}), **self._frame(request, language)})
         headers = {
@@ -142,7 +146,7 @@ class Pages:
         return response
 
     def error(self, request: Request, problem: Problem) -> HTMLResponse:
-        """The page that tells a person what went wrong and what to do; never the technical detail."""
+        """The page that tells a person what went wrong and what to do. It never shows technical details."""
         if isinstance(problem, FormRefused) and problem.fields is not None:
             return self.send_again(request, problem.fields, problem)
         language = self.language(request)
@@ -158,7 +162,7 @@ class Pages:
         return response
 
     def send_again(self, request: Request, fields: Mapping[str, Sequence[str]], problem: Problem) -> HTMLResponse:
-        """The page that offers to send a form once more that was not taken, so that nothing typed is lost."""
+        """The page that offers to send a refused form again, so that nothing typed is lost."""
         context = {
             "action": own_address(quote(request.scope["path"]), self._home, below="/"),
             "pairs": [(name, value) for name, values in fields.items() for value in values],
@@ -171,14 +175,14 @@ class Pages:
         return response
 
     def language(self, request: Request) -> str:
-        """`?uselang=`, else the language chosen before, else what the browser asks for; English at last."""
+        """`?uselang=`, else the language chosen before, else the one the browser asks for, else English."""
         chosen = self._asked_language(request) or request.cookies.get(LANGUAGE_COOKIE)
         if chosen in self._messages.languages:
             return chosen
         return negotiate(request.headers.get("accept-language"), self._messages.languages)
 
     def message(self, request: Request, key: str, *values: Value) -> str:
-        """One message in the reader's language, for texts that a route puts together."""
+        """One message in the reader's language, for texts that a route composes."""
         return self._messages.text(self.language(request), key, *values)
 
     def _asked_language(self, request: Request) -> str | None:
@@ -203,11 +207,11 @@ class Pages:
 
     def _message_function(self, language: str) -> Callable[..., str]:
         def msg(key: str, *values: Value) -> str:
-            """A message as text; with a Markup among the values, as Markup whose other parts are escaped."""
+            """A message as text. If a value is Markup, the message is Markup, and its other parts are escaped."""
             marked = [value for value in values if isinstance(value, Markup)]
             if not marked:
                 return self._messages.text(language, key, *values)
-            # Markup stands aside as private-use characters while the rest is escaped, then takes its place again.
+            # Private-use characters stand for the Markup while the rest is escaped.
             aside = {chr(0xE000 + number): value for number, value in enumerate(marked)}
             places = iter(aside)
             text = self._messages.text(language, key, *(next(places) if isinstance(v, Markup) else v for v in values))
@@ -247,9 +251,9 @@ def make_pages(
 
 
 class _FormTokens(Extension):
-    """Puts the token into every form of every template, before it is compiled, so that none can be forgotten."""
+    """Puts the token into every form of every template before the template is compiled, so that no form lacks it."""
 
-    # The tag may hold expressions, and those a `>`.
+    # The tag may hold expressions, and an expression may hold a `>`.
     _FORM = re.compile(r"<form\b(?:\{\{.*?\}\}|\{%.*?%\}|[^>])*>", re.DOTALL | re.IGNORECASE)
     _TOKEN = f'<input type="hidden" name="{TOKEN_FIELD}" value="{{{{ form_token() }}}}">'
 

@@ -1,6 +1,6 @@
 """How often a program may ask: a bucket for each token, which fills evenly, in the memory of each replica.
 
-A token may make so many requests a minute; one that has been silent for a minute may make them all at once.
+A token may make so many requests a minute. After a minute without requests it may make them all at once.
 """
 
 import time
@@ -23,16 +23,16 @@ class Bucket(NamedTuple):
     at: float
 
     def filled(self, now: float, quota: int) -> "Bucket":
-        """What is left now, at `quota` a minute; a clock that goes back takes nothing away."""
+        """What is left now, at `quota` a minute. A clock that goes back takes nothing away."""
         passed = max(0.0, now - self.at)
         return Bucket(min(quota, self.left + passed * quota / MINUTE), max(now, self.at))
 
     def wait(self, quota: int) -> float:
-        """Seconds until there is one request."""
+        """Seconds until one request is left."""
         return max(0.0, 1 - self.left) * MINUTE / quota
 
     def taken(self) -> "Bucket":
-        """With one request less."""
+        """The bucket with one request less."""
         return Bucket(self.left - 1, self.at)
 
 
@@ -44,11 +44,13 @@ class Rates:
         self._quota = quota
         self._policy = f'"token";q={quota};w={MINUTE:.0f}'
         self._clock = clock
-        # Who has asked for nothing for the longest time comes first, and goes first: that bucket is the fullest.
+        # The token without a request for the longest time comes first, and goes first: its bucket is the fullest.
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
     def take(self, token_id: str) -> Mapping[str, str]:
-        """Count one request; the headers that say what is left. Raises Problem 429 with them when there is nothing."""
+        """Count one request. Returns the headers that say what is left. Raises Problem 429 with them when nothing is
+        left.
+        """
         now = self._clock()
         bucket = self._buckets.pop(token_id, Bucket(self._quota, now)).filled(now, self._quota)
         wait = bucket.wait(self._quota)

@@ -1,4 +1,4 @@
-"""Where a page may lead: back to an address of our own, or away to another host that the operator named."""
+"""Where a page may lead: to an address of our own, or to another host that the operator named."""
 
 import re
 from urllib.parse import unquote
@@ -6,18 +6,18 @@ from urllib.parse import unquote
 from starlette.responses import HTMLResponse, Response
 
 CLEAR_SITE_DATA = '"cache", "cookies", "storage"'
-"""The header of an answer after which the browser is to have kept nothing, for signing out and for leaving quickly."""
+"""The header that makes a browser forget what it kept, for signing out and for leaving quickly."""
 
 LONGEST_ADDRESS = 2000
-# Only what every reader of addresses understands in the same way: no backslash, control character, space or fragment.
+# Only what every reader of addresses understands alike: no backslash, control character, space or fragment.
 _PLAIN = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def own_address(address: str, home: str, below: str | None = None) -> str:
-    """`address` if it is a path (with a query, perhaps) of this host at or under `below`, or else `home`.
+    """`address` if it is a path of this host at or under `below` (with or without a query), else `home`.
 
-    `below` is `home` unless given. What could mean another place to some browser is taken for a foreign one.
+    `below` is `home` unless given. An address that some browser could take for another place counts as foreign.
     """
     path = address.partition("?")[0]
     root = (home if below is None else below).rstrip("/")
@@ -39,10 +39,10 @@ def own_address(address: str, home: str, below: str | None = None) -> str:
 
 
 def redirect_page(address: str, *, clear: bool = False) -> Response:
-    """A blank page that goes on to another host at once, leaving no step of its own to come back to.
+    """A blank page that leads to another host at once, and leaves no step to come back to.
 
-    Not a redirect: browsers hold every redirect of a form against `form-action 'self'`, so that one would stay where
-    it is. With `clear` the browser forgets what it kept of this host.
+    It is not a redirect: browsers hold the redirect of a form against `form-action 'self'` and would stop. With `clear`
+    the browser forgets what it kept of this host.
     """
     if not re.fullmatch(r"https?://[^\s\"'<>\\;,]+", address):
         raise ValueError("not an address to lead to")

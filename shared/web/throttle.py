@@ -1,7 +1,7 @@
-"""Guessing gets slow: after a few wrong receipts or tokens, an address has to wait before the next one is looked at.
+"""Slows guessing: after a few wrong receipts or tokens, an address has to wait before the next one is looked at.
 
-An address never waits for what another one did, and one without a history of wrong attempts never waits at all. What
-is known is kept in memory: it ends with the process, and each replica counts for itself.
+An address never waits for another address, and never waits without wrong attempts of its own. The counts are in memory:
+they end with the process, and each replica counts for itself.
 """
 
 import asyncio
@@ -29,21 +29,21 @@ DOUBLES_EVERY = 2
 HALF_LIFE = 300.0
 """Seconds after which half of what an address did is forgotten."""
 MOST_FAILURES = 100.0
-"""More are not counted, so that an address that many share is free again after 22 minutes at most."""
+"""More wrong attempts are not counted, so that a shared address is free again after 22 minutes at most."""
 LONGEST_WAIT = 10.0
-"""Seconds that a request is held at most; who would wait longer is told to come back."""
+"""Seconds that a request is held at most. A request that would wait longer is told to come back."""
 MOST_WAITERS = 8
 """Requests of one address that are held at the same time."""
 REFUSAL_PAUSE = 2.0
-"""Seconds that pass before somebody is told to come back: an answer at once would only bring the next request."""
+"""Seconds before a request is told to come back. An answer at once would only bring the next request."""
 MOST_ADDRESSES = 20_000
 MOST_HELD = 1_000
-"""Requests that are held at the same time, of all addresses together; and as many more before they are refused."""
+"""Requests of all addresses that are held at the same time; and as many more that are about to be refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What an address did: its failures as they weighed at `at`, and when its next attempt may begin. In seconds."""
+    """What an address did: the weight of its failures at `at`, and when its next attempt may begin. In seconds."""
 
     failures: float = 0.0
     at: float = 0.0
@@ -54,7 +54,7 @@ class History:
         return self.failures * exp2(-max(0.0, now - self.at) / HALF_LIFE)
 
     def with_failure(self, now: float) -> "History":
-        """The history with one more wrong attempt, which keeps the next one waiting from now on."""
+        """The history with one more wrong attempt. The next attempt waits from now on."""
         failures = min(MOST_FAILURES, self.weight(now) + 1)
         return History(failures, now, max(self.free_at, now + pause_after(failures)))
 
@@ -63,13 +63,13 @@ class History:
         return max(0.0, self.free_at - now) if pause_after(self.weight(now)) else 0.0
 
     def with_attempt(self, now: float) -> "History":
-        """The history with an attempt in it that waits for its turn: the next one waits for this one, too."""
+        """The history with an attempt that waits for its turn. The next attempt waits for this one, too."""
         pause = pause_after(self.weight(now))
         return replace(self, free_at=max(self.free_at, now) + pause) if pause else self
 
 
 def pause_after(failures: float) -> float:
-    """Seconds between two attempts of an address with so many failures: none at first, then growing to the longest."""
+    """Seconds between two attempts of an address with so many failures: none at first, later up to the longest pause."""
     if failures < FREE:
         return 0.0
     return min(LONGEST_PAUSE, FIRST_PAUSE * exp2((failures - FREE) / DOUBLES_EVERY))
@@ -84,20 +84,20 @@ class Throttle:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`kind` says in the metrics what is guessed at."""
+        """`kind` names in the metrics what is guessed."""
         self._kind = kind
         self._clock = clock
         self._sleep = sleep
-        # The one that did nothing wrong for the longest time comes first, and goes first.
+        # The address without a wrong attempt for the longest time comes first, and goes first.
         self._histories: OrderedDict[str, History] = OrderedDict()
         self._waiting: dict[str, int] = {}
         self._held = 0
         self._refusing = 0
 
     def attempt(self, address: str) -> "Attempt":
-        """`async with throttle.attempt(address_of(request)) as attempt:` around looking at a secret.
+        """Use it around looking at a secret: `async with throttle.attempt(address_of(request)) as attempt:`.
 
-        Entering waits while the address has to; raises Problem 429 when it would wait too long. Call
+        Entering waits while the address has to. It raises Problem 429 when the wait would be too long. Call
         `attempt.failed()` when the secret was wrong.
         """
         return Attempt(self, address)
@@ -142,7 +142,7 @@ class Throttle:
         raise Problem(429, "too-many-attempts", "Too many wrong attempts came from here.", retry_after=seconds)
 
     def note_failure(self, address: str) -> None:
-        """Keep in mind that a secret from this address was wrong."""
+        """Remember that a secret from this address was wrong."""
         history = self._histories.pop(address, History())
         self._histories[address] = history.with_failure(self._clock())
         if len(self._histories) > MOST_ADDRESSES:
@@ -172,9 +172,9 @@ class Attempt:
 
 
 def address_of(connection: HTTPConnection) -> str:
-    """Whom a request counts for: its address, with IPv6 its network of 64 bits, because people get a whole one.
+    """The address that a request counts for. Of IPv6 it is the network of 64 bits, because people get a whole one.
 
-    Behind a proxy it is the proxy's, unless HEARTH_PROXIES names that.
+    Behind a proxy it is the address of the proxy, unless HEARTH_PROXIES names the proxy.
     """
     client = connection.scope.get("client")
     return _group(client[0]) if client else ""
@@ -185,7 +185,7 @@ def _group(host: str) -> str:
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
-        # A proxy that is believed may pass on anything.
+        # A trusted proxy may pass on anything.
         return host[:64]
     if isinstance(address, IPv4Address):
         return str(address)
