@@ -1,6 +1,6 @@
-"""Messages in MediaWiki's shape, so that translators can work as they are used to: a folder of `<language>.json`.
+"""Messages in MediaWiki's shape, because translators know it: a folder of `<language>.json`.
 
-English (`en.json`) is authoritative; `qqq.json` documents every message; `@metadata` names authors.
+English (`en.json`) is authoritative. `qqq.json` documents every message. `@metadata` names authors.
 """
 
 import json
@@ -30,18 +30,20 @@ class MissingMessage(KeyError):
 
 
 class Messages:
-    """All messages of one service, in every language there is a file for. Immutable once loaded."""
+    """All messages of one service, in every language that has a file. It does not change once loaded."""
 
     def __init__(self, texts: Mapping[str, Mapping[str, str]], *, strict: bool = False) -> None:
-        """`texts` maps language → key → text. `strict` raises MissingMessage where a reader would see `⧼key⧽`."""
+        """`texts` maps language → key → text. If `strict`, a missing message raises MissingMessage, else it reads
+        `⧼key⧽`.
+        """
         self._texts = MappingProxyType({language: MappingProxyType(dict(keys)) for language, keys in texts.items()})
         self._strict = strict
 
     @classmethod
     def load(cls, directories: Iterable[Path], *, strict: bool = False) -> "Messages":
-        """Read `<language>.json` of each folder; a later folder wins where two give the same key.
+        """Read `<language>.json` of each folder. Where two folders have the same key, the later folder counts.
 
-        Raises ValueError, naming the file, for one that is not a JSON object of well-formed texts.
+        Raises ValueError with the name of a file that is not a JSON object of well-formed texts.
         """
         texts: dict[str, dict[str, str]] = {}
         for directory in directories:
@@ -60,9 +62,9 @@ class Messages:
         return key in self._texts.get(ENGLISH, {})
 
     def text(self, language: str, key: str, *values: Value) -> str:
-        """The message in the language, or the nearest one that has it (`pt-br` → `pt` → `en`), filled with values.
+        """The message in the language, or in the nearest language that has it (`pt-br` → `pt` → `en`), with its values.
 
-        Plain text: callers escape it for where it goes. Raises MissingMessage only when strict.
+        It is plain text: callers escape it. Raises MissingMessage only when strict.
         """
         for candidate in (*_shorter(language), ENGLISH):
             text = self._texts[candidate].get(key) if candidate in self._texts else None
@@ -83,9 +85,9 @@ def message_key(prefix: str, code: str) -> str:
 
 
 def negotiate(accept_language: str | None, available: Iterable[str]) -> str:
-    """The best available language for an Accept-Language header (RFC 9110, lookup of RFC 4647); English else.
+    """The best available language for an Accept-Language header (RFC 9110, lookup of RFC 4647), else English.
 
-    Anything that cannot be read is passed over, so a broken header is no error.
+    What cannot be read is passed over, so a broken header is no error.
     """
     known = {language.lower(): language for language in available}
     matches = (_RANGE.fullmatch(item) for item in (accept_language or "")[:1000].split(","))
@@ -109,7 +111,7 @@ def direction(language: str) -> str:
 
 
 def write_time(language: str, at: datetime) -> str:
-    """A UTC-aware time as people of the language write the date, then hours and minutes, always in UTC."""
+    """A UTC-aware time as people of the language write the date, then hours and minutes, in UTC."""
     utc = at.astimezone(UTC)
     return f"{format_date(utc.date(), 'medium', locale=locale_of(language))}, {utc:%H:%M} UTC"
 
@@ -152,7 +154,7 @@ def _parsed(path: Path) -> dict[str, str]:
 
 
 def problems(directories: Iterable[Path]) -> list[str]:
-    """What is wrong in the message folders, one sentence each: undocumented or unknown keys, values that differ."""
+    """What is wrong in the message folders, one sentence each: undocumented or unknown keys, and values that differ."""
     found: list[str] = []
     seen: dict[str, Path] = {}
     for directory in directories:
@@ -211,7 +213,9 @@ def _explicit_forms(forms: Iterable[tuple[object, ...]]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m shared.i18n.messages FOLDER…`: print what is wrong in these folders; 1 if anything is."""
+    """`python -m shared.i18n.messages FOLDER…`: print what is wrong in these folders. The status is 1 if anything
+    is.
+    """
     found = problems([Path(argument) for argument in arguments])
     sys.stdout.writelines(f"{line}\n" for line in found)
     return 1 if found else 0

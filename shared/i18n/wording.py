@@ -1,6 +1,6 @@
-"""MediaWiki's message syntax: `$1`, `{{PLURAL:$1|one|many}}`, `{{GENDER:$1|he|she|they}}`; parsed once, then filled.
+"""MediaWiki's message syntax: `$1`, `{{PLURAL:$1|one|many}}`, `{{GENDER:$1|he|she|they}}`.
 
-What is filled in is never parsed again, so a value that contains `{{…}}` or `$2` stays as it is.
+A message is parsed once, then filled. A value is never parsed, so `{{…}}` or `$2` in a value stays as it is.
 """
 
 import re
@@ -33,7 +33,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`{{PLURAL:…}}` or `{{GENDER:…}}`: forms of which the value picks one."""
+    """`{{PLURAL:…}}` or `{{GENDER:…}}`: several forms, of which the value picks one."""
 
     kind: str
     value: "Wording"
@@ -88,9 +88,9 @@ def _parse_choice(kind: str, text: str, start: int) -> tuple[Choice, int]:
 
 
 def fill(wording: Wording, values: Sequence[Value], locale: Locale) -> str:
-    """The text with its values; a missing one stays as `$n`.
+    """The text with its values. A missing value stays as `$n`.
 
-    Numbers get the language's separators and keep the digits 0 to 9, which everyone can read and copy.
+    Numbers get the separators of the language and keep the digits 0 to 9, which everyone can read and copy.
     """
     return "".join(_fill_part(part, values, locale) for part in wording)
 
@@ -112,7 +112,7 @@ def _write(value: Value, locale: Locale) -> str:
 
 
 def _plain(wording: Wording, values: Sequence[Value]) -> str:
-    # The value that chooses a form is compared, not read, so its number is not written the language's way.
+    # The value is compared here and not shown, so its number is not written as the language writes it.
     return "".join(
         str(values[part.number - 1]) if isinstance(part, Slot) and 0 < part.number <= len(values) else str(part)
         for part in wording
@@ -133,7 +133,7 @@ def _plural_form(value: str, forms: tuple[Wording, ...], locale: Locale) -> Word
             return (explicit[2], *form[1:])
     if not ordinary:
         return ()
-    # What is not a number takes the general form; so does an absurd one, whose digits would take seconds to work out.
+    # A text takes the general form. So does an absurd number, because its digits would take seconds to work out.
     countable = number.is_finite() and abs(number.adjusted()) < _MOST_DIGITS
     category = locale.plural_form(number) if countable else "other"
     return ordinary[min(plural_categories(locale).index(category), len(ordinary) - 1)]
@@ -176,7 +176,7 @@ def choices(wording: Wording) -> Iterator[Choice]:
 
 @lru_cache(maxsize=256)
 def locale_of(language: str) -> Locale:
-    """The CLDR locale of a language code as MediaWiki writes it (`pt-br`, `zh-hans`); English for an unknown one."""
+    """The CLDR locale of a language code as MediaWiki writes it (`pt-br`, `zh-hans`). English for an unknown code."""
     try:
         return Locale.parse(language, sep="-")
     except (UnknownLocaleError, ValueError):

@@ -1,4 +1,4 @@
-"""What must hold across rows and files; each check gives findings and raises nothing."""
+"""Checks across rows and files. Each gives findings and raises nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ from shared.policy.source import Finding, Source
 _STEPS = sorted(
     fact.name for fact in FACTS.values() if issubclass(fact, CaseFact) and not issubclass(fact, DeadlineFact)
 )
-"""The facts that a step of a case can be."""
+"""The facts that can be a step of a case."""
 
 
 def check_references(
@@ -37,7 +37,7 @@ def check_references(
     communities: CommunitiesFile,
     routing: RoutingFile,
 ) -> list[Finding]:
-    """Ids are given once, and every name used stands somewhere."""
+    """Each id is given once, and every name that is used is defined."""
     words, places, routes = sources["taxonomy.toml"], sources["communities.toml"], sources["routing.toml"]
     findings = [
         *_twice(words, "category", [row.code for row in taxonomy.category]),
@@ -156,7 +156,7 @@ def check_deadlines(sources: Mapping[str, Source], deadlines: DeadlinesFile, rou
 
 
 def check_met_by(source: Source, deadlines: DeadlinesFile) -> list[Finding]:
-    """What keeps a deadline is a fact of a case, and something keeps each one whose clock starts with a report."""
+    """Each deadline is met by a fact of a case, and each deadline that runs from the report is met by some fact."""
     findings: list[Finding] = []
     for index, row in enumerate(deadlines.deadline):
         entry = f"deadline {row.id}"
@@ -172,9 +172,9 @@ def check_met_by(source: Source, deadlines: DeadlinesFile) -> list[Finding]:
 
 
 def check_rules(source: Source, policy: Policy) -> list[Finding]:
-    """Every rule can match, finds a body wherever it matches, and the last one always matches."""
+    """Every rule can match and finds a body where it matches. The last rule always matches."""
     findings: list[Finding] = []
-    # Rules for a kind of place that a deployment does not have yet are fine: one imagined place per kind is added.
+    # A rule may be for a kind of place that a deployment does not have. So one imagined place of each kind is added.
     imagined = [Community(f"any {kind}", kind, kind, "en", MappingProxyType({})) for kind in get_args(CommunityKind)]
     for index, rule in enumerate(policy.rules):
         line, entry = source.line_of("rule", index), f"rule {rule.id}"
@@ -207,7 +207,9 @@ def _is_reachable(rule: Rule, before: tuple[Rule, ...], community: Community, po
 
 
 def _least_facts(rule: Rule, community: Community, policy: Policy) -> Iterator[ReportFacts]:
-    """Facts with as few flags as the rule needs: more flags only make more of the earlier rules match."""
+    """The facts that the rule needs, and no further flags, because further flags make more of the earlier rules
+    match.
+    """
     named = frozenset[str]().union(*(condition.flags or () for condition in rule.when))
     for category in policy.categories:
         for setting in policy.settings:
@@ -233,7 +235,9 @@ def _shadow(rule: Rule, before: tuple[Rule, ...]) -> str:
 def check_retention(
     source: Source, retention: RetentionFile, taxonomy: TaxonomyFile, communities: CommunitiesFile
 ) -> list[Finding]:
-    """Ids are given once, every name used stands somewhere, the last row fits everything, a hold names something."""
+    """Each id is given once, every name that is used is defined, the last row fits everything, and a hold names
+    something.
+    """
     codes = {row.code for row in taxonomy.category}
     known = {
         "outcomes": set(taxonomy.outcomes),
@@ -282,7 +286,7 @@ def check_periods(source: Source, rules: tuple[RetentionRule, ...]) -> list[Find
 
 
 def _lives(rules: tuple[RetentionRule, ...]) -> Iterator[ReportLife]:
-    """A report for every combination of what the rows name, and of what none of them names."""
+    """A report for every combination of what the rows name, and of something that no row names."""
     conditions = [condition for rule in rules for condition in rule.when]
 
     def named(part: str) -> list[str]:

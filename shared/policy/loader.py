@@ -1,4 +1,4 @@
-"""From TOML files to a checked `Policy`: reads every file, collects every finding, then builds."""
+"""From TOML files to a checked `Policy`: it reads every file, collects every finding, and then builds."""
 
 import hashlib
 import json
@@ -40,9 +40,9 @@ _File = TypeVar("_File", bound=BaseModel)
 
 
 def load_policy(directory: Path | None = None) -> Policy:
-    """Read the packaged policy; a file of the same name in `directory` replaces the packaged one as a whole.
+    """Read the packaged policy. A file of the same name in `directory` replaces a packaged file as a whole.
 
-    Raises PolicyError naming file, line and row of everything that is wrong, all at once.
+    Raises PolicyError with everything that is wrong: file, line and row of each finding.
     """
     sources = _read(directory)
     findings: list[Finding] = []
@@ -127,7 +127,7 @@ def _say(kind: str, where: str, message: str) -> str:
 
 
 def _digest(sources: dict[str, Source]) -> str:
-    # Of the parsed content: comments and spacing may change without making another policy.
+    # The version is that of the parsed content, because comments and spacing make no other policy.
     content = {name: sources[name].data for name in FILES}
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]
 

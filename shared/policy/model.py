@@ -20,7 +20,7 @@ UNCLASSIFIED = "unclassified"
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """One code of the taxonomy; `accuses` is false where a report accuses nobody (someone needs help)."""
+    """One code of the taxonomy. `accuses` is false where a report accuses nobody, because a person needs help."""
 
     code: str
     source: str
@@ -50,7 +50,9 @@ class HandlingBody:
 
 @dataclass(frozen=True, slots=True)
 class Community:
-    """A place where people work together; `bodies` maps a local part (`arbcom`, `admins`) to a handling body's id."""
+    """A place where people work together. `bodies` maps a local part (`arbcom`, `admins`) to the id of a handling
+    body.
+    """
 
     id: str
     kind: CommunityKind
@@ -61,7 +63,7 @@ class Community:
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """What routing may look at: never a name, never the narrative."""
+    """What routing may look at. It never sees a name or the narrative."""
 
     community: str
     category: str
@@ -71,7 +73,7 @@ class ReportFacts:
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """Where a report goes: `rule` is the id of the rule that matched, `act_within` counts from the receipt."""
+    """Where a report goes. `rule` is the id of the rule that matched; `act_within` counts from the receipt."""
 
     lane: Lane
     body: str
@@ -98,7 +100,7 @@ class DeadlineRule:
 
 
 class Deadline(NamedTuple):
-    """A promise with a date; `due_at` is UTC-aware."""
+    """A deadline of one case. `due_at` is UTC-aware."""
 
     name: str
     due_at: datetime
@@ -106,7 +108,7 @@ class Deadline(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RowCondition:
-    """One table of a rule's `when`; a part that is None fits everything, and all parts must fit."""
+    """One table of a rule's `when`. A part that is None fits everything, and all parts must fit."""
 
     categories: frozenset[str] | None = None
     flags: frozenset[str] | None = None
@@ -126,7 +128,7 @@ class RowCondition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A row of routing.toml; `to` lists bodies in order of preference, `local.<part>` looks in the community."""
+    """A row of routing.toml. `to` lists bodies in order of preference; `local.<part>` looks in the community."""
 
     id: str
     lane: Lane
@@ -138,7 +140,7 @@ class Rule:
         return not self.when or any(condition.fits(facts, community) for condition in self.when)
 
     def body_for(self, community: Community) -> str | None:
-        """The first body of `to` that exists for this community; None if it has none of them."""
+        """The first body of `to` that exists for this community; None if none does."""
         for target in self.to:
             scope, dot, part = target.partition(".")
             body = community.bodies.get(part) if dot and scope == "local" else target
@@ -149,7 +151,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Everything that communities may decide for themselves. Built by `load_policy`, which has checked it."""
+    """Everything that communities may decide. `load_policy` builds it after its checks."""
 
     version: str
     categories: Mapping[str, Category]
@@ -166,10 +168,10 @@ class Policy:
         return code in self.categories
 
     def triage(self, facts: ReportFacts) -> Triage:
-        """The lane and the handling body of a report; total.
+        """The lane and the handling body of a report. There always is one.
 
-        A community that this policy does not know is treated as `global`: intake refuses unknown ones, but a case
-        accepted under an earlier policy must still get an owner.
+        A community that this policy does not know is treated as `global`. Intake refuses such a report now, but a case
+        from the time of an earlier policy must still have an owner.
         """
         community = self.communities.get(facts.community) or self.communities[GLOBAL_COMMUNITY]
         for rule in self.rules:
@@ -178,9 +180,9 @@ class Policy:
         raise AssertionError("the last rule matches everything: load_policy has checked that")
 
     def deadlines_for(self, lane: Lane, received_at: datetime) -> tuple[Deadline, ...]:
-        """The deadlines whose clock starts at the receipt of a report in this lane, soonest first.
+        """The deadlines that run from the receipt of a report in this lane, soonest first.
 
-        `received_at` must be UTC-aware; so are the answers.
+        `received_at` must be UTC-aware; the answers are, too.
         """
         found = [
             Deadline(name=rule.id, due_at=received_at + rule.within)

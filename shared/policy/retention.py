@@ -7,9 +7,9 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class ReportLife:
-    """What retention may look at. `lane` and `outcome` are None until the case has them; times are UTC-aware.
+    """What retention may look at. `lane` and `outcome` are None until the case has them. Times are UTC-aware.
 
-    `still_since` is when the last thing happened; `closed`: nothing more is owed on the case.
+    `still_since` is when the last thing happened. `closed`: nothing more is to be done on the case.
     """
 
     report_id: str
@@ -25,7 +25,7 @@ class ReportLife:
 
 @dataclass(frozen=True, slots=True)
 class LifeCondition:
-    """One table of a row's `when`; a part that is None fits everything, and all parts must fit."""
+    """One table of a row's `when`. A part that is None fits everything, and all parts must fit."""
 
     outcomes: frozenset[str] | None = None
     lanes: frozenset[str] | None = None
@@ -57,7 +57,7 @@ class RetentionRule:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What retention must not touch: reports by id, or whatever fits a condition."""
+    """What retention must not touch: reports by id, or all that fit a condition."""
 
     id: str
     reports: frozenset[str]
@@ -69,10 +69,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What retention makes of a report now.
+    """What retention decides about a report now.
 
     `due`: its content is to be erased, by the row `rule`. `kept`: its time has not come. `held`: it must not be erased;
-    `rule` is the hold, or None while its case is open. `undecided`: it is open for longer than the policy likes.
+    `rule` is the hold, or None while its case is open. `undecided`: it is open for longer than the policy allows.
     """
 
     fate: Literal["due", "kept", "held", "undecided"]
@@ -81,7 +81,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """The whole of retention.toml. Built by `load_policy`, which has checked that the last rule fits everything."""
+    """The whole of retention.toml. `load_policy` builds it after it has checked that the last rule fits everything."""
 
     rules: tuple[RetentionRule, ...]
     holds: tuple[Hold, ...]
@@ -89,15 +89,15 @@ class Retention:
 
     @property
     def shortest(self) -> timedelta:
-        """No closed report is due before it has been still for so long."""
+        """No closed report is due before it has been still for this long."""
         return min(rule.keep for rule in self.rules)
 
     def rule_for(self, life: ReportLife) -> RetentionRule:
-        """The first row that fits; total."""
+        """The first row that fits. There always is one."""
         return next(rule for rule in self.rules if rule.fits(life))
 
     def judge(self, life: ReportLife, now: datetime) -> Verdict:
-        """What is to become of the report at `now` (UTC-aware)."""
+        """What is to be done with the report at `now` (UTC-aware)."""
         if not life.closed:
             old = life.outcome is None and now - life.received_at > self.longest_undecided
             return Verdict("undecided" if old else "held", None)

@@ -1,4 +1,4 @@
-"""TOML text that remembers its lines, so that a finding can name file, line and rule."""
+"""TOML text that remembers its lines, so that a finding names file, line and rule."""
 
 import re
 import tomllib
@@ -24,7 +24,7 @@ class Finding:
 
 
 class PolicyError(ValueError):
-    """The policy data cannot be used; `findings` holds everything that is wrong, in file order."""
+    """The policy data cannot be used. `findings` holds everything that is wrong, in the order of the files."""
 
     def __init__(self, findings: list[Finding]) -> None:
         self.findings = tuple(sorted(set(findings)))
@@ -52,15 +52,17 @@ class Source:
         return any(found.name == table for found in self.tables)
 
     def line_of(self, table: str = "", index: int = 0, key: str = "") -> int:
-        """The line (from 1) of the `index`-th table of that name, or of a key in it; the nearest known line else."""
+        """The line (from 1) of the `index`-th table of that name, or of a key in it; else the nearest line that is
+        known.
+        """
         named = [found for found in self.tables if found.name == table]
         if index < len(named):
             return named[index].keys.get(key, named[index].line)
-        # Written as an inline array (`rule = [{…}]`): the key at the top is the nearest line we know.
+        # For an inline array (`rule = [{…}]`) the key at the top is the nearest line that is known.
         return self.tables[0].keys.get(table, 1)
 
     def line_naming(self, word: str, table: str, index: int, key: str) -> int:
-        """The line where a quoted word stands, from the line of its key on; the key's line if it stands nowhere."""
+        """The line of a quoted word at or after its key; the line of the key if the word is not found."""
         start = self.line_of(table, index, key)
         for number, line in enumerate(self.lines[start - 1 :], start=start):
             if f'"{word}"' in line or f"'{word}'" in line:
@@ -98,7 +100,7 @@ def _scan(text: str) -> tuple[_Table, ...]:
             elif key := _KEY.match(line):
                 tables[-1].keys.setdefault(key[1].strip('"'), number)
         for fence in ('"""', "'''"):
-            # A multi-line string may hold lines that look like tables; an odd number of fences opens or closes one.
+            # A multi-line string may hold lines that look like tables. An odd number of fences opens or closes one.
             if line.count(fence) % 2 and inside in ("", fence):
                 inside = "" if inside else fence
     return tuple(tables)

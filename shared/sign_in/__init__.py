@@ -1,1 +1,1 @@
-"""Signing people in: providers, sessions kept by the service, and the pages of both."""
+"""Signing people in: the providers, the sessions that the service keeps, and the pages of both."""

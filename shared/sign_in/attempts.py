@@ -1,4 +1,4 @@
-"""One attempt to sign in: what is kept of it between leaving for the provider and coming back, and why it may fail."""
+"""One attempt to sign in: what is kept of it while the browser is at the provider, and why it may fail."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ from typing import TypeGuard
 from shared.problems import Unavailable
 
 ATTEMPT_LIFE = timedelta(minutes=10)
-"""How long somebody may take at the provider."""
+"""How long a person may take at the provider."""
 SKEW = timedelta(seconds=60)
 """How far the provider's clock and ours may be apart."""
 
@@ -22,7 +22,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 class SignInAttempt:
     """What the callback must find again. `key` and `browser` are SHA-256 of the state and of the browser's cookie.
 
-    `fresh`: the person must prove who they are now, even if the provider still knows them. Times are UTC-aware.
+    `fresh`: the person must sign in now, even if the provider still knows them. Times are UTC-aware.
     """
 
     key: str
@@ -44,7 +44,7 @@ def new_secret() -> str:
 
 
 def is_secret(text: str | None) -> TypeGuard[str]:
-    """Whether it could be one of new_secret's."""
+    """Whether the text has the shape of a secret of new_secret."""
     return text is not None and _SECRET.fullmatch(text) is not None
 
 
@@ -54,10 +54,10 @@ def hash_of(secret: str) -> str:
 
 
 class Shown(StrEnum):
-    """What a person is told about a refusal; each has a message `sign-in-refused-…`."""
+    """What a page says about a refusal. Each has a message `sign-in-refused-…`."""
 
     ATTEMPT = "attempt"
-    """The attempt is unknown, over, already used, or was begun in another browser."""
+    """The attempt is unknown, over or already used, or another browser began it."""
     DENIED = "denied"
     """The person, or the provider, said no."""
     ANSWER = "answer"
@@ -67,7 +67,7 @@ class Shown(StrEnum):
     BLOCKED = "blocked"
     UNCONFIRMED = "unconfirmed"
     AWAY = "away"
-    """The provider, or something of ours that is needed for a sign-in, does not answer."""
+    """The provider, or another system that a sign-in needs, does not answer."""
 
 
 class ProviderAway(Unavailable):
@@ -75,7 +75,9 @@ class ProviderAway(Unavailable):
 
 
 class SignInRefused(Exception):
-    """A sign-in or a sign-out that is refused: `reason` for the record (stable, names nobody), `shown` for the page."""
+    """A sign-in or sign-out that is refused. `reason` is for the record: stable, and it names nobody. `shown` is for
+    the page.
+    """
 
     def __init__(self, reason: str, shown: Shown = Shown.ANSWER) -> None:
         super().__init__(reason)
@@ -97,9 +99,9 @@ class Registration:
 class Logout:
     """A back-channel logout: of one session of the provider (`sid`), and of all sessions of `subject`.
 
-    The standard would spare the others where both are named, but Keycloak names one session when it has ended all
-    (keycloak/keycloak 22914), and a session too many is worse than a sign-in too many.
-    `token` is the same for the same logout token, `issued_at` and `until` (UTC-aware) bound when it may be used.
+    Where both are named, the standard would spare the other sessions. But Keycloak names one session when it has ended
+    all (keycloak/keycloak 22914), and to end a session too many is better than one too few. `token` is the same for the
+    same logout token. It may be used between `issued_at` and `until` (UTC-aware).
     """
 
     issuer: str

@@ -1,4 +1,4 @@
-"""What is read of a provider: kept for a while, read by one at a time, and not at once again after a failure."""
+"""What is read of a provider: it is kept for a while, and only one task reads at a time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ from shared.problems import Unavailable
 from shared.sign_in.attempts import SignInRefused
 
 FAILED = timedelta(seconds=5)
-"""For how long a failure stands for all who come, or strangers could make us ask the provider all the time."""
+"""How long a failure stands for all callers. Otherwise strangers could make us ask the provider all the time."""
 
 Found = TypeVar("Found")
 
@@ -26,16 +26,16 @@ class Cached(Generic[Found]):
     async def get(self, newest: timedelta, read: Callable[[], Awaitable[Found]]) -> Found:
         """What was read less than `newest` ago, else what `read` gives now.
 
-        Raises Refused and Unavailable as `read` does, and as it did less than FAILED ago.
+        Raises SignInRefused and Unavailable as `read` does, and again for FAILED after it did.
         """
         if self._kept and self._is_within(newest, self._kept[0]):
             return self._kept[1]
         async with self._lock:
-            # Whoever had the lock before may have read it, or failed.
+            # The task that had the lock before may have read it, or failed.
             if self._kept and self._is_within(newest, self._kept[0]):
                 return self._kept[1]
             if self._failed and self._is_within(FAILED, self._failed[0]):
-                # Without the way of those who were told before, which would grow with everyone.
+                # Without the traceback, which would grow with every caller.
                 raise self._failed[1].with_traceback(None)
             at = self._clock()
             try:

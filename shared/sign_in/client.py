@@ -1,4 +1,4 @@
-"""Authlib's OAuth 2.0 client over HTTP. The only module that imports it: elsewhere its failures are Hearth's own."""
+"""Authlib's OAuth 2.0 client. Only this module imports it, and it raises Hearth's own errors."""
 
 import logging
 import warnings
@@ -9,7 +9,7 @@ from shared.http import AsyncBaseTransport, HTTPError, HTTPStatusError, make_htt
 from shared.sign_in.attempts import ProviderAway, Registration, SignInAttempt, SignInRefused
 
 with warnings.catch_warnings():
-    # It says at every start that it would rather have a successor of httpx that the rest of Hearth does not use.
+    # At every start it would ask for a successor of httpx (infra/decisions/2026-11-28-httpx.md).
     from authlib.deprecate import AuthlibDeprecationWarning  # type: ignore[import-untyped]
 
     warnings.simplefilter("ignore", AuthlibDeprecationWarning)
@@ -18,16 +18,16 @@ with warnings.catch_warnings():
 log = logging.getLogger(__name__)
 
 TIMEOUT = 5.0
-"""Seconds for each step of a request to the provider: somebody is waiting."""
+"""Seconds for each step of a request to the provider. A person is waiting."""
 
 Json = dict[str, Any]
 
 
 class OAuthClient:
-    """Sends a browser to a provider, and exchanges the code it comes back with (RFC 6749, 4.1, with PKCE, RFC 7636)."""
+    """Sends a browser to a provider, and exchanges its code for a token (RFC 6749, 4.1, with PKCE, RFC 7636)."""
 
     def __init__(self, registration: Registration, transport: AsyncBaseTransport | None = None) -> None:
-        """`transport` is for tests; it stands in for the network."""
+        """`transport` stands in for the network, in tests."""
         self._registration = registration
         self._transport = transport or make_transport()
         # Wikimedia asks programs to say who they are.
@@ -41,8 +41,10 @@ class OAuthClient:
         return str(address)
 
     async def fetch_token(self, endpoint: str, code: str, verifier: str, method: str | None = None) -> Json:
-        """The token response for a code. Raises Refused for a code that is not taken; ProviderAway."""
-        # A client of its own each time, because Authlib keeps the last token in it; the connections are shared.
+        """The token response for a code. Raises SignInRefused for a code that the provider refuses, and
+        ProviderAway.
+        """
+        # A new client each time, because Authlib keeps the last token in it. The connections are shared.
         oauth = self._oauth(token_endpoint_auth_method=method)
         try:
             token = await oauth.fetch_token(
@@ -63,7 +65,7 @@ class OAuthClient:
         return dict(token)
 
     async def get(self, address: str, access_token: str | None = None) -> Json:
-        """A JSON object of the provider. Raises ProviderAway without an answer, Refused for one that is no object."""
+        """A JSON object of the provider. Raises ProviderAway without an answer, SignInRefused for another answer."""
         headers = {"Authorization": f"Bearer {access_token}"} if access_token else {}
         try:
             answer = (await self._http.get(address, headers=headers)).raise_for_status()
@@ -104,6 +106,6 @@ def _refused_or_away(error: HTTPStatusError, reason: str) -> Exception:
 
 
 def text_of(values: Mapping[str, object], *names: str) -> tuple[str, ...]:
-    """The texts under these names, in order, each once; what is missing, empty or no text is left out."""
+    """The texts under these names, in order, each once. What is missing, empty or no text is left out."""
     found = (values.get(name) for name in names)
     return tuple(dict.fromkeys(text.strip() for text in found if isinstance(text, str) and text.strip()))

@@ -1,5 +1,8 @@
-"""The cookies of one service. `__Host-`: set by this host over a trustworthy connection, for all of its paths, and by
-nobody else; each service has its own, because browsers send a cookie to every port of a host."""
+"""The cookies of one service.
+
+`__Host-` means that only this host set the cookie, over a trustworthy connection and for all of its paths. Each service
+has cookies of its own, because browsers send a cookie to every port of a host.
+"""
 
 from fastapi import Request, Response
 
@@ -7,7 +10,7 @@ from shared.sign_in.attempts import ATTEMPT_LIFE
 
 
 class Cookies:
-    """The session of the pages under `home`, and what ties an attempt to sign in to the browser that began it."""
+    """The session of the pages under `home`, and the secret that ties an attempt to sign in to its browser."""
 
     def __init__(self, home: str) -> None:
         """`home` such as `/desk`."""
@@ -15,19 +18,19 @@ class Cookies:
         self.attempt = f"{self.session}-sign-in"
 
     def read_session(self, request: Request) -> str | None:
-        """The secret of the session, whatever a browser sent."""
+        """The secret of the session, as the browser sent it."""
         return request.cookies.get(self.session)
 
     def read_attempt(self, request: Request) -> str | None:
-        """The secret of the browser, whatever it sent."""
+        """The secret of the browser, as it sent it."""
         return request.cookies.get(self.attempt)
 
     def keep_session(self, response: Response, secret: str) -> None:
-        """Have the browser keep it until it is closed; how long it opens anything is for the store to say."""
+        """Have the browser keep the session until it is closed. The store decides how long the session is good."""
         _keep(response, self.session, secret, None)
 
     def keep_attempt(self, response: Response, secret: str) -> None:
-        """Have the browser keep it for as long as an attempt may take."""
+        """Have the browser keep the secret for as long as an attempt may take."""
         _keep(response, self.attempt, secret, int(ATTEMPT_LIFE.total_seconds()))
 
     def forget(self, response: Response) -> None:

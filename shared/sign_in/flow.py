@@ -26,30 +26,31 @@ LONGEST_CODE = 4096
 _AGAIN = "sign-in-again"
 
 SignInRefusals = Callable[[str], Awaitable[None]]
-"""Records that a sign-in was refused, and why: a stable word that names nobody."""
+"""Records that a sign-in was refused, with a stable reason that names nobody."""
 
 
 class FindPseudonyms(Protocol):
-    """What is asked for a person's own pseudonyms. Raises Unavailable; then nobody signs in."""
+    """Gives the pseudonyms of a person's own names. Raises Unavailable; then nobody signs in."""
 
     async def __call__(self, identity: Identity) -> tuple[str, ...]: ...
 
 
 class SignedInPeople(Protocol):
-    """What it needs of the roster (access.roster.Roster): None for somebody who was signed out after `began_at`."""
+    """What the flow needs of the roster (access.roster.Roster). None: the person was signed out after `began_at`."""
 
     async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None: ...
 
 
 Noted = Callable[[str, tuple[str, ...]], Awaitable[None]]
-"""Is told who comes with a session, and the pseudonyms of their names. Raises Unavailable; then nobody comes in."""
+"""Is told the person of a session, and the pseudonyms of the person's names. Raises Unavailable; then nobody gets in.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class SignInFlow:
-    """What signing in at one service needs. `home` such as `/desk`; `path` (else `home`) is where a sign-in may lead.
+    """What signing in at one service needs. `home` is such as `/desk`. A sign-in may lead to `path` (else `home`).
 
-    `address` is the service's own, from its settings: where a browser comes back to never depends on a request.
+    `address` is the service's own, from its settings: no request decides where a browser comes back to.
     """
 
     pages: Pages
@@ -70,9 +71,9 @@ class SignInFlow:
         return Cookies(self.home)
 
     async def session(self, request: Request) -> Session | None:
-        """The running session of the browser that asks; none from before the roster signed the person out.
+        """The running session of the browser; None if the roster has signed the person out since.
 
-        Raises Unavailable while the store is away, or the roster too old.
+        Raises Unavailable while the store is away, or the copy of the roster is too old.
         """
         session = await self.sessions.find(self.cookies.read_session(request))
         if session and self.people:
@@ -80,14 +81,14 @@ class SignInFlow:
             if await self.people.person(session.person, began_at=began, authenticated_at=proved) is None:
                 return None
         if session and self.noted:
-            # Not once at the sign-in: a role may be given to somebody who is signed in already.
+            # Each time, because a person who is signed in already may be given a role.
             await self.noted(session.person, session.pseudonyms)
         return session
 
     def sign_in_address(self, request: Request, *, fresh: bool = False, back: str | None = None) -> str:
         """Where to send a browser that has to sign in (again) first, and then comes `back`.
 
-        Without `back`: to the page that was asked for, or home from a form, whose content is lost.
+        Without `back` it comes back to the page that it asked for; after a form, whose content is lost, to home.
         """
         if back is None and request.method in ("GET", "HEAD"):
             back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -96,13 +97,14 @@ class SignInFlow:
     def own(self, address: str) -> str:
         """`address` if it is one of ours, else home."""
         found = own_address(address, self.home, self.path)
-        # Whoever came from a sign-in would go in a circle, with what the provider said in the address.
+        # An address of the sign-in would lead in a circle, with what the provider said in it.
         steps, path = f"{self.home}/sign-in", found.partition("?")[0]
         return self.home if path == steps or path.startswith(f"{steps}/") else found
 
     def error_page(self, request: Request, problem: Problem) -> Response:
-        """The page of a problem: the way to sign in (again) and back for whoever has to, their own reference for who is
-        on no roster."""
+        """The page of a problem. It leads to the sign-in and back where that helps; a person on no roster sees their
+        reference.
+        """
         who, may_lead = principal_of(request), own_address(request.url.path, "", self.path or self.home)
         if may_lead and problem.status == 401 and "authorization" not in request.headers:
             again = problem.code == _AGAIN
@@ -113,7 +115,7 @@ class SignInFlow:
         return self.pages.error(request, problem)
 
     async def leave(self, request: Request, back: str, fresh: bool) -> Response:
-        """Begin an attempt and send the browser to the provider. Raises Unavailable, and Refused."""
+        """Begin an attempt and send the browser to the provider. Raises Unavailable and SignInRefused."""
         state = new_secret()
         browser = self.cookies.read_attempt(request)
         if not is_secret(browser):
@@ -129,7 +131,7 @@ class SignInFlow:
         return response
 
     async def attempt(self, request: Request) -> SignInAttempt:
-        """The attempt that this browser comes back from; nobody can come back from it again. Raises Refused."""
+        """The attempt that this browser comes back from. It can be taken once. Raises SignInRefused."""
         state, browser = request.query_params.get("state"), self.cookies.read_attempt(request)
         if not is_secret(state) or not is_secret(browser):
             raise SignInRefused("attempt-unknown", Shown.ATTEMPT)
@@ -143,7 +145,7 @@ class SignInFlow:
         return attempt
 
     async def enter(self, request: Request, attempt: SignInAttempt) -> Response:
-        """Begin a session for whom the provider names, and go where the attempt was to lead. Raises as `leave`."""
+        """Begin a session for the person that the provider names, and lead on. Raises as `leave`."""
         told = request.query_params
         if "error" in told:
             raise SignInRefused("denied" if told["error"] == "access_denied" else "provider-error", Shown.DENIED)
@@ -159,7 +161,7 @@ class SignInFlow:
             agent=label_of(request.headers.get("user-agent", "")),
             instead_of=self.cookies.read_session(request),
         )
-        # The provider may have told of the end while its beginning was still on its way here.
+        # The provider may have told of the end while the sign-in was still on its way here.
         if await self.sessions.store.ended_since(_names_of(identity.issuer, identity.sid, person), attempt.began_at):
             await self.sessions.end(session)
             raise SignInRefused("ended-meanwhile", Shown.ATTEMPT)
@@ -168,18 +170,18 @@ class SignInFlow:
         return response
 
     async def farewell(self) -> str | None:
-        """Where a person can end the provider's own session, too; they come back to the sign-in page."""
+        """Where a person can end the provider's own session, too. They come back to the sign-in page."""
         return await self.provider.farewell(f"{self.address.rstrip('/')}{self.home}/sign-in")
 
     async def end_as_told(self, logout: Logout) -> int:
-        """End the sessions a provider says have ended; how many those were. Raises Refused for a repetition."""
+        """End the sessions that a provider says have ended. Returns how many. Raises SignInRefused for a repetition."""
         ended, latest = 0, logout.issued_at + SKEW
         person = person_ref(self.identity_key, logout.issuer, logout.subject) if logout.subject else None
         names = _names_of(logout.issuer, logout.sid, person)
-        # The end is noted before anything ends, so that a session which is opened in between is found here or there.
+        # The end is noted first, so that a session which opens meanwhile is found here or there.
         await self.sessions.store.note_end(names, min(self.sessions.clock(), latest), logout.until)
-        # First ended, then remembered: a token that a crash kept from being carried out can be sent again. One that is
-        # carried out twice ends only what had begun when it was written.
+        # First ended, then remembered: after a crash in between the token can be sent again. A token that is carried
+        # out twice ends only what had begun when it was written.
         if logout.sid:
             ended += await self.sessions.revoke_sid(logout.issuer, logout.sid)
         if person:
@@ -190,5 +192,5 @@ class SignInFlow:
 
 
 def _names_of(issuer: str, sid: str | None, person: str | None) -> list[str]:
-    """Under what an end is remembered: the session of the provider, and the person."""
+    """The names under which an end is remembered: the session of the provider, and the person."""
     return [hash_of(name) for name in (f"{issuer}\x1f{sid}" if sid else None, person) if name]

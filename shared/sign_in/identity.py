@@ -1,4 +1,4 @@
-"""Who signed in, as the provider says, and the reference under which Hearth knows them."""
+"""Who signed in, as the provider says, and the reference by which Hearth knows the person."""
 
 import hmac
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from datetime import datetime
 class Identity:
     """A person as a provider names them. `subject` is stable at `issuer`; everything else may change.
 
-    `aliases` and `other_emails` are further names and addresses the provider told, all of which a report may have used.
-    `sid` is the provider's own session. `authenticated_at` (UTC-aware) is when the person last proved who they are;
-    None: the provider did not say.
+    `aliases` and `other_emails` are further names and addresses from the provider: a report may use any of them. `sid`
+    is the provider's own session. `authenticated_at` (UTC-aware) is when the person last proved who they are; None: the
+    provider did not say.
     """
 
     issuer: str
@@ -25,7 +25,7 @@ class Identity:
 
 
 def person_ref(key: bytes, issuer: str, subject: str) -> str:
-    """`person:<16 hex digits>`: the same for the same account, and without the key nothing leads back to it.
+    """`person:<16 hex digits>`. It is the same for the same account. Without the key nobody can find the account.
 
     Raises ValueError for an issuer that holds the separator, which no address does.
     """

@@ -1,9 +1,8 @@
-"""MediaWiki's OAuth 2.0 (Extension:OAuth): a responder signs in with a wiki account. It has no ID token.
+"""MediaWiki's OAuth 2.0 (Extension:OAuth): a responder signs in with a wiki account. There is no ID token.
 
-Who somebody is comes from `{rest}/oauth2/resource/profile`, over TLS, with the token that the code was exchanged for.
-The wiki does not say when a person last typed a password, and cannot be asked to ask again. So the time of the
-completed redirect counts as the time of the sign-in, and a fresh sign-in shows only that this browser still holds the
-wiki's session.
+`{rest}/oauth2/resource/profile` says who signed in, over TLS, for the token of the code. The wiki does not say when a
+person last typed a password, and cannot be asked to ask again. So the time of the redirect counts as the time of the
+sign-in. A fresh sign-in shows only that this browser still has a session at the wiki.
 """
 
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from shared.times import now
 
 
 class Profile(BaseModel):
-    """What Hearth reads of a profile; group memberships and rights are the wiki's own matter."""
+    """What Hearth reads of a profile. It leaves group memberships and rights to the wiki."""
 
     sub: StrictInt | StrictStr
     username: str
@@ -31,7 +30,7 @@ class Profile(BaseModel):
 
 
 class MediaWiki:
-    """A wiki, or the wiki that keeps the accounts of many; its issuer is the address of its REST API."""
+    """A wiki, or the wiki that keeps the accounts of many wikis. Its issuer is the address of its REST API."""
 
     def __init__(
         self,
@@ -51,7 +50,9 @@ class MediaWiki:
         return self._client.authorization_address(f"{self.issuer}/oauth2/authorize", state, attempt)
 
     async def finish(self, attempt: SignInAttempt, code: str, iss: str | None = None) -> Identity:
-        """Who signed in. Raises Refused, also for a blocked account or one without a confirmed address; Unavailable."""
+        """Who signed in. Raises Unavailable, and SignInRefused, also for a blocked account or one without a confirmed
+        address.
+        """
         if iss is not None and iss != self.issuer:
             raise SignInRefused("issuer-mixed-up")
         token = await self._client.fetch_token(
@@ -62,7 +63,7 @@ class MediaWiki:
             profile = Profile.model_validate(told)
         except ValidationError:
             raise SignInRefused("profile-malformed") from None
-        # Account numbers begin at 1; 0 is what a wiki says of somebody who has no account at the wiki that keeps them.
+        # Account numbers begin at 1. A wiki says 0 of a person without an account at the wiki that keeps the accounts.
         if str(profile.sub) in ("", "0") or not profile.username:
             raise SignInRefused("profile-malformed")
         if profile.blocked:
@@ -80,11 +81,11 @@ class MediaWiki:
         )
 
     async def farewell(self, back: str) -> str | None:
-        """None: a wiki offers no way to end its session from elsewhere."""
+        """None, because a wiki offers no way to end its session from elsewhere."""
         return None
 
     async def read_logout(self, logout_token: str) -> Logout:
-        """Always raises Refused: a wiki sends no logouts."""
+        """Always raises SignInRefused, because a wiki sends no logouts."""
         raise SignInRefused("logout-not-offered")
 
     async def aclose(self) -> None:

@@ -1,4 +1,6 @@
-"""Any OpenID Connect provider, by discovery. Tokens are validated by joserfc and Authlib, here are only the rules."""
+"""Any OpenID Connect provider, by discovery. joserfc and Authlib validate the tokens; this module says by which
+rules.
+"""
 
 import hashlib
 import re
@@ -28,16 +30,16 @@ from shared.web.redirects import redirect_page
 ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
 )
-"""Signatures that only the provider can make: `none` and those with a shared secret (HS…) are not among them."""
+"""Signatures that only the provider can make. `none`, and those with a shared secret (HS…), are not among them."""
 RENEWED = timedelta(minutes=1)
-"""How old discovery may be when somebody leaves for the provider: this is how a provider that is down is noticed."""
+"""How old discovery may be when a person leaves for the provider. So a provider that is down is noticed."""
 USABLE = timedelta(minutes=10)
-"""How old discovery and keys may be when a token is read: a key that the provider withdraws is not taken for longer."""
+"""How old discovery and keys may be when a token is read. A key that the provider withdraws is good for no longer."""
 KEYS_PACE = timedelta(seconds=10)
-"""Least time from one reading of the keys to the next, or anybody could make us ask all the time."""
+"""Least time between two readings of the keys. Otherwise anyone could make us ask all the time."""
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 LOGOUT_AGE = timedelta(minutes=10)
-"""How old a logout token may be; one without a word on its end could be sent again for ever otherwise."""
+"""How old a logout token may be. A token without an end could otherwise be sent again for ever."""
 _NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _OFFERED = ("userinfo_endpoint", "end_session_endpoint")
 _BROWSED = ("authorization_endpoint", "end_session_endpoint")
@@ -45,7 +47,7 @@ _NAMES = ("preferred_username", "name", "nickname")
 _ADDRESSES = ("email",)
 _LEEWAY = int(SKEW.total_seconds())
 LONGEST_LOGOUT_TOKEN = 16_384
-"""Characters of a logout token; those of Keycloak have about a thousand."""
+"""Characters of a logout token. Those of Keycloak have about a thousand."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
@@ -82,7 +84,7 @@ class OpenId:
         )
 
     async def finish(self, attempt: SignInAttempt, code: str, iss: str | None = None) -> Identity:
-        """Who signed in. `iss` is what the redirect said (RFC 9207). Raises Refused, and Unavailable."""
+        """Who signed in. `iss` is what the redirect said (RFC 9207). Raises SignInRefused and Unavailable."""
         if iss is not None and iss != self.issuer:
             raise SignInRefused("issuer-mixed-up")
         metadata = await self._discover(USABLE)
@@ -107,9 +109,10 @@ class OpenId:
         )
 
     async def farewell(self, back: str) -> str | None:
-        """Where a person can end the provider's own session and come `back`; None if nowhere, or nobody answers.
+        """Where a person can end the provider's own session and come `back`; None if there is no such place, or no
+        answer.
 
-        Sent without an ID token, which Hearth does not keep: the provider asks the person whether they mean it.
+        It is sent without an ID token, which Hearth does not keep. So the provider asks the person to confirm.
         """
         try:
             endpoint = (await self._discover(USABLE)).get("end_session_endpoint")
@@ -121,8 +124,8 @@ class OpenId:
         return str(add_params_to_uri(endpoint, told))
 
     async def read_logout(self, logout_token: str) -> Logout:
-        """Whose sessions end (OpenID Connect Back-Channel Logout 1.0, 2.6). Raises Refused, and Unavailable."""
-        # Whatever strangers send is looked at before anybody is asked because of it.
+        """The sessions that end (OpenID Connect Back-Channel Logout 1.0, 2.6). Raises SignInRefused and Unavailable."""
+        # The shape is checked first, so that a stranger cannot make us ask the provider.
         if len(logout_token) > LONGEST_LOGOUT_TOKEN or not _TOKEN.fullmatch(logout_token):
             raise SignInRefused("logout-token-malformed")
         metadata = await self._discover(USABLE)
@@ -156,7 +159,7 @@ class OpenId:
         if not isinstance(token.get("id_token"), str):
             raise SignInRefused("id-token-missing")
         decoded = await self._decode(metadata, token["id_token"], "id-token")
-        # aud is named because Authlib takes a foreign one by itself when azp names us.
+        # aud is named, because Authlib accepts a foreign one when azp names us.
         options: dict[str, Json] = {
             "iss": {"essential": True, "value": self.issuer},
             "aud": {"essential": True, "value": self._registration.client_id},
@@ -176,7 +179,7 @@ class OpenId:
         return dict(claims)
 
     async def _read_userinfo(self, metadata: Json, token: Json, subject: str) -> Json:
-        # A provider may tell names and addresses there only (OpenID Connect Core, 5.4), and recusal needs them all.
+        # A provider may tell names and addresses only here (OpenID Connect Core, 5.4), and recusal needs all of them.
         if not metadata.get("userinfo_endpoint"):
             return {}
         told = await self._client.get(metadata["userinfo_endpoint"], token["access_token"])
@@ -187,7 +190,7 @@ class OpenId:
     async def _decode(self, metadata: Json, token: str, kind: str) -> Token:
         algorithms = ALGORITHMS.intersection(_texts(metadata.get("id_token_signing_alg_values_supported", ["RS256"])))
         if not algorithms:
-            # Without a list the library would allow its own, which has shared secrets among it.
+            # Without a list the library would allow its own, which holds shared secrets.
             raise SignInRefused(f"{kind}-algorithm")
         registry = JWSRegistry(algorithms=sorted(algorithms), strict_check_header=False)
         try:
@@ -224,7 +227,7 @@ class OpenId:
         return await self._keys.get(newest, read)
 
     def _authenticated_at(self, auth_time: object, attempt: SignInAttempt) -> datetime | None:
-        """When the person proved who they are. A fresh attempt demands that it was after it began."""
+        """When the person proved who they are. For a fresh attempt that must be after it began."""
         if not isinstance(auth_time, int | float):
             if attempt.fresh:
                 raise SignInRefused("auth-time-missing", Shown.NOT_FRESH)
@@ -238,7 +241,7 @@ class OpenId:
 
 
 class _LogoutClaims(JWTClaimsRegistry):
-    """What is said of a logout token beyond any JWT (Back-Channel Logout 1.0, 2.4)."""
+    """The rules of a logout token beyond those of any JWT (Back-Channel Logout 1.0, 2.4)."""
 
     def validate(self, claims: Json) -> None:
         """Raises a ClaimError of joserfc."""
@@ -261,7 +264,7 @@ class _LogoutClaims(JWTClaimsRegistry):
 
 
 def _client_method(metadata: Json, registration: Registration) -> str | None:
-    """How to prove who we are at the token endpoint; None leaves it to Authlib: Basic with a secret, else nothing."""
+    """How to prove who we are at the token endpoint. None leaves it to Authlib: Basic with a secret, else nothing."""
     offered = _texts(metadata.get("token_endpoint_auth_methods_supported", ()))
     if registration.client_secret and "client_secret_post" in offered and "client_secret_basic" not in offered:
         return "client_secret_post"
@@ -269,7 +272,7 @@ def _client_method(metadata: Json, registration: Registration) -> str | None:
 
 
 def _leads_there(address: str) -> bool:
-    """Whether a browser can be sent there with parameters of ours."""
+    """Whether a browser can be sent there with our parameters."""
     try:
         redirect_page(add_params_to_uri(address, [("state", "a")]))
     except ValueError:

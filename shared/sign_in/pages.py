@@ -1,4 +1,4 @@
-"""The pages of signing in and out: leaving for the provider, coming back, one's own sessions. No script is needed."""
+"""The pages of signing in and out: leaving for the provider, coming back, one's own sessions. They need no script."""
 
 import logging
 from collections.abc import Awaitable
@@ -19,14 +19,14 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 30
 AWAY, OURS_AWAY = "provider-away", "service-away"
-"""Why nobody could sign in, for the record: the provider, or something of ours that a sign-in takes."""
+"""The recorded reason while nobody can sign in: the provider, or a system of ours, is away."""
 STATUS = {Shown.ATTEMPT: 400, Shown.ANSWER: 400, Shown.AWAY: 503}
-"""The status of a refusal; 403 where the person, or the account, is what is refused."""
+"""The status of a refusal: 403 where the person, or the account, is refused."""
 
 
 def make_sign_in(flow: SignInFlow, gate: Gate) -> APIRouter:
     """The pages `<home>/sign-in`, `<home>/sign-out` and `<home>/sessions`, and the way back from the provider."""
-    # Open to anyone: what a session may do with itself, its secret says.
+    # Open to anyone: the secret of a session says what it may do with itself.
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
     home, open_ = flow.home, does("session.sign_in")
 
@@ -79,12 +79,12 @@ def make_sign_in(flow: SignInFlow, gate: Gate) -> APIRouter:
     async def sign_out(request: Request) -> Response:
         late = False
         try:
-            # Not only one that opens something: whatever the roster says of it, or cannot say just now, it ends.
+            # Any session ends, also one to which the roster gives nothing, or cannot answer just now.
             session = await flow.sessions.find(flow.cookies.read_session(request))
             if session:
                 await flow.sessions.end(session)
         except Unavailable:
-            # The browser forgets the only copy of the secret all the same.
+            # Either way the browser forgets the only copy of the secret.
             late = True
         context = {
             "sign_in": f"{home}/sign-in",
@@ -99,7 +99,7 @@ def make_sign_in(flow: SignInFlow, gate: Gate) -> APIRouter:
 
     @router.get(f"{home}/sign-out/elsewhere", **open_)
     async def sign_out_elsewhere() -> Response:
-        # Our pages link to no other host, so the way there begins here; it is the same for everybody.
+        # Our pages link to no other host, so the way there begins here. It is the same for everybody.
         away = await flow.farewell()
         return redirect_page(away) if away else RedirectResponse(f"{home}/sign-in", 303)
 
@@ -131,7 +131,7 @@ def make_sign_in(flow: SignInFlow, gate: Gate) -> APIRouter:
     @router.post(f"{home}/sign-in/back-channel", **open_)
     @from_elsewhere
     async def end_as_told(logout_token: Annotated[str, Form()] = "") -> Response:
-        # The provider calls, not a browser: what it may do here is in the signed token alone.
+        # The provider calls, not a browser. Only the signed token says what it may do here.
         try:
             ended = await flow.end_as_told(await flow.provider.read_logout(logout_token))
         except SignInRefused as refusal:

@@ -11,7 +11,7 @@ from shared.sign_in.settings import SignInSettings
 
 
 class Provider(Protocol):
-    """What the sign-in pages need of a provider. `name` is what people know it by: its host."""
+    """What the sign-in pages need of a provider. `name` is its host, by which people know it."""
 
     issuer: str
     name: str
@@ -34,10 +34,10 @@ PROVIDERS: Mapping[str, Callable[[Registration], Provider]] = {
 
 
 def make_provider(settings: SignInSettings, *, address: str, home: str) -> Provider:
-    """The provider of a service whose own address is `address` and whose pages stand under `home`."""
+    """The provider of a service. `address` is the service's own, and its pages stand under `home`."""
     return PROVIDERS[settings.sign_in_provider](settings.registration(callback_address(address, home)))
 
 
 def callback_address(address: str, home: str) -> str:
-    """Where a browser comes back to; the provider must know it. From settings, never from what a request says."""
+    """Where a browser comes back to. The provider must know it. It follows from settings, never from a request."""
     return f"{address.rstrip('/')}{home}/sign-in/callback"

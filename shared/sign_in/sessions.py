@@ -1,8 +1,8 @@
-"""Sessions of signed-in people, kept by the service. A browser holds a random id, the store only the id's SHA-256.
+"""Sessions of people who signed in. A browser holds a random id, the store only the SHA-256 of the id.
 
-A session ends 30 minutes after it was last seen and 12 hours after it began, both exactly when it is looked at; the
-store sweeps up afterwards. A revocation holds at once in the replica that carried it out, and in every other within
-FRESHNESS.
+A session ends 30 minutes after it was last seen, and 12 hours after it began. Both are checked when it is looked at;
+the store sweeps up later. A revocation holds at once in the replica that carried it out, and within FRESHNESS in every
+other.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,19 +17,19 @@ from shared.times import now
 IDLE = timedelta(minutes=30)
 SESSION_LIFE = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
-"""`seen_at` is written no more often, so that an idle session may end up to a minute early, but never late."""
+"""`seen_at` is written no more often. So an idle session may end up to a minute early, but never late."""
 FRESHNESS = timedelta(seconds=3)
-"""For how long a replica answers from memory: 4 µs in place of the 0.6 ms (0.4 ms of them ours) that MongoDB takes."""
+"""How long a replica answers from memory: that takes 4 µs, and MongoDB 0.6 ms (0.4 ms of them ours)."""
 KNOWN = 5_000
 """Sessions that one replica remembers for FRESHNESS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One signed-in browser. Times are UTC-aware.
+    """One browser that is signed in. Times are UTC-aware. `pseudonyms` stand for the person's own names.
 
-    `pseudonyms` are the person's own, known from the sign-in. `authenticated_at` is when the person last proved who
-    they are; None: the provider did not say, so it is never fresh. `agent` is a coarse label, `Firefox, Linux`.
+    `authenticated_at` is when the person last proved who they are. None: the provider did not say, so the session is
+    never fresh. `agent` is a coarse label, such as `Firefox, Linux`.
     """
 
     id_hash: str
@@ -43,61 +43,61 @@ class Session:
     agent: str | None = None
 
     def is_over(self, at: datetime) -> bool:
-        """Whether it has been idle, or has lasted, for too long."""
+        """Whether the session has been idle, or has lasted, for too long."""
         return at - self.seen_at >= IDLE or at - self.began_at >= SESSION_LIFE
 
 
 class SessionStore(Protocol):
-    """Where sessions and attempts are kept (shared.sign_in.store.MongoSessions). Raises Unavailable while away."""
+    """What sessions need of a store (shared.sign_in.store.MongoSessions). Every method raises Unavailable."""
 
     async def keep_attempt(self, attempt: SignInAttempt) -> None: ...
 
     async def take_attempt(self, key: str) -> SignInAttempt | None:
-        """The attempt, which nobody can take again."""
+        """The attempt. It can be taken once."""
 
     async def use_once(self, token: str, until: datetime) -> bool:
-        """Whether nobody used it before; remembered until then."""
+        """Whether the token was not used before. It is remembered until then."""
 
     async def note_end(self, names: Sequence[str], at: datetime, until: datetime) -> None:
-        """Remember until then that what has these names was ended at that time."""
+        """Remember until then that everything with these names ended at that time."""
 
     async def ended_since(self, names: Sequence[str], since: datetime) -> bool:
-        """Whether any of what has these names was ended then or later."""
+        """Whether anything with one of these names ended then or later."""
 
     async def open(self, session: Session) -> None: ...
 
     async def find(self, id_hash: str) -> Session | None:
-        """The session, even if it is over but not yet swept up."""
+        """The session, even if it is over and not yet swept up."""
 
     async def touch(self, id_hash: str, at: datetime) -> bool:
-        """Move `seen_at` forward. False if the session is no more; it never comes back."""
+        """Move `seen_at` forward. False if the session has ended; it never comes back."""
 
     async def of_person(self, person: str) -> list[Session]:
-        """Newest first."""
+        """The sessions of a person, newest first."""
 
     async def revoke(self, person: str, id_hash: str) -> bool:
-        """End one session of this person, and of nobody else."""
+        """End one session, if it is of this person."""
 
     async def revoke_person(self, person: str, before: datetime, but: str | None = None) -> int:
-        """End all sessions of a person that began at `before` or earlier, except `but`; how many those were."""
+        """End all sessions of a person that began at `before` or earlier, except `but`. Returns how many."""
 
     async def revoke_sid(self, issuer: str, sid: str) -> int:
-        """End all sessions that came out of one session of the provider; how many those were."""
+        """End all sessions that came from one session of the provider. Returns how many."""
 
 
 class Sessions:
-    """The sessions of one service: what a request's secret stands for, and how a session begins and ends."""
+    """The sessions of one service: the session of a request's secret, and how sessions begin and end."""
 
     def __init__(self, store: SessionStore, clock: Callable[[], datetime] = now) -> None:
         self.store = store
         self.clock = clock
-        # By id_hash: when it was read, and the session; oldest first.
+        # By id_hash: the time of reading and the session, oldest first.
         self._known: dict[str, tuple[datetime, Session]] = {}
-        # How often something ended here.
+        # How many revocations there were here.
         self._ends = 0
 
     async def find(self, secret: str | None) -> Session | None:
-        """The running session that the secret opens, or None; being looked for keeps it from becoming idle."""
+        """The running session of this secret, or None. The look keeps it from becoming idle."""
         if not is_secret(secret):
             return None
         key, at, ends = hash_of(secret), self.clock(), self._ends
@@ -126,7 +126,7 @@ class Sessions:
         agent: str | None = None,
         instead_of: str | None = None,
     ) -> tuple[str, Session]:
-        """A new session and its secret, for every sign-in; the one that the secret `instead_of` opens ends."""
+        """A new session and its secret, for every sign-in. The session of the secret `instead_of` ends."""
         secret, at = new_secret(), self.clock()
         session = Session(
             hash_of(secret),
@@ -156,19 +156,21 @@ class Sessions:
         return [session for session in await self.store.of_person(person) if not session.is_over(at)]
 
     async def revoke(self, person: str, id_hash: str) -> bool:
-        """End one session of a person; False if the person has none such."""
+        """End one session of a person. False if the person has no such session."""
         revoked = await self.store.revoke(person, id_hash)
         self._forget(id_hash)
         return revoked
 
     async def revoke_person(self, person: str, before: datetime, but: str | None = None) -> int:
-        """End what a person began at `before` (UTC-aware) or earlier, except `but`; how many sessions those were."""
+        """End the sessions of a person that began at `before` (UTC-aware) or earlier, except `but`. Returns how
+        many.
+        """
         revoked = await self.store.revoke_person(person, before, but)
         self._forget()
         return revoked
 
     async def revoke_sid(self, issuer: str, sid: str) -> int:
-        """End what came out of one session of the provider; how many sessions those were."""
+        """End the sessions that came from one session of the provider. Returns how many."""
         revoked = await self.store.revoke_sid(issuer, sid)
         self._forget()
         return revoked
@@ -182,12 +184,12 @@ class Sessions:
 
     def _remembered(self, key: str, at: datetime) -> Session | None:
         read_at, session = self._known.get(key, (None, None))
-        # A clock that was set back must not keep anything in memory for longer.
+        # A clock that was set back must not keep a session in memory for longer.
         return session if read_at and timedelta() <= at - read_at < FRESHNESS else None
 
     def _remember(self, session: Session, at: datetime, ends: int) -> None:
         if ends != self._ends:
-            # It may be what ended while the store was asked.
+            # The session may have ended while the store was asked.
             return
         self._known.pop(session.id_hash, None)
         self._known[session.id_hash] = (at, session)

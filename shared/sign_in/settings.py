@@ -1,4 +1,4 @@
-"""What a service needs to know to let people sign in. Its settings class inherits from this one."""
+"""The settings of a service where people sign in. Its settings class inherits from this one."""
 
 from typing import Annotated, Literal
 
@@ -16,7 +16,7 @@ def _issuer(value: str) -> str:
 
 
 class SignInSettings(Settings):
-    """The provider, and what this deployment is registered as there."""
+    """The provider, and how this deployment is registered there."""
 
     sign_in_provider: Literal["openid", "mediawiki"] = Field(
         "openid", description="Kind of the sign-in provider: any OpenID Connect provider, or a wiki with OAuth 2.0."
@@ -38,7 +38,7 @@ class SignInSettings(Settings):
     )
 
     def registration(self, callback: str) -> Registration:
-        """What the provider knows of the service whose sign-ins come back to `callback`."""
+        """The registration of a service. Its sign-ins come back to `callback`."""
         return Registration(
             self.sign_in_issuer, self.sign_in_client_id, secret_text(self.sign_in_client_secret), callback
         )

@@ -15,7 +15,7 @@ from shared.mongo import (
 from shared.sign_in.attempts import ATTEMPT_LIFE, SignInAttempt
 from shared.sign_in.sessions import IDLE, SESSION_LIFE, Session
 
-# The server sweeps once a minute; until then the checks of Session and Attempt refuse what is over.
+# The server sweeps once a minute. Until then Session and SignInAttempt refuse what is over.
 SESSION_INDEXES = (
     IndexModel([("person", 1), ("began_at", -1)], name="person"),
     IndexModel([("sid", 1), ("issuer", 1)], name="sid"),
@@ -26,7 +26,7 @@ ATTEMPT_INDEXES = (IndexModel([("until", 1)], name="until", expireAfterSeconds=0
 
 
 class MongoSessions:
-    """Collections `sessions` and `sign_in_attempts`. Raises Unavailable while the server is away."""
+    """Collections `sessions` and `sign_in_attempts`. Every method raises Unavailable while the server is away."""
 
     def __init__(self, database: Database) -> None:
         self._sessions: Collection = database["sessions"]
@@ -34,17 +34,17 @@ class MongoSessions:
 
     @property
     def indexes(self) -> Sequence[tuple[Collection, Sequence[IndexModel]]]:
-        """What a service makes when it starts."""
+        """The indexes that a service makes at its start."""
         return [(self._sessions, SESSION_INDEXES), (self._attempts, ATTEMPT_INDEXES)]
 
     async def keep_attempt(self, attempt: SignInAttempt) -> None:
-        """Keep it until it is taken, or over."""
+        """Keep an attempt until it is taken, or over."""
         document = _document(attempt, "key")
         with reaching():
             await self._attempts.insert_one({**document, "until": attempt.began_at + ATTEMPT_LIFE})
 
     async def take_attempt(self, key: str) -> SignInAttempt | None:
-        """The attempt, which nobody can take again."""
+        """The attempt. It can be taken once."""
         with reaching():
             document: Document | None = await self._attempts.find_one_and_delete({"_id": key})
         if document is None:
@@ -53,14 +53,14 @@ class MongoSessions:
         return SignInAttempt(key=document.pop("_id"), **document)
 
     async def use_once(self, token: str, until: datetime) -> bool:
-        """Whether nobody used it before; remembered until then."""
+        """Whether the token was not used before. It is remembered until then."""
         used = {"_id": f"used {token}"}
         with reaching():
             result = await self._attempts.update_one(used, {"$setOnInsert": {"until": until}}, upsert=True)
         return result.upserted_id is not None
 
     async def note_end(self, names: Sequence[str], at: datetime, until: datetime) -> None:
-        """Remember until then that what has these names was ended at that time."""
+        """Remember until then that everything with these names ended at that time."""
         with reaching():
             for name in names:
                 await self._attempts.update_one(
@@ -68,45 +68,45 @@ class MongoSessions:
                 )
 
     async def ended_since(self, names: Sequence[str], since: datetime) -> bool:
-        """Whether any of what has these names was ended then or later."""
+        """Whether anything with one of these names ended then or later."""
         wanted = {"_id": {"$in": [f"ended {name}" for name in names]}, "at": {"$gte": since}}
         with reaching():
             return await self._attempts.find_one(wanted, {"_id": 1}) is not None
 
     async def open(self, session: Session) -> None:
-        """Keep a new session; durable on return."""
+        """Keep a new session. Durable on return."""
         with reaching():
             await self._sessions.insert_one(_document(session, "id_hash"))
 
     async def find(self, id_hash: str) -> Session | None:
-        """The session, even if it is over but not yet swept up."""
+        """The session, even if it is over and not yet swept up."""
         with reaching():
             document = await self._sessions.find_one({"_id": id_hash})
         return _session(document) if document else None
 
     async def touch(self, id_hash: str, at: datetime) -> bool:
-        """Move `seen_at` forward. False if the session is no more; it never comes back."""
+        """Move `seen_at` forward. False if the session has ended; it never comes back."""
         with reaching():
             result = await self._sessions.update_one({"_id": id_hash}, {"$max": {"seen_at": at}})
         return result.matched_count == 1
 
     async def of_person(self, person: str) -> list[Session]:
-        """Newest first."""
+        """The sessions of a person, newest first."""
         found = self._sessions.find({"person": person}).sort([("began_at", -1), ("_id", 1)])
         with reaching():
             return [_session(document) async for document in found]
 
     async def revoke(self, person: str, id_hash: str) -> bool:
-        """End one session of this person, and of nobody else."""
+        """End one session, if it is of this person."""
         return await self._delete({"_id": id_hash, "person": person}) == 1
 
     async def revoke_person(self, person: str, before: datetime, but: str | None = None) -> int:
-        """End all sessions of a person that began at `before` or earlier, except `but`; how many those were."""
+        """End all sessions of a person that began at `before` or earlier, except `but`. Returns how many."""
         kept = {"_id": {"$ne": but}} if but else {}
         return await self._delete({"person": person, "began_at": {"$lte": before}, **kept})
 
     async def revoke_sid(self, issuer: str, sid: str) -> int:
-        """End all sessions that came out of one session of the provider; how many those were."""
+        """End all sessions that came from one session of the provider. Returns how many."""
         return await self._delete({"issuer": issuer, "sid": sid})
 
     async def _delete(self, which: Document) -> int:

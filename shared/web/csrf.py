@@ -60,7 +60,7 @@ class FormGuard:
     """Makes the tokens of forms, and refuses a form without a right one."""
 
     def __init__(self, key: bytes | None = None, routes: Iterable[object] = ()) -> None:
-        """`key` is the same in every replica; without one, a new key is drawn. `routes` are searched for marked ones."""
+        """`key` is the same in every replica; without one a new key is drawn. `routes` are searched for marked ones."""
         self._key = hmac.digest(key, b"hearth forms", "sha256") if key else token_bytes(32)
         marked = [r for r in routes if isinstance(r, APIRoute) and getattr(r.endpoint, _MARK, False)]
         self._elsewhere = [(route.methods or set(), route.path_regex) for route in marked]

@@ -59,7 +59,7 @@ class Asset:
 
 
 def load_assets(static_dir: Path | None = None) -> Mapping[str, Asset]:
-    """The static files of the shared pages and of a service (`static_dir`), and Codex's bundle if set-up has made it."""
+    """The static files of the shared pages and a service (`static_dir`), and Codex's bundle if set-up has made it."""
     found: dict[str, Asset] = {}
     for folder in (MADE_ASSETS, STATIC, static_dir):
         for path in sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ():

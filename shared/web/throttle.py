@@ -69,7 +69,7 @@ class History:
 
 
 def pause_after(failures: float) -> float:
-    """Seconds between two attempts of an address with so many failures: none at first, later up to the longest pause."""
+    """Seconds between two attempts of an address with so many failures: none at first, then up to the longest pause."""
     if failures < FREE:
         return 0.0
     return min(LONGEST_PAUSE, FIRST_PAUSE * exp2((failures - FREE) / DOUBLES_EVERY))
