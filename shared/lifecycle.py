@@ -13,7 +13,7 @@ from shared.kafka.consumption import Consumption
 from shared.kafka.publisher import Publisher
 from shared.mongo import Client, Collection, IndexModel, close, ping, reaching
 from shared.outbox import Relay
-from shared.problems import Unavailable
+from shared.problems import Unavailable, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class Lifecycle:
                     await self._before_consuming()
                 await connected(self._broker.start())
             except (KafkaError, OSError, Unavailable) as error:
-                self.readiness.say("consumers", type(error).__name__)
+                self.readiness.say("consumers", reason_of(error))
                 await _within(5, self._broker.stop(), "consumers")
                 await asyncio.sleep(RETRY)
             else:

@@ -98,6 +98,11 @@ class Unavailable(Exception):
     """A system that is needed is away for now. Wait and try again, for ever."""
 
 
+def reason_of(error: BaseException) -> str:
+    """What a log or a metric may tell of an outage. The text of Unavailable is ours; of other errors it is the kind."""
+    return str(error) if isinstance(error, Unavailable) else type(error).__name__
+
+
 def pointer(location: Sequence[int | str]) -> str:
     """The JSON pointer (RFC 6901) of a field."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)

@@ -27,7 +27,7 @@ from shared.connections import OPEN_KAFKA, KafkaAccess
 from shared.kafka.dead_letters import DeadLetter
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
-from shared.problems import Malformed, Unavailable
+from shared.problems import Malformed, Unavailable, reason_of
 from shared.telemetry import context_of, is_unsampled, span_for, traceparent_of
 
 log = logging.getLogger(__name__)
@@ -193,7 +193,7 @@ class Consumption(Generic[T]):
     async def _wait_out(self, error: BaseException) -> None:
         """Sleep, longer each time, and then have the batch delivered again."""
         self._waits += 1
-        cause = type(error).__name__
+        cause = reason_of(error)
         metrics.WAITS.labels(self.group, cause).inc()
         wait = min(0.1 * 2**self._waits, LONGEST_BACKOFF)
         log.warning("something is away; the batch waits", extra={"group": self.group, "reason": cause, "seconds": wait})

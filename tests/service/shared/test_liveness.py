@@ -37,11 +37,16 @@ class Outside:
     """Kafka and MongoDB, which answer or do not."""
 
     kafka: bool = True
+    prepared: bool = True
     consumer: Consumer = field(default_factory=Consumer)
 
     async def ping(self) -> None:
         if not self.kafka:
             raise Unavailable("kafka: away")
+
+    async def prepare(self) -> None:
+        if not self.prepared:
+            raise Unavailable("mongodb: NotPrimaryError")
 
     async def nothing(self, *_: object) -> None: ...
 
@@ -54,6 +59,7 @@ class Outside:
             "relay": SimpleNamespace(run=self.nothing, flush=self.nothing),
             "readiness": lifecycle.Readiness(),
             "consumptions": [self.consumer],
+            "before_consuming": self.prepare,
         }
         running = Lifecycle(**cast(dict[str, Any], given))
         await running.start()
@@ -102,3 +108,8 @@ async def test_a_consumer_that_stopped_itself_is_alive_but_not_ready_and_says_wh
     async with Outside(consumer=Consumer(stopped=said)).running() as service:
         assert service.live() is None
         assert service.ready() == {"triage.reports": said}
+
+
+async def test_consumers_that_cannot_start_yet_say_what_they_wait_for() -> None:
+    async with Outside(prepared=False).running() as service:
+        assert service.ready() == {"consumers": "mongodb: NotPrimaryError"}
