@@ -47,12 +47,14 @@ class ErasureReplay:
             return
         count = 0
         async for records in self._read():
-            named: dict[str, Record] = {}
-            for record in records:
-                named.setdefault(self._name_of(record), record)
+            named = [(self._name_of(record), record) for record in records]
             # Nearly all are in the database already, and need not be read any further.
-            standing = await self._standing(named.keys())
-            erasures = [event for name in named if name in standing if (event := _erasure_in(named[name]))]
+            standing = await self._standing({name for name, _ in named})
+            found: dict[str, Event] = {}
+            for name, record in named:
+                if name in standing and name not in found and (event := _erasure_in(record)):
+                    found[name] = event
+            erasures = list(found.values())
             for start in range(0, len(erasures), AT_ONCE):
                 done = await self._erase(erasures[start : start + AT_ONCE])
                 metrics.REPLAYED_ERASURES.inc(done)

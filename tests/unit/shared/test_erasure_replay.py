@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -92,6 +92,16 @@ async def test_what_cannot_be_read_is_passed_over_with_one_line(caplog: pytest.L
     assert database.erased == {"a"}
     assert [line.message for line in caplog.records] == ["an erasure cannot be read"]
     assert caplog.records[0].__dict__["offset"] == 7
+
+
+async def test_no_other_record_hides_an_erasure_of_the_same_report() -> None:
+    database, erasure = Database(), record_of("a")
+    other_fact = {**dict(erasure.headers), "ce_type": b"hearth.report.praised.v1"}
+    others = replace(erasure, value=b"{"), replace(erasure, headers=tuple(other_fact.items()))
+    for other in others:
+        database.erased.clear()
+        await database.replay([other, erasure]).run()
+        assert database.erased == {"a"}
 
 
 async def test_it_is_done_once_and_again_after_an_outage() -> None:
