@@ -1,8 +1,8 @@
-"""The floor: bare programs that do the same writes and nothing else. What Hearth adds is measured against them.
+"""The floor: bare programs that do the same writes and nothing else. They show what Hearth adds.
 
-`python -m benchmarks.floor http MONGO PORT` answers a POST after a group-committed durable insert; with KAFKA it also
-publishes the event and clears the outbox, as the first stage of a bare pipeline.
-`python -m benchmarks.floor STAGE KAFKA MONGO` is a later stage: `triage`, `notification`, `audit`.
+`python -m benchmarks.floor http MONGO PORT` answers a POST after a group-committed durable insert. With KAFKA it also
+publishes the event and clears the outbox, as the first stage of a bare pipeline. `python -m benchmarks.floor STAGE
+KAFKA MONGO` is a later stage: `triage`, `notification`, `audit`.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from pymongo.write_concern import WriteConcern
 Scope = dict[str, Any]
 DATABASE = "floor"
 PREFIX = "floor."
-"""Of its topics and groups, so that it can run beside Hearth."""
+"""Before its topics and groups, so that it can run beside Hearth."""
 
 
 Then = Callable[[list[dict[str, Any]]], Awaitable[None]]
-"""What follows a write: called with the documents that are durable now."""
+"""What follows a write. It gets the documents that are durable now."""
 
 
 class GroupCommit:
@@ -62,7 +62,9 @@ class GroupCommit:
 
 
 def make_http_floor(mongo: str, kafka: str | None) -> Callable[..., Any]:
-    """A bare ASGI application: read the body, insert it durably, answer; with Kafka, publish its event too."""
+    """A bare ASGI application: it reads the body, inserts it durably and answers. With Kafka it also publishes the
+    event.
+    """
     commit: GroupCommit | None = None
 
     async def start() -> GroupCommit:
@@ -126,15 +128,15 @@ async def send_all(producer: AIOKafkaProducer, events: list[tuple[str, bytes, by
 
 
 async def clear(collection: Any, documents: list[dict[str, Any]]) -> None:
-    """Empty the outboxes of documents whose events are published; not waiting for the journal, as Hearth does not."""
+    """Empty the outboxes of documents with published events. Like Hearth, it does not wait for the journal."""
     ids = [document["_id"] for document in documents if document["outbox"]]
     if ids:
         relaxed = collection.with_options(write_concern=WriteConcern(w=1))
         await relaxed.update_many({"_id": {"$in": ids}}, {"$set": {"outbox": []}})
 
 
-# What each stage reads, and how many events it writes to which topic for one record it reads, as a cycle over offsets:
-# a case opens with three events, the second of which is noticed, and every third reporter left an address.
+# The topic that each stage reads, and how many events it writes to which topic for one record, as a cycle over offsets.
+# A case opens with three events; the second is noticed, and every third reporter left an address.
 STAGES: dict[str, tuple[dict[str, tuple[int, ...]], str]] = {
     "triage": ({"reports": (3,)}, "cases"),
     "notification": ({"reports": (1, 0, 0), "cases": (0, 1, 0)}, "notifications"),
@@ -143,7 +145,7 @@ STAGES: dict[str, tuple[dict[str, tuple[int, ...]], str]] = {
 
 
 async def run_stage(stage: str, kafka: str, mongo: str) -> None:
-    """Consume batches, insert one document a message, publish what follows, clear, commit; for ever."""
+    """For ever: consume batches, insert one document for each message, publish what follows, clear, commit."""
     follow, target = STAGES[stage]
     collection = connect(mongo)[DATABASE][stage]
     producer = await start_producer(kafka)

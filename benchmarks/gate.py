@@ -1,8 +1,9 @@
-"""What it costs to ask who may come in: each look by itself, in memory, and its share of a request.
+"""What it costs to find out who may come in: each look by itself, in memory, and its share of a request.
 
-The share is of a request without sockets and databases, which makes it large: the whole application behind its server,
-on a store in memory, asked at the gate and at one that lets everybody in, in rounds that take turns. Processor time
-counts, and of all rounds the median. How often a token asks is counted for load, not for access, and stands by itself.
+The share is of a request without sockets and databases, which makes it large. The whole application runs behind its
+server, on a store in memory. It is asked at the gate, and at a gate that lets everybody in, in turns. Processor time
+counts, and of all rounds the median. How often a token asks is counted against load, not for access, and is measured by
+itself.
 """
 
 import asyncio
@@ -49,7 +50,7 @@ PSEUDONYMS = tuple(f"{number:032x}" for number in range(20))
 TYPICAL = responder("a1", "enwiki_arbcom")
 WORST = Principal(
     person("b0").ref,
-    # The grant that opens is the last, and those before it fail at their last condition.
+    # The last grant opens. Those before it fail at their last condition.
     tuple(Grant(Role.RESPONDER, (f"body_{n}", "enwiki_arbcom"), (f"wiki_{n}",), expires_at=FAR) for n in range(20)),
     TRAINED,
     FAR,
@@ -148,7 +149,7 @@ async def microseconds(look: Callable[[], Awaitable[None]]) -> float:
 
 
 class OpenGate(Gate):
-    """Lets everybody in, as whoever `opened` says; `passed` counts them."""
+    """Lets everybody in, as the person that `opened` names. `passed` counts them."""
 
     opened = NOBODY
     passed = 0
@@ -165,7 +166,7 @@ class OpenGate(Gate):
 
 
 async def shares() -> list[Result]:
-    """How many requests a second there are at the gate, for each of those there are without it."""
+    """The requests a second at the gate, divided by those without it."""
     routes = {
         "GET /v1/cases by token": cases_by_token,
         "GET /desk by session": desk_by_session,
@@ -175,7 +176,7 @@ async def shares() -> list[Result]:
     results = []
     for name, make in routes.items():
         async with make(Gate) as gated, make(OpenGate) as unguarded:
-            # Here nothing reads the roster again and again, as it is in a service that runs.
+            # Here nothing keeps the roster fresh, as a running service does.
             with patch("shared.access.roster.OLDEST", timedelta(hours=1)):
                 results.append(await compare(name, gated, unguarded))
     return results
@@ -253,7 +254,7 @@ async def reports_by_anybody(gate: type[Gate]) -> AsyncIterator[Ask]:
 
 
 def reporting(gate: type[Gate], **headers: str) -> Ask:
-    """Reports of which none is like the other; a round begins with an empty store."""
+    """Reports that all differ. A round begins with an empty store."""
     with patch("tests.support.intake_rig.Gate", gate):
         rig = IntakeRig()
     bodies = [request.partition(b"\r\n\r\n")[2] for request in make_requests("http://h/v1/reports", 500, 0.3)]
@@ -269,7 +270,7 @@ def reporting(gate: type[Gate], **headers: str) -> Ask:
 
 
 class Wire:
-    """A connection to the server as a service runs it (shared.runtime), but for the socket."""
+    """A connection to the server as a service runs it (shared.runtime), but without a socket."""
 
     def __init__(self, app: Any) -> None:
         options = server_options(Settings(form_key=b"k" * 32)) | {"host": "127.0.0.1", "port": 0}

@@ -1,7 +1,7 @@
 """Reports a second that intake stores durably, beside bare programs on the same Kafka and MongoDB.
 
 The floor does the same writes: it inserts a report with its event durably, answers, publishes the event and clears the
-outbox. A second one only inserts and answers.
+outbox. A second floor only inserts and answers.
 """
 
 from statistics import median
@@ -17,7 +17,9 @@ ROUNDS = 4
 
 
 def run() -> list[Result]:
-    """Take turns, with 32 connections each; a ratio is of neighbours in time, and the median of all rounds counts."""
+    """Both take turns, with 32 connections each. A ratio is of neighbours in time, and the median of all rounds
+    counts.
+    """
     with Stack(StackSettings.private("kafka", "mongo")) as stack:
         for prefix in ("", floor.PREFIX):
             create_topics_on(stack.kafka, prefix)

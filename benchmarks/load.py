@@ -1,8 +1,8 @@
-"""A small HTTP load generator: `python -m benchmarks.load URL`. Prints one JSON line with rates and percentiles.
+"""A small HTTP load generator: `python -m benchmarks.load URL`. It prints one JSON line with rates and percentiles.
 
-It speaks just enough HTTP/1.1 to cost little beside what it measures: prepared requests on kept-open connections.
-`--rate` offers requests at a fixed pace whatever the answers do (open loop); without it each connection sends its next
-request when the last is answered (closed loop).
+It speaks just enough HTTP/1.1 to be cheap beside what it measures: prepared requests on open connections. With `--rate`
+it sends requests at a fixed pace, whatever the answers do (open loop). Without, each connection sends its next request
+after the last answer (closed loop).
 """
 
 import argparse
@@ -46,7 +46,7 @@ class Connection(asyncio.Protocol):
             self._answer.set_result(int(head[9:12]))
 
     async def ask(self, request: bytes) -> int:
-        """The status of the answer; 0 when the connection broke."""
+        """The status of the answer. 0 when the connection broke."""
         if self.transport is None or self.transport.is_closing():
             return 0
         self._answer = asyncio.get_running_loop().create_future()
@@ -83,7 +83,7 @@ def make_requests(url: str, count: int, contact_share: float, seed: int = 7) -> 
 async def measure(
     url: str, *, connections: int, seconds: float, rate: float | None, contact_share: float, limit: int | None
 ) -> dict[str, object]:
-    """Send requests for `seconds` (or `limit` of them) and say how it went; times in milliseconds."""
+    """Send requests for `seconds` (or `limit` of them) and say how it went. Times are in milliseconds."""
     requests = make_requests(url, 2000, contact_share)
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()

@@ -1,6 +1,6 @@
 """`make profile`: where the time of each service goes while reports come at a steady rate, by sampling.
 
-For each service two tables: by package (whose code was running) and by our own function (on whose behalf it ran). The
+For each service there are two tables: by package (the code that ran) and by our own function (for which it ran). The
 samples are kept as `benchmarks/results/profile-<service>.txt`, one stack a line, as flame graph programs read them.
 """
 
@@ -63,7 +63,7 @@ def show(name: str, stacks: Sequence[tuple[Sequence[str], int]]) -> None:
     functions: Counter[str] = Counter()
     for frames, count in stacks:
         packages[_package(frames[-1])] += count
-        # What runs under no frame of ours is the server, the driver's threads or the consumer's own work.
+        # What runs under no frame of ours belongs to the server, the driver's threads or the consumer.
         functions[next((_function(f) for f in reversed(frames) if _is_ours(f)), _package(frames[-1]))] += count
     table = Table(
         "package", "share", "on behalf of", "share", title=f"{name}: busy {total / SECONDS / SAMPLES:.0%} at {RATE}/s"

@@ -49,7 +49,7 @@ def load(url: str, **options: float | int) -> dict[str, Any]:
 
 
 def wait_until(condition: Callable[[], object], seconds: float, every: float = 0.1) -> float:
-    """Wait until the condition holds; returns the seconds it took, raises TimeoutError when it never did."""
+    """Wait until the condition holds. Returns the seconds that it took. Raises TimeoutError."""
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began > seconds:
@@ -59,7 +59,7 @@ def wait_until(condition: Callable[[], object], seconds: float, every: float = 0
 
 
 class Counts:
-    """What arrived where, as the services tell."""
+    """What arrived where, as the services say."""
 
     def __init__(self, system: System) -> None:
         token = system.token(Role.AUDITOR)

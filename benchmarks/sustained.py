@@ -1,4 +1,4 @@
-"""Reports a second through all four services with nothing lost, what each costs, and the memory they need for it."""
+"""Reports a second through all four services with nothing lost, what each service uses, and its memory."""
 
 import time
 from contextlib import ExitStack
@@ -22,9 +22,10 @@ PARTITIONS = next(topic.partitions for topic in TOPICS if topic.name == "reports
 
 
 def run() -> list[Result]:
-    """Offer twice the goal for half a minute; then, as fast as intake takes them, more than the rest can carry at once.
+    """Offer twice the goal for half a minute. Then send as fast as intake takes them, which is more than the rest can
+    carry.
 
-    The burst is also carried by a bare pipeline of the same writes, on the same Kafka and MongoDB, in the same run.
+    A bare pipeline of the same writes carries the burst, too, on the same Kafka and MongoDB, in the same run.
     """
     with Stack(StackSettings.private()) as stack:
         with run_system(stack) as system:
@@ -102,7 +103,7 @@ def _carry_bare(stack: Stack) -> float:
             programs.enter_context(bare_program(stage, stack.kafka, stack.mongo))
 
         def carry(count: int) -> float:
-            # Of the cycle of three, each partition may hold a cut piece.
+            # Each partition may hold a cut piece of the cycle of three.
             due = record.estimated_document_count() + count * 4 + count // 3 - PARTITIONS
             began = time.monotonic()
             load(url, limit=count, seconds=300)
@@ -114,6 +115,6 @@ def _carry_bare(stack: Stack) -> float:
 
 
 def _contacts(count: int) -> int:
-    """How many of the generator's reports leave an address."""
+    """How many reports of the generator leave an address."""
     requests = make_requests("http://x/", 2000, CONTACT_SHARE)
     return sum(b'"email"' in requests[turn % len(requests)] for turn in range(count))

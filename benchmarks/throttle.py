@@ -1,7 +1,7 @@
-"""What a right receipt waits for while somebody else sends wrong ones: ten thousand of them, with 64 connections.
+"""How long a right receipt waits while another address sends wrong ones: ten thousand, with 64 connections.
 
-Quiet and attacked times take turns; a ratio is of neighbours in time, and the median of all rounds counts. Every attack
-comes from an address of its own (in 127.0.0.0/8), so that each begins without a history.
+Quiet and attacked times take turns. A ratio is of neighbours in time, and the median of all rounds counts. Every attack
+has an address of its own (in 127.0.0.0/8), so that each begins without a history.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ def run() -> list[Result]:
         ask(intake.address, receipt)
         rounds, wrong = [], []
         for number in range(ROUNDS):
-            # Which comes first takes turns, too, so that a machine that gets busier counts for neither.
+            # They also take turns in who comes first, so that a machine that gets busier counts for neither.
             quiet = [] if number % 2 else ask(intake.address, receipt)
             with attack(intake.address, f"127.0.1.{number + 1}") as looked_at:
                 attacked = ask(intake.address, receipt)
@@ -78,7 +78,7 @@ async def _ask(address: str, receipt: str) -> list[float]:
 
 @contextmanager
 def attack(address: str, source: str) -> Iterator[dict[str, float]]:
-    """Somebody guesses from `source` while the block runs; afterwards the answers by status, and the seconds."""
+    """`source` guesses while the block runs. Afterwards it holds the answers by status, and the seconds."""
     command = [sys.executable, "-m", "benchmarks.throttle", address, source]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -92,7 +92,7 @@ def attack(address: str, source: str) -> Iterator[dict[str, float]]:
 
 
 async def guess(address: str, source: str) -> dict[str, float]:
-    """Send wrong receipts, each as soon as the one before is answered, until there is something on standard input."""
+    """Send wrong receipts, each after the answer to the one before, until there is something on standard input."""
     statuses: dict[str, float] = {"404": 0, "429": 0}
     request = _request(address, "0000-0000-0000-0000-0000")
     opened = [await _open(address, source) for _ in range(CONNECTIONS)]

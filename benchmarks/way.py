@@ -17,7 +17,7 @@ from shared.ids import case_id_of
 RATE = 20
 REPORTS = 500
 SAMPLE = 10
-"""Every so many-th report is watched on its way into the record, because watching is work too."""
+"""One report in so many is watched on its way into the record, because watching is work too."""
 
 
 def run() -> list[Result]:

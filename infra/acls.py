@@ -1,7 +1,8 @@
-"""Who may do what at Kafka, told by the table of topics and by nothing else; whatever is not here is refused.
+"""Who may do what at Kafka. The table of topics says it, and everything else is refused.
 
-Every service has a user of its own, named as it is, and so has the command line, `hearth`. Reading includes seeing that
-a topic is there, and so does writing; whoever may write anything may write idempotently (KIP-679, Kafka 3.0).
+Every service has a user with its own name, and so has the command line, `hearth`. A right to read includes a right to
+see that the topic is there; so does a right to write. Every user who may write anything may write idempotently
+(KIP-679, Kafka 3.0).
 """
 
 from collections.abc import Collection, Iterator
@@ -19,7 +20,9 @@ Operation = Literal["read", "write", "create", "alter", "describe", "describe-co
 
 @dataclass(frozen=True, slots=True, order=True)
 class Acl:
-    """One thing that one user may do, from any address, to the resource of this name or those that begin with it."""
+    """One thing that one user may do, from any address, to the resource of this name, or to those that begin with
+    it.
+    """
 
     user: str
     resource: Resource
@@ -35,13 +38,15 @@ def services() -> tuple[str, ...]:
 
 
 def users() -> tuple[str, ...]:
-    """All who have a user at Kafka, without any prefix."""
+    """All users at Kafka, without any prefix."""
     return (*services(), COMMAND_LINE)
 
 
 def acls(prefix: str = "", integrators: Collection[str] = ()) -> tuple[Acl, ...]:
-    """Everything that is allowed. `prefix` is put before topics, groups and users; `integrators` are whole names of
-    users at Kafka who may write what anyone may."""
+    """Everything that is allowed. `prefix` is put before topics, groups and users.
+
+    `integrators` are whole names of users at Kafka who may write to the topics that anyone may write.
+    """
     found = {*_of_services(prefix), *_of_integrators(prefix, integrators), *_of_the_command_line(prefix)}
     return tuple(sorted(found))
 
@@ -75,6 +80,6 @@ def _of_the_command_line(prefix: str) -> Iterator[Acl]:
         yield Acl(user, "topic", prefix + topic.name, "literal", "read")
     for topic in FACT_TOPICS:
         if dead_letters_of(topic.name) in buried:
-            # A dead letter is sent again on its topic, and then marked as settled where it lay.
+            # A dead letter is sent again on its topic, and then settled on its own.
             yield Acl(user, "topic", prefix + topic.name, "literal", "write")
             yield Acl(user, "topic", prefix + dead_letters_of(topic.name), "literal", "write")

@@ -1,6 +1,6 @@
-"""Known weaknesses of the locked packages: `python -m infra.advisories`, which asks a source on the network.
+"""Known weaknesses of the locked packages: `python -m infra.advisories`. It asks a source on the network.
 
-Exit status 0: nothing is known, or no source can be reached from here, which one line says; 1: there is a weakness.
+Exit status 1: there is a weakness. Exit status 0: none is known, or no source answers; then one line says so.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOCK = Path(__file__).parents[1] / "requirements-dev.lock"
-"""It holds the packages of requirements.lock, too."""
+"""It also holds the packages of requirements.lock."""
 SOURCES: Sequence[Sequence[str]] = (("-s", "pypi"), ("-s", "osv"))
 UNREACHED = re.compile(r"ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|ServiceError|Could not connect")
 """How pip-audit ends when a source does not answer."""
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def ask(source: Sequence[str], lock: Path) -> Findings | None:
-    """What the source says of every package in the lock; None when it does not answer, or knows no package at all."""
+    """What the source says of every package in the lock. None when it does not answer, or knows no package at all."""
     command = [sys.executable, "-m", "pip_audit", *source, "-r", str(lock), "--disable-pip", "--require-hashes"]
     done = subprocess.run(
         [*command, "-f", "json", "--progress-spinner", "off"], capture_output=True, text=True, check=False
@@ -59,7 +59,7 @@ def ask(source: Sequence[str], lock: Path) -> Findings | None:
         if not UNREACHED.search(done.stderr):
             raise SystemExit(f"pip-audit failed: {done.stderr.strip() or done.returncode}") from None
         return None
-    # A mirror that serves packages alone answers 404 for each, which is no clean bill of health.
+    # A mirror that only serves packages answers 404 for each. That does not mean that nothing is wrong.
     unknown = [d["name"] for d in dependencies if "skip_reason" in d]
     known = [d for d in dependencies if "skip_reason" not in d]
     weaknesses = [

@@ -1,7 +1,8 @@
-"""Style sheets of the pages: fetched by npm as package-lock.json pins them, bundled into shared/web/assets/.
+"""Style sheets of the pages: npm fetches them as package-lock.json pins them, and they are bundled into
+shared/web/assets/.
 
-`python -m infra.assets` needs nothing but Python and does nothing when all is done. No third-party file is part of the
-tree: the bundle is made at set-up and in an image stage, and carries its licences beside it.
+`python -m infra.assets` needs nothing but Python, and does nothing when all is done. The tree holds no file of others:
+set-up, or a stage of the image, makes the bundle and puts its licences beside it.
 """
 
 import argparse
@@ -29,8 +30,8 @@ LICENCES = {
     "codex.txt": "@wikimedia/codex/LICENSE",
     "codex-design-tokens.txt": "@wikimedia/codex-design-tokens/LICENSE",
 }
-# Codex 2.7 gives every Arabic message the icon of a plain notice, errors included: its rule for the language outweighs
-# those for the kind. Bound to the kind it was meant for, it no longer does.
+# Codex 2.7 gives every Arabic message the icon of a plain notice, even an error: its rule for the language outweighs
+# those for the kind. So the rule is bound to the kind for which it was meant.
 MENDED = {
     f".cdx-{name} .cdx-{name}__icon:lang(": f".cdx-{name}--notice .cdx-{name}__icon:lang("
     for name in ("message", "info-chip")
@@ -54,9 +55,9 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def make_assets(root: Path = ROOT, *, production: bool = False, say: Callable[[str], None] = print) -> Path:
-    """Make shared/web/assets/ and node_modules/ as the lock says, unless they are; gives the assets folder.
+    """Make shared/web/assets/ and node_modules/ as the lock says, unless they are. Returns the folder of assets.
 
-    `production` leaves out what only tests need. Raises AssetError when Node or a package cannot be had.
+    `production` leaves out what only tests need. Raises AssetError without Node, or without a package.
     """
     assets = root / "shared" / "web" / "assets"
     digest = wanted_digest(root)
@@ -71,7 +72,7 @@ def make_assets(root: Path = ROOT, *, production: bool = False, say: Callable[[s
             fresh = Path(scratch) / "assets"
             write_bundle(root / "node_modules", fresh)
             (fresh / "manifest.json").write_text(json.dumps({"digest": digest}) + "\n", encoding="utf-8")
-            # The old folder goes only when the new one is whole.
+            # The old folder goes when the new one is whole.
             shutil.rmtree(assets, ignore_errors=True)
             assets.parent.mkdir(parents=True, exist_ok=True)
             fresh.rename(assets)

@@ -1,4 +1,4 @@
-"""`hearth`: the command line of operators and auditors. What each group does stands in infra/commands/."""
+"""`hearth`: the command line of operators and auditors. infra/commands/ holds the groups of commands."""
 
 import importlib
 import json
@@ -46,9 +46,9 @@ def verify(context: typer.Context) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; gives its exit status."""
+    """Run one command. Returns its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # The client libraries log every failed attempt; a command says it once, in a sentence.
+    # The client libraries log every failed attempt. A command says it once, in a sentence.
     for library in ("aiokafka", "pymongo", "shared.kafka.publisher"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     try:

@@ -1,7 +1,7 @@
-"""Certificates and passwords of Kafka, MongoDB and everyone who reaches them: made once, each in a file of its own.
+"""Certificates and passwords of Kafka, MongoDB and all who reach them. Each is made once, in a file of its own.
 
-A small certification authority of this deployment signs for the servers and for the operator. Passwords are 256 random
-bits. What exists is never overwritten; certificates are renewed on demand, under the same authority.
+A small certification authority of this deployment signs for the servers and the operator. Passwords are 256 random
+bits. Nothing is overwritten. Certificates are renewed on demand, under the same authority.
 """
 
 import base64
@@ -25,7 +25,7 @@ from shared.connections import KafkaAccess, MongoAccess
 from shared.times import now
 
 OPERATOR_USER = "operator"
-"""Who sets up users and rights: at Kafka the name in its certificate, at MongoDB the name of a user."""
+"""The user who sets up users and rights: at Kafka the name in the certificate, at MongoDB the name of the user."""
 CA, CA_KEY = "ca.pem", "ca.key"
 KEY_FILE = "mongo.keyfile"
 LIFE_OF_CA = timedelta(days=3650)
@@ -34,12 +34,12 @@ ENDS_SOON = timedelta(days=60)
 
 CertificateState = Literal["made", "kept", "renewed", "ends soon"]
 Holder = Literal["hearth", "kafka", "mongo", "nobody"]
-"""Whose containers read a file; nobody's is read by whoever makes certificates."""
+"""The service with containers that read a file. A file of nobody is read by the user who makes certificates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The host names by which each server is reached, beside those of the machine itself."""
+    """The host names of each server, beside those of the machine."""
 
     kafka: tuple[str, ...] = ("kafka",)
     mongo: tuple[str, ...] = ("mongo",)
@@ -47,7 +47,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A file: who reads it, what became of it, and until when it is good (None: for ever)."""
+    """A file: its readers, what became of it, and until when it is good (None: for ever)."""
 
     name: str
     holder: Holder
@@ -57,19 +57,19 @@ class Made:
 
 @dataclass(frozen=True)
 class Credentials:
-    """The files in one folder. `owners`: the user ids that new files are given to, where this process may do so."""
+    """The files in one folder. `owners`: the user ids that get new files, where this process may give files away."""
 
     folder: Path
     owners: dict[Holder, int] = field(default_factory=dict)
 
     @property
     def ca(self) -> Path:
-        """The certificate that all others are trusted by; no secret."""
+        """The certificate by which all others are trusted. It is no secret."""
         return self.folder / CA
 
     @property
     def key_file(self) -> Path:
-        """What the members of the replica set know each other by."""
+        """The file by which members of the replica set know each other."""
         return self.folder / KEY_FILE
 
     def kafka_password(self, user: str) -> Path:
@@ -93,7 +93,7 @@ class Credentials:
         return MongoAccess(OPERATOR_USER, read_secret(self.mongo_password(OPERATOR_USER)), self.ca)
 
     def make(self, names: Names | None = None, renew: bool = False) -> list[Made]:
-        """Make what is missing; with `renew` also new certificates under the same authority. Raises OSError."""
+        """Make what is missing. `renew`: also new certificates under the same authority. Raises OSError."""
         names = names or Names()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         made = self._authority()
@@ -112,7 +112,7 @@ class Credentials:
     def _authority(self) -> list[Made]:
         if not self.ca.exists():
             there = (self.folder / CA_KEY).exists()
-            # A run that was ended after the key has left it alone, and nobody has trusted it yet.
+            # An earlier run ended after the key. Nobody trusts the key yet.
             key = self._authority_key() if there else ec.generate_private_key(ec.SECP256R1())
             name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Hearth {random.token_hex(4)}")])
             builder = _builder(name, name, key.public_key(), key.public_key(), LIFE_OF_CA)
@@ -161,7 +161,7 @@ class Credentials:
         return Made(name, holder, "made")
 
     def _write(self, name: str, holder: Holder, content: bytes, *, mode: int = 0o600, overwrite: bool = False) -> None:
-        """The file appears whole or not at all, and belongs to whoever is to read it from the first moment."""
+        """The file appears whole or not at all, and belongs to its reader from the first moment."""
         handle, scratch = tempfile.mkstemp(dir=self.folder, prefix=f".{name}-")
         try:
             with os.fdopen(handle, "wb") as file:

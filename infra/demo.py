@@ -1,6 +1,6 @@
-"""`make demo`: the whole system on this machine, reports through every channel, and each case's way told aloud.
+"""`make demo`: the whole system on this machine. It sends reports through every channel and tells the way of each case.
 
-`ONCE=1` ends by itself; the last line is then one JSON object, and the exit status is 0 only if everything arrived and
+`ONCE=1` ends by itself. Then the last line is one JSON object, and the exit status is 0 only if everything arrived and
 the record verifies. `BROKER=memory` uses a broker in memory, `KEEP=1` keeps the data.
 """
 
@@ -37,7 +37,7 @@ from shared.times import now, rfc3339
 
 PATIENCE = 60.0
 NAMED = next(account.username for account in ACCOUNTS if account.subject == "demo-reported")
-"""Whom some of the reports name: an account that is a responder, too."""
+"""An account that some of the reports name. It is a responder, too."""
 
 console = Console(stderr=False, highlight=False)
 
@@ -144,7 +144,7 @@ def by_form(demo: Demo) -> None:
         "reported": NAMED,
         "email": "casey@example.org",
     }
-    # A browser sends such a cookie to this machine's own addresses without TLS, too; this client does not.
+    # A browser sends such a cookie to addresses of this machine without TLS, too. This client does not.
     carried = "; ".join(f"{name}={value}" for name, value in page.cookies.items())
     headers = {"Accept": "text/html", "Cookie": carried}
     answer = demo.intake.post("/report", data=fields, headers=headers).raise_for_status()
@@ -290,7 +290,7 @@ def everything_recorded(demo: Demo) -> tuple[int, int] | None:
 
 async def count_written(kafka: str) -> int:
     """Records on all topics that the record covers."""
-    # Which partitions there are, the broker says: the one in memory has fewer than the table.
+    # The broker says which partitions there are: the one in memory has fewer than the table.
     consumer = AIOKafkaConsumer(*(t.name for t in FACT_TOPICS if "audit" in t.consumers), bootstrap_servers=kafka)
     await consumer.start()
     try:

@@ -1,4 +1,6 @@
-"""The image's health check: is the service of this container alive? Standard library only, as it runs all the time."""
+"""The health check of the image: whether the service of this container is alive. It uses the standard library only,
+because it runs all the time.
+"""
 
 import http.client
 import os

@@ -1,4 +1,4 @@
-"""Users at MongoDB: one for each service, at home in its own database and nowhere else; and the operator's."""
+"""Users at MongoDB: one for each service, with rights in its own database only; and the operator."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,9 +12,9 @@ from shared.connections import MongoAccess
 from shared.mongo import Client, OperationFailure, connect
 
 _ALREADY_THERE, _NOT_SIGNED_IN = frozenset({51002, 51003}), 18
-"""51002 and 51003: the role, or the user, exists. AuthenticationFailed: there is no such user, or another password."""
+"""51002 and 51003: the role, or the user, exists. AuthenticationFailed: no such user, or another password."""
 ROSTER_ROLE = "roster"
-"""Of the command line: the first coordinator is made by it, and tokens are issued by it."""
+"""For the command line: it makes the first coordinator and issues tokens."""
 OPERATORS_ROLES = ("userAdminAnyDatabase", "clusterManager", "clusterMonitor")
 
 
@@ -26,10 +26,11 @@ def roles_of(user: str, prefix: str = "") -> list[dict[str, str]]:
 
 
 async def open_databases(uri: str, credentials: Credentials, prefix: str = "", *, ca: Path | None) -> None:
-    """Let every service into its own database, with the passwords of `hearth certificates`; safe to repeat.
+    """Let every service into its own database, with the passwords of `hearth certificates`. Safe to repeat.
 
-    Where the server has no user yet, the operator is made first: this works from its own machine only, or before it
-    asks anybody (MongoDB's manual, "Localhost Exception"). Without `ca` no TLS is used. Raises one of pymongo's errors.
+    Where the server has no user yet, the operator is made first. That works from the server's own machine only, or
+    before the server asks anybody (MongoDB's manual, "Localhost Exception"). Without `ca` no TLS is used. Raises errors
+    of pymongo.
     """
     operator = replace(credentials.operator_at_mongo(), ca=ca)
     passwords = {user: read_secret(credentials.mongo_password(user)) for user in users()}
@@ -42,7 +43,7 @@ async def open_databases(uri: str, credentials: Credentials, prefix: str = "", *
 
 
 async def _signs_in(uri: str, access: MongoAccess) -> bool:
-    # A client that was refused once takes the server for away, so this one is thrown away.
+    # A client that was refused once takes the server for away, so it is not used again.
     async with _client(uri, access) as client:
         try:
             await client.admin.command("connectionStatus")
@@ -63,7 +64,7 @@ async def _client(uri: str, access: MongoAccess) -> AsyncIterator[Client]:
 
 
 async def make_users(client: Client, passwords: Mapping[str, str], prefix: str = "") -> None:
-    """Make each user (named without the prefix), or give it this password and these rights anew."""
+    """Make each user (named without the prefix), or give the user this password and these rights."""
     place = {"db": f"{prefix}triage", "collection": "roster"}
     rights = [{"resource": place, "actions": ["find", "insert", "update"]}]
     await _make(client, "Role", f"{prefix}{ROSTER_ROLE}", {"privileges": rights, "roles": []})

@@ -1,12 +1,12 @@
 """Make this machine ready: `python3 infra/prepare.py [check|demo|test]`. Does nothing when nothing is missing.
 
 It makes `.venv`, installs the locked packages and this project, makes the browser assets, and fetches Kafka, MongoDB
-and (for `test`) Keycloak into the cache. What only the system can give (Java, Maven, Chromium, …) it installs with
-apt-get if it runs as root on Debian or Ubuntu; otherwise it names it in one line, with the command that installs it.
+and (for `test`) Keycloak into the cache. Only the system can give Java, Maven and Chromium: as root on Debian or Ubuntu
+this program installs them with apt-get, otherwise it names them in one line, with the command that installs them.
 `check` needs only the Python packages, `demo` all but Chromium, `test` everything.
 
-Standard library only, because it runs before anything is installed; any Python since 3.9 can run it far enough to find
-a newer one.
+It uses the standard library only, because it runs before anything is installed. Any Python since 3.9 can run it far
+enough to find a newer one.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ Check = Callable[["Machine"], bool]
 
 
 class Missing(Exception):
-    """Something is missing that this program cannot install; the text is one line that says how to."""
+    """Something is missing that this program cannot install. The text is one line that says what to do."""
 
 
 @dataclass
 class Machine:
-    """The machine as this program sees and changes it; tests hand in another one."""
+    """The machine as this program sees and changes it. Tests hand in another one."""
 
     which: Callable[[str], str | None] = shutil.which
     run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run
@@ -67,14 +67,16 @@ class Machine:
 
 @dataclass(frozen=True)
 class Need:
-    """Something the system must give. `packages` are names on Debian and Ubuntu; the first available one is taken."""
+    """Something that the system must give. `packages` are names on Debian and Ubuntu; the first available one is
+    taken.
+    """
 
     name: str
     is_there: Check
     packages: tuple[str, ...]
     goals: tuple[str, ...]
     otherwise: str = ""
-    """What happens without it; empty if nothing goes without it."""
+    """What happens without it; empty if nothing works without it."""
 
 
 def has_java(machine: Machine) -> bool:
@@ -93,7 +95,7 @@ def has_jars_or_maven(machine: Machine) -> bool:
 
 
 def has_keycloak_or_maven(machine: Machine) -> bool:
-    """The same, and whether Keycloak is in the cache or can be fetched into it, with which tests sign in."""
+    """The same, and whether Keycloak, with which tests sign in, is in the cache or can be fetched."""
     return has_jars_or_maven(machine) and (_downloads().keycloak_folder().exists() or machine.which("mvn") is not None)
 
 
@@ -148,7 +150,7 @@ def find_python(machine: Machine) -> str:
 
 
 def install_or_raise(machine: Machine, wanted: Sequence[tuple[str, tuple[str, ...]]]) -> None:
-    """Install (name, packages to choose from) with one apt-get; raises Missing where that cannot be."""
+    """Install (name, packages to choose from) with one apt-get. Raises Missing where that is not possible."""
     names = ", ".join(name for name, _ in wanted)
     usual = " ".join(packages[0] for _, packages in wanted)
     if not machine.has_apt:
@@ -167,7 +169,7 @@ def install_or_raise(machine: Machine, wanted: Sequence[tuple[str, tuple[str, ..
 
 
 def apt_get(machine: Machine, *arguments: str) -> None:
-    """One quiet apt-get that asks nothing; raises Missing with its last words if it fails."""
+    """One quiet apt-get that asks nothing. Raises Missing with its last words if it fails."""
     command = ["apt-get", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=120", *arguments]
     environment = {**machine.environment, "DEBIAN_FRONTEND": "noninteractive"}
     done = machine.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -215,7 +217,7 @@ def install_packages(machine: Machine) -> None:
     if stamp.exists() and stamp.read_text() == wanted:
         return
     pip = [str(venv_python()), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    # The lock is complete, so nothing is resolved again; what is imported is compiled then.
+    # The lock is complete, so nothing is resolved again. What is imported is compiled then.
     step(
         machine,
         "Python packages",
@@ -263,7 +265,7 @@ def prepare(machine: Machine, goal: str) -> None:
 
 
 def is_done(machine: Machine, goal: str) -> bool:
-    """Whether the last run for this goal still holds: same inputs, and what it made is still there."""
+    """Whether the last run for this goal still holds: the inputs are the same, and what it made is still there."""
     try:
         done = json.loads(stamp_file().read_text())
     except (OSError, ValueError):
@@ -282,7 +284,7 @@ def is_done(machine: Machine, goal: str) -> bool:
 
 
 def remember(machine: Machine, goal: str) -> None:
-    """Note that the goal is reached; `test` reaches the others too."""
+    """Note that the goal is reached. `test` reaches the other goals, too."""
     try:
         done = json.loads(stamp_file().read_text())
     except (OSError, ValueError):
@@ -306,7 +308,7 @@ def inputs(machine: Machine) -> str:
 
 
 def digest(*files: str) -> str:
-    """A hash over files of the tree; an absent one counts as empty."""
+    """A hash over files of the tree. A missing file counts as empty."""
     paths = [ROOT / file for file in files]
     return hashlib.sha256(b"\0".join(path.read_bytes() if path.exists() else b"" for path in paths)).hexdigest()
 
@@ -320,7 +322,9 @@ def stamp_file() -> Path:
 
 
 def _downloads() -> ModuleType:
-    """infra.local.downloads; imported late, because it needs Python 3.11 and this program may begin with less."""
+    """infra.local.downloads. It is imported late, because it needs Python 3.11, and this program may begin with
+    less.
+    """
     sys.path.insert(0, str(ROOT))
     try:
         from infra.local import downloads

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Service:
     """A service of ours: `python -m <module>`, on its usual port.
 
-    `address` is the setting that holds its own address; `client` what a sign-in provider calls it (none: nobody signs
-    in there).
+    `address` is the setting with its own address. `client` is its name at a sign-in provider (None: nobody signs in
+    there).
     """
 
     name: str
@@ -18,7 +18,7 @@ class Service:
     client: str | None = None
 
     def own_settings(self, address: str) -> dict[str, str]:
-        """What it has to know of itself, once it is known where it answers."""
+        """Settings about the service itself, once its address is known."""
         client = {"HEARTH_SIGN_IN_CLIENT_ID": self.client} if self.client else {}
         return {self.address: address, **client}
 

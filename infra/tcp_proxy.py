@@ -1,8 +1,8 @@
 """One fixed port in front of any number of replicas: `python -m infra.tcp_proxy PORT HOST:PORT`.
 
-Compose cannot publish one host port for several containers, so this passes connections on, byte by byte, to the
-addresses that the name has at that moment, each in turn. A replica that does not answer is passed over.
-Standard library only: it is to be small.
+Compose cannot publish one host port for several containers. So this program passes connections on, byte by byte, to the
+addresses that the name has at that moment, each in turn. It passes over a replica that does not answer. It uses the
+standard library only, to stay small.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class Front:
         self._passing: set[asyncio.Task[None]] = set()
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass one connection on until both sides are done; closes it when no replica answers."""
+        """Pass one connection on until both sides are done. Closes it when no replica answers."""
         task = asyncio.current_task()
         if task is not None:
             self._passing.add(task)
@@ -42,7 +42,7 @@ class Front:
             writer.close()
 
     async def drain(self) -> None:
-        """Let what is being passed on come to its end, for a while."""
+        """Let the open connections come to their end, for a while."""
         if self._passing:
             await asyncio.wait(self._passing, timeout=DRAIN_SECONDS)
 
@@ -61,7 +61,9 @@ class Front:
 
 
 async def _join(client: Stream, replica: Stream) -> None:
-    """Pass bytes both ways until the replica has ended: a client may stop asking and still wait for its answer."""
+    """Pass bytes both ways until the replica has ended. A client may send nothing more and still wait for its
+    answer.
+    """
     asking = asyncio.create_task(_pass(client[0], replica[1]))
     try:
         await _pass(replica[0], client[1])

@@ -1,4 +1,4 @@
-"""What a command says and how it ends: one JSON document or text for people; exit status 0 fine, 1 finding, 2 usage."""
+"""What a command says and how it ends: a JSON document, or text for people. Exit status 0 fine, 1 finding, 2 usage."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Answer with one JSON docum
 
 
 class Trouble(Exception):
-    """A command cannot do what it was asked; `sentence` says why and what helps."""
+    """A command cannot do what it was asked. `sentence` says why, and what helps."""
 
     def __init__(self, sentence: str, status: int = FINDING) -> None:
         super().__init__(sentence)

@@ -1,4 +1,4 @@
-"""`hearth doctor`: whether everything Hearth needs is there, one line a check."""
+"""`hearth doctor`: whether everything is there that Hearth needs, one line for each check."""
 
 import asyncio
 import smtplib

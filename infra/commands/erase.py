@@ -22,7 +22,7 @@ from shared.settings import Settings
 AT_ONCE = 100
 TRIES = 6
 SECONDS = 60.0
-"""For each step of a request; erasing takes its time."""
+"""For each step of a request, because erasing takes its time."""
 SHOWN = 50
 INTERRUPTED = 130
 """What a shell gives for a command that Ctrl-C ended."""
@@ -30,7 +30,7 @@ RESULTS = {"erased": "erased", "standing": "to be erased", "already": "erased be
 
 
 class Why(StrEnum):
-    """The reasons that somebody may give; the record keeps the code."""
+    """The reasons that an operator may give. The record keeps the code."""
 
     REQUESTED = "requested"
     COURT_ORDER = "court_order"
@@ -96,7 +96,7 @@ def erase(
         typer.confirm(f"Erase {count(len(asked), 'case' if case else 'report')} for good?", abort=True, err=True)
     order = {"reason": reason.value, "request_id": str(request or uuid4()), "dry_run": dry_run}
     if not dry_run and not as_json:
-        # Before anything is done, so that it is known however this ends.
+        # Said first, so that it is known however this ends.
         note(f"Request {order['request_id']}.")
     items = _erase_all(door, order, "case_ids" if case else "report_ids", asked, as_json)
     results = Counter(item["result"] for item in items)
@@ -128,7 +128,7 @@ def _erase_all(door: Door, order: dict[str, Any], kind: str, asked: Sequence[str
 
 
 def _again(order: dict[str, Any], items: Sequence[dict[str, Any]]) -> str:
-    """What is known to be erased, and how to go on; of the part that failed intake may have done all the same."""
+    """What is known to be erased, and how to go on. Intake may have erased the part that failed, too."""
     if order["dry_run"]:
         return ""
     done = sum(item["result"] == "erased" for item in items)
@@ -136,7 +136,7 @@ def _again(order: dict[str, Any], items: Sequence[dict[str, Any]]) -> str:
 
 
 def _ask(http: Client, url: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-    """One request, repeated for as long as intake is away: the same request erases nothing twice."""
+    """One request, repeated while intake is away. The same request erases nothing twice."""
     reason = ""
     for attempt in range(TRIES):
         if attempt:
@@ -187,7 +187,7 @@ def _ids_in(file: Path) -> Iterator[str]:
 
 def _token(file: Path | None) -> str:
     if file is None:
-        # No option for it: what stands in a command line is seen by everybody on the machine.
+        # There is no option for it: everybody on the machine sees a command line.
         given = os.environ.get("HEARTH_TOKEN", "").strip()
         if not given:
             raise Trouble("Set HEARTH_TOKEN, or name a --token-file.", USAGE)

@@ -91,11 +91,11 @@ async def _initiate(address: str, at: str, ca: Path | None, wait: float) -> bool
 
 
 async def _configure(client: Client, address: str) -> bool:
-    """Initiate a server that has no configuration yet; whether that was so."""
+    """Initiate a server that has no configuration yet. Returns whether it had none."""
     try:
         await client.admin.command("replSetGetStatus")
     except OperationFailure as error:
-        # A server that asks for users lets its own machine initiate it before it has any, and look at nothing.
+        # Before it has users, such a server lets only its own machine initiate it, and look at nothing.
         if error.code not in (_NOT_YET_INITIALISED, _UNAUTHORIZED):
             raise
     else:

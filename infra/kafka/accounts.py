@@ -1,7 +1,7 @@
-"""Users and rights at Kafka, made what infra/acls.py says. Only whoever may alter the cluster can do this.
+"""Users and rights at Kafka, made what infra/acls.py says. Only a user who may alter the cluster can do this.
 
-aiokafka's admin client has no calls for it, but its protocol has the requests for rights; the one for passwords
-(KIP-554) is spelled here.
+aiokafka's admin client has no calls for it. Its protocol has the requests for rights; this module spells the one for
+passwords (KIP-554).
 """
 
 import asyncio
@@ -43,23 +43,23 @@ _NO_SUCH_USER = 91
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What had to be done: rights given and taken away."""
+    """What was done: rights given and taken away."""
 
     given: tuple[Acl, ...]
     taken: tuple[Acl, ...]
 
 
 async def open_accounts(admin: AIOKafkaAdminClient, credentials: Credentials, prefix: str = "") -> Changes:
-    """Let everyone in whom the table of topics names, with the passwords of `hearth certificates`; safe to repeat."""
+    """Let everyone in that the table of topics names, with the passwords of `hearth certificates`. Safe to repeat."""
     await set_passwords(admin, {prefix + u: read_secret(credentials.kafka_password(u)) for u in users()})
     wanted = acls(prefix)
     return await set_rights(admin, {acl.user for acl in wanted}, wanted)
 
 
 async def set_passwords(admin: AIOKafkaAdminClient, passwords: Mapping[str, str]) -> None:
-    """Give each user (by whole name) a password for SCRAM-SHA-512, new or anew. Raises KafkaError.
+    """Give each user (by whole name) a new password for SCRAM-SHA-512. Raises KafkaError.
 
-    The broker is sent a salted hash, never the password; sessions that are open stay open.
+    The broker gets a salted hash, never the password. Open sessions stay open.
     """
     upsertions: list[tuple[Any, ...]] = []
     for user, password in passwords.items():
@@ -72,7 +72,7 @@ async def set_passwords(admin: AIOKafkaAdminClient, passwords: Mapping[str, str]
 
 
 async def remove_user(admin: AIOKafkaAdminClient, user: str) -> Changes:
-    """Take a user's rights, which ends what its open sessions can do, and its password. Raises KafkaError."""
+    """Take away a user's rights, which binds its open sessions, too, and its password. Raises KafkaError."""
     changes = await set_rights(admin, {user}, ())
     answer = await _send(admin, _AlterScram_v0, [(user, _SCRAM_SHA_512, {})], [], {})
     for _, code, *_ in answer.results:
@@ -82,9 +82,9 @@ async def remove_user(admin: AIOKafkaAdminClient, user: str) -> Changes:
 
 
 async def set_rights(admin: AIOKafkaAdminClient, named: Collection[str], wanted: Collection[Acl]) -> Changes:
-    """Give these users what is missing of `wanted`, and take from them what is not in it. Raises KafkaError.
+    """Give these users the rights of `wanted`, and take all others away. Raises KafkaError.
 
-    Returns when the broker asked goes by it.
+    Returns when the broker that was asked obeys.
     """
     found, strange = await _read_rights(admin, named)
     missing, left_over = sorted(set(wanted) - found), sorted(found - set(wanted))
@@ -105,7 +105,7 @@ async def set_rights(admin: AIOKafkaAdminClient, named: Collection[str], wanted:
 
 
 async def _read_rights(admin: AIOKafkaAdminClient, named: Collection[str]) -> tuple[set[Acl], list[tuple[Any, ...]]]:
-    """What these users may do, and what the broker has about them that no table says."""
+    """The rights of these users, and rights at the broker that no table says."""
     found: set[Acl] = set()
     strange: list[tuple[Any, ...]] = []
     for user in sorted(named):
@@ -125,7 +125,7 @@ def _rights(resources: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
 
 
 def _acl(user: str, right: tuple[Any, ...]) -> Acl | None:
-    """The right as the table would say it; None for what no table says (a denial, another kind of resource)."""
+    """The right as the table would say it; None for what no table says, such as a denial."""
     kind, name, pattern, _, host, operation, permission = right
     kinds, patterns, operations = (
         {code: word for word, code in table.items()} for table in (_RESOURCES, _PATTERNS, _OPERATIONS)
@@ -143,7 +143,7 @@ def _binding(acl: Acl) -> tuple[Any, ...]:
 
 
 def command_lines(found: Sequence[Acl], bootstrap: str) -> list[str]:
-    """Kafka's own tool, for a broker that this one cannot reach: one line a right."""
+    """Commands of Kafka's own tool, for a broker that this program cannot reach: one line for each right."""
     return [
         f"kafka-acls.sh --bootstrap-server {bootstrap} --add --allow-principal 'User:{acl.user}'"
         f" --operation {_spelled(acl.operation)} --{acl.resource} '{acl.name}' --resource-pattern-type {acl.pattern}"

@@ -1,4 +1,8 @@
-"""Topics at a broker: made and altered to what shared/kafka/topics.py says, and where they differ from it."""
+"""Topics at a broker: they are made and altered to agree with shared/kafka/topics.py, and differences are found.
+
+aiokafka's admin client can only replace all settings of a topic. This module spells the request that changes some
+(KIP-339).
+"""
 
 import asyncio
 from collections import defaultdict
@@ -15,7 +19,7 @@ from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Schema, 
 from shared.kafka.topics import TOPICS, Topic
 
 _SET = 0
-"""AlterConfigOp.OpType of the protocol; the others delete, append and subtract."""
+"""AlterConfigOp.OpType of the protocol. The other types delete, append and subtract."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +52,9 @@ async def find_drift(admin: AIOKafkaAdminClient, prefix: str = "", topics: Itera
 async def alter_topics(
     admin: AIOKafkaAdminClient, prefix: str = "", topics: Iterable[Topic] = TOPICS
 ) -> list[Drift]:  # fmt: skip
-    """Give the topics that are there the settings of the table, and leave the others they have; safe to repeat.
+    """Give existing topics the settings of the table, and leave their other settings. Safe to repeat.
 
-    Returns what it changed, once the broker asked goes by it. Raises KafkaError, also where somebody may not.
+    Returns what it changed, once the broker obeys. Raises KafkaError, also where this user may not.
     """
     present = set(await admin.list_topics())
     there = [topic for topic in topics if prefix + topic.name in present]
@@ -75,7 +79,7 @@ async def alter_topics(
 async def create_topics(
     admin: AIOKafkaAdminClient, prefix: str = "", topics: Iterable[Topic] = TOPICS, replication: int = 1
 ) -> list[str]:
-    """Create what is missing and add missing partitions; returns the names it touched. Safe to repeat."""
+    """Create missing topics and add missing partitions. Returns the names of the topics. Safe to repeat."""
     topics = tuple(topics)
     present = set(await admin.list_topics())
     missing = [t for t in topics if prefix + t.name not in present]

@@ -1,9 +1,9 @@
-"""What the stack needs and no package of ours brings: Kafka's jars, a MongoDB server and, for tests, Keycloak, fetched
-once into a cache.
+"""What the stack needs beyond packages: Kafka's jars, a MongoDB server and, for tests, Keycloak. They are fetched once
+into a cache.
 
 The cache is `$XDG_CACHE_HOME/hearth` (usually `~/.cache/hearth`), outside the tree. Everything is unpacked beside its
-place, checked against the hashes kept here, and renamed into place, so a cache folder is whole or absent.
-Standard library only: `infra/prepare.py` uses it before any package is installed.
+place, checked against the hashes kept here, and renamed into place. So a folder of the cache is whole or absent. It
+uses the standard library only, because `infra/prepare.py` runs it before any package is installed.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ JAR_SUMS = HERE / "kafka-jars.sha256"
 MONGOD_LOCK = HERE / "mongod.lock"
 KEYCLOAK_SUMS = HERE / "keycloak.sha256"
 KEYCLOAK = "org.keycloak:keycloak-quarkus-dist:26.4.0:zip"
-"""Maven coordinates; a change is another archive, and so another hash."""
+"""Maven coordinates. A change is another archive, and so another hash."""
 
 
 class DownloadError(Exception):
@@ -32,24 +32,24 @@ class DownloadError(Exception):
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept; made if absent."""
+    """The folder of downloads. It is made if it is absent."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hearth"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def kafka_folder() -> Path:
-    """Where Kafka's jars belong: `<folder>/libs/*.jar`. A change of version or of a hash is another folder."""
+    """The folder of Kafka's jars: `<folder>/libs/*.jar`. Another version or hash has another folder."""
     return cache_folder() / f"kafka-{_digest(POM, JAR_SUMS)}"
 
 
 def keycloak_folder() -> Path:
-    """Where Keycloak belongs: `lib`, `conf`, … as in its archive, built for a database in memory."""
+    """The folder of Keycloak: `lib`, `conf`, … as in its archive, built for a database in memory."""
     return cache_folder() / f"keycloak-{_digest(KEYCLOAK_SUMS)}"
 
 
 def mongod_program() -> Path | None:
-    """The `mongod` to run: the one on the PATH, else the cached one, else None."""
+    """The `mongod` to run: the one on the PATH, else the one in the cache, else None."""
     on_path = shutil.which("mongod")
     if on_path:
         return Path(on_path)
@@ -62,7 +62,7 @@ def fetch_kafka(run: Callable[..., object] = subprocess.run) -> Path:
     folder = kafka_folder()
 
     def fill(place: Path) -> None:
-        # Maven writes beside the pom; it gets a copy, so that the tree stays as it is.
+        # Maven writes beside the pom, so it gets a copy, and the tree stays as it is.
         shutil.copy(POM, place / "pom.xml")
         command: list[str | Path] = ["mvn", "-q", "-B", "-f", place / "pom.xml", "dependency:copy-dependencies"]
         _call(run, [*command, f"-DoutputDirectory={place / 'libs'}", "-DincludeScope=runtime"])
@@ -137,7 +137,7 @@ def check_sums(folder: Path, sums: Path) -> None:
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Hold a lock on a file; the kernel frees it with the process, however that ends."""
+    """Hold a lock on a file. The kernel frees it when the process ends, however it ends."""
     with file.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -26,14 +26,14 @@ CLUSTER_ID = "aGVhcnRoLWxvY2FsLTAwMQ"
 # The C1 compiler alone and the serial collector start fastest and leave the most of two cores to the services.
 JVM_OPTIONS = ("-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
-# Who speaks to whom in the clear: everyone, on this machine only.
+# Listeners without encryption: everyone, on this machine only.
 OPEN = """\
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 """
 
-# As docker-compose.secure.yml: services by password, brokers and the operator by certificate, and nobody else.
+# As in docker-compose.secure.yml: services by password, brokers and the operator by certificate, and nobody else.
 SECURE = """\
 listeners=CLIENTS://127.0.0.1:{port},BROKERS://127.0.0.1:{brokers_port},CONTROLLER://127.0.0.1:{controller_port}
 advertised.listeners=CLIENTS://127.0.0.1:{port},BROKERS://127.0.0.1:{brokers_port}
@@ -51,7 +51,7 @@ authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:CN=kafka;User:CN=operator
 """
 
-# A broker that was killed may come back only when its session has ended, so the session is short (usually 9 s).
+# A killed broker may come back only when its session has ended, so the session is short (usually 9 s).
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -91,7 +91,7 @@ def java_version() -> int | None:
 
 
 def why_not() -> str | None:
-    """Why Kafka cannot run on this machine, in one sentence; None if it can."""
+    """Why Kafka cannot run on this machine, in one sentence. None if it can."""
     version = java_version()
     if version is None:
         return "Java does not run here."
@@ -104,7 +104,7 @@ def why_not() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Operators:
-    """Where the broker takes orders about topics, users and rights, and how to get in there."""
+    """Where the broker takes orders about topics, users and rights, and how to get in."""
 
     bootstrap: str
     access: KafkaAccess = OPEN_KAFKA
@@ -112,14 +112,14 @@ class Operators:
 
 @dataclass(frozen=True, slots=True)
 class KafkaGuard:
-    """What makes a broker ask who somebody is: a port for those with a certificate, and the files of `hearth`."""
+    """What makes a broker ask who a client is: a port for clients with a certificate, and the files of `hearth`."""
 
     brokers_port: int
     credentials: Credentials
 
     @property
     def operators(self) -> Operators:
-        """The operator shows a certificate, because nobody has a password before the operator made it."""
+        """The operator shows a certificate, because there are no passwords before the operator makes them."""
         return Operators(f"{ports.LOOPBACK}:{self.brokers_port}", self.credentials.operator_at_kafka())
 
     def listeners(self, port: int, controller_port: int) -> str:
@@ -140,7 +140,7 @@ def _listeners(port: int, controller_port: int) -> str:
 class KafkaServer:
     """One broker with its data folder and ports, which stay the same over restarts.
 
-    With `guard` it lets in only those with a password or a certificate, and lets them do what they may.
+    With `guard` it lets in only clients with a password or a certificate, and lets them do only what they may.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class KafkaServer:
         )
 
     def is_ready(self) -> bool:
-        """Whether it answers the admin client with itself as a live broker. Works inside a running event loop too."""
+        """Whether the broker answers the admin client as a live broker. Works inside a running event loop, too."""
         if not ports.is_open(self._port):
             return False
         with ThreadPoolExecutor(max_workers=1) as thread:
@@ -229,14 +229,14 @@ def _java(*options: str) -> list[str]:
 
 
 def _class_archive() -> Path:
-    """The archive belongs to one build of Java; another one would ignore it."""
+    """The archive belongs to one build of Java. Another build would ignore it."""
     java = Path(shutil.which("java") or "java").resolve()
     build = f"{java}:{java.stat().st_mtime_ns if java.exists() else 0}:{JVM_OPTIONS}"
     return kafka_folder() / f"classes-{hashlib.sha256(build.encode()).hexdigest()[:12]}.jsa"
 
 
 def _formatted_storage() -> Path:
-    """A data folder as `StorageTool format` leaves it; it names no port, so one serves every local cluster."""
+    """A data folder as `StorageTool format` leaves it. It names no port, so one serves every local cluster."""
     formatted = fetch_kafka() / "formatted"
     with locked(kafka_folder() / "formatted.lock"):
         if not formatted.exists():

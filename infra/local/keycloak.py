@@ -1,4 +1,4 @@
-"""Keycloak for tests: a real sign-in provider with the demo realm, in memory, and what a test does as its operator."""
+"""Keycloak for tests: a real sign-in provider with the demo realm, in memory, and what its operator does."""
 
 import secrets
 import shutil
@@ -15,7 +15,7 @@ from infra.local.processes import Children, Process
 from shared.http import Client, make_blocking_http
 
 REALM = Path(__file__).parents[1] / "keycloak" / "hearth-realm.json"
-# Everybody's in the demo realm, which is for one's own machine only.
+# The password of everybody in the demo realm, which is for one's own machine only.
 PASSWORD = "demo"  # noqa: S105  # nosec B105  # pragma: allowlist secret
 MASTER_USER = "operator"
 # The C1 compiler alone and the serial collector start fastest and leave the most of two cores to the tests.
@@ -25,7 +25,7 @@ START = ("start", "--optimized", "--import-realm", "--cache=local", "--http-enab
 
 @dataclass(frozen=True)
 class KeycloakServer:
-    """A running Keycloak; `password` is its operator's, drawn at the start."""
+    """A running Keycloak. `password` is that of its operator, drawn at the start."""
 
     address: str
     password: str
@@ -36,7 +36,7 @@ class KeycloakServer:
         return f"{self.address}/realms/hearth"
 
     def move_client(self, client_id: str, address: str) -> None:
-        """Tell it that the service behind a client of the realm answers at `address`, such as "http://127.0.0.1:4711"."""
+        """Tell Keycloak that the service behind a client answers at `address`, such as "http://127.0.0.1:4711"."""
         with self._operator() as http:
             (client,) = http.get("/clients", params={"clientId": client_id}).raise_for_status().json()
             old = client["attributes"]["backchannel.logout.url"]
@@ -45,14 +45,14 @@ class KeycloakServer:
             http.put(f"/clients/{client['id']}", json=client).raise_for_status()
 
     def sign_out(self, username: str) -> None:
-        """End every session of an account from Keycloak's side; it tells the clients by back-channel."""
+        """End every session of an account. Keycloak tells the clients by back-channel."""
         with self._operator() as http:
             http.post(f"/users/{_id_of(http, username)}/logout").raise_for_status()
 
     def wait_for_session(self, username: str, clients: Set[str], sid: str | None = None, seconds: float = 30) -> None:
         """Return when Keycloak has kept a session of an account (the one named `sid`) in which all `clients` are.
 
-        It keeps sessions a moment after it answered, and ends none of them before. Raises TimeoutError.
+        Keycloak keeps a session a moment after it has answered, and cannot end it before. Raises TimeoutError.
         """
         until = time.monotonic() + seconds
         with self._operator() as http:
@@ -86,7 +86,7 @@ def _id_of(http: Client, username: str) -> str:
 
 
 class Keycloak:
-    """A server that is not started yet. Its data is in memory, so it begins anew at every start."""
+    """A server that is not started yet. Its data is in memory, so each start begins anew."""
 
     def __init__(self, folder: Path, log: Path, port: int) -> None:
         self.server = KeycloakServer(f"http://{ports.LOOPBACK}:{port}", secrets.token_urlsafe(16))
@@ -100,7 +100,7 @@ class Keycloak:
         imports = self._folder / "data" / "import"
         imports.mkdir(parents=True, exist_ok=True)
         shutil.copy(REALM, imports)
-        # Data and imports are looked for beside the program, which others use too.
+        # Keycloak looks for data and imports beside the program, which others use too.
         for part in ("lib", "providers", "themes", "conf"):
             link = self._folder / part
             if not link.exists():

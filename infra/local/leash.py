@@ -1,8 +1,8 @@
 """Run a command that cannot outlive the process that started it: `python leash.py PARENT_PID COMMAND…`.
 
-The kernel sends SIGKILL to the command when the *thread* that started it ends (prctl(2), PR_SET_PDEATHSIG), and the
-setting survives `exec`; so nothing stays behind even after a `kill -9` of the parent, and no watcher process is needed.
-Standard library only; started with `-I -S`, it costs about 20 ms.
+The kernel sends SIGKILL to the command when the *thread* that started it ends (prctl(2), PR_SET_PDEATHSIG), and this
+setting survives `exec`. So nothing stays behind, even after a `kill -9` of the parent, and no process has to watch. It
+uses the standard library only. Started with `-I -S`, it takes about 20 ms.
 """
 
 import ctypes

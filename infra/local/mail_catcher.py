@@ -1,7 +1,7 @@
-"""A mail catcher: takes every mail by SMTP, shows it on a page, and answers the part of Mailpit's API that we use.
+"""A mail catcher: it takes every mail by SMTP, shows it on a page, and answers the part of Mailpit's API that we use.
 
-`python -m infra.local.mail_catcher SMTP_PORT HTTP_PORT`. Mails are in memory, the newest `KEPT` of them. In Compose the
-same questions go to Mailpit (https://mailpit.axllent.org/docs/api-v1/).
+`python -m infra.local.mail_catcher SMTP_PORT HTTP_PORT`. It keeps the newest `KEPT` mails in memory. In Compose,
+Mailpit answers the same questions (https://mailpit.axllent.org/docs/api-v1/).
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class Mail:
 
 
 class Mailbox:
-    """The mails, oldest first; takes them from aiosmtpd."""
+    """The mails, oldest first. aiosmtpd hands them over."""
 
     def __init__(self) -> None:
         self.mails: OrderedDict[str, Mail] = OrderedDict()
@@ -197,7 +197,7 @@ def addresses(message: EmailMessage, header: str) -> list[dict[str, str]]:
 
 
 def text(message: EmailMessage, kind: str) -> str:
-    """The body of one kind, "plain" or "html"; empty if there is none."""
+    """The body of one kind, "plain" or "html". Empty if there is none."""
     body = message.get_body((kind,))
     return str(body.get_content()) if body else ""
 
@@ -219,7 +219,7 @@ def render_mail(mail: Mail) -> str:
     rows = "".join(
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value))}</td></tr>" for name, value in message.items()
     )
-    # HTML bodies are shown as their source: this page never runs what a mail brings.
+    # HTML bodies are shown as their source. This page never runs what a mail brings.
     body = html.escape(text(message, "plain") or text(message, "html"))
     subject = html.escape(str(message.get("subject", "")) or "(no subject)")
     return PAGE.format(

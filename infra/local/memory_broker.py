@@ -1,8 +1,8 @@
 """Kafka's protocol in memory: librdkafka's mock cluster. `python -m infra.local.memory_broker FILE`.
 
-Makes every topic, writes its address into the file, then waits to be ended. Nothing survives it; two members of one
-consumer group do not share the work there; and it knows no requests that make or change topics, so every topic has the
-four partitions it gives unasked.
+It makes every topic, writes its address into the file, and waits to be ended. Nothing survives it, and two members of
+one consumer group do not share the work. It knows no requests that make or change topics, so every topic has the four
+partitions that it gets by itself.
 """
 
 import signal
@@ -16,7 +16,7 @@ from shared.kafka.topics import TOPICS
 
 def main() -> None:
     address_file = Path(sys.argv[1])
-    # A producer's question about a topic makes it; an admin client's would not.
+    # A producer's question about a topic makes the topic. A question of an admin client would not.
     cluster = Producer({"test.mock.num.brokers": 1})
     for topic in TOPICS:
         cluster.list_topics(topic.name, timeout=10)

@@ -16,18 +16,18 @@ from shared.connections import OPEN_MONGO, MongoAccess
 
 REPLICA_SET = "rs0"
 NOT_YET_INITIATED, UNAUTHORIZED = 94, 13
-"""NotYetInitialized and Unauthorized, the server's error codes."""
+"""The codes of the server's errors NotYetInitialized and Unauthorized."""
 TLS = (
     *("--tlsMode", "requireTLS", "--tlsAllowConnectionsWithoutCertificates"),
     *("--setParameter", "suppressNoTLSPeerCertificateWarning=true"),
 )
-"""The services sign in by password; a certificate is asked of nobody, and refused if it is not of our authority."""
+"""The services sign in by password. Nobody needs a certificate, and a certificate of another authority is refused."""
 
 
 class Mongod:
     """One server with its data folder and port, which stay the same over restarts.
 
-    With `credentials` it takes TLS only, and lets nobody do anything before they have signed in. `options` are further
+    With `credentials` it takes TLS only, and does nothing for clients that have not signed in. `options` are further
     arguments of the program.
     """
 
@@ -62,7 +62,9 @@ class Mongod:
         return children.start("mongod", command, self._log)
 
     def is_ready(self) -> bool:
-        """Whether it is the primary of its replica set; initiates the set, or moves it to a new port, when needed."""
+        """Whether the server is the primary of its replica set. Initiates the set, or moves it to a new port, where
+        needed.
+        """
         if not ports.is_open(self._port):
             return False
         # `hello` needs no user.
@@ -100,12 +102,12 @@ class Mongod:
         try:
             config = client.admin.command("replSetGetConfig")["config"]
         except OperationFailure as error:
-            # Before there is a user, its own machine may initiate a server that asks for one, and look at nothing.
+            # Before there is a user, only its own machine may initiate the server, and look at nothing.
             if error.code in (NOT_YET_INITIATED, UNAUTHORIZED):
                 client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
             return
         if [member["host"] for member in config["members"]] != [self._address]:
-            # A kept data folder remembers the port of last time; only a forced change works without a primary.
+            # A kept data folder remembers the port of last time. Without a primary only a forced change works.
             config["members"] = members
             config["version"] += 1
             client.admin.command("replSetReconfig", config, force=True)

@@ -1,4 +1,6 @@
-"""People for a local system: put on the roster and given a token, as operators do by `hearth roster` and `token`."""
+"""People for a local system. They are put on the roster and given tokens, as operators do by `hearth roster` and
+`token`.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -21,19 +23,21 @@ ACCOUNT_ROLES: Mapping[str, Role] = {
     "demo-operator": Role.OPERATOR,
     "demo-reported": Role.RESPONDER,
 }
-"""What the accounts of infra.local.sign_in_provider are here, by their subject; who is left out is on no roster."""
+"""The roles of the accounts of infra.local.sign_in_provider, by subject. An account that is left out is on no
+roster.
+"""
 _OF_BODIES = (Role.RESPONDER, Role.COORDINATOR)
 
 
 def person_of(name: str) -> str:
-    """The reference of a person of demos and tests, who has no account at any provider."""
+    """The reference of a person of demos and tests who has no account at any provider."""
     return f"person:{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def enrol_and_issue(
     uri: str, prefix: str, access: MongoAccess, person: str, role: Role, bodies: tuple[str, ...]
 ) -> str:
-    """Put somebody on the roster in this role, with all that it takes, and give them a token for a day."""
+    """Put a person on the roster in this role, with all that the role needs, and give them a token for a day."""
 
     async def work(editor: RosterEditor, _: MongoRoster) -> str:
         at = now()
@@ -41,7 +45,7 @@ def enrol_and_issue(
         await give_name(editor, person)
         return (await editor.issue("pat", expires_at=at + LIFE, by=OPERATOR, person=person)).token
 
-    # In a thread of its own, because some callers have a running loop.
+    # In a thread, because some callers have a running loop.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(run_with_editor, uri, prefix, access, work).result()
 
@@ -49,7 +53,7 @@ def enrol_and_issue(
 def enrol_accounts(
     uri: str, prefix: str, access: MongoAccess, people: Mapping[str, Role], bodies: tuple[str, ...]
 ) -> None:
-    """Put people on the roster, each (by their reference) in a role, with all that it takes for a day."""
+    """Put people on the roster, each (by reference) in a role, with all that the role needs for a day."""
 
     async def work(editor: RosterEditor, _: MongoRoster) -> None:
         at = now()
@@ -60,12 +64,12 @@ def enrol_accounts(
 
 
 async def give_name(editor: RosterEditor, person: str) -> None:
-    """As if somebody who has no account had signed in once, under a name that stands in no report."""
+    """As if a person without an account had signed in once, under a name that stands in no report."""
     await editor.note_pseudonyms(person, [hashlib.sha256(person.encode()).hexdigest()[:32]], OPERATOR)
 
 
 async def enrol(editor: RosterEditor, person: str, role: Role, bodies: tuple[str, ...], at: datetime) -> None:
-    """Everything that somebody needs to act in this role from now on."""
+    """Everything that a person needs to act in this role from now on."""
     scopes = SCOPES if role is Role.AUDITOR else ()
     await editor.grant(person, GrantHeld(role=role.value, bodies=bodies, scopes=scopes), OPERATOR)
     await editor.note_agreement(person, at + LIFE, OPERATOR)

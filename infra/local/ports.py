@@ -1,4 +1,4 @@
-"""TCP ports on loopback: the wanted one, or the next free one, and who holds the wanted one."""
+"""TCP ports on loopback: the wanted port, or the next free one, and the process that holds the wanted one."""
 
 import fcntl
 import os
@@ -12,13 +12,13 @@ from typing import Self
 
 LOOPBACK = "127.0.0.1"
 PRIVATE = range(15_000, 32_000)
-"""Where any port is looked for: below the usual `net.ipv4.ip_local_port_range`."""
+"""The range in which any port is looked for: below the usual `net.ipv4.ip_local_port_range`."""
 LISTEN = "0A"
 """The state of a listening socket in /proc/net/tcp (proc(5))."""
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen there now; connections left in TIME_WAIT do not count."""
+    """Whether a server could listen there now. Connections left in TIME_WAIT do not count."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -30,8 +30,11 @@ def is_free(port: int) -> bool:
 
 
 class Ports:
-    """Ports that are ours until `close`. The choice is kept by a lock that every stack of this user on this machine
-    respects, because a server listens only seconds after its port was chosen."""
+    """Ports that are ours until `close`.
+
+    A server listens only seconds after its port was chosen. Until then a lock keeps the choice, and every stack of this
+    user on this machine respects it.
+    """
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.gettempdir()) / f"hearth-ports-{os.getuid()}"
@@ -39,9 +42,9 @@ class Ports:
         self._locks = ExitStack()
 
     def choose(self, wanted: int, purpose: str, announce: Callable[[str], None], usual: Collection[int] = ()) -> int:
-        """The wanted port, or the next free one, said aloud with who holds it; 0 asks for any.
+        """The wanted port, or the next free one, announced with the process that holds the wanted one. 0 asks for any.
 
-        `usual` are ports that others are looked for at: one of them is taken only if it is wanted.
+        `usual` are ports of other servers: one of them is taken only if it is wanted.
         """
         if not wanted:
             return self.any_free()
@@ -53,8 +56,8 @@ class Ports:
         return port
 
     def any_free(self) -> int:
-        """A free port below those that the system gives to outgoing connections, which could take it meanwhile."""
-        # Random, so that runs beside each other seldom ask for the same one.
+        """A free port below the range of outgoing connections, which could take it meanwhile."""
+        # Random, so that runs at the same time seldom ask for the same port.
         return next(port for port in iter(lambda: choice(PRIVATE), None) if self._reserve(port))
 
     def close(self) -> None:

@@ -1,4 +1,6 @@
-"""Child processes: started on a leash, watched until ready, stopped in order, their output in one log file each."""
+"""Child processes. They start on a leash, are watched until ready, and stop in order. Each writes to its own log
+file.
+"""
 
 import os
 import re
@@ -19,7 +21,7 @@ COMPLAINT = re.compile(
 
 
 class StackError(Exception):
-    """A part of the local stack did not do what it must; the text says which, and where its log is."""
+    """A part of the local stack did not do what it must. The text says which part, and where its log is."""
 
 
 class Process:
@@ -29,7 +31,7 @@ class Process:
         self.name = name
         self.log = log
         self.address = ""
-        """Where it answers, "http://127.0.0.1:8001"; empty if it is not an HTTP server."""
+        """The address, such as "http://127.0.0.1:8001"; empty if it is not an HTTP server."""
         self._popen = popen
 
     @property
@@ -46,7 +48,7 @@ class Process:
         return self._popen.poll() is None
 
     def wait(self, seconds: float | None = None) -> int:
-        """The exit status, once it ended; raises TimeoutError after the given seconds."""
+        """The exit status, once it has ended. Raises TimeoutError after the given seconds."""
         try:
             return self._popen.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -68,7 +70,7 @@ class Process:
         return self._popen.wait()
 
     def pause(self) -> None:
-        """SIGSTOP: alive, and silent, as a machine that hangs."""
+        """SIGSTOP: the process is alive and silent, as on a machine that hangs."""
         self._popen.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -76,7 +78,7 @@ class Process:
         self._popen.send_signal(signal.SIGCONT)
 
     def wait_ready(self, is_ready: Callable[[], bool], seconds: float = 60) -> None:
-        """Ask again and again until it is ready; raises StackError if it ended, or is not ready in time."""
+        """Ask until it is ready. Raises StackError if it has ended, or is not ready in time."""
         give_up = time.monotonic() + seconds
         while not is_ready():
             if not self.alive():
@@ -92,7 +94,7 @@ class Process:
 
 
 class Children:
-    """Starts processes, all from one thread of its own, because the leash ends with the thread that started it."""
+    """Starts processes, all from one thread, because the leash ends with the thread that started it."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="children")
@@ -101,7 +103,7 @@ class Children:
     def start(
         self, name: str, command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
     ) -> Process:
-        """Start a command in a session of its own, so that Ctrl-C reaches it only by way of its parent."""
+        """Start a command in a session of its own, so that Ctrl-C reaches only its parent."""
         return self._thread.submit(self._start, name, command, log, environment).result()
 
     def _start(
@@ -122,7 +124,7 @@ class Children:
         return process
 
     def close(self, seconds: float = 15) -> None:
-        """Stop what still runs, the last one started first; a second Ctrl-C meanwhile kills the rest at once."""
+        """Stop what still runs, the last one started first. A second Ctrl-C kills the rest at once."""
         try:
             while self._started:
                 self._started[-1].stop(seconds)

@@ -1,4 +1,4 @@
-"""What the demo's provider does more than its library when it gives out a code and takes it back."""
+"""What the demo's provider does beyond its library, when it gives out a code and takes it back."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -12,7 +12,7 @@ from oidc_provider_mock._storage import AuthorizationCode, storage  # type: igno
 
 @dataclass(kw_only=True, frozen=True)
 class DemoCode(AuthorizationCode):  # type: ignore[misc]  # the library has no types
-    """A code that also knows its challenge, and when and in which session somebody signed in."""
+    """A code that also knows its challenge, and when and in which session the person signed in."""
 
     code_challenge: str
     code_challenge_method: str
@@ -57,7 +57,7 @@ class CodeWithProof(CodeChallenge):  # type: ignore[misc]  # as above
 
 
 class OpenIdCode(library.OpenIDCode):  # type: ignore[misc]  # as above
-    """The library's ID token, and the session it belongs to."""
+    """The library's ID token, with the session that it belongs to."""
 
     def __init__(self) -> None:
         super().__init__(require_nonce=True, token_max_age=library.timedelta(minutes=5))

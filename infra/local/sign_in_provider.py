@@ -1,8 +1,9 @@
-"""The demo's OpenID Connect provider: oidc-provider-mock with accounts to choose from, and what it leaves out.
+"""The demo's OpenID Connect provider: oidc-provider-mock with accounts to choose from.
 
-`python -m infra.local.sign_in_provider PORT`. Nobody has a password: whoever reaches it may be anybody, so it is for a
-machine of one's own. Added to the library are PKCE, one sign-in for all clients (until `prompt=login` or `max_age` asks
-for a fresh one), `auth_time` and `sid`, an end of the session that ends it, and pages that load nothing from elsewhere.
+`python -m infra.local.sign_in_provider PORT`. Nobody has a password, and all who reach it may sign in as anyone. So it
+is for one's own machine only. It adds to the library: PKCE, one sign-in for all clients (until `prompt=login` or
+`max_age` asks for a fresh one), `auth_time` and `sid`, an end of the session that ends it, and pages that load nothing
+from other hosts.
 """
 
 import os
@@ -19,13 +20,13 @@ from infra.local.ports import LOOPBACK
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody who can sign in, as the provider tells of them; `subject` never changes."""
+    """An account that can sign in, as the provider tells of it. `subject` never changes."""
 
     subject: str
     username: str
     email: str
     told: str
-    """What the page says of them."""
+    """What the page says of the account."""
 
     def claims(self) -> dict[str, object]:
         """Standard claims (OpenID Connect Core 1.0, 5.1)."""
@@ -70,7 +71,7 @@ small { display: block; }
 
 
 def build_app(accounts: Sequence[Account] = ACCOUNTS) -> Any:
-    """The Flask application; the library is imported here, because only the demo and tests have it."""
+    """The Flask application. The library is imported here, because only the demo and tests have it."""
     os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
     import flask
     import jinja2
@@ -83,7 +84,7 @@ def build_app(accounts: Sequence[Account] = ACCOUNTS) -> Any:
     wsgi = app.wsgi_app
     users = [oidc_provider_mock.User(sub=account.subject, claims=account.claims()) for account in accounts]
     oidc_provider_mock.init_app(app, user_claims=users, require_nonce=True, issue_refresh_token=False)
-    # The library turns on a debugger, in which whoever reaches it could run code.
+    # The library turns on a debugger, in which every visitor could run code.
     app.wsgi_app = wsgi  # type: ignore[method-assign]  # it is meant to be replaced
     app.debug = False
     app.secret_key = secrets.token_bytes(32)
@@ -100,7 +101,7 @@ def build_app(accounts: Sequence[Account] = ACCOUNTS) -> Any:
             server.register_grant(Grant, [OpenIdCode(), CodeWithProof()])
 
     def one_sign_in_for_all() -> Any:
-        """An answer without a page for whoever is signed in already, unless a fresh sign-in is asked for."""
+        """An answer without a page for a browser that is signed in, unless a fresh sign-in is asked for."""
         request, session = flask.request, flask.session
         if request.endpoint != "oidc-provider-mock.authorize":
             return None
@@ -144,7 +145,7 @@ def build_app(accounts: Sequence[Account] = ACCOUNTS) -> Any:
             response.set_data(flask.json.dumps(found))
         state = flask.request.args.get("state")
         if state and response.location and "error=access_denied" in response.location:
-            # The library leaves it out (RFC 6749, 4.1.2.1), and without it nobody can say what was refused.
+            # The library leaves it out (RFC 6749, 4.1.2.1). Without it nobody can say what was refused.
             response.location += f"&{urlencode({'state': state})}"
         return response
 
@@ -159,7 +160,7 @@ def main() -> None:
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Quiet(WSGIRequestHandler):
-        """Logs no request: the addresses hold codes."""
+        """Logs no request, because the addresses hold codes."""
 
         def log_request(self, *_: object) -> None: ...
 

@@ -42,7 +42,7 @@ NOTHING_SURVIVES = """\
 
 @dataclass(frozen=True)
 class StackSettings:
-    """What to start, and where. A port of 0 means any free one; `data` None means a folder that is thrown away."""
+    """What to start, and where. A port of 0 means any free port. Without `data` the folder is thrown away."""
 
     broker: Broker = "auto"
     data: Path | None = None
@@ -57,9 +57,9 @@ class StackSettings:
     mongo_options: tuple[str, ...] = ()
     """Further arguments of mongod."""
     secure: bool = False
-    """Whether Kafka and MongoDB ask everyone who they are, over TLS; see infra.local.system.let_in."""
+    """Whether Kafka and MongoDB ask every client who it is, over TLS; see infra.local.system.let_in."""
     announce: Callable[[str], None] = print
-    """Told every sentence that a person should read: ports taken, broker chosen, logs kept."""
+    """Gets every sentence that a person should read: ports taken, broker chosen, logs kept."""
 
     @classmethod
     def from_environment(cls) -> "StackSettings":
@@ -71,7 +71,7 @@ class StackSettings:
 
     @classmethod
     def private(cls, *parts: Part, secure: bool = False) -> "StackSettings":
-        """A quiet stack on any free ports, of the real parts (all, if none is named): for tests and benchmarks."""
+        """A quiet stack of the real parts (without names: of all), on any free ports: for tests and benchmarks."""
         wanted = frozenset(parts) or cls.parts
         quiet = cls(broker="kafka", parts=wanted, secure=secure, announce=lambda _: None)
         quiet = replace(quiet, kafka_port=0, kafka_controller_port=0, mongo_port=0)
@@ -81,9 +81,9 @@ class StackSettings:
 class Stack:
     """A running stack, between `with` and its end. Every part is ready when `with` is entered.
 
-    It ends with its `with` block (also by Ctrl-C and SIGTERM, when entered in the main thread), and by the kernel if
-    this process is killed. Its calls block; call them from an event loop by `asyncio.to_thread`.
-    Raises StackError, with the end of the log, if a part does not start.
+    It ends with its `with` block, also by Ctrl-C and SIGTERM if it was entered in the main thread. If this process is
+    killed, the kernel ends it. Its calls block; call them from an event loop by `asyncio.to_thread`. Raises StackError,
+    with the end of the log, if a part does not start.
     """
 
     kafka: str
@@ -95,7 +95,7 @@ class Stack:
     mail_url: str
     """The mail catcher's page; its API is below `/api/v1`."""
     sign_in: str
-    """Issuer of the demo's OpenID Connect provider; who can sign in there is in infra.local.sign_in_provider."""
+    """Issuer of the demo's OpenID Connect provider. infra.local.sign_in_provider says who can sign in there."""
     keycloak: KeycloakServer
     """A real provider, for tests that ask for this part."""
     broker: Literal["kafka", "memory"]
@@ -140,7 +140,7 @@ class Stack:
         self._end(failed=error is not None and not isinstance(error, KeyboardInterrupt | SystemExit))
 
     def environment(self) -> dict[str, str]:
-        """The addresses, as the services' settings call them."""
+        """The addresses, by the names of the services' settings."""
         found: dict[str, str] = {}
         if "kafka" in self.settings.parts:
             found["HEARTH_KAFKA"] = self.kafka
@@ -156,7 +156,9 @@ class Stack:
         return found
 
     def passwords_of(self, user: str) -> dict[str, str]:
-        """How a service (or `hearth`) signs in to the parts, as its settings call it; nothing where nobody has to."""
+        """How a service (or `hearth`) signs in to the parts, by the names of its settings. Empty where nobody signs
+        in.
+        """
         if not self.credentials:
             return {}
         return {
@@ -165,7 +167,7 @@ class Stack:
         }
 
     def service_keys_of(self, service: str) -> dict[str, str]:
-        """What a service signs its calls to others with, and knows them by, as its settings call it."""
+        """The files by which a service signs its calls to others, and knows theirs, by the names of its settings."""
         folder = self._folder / "service-keys"
         folder.mkdir(mode=0o700, exist_ok=True)
         make_service_keys(folder, os.geteuid())
@@ -186,7 +188,7 @@ class Stack:
         return MongoAccess(f"{prefix}{user}", password, self.credentials.ca)
 
     def start_kafka(self) -> None:
-        """Start the broker where it was and wait until it answers; one in memory starts empty, at a new address."""
+        """Start the broker where it was, and wait until it answers. One in memory starts empty, at a new address."""
         if self.broker == "memory":
             self._start_memory_broker()
         else:
@@ -221,9 +223,9 @@ class Stack:
     ) -> Process:
         """Start one of our services and wait for its `/health/ready`.
 
-        `env` is added to this process's environment and to `environment()`. The port is the given one (0: any free),
-        else `HEARTH_PORT` of `env`, else the service's usual one or the next free; `address` of the result says it.
-        `label` names a second replica and its log.
+        `env` is added to this process's environment and to `environment()`. The port is the given one (0: any free
+        port), else `HEARTH_PORT` of `env`, else the usual port of the service or the next free one. `address` of the
+        result says it. `label` names a second replica and its log.
         """
         service = SERVICES[name]
         if port is None and "HEARTH_PORT" in env:
@@ -233,7 +235,7 @@ class Stack:
             port = self._ports.choose(wanted, name, self.settings.announce, [s.port for s in SERVICES.values()])
         label = label or name
         address = f"http://{ports.LOOPBACK}:{port}"
-        # Without a provider nobody can sign in, and the rest works all the same.
+        # Without a provider nobody can sign in, but the rest works.
         ours = {"HEARTH_SIGN_IN_ISSUER": NO_PROVIDER, **self.environment(), **service.own_settings(address)}
         ours |= {**self.passwords_of(name), **self.service_keys_of(name)}
         environment = {**os.environ, **ours, **env, "HEARTH_PORT": str(port), "PYTHONUNBUFFERED": "1"}

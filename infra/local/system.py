@@ -43,7 +43,7 @@ PLACES: Mapping[Role, tuple[str, str]] = {
     Role.AUDITOR: ("audit", "/v1/record/logs"),
     Role.OPERATOR: ("notification", "/v1/deliveries"),
 }
-"""The service that each role is for, and what it may read there."""
+"""The service for each role, and a page of it that the role may read."""
 PATIENCE = 30.0
 
 
@@ -60,9 +60,9 @@ class System:
         return self.processes[service].address
 
     def token(self, role: Role, *bodies: str, ref: str | None = None) -> str:
-        """A token for a person in this role, good for a day, and known to the service that the role is for.
+        """A token for a person in this role, good for a day, and known to the service of the role.
 
-        `ref` is their reference or any name of theirs; without one it is that of the role.
+        `ref` is the reference or any name of the person. Without it, it is that of the role.
         """
         person = ref if ref and ref.startswith("person:") else person_of(ref or role.value)
         token = enrol_and_issue(*self._book(), person, role, bodies)
@@ -71,12 +71,12 @@ class System:
         while not _opens(f"{self.url(service)}{path}", token):
             if time.monotonic() > deadline:
                 raise StackError(f"{service} does not know a token after {PATIENCE:.0f} s.")
-            # An unknown token is a wrong one, and those who try wrong ones are slowed down.
+            # A token that is not known yet counts as a wrong one, and wrong attempts are slowed down.
             time.sleep(1)
         return token
 
     def account(self, subject: str) -> str:
-        """The reference of whoever signs in with this account of the demo's provider."""
+        """The reference of the person who signs in with this account of the demo's provider."""
         key = base64.b64decode(self.environment["HEARTH_IDENTITY_KEY"])
         return person_ref(key, self.stack.sign_in, subject)
 
@@ -103,9 +103,10 @@ class System:
 
 @contextmanager
 def run_system(stack: Stack, extra: Mapping[str, str] | None = None) -> Iterator[System]:
-    """The four services on `stack`, ended in order at the end. `extra` overrides their environment.
+    """The four services on `stack`. They end in order at the end.
 
-    A kept data folder keeps its secrets too, or nothing stored before could be read.
+    `extra` overrides their environment. A kept data folder keeps its secrets too, or nothing stored before could be
+    read.
     """
     kept = stack.settings.data
     environment = {**draw_secrets(kept / "secrets" if kept else None), **(extra or {})}
@@ -140,7 +141,7 @@ def _wait_ready(process: Process) -> None:
 
 
 def draw_secrets(folder: Path | None = None) -> dict[str, str]:
-    """Fresh secrets, or those already in `folder`; new ones are kept there, readable by their owner alone."""
+    """Fresh secrets, or those in `folder`. New ones are kept there, readable by their owner only."""
     drawn = {}
     for name in SECRETS:
         file = folder / name.lower() if folder else None
@@ -160,7 +161,7 @@ def create_topics_on(kafka: str | Operators, prefix: str = "") -> None:
     operators = Operators(kafka) if isinstance(kafka, str) else kafka
 
     async def agree(admin: AIOKafkaAdminClient) -> None:
-        # A kept data folder may have topics of a version before; a new one could not be asked about at once.
+        # A kept data folder may have topics of an earlier version. A question about a new topic would make it.
         await alter_topics(admin, prefix)
         await create_topics(admin, prefix)
 
@@ -168,7 +169,7 @@ def create_topics_on(kafka: str | Operators, prefix: str = "") -> None:
 
 
 def let_in(stack: Stack, topic_prefix: str = "", database_prefix: str = "") -> None:
-    """Make every service known to a secure stack's Kafka and MongoDB; nothing to do on another one. Safe to repeat."""
+    """Make every service known to Kafka and MongoDB of a secure stack. Another stack needs nothing. Safe to repeat."""
     credentials = stack.credentials
     if credentials:
         asyncio.run(_ask(stack.operators, lambda admin: open_accounts(admin, credentials, topic_prefix)))

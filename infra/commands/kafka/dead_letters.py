@@ -35,18 +35,18 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A dead letter that nobody has settled; `size` is of its value in bytes, also when the value was left out."""
+    """A dead letter that is not settled. `size` is that of its value in bytes, also if the value is left out."""
 
     letter: DeadLetter
     size: int
 
     @property
     def id(self) -> str:
-        """How people name it: needs no quoting in a shell."""
+        """The name for people. It needs no quoting in a shell."""
         return self.letter.id.replace("|", "/")
 
     def document(self) -> dict[str, object]:
-        """What may be shown to anybody: no key, no header value, no content."""
+        """What anybody may see: no key, no header value, no content."""
         letter = self.letter
         return {
             "id": self.id, "topic": letter.topic, "group": letter.group, "partition": letter.partition,
@@ -57,9 +57,9 @@ class Entry:
 async def unsettled(
     kafka: str, prefix: str, topics: Iterable[str] = CONSUMED, *, with_values: bool = True
 ) -> list[Entry]:
-    """The dead letters of these topics, oldest first: the newest record of a key counts, a tombstone settles it.
+    """The dead letters of these topics, oldest first. The newest record of a key counts, and a tombstone settles it.
 
-    `with_values` False keeps only the sizes, so that listing needs little memory. Raises Trouble.
+    `with_values` False keeps only the sizes, so that a list needs little memory. Raises Trouble.
     """
     newest: dict[tuple[str, bytes | None], Entry] = {}
     for topic in topics:
@@ -71,7 +71,7 @@ async def unsettled(
             try:
                 letter = DeadLetter.read(record)
             except ValueError:
-                # Only consumers write here; what is no dead letter of theirs has no place to be sent back to.
+                # Only consumers write here. A record that is no dead letter has no place to go back to.
                 continue
             size = len(letter.value or b"")
             newest[place] = Entry(letter if with_values else replace(letter, value=None), size)
@@ -134,7 +134,8 @@ def retry(
         publisher = Publisher(kafka, client="cli", prefix=topic_prefix, access=kafka_access(topic_prefix))
         try:
             for entry in entries:
-                # Only what the broker has acknowledged may be settled; a crash in between sends it twice, never not.
+                # Only what the broker has acknowledged is settled. After a crash in between it is sent twice, never
+                # lost.
                 await publisher.publish([entry.letter.original()])
                 await publisher.publish([entry.letter.tombstone()])
         except Unavailable:
@@ -194,7 +195,7 @@ def _is_text(data: bytes) -> bool:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         return False
-    # Anything else could be an instruction to the terminal it is shown on.
+    # Other characters could give orders to the terminal.
     return all(character.isprintable() or character in "\t\r\n" for character in text)
 
 

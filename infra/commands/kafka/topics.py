@@ -43,10 +43,10 @@ def create(
     ever deleted."""
 
     async def create_and_see(admin: AIOKafkaAdminClient) -> tuple[list[str], list[Drift] | None]:
-        # Before any is made, because a new one could not be asked about at once.
+        # Before any topic is made, because a question about a new topic could fail at first.
         changed = await _alter(admin, topic_prefix)
         made = await create_topics(admin, topic_prefix, replication=replication)
-        # The controller answers before the brokers know; whoever comes next is to find the topics.
+        # The controller answers before the brokers know, and the next command is to find the topics.
         while True:
             if {topic_prefix + t.name for t in TOPICS} <= set(await admin.list_topics()):
                 break
@@ -63,7 +63,7 @@ def create(
 
 
 async def _alter(admin: AIOKafkaAdminClient, prefix: str) -> list[Drift] | None:
-    """What was changed of the topics that are there; None when something is to be changed and we may not."""
+    """What was changed of existing topics; None when something must change and we may not."""
     try:
         return await alter_topics(admin, prefix)
     except TopicAuthorizationFailedError:
@@ -166,7 +166,7 @@ def integrator(
 
 def _demand_names(integrators: Iterable[str]) -> None:
     for user in integrators:
-        # `*` would be everybody at Kafka, and the name of a certificate its owner, who may be the operator.
+        # `*` would be everybody at Kafka. The name of a certificate would be its owner, who may be the operator.
         if not INTEGRATOR.fullmatch(user):
             raise Trouble("A user's name is 1 to 64 letters (a to z), digits, dots, underscores and hyphens.", USAGE)
 

@@ -131,12 +131,12 @@ class Bar:
         self._progress.update(self._task, description=text)
 
     def begin(self, total: int) -> None:
-        """So many reports are to be re-wrapped."""
+        """So many reports will be re-wrapped."""
         if total:
             self._progress.reset(self._task, total=total)
 
     def advance(self, done: int) -> None:
-        """So many more are."""
+        """So many more are re-wrapped."""
         self._progress.advance(self._task, done)
 
 

@@ -24,7 +24,7 @@ SECRETS: Mapping[str, str] = {
     "signing_key": "signs the audit record (an Ed25519 seed)",
 }
 IMAGE_UID = 10001
-"""The user the image runs as, see infra/Dockerfile; its containers must be able to read the files."""
+"""The user of the image, see infra/Dockerfile. Its containers must be able to read the files."""
 
 _MEANING: Mapping[KeyFileState, str] = {
     "made": "made",
@@ -109,7 +109,7 @@ def _make(path: Path, uid: int) -> KeyFileState:
             os.fsync(handle)
         if uid != os.geteuid():
             os.chown(scratch, uid, -1)
-        # A link fails where a rename would overwrite, and the file appears whole or not at all.
+        # A link fails where a rename would overwrite. So the file appears whole or not at all.
         path.hardlink_to(scratch)
     finally:
         Path(scratch).unlink()

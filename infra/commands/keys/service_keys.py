@@ -1,4 +1,6 @@
-"""The files of the services' own keys: made once, and `hearth secrets rotate-services` while the services run."""
+"""The files of the services' own keys. They are made once; `hearth secrets rotate-services` changes them while
+services run.
+"""
 
 import base64
 import fcntl
@@ -38,7 +40,9 @@ Jwk = dict[str, Any]
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of a rotation: until every service signs with its new key, then until the last old token has died."""
+    """Seconds that a rotation waits: until every service signs with its new key, and until the last old token has
+    died.
+    """
 
     settle: float = PUBLIC_FOR + LOOK + LEEWAY
     die: float = LONGEST_LIFE + LEEWAY
@@ -53,9 +57,9 @@ def keys_file(service: str) -> str:
 
 
 def make_service_keys(directory: Path, owner: int) -> dict[str, KeyFileState]:
-    """Make the files that are missing, mode 0600, belonging to user id `owner`; none is overwritten.
+    """Make missing files, mode 0600, owned by user id `owner`. No file is overwritten.
 
-    The public set follows from the private rings: it is made again when it does not say what they do. Raises OSError.
+    The public set follows from the private rings. It is made again when it does not agree with them. Raises OSError.
     """
     with _locked(directory):
         states: dict[str, KeyFileState] = {}
@@ -88,16 +92,15 @@ def rotate(
 ) -> dict[str, str]:
     """Give every service a new key and take the old ones away, without a call that fails. Returns the ids of the keys.
 
-    `wait` is told what is waited for and for how many seconds. Whatever it raises ends the rotation; old and new keys
-    then hold side by side, and the next rotation takes both away. A ring that cannot be read is replaced. Raises
-    OSError.
+    `wait` is told what is waited for, and how many seconds. If it raises, the rotation ends: then old and new keys hold
+    side by side, and the next rotation takes both away. A ring that cannot be read is replaced. Raises OSError.
     """
     with _locked(directory):
         rings: dict[str, list[Jwk]] = {
             service: _readable(directory / keys_file(service), _ring) or [] for service in CALLERS
         }
         fresh = {service: _new_key(int(time.time())) for service in CALLERS}
-        # Everybody can verify with a key before anybody signs with it, and nobody signs with one that is taken away.
+        # All services can verify with a key before one signs with it, and none signs with a key that is taken away.
         _write(directory / PEERS, _public({s: [fresh[s], *rings[s]] for s in CALLERS}), owner)
         for service in CALLERS:
             _write(directory / keys_file(service), [fresh[service], *rings[service]], owner)
@@ -134,7 +137,7 @@ def rotate_services(
 
 
 def uid_of(directory: Path, owner: int | None) -> int:
-    """Whom new files belong to: who was named, else whoever has the public set."""
+    """The owner of new files: the one that was named, else the owner of the public set."""
     return owner if owner is not None else (directory / PEERS).stat().st_uid
 
 
@@ -167,7 +170,7 @@ def _new_key(at: int) -> Jwk:
     private = Ed25519PrivateKey.generate()
     x = _base64url(private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
     d = _base64url(private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
-    # The id is the key's thumbprint (RFC 7638), so no two keys share one.
+    # The id is the thumbprint of the key (RFC 7638), so no two keys share one.
     members = json.dumps({"crv": "Ed25519", "kty": "OKP", "x": x}, separators=(",", ":"))
     kid = _base64url(hashlib.sha256(members.encode()).digest())
     return {"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": kid, "iat": at, "x": x, "d": d}
@@ -195,7 +198,7 @@ def _peers(path: Path) -> list[Jwk]:
 
 
 def _keys(path: Path, check: Callable[[str], object]) -> list[Jwk]:
-    """The keys in a file as they are written there. Raises OSError or ValueError."""
+    """The keys in a file, as they are written there. Raises OSError or ValueError."""
     text = read_text(path)
     check(text)
     keys: list[Jwk] = json.loads(text)["keys"]
@@ -216,13 +219,13 @@ def _state(path: Path, read: Callable[[Path], list[Jwk]]) -> KeyFileState:
 
 
 def _write(path: Path, keys: list[Jwk], owner: int) -> None:
-    """Write a key set in place: a container's mount would not see another file of that name."""
+    """Write a key set in place. The mount of a container would not see a new file of that name."""
     data = json.dumps({"keys": keys}, indent=1).encode() + b"\n"
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as file:
         if os.fstat(handle).st_uid != owner:
             os.fchown(handle, owner, -1)
-        # Emptied first: whoever reads too early finds the beginning of a set, which is none, and never a mixture.
+        # Emptied first: a reader that comes too early finds a part of a set, which is no set, and never a mixture.
         file.truncate(0)
         file.write(data)
         file.flush()
@@ -231,7 +234,7 @@ def _write(path: Path, keys: list[Jwk], owner: int) -> None:
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
-    """One maker at a time; the lock is on the folder, so that no file is left behind."""
+    """One maker at a time. The lock is on the folder, so that no file is left behind."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from services.triage.roster.actions import RosterEditor
 
 OPERATOR = Actor("operator:command-line", "operator")
-"""Who stands in the record for what a command did."""
+"""The actor of a command in the record."""
 
 T = TypeVar("T")
 

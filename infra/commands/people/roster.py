@@ -244,12 +244,12 @@ def _change(
 ) -> None:
     entry = edit_roster(mongo, prefix, lambda editor, _: change(editor))
     roles = "; ".join(map(_grant, entry.grants)) or "no role"
-    # Without the pseudonyms of the person's names: by those one could look for them in reports.
+    # Without the pseudonyms of the person's names, because with them one could look for the person in reports.
     answer(entry.model_dump(mode="json", exclude={"pseudonyms"}), as_json, lambda: f"{entry.person}: {roles}.")
 
 
 def check_end(option: str, end: datetime | None) -> None:
-    """Raises Trouble for an end that is over already."""
+    """Raises Trouble for an end that is past."""
     if end is not None and end <= now():
         raise Trouble(f"{option} is over already.", USAGE)
 

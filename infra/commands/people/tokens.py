@@ -163,7 +163,7 @@ async def _find(roster: "MongoRoster", token_id: str) -> RosterTokenChanged:
 
 
 def _last_uses(mongo: str, prefix: str) -> dict[str, datetime]:
-    """When each token was last used, at any service; those whose database does not let us in are left out."""
+    """When each token was last used, at any service. A service with a database that does not let us in is left out."""
     import asyncio
 
     from infra.services import SERVICES
