@@ -73,10 +73,12 @@ class KeyringWatcher:
         # The file may have changed since the settings were read.
         text = await self._read() or self._given
         while True:
-            # The lifecycle reports an outage; the next look does what is still due.
-            with suppress(Unavailable):
+            # What is still due is done by the next look.
+            try:
                 await self._load(text)
                 await self._tell_and_check()
+            except Unavailable as error:
+                log.warning("the keyring is not confirmed", extra={"reason": str(error)})
             await asyncio.sleep(LOOK)
             text = await self._read() or text
 
