@@ -100,7 +100,7 @@ def holder(port: int, proc: Path = Path("/proc")) -> str:
             try:
                 if any(str(link.readlink()) in inodes for link in (process / "fd").iterdir()):
                     return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
-            except OSError:  # it ended meanwhile, or belongs to somebody else
+            except OSError:  # it ended meanwhile, or belongs to another user
                 continue
     return "another process"
 

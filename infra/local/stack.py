@@ -268,7 +268,7 @@ class Stack:
             raise StackError(f"{reason} `python3 infra/prepare.py` names what is missing.")
         self.broker = "memory" if reason or wanted == "memory" else "kafka"
         if self.broker == "memory" and self.credentials:
-            raise StackError("A broker in memory cannot ask who somebody is.")
+            raise StackError("A broker in memory cannot ask who a client is.")
         if self.broker == "memory" and "kafka" in self.settings.parts:
             self.settings.announce(f"{reason}\n{NOTHING_SURVIVES}" if reason else NOTHING_SURVIVES)
 

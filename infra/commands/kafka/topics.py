@@ -57,7 +57,7 @@ def create(
 
     made, changed = asyncio.run(ask_admin(kafka, wait, create_and_see, access=kafka_access(topic_prefix)))
     if changed is None:
-        raise Trouble("The settings of topics differ (`hearth topics check`): run it as somebody who may alter them.")
+        raise Trouble("The settings of topics differ (`hearth topics check`): run it as a user who may alter them.")
     document = {"created": made, "changed": [asdict(drift) for drift in changed], "topics": len(TOPICS)}
     answer(document, as_json, lambda: _done(made, changed))
 

@@ -30,7 +30,7 @@ from shared.files import LOOK, read_text
 PEERS = "service_peers"
 SERVICE_FILES: Mapping[str, str] = {
     **{f"service_keys_{name}": f"signs the calls of {name} to other services" for name in CALLERS},
-    PEERS: "tells every service whose keys are whose; nothing in it is secret",
+    PEERS: "tells every service which keys are of which service; nothing in it is secret",
 }
 """Every file that is made here, and what it is for."""
 

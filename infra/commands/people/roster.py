@@ -70,7 +70,7 @@ def grant(
     database_prefix: DatabasePrefix = "",
     as_json: AsJson = False,
 ) -> None:
-    """Give somebody a role."""
+    """Give a person a role."""
     if role not in PEOPLE:
         raise Trouble(f"{role.value} is not a role of people: {', '.join(PEOPLE)}.", USAGE)
     check_places(tuple(body or ()), tuple(community or ()), policy_dir)
@@ -121,7 +121,7 @@ def training(
     database_prefix: DatabasePrefix = "",
     as_json: AsJson = False,
 ) -> None:
-    """Note a training module that somebody has completed."""
+    """Note a training module that a person has completed."""
     if module not in MODULES:
         raise Trouble(f"There is no training module {module}.", USAGE)
     check_end("--until", until)
@@ -136,7 +136,7 @@ def agreement(
     person: Person, until: Until = None, mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "",
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Note until when somebody's confidentiality agreement holds; without --until it ends."""
+    """Note until when a person's confidentiality agreement holds. Without --until it ends."""
     check_end("--until", until)
     _change(mongo, database_prefix, as_json, lambda editor: editor.note_agreement(person, until, OPERATOR))
 
@@ -153,7 +153,7 @@ def leave(
     database_prefix: DatabasePrefix = "",
     as_json: AsJson = False,
 ) -> None:
-    """Put somebody on leave: they may do nothing meanwhile."""
+    """Put a person on leave. Meanwhile the person may do nothing."""
     check_end("--until", until)
     if end and (begins or until):
         raise Trouble("--end ends all leave; it goes with neither --from nor --until.", USAGE)
@@ -167,7 +167,7 @@ def leave(
 def sign_out(
     person: Person, mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: AsJson = False
 ) -> None:
-    """End every session and token of somebody, in every service."""
+    """End every session and token of a person, in every service."""
     _change(mongo, database_prefix, as_json, lambda editor: editor.sign_out(person, OPERATOR))
 
 

@@ -69,7 +69,7 @@ def issue(
     database_prefix: DatabasePrefix = "",
     as_json: AsJson = False,
 ) -> None:
-    """Print a new token, once. Whoever has it may do what it may until it expires or is revoked."""
+    """Print a new token, once. All who have it may do what it may, until it expires or is revoked."""
     if bool(source) == bool(person):
         raise Trouble("Give either --source (an integrator) or --person.", USAGE)
     _check_life(expires)
