@@ -137,7 +137,8 @@ class Vault:
             raise VaultError(f"{place}: no master key {sealed.key_id}")
         try:
             return master.decrypt(sealed.key[:_NONCE], sealed.key[_NONCE:], place.encode())
-        except (InvalidTag, ValueError):
+        except (InvalidTag, ValueError, TypeError):
+            # A key that is not binary is damaged, too.
             raise VaultError(place) from None
 
 

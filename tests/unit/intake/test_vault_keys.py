@@ -132,3 +132,10 @@ def test_of_a_report_with_one_damaged_key_the_others_are_wrapped_anew() -> None:
     assert operation is not None
     assert set(operation._doc["$set"]) == {"vault.content.key", "vault.content.key_id"}
     assert rewrapped(new, {"_id": "r-1", "keys": keys[1:]}) == (None, ["r-1/reported"])
+
+
+@pytest.mark.parametrize("key", ["text", None, 5])
+def test_a_wrapped_key_that_is_not_binary_is_damaged(key: object) -> None:
+    new = Vault(b"n" * 32, [b"o" * 32])
+    found = {"drawer": "vault", "name": "content", "key_id": key_id_of(b"o" * 32), "key": key}
+    assert rewrapped(new, {"_id": "r-1", "keys": [found]}) == (None, ["r-1/content"])
