@@ -7,6 +7,7 @@ from services.intake.consumer import decode_inbox, take_in
 from services.intake.erasure.part import build as build_erasure
 from services.intake.erasure.replay import ReplayBarrier
 from services.intake.group_commit import GroupCommit
+from services.intake.keys.pace import PACE, Pace
 from services.intake.keys.part import build as build_keys
 from services.intake.mailbox.part import build as build_mailbox
 from services.intake.pages import ReportForm, load_pages, make_page_router
@@ -24,7 +25,7 @@ from shared.runtime import Runtime
 from shared.web.pages import make_asset_router
 
 
-def build_app(settings: IntakeSettings) -> FastAPI:
+def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
     """The application of intake; nothing is connected before it starts."""
     runtime = Runtime("intake", settings)
     policy, pages, vault = load_policy(settings.policy_dir), load_pages(), Vault()
@@ -48,7 +49,7 @@ def build_app(settings: IntakeSettings) -> FastAPI:
         build_mailbox(runtime, barrier, vault, secrets, pages, gate),
         build_vault(runtime, barrier, vault, secrets.pseudonyms, gate, names_of),
         build_erasure(runtime, store, barrier, policy, settings.retention_seconds, gate),
-        build_keys(runtime, settings, settings.master_key.get_secret_value(), vault),
+        build_keys(runtime, settings, settings.master_key.get_secret_value(), vault, key_pace),
         access_control.part,
     ]
     return assemble(runtime, gate, parts, pages.error)

@@ -12,10 +12,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from services.intake.keys import keyring, replicas, rewrap, rotation
+from services.intake.keys import keyring, rewrap
+from services.intake.keys.pace import Pace
 from shared.mongo import connect
 from tests.support.key_world import KeyWorld
 
+QUICK = Pace(look=0.02, tell=0.1, lease=1)
 passed: Counter[str] = Counter()
 doomed = ("", 0)
 
@@ -55,13 +57,11 @@ def set_traps() -> None:
     keyring.os = Keyrings  # type: ignore[attr-defined]
     rewrap.WrappedKeys._read = counted  # type: ignore[method-assign]
     rewrap.WrappedKeys.rewrap = told  # type: ignore[method-assign]
-    rewrap.REWRAPPED_AT_ONCE = 5
-    replicas.LEASE = rotation.LEASE = 1
 
 
 async def work(mongo: str, database: str, file: str) -> None:
     client = connect(mongo, service="victim")
-    await KeyWorld(client[database], Path(file)).rotation(settle=0.1).rotate(drop=True)
+    await KeyWorld(client[database], Path(file), pace=QUICK, at_once=5).rotation(settle=0.1).rotate(drop=True)
     client.close()
 
 

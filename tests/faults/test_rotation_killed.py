@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from services.intake.keys import replicas, rotation, watcher
 from services.intake.keys.keyring import KeyState, keep
 from shared.mongo import Client, connect
 from tests.faults import key_victim
@@ -27,14 +26,6 @@ async def client(mongo_uri: str) -> AsyncIterator[Client]:
     client = connect(mongo_uri, service="test")
     yield client
     client.close()
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "LOOK", 0.02)
-    monkeypatch.setattr(watcher, "TELL", 0.1)
-    monkeypatch.setattr(replicas, "LEASE", 1)
-    monkeypatch.setattr(rotation, "LEASE", 1)
 
 
 async def run_victim(world: KeyWorld, mongo_uri: str, point: str, number: int) -> int | None:
@@ -73,7 +64,7 @@ async def test_killed_at_each_of_its_steps_a_rotation_loses_nothing_and_is_finis
     def world_of(number: int) -> KeyWorld:
         file = tmp_path / f"master_key_{number}"
         file.write_text(keep(b"m" * 32))
-        return KeyWorld(client[f"{database_prefix}intake{number}"], file)
+        return KeyWorld(client[f"{database_prefix}intake{number}"], file, pace=key_victim.QUICK)
 
     world = world_of(0)
     async with world.running(2) as replicas:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from services.intake.keys.keyring import Keyring, parse_keyring
+from services.intake.keys.pace import Pace
 from services.intake.keys.replicas import Replicas
 from services.intake.keys.rewrap import WrappedKeys
 from services.intake.keys.rotation import Rotation
@@ -27,6 +28,7 @@ from shared.outbox import Relay
 from tests.support.intake_rig import Clock, MemoryStore, Rig, case_event
 
 READER = Actor("service:test", "service")
+QUICK = Pace(look=0.05, tell=0.2, recheck=0.1, settle=0.5, lease=2)
 
 
 class Nobody:
@@ -75,6 +77,8 @@ class KeyWorld:
     database: Database
     file: Path
     extra: dict[str, Any] = field(default_factory=dict)
+    pace: Pace = QUICK
+    at_once: int = 20
 
     @property
     def ring(self) -> Keyring:
@@ -82,14 +86,13 @@ class KeyWorld:
 
     @property
     def reports(self) -> WrappedKeys:
-        return WrappedKeys(self.database["reports"])
+        return WrappedKeys(self.database["reports"], self.at_once)
 
     def rotation(self, screen: Screen | None = None, *, settle: float = 0.0, patience: float = 20.0) -> Rotation:
         settings = KeySettings(master_key_file=self.file, **self.extra)
         replicas = Replicas(self.database["keyrings"])
-        return Rotation(
-            self.file, settings, self.reports, replicas, screen or Screen(), settle=settle, patience=patience
-        )
+        pace = replace(self.pace, settle=settle)
+        return Rotation(self.file, settings, self.reports, replicas, screen or Screen(), patience=patience, pace=pace)
 
     def replica(self, file: Path | None = None) -> Replica:
         """An intake that is not running; `file` instead of the world's own."""
@@ -98,7 +101,8 @@ class KeyWorld:
         vault, path = Vault(), file or self.file
         # Only what the keeper asks of the settings, so that nothing of intake's other secrets is needed.
         settings = KeySettings(master_key_file=path, **self.extra)
-        watcher = KeyringWatcher(vault, settings, path.read_text(), self.reports, Replicas(self.database["keyrings"]))
+        replicas = Replicas(self.database["keyrings"])
+        watcher = KeyringWatcher(vault, settings, path.read_text(), self.reports, replicas, self.pace)
         waiting: dict[str, str] = {}
 
         def say(part: str, reason: str | None) -> None:

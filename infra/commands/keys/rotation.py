@@ -148,6 +148,7 @@ def _run(
     as_json: bool,
     do: Callable[["Rotation"], Awaitable["Outcome"]],
 ) -> "Outcome":
+    from services.intake.keys.pace import Pace
     from services.intake.keys.rotation import Halted, Rotation
 
     settings = _settings(keyring, mongo)
@@ -157,7 +158,9 @@ def _run(
         bar = Bar(progress)
 
         async def work(reports: "WrappedKeys", replicas: "Replicas") -> "Outcome":
-            return await do(Rotation(keyring, settings, reports, replicas, bar, settle=settle, patience=patience))
+            return await do(
+                Rotation(keyring, settings, reports, replicas, bar, patience=patience, pace=Pace(settle=settle))
+            )
 
         try:
             return _with_store(settings, work)

@@ -13,8 +13,6 @@ from shared.mongo import RELAXED, Collection, DuplicateKeyError, IndexModel, rea
 
 SEEN = 60
 """Seconds without a sign after which a replica counts as gone; each gives one every few seconds."""
-LEASE = 20
-"""Seconds for which a rotation has the right to change the keyring, unless it renews the lease."""
 
 REPLICA_INDEXES = (IndexModel([("at", 1)], name="at", expireAfterSeconds=86_400),)
 _ROTATION = "rotation"
@@ -67,12 +65,12 @@ class Replicas:
         with reaching():
             return [Replica(d["_id"], frozenset(d["opens"]), d["seals"]) async for d in found]
 
-    async def lease(self, owner: str) -> bool:
-        """Take or renew the right to change the keyring; False while another rotation has it."""
+    async def lease(self, owner: str, seconds: float) -> bool:
+        """Take or renew the right to change the keyring for so long; False while another rotation has it."""
         with reaching(), suppress(DuplicateKeyError):
             await self.collection.insert_one({"_id": _ROTATION, "owner": None})
         free = {"$expr": {"$lt": [{"$ifNull": ["$until", 0]}, "$$NOW"]}}
-        until: list[dict[str, Any]] = [{"$set": {"owner": owner, "until": {"$add": ["$$NOW", LEASE * 1000]}}}]
+        until: list[dict[str, Any]] = [{"$set": {"owner": owner, "until": {"$add": ["$$NOW", seconds * 1000]}}}]
         with reaching():
             taken = await self.collection.update_one({"_id": _ROTATION, "$or": [{"owner": owner}, free]}, until)
         return bool(taken.matched_count)

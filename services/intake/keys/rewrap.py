@@ -29,8 +29,10 @@ class Pass:
 class WrappedKeys:
     """The wrapped keys of all reports. Every method raises Unavailable while the database is away."""
 
-    def __init__(self, reports: Collection) -> None:
+    def __init__(self, reports: Collection, at_once: int = REWRAPPED_AT_ONCE) -> None:
+        """`at_once`: so many reports are read and written together."""
         self._reports = reports
+        self._at_once = at_once
 
     async def uses(self) -> dict[str, int]:
         """How many reports need each master key, by its id."""
@@ -85,7 +87,7 @@ class WrappedKeys:
 
     async def _read(self, key_id: str, after: str) -> Sequence[Document]:
         later: list[Document] = [{"$match": {"_id": {"$gt": after}}}, {"$sort": {"_id": 1}}]
-        stages = [*later, _KEYS, _others(key_id), {"$limit": REWRAPPED_AT_ONCE}]
+        stages = [*later, _KEYS, _others(key_id), {"$limit": self._at_once}]
         return await self._aggregate(stages)
 
     async def _aggregate(self, stages: Sequence[Document]) -> list[Document]:

@@ -22,8 +22,9 @@ from services.intake.keys.keyring import (
     parse_keyring,
     write_keyring,
 )
+from services.intake.keys.pace import PACE, Pace
 from services.intake.keys.providers import KEY_PROVIDERS, unwrap_all
-from services.intake.keys.replicas import LEASE, Replica, Replicas
+from services.intake.keys.replicas import Replica, Replicas
 from services.intake.keys.rewrap import WrappedKeys
 from services.intake.keys.settings import KeySettings
 from services.intake.vault.cipher import Vault, key_id_of
@@ -33,10 +34,6 @@ from shared.times import now
 
 T = TypeVar("T")
 
-OUTAGE = 120.0
-"""Seconds for which MongoDB may be away before a rotation gives up; the next run goes on with it."""
-SETTLE = 90.0
-"""Seconds after which no vault seals by an older confirmation (vault.cipher.FRESH), and all it sealed is written."""
 ROUNDS = 50
 """Passes without any progress after which a rotation gives up."""
 
@@ -78,17 +75,17 @@ class Rotation:
         replicas: Replicas,
         showing: Showing,
         *,
-        settle: float = SETTLE,
         patience: float = 90.0,
+        pace: Pace = PACE,
     ) -> None:
-        """`settle`: seconds for writes under way, before a version is dropped. `patience`: for running intakes."""
+        """`patience`: seconds that running intakes have for each step."""
         self._path = path
         self._settings = settings
         self._reports = reports
         self._replicas = replicas
         self._showing = showing
-        self._settle = settle
         self._patience = patience
+        self._pace = pace
         self._vault = Vault()
         self._settled_at = 0.0
         self._reached = False
@@ -151,7 +148,7 @@ class Rotation:
         await self._adopt(outcome.ring)
         await self._name(outcome.ring)
         await self._wait_for(f"seal with version {current.version}", lambda r: r.seals == current.id)
-        self._settled_at = asyncio.get_running_loop().time() + self._settle
+        self._settled_at = asyncio.get_running_loop().time() + self._pace.settle
         await self._rewrap(outcome)
         if outcome.ring.retiring:
             outcome.ring = self._write(outcome.ring.retire(now()))
@@ -180,7 +177,7 @@ class Rotation:
         await self._name(outcome.ring)
         # A replica that started with an older copy, before the name was kept, may have sealed since.
         if await self._wait_for(f"seal with version {current.version}", lambda r: r.seals == current.id):
-            self._settled_at = asyncio.get_running_loop().time() + self._settle
+            self._settled_at = asyncio.get_running_loop().time() + self._pace.settle
         while (rest := self._settled_at - asyncio.get_running_loop().time()) > 0:
             self._showing.step(f"waiting {rest:.0f} s for writes under way")
             await asyncio.sleep(min(1.0, rest))
@@ -240,7 +237,7 @@ class Rotation:
     async def _surely(self, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer of MongoDB. After a first answer, an outage is waited for; before one, it raises Halted."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + OUTAGE
+        until = loop.time() + self._pace.outage
         while True:
             try:
                 answer = await ask()
@@ -281,8 +278,8 @@ class Rotation:
     async def _lease(self, owner: str) -> None:
         loop = asyncio.get_running_loop()
         # A rotation that was killed has its lease for a while longer.
-        until = loop.time() + LEASE + 5
-        while not await self._surely(lambda: self._replicas.lease(owner)):
+        until = loop.time() + self._pace.lease + 5
+        while not await self._surely(lambda: self._replicas.lease(owner, self._pace.lease)):
             self._showing.step("another rotation is under way, or has just been ended")
             if loop.time() > until:
                 raise Halted("Another rotation is under way on another machine.")
@@ -290,9 +287,9 @@ class Rotation:
 
     async def _renew(self, owner: str) -> None:
         while True:
-            await asyncio.sleep(LEASE / 4)
+            await asyncio.sleep(self._pace.lease / 4)
             with suppress(Unavailable):
-                if not await self._replicas.lease(owner):
+                if not await self._replicas.lease(owner, self._pace.lease):
                     raise Halted("Another rotation took over, because this one did not move for too long.")
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from services.intake.keys.keyring import Keyring, KeyringError, parse_keyring
+from services.intake.keys.pace import PACE, Pace
 from services.intake.keys.providers import unwrap_all
 from services.intake.keys.replicas import Replicas
 from services.intake.keys.rewrap import WrappedKeys
-from services.intake.keys.rotation import SETTLE
 from services.intake.keys.settings import KeySettings
 from services.intake.vault.cipher import Vault
 from shared.files import WatchedFile
@@ -18,12 +18,6 @@ from shared.problems import Unavailable
 
 log = logging.getLogger(__name__)
 
-LOOK = 2.0
-"""Seconds between two looks at the keyring's file; a rotation waits until every replica has looked."""
-TELL = 5.0
-CHECK = 300.0
-"""Seconds between two looks at the master keys that stored reports need; sooner when the keyring has changed."""
-RECHECK = 15.0
 SAMPLE = 400
 PATIENCE = 15.0
 """Seconds for a provider to give all keys of a keyring. Meanwhile the keys in use stay, as long as the vault allows."""
@@ -38,7 +32,13 @@ class KeyringWatcher:
     """
 
     def __init__(
-        self, vault: Vault, settings: KeySettings, given: str, reports: WrappedKeys, replicas: Replicas
+        self,
+        vault: Vault,
+        settings: KeySettings,
+        given: str,
+        reports: WrappedKeys,
+        replicas: Replicas,
+        pace: Pace = PACE,
     ) -> None:
         """`given`: the keyring's text, for the time before its file can be read."""
         self.replica_id = new_id()
@@ -49,6 +49,7 @@ class KeyringWatcher:
         self._file = WatchedFile(file, str.strip, look=0.0) if file else None
         self._reports = reports
         self._replicas = replicas
+        self._pace = pace
         self._say: Callable[[str, str | None], None] = lambda part, reason: None
         self._ring: Keyring | None = None
         self._loaded = asyncio.Event()
@@ -79,7 +80,7 @@ class KeyringWatcher:
                 await self._tell_and_check()
             except Unavailable as error:
                 log.warning("the keyring is not confirmed", extra={"reason": str(error)})
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(self._pace.look)
             text = await self._read() or text
 
     async def leave(self) -> None:
@@ -107,7 +108,7 @@ class KeyringWatcher:
         try:
             ring = parse_keyring(text)
             if self._ring and ring != self._ring and ring.serial <= self._ring.serial:
-                self._refused, self._next_try = text, _time() + RECHECK
+                self._refused, self._next_try = text, _time() + self._pace.recheck
                 await self._refuse_unfit(ring, self._ring)
         except (KeyringError, TimeoutError) as error:
             self._complain(str(error) or "its keys cannot be had in time")
@@ -125,7 +126,8 @@ class KeyringWatcher:
         current = keys.pop(ring.current.id)
         self._vault.adopt(current, list(keys.values()))
         self._text, self._ring, self._complaint = text, ring, None
-        self._next_tell, self._next_check, self._lack = 0.0, _time() + (RECHECK if lack else CHECK), lack
+        self._next_tell, self._lack = 0.0, lack
+        self._next_check = _time() + (self._pace.recheck if lack else self._pace.check)
         self._loaded.set()
         log.info("the keyring is loaded", extra={"count": len(ring.keys), "event": ring.current.id})
 
@@ -158,7 +160,7 @@ class KeyringWatcher:
             return
         if at >= self._next_check:
             before, self._lack = self._lack, await self._find_lack(ring)
-            self._next_check = at + (RECHECK if self._lack else CHECK)
+            self._next_check = at + (self._pace.recheck if self._lack else self._pace.check)
             if before and not self._lack:
                 self._next_tell = at
         told = at >= self._next_tell
@@ -166,14 +168,14 @@ class KeyringWatcher:
             await self._replicas.tell(self.replica_id, ring)
             # Asked after telling: a rotation that did not see this replica has named its newest key by now.
             self._behind = await self._find_newer(ring)
-            self._next_tell = at + TELL
+            self._next_tell = at + self._pace.tell
         reason = self._lack or self._behind
         if reason:
             self._vault.withhold()
         elif told:
             # Only together with telling, because a rotation waits for those replicas that tell.
             self._vault.confirm()
-            self._unwritten_until = _time() + SETTLE
+            self._unwritten_until = _time() + self._pace.settle
         if reason and self._complaint:
             reason = f"{reason}; and of its file as it is now: {self._complaint}"
         self._say(PART, reason)

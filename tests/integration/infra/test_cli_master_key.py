@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import pytest
 
 from infra import cli
-from services.intake.keys import rotation, watcher
 from services.intake.keys.keyring import keep, parse_keyring
 from services.intake.vault.cipher import key_id_of
 from shared.mongo import connect
@@ -50,11 +49,6 @@ class Place:
                 return {await replica.narrative(report_id) for report_id in ids}
 
         return self.within(read, **extra)
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "LOOK", 0.05)
 
 
 @pytest.fixture
@@ -168,10 +162,7 @@ def test_a_spoilt_keyring_is_said_in_one_sentence(place: Place, capsys: Capture,
     assert str(place.file) in capsys.readouterr().err
 
 
-def test_an_absent_database_is_said_in_one_sentence(
-    place: Place, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rotation, "OUTAGE", 0)
+def test_an_absent_database_is_said_in_one_sentence(place: Place, capsys: Capture) -> None:
     away = "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=200"
     assert cli.main(["secrets", "rotate", "--mongo", away]) == 1
     assert "MongoDB does not answer" in capsys.readouterr().err

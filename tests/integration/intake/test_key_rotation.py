@@ -3,12 +3,13 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.intake.keys import replicas, rewrap, rotation, watcher
+from services.intake.keys import replicas, rewrap
 from services.intake.keys.keyring import KeyState, keep, parse_keyring, write_keyring
 from services.intake.keys.rewrap import WrappedKeys, rewrapped
 from services.intake.keys.rotation import Halted
@@ -22,17 +23,6 @@ from tests.support.key_world import READER, KeyWorld, Replica, Screen, assert_re
 
 FIRST = b"m" * 32
 WRONG = b"w" * 32
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "LOOK", 0.05)
-    monkeypatch.setattr(watcher, "TELL", 0.2)
-    monkeypatch.setattr(watcher, "RECHECK", 0.1)
-    monkeypatch.setattr(watcher, "SETTLE", 0.5)
-    monkeypatch.setattr(replicas, "LEASE", 2)
-    monkeypatch.setattr(rotation, "LEASE", 2)
-    monkeypatch.setattr(rewrap, "REWRAPPED_AT_ONCE", 20)
 
 
 @pytest.fixture
@@ -198,7 +188,7 @@ async def test_of_two_rotations_at_once_one_is_refused(world: KeyWorld, tmp_path
         await assert_readable(world, told, replica)
 
 
-async def test_a_rotation_that_lost_its_lease_ends(world: KeyWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_rotation_that_lost_its_lease_ends(world: KeyWorld) -> None:
     async with world.running() as (replica,):
         await fill(replica, 3)
         going = asyncio.create_task(world.rotation(settle=20).rotate(drop=True))
@@ -374,10 +364,8 @@ async def test_a_version_is_not_dropped_while_a_machine_that_came_late_seals_by_
         await assert_readable(world, {report_id: "words"}, here, there)
 
 
-async def test_a_database_that_is_restored_under_a_running_intake_ends_its_sealing(
-    world: KeyWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watcher, "CHECK", 0.1)
+async def test_a_database_that_is_restored_under_a_running_intake_ends_its_sealing(world: KeyWorld) -> None:
+    world.pace = replace(world.pace, check=0.1)
     async with world.running() as (replica,):
         told = await fill(replica, 3)
         backup = await world.database["reports"].find().to_list(None)

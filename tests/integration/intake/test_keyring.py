@@ -8,7 +8,6 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from services.intake.keys import watcher
 from services.intake.keys.keyring import keep
 from services.intake.settings import IntakeSettings
 from services.intake.vault.cipher import key_id_of
@@ -16,15 +15,10 @@ from shared.mongo import connect
 from tests.integration.intake.test_service import TOPICS, ready, serving, settings
 from tests.stand_ins.transit import TOKEN, Transit
 from tests.support.broker import make_topics
-from tests.support.key_world import KeyWorld
+from tests.support.key_world import QUICK, KeyWorld
 
 FIRST = b"m" * 32
 REPORT = {"community": "enwiki", "narrative": "Words"}
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "LOOK", 0.1)
 
 
 @pytest.fixture
@@ -66,7 +60,7 @@ async def reason(http: httpx.AsyncClient, wanted: str) -> str:
 
 async def test_reports_are_taken_all_through_a_rotation(given: IntakeSettings) -> None:
     world = world_of(given)
-    async with serving(given) as http:
+    async with serving(given, QUICK) as http:
         await ready(http)
         receipts = [await report(http) for _ in range(5)]
         going = asyncio.create_task(world.rotation(settle=1.0).rotate(drop=True))
@@ -84,7 +78,7 @@ async def test_reports_are_taken_all_through_a_rotation(given: IntakeSettings) -
 async def test_a_report_that_is_repeated_after_a_rotation_is_known_as_the_same(given: IntakeSettings) -> None:
     world = world_of(given)
     key = {"Idempotency-Key": "a-key-of-its-own"}
-    async with serving(given) as http:
+    async with serving(given, QUICK) as http:
         await ready(http)
         first = await http.post("/v1/reports", json=REPORT, headers=key)
         await world.rotation().rotate(drop=True)
@@ -104,7 +98,7 @@ async def test_while_the_key_management_is_away_nothing_is_taken_and_it_is_said_
         await world.rotation().rotate("transit", drop=True)
         assert world.ring.current.source == "transit"
     # Now nobody answers at that address.
-    async with serving(with_keyring(given, world.file, **world.extra)) as http:
+    async with serving(with_keyring(given, world.file, **world.extra), QUICK) as http:
         assert await reason(http, "transit") == "transit: ConnectError"
         refused = await http.post("/v1/reports", json=REPORT)
         assert (refused.status_code, refused.json()["type"]) == (503, "/errors/unavailable")
@@ -120,12 +114,12 @@ async def test_under_a_keyring_that_is_not_the_one_of_what_is_stored_no_report_i
     given: IntakeSettings,
 ) -> None:
     world = world_of(given)
-    async with serving(given) as http:
+    async with serving(given, QUICK) as http:
         await ready(http)
         await report(http)
         await report(http)
     world.file.write_text(keep(b"w" * 32))
-    async with serving(with_keyring(given, world.file)) as http:
+    async with serving(with_keyring(given, world.file), QUICK) as http:
         said = await reason(http, "reports")
         missing = f"need master key {key_id_of(FIRST)}, which is not in the keyring"
         assert said == f"of 2 reports looked at, 2 {missing}"

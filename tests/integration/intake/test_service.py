@@ -12,6 +12,7 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from services.intake.app import build_app
+from services.intake.keys.pace import PACE, Pace
 from services.intake.settings import IntakeSettings
 from shared.events import FACTS, CaseDecided, Event, InformationRequested, ReportReceived, decode, encode
 from shared.kafka.dead_letters import DeadLetter
@@ -48,8 +49,8 @@ def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -> I
 
 
 @asynccontextmanager
-async def serving(given: IntakeSettings) -> AsyncIterator[httpx.AsyncClient]:
-    app = build_app(given)
+async def serving(given: IntakeSettings, key_pace: Pace = PACE) -> AsyncIterator[httpx.AsyncClient]:
+    app = build_app(given, key_pace)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", timeout=30) as http,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.commands.keys.rotation import drop, rotate
-from services.intake.keys import rotation
+from services.intake.keys.pace import PACE
 from services.intake.keys.rewrap import rewrapped
 from services.intake.report.sealed import Sealed, WrappedKey
 from services.intake.vault.cipher import FRESH, Vault, VaultError, key_id_of
@@ -93,9 +93,9 @@ def test_a_vault_that_slept_opens_and_seals_nothing_until_it_is_told_again() -> 
 
 
 def test_a_rotation_waits_longer_than_a_vault_seals_unconfirmed() -> None:
-    assert rotation.SETTLE >= FRESH + 45
+    assert PACE.settle >= FRESH + 45
     assert signature(rotate).parameters["settle"].default == signature(drop).parameters["settle"].default
-    assert signature(rotate).parameters["settle"].default == rotation.SETTLE
+    assert signature(rotate).parameters["settle"].default == PACE.settle
 
 
 def _listed(drawer: str, name: str, sealed: WrappedKey) -> dict[str, Any]:
