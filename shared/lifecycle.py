@@ -61,7 +61,9 @@ class Lifecycle:
         tasks: Sequence[Callable[[], Awaitable[None]]] = (),
         before_consuming: Callable[[], Awaitable[None]] | None = None,
         stops: Sequence[Callable[[], Awaitable[None]]] = (),
+        stale_poll: float = STALE_POLL,
     ) -> None:
+        self._stale_poll = stale_poll
         self.readiness = readiness
         self._client = client
         self._broker = broker
@@ -100,10 +102,10 @@ class Lifecycle:
     def live(self) -> str | None:
         """Why the service should be restarted; None while it works."""
         loop = asyncio.get_running_loop()
-        if self._kafka_up_since is not None and loop.time() - self._kafka_up_since > STALE_POLL:
+        if self._kafka_up_since is not None and loop.time() - self._kafka_up_since > self._stale_poll:
             for consumption in self._consumptions:
                 age = consumption.seconds_since_poll()
-                if age is not None and age > STALE_POLL:
+                if age is not None and age > self._stale_poll:
                     return f"{consumption.group} has had no answer to a fetch for {age:.0f} s"
         return None
 

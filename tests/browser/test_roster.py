@@ -79,7 +79,7 @@ async def test_a_role_is_given_and_taken_without_javascript(rig: Rig, browser: B
     assert rig.entries.of(NEW).entry.grants == ()
 
 
-async def test_a_session_of_somebody_else_is_ended(rig: Rig, browser: Browser, address: str) -> None:
+async def test_a_session_of_another_person_is_ended(rig: Rig, browser: Browser, address: str) -> None:
     await fill_the_roster(rig)
     page = await browser.new_page()
     await sign_in(page, rig, address)

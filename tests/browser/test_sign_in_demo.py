@@ -49,7 +49,7 @@ class TestAtTheDemosProvider(SignInSuite):
     pass
 
 
-async def test_whoever_does_not_want_to_sign_in_is_told_how_to_go_on(browser: Browser, world: World) -> None:
+async def test_a_person_who_does_not_want_to_sign_in_is_told_how_to_go_on(browser: Browser, world: World) -> None:
     page = await browser.new_page()
     await page.goto(world.desk)
     await page.get_by_role("button", name="Sign in with").click()

@@ -100,7 +100,7 @@ def test_no_container_runs_as_root_but_the_one_that_gives_secrets_away(name: str
     assert (user == "0:0") == (name == "secrets") == ("cap_add" in CONTAINERS[name])
 
 
-def test_whoever_makes_the_secrets_as_root_reaches_no_network() -> None:
+def test_the_container_that_makes_the_secrets_as_root_reaches_no_network() -> None:
     assert CONTAINERS["secrets"]["network_mode"] == "none"
 
 
@@ -285,7 +285,7 @@ def test_every_setting_in_the_example_exists_and_is_shown_with_its_default() -> 
             assert shown == ("" if default is None else f"{default:g}" if name.endswith("_SECONDS") else str(default))
 
 
-def test_the_image_runs_as_the_user_whom_the_secrets_belong_to() -> None:
+def test_the_image_runs_as_the_user_who_owns_the_secrets() -> None:
     assert f"USER {IMAGE_UID}:{IMAGE_UID}" in DOCKERFILE
     assert CONTAINERS["intake"]["user"] == f"{IMAGE_UID}:{IMAGE_UID}"
 

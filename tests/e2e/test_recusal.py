@@ -181,7 +181,7 @@ def test_nobody_who_is_shut_out_gets_a_byte_of_the_case(
     assert found == []
 
 
-def test_somebody_else_finds_it_all_by_the_same_way(story: Story, gathered: dict[str, list[Answer]]) -> None:
+def test_an_unrelated_person_finds_it_all_by_the_same_way(story: Story, gathered: dict[str, list[Answer]]) -> None:
     search = story.search
     hits = [(answer.asked, search.find(answer.text, answer.asked)) for answer in gathered[UNRELATED]]
     found = {name for _, names in hits for name in names}
@@ -225,7 +225,7 @@ def test_nobody_who_is_shut_out_can_erase_the_report(story: Story, who: str) -> 
         assert WORDS["narrative"] in http.get(f"/v1/cases/{thing.case_id}/content").raise_for_status().text
 
 
-def test_no_mail_reaches_a_shared_address_that_somebody_reads_who_is_shut_out(story: Story) -> None:
+def test_no_mail_reaches_a_shared_address_read_by_a_person_who_is_shut_out(story: Story) -> None:
     bodies, search = load_policy().bodies, story.search
     mails: dict[str, list[bytes]] = {}
     url = story.system.stack.mail_url

@@ -219,7 +219,7 @@ def test_one_report_is_one_trace_from_its_post_to_the_record(way: Way) -> None:
     wait_for(lambda: {name.split(".")[0] for _, name in names() if name.endswith((".insert", ".update"))} == SERVICES)
 
 
-def test_a_report_by_each_way_becomes_a_closed_case_and_its_record_folds_to_what_is_stored(way: Way) -> None:
+def test_a_report_by_each_way_is_closed_and_its_record_folds_to_the_stored_case(way: Way) -> None:
     ways = {"http": send_by_http, "form": send_by_form, "binary": send_binary, "structured": send_structured,
             "platform": send_to_event_platform}  # fmt: skip
     cases = {name: new_case(way, send) for name, send in ways.items()}

@@ -10,7 +10,7 @@ from tests.support.record_faults import Faults, World, examine
 STEPS = {"claim", "tails", "insert", "advance", "put_tiles"}
 
 
-async def test_nothing_is_lost_doubled_or_forked_by_two_hundred_and_fifty_faults_over_racing_replicas(
+async def test_racing_replicas_lose_double_and_fork_nothing_over_250_faults(
     mongo_uri: str, database_prefix: str
 ) -> None:
     client = connect(mongo_uri, service="audit")

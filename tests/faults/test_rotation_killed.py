@@ -58,7 +58,7 @@ async def kill_and_finish(world: KeyWorld, mongo_uri: str, point: str, number: i
     assert await world.reports.uses() == {ring.current.id: REPORTS + 1}
 
 
-async def test_killed_at_each_of_its_steps_a_rotation_loses_nothing_and_is_finished_by_the_next(
+async def test_a_rotation_killed_at_any_step_loses_nothing_and_the_next_one_finishes_it(
     client: Client, mongo_uri: str, database_prefix: str, tmp_path: Path
 ) -> None:
     def world_of(number: int) -> KeyWorld:

@@ -191,7 +191,7 @@ class SignInSuite:
             assert (answer.status_code, answer.has_redirect_location) == (303, True)
         await context.close()
 
-    async def test_somebody_on_no_roster_sees_their_own_reference(self, browser: Browser, world: World) -> None:
+    async def test_a_person_on_no_roster_sees_their_own_reference(self, browser: Browser, world: World) -> None:
         case = await world.open_case("Somebody Else")
         context = await browser.new_context()
         page = await context.new_page()
@@ -268,7 +268,7 @@ class SignInSuite:
         await context.close()
         await at_work.close()
 
-    async def test_whoever_a_report_names_is_shut_out_under_each_of_their_names(
+    async def test_a_person_named_by_a_report_is_shut_out_under_each_of_their_names(
         self, browser: Browser, world: World
     ) -> None:
         about_them = [await world.open_case(name) for name in world.provider.names]

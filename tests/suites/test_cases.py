@@ -183,7 +183,7 @@ class TestCases:
         assert await cases.queue(wanted(mine, ("triaged",))) == []
         assert await cases.queue(wanted(())) == []
 
-    async def test_the_queue_holds_no_case_from_which_somebody_is_shut_out(self, cases: CaseStore) -> None:
+    async def test_the_queue_holds_no_case_from_which_its_reader_is_shut_out(self, cases: CaseStore) -> None:
         named = opening(reported(subjects=("5" * 32,), witnesses=("6" * 32,), reporter="7" * 32))
         other = opening(reported())
         await cases.save([named, other])
@@ -194,7 +194,7 @@ class TestCases:
         await cases.save([recused])
         assert [c.id for c in await cases.queue(wanted(BODIES))] == [named.case.id]
 
-    async def test_the_queue_holds_only_the_communities_that_somebody_reaches(self, cases: CaseStore) -> None:
+    async def test_the_queue_holds_only_the_communities_that_its_reader_reaches(self, cases: CaseStore) -> None:
         here = opening(reported(flags=("physical_violence",)))
         there = opening(reported(flags=("physical_violence",), community="swwiki"))
         await cases.save([here, there])

@@ -89,7 +89,7 @@ class TestRosterCopies:
         assert found.authenticated_at == START
         assert roster.parties(ann.ref) == {"5" * 32}
 
-    async def test_somebody_on_no_roster_has_nothing(self, kept: Kept, clock: Clock) -> None:
+    async def test_a_person_on_no_roster_has_nothing(self, kept: Kept, clock: Clock) -> None:
         found = await Roster(kept.copies, clock).person("person:" + "0" * 16, began_at=START, authenticated_at=START)
         assert found == Principal("person:" + "0" * 16, authenticated_at=START)
 

@@ -130,7 +130,7 @@ async def test_topics_of_a_version_before_get_the_settings_of_the_table_and_keep
     ]
 
 
-def test_whoever_may_not_alter_topics_is_told_so_and_has_created_what_was_missing(
+def test_a_user_who_may_not_alter_topics_is_told_so_after_creating_missing_ones(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(*_: object) -> None:
@@ -141,9 +141,7 @@ def test_whoever_may_not_alter_topics_is_told_so_and_has_created_what_was_missin
     assert run("topics", "check")["drift"] == []
 
 
-async def test_a_settled_dead_letter_is_gone_once_its_segment_and_the_tombstones_are_closed(
-    kafka: str, prefix: str
-) -> None:
+async def test_a_settled_dead_letter_is_gone_once_its_segment_and_tombstone_are_closed(kafka: str, prefix: str) -> None:
     await make_all(kafka, prefix)
     topic, hour = f"{prefix}{INBOX}.dlq", timedelta(hours=1)
     place, other = f"{GROUP}|3|17".encode(), f"{GROUP}|3|18".encode()

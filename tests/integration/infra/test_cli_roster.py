@@ -281,7 +281,7 @@ def test_a_token_of_a_person_is_good_for_what_they_may_do_and_ends_with_a_sign_o
     assert place.bearer(token["token"]) is None
 
 
-def test_a_token_of_somebody_who_never_signed_in_is_said_to_open_no_cases(place: Place, capsys: Capture) -> None:
+def test_a_token_of_a_person_who_never_signed_in_is_said_to_open_no_cases(place: Place, capsys: Capture) -> None:
     assert cli.main(["token", "issue", "--person", ANN, "--expires", DAY]) == 0
     assert "until its owner has signed in at the desk" in capsys.readouterr().err
     sign_in(place, ANN)

@@ -7,7 +7,7 @@ import pytest
 from infra import cli
 
 
-def test_the_doctor_sees_that_the_database_and_the_clock_are_well_and_the_rest_is_away(
+def test_the_doctor_sees_that_database_and_clock_are_well_and_the_rest_is_away(
     mongo_uri: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nowhere = "127.0.0.1:1"

@@ -130,7 +130,7 @@ async def test_a_version_that_something_needs_is_not_dropped(world: KeyWorld) ->
         await assert_readable(world, told, replica)
 
 
-async def test_a_report_that_comes_late_under_the_old_version_is_found_before_it_is_dropped(world: KeyWorld) -> None:
+async def test_a_late_report_under_the_old_version_is_found_before_the_version_is_dropped(world: KeyWorld) -> None:
     async with world.running() as (replica,):
         await world.rotation().rotate()
         old = Vault(FIRST)
@@ -251,7 +251,7 @@ async def refused(replica: Replica) -> None:
         replica.vault.seal("r-1/answers/q-1", b"words")
 
 
-async def test_under_a_wrong_file_nothing_is_sealed_and_the_right_one_can_be_put_in_its_place(world: KeyWorld) -> None:
+async def test_under_a_wrong_file_nothing_is_sealed_until_the_right_file_is_there(world: KeyWorld) -> None:
     async with world.running() as (replica,):
         told = await fill(replica, 4)
     world.file.write_text(keep(WRONG))
@@ -323,7 +323,7 @@ async def test_a_machine_that_was_off_when_its_key_was_dropped_seals_nothing_by_
             await assert_readable(world, told, here, there)
 
 
-async def test_a_machine_with_a_copy_from_before_learns_of_a_rotation_also_where_nothing_is_stored(
+async def test_a_machine_with_an_old_copy_learns_of_a_rotation_where_nothing_is_stored(
     world: KeyWorld, tmp_path: Path
 ) -> None:
     before, amid = tmp_path / "before", tmp_path / "amid"
@@ -424,7 +424,7 @@ async def test_two_files_that_have_both_sealed_are_joined_and_then_open_everythi
         await assert_readable(world, told, replica)
 
 
-async def test_a_reason_not_to_seal_comes_with_what_is_wrong_with_the_file_that_is_there_now(world: KeyWorld) -> None:
+async def test_a_reason_not_to_seal_also_says_what_is_wrong_with_the_present_file(world: KeyWorld) -> None:
     async with world.running() as (replica,):
         await fill(replica, 2)
     world.file.write_text(keep(WRONG))

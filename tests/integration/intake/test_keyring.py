@@ -110,7 +110,7 @@ async def test_while_the_key_management_is_away_nothing_is_taken_and_it_is_said_
     world.database.client.close()
 
 
-async def test_under_a_keyring_that_is_not_the_one_of_what_is_stored_no_report_is_taken_until_it_is_put_back(
+async def test_under_a_wrong_keyring_no_report_is_taken_until_the_right_one_is_back(
     given: IntakeSettings,
 ) -> None:
     world = world_of(given)

@@ -84,7 +84,7 @@ async def test_a_role_that_is_taken_away_is_gone_everywhere(doors: Doors) -> Non
     judge("a role is taken away", await seconds_until_closed(ways, since, 403))
 
 
-async def test_whoever_is_signed_out_everywhere_is_out_everywhere(doors: Doors) -> None:
+async def test_a_person_signed_out_everywhere_is_out_everywhere(doors: Doors) -> None:
     ref = await doors.enrol()
     ways = await ways_of(doors, ref)
     since = now()
@@ -149,7 +149,7 @@ async def test_a_token_that_is_revoked_opens_nothing_anywhere(doors: Doors) -> N
     await all_open(sessions)
 
 
-async def test_a_report_is_unknown_at_the_vault_to_whoever_turns_out_to_be_named_in_it(doors: Doors) -> None:
+async def test_a_person_who_turns_out_to_be_named_in_a_report_finds_it_at_no_vault(doors: Doors) -> None:
     report_id, other = await doors.report(reported=[{"name": "Some One"}]), await doors.report()
     ref = await doors.enrol(GrantHeld(role=Role.RESPONDER.value, bodies=(BODY,)))
     ways, rest = await doors.by_vault(ref, report_id), await doors.by_vault(ref, other)

@@ -117,9 +117,7 @@ async def stored(given: IntakeSettings) -> int:
         client.close()
 
 
-async def test_every_bad_record_is_a_dead_letter_with_its_reason_and_none_is_dropped_or_half_stored(
-    given: IntakeSettings, run: Run
-) -> None:
+async def test_every_bad_record_becomes_a_dead_letter_with_its_reason(given: IntakeSettings, run: Run) -> None:
     inbox = f"{given.topic_prefix}reports.inbox"
     bad = [record for name in FORMATS for record in bad_records(name)]
     good = [form("good", REPORT) for form, _, _ in FORMATS.values()]
@@ -169,7 +167,7 @@ async def test_once_what_was_wrong_has_been_mended_a_retried_dead_letter_becomes
         assert await listed(run, 0) == []
 
 
-async def test_another_report_under_a_known_id_is_a_dead_letter_and_the_same_report_is_passed_over(
+async def test_another_report_under_a_known_id_is_a_dead_letter_and_the_same_one_none(
     given: IntakeSettings, run: Run
 ) -> None:
     inbox = f"{given.topic_prefix}reports.inbox"

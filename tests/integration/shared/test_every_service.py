@@ -84,7 +84,7 @@ async def eventually(clients: dict[str, httpx.AsyncClient], holds: Callable[[set
 
 
 @pytest.mark.slow
-async def test_every_service_starts_before_its_parts_says_what_is_away_goes_on_and_ends_in_time(
+async def test_every_service_starts_before_its_parts_outlives_them_and_ends_in_time(
     own_stack: Stack,
 ) -> None:
     await asyncio.to_thread(create_topics_on, own_stack.kafka)
@@ -118,7 +118,7 @@ async def test_every_service_starts_before_its_parts_says_what_is_away_goes_on_a
 
 
 @pytest.mark.parametrize("name", SERVICES)
-async def test_every_service_shows_its_metrics_and_its_contracts_and_loads_nothing_to_try_them(name: str) -> None:
+async def test_every_service_shows_metrics_and_contracts_and_no_page_to_try_them(name: str) -> None:
     app = build(name, "127.0.0.1:9", "mongodb://127.0.0.1:9/?replicaSet=rs0")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{HOST}") as http:
         metrics = await http.get("/metrics")

@@ -158,7 +158,7 @@ async def test_a_token_opens_once(rig: Rig, report_id: str) -> None:
     assert rig.store.accesses == {}
 
 
-async def test_whoever_is_refused_learns_nothing_of_what_is_there(rig: Rig, report_id: str) -> None:
+async def test_a_person_who_is_refused_learns_nothing_of_what_is_there(rig: Rig, report_id: str) -> None:
     bodies = (reading(report_id), reading("nobody"), {"purpose": "Just curious!"})
     async with rig.http() as http:
         # Each needs a token of its own, because a token opens once.

@@ -89,7 +89,7 @@ async def test_a_wrong_token_is_refused_in_one_sentence_and_on_record(gates: Gat
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_a_good_token_of_somebody_without_a_role_is_known_and_told_so(gates: Gates, service: str) -> None:
+async def test_a_good_token_of_a_person_without_a_role_is_known_and_told_so(gates: Gates, service: str) -> None:
     answer = await gates.ask(service, token(gates.copies.token(SOMEBODY)))
     assert (answer.status_code, answer.json()["type"]) == (403, "/errors/role-not-permitted")
     assert await gates.refused() == [(service, ASKS[service][3], "role", SOMEBODY.ref, 1)]
@@ -191,7 +191,7 @@ async def test_a_session_that_is_none_leads_to_the_sign_in(gates: Gates, service
 
 
 @pytest.mark.parametrize("service", PAGES)
-async def test_a_session_from_before_somebody_was_signed_out_everywhere_is_none(gates: Gates, service: str) -> None:
+async def test_a_session_from_before_a_sign_out_everywhere_is_none(gates: Gates, service: str) -> None:
     name = Cookies(PAGES[service]).session
     before = await session_of(gates.sessions, SOMEBODY, age=timedelta(hours=1))
     after = await session_of(gates.sessions, SOMEBODY)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
 
-import pytest
-
 from shared import lifecycle
 from shared.lifecycle import Lifecycle
 from shared.problems import Unavailable
@@ -60,6 +58,7 @@ class Outside:
             "readiness": lifecycle.Readiness(),
             "consumptions": [self.consumer],
             "before_consuming": self.prepare,
+            "stale_poll": STALE,
         }
         running = Lifecycle(**cast(dict[str, Any], given))
         await running.start()
@@ -68,11 +67,6 @@ class Outside:
             yield running
         finally:
             await running.stop()
-
-
-@pytest.fixture(autouse=True)
-def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "STALE_POLL", STALE)
 
 
 async def test_a_consumer_whose_fetches_are_answered_is_alive_and_ready() -> None:

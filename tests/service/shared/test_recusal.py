@@ -76,7 +76,7 @@ async def test_a_search_of_the_record_finds_what_a_search_for_nothing_finds(repo
 
 
 @pytest.mark.parametrize("who", SHUT_OUT)
-async def test_a_service_reads_nothing_for_somebody_who_is_shut_out(report: OneReport, who: str) -> None:
+async def test_a_service_reads_nothing_for_a_person_who_is_shut_out(report: OneReport, who: str) -> None:
     COPIES.enrol(SHUT_OUT[who])
     body = {"purpose": "review", "reads": [{"report_id": report.case.report_id, "sections": ["content", "reporter"]}]}
     found = {}
@@ -160,7 +160,7 @@ async def test_nobody_is_given_a_case_whose_report_names_them(desk: Rig) -> None
     ],
     ids=["no role", "another body", "untrained", "names unknown", "on leave"],
 )
-async def test_who_cannot_have_a_case_is_refused_like_whom_it_names(desk: Rig, other: Principal) -> None:
+async def test_a_person_who_cannot_have_a_case_is_refused_like_those_it_names(desk: Rig, other: Principal) -> None:
     named = person("4a3ed", *ROLES, pseudonyms=["f" * 32])
     case = await desk.open(reported(subjects=["f" * 32]))
     answers = []

@@ -102,7 +102,7 @@ async def test_the_id_is_new_after_every_sign_in_and_the_old_one_opens_nothing(r
     assert await rig.flow.sessions.find(first) is None
 
 
-async def test_a_session_somebody_planted_does_not_become_that_of_who_signs_in(rig: Rig, browser: Browser) -> None:
+async def test_a_planted_session_does_not_become_that_of_the_person_who_signs_in(rig: Rig, browser: Browser) -> None:
     planted = "A" * 43
     browser.desk.cookies.set(COOKIE, planted, domain="desk.example")
     await browser.sign_in()
@@ -388,7 +388,7 @@ async def test_a_person_sees_their_sessions_and_ends_others(rig: Rig, provider: 
             assert (await stranger.desk.get(HOME)).status_code == 403
 
 
-async def test_nobody_ends_a_session_of_somebody_else(rig: Rig, provider: OidcStandIn, browser: Browser) -> None:
+async def test_nobody_ends_a_session_of_another_person(rig: Rig, provider: OidcStandIn, browser: Browser) -> None:
     await browser.sign_in()
     (ada_session,) = rig.store.sessions
     provider.account = replace(provider.account, sub="somebody-else")
@@ -409,7 +409,7 @@ async def test_the_list_of_sessions_needs_a_sign_in(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("service", PAGES)
-async def test_the_list_of_sessions_is_closed_to_whom_the_roster_signed_out_at_every_service(
+async def test_a_person_signed_out_everywhere_does_not_see_the_list_of_sessions(
     monkeypatch: pytest.MonkeyPatch, service: str
 ) -> None:
     gates, home, who = Gates(), PAGES[service], person("5e55")

@@ -234,7 +234,7 @@ async def test_a_provider_that_is_down_is_asked_once_in_a_while_however_many_com
     assert await refused_at_once(rig, unknown_keys(1)) == {SignInRefused}
 
 
-async def test_keys_that_cannot_be_read_are_asked_for_once_in_a_while_and_known_ones_still_count(
+async def test_unreadable_keys_are_asked_for_again_later_and_known_keys_still_count(
     rig: Rig, provider: OidcStandIn
 ) -> None:
     assert await refused_at_once(rig, unknown_keys(1)) == {SignInRefused}

@@ -235,7 +235,7 @@ async def test_a_bound_coordinator_gives_within_their_reach_and_leaves_others_al
     assert (taken.status_code, len(taken.json()["grants"])) == (200, 1)
 
 
-async def test_nobody_changes_their_own_entry_but_for_leave_that_somebody_else_can_end(rig: Rig) -> None:
+async def test_nobody_changes_their_own_entry_but_for_leave_that_others_can_end(rig: Rig) -> None:
     for name, body in (
         ("grant", {"role": "auditor"}), ("revoke", {"role": "coordinator"}), ("training", {"module": "A"}),
         ("agreement", {"until": rfc3339(SOON)}), ("sign_out", {}),
@@ -288,7 +288,7 @@ async def test_an_entry_shows_exactly_the_changes_that_are_permitted(rig: Rig) -
     assert list(await offered(CHIEF.ref, CHIEF)) == []
 
 
-async def test_whoever_signed_in_before_they_had_a_role_is_known_by_their_names_when_they_get_one(rig: Rig) -> None:
+async def test_a_person_who_signed_in_before_their_first_role_is_known_by_their_names(rig: Rig) -> None:
     await session_of(rig.sessions, person(NEW.removeprefix("person:"), pseudonyms=["7" * 32]))
     answer = await change(rig, NEW, "grant", {"role": "operator"})
     assert answer.status_code == 200
@@ -297,7 +297,7 @@ async def test_whoever_signed_in_before_they_had_a_role_is_known_by_their_names_
     assert answer.headers["etag"] == f'"{rig.entries.of(NEW).version}"'
 
 
-async def test_whoever_is_signed_in_when_a_role_comes_from_elsewhere_is_known_at_their_next_look(rig: Rig) -> None:
+async def test_a_person_with_a_role_from_elsewhere_is_known_at_their_next_look(rig: Rig) -> None:
     who = person("5e551044", Grant(Role.RESPONDER, ("enwiki_arbcom",)), pseudonyms=["7" * 32])
     for entries in (rig.entries, COPIES):
         entries.enrol(replace(who, pseudonyms=frozenset()))
@@ -306,7 +306,7 @@ async def test_whoever_is_signed_in_when_a_role_comes_from_elsewhere_is_known_at
     assert rig.entries.of(who.ref).entry.pseudonyms == ("7" * 32,)
 
 
-async def test_a_program_of_somebody_whose_names_are_not_known_opens_no_case(rig: Rig) -> None:
+async def test_a_program_of_a_person_with_unknown_names_opens_no_case(rig: Rig) -> None:
     case, nameless = await rig.open(), replace(ALICE, ref="person:0a0e1e5500000000", pseudonyms=frozenset())
     for path in (f"/v1/cases/{case.id}", "/v1/cases", "/v1/cases/none"):
         answer = await rig.http.get(path, headers=bearer(nameless))

@@ -156,7 +156,7 @@ async def test_a_form_sent_twice_is_done_once(rig: Rig) -> None:
     assert rig.entries.of(NEW).version == 1
 
 
-async def test_a_coordinator_sees_and_ends_the_sessions_of_somebody_in_reach(rig: Rig) -> None:
+async def test_a_coordinator_sees_and_ends_the_sessions_of_people_in_reach(rig: Rig) -> None:
     await signed_in(rig)
     await session_of(rig.sessions, ALICE, agent="Firefox, Linux")
     await session_of(rig.sessions, ALICE, agent="Safari, iOS")

@@ -637,7 +637,7 @@ def test_it_runs_alone_and_shares_no_code(record: Record, tmp_path: Path) -> Non
     assert done.returncode == 2
 
 
-def test_without_a_key_it_says_whom_it_trusts_and_pins(
+def test_without_a_key_it_says_which_keys_it_trusts_and_pins(
     record: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pin = tmp_path / "pinned"

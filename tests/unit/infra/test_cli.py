@@ -130,7 +130,7 @@ def test_a_keyring_with_several_versions_is_kept_as_a_master_key(tmp_path: Path,
     assert run_json(capsys, "secrets", "--directory", str(tmp_path), status=1)["files"]["master_key"] == "wrong"
 
 
-def test_the_files_belong_to_whoever_runs_the_services(tmp_path: Path, capsys: Capture) -> None:
+def test_the_files_belong_to_the_user_who_runs_the_services(tmp_path: Path, capsys: Capture) -> None:
     made = run_json(capsys, "secrets", "--directory", str(tmp_path))
     # Root gives them to the user of the image; anybody else is told to run the containers as themselves.
     assert made["owner"] == (10001 if os.geteuid() == 0 else os.geteuid())

@@ -143,7 +143,7 @@ def test_what_is_reached_is_what_is_permitted(who: Principal, body: str, communi
 
 
 @given(principals, st.sampled_from([a for a, action in ACTIONS.items() if action.case]), resources.filter(bool))
-def test_what_is_beyond_somebodys_reach_is_refused_by_no_reason_that_says_it_exists(
+def test_what_is_beyond_a_persons_reach_is_refused_without_saying_that_it_exists(
     who: Principal, action: str, resource: Resource
 ) -> None:
     # Who may do it at all gets, of what is none of theirs, the answer that they get of nothing.
@@ -250,7 +250,7 @@ def test_the_reach_of_a_role_that_has_ended_or_is_another_one_counts_for_nothing
 
 
 @given(grants, principals)
-def test_whom_a_bound_coordinator_can_change_never_reaches_further_than_they_do(held: Grant, who: Principal) -> None:
+def test_a_bound_coordinator_changes_nobody_who_reaches_further(held: Grant, who: Principal) -> None:
     bound = [g for g in who.grants if g.role is Role.COORDINATOR]
     if any(not g.bodies for g in bound):
         return

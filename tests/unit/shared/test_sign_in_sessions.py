@@ -50,7 +50,7 @@ def test_the_ends_are_exact() -> None:
 
 
 @given(gaps=st.lists(st.timedeltas(timedelta(), timedelta(minutes=40)), max_size=40))
-async def test_a_session_lives_as_long_as_somebody_comes_often_enough(gaps: list[timedelta]) -> None:
+async def test_a_session_lives_as_long_as_its_person_comes_often_enough(gaps: list[timedelta]) -> None:
     clock, store = Hands(), MemorySessions()
     sessions = Sessions(store, clock)
     secret, _ = await sessions.begin(PERSON, an_identity(), [])

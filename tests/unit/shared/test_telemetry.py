@@ -58,7 +58,7 @@ def test_a_log_line_names_the_exception_and_never_its_text() -> None:
     assert line["stack"]
 
 
-def test_a_library_that_repeats_itself_is_heard_once_in_ten_seconds_with_how_often_it_spoke() -> None:
+def test_a_library_that_repeats_itself_is_heard_every_ten_seconds_with_a_count() -> None:
     at = 0.0
     sparing = Sparing(clock=lambda: at)
 

@@ -310,7 +310,7 @@ def test_an_answer_after_the_end_is_kept_and_reopens_nothing() -> None:
     assert after.questions[0].answers == ("a1",)
 
 
-def test_whoever_waits_in_vain_for_an_answer_can_go_on() -> None:
+def test_a_waiter_without_an_answer_can_go_on() -> None:
     assert led(Assign("responder:a1"), Start(), Ask(Words("q1")), Start()).state is CaseState.INVESTIGATING
 
 
