@@ -6,8 +6,8 @@ from typing import cast
 import pytest
 from pymongo.errors import OperationFailure
 
-from services.intake.keys import watcher as watching
 from services.intake.keys.keyring import keep
+from services.intake.keys.pace import Pace
 from services.intake.keys.replicas import Replicas
 from services.intake.keys.rewrap import WrappedKeys
 from services.intake.keys.settings import KeySettings
@@ -29,12 +29,9 @@ class Full:
             raise OperationFailure("the disk is full", 14031)
 
 
-async def test_a_keyring_that_cannot_be_confirmed_is_told_with_the_reason(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(watching, "LOOK", 0.01)
+async def test_a_keyring_that_cannot_be_confirmed_is_told_with_the_reason(caplog: pytest.LogCaptureFixture) -> None:
     reports, replicas = cast(WrappedKeys, NothingStored()), cast(Replicas, Full())
-    watcher = KeyringWatcher(Vault(), KeySettings(), keep(b"k" * 32), reports, replicas)
+    watcher = KeyringWatcher(Vault(), KeySettings(), keep(b"k" * 32), reports, replicas, Pace(look=0.01))
     running = asyncio.create_task(watcher.run())
     await watcher.loaded()
     await asyncio.sleep(0.05)
