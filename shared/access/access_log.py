@@ -1,13 +1,12 @@
 """Accesses to reports and to the record, as events on `access`. They are on record before anything is handed out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from shared.aggregates import Save
 from shared.events import Actor, Draft, Fact, stamp
-from shared.ids import new_id
 
 
 class AccessStore(Protocol):
@@ -16,8 +15,7 @@ class AccessStore(Protocol):
     async def save(self, saves: Sequence[Save]) -> set[str]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(NamedTuple):
     """One access: what was seen, tried or refused, the actor, and when (UTC-aware).
 
     Two accesses with one `id` are the same access. An access without `case_id` is about no case. `fields` are stored
@@ -27,10 +25,10 @@ class Access:
     fact: Fact
     actor: Actor
     at: datetime
-    id: str = field(default_factory=new_id)
+    id: str
     case_id: str | None = None
     trace: str | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = MappingProxyType({})
 
 
 class AccessLog:

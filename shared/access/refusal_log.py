@@ -10,6 +10,7 @@ from shared import metrics
 from shared.access.access_log import Access, AccessLog, AccessStore
 from shared.access.principal import NOBODY, Principal
 from shared.events import AccessRefused, Actor
+from shared.ids import new_id
 from shared.problems import Unavailable
 from shared.times import now
 
@@ -62,4 +63,4 @@ class Refusals:
     def _access(self, key: _Key, count: int) -> Access:
         action, reason, ref = key
         fact = AccessRefused(service=self._service, action=action, reason=reason, count=count)
-        return Access(fact, Actor(ref, ref.partition(":")[0]), self._clock())
+        return Access(fact, Actor(ref, ref.partition(":")[0]), self._clock(), new_id())

@@ -116,4 +116,4 @@ class VaultReader:
         fact = ContentRead(report_id=read.report_id, sections=tuple(dict.fromkeys(read.sections)), purpose=purpose)
         case_id, at = case_id_of(read.report_id), self._clock()
         fields = {"report_id": read.report_id, "case_id": case_id, "at": at}
-        return Access(fact, actor, at, case_id=case_id, trace=current_traceparent(), fields=fields)
+        return Access(fact, actor, at, new_id(), case_id, current_traceparent(), fields)

@@ -269,7 +269,9 @@ async def test_an_access_is_on_record_once_however_often_it_is_written(cases) ->
     notes = Notes()
     relay = Relay(notes, service="test")
     accesses = AccessLog("test", Aggregates(cases, relay))
-    access = Access(NamesTried(count=1, purpose="sign_in"), Actor("service:test", "service"), now(), fields={"a": 1})
+    access = Access(
+        NamesTried(count=1, purpose="sign_in"), Actor("service:test", "service"), now(), new_id(), fields={"a": 1}
+    )
     await accesses.write([access])
     await accesses.write([access])
     await relay.flush()
