@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-LOCK = Path(__file__).parents[1] / "requirements-dev.lock"
+PACKAGES_LOCK = Path(__file__).parents[1] / "requirements-dev.lock"
 """It also holds the packages of requirements.lock."""
 SOURCES: Sequence[Sequence[str]] = (("-s", "pypi"), ("-s", "osv"))
 UNREACHED = re.compile(r"ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|ServiceError|Could not connect")
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Ask the sources in turn, and print what the first that answers says."""
     parser = argparse.ArgumentParser(prog="python -m infra.advisories", description=__doc__)
     parser.add_argument("--osv-url", help="an OSV-compatible query address to ask instead of the public sources")
-    parser.add_argument("--lock", type=Path, default=LOCK, help="the requirements file, pinned with hashes")
+    parser.add_argument("--lock", type=Path, default=PACKAGES_LOCK, help="the requirements file, pinned with hashes")
     given = parser.parse_args(arguments)
     sources = [("-s", "osv", "--osv-url", given.osv_url)] if given.osv_url else SOURCES
     found = next((answer for source in sources if (answer := ask(source, given.lock))), None)

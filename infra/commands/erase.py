@@ -19,7 +19,7 @@ from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, coun
 from shared.http import Client, InvalidURL, Response, TransportError, make_blocking_http
 from shared.settings import Settings
 
-AT_ONCE = 100
+BATCH = 100
 TRIES = 6
 SECONDS = 60.0
 """For each step of a request, because erasing takes its time."""
@@ -115,8 +115,8 @@ def _erase_all(door: Door, order: dict[str, Any], kind: str, asked: Sequence[str
         Progress(*columns, console=Console(stderr=True), disable=quiet) as progress,
     ):
         bar = progress.add_task("Looking" if order["dry_run"] else "Erasing", total=len(asked))
-        for start in range(0, len(asked), AT_ONCE):
-            part = asked[start : start + AT_ONCE]
+        for start in range(0, len(asked), BATCH):
+            part = asked[start : start + BATCH]
             try:
                 items += _ask(http, door.url, {**order, kind: part})
             except Trouble as trouble:

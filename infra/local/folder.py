@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.local.processes import StackError
 
 FOLDER_PREFIX = "hearth-stack-"
-LOCK = "lock"
+LOCK_FILE = "lock"
 LOGS_KEPT_SECONDS = 24 * 3600
 
 
@@ -28,7 +28,7 @@ def locked_folder(kept: Path | None) -> Iterator[Path]:
     else:
         sweep()
         folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getuid()}-"))
-    with (folder / LOCK).open("a") as lock:
+    with (folder / LOCK_FILE).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -39,7 +39,7 @@ def locked_folder(kept: Path | None) -> Iterator[Path]:
 def sweep() -> None:
     """Throw away what killed stacks of this user left in the temporary folder, and logs older than a day."""
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}{os.getuid()}-*"):
-        with suppress(OSError), (folder / LOCK).open("a") as lock:
+        with suppress(OSError), (folder / LOCK_FILE).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             throw_away(folder, keep_logs=time.time() - folder.stat().st_mtime < LOGS_KEPT_SECONDS)
 
