@@ -1,4 +1,4 @@
-"""docs/architecture.md and the way through the code in CONTRIBUTING.md name files that exist, and every folder."""
+"""Documents name files that exist, and docs/architecture.md names every folder of code."""
 
 import re
 from pathlib import Path
@@ -6,8 +6,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PATH = re.compile(r"\b(?:services|shared|infra|tests|benchmarks)(?:/[\w.]+)*")
+PATH = re.compile(r"(?<![\w/])(?:services|shared|infra|tests|benchmarks)(?:/[\w.]+)*")
 ROOTS = ("services", "shared", "infra")
+PAGES = sorted(
+    str(page.relative_to(ROOT)) for glob in ("*.md", "docs/*.md", "infra/decisions/*.md") for page in ROOT.glob(glob)
+)
+TO_BE_WRITTEN = {"shared/i18n/sw.json"}
+"""Files that a recipe tells its reader to write."""
 
 
 def code_of(page: str) -> str:
@@ -16,11 +21,10 @@ def code_of(page: str) -> str:
     return "\n".join(re.findall(r"```.*?```|`[^`]+`", text, re.DOTALL))
 
 
-@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_every_path_that_the_page_names_exists(page: str) -> None:
     named = {path.rstrip(".") for path in PATH.findall(code_of(page)) if "/" in path}
-    assert len(named) > 5
-    assert {path for path in named if not (ROOT / path).exists()} == set()
+    assert {path for path in named - TO_BE_WRITTEN if not (ROOT / path).exists()} == set()
 
 
 def test_the_map_names_every_folder_of_code() -> None:

@@ -1,4 +1,4 @@
-"""The record in memory: passes the same suite as MongoDB (tests/suites/record.py)."""
+"""The record in memory: passes the same suite as MongoDB (tests/suites/test_record.py)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
