@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from opentelemetry.trace import TracerProvider
-from pymongo import DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateOne, timeout
+from pymongo import IndexModel, InsertOne, ReplaceOne, UpdateOne, timeout
 from pymongo.errors import (
     BulkWriteError,
     ConfigurationError,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 else:
     Client, Database, Collection = AsyncIOMotorClient, AsyncIOMotorDatabase, AsyncIOMotorCollection
 
-DURABLE = WriteConcern(w="majority", j=True)
 RELAXED = WriteConcern(w=1)
 PATIENCE = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 20_000}
 """Milliseconds that a client waits for a server, where its URI names no others."""
@@ -109,13 +108,11 @@ async def ping(client: Client) -> None:
 
 __all__ = [
     "DUPLICATE_KEY",
-    "DURABLE",
     "RELAXED",
     "BulkWriteError",
     "Client",
     "Collection",
     "Database",
-    "DeleteOne",
     "Document",
     "DuplicateKeyError",
     "IndexModel",
