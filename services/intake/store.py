@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.intake.report.submission import Facts
 from services.intake.stored import Change, ReportOutline, StoredReport
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.documents import Codec
@@ -30,7 +29,6 @@ _REPORTS, _OUTLINES = Codec(StoredReport), Codec(ReportOutline)
 _GROWING = ("statements", "answers")
 """Fields to which a change adds entries, so that only the new entries are written."""
 _OF_AGGREGATES = ("version", "seq", "outbox")
-_NO_FACTS = Facts()
 
 
 class ReportStore:
@@ -134,6 +132,6 @@ def _document_of(report: StoredReport) -> Document:
             del document[name]
     if document["vault"]:
         document["vault"] = {name: sealed for name, sealed in document["vault"].items() if sealed is not None}
-    if report.facts == _NO_FACTS:
+    if not report.facts.channel:
         document["facts"] = {}
     return document

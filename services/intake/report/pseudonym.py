@@ -37,6 +37,6 @@ def pseudonyms_of(key: bytes, submission: Submission) -> Pseudonyms:
 
 def pseudonyms_for(key: bytes, names: Iterable[str], addresses: Iterable[str]) -> tuple[str, ...]:
     """The pseudonyms under which a person with these user names and mail addresses may stand in a submission."""
-    named = (pseudonym_of(key, "name", normalise_name(name)) for name in names)
-    reached = (pseudonym_of(key, "address", address.casefold()) for address in addresses)
-    return tuple(dict.fromkeys((*named, *reached)))
+    found = [pseudonym_of(key, "name", normalise_name(name)) for name in names]
+    found += [pseudonym_of(key, "address", address.casefold()) for address in addresses]
+    return tuple(dict.fromkeys(found))

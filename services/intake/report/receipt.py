@@ -8,6 +8,8 @@ from uuid import UUID
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # pragma: allowlist secret  # known to everyone
 LENGTH = 20
+_PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
+_LETTERS = frozenset(ALPHABET)
 _FORGIVEN = str.maketrans({"O": "0", "I": "1", "L": "1"}) | dict.fromkeys(map(ord, " -\u2010\u2011\u2013\u00a0\t\r\n"))
 
 
@@ -15,14 +17,15 @@ def make_receipt(pepper: bytes, nonce: bytes) -> str:
     """The receipt that follows from `nonce` (at least 16 random bytes, or a caller's key), in groups of four."""
     digest = hmac.digest(pepper, b"receipt\x1f" + nonce, "sha256")
     number = int.from_bytes(digest[:13], "big") >> 4
-    letters = "".join([ALPHABET[number >> shift & 31] for shift in range(95, -1, -5)])
-    return "-".join([letters[i : i + 4] for i in range(0, LENGTH, 4)])
+    # Two letters, ten bits, at a time.
+    pairs = [_PAIRS[number >> shift & 1023] for shift in range(90, -1, -10)]
+    return "-".join([pairs[i] + pairs[i + 1] for i in range(0, len(pairs), 2)])
 
 
 def read_receipt(text: str) -> str:
     """The 20 letters of a receipt, forgiving case, spaces, hyphens, O for 0, I and L for 1; ValueError otherwise."""
     letters = text.upper().translate(_FORGIVEN)
-    if len(letters) != LENGTH or any(letter not in ALPHABET for letter in letters):
+    if len(letters) != LENGTH or not _LETTERS.issuperset(letters):
         raise ValueError("a receipt has 20 letters and digits")
     return letters
 

@@ -51,5 +51,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
 
 def read(raw: Raw, context: Context) -> Parsed:
     """What the first source of its channel makes of it that claims it. Raises what that source raises."""
-    source = next(s for s in SOURCES.values() if s.channel == raw.channel and s.claims(raw.headers))
-    return source.read(raw, context)
+    for source in SOURCES.values():
+        if source.channel == raw.channel and source.claims(raw.headers):
+            return source.read(raw, context)
+    raise LookupError(f"no source reads {raw.channel}")

@@ -86,8 +86,7 @@ class Vault:
         key = urandom(_KEY)
         nonce = urandom(_NONCE)
         data = nonce + AESGCM(key).encrypt(nonce, plain, place.encode())
-        wrapped = self._wrap(place, key)
-        return Sealed(wrapped.key_id, wrapped.key, data)
+        return Sealed(*self._wrap(place, key), data)
 
     def open(self, place: str, sealed: Sealed) -> bytes:
         """What was sealed at this place. Raises VaultError."""
@@ -102,7 +101,8 @@ class Vault:
         """The sealed sections and digest key of a new report, and its content digest."""
         digest_key = urandom(_KEY)
         sealed = {name: self.seal(f"{report_id}/{name}", plain) for name, plain in sections.items()}
-        return SealedSections(self._wrap(f"{report_id}/digest", digest_key), **sealed), digest_of(digest_key, sections)
+        wrapped = WrappedKey(*self._wrap(f"{report_id}/digest", digest_key))
+        return SealedSections(wrapped, **sealed), digest_of(digest_key, sections)
 
     def matches(self, report_id: str, sealed: SealedSections, digest: str, sections: Mapping[Section, bytes]) -> bool:
         """Whether these sections are the ones that were sealed, by the content digest."""
@@ -116,20 +116,20 @@ class Vault:
         """
         if sealed.key_id == self._held().current:
             return None
-        return self._wrap(place, self._unwrap(place, sealed))
+        return WrappedKey(*self._wrap(place, self._unwrap(place, sealed)))
 
     def _held(self) -> _Masters:
         if self._masters is None:
             raise Unavailable("the master key is not here yet")
         return self._masters
 
-    def _wrap(self, place: str, key: bytes) -> WrappedKey:
+    def _wrap(self, place: str, key: bytes) -> tuple[str, bytes]:
         masters = self._held()
         if self._clock() > self._seals_until:
             raise Unavailable("it is not known whether the master key is still the one to seal with")
         nonce = urandom(_NONCE)
         wrapped = nonce + masters.ciphers[masters.current].encrypt(nonce, key, place.encode())
-        return WrappedKey(masters.current, wrapped)
+        return masters.current, wrapped
 
     def _unwrap(self, place: str, sealed: WrappedKey) -> bytes:
         master = self._held().ciphers.get(sealed.key_id)
