@@ -181,7 +181,7 @@ async def test_a_paused_deadline_is_shown_with_the_time_that_is_left(rig: Rig) -
     page = await page_of(rig, case)
     assert "Paused while the reporter is asked; 27 days left" in page
     assert "Deadline paused: Decision" in page
-    assert "Deadline kept: First response" in page
+    assert "What a deadline asked for was done: First response" in page
     await send(rig, case, "start")
     page = await page_of(rig, case)
     assert "Paused while" not in page
