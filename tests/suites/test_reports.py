@@ -44,7 +44,7 @@ def _events(report_id: str) -> list[Any]:
 
 
 def _said(text: str) -> SealedStatement:
-    return SealedStatement("m", b"key", text.encode(), "question", START)
+    return SealedStatement("m", b"key", text.encode(), kind="question", at=START)
 
 
 @pytest.fixture

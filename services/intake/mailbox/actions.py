@@ -87,7 +87,7 @@ class Mailbox:
             known = report.statements.get(statement_id)
             if known is None:
                 words = self._vault.seal(place, text.encode())
-                statement = SealedStatement(words.key_id, words.key, words.data, kind, self._clock())
+                statement = SealedStatement(words.key_id, words.key, words.data, kind=kind, at=self._clock())
                 after = replace(report, statements={**report.statements, statement_id: statement})
                 return Change(report, after, [], [derive("statement", statement_id)])
             if known.kind != kind or self._vault.open(place, known) != text.encode():
@@ -140,7 +140,7 @@ class Mailbox:
             trace=current_traceparent(),
         )
         words = self._vault.seal(f"{report.id}/answers/{question_id}", text.encode())
-        answer = SealedAnswer(words.key_id, words.key, words.data, at)
+        answer = SealedAnswer(words.key_id, words.key, words.data, at=at)
         return Change(report, replace(report, answers={**report.answers, question_id: answer}), events, [answer_id])
 
     def _view(self, report: StoredReport) -> StatusView:

@@ -1,4 +1,7 @@
-"""What the vault has sealed, as it is stored. Pure: services/intake/vault/cipher.py seals and opens."""
+"""What the vault has sealed, as it is stored. Pure: services/intake/vault/cipher.py seals and opens.
+
+A stored field that is missing is read as empty: nobody can open it, and the report can still be followed and erased.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,15 +13,15 @@ from services.intake.report.submission import Section
 class WrappedKey:
     """A random key, wrapped by the master key with the id `key_id`."""
 
-    key_id: str
-    key: bytes = field(repr=False)
+    key_id: str = ""
+    key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed(WrappedKey):
     """Something encrypted under that random key."""
 
-    data: bytes = field(repr=False)
+    data: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,12 @@ class SealedSections:
 class SealedStatement(Sealed):
     """A handler's words to the reporter: a `question` or a `reason`, kept at a UTC-aware time."""
 
-    kind: str
-    at: datetime
+    kind: str = field(kw_only=True)
+    at: datetime = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class SealedAnswer(Sealed):
     """A reporter's answer, kept at a UTC-aware time."""
 
-    at: datetime
+    at: datetime = field(kw_only=True)

@@ -11,6 +11,7 @@ from services.intake.report.receipt import hash_receipt
 from services.intake.report.status import Deadline, Question
 from services.intake.store import report_of, save_of
 from services.intake.stored import Change
+from services.intake.vault.cipher import VaultError
 from services.intake.vault.reads import Read
 from shared.events import Actor, CaseClosed, InvestigationStarted
 from shared.ids import case_id_of
@@ -157,3 +158,17 @@ async def test_a_new_document_has_the_fields_it_always_had(rig: Rig) -> None:
     assert set(document["vault"]["digest"]) == {"key_id", "key"}
     assert document["facts"].keys() == before["facts"].keys()
     assert before["status"].keys() - document["status"].keys() == set()
+
+
+def test_a_report_with_a_damaged_section_is_read_and_not_opened() -> None:
+    rig = Rig()
+    document = document_before(rig)
+    del document["vault"]["content"]["data"]
+    del document["answers"]["q-1"]["key"]
+    report = report_of(document)
+    assert report.vault is not None
+    assert report.vault.content is not None
+    with pytest.raises(VaultError):
+        rig.vault.open(f"{REPORT_ID}/content", report.vault.content)
+    with pytest.raises(VaultError):
+        rig.vault.open(f"{REPORT_ID}/answers/q-1", report.answers["q-1"])
