@@ -19,7 +19,7 @@ class PlanStore(Protocol):
     """What planning needs of the store."""
 
     async def read_summaries(self, case_ids: Sequence[str]) -> dict[str, CaseSummary]: ...
-    async def keep_summaries(self, summaries: Sequence[CaseSummary]) -> None: ...
+    async def keep_summaries(self, new: Sequence[CaseSummary], changed: Sequence[CaseSummary]) -> None: ...
     async def add(self, deliveries: Sequence[Delivery]) -> set[str]: ...
     async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None: ...
 
@@ -72,7 +72,8 @@ class Planner:
 
     async def _follow(self, events: Sequence[Event]) -> dict[str, CaseSummary]:
         """The summaries of the cases after all of these facts. The store keeps them, too."""
-        known = await self._store.read_summaries(list({event.case_id for event in events}))
+        stored = await self._store.read_summaries(list({event.case_id for event in events}))
+        known = dict(stored)
         learned: dict[str, CaseSummary] = {}
         for event in events:
             before = known.get(event.case_id)
@@ -80,7 +81,10 @@ class Planner:
             # A fact that comes again must not undo what later facts said.
             if after and (before is None or after.seq > before.seq):
                 known[event.case_id] = learned[event.case_id] = after
-        await self._store.keep_summaries(list(learned.values()))
+        if learned:
+            new = [summary for case_id, summary in learned.items() if case_id not in stored]
+            changed = [summary for case_id, summary in learned.items() if case_id in stored]
+            await self._store.keep_summaries(new, changed)
         return known
 
     async def _place(self, events: Sequence[Event], summaries: dict[str, CaseSummary]) -> list[Delivery]:

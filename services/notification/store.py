@@ -18,6 +18,7 @@ from shared.mongo import (
     Document,
     DuplicateKeyError,
     IndexModel,
+    InsertOne,
     ReplaceOne,
     UpdateOne,
     WriteConcernError,
@@ -65,26 +66,30 @@ class MongoStore:
         with reaching():
             return {d["_id"]: SUMMARIES.from_document(d) async for d in found}
 
-    async def keep_summaries(self, summaries: Sequence[CaseSummary]) -> None:
-        """Keep these summaries, but none that is as old as the summary that is kept of its case, or older."""
-        if not summaries:
-            return
-        writes = [
-            ReplaceOne({"_id": s.id, "seq": {"$not": {"$gte": s.seq}}}, SUMMARIES.to_document(s), upsert=True)
-            for s in summaries
-        ]
-        with reaching():
-            await self._keep(writes)
+    async def keep_summaries(self, new: Sequence[CaseSummary], changed: Sequence[CaseSummary]) -> None:
+        """Keep the summaries of `new` cases, and those of known cases that have `changed`.
 
-    async def _keep(self, writes: Sequence[ReplaceOne[Document]]) -> None:
+        A summary that is as old as the one that is kept of its case, or older, changes nothing.
+        """
+        with reaching():
+            # An upsert would do for all of them, at three times the cost of an insert.
+            replaced = [*changed, *(await self._insert(new) if new else ())]
+            if replaced:
+                await self._cases.bulk_write([_replacement(summary) for summary in replaced], ordered=False)
+
+    async def _insert(self, new: Sequence[CaseSummary]) -> list[CaseSummary]:
+        """Insert these summaries; returns those whose cases have one already."""
         try:
-            await self._cases.bulk_write(writes, ordered=False)
+            inserts = [InsertOne({"_id": s.id, **SUMMARIES.to_document(s)}) for s in new]
+            await self._cases.bulk_write(inserts, ordered=False)
         except BulkWriteError as error:
             if error.details["writeConcernErrors"]:
                 raise WriteConcernError("written, but perhaps not durably") from None
-            # The filter does not find a newer summary of the case, and the insert finds it there.
-            if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
+            failures = error.details["writeErrors"]
+            if any(failure["code"] != DUPLICATE_KEY for failure in failures):
                 raise
+            return [new[failure["index"]] for failure in failures]
+        return []
 
     async def add(self, deliveries: Sequence[Delivery]) -> set[str]:
         """Store planned deliveries, durably; returns the ids of those that were not there yet."""
@@ -192,6 +197,11 @@ class MongoStore:
         wanted = {"state": state.value, "shuts_out": {"$nin": list(hidden_from)}}
         with reaching():
             return await self._collection.count_documents(wanted, limit=most)
+
+
+def _replacement(summary: CaseSummary) -> ReplaceOne[Document]:
+    older = {"_id": summary.id, "seq": {"$not": {"$gte": summary.seq}}}
+    return ReplaceOne(older, SUMMARIES.to_document(summary))
 
 
 def to_document(delivery: Delivery) -> Document:

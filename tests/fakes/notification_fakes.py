@@ -33,11 +33,11 @@ class MemoryStore:
         self._check()
         return {i: self.summaries[i] for i in case_ids if i in self.summaries}
 
-    async def keep_summaries(self, summaries: Sequence[CaseSummary]) -> None:
+    async def keep_summaries(self, new: Sequence[CaseSummary], changed: Sequence[CaseSummary]) -> None:
         self._check()
-        for summary in summaries:
+        for summary in (*new, *changed):
             kept = self.summaries.get(summary.id)
-            if kept is None or kept.seq < summary.seq:
+            if (summary in new) if kept is None else kept.seq < summary.seq:
                 self.summaries[summary.id] = summary
 
     async def add(self, deliveries: Sequence[Delivery]) -> set[str]:

@@ -113,7 +113,7 @@ async def hand_in(recused: Sequence[Principal]) -> OneReport:
 
 async def _told(received: Sequence[Event], opened: Sequence[Event]) -> tuple[MemoryStore, int]:
     store, summary = MemoryStore(), summary_of(*opened)
-    await store.keep_summaries([summary])
+    await store.keep_summaries([summary], [])
     planned = [
         delivery.send_at_once(now())
         for event in (*received, *opened)

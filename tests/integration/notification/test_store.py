@@ -101,11 +101,11 @@ async def test_summaries_of_cases_are_kept_as_of_the_latest_fact(store: MongoSto
     story = Story()
     opened, triaged = summary_of(story.opened()), summary_of(story.opened(), story.triaged())
     other = replace(triaged, id="x")
-    await store.keep_summaries([opened])
-    await store.keep_summaries([replace(opened, code_name="another"), other])
+    await store.keep_summaries([opened], [])
+    await store.keep_summaries([replace(opened, code_name="another"), other], [])
     assert await store.read_summaries([opened.id, "x", "never-opened"]) == {opened.id: opened, "x": other}
-    await store.keep_summaries([triaged, other])
-    await store.keep_summaries([opened])
+    await store.keep_summaries([], [triaged, other])
+    await store.keep_summaries([opened], [replace(opened, code_name="another")])
     assert await store.read_summaries([opened.id]) == {opened.id: triaged}
 
 
@@ -113,7 +113,7 @@ async def test_of_replicas_that_learn_of_a_case_at_once_the_latest_fact_wins(sto
     story = Story()
     steps = [story.opened(), story.triaged(), story.recused("person:ann"), story.assigned("person:bob")]
     known = [summary_of(*steps[:number]) for number in (1, 2, 3, 4)]
-    await asyncio.gather(*(store.keep_summaries([summary]) for summary in (*known, *reversed(known))))
+    await asyncio.gather(*(store.keep_summaries([summary], []) for summary in (*known, *reversed(known))))
     assert await store.read_summaries([story.case_id]) == {story.case_id: known[-1]}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.notification.actions import Planner
 from services.notification.app import HERE
@@ -325,6 +326,21 @@ async def test_one_failing_recipient_delays_nobody(world: World) -> None:
         await replica.planner.plan([story.received() for story in (*failing, *fine)])
         await world.settled(10)
     assert {to for to, _, _ in world.channel.mails} == {f"fine{n}@example.org" for n in range(10)}
+
+
+async def test_what_became_of_each_mail_is_counted(world: World) -> None:
+    def counted() -> list[float]:
+        labels = [{"notice": "acknowledgement", "result": result} for result in ("sent", "suppressed", "failed")]
+        return [REGISTRY.get_sample_value("hearth_mails_total", label) or 0 for label in labels]
+
+    before = counted()
+    sent, refused, erased = world.known(Story()), world.known(Story(), "gone@example.org"), Story()
+    world.vault.people[erased.report_id] = None
+    world.channel.answers["gone@example.org"] = SendRefused("smtp_550")
+    async with world.running() as replica:
+        await replica.planner.plan([story.received() for story in (sent, refused, erased)])
+        await world.settled(3)
+    assert [after - earlier for after, earlier in zip(counted(), before, strict=True)] == [1, 1, 1]
 
 
 async def test_a_refusal_for_good_is_an_event_with_its_code(world: World) -> None:
