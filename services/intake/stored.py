@@ -58,7 +58,7 @@ class StoredReport(ReportOutline):
 class Change:
     """A report after a change, what it was `before` (None: a new report), and the events that tell it.
 
-    `causes`: ids of what led to the change. A change whose causes are in the store already counts as written.
+    `causes`: ids of what led to the change. A change counts as written when the store has its causes already.
     """
 
     before: StoredReport | None
