@@ -206,9 +206,12 @@ class CaseView:
 
 
 def _time_left(seconds: int) -> tuple[str, tuple[int]]:
-    """The message of a paused deadline, and its number: of days, or of hours if it is less than a day."""
-    days, hours = seconds // 86_400, seconds // 3_600
-    return ("desk-deadline-paused-days", (days,)) if days else ("desk-deadline-paused-hours", (hours,))
+    """The message of a paused deadline, and its number: of whole days, or else hours, or else minutes."""
+    units = (("desk-deadline-paused-days", 86_400), ("desk-deadline-paused-hours", 3_600))
+    for key, length in units:
+        if seconds >= length:
+            return key, (seconds // length,)
+    return "desk-deadline-paused-minutes", (seconds // 60,)
 
 
 def _talk(case: Case, contents: Contents | None) -> list[dict[str, Any]]:

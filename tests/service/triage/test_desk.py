@@ -188,6 +188,14 @@ async def test_a_paused_deadline_is_shown_with_the_time_that_is_left(rig: Rig) -
     assert "Deadline runs again: Decision" in page
 
 
+async def test_less_than_an_hour_of_a_paused_deadline_is_told_in_minutes(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open(received_at=now() - timedelta(days=28) + timedelta(minutes=30, seconds=50))
+    for command, values in (("assign", {}), ("start", {}), ("ask", {"question": "When was it?"})):
+        await send(rig, case, command, **values)
+    assert "Paused while the reporter is asked; 30 minutes left" in await page_of(rig, case)
+
+
 async def test_every_view_of_the_content_is_read_on_behalf_of_the_reader(rig: Rig) -> None:
     await signed_in(rig)
     case = await rig.open()
