@@ -27,7 +27,7 @@ from services.intake.stored import Change, ReportOutline, Secrets, StoredReport
 from services.intake.vault.cipher import Vault
 from services.intake.vault.reads import VaultReader
 from services.intake.vault.routes import make_vault_router
-from shared.access.access_log import AccessLog
+from shared.access.access_log import AccessLog, AccessStore
 from shared.access.roster import Roster
 from shared.access.service_tokens import ServiceVerifier
 from shared.aggregates import Save
@@ -207,12 +207,13 @@ class Rig:
     commits: GroupCommit | None = None
     exit_url: str = EXIT_URL
     receipts: Throttle = field(default_factory=lambda: Throttle("receipt"))
+    accesses: AccessStore | None = None
 
     def __post_init__(self) -> None:
         commits = self.commits or DirectCommit(self.store)
         self.submissions = Submissions(self.store, commits, self.vault, POLICY, SECRETS, self.clock)
         self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.clock)
-        self.access_log = AccessLog("intake", _Accesses(self.store))
+        self.access_log = AccessLog("intake", self.accesses or _Accesses(self.store))
         self.reader = VaultReader(self.store, self.vault, self.access_log, self.clock)
         self.erasing = Erasing(self.store, self.clock)
         pages = load_pages()

@@ -109,7 +109,9 @@ class KeyWorld:
             waiting.update({part: reason}) if reason else waiting.pop(part, None)
 
         watcher.report_to(say)
-        return Replica(vault, watcher, Rig(store=cast(MemoryStore, store), clock=Clock(), vault=vault), waiting)
+        accesses = Aggregates(self.database["accesses"], relay)
+        rig = Rig(store=cast(MemoryStore, store), clock=Clock(), vault=vault, accesses=accesses)
+        return Replica(vault, watcher, rig, waiting)
 
     @asynccontextmanager
     async def running(

@@ -137,7 +137,7 @@ def test_a_user_who_may_not_alter_topics_is_told_so_after_creating_missing_ones(
         raise TopicAuthorizationFailedError("topic cases")
 
     monkeypatch.setattr("infra.commands.kafka.topics.alter_topics", refuse)
-    assert "run it as somebody who may" in str(run("topics", "create", status=1)["error"])
+    assert "run it as a user who may" in str(run("topics", "create", status=1)["error"])
     assert run("topics", "check")["drift"] == []
 
 
