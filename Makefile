@@ -1,7 +1,7 @@
 # Hearth. Needs python3 and make; everything else is installed or named by infra/prepare.py.
 PYTHON := .venv/bin/python
-# One real Kafka and one MongoDB serve all workers; see tests/support/shared_stack.py.
-WORKERS ?= 2
+# More than cores, because many tests wait. One real Kafka and one MongoDB serve all workers; see tests/support/shared_stack.py.
+WORKERS ?= 3
 # A file stays with one worker, and the slowest files begin first; see tests/support/budget.py.
 PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=1
 SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))

@@ -119,7 +119,7 @@ def open_way(settings: StackSettings) -> Iterator[Way]:
             yield Way(system, collector, intake, desk, audit)
 
 
-def wait_for(attempt: Callable[[], Any], seconds: float = 30) -> Any:
+def wait_for(attempt: Callable[[], Any], seconds: float = 60) -> Any:
     end = time.monotonic() + seconds
     while not (found := attempt()):
         assert time.monotonic() < end, "it did not come to pass in time"

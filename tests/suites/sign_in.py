@@ -37,7 +37,7 @@ ROLES = {
 }
 """Who is on the roster, and as what."""
 BODIES = tuple(load_policy().bodies)
-PATIENCE = 40.0
+PATIENCE = 60.0
 
 expect.set_options(timeout=20_000)
 

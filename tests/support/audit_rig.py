@@ -89,7 +89,7 @@ async def make_all_topics(kafka: str, prefix: str, partitions: int = 2) -> None:
     )  # fmt: skip
 
 
-async def eventually(condition: Callable[[], Awaitable[object]], seconds: float = 20) -> Any:
+async def eventually(condition: Callable[[], Awaitable[object]], seconds: float = 60) -> Any:
     """Wait until the condition gives something true, and return it."""
     end = time.monotonic() + seconds
     while not (found := await condition()):

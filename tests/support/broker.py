@@ -49,7 +49,7 @@ async def write(kafka: str, topic: str, *records: tuple[bytes | None, bytes | No
         await producer.stop()
 
 
-async def read(kafka: str, topic: str, at_least: int = 0, seconds: float = 20) -> list[ConsumerRecord]:
+async def read(kafka: str, topic: str, at_least: int = 0, seconds: float = 60) -> list[ConsumerRecord]:
     """Everything on a topic, waiting until there are `at_least` so many records."""
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
@@ -89,7 +89,7 @@ async def committed(kafka: str, group: str) -> dict[TopicPartition, int]:
         return {tp: entry.offset for tp, entry in offsets.items()}
 
 
-async def until(condition: Callable[[], object], seconds: float = 20) -> None:
+async def until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait until the condition holds; fails the test after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():

@@ -272,7 +272,7 @@ def environment(**more: str) -> dict[str, str]:
     return {"HEARTH_FORM_KEY": base64.b64encode(KEY).decode(), **files} | more
 
 
-async def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
+async def eventually(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait until the condition holds; fails the test after `seconds`."""
     end = asyncio.get_running_loop().time() + seconds
     while not condition():

@@ -23,8 +23,6 @@ from shared.kafka.topics import DEAD_LETTER_TOPICS, TOPICS
 from shared.times import now
 from tests.support.broker import admin_of, make_topics, read
 
-pytestmark = pytest.mark.timeout(120)
-
 Run = Callable[..., dict[str, object]]
 CASES_DEAD = next(topic for topic in TOPICS if topic.name == "cases.dlq")
 INBOX, GROUP = "reports.inbox", "intake.reports.inbox"

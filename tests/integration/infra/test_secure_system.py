@@ -30,7 +30,7 @@ def system() -> Iterator[System]:
         yield system
 
 
-def wait_for(attempt: Callable[[], Any], seconds: float = 30) -> Any:
+def wait_for(attempt: Callable[[], Any], seconds: float = 60) -> Any:
     end = time.monotonic() + seconds
     while not (found := attempt()):
         assert time.monotonic() < end, "it did not come to pass in time"

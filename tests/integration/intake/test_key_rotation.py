@@ -210,7 +210,7 @@ async def test_a_keyring_that_is_not_the_one_of_what_is_stored_changes_nothing(w
     assert wrong.file.read_text() == keep(b"w" * 32)
     async with wrong.running(wait=False) as (other,):
         needed = f"of 4 reports looked at, 4 need master key {key_id_of(FIRST)}, which is not in the keyring"
-        for _ in range(200):
+        for _ in range(2000):
             if other.waiting_for == {"master key": needed}:
                 break
             await asyncio.sleep(0.02)
@@ -219,7 +219,7 @@ async def test_a_keyring_that_is_not_the_one_of_what_is_stored_changes_nothing(w
         ring = parse_keyring(keep(FIRST))
         both = ring.announce(key_id_of(b"w" * 32), "file", keep(b"w" * 32), now())
         wrong.file.write_text(both.line())
-        for _ in range(200):
+        for _ in range(2000):
             if not other.waiting_for:
                 break
             await asyncio.sleep(0.02)
@@ -228,7 +228,7 @@ async def test_a_keyring_that_is_not_the_one_of_what_is_stored_changes_nothing(w
 
 async def said(replica: Replica, wanted: str) -> str:
     """Why a replica is not ready, once it is for the wanted reason."""
-    for _ in range(200):
+    for _ in range(2000):
         if wanted in replica.waiting_for.get("master key", ""):
             return replica.waiting_for["master key"]
         await asyncio.sleep(0.02)
@@ -236,7 +236,7 @@ async def said(replica: Replica, wanted: str) -> str:
 
 
 async def ready(replica: Replica) -> None:
-    for _ in range(200):
+    for _ in range(2000):
         if not replica.waiting_for:
             return
         await asyncio.sleep(0.02)
@@ -397,7 +397,7 @@ async def test_an_older_keyring_is_taken_only_if_nothing_is_lost_by_it(world: Ke
         await assert_readable(world, told, replica)
         # From before the drop: it has all that is needed, and more.
         world.file.write_text(retired)
-        for _ in range(200):
+        for _ in range(2000):
             if len(replica.watcher._ring.keys) == 2:
                 break
             await asyncio.sleep(0.02)

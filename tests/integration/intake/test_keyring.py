@@ -49,7 +49,7 @@ async def report(http: httpx.AsyncClient) -> str:
 async def reason(http: httpx.AsyncClient, wanted: str) -> str:
     """Why intake is not ready, once it is for the wanted reason."""
     said: dict[str, str] = {}
-    for _ in range(200):
+    for _ in range(2000):
         answer = await http.get("/health/ready")
         said = answer.json().get("waiting_for", {})
         if answer.status_code == 503 and wanted in said.get("master key", ""):

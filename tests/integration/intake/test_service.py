@@ -59,7 +59,7 @@ async def serving(given: IntakeSettings, key_pace: Pace = PACE) -> AsyncIterator
 
 
 async def ready(http: httpx.AsyncClient) -> None:
-    for _ in range(300):
+    for _ in range(900):
         if (await http.get("/health/ready")).status_code == 200:
             return
         await asyncio.sleep(0.1)
@@ -181,7 +181,7 @@ async def test_the_status_follows_the_case_and_words_come_out_when_due(
         record = (message.key, message.value, message.headers)
         await write(given.kafka, f"{given.topic_prefix}cases", record, record)
     view: dict[str, Any] = {}
-    for _ in range(200):
+    for _ in range(900):
         view = (await intake.post("/v1/follow-up", json=receipt)).json()
         if view["state"] == "decided":
             break

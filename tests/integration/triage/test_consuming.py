@@ -151,7 +151,7 @@ async def test_an_erasure_takes_the_digests_of_what_was_written(settings: Triage
         messages = [encode(reported(fact.report_id, fact, 1)) for fact in gone]
         records = [(m.key, m.value, m.headers) for m in messages]
         await write(settings.kafka, f"{settings.topic_prefix}erasures", *records, *records)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (after := await cases.find_one({"_id": case_id_of(report_id)}))["requests"]:
                 await asyncio.sleep(0.05)
         assert case_of(after) == case_of(before)
@@ -173,7 +173,7 @@ async def test_a_restored_backup_has_forgotten_again_before_triage_is_ready(sett
         unreadable = (messages[0].key, b"?", messages[0].headers)
         records = [(m.key, m.value, m.headers) for m in messages]
         await write(settings.kafka, f"{settings.topic_prefix}erasures", *records, unreadable)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await cases.count_documents({"requests": {}}) < len(gone):
                 await asyncio.sleep(0.05)
         # The group is past all of them once it has given up the last.
@@ -184,7 +184,7 @@ async def test_a_restored_backup_has_forgotten_again_before_triage_is_ready(sett
     await cases.insert_many(backup)
     app = build_app(settings)
     transport = httpx.ASGITransport(app)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport) as http, asyncio.timeout(30):
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport) as http, asyncio.timeout(60):
         while (await http.get("http://localhost/health/ready")).status_code != 200:
             await asyncio.sleep(0.01)
         found = {document["_id"]: document async for document in cases.find()}
