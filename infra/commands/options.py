@@ -33,7 +33,9 @@ Accounts = Annotated[
 ]
 PolicyDir = Annotated[
     Path | None,
-    typer.Option("--policy-dir", envvar="HEARTH_POLICY_DIR", help="Folder whose policy files replace the packaged."),
+    typer.Option(
+        "--policy-dir", envvar="HEARTH_POLICY_DIR", help="Folder with policy files that replace the packaged."
+    ),
 ]
 Wait = Annotated[
     float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait for a server that is starting.")

@@ -12,7 +12,9 @@ app = commands("Check the policy files.")
 
 Folder = Annotated[
     Path | None,
-    typer.Argument(metavar="[DIR]", envvar="HEARTH_POLICY_DIR", help="Folder whose files replace the packaged ones."),
+    typer.Argument(
+        metavar="[DIR]", envvar="HEARTH_POLICY_DIR", help="Folder with files that replace the packaged ones."
+    ),
 ]
 
 

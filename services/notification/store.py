@@ -78,7 +78,7 @@ class MongoStore:
                 await self._cases.bulk_write([_replacement(summary) for summary in replaced], ordered=False)
 
     async def _insert(self, new: Sequence[CaseSummary]) -> list[CaseSummary]:
-        """Insert these summaries; returns those whose cases have one already."""
+        """Insert these summaries; returns those that have a stored one already."""
         try:
             inserts = [InsertOne({"_id": s.id, **SUMMARIES.to_document(s)}) for s in new]
             await self._cases.bulk_write(inserts, ordered=False)

@@ -88,7 +88,7 @@ class SignInFlow:
     def sign_in_address(self, request: Request, *, fresh: bool = False, back: str | None = None) -> str:
         """Where to send a browser that has to sign in (again) first, and then comes `back`.
 
-        Without `back` it comes back to the page that it asked for; after a form, whose content is lost, to home.
+        Without `back` it comes back to the page that it asked for; after a form, which loses its content, to home.
         """
         if back is None and request.method in ("GET", "HEAD"):
             back = request.url.path + (f"?{request.url.query}" if request.url.query else "")

@@ -45,7 +45,7 @@ _OPEN = frozenset(row.action for row in TABLE if row.role is Role.ANYONE)
 
 
 class Callers(Enum):
-    """For whom a route is: programs, which send a bearer token, or people, who have a session or a token."""
+    """The callers of a route: programs, which send a bearer token, or people, who have a session or a token."""
 
     PROGRAMS = "programs"
     PEOPLE = "people"

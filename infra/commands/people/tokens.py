@@ -44,7 +44,9 @@ def _duration(text: str | timedelta) -> timedelta:
 
 Sources = Annotated[
     list[str] | None,
-    typer.Option("--source", parser=_source, metavar="NAME", help="In whose name it may report; may be repeated."),
+    typer.Option(
+        "--source", parser=_source, metavar="NAME", help="Source in the name of which it may report; may be repeated."
+    ),
 ]
 Communities = Annotated[list[str] | None, typer.Option("--community", help="Only for these; may be repeated.")]
 Expires = Annotated[

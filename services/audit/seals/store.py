@@ -1,4 +1,4 @@
-"""MongoDB behind seals: aggregates whose outbox announces the seal log on `audit.seals`, a stretch each."""
+"""MongoDB behind seals: aggregates with an outbox that announces the seal log on `audit.seals`, a stretch each."""
 
 from collections.abc import Sequence
 

@@ -112,10 +112,11 @@ class ReferenceField(Field):
 
 
 class Command:
-    """A command on a case: a frozen dataclass whose attributes are its values, annotated by their fields.
+    """A command on a case: a frozen dataclass. Its attributes are its values, annotated by their fields.
 
     `by_people`: people give it, so that it has a form, a route and the action `case.<name>`; `button`: the desk has a
-    button for it without any value, beside its form; `hides`: after it, the case may be hidden from who gave it.
+    button for it without any value, beside its form; `hides`: after it, the case may be hidden from the person who gave
+    it.
     """
 
     __slots__ = ()
