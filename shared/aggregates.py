@@ -124,10 +124,6 @@ class Aggregates:
         with reaching():
             return await self._save(saves)
 
-    async def change(self, ids: Iterable[str], decide: Decide[Document, Save]) -> dict[str, Save]:
-        """Change these aggregates; see the function of this name."""
-        return await change(self, ids, decide)
-
     async def _save(self, saves: Sequence[Save]) -> set[str]:
         due = now() + self._grace
         operations = [_operation(save, due) for save in saves]
