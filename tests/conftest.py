@@ -18,6 +18,7 @@ from infra.local.keycloak import KeycloakServer
 from infra.local.stack import Part, Stack, StackSettings
 from tests.support.browser_rig import CHROMIUM
 from tests.support.examples import register_profiles
+from tests.support.people import COPIES
 from tests.support.shared_stack import Addresses, MailServer, StackHost, ask, given
 
 register_profiles()
@@ -49,6 +50,14 @@ def pytest_collection_finish() -> None:
     # What is collected stays to the end; going through all of it after every module would cost a second each time.
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def the_roster_is_as_it_was() -> Iterator[None]:
+    """No module meets people whom another one sent on leave or took off the roster."""
+    states = dict(COPIES.states)
+    yield
+    COPIES.states = states
 
 
 @pytest.fixture(autouse=True, scope="module")
