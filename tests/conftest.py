@@ -1,11 +1,13 @@
 """Fixtures of every test. Nothing is started before a test asks for it; tests in unit/ and service/ never do."""
 
 import asyncio
+import fcntl
 import gc
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,6 +69,12 @@ def leaks_are_told_where_they_are_left() -> Iterator[None]:
     gc.collect()
 
 
+def socket_of(config: pytest.Config) -> str:
+    """The socket of the run's stack."""
+    found: str = config.workerinput[SOCKET] if hasattr(config, "workerinput") else config.stash[HOST].socket
+    return found
+
+
 @pytest.fixture(scope="session")
 def shared(pytestconfig: pytest.Config) -> Callable[[Part], Addresses]:
     """Where a part of the run's stack answers; started by the first call."""
@@ -76,7 +84,7 @@ def shared(pytestconfig: pytest.Config) -> Callable[[Part], Addresses]:
         if running:
             return running
         if hasattr(pytestconfig, "workerinput"):
-            return ask(pytestconfig.workerinput[SOCKET], part)
+            return ask(socket_of(pytestconfig), part)
         return pytestconfig.stash[HOST].addresses(part)
 
     return addresses
@@ -108,12 +116,17 @@ def sign_in_issuer(shared: Callable[[Part], Addresses]) -> str:
     return shared("sign_in").sign_in
 
 
-@pytest.fixture(scope="session")
-def keycloak(shared: Callable[[Part], Addresses]) -> KeycloakServer:
-    """A real Keycloak with the demo realm, one for the whole run; it takes half a minute to start."""
+@pytest.fixture(scope="module")
+def keycloak(shared: Callable[[Part], Addresses], pytestconfig: pytest.Config) -> Iterator[KeycloakServer]:
+    """A real Keycloak with the demo realm, one for the whole run; it takes half a minute to start.
+
+    One module has it at a time, because tests move its clients and end the sessions of its accounts.
+    """
     server = shared("keycloak").keycloak
     assert server is not None
-    return server
+    with Path(socket_of(pytestconfig)).with_name("keycloak").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield server
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

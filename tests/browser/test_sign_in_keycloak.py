@@ -45,14 +45,14 @@ class RealProvider:
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with Stack(StackSettings.private("kafka", "mongo", "mail", "keycloak")) as stack:
+    with Stack(StackSettings.private("kafka", "mongo", "mail")) as stack:
         yield stack
 
 
 @pytest.fixture(scope="module")
-def server(stack: Stack) -> KeycloakServer:
+def server(keycloak: KeycloakServer) -> KeycloakServer:
     # Under another name it is another site to a browser, as a provider is; it calls itself as it is called.
-    return replace(stack.keycloak, address=stack.keycloak.address.replace("127.0.0.1", "localhost"))
+    return replace(keycloak, address=keycloak.address.replace("127.0.0.1", "localhost"))
 
 
 @pytest.fixture(scope="module")
