@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 # More than cores, because many tests wait. One real Kafka and one MongoDB serve all workers; see tests/support/shared_stack.py.
 WORKERS ?= 3
-# A file stays with one worker, and the slowest files begin first; see tests/support/budget.py.
+# A file stays with one worker, and the slowest files begin first; see tests/support/scheduling.py.
 PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=1
 SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
 DETECT := .venv/bin/detect-secrets-hook --no-verify --plugin infra/token_detector.py

@@ -1,13 +1,11 @@
 """Fixtures of every test. Nothing is started before a test asks for it; tests in unit/ and service/ never do."""
 
 import asyncio
-import fcntl
 import gc
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +23,7 @@ from tests.support.shared_stack import Addresses, MailServer, StackHost, ask, gi
 
 register_profiles()
 
-pytest_plugins = ["tests.support.budget"]
+pytest_plugins = ["tests.support.budget", "tests.support.scheduling"]
 
 HOST = pytest.StashKey[StackHost]()
 SOCKET = "hearth_stack_socket"
@@ -69,12 +67,6 @@ def leaks_are_told_where_they_are_left() -> Iterator[None]:
     gc.collect()
 
 
-def socket_of(config: pytest.Config) -> str:
-    """The socket of the run's stack."""
-    found: str = config.workerinput[SOCKET] if hasattr(config, "workerinput") else config.stash[HOST].socket
-    return found
-
-
 @pytest.fixture(scope="session")
 def shared(pytestconfig: pytest.Config) -> Callable[[Part], Addresses]:
     """Where a part of the run's stack answers; started by the first call."""
@@ -84,7 +76,7 @@ def shared(pytestconfig: pytest.Config) -> Callable[[Part], Addresses]:
         if running:
             return running
         if hasattr(pytestconfig, "workerinput"):
-            return ask(socket_of(pytestconfig), part)
+            return ask(pytestconfig.workerinput[SOCKET], part)
         return pytestconfig.stash[HOST].addresses(part)
 
     return addresses
@@ -116,17 +108,15 @@ def sign_in_issuer(shared: Callable[[Part], Addresses]) -> str:
     return shared("sign_in").sign_in
 
 
-@pytest.fixture(scope="module")
-def keycloak(shared: Callable[[Part], Addresses], pytestconfig: pytest.Config) -> Iterator[KeycloakServer]:
+@pytest.fixture(scope="session")
+def keycloak(shared: Callable[[Part], Addresses]) -> KeycloakServer:
     """A real Keycloak with the demo realm, one for the whole run; it takes half a minute to start.
 
-    One module has it at a time, because tests move its clients and end the sessions of its accounts.
+    Its tests move its clients and end the sessions of its accounts, so they run one after the other in one worker.
     """
     server = shared("keycloak").keycloak
     assert server is not None
-    with Path(socket_of(pytestconfig)).with_name("keycloak").open("a") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        yield server
+    return server
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

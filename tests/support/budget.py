@@ -1,8 +1,8 @@
 """The share of a run's time that each test file may take, in tests/budget.toml.
 
 A share says the same on a fast machine and on a slow one. A run of a whole lane (`make test`, `make test-slow`) fails
-when a file takes more than twice its share; a file without a share may take LEAST of the whole. The slowest files begin
-first, so that no worker is left alone with one of them. `--write-budget` writes the shares of the lane that has run.
+when a file takes more than twice its share; a file without a share may take LEAST of the whole. `--write-budget` writes
+the shares of the lane that has run.
 """
 
 import tomllib
@@ -104,10 +104,3 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Stopwatch(lane_of(config), config.getoption("--write-budget")))
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the slowest files first; the order within a file stays."""
-    shares = read_budget().get(LANES.get(config.option.markexpr, ""), {})
-    items.sort(key=lambda item: -shares.get(item.location[0], 0))
