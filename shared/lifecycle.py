@@ -186,8 +186,8 @@ async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
     while running:
         for task in running:
             task.cancel()
-        # Again after a second, because a library may lose a cancellation.
-        _, running = await asyncio.wait(running, timeout=1)
+        # Again after a while, because a library may lose a cancellation; a second one would cut short what cleans up.
+        _, running = await asyncio.wait(running, timeout=5)
 
 
 async def _within(seconds: float, work: Awaitable[None], what: str) -> None:

@@ -67,6 +67,15 @@ def leaks_are_told_where_they_are_left() -> Iterator[None]:
     gc.collect()
 
 
+@pytest.fixture(autouse=True)
+def own_roster() -> Iterator[None]:
+    """The roster in memory forgets after a test the people whom the test has put on it."""
+    kept = dict(COPIES.states)
+    yield
+    COPIES.states.clear()
+    COPIES.states.update(kept)
+
+
 @pytest.fixture(scope="session")
 def shared(pytestconfig: pytest.Config) -> Callable[[Part], Addresses]:
     """Where a part of the run's stack answers; started by the first call."""

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -45,9 +46,12 @@ class Two:
     provider: OidcStandIn
 
 
-def rig_at(address: str, issuer: str) -> Rig:
+@asynccontextmanager
+async def rig_at(address: str, issuer: str) -> AsyncIterator[Rig]:
     known = Registration(issuer, oidc_stand_in.CLIENT, oidc_stand_in.SECRET, callback_address(address, HOME))
-    return make_rig("openid", known, address=address)
+    rig = make_rig("openid", known, address=address)
+    yield rig
+    await rig.flow.provider.aclose()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -56,10 +60,10 @@ async def two() -> AsyncIterator[Two]:
     async with serving(desk) as address, serving(id_host) as id_address:
         # Under another name it is another site, as a provider is.
         provider = OidcStandIn(issuer=id_address.replace("127.0.0.1", "localhost"), ask=True)
-        rig = rig_at(address, provider.issuer)
-        rig.enrol(ada(provider))
-        desk.app, id_host.app = rig.app, provider.app
-        yield Two(address, rig, provider)
+        async with rig_at(address, provider.issuer) as rig:
+            rig.enrol(ada(provider))
+            desk.app, id_host.app = rig.app, provider.app
+            yield Two(address, rig, provider)
 
 
 @pytest.fixture
@@ -120,8 +124,7 @@ async def test_a_person_signs_in_steps_up_and_signs_out_without_javascript(brows
 
 async def test_a_library_of_others_signs_people_in(browser: Browser, mock_provider: str) -> None:
     desk = Later()
-    async with serving(desk) as address:
-        rig = rig_at(address, mock_provider)
+    async with serving(desk) as address, rig_at(address, mock_provider) as rig:
         desk.app = rig.app
         page = await browser.new_page()
         await page.goto(f"{address}{HOME}")
