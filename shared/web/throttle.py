@@ -95,7 +95,7 @@ class Throttle:
         self._refusing = 0
 
     def attempt(self, address: str) -> "Attempt":
-        """Use it around looking at a secret: `async with throttle.attempt(address_of(request)) as attempt:`.
+        """`async with throttle.attempt(address_of(request)) as attempt:` goes around looking at a secret.
 
         Entering waits while the address has to. It raises Problem 429 when the wait would be too long. Call
         `attempt.failed()` when the secret was wrong.
