@@ -28,8 +28,7 @@ class MongoCases:
 
     async def load(self, case_ids: Iterable[str]) -> dict[str, StoredCase]:
         """The stored cases by id, without those that do not exist."""
-        with reaching():
-            found = await self._aggregates.load(case_ids)
+        found = await self._aggregates.load(case_ids)
         return {case_id: _stored(document) for case_id, document in found.items()}
 
     async def find_by_code_name(self, code_name: str) -> StoredCase | None:
@@ -54,8 +53,7 @@ class MongoCases:
 
     async def save(self, changes: Sequence[CaseChange]) -> set[str]:
         """One bulk write; returns the ids of cases that were not written."""
-        with reaching():
-            return await self._aggregates.save([_save(change) for change in changes])
+        return await self._aggregates.save([_save(change) for change in changes])
 
     async def queue(self, query: CaseQuery) -> list[Case]:
         """Emergencies first, then by the next deadline, then by id."""

@@ -1,7 +1,6 @@
 """Ends that come while something is under way, and refusals that lead nobody in a circle."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -22,23 +21,7 @@ from tests.fakes.memory_sessions import MemorySessions
 from tests.stand_ins.oidc import OidcStandIn
 from tests.support.people import SIGN_IN, entry_of
 from tests.support.service_keys import files_of
-from tests.support.sign_in_rig import ADDRESS, HOME, Browser, Clock, Rig, ada, an_identity, browsing, openid_rig
-
-
-@pytest.fixture
-def provider() -> OidcStandIn:
-    return OidcStandIn()
-
-
-@pytest.fixture
-def rig(provider: OidcStandIn) -> Rig:
-    return openid_rig(provider)
-
-
-@pytest.fixture
-async def browser(rig: Rig, provider: OidcStandIn) -> AsyncIterator[Browser]:
-    async with browsing(rig, provider.app, provider.issuer) as browser:
-        yield browser
+from tests.support.sign_in_rig import ADDRESS, HOME, Browser, Clock, Rig, ada, an_identity
 
 
 @pytest.mark.parametrize("told", [{}, {"sid": None}], ids=["of the session", "of the account"])

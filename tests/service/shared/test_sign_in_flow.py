@@ -1,7 +1,6 @@
 """Signing in, again and out, through the pages: from the desk to the provider and back, as a browser goes."""
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -22,22 +21,6 @@ from tests.support.people import person, session_of
 from tests.support.sign_in_rig import ADDRESS, HOME, Browser, Rig, ada, browsing, openid_rig, press
 
 COOKIE = "__Host-hearth-desk"
-
-
-@pytest.fixture
-def provider() -> OidcStandIn:
-    return OidcStandIn()
-
-
-@pytest.fixture
-def rig(provider: OidcStandIn) -> Rig:
-    return openid_rig(provider)
-
-
-@pytest.fixture
-async def browser(rig: Rig, provider: OidcStandIn) -> AsyncIterator[Browser]:
-    async with browsing(rig, provider.app, provider.issuer) as browser:
-        yield browser
 
 
 async def test_a_person_signs_in_and_comes_to_the_page_they_wanted(

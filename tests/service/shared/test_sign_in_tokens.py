@@ -5,7 +5,7 @@ import hmac
 import json
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -24,22 +24,6 @@ from tests.support.examples import up_to
 from tests.support.sign_in_rig import HOME, Browser, Rig, ada, browsing, openid_rig
 
 FORGER = RSAKey.generate_key(2048, {"kid": "first"}, private=True)
-
-
-@pytest.fixture
-def provider() -> OidcStandIn:
-    return OidcStandIn()
-
-
-@pytest.fixture
-def rig(provider: OidcStandIn) -> Rig:
-    return openid_rig(provider)
-
-
-@pytest.fixture
-async def browser(rig: Rig, provider: OidcStandIn) -> AsyncIterator[Browser]:
-    async with browsing(rig, provider.app, provider.issuer) as browser:
-        yield browser
 
 
 def encoded(part: object) -> str:
