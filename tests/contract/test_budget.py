@@ -4,9 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.budget import LANES, LEAST, lane_of, over_budget, read_budget, shares_of
+from tests.support.budget import (
+    LANES,
+    LEAST,
+    SharedSetup,
+    file_of,
+    lane_of,
+    larger_shares,
+    over_budget,
+    read_budget,
+    shares_of,
+)
 
 ROOT = Path(__file__).parents[2]
+pytest_plugins = ["pytester"]
+
 BUDGET = {"a.py": 0.30, "b.py": 0.03}
 
 
@@ -20,13 +32,48 @@ def test_a_file_that_doubles_its_share_is_named() -> None:
 
 def test_a_file_without_a_share_may_take_a_little() -> None:
     assert over_budget({"new.py": LEAST}, BUDGET) == []
-    assert over_budget({"new.py": LEAST * 1.1}, BUDGET) == ["new.py took 3.3% of the run, and its budget is 0.0%"]
+    assert over_budget({"new.py": LEAST * 1.1}, BUDGET) == ["new.py took 5.5% of the run, and its budget is 0.0%"]
 
 
 def test_a_machine_of_half_the_speed_changes_no_share() -> None:
     seconds = {"a.py": 30.0, "b.py": 10.0}
     assert shares_of(seconds) == shares_of({file: 2 * taken for file, taken in seconds.items()})
     assert shares_of({}) == {}
+
+
+def test_writing_the_budget_keeps_what_a_busy_machine_took() -> None:
+    assert larger_shares({"a.py": 0.3, "gone.py": 0.2}, {"a.py": 0.2, "b.py": 0.1}) == {"a.py": 0.3, "b.py": 0.1}
+
+
+def test_the_tests_of_a_suite_count_for_the_file_that_runs_them() -> None:
+    assert file_of("tests/browser/test_desk.py::TestDesk::test_it[a]") == "tests/browser/test_desk.py"
+
+
+def test_what_the_whole_run_shares_counts_for_no_file(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import time
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def stack():
+            time.sleep(0.2)
+
+        @pytest.fixture(scope="session")
+        def people(stack):
+            time.sleep(0.1)
+
+        @pytest.fixture
+        def own(people):
+            time.sleep(0.1)
+
+        def test_it(own):
+            pass
+        """)
+    reports = pytester.inline_run("-p", "no:asyncio", plugins=[SharedSetup()]).getreports("pytest_runtest_logreport")
+    setup, call, _ = reports
+    assert setup.shared_setup >= 0.3
+    assert setup.duration - setup.shared_setup >= 0.1
+    assert call.shared_setup == 0
 
 
 def test_every_file_with_a_share_is_there() -> None:

@@ -2,13 +2,18 @@
 
 A share says the same on a fast machine and on a slow one. A run of a whole lane (`make test`, `make test-slow`) fails
 when a file takes more than twice its share; a file without a share may take LEAST of the whole. `--write-budget` writes
-the shares of the lane that has run.
+the shares of the lane that has run, and keeps a larger share that an earlier run wrote.
+
+What a file's tests and its own fixtures take counts. What the whole run shares (the stack, Keycloak, the browser) does
+not: chance decides which file asks for it first.
 """
 
+import time
 import tomllib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +22,7 @@ LANES = {"not slow": "test", "slow": "test-slow"}
 """The lanes, by the marks that they choose."""
 NARROWING = ("keyword", "deselect", "ignore", "ignore_glob", "lf", "collectonly", "maxfail")
 """The options by which a run leaves out tests of its lane."""
-LEAST = 0.03
+LEAST = 0.05
 """Below this share of the whole nothing counts: other work on the machine moves the shares of small files that far."""
 HEAD = """\
 # The largest share of the whole run that each file took, quiet or busy, from 1.5 % on; see tests/support/budget.py.
@@ -42,6 +47,11 @@ def write_budget(shares: Shares) -> None:
     BUDGET.write_text(text, encoding="utf-8")
 
 
+def file_of(nodeid: str) -> str:
+    """The file that runs a test; a suite's tests count for the file that takes the suite over."""
+    return nodeid.split("::")[0]
+
+
 def shares_of(seconds: Mapping[str, float]) -> dict[str, float]:
     """The share of each file in what all of them took."""
     whole = sum(seconds.values())
@@ -57,6 +67,37 @@ def over_budget(shares: Mapping[str, float], budget: Mapping[str, float]) -> lis
     ]
 
 
+def larger_shares(budget: Mapping[str, float], shares: Mapping[str, float]) -> dict[str, float]:
+    """What a file took in this run or before, whichever is more; files that are gone drop out."""
+    return {file: max(share, budget.get(file, 0)) for file, share in shares.items()}
+
+
+class SharedSetup:
+    """Measures, in the process that runs a test, what its setup spent on fixtures of the whole run."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._seconds = 0.0
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+        shared = fixturedef.scope == "session"
+        begun = time.monotonic()
+        self._depth += shared
+        try:
+            return (yield)
+        finally:
+            self._depth -= shared
+            if shared and not self._depth:
+                self._seconds += time.monotonic() - begun
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        report.__dict__["shared_setup"], self._seconds = self._seconds, 0.0
+        return report
+
+
 class Stopwatch:
     """Measures what each file of a run takes, and holds a run of a whole lane to the budget."""
 
@@ -68,7 +109,8 @@ class Stopwatch:
         self._over: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._seconds[report.location[0]] += report.duration
+        if report.when != "teardown":
+            self._seconds[file_of(report.nodeid)] += report.duration - report.shared_setup
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -76,7 +118,7 @@ class Stopwatch:
             return
         budget, shares = read_budget(), shares_of(self._seconds)
         if self._write:
-            write_budget({**budget, self._lane: shares})
+            write_budget({**budget, self._lane: larger_shares(budget.get(self._lane, {}), shares)})
             return
         self._over = over_budget(shares, budget.get(self._lane, {}))
         if self._over:
@@ -102,5 +144,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(SharedSetup())
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Stopwatch(lane_of(config), config.getoption("--write-budget")))

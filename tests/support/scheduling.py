@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from tests.support.budget import LANES, read_budget
+from tests.support.budget import LANES, file_of, read_budget
 
 TOGETHER = ("keycloak",)
 """Files with one of these words in their name run one after the other in one worker."""
@@ -33,4 +33,4 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduli
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the slowest files first; the order within a file stays."""
     shares = read_budget().get(LANES.get(config.option.markexpr, ""), {})
-    items.sort(key=lambda item: -shares.get(item.location[0], 0))
+    items.sort(key=lambda item: -shares.get(file_of(item.nodeid), 0))
