@@ -91,7 +91,7 @@ class Lifecycle:
             consumption.release()
         # First, or consumers that are still starting would be left running.
         await _cancel(self._starting)
-        await _within(6, self._broker.stop(), "consumers")
+        await leave_groups(self._broker)
         await _cancel(self._running)
         for stop in self._stops:
             await _within(2, stop(), "a part")
@@ -179,6 +179,14 @@ class Lifecycle:
             for consumption in self._consumptions:
                 consumption.measure_lag()
             await asyncio.sleep(2)
+
+
+async def leave_groups(broker: KafkaBroker, seconds: float = 6) -> None:
+    """Stop the consumers, and wait for that so many seconds at most.
+
+    A consumer that needs longer goes on leaving its group. Cut short, it would stay a member and hold its partitions.
+    """
+    await _within(seconds, asyncio.shield(broker.stop()), "consumers")
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
