@@ -5,7 +5,7 @@ import sys
 
 from benchmarks.results import Result, show, write
 
-NAMES = ("start", "intake", "way", "throttle", "gate", "sustained")
+NAMES = ("start", "intake", "way", "guessing", "gate", "sustained")
 
 
 def main() -> int:

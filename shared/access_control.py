@@ -23,7 +23,6 @@ from shared.sign_in.store import MongoSessions
 from shared.web.gate import Gate, ReadService
 from shared.web.pages import Pages
 from shared.web.rates import Rates
-from shared.web.throttle import Throttle
 
 SIGN_IN = "session.sign_in"
 MOST_NAMES = 20
@@ -76,7 +75,7 @@ class AccessControl:
         self.roster = Roster(copies or projection)
         self.refusals = Refusals(runtime.service, refused)
         rates = Rates(runtime.settings.token_rate)
-        self.gate = Gate(self.refusals, roster=self.roster, services=services, throttle=Throttle("token"), rates=rates)
+        self.gate = Gate(self.refusals, roster=self.roster, services=services, rates=rates)
         self.part = Part(
             indexes=[
                 (projection.collection, [*([OUTBOX_INDEX] if entries else []), *ROSTER_INDEXES]),

@@ -56,8 +56,8 @@ RECORDED = Counter("hearth_record_entries_total", "Entries added to the record."
 CASES = Counter("hearth_cases_total", "Cases opened.", ("lane",))
 # Commands of people on cases, by result: done, repeated, refused, conflict.
 COMMANDS = Counter("hearth_case_commands_total", "Commands on cases.", ("command", "result"))
-# Attempts at a secret (receipt, token) from an address that had guessed wrong: held for a while, or refused.
-THROTTLED = Counter("hearth_throttled_total", "Attempts held back after wrong ones.", ("kind", "result"))
+# Answers to wrong secrets (receipt, token) that were held for a while, and requests beyond the rate of a token.
+THROTTLED = Counter("hearth_throttled_total", "Wrong answers held, requests beyond a rate.", ("kind", "result"))
 # What was refused, by action and reason of shared/access/table.py.
 REFUSALS = Counter(
     "hearth_refusals_total", "Requests refused by the gate or by policy.", ("service", "action", "reason")

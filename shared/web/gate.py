@@ -26,10 +26,10 @@ from shared.access.conditions import HIDING
 from shared.access.principal import NOBODY, Principal, Role
 from shared.access.roster import Roster
 from shared.access.table import TABLE
+from shared.brake import Brake
 from shared.problems import NotFound, TokenRefused
 from shared.times import now
 from shared.web.rates import Rates
-from shared.web.throttle import Throttle, address_of
 
 _BEARER = re.compile(rb"(?i:Bearer) +([A-Za-z0-9._~+/=-]{1,4096})")
 _DECLARED = "x-hearth-action"
@@ -86,19 +86,18 @@ class Gate:
         roster: Roster | None = None,
         sessions: FindSession | None = None,
         services: ReadService | None = None,
-        throttle: Throttle | None = None,
         rates: Rates | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         """`roster` knows people and tokens, `sessions` who is signed in, `services` reads tokens of other services.
 
-        `throttle` slows callers that guess tokens, `rates` integrators that ask too often with a right token.
+        `rates` counts how often integrators ask with a right token.
         """
         self._refusals = refusals
         self._roster = roster
         self.sessions = sessions
         self._services = services
-        self._throttle = throttle or Throttle("token")
+        self._brake = Brake("token")
         self.rates = rates
         self._clock = clock
 
@@ -177,11 +176,9 @@ class Gate:
         token = match[1].decode()
         if self._services and token.count(".") == 2:
             return self._services(token)
-        address = address_of(request)
-        await self._throttle.enter(address)
         who = await self._roster.bearer(token) if self._roster else None
         if who is None:
-            self._throttle.note_failure(address)
+            await self._brake.hold()
             raise TokenRefused("unknown")
         return who
 

@@ -167,12 +167,8 @@ class Pages:
             "action": own_address(quote(request.scope["path"]), self._home, below="/"),
             "pairs": [(name, value) for name, values in fields.items() for value in values],
             "words": [value for values in fields.values() for value in values if len(value.split()) > 1],
-            "waiting": problem.status == 429,
         }
-        response = self.render(request, "send_again.html", context, problem.status)
-        if problem.retry_after is not None:
-            response.headers["Retry-After"] = str(problem.retry_after)
-        return response
+        return self.render(request, "send_again.html", context, problem.status)
 
     def language(self, request: Request) -> str:
         """`?uselang=`, else the language chosen before, else the one the browser asks for, else English."""

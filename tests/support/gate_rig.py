@@ -1,6 +1,5 @@
 """The four services as their settings build them, before a roster, sessions and refusals in memory."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,7 +19,6 @@ from shared.events import AccessRefused, Event
 from shared.problems import Unavailable
 from shared.sign_in.sessions import Sessions, SessionStore
 from shared.times import now
-from shared.web.throttle import Throttle
 from tests.fakes.memory_sessions import MemorySessions
 from tests.support.every_app import build
 from tests.support.people import MemoryCopies
@@ -59,7 +57,6 @@ class Gates:
     kept: Kept = field(default_factory=Kept)
     later: timedelta = timedelta()
     """How much later it is for the roster."""
-    slept: list[float] = field(default_factory=list)
     apps: dict[str, FastAPI] = field(default_factory=dict)
     refusals: dict[str, Refusals] = field(default_factory=dict)
     rosters: list[Roster] = field(default_factory=list)
@@ -69,7 +66,6 @@ class Gates:
         patch.setattr(access_control, "Roster", self._roster)
         patch.setattr(access_control, "Refusals", self._refusals)
         patch.setattr(access_control, "Sessions", self._sessions)
-        patch.setattr(access_control, "Throttle", lambda kind: Throttle(kind, lambda: 1000.0, self._sleep))
         # What is let in at intake is on record first.
         patch.setattr(vault_part, "AccessLog", lambda service, _: AccessLog(service, Kept()))
 
@@ -110,7 +106,3 @@ class Gates:
 
     def _now(self) -> datetime:
         return now() + self.later
-
-    async def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        await asyncio.sleep(0)

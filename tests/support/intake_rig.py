@@ -39,7 +39,6 @@ from shared.policy import load_policy
 from shared.web.app import make_app
 from shared.web.gate import Gate
 from shared.web.pages import make_asset_router
-from shared.web.throttle import Throttle
 from tests.support.people import COPIES, Refusals
 from tests.support.service_keys import PEERS_FILE, call_of
 
@@ -206,7 +205,6 @@ class Rig:
     vault: Vault = field(default_factory=lambda: Vault(b"m" * 32))
     commits: GroupCommit | None = None
     exit_url: str = EXIT_URL
-    receipts: Throttle = field(default_factory=lambda: Throttle("receipt"))
     accesses: AccessStore | None = None
 
     def __post_init__(self) -> None:
@@ -229,8 +227,8 @@ class Rig:
                 make_router(self.submissions, POLICY, self.gate),
                 make_page_router(form, self.gate, self.exit_url),
                 make_asset_router(self.gate),
-                make_mailbox_router(self.mailbox, self.gate, self.receipts),
-                make_follow_up_router(FollowUpPage(self.mailbox, pages, self.receipts), self.gate),
+                make_mailbox_router(self.mailbox, self.gate),
+                make_follow_up_router(FollowUpPage(self.mailbox, pages), self.gate),
                 make_vault_router(self.reader, self.gate, SECRETS.pseudonyms, roster.names_of),
                 make_erasure_router(self.erasing, self.store, self.gate),
             ],

@@ -12,6 +12,7 @@ from services.intake.report.status import follow
 from services.intake.stored import REPORTER, SOURCE, Change, Secrets, Store, StoredReport
 from services.intake.vault.cipher import Vault
 from shared.aggregates import change
+from shared.brake import Brake
 from shared.events import Draft, Event, ReportAnswered, stamp
 from shared.ids import derive
 from shared.problems import FieldError, Problem, Unavailable
@@ -43,6 +44,7 @@ class Mailbox:
         self._vault = vault
         self._secrets = secrets
         self._clock = clock
+        self._brake = Brake("receipt")
 
     async def follow_up(self, receipt: str) -> StatusView:
         """What the reporter may know now. Raises Problem 422 for a text that is no receipt, 404 for an unknown one."""
@@ -124,6 +126,7 @@ class Mailbox:
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[error]) from None
         report = await self._store.find_by_receipt(receipt_hash)
         if report is None:
+            await self._brake.hold()
             raise Problem(404, "receipt-unknown", "No report belongs to this receipt.")
         return report
 

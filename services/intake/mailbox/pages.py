@@ -4,7 +4,6 @@ from fastapi import APIRouter, Request, Response
 
 from services.intake.fields import ANSWER_LIMIT
 from services.intake.mailbox.actions import Mailbox
-from services.intake.mailbox.routes import try_receipt
 from services.intake.paths import FOLLOW_UP
 from services.intake.sources.form import Filled, fill
 from shared.events import CaseState
@@ -13,7 +12,6 @@ from shared.problems import Problem
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does
 from shared.web.pages import Pages
-from shared.web.throttle import Throttle
 
 _NAMED = frozenset(state.value for state in CaseState)
 
@@ -21,11 +19,9 @@ _NAMED = frozenset(state.value for state in CaseState)
 class FollowUpPage:
     """Shows what became of a report, and takes answers to questions."""
 
-    def __init__(self, mailbox: Mailbox, pages: Pages, receipts: Throttle) -> None:
-        """`receipts` slows the guessing of receipts, here and for programs."""
+    def __init__(self, mailbox: Mailbox, pages: Pages) -> None:
         self._mailbox = mailbox
         self._pages = pages
-        self._receipts = receipts
 
     def ask(self, request: Request, receipt: str = "", error: str | None = None) -> Response:
         """The page that asks for the receipt."""
@@ -37,13 +33,10 @@ class FollowUpPage:
         """The status behind the receipt in the body; takes an answer first, if there is one."""
         filled = fill(await read_form(request))
         try:
-            return await try_receipt(self._receipts, request, lambda: self._status(request, filled))
+            return await self._status(request, filled)
         except Problem as problem:
-            match problem.code:
-                case "receipt-unknown":
-                    return self.ask(request, filled.value("receipt")[:100], "follow-up-unknown")
-                case "too-many-attempts":
-                    return self._pages.send_again(request, await read_form(request), problem)
+            if problem.code == "receipt-unknown":
+                return self.ask(request, filled.value("receipt")[:100], "follow-up-unknown")
             raise
 
     async def _status(self, request: Request, filled: Filled) -> Response:

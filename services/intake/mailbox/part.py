@@ -10,12 +10,11 @@ from shared.parts import Part
 from shared.runtime import Runtime
 from shared.web.gate import Gate
 from shared.web.pages import Pages
-from shared.web.throttle import Throttle
 
 
 def build(runtime: Runtime, store: Store, vault: Vault, secrets: Secrets, pages: Pages, gate: Gate) -> Part:
     """Follows every case, and shows a reporter what became of a report, over HTTP and on a page."""
-    mailbox, receipts = Mailbox(store, vault, secrets), Throttle("receipt")
+    mailbox = Mailbox(store, vault, secrets)
     runtime.consume_facts("cases", [CaseFact], mailbox.project)
-    page = FollowUpPage(mailbox, pages, receipts)
-    return Part([make_mailbox_router(mailbox, gate, receipts), make_follow_up_router(page, gate)])
+    page = FollowUpPage(mailbox, pages)
+    return Part([make_mailbox_router(mailbox, gate), make_follow_up_router(page, gate)])

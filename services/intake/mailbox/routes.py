@@ -1,9 +1,8 @@
 """The reporter's mailbox over HTTP: for programs of reporters, and for the service that writes the handlers' words."""
 
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Literal, TypeVar
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 
@@ -12,9 +11,6 @@ from services.intake.mailbox.actions import Mailbox
 from shared.problems import FieldError, Problem
 from shared.web.bodies import json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does
-from shared.web.throttle import Throttle, address_of
-
-T = TypeVar("T")
 
 # A statement's id becomes the name of a field in the store.
 _IDENTIFIER = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -42,22 +38,22 @@ class Statement(Body):
     text: Words
 
 
-def make_mailbox_router(mailbox: Mailbox, gate: Gate, receipts: Throttle) -> APIRouter:
-    """The routes; `receipts` slows the guessing of receipts, here and on the pages."""
+def make_mailbox_router(mailbox: Mailbox, gate: Gate) -> APIRouter:
+    """The routes."""
     router = gate.router(Callers.PROGRAMS)
 
     @router.post("/v1/follow-up", **does("report.follow_up", takes(FollowUp)))
     async def follow_up(request: Request) -> Response:
         """What a reporter may know of the case. The receipt stands in the body, so that no log holds it."""
         body = parse_body(FollowUp, await request.body())
-        view = await try_receipt(receipts, request, lambda: mailbox.follow_up(body.receipt))
+        view = await mailbox.follow_up(body.receipt)
         return json_response(asdict(view), headers=PRIVATE)
 
     @router.post("/v1/follow-up/answers", status_code=202, **does("report.follow_up", takes(Answer)))
     async def answer(request: Request) -> Response:
         """Take a reporter's answer to a question."""
         body = parse_body(Answer, await request.body())
-        await try_receipt(receipts, request, lambda: mailbox.answer(body.receipt, body.question_id, body.text))
+        await mailbox.answer(body.receipt, body.question_id, body.text)
         return json_response({"question_id": body.question_id}, 202, headers=PRIVATE)
 
     @router.put(
@@ -74,14 +70,3 @@ def make_mailbox_router(mailbox: Mailbox, gate: Gate, receipts: Throttle) -> API
         return Response(status_code=204)
 
     return router
-
-
-async def try_receipt(throttle: Throttle, request: Request, look: Callable[[], Awaitable[T]]) -> T:
-    """What `look` finds with a receipt. An address that has tried wrong receipts waits first, or gets Problem 429."""
-    async with throttle.attempt(address_of(request)) as attempt:
-        try:
-            return await look()
-        except Problem as problem:
-            if problem.code == "receipt-unknown":
-                attempt.failed()
-            raise

@@ -13,7 +13,6 @@ from fastapi import Request
 from infra.local.ports import Ports
 from shared.runtime import server_options
 from shared.settings import Settings
-from shared.web.throttle import address_of
 from tests.support.every_app import KEYS, build
 
 NONCES = re.compile(r'(nonce|value)="[A-Za-z0-9_.=-]{20,}"')
@@ -26,7 +25,8 @@ async def served(service: str = "intake", **given: Any) -> AsyncIterator[int]:
 
     @app.get("/told")
     async def told(request: Request) -> dict[str, str]:
-        return {"scheme": request.url.scheme, "address": address_of(request)}
+        assert request.client is not None
+        return {"scheme": request.url.scheme, "address": request.client.host}
 
     with Ports() as ports:
         port = ports.any_free()
