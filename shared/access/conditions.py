@@ -165,7 +165,12 @@ SCOPED = Condition(
 def _is_within(who: Principal, role: Role, resource: Resource, now: datetime) -> bool:
     """Whether each role in question reaches no further than a role of this kind that `who` has now."""
     own = [g for g in who.grants if g.role is role and not has_ended(g.expires_at, now)]
-    return resource.grants is not None and all(any(_covers(g, other) for g in own) for other in resource.grants)
+    if resource.grants is None:
+        return False
+    if not resource.grants:
+        # No role says to which handling body the person belongs, so the person belongs to the whole roster.
+        return any(not g.bodies and not g.communities for g in own)
+    return all(any(_covers(g, other) for g in own) for other in resource.grants)
 
 
 def _covers(grant: Grant, other: Grant) -> bool:

@@ -235,6 +235,18 @@ async def test_a_bound_coordinator_gives_within_their_reach_and_leaves_others_al
     assert (taken.status_code, len(taken.json()["grants"])) == (200, 1)
 
 
+async def test_a_bound_coordinator_changes_nothing_of_an_entry_without_a_role(rig: Rig) -> None:
+    ended = person("ed", Grant(Role.RESPONDER, ("swwiki_admins",), ("swwiki",), expires_at=now()))
+    rig.entries.enrol(ended)
+    for ref in (NEW, ended.ref):
+        for name in ("training", "agreement", "leave", "sign_out"):
+            refused = await change(rig, ref, name, {"module": "A"} if name == "training" else {}, BOUND)
+            assert (refused.status_code, refused.json()["type"]) == (403, "/errors/beyond-own-reach")
+    shown = (await rig.http.get(f"/v1/roster/{ended.ref}", headers=bearer(BOUND))).json()
+    assert [action["change"] for action in shown["actions"]] == ["grant"]
+    assert rig.entries.events == []
+
+
 async def test_nobody_changes_their_own_entry_but_for_leave_that_others_can_end(rig: Rig) -> None:
     for name, body in (
         ("grant", {"role": "auditor"}), ("revoke", {"role": "coordinator"}), ("training", {"module": "A"}),

@@ -176,8 +176,11 @@ async def test_nobody_ends_the_session_of_another_person_under_a_third_ones_page
     await signed_in(rig, BOUND)
     secret = await session_of(rig.sessions, ALICE)
     (theirs,) = await rig.sessions.of_person(ALICE.ref)
-    page = await page_of(rig, NEW)
-    assert (await send(rig, NEW, "sessions", page, end=theirs.id_hash)).status_code == 404
+    third = person("a3", Grant(Role.RESPONDER, ("swwiki_admins",)))
+    rig.entries.enrol(third)
+    page = await page_of(rig, third.ref)
+    assert (await send(rig, third.ref, "sessions", page, end=theirs.id_hash)).status_code == 404
+    assert (await send(rig, NEW, "sessions", page, end=theirs.id_hash)).status_code == 403
     # Alice reaches further than this coordinator.
     assert (await send(rig, ALICE.ref, "sessions", page, end=theirs.id_hash)).status_code == 403
     alice = await page_of(rig, ALICE.ref)

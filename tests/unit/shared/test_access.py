@@ -273,9 +273,18 @@ def test_nobody_changes_their_own_entry_but_for_leave_that_another_can_end() -> 
 
 def test_a_change_of_the_roster_needs_a_fresh_sign_in_and_nothing_is_told_before_it() -> None:
     old = replace(CORA, authenticated_at=NOW - FRESH - timedelta(seconds=1))
+    within = replace(ABOUT, grants=(Grant(Role.RESPONDER, ("arbcom",), ("enwiki",)),))
     for action in ("roster.change", "roster.leave"):
-        assert allow(old, action, ABOUT, NOW) == Refusal(Reason.SIGN_IN_AGAIN)
-    assert allow(old, "session.end", ABOUT, NOW) == Permit(Role.COORDINATOR)
+        assert allow(old, action, within, NOW) == Refusal(Reason.SIGN_IN_AGAIN)
+    assert allow(old, "session.end", within, NOW) == Permit(Role.COORDINATOR)
+
+
+def test_only_a_coordinator_of_the_whole_roster_changes_an_entry_without_a_role() -> None:
+    for action in ("roster.change", "roster.leave", "session.read", "session.end"):
+        assert allow(CORA, action, ABOUT, NOW) == Refusal(Reason.REACH)
+        for bound in (Grant(Role.COORDINATOR, ("arbcom",)), Grant(Role.COORDINATOR, (), ("enwiki",))):
+            assert allow(replace(CORA, grants=(bound,)), action, ABOUT, NOW) == Refusal(Reason.REACH)
+        assert allow(UNBOUND, action, ABOUT, NOW) == Permit(Role.COORDINATOR)
 
 
 def test_no_role_but_a_responder_reads_what_was_reported() -> None:
