@@ -1,14 +1,14 @@
 """What intake does with an arrival: check it, seal it, store it once, and answer only when it is durable."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from os import urandom
 from typing import Protocol
 
 from services.intake.report.pseudonym import pseudonyms_of
-from services.intake.report.receipt import derive_report_id, hash_receipt, make_receipt
+from services.intake.report.receipt import derive_report_id, digest_content, hash_receipt, make_receipt
 from services.intake.report.status import Status
 from services.intake.report.submission import (
     Facts,
@@ -19,7 +19,7 @@ from services.intake.report.submission import (
     sections_of,
 )
 from services.intake.sources.arrival import Arrival
-from services.intake.stored import REPORTER, SOURCE, Change, Secrets, Store, StoredReport
+from services.intake.stored import REPORTER, SOURCE, Change, Secrets, Store, StoredReport, refuse_erased
 from services.intake.vault.cipher import Vault
 from shared import metrics
 from shared.events import Draft, stamp
@@ -65,16 +65,19 @@ class Submissions:
         self._secrets = secrets
         self._clock = clock
 
-    async def submit(self, arrival: Arrival, source: str | None = None) -> Accepted:
+    async def submit(self, arrival: Arrival, source: str | None = None, owner: str | None = None) -> Accepted:
         """Store a report; on return it is durable. The same key with the same report gives the same answer.
 
-        `source`: the source that a program reports for. Raises Problem 422 for a report that the policy or the calendar
-        objects to, or for a key that was used for another report. Raises Problem 503 or Unavailable when the report
-        cannot be stored now, or not be compared with the stored one.
+        `source`: the source that a program reports for. `owner`: the holder of the caller's token, to whom the key
+        belongs. Without a token the key belongs to the words of the report, so nobody meets the report of a stranger.
+        Raises Problem 422 for a report that the policy or the calendar objects to, or for a key that its owner used for
+        another report; 410 for a report that is erased. Raises Problem 503 or Unavailable when the report cannot be
+        stored now, or not be compared with the stored one.
         """
         at, pepper = self._clock(), self._secrets.pepper
         if faults := find_faults(arrival.submission, self._policy, at):
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
+        arrival = self._owned(arrival, owner)
         report_id = self._id_of(arrival)
         nonce = urandom(16) if arrival.key is None else f"{arrival.scope}\x1f{arrival.key}".encode()
         accepted = Accepted(report_id, make_receipt(pepper, nonce))
@@ -82,8 +85,11 @@ class Submissions:
         report = self._new_report(report_id, arrival, content, at, accepted.receipt, source)
         if await self._commits.commit(report):
             metrics.REPORTS.labels(arrival.channel).inc()
-        elif not await self._are_same({report_id: [content]}):
-            raise KeyReused
+        else:
+            stored = (await self._load([report_id]))[report_id]
+            refuse_erased(stored)
+            if not self._is_same(stored, content):
+                raise KeyReused
         return accepted
 
     async def take_in(self, arrivals: Sequence[Arrival]) -> int:
@@ -108,9 +114,21 @@ class Submissions:
             if report_id not in known:
                 metrics.REPORTS.labels(channel).inc()
         repeated = {i: reports for i, reports in told.items() if i in known or len(reports) > 1}
-        if repeated and not await self._are_same(repeated):
-            raise Malformed("id_reused", "the source and id of another report")
+        if repeated:
+            stored = await self._load(repeated)
+            if not all(self._is_same(stored[i], report) for i, reports in repeated.items() for report in reports):
+                raise Malformed("id_reused", "the source and id of another report")
         return len(changes) - len(known)
+
+    def _owned(self, arrival: Arrival, owner: str | None) -> Arrival:
+        """The arrival under a key that only its owner, or the very same report, can come with again."""
+        if arrival.key is None:
+            return arrival
+        if owner is None:
+            # Defaults are left out, so that a later version with more fields still knows the report.
+            words = arrival.submission.model_dump_json(exclude_defaults=True).encode()
+            owner = digest_content(self._secrets.pepper, arrival.channel, words)
+        return replace(arrival, key=f"{owner}\x1f{arrival.key}")
 
     def _id_of(self, arrival: Arrival) -> str:
         return new_id() if arrival.key is None else derive_report_id(self._secrets.pepper, arrival.scope, arrival.key)
@@ -152,12 +170,12 @@ class Submissions:
         )
         return Change(None, report, events, [cause])
 
-    async def _are_same(self, told: Mapping[str, Sequence[ReportContent]]) -> bool:
-        """Whether all contents under an id are those of the stored report. Raises Unavailable when one is missing."""
-        stored = await self._store.load(told)
-        if stored.keys() != told.keys():
+    async def _load(self, report_ids: Collection[str]) -> dict[str, StoredReport]:
+        """The stored reports. Raises Unavailable when one is missing."""
+        stored = await self._store.load(report_ids)
+        if len(stored) != len(report_ids):
             raise Unavailable("a report is not where it was")
-        return all(self._is_same(stored[i], report) for i, reports in told.items() for report in reports)
+        return stored
 
     def _is_same(self, stored: StoredReport, content: ReportContent) -> bool:
         facts, sections = content

@@ -18,7 +18,7 @@ from services.intake.sources.arrival import Context, Raw
 from services.intake.sources.form import Filled, FormError, FormUnusable, fill_from, make_nonce
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.policy import Policy, ReportFacts
-from shared.problems import KeyReused, Problem
+from shared.problems import Problem
 from shared.telemetry import current_traceparent
 from shared.times import now
 from shared.web.csrf import from_elsewhere, is_from_own_page
@@ -81,7 +81,7 @@ class ReportForm:
             "notice": notice,
             "nonce": filled.nonce if filled and filled.nonce and not notice else self._new_nonce(),
         }
-        return self._pages.render(request, "report.html", context, 422 if errors or notice else 200)
+        return self._pages.render(request, "report.html", context, 410 if notice else 422 if errors else 200)
 
     async def take(self, request: Request, community: str | None) -> Response:
         """Store what was sent and show the receipt, or the form again. A form sent twice is one report."""
@@ -98,8 +98,10 @@ class ReportForm:
             return self.show(request, community, refused.filled, refused.errors)
         try:
             accepted = await self._submissions.submit(arrival)
-        except KeyReused:
-            return self.show(request, community, fill_from(raw.body), notice="report-sent-before")
+        except Problem as problem:
+            if problem.code != "report-erased":
+                raise
+            return self.show(request, community, fill_from(raw.body), notice="report-erased-before")
         return self._pages.render(request, "receipt.html", self._receipt(arrival.submission, accepted))
 
     def _receipt(self, submission: Submission, accepted: Accepted) -> Mapping[str, object]:

@@ -10,7 +10,7 @@ from services.intake.report.submission import Submission
 from services.intake.sources import read as read_source
 from services.intake.sources.arrival import Context, Raw
 from shared.access.authorization import demand
-from shared.access.principal import Principal, Resource
+from shared.access.principal import NOBODY, Principal, Resource
 from shared.policy import Policy
 from shared.telemetry import current_traceparent
 from shared.times import now
@@ -33,8 +33,9 @@ def make_router(submissions: Submissions, policy: Policy, gate: Gate) -> APIRout
         read_idempotency_key(request)
         raw = Raw("http", request.headers, await request.body())
         (arrival,) = read_source(raw, Context(policy, now(), current_traceparent())).arrivals
-        source = source_of(request, principal_of(request), arrival.submission.community)
-        accepted = await submissions.submit(arrival, source)
+        who = principal_of(request)
+        source = source_of(request, who, arrival.submission.community)
+        accepted = await submissions.submit(arrival, source, None if who is NOBODY else who.ref)
         body = {"report_id": accepted.report_id, "receipt": accepted.receipt, "status_url": FOLLOW_UP}
         return Response(orjson.dumps(body), 202, headers=PRIVATE, media_type="application/json")
 

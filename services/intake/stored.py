@@ -9,6 +9,7 @@ from services.intake.report.sealed import SealedAnswer, SealedSections, SealedSt
 from services.intake.report.status import Status
 from services.intake.report.submission import Facts
 from shared.events import Actor, Event
+from shared.problems import Problem
 
 SOURCE = "hearth/intake"
 REPORTER = Actor("reporter", "reporter")
@@ -70,6 +71,12 @@ class Change:
     def id(self) -> str:
         """The id of the report."""
         return self.report.id
+
+
+def refuse_erased(report: StoredReport) -> None:
+    """Raise Problem 410 for a report that is erased."""
+    if report.vault is None:
+        raise Problem(410, "report-erased", "This report has been erased.")
 
 
 class Store(Protocol):

@@ -90,7 +90,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
             command,
             _object(await request.body()),
             seen_of(request),
-            cause_of(request, principal, case_id, read_idempotency_key(request)),
+            cause_of(principal, case_id, read_idempotency_key(request)),
         )
         done = await desk.carry_out(principal, case_id, given)
         body = {

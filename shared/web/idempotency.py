@@ -7,18 +7,19 @@ from typing import Any
 from fastapi import Request
 
 from shared.access.principal import Principal
-from shared.ids import derive
+from shared.ids import derive, new_id
 from shared.problems import Problem
 
 _VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
-# Nothing that could be guessed or met by chance: keys of strangers share one space.
+# Long enough that a program does not meet a key of its own by chance.
 _KEY = re.compile(r"[\x21-\x7e]{8,200}")
 
 IDEMPOTENCY_KEY: Mapping[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
     "schema": {"type": "string", "pattern": f"^{_KEY.pattern}$"},
-    "description": "A request that comes again with the same key is carried out once.",
+    "description": "A request that comes again with the same key is carried out once. A key belongs to the holder of "
+    "the token or session; without one, to the content of the request.",
 }
 """What OpenAPI documents say of the header."""
 IF_MATCH: Mapping[str, Any] = {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}}
@@ -56,8 +57,9 @@ def seen_of(request: Request) -> int:
     return int(match[1])
 
 
-def cause_of(request: Request, principal: Principal, subject: str, key: str | None) -> str:
-    """The id of an order about `subject`: it follows from the (checked) Idempotency-Key, else from the request."""
-    if key is None:
-        return derive("request", principal.ref, subject, request.scope["request_id"])
-    return derive("order", principal.ref, subject, key)
+def cause_of(principal: Principal, subject: str, key: str | None) -> str:
+    """The id of an order about `subject`. It follows from the (checked) Idempotency-Key of the principal.
+
+    Without a key each request is an order of its own.
+    """
+    return new_id() if key is None else derive("order", principal.ref, subject, key)

@@ -9,7 +9,7 @@ from services.intake.mailbox.views import QuestionView, StatusView, view_deadlin
 from services.intake.report.receipt import hash_receipt
 from services.intake.report.sealed import SealedAnswer, SealedStatement
 from services.intake.report.status import follow
-from services.intake.stored import REPORTER, SOURCE, Change, Secrets, Store, StoredReport
+from services.intake.stored import REPORTER, SOURCE, Change, Secrets, Store, StoredReport, refuse_erased
 from services.intake.vault.cipher import Vault
 from shared.aggregates import change
 from shared.brake import Brake
@@ -61,7 +61,7 @@ class Mailbox:
         async def decide(report_id: str, report: StoredReport | None) -> Change | None:
             if report is None:
                 raise Unavailable("a report is not where it was")
-            _refuse_erased(report)
+            refuse_erased(report)
             if question_id not in {question.question_id for question in report.status.questions}:
                 error = FieldError("/question_id", "question_unknown", "There is no such question.")
                 raise Problem(404, "question-unknown", "This question was not asked.", errors=[error])
@@ -85,7 +85,7 @@ class Mailbox:
         async def decide(report_id: str, report: StoredReport | None) -> Change | None:
             if report is None:
                 raise Problem(404, "report-unknown", "There is no such report.")
-            _refuse_erased(report)
+            refuse_erased(report)
             known = report.statements.get(statement_id)
             if known is None:
                 words = self._vault.seal(place, text.encode())
@@ -176,8 +176,3 @@ class Mailbox:
     def _answer(self, report: StoredReport, question_id: str) -> str | None:
         sealed = report.answers.get(question_id)
         return self._vault.open(f"{report.id}/answers/{question_id}", sealed).decode() if sealed else None
-
-
-def _refuse_erased(report: StoredReport) -> None:
-    if report.vault is None:
-        raise Problem(410, "report-erased", "This report has been erased.")

@@ -7,7 +7,7 @@ from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
 from shared.problems import problem_of
 
 SCOPE = "http"
-"""Idempotency keys of programs and of forms share one scope; those of forms begin with `form-`."""
+"""Idempotency keys of programs and of forms share one scope. Each belongs to a token or to one report."""
 
 
 def read_api(raw: Raw, context: Context) -> Parsed:

@@ -47,7 +47,7 @@ def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages) -> APIR
         values = {name: given[-1] for name, given in (await read_form(request)).items()}
         seen, key = values.pop("version", ""), values.pop("key", "")
         version = version_in(seen, "case")
-        cause = cause_of(request, principal, case.id, checked_key(key or None))
+        cause = cause_of(principal, case.id, checked_key(key or None))
         try:
             await desk.carry_out(principal, case.id, CommandRequest(command, values, version, cause))
         except VersionConflict as problem:

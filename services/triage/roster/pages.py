@@ -82,7 +82,7 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
         form = dict(await read_form(request))
         seen, key = form.pop("version", [""])[-1], form.pop("key", [""])[-1]
         version = version_in(seen, "entry")
-        cause = cause_of(request, who, ref, checked_key(key or None))
+        cause = cause_of(who, ref, checked_key(key or None))
         try:
             values = parse_body(kind, orjson.dumps(_values_of(change, form)))
             await desk.carry_out(who, ref, values, version, cause)

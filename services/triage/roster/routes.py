@@ -64,7 +64,7 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
         if kind is None:
             raise NotFound
         seen = seen_of(request)
-        cause = cause_of(request, who, ref, read_idempotency_key(request))
+        cause = cause_of(who, ref, read_idempotency_key(request))
         kept = await desk.carry_out(who, ref, parse_body(kind, await request.body() or b"{}"), seen, cause)
         return json_response(_shown(kept), headers={**_PRIVATE, "ETag": f'"{kept.version}"'})
 

@@ -83,8 +83,7 @@ async def test_a_report_that_is_repeated_after_a_rotation_is_known_as_the_same(g
         first = await http.post("/v1/reports", json=REPORT, headers=key)
         await world.rotation().rotate(drop=True)
         again = await http.post("/v1/reports", json=REPORT, headers=key)
-        other = await http.post("/v1/reports", json=REPORT | {"narrative": "Other words"}, headers=key)
-    assert (first.status_code, again.status_code, other.status_code) == (202, 202, 422)
+    assert (first.status_code, again.status_code) == (202, 202)
     assert again.json() == first.json()
     world.database.client.close()
 

@@ -10,6 +10,7 @@ from shared.events import ReportReceived
 from shared.ids import case_id_of
 from shared.problems import Unavailable
 from tests.support.intake_rig import START, Rig
+from tests.support.people import COPIES, responder
 
 FULL: dict[str, Any] = {
     "community": "enwiki",
@@ -176,13 +177,33 @@ async def test_the_same_key_with_the_same_report_gives_the_same_answer(rig: Rig)
 
 
 @pytest.mark.parametrize("change", [{"narrative": "Another"}, {"category": "harassment.other"}, {"reporter": None}])
-async def test_the_same_key_with_another_report_is_refused(rig: Rig, change: dict[str, Any]) -> None:
-    key = {"Idempotency-Key": "a-key-of-mine"}
+async def test_the_same_key_with_another_report_is_refused_to_the_holder_of_a_token_alone(
+    rig: Rig, change: dict[str, Any]
+) -> None:
+    mine = {"Idempotency-Key": "a-key-of-mine"}
+    holder = mine | {"Authorization": f"Bearer {COPIES.token()}"}
     async with rig.http() as http:
-        await http.post("/v1/reports", json=FULL, headers=key)
-        other = await http.post("/v1/reports", json=FULL | change, headers=key)
-    assert (other.status_code, other.json()["type"]) == (422, "/errors/idempotency-key-reused")
-    assert len(rig.store.reports) == 1
+        first = [(await http.post("/v1/reports", json=FULL, headers=key)).json() for key in (mine, holder)]
+        other = await http.post("/v1/reports", json=FULL | change, headers=holder)
+        assert (other.status_code, other.json()["type"]) == (422, "/errors/idempotency-key-reused")
+        # A stranger who has seen the key gets a report of their own, and learns nothing of the first.
+        strange = (await http.post("/v1/reports", json=FULL | change, headers=mine)).json()
+    answers = [*first, strange]
+    assert len({a["report_id"] for a in answers}) == len({a["receipt"] for a in answers}) == 3
+    assert len(rig.store.reports) == 3
+
+
+async def test_a_key_belongs_to_the_holder_of_a_token(rig: Rig) -> None:
+    key = {"Idempotency-Key": "a-key-of-all"}
+    tokens = [COPIES.token(), COPIES.token(), COPIES.token(responder("a1", "enwiki_arbcom"))]
+    callers: list[dict[str, str]] = [{}, *({"Authorization": f"Bearer {token}"} for token in tokens)]
+    async with rig.http() as http:
+        answers = [
+            [(await http.post("/v1/reports", json=FULL, headers=key | caller)).json() for caller in callers]
+            for _ in range(2)
+        ]
+    assert answers[0] == answers[1]
+    assert len({a["receipt"] for a in answers[0]}) == len(rig.store.reports) == 4
 
 
 async def test_different_keys_make_different_reports_and_receipts(rig: Rig) -> None:

@@ -125,6 +125,12 @@ async def test_a_key_of_one_person_is_not_the_key_of_another(rig: Rig) -> None:
     assert rig.cases.stored[case.id].case.assignee == other.ref
 
 
+async def test_without_a_key_each_request_counts_whatever_id_it_says_it_has(rig: Rig) -> None:
+    case = await rig.open()
+    done = [await rig.order(case, command, x_request_id="the-same-request") for command in ("assign", "start")]
+    assert [answer.json()["version"] for answer in done] == [4, 5]
+
+
 async def test_the_words_are_in_the_vault_before_the_event_that_names_them(rig: Rig) -> None:
     case = await led_to(rig, "assign", "start")
     rig.vault.away = True
