@@ -82,13 +82,16 @@ async def send(
     return answer
 
 
-async def hand_in(recused: Sequence[Principal]) -> OneReport:
-    """A report that names everybody of NAMES, and whose case these people are recused from."""
+async def hand_in(recused: Sequence[Principal], reported: str = NAMES["reported"]) -> OneReport:
+    """A report that names everybody of NAMES, and whose case these people are recused from.
+
+    `reported`: another way to write the name of the person reported.
+    """
     intake = intake_rig.Rig()
     sent = await intake.post(
         narrative=WORDS["narrative"],
         category="harassment.insults",
-        reported=[{"name": NAMES["reported"], "details": WORDS["details"]}],
+        reported=[{"name": reported, "details": WORDS["details"]}],
         witnesses=[NAMES["witness"]],
         reporter={"name": NAMES["reporter"], "email": ADDRESS},
     )

@@ -1,42 +1,53 @@
-"""Pseudonyms: HMACs of names under a deployment key, which link reports about one person without the name. Pure."""
+"""Pseudonyms: HMACs of names under a deployment key, which link reports about one person without the name. Pure.
+
+A name has several pseudonyms, one for each key of `shared.names`: a person is the one in a report if the two share one.
+"""
 
 import hmac
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from services.intake.report.submission import Pseudonyms, Submission
+from shared.names import MOST_OF_LINE, Key, keys_of, own_keys
+
+MOST = 1000
+"""So many names are read from all lines of a report that name the reported, and from those that name witnesses."""
 
 
-def normalise_name(name: str) -> str:
-    """A user name as MediaWiki would write it: NFC, spaces for underscores, first letter upper, without `User:`."""
-    text = " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split())
-    if text[:5].casefold() == "user:":
-        text = text[5:].strip()
-    first = text[:1].upper()
-    return (first if len(first) == 1 else text[:1]) + text[1:]
-
-
-def pseudonym_of(key: bytes, kind: str, text: str) -> str:
-    """The pseudonym (32 hex digits) of a normalised text; `kind` keeps names and addresses apart."""
-    return hmac.digest(key, f"{kind}\x1f{text}".encode(), "sha256")[:16].hex()
+def pseudonym_of(key: bytes, of: Key) -> str:
+    """The pseudonym (32 hex digits) of a person's key. Its kind keeps names and addresses apart."""
+    return hmac.digest(key, f"{of.kind}\x1f{of.text}".encode(), "sha256")[:16].hex()
 
 
 def pseudonyms_of(key: bytes, submission: Submission) -> Pseudonyms:
     """The pseudonyms of all people a submission names. A reporter without a name gets one by the address."""
     reporter = submission.reporter
-    names = [reporter.name] if reporter and reporter.name else []
-    addresses = [reporter.email] if reporter and reporter.email else []
-    own = pseudonyms_for(key, names, addresses)
+    own = [keys_of(reporter.name)] if reporter and reporter.name else []
+    own += [_keys_of_address(reporter.email)] if reporter and reporter.email else []
+    found = _pseudonyms(key, [key for keys in own for key in keys])
     return Pseudonyms(
-        subjects=pseudonyms_for(key, [person.name for person in submission.reported], []),
-        reporter=own[0] if own else None,
-        witnesses=pseudonyms_for(key, submission.witnesses, []),
-        reporter_aliases=own[1:],
+        subjects=_pseudonyms(key, _keys_of_lines([person.name for person in submission.reported])),
+        reporter=found[0] if found else None,
+        witnesses=_pseudonyms(key, _keys_of_lines(submission.witnesses)),
+        reporter_aliases=found[1:],
     )
 
 
 def pseudonyms_for(key: bytes, names: Iterable[str], addresses: Iterable[str]) -> tuple[str, ...]:
     """The pseudonyms under which a person with these user names and mail addresses may stand in a submission."""
-    found = [pseudonym_of(key, "name", normalise_name(name)) for name in names]
-    found += [pseudonym_of(key, "address", address.casefold()) for address in addresses]
-    return tuple(dict.fromkeys(found))
+    found = [key for name in names for key in own_keys(name)]
+    return _pseudonyms(key, [*found, *(key for address in addresses for key in _keys_of_address(address))])
+
+
+def _keys_of_address(address: str) -> tuple[Key, ...]:
+    # The first is how stores know the address since before they knew it without its tag.
+    return (Key("address", address.casefold()), *own_keys(address))
+
+
+def _keys_of_lines(lines: Sequence[str]) -> list[Key]:
+    # Each line has its share, so that no long line hides who stands below.
+    share = min(MOST_OF_LINE, MOST // max(len(lines), 1))
+    return [key for line in lines for key in keys_of(line, share)]
+
+
+def _pseudonyms(key: bytes, keys: Iterable[Key]) -> tuple[str, ...]:
+    return tuple(pseudonym_of(key, one) for one in dict.fromkeys(keys))

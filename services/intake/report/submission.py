@@ -1,5 +1,6 @@
 """A report as it is handed in, what makes it acceptable, and what may be known of it outside the vault. Pure."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,13 +23,14 @@ Section = Literal["content", "reported", "reporter"]
 
 
 def _not_blank(text: str) -> str:
-    if not text.strip():
+    if all(character.isspace() or unicodedata.category(character) in ("Cc", "Cf") for character in text):
         raise PydanticCustomError("blank", "Write at least one word.")
     return text
 
 
 def _single_line(text: str) -> str:
-    if not text.isprintable():
+    # Many scripts need joiners and direction marks in names, and blanks of their own.
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text if not character.isprintable()):
         raise PydanticCustomError("control_characters", "Line breaks and control characters do not belong here.")
     return text
 

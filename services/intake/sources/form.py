@@ -31,6 +31,7 @@ FIELD_OF: Mapping[str, str] = MappingProxyType(
         "/places": "places",
         "/harmed": "harmed",
         "/reported": "reported",
+        "/witnesses": "witnesses",
         "/anything_else": "anything_else",
         "/privacy": "privacy",
         "/reporter/name": "name",

@@ -180,7 +180,7 @@ async def test_who_signs_in_is_known_by_the_pseudonyms_that_stand_in_reports(rig
     body = {"names": ["Some one", "Some_one"], "addresses": ["me@MAIL.example"]}
     async with rig.http() as http:
         answer = await http.post("/v1/vault/pseudonyms", json=body, headers=bearer("sign_in"))
-    assert answer.json() == {"pseudonyms": [*received.subjects, received.reporter]}
+    assert {*received.subjects, received.reporter} <= set(answer.json()["pseudonyms"])
     assert answer.headers["cache-control"] == "no-store"
     (access,) = rig.store.accesses.values()
     (event,) = access["outbox"]

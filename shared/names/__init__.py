@@ -1,0 +1,13 @@
+"""Under which keys a person may be named in a text, for all the ways in which people write names. Pure.
+
+One person has several spellings: a link to their user page, an address with percent signs, capitals, another script's
+comma behind it. `keys_of` reads a text of a report and returns a key for each person that the text may name. `own_keys`
+reads one name of a person who signs in. The person is named if the two share a key.
+
+A text that can be read in two ways gets the keys of both: to hide a case from one person too many does less harm than
+to show it to the accused.
+"""
+
+from shared.names.keys import MOST_OF_LINE, Key, keys_of, normalise_name, own_keys
+
+__all__ = ["MOST_OF_LINE", "Key", "keys_of", "normalise_name", "own_keys"]

@@ -1,0 +1,62 @@
+"""One form for all spellings of a mail address, and of an IP address."""
+
+import re
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv6Address, ip_address
+
+from shared.names.folding import fold
+
+_MAIL = re.compile(r"[^\s@<>()\[\]{},;:\"|]{1,100}@[^\s@<>()\[\]{},;:\"|/?&#]{1,255}")
+_IP = re.compile(r"(?<!\w)(?:::)?[0-9A-Fa-f][0-9A-Fa-f:.]{2,58}|(?<!\w)::[0-9A-Fa-f]{1,4}")
+_ZEROS = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
+
+
+def mails_in(text: str, parts: Iterable[str] = ()) -> Iterator[str]:
+    """Each mail address in a text (see `folding.clear`) and in parts of it, in one form."""
+    for one in (text, *parts) if "@" in text or "%40" in text else ():
+        yield from filter(None, map(read_mail, _MAIL.findall(one)))
+
+
+def read_mail(text: str) -> str | None:
+    """A mail address in one form: folded, its domain in letters, and without a tag (`+news`). None: it is none."""
+    local, _, domain = text.strip(" <>'.").rpartition("@")
+    labels = [fold(_in_letters(label)) for label in domain.replace("\u3002", ".").split(".")]
+    name = fold(local.partition("+")[0] or local)
+    return f"{name}@{'.'.join(labels)}" if name and len(labels) > 1 and all(labels) else None
+
+
+def ips_in(text: str, parts: Iterable[str] = ()) -> Iterator[str]:
+    """Each IP address in a text and in parts of it, in one form."""
+    for one in (text, *parts):
+        if "." in one or ":" in one:
+            yield from filter(None, map(read_ip, _IP.findall(one)))
+
+
+def without_ips(text: str) -> str:
+    """The text without network addresses, which hold no names between their colons."""
+    return _IP.sub(lambda found: "" if any(map(str.isdigit, found[0])) and read_ip(found[0]) else found[0], text)
+
+
+def read_ip(text: str) -> str | None:
+    """An IP address in one form: as IPv4 where it stands for one. None: it is none."""
+    if text.count(".") < 3 and text.count(":") < 2:
+        return None
+    token = _ZEROS.sub("", text.strip(" .[]").partition("/")[0].partition("%")[0])
+    for wanted in dict.fromkeys((token, token.rstrip(":"), token.rpartition(":")[0].strip("[]"))):
+        try:
+            address = ip_address(wanted)
+        except ValueError:
+            continue
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        return str(mapped or address)
+    return None
+
+
+def _in_letters(label: str) -> str:
+    """A label of a domain in its own letters instead of Punycode (RFC 3492)."""
+    if label[:4].casefold() != "xn--":
+        return label
+    try:
+        return label[4:].casefold().encode("ascii").decode("punycode")
+    except (UnicodeError, OverflowError):
+        return label

@@ -1,0 +1,73 @@
+"""One form for all spellings of a name that differ only in how they are typed."""
+
+import unicodedata
+
+_INVISIBLE = frozenset(
+    map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x0640, *range(0x180B, 0x1810), 0x3164, 0xFFA0))
+) | frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+"""Characters without a shape of their own that Unicode does not call format characters, and the Arabic stretcher."""
+_SAME = str.maketrans(
+    # Word processors put the curved and the long ones in place of what was typed.
+    dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u02b9\u2032\u00b4`\u05f3", "'")
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u05be", "-")
+    # Persian and Arabic keyboards write one letter as two characters.
+    | {"\u064a": "\u06cc", "\u0649": "\u06cc", "\u0643": "\u06a9", "\u2800": " ", "_": " ", "\u3002": "."}
+)
+_OUTER = frozenset("`´<>|=~^¨")
+"""Symbols that stand around a name, as punctuation does."""
+
+
+def clear(text: str) -> str:
+    """The text in compatibility form (NFKC), without invisible characters, and with one kind of blank and line break.
+
+    Direction marks and joiners are invisible. Decimal digits of all scripts become those of ASCII.
+    """
+    lines = (" ".join(line.split()) for line in (text if text.isascii() else _visible(text)).splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def fold(text: str) -> str:
+    """A text's letters without their case, and without punctuation around them.
+
+    Two spellings of one name have one folded form. A text of punctuation only stays as it is.
+    """
+    if text.isascii():
+        folded = text.replace("_", " ").replace("`", "'").casefold()
+    else:
+        folded = _visible(text)
+        for _ in range(2):
+            # Capitals first, because the Turkish dotless i and some ligatures have a case only there.
+            folded = unicodedata.normalize("NFKC", folded.upper().casefold())
+        folded = folded.replace("i\u0307", "i").translate(_SAME)
+    folded = " ".join(folded.split())
+    return trim(folded) or folded
+
+
+def trim(text: str) -> str:
+    """The text without blanks and punctuation of any script at its two ends."""
+    first, last = 0, len(text)
+    while first < last and _is_outer(text[first]):
+        first += 1
+    while last > first and _is_outer(text[last - 1]):
+        last -= 1
+    return text[first:last]
+
+
+def _is_outer(character: str) -> bool:
+    return not character.isalnum() and (
+        character.isspace() or character in _OUTER or unicodedata.category(character)[0] == "P"
+    )
+
+
+def _visible(text: str) -> str:
+    return "".join(map(_shown, unicodedata.normalize("NFKC", text)))
+
+
+def _shown(character: str) -> str:
+    if character < "\x7f" or character.isalpha():
+        return "" if character in _INVISIBLE else character
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
+    if character in _INVISIBLE or (unicodedata.category(character) in ("Cf", "Cc") and not character.isspace()):
+        return ""
+    return character

@@ -1,0 +1,71 @@
+"""Keys of the people whom a text may name."""
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
+
+from shared.names.addresses import ips_in, mails_in
+from shared.names.folding import clear, fold
+from shared.names.spellings import names_in
+
+LONGEST = 1000
+"""Characters of a text that are read. No line of names is longer."""
+MOST_OF_LINE = 150
+"""So many names are read from one text. A line that people write has far fewer."""
+_NO_USER_NAME = frozenset("[]{}|<>#:/\n")
+"""Characters that stand in no user name of MediaWiki."""
+
+
+class Key(NamedTuple):
+    """One spelling of a person, in a form that all spellings like it have.
+
+    A `name` keeps its capitals and marks, `folded` has neither. `address` is of mail, `ip` of the network.
+    """
+
+    kind: Literal["name", "folded", "address", "ip"]
+    text: str
+
+
+def keys_of(text: str, most: int = MOST_OF_LINE) -> tuple[Key, ...]:
+    """The keys of each person that this text of a report may name, each once. The text's own exact form comes first.
+
+    At most so many names are read from it, the likeliest first.
+    """
+    text = text[:LONGEST]
+    cleared = clear(text)
+    return _keys(text, cleared, names_in(cleared, most))
+
+
+def own_keys(name: str) -> tuple[Key, ...]:
+    """The keys of one person by one of the person's own names or addresses. The exact form comes first.
+
+    A name is never taken apart here, because a person called "Smith, John" is not every John.
+    """
+    name = name[:LONGEST]
+    cleared = clear(name)
+    return _keys(name, cleared, (cleared, normalise_name(cleared)))
+
+
+def normalise_name(name: str) -> str:
+    """A user name as MediaWiki would write it: NFC, spaces for underscores, first letter upper, without `User:`."""
+    text = " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split())
+    if text[:5].casefold() == "user:":
+        text = text[5:].strip()
+    first = text[:1].upper()
+    return (first if len(first) == 1 else text[:1]) + text[1:]
+
+
+def _keys(text: str, cleared: str, names: Iterable[str]) -> tuple[Key, ...]:
+    return tuple(dict.fromkeys(key for key in _each(text, cleared, names) if key.text))
+
+
+def _each(text: str, cleared: str, names: Iterable[str]) -> Iterator[Key]:
+    yield Key("name", normalise_name(text))
+    for name in names:
+        yield Key("folded", fold(name))
+        if _NO_USER_NAME.isdisjoint(name):
+            yield Key("name", normalise_name(name))
+    for address in mails_in(cleared, names):
+        yield Key("address", address)
+    for address in ips_in(cleared, names):
+        yield Key("ip", address)

@@ -1,0 +1,203 @@
+"""For any way to write a name, the person named has a key in common with it, and nobody else has."""
+
+import json
+from collections.abc import Sequence
+from time import process_time
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from services.intake.report.pseudonym import MOST, pseudonyms_for, pseudonyms_of
+from services.intake.report.submission import Submission
+from shared.names import Key, keys_of, own_keys
+from tests.support.spellings import OTHERS, spelled
+
+KEY = b"k" * 32
+SCRIPTS = (
+    "abcdefghijklmnopqrstuvwxyzßéñøłı",
+    "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
+    "αβγδεζηθικλμνξοπρσςτυφχψω",
+    "ابتثجحخدذرزسشصضطظعغفقكلمنهوي",
+    "אבגדהוזחטיכלמנסעפצקרשת",
+    "一二三田中山川口木本村太郎花子",
+    "さくらたけのはなひろみ",
+    "가나다라마바사김이박최",
+    "कखगघचछजझटठडढणत",
+    "กขคงจฉชซญดตถท",
+    "აბგდევზთიკლ",
+    "ابپتثجچ\u200cکگ",
+)
+
+
+@st.composite
+def names(draw: st.DrawFn) -> str:
+    """A user name of one to three words, in one script."""
+    letters = draw(st.sampled_from(SCRIPTS))
+    word = st.text(st.sampled_from(letters), min_size=3, max_size=8).map(lambda w: w.strip("\u200c") or letters[:3])
+    words = [
+        w[:1].upper() + w[1:] if len(w[:1].upper()) == 1 else w for w in draw(st.lists(word, min_size=1, max_size=3))
+    ]
+    return draw(st.sampled_from((" ", " ", "-", "'"))).join(words) + draw(st.sampled_from(("", "", "7", " 42")))
+
+
+def submission_about(*reported: str, witnesses: Sequence[str] = (), **fields: Any) -> Submission:
+    body = {"community": "enwiki", "narrative": "x", "reported": [{"name": name} for name in reported]}
+    return Submission.model_validate_json(json.dumps(body | {"witnesses": list(witnesses)} | fields))
+
+
+def shuts_out(submission: Submission, *own: str, addresses: Sequence[str] = ()) -> bool:
+    """Whether a person who signs in with these names is shut out of the case of this submission."""
+    return not set(pseudonyms_of(KEY, submission).parties).isdisjoint(pseudonyms_for(KEY, own, addresses))
+
+
+@given(st.data(), names())
+def test_the_accused_is_shut_out_for_any_way_to_write_the_name(data: st.DataObject, name: str) -> None:
+    text = data.draw(spelled(name))
+    assume(len(text) <= 300)
+    provided = data.draw(st.sampled_from((name, name.lower(), name.upper(), name.replace(" ", "_"))))
+    assert shuts_out(submission_about(text), provided)
+    assert shuts_out(submission_about("Nobody", witnesses=["Nobody", text]), provided)
+    assert shuts_out(submission_about("Nobody", reporter={"name": text}), provided)
+
+
+@given(st.data(), names(), names())
+def test_a_strangers_name_shuts_out_nobody_else(data: st.DataObject, stranger: str, other: str) -> None:
+    def words(name: str) -> set[str]:
+        return set(name.replace("-", " ").replace("'", " ").casefold().replace("\u200c", "").split())
+
+    text = data.draw(spelled(stranger))
+    assume(len(text) <= 300 and words(other).isdisjoint(words(stranger) | words(" ".join(OTHERS))))
+    assert not shuts_out(submission_about(text, witnesses=[text], reporter={"name": text}), other)
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("[[User:Example User|the admin]]", "Example User"),
+        ("User:Example User User talk:Bob", "Example User"),
+        ("Example User (talk) 12:00, 3 May 2025 (UTC)", "Example User"),
+        ("https://xtools.wmcloud.org/ec/en.wikipedia.org/Example%20User", "Example User"),
+        ("https://en.wikipedia.org/wiki/Talk:Foo#c-Example_User-20250101120000-Bob", "Example User"),
+        ("https://en.wikipedia.org/wiki/User:Example User", "Example User"),
+        ("http://de.wikipedia.org/wiki/Benutzer:Andr%E9", "André"),
+        ("[[User:Example&#95;User]]", "Example User"),
+        ("<a href='https://en.wikipedia.org/wiki/User:Example_User'>x</a>", "Example User"),
+        ("Example User: he did it", "Example User"),
+        ("User:Smith, John and Bob", "Smith, John"),
+        ("Alice and Bob", "Alice and Bob"),
+        ("https://en.wikipedia.org/wiki/User:Foo_(WMF)", "Foo (WMF)"),
+        ('[[User:Robert "Bob" Smith]]', 'Robert "Bob" Smith'),
+        ("exampleuser", "ExampleUser"),
+        ("IŞIK", "ışık"),
+        ("istanbul", "İSTANBUL"),
+        ("STRASSE", "Straße"),
+        ("ΟΔΥΣΣΕΥΣ", "Οδυσσεύς".replace("ύ", "υ")),
+        ("ﬁlip", "FILIP"),
+        ("Ａlice", "alice"),
+        ("کاربر نمونه‌ها", "کاربر نمونه‌ها"),
+        ("کاربر نمونهها", "کاربر نمونه‌ها"),
+        ("علي", "علی"),
+        ("محـــمد", "محمد"),
+        ("👩‍💻 Coder", "👩‍💻 coder"),
+        ("甲田と乙川", "乙川"),
+        ("أحمد ومحمد", "محمد"),
+        ("O’Brien", "O'Brien"),
+        ("~2025-12345-6", "~2025-12345-6"),
+        ("2025‑12345‑6", "~2025-12345-6"),
+        ("~۲۰۲۵-۱۲۳۴۵-۶", "~2025-12345-6"),
+        ("[[Special:Contributions/~2025-12345-6|~2025-12345-6]]", "~2025-12345-6"),
+        (":)", ":)"),
+        ("User:C++", "C++"),
+    ],
+)
+def test_a_name_is_known_in_this_spelling(text: str, own: str) -> None:
+    assert shuts_out(submission_about(text), own)
+
+
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\u2028", "\x0b"])
+def test_names_may_stand_on_lines_of_their_own(between: str) -> None:
+    assert set(own_keys("Example User")) & set(keys_of(f"Somebody{between}Example User{between}Another"))
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("Example <Example.User@mail.example>", "example.user@mail.example"),
+        ("mailto:example.user@mail.example?subject=x", "example.user@mail.example"),
+        ("mailto:example.user%40mail.example", "example.user@mail.example"),
+        ("his address is example.user@mail.example.", "Example.User@MAIL.example"),
+        ("reader@bücher.example", "reader@xn--bcher-kva.example"),
+        ("reader@XN--BCHER-KVA.example", "reader@bücher.example"),
+        ("reader@straße.example", "reader@strasse.example"),
+        ("用户@例子。example", "用户@xn--fsqu00a.example"),
+        ("example.user@mail.example", "example.user+wiki@mail.example"),
+    ],
+)
+def test_a_person_is_known_by_an_address_in_this_spelling(text: str, address: str) -> None:
+    assert shuts_out(submission_about(text), "Someone", addresses=[address])
+    assert shuts_out(submission_about(text), address)
+    assert not shuts_out(submission_about(text), "Someone", addresses=["other@mail.example", "reader@books.example"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2001:db8::1",
+        "2001:DB8:0:0:0:0:0:1",
+        "2001:0db8:0000:0000:0000:0000:0000:0001",
+        "[2001:db8::1]:443",
+        "2001:db8::0.0.0.1",
+        "User talk:2001:DB8:0:0:0:0:0:1",
+        "2001:db8::1/64",
+        "２００１:db8::1",
+        "https://en.wikipedia.org/wiki/Special:Contributions/2001:DB8:0:0:0:0:0:1",
+        "https://en.wikipedia.org/wiki/Special:Contributions/2001%3ADB8%3A%3A1",
+        "Alice, 2001:db8::1",
+        "an anonymous editor (2001:db8::1)",
+    ],
+)
+def test_one_network_address_is_one_key_in_all_spellings(text: str) -> None:
+    assert Key("ip", "2001:db8::1") in keys_of(text)
+    assert {"1", "db8::1"}.isdisjoint(key.text for key in keys_of(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["192.0.2.7", "::ffff:192.0.2.7", "::FFFF:c000:207", "192.000.002.007", "192.0.2.7:80"]
+)
+def test_an_address_of_the_old_network_is_one_key_in_all_spellings(text: str) -> None:
+    assert Key("ip", "192.0.2.7") in keys_of(text)
+
+
+@given(st.text(max_size=40))
+def test_what_was_stored_before_still_matches(name: str) -> None:
+    first = Key("name", " ".join(name.split()))
+    assert (not keys_of(first.text)) or keys_of(first.text)[0] == own_keys(first.text)[0]
+
+
+@given(st.text(max_size=320))
+def test_a_person_is_always_known_by_the_name_as_it_stands(name: str) -> None:
+    assert not own_keys(name) or set(own_keys(name)) & set(keys_of(name))
+
+
+HOSTILE = [
+    "a,", "User:", "https://a.b/c ", "(a!", "%25", "a:b c", "[[User:A|b]]", "x and ", "a/b:c d,e ", "@", "a.", ":", "[",
+    "'s ", "1:", "é,", "{{", "ﷺ", "&amp;", "?a=b&", "//", "a@b.c,", "::1 ", "0.0.0.0 ", "w:de:", " wiki/",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", [*HOSTILE, "".join(HOSTILE)])
+def test_no_line_keeps_intake_busy(piece: str) -> None:
+    line = (piece * 300)[:300]
+    begun = process_time()
+    for _ in range(20):
+        keys_of(line)
+    assert (process_time() - begun) / 20 < 0.01
+
+
+def test_a_report_has_a_bound_of_pseudonyms_and_no_line_hides_the_next() -> None:
+    line = ",".join(f"{number:x}" for number in range(100))[:300]
+    about = submission_about(*[line.replace("1", chr(0x4E00 + n)) for n in range(49)], "[[User:Example User|x]]")
+    assert len(pseudonyms_of(KEY, about).subjects) <= 3 * MOST
+    assert shuts_out(about, "example user")
