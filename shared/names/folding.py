@@ -13,6 +13,8 @@ _SAME = str.maketrans(
     # Persian and Arabic keyboards write one letter as two characters.
     | {"\u064a": "\u06cc", "\u0649": "\u06cc", "\u0643": "\u06a9", "\u2800": " ", "_": " ", "\u3002": "."}
 )
+_MARKS = frozenset(map(chr, (*range(0x0300, 0x0370), *range(0x0591, 0x05C8), *range(0x064B, 0x0660), 0x0670)))
+"""Accents, and the vowel points of Hebrew and Arabic, which people leave out when they type a name."""
 _OUTER = frozenset("`´<>|=~^¨")
 """Symbols that stand around a name, as punctuation does."""
 
@@ -27,7 +29,7 @@ def clear(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """A text's letters without their case, and without punctuation around them.
+    """A text's letters without their case and their accents, and without punctuation around them.
 
     Two spellings of one name have one folded form. A text of punctuation only stays as it is.
     """
@@ -38,7 +40,8 @@ def fold(text: str) -> str:
         for _ in range(2):
             # Capitals first, because the Turkish dotless i and some ligatures have a case only there.
             folded = unicodedata.normalize("NFKC", folded.upper().casefold())
-        folded = folded.replace("i\u0307", "i").translate(_SAME)
+        bare = "".join(character for character in unicodedata.normalize("NFD", folded) if character not in _MARKS)
+        folded = unicodedata.normalize("NFC", bare or folded).translate(_SAME)
     folded = " ".join(folded.split())
     return trim(folded) or folded
 

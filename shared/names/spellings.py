@@ -11,12 +11,12 @@ from shared.names.addresses import without_ips
 from shared.names.folding import trim
 
 _AND = (
-    "and|or|with|vs|und|oder|mit|et|ou|avec|y|e|o|con|och|eller|og|en|of|ja|tai|sekä|és|i|oraz|lub|и|или|та|й|або|а|ve"
+    "and|or|with|vs|aka|alias|und|oder|mit|et|ou|avec|y|e|o|con|och|eller|og|en|of|ja|tai|sekä|és|i|oraz|lub|и|или|та|й|або|а|ve"
     "|veya|və|dan|atau|na|au|și|sau|kaj|kai|και|ή|և|و|أو|और|या|এবং|ও|மற்றும்|మరియు|ಮತ್ತು|ഉം|සහ|และ|和|与|與|跟|と|및"
 )
 """Words that join two names. A name with such a word in it is read as one name, too."""
 _TITLE = re.compile(
-    r"user|username|account|admin|administrator|sysop|editor|benutzer(?:in)?|utilisat(?:eur|rice)|usuari[ao]|utente"
+    r"the|le|la|el|der|die|user|username|account|admin|administrator|sysop|editor|benutzer(?:in)?|utilisat(?:eur|rice)|usuari[ao]|utente"
     r"|участни(?:к|ца)|aka|alias|(?:mrs?|ms|dr)\.?",
     re.IGNORECASE,
 )
@@ -42,7 +42,7 @@ _PAGE = re.compile(
 _PATH = re.compile(r"/(?:wiki|index\.php)/", re.IGNORECASE)
 _COMMENT = re.compile(r"[ch]-(.+?)-\d{8,14}")
 _BETWEEN = re.compile(
-    r"([,;&+/\\•·・、،؛؍፣፤।։|]|\s[-\u2010-\u2015*]+\s|\s(?=@)|\s(?=[^\s:]+:[^\s:])|\s[וو](?=\w\w)"
+    r"((?:^|\s)\d{1,2}[.)]\s|[,;&+/\\•·・、،؛؍፣፤।։|]|\s[-\u2010-\u2015*]+\s|\s(?=@)|\s(?=[^\s:]+:[^\s:])|\s[וو](?=\w\w)"
     rf"|\s(?:{_AND})\s"
     r"|(?<=\w\w)(?:和|与|與|及び|及|跟|と|및)(?=\w\w))",
     re.IGNORECASE,
@@ -120,12 +120,15 @@ class _Reader:
             self._list(rest)
 
     def _list(self, text: str) -> None:
-        """The names in a list, and up to _RUN neighbours as one name."""
+        """The names in a list, up to _RUN neighbours as one name, and "Smith, Alice" as "Alice Smith"."""
         self._title(text)
         parts = _BETWEEN.split(text)
         for length in range(1, min(_RUN, len(parts) // 2) + 1):
             for first in range(0, len(parts) - 2 * (length - 1), 2):
                 self._title("".join(parts[first : first + 2 * length - 1]))
+        for last_name, between, first_name in zip(parts[::2], parts[1::2], parts[2::2], strict=False):
+            if between == ",":
+                self._title(f"{first_name.strip()} {last_name.strip()}")
 
     def _title(self, title: str) -> None:
         """The names in the title of a page, and in what is left of each without one thing more around it."""
