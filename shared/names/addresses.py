@@ -3,18 +3,21 @@
 import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address, ip_address
+from itertools import islice
 
 from shared.names.folding import fold
 
 _MAIL = re.compile(r"[^\s@<>()\[\]{},;:\"|]{1,100}@[^\s@<>()\[\]{},;:\"|/?&#]{1,255}")
 _IP = re.compile(r"(?<!\w)(?:::)?[0-9A-Fa-f][0-9A-Fa-f:.]{2,58}|(?<!\w)::[0-9A-Fa-f]{1,4}")
+_MOST = 40
+"""So many addresses of each kind are read from one text."""
 _ZEROS = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
 
 
 def mails_in(text: str, parts: Iterable[str] = ()) -> Iterator[str]:
     """Each mail address in a text (see `folding.clear`) and in parts of it, in one form."""
-    for one in (text, *parts) if "@" in text or "%40" in text else ():
-        yield from filter(None, map(read_mail, _MAIL.findall(one)))
+    if "@" in text or "%40" in text:
+        yield from filter(None, map(read_mail, _found(_MAIL, (text, *parts))))
 
 
 def read_mail(text: str) -> str | None:
@@ -27,9 +30,8 @@ def read_mail(text: str) -> str | None:
 
 def ips_in(text: str, parts: Iterable[str] = ()) -> Iterator[str]:
     """Each IP address in a text and in parts of it, in one form."""
-    for one in (text, *parts):
-        if "." in one or ":" in one:
-            yield from filter(None, map(read_ip, _IP.findall(one)))
+    if "." in text or ":" in text or "%3" in text:
+        yield from filter(None, map(read_ip, _found(_IP, (text, *parts))))
 
 
 def without_ips(text: str) -> str:
@@ -50,6 +52,11 @@ def read_ip(text: str) -> str | None:
         mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         return str(mapped or address)
     return None
+
+
+def _found(pattern: re.Pattern[str], texts: Iterable[str]) -> Iterable[str]:
+    found = (token for text in texts for token in pattern.findall(text))
+    return islice(dict.fromkeys(found), _MOST)
 
 
 def _in_letters(label: str) -> str:

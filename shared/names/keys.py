@@ -46,6 +46,11 @@ def own_keys(name: str) -> tuple[Key, ...]:
     return _keys(name, cleared, (cleared, normalise_name(cleared)))
 
 
+def address_keys(address: str) -> tuple[Key, ...]:
+    """The keys of one person by a mail address."""
+    return tuple(Key("address", one) for one in mails_in(clear(address[:LONGEST])))
+
+
 def normalise_name(name: str) -> str:
     """A user name as MediaWiki would write it: NFC, spaces for underscores, first letter upper, without `User:`."""
     text = " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split())

@@ -55,23 +55,20 @@ _ELSEWHERE = re.compile(
 )
 
 
-_MORE = re.compile(rf"\s(?:{_AND})\s|^(?:{_TITLE.pattern})\s|wiki|commons", re.IGNORECASE)
+_PLAIN = re.compile(r"(?:[a-z ]{1,40}:)?([a-z0-9][a-z0-9 _]*)", re.IGNORECASE)
+_MORE = re.compile(rf"[ _](?:{_AND})[ _]|(?:^|:)(?:{_TITLE.pattern})\s|wiki|commons", re.IGNORECASE)
 
 
 def names_in(text: str, most: int) -> list[str]:
     """The names that a text (see `folding.clear`) may mean, each once, the likeliest first, and at most so many."""
-    if _is_one_name(text):
-        return [text]
+    if text.isascii() and (plain := _PLAIN.fullmatch(text)) and not _MORE.search(text):
+        # Most names are a few letters and digits, perhaps behind a namespace, and can be read in one way only.
+        return [text, plain[1]] if plain[1] != text else [text]
     reader = _Reader(most)
     for variant in _decoded(text):
         reader.found[variant] = None
         reader.read(without_ips(variant))
     return list(reader.found)[:most]
-
-
-def _is_one_name(text: str) -> bool:
-    """Whether a text is a few letters and digits that can be read in one way only. Most names are."""
-    return text.isascii() and text.replace(" ", "").isalnum() and not _MORE.search(text)
 
 
 def _decoded(text: str) -> Iterable[str]:

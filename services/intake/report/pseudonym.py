@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Iterable, Sequence
 
 from services.intake.report.submission import Pseudonyms, Submission
-from shared.names import MOST_OF_LINE, Key, keys_of, own_keys
+from shared.names import MOST_OF_LINE, Key, address_keys, keys_of, own_keys
 
 MOST = 1000
 """So many names are read from all lines of a report that name the reported, and from those that name witnesses."""
@@ -40,7 +40,7 @@ def pseudonyms_for(key: bytes, names: Iterable[str], addresses: Iterable[str]) -
 
 def _keys_of_address(address: str) -> tuple[Key, ...]:
     # The first is how stores know the address since before they knew it without its tag.
-    return (Key("address", address.casefold()), *own_keys(address))
+    return (Key("address", address.casefold()), *address_keys(address))
 
 
 def _keys_of_lines(lines: Sequence[str]) -> list[Key]:
