@@ -1,20 +1,19 @@
 """The access control of a service, made from its runtime: the roster, the gate, and how people sign in."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from shared.access.entries import ROSTER_FACTS
 from shared.access.refusal_log import Refusals
 from shared.access.roster import Roster, RosterStore
 from shared.access.roster_store import ROSTER_INDEXES, MongoRoster
 from shared.aggregates import OUTBOX_INDEX, Aggregates
+from shared.own_names import OwnNames, Proof
 from shared.parts import Part
 from shared.problems import Problem, Unavailable
 from shared.runtime import Runtime
 from shared.sign_in.attempts import SignInRefused
 from shared.sign_in.flow import Noted, SignInFlow
-from shared.sign_in.identity import Identity
 from shared.sign_in.pages import make_sign_in
 from shared.sign_in.providers import make_provider
 from shared.sign_in.sessions import Sessions, SessionStore
@@ -25,29 +24,28 @@ from shared.web.pages import Pages
 from shared.web.rates import Rates
 
 SIGN_IN = "session.sign_in"
-MOST_NAMES = 20
-"""The vault is asked for so many names, and for as many addresses, at once."""
 
 
-class PseudonymSource(Protocol):
-    """What signing in needs of intake (shared.vault_client.VaultClient)."""
+SignedInNames = Callable[[Proof], Awaitable[OwnNames]]
+"""Gives the names of the person of a sign-in, by its proof, once the roster has noted them.
 
-    async def pseudonyms(self, names: Sequence[str], addresses: Sequence[str]) -> tuple[str, ...]: ...
+Triage's own (services.triage.roster.actions.SignIns), or shared.roster_client.RosterClient. Raises Unavailable, and
+Problem 422 for a proof that proves nothing.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
     """How people sign in at a service. Its pages stand under `home` of `address`.
 
-    `noted` is told of each person who comes with a session: the reference, and the pseudonyms of the person's names.
-    Tests hand in another `store`.
+    `noted` is told the names of each person who comes with a session. Tests hand in another `store`.
     """
 
     settings: SignInSettings
     pages: Pages
     home: str
     address: str
-    vault: PseudonymSource
+    names: SignedInNames
     noted: Noted | None = None
     store: SessionStore | None = None
 
@@ -90,15 +88,13 @@ class AccessControl:
         settings, stored = sign_in.settings, MongoSessions(self._runtime.database)
         provider = make_provider(settings, address=sign_in.address, home=sign_in.home)
 
-        async def pseudonyms(identity: Identity) -> tuple[str, ...]:
-            names = (identity.name, *identity.aliases)[:MOST_NAMES]
-            addresses = (*([identity.email] if identity.email else []), *identity.other_emails)[:MOST_NAMES]
+        async def names_of(proof: Proof) -> OwnNames:
             try:
-                return await sign_in.vault.pseudonyms(names, addresses)
+                return await sign_in.names(proof)
             except Problem as problem:
-                # 401 and 403: a key or clock of ours is wrong, which passes. Else no report can have such names.
+                # 401 and 403: a key or clock of ours is wrong, which passes. Else the proof proves nothing.
                 if problem.status in (401, 403):
-                    raise Unavailable("the vault refuses this service") from None
+                    raise Unavailable("the roster, or the vault, refuses this service") from None
                 raise SignInRefused("names-refused") from None
 
         async def refused(reason: str) -> None:
@@ -111,7 +107,7 @@ class AccessControl:
             sign_in.home,
             sign_in.address,
             settings.identity_key,
-            pseudonyms,
+            names_of,
             refused,
             noted=sign_in.noted,
             people=self.roster,

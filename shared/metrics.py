@@ -62,3 +62,5 @@ THROTTLED = Counter("hearth_throttled_total", "Wrong answers held, requests beyo
 REFUSALS = Counter(
     "hearth_refusals_total", "Requests refused by the gate or by policy.", ("service", "action", "reason")
 )
+# Names of people on the roster that a coordinator should look at: typed freely, or a further user name.
+NAME_ALARMS = Counter("hearth_name_alarms_total", "New names that a coordinator should look at.", ("kind",))

@@ -147,6 +147,9 @@ class Settings(Connections):
         "as many at once.",
     )
     intake_url: str = Field("http://127.0.0.1:8001", description="Where intake's vault answers.")
+    triage_url: str = Field(
+        "http://127.0.0.1:8002", description="Where triage answers other services, which tell it who signs in."
+    )
     public_url: str = Field("http://127.0.0.1:8001", description="Address that reporters see.")
     desk_url: str = Field("http://127.0.0.1:8002", description="Address that responders see.")
     audit_url: str = Field("http://127.0.0.1:8004", description="Address that auditors see.")

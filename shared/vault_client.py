@@ -4,17 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import stamina
-
 from shared.access.service_tokens import ServiceSigner
 from shared.events import Actor
-from shared.http import AsyncClient, TransportError
-from shared.problems import Problem, Unavailable
-from shared.telemetry import current_traceparent
+from shared.http import AsyncClient
+from shared.own_names import NameKeys, OwnNames, Proof, Trust
+from shared.service_client import ServiceClient
 
 SECTIONS = ("reporter", "reported", "content", "correspondence")
 """`correspondence`: what handlers and reporter have written to each other since, in clear."""
-_INTAKE = "intake"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +27,7 @@ class VaultClient:
     """Calls intake's internal API. Each request is signed for its purpose; see shared.access.service_tokens."""
 
     def __init__(self, http: AsyncClient, signer: ServiceSigner) -> None:
-        self._http = http
-        self._signer = signer
+        self._intake = ServiceClient(http, signer, "intake")
 
     async def read(
         self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str, behalf: Actor | None = None
@@ -42,7 +38,7 @@ class VaultClient:
         """
         reads = [{"report_id": report_id, "sections": list(sections)} for report_id in report_ids]
         body = {"purpose": purpose, "reads": reads}
-        answer = await self._call("POST", "/v1/vault/read", body, purpose, behalf)
+        answer = await self._intake.call("POST", "/v1/vault/read", body, purpose, behalf)
         return {
             item["report_id"]: Contents(item["report_id"], item.get("sections", {}), bool(item.get("erased")))
             for item in answer["items"]
@@ -52,32 +48,21 @@ class VaultClient:
     async def keep_statement(self, report_id: str, statement_id: str, *, kind: str, text: str, behalf: Actor) -> None:
         """Store a handler's words (kind `question` or `reason`) with the report. A repetition changes nothing."""
         path = f"/v1/vault/reports/{report_id}/statements/{statement_id}"
-        await self._call("PUT", path, {"kind": kind, "text": text}, "correspond", behalf)
+        await self._intake.call("PUT", path, {"kind": kind, "text": text}, "correspond", behalf)
 
-    async def pseudonyms(self, names: Sequence[str], addresses: Sequence[str]) -> tuple[str, ...]:
-        """The pseudonyms under which a person with these user names and mail addresses stands in reports.
+    async def prove(self, proof: Proof) -> OwnNames:
+        """The person of a sign-in that happened just now, and the keys of the names that the provider tells.
 
-        Before the vault answers, it records who asked and for how many names, but not for which.
+        Before the vault answers, it records who asked and for how many names, but not for which. Raises Problem 422 for
+        a proof that proves nothing.
         """
-        body = {"names": list(names), "addresses": list(addresses)}
-        answer = await self._call("POST", "/v1/vault/pseudonyms", body, "sign_in", None)
-        return tuple(answer["pseudonyms"])
+        answer = await self._intake.call("POST", "/v1/vault/pseudonyms", proof.model_dump(), "sign_in")
+        names = tuple(NameKeys(tuple(name["keys"]), Trust(name["trust"])) for name in answer["names"])
+        return OwnNames(answer["person"], names, answer["ticket"])
 
-    @stamina.retry(on=Unavailable, attempts=3, wait_initial=0.1, wait_max=1.0)
-    async def _call(
-        self, method: str, path: str, body: dict[str, Any], purpose: str, behalf: Actor | None
-    ) -> dict[str, Any]:
-        # Signed anew for each attempt, because intake takes a token once.
-        headers = {"Authorization": self._signer.authorization(_INTAKE, purpose, behalf)}
-        if traceparent := current_traceparent():
-            headers["traceparent"] = traceparent
-        try:
-            answer = await self._http.request(method, path, json=body, headers=headers)
-        except TransportError as error:
-            raise Unavailable(f"vault: {type(error).__name__}") from None
-        if answer.status_code >= 500 or answer.status_code == 429:
-            raise Unavailable(f"vault: {answer.status_code}")
-        if answer.status_code >= 400:
-            raise Problem(answer.status_code, "vault-refused", "The vault refused the request.")
-        result: dict[str, Any] = answer.json() if answer.content else {}
-        return result
+    async def given_names(self, ticket: str, names: Sequence[str]) -> list[tuple[str, ...]]:
+        """The keys of each name that the coordinator of the ticket gives to a person. Raises Problem 403 and 422."""
+        answer = await self._intake.call(
+            "POST", "/v1/vault/given-names", {"ticket": ticket, "names": list(names)}, "enrol", None
+        )
+        return [tuple(keys) for keys in answer["names"]]

@@ -5,6 +5,7 @@
 import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from infra.commands.people.editor import OPERATOR, run_with_editor
@@ -13,6 +14,7 @@ from shared.access.principal import MODULES, SCOPES, Role
 from shared.access.roster_store import MongoRoster
 from shared.connections import MongoAccess
 from shared.events import GrantHeld, TrainingHeld
+from shared.own_names import NameKeys, OwnNames, Trust
 from shared.times import now
 
 LIFE = timedelta(days=1)
@@ -50,22 +52,32 @@ def enrol_and_issue(
         return thread.submit(run_with_editor, uri, prefix, access, work).result()
 
 
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A person to put on the roster: the role, and the keys of the user name."""
+
+    role: Role
+    keys: tuple[str, ...]
+
+
 def enrol_accounts(
-    uri: str, prefix: str, access: MongoAccess, people: Mapping[str, Role], bodies: tuple[str, ...]
+    uri: str, prefix: str, access: MongoAccess, people: Mapping[str, Enrolled], bodies: tuple[str, ...]
 ) -> None:
     """Put people on the roster, each (by reference) in a role, with all that the role needs for a day."""
 
     async def work(editor: RosterEditor, _: MongoRoster) -> None:
         at = now()
-        for person, role in people.items():
-            await enrol(editor, person, role, bodies if role in _OF_BODIES else (), at)
+        for person, one in people.items():
+            await editor.give_names(person, [one.keys], OPERATOR)
+            await enrol(editor, person, one.role, bodies if one.role in _OF_BODIES else (), at)
 
     run_with_editor(uri, prefix, access, work)
 
 
 async def give_name(editor: RosterEditor, person: str) -> None:
-    """As if a person without an account had signed in once, under a name that stands in no report."""
-    await editor.note_pseudonyms(person, [hashlib.sha256(person.encode()).hexdigest()[:32]], OPERATOR)
+    """As if a person without an account had signed in once, under a user name that stands in no report."""
+    key = hashlib.sha256(person.encode()).hexdigest()[:32]
+    await editor.note_names(OwnNames(person, (NameKeys((key,), Trust.ACCOUNT),)), OPERATOR)
 
 
 async def enrol(editor: RosterEditor, person: str, role: Role, bodies: tuple[str, ...], at: datetime) -> None:

@@ -16,11 +16,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from infra.kafka.accounts import open_accounts
 from infra.kafka.topics import alter_topics, create_topics
 from infra.local.kafka import Operators
-from infra.local.people import ACCOUNT_ROLES, enrol_accounts, enrol_and_issue, person_of
+from infra.local.people import ACCOUNT_ROLES, Enrolled, enrol_accounts, enrol_and_issue, person_of
 from infra.local.probes import answers
 from infra.local.processes import Process, StackError
+from infra.local.sign_in_provider import ACCOUNTS
 from infra.local.stack import Stack
 from infra.mongo_accounts import open_databases
+from services.intake.vault.names import given_keys
 from shared.access.principal import Role
 from shared.connections import MongoAccess
 from shared.http import make_blocking_http
@@ -82,7 +84,12 @@ class System:
 
     def enrol_accounts(self) -> None:
         """Put the accounts of the demo's provider on the roster, in all handling bodies."""
-        people = {self.account(subject): role for subject, role in ACCOUNT_ROLES.items()}
+        key = base64.b64decode(self.environment["HEARTH_PSEUDONYM_KEY"])
+        names = {account.subject: account.username for account in ACCOUNTS}
+        people = {
+            self.account(subject): Enrolled(role, given_keys(key, names[subject]))
+            for subject, role in ACCOUNT_ROLES.items()
+        }
         enrol_accounts(*self._book(), people, tuple(load_policy().bodies))
 
     def _book(self) -> tuple[str, str, MongoAccess]:
@@ -116,7 +123,7 @@ def run_system(stack: Stack, extra: Mapping[str, str] | None = None) -> Iterator
     intake = stack.start_service("intake", environment, wait=False)
     environment |= {"HEARTH_INTAKE_URL": intake.address, "HEARTH_PUBLIC_URL": intake.address}
     triage = stack.start_service("triage", environment, wait=False)
-    environment |= {"HEARTH_DESK_URL": triage.address}
+    environment |= {"HEARTH_DESK_URL": triage.address, "HEARTH_TRIAGE_URL": triage.address}
     system = System(stack, environment, {"intake": intake, "triage": triage})
     for name in ("notification", "audit"):
         system.processes[name] = stack.start_service(name, environment, wait=False)

@@ -26,8 +26,8 @@ from shared.http import make_http
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.parts import Part, assemble
+from shared.roster_client import RosterClient
 from shared.runtime import Runtime
-from shared.vault_client import VaultClient
 from shared.web.gate import Gate
 from shared.web.pages import Pages, make_asset_router, make_pages
 
@@ -41,10 +41,10 @@ def build_app(settings: AuditSettings, *, copies: RosterStore | None = None) -> 
     record, reads = MongoRecord(runtime.database), runtime.aggregates("reads")
     writer = LogWriter(record, settings.log_origin, new_id())
     consumer.consume(runtime, lambda rewind: Recorder(writer, rewind), pause=settings.record_pause)
-    http = make_http(settings.intake_url)
+    http = make_http(settings.triage_url)
     signer = ServiceSigner("audit", settings.service_keys_file, settings.service_peers_file)
     access_control = AccessControl(runtime, copies=copies)
-    way = SignIn(settings, pages, HOME, settings.audit_url, VaultClient(http, signer))
+    way = SignIn(settings, pages, HOME, settings.audit_url, RosterClient(http, signer).sign_in)
     flow, sign_in = access_control.open_sign_in(way)
     gate = access_control.gate
     parts = [

@@ -35,7 +35,7 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
     barrier, commits = ReplayBarrier(store), GroupCommit(store.save, bound=settings.commit_queue)
     verifier = ServiceVerifier("intake", settings.service_peers_file)
     access_control = AccessControl(runtime, services=lambda token: verifier.read(token).principal())
-    gate, names_of = access_control.gate, access_control.roster.names_of
+    gate = access_control.gate
 
     submissions = Submissions(barrier, commits, vault, policy, secrets)
     runtime.consume("reports.inbox", decode_inbox(policy), take_in(submissions))
@@ -47,7 +47,7 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
             tasks=[commits.run],
         ),
         build_mailbox(runtime, barrier, vault, secrets, pages, gate),
-        build_vault(runtime, barrier, vault, secrets.pseudonyms, gate, names_of),
+        build_vault(runtime, barrier, vault, settings, gate, access_control.roster),
         build_erasure(runtime, store, barrier, policy, settings.retention_seconds, gate),
         build_keys(runtime, settings, settings.master_key.get_secret_value(), vault, key_pace),
         access_control.part,

@@ -26,6 +26,7 @@ from shared.http import make_http
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.parts import Part, assemble
 from shared.policy import load_policy
+from shared.roster_client import RosterClient
 from shared.runtime import Runtime
 from shared.vault_client import VaultClient
 from shared.web.pages import make_asset_router, make_pages
@@ -47,7 +48,9 @@ def build_app(settings: NotificationSettings) -> FastAPI:
     vault = VaultClient(http, signer)
     channels = {name: build(settings) for name, build in CHANNELS.items()}
     access_control = AccessControl(runtime)
-    flow, sign_in = access_control.open_sign_in(SignIn(settings, pages, HOME, settings.outbox_url, vault))
+    desk = make_http(settings.triage_url)
+    way = SignIn(settings, pages, HOME, settings.outbox_url, RosterClient(desk, signer).sign_in)
+    flow, sign_in = access_control.open_sign_in(way)
     gate, roster = access_control.gate, access_control.roster
 
     digests = Digests(store, timedelta(seconds=settings.gather_seconds))
@@ -72,6 +75,6 @@ def build_app(settings: NotificationSettings) -> FastAPI:
         build_channels(channels),
         sign_in,
         access_control.part,
-        Part(stops=[http.aclose]),
+        Part(stops=[http.aclose, desk.aclose]),
     ]
     return assemble(runtime, gate, parts, flow.error_page)

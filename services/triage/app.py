@@ -11,7 +11,7 @@ from services.triage.desk.queue import Queue
 from services.triage.desk.views import load_pages
 from services.triage.paths import HOME
 from services.triage.reports import DigestEraser, ReportFollower
-from services.triage.roster.actions import RosterEditor, note_names
+from services.triage.roster.actions import RosterEditor, SignIns
 from services.triage.roster.desk import Entries
 from services.triage.roster.pages import make_error_page
 from services.triage.roster.part import build as build_roster
@@ -21,7 +21,7 @@ from services.triage.settings import TriageSettings
 from services.triage.store import CASE_INDEXES, MongoCases
 from services.triage.stored import CaseStore
 from shared.access.roster import RosterStore
-from shared.access.service_tokens import ServiceSigner
+from shared.access.service_tokens import ServiceSigner, ServiceVerifier
 from shared.access_control import AccessControl, SignIn
 from shared.http import make_http
 from shared.kafka.erasures import ErasureReplay, case_named_by
@@ -52,9 +52,13 @@ def build_app(
     vault = vault or client
     pages = load_pages()
     entries = entries or MongoEntries(kept)
-    access_control, editor = AccessControl(runtime, entries=kept, copies=copies), RosterEditor(entries)
-    noted = partial(note_names, access_control.roster, editor)
-    way = SignIn(settings, pages, HOME, settings.desk_url, client, noted, sessions)
+    verifier = ServiceVerifier("triage", settings.service_peers_file)
+    editor = RosterEditor(entries)
+    access_control = AccessControl(
+        runtime, entries=kept, copies=copies, services=lambda token: verifier.read(token).principal()
+    )
+    sign_ins = SignIns(access_control.roster, editor, client.prove)
+    way = SignIn(settings, pages, HOME, settings.desk_url, sign_ins.take, sign_ins.note, sessions)
     flow, sign_in = access_control.open_sign_in(way)
 
     eraser = DigestEraser(cases)
@@ -66,7 +70,7 @@ def build_app(
     parts = [
         Part([make_router(desk, queue, gate)], indexes=[(aggregates.collection, CASE_INDEXES)], prepare=[replay.run]),
         build_desk(desk, queue, gate, pages),
-        build_roster(editor, entries, policy, flow.sessions, gate, pages),
+        build_roster(editor, entries, policy, flow.sessions, gate, pages, sign_ins, client.given_names),
         sign_in,
         access_control.part,
         Part(stops=[http.aclose]),

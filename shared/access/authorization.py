@@ -92,7 +92,14 @@ _STATUS: Mapping[Reason, tuple[int, str, str]] = {
     Reason.ENDED: (403, "access-ended", "Your access has ended."),
     Reason.LEAVE: (403, "on-leave", "You are on leave."),
     Reason.CONFIDENTIALITY: (403, "confidentiality-needed", "This needs a confidentiality agreement that holds."),
-    Reason.NAMES: (403, "names-needed", "Sign in at the desk once, so that it is known which names are yours."),
+    Reason.NAMES: (
+        403,
+        "names-needed",
+        (
+            "Hearth does not know your user name. Sign in at the desk once. If this stays, your sign-in provider tells "
+            "Hearth no user name: ask its operator to send one."
+        ),
+    ),
     Reason.TRAINING: (403, "training-needed", "This needs training that counts."),
     Reason.PURPOSE: (403, "purpose-not-permitted", "This may not be asked for that purpose."),
     Reason.SOURCE: (403, "source-not-permitted", "This token may not speak for that source."),

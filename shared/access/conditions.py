@@ -76,9 +76,9 @@ CONFIDENTIAL = Condition(
 
 NAMED = Condition(
     Reason.NAMES,
-    "own names known",
-    # Without names nobody could tell whether a report names the caller. The token of a program says no names.
-    lambda who, _grant, _action, _resource, _now: bool(who.pseudonyms),
+    "own user name known",
+    # Without it nobody could tell whether a report names the caller. The token of a program says no names.
+    lambda who, _grant, _action, _resource, _now: who.named and bool(who.pseudonyms),
 )
 
 

@@ -19,6 +19,7 @@ def principal_in(entry: RosterEntryChanged) -> Principal:
         entry.confidential_until,
         tuple(Leave(leave.begins_at, leave.ends_at) for leave in entry.leaves),
         frozenset(entry.pseudonyms),
+        named=entry.named,
     )
 
 

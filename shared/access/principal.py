@@ -1,7 +1,7 @@
 """Who asks: roles, grants, trainings, and the principal that has them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal, get_args
@@ -68,6 +68,7 @@ class Leave:
 class Principal:
     """Who asks. `ref` is a pseudonymous reference. `pseudonyms` stand for the person's own names in reports.
 
+    `named`: the sign-in provider has told the person's user name. `ticket` shows intake that the person signed in.
     `authenticated_at`: when the person last signed in. `confidential_until`: how long the person's confidentiality
     agreement holds. `behalf`: the person for which a service acts. `purposes`: for what the service calls.
     """
@@ -81,6 +82,8 @@ class Principal:
     authenticated_at: datetime | None = None
     purposes: tuple[str, ...] = ()
     behalf: Actor | None = None
+    named: bool = False
+    ticket: str | None = field(default=None, repr=False, compare=False)
 
     def actor(self, role: Role) -> Actor:
         """The actor that events name for what was done in `role`. A service that acts for a person names the person."""

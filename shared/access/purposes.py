@@ -19,7 +19,9 @@ PURPOSES: Mapping[str, Purpose] = {
         Purpose("review", "vault.read", ("triage",)),
         Purpose("notify", "vault.read", ("notification",)),
         Purpose("correspond", "vault.correspond", ("triage",)),
-        Purpose("sign_in", "vault.pseudonyms", ("triage", "notification", "audit")),
+        Purpose("sign_in", "vault.pseudonyms", ("triage",)),
+        Purpose("enrol", "vault.bind_names", ("triage",)),
+        Purpose("note_names", "roster.note_names", ("notification", "audit")),
     )
 }
 CALLERS: tuple[str, ...] = tuple(dict.fromkeys(caller for row in PURPOSES.values() for caller in row.callers))

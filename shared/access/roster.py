@@ -8,6 +8,7 @@ beforehand needs no message, because `shared.access.authorization.allow` is give
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -80,15 +81,23 @@ class Roster:
             self._whole_at = at
 
     async def person(
-        self, ref: str, *, began_at: datetime, authenticated_at: datetime | None, pseudonyms: Iterable[str] = ()
+        self,
+        ref: str,
+        *,
+        began_at: datetime,
+        authenticated_at: datetime | None,
+        pseudonyms: Iterable[str] = (),
+        named: bool = False,
+        ticket: str | None = None,
     ) -> Principal | None:
-        """A person who has signed in, with what the roster gives the person now.
+        """A person who has signed in, with what the roster gives the person now, and what the sign-in told.
 
         A person on no roster has no grants. None for a person who was signed out everywhere after `began_at`.
         """
         await self.ready()
         known = self._entries.get(ref) or await self._find(ref)
-        return self._signed_in(known, began_at, authenticated_at, pseudonyms)
+        person = self._signed_in(known, began_at, authenticated_at, pseudonyms)
+        return replace(person, named=person.named or named, ticket=ticket) if person else None
 
     async def bearer(self, token: str) -> Principal | None:
         """The person or integrator of a token; None if it is unknown, expired, revoked or no token of ours."""
@@ -171,6 +180,7 @@ class Roster:
             known.leaves,
             known.pseudonyms.union(pseudonyms),
             authenticated_at,
+            named=known.named,
         )
 
     async def _note_use(self, token_id: str, at: datetime) -> None:

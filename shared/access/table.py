@@ -51,7 +51,7 @@ TABLE: tuple[Row, ...] = (
     *_rows(Role.ANYONE, "service.probe page.asset page.leave session.sign_in"),
     *_rows(Role.ANYONE, "report.submit report.follow_up record.keys"),
     *_rows(Role.INTEGRATOR, "report.submit_for", OWN_SOURCE, OWN_COMMUNITY),
-    *_rows(Role.SERVICE, "vault.read vault.correspond vault.pseudonyms", PURPOSE),
+    *_rows(Role.SERVICE, "vault.read vault.correspond vault.pseudonyms vault.bind_names roster.note_names", PURPOSE),
     *_rows(Role.RESPONDER, "case.list", *HANDLING),
     *_rows(Role.RESPONDER, f"case.read case.read_content {_commands_of(Role.RESPONDER)}", *HANDLING, TRAINED),
     *_rows(Role.COORDINATOR, f"case.list case.read {_commands_of(Role.COORDINATOR)} report.erase", *HANDLING),

@@ -40,6 +40,7 @@ class LeaveTaken(_Part):
 class RosterEntryChanged(Fact):
     """What a person may do has changed (`change` says how). `pseudonyms` are of the person's own names.
 
+    `named`: the sign-in provider has told the person's user name; without it the person handles nothing.
     Sessions and tokens that began before `signed_out_at` are over.
     """
 
@@ -54,6 +55,7 @@ class RosterEntryChanged(Fact):
     leaves: tuple[LeaveTaken, ...] = ()
     pseudonyms: tuple[str, ...] = ()
     signed_out_at: AwareDatetime | None = None
+    named: bool = False
 
 
 class RosterTokenChanged(Fact):

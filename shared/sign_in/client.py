@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.http import AsyncBaseTransport, HTTPError, HTTPStatusError, make_http, make_transport
+from shared.own_names import Proof
 from shared.sign_in.attempts import ProviderAway, Registration, SignInAttempt, SignInRefused
 
 with warnings.catch_warnings():
@@ -96,6 +97,14 @@ class OAuthClient:
             headers=self._headers,
             **options,
         )
+
+
+def proof_of(token: Json) -> Proof:
+    """What a token response proves. Raises SignInRefused for tokens that no provider issues."""
+    try:
+        return Proof(access_token=token["access_token"], id_token=token.get("id_token"))
+    except ValueError:
+        raise SignInRefused("token-response-malformed") from None
 
 
 def _refused_or_away(error: HTTPStatusError, reason: str) -> Exception:

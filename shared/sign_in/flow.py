@@ -11,11 +11,12 @@ from fastapi import Request, Response
 from starlette.responses import RedirectResponse
 
 from shared.access.principal import NOBODY, Principal
+from shared.own_names import OwnNames, Proof
 from shared.problems import Problem
 from shared.sign_in.agents import label_of
 from shared.sign_in.attempts import SKEW, Logout, Shown, SignInAttempt, SignInRefused, hash_of, is_secret, new_secret
 from shared.sign_in.cookies import Cookies
-from shared.sign_in.identity import Identity, person_ref
+from shared.sign_in.identity import person_ref
 from shared.sign_in.providers import Provider
 from shared.sign_in.sessions import Session, Sessions
 from shared.web.gate import principal_of
@@ -23,16 +24,19 @@ from shared.web.pages import Pages
 from shared.web.redirects import own_address, redirect_page
 
 LONGEST_CODE = 4096
-_AGAIN = "sign-in-again"
+_AGAIN, _NO_NAME = "sign-in-again", "names-needed"
 
 SignInRefusals = Callable[[str], Awaitable[None]]
 """Records that a sign-in was refused, with a stable reason that names nobody."""
 
 
-class FindPseudonyms(Protocol):
-    """Gives the pseudonyms of a person's own names. Raises Unavailable; then nobody signs in."""
+class FindNames(Protocol):
+    """Gives the names of the person of a proof, as keys, once the roster has noted them.
 
-    async def __call__(self, identity: Identity) -> tuple[str, ...]: ...
+    Raises Unavailable, and SignInRefused; then nobody signs in.
+    """
+
+    async def __call__(self, proof: Proof) -> OwnNames: ...
 
 
 class SignedInPeople(Protocol):
@@ -41,9 +45,8 @@ class SignedInPeople(Protocol):
     async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None: ...
 
 
-Noted = Callable[[str, tuple[str, ...]], Awaitable[None]]
-"""Is told the person of a session, and the pseudonyms of the person's names. Raises Unavailable; then nobody gets in.
-"""
+Noted = Callable[[OwnNames], Awaitable[None]]
+"""Is told the names of the person of a session. Raises Unavailable; then nobody gets in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class SignInFlow:
     home: str
     address: str
     identity_key: bytes
-    pseudonyms: FindPseudonyms
+    names_of: FindNames
     refused: SignInRefusals
     path: str | None = None
     noted: Noted | None = None
@@ -82,7 +85,7 @@ class SignInFlow:
                 return None
         if session and self.noted:
             # Each time, because a person who is signed in already may be given a role.
-            await self.noted(session.person, session.pseudonyms)
+            await self.noted(session.own)
         return session
 
     def sign_in_address(self, request: Request, *, fresh: bool = False, back: str | None = None) -> str:
@@ -112,6 +115,8 @@ class SignInFlow:
         if may_lead and problem.status == 403 and who != NOBODY and not who.grants:
             context = {"person": who.ref, "sign_out": f"{self.home}/sign-out"}
             return self.pages.render(request, "not_enrolled.html", context, 403)
+        if may_lead and problem.code == _NO_NAME and "authorization" not in request.headers:
+            return self.pages.render(request, "no_user_name.html", {"sign_out": f"{self.home}/sign-out"}, 403)
         return self.pages.error(request, problem)
 
     async def leave(self, request: Request, back: str, fresh: bool) -> Response:
@@ -154,10 +159,12 @@ class SignInFlow:
             raise SignInRefused("code-malformed")
         identity = await self.provider.finish(attempt, code, told.get("iss"))
         person = person_ref(self.identity_key, identity.issuer, identity.subject)
+        own = await self.names_of(identity.proof)
+        if own.person != person:
+            raise SignInRefused("names-of-another")
         secret, session = await self.sessions.begin(
-            person,
+            own,
             identity,
-            await self.pseudonyms(identity),
             agent=label_of(request.headers.get("user-agent", "")),
             instead_of=self.cookies.read_session(request),
         )

@@ -4,7 +4,7 @@ rules.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -18,12 +18,13 @@ from joserfc.jws import JWSRegistry
 from joserfc.jwt import JWTClaimsRegistry, Token
 
 from shared.http import AsyncBaseTransport
+from shared.own_names import Proof, Trust
 from shared.problems import Unavailable
 from shared.sign_in.addresses import is_private
 from shared.sign_in.attempts import SKEW, Logout, Registration, Shown, SignInAttempt, SignInRefused
 from shared.sign_in.cached import Cached
-from shared.sign_in.client import Json, OAuthClient, text_of
-from shared.sign_in.identity import Identity
+from shared.sign_in.client import Json, OAuthClient, proof_of, text_of
+from shared.sign_in.identity import PROOF_LIFE, Account, Claim, Identity, read_names
 from shared.times import now
 from shared.web.redirects import redirect_page
 
@@ -43,8 +44,15 @@ LOGOUT_AGE = timedelta(minutes=10)
 _NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _OFFERED = ("userinfo_endpoint", "end_session_endpoint")
 _BROWSED = ("authorization_endpoint", "end_session_endpoint")
-_NAMES = ("preferred_username", "name", "nickname")
-_ADDRESSES = ("email",)
+CLAIMS = (
+    # Keycloak gives a user name to one account only; a realm where people may change it must not sign responders in.
+    Claim("preferred_username", "name", Trust.ACCOUNT),
+    Claim("name", "name", Trust.TYPED),
+    Claim("nickname", "name", Trust.TYPED),
+    Claim("email", "address", Trust.PROVED, "email_verified"),
+)
+"""How far each name shows who a person is (OpenID Connect Core, 5.1). `sub` is no name: nobody writes it in a report.
+"""
 _LEEWAY = int(SKEW.total_seconds())
 LONGEST_LOGOUT_TOKEN = 16_384
 """Characters of a logout token. Those of Keycloak have about a thousand."""
@@ -91,22 +99,31 @@ class OpenId:
         token = await self._client.fetch_token(
             metadata["token_endpoint"], code, attempt.verifier, _client_method(metadata, self._registration)
         )
-        claims = await self._read_id_token(metadata, token, attempt)
-        told = await self._read_userinfo(metadata, token, claims["sub"])
-        names, emails = (
-            tuple(dict.fromkeys((*text_of(claims, *which), *text_of(told, *which)))) for which in (_NAMES, _ADDRESSES)
+        if not isinstance(token.get("id_token"), str):
+            raise SignInRefused("id-token-missing")
+        claims = await self._read_id_token(
+            metadata, token["id_token"], token["access_token"], [self._registration.client_id], attempt.nonce
         )
-        name, *aliases = (*names, *emails, claims["sub"])
         return Identity(
-            issuer=self.issuer,
-            subject=claims["sub"],
-            name=name,
-            email=next(iter(emails), None),
-            sid=next(iter(text_of(claims, "sid")), None),
-            authenticated_at=self._authenticated_at(claims.get("auth_time"), attempt),
-            aliases=tuple(alias for alias in aliases if alias in names),
-            other_emails=emails[1:],
+            self.issuer,
+            claims["sub"],
+            next(iter(text_of(claims, "sid")), None),
+            self._authenticated_at(claims.get("auth_time"), attempt),
+            proof_of(token),
         )
+
+    async def prove(self, proof: Proof, clients: Collection[str]) -> Account:
+        """The account of a sign-in at one of these clients that happened just now, with what the provider tells of it.
+
+        The provider has signed the ID token, and answers for the access token itself. Raises SignInRefused and
+        Unavailable.
+        """
+        metadata = await self._discover(USABLE)
+        claims = await self._read_id_token(metadata, proof.id_token or "", proof.access_token, list(clients))
+        if self._clock() - _time(claims["iat"], "id-token-iat") > PROOF_LIFE + SKEW:
+            raise SignInRefused("proof-old")
+        told = await self._read_userinfo(metadata, proof, claims["sub"])
+        return Account(self.issuer, claims["sub"], read_names(CLAIMS, claims, told))
 
     async def farewell(self, back: str) -> str | None:
         """Where a person can end the provider's own session and come `back`; None if there is no such place, or no
@@ -155,19 +172,21 @@ class OpenId:
         """Let the connections to the provider go."""
         await self._client.aclose()
 
-    async def _read_id_token(self, metadata: Json, token: Json, attempt: SignInAttempt) -> Json:
-        if not isinstance(token.get("id_token"), str):
-            raise SignInRefused("id-token-missing")
-        decoded = await self._decode(metadata, token["id_token"], "id-token")
+    async def _read_id_token(
+        self, metadata: Json, id_token: str, access_token: str, clients: list[str], nonce: str | None = None
+    ) -> Json:
+        """The claims of the ID token, which is for one of `clients`. `nonce` is that of the attempt, if it is known."""
+        decoded = await self._decode(metadata, id_token, "id-token")
         # aud is named, because Authlib accepts a foreign one when azp names us.
         options: dict[str, Json] = {
             "iss": {"essential": True, "value": self.issuer},
-            "aud": {"essential": True, "value": self._registration.client_id},
+            "aud": {"essential": True, "values": clients},
         }
+        said = _texts([audience] if isinstance(audience := decoded.claims.get("aud"), str) else audience)
         params = {
-            "nonce": attempt.nonce,
-            "client_id": self._registration.client_id,
-            "access_token": token["access_token"],
+            "nonce": nonce,
+            "client_id": next((client for client in clients if client in said), ""),
+            "access_token": access_token,
         }
         claims = CodeIDToken(decoded.claims, decoded.header, options, params)
         try:
@@ -178,11 +197,11 @@ class OpenId:
             raise SignInRefused("id-token-sub")
         return dict(claims)
 
-    async def _read_userinfo(self, metadata: Json, token: Json, subject: str) -> Json:
+    async def _read_userinfo(self, metadata: Json, proof: Proof, subject: str) -> Json:
         # A provider may tell names and addresses only here (OpenID Connect Core, 5.4), and recusal needs all of them.
         if not metadata.get("userinfo_endpoint"):
             return {}
-        told = await self._client.get(metadata["userinfo_endpoint"], token["access_token"])
+        told = await self._client.get(metadata["userinfo_endpoint"], proof.access_token)
         if told.get("sub") != subject:
             raise SignInRefused("userinfo-of-another")
         return told

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from shared.own_names import OwnNames
 from shared.sign_in.attempts import SignInAttempt, hash_of, is_secret, new_secret
 from shared.sign_in.identity import Identity
 from shared.times import now
@@ -26,7 +27,7 @@ KNOWN = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One browser that is signed in. Times are UTC-aware. `pseudonyms` stand for the person's own names.
+    """One browser that is signed in. Times are UTC-aware. `own` are the person's names, as the provider told them.
 
     `authenticated_at` is when the person last proved who they are. None: the provider did not say, so the session is
     never fresh. `agent` is a coarse label, such as `Firefox, Linux`.
@@ -34,13 +35,28 @@ class Session:
 
     id_hash: str
     person: str
-    pseudonyms: tuple[str, ...]
+    own: OwnNames
     issuer: str
     sid: str | None
     began_at: datetime
     seen_at: datetime
     authenticated_at: datetime | None
     agent: str | None = None
+
+    @property
+    def pseudonyms(self) -> tuple[str, ...]:
+        """The keys of the names that the person cannot choose freely: no other key shuts out at once."""
+        return self.own.verified
+
+    @property
+    def named(self) -> bool:
+        """Whether the provider told a user name."""
+        return self.own.has_user_name
+
+    @property
+    def ticket(self) -> str | None:
+        """What shows intake that this person signed in."""
+        return self.own.ticket
 
     def is_over(self, at: datetime) -> bool:
         """Whether the session has been idle, or has lasted, for too long."""
@@ -119,9 +135,8 @@ class Sessions:
 
     async def begin(
         self,
-        person: str,
+        own: OwnNames,
         identity: Identity,
-        pseudonyms: Sequence[str],
         *,
         agent: str | None = None,
         instead_of: str | None = None,
@@ -130,8 +145,8 @@ class Sessions:
         secret, at = new_secret(), self.clock()
         session = Session(
             hash_of(secret),
-            person,
-            tuple(pseudonyms),
+            own.person,
+            own,
             identity.issuer,
             identity.sid,
             at,

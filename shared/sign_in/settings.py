@@ -15,8 +15,8 @@ def _issuer(value: str) -> str:
     return value
 
 
-class SignInSettings(Settings):
-    """The provider, and how this deployment is registered there."""
+class ProofSettings(Settings):
+    """The provider, and the key that turns its accounts into references: what it takes to say who signed in."""
 
     sign_in_provider: Literal["openid", "mediawiki"] = Field(
         "openid", description="Kind of the sign-in provider: any OpenID Connect provider, or a wiki with OAuth 2.0."
@@ -25,16 +25,21 @@ class SignInSettings(Settings):
         description="Issuer of the OpenID Connect provider, as its discovery writes it; of a wiki, the address of its "
         "REST API, such as `https://meta.wikimedia.org/w/rest.php`."
     )
+    identity_key: Key = Field(
+        description="Secret that turns accounts into references of people; 32 bytes in base64. Use the same in every "
+        "service and never change it: with another secret, nobody is on the roster any more."
+    )
+
+
+class SignInSettings(ProofSettings):
+    """The provider, and how this service is registered there."""
+
     sign_in_client_id: str = Field(
         min_length=1,
         description="What the provider calls this service. For logout from its side, one for each service.",
     )
     sign_in_client_secret: SecretStr | None = Field(
         None, description="The secret that goes with it; unset: a public client, protected by PKCE only."
-    )
-    identity_key: Key = Field(
-        description="Secret that turns accounts into references of people; 32 bytes in base64. Use the same in every "
-        "service and never change it: with another secret, nobody is on the roster any more."
     )
 
     def registration(self, callback: str) -> Registration:

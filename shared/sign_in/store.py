@@ -12,6 +12,7 @@ from shared.mongo import (
     IndexModel,
     reaching,
 )
+from shared.own_names import NameKeys, OwnNames, Trust
 from shared.sign_in.attempts import ATTEMPT_LIFE, SignInAttempt
 from shared.sign_in.sessions import IDLE, SESSION_LIFE, Session
 
@@ -82,7 +83,8 @@ class MongoSessions:
         """The session, even if it is over and not yet swept up."""
         with reaching():
             document = await self._sessions.find_one({"_id": id_hash})
-        return _session(document) if document else None
+        # A session of an earlier version does not say how far its names can be trusted. The person signs in again.
+        return _session(document) if document and "own" in document else None
 
     async def touch(self, id_hash: str, at: datetime) -> bool:
         """Move `seen_at` forward. False if the session has ended; it never comes back."""
@@ -92,7 +94,7 @@ class MongoSessions:
 
     async def of_person(self, person: str) -> list[Session]:
         """The sessions of a person, newest first."""
-        found = self._sessions.find({"person": person}).sort([("began_at", -1), ("_id", 1)])
+        found = self._sessions.find({"person": person, "own": {"$exists": True}}).sort([("began_at", -1), ("_id", 1)])
         with reaching():
             return [_session(document) async for document in found]
 
@@ -120,5 +122,6 @@ def _document(record: Session | SignInAttempt, key: str) -> Document:
 
 
 def _session(document: Document) -> Session:
-    pseudonyms = tuple(document.pop("pseudonyms"))
-    return Session(id_hash=document.pop("_id"), pseudonyms=pseudonyms, **document)
+    own = document.pop("own")
+    names = tuple(NameKeys(tuple(name["keys"]), Trust(name["trust"])) for name in own["names"])
+    return Session(id_hash=document.pop("_id"), own=OwnNames(own["person"], names, own["ticket"]), **document)

@@ -59,6 +59,10 @@ class SignedIn(Protocol):
     @property
     def pseudonyms(self) -> tuple[str, ...]: ...
     @property
+    def named(self) -> bool: ...
+    @property
+    def ticket(self) -> str | None: ...
+    @property
     def began_at(self) -> datetime: ...
     @property
     def authenticated_at(self) -> datetime | None: ...
@@ -164,6 +168,8 @@ class Gate:
                     began_at=session.began_at,
                     authenticated_at=session.authenticated_at,
                     pseudonyms=session.pseudonyms,
+                    named=session.named,
+                    ticket=session.ticket,
                 )
                 return person or NOBODY
         return NOBODY

@@ -1,7 +1,9 @@
 """A small wiki with OAuth 2.0, with the addresses and answers of MediaWiki's Extension:OAuth."""
 
 import hashlib
+import json
 import secrets
+import time
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,7 +33,17 @@ class WikiStandIn:
     rest: str = "https://wiki.example/w/rest.php"
     profile: dict[str, Any] = field(default_factory=lambda: dict(PROFILE))
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    issued: set[str] = field(default_factory=set)
     down: bool = False
+
+    def issue(self, **changed: Any) -> str:
+        """An access token that the wiki answers for. Its signature is nothing that anyone else can check."""
+        at = time.time()
+        claims = {"aud": CLIENT, "jti": secrets.token_hex(8), "iat": at, "nbf": at, "exp": at + 14400, **changed}
+        parts = ({"typ": "JWT", "alg": "RS256"}, claims)
+        token = ".".join(urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
+        self.issued.add(f"{token}.c2lnbmVk")
+        return f"{token}.c2lnbmVk"
 
     @property
     def app(self) -> FastAPI:
@@ -71,11 +83,11 @@ class WikiStandIn:
                 return JSONResponse({"error": "invalid_client", "message": "Client authentication failed"}, 401)
             if grant_type != "authorization_code" or asked is None or asked["code_challenge"] != challenge:
                 return JSONResponse({"error": "invalid_grant", "message": "Authorization code has expired"}, 400)
-            return {"token_type": "Bearer", "expires_in": 14400, "access_token": "wiki-access"}
+            return {"token_type": "Bearer", "expires_in": 14400, "access_token": self.issue()}
 
         @router.get("/resource/profile")
         def profile(request: Request) -> Any:
-            if request.headers.get("authorization") != "Bearer wiki-access":
+            if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.issued:
                 return JSONResponse({"message": "The resource owner or authorization server denied"}, 401)
             return self.profile
 

@@ -18,7 +18,7 @@ from shared.runtime import Runtime
 from tests.fakes.memory_record import MemoryRecord
 from tests.fakes.memory_sessions import MemorySessions
 from tests.support.audit_rig import AT, ORIGIN, event_of, record_of, settings_for
-from tests.support.people import COPIES, NoVault
+from tests.support.people import COPIES, nobody_signs_in
 
 
 class MemorySaving:
@@ -55,7 +55,7 @@ class AuditWorld:
         settings = settings_for(seal_seconds=10)
         runtime = Runtime("audit", settings)
         access_control = AccessControl(runtime, copies=COPIES)
-        way = SignIn(settings, load_pages(), HOME, "https://audit", NoVault(), store=self.sessions)
+        way = SignIn(settings, load_pages(), HOME, "https://audit", nobody_signs_in, store=self.sessions)
         flow, sign_in = access_control.open_sign_in(way)
         routers = make_routers(settings, self.record, self.saving, access_control.gate, flow.pages)
         self.app: FastAPI = assemble(runtime, access_control.gate, [Part(routers), sign_in], flow.error_page)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from shared.access.principal import SCOPES, Grant, Leave, Principal, Role
+from shared.access.purposes import PURPOSES
 from shared.access.tokens import make_token
 from shared.events import Actor
 from shared.sign_in.cookies import Cookies
@@ -16,6 +17,8 @@ from tests.support.people import COPIES, person, session_of
 from tests.support.service_keys import call_of
 
 DAY = timedelta(days=1)
+ASKED_BY_SERVICES = ("intake", "triage")
+"""The services that answer others."""
 OTHER_BODY, OTHER_COMMUNITY = "swwiki_admins", "swwiki"
 
 
@@ -39,6 +42,7 @@ PEOPLE = (
     Situation("own body elsewhere, own community for another body", "body"),
     Situation("other body, and a grant that has ended", "body"),
     Situation("names not known", "names"),
+    Situation("user name not known", "names"),
     Situation("recused by declaration", "recused"),
     Situation("reported", "recused"),
     Situation("witness", "recused"),
@@ -65,7 +69,7 @@ INTEGRATORS = (
     Situation("token revoked", "token"),
 )
 SERVICES = (
-    *(Situation(f"for {purpose}", purpose=purpose) for purpose in ("review", "notify", "correspond", "sign_in")),
+    *(Situation(f"for {purpose}", purpose=purpose) for purpose in PURPOSES),
     Situation("for somebody recused", "recused", purpose="review"),
     Situation("for somebody reported", "recused", purpose="review"),
     Situation("for another service", "token", purpose="review"),
@@ -91,8 +95,11 @@ def who_is(role: Role, situation: Situation, flow: str = "token") -> Principal:
             return replace(who, trainings=())
         case "confidentiality":
             return replace(who, confidential_until=now())
+        case "names" if situation.name == "user name not known":
+            # Only what the person typed is known, or an address.
+            return replace(who, named=False)
         case "names":
-            return replace(who, pseudonyms=frozenset())
+            return replace(who, pseudonyms=frozenset(), named=False)
         case _:
             return who
 
@@ -144,7 +151,7 @@ async def callers_at(service: str, report: OneReport, role: Role) -> list[Caller
         if home and role is Role.ANYONE:
             found.append(Caller(role, situation, "session", dict))
             continue
-        found.append(Caller(role, situation, "token", _token_of(role, situation)))
+        found.append(Caller(role, situation, "token", _token_of(role, situation, service)))
         if home and situation in PEOPLE and situation.name != "token unknown" and role not in (
             Role.INTEGRATOR, Role.SERVICE
         ):  # fmt: skip
@@ -153,12 +160,12 @@ async def callers_at(service: str, report: OneReport, role: Role) -> list[Caller
     return found
 
 
-def _token_of(role: Role, situation: Situation) -> Headers:
+def _token_of(role: Role, situation: Situation, at: str) -> Headers:
     match role:
         case Role.ANYONE:
             return dict
         case Role.SERVICE:
-            return lambda: _call(situation)
+            return lambda: _call(situation, at)
         case Role.INTEGRATOR:
             community = OTHER_COMMUNITY if situation.breaks == "community" else COMMUNITY
             source = "other" if situation.breaks == "source" else "wiki"
@@ -201,9 +208,9 @@ def enrol_those_whom_services_act_for() -> None:
             _enrol(Role.RESPONDER, situation)
 
 
-def _call(situation: Situation) -> dict[str, str]:
-    service = "notification" if situation.purpose == "notify" else "triage"
-    audience = "audit" if situation.breaks == "token" else "intake"
+def _call(situation: Situation, at: str) -> dict[str, str]:
+    service = PURPOSES[situation.purpose].callers[0]
+    audience = "audit" if situation.breaks == "token" else at if at in ASKED_BY_SERVICES else "intake"
     name, behalf = _BEHALVES.get(situation.name), None
     if name:
         other = next(s for s in PEOPLE if s.name == name)

@@ -17,6 +17,7 @@ from tests.support.service_keys import files_of
 
 KEYS: dict[str, Any] = {"form_key": b"k" * 32}
 OF_INTAKE: dict[str, Any] = {"master_key": b"m" * 32, "receipt_pepper": b"p" * 32, "pseudonym_key": b"n" * 32}
+OF_PROVIDER = {name: value for name, value in SIGN_IN.items() if name != "sign_in_client_id"}
 SERVICES = ("intake", "triage", "notification", "audit")
 
 
@@ -25,7 +26,7 @@ def build(service: str, **given: Any) -> FastAPI:
     common = {**KEYS, **files_of(service), **given}
     match service:
         case "intake":
-            return build_intake(IntakeSettings(**OF_INTAKE, **common))
+            return build_intake(IntakeSettings(**OF_INTAKE, **OF_PROVIDER, **common))
         case "triage":
             return build_triage(TriageSettings(**SIGN_IN, **common))
         case "notification":

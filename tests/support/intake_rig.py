@@ -25,6 +25,7 @@ from services.intake.settings import EXIT_URL
 from services.intake.store import outline_of, report_of, save_of
 from services.intake.stored import Change, ReportOutline, Secrets, StoredReport
 from services.intake.vault.cipher import Vault
+from services.intake.vault.names import MOST_BOUND, NameKeySource
 from services.intake.vault.reads import VaultReader
 from services.intake.vault.routes import make_vault_router
 from shared.access.access_log import AccessLog, AccessStore
@@ -36,15 +37,19 @@ from shared.ids import case_id_of, new_id
 from shared.lifecycle import Lifecycle
 from shared.mongo import Document
 from shared.policy import load_policy
+from shared.sign_in.attempts import Registration
+from shared.sign_in.openid import OpenId
 from shared.web.app import make_app
 from shared.web.gate import Gate
 from shared.web.pages import make_asset_router
+from tests.stand_ins.oidc import CLIENT, OidcStandIn
 from tests.support.people import COPIES, Refusals
 from tests.support.service_keys import PEERS_FILE, call_of
 
 POLICY = load_policy()
 FORM_KEY = b"t" * 32
 SECRETS = Secrets(b"p" * 32, b"n" * 32)
+IDENTITY_KEY = b"i" * 32
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 RESPONDER = Actor("responder:1", "responder")
 
@@ -159,6 +164,19 @@ class _Accesses:
         return await self.store.save_accesses(saves)
 
 
+@dataclass
+class MemoryTicketUses:
+    """Uses of tickets, as MongoTicketUses counts them."""
+
+    used: dict[str, int] = field(default_factory=dict)
+
+    async def use(self, ticket: str, count: int, until: datetime) -> bool:
+        if self.used.get(ticket, 0) + count > MOST_BOUND:
+            return False
+        self.used[ticket] = self.used.get(ticket, 0) + count
+        return True
+
+
 class DirectCommit:
     """Stores each report at once."""
 
@@ -219,6 +237,12 @@ class Rig:
         verifier = ServiceVerifier("intake", PEERS_FILE)
         roster = Roster(COPIES)
         self.gate = Gate(Refusals(), roster=roster, services=lambda token: verifier.read(token).principal())
+        self.provider = OidcStandIn()
+        prover = OpenId(
+            Registration(self.provider.issuer, "", None, "https://intake.example"),
+            httpx.ASGITransport(self.provider.app),
+        )
+        self.keys = NameKeySource(prover, [CLIENT], IDENTITY_KEY, SECRETS.pseudonyms, roster, MemoryTicketUses())
         self.app: FastAPI = make_app(
             "intake",
             cast(Lifecycle, _NothingRunning()),
@@ -229,12 +253,16 @@ class Rig:
                 make_asset_router(self.gate),
                 make_mailbox_router(self.mailbox, self.gate),
                 make_follow_up_router(FollowUpPage(self.mailbox, pages), self.gate),
-                make_vault_router(self.reader, self.gate, SECRETS.pseudonyms, roster.names_of),
+                make_vault_router(self.reader, self.gate, self.keys, roster.names_of),
                 make_erasure_router(self.erasing, self.store, self.gate),
             ],
             asyncapi=dict,
             error_page=pages.error,
         )
+
+    def proof(self, **claims: Any) -> dict[str, str]:
+        """The proof of a sign-in of the provider's account that happened just now, unless `claims` say otherwise."""
+        return {"access_token": "access", "id_token": self.provider.token(self.provider.id_claims({}) | claims)}
 
     def http(self) -> httpx.AsyncClient:
         """A client of the application, without a socket."""

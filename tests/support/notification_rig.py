@@ -26,7 +26,7 @@ from tests.fakes.memory_sessions import MemorySessions
 from tests.fakes.notification_fakes import MemoryStore
 from tests.support import people
 from tests.support.notification_world import KEY, ROUTES, Story, nobody, summary_of
-from tests.support.people import COPIES, SIGN_IN, NoVault
+from tests.support.people import COPIES, SIGN_IN, nobody_signs_in
 from tests.support.service_keys import files_of
 
 
@@ -45,7 +45,10 @@ def app_over(store: MemoryStore, sessions: MemorySessions | None = None) -> Fast
     pages = make_pages(HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"], strict=True), home=HOME)
     settings = NotificationSettings(form_key=KEY, **SIGN_IN, **files_of("notification"))
     access_control = AccessControl(Runtime("notification", settings), copies=COPIES)
-    gate, way = access_control.gate, SignIn(settings, pages, HOME, "https://outbox.example", NoVault(), store=sessions)
+    gate, way = (
+        access_control.gate,
+        SignIn(settings, pages, HOME, "https://outbox.example", nobody_signs_in, store=sessions),
+    )
     flow, _ = access_control.open_sign_in(way)
     return make_app(
         "notification",

@@ -13,6 +13,7 @@ from shared.access.roster import Roster
 from shared.access.tokens import Kind, hash_token, make_token
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, RosterTokenChanged, TrainingHeld
 from shared.ids import new_id
+from shared.own_names import NameKeys, OwnNames, Proof, Trust
 from shared.sign_in.attempts import hash_of, new_secret
 from shared.sign_in.cookies import Cookies
 from shared.sign_in.sessions import Session, SessionStore
@@ -117,6 +118,7 @@ def entry_of(who: Principal, *, signed_out_at: datetime | None = None) -> Roster
         leaves=tuple(LeaveTaken(begins_at=leave.begins_at, ends_at=leave.ends_at) for leave in who.leaves),
         pseudonyms=tuple(sorted(who.pseudonyms)),
         signed_out_at=signed_out_at,
+        named=who.named,
     )
 
 
@@ -126,7 +128,9 @@ def person(name: str, *grants: Grant, pseudonyms: Sequence[str] = (), leaves: Se
     Without `pseudonyms` they have a name of their own, which stands in no report.
     """
     digits = (name * 16)[:16]
-    return Principal(f"person:{digits}", grants, TRAINED, FAR, tuple(leaves), frozenset(pseudonyms or [digits * 2]))
+    return Principal(
+        f"person:{digits}", grants, TRAINED, FAR, tuple(leaves), frozenset(pseudonyms or [digits * 2]), named=True
+    )
 
 
 def responder(name: str, *bodies: str, communities: Sequence[str] = ()) -> Principal:
@@ -184,7 +188,7 @@ async def session_of(store: SessionStore, who: Principal, *, age: timedelta = ti
     session = Session(
         id_hash=hash_of(secret),
         person=who.ref,
-        pseudonyms=tuple(sorted(who.pseudonyms)),
+        own=own_names(who),
         issuer="https://id.example",
         sid=None,
         began_at=at - age,
@@ -195,17 +199,21 @@ async def session_of(store: SessionStore, who: Principal, *, age: timedelta = ti
     return secret
 
 
+def own_names(who: Principal, ticket: str | None = None) -> OwnNames:
+    """What a sign-in tells of somebody: their names, one of them the user name, if that is known."""
+    keys, trust = tuple(sorted(who.pseudonyms)), Trust.ACCOUNT if who.named else Trust.PROVED
+    return OwnNames(who.ref, (NameKeys(keys, trust),) if keys else (), ticket)
+
+
 async def sign_in(client: httpx.AsyncClient, store: SessionStore, home: str, who: Principal, **session: Any) -> None:
     """Have the client's browser hold a session of somebody who is on the roster."""
     COPIES.enrol(who)
     client.cookies.set(Cookies(home).session, await session_of(store, who, **session))
 
 
-class NoVault:
-    """A vault that knows nobody's names."""
-
-    async def pseudonyms(self, names: Sequence[str], addresses: Sequence[str]) -> tuple[str, ...]:
-        return ()
+async def nobody_signs_in(proof: Proof) -> OwnNames:
+    """A roster that nobody's sign-in reaches."""
+    raise AssertionError("nobody signs in here")
 
 
 def gate_of(copies: MemoryCopies = COPIES, **parts: Any) -> Gate:

@@ -130,6 +130,8 @@ CHANGED: Mapping[str, Mapping[str, object]] = {
     "grant": {"role": "responder", "bodies": [BODY], "communities": [COMMUNITY]},
     "revoke": {"role": "responder"},
     "training": {"module": "A"},
+    "names": {"names": ["Somebody"]},
+    "name_away": {"name_id": "earlier"},
 }
 """Every change of somebody's entry on the roster, with what it needs."""
 
@@ -162,7 +164,6 @@ MORE: Mapping[tuple[str, str], More] = {
         "json": {"purpose": "review", "reads": [{"report_id": thing.report_id, "sections": ["content"]}]},
         "about": True,
     },
-    ("POST", "/v1/vault/pseudonyms"): lambda thing, filled: {"json": {"names": ["somebody"], "addresses": []}},
     ("PUT", "/v1/vault/reports/{report_id}/statements/{statement_id}"): lambda thing, filled: {
         "json": {"kind": "question", "text": "When?"}
     },

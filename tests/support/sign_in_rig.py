@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from html import unescape
 from pathlib import Path
 from typing import cast
@@ -16,10 +17,11 @@ from shared.access.principal import Grant, Principal, Role
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.lifecycle import Lifecycle
+from shared.own_names import NameKeys, OwnNames, Proof, Trust
 from shared.problems import Unavailable
 from shared.sign_in.attempts import Registration, SignInAttempt, hash_of, new_secret
 from shared.sign_in.flow import SignInFlow
-from shared.sign_in.identity import Identity, person_ref
+from shared.sign_in.identity import Account, Identity, person_ref
 from shared.sign_in.pages import make_sign_in
 from shared.sign_in.providers import PROVIDERS, Provider, callback_address
 from shared.sign_in.sessions import Session, Sessions, SessionStore
@@ -44,10 +46,9 @@ def an_identity(**changed: object) -> Identity:
     whole = {
         "issuer": "https://id.example",
         "subject": "248289761001",
-        "name": "Ada Example",
-        "email": "ada@example.org",
         "sid": "op-session-1",
         "authenticated_at": now(),
+        "proof": Proof(access_token="access"),
     }
     return Identity(**{**whole, **changed})  # type: ignore[arg-type]  # the fields of an Identity
 
@@ -55,8 +56,9 @@ def an_identity(**changed: object) -> Identity:
 def a_session(person: str = "person:0123456789abcdef", **changed: object) -> Session:
     """A session that began just now."""
     at = now()
-    names, issuer, agent = ("11" * 16, "22" * 16), "https://id.example", "Firefox, Linux"
-    whole = Session(hash_of(new_secret()), person, names, issuer, new_id(), at, at, at, agent)
+    own = OwnNames(person, (NameKeys(("11" * 16, "22" * 16), Trust.ACCOUNT),), "a ticket")
+    issuer, agent = "https://id.example", "Firefox, Linux"
+    whole = Session(hash_of(new_secret()), person, own, issuer, new_id(), at, at, at, agent)
     return replace(whole, **changed)  # type: ignore[arg-type]  # the fields of a Session
 
 
@@ -95,7 +97,7 @@ class Rig:
     app: FastAPI
     clock: Clock
     refusals: list[str]
-    asked: list[Identity]
+    asked: list[Account]
     vault: dict[str, bool]
     copies: MemoryCopies
 
@@ -120,13 +122,17 @@ def make_rig(
     messages: Path | None = None,
 ) -> Rig:
     """A rig whose provider is reached through `transport` (else the network); `messages` may add a language."""
-    clock, refusals, asked, vault = Clock(), [], [], {"away": False}
+    clock, refusals, vault = Clock(), [], {"away": False}
+    asked: list[Account] = []
 
-    async def pseudonyms(identity: Identity) -> tuple[str, ...]:
+    async def names_of(proof: Proof) -> OwnNames:
+        # As triage and intake do it, without them.
         if vault["away"]:
             raise Unavailable("vault: away")
-        asked.append(identity)
-        return ("ab" * 16,)
+        account = await flow.provider.prove(proof, [registration.client_id])
+        asked.append(account)
+        keys = tuple(NameKeys((sha256(name.text.encode()).hexdigest()[:32],), name.trust) for name in account.names)
+        return OwnNames(person_ref(IDENTITY_KEY, account.issuer, account.subject), keys)
 
     async def refused(reason: str) -> None:
         refusals.append(reason)
@@ -142,7 +148,7 @@ def make_rig(
         home=home,
         address=address,
         identity_key=IDENTITY_KEY,
-        pseudonyms=pseudonyms,
+        names_of=names_of,
         refused=refused,
     )
     gate = gate_of(copies := MemoryCopies(), sessions=flow.session, clock=clock)

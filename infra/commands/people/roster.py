@@ -52,6 +52,15 @@ RoleOption = Annotated[Role, typer.Option("--role", help="responder, coordinator
 Bodies = Annotated[list[str] | None, typer.Option("--body", help="Handling body; may be repeated.")]
 Communities = Annotated[list[str] | None, typer.Option("--community", help="Only for these; may be repeated.")]
 Scopes = Annotated[list[str] | None, typer.Option("--scope", help=f"Of an auditor: {', '.join(SCOPES)}; all if unset.")]
+Names = Annotated[
+    list[str] | None,
+    typer.Option("--name", help="User name or address by which you know the person; may be repeated."),
+]
+PseudonymKeyFile = Annotated[
+    Path,
+    typer.Option("--pseudonym-key-file", envvar="HEARTH_PSEUDONYM_KEY_FILE", help="File of the pseudonym key."),
+]
+PSEUDONYM_KEY = Path("secrets/pseudonym_key")
 Until = Annotated[
     datetime | None, typer.Option("--until", parser=read_time, metavar="DATE", help="When it ends by itself.")
 ]
@@ -65,12 +74,14 @@ def grant(
     community: Communities = None,
     scope: Scopes = None,
     until: Until = None,
+    name: Names = None,
+    key_file: PseudonymKeyFile = PSEUDONYM_KEY,
     policy_dir: PolicyDir = None,
     mongo: Mongo = MONGO,
     database_prefix: DatabasePrefix = "",
     as_json: AsJson = False,
 ) -> None:
-    """Give a person a role."""
+    """Give a person a role. The first one needs a --name: reports with this name are hidden from the person."""
     if role not in PEOPLE:
         raise Trouble(f"{role.value} is not a role of people: {', '.join(PEOPLE)}.", USAGE)
     check_places(tuple(body or ()), tuple(community or ()), policy_dir)
@@ -86,7 +97,35 @@ def grant(
         scopes=tuple(scope or SCOPES) if role is Role.AUDITOR else (),
         expires_at=until,
     )
-    _change(mongo, database_prefix, as_json, lambda editor: editor.grant(person, given, OPERATOR))
+    keys = _keys_of(name or [], key_file)
+
+    async def give(editor: "RosterEditor") -> RosterEntryChanged:
+        from services.triage.roster.names import has_given
+
+        if not keys and not has_given((await editor.find(person)).names):
+            raise Trouble(f"Nobody has said by which user name they know {person}: give --name.", USAGE)
+        # The names first, so that the person never has the role without them.
+        if keys:
+            await editor.give_names(person, keys, OPERATOR)
+        return await editor.grant(person, given, OPERATOR)
+
+    _change(mongo, database_prefix, as_json, give)
+
+
+@app.command("name")
+def give_name(
+    person: Person,
+    name: Names = None,
+    key_file: PseudonymKeyFile = PSEUDONYM_KEY,
+    mongo: Mongo = MONGO,
+    database_prefix: DatabasePrefix = "",
+    as_json: AsJson = False,
+) -> None:
+    """Note further names of a person: reports with these names are hidden from the person. Names are only added."""
+    if not name:
+        raise Trouble("Give at least one --name.", USAGE)
+    keys = _keys_of(name, key_file)
+    _change(mongo, database_prefix, as_json, lambda editor: editor.give_names(person, keys, OPERATOR))
 
 
 @app.command()
@@ -188,10 +227,7 @@ def show_person(
     """Print the reference of an account at the sign-in provider, to put it on the roster."""
     from shared.sign_in.identity import person_ref
 
-    try:
-        key = key_in(key_file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
-        key = None
+    key = _key_in(key_file)
     if key is None:
         raise Trouble(f"{key_file} holds no identity key; `hearth secrets` makes one.", USAGE)
     if not subject.strip() or not issuer.strip() or "\x1f" in issuer:
@@ -212,6 +248,27 @@ def show(mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "", as_json: As
     rows = [(e.person, "; ".join(map(_grant, e.grants)) or "–", _date(e.confidential_until)) for e in entries]
     document = {"items": [e.model_dump(mode="json", exclude={"change", "pseudonyms"}) for e in entries]}
     answer(document, as_json, lambda: table(("Person", "Roles", "Confidential until"), rows))
+
+
+def _keys_of(names: list[str], key_file: Path) -> list[tuple[str, ...]]:
+    """The keys of these names. Raises Trouble without the pseudonym key."""
+    if not names:
+        return []
+    from services.intake.vault.names import given_keys
+
+    key = _key_in(key_file)
+    if key is None:
+        raise Trouble(f"{key_file} holds no pseudonym key; `hearth secrets` makes one.", USAGE)
+    if not all(name.strip() for name in names):
+        raise Trouble("A --name may not be empty.", USAGE)
+    return [given_keys(key, name) for name in names]
+
+
+def _key_in(file: Path) -> bytes | None:
+    try:
+        return key_in(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def edit_roster(mongo: str, prefix: str, work: "Callable[[RosterEditor, MongoRoster], Awaitable[T]]") -> T:

@@ -1,19 +1,31 @@
 """The vault as a part of intake."""
 
+from services.intake.settings import IntakeSettings
 from services.intake.stored import Store
 from services.intake.vault.cipher import Vault
+from services.intake.vault.names import TICKETS_INDEX, MongoTicketUses, NameKeySource
 from services.intake.vault.reads import VaultReader
-from services.intake.vault.routes import NamesOf, make_vault_router
+from services.intake.vault.routes import make_vault_router
 from shared.access.access_log import AccessLog
+from shared.access.roster import Roster
 from shared.aggregates import OUTBOX_INDEX
 from shared.parts import Part
 from shared.runtime import Runtime
+from shared.settings import listed
+from shared.sign_in.providers import make_prover
 from shared.web.gate import Gate
 
 
-def build(runtime: Runtime, store: Store, vault: Vault, pseudonym_key: bytes, gate: Gate, names_of: NamesOf) -> Part:
-    """Lets the other services read, each read on record; `names_of` says in which reports a person is named."""
+def build(runtime: Runtime, store: Store, vault: Vault, settings: IntakeSettings, gate: Gate, roster: Roster) -> Part:
+    """Lets the other services read, each read on record; `roster` says in which reports a person is named."""
+    prover, uses = make_prover(settings, settings.public_url), MongoTicketUses(runtime.database["tickets"])
+    keys = NameKeySource(
+        prover, listed(settings.sign_in_clients), settings.identity_key, settings.pseudonym_key, roster, uses
+    )
     accesses = runtime.aggregates("accesses")
     reader = VaultReader(store, vault, AccessLog("intake", accesses))
-    router = make_vault_router(reader, gate, pseudonym_key, names_of)
-    return Part([router], indexes=[(accesses.collection, [OUTBOX_INDEX])])
+    return Part(
+        [make_vault_router(reader, gate, keys, roster.names_of)],
+        indexes=[(accesses.collection, [OUTBOX_INDEX]), (uses.collection, [TICKETS_INDEX])],
+        stops=[prover.aclose],
+    )

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
 
 from services.intake.fields import PRIVATE, Body, Identifier, Name
-from services.intake.report.pseudonym import pseudonyms_for
+from services.intake.vault.names import NameKeySource
 from services.intake.vault.reads import Read, Readable, VaultReader
 from shared.access.authorization import Refused
 from shared.access.conditions import Reason, Refusal
 from shared.access.principal import Role
+from shared.events import Actor
+from shared.own_names import Proof
 from shared.web.bodies import json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does, principal_of
 
@@ -33,14 +35,14 @@ class VaultRead(Body):
     reads: Annotated[tuple[ReadItem, ...], Field(max_length=500)]
 
 
-class Names(Body):
-    """POST /v1/vault/pseudonyms."""
+class GivenNames(Body):
+    """POST /v1/vault/given-names."""
 
-    names: Annotated[tuple[Name, ...], Field(max_length=20)]
-    addresses: Annotated[tuple[Name, ...], Field(max_length=20)]
+    ticket: Annotated[str, StringConstraints(max_length=400)]
+    names: Annotated[tuple[Name, ...], Field(min_length=1, max_length=20)]
 
 
-def make_vault_router(reader: VaultReader, gate: Gate, pseudonym_key: bytes, names_of: NamesOf) -> APIRouter:
+def make_vault_router(reader: VaultReader, gate: Gate, keys: NameKeySource, names_of: NamesOf) -> APIRouter:
     """The routes. They open only to services, with a token made for intake and for this purpose.
 
     A service may ask on behalf of a person. A report that names this person, by `names_of`, looks unknown to it.
@@ -59,14 +61,29 @@ def make_vault_router(reader: VaultReader, gate: Gate, pseudonym_key: bytes, nam
         items = await reader.read(reads, purpose=body.purpose, actor=who.actor(Role.SERVICE), names=names)
         return json_response({"items": items}, headers=PRIVATE)
 
-    @router.post("/v1/vault/pseudonyms", **does("vault.pseudonyms", takes(Names)))
+    @router.post("/v1/vault/pseudonyms", **does("vault.pseudonyms", takes(Proof)))
     async def pseudonyms(request: Request) -> Response:
-        """The pseudonyms under which a person who signs in may stand in reports. Each call is recorded first."""
+        """The person of a sign-in that happened just now, and the keys of the names that the provider tells.
+
+        No other name can be asked about. Each call is recorded first.
+        """
         who = principal_of(request)
-        body = parse_body(Names, await request.body())
-        found = pseudonyms_for(pseudonym_key, body.names, body.addresses)
-        count, purpose = len(body.names) + len(body.addresses), " ".join(who.purposes)
-        await reader.note_names(count, purpose=purpose, actor=who.actor(Role.SERVICE))
-        return json_response({"pseudonyms": found}, headers=PRIVATE)
+        own = await keys.prove(parse_body(Proof, await request.body()))
+        await reader.note_names(len(own.names), purpose=" ".join(who.purposes), actor=who.actor(Role.SERVICE))
+        names = [{"keys": name.keys, "trust": name.trust.value} for name in own.names]
+        return json_response({"person": own.person, "names": names, "ticket": own.ticket}, headers=PRIVATE)
+
+    @router.post("/v1/vault/given-names", **does("vault.bind_names", takes(GivenNames)))
+    async def given_names(request: Request) -> Response:
+        """The keys of names that a coordinator gives to a person, by the ticket of the coordinator's own sign-in.
+
+        Each call is recorded first, as the coordinator's.
+        """
+        who = principal_of(request)
+        body = parse_body(GivenNames, await request.body())
+        person, found = await keys.bind(body.ticket, body.names)
+        actor = Actor(person, Role.COORDINATOR.value)
+        await reader.note_names(len(found), purpose=" ".join(who.purposes), actor=actor)
+        return json_response({"names": found}, headers=PRIVATE)
 
     return router

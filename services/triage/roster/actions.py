@@ -1,6 +1,8 @@
 """Changes of the roster, which triage owns. Every change is one atomic write and one event with the whole entry."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -15,9 +17,13 @@ from services.triage.roster.entry import (
     with_agreement,
     with_grant,
     with_leaves,
+    with_names_given,
+    with_names_told,
     with_training,
     without_role,
 )
+from services.triage.roster.names import Alarm, Names
+from services.triage.roster.store import kept_of
 from shared.access.entries import RosterState
 from shared.access.roster import Roster
 from shared.access.roster_store import fields_of, read_state
@@ -35,9 +41,13 @@ from shared.events import (
     stamp,
 )
 from shared.ids import new_id
+from shared.metrics import NAME_ALARMS
 from shared.mongo import Document
+from shared.own_names import OwnNames, Proof
 from shared.problems import KeyReused, NotFound, Problem
 from shared.times import now
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -69,16 +79,24 @@ class RosterEditor:
         """Note all leaves of a person; see `with_leaves`."""
         return await self._edit(person, with_leaves(leaves), by)
 
-    async def note_pseudonyms(self, person: str, pseudonyms: Sequence[str], by: Actor) -> RosterEntryChanged:
-        """Add pseudonyms of a person's own names: reports that have them are hidden from the person."""
+    async def note_names(self, own: OwnNames, by: Actor, *, signed_in: bool = False) -> RosterEntryChanged:
+        """Note names that the provider told of a person; see `with_names_told`. An alarm is counted."""
+        alarms: list[str] = []
 
-        def with_names(entry: RosterEntryChanged) -> RosterEntryChanged:
-            known = tuple(dict.fromkeys((*entry.pseudonyms, *pseudonyms)))
-            return entry if known == entry.pseudonyms else entry.model_copy(
-                update={"pseudonyms": known, "change": "names"}
-            )  # fmt: skip
+        def step(kept: StoredEntry) -> StoredEntry:
+            after = with_names_told(own.names, self._clock(), signed_in=signed_in)(kept)
+            alarms[:] = [after.entry.change] if after.names != kept.names and after.entry.change in set(Alarm) else []
+            return after
 
-        return await self._edit(person, with_names, by)
+        entry = await self._edit(own.person, step, by)
+        for alarm in alarms:
+            NAME_ALARMS.labels(alarm).inc()
+            log.warning("a person on the roster has a new name that a coordinator should look at")
+        return entry
+
+    async def give_names(self, person: str, given: Sequence[tuple[str, ...]], by: Actor) -> RosterEntryChanged:
+        """Note names that a coordinator or operator gave a person; see `with_names_given`."""
+        return await self._edit(person, with_names_given(given, self._clock()), by)
 
     async def sign_out(self, person: str, by: Actor) -> RosterEntryChanged:
         """End every session and every token of a person that began before now; see `signed_out`."""
@@ -110,10 +128,11 @@ class RosterEditor:
                 return kept, None
             if request.version != kept.version:
                 raise EntryConflict(kept)
-            after = decide(kept)(kept.entry)
-            if document and after == kept.entry:
+            after = decide(kept)(kept)
+            if document and after == kept:
                 return kept, None
-            return StoredEntry(after, kept.version + 1), self._save(person, document, after, actor, marks)
+            made = self._save(person, document, after.entry, actor, marks, names=after.names)
+            return replace(after, version=kept.version + 1), made
 
         return await self._change(person, step)
 
@@ -157,11 +176,11 @@ class RosterEditor:
 
     async def _edit(self, person: str, step: EntryStep, by: Actor) -> RosterEntryChanged:
         def edit(document: Document | None) -> tuple[RosterEntryChanged, Save | None]:
-            before = _entry_in(document, person).entry
+            before = _entry_in(document, person)
             after = step(before)
             if document and after == before:
-                return after, None
-            return after, self._save(person, document, after, by)
+                return after.entry, None
+            return after.entry, self._save(person, document, after.entry, by, names=after.names)
 
         return await self._change(person, edit)
 
@@ -177,7 +196,15 @@ class RosterEditor:
         await change(self._entries, [key], decide)
         return given[-1]
 
-    def _save(self, key: str, base: Document | None, state: RosterState, by: Actor, causes: Sequence[str] = ()) -> Save:
+    def _save(
+        self,
+        key: str,
+        base: Document | None,
+        state: RosterState,
+        by: Actor,
+        causes: Sequence[str] = (),
+        names: Names = (),
+    ) -> Save:
         at, causes = self._clock(), causes or (new_id(),)
         fact: Fact = state
         events = stamp(
@@ -188,21 +215,45 @@ class RosterEditor:
             last_seq=base["seq"] if base else 0,
             trace=None,
         )
-        return Save(key, base, fields_of(state, at), events, list(causes))
+        fields = {**fields_of(state, at), **({"names": [asdict(name) for name in names]} if names else {})}
+        return Save(key, base, fields, events, list(causes))
 
 
 def _entry_in(document: Document | None, person: str) -> StoredEntry:
-    state = read_state(document) if document else RosterEntryChanged(change="added", person=person)
-    if not isinstance(state, RosterEntryChanged):
+    if document is None:
+        return StoredEntry(RosterEntryChanged(change="added", person=person), 0)
+    kept = kept_of(document)
+    if kept is None:
         raise NotFound
-    return StoredEntry(state, document["seq"] if document else 0)
+    return kept
 
 
-async def note_names(roster: Roster, editor: RosterEditor, person: str, pseudonyms: Sequence[str]) -> None:
-    """Keep the pseudonyms of a person who is signed in, if they are on the roster.
+class SignIns:
+    """What the roster does when a person signs in, at any service."""
 
-    Then the person gets no case that names them, and no notice of one, by a program or while they are away either.
-    """
-    known = await roster.person(person, began_at=now(), authenticated_at=None)
-    if known is not None and known.grants and not known.pseudonyms.issuperset(pseudonyms):
-        await editor.note_pseudonyms(person, pseudonyms, Actor(person, "service"))
+    def __init__(self, roster: Roster, editor: RosterEditor, prove: Callable[[Proof], Awaitable[OwnNames]]) -> None:
+        """`prove` asks intake (shared.vault_client.VaultClient.prove)."""
+        self._roster = roster
+        self._editor = editor
+        self._prove = prove
+
+    async def take(self, proof: Proof) -> OwnNames:
+        """The names of the person of a sign-in that happened just now. The roster has noted them on return.
+
+        Raises Problem 422 for a proof that proves nothing, and Unavailable.
+        """
+        own = await self._prove(proof)
+        await self._note(own, signed_in=True)
+        return own
+
+    async def note(self, own: OwnNames) -> None:
+        """Note the names of a person who is signed in already: perhaps the person has a role only now."""
+        await self._note(own, signed_in=False)
+
+    async def _note(self, own: OwnNames, *, signed_in: bool) -> None:
+        # A person gets no case that names them, and no notice of one, by a program or while they are away either.
+        known = await self._roster.person(own.person, began_at=now(), authenticated_at=None)
+        if known is None or not known.grants or not own.names:
+            return
+        if signed_in or known.named < own.has_user_name or not known.pseudonyms.issuperset(own.verified):
+            await self._editor.note_names(own, Actor(own.person, "service"), signed_in=signed_in)

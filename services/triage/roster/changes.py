@@ -10,13 +10,16 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.triage.roster.entry import (
     EntryStep,
+    StoredEntry,
     signed_out,
     with_agreement,
     with_grant,
     with_leaves,
+    with_name_unwanted,
     with_training,
     without_role,
 )
+from services.triage.roster.names import find_name
 from shared.access.entries import grants_of
 from shared.access.principal import SCOPES, Grant, Module
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
@@ -34,6 +37,8 @@ def _in_utc(at: datetime) -> datetime:
 UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 RosterCode = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 Codes = Annotated[tuple[RosterCode, ...], Field(max_length=50)]
+GivenName = Annotated[str, StringConstraints(min_length=1, max_length=320)]
+GivenNames = Annotated[tuple[GivenName, ...], Field(max_length=20)]
 PersonRole = Literal["responder", "coordinator", "auditor", "operator"]
 Scope = Literal["meta", "proof", "export"]
 
@@ -50,17 +55,20 @@ class RosterChange(BaseModel):
         """The roles that the change touches, for access control: all that the person has, where it says no others."""
         return running(entry.grants, at)
 
-    def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
+    def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
         """What is wrong with its values, beyond their shape."""
         return ()
 
-    def step(self, at: datetime) -> EntryStep:
-        """What it does to an entry."""
+    def step(self, at: datetime, by: str) -> EntryStep:
+        """What it does to an entry. `by`: the coordinator's reference."""
         raise NotImplementedError
 
 
 class GiveRole(RosterChange):
-    """POST /v1/roster/{person}/grant. Without `communities` it holds in all; an auditor without `scopes` has all."""
+    """POST /v1/roster/{person}/grant. Without `communities` it holds in all; an auditor without `scopes` has all.
+
+    `names`: the user names, and addresses, by which the coordinator knows the person. Intake turns them into keys.
+    """
 
     name = "grant"
 
@@ -69,6 +77,7 @@ class GiveRole(RosterChange):
     communities: Codes = ()
     scopes: tuple[Scope, ...] = ()
     expires_at: UtcTime | None = None
+    names: GivenNames = ()
 
     def held(self) -> GrantHeld:
         """The role as the entry keeps it."""
@@ -84,7 +93,7 @@ class GiveRole(RosterChange):
         """Only what is given."""
         return grants_of([self.held()])
 
-    def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
+    def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
         """Places that the policy does not know, bounds that the role does not have, and an end that is over."""
         if self.role in ("responder", "coordinator"):
             if self.role == "responder" and not self.bodies:
@@ -99,7 +108,7 @@ class GiveRole(RosterChange):
             yield FieldError("/scopes", "not_of_this_role", "Only auditors have scopes.")
         yield from _over("expires_at", self.expires_at, at)
 
-    def step(self, at: datetime) -> EntryStep:
+    def step(self, at: datetime, by: str) -> EntryStep:
         """Give it."""
         return with_grant(self.held())
 
@@ -116,14 +125,14 @@ class TakeRole(RosterChange):
         """Only what is taken."""
         return running(self._taken(entry), at)
 
-    def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
+    def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
         """A role that the person does not have, or not there."""
-        if not any(g.role == self.role for g in entry.grants):
+        if not any(g.role == self.role for g in kept.entry.grants):
             yield FieldError("/role", "not_held", "This person does not have this role.")
-        elif not self._taken(entry):
+        elif not self._taken(kept.entry):
             yield FieldError("/body", "not_held", "This person does not have this role in this handling body.")
 
-    def step(self, at: datetime) -> EntryStep:
+    def step(self, at: datetime, by: str) -> EntryStep:
         """Take it."""
         return without_role(self.role, self.body)
 
@@ -143,13 +152,13 @@ class NoteTraining(RosterChange):
     completed_at: UtcTime | None = None
     expires_at: UtcTime | None = None
 
-    def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
+    def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
         """A completion that is yet to come, or an end that is over."""
         if self.completed_at and self.completed_at > at:
             yield FieldError("/completed_at", "future_date", "This is in the future.")
         yield from _over("expires_at", self.expires_at, at)
 
-    def step(self, at: datetime) -> EntryStep:
+    def step(self, at: datetime, by: str) -> EntryStep:
         """Note it."""
         held = TrainingHeld(module=self.module, completed_at=self.completed_at or at, expires_at=self.expires_at)
         return with_training(held)
@@ -162,11 +171,11 @@ class NoteAgreement(RosterChange):
 
     until: UtcTime | None = None
 
-    def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
+    def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
         """An end that is over: to end an agreement, leave it out."""
         return _over("until", self.until, at)
 
-    def step(self, at: datetime) -> EntryStep:
+    def step(self, at: datetime, by: str) -> EntryStep:
         """Note it."""
         return with_agreement(self.until)
 
@@ -184,7 +193,7 @@ class NoteLeave(RosterChange):
     ends_at: UtcTime | None = None
     ended: bool = False
 
-    def faults(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterable[FieldError]:
+    def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
         """An end that is over, or lies before the beginning."""
         if self.ended:
             return
@@ -192,7 +201,7 @@ class NoteLeave(RosterChange):
         if self.begins_at and self.ends_at and self.ends_at <= self.begins_at:
             yield FieldError("/ends_at", "range_reversed", "The end lies before the beginning.")
 
-    def step(self, at: datetime) -> EntryStep:
+    def step(self, at: datetime, by: str) -> EntryStep:
         """Note it."""
         return with_leaves([] if self.ended else [LeaveTaken(begins_at=self.begins_at or at, ends_at=self.ends_at)])
 
@@ -202,23 +211,59 @@ class SignOut(RosterChange):
 
     name = "sign_out"
 
-    def step(self, at: datetime) -> EntryStep:
+    def step(self, at: datetime, by: str) -> EntryStep:
         """Do it."""
         return signed_out(at)
 
 
+class GiveNames(RosterChange):
+    """POST /v1/roster/{person}/names: user names, and addresses, by which the coordinator knows the person.
+
+    Reports with these names are hidden from the person from now on.
+    """
+
+    name = "names"
+
+    names: Annotated[GivenNames, Field(min_length=1)]
+
+    def step(self, at: datetime, by: str) -> EntryStep:
+        """Nothing by itself: the keys of the names come from intake."""
+        return lambda kept: kept
+
+
+class TakeName(RosterChange):
+    """POST /v1/roster/{person}/name_away: a name does not belong to the person. A second coordinator has to say so,
+    too.
+    """
+
+    name = "name_away"
+
+    name_id: RosterCode
+
+    def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
+        """A name that the person does not have."""
+        if find_name(kept.names, self.name_id) is None:
+            yield FieldError("/name_id", "not_held", "This person does not have this name.")
+
+    def step(self, at: datetime, by: str) -> EntryStep:
+        """Note that it is unwanted; take it, if another coordinator has noted that."""
+        return with_name_unwanted(self.name_id, by, at)
+
+
 CHANGES: Mapping[str, type[RosterChange]] = {
-    change.name: change for change in (GiveRole, TakeRole, NoteTraining, NoteAgreement, NoteLeave, SignOut)
+    change.name: change
+    for change in (GiveRole, TakeRole, GiveNames, TakeName, NoteTraining, NoteAgreement, NoteLeave, SignOut)
 }
 
-InputKind = Literal["choice", "choices", "codes", "from", "until", "yes"]
+InputKind = Literal["choice", "choices", "codes", "lines", "from", "until", "yes"]
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
     """One value of a change.
 
-    A `choice` is one option, `choices` are several of a few, `codes` several of many; `from` and `until` are times.
+    A `choice` is one option, `choices` are several of a few, `codes` several of many, `lines` several texts; `from` and
+    `until` are times.
     """
 
     name: str
@@ -233,7 +278,10 @@ INPUTS: Mapping[str, tuple[Input, ...]] = {
         Input("communities", "codes"),
         Input("scopes", "choices"),
         Input("expires_at", "until"),
+        Input("names", "lines"),
     ),
+    GiveNames.name: (Input("names", "lines", required=True),),
+    TakeName.name: (Input("name_id", "choice", required=True),),
     TakeRole.name: (Input("role", "choice", required=True), Input("body", "choice")),
     NoteTraining.name: (
         Input("module", "choice", required=True),

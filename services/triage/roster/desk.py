@@ -1,7 +1,7 @@
 """What coordinators do to the roster: they see who may do what, change it, and end sessions."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
@@ -9,27 +9,32 @@ from typing import NamedTuple, Protocol
 from services.triage.roster.actions import RosterEditor
 from services.triage.roster.changes import (
     CHANGES,
+    GiveNames,
     GiveRole,
     NoteTraining,
     RosterChange,
     SignOut,
+    TakeName,
     TakeRole,
     ends_of,
     running,
 )
-from services.triage.roster.entry import ChangeRequest, EntryStep, StoredEntry
-from shared.access.authorization import allow, demand
-from shared.access.conditions import Permit, Reason
+from services.triage.roster.entry import ChangeRequest, EntryStep, StoredEntry, both, with_names_given
+from services.triage.roster.names import has_given, look_at
+from shared.access.authorization import Refused, allow, demand
+from shared.access.conditions import Permit, Reason, Refusal
 from shared.access.entries import principal_in
 from shared.access.principal import MODULES, PEOPLE, SCOPES, Grant, Principal, Resource, Role
 from shared.aggregates import ChangeStore, Save
 from shared.events import Actor
 from shared.mongo import Document
 from shared.policy import Policy
-from shared.problems import NotFound, Problem
+from shared.problems import FieldError, NotFound, Problem
 from shared.sign_in.sessions import Session, Sessions
 from shared.times import Utc, now
 
+GivenKeys = Callable[[str, Sequence[str]], Awaitable[list[tuple[str, ...]]]]
+"""Gives the keys of names, by the ticket of a coordinator. Raises Problem 403 for a ticket that is no longer good."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -63,9 +68,11 @@ class RosterDesk:
         people: Entries,
         policy: Policy,
         sessions: Sessions,
+        keys_of: GivenKeys,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        """`sessions`: those of this service."""
+        """`sessions`: those of this service. `keys_of` asks intake (shared.vault_client.VaultClient.given_names)."""
+        self._keys_of = keys_of
         self._editor = editor
         self._people = people
         self._sessions = sessions
@@ -78,6 +85,13 @@ class RosterDesk:
         demand(who, "roster.read", Resource(), at)
         found = sorted(await self._people.everybody(), key=lambda kept: self.place(kept, at))
         return [kept for kept in found if after is None or self.place(kept, at) > after][:limit]
+
+    async def alarming(self, who: Principal) -> list[StoredEntry]:
+        """The entries with names that a coordinator should look at. Raises Problem 403."""
+        at = self._clock()
+        demand(who, "roster.read", Resource(), at)
+        found = [kept for kept in await self._people.everybody() if look_at(kept.names, at)]
+        return sorted(found, key=lambda kept: kept.entry.person)
 
     def place(self, kept: StoredEntry, at: datetime | None = None) -> EntryPlace:
         """The place of an entry in the list."""
@@ -96,16 +110,20 @@ class RosterDesk:
         """
         at = self._clock()
         relieved = await self._relieved(who, person, change, getattr(change, "begins_at", None) or at)
+        given = await self._given(who, person, change)
 
         def by(kept: StoredEntry) -> Actor:
             resource = Resource(owner=person, grants=change.touched(kept.entry, at), relieved=relieved)
             return who.actor(demand(who, change.action, resource, at).role)
 
         def decide(kept: StoredEntry) -> EntryStep:
-            faults = tuple(change.faults(kept.entry, self.policy, at))
+            faults = tuple(change.faults(kept, self.policy, at))
+            if isinstance(change, GiveRole) and who.ticket and not given and not has_given(kept.names):
+                faults += (FieldError("/names", "needs_names", "Say by which user names you know this person."),)
             if faults:
                 raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
-            return change.step(at)
+            step = change.step(at, who.ref)
+            return both(step, with_names_given(given, at)) if given else step
 
         digest = hashlib.sha256(f"{change.name} {change.model_dump_json()}".encode()).hexdigest()
         kept = await self._editor.carry_out(person, by, decide, ChangeRequest(seen, cause, digest))
@@ -116,17 +134,37 @@ class RosterDesk:
             return await self._note_names(kept)
         return kept
 
+    async def _given(self, who: Principal, person: str, change: RosterChange) -> list[tuple[str, ...]]:
+        """The keys of the names that a change gives. Raises Problem 422 without a sign-in that intake can verify."""
+        names = change.names if isinstance(change, GiveRole | GiveNames) else ()
+        if not names:
+            return []
+        # Before intake is asked: who may not make this change turns no name into a key.
+        at, kept = self._clock(), await self._editor.find(person)
+        demand(who, change.action, Resource(owner=person, grants=change.touched(kept.entry, at)), at)
+        if who.ticket is None:
+            told = (
+                "Names are given on the page, by a coordinator who has signed in: a program cannot show that to intake."
+            )
+            fault = FieldError("/names", "needs_sign_in", told)
+            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=(fault,))
+        try:
+            return await self._keys_of(who.ticket, names)
+        except Problem as problem:
+            if problem.status == 403:
+                raise Refused(change.action, Refusal(Reason.SIGN_IN_AGAIN)) from None
+            raise
+
     async def _note_names(self, kept: StoredEntry) -> StoredEntry:
         """The entry with the names under which the person is signed in here: no case that has them is theirs.
 
         A person who signs in before they have a role is not asked again.
         """
         person = kept.entry.person
-        names = {name for session in await self._sessions.listed(person) for name in session.pseudonyms}
-        if names <= set(kept.entry.pseudonyms):
-            return kept
-        await self._editor.note_pseudonyms(person, sorted(names), Actor(person, "service"))
-        return await self._editor.find(person)
+        sessions = await self._sessions.listed(person)
+        for session in sessions:
+            await self._editor.note_names(session.own, Actor(person, "service"))
+        return await self._editor.find(person) if sessions else kept
 
     async def offers(self, who: Principal, kept: StoredEntry) -> list[Offer]:
         """The changes that may be made now, or after a fresh sign-in."""
@@ -163,6 +201,8 @@ class RosterDesk:
             options = self._to_give(may)
             return Offer(change, options) if options["role"] else None
         held = running(kept.entry.grants, at)
+        if change is TakeName:
+            return Offer(change, {"name_id": tuple(n.id for n in kept.names)}) if kept.names and may(held) else None
         if change is TakeRole:
             in_bodies = [(g, b) for g in held for b in g.bodies if may([replace(g, bodies=(b,))])]
             whole = [g for g in held if may([g])]

@@ -1,14 +1,22 @@
 """An entry of the roster and the steps that change it, pure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from services.triage.roster.names import (
+    Names,
+    Source,
+    alarm_of,
+    has_user_name,
+    keys_that_hold,
+    with_given,
+    with_told,
+    without_name,
+)
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, RosterTokenChanged, TrainingHeld
+from shared.own_names import NameKeys
 from shared.problems import Problem
-
-EntryStep = Callable[[RosterEntryChanged], RosterEntryChanged]
-"""One change of an entry. Pure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,23 @@ class StoredEntry:
 
     entry: RosterEntryChanged
     version: int
+    names: Names = ()
+
+    def changed(self, change: str, **fields: object) -> "StoredEntry":
+        """The entry after a change of this kind."""
+        return replace(self, entry=self.entry.model_copy(update={**fields, "change": change}))
+
+    def renamed(self, change: str, names: Names) -> "StoredEntry":
+        """The entry with these names; what follows from them for access control stands in the entry."""
+        if names == self.names:
+            return self
+        is_named = has_user_name(names) or (self.entry.named and any(n.source is Source.EARLIER for n in names))
+        fields = {"pseudonyms": keys_that_hold(names), "named": is_named}
+        return replace(self.changed(change, **fields), names=names)
+
+
+EntryStep = Callable[[StoredEntry], StoredEntry]
+"""One change of an entry. Pure."""
 
 
 class EntryConflict(Problem):
@@ -54,9 +79,9 @@ class ChangeRequest:
 def with_grant(grant: GrantHeld) -> EntryStep:
     """Give a role; one with the same role and reach takes the place of the earlier."""
 
-    def step(entry: RosterEntryChanged) -> RosterEntryChanged:
-        others = tuple(g for g in entry.grants if _reach(g) != _reach(grant))
-        return entry.model_copy(update={"grants": (*others, grant), "change": "granted"})
+    def step(kept: StoredEntry) -> StoredEntry:
+        others = tuple(g for g in kept.entry.grants if _reach(g) != _reach(grant))
+        return kept.changed("granted", grants=(*others, grant))
 
     return step
 
@@ -64,9 +89,9 @@ def with_grant(grant: GrantHeld) -> EntryStep:
 def without_role(role: str, body: str | None = None) -> EntryStep:
     """Take a role away, or only what it has in one handling body."""
 
-    def step(entry: RosterEntryChanged) -> RosterEntryChanged:
-        kept = [g for held in entry.grants for g in _without(held, role, body)]
-        return entry.model_copy(update={"grants": tuple(kept), "change": "revoked"})
+    def step(kept: StoredEntry) -> StoredEntry:
+        left = [g for held in kept.entry.grants for g in _without(held, role, body)]
+        return kept.changed("revoked", grants=tuple(left))
 
     return step
 
@@ -74,26 +99,63 @@ def without_role(role: str, body: str | None = None) -> EntryStep:
 def with_training(training: TrainingHeld) -> EntryStep:
     """Note a training module; it takes the place of an earlier one of the same module."""
 
-    def step(entry: RosterEntryChanged) -> RosterEntryChanged:
-        others = tuple(t for t in entry.trainings if t.module != training.module)
-        return entry.model_copy(update={"trainings": (*others, training), "change": "trained"})
+    def step(kept: StoredEntry) -> StoredEntry:
+        others = tuple(t for t in kept.entry.trainings if t.module != training.module)
+        return kept.changed("trained", trainings=(*others, training))
 
     return step
 
 
 def with_agreement(until: datetime | None) -> EntryStep:
     """Note until when a confidentiality agreement holds (UTC-aware); None ends it."""
-    return lambda entry: entry.model_copy(update={"confidential_until": until, "change": "agreement"})
+    return lambda kept: kept.changed("agreement", confidential_until=until)
 
 
 def with_leaves(leaves: Sequence[LeaveTaken]) -> EntryStep:
     """Note all leaves of a person; none ends them."""
-    return lambda entry: entry.model_copy(update={"leaves": tuple(leaves), "change": "leave"})
+    return lambda kept: kept.changed("leave", leaves=tuple(leaves))
+
+
+def with_names_told(told: Sequence[NameKeys], at: datetime, *, signed_in: bool) -> EntryStep:
+    """Note names that the provider told; see names.with_told."""
+
+    def step(kept: StoredEntry) -> StoredEntry:
+        names = with_told(kept.names, told, at, signed_in=signed_in)
+        return kept.renamed(alarm_of(kept.names, names) or "names", names)
+
+    return step
+
+
+def with_names_given(given: Sequence[tuple[str, ...]], at: datetime) -> EntryStep:
+    """Note names that a coordinator gave; see names.with_given."""
+    return lambda kept: kept.renamed("names_given", with_given(kept.names, given, at))
+
+
+def with_name_unwanted(name_id: str, by: str, at: datetime) -> EntryStep:
+    """Note that a coordinator wants a name taken away; see names.without_name."""
+
+    def step(kept: StoredEntry) -> StoredEntry:
+        names = without_name(kept.names, name_id, by, at)
+        return kept.renamed("name_taken" if len(names) < len(kept.names) else "name_unwanted", names)
+
+    return step
+
+
+def both(*steps: EntryStep) -> EntryStep:
+    """One step after the other, as one change that is called as the first."""
+
+    def step(kept: StoredEntry) -> StoredEntry:
+        first = after = steps[0](kept)
+        for further in steps[1:]:
+            after = further(after)
+        return after.changed(first.entry.change)
+
+    return step
 
 
 def signed_out(at: datetime) -> EntryStep:
     """End every session and every token of a person that began before `at` (UTC-aware), in every service."""
-    return lambda entry: entry.model_copy(update={"signed_out_at": at, "change": "signed_out"})
+    return lambda kept: kept.changed("signed_out", signed_out_at=at)
 
 
 def _reach(grant: GrantHeld) -> tuple[str, ...]:

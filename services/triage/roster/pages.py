@@ -11,9 +11,10 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from services.triage.paths import HOME, ROSTER
-from services.triage.roster.changes import CHANGES, INPUTS, ends_of, running
+from services.triage.roster.changes import CHANGES, INPUTS, TakeName, ends_of, running
 from services.triage.roster.desk import RosterDesk, reads_roster
 from services.triage.roster.entry import EntryConflict, StoredEntry
+from services.triage.roster.names import NameHeld, is_confirmed, look_at
 from services.triage.roster.routes import people_of, reference_of
 from services.triage.sent import SentForm
 from shared.access.authorization import Refused
@@ -39,6 +40,8 @@ _FAULTS = {
     "unknown_community": "roster-unknown-community",
     "not_of_this_role": "roster-not-of-this-role",
     "not_held": "roster-not-held",
+    "needs_names": "roster-needs-names",
+    "needs_sign_in": "roster-needs-sign-in",
     "past_date": "roster-past-date",
     "future_date": "field-future-date",
     "range_reversed": "roster-range-reversed",
@@ -118,6 +121,8 @@ def _values_of(change: str, form: Typed) -> dict[str, object]:
                 found[taken.name] = given
             case "codes":
                 found[taken.name] = [code for code in re.split(r"[\s,;]+", given[-1]) if code]
+            case "lines":
+                found[taken.name] = [line.strip() for line in given[-1].splitlines() if line.strip()]
             case "from" | "until":
                 end = "00:00:00" if taken.kind == "from" else "23:59:59"
                 found[taken.name] = f"{given[-1]}T{end}Z" if _DATE.fullmatch(given[-1]) else given[-1]
@@ -145,6 +150,7 @@ class _View:
             "sought": sought,
             "first": ROSTER if cursor else None,
             "next": f"{ROSTER}?{urlencode({'cursor': after})}" if after else None,
+            "alarms": [self._row(request, kept, at) for kept in await self._desk.alarming(principal_of(request))],
             "roster": True,
         }
         return self._pages.render(request, "roster.html", context, 422 if sought else 200)
@@ -175,7 +181,10 @@ class _View:
                     "options": {n: self._options(request, n, given) for n, given in offer.options.items()},
                 }
                 for offer in offers
+                if offer.change is not TakeName
             ],
+            "names": [self._name(name, who.ref, at) for name in kept.names],
+            "takes_names": any(offer.change is TakeName for offer in offers),
             "sessions": await self._desk.sessions_of(who, kept) if sees else None,
             "own_sessions": f"{HOME}/sessions",
             "key": new_id(),
@@ -201,9 +210,25 @@ class _View:
             "confidential_until": entry.confidential_until,
             "agreed": agreed,
             "modules": sorted(counting),
+            "named": entry.named,
+            "confirmed": is_confirmed(kept.names),
+            "look_at": look_at(kept.names, at),
             "end": end,
             "soon": end is not None and end - at <= SOON,
             "away": any(v.begins_at <= at and (v.ends_at is None or v.ends_at > at) for v in entry.leaves),
+        }
+
+    @staticmethod
+    def _name(name: NameHeld, reader: str, at: datetime) -> dict[str, Any]:
+        # Never the keys: a reader could look for them in reports.
+        unwanted = name.is_asked(at)
+        return {
+            "id": name.id,
+            "source": name.source.value,
+            "noted_at": name.noted_at,
+            "waits": name.holds_from is None,
+            "unwanted": unwanted,
+            "own_wish": unwanted and name.asked_by == reader,
         }
 
     def _grant(self, request: Request, grant: GrantHeld, at: datetime) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The roster as a part of triage."""
 
-from services.triage.roster.actions import RosterEditor
-from services.triage.roster.desk import Entries, RosterDesk
+from services.triage.roster.actions import RosterEditor, SignIns
+from services.triage.roster.desk import Entries, GivenKeys, RosterDesk
 from services.triage.roster.pages import make_roster_pages
-from services.triage.roster.routes import make_roster_router
+from services.triage.roster.routes import make_roster_router, make_sign_ins_router
 from shared.parts import Part
 from shared.policy import Policy
 from shared.sign_in.sessions import Sessions
@@ -11,7 +11,21 @@ from shared.web.gate import Gate
 from shared.web.pages import Pages
 
 
-def build(editor: RosterEditor, entries: Entries, policy: Policy, sessions: Sessions, gate: Gate, pages: Pages) -> Part:
-    """Shows the roster and changes it, over HTTP and on pages. `sessions`: those of this service."""
-    desk = RosterDesk(editor, entries, policy, sessions)
-    return Part([make_roster_router(desk, gate), make_roster_pages(desk, gate, pages)])
+def build(
+    editor: RosterEditor,
+    entries: Entries,
+    policy: Policy,
+    sessions: Sessions,
+    gate: Gate,
+    pages: Pages,
+    sign_ins: SignIns,
+    keys_of: GivenKeys,
+) -> Part:
+    """Shows the roster and changes it, over HTTP and on pages, and notes who signs in. `sessions`: of this service."""
+    desk = RosterDesk(editor, entries, policy, sessions, keys_of)
+    routers = [
+        make_roster_router(desk, gate),
+        make_sign_ins_router(sign_ins, gate),
+        make_roster_pages(desk, gate, pages),
+    ]
+    return Part(routers)

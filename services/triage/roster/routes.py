@@ -7,13 +7,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
+from services.triage.roster.actions import SignIns
 from services.triage.roster.changes import CHANGES, INPUTS, ends_of
 from services.triage.roster.desk import EntryPlace, Offer, RosterDesk
 from services.triage.roster.entry import StoredEntry
+from services.triage.roster.names import is_confirmed
 from shared.ids import PERSON
+from shared.own_names import Proof, Trust
 from shared.problems import NotFound
 from shared.times import now, rfc3339
-from shared.web.bodies import json_response, parse_body
+from shared.web.bodies import json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import IDEMPOTENCY_KEY, IF_MATCH, cause_of, read_idempotency_key, seen_of
 from shared.web.paging import Cursors
@@ -71,6 +74,23 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
     return router
 
 
+def make_sign_ins_router(sign_ins: SignIns, gate: Gate) -> APIRouter:
+    """The route by which the other services have the names of people who sign in noted."""
+    router = gate.router(Callers.PROGRAMS)
+
+    @router.post("/v1/sign-ins", **does("roster.note_names", takes(Proof)))
+    async def note_names(request: Request) -> Response:
+        """The person of a sign-in at another service that happened just now, and the person's names, as keys.
+
+        The roster has noted the names before the answer. Names that the person can type freely are not handed out.
+        """
+        own = await sign_ins.take(parse_body(Proof, await request.body()))
+        names = [{"keys": n.keys, "trust": n.trust.value} for n in own.names if n.trust is not Trust.TYPED]
+        return json_response({"person": own.person, "names": names}, headers=_PRIVATE)
+
+    return router
+
+
 def reference_of(person: str) -> str:
     """The reference in an address. Raises Problem 404 for anything else."""
     if not PERSON.fullmatch(person):
@@ -98,7 +118,7 @@ def show_offer(offer: Offer) -> dict[str, object]:
 
 
 def _shown(kept: StoredEntry) -> dict[str, object]:
-    # Without the pseudonyms of the person's names: a reader could look for them in reports.
+    # Without the keys of the person's names: a reader could look for them in reports.
     entry, at = kept.entry, now()
     return {
         "person": entry.person,
@@ -108,6 +128,18 @@ def _shown(kept: StoredEntry) -> dict[str, object]:
         "confidential_until": _time(entry.confidential_until),
         "leaves": [_part(leave) for leave in entry.leaves],
         "signed_out_at": _time(entry.signed_out_at),
+        "user_name_known": entry.named,
+        "names_confirmed": is_confirmed(kept.names),
+        "names": [
+            {
+                "id": name.id,
+                "source": name.source.value,
+                "noted_at": rfc3339(name.noted_at),
+                "holds_from": _time(name.holds_from),
+                "unwanted": name.is_asked(at),
+            }
+            for name in kept.names
+        ],
         "next_end": _time(next(iter(ends_of(entry, at)), None)),
     }
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from services.triage.roster.entry import StoredEntry
+from services.triage.roster.names import NameHeld, Names, Source
 from shared.access.roster_store import read_state
 from shared.aggregates import Aggregates, Save
 from shared.events import RosterEntryChanged
@@ -27,7 +28,9 @@ class MongoEntries:
 
     async def everybody(self) -> list[StoredEntry]:
         """The entries of all people, in no order."""
-        found = self._aggregates.collection.find({"kind": RosterEntryChanged.name}, {"kind": 1, "entry": 1, "seq": 1})
+        found = self._aggregates.collection.find(
+            {"kind": RosterEntryChanged.name}, {"kind": 1, "entry": 1, "seq": 1, "names": 1, "changed_at": 1}
+        )
         with reaching():
             return [kept async for document in found if (kept := kept_of(document))]
 
@@ -35,4 +38,19 @@ class MongoEntries:
 def kept_of(document: Document) -> StoredEntry | None:
     """The entry that a document holds; None for a token."""
     state = read_state(document)
-    return StoredEntry(state, document["seq"]) if isinstance(state, RosterEntryChanged) else None
+    return (
+        StoredEntry(state, document["seq"], _names_in(document, state))
+        if isinstance(state, RosterEntryChanged)
+        else None
+    )
+
+
+def _names_in(document: Document, state: RosterEntryChanged) -> Names:
+    """The names of an entry. One of an earlier version has only their keys, which hold as before."""
+    kept = document.get("names")
+    if kept is None and state.pseudonyms:
+        since = document["changed_at"]
+        return (NameHeld("earlier", state.pseudonyms, Source.EARLIER, since, since),)
+    return tuple(
+        NameHeld(**{**name, "keys": tuple(name["keys"]), "source": Source(name["source"])}) for name in kept or ()
+    )

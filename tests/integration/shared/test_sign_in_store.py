@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.mongo import Database, connect
+from shared.own_names import NameKeys, OwnNames, Trust
 from shared.problems import Unavailable
 from shared.sign_in.sessions import FRESHNESS, Sessions
 from shared.sign_in.store import MongoSessions
 from shared.times import now
 from tests.support.sign_in_rig import a_session, an_attempt, an_identity
 from tests.support.stores import database_of, mongo_sessions
+
+OWN = OwnNames("person:0123456789abcdef", (NameKeys(("ab" * 16,), Trust.ACCOUNT),))
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ async def store(database: Database) -> MongoSessions:
 
 
 async def test_the_database_holds_nothing_that_opens_a_session(database: Database, store: MongoSessions) -> None:
-    secret, session = await Sessions(store).begin("person:0123456789abcdef", an_identity(), ["ab" * 16])
+    secret, session = await Sessions(store).begin(OWN, an_identity())
     document = await database["sessions"].find_one({"_id": session.id_hash})
     stored = json.dumps(document, default=str)
     assert secret not in stored
@@ -57,7 +60,7 @@ async def test_every_way_to_sessions_has_an_index(store: MongoSessions) -> None:
 async def test_a_revocation_in_one_replica_holds_in_another_within_seconds(store: MongoSessions) -> None:
     at = now()
     one, other = Sessions(store, lambda: at), Sessions(store, lambda: at)
-    secret, session = await one.begin("person:0123456789abcdef", an_identity(), [])
+    secret, session = await one.begin(OWN, an_identity())
     assert await other.find(secret) == session
     assert await one.revoke(session.person, session.id_hash)
     assert await one.find(secret) is None

@@ -10,10 +10,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from services.intake.vault.cipher import Vault, VaultError
 from shared.access.purposes import PURPOSES
-from shared.events import Actor, ContentRead, NamesTried
+from shared.events import Actor, ContentRead
 from shared.ids import case_id_of
 from shared.problems import Unavailable
 from tests.support.intake_rig import Rig, bearer
+from tests.support.people import COPIES, coordinator
 
 CONTENT = {
     "narrative": "He followed me.",
@@ -110,13 +111,25 @@ ROUTES: dict[str, tuple[str, str, dict[str, Any], int]] = {
     "review": ("POST", "/v1/vault/read", {"purpose": "review", **READ}, 200),
     "notify": ("POST", "/v1/vault/read", {"purpose": "notify", **READ}, 200),
     "correspond": ("PUT", "/v1/vault/reports/{}/statements/s-1", {"kind": "question", "text": "When?"}, 204),
-    "sign_in": ("POST", "/v1/vault/pseudonyms", {"names": ["Some one"], "addresses": []}, 200),
+    "sign_in": ("POST", "/v1/vault/pseudonyms", {}, 200),
+    "enrol": ("POST", "/v1/vault/given-names", {"names": ["Some one"]}, 200),
 }
-CALLS = [(service, purpose.name) for purpose in PURPOSES.values() for service in purpose.callers]
+CALLS = [
+    (service, purpose.name)
+    for purpose in PURPOSES.values()
+    if purpose.action.startswith("vault.")
+    for service in purpose.callers
+]
+CHIEF = coordinator("c1ef")
 
 
 async def call(rig: Rig, report_id: str, route: str, headers: dict[str, str]) -> int:
     method, path, body, _ = ROUTES[route]
+    if route == "sign_in":
+        body = rig.proof()
+    if route == "enrol":
+        body = body | {"ticket": rig.keys._ticket(CHIEF.ref)}
+        COPIES.enrol(CHIEF)
     async with rig.http() as http:
         answer = await http.request(method, path.format(report_id), json=body, headers=headers)
     if answer.status_code == 401:
@@ -173,48 +186,6 @@ async def test_a_read_for_another_purpose_than_it_was_signed_for_is_refused(rig:
     assert rig.store.accesses == {}
 
 
-async def test_who_signs_in_is_known_by_the_pseudonyms_that_stand_in_reports(rig: Rig) -> None:
-    await rig.post(reported=[{"name": "some_one"}], reporter={"name": None, "email": "Me@mail.example"})
-    (stored,) = rig.store.reports.values()
-    (received,) = [e.fact for e in stored["outbox"]]
-    body = {"names": ["Some one", "Some_one"], "addresses": ["me@MAIL.example"]}
-    async with rig.http() as http:
-        answer = await http.post("/v1/vault/pseudonyms", json=body, headers=bearer("sign_in"))
-    assert {*received.subjects, received.reporter} <= set(answer.json()["pseudonyms"])
-    assert answer.headers["cache-control"] == "no-store"
-    (access,) = rig.store.accesses.values()
-    (event,) = access["outbox"]
-    assert event.fact == NamesTried(count=3, purpose="sign_in")
-    assert event.actor == Actor("service:triage", "service")
-
-
-async def test_no_pseudonym_is_handed_out_when_that_cannot_be_recorded(rig: Rig) -> None:
-    rig.store.away = Unavailable("mongo")
-    async with rig.http() as http:
-        body = {"names": ["Some one"], "addresses": []}
-        answer = await http.post("/v1/vault/pseudonyms", json=body, headers=bearer("sign_in"))
-    assert answer.status_code == 503
-    assert "pseudonyms" not in answer.json()
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"names": ["Sekret"]},
-        {"names": ["Sekret"], "addresses": "Sekret"},
-        {"names": [""], "addresses": []},
-        {"names": ["Sekret" * 60], "addresses": []},
-        {"names": ["Sekret"] * 21, "addresses": []},
-        {"names": [], "addresses": [], "more": "Sekret"},
-    ],
-)
-async def test_names_that_nobody_signs_in_with_are_refused_and_not_repeated(rig: Rig, body: dict[str, Any]) -> None:
-    async with rig.http() as http:
-        answer = await http.post("/v1/vault/pseudonyms", json=body, headers=bearer("sign_in"))
-    assert (answer.status_code, answer.json()["type"]) == (422, "/errors/invalid-fields")
-    assert "Sekret" not in answer.text
-
-
 async def test_who_signs_in_stands_in_no_log_and_no_span(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,10 +193,17 @@ async def test_who_signs_in_stands_in_no_log_and_no_span(
     provider.add_span_processor(SimpleSpanProcessor(spans))
     monkeypatch.setattr("opentelemetry.trace.get_tracer", provider.get_tracer)
     caplog.set_level(0)
-    body = {"names": ["Canary Name"], "addresses": ["canary@mail.example"]}
-    async with Rig().http() as http:
-        for sent in (body, body | {"names": "Canary Name"}):
-            await http.post("/v1/vault/pseudonyms", json=sent, headers=bearer("sign_in"))
+    rig = Rig()
+    rig.provider.account.claims = {"preferred_username": "Canary Name", "email": "canary@mail.example"}
+    given = {"names": ["Canary Name"], "ticket": "canary"}
+    async with rig.http() as http:
+        for path, sent, purpose in (
+            ("pseudonyms", rig.proof(), "sign_in"),
+            ("pseudonyms", rig.proof() | {"id_token": "canary"}, "sign_in"),
+            ("given-names", given, "enrol"),
+            ("given-names", given | {"names": "Canary Name"}, "enrol"),
+        ):
+            await http.post(f"/v1/vault/{path}", json=sent, headers=bearer(purpose))
     told = caplog.text + "".join(span.to_json() for span in spans.get_finished_spans())
     assert spans.get_finished_spans()
     assert "canary" not in told.casefold()

@@ -11,6 +11,7 @@ from shared.access.principal import Principal
 from shared.access.roster import Roster
 from shared.access_control import AccessControl, SignIn
 from shared.i18n.messages import SHARED_MESSAGES, Messages
+from shared.own_names import OwnNames, Proof
 from shared.problems import Problem, Unavailable
 from shared.runtime import Runtime
 from shared.sign_in.attempts import SignInRefused
@@ -30,12 +31,14 @@ async def test_a_logout_that_overtakes_the_sign_in_ends_it(
 ) -> None:
     asked, answered = asyncio.Event(), asyncio.Event()
 
-    async def slow(_: object) -> tuple[str, ...]:
+    find = rig.flow.names_of
+
+    async def slow(proof: Proof) -> OwnNames:
         asked.set()
         await answered.wait()
-        return ("ab" * 16,)
+        return await find(proof)
 
-    object.__setattr__(rig.flow, "pseudonyms", slow)
+    object.__setattr__(rig.flow, "names_of", slow)
     entering = asyncio.create_task(browser.sign_in())
     await asked.wait()
     token = provider.logout_token(**({"sub": provider.account.sub} if told else {}), **told)
@@ -52,7 +55,7 @@ async def test_a_logout_that_overtakes_the_sign_in_ends_it(
 async def test_what_ends_while_the_store_is_asked_is_not_remembered() -> None:
     store, clock = MemorySessions(), Clock()
     sessions = Sessions(store, clock)
-    secret, session = await sessions.begin("person:1", an_identity(), ())
+    secret, session = await sessions.begin(OwnNames("person:1", ()), an_identity())
     find, go_on = store.find, asyncio.Event()
 
     async def slow(id_hash: str) -> Session | None:
@@ -99,21 +102,14 @@ def test_nobody_is_led_back_into_a_sign_in(rig: Rig, back: str) -> None:
     assert rig.flow.own(f"{HOME}/signed") == f"{HOME}/signed"
 
 
-class Vault:
-    """Refuses, as intake would."""
-
-    def __init__(self, status: int) -> None:
-        self.status = status
-
-    async def pseudonyms(self, *_: object) -> tuple[str, ...]:
-        raise Problem(self.status, "vault-refused", "The vault refused the request.")
-
-
 @pytest.mark.parametrize(("status", "expected"), [(401, Unavailable), (403, Unavailable), (422, SignInRefused)])
-async def test_what_the_vault_refuses_is_no_refusal_of_the_person(status: int, expected: type[Exception]) -> None:
+async def test_what_triage_refuses_is_no_refusal_of_the_person(status: int, expected: type[Exception]) -> None:
+    async def refuse(_: Proof) -> OwnNames:
+        raise Problem(status, "triage-refused", "triage refused the request.")
+
     settings = AuditSettings(signing_key=b"s" * 32, form_key=b"k" * 32, **SIGN_IN, **files_of("audit"))
     access_control = AccessControl(Runtime("audit", settings))
     pages = make_pages(TEMPLATES, Messages.load([SHARED_MESSAGES]), home=HOME)
-    flow, _ = access_control.open_sign_in(SignIn(settings, pages, HOME, ADDRESS, Vault(status)))
+    flow, _ = access_control.open_sign_in(SignIn(settings, pages, HOME, ADDRESS, refuse))
     with pytest.raises(expected):
-        await flow.pseudonyms(an_identity())
+        await flow.names_of(Proof(access_token="access"))

@@ -8,10 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from shared.access.authorization import FRESH
+from shared.own_names import Trust
 from shared.problems import Unavailable
 from shared.sign_in.attempts import ATTEMPT_LIFE, Shown
 from shared.sign_in.cached import FAILED
 from shared.sign_in.cookies import Cookies
+from shared.sign_in.identity import ToldName
 from shared.sign_in.pages import STATUS
 from shared.sign_in.sessions import FRESHNESS
 from shared.times import now
@@ -34,10 +36,15 @@ async def test_a_person_signs_in_and_comes_to_the_page_they_wanted(
     page = await browser.desk.get(entered.headers["location"])
     assert ada(provider) in page.text
     (session,) = rig.store.sessions.values()
-    assert (session.person, session.sid, session.pseudonyms) == (ada(provider), "op-session-1", ("ab" * 16,))
+    assert (session.person, session.sid, session.named) == (ada(provider), "op-session-1", True)
+    assert len(session.pseudonyms) == 1
     assert session.agent == "Firefox, Linux"
-    (identity,) = rig.asked
-    assert (identity.name, identity.email, identity.subject) == ("Ada Example", "ada@example.org", "248289761001")
+    (account,) = rig.asked
+    assert account.subject == "248289761001"
+    assert account.names == (
+        ToldName("name", "Ada Example", Trust.ACCOUNT),
+        ToldName("address", "ada@example.org", Trust.TYPED),
+    )
     assert rig.refusals == []
 
 

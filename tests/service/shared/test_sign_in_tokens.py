@@ -282,11 +282,43 @@ async def test_names_and_addresses_are_taken_from_the_token_and_from_user_info(
     provider.account.claims["email"] = "ada@work.example"
     provider.userinfo["preferred_username"] = "ada.example"
     assert (await browser.sign_in()).status_code == 303
-    one, two = rig.asked
-    assert (one.name, one.aliases) == ("ada", ("Ada Example", "Countess"))
-    assert (one.email, one.other_emails) == ("ada@example.org", ())
-    assert (two.name, two.aliases) == ("ada", ("ada.example", "Ada Example", "Countess"))
-    assert (two.email, two.other_emails) == ("ada@work.example", ("ada@example.org",))
+    one, two = ([(name.text, name.trust.value) for name in account.names] for account in rig.asked)
+    assert one == [("ada", "account"), ("Ada Example", "typed"), ("Countess", "typed"), ("ada@example.org", "typed")]
+    assert two == [
+        ("ada", "account"),
+        ("ada.example", "account"),
+        ("Ada Example", "typed"),
+        ("Countess", "typed"),
+        ("ada@work.example", "typed"),
+        ("ada@example.org", "typed"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        ({"email": "a@b.example", "email_verified": True}, [("a@b.example", "proved")]),
+        ({"email": "a@b.example", "email_verified": "true"}, [("a@b.example", "typed")]),
+        ({"email": "a@b.example"}, [("a@b.example", "typed")]),
+        ({"name": "Ada", "preferred_username": "Ada"}, [("Ada", "account")]),
+        ({"nickname": "Ada"}, [("Ada", "typed")]),
+        ({}, []),
+        # A realm that takes addresses as user names: anyone could open an account under the address of another person.
+        ({"preferred_username": "x@y.example", "email": "x@y.example"}, [("x@y.example", "typed")] * 2),
+        (
+            {"preferred_username": "x@y.example", "email": "X@y.example", "email_verified": True},
+            [("x@y.example", "account"), ("X@y.example", "proved")],
+        ),
+        ({"preferred_username": "x@y.example", "email": "a@b.example", "email_verified": True},
+         [("x@y.example", "typed"), ("a@b.example", "proved")]),
+    ],
+)  # fmt: skip
+async def test_only_what_a_person_cannot_type_freely_counts_as_verified(
+    rig: Rig, provider: OidcStandIn, browser: Browser, claims: Claims, expected: list[tuple[str, str]]
+) -> None:
+    provider.account.claims = claims
+    assert (await browser.sign_in()).status_code == 303
+    assert [(name.text, name.trust.value) for name in rig.asked[0].names] == expected
 
 
 async def test_a_provider_without_user_info_is_not_asked_for_it(
@@ -295,7 +327,7 @@ async def test_a_provider_without_user_info_is_not_asked_for_it(
     provider.extra_metadata = {"userinfo_endpoint": None}
     assert (await browser.sign_in()).status_code == 303
     assert "/userinfo" not in provider.requests
-    assert (rig.asked[0].name, rig.asked[0].email) == ("Ada Example", "ada@example.org")
+    assert [name.text for name in rig.asked[0].names] == ["Ada Example", "ada@example.org"]
 
 
 async def test_names_come_from_user_info_if_the_token_has_none(
@@ -309,8 +341,7 @@ async def test_names_come_from_user_info_if_the_token_has_none(
         "email": "a@b.example",
     }
     assert (await browser.sign_in()).status_code == 303
-    (identity,) = rig.asked
-    assert (identity.name, identity.aliases, identity.email) == ("Ada", ("Ada E.",), "a@b.example")
+    assert [name.text for name in rig.asked[0].names] == ["Ada", "Ada E.", "a@b.example"]
     provider.userinfo["sub"] = "somebody-else"
     assert (await browser.sign_in()).status_code == 400
     assert rig.refusals == ["userinfo-of-another"]
@@ -320,7 +351,8 @@ async def test_user_info_changes_nothing_that_the_token_says(rig: Rig, provider:
     provider.account.claims = {}
     provider.userinfo = {"sub": provider.account.sub, "name": "Ada", "auth_time": time.time(), "sid": "another"}
     await browser.sign_in()
-    assert rig.asked[0].sid == "op-session-1"
+    (session,) = rig.store.sessions.values()
+    assert session.sid == "op-session-1"
 
 
 JSON = st.recursive(

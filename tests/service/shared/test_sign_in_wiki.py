@@ -1,13 +1,16 @@
 """Signing in with a wiki account, through a wiki's OAuth 2.0."""
 
+import time
 from collections.abc import AsyncIterator
 
 import pytest
 
 from shared.access.authorization import FRESH
+from shared.own_names import Proof, Trust
 from shared.sign_in.attempts import SignInRefused
+from shared.sign_in.identity import ToldName
 from tests.stand_ins.oidc import OidcStandIn
-from tests.stand_ins.wiki import PROFILE, WikiStandIn
+from tests.stand_ins.wiki import CLIENT, PROFILE, WikiStandIn
 from tests.support.sign_in_rig import HOME, IDENTITY_KEY, Browser, Rig, browsing, person_ref, wiki_rig
 
 
@@ -29,9 +32,9 @@ async def browser(rig: Rig, wiki: WikiStandIn) -> AsyncIterator[Browser]:
 
 async def test_a_responder_signs_in_with_a_wiki_account(rig: Rig, wiki: WikiStandIn, browser: Browser) -> None:
     assert (await browser.sign_in(next="/desk?state=open")).headers["location"] == "/desk?state=open"
-    (identity,) = rig.asked
-    assert (identity.issuer, identity.subject, identity.name) == (wiki.rest, "41", "Ada Example")
-    assert (identity.email, identity.aliases) == (None, ())
+    (account,) = rig.asked
+    assert (account.issuer, account.subject) == (wiki.rest, "41")
+    assert account.names == (ToldName("name", "Ada Example", Trust.ACCOUNT),)
     assert person_ref(IDENTITY_KEY, wiki.rest, "41") in (await browser.desk.get(HOME)).text
 
 
@@ -40,10 +43,42 @@ async def test_names_and_address_are_taken_where_the_wiki_may_tell_them(
 ) -> None:
     wiki.profile |= {"realname": "Ada E. Xample", "email": "ada@example.org"}
     await browser.sign_in()
-    assert (rig.asked[0].email, rig.asked[0].aliases) == ("ada@example.org", ("Ada E. Xample",))
+    assert rig.asked[0].names == (
+        ToldName("name", "Ada Example", Trust.ACCOUNT),
+        # Everybody can write any real name into their preferences.
+        ToldName("name", "Ada E. Xample", Trust.TYPED),
+        ToldName("address", "ada@example.org", Trust.PROVED),
+    )
     wiki.profile |= {"realname": "", "email": ""}
     await browser.sign_in()
-    assert (rig.asked[1].email, rig.asked[1].aliases) == (None, ())
+    assert [name.text for name in rig.asked[1].names] == ["Ada Example"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"aud": "another client"}, "proof-of-another-client"),
+        ({"aud": [CLIENT, "another client"]}, "proof-of-another-client"),
+        ({"aud": []}, "proof-of-another-client"),
+        ({"aud": None}, "proof-of-another-client"),
+        ({"iat": time.time() - 3600}, "proof-old"),
+        ({"iat": "now"}, "proof-old"),
+        ({"iat": None}, "proof-old"),
+    ],
+)
+async def test_an_old_token_or_one_of_another_client_proves_no_sign_in(
+    rig: Rig, wiki: WikiStandIn, changed: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(SignInRefused) as refused:
+        await rig.flow.provider.prove(Proof(access_token=wiki.issue(**changed)), [CLIENT])
+    assert refused.value.reason == reason
+
+
+async def test_a_token_that_the_wiki_did_not_issue_proves_no_sign_in(rig: Rig, wiki: WikiStandIn) -> None:
+    wiki.issued.add("no.token")
+    for token in (wiki.issue() + "x", "made-up", "no.token"):
+        with pytest.raises(SignInRefused):
+            await rig.flow.provider.prove(Proof(access_token=token), [CLIENT])
 
 
 @pytest.mark.parametrize(

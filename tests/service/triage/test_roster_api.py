@@ -286,7 +286,7 @@ async def test_an_entry_shows_exactly_the_changes_that_are_permitted(rig: Rig) -
             action["change"]: {f["name"]: f.get("options") for f in action["fields"]} for action in shown["actions"]
         }
 
-    everything = ["grant", "revoke", "training", "agreement", "leave", "sign_out"]
+    everything = ["grant", "revoke", "names", "name_away", "training", "agreement", "leave", "sign_out"]
     full = await offered(ALICE.ref, CHIEF)
     assert list(full) == everything
     assert full["grant"]["role"] == ["responder", "coordinator", "auditor", "operator"]

@@ -43,6 +43,7 @@ principals = st.builds(
     pseudonyms=some(PSEUDONYMS).map(frozenset),
     authenticated_at=times,
     purposes=some(("review", "notify", "sign_in")),
+    named=st.booleans(),
 )
 resources = st.none() | st.builds(
     Resource,
@@ -162,6 +163,7 @@ FULL = Principal(
     NOW + timedelta(days=1),
     pseudonyms=frozenset({"f"}),
     authenticated_at=NOW,
+    named=True,
 )
 CASE = Resource("arbcom", "enwiki", training=("A", "B"))
 
@@ -176,6 +178,7 @@ CASE = Resource("arbcom", "enwiki", training=("A", "B"))
         (replace(FULL, pseudonyms=frozenset({"a"})), replace(CASE, parties=frozenset({"a"})), Reason.RECUSED),
         (replace(FULL, confidential_until=NOW), CASE, Reason.CONFIDENTIALITY),
         (replace(FULL, pseudonyms=frozenset()), CASE, Reason.NAMES),
+        (replace(FULL, named=False), CASE, Reason.NAMES),
         (replace(FULL, leaves=(Leave(NOW),)), CASE, Reason.LEAVE),
         (replace(FULL, grants=(replace(FULL.grants[0], expires_at=NOW),)), CASE, Reason.ENDED),
         (replace(FULL, authenticated_at=NOW - FRESH - timedelta(seconds=1)), CASE, Reason.SIGN_IN_AGAIN),

@@ -12,7 +12,7 @@ import pytest
 
 from infra import cli
 from infra.commands.keys.service_keys import AT_ONCE, PEERS, SERVICE_FILES, keys_file, make_service_keys, rotate
-from shared.access.purposes import CALLERS
+from shared.access.purposes import CALLERS, PURPOSES
 from shared.access.service_keys import read_peers, read_ring
 from shared.access.service_tokens import ServiceSigner, ServiceVerifier
 from shared.files import LARGEST, WatchedFile
@@ -35,8 +35,9 @@ def kids(folder: Path) -> dict[str, set[str]]:
 def call(folder: Path, service: str = "triage") -> str:
     """The id of the key that a call of the service is signed with, once intake has taken it."""
     signer = ServiceSigner(service, folder / keys_file(service), folder / PEERS)
-    token = signer.token("intake", "sign_in")
-    assert ServiceVerifier("intake", folder / PEERS).read(token, "sign_in").service == service
+    purpose = next(row.name for row in PURPOSES.values() if service in row.callers)
+    token = signer.token("intake", purpose)
+    assert ServiceVerifier("intake", folder / PEERS).read(token, purpose).service == service
     ring = read_ring((folder / keys_file(service)).read_text())
     return ring[0].kid
 

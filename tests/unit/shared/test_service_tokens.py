@@ -214,9 +214,9 @@ def test_a_token_opens_once_even_when_the_first_call_came_late(verifier: Service
 
 def test_two_services_may_have_chosen_one_id(verifier: ServiceVerifier) -> None:
     verifier.read(sign(claims(purpose="sign_in", jti="the-same-for-both")), "sign_in")
-    said = claims(iss="service:audit", sub="service:audit", purpose="sign_in", jti="the-same-for-both")
+    said = claims(iss="service:audit", sub="service:audit", purpose="note_names", jti="the-same-for-both")
     key = key_of("audit")
-    assert verifier.read(sign(said, key=key.private, kid=key.kid), "sign_in").service == "audit"
+    assert verifier.read(sign(said, key=key.private, kid=key.kid), "note_names").service == "audit"
 
 
 def test_what_was_refused_is_not_remembered() -> None:

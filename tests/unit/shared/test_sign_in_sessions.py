@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.own_names import OwnNames
 from shared.sign_in.agents import label_of
 from shared.sign_in.attempts import ATTEMPT_LIFE
 from shared.sign_in.sessions import FRESHNESS, IDLE, KNOWN, SEEN_EVERY, SESSION_LIFE, Sessions
@@ -53,7 +54,7 @@ def test_the_ends_are_exact() -> None:
 async def test_a_session_lives_as_long_as_its_person_comes_often_enough(gaps: list[timedelta]) -> None:
     clock, store = Hands(), MemorySessions()
     sessions = Sessions(store, clock)
-    secret, _ = await sessions.begin(PERSON, an_identity(), [])
+    secret, _ = await sessions.begin(OwnNames(PERSON, ()), an_identity())
     running, idle = True, timedelta()
     for gap in gaps:
         clock.at += gap
@@ -72,7 +73,7 @@ async def test_a_session_lives_as_long_as_its_person_comes_often_enough(gaps: li
 async def test_being_seen_is_written_at_most_once_a_minute() -> None:
     clock, store = Hands(), MemorySessions()
     sessions = Sessions(store, clock)
-    secret, _ = await sessions.begin(PERSON, an_identity(), [])
+    secret, _ = await sessions.begin(OwnNames(PERSON, ()), an_identity())
     for _ in range(600):
         clock.at += timedelta(seconds=1)
         assert await sessions.find(secret)
@@ -83,7 +84,7 @@ async def test_being_seen_is_written_at_most_once_a_minute() -> None:
 async def test_a_revocation_holds_at_once_here_and_within_seconds_in_another_replica() -> None:
     clock, store = Hands(), MemorySessions()
     here, there = Sessions(store, clock), Sessions(store, clock)
-    secret, session = await here.begin(PERSON, an_identity(), [])
+    secret, session = await here.begin(OwnNames(PERSON, ()), an_identity())
     for end in (
         lambda: here.revoke(PERSON, session.id_hash),
         lambda: here.revoke_person(PERSON, clock.at),
@@ -104,7 +105,7 @@ async def test_a_revocation_holds_at_once_here_and_within_seconds_in_another_rep
 async def test_a_session_that_ends_while_it_is_looked_for_opens_nothing_afterwards(step: str) -> None:
     clock, store = Hands(), MemorySessions()
     sessions = Sessions(store, clock)
-    secret, session = await sessions.begin(PERSON, an_identity(), [])
+    secret, session = await sessions.begin(OwnNames(PERSON, ()), an_identity())
     clock.at += SEEN_EVERY
     asked, go_on, ask = asyncio.Event(), asyncio.Event(), getattr(store, step)
 
@@ -126,7 +127,7 @@ async def test_a_session_that_ends_while_it_is_looked_for_opens_nothing_afterwar
 async def test_a_session_seen_in_one_replica_is_not_idle_in_another() -> None:
     clock, store = Hands(), MemorySessions()
     here, there = Sessions(store, clock), Sessions(store, clock)
-    secret, _ = await here.begin(PERSON, an_identity(), [])
+    secret, _ = await here.begin(OwnNames(PERSON, ()), an_identity())
     assert await there.find(secret)
     clock.at += IDLE - BLINK
     assert await here.find(secret)
@@ -137,7 +138,7 @@ async def test_a_session_seen_in_one_replica_is_not_idle_in_another() -> None:
 async def test_a_clock_that_is_set_back_keeps_no_revoked_session_alive() -> None:
     clock, store = Hands(), MemorySessions()
     here, there = Sessions(store, clock), Sessions(store, clock)
-    secret, session = await here.begin(PERSON, an_identity(), [])
+    secret, session = await here.begin(OwnNames(PERSON, ()), an_identity())
     assert await there.find(secret)
     await here.end(session)
     clock.at -= timedelta(hours=1)
@@ -146,8 +147,8 @@ async def test_a_clock_that_is_set_back_keeps_no_revoked_session_alive() -> None
 
 async def test_every_sign_in_has_an_id_of_its_own_and_ends_the_one_before() -> None:
     sessions = Sessions(MemorySessions(), Hands())
-    first, _ = await sessions.begin(PERSON, an_identity(), [])
-    second, session = await sessions.begin(PERSON, an_identity(), [], instead_of=first)
+    first, _ = await sessions.begin(OwnNames(PERSON, ()), an_identity())
+    second, session = await sessions.begin(OwnNames(PERSON, ()), an_identity(), instead_of=first)
     assert first != second
     assert await sessions.find(first) is None
     assert await sessions.find(second) == session
@@ -157,7 +158,7 @@ async def test_memory_holds_a_bounded_number_of_sessions() -> None:
     clock, store = Hands(), MemorySessions()
     sessions = Sessions(store, clock)
     for _ in range(KNOWN + 10):
-        secret, _ = await sessions.begin(PERSON, an_identity(), [])
+        secret, _ = await sessions.begin(OwnNames(PERSON, ()), an_identity())
         assert await sessions.find(secret)
     assert len(sessions._known) == KNOWN
 

@@ -1,0 +1,139 @@
+"""The keys of people's own names. Intake hands them out for names that a provider tells, by the proof of a sign-in."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from services.intake.report.pseudonym import pseudonyms_for
+from shared.access.authorization import FRESH
+from shared.access.principal import Principal, Role
+from shared.mongo import Collection as MongoCollection
+from shared.mongo import DuplicateKeyError, IndexModel, reaching
+from shared.own_names import NameKeys, OwnNames, Proof
+from shared.problems import Problem
+from shared.sign_in.attempts import SignInRefused, new_secret
+from shared.sign_in.identity import Account, ToldName, person_ref
+from shared.times import now
+
+MOST_TOLD = 40
+"""Names and addresses of one person that count. A provider tells a handful."""
+MOST_BOUND = 40
+"""Names that a coordinator can give to people by one sign-in. So a service that was broken into cannot use the sign-in
+to turn a list of names into keys.
+"""
+TICKETS_INDEX = IndexModel([("until", 1)], name="until", expireAfterSeconds=0)
+
+
+class Prover(Protocol):
+    """What intake needs of the sign-in provider (shared.sign_in.providers.Provider)."""
+
+    async def prove(self, proof: Proof, clients: Collection[str]) -> Account: ...
+
+
+class FindPerson(Protocol):
+    """What intake needs of the roster (shared.access.roster.Roster)."""
+
+    async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None: ...
+
+
+class TicketUses(Protocol):
+    """Counts for how many names each ticket was used."""
+
+    async def use(self, ticket: str, count: int, until: datetime) -> bool:
+        """Count `count` more names. False if that would be more than MOST_BOUND."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameKeySource:
+    """Turns names into keys for those who may have them.
+
+    `clients` are the names of our services at the provider. A proof of a sign-in at another client is worth nothing.
+    """
+
+    prover: Prover
+    clients: Collection[str]
+    identity_key: bytes
+    pseudonym_key: bytes
+    people: FindPerson
+    uses: TicketUses
+    clock: Callable[[], datetime] = now
+
+    async def prove(self, proof: Proof) -> OwnNames:
+        """The person of a sign-in that happened just now, by the proof of it, and the keys of the person's names.
+
+        Which names these are, the provider says to intake itself. Raises Problem 422 for a proof that proves nothing,
+        and Unavailable while the provider is away.
+        """
+        try:
+            account = await self.prover.prove(proof, self.clients)
+        except SignInRefused as refused:
+            raise Problem(422, "proof-refused", f"This proves no sign-in: {refused.reason}.") from None
+        person = person_ref(self.identity_key, account.issuer, account.subject)
+        names = tuple(NameKeys(self._keys(name), name.trust) for name in account.names[:MOST_TOLD])
+        return OwnNames(person, names, self._ticket(person))
+
+    async def bind(self, ticket: str, names: Sequence[str]) -> tuple[str, list[tuple[str, ...]]]:
+        """The coordinator of a ticket, and the keys of each name that the coordinator gives to another person.
+
+        Raises Problem 403: the ticket is old, not ours, used up, or of a person who is no coordinator now.
+        """
+        at = self.clock()
+        person, signed_in_at = self._read(ticket)
+        if not timedelta() <= at - signed_in_at <= FRESH:
+            raise _REFUSED
+        who = await self.people.person(person, began_at=signed_in_at, authenticated_at=signed_in_at)
+        if who is None or not any(grant.role is Role.COORDINATOR for grant in who.running(at)):
+            raise _REFUSED
+        if not await self.uses.use(hashlib.sha256(ticket.encode()).hexdigest(), len(names), signed_in_at + 2 * FRESH):
+            raise _REFUSED
+        return person, [given_keys(self.pseudonym_key, name) for name in names]
+
+    def _keys(self, name: ToldName) -> tuple[str, ...]:
+        own = [name.text]
+        return pseudonyms_for(self.pseudonym_key, *((own, []) if name.kind == "name" else ([], own)))
+
+    def _ticket(self, person: str) -> str:
+        said = f"{person}~{int(self.clock().timestamp())}~{new_secret()}"
+        return f"{said}~{self._seal(said)}"
+
+    def _read(self, ticket: str) -> tuple[str, datetime]:
+        said, _, seal = ticket.rpartition("~")
+        if not hmac.compare_digest(seal.encode(), self._seal(said).encode()):
+            raise _REFUSED
+        person, seconds, _ = said.split("~")
+        return person, datetime.fromtimestamp(int(seconds), UTC)
+
+    def _seal(self, said: str) -> str:
+        return hmac.digest(self.pseudonym_key, f"ticket\x1f{said}".encode(), "sha256").hex()
+
+
+def given_keys(pseudonym_key: bytes, text: str) -> tuple[str, ...]:
+    """The keys of a name, or of an address, that a coordinator or an operator gives to a person."""
+    return pseudonyms_for(pseudonym_key, [text], [text] if "@" in text[1:] else [])
+
+
+class MongoTicketUses:
+    """Uses of tickets in intake's own database. Raises Unavailable while it is away."""
+
+    def __init__(self, collection: MongoCollection) -> None:
+        self.collection = collection
+
+    async def use(self, ticket: str, count: int, until: datetime) -> bool:
+        """Count `count` more names. False if that would be more than MOST_BOUND."""
+        if count > MOST_BOUND:
+            return False
+        room = {"_id": ticket, "used": {"$lte": MOST_BOUND - count}}
+        change = {"$inc": {"used": count}, "$setOnInsert": {"until": until}}
+        try:
+            with reaching():
+                await self.collection.update_one(room, change, upsert=True)
+        except DuplicateKeyError:
+            # The ticket is known, and has too few names left.
+            return False
+        return True
+
+
+_REFUSED = Problem(403, "ticket-refused", "Names are given by a coordinator who signed in within the last ten minutes.")
