@@ -56,6 +56,7 @@ WORST = Principal(
     FAR,
     pseudonyms=frozenset(PSEUDONYMS),
     authenticated_at=now(),
+    named=True,
 )
 CASE = Resource("enwiki_arbcom", "enwiki", frozenset({"aa" * 16, "bb" * 16, "cc" * 16}), frozenset(), ("A", "B"))
 CASE_OF_WORST = Resource("enwiki_arbcom", "wiki_19", frozenset({"aa" * 16}), frozenset({"person:0"}), ("A", "B", "C1"))
@@ -93,6 +94,8 @@ async def looks() -> list[Result]:
             began_at=session.began_at,
             authenticated_at=session.authenticated_at,
             pseudonyms=session.pseudonyms,
+            named=session.named,
+            ticket=session.ticket,
         )
         assert who is not None  # else nothing is measured
         allow(who, "case.read", None, at)

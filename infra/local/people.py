@@ -3,7 +3,7 @@
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -68,8 +68,7 @@ def enrol_accounts(
     async def work(editor: RosterEditor, _: MongoRoster) -> None:
         at = now()
         for person, one in people.items():
-            await editor.give_names(person, [one.keys], OPERATOR)
-            await enrol(editor, person, one.role, bodies if one.role in _OF_BODIES else (), at)
+            await enrol(editor, person, one.role, bodies if one.role in _OF_BODIES else (), at, [one.keys])
 
     run_with_editor(uri, prefix, access, work)
 
@@ -80,10 +79,17 @@ async def give_name(editor: RosterEditor, person: str) -> None:
     await editor.note_names(OwnNames(person, (NameKeys((key,), Trust.ACCOUNT),)), OPERATOR)
 
 
-async def enrol(editor: RosterEditor, person: str, role: Role, bodies: tuple[str, ...], at: datetime) -> None:
+async def enrol(
+    editor: RosterEditor,
+    person: str,
+    role: Role,
+    bodies: tuple[str, ...],
+    at: datetime,
+    names: Sequence[tuple[str, ...]] = (),
+) -> None:
     """Everything that a person needs to act in this role from now on."""
     scopes = SCOPES if role is Role.AUDITOR else ()
-    await editor.grant(person, GrantHeld(role=role.value, bodies=bodies, scopes=scopes), OPERATOR)
+    await editor.grant(person, GrantHeld(role=role.value, bodies=bodies, scopes=scopes), OPERATOR, names)
     await editor.note_agreement(person, at + LIFE, OPERATOR)
     for module in MODULES if role is Role.RESPONDER else ():
         await editor.note_training(person, TrainingHeld(module=module, completed_at=at - LIFE), OPERATOR)

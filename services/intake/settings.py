@@ -5,12 +5,12 @@ from pydantic import Field
 from services.intake.keys.settings import KeyringText, KeySettings
 from shared.access.service_keys import PEERS_MEANING, PeersFile
 from shared.settings import Key
-from shared.sign_in.settings import ProofSettings
+from shared.sign_in.settings import ProverSettings
 
 EXIT_URL = "https://www.wikipedia.org/"
 
 
-class IntakeSettings(KeySettings, ProofSettings):
+class IntakeSettings(KeySettings, ProverSettings):
     """Settings of intake."""
 
     port: int = Field(8001, ge=0, le=65535, description="Port intake listens on.")
@@ -20,12 +20,6 @@ class IntakeSettings(KeySettings, ProofSettings):
     )
     receipt_pepper: Key = Field(description="Secret behind receipts and idempotency keys; 32 bytes in base64.")
     pseudonym_key: Key = Field(description="Secret behind the pseudonyms of people; 32 bytes in base64.")
-    sign_in_clients: str = Field(
-        "hearth-desk,hearth-outbox,hearth-audit",
-        min_length=1,
-        description="What the sign-in provider calls desk, outbox and record, separated by commas. Intake takes "
-        "the proof of a sign-in only from these.",
-    )
     exit_url: str = Field(
         EXIT_URL,
         pattern=r"^https://[^\s\"'<>\\;,]+$",

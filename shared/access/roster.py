@@ -8,7 +8,6 @@ beforehand needs no message, because `shared.access.authorization.allow` is give
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -96,8 +95,7 @@ class Roster:
         """
         await self.ready()
         known = self._entries.get(ref) or await self._find(ref)
-        person = self._signed_in(known, began_at, authenticated_at, pseudonyms)
-        return replace(person, named=person.named or named, ticket=ticket) if person else None
+        return self._signed_in(known, began_at, authenticated_at, pseudonyms, named, ticket)
 
     async def bearer(self, token: str) -> Principal | None:
         """The person or integrator of a token; None if it is unknown, expired, revoked or no token of ours."""
@@ -167,7 +165,13 @@ class Roster:
         return self._entries.get(ref) or Principal(ref)
 
     def _signed_in(
-        self, known: Principal, began_at: datetime, authenticated_at: datetime | None, pseudonyms: Iterable[str] = ()
+        self,
+        known: Principal,
+        began_at: datetime,
+        authenticated_at: datetime | None,
+        pseudonyms: Iterable[str] = (),
+        named: bool = False,
+        ticket: str | None = None,
     ) -> Principal | None:
         out = self._signed_out.get(known.ref)
         if out is not None and began_at < out:
@@ -180,7 +184,8 @@ class Roster:
             known.leaves,
             known.pseudonyms.union(pseudonyms),
             authenticated_at,
-            named=known.named,
+            named=known.named or named,
+            ticket=ticket,
         )
 
     async def _note_use(self, token_id: str, at: datetime) -> None:

@@ -46,6 +46,7 @@ class RosterEntryChanged(Fact):
 
     topic: ClassVar[str] = "roster"
     name: ClassVar[str] = "roster.entry_changed"
+    version: ClassVar[str] = "1.1"
 
     change: str
     person: str

@@ -31,6 +31,17 @@ class ProofSettings(Settings):
     )
 
 
+class ProverSettings(ProofSettings):
+    """The clients of the provider whose sign-ins count."""
+
+    sign_in_clients: str = Field(
+        "hearth-desk,hearth-outbox,hearth-audit",
+        min_length=1,
+        description="What the sign-in provider calls desk, outbox and record, separated by commas. Intake takes "
+        "the proof of a sign-in only from these.",
+    )
+
+
 class SignInSettings(ProofSettings):
     """The provider, and how this service is registered there."""
 

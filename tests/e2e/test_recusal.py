@@ -82,7 +82,7 @@ def enrol_everybody(system: System) -> dict[str, str]:
                 await enrol(book, person, role, bodies if role in (Role.RESPONDER, Role.COORDINATOR) else (), at)
             await give_name(book, person)
             if who in NAMES:
-                await book.note_pseudonyms(person, pseudonyms_for(key, [NAMES[who]], []), OPERATOR)
+                await book.give_names(person, [pseudonyms_for(key, [NAMES[who]], [])], OPERATOR)
             tokens[who] = (await book.issue("pat", expires_at=at + LIFE, by=OPERATOR, person=person)).token
 
     stack = system.stack

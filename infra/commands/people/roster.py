@@ -104,10 +104,7 @@ def grant(
 
         if not keys and not has_given((await editor.find(person)).names):
             raise Trouble(f"Nobody has said by which user name they know {person}: give --name.", USAGE)
-        # The names first, so that the person never has the role without them.
-        if keys:
-            await editor.give_names(person, keys, OPERATOR)
-        return await editor.grant(person, given, OPERATOR)
+        return await editor.grant(person, given, OPERATOR, keys)
 
     _change(mongo, database_prefix, as_json, give)
 

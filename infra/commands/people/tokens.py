@@ -81,7 +81,7 @@ def issue(
     async def work(editor: "RosterEditor", _: "MongoRoster") -> Any:
         kind: Kind = "pat" if person else "int"
         issued = await editor.issue(kind, expires_at=expires, by=OPERATOR, person=person, grants=grants)
-        return issued, not person or bool((await editor.find(person)).entry.pseudonyms)
+        return issued, not person or bool((await editor.find(person)).entry.named)
 
     issued, is_known = edit_roster(mongo, database_prefix, work)
     _tell(issued, as_json)

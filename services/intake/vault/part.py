@@ -1,6 +1,5 @@
 """The vault as a part of intake."""
 
-from services.intake.settings import IntakeSettings
 from services.intake.stored import Store
 from services.intake.vault.cipher import Vault
 from services.intake.vault.names import TICKETS_INDEX, MongoTicketUses, NameKeySource
@@ -13,15 +12,22 @@ from shared.parts import Part
 from shared.runtime import Runtime
 from shared.settings import listed
 from shared.sign_in.providers import make_prover
+from shared.sign_in.settings import ProverSettings
 from shared.web.gate import Gate
 
 
-def build(runtime: Runtime, store: Store, vault: Vault, settings: IntakeSettings, gate: Gate, roster: Roster) -> Part:
+def build(
+    runtime: Runtime,
+    store: Store,
+    vault: Vault,
+    settings: ProverSettings,
+    pseudonym_key: bytes,
+    gate: Gate,
+    roster: Roster,
+) -> Part:
     """Lets the other services read, each read on record; `roster` says in which reports a person is named."""
     prover, uses = make_prover(settings, settings.public_url), MongoTicketUses(runtime.database["tickets"])
-    keys = NameKeySource(
-        prover, listed(settings.sign_in_clients), settings.identity_key, settings.pseudonym_key, roster, uses
-    )
+    keys = NameKeySource(prover, listed(settings.sign_in_clients), settings.identity_key, pseudonym_key, roster, uses)
     accesses = runtime.aggregates("accesses")
     reader = VaultReader(store, vault, AccessLog("intake", accesses))
     return Part(

@@ -13,6 +13,7 @@ from services.triage.roster.entry import (
     EntryStep,
     IssuedToken,
     StoredEntry,
+    both,
     signed_out,
     with_agreement,
     with_grant,
@@ -59,9 +60,11 @@ class RosterEditor:
         self._entries = entries
         self._clock = clock
 
-    async def grant(self, person: str, grant: GrantHeld, by: Actor) -> RosterEntryChanged:
-        """Give a role; see `with_grant`."""
-        return await self._edit(person, with_grant(grant), by)
+    async def grant(
+        self, person: str, grant: GrantHeld, by: Actor, names: Sequence[tuple[str, ...]] = ()
+    ) -> RosterEntryChanged:
+        """Give a role, and with it names, as keys; see `with_grant` and `with_names_given`."""
+        return await self._edit(person, both(with_grant(grant), with_names_given(names, self._clock())), by)
 
     async def revoke(self, person: str, role: str, by: Actor, body: str | None = None) -> RosterEntryChanged:
         """Take a role away; see `without_role`."""

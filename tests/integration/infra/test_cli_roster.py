@@ -13,6 +13,7 @@ import pytest
 
 from infra import cli
 from infra.commands.people.editor import OPERATOR, run_with_editor
+from services.intake.vault.names import given_keys
 from services.triage.roster.actions import RosterEditor
 from shared.access.authorization import allow
 from shared.access.conditions import Permit
@@ -23,11 +24,14 @@ from shared.access.tokens import kind_of
 from shared.connections import MongoAccess
 from shared.events import FACTS, RosterEntryChanged, RosterTokenChanged
 from shared.mongo import Document, connect
+from shared.own_names import NameKeys, OwnNames, Trust
 from shared.times import now, parse_rfc3339, rfc3339
 
 Capture = pytest.CaptureFixture[str]
 T = TypeVar("T")
 ANN, BO = "person:00000000000000a1", "person:00000000000000b0"
+PSEUDONYM_KEY = b"n" * 32
+NAMED = ("--name", "Ada Example")
 SOON = (now() + timedelta(days=30)).replace(microsecond=0)
 DAY = f"{SOON:%Y-%m-%d}"
 END_OF_DAY = f"{DAY}T23:59:59Z"
@@ -92,9 +96,12 @@ class Place:
 
 
 @pytest.fixture
-def place(mongo_uri: str, database_prefix: str, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(mongo_uri: str, database_prefix: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Place:
     monkeypatch.setenv("HEARTH_MONGO", mongo_uri)
     monkeypatch.setenv("HEARTH_DATABASE_PREFIX", database_prefix)
+    key = tmp_path / "pseudonym_key"
+    key.write_bytes(base64.b64encode(PSEUDONYM_KEY))
+    monkeypatch.setenv("HEARTH_PSEUDONYM_KEY_FILE", str(key))
     place = Place(mongo_uri, database_prefix)
 
     async def prepare(client: Any) -> None:
@@ -129,7 +136,7 @@ def test_an_empty_deployment_lets_nobody_in_until_the_first_coordinator_is_named
     key.write_bytes(base64.b64encode(b"i" * 32))
     account = ["--issuer", "https://id.example", "--subject", "1", "--identity-key-file", str(key)]
     first = run_json(capsys, "roster", "person", *account)["person"]
-    run_json(capsys, "roster", "grant", first, "--role", "coordinator")
+    run_json(capsys, "roster", "grant", first, "--role", "coordinator", *NAMED)
     who = place.person(first)
     resource = Resource(owner=ANN, grants=())
     assert allow(who, "roster.change", resource, now()) == Permit(Role.COORDINATOR)
@@ -140,14 +147,14 @@ def test_an_empty_deployment_lets_nobody_in_until_the_first_coordinator_is_named
 
 
 def test_everything_of_a_person_is_noted_and_shown(place: Place, capsys: Capture) -> None:
-    order = ["grant", ANN, "--role", "responder", "--body", "u4c", "--body", "stewards", "--until", DAY]
+    order = ["grant", ANN, *NAMED, "--role", "responder", "--body", "u4c", "--body", "stewards", "--until", DAY]
     assert run_json(capsys, "roster", *order)["grants"] == [
         {
             "role": "responder", "bodies": ["u4c", "stewards"], "communities": [], "sources": [], "scopes": [],
             "expires_at": END_OF_DAY,
         }
     ]  # fmt: skip
-    run_json(capsys, "roster", "grant", ANN, "--role", "auditor")
+    run_json(capsys, "roster", "grant", ANN, "--role", "auditor", *NAMED)
     run_json(capsys, "roster", "training", ANN, "A", "--completed", "2026-01-05", "--until", DAY)
     run_json(capsys, "roster", "agreement", ANN, "--until", rfc3339(SOON))
     run_json(capsys, "roster", "leave", ANN, "--until", DAY)
@@ -172,7 +179,7 @@ def test_everything_of_a_person_is_noted_and_shown(place: Place, capsys: Capture
 
 
 def test_what_is_not_there_cannot_be_taken(place: Place, capsys: Capture) -> None:
-    run_json(capsys, "roster", "grant", ANN, "--role", "responder", "--body", "u4c")
+    run_json(capsys, "roster", "grant", ANN, "--role", "responder", *NAMED, "--body", "u4c")
     for order in (["--role", "auditor"], ["--role", "responder", "--body", "stewards"]):
         assert "does not have the role" in run(capsys, "roster", "revoke", ANN, *order, status=1)
     said = run_json(capsys, "roster", "revoke", BO, "--role", "responder", status=1)
@@ -184,17 +191,35 @@ def sign_in(place: Place, person: str) -> None:
     """What a sign-in at the desk leaves on the roster."""
 
     async def note(book: RosterEditor, _: MongoRoster) -> None:
-        await book.note_pseudonyms(person, ["5" * 32], OPERATOR)
+        await book.note_names(OwnNames(person, (NameKeys(("5" * 32,), Trust.ACCOUNT),)), OPERATOR)
 
     run_with_editor(place.mongo_uri, place.prefix, MongoAccess(), note)
 
 
 def test_no_pseudonym_is_printed(place: Place, capsys: Capture) -> None:
-    run_json(capsys, "roster", "grant", ANN, "--role", "operator")
+    run_json(capsys, "roster", "grant", ANN, "--role", "operator", *NAMED)
     sign_in(place, ANN)
     said = [run_json(capsys, "roster", "show"), run_json(capsys, "roster", "agreement", ANN, "--until", DAY)]
-    assert "55555" not in json.dumps(said)
-    assert place.person(ANN).pseudonyms == {"5" * 32}
+    given = given_keys(PSEUDONYM_KEY, "Ada Example")
+    assert not any(key in json.dumps(said) for key in ("5" * 32, *given))
+    assert place.person(ANN).pseudonyms == {"5" * 32, *given}
+
+
+def test_a_first_role_needs_a_name_and_binds_it(place: Place, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = run(capsys, "roster", "grant", ANN, "--role", "coordinator", status=2)
+    assert "give --name" in said
+    assert place.documents() == []
+    run_json(capsys, "roster", "grant", ANN, "--role", "coordinator", *NAMED, "--name", "ann@mail.example")
+    who = place.person(ANN)
+    assert who.pseudonyms >= {*given_keys(PSEUDONYM_KEY, "Ada Example"), *given_keys(PSEUDONYM_KEY, "ann@mail.example")}
+    # Only the sign-in provider makes a user name known.
+    assert not who.named
+    run_json(capsys, "roster", "grant", ANN, "--role", "operator")
+    run_json(capsys, "roster", "name", ANN, "--name", "Ann E.")
+    assert place.person(ANN).pseudonyms > who.pseudonyms
+    assert "Ada Example" not in repr(place.documents())
+    monkeypatch.setenv("HEARTH_PSEUDONYM_KEY_FILE", "/nowhere")
+    assert "holds no pseudonym key" in run(capsys, "roster", "name", ANN, *NAMED, status=2)
 
 
 def test_a_token_is_shown_once_and_kept_nowhere(place: Place, capsys: Capture) -> None:
@@ -273,7 +298,7 @@ def test_a_token_of_a_person_is_good_for_what_they_may_do_and_ends_with_a_sign_o
     who = place.bearer(token["token"])
     assert who is not None
     assert (who.ref, who.grants) == (ANN, ())
-    run_json(capsys, "roster", "grant", ANN, "--role", "operator")
+    run_json(capsys, "roster", "grant", ANN, "--role", "operator", *NAMED)
     who = place.bearer(token["token"])
     assert who is not None
     assert [grant.role for grant in who.grants] == [Role.OPERATOR]
@@ -291,7 +316,7 @@ def test_a_token_of_a_person_who_never_signed_in_is_said_to_open_no_cases(place:
 
 @pytest.mark.parametrize("order", [["revoke", "token:none"], ["rotate", ANN, "--expires", DAY]])
 def test_a_token_that_is_unknown_is_said_to_be(place: Place, capsys: Capture, order: list[str]) -> None:
-    run_json(capsys, "roster", "grant", ANN, "--role", "operator")
+    run_json(capsys, "roster", "grant", ANN, "--role", "operator", *NAMED)
     said = run_json(capsys, "token", *order, status=1)
     assert re.fullmatch(r"There is no token \S+\.", said["error"])
     assert len(place.events()) == 1

@@ -1,6 +1,7 @@
 """A Kafka and a MongoDB that ask who somebody is: every user at every topic, group and database, by their own word."""
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -242,9 +243,13 @@ def test_the_command_line_without_its_password_says_what_is_missing(
     assert "HEARTH_KAFKA_PASSWORD is wrong" in capsys.readouterr().err
 
 
-def test_the_command_line_keeps_the_roster_and_reaches_nothing_else_of_triage(stack: Stack, run: Run) -> None:
+def test_the_command_line_keeps_the_roster_and_reaches_nothing_else_of_triage(
+    stack: Stack, run: Run, tmp_path: Path
+) -> None:
     person = "person:0123456789abcdef"
-    run("roster", "grant", person, "--role", "coordinator")
+    key = tmp_path / "pseudonym_key"
+    key.write_bytes(base64.b64encode(b"n" * 32))
+    run("roster", "grant", person, "--role", "coordinator", "--name", "Ada", "--pseudonym-key-file", str(key))
     token = run("token", "issue", "--person", person, "--expires", rfc3339(now() + timedelta(hours=1)))
     assert [item["person"] for item in run("roster", "show")["items"]] == [person]
     assert [item["token_id"] for item in run("token", "list")["items"]] == [token["token_id"]]

@@ -155,9 +155,9 @@ async def test_a_person_who_turns_out_to_be_named_in_a_report_finds_it_at_no_vau
     ways, rest = await doors.by_vault(ref, report_id), await doors.by_vault(ref, other)
     await doors.settled(ref)
     await all_open([*ways, *rest])
-    names = await doors.pseudonyms("Some One")
+    names = doors.pseudonyms("Some One")
     since = now()
-    await doors.book(lambda book: book.note_pseudonyms(ref, names, OPERATOR))
+    await doors.book(lambda book: book.give_names(ref, [names], OPERATOR))
     judge("a name becomes known", await seconds_until_closed(ways, since, 404))
     await all_open(rest)
 

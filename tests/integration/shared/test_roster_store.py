@@ -53,9 +53,9 @@ async def test_a_copy_fed_by_the_events_is_the_roster_itself(collection: Collect
     await editor.note_training(ANN, TrainingHeld(module="A", completed_at=at, expires_at=FAR), CORA)
     await editor.note_agreement(ANN, FAR, CORA)
     await editor.note_leaves(ANN, [LeaveTaken(begins_at=at)], CORA)
-    await editor.note_pseudonyms(ANN, ["5" * 32], CORA)
-    await editor.note_pseudonyms(ANN, ["5" * 32, "6" * 32], CORA)
-    await editor.note_pseudonyms(ANN, ["6" * 32], CORA)
+    await editor.give_names(ANN, [("5" * 32,)], CORA)
+    await editor.give_names(ANN, [("5" * 32,), ("6" * 32,)], CORA)
+    await editor.give_names(ANN, [("6" * 32,)], CORA)
     issued = await editor.issue(
         "int", expires_at=FAR, by=CORA, grants=[held(Grant(Role.INTEGRATOR, sources=("wiki",)))]
     )
