@@ -35,6 +35,6 @@ class ServiceClient:
         if answer.status_code >= 500 or answer.status_code == 429:
             raise Unavailable(f"{self._audience}: {answer.status_code}")
         if answer.status_code >= 400:
-            raise Problem(answer.status_code, f"{self._audience}-refused", f"{self._audience} refused the request.")
+            raise Problem(answer.status_code, "service-refused", f"{self._audience} refused the request.")
         result: dict[str, Any] = answer.json() if answer.content else {}
         return result

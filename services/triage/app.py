@@ -1,6 +1,8 @@
 """The wiring of triage, and nothing else."""
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Protocol
 
 from fastapi import FastAPI
 
@@ -25,6 +27,7 @@ from shared.access.service_tokens import ServiceSigner, ServiceVerifier
 from shared.access_control import AccessControl, SignIn
 from shared.http import make_http
 from shared.kafka.erasures import ErasureReplay, case_named_by
+from shared.own_names import OwnNames, Proof
 from shared.parts import Part, assemble
 from shared.policy import load_policy
 from shared.runtime import Runtime
@@ -32,24 +35,31 @@ from shared.sign_in.sessions import SessionStore
 from shared.vault_client import VaultClient
 
 
+class Intake(Vault, Protocol):
+    """What triage needs of intake (shared.vault_client.VaultClient)."""
+
+    async def prove(self, proof: Proof) -> OwnNames: ...
+
+    async def given_names(self, ticket: str, names: Sequence[str]) -> list[tuple[str, ...]]: ...
+
+
 def build_app(
     settings: TriageSettings,
     *,
     cases: CaseStore | None = None,
-    vault: Vault | None = None,
+    intake: Intake | None = None,
     copies: RosterStore | None = None,
     sessions: SessionStore | None = None,
     entries: Entries | None = None,
 ) -> FastAPI:
-    """The application of triage; nothing is connected before it starts. Tests hand in other stores and a vault."""
+    """The application of triage; nothing is connected before it starts. Tests hand in other stores and an intake."""
     runtime = Runtime("triage", settings)
     aggregates, kept = runtime.aggregates("cases"), runtime.aggregates("roster")
     cases = cases or MongoCases(aggregates)
     policy = load_policy(settings.policy_dir)
     http = make_http(settings.intake_url)
     signer = ServiceSigner("triage", settings.service_keys_file, settings.service_peers_file)
-    client = VaultClient(http, signer)
-    vault = vault or client
+    intake = intake or VaultClient(http, signer)
     pages = load_pages()
     entries = entries or MongoEntries(kept)
     verifier = ServiceVerifier("triage", settings.service_peers_file)
@@ -57,7 +67,7 @@ def build_app(
     access_control = AccessControl(
         runtime, entries=kept, copies=copies, services=lambda token: verifier.read(token).principal()
     )
-    sign_ins = SignIns(access_control.roster, editor, client.prove)
+    sign_ins = SignIns(access_control.roster, editor, intake.prove)
     way = SignIn(settings, pages, HOME, settings.desk_url, sign_ins.take, sign_ins.note, sessions)
     flow, sign_in = access_control.open_sign_in(way)
 
@@ -65,12 +75,12 @@ def build_app(
     consumer.consume(runtime, ReportFollower(cases, policy), eraser)
     read = partial(runtime.read_to_end, "erasures")
     replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
-    queue, desk = Queue(cases), Desk(cases, vault, policy, settings.identity_key, access_control.roster)
+    queue, desk = Queue(cases), Desk(cases, intake, policy, settings.identity_key, access_control.roster)
     gate = access_control.gate
     parts = [
         Part([make_router(desk, queue, gate)], indexes=[(aggregates.collection, CASE_INDEXES)], prepare=[replay.run]),
         build_desk(desk, queue, gate, pages),
-        build_roster(editor, entries, policy, flow.sessions, gate, pages, sign_ins, client.given_names),
+        build_roster(editor, entries, policy, flow.sessions, gate, pages, sign_ins, intake.given_names),
         sign_in,
         access_control.part,
         Part(stops=[http.aclose]),

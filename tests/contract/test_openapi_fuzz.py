@@ -33,7 +33,8 @@ from shared.web.openapi import PROBLEM_TYPE
 from tests.support import audit_rig, intake_rig, notification_rig, triage_rig
 from tests.support.audit_world import AuditWorld
 from tests.support.examples import up_to
-from tests.support.people import bearer, operator, person
+from tests.support.people import COPIES, bearer, operator, person
+from tests.support.service_keys import call_of
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 OPEN = {"POST /v1/reports", "POST /v1/follow-up", "POST /v1/follow-up/answers", "GET /v1/record/keys"}
@@ -79,7 +80,9 @@ def _bytes(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("latin-1")
 
 
-PURPOSES = {"PUT": "correspond", "POST /v1/vault/pseudonyms": "sign_in"}
+PURPOSES = {
+    "PUT": "correspond", "POST /v1/vault/pseudonyms": "sign_in", "POST /v1/vault/given-names": "enrol",
+}  # fmt: skip
 """What intake's callers say they call for; the rest is for review."""
 
 
@@ -90,12 +93,15 @@ async def make_intake() -> World:
     await rig.mailbox.keep_statement(report_id, "q-1", "question", "When?")
     asked = InformationRequested(previous="investigating", state="awaiting_information", question_id="q-1")
     await rig.mailbox.project([intake_rig.case_event(report_id, 1, asked)])
+    chief = person("c1", Grant(Role.COORDINATOR))
+    COPIES.enrol(chief)
     known = {
         "report_id": [report_id], "statement_id": ["statement-1"], "question_id": ["q-1"], "text": ["Yes."],
         "receipt": [sent["receipt"]], "community": ["enwiki"], "category": ["harassment.insults"], "flags": [[]],
         "setting": ["online"], "occurred": [None], "privacy": ["named"], "purpose": ["review"],
         "narrative": ["Words."], "report_ids": [[report_id]], "reason": ["requested"],
-        "kind": ["question"], "names": [["Some one"]], "addresses": [[]],
+        "kind": ["question"], "names": [["Some one"]], "ticket": [rig.keys._ticket(chief.ref)],
+        **{name: [token] for name, token in rig.proof().items()},
         "reads": [[{"report_id": report_id, "sections": ["content", "correspondence"]}]],
     }  # fmt: skip
 
@@ -116,7 +122,8 @@ async def make_triage() -> World:
     chief = person("c1", Grant(Role.COORDINATOR))
     known = {
         "person": [triage_rig.ALICE.ref, chief.ref],
-        "change": ["sign_out", "grant", "revoke", "training", "agreement", "leave"],
+        "change": ["sign_out", "grant", "revoke", "training", "agreement", "leave", "names", "name_away"],
+        "access_token": [triage_rig.PROOF.access_token], "id_token": [triage_rig.PROOF.id_token],
         "role": ["responder", "operator"], "bodies": [["u4c"], ["none"]], "communities": [["enwiki"]],
         "expires_at": ["2999-01-01T00:00:00Z"], "until": [None], "module": ["A"],
         "case_id": [case.id],
@@ -126,6 +133,8 @@ async def make_triage() -> World:
     }  # fmt: skip
 
     def caller(operation: str) -> Mapping[str, str]:
+        if operation == "POST /v1/sign-ins":
+            return call_of("audit", "note_names", "triage")
         return triage_rig.bearer(chief if "/v1/roster" in operation else triage_rig.ALICE)
 
     return World(rig.app, caller, known, examples=50)

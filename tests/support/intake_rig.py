@@ -25,7 +25,7 @@ from services.intake.settings import EXIT_URL
 from services.intake.store import outline_of, report_of, save_of
 from services.intake.stored import Change, ReportOutline, Secrets, StoredReport
 from services.intake.vault.cipher import Vault
-from services.intake.vault.names import MOST_BOUND, NameKeySource
+from services.intake.vault.names import NameKeySource
 from services.intake.vault.reads import VaultReader
 from services.intake.vault.routes import make_vault_router
 from shared.access.access_log import AccessLog, AccessStore
@@ -170,8 +170,8 @@ class MemoryTicketUses:
 
     used: dict[str, int] = field(default_factory=dict)
 
-    async def use(self, ticket: str, count: int, until: datetime) -> bool:
-        if self.used.get(ticket, 0) + count > MOST_BOUND:
+    async def use(self, ticket: str, count: int, most: int, until: datetime) -> bool:
+        if self.used.get(ticket, 0) + count > most:
             return False
         self.used[ticket] = self.used.get(ticket, 0) + count
         return True

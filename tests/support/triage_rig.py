@@ -17,6 +17,7 @@ from services.triage.stored import CaseChange, CaseQuery, StoredCase
 from shared.access.principal import Principal
 from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportErased, ReportReceived, stamp
 from shared.ids import case_id_of, new_id
+from shared.own_names import NameKeys, OwnNames, Proof, Trust
 from shared.policy import load_policy
 from shared.problems import Problem, Unavailable
 from shared.times import now
@@ -35,6 +36,10 @@ COLLEAGUE = replace(ALICE, ref="person:0ddba11000000000", pseudonyms=frozenset({
 """Somebody whom a case can be given to; on the roster of every rig."""
 BOB = responder("b0b0b0b0", "swwiki_admins")
 CORA = coordinator("c0ac0ac0", "enwiki_admins", "enwiki_arbcom", "trust_safety")
+
+
+ADA, STRANGER = NameKeys(("ad" * 16,), Trust.ACCOUNT), NameKeys(("57" * 16,), Trust.TYPED)
+PROOF, TICKET = Proof(access_token="access", id_token="a.b.c"), "a ticket"
 
 
 class MemoryCases:
@@ -109,6 +114,23 @@ class MemoryVault:
     reads: list[tuple[str, str, Actor | None]] = field(default_factory=list)
     erased: set[str] = field(default_factory=set)
     away: bool = False
+    own: OwnNames = field(default_factory=lambda: OwnNames(ALICE.ref, (ADA, STRANGER), TICKET))
+    """Who signs in, with PROOF."""
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+    """The names that coordinators gave."""
+
+    async def prove(self, proof: Proof) -> OwnNames:
+        if self.away:
+            raise Unavailable("vault: away")
+        if proof != PROOF:
+            raise Problem(422, "intake-refused", "intake refused the request.")
+        return self.own
+
+    async def given_names(self, ticket: str, names: Sequence[str]) -> list[tuple[str, ...]]:
+        if ticket != TICKET:
+            raise Problem(403, "intake-refused", "intake refused the request.")
+        self.asked.append(tuple(names))
+        return [(name[:1].encode().hex() * 16,) for name in names]
 
     async def read(
         self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str, behalf: Actor | None = None
@@ -169,7 +191,7 @@ async def make_rig() -> AsyncIterator[Rig]:
     """A rig; nothing in it is started, so nothing is connected."""
     COPIES.enrol(COLLEAGUE)
     cases, vault, sessions, entries = MemoryCases(), MemoryVault(), MemorySessions(), MemoryEntries()
-    app = build_app(settings_for(), cases=cases, vault=vault, copies=COPIES, sessions=sessions, entries=entries)
+    app = build_app(settings_for(), cases=cases, intake=vault, copies=COPIES, sessions=sessions, entries=entries)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:
         yield Rig(cases, vault, ReportFollower(cases, POLICY), app, http, sessions, entries)

@@ -10,8 +10,6 @@ from typing import Protocol
 from services.intake.report.pseudonym import pseudonyms_for
 from shared.access.authorization import FRESH
 from shared.access.principal import Principal, Role
-from shared.mongo import Collection as MongoCollection
-from shared.mongo import DuplicateKeyError, IndexModel, reaching
 from shared.own_names import NameKeys, OwnNames, Proof
 from shared.problems import Problem
 from shared.sign_in.attempts import SignInRefused, new_secret
@@ -20,11 +18,10 @@ from shared.times import now
 
 MOST_TOLD = 40
 """Names and addresses of one person that count. A provider tells a handful."""
-MOST_BOUND = 40
+MOST_GIVEN = 40
 """Names that a coordinator can give to people by one sign-in. So a service that was broken into cannot use the sign-in
 to turn a list of names into keys.
 """
-TICKETS_INDEX = IndexModel([("until", 1)], name="until", expireAfterSeconds=0)
 
 
 class Prover(Protocol):
@@ -42,8 +39,8 @@ class FindPerson(Protocol):
 class TicketUses(Protocol):
     """Counts for how many names each ticket was used."""
 
-    async def use(self, ticket: str, count: int, until: datetime) -> bool:
-        """Count `count` more names. False if that would be more than MOST_BOUND."""
+    async def use(self, ticket: str, count: int, most: int, until: datetime) -> bool:
+        """Count `count` more names. False if that would be more than `most`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,9 @@ class NameKeySource:
         who = await self.people.person(person, began_at=signed_in_at, authenticated_at=signed_in_at)
         if who is None or not any(grant.role is Role.COORDINATOR for grant in who.running(at)):
             raise _REFUSED
-        if not await self.uses.use(hashlib.sha256(ticket.encode()).hexdigest(), len(names), signed_in_at + 2 * FRESH):
+        if not await self.uses.use(
+            hashlib.sha256(ticket.encode()).hexdigest(), len(names), MOST_GIVEN, signed_in_at + 2 * FRESH
+        ):
             raise _REFUSED
         return person, [given_keys(self.pseudonym_key, name) for name in names]
 
@@ -113,27 +112,6 @@ class NameKeySource:
 def given_keys(pseudonym_key: bytes, text: str) -> tuple[str, ...]:
     """The keys of a name, or of an address, that a coordinator or an operator gives to a person."""
     return pseudonyms_for(pseudonym_key, [text], [text] if "@" in text[1:] else [])
-
-
-class MongoTicketUses:
-    """Uses of tickets in intake's own database. Raises Unavailable while it is away."""
-
-    def __init__(self, collection: MongoCollection) -> None:
-        self.collection = collection
-
-    async def use(self, ticket: str, count: int, until: datetime) -> bool:
-        """Count `count` more names. False if that would be more than MOST_BOUND."""
-        if count > MOST_BOUND:
-            return False
-        room = {"_id": ticket, "used": {"$lte": MOST_BOUND - count}}
-        change = {"$inc": {"used": count}, "$setOnInsert": {"until": until}}
-        try:
-            with reaching():
-                await self.collection.update_one(room, change, upsert=True)
-        except DuplicateKeyError:
-            # The ticket is known, and has too few names left.
-            return False
-        return True
 
 
 _REFUSED = Problem(403, "ticket-refused", "Names are given by a coordinator who signed in within the last ten minutes.")

@@ -2,9 +2,10 @@
 
 from services.intake.stored import Store
 from services.intake.vault.cipher import Vault
-from services.intake.vault.names import TICKETS_INDEX, MongoTicketUses, NameKeySource
+from services.intake.vault.names import NameKeySource
 from services.intake.vault.reads import VaultReader
 from services.intake.vault.routes import make_vault_router
+from services.intake.vault.store import TICKETS_INDEX, MongoTicketUses
 from shared.access.access_log import AccessLog
 from shared.access.roster import Roster
 from shared.aggregates import OUTBOX_INDEX

@@ -25,6 +25,7 @@ from services.triage.roster.entry import (
 )
 from services.triage.roster.names import Alarm, Names
 from services.triage.roster.store import kept_of
+from shared import metrics
 from shared.access.entries import RosterState
 from shared.access.roster import Roster
 from shared.access.roster_store import fields_of, read_state
@@ -42,7 +43,6 @@ from shared.events import (
     stamp,
 )
 from shared.ids import new_id
-from shared.metrics import NAME_ALARMS
 from shared.mongo import Document
 from shared.own_names import OwnNames, Proof
 from shared.problems import KeyReused, NotFound, Problem
@@ -93,7 +93,7 @@ class RosterEditor:
 
         entry = await self._edit(own.person, step, by)
         for alarm in alarms:
-            NAME_ALARMS.labels(alarm).inc()
+            metrics.NAME_ALARMS.labels(alarm).inc()
             log.warning("a person on the roster has a new name that a coordinator should look at")
         return entry
 

@@ -110,7 +110,7 @@ async def test_no_call_fails_while_every_key_is_replaced(intake: tuple[str, Path
     stolen = ServiceSigner("triage", ring, peers)
     stolen._key = lambda at: old  # type: ignore[method-assign]
     async with make_http(address) as http:
-        with pytest.raises(Problem, match="vault-refused"):
+        with pytest.raises(Problem, match="service-refused"):
             await VaultClient(http, stolen).pseudonyms(["Some one"], [])
         fresh = await VaultClient(http, ServiceSigner("triage", ring, peers)).pseudonyms(["Some one"], [])
     assert len(fresh) == 1

@@ -381,7 +381,7 @@ async def test_a_report_that_the_vault_does_not_know_yet_is_acknowledged_once_it
 
 async def test_one_report_that_the_vault_refuses_keeps_nobody_waiting(world: World) -> None:
     stories = [world.known(Story(), f"r{n}@example.org") for n in range(5)]
-    world.vault.refusal = Problem(422, "vault-refused", "The vault refused the request.")
+    world.vault.refusal = Problem(422, "service-refused", "The vault refused the request.")
     world.vault.refuses = {stories[2].report_id}
     async with world.running() as replica:
         await replica.planner.plan([story.received() for story in stories])

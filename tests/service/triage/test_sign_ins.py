@@ -1,7 +1,7 @@
 """Names of people who sign in: noted at every service, given by coordinators, never chosen by the people themselves."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import httpx
@@ -12,56 +12,23 @@ from services.triage.roster.names import TYPED_DELAY
 from shared.access.principal import Grant, Principal, Role
 from shared.access.roster import Roster
 from shared.metrics import NAME_ALARMS
-from shared.own_names import NameKeys, OwnNames, Proof, Trust
+from shared.own_names import OwnNames, Proof
 from shared.problems import Problem, Unavailable
 from shared.roster_client import RosterClient
 from shared.sign_in.cookies import Cookies
 from shared.times import now
-from shared.vault_client import VaultClient
 from tests.fakes.memory_entries import MemoryEntries
 from tests.support.people import COPIES, coordinator, own_names, person, session_of
 from tests.support.service_keys import signer
-from tests.support.triage_rig import ALICE, Rig, bearer, make_rig
+from tests.support.triage_rig import ADA, ALICE, PROOF, STRANGER, TICKET, Rig, bearer, make_rig
 
 CHIEF, SECOND = person("c1", Grant(Role.COORDINATOR)), person("c5", Grant(Role.COORDINATOR))
 NEW = "person:00000000000000ee"
-ADA, STRANGER = NameKeys(("ad" * 16,), Trust.ACCOUNT), NameKeys(("57" * 16,), Trust.TYPED)
-PROOF = Proof(access_token="access", id_token="a.b.c")
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
 
 
-@dataclass
-class Intake:
-    """What intake says of the proofs and names that it is asked about."""
-
-    own: OwnNames = field(default_factory=lambda: OwnNames(ALICE.ref, (ADA, STRANGER), "a ticket"))
-    away: bool = False
-    asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-
-    async def prove(self, proof: Proof) -> OwnNames:
-        if self.away:
-            raise Unavailable("intake")
-        if proof != PROOF:
-            raise Problem(422, "proof-refused", "This proves no sign-in.")
-        return self.own
-
-    async def given_names(self, ticket: str, names: Sequence[str]) -> list[tuple[str, ...]]:
-        self.asked.append((ticket, tuple(names)))
-        if ticket != "a ticket":
-            raise Problem(403, "ticket-refused", "No.")
-        return [(name[:1].encode().hex() * 16,) for name in names]
-
-
 @pytest.fixture
-def intake(monkeypatch: pytest.MonkeyPatch) -> Intake:
-    intake = Intake()
-    monkeypatch.setattr(VaultClient, "prove", lambda _, proof: intake.prove(proof))
-    monkeypatch.setattr(VaultClient, "given_names", lambda _, ticket, names: intake.given_names(ticket, names))
-    return intake
-
-
-@pytest.fixture
-async def rig(intake: Intake) -> AsyncIterator[Rig]:
+async def rig() -> AsyncIterator[Rig]:
     async with make_rig() as rig:
         for who in (CHIEF, SECOND, ALICE):
             rig.entries.enrol(who)
@@ -84,9 +51,9 @@ async def test_a_sign_in_elsewhere_is_noted_before_the_person_gets_in(rig: Rig, 
     assert entry.named
 
 
-async def test_nobody_gets_in_elsewhere_while_the_roster_cannot_note_it(rig: Rig, intake: Intake) -> None:
+async def test_nobody_gets_in_elsewhere_while_the_roster_cannot_note_it(rig: Rig) -> None:
     client = client_of(rig, "audit")
-    for away in (intake, rig.entries):
+    for away in (rig.vault, rig.entries):
         away.away = True
         with pytest.raises(Unavailable):
             await client.sign_in(PROOF)
@@ -96,13 +63,13 @@ async def test_nobody_gets_in_elsewhere_while_the_roster_cannot_note_it(rig: Rig
     assert refused.value.status == 422
 
 
-async def test_a_person_on_no_roster_is_not_put_on_it_by_a_sign_in(rig: Rig, intake: Intake) -> None:
-    intake.own = replace(intake.own, person=NEW)
+async def test_a_person_on_no_roster_is_not_put_on_it_by_a_sign_in(rig: Rig) -> None:
+    rig.vault.own = replace(rig.vault.own, person=NEW)
     assert (await client_of(rig, "audit").sign_in(PROOF)).person == NEW
     assert NEW not in rig.entries.documents
 
 
-async def test_a_typed_name_waits_and_raises_an_alarm(rig: Rig, intake: Intake) -> None:
+async def test_a_typed_name_waits_and_raises_an_alarm(rig: Rig) -> None:
     before = NAME_ALARMS.labels("names_typed")._value.get()
     await client_of(rig, "audit").sign_in(PROOF)
     assert [event.fact.change for event in rig.entries.events] == ["names_typed"]
@@ -134,7 +101,7 @@ async def test_a_typed_name_holds_from_the_next_sign_in_after_a_day() -> None:
         assert (STRANGER.keys[0] in entries.of(ALICE.ref).entry.pseudonyms) is holds
 
 
-async def sign_in_as(rig: Rig, who: Principal, ticket: str = "a ticket") -> None:
+async def sign_in_as(rig: Rig, who: Principal, ticket: str = TICKET) -> None:
     rig.http.headers.update(BROWSER)
     rig.entries.enrol(who) if who.ref not in rig.entries.documents else None
     secret = await session_of(rig.sessions, who, own=own_names(who, ticket))
@@ -149,7 +116,7 @@ async def send(rig: Rig, ref: str, change: str, **values: object) -> httpx.Respo
     return await rig.http.post(f"/desk/roster/{ref}/{change}", data=sent)
 
 
-async def test_a_first_role_needs_a_name_and_binds_it(rig: Rig, intake: Intake) -> None:
+async def test_a_first_role_needs_a_name_and_binds_it(rig: Rig) -> None:
     await sign_in_as(rig, CHIEF)
     role = {"role": "responder", "bodies": ["u4c"]}
     refused = await send(rig, NEW, "grant", **role)
@@ -157,7 +124,7 @@ async def test_a_first_role_needs_a_name_and_binds_it(rig: Rig, intake: Intake) 
     assert "at least one user name" in refused.text
     given = await send(rig, NEW, "grant", **role, names=" Ada Example\r\n\r\nbda@mail.example ")
     assert given.status_code == 303
-    assert intake.asked == [("a ticket", ("Ada Example", "bda@mail.example"))]
+    assert rig.vault.asked == [("Ada Example", "bda@mail.example")]
     entry = rig.entries.of(NEW).entry
     assert entry.pseudonyms == ("41" * 16, "62" * 16)
     # A name that a coordinator gives is not one that the provider told: the person still has to sign in.
@@ -174,15 +141,15 @@ async def test_a_ticket_that_is_over_asks_for_another_sign_in_and_keeps_the_word
     assert NEW not in rig.entries.documents
 
 
-async def test_a_program_gives_no_names(rig: Rig, intake: Intake) -> None:
+async def test_a_program_gives_no_names(rig: Rig) -> None:
     headers = {**bearer(CHIEF), "if-match": '"0"'}
     body = {"role": "operator", "names": ["Ada Example"]}
     answer = await rig.http.post(f"/v1/roster/{NEW}/grant", json=body, headers=headers)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "needs_sign_in")
-    assert intake.asked == []
+    assert rig.vault.asked == []
 
 
-async def test_a_coordinator_beyond_their_reach_turns_no_name_into_a_key(rig: Rig, intake: Intake) -> None:
+async def test_a_coordinator_beyond_their_reach_turns_no_name_into_a_key(rig: Rig) -> None:
     bound = coordinator("b0d", "swwiki_admins")
     await sign_in_as(rig, bound)
     version = rig.entries.of(ALICE.ref).version
@@ -190,7 +157,7 @@ async def test_a_coordinator_beyond_their_reach_turns_no_name_into_a_key(rig: Ri
     token = page.split('name="form_token" value="')[1].split('"')[0]
     sent = {"version": version, "form_token": token, "names": "Ada"}
     assert (await rig.http.post(f"/desk/roster/{ALICE.ref}/names", data=sent)).status_code == 403
-    assert (rig.entries.events, intake.asked) == ([], [])
+    assert (rig.entries.events, rig.vault.asked) == ([], [])
 
 
 async def test_a_name_goes_only_when_a_second_coordinator_agrees(rig: Rig) -> None:
