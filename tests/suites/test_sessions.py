@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from shared.mongo import Database
+from shared.own_names import OwnNames
 from shared.sign_in.attempts import hash_of, new_secret
 from shared.sign_in.sessions import SessionStore
 from shared.times import now
@@ -24,7 +25,8 @@ async def store(database: Database | None) -> SessionStore:
 
 class TestSessions:
     async def test_a_session_comes_back_as_it_was_opened(self, store: SessionStore) -> None:
-        whole, bare = a_session(), a_session(pseudonyms=(), sid=None, authenticated_at=None, agent=None)
+        nobody = OwnNames("person:0123456789abcdef", ())
+        whole, bare = a_session(), a_session(own=nobody, sid=None, authenticated_at=None, agent=None)
         await store.open(whole)
         await store.open(bare)
         assert await store.find(whole.id_hash) == whole

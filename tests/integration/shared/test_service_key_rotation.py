@@ -91,7 +91,7 @@ async def test_no_call_fails_while_every_key_is_replaced(intake: tuple[str, Path
             while not done.is_set():
                 found = await vault.read([report_id], sections=["content"], purpose="review", behalf=Actor("p", "r"))
                 assert found[report_id].sections["content"]["narrative"] == "It happened."
-                assert len(await vault.pseudonyms(["Some one"], [])) == 1
+                await vault.keep_statement(report_id, "q-1", kind="question", text="When?", behalf=Actor("p", "r"))
                 calls += 2
                 await asyncio.sleep(0.02)
             return calls
@@ -111,20 +111,20 @@ async def test_no_call_fails_while_every_key_is_replaced(intake: tuple[str, Path
     stolen._key = lambda at: old  # type: ignore[method-assign]
     async with make_http(address) as http:
         with pytest.raises(Problem, match="service-refused"):
-            await VaultClient(http, stolen).pseudonyms(["Some one"], [])
-        fresh = await VaultClient(http, ServiceSigner("triage", ring, peers)).pseudonyms(["Some one"], [])
-    assert len(fresh) == 1
+            await VaultClient(http, stolen).read(["nobody"], sections=["content"], purpose="review")
+        fresh = VaultClient(http, ServiceSigner("triage", ring, peers))
+        assert await fresh.read(["nobody"], sections=["content"], purpose="review") == {}
 
 
 async def test_a_half_written_public_set_changes_nothing(intake: tuple[str, Path], tmp_path: Path) -> None:
     address, folder = intake
     whole = (folder / PEERS).read_text()
     (tmp_path / PEERS).write_text(whole)
-    signer = ServiceSigner("audit", folder / keys_file("audit"), tmp_path / PEERS)
+    signer = ServiceSigner("notification", folder / keys_file("notification"), tmp_path / PEERS)
     async with make_http(address) as http:
         for written in (whole[:40], whole):
             (folder / PEERS).write_text(written)
             await asyncio.sleep(LOOKED_AT + 0.5)
-            assert await VaultClient(http, signer).pseudonyms([], []) == ()
+            assert await VaultClient(http, signer).read(["nobody"], sections=["reporter"], purpose="notify") == {}
     log = (tmp_path / "intake.log").read_text()
     assert log.count("a watched file cannot be used") == 1
