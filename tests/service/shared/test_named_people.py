@@ -2,22 +2,19 @@
 
 import pytest
 
+from services.intake.report.pseudonym import pseudonyms_for
 from shared.access.principal import Grant, Principal, Role
 from tests.support import intake_rig
 from tests.support.one_report import BODY, OneReport, hand_in, send
 from tests.support.people import COPIES, bearer, person
-from tests.support.service_keys import call_of
 
 ROLES = (Grant(Role.RESPONDER, (BODY,)), Grant(Role.COORDINATOR, (BODY,)))
 STRANGER = "Somebody Else Entirely"
 
 
-async def signed_in(ref: str, name: str) -> Principal:
-    """A responder of the body, with the pseudonyms that intake gives for this name."""
-    async with intake_rig.Rig().http() as http:
-        body = {"names": [name], "addresses": []}
-        answer = await http.post("/v1/vault/pseudonyms", json=body, headers=call_of(purpose="sign_in"))
-    who = person(ref, *ROLES, pseudonyms=answer.json()["pseudonyms"])
+def signed_in(ref: str, name: str) -> Principal:
+    """A responder of the body whom the roster knows by the keys that intake gives for this name."""
+    who = person(ref, *ROLES, pseudonyms=pseudonyms_for(intake_rig.SECRETS.pseudonyms, [name], []))
     COPIES.enrol(who)
     return who
 
@@ -51,6 +48,6 @@ async def seen(report: OneReport, who: Principal) -> set[int]:
 )
 async def test_the_desk_shows_no_case_to_a_responder_it_names(spelling: str, own: str) -> None:
     report = await hand_in([], reported=spelling)
-    accused, other = await signed_in("acc05ed", own), await signed_in("0b1ec71e", STRANGER)
+    accused, other = signed_in("acc05ed", own), signed_in("0b1ec71e", STRANGER)
     assert await seen(report, accused) == {404}
     assert await seen(report, other) == {200}
