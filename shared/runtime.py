@@ -43,7 +43,9 @@ class Runtime:
         """The aggregates of a collection of this service, with their outbox on the relay."""
         return Aggregates(self.database[collection], self.relay)
 
-    def consume(self, topic: str, decode: Decode[T], handle: Handle[T], use: str = "") -> Consumption[T]:
+    def consume(
+        self, topic: str, decode: Decode[T], handle: Handle[T], use: str = "", *, keep_unreadable: bool = False
+    ) -> Consumption[T]:
         """Consume a topic in a group of this service, one for each `use`; see shared.kafka.consumption."""
         settings = self.settings
         consumption = Consumption(
@@ -54,6 +56,7 @@ class Runtime:
             decode=decode,
             handle=handle,
             use=use,
+            keep_unreadable=keep_unreadable,
             prefix=settings.topic_prefix,
             batch=settings.batch,
             attempts=settings.attempts,

@@ -5,19 +5,21 @@ from collections.abc import Callable, Sequence
 
 from services.audit.actions import Arrival, Recorder, Rewind
 from services.audit.record.leaf import FOREIGN, Place, keep_hash, read_record
+from shared.kafka.batches import Unreadable
 from shared.kafka.consumption import Consumption
 from shared.kafka.records import Record
-from shared.kafka.topics import FACT_TOPICS
+from shared.kafka.topics import FACT_TOPICS, is_inbox
 from shared.runtime import Runtime
 
 TOPICS = tuple(topic.name for topic in FACT_TOPICS if "audit" in topic.consumers)
-STRANGERS = frozenset(topic.name for topic in FACT_TOPICS if "anyone" in topic.writers)
 
 
 def capture(record: Record, trace: str | None) -> Arrival:
     """The leaf of a record. Never raises Malformed: every record has a place in the log."""
     place = Place(record.topic, record.partition, record.offset, record.timestamp)
-    if record.topic in STRANGERS:
+    if isinstance(record.value, Unreadable):
+        return Arrival(keep_hash(place, record.value, record.value.code, record.value.first), trace)
+    if is_inbox(record.topic):
         return Arrival(keep_hash(place, record.value, FOREIGN), trace)
     return Arrival(read_record(place, record.key, record.headers, record.value), trace)
 
@@ -49,4 +51,4 @@ def consume(runtime: Runtime, recorder: Callable[[Rewind], Recorder], *, pause: 
 
     batches = BatchRecorder(recorder(rewind), pause=pause, full=runtime.settings.batch)
     for topic in TOPICS:
-        consumptions[topic] = runtime.consume(topic, capture, batches.handle)
+        consumptions[topic] = runtime.consume(topic, capture, batches.handle, keep_unreadable=True)

@@ -23,11 +23,17 @@ def decode_inbox(policy: Policy, clock: Callable[[], datetime] = now) -> Decode[
     return read
 
 
+AT_ONCE = 200
+"""Submissions that are sealed and stored together. A batch of records may hold many times as many."""
+
+
 def take_in(submissions: Submissions) -> Handle[Parsed]:
-    """A handler that stores all submissions of a batch in one write."""
+    """A handler that stores the submissions of a batch, AT_ONCE in one write."""
 
     async def handle(items: Sequence[Parsed]) -> None:
-        await submissions.take_in([arrival for item in items for arrival in item.arrivals])
+        arrivals = [arrival for item in items for arrival in item.arrivals]
+        for start in range(0, len(arrivals), AT_ONCE):
+            await submissions.take_in(arrivals[start : start + AT_ONCE])
         faults = [fault for item in items for fault in item.faults]
         # The good submissions are stored by now. The consumer tries again record by record, and passes them over.
         if faults:

@@ -1,15 +1,14 @@
 """Reads from Kafka by FastStream: whole batches, each at least once, and no record is skipped.
 
 Offsets are committed only after the handler has returned. In an outage the consumer waits and reads the batch again,
-for ever. A record that can never be handled becomes a dead letter with its reason. Too many dead letters stop the
-consumer, and it says so.
+for ever. A record that can never be handled becomes a dead letter with its reason. Too many dead letters on a topic of
+ours stop the consumer, and it says so. What strangers write stops nothing.
 """
 
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
@@ -24,9 +23,11 @@ from opentelemetry.trace import Span, SpanKind, Tracer
 
 from shared import metrics
 from shared.connections import OPEN_KAFKA, KafkaAccess
-from shared.kafka.dead_letters import DeadLetter
+from shared.kafka.burials import Burials, Fault
+from shared.kafka.fetching import bound_fetches
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
+from shared.kafka.topics import is_inbox
 from shared.problems import Malformed, Unavailable, reason_of
 from shared.telemetry import context_of, is_unsampled, span_for, traceparent_of
 
@@ -37,7 +38,13 @@ _AWAY = (Unavailable, KafkaError, ConnectionError, TimeoutError)
 """What goes away by itself. It is never a reason to give a message up."""
 
 LONGEST_BACKOFF = 15.0
-DEAD_LETTER_WINDOW = 600.0
+LONGEST_BATCH = 600.0
+"""Seconds that a batch may take before its consumer counts as stuck."""
+AT_ONCE = 1024 * 1024
+"""Bytes of an inbox that are handled together: what they become in memory is many times larger."""
+INBOX_FETCH = (1024 * 1024, 256 * 1024)
+OWN_FETCH = (8 * 1024 * 1024, 1024 * 1024)
+"""Bytes of one fetch, in all and of one partition. A single batch of Kafka's that is larger comes whole."""
 
 
 Decode = Callable[[Record, str | None], T | None]
@@ -48,6 +55,7 @@ Handle = Callable[[Sequence[T]], Awaitable[None]]
 
 def make_broker(bootstrap: str, *, client: str, access: KafkaAccess = OPEN_KAFKA) -> KafkaBroker:
     """A FastStream broker for consuming. It makes no topics, and leaves bodies as they are."""
+    bound_fetches()
     return KafkaBroker(
         bootstrap,
         client_id=f"hearth-{client}",
@@ -111,29 +119,31 @@ class Consumption(Generic[T]):
         handle: Handle[T],
         use: str = "",
         prefix: str = "",
+        keep_unreadable: bool = False,
         batch: int = 200,
         attempts: int = 5,
         dead_letter_limit: int = 200,
         tracer: Tracer | None = None,
         poll_ms: int = 50,
     ) -> None:
+        """`keep_unreadable`: also what Kafka could not give as a record goes to `decode`; else it is a dead letter."""
         # Two uses of one topic need two groups, or they would share its records.
         self.group = f"{service}.{topic}{use and f'.{use}'}"
         self.topic = topic
-        self._publisher = publisher
+        self.of_strangers = is_inbox(topic)
+        self._burials = Burials(publisher, service=service, topic=topic, group=self.group, limit=dead_letter_limit)
+        self._keep_unreadable = keep_unreadable
         self._decode = decode
         self._handle = handle
         self._prefix = prefix
         self._attempts = attempts
-        self._limit = dead_letter_limit
         self._tracer = tracer or trace.get_tracer(__name__)
         self._waits = 0
         # The offset after the last handled record, by partition.
         self._done: dict[int, int] = {}
-        self._dead: deque[float] = deque()
         self._stopping = asyncio.Event()
         self._busy_since: float | None = None
-        self.stopped: str | None = None
+        fetch, part = INBOX_FETCH if self.of_strangers else OWN_FETCH
         self._subscriber = broker.subscriber(
             prefix + topic,
             group_id=prefix + self.group,
@@ -144,8 +154,15 @@ class Consumption(Generic[T]):
             ack_policy=AckPolicy.NACK_ON_ERROR,
             parser=_keep_raw,
             decoder=_body_is_records,
+            fetch_max_bytes=fetch,
+            max_partition_fetch_bytes=part,
         )
         self._subscriber(self._consume)
+
+    @property
+    def stopped(self) -> str | None:
+        """Why this consumer has stopped itself; None while it consumes."""
+        return self._burials.stopped
 
     def release(self) -> None:
         """End any waiting, so that a stop does not take as long as an outage."""
@@ -154,7 +171,7 @@ class Consumption(Generic[T]):
     def seconds_since_poll(self) -> float | None:
         """Seconds since the broker answered a fetch; None while no partition is assigned or a batch is in hand."""
         consumer = self._subscriber.consumer
-        if consumer is None or (self._busy_since and time.monotonic() - self._busy_since < DEAD_LETTER_WINDOW):
+        if consumer is None or (self._busy_since and time.monotonic() - self._busy_since < LONGEST_BATCH):
             return None
         polls = [at for tp in consumer.assignment() if (at := consumer.last_poll_timestamp(tp)) is not None]
         return time.time() - max(polls) / 1000 if polls else None
@@ -182,7 +199,8 @@ class Consumption(Generic[T]):
         self._busy_since = time.monotonic()
         try:
             with metrics.BATCH_SECONDS.labels(self.group).time():
-                await self._handle_batch([self._record(r) for r in raw])
+                for records in self._portions([self._record(r) for r in raw]):
+                    await self._handle_batch(records)
             self._waits = 0
             self._done.update((r.partition, r.offset + 1) for r in raw)
         except _AWAY as error:
@@ -218,6 +236,20 @@ class Consumption(Generic[T]):
             raw.value,
         )
 
+    def _portions(self, records: list[Record]) -> Iterator[Sequence[Record]]:
+        """What is handled at once: everything, or of an inbox AT_ONCE bytes and what goes beyond in the last record."""
+        if not self.of_strangers:
+            yield records
+            return
+        start = size = 0
+        for place, record in enumerate(records, start=1):
+            size += len(record.value or b"")
+            if size >= AT_ONCE:
+                yield records[start:place]
+                start, size = place, 0
+        if start < len(records):
+            yield records[start:]
+
     async def _handle_batch(self, records: Sequence[Record]) -> None:
         if self.stopped:
             await self._stopping.wait()
@@ -225,6 +257,7 @@ class Consumption(Generic[T]):
         spans: list[Span] = []
         items: list[T] = []
         sources: list[Record] = []
+        faults: list[Fault] = []
         ignored = 0
         try:
             for record in records:
@@ -232,11 +265,13 @@ class Consumption(Generic[T]):
                 if span:
                     spans.append(span)
                 try:
+                    if not self._keep_unreadable:
+                        record.demand_readable()
                     item = self._decode(record, traceparent)
                 except Malformed as error:
                     if span:
                         span.set_attribute("error.type", error.code)
-                    await self._bury(record, error.code, error.detail)
+                    faults.append(Fault(record, error))
                     continue
                 if item is None:
                     ignored += 1
@@ -244,6 +279,7 @@ class Consumption(Generic[T]):
                 items.append(item)
                 sources.append(record)
             metrics.CONSUMED.labels(self.group, self.topic, "ignored").inc(ignored)
+            await self._bury(*faults)
             if items:
                 with self._span_of(spans):
                     await self._hand_over(items, sources)
@@ -297,12 +333,12 @@ class Consumption(Generic[T]):
             except _AWAY:
                 raise
             except Malformed as error:
-                await self._bury(record, error.code, error.detail)
+                await self._bury(Fault(record, error))
                 return
             except Exception as error:
                 if attempt == self._attempts:
                     log.exception("a message cannot be handled", extra={"group": self.group, "offset": record.offset})
-                    await self._bury(record, "unhandled", type(error).__name__)
+                    await self._bury(Fault(record, Malformed("unhandled", type(error).__name__)))
                     return
                 await self._pause(0.05 * 2**attempt)
                 if self._stopping.is_set():
@@ -311,24 +347,10 @@ class Consumption(Generic[T]):
                 metrics.CONSUMED.labels(self.group, self.topic, "handled").inc()
                 return
 
-    async def _bury(self, record: Record, code: str, detail: str) -> None:
-        now = time.monotonic()
-        while self._dead and now - self._dead[0] > DEAD_LETTER_WINDOW:
-            self._dead.popleft()
-        if len(self._dead) >= self._limit:
-            self.stopped = f"{self.group} stopped: {self._limit} dead letters within ten minutes"
-            metrics.STOPPED.labels(self.group).set(1)
-            log.error(self.stopped, extra={"group": self.group, "reason": code})
+    async def _bury(self, *faults: Fault) -> None:
+        if not await self._burials.bury(faults):
             await self._stopping.wait()
-            raise Redelivery(self.stopped)
-        letter = DeadLetter.of(record, group=self.group, code=code, detail=detail)
-        await self._publisher.publish([letter.message()])
-        self._dead.append(now)
-        metrics.CONSUMED.labels(self.group, self.topic, "dead_letter").inc()
-        log.error(
-            "a record became a dead letter",
-            extra={"group": self.group, "partition": record.partition, "offset": record.offset, "reason": code},
-        )
+            raise Redelivery(str(self.stopped))
 
 
 class Redelivery(Exception):

@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.connections import OPEN_KAFKA, KafkaAccess, connected
+from shared.kafka.fetching import bound_fetches
 from shared.kafka.records import Record
 from shared.problems import Unavailable
 
@@ -22,6 +23,7 @@ async def read_to_end(
 
     Raises Unavailable when the topic is missing, or the broker is away or goes away.
     """
+    bound_fetches()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         client_id=f"hearth-{client}",

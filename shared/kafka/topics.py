@@ -10,6 +10,7 @@ DAY_MS = 24 * HOUR_MS
 FOREVER = -1
 ANYONE = "anyone"
 """The writer of a topic that integrators write."""
+INBOX = "reports.inbox"
 COMPACTION_LAG_MS = 30 * DAY_MS
 LARGEST_RECORD = 1024 * 1024
 # A dead letter is a record with the reason beside it. It must fit into its topic if the record fit into its own.
@@ -55,7 +56,7 @@ class Topic:
 
 
 FACT_TOPICS = (
-    Topic("reports.inbox", (ANYONE,), "any", 12, 7 * DAY_MS, ("intake", "audit"), segment_ms=6 * HOUR_MS),
+    Topic(INBOX, (ANYONE,), "any", 12, 7 * DAY_MS, ("intake", "audit"), segment_ms=6 * HOUR_MS),
     Topic("reports", ("intake",), "case_id", 12, FOREVER, ("triage", "notification", "audit")),
     Topic("cases", ("triage",), "case_id", 12, FOREVER, ("intake", "notification", "audit")),
     Topic("erasures", ("intake",), "case_id", 1, FOREVER, ("intake", "triage", "audit")),
@@ -67,9 +68,19 @@ FACT_TOPICS = (
 )
 
 
+def is_inbox(topic: str) -> bool:
+    """Whether strangers write the topic."""
+    return topic == INBOX or topic.startswith(f"{INBOX}.")
+
+
+def writer_of(topic: str) -> str | None:
+    """The integrator that alone may write this inbox; None for the open inbox and for every other topic."""
+    return topic.removeprefix(f"{INBOX}.") if topic.startswith(f"{INBOX}.") else None
+
+
 def dead_letters_of(topic: str) -> str:
-    """The topic that keeps what could not be understood on `topic`."""
-    return f"{topic}.dlq"
+    """The topic that keeps what could not be understood on `topic`. All inboxes share one."""
+    return f"{INBOX if is_inbox(topic) else topic}.dlq"
 
 
 PROJECTED = frozenset({"roster"})

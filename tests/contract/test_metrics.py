@@ -12,9 +12,9 @@ CATALOGUE = ROOT / "shared/metrics.py"
 METRICS = {name: value for name, value in vars(metrics).items() if isinstance(value, Counter | Gauge | Histogram)}
 WORDS = {
     "action", "cause", "channel", "command", "group", "kind", "lane", "method", "notice", "reason", "result", "route",
-    "service", "status", "topic"
+    "service", "status", "topic", "writer"
 }  # fmt: skip
-"""Labels whose values are words of the code or of the policy, so few that they can be counted."""
+"""Labels whose values are words of the code, of the policy or of an operator, so few that they can be counted."""
 
 
 def code_beside_the_catalogue() -> dict[str, str]:

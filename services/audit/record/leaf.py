@@ -154,10 +154,16 @@ def _shut_out(type_: str, data: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in found if isinstance(one, str)))
 
 
-def keep_hash(place: Place, value: bytes | None, reason: str) -> Leaf:
-    """The leaf that keeps only the hash and the size of a record; `reason` is a stable code."""
+def keep_hash(place: Place, value: bytes | None, reason: str, first: int | None = None) -> Leaf:
+    """The leaf that keeps only the hash and the size of a record; `reason` is a stable code.
+
+    `first`: the leaf stands for all offsets from this one to that of its place, because Kafka holds a batch there that
+    could not be read; the hash is that of its bytes.
+    """
     held = value or b""
-    kept = {"reason": reason, "sha256": sha256(held).hexdigest(), "size": len(held)}
+    kept: dict[str, object] = {"reason": reason, "sha256": sha256(held).hexdigest(), "size": len(held)}
+    if first is not None:
+        kept["first_offset"] = first
     return Leaf(place, canonical({"kafka": place.as_json(), "unparsed": kept}))
 
 

@@ -8,6 +8,7 @@ from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
 from services.intake.sources.parsing import (
     KAFKA,
     MAJOR,
+    MOST_SUBMISSIONS,
     SUBMITTED,
     load_body,
     load_json,
@@ -37,6 +38,8 @@ def read_batched(raw: Raw, context: Context) -> Parsed:
     body = load_body(raw)
     if not isinstance(body, list):
         raise Malformed("invalid_data", "/: list_type")
+    if len(body) > MOST_SUBMISSIONS:
+        raise Malformed("too_many_submissions", f"{len(body)} in one record, {MOST_SUBMISSIONS} are the most")
     arrivals, faults = [], []
     for place, item in enumerate(body):
         try:

@@ -27,6 +27,10 @@ LARGEST = 64 * 1024
 """Bytes of one record: the size that every CloudEvents intermediary must forward."""
 
 
+MOST_SUBMISSIONS = 20
+"""Submissions in one record."""
+
+
 def load_body(raw: Raw) -> Any:
     """The JSON in a record. Raises Malformed `too_large` or `empty`, and what load_json raises."""
     if len(raw.body) > LARGEST:

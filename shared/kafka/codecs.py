@@ -1,0 +1,98 @@
+"""Decompresses what Kafka's clients send, to at most a given size. Pure.
+
+A megabyte can decompress into gigabytes, so no codec is asked for more than a caller can hold.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import cramjam
+
+_XERIAL = b"\x82SNAPPY\x00"
+_XERIAL_HEADER = 16
+_WIDEST_WINDOW = 8 * 1024 * 1024
+"""What RFC 8878 asks a decoder of zstd to support at least. A frame may ask for gigabytes of memory."""
+
+
+class TooLargeError(ValueError):
+    """The data decompress to more than was allowed."""
+
+
+def decompress(codec: int, data: bytes, largest: int) -> bytes:
+    """The content of `data` by the number of its codec in a batch of Kafka's.
+
+    Raises TooLargeError for more than `largest` bytes, and ValueError for what cannot be decompressed.
+    """
+    name, read = _CODECS.get(codec, ("an unknown codec", _refuse))
+    try:
+        return read(data, largest)
+    except TooLargeError:
+        raise
+    except (ValueError, IndexError, struct.error, zlib.error, cramjam.DecompressionError):
+        raise ValueError(f"{name}: cannot be decompressed") from None
+
+
+def _refuse(_: bytes, __: int) -> bytes:
+    raise ValueError
+
+
+def _gunzip(data: bytes, largest: int) -> bytes:
+    found = b""
+    while data:
+        member = zlib.decompressobj(wbits=31)
+        found += member.decompress(data, largest + 1 - len(found))
+        if len(found) > largest:
+            raise TooLargeError
+        if not member.eof:
+            raise ValueError("it ends too early")
+        data = member.unused_data
+    return found
+
+
+def _unsnap(data: bytes, largest: int) -> bytes:
+    if not data.startswith(_XERIAL):
+        return _unsnap_block(data, largest)
+    found, at = bytearray(), _XERIAL_HEADER
+    while at < len(data):
+        (size,) = struct.unpack_from(">I", data, at)
+        at += 4
+        if at + size > len(data):
+            raise ValueError("a block is cut")
+        found += _unsnap_block(data[at : at + size], largest - len(found))
+        at += size
+    return bytes(found)
+
+
+def _unsnap_block(block: bytes, largest: int) -> bytes:
+    # A block begins with its size, for which the library takes memory before it reads any further.
+    if cramjam.snappy.decompress_raw_len(block) > largest:
+        raise TooLargeError
+    return bytes(cramjam.snappy.decompress_raw(block))
+
+
+def _unlz4(data: bytes, largest: int) -> bytes:
+    return _fill(cramjam.lz4.decompress_into, data, largest)
+
+
+def _unzstd(data: bytes, largest: int) -> bytes:
+    # RFC 8878, 3.1.1.1: a frame that is not one segment tells the window for which a decoder takes memory.
+    if not data[4] & 0x20 and (1 << (10 + (data[5] >> 3))) * (8 + (data[5] & 7)) // 8 > _WIDEST_WINDOW:
+        raise TooLargeError
+    return _fill(cramjam.zstd.decompress_into, data, largest)
+
+
+def _fill(read: Callable[[bytes, bytearray], int], data: bytes, largest: int) -> bytes:
+    room = bytearray(largest)
+    try:
+        return bytes(memoryview(room)[: read(data, room)])
+    except cramjam.DecompressionError as error:
+        if "write whole buffer" in str(error):
+            raise TooLargeError from None
+        raise
+
+
+_CODECS: Mapping[int, tuple[str, Callable[[bytes, int], bytes]]] = MappingProxyType(
+    {1: ("gzip", _gunzip), 2: ("snappy", _unsnap), 3: ("lz4", _unlz4), 4: ("zstd", _unzstd)}
+)
