@@ -26,6 +26,7 @@ _UNSAMPLED = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f
 LOG_FIELDS = (
     "event", "service", "group", "topic", "partition", "offset", "reason", "count", "seconds", "route", "method",
     "status", "request_id", "report_id", "case_id", "event_id", "delivery_id", "log", "size", "address", "error",
+    "writer",
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ def capture(record: Record, trace: str | None) -> Arrival:
     """The leaf of a record. Never raises Malformed: every record has a place in the log."""
     place = Place(record.topic, record.partition, record.offset, record.timestamp)
     if isinstance(record.value, Unreadable):
-        return Arrival(keep_hash(place, record.value, record.value.code, record.value.first), trace)
+        return Arrival(keep_hash(place, record.value, record.value.why.code, record.value.first), trace)
     if is_inbox(record.topic):
         return Arrival(keep_hash(place, record.value, FOREIGN), trace)
     return Arrival(read_record(place, record.key, record.headers, record.value), trace)

@@ -14,6 +14,7 @@ from aiokafka.record.util import calc_crc32c, decode_varint_py
 
 from shared.kafka.codecs import TooLargeError, decompress
 from shared.kafka.topics import INBOX
+from shared.problems import Malformed
 
 LARGEST_BATCH = 2 * 1024 * 1024
 """Bytes of a batch's records when they are decompressed."""
@@ -39,9 +40,8 @@ class Unreadable(bytes):
     The record has the offset of the last record that it stands for; `first` is the offset of the first one.
     """
 
-    code: str
-    detail: str
     first: int
+    why: Malformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +106,8 @@ class BoundedRecords:
             batch = _open(frame)
             if batch is None:
                 last = max(_last_offset(frame), self.next_fetch_offset)
-                records = iter(
-                    [self._stand_in(last, self.next_fetch_offset, frame, "corrupt_batch", "a wrong checksum")]
-                )
+                why = Malformed("corrupt_batch", "its checksum is wrong")
+                records = iter([self._stand_in(last, self.next_fetch_offset, frame, why)])
             elif batch.attributes & _CONTROL:
                 self.next_fetch_offset = batch.last + 1
                 continue
@@ -132,11 +131,11 @@ class BoundedRecords:
             if codec:
                 data = decompress(codec, data, LARGEST_BATCH)
         except TooLargeError:
-            detail = f"more than {LARGEST_BATCH} bytes of records"
-            yield self._stand_in(batch.last, batch.first, batch.frame, "batch_too_large", detail)
+            why = Malformed("batch_too_large", f"more than {LARGEST_BATCH} bytes when it is decompressed")
+            yield self._stand_in(batch.last, batch.first, batch.frame, why)
             return
         except ValueError as error:
-            yield self._stand_in(batch.last, batch.first, batch.frame, "corrupt_batch", str(error))
+            yield self._stand_in(batch.last, batch.first, batch.frame, Malformed("corrupt_batch", str(error)))
             return
         if self._of_strangers:
             yield from self._read_carefully(batch, data)
@@ -163,27 +162,28 @@ class BoundedRecords:
                 if not (cursor.at <= end <= len(data) and expected <= offset <= batch.last):
                     raise ValueError("the records do not fit into their batch")
             except ValueError:
-                yield self._stand_in(batch.last, expected, data[at:], "corrupt_batch", "its records do not fit")
+                why = Malformed("corrupt_batch", "its records do not fit")
+                yield self._stand_in(batch.last, expected, data[at:], why)
                 return
             cursor.end = end
             try:
                 key, value = cursor.field(), cursor.field()
                 headers = cursor.headers()
             except _TooManyHeadersError:
-                yield self._stand_in(
-                    offset, offset, data[begin:end], "too_many_headers", f"{MOST_HEADERS} are the most"
-                )
+                why = Malformed("too_many_headers", f"{MOST_HEADERS} are the most")
+                yield self._stand_in(offset, offset, data[begin:end], why)
             except ValueError:
-                yield self._stand_in(offset, offset, data[begin:end], "corrupt_batch", "a record does not fit")
+                why = Malformed("corrupt_batch", "its fields do not fit")
+                yield self._stand_in(offset, offset, data[begin:end], why)
             else:
                 time = batch.timestamps[1] if kind else batch.timestamps[0] + moved
                 yield self._record(offset, time, kind, key, value, headers)
             at, expected = end, offset + 1
 
-    def _stand_in(self, last: int, first: int, found: bytes, code: str, detail: str) -> ConsumerRecord:
+    def _stand_in(self, last: int, first: int, found: bytes, why: Malformed) -> ConsumerRecord:
         value = Unreadable(found)
-        value.code, value.first = code, max(first, self.next_fetch_offset)
-        value.detail = f"offsets {value.first} to {last}" + (detail and f": {detail}")
+        value.first = max(first, self.next_fetch_offset)
+        value.why = Malformed(why.code, f"offsets {value.first} to {last}: {why.detail}")
         return self._record(last, -1, 0, None, value, ())
 
     def _record(

@@ -63,7 +63,7 @@ class DeadLetter:
             "group": self.group, "topic": self.topic, "partition": str(self.partition), "offset": str(self.offset),
             "code": self.code, "detail": self.detail, "at": self.at,
         }  # fmt: skip
-        marks = tuple((_MARK + name, text.encode()) for name, text in about.items())
+        marks = tuple((_MARK + name, text.encode(errors="backslashreplace")) for name, text in about.items())
         key = ((_MARK + "key", self.key),) if self.key is not None else ()
         empty = ((_MARK + "null", b"1"),) if self.value is None else ()
         part = () if self.whole else ((_MARK + "part", b"1"),)

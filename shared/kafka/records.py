@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from shared.kafka.batches import Unreadable
-from shared.problems import Malformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +27,4 @@ class Record:
     def demand_readable(self) -> None:
         """Raises Malformed if the record stands for what could not be read."""
         if isinstance(self.value, Unreadable):
-            raise Malformed(self.value.code, self.value.detail)
+            raise self.value.why

@@ -49,8 +49,9 @@ class Entry:
         """What anybody may see: no key, no header value, no content."""
         letter = self.letter
         return {
-            "id": self.id, "topic": letter.topic, "group": letter.group, "partition": letter.partition,
-            "offset": letter.offset, "code": letter.code, "detail": letter.detail, "at": letter.at, "size": self.size,
+            "id": printable(self.id), "topic": printable(letter.topic), "group": printable(letter.group),
+            "partition": letter.partition, "offset": letter.offset, "code": printable(letter.code),
+            "detail": printable(letter.detail), "at": printable(letter.at), "size": self.size, "whole": letter.whole,
         }  # fmt: skip
 
 
@@ -107,10 +108,12 @@ def show(
     document = entry.document()
     if content:
         document["key"] = None if letter.key is None else preview(letter.key)
-        document["headers"] = [[name, None if value is None else preview(value)] for name, value in letter.headers]
+        document["headers"] = [
+            [printable(name), None if value is None else preview(value)] for name, value in letter.headers
+        ]
         document["value"] = None if letter.value is None else preview(letter.value)
     else:
-        document["headers"] = [[name, f"{len(value or b'')} bytes"] for name, value in letter.headers]
+        document["headers"] = [[printable(name), f"{len(value or b'')} bytes"] for name, value in letter.headers]
     answer(document, as_json, lambda: _details(document))
     if not content and not as_json:
         note("Key, header values and content are not shown, as they may hold personal data; --content shows them.")
@@ -127,10 +130,16 @@ def retry(
     topic_prefix: TopicPrefix = "",
     as_json: AsJson = False,
 ) -> None:
-    """Publish the original bytes, key and headers on the original topic again, then settle the dead letter."""
+    """Publish the original bytes, key and headers on the original topic again, then settle the dead letter.
+
+    A letter without the bytes of one record waits on: `show` calls it not whole.
+    """
 
     async def run() -> list[Entry]:
         entries = await _chosen(kafka, topic_prefix, ids, everything, topic, group, code)
+        if ids and (parts := [entry.id for entry in entries if not entry.letter.whole]):
+            raise Trouble(f"{parts[0]} does not hold the bytes of one record, so it cannot be sent again.")
+        entries = [entry for entry in entries if entry.letter.whole]
         publisher = Publisher(kafka, client="cli", prefix=topic_prefix, access=kafka_access(topic_prefix))
         try:
             for entry in entries:
@@ -196,7 +205,12 @@ def _is_text(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     # Other characters could give orders to the terminal.
-    return all(character.isprintable() or character in "\t\r\n" for character in text)
+    return all(character.isprintable() or character in "\t\n" for character in text)
+
+
+def printable(text: str) -> str:
+    """The text with escapes for what could give orders to a terminal, or turn its lines around."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 async def _chosen(
