@@ -1,7 +1,7 @@
 """From Kafka to actions: submissions from `reports.inbox`, and the steps of each case from `cases`."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from services.intake.actions import Submissions
 from services.intake.sources import read as read_source
@@ -12,19 +12,35 @@ from shared.policy import Policy
 from shared.problems import Malformed
 from shared.times import now
 
+KEPT = timedelta(days=8)
+"""For how long an inbox keeps a record at most."""
+AT_ONCE = 200
+"""Submissions that are sealed and stored together. A batch of records may hold many times as many."""
+
 
 def decode_inbox(policy: Policy, clock: Callable[[], datetime] = now) -> Decode[Parsed]:
     """A decoder of `reports.inbox`. It raises Malformed when nothing of a record can be used."""
 
     def read(record: Record, trace: str | None) -> Parsed:
         headers = {name.lower(): text for name, text in record.header_texts().items()}
-        return read_source(Raw("kafka", headers, record.value or b""), Context(policy, clock(), trace))
+        at = clock()
+        return read_source(
+            Raw("kafka", headers, record.value or b""), Context(policy, at, trace, taken_at=taken_at(record, at))
+        )
 
     return read
 
 
-AT_ONCE = 200
-"""Submissions that are sealed and stored together. A batch of records may hold many times as many."""
+def taken_at(record: Record, at: datetime) -> datetime:
+    """When Kafka took a record, judged at `at` (both UTC-aware): within the time for which an inbox keeps records.
+
+    On a broker of another's, the time of a record may be what its sender says.
+    """
+    try:
+        told = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        told = at
+    return min(at, max(told, at - KEPT))
 
 
 def take_in(submissions: Submissions) -> Handle[Parsed]:

@@ -42,8 +42,8 @@ class Topic:
             # Kafka neither deletes nor compacts a segment that it still writes to.
             found["segment.ms"] = str(self.segment_ms)
         if ANYONE in self.writers:
-            # A record with a date in the future would keep its whole segment until that date.
-            found["message.timestamp.after.max.ms"] = str(HOUR_MS)
+            # A sender would choose the time from which deadlines run. One in the future would keep a whole segment.
+            found["message.timestamp.type"] = "LogAppendTime"
         if self.cleanup == "compact" and "audit" in self.consumers:
             # Audit records every change. Until audit has read it, also after an outage, Kafka may delete nothing.
             found["min.compaction.lag.ms"] = str(COMPACTION_LAG_MS)

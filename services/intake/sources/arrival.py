@@ -22,13 +22,15 @@ class Raw:
 class Context:
     """What a source judges by: the policy and the time (UTC-aware); and the trace that a report goes on with.
 
-    `say` gives a message in the sender's language, for a source that adds words of its own.
+    `say` gives a message in the sender's language, for a source that adds words of its own. `taken_at`: when Kafka took
+    the record (UTC-aware), not after `now`.
     """
 
     policy: Policy
     now: datetime
     trace: str | None = None
     say: Callable[[str], str] = str
+    taken_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

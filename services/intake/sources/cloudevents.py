@@ -12,6 +12,7 @@ from services.intake.sources.parsing import (
     SUBMITTED,
     load_body,
     load_json,
+    read_receipt_time,
     read_submission,
     read_time,
 )
@@ -81,4 +82,5 @@ def _read(attributes: Mapping[str, Any], data: Any, context: Context, at: str) -
     if attributes.get("time") is not None:
         read_time(attributes["time"], "time", context)
     submission = read_submission(data, context, at)
-    return Arrival(KAFKA, submission, KAFKA, f"{found['source']}\x1f{found['id']}", trace=context.trace)
+    key = f"{found['source']}\x1f{found['id']}"
+    return Arrival(KAFKA, submission, KAFKA, key, read_receipt_time(None, context), context.trace)

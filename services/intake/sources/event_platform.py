@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
-from services.intake.sources.parsing import KAFKA, MAJOR, load_body, read_submission, read_time
+from services.intake.sources.parsing import KAFKA, MAJOR, load_body, read_receipt_time, read_submission, read_time
 from shared.problems import Malformed
 
 STEM = "/hearth/report/submitted/"
@@ -33,7 +33,8 @@ def read_event_platform(raw: Raw, context: Context) -> Parsed:
     if "dt" not in body:
         raise Malformed("missing_attribute", "/dt is missing")
     made_at = read_time(body["dt"], "/dt", context)
-    received_at = read_time(meta["dt"], "/meta/dt", context) if meta.get("dt") is not None else made_at
+    stated = read_time(meta["dt"], "/meta/dt", context) if meta.get("dt") is not None else made_at
+    received_at = read_receipt_time(stated, context)
     submission = read_submission(body.get("report"), context, "/report")
     key = f"{meta['stream']}\x1f{_id_of(meta, raw)}"
     return Parsed((Arrival(KAFKA, submission, KAFKA, key, received_at, context.trace),))

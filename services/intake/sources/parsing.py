@@ -80,5 +80,16 @@ def read_time(value: object, pointer: str, context: Context) -> datetime:
     return at
 
 
+def read_receipt_time(stated: datetime | None, context: Context) -> datetime | None:
+    """When a record was received: what it states, if that is no more than CLOCK_SKEW before Kafka took it.
+
+    Else the time at which Kafka took it. A sender could state any time, and deadlines run from there.
+    """
+    taken_at = context.taken_at
+    if stated is None or taken_at is None:
+        return taken_at
+    return stated if taken_at - CLOCK_SKEW <= stated <= taken_at else taken_at
+
+
 def _below(at: str, faults: list[FieldError]) -> list[FieldError]:
     return [FieldError(at + fault.pointer, fault.code, fault.detail) for fault in faults]

@@ -3,7 +3,8 @@
 import base64
 import json
 from contextlib import suppress
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -42,10 +43,10 @@ PLATFORM: dict[str, Any] = {
 }
 
 
-def record(value: object, headers: dict[str, str] | None = None) -> Record:
+def record(value: object, headers: dict[str, str] | None = None, taken: datetime = NOW) -> Record:
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
     encoded = tuple((name, text.encode()) for name, text in (headers or {}).items())
-    return Record("reports.inbox", 0, 0, 0, None, encoded, raw)
+    return Record("reports.inbox", 0, 0, int(taken.timestamp() * 1000), None, encoded, raw)
 
 
 def read(value: object, headers: dict[str, str] | None = None) -> Parsed:
@@ -170,11 +171,32 @@ def test_a_batch_without_any_good_one_is_a_fault() -> None:
     assert read([], BATCHED) == Parsed(())
 
 
-def test_an_event_of_the_event_platform_was_received_when_its_meta_says() -> None:
-    (arrival,) = read(PLATFORM).arrivals
-    assert arrival.received_at == datetime(2026, 11, 24, 11, tzinfo=UTC)
-    (without,) = read(PLATFORM | {"meta": {"stream": "here"}}).arrivals
-    assert without.received_at == datetime(2026, 11, 24, 10, 59, tzinfo=UTC)
+def test_a_report_was_received_when_kafka_took_it_or_as_it_says_shortly_before() -> None:
+    taken = datetime(2026, 11, 24, 11, 4, tzinfo=UTC)
+    for value, headers, received in (
+        (PLATFORM, {}, datetime(2026, 11, 24, 11, tzinfo=UTC)),
+        (PLATFORM | {"meta": {"stream": "here", "dt": "2020-01-01T00:00:00Z"}}, {}, taken),
+        (PLATFORM | {"meta": {"stream": "here", "dt": "2026-11-24T11:59:00Z"}}, {}, taken),
+        (PLATFORM | {"meta": {"stream": "here"}}, {}, datetime(2026, 11, 24, 10, 59, tzinfo=UTC)),
+        (REPORT, BINARY, taken),
+        (EVENT | {"time": "2020-01-01T00:00:00Z"}, STRUCTURED, taken),
+    ):
+        (arrival,) = decode(record(value, headers, taken)).arrivals
+        assert arrival.received_at == received
+
+
+@pytest.mark.parametrize("timestamp", [-1, 0, 10**18, int(NOW.timestamp() * 1000) + 86_400_000])
+def test_a_forged_time_of_a_record_reaches_no_further_than_an_inbox_keeps_it(timestamp: int) -> None:
+    forged = replace(record(REPORT, BINARY), timestamp=timestamp)
+    (arrival,) = decode(forged).arrivals
+    assert arrival.received_at is not None
+    assert NOW - timedelta(days=8) <= arrival.received_at <= NOW
+
+
+def test_a_record_holds_twenty_submissions_and_no_more() -> None:
+    assert len(read([EVENT | {"id": str(n)} for n in range(20)], BATCHED).arrivals) == 20
+    assert fault([EVENT | {"id": str(n)} for n in range(21)], BATCHED).code == "too_many_submissions"
+    assert fault([0] * 20_000, BATCHED).code == "too_many_submissions"
 
 
 def test_without_an_id_the_same_bytes_are_the_same_report() -> None:

@@ -22,8 +22,8 @@ def test_what_strangers_write_ends_within_hours_of_its_time() -> None:
     config = INBOX.config()
     assert int(config["retention.ms"]) == 7 * 24 * HOUR_MS
     assert int(config["segment.ms"]) == 6 * HOUR_MS
-    # A record that is dated in the future would keep those beside it until then.
-    assert int(config["message.timestamp.after.max.ms"]) == HOUR_MS
+    # A record that its sender dates in the future would keep those beside it until then.
+    assert config["message.timestamp.type"] == "LogAppendTime"
 
 
 def test_what_is_kept_for_ever_is_left_in_segments_of_the_brokers_choice() -> None:
