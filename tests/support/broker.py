@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.produce import ProduceRequest
 
 from infra.kafka.topics import create_topics
 from shared.kafka.topics import TOPICS, Topic, dead_letters_of
@@ -47,6 +49,20 @@ async def write(kafka: str, topic: str, *records: tuple[bytes | None, bytes | No
             await producer.send_and_wait(topic, value, key, headers=list(headers))
     finally:
         await producer.stop()
+
+
+async def write_batch(kafka: str, topic: str, partition: int, data: bytes) -> None:
+    """Write a batch as it is; fails if Kafka does not take it."""
+    client = AIOKafkaClient(bootstrap_servers=kafka)
+    await client.bootstrap()
+    try:
+        cluster = await client.fetch_all_metadata()
+        request = ProduceRequest(None, -1, 30_000, [(topic, [(partition, data)])])
+        response = await client.send(cluster.leader_for_partition(TopicPartition(topic, partition)), request)
+        codes = [partition[1] for _, partitions in response.topics for partition in partitions]
+        assert codes == [0], codes
+    finally:
+        await client.close()
 
 
 async def read(kafka: str, topic: str, at_least: int = 0, seconds: float = 60) -> list[ConsumerRecord]:

@@ -1,0 +1,194 @@
+"""What strangers write to an inbox, on a real Kafka: it stops neither intake nor audit, and everything else is read."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.local.stack import Stack, StackSettings
+from services.audit.settings import AuditSettings
+from services.intake.settings import IntakeSettings
+from shared import metrics
+from shared.kafka.dead_letters import DeadLetter
+from shared.kafka.records import Record
+from shared.mongo import connect
+from tests.integration.intake.test_service import ready, serving, settings
+from tests.support.audit_rig import eventually, make_all_topics, running, settings_for, sizes
+from tests.support.batches import CODECS, batch, record, written
+from tests.support.broker import read, write_batch
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+MIB = 1024 * 1024
+STRUCTURED = [("content-type", b"application/cloudevents+json")]
+
+
+def report(number: str) -> bytes:
+    data = {"community": "enwiki", "narrative": "Sekret words"}
+    event = {"specversion": "1.0", "source": "there", "type": "hearth.report.submitted.v1", "id": number, "data": data}
+    return json.dumps(event).encode()
+
+
+def good(*numbers: str, codec: str = "none") -> bytes:
+    return batch(*map(report, numbers), codec=codec, headers=STRUCTURED)
+
+
+@dataclass
+class Attacked:
+    """Intake and audit beside each other on one broker, and partition 0 of the inbox that a stranger writes to."""
+
+    given: IntakeSettings
+    intake: httpx.AsyncClient
+    audit: httpx.AsyncClient
+
+    async def write(self, *batches: bytes) -> None:
+        for data in batches:
+            await write_batch(self.given.kafka, f"{self.given.topic_prefix}reports.inbox", 0, data)
+
+    async def reports(self, count: int) -> int:
+        return len(await read(self.given.kafka, f"{self.given.topic_prefix}reports", count))
+
+    async def letters(self, count: int) -> list[DeadLetter]:
+        records = await read(self.given.kafka, f"{self.given.topic_prefix}reports.inbox.dlq", count)
+        return [
+            DeadLetter.read(
+                Record("reports.inbox.dlq", r.partition, r.offset, r.timestamp, r.key, tuple(r.headers), r.value)
+            )
+            for r in records
+        ]
+
+    async def leaves(self, count: int) -> list[dict[str, Any]]:
+        """The leaves of the inbox, once there are so many."""
+
+        async def there() -> bool:
+            return (await sizes(self.audit)).get("reports.inbox/0", 0) >= count
+
+        await eventually(there)
+        client = connect(self.given.mongo, service="test")
+        try:
+            entries = client[f"{self.given.database_prefix}audit"]["entries"]
+            found = entries.find({"_id": {"$regex": "^reports.inbox/0/"}}).sort("_id")
+            return [json.loads(entry["leaf"]) async for entry in found]
+        finally:
+            client.close()
+
+    async def are_ready(self) -> bool:
+        return all([(await http.get("/health/ready")).status_code == 200 for http in (self.intake, self.audit)])
+
+
+@asynccontextmanager
+async def attacked(kafka: str, mongo: str, prefix: str, database_prefix: str) -> AsyncIterator[Attacked]:
+    given = settings(kafka, mongo, prefix, database_prefix)
+    theirs: AuditSettings = settings_for(kafka=kafka, mongo=mongo, topic_prefix=prefix, database_prefix=database_prefix)
+    async with serving(given) as intake, running(theirs) as audit:
+        await ready(intake)
+        await ready(audit)
+        yield Attacked(given, intake, audit)
+
+
+@pytest.fixture
+async def rig(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -> AsyncIterator[Attacked]:
+    await make_all_topics(kafka, prefix)
+    async with attacked(kafka, mongo_uri, prefix, database_prefix) as rig:
+        yield rig
+
+
+async def test_batches_in_every_codec_that_clients_send_are_read_by_intake_and_audit(rig: Attacked) -> None:
+    await rig.write(*(good(f"{codec} 1", f"{codec} 2", codec=codec) for codec in CODECS))
+    assert await rig.reports(2 * len(CODECS)) == 2 * len(CODECS)
+    leaves = await rig.leaves(2 * len(CODECS))
+    assert {leaf["unparsed"]["reason"] for leaf in leaves} == {"foreign"}
+    assert await rig.are_ready()
+
+
+async def test_what_cannot_be_read_is_passed_over_by_offset_and_recorded_by_both(rig: Attacked) -> None:
+    bombs = [batch(bytes(64 * MIB), b"behind it", codec=codec, headers=STRUCTURED) for codec in ("gzip", "zstd")]
+    many = [(b"", b"")] * 100_000
+    odd = written([record(0, report("odd"), (b"content-type", STRUCTURED[0][1]), (b"caf\xe9", b"x"))])
+    await rig.write(good("before"), *bombs, written([record(0, report("many"), *many)]), odd, good("after"))
+    assert await rig.reports(3) == 3
+    letters = await rig.letters(3)
+    assert Counter(letter.code for letter in letters) == {"batch_too_large": 2, "too_many_headers": 1}
+    assert {letter.detail.partition(":")[0] for letter in letters} == {
+        "offsets 1 to 2", "offsets 3 to 4", "offsets 5 to 5"
+    }  # fmt: skip
+    assert {(letter.topic, letter.partition, letter.whole) for letter in letters} == {("reports.inbox", 0, False)}
+    leaves = await rig.leaves(6)
+    told = {leaf["kafka"]["offset"]: leaf["unparsed"] for leaf in leaves}
+    assert [told[n]["reason"] for n in (0, 2, 4, 5, 6, 7)] == [
+        "foreign", "batch_too_large", "batch_too_large", "too_many_headers", "foreign", "foreign"
+    ]  # fmt: skip
+    assert (told[2]["first_offset"], told[4]["first_offset"]) == (1, 3)
+    assert await rig.are_ready()
+
+
+async def test_a_large_record_in_a_small_batch_waits_for_nothing(rig: Attacked) -> None:
+    # As a dead letter its bytes would be more than Kafka takes.
+    large = batch(b'"' + b"x" * (MIB + MIB // 2) + b'"', codec="gzip", headers=STRUCTURED)
+    await rig.write(large, good("after"))
+    assert await rig.reports(1) == 1
+    (letter,) = await rig.letters(1)
+    assert (letter.code, letter.whole, letter.value) == ("too_large", False, None)
+
+
+async def test_any_number_of_bad_records_stops_nothing_and_is_counted_by_writer(rig: Attacked) -> None:
+    counted = metrics.INBOX_DEAD_LETTERS.labels("intake.reports.inbox", "anyone")
+    before = counted._value.get()
+    junk = [b"{broken %d" % n for n in range(1000)]
+    for start in range(0, len(junk), 100):
+        await rig.write(batch(*junk[start : start + 100], codec="lz4", headers=STRUCTURED))
+    await rig.write(good("after"))
+    assert await rig.reports(1) == 1
+    assert len(await rig.letters(1000)) == 1000
+    assert counted._value.get() - before == 1000
+    assert await rig.are_ready()
+
+
+async def test_headers_that_look_like_ours_are_the_senders(rig: Attacked) -> None:
+    forged = [
+        (f"hearth_dead_{name}", b"forged") for name in ("code", "topic", "group", "offset", "null", "part", "key")
+    ]
+    await rig.write(batch(b"{broken", headers=[*STRUCTURED, *forged]))
+    (letter,) = await rig.letters(1)
+    assert (letter.code, letter.topic, letter.value, letter.key) == (
+        "malformed_json",
+        "reports.inbox",
+        b"{broken",
+        None,
+    )
+    assert set(forged) < set(letter.headers)
+
+
+async def test_a_batch_that_is_damaged_on_disk_is_passed_over_and_the_rest_is_read(
+    mongo_uri: str, prefix: str, database_prefix: str
+) -> None:
+    with Stack(StackSettings.private("kafka")) as stack:
+        await make_all_topics(stack.kafka, prefix)
+        topic = f"{prefix}reports.inbox"
+        for data in (good("1", "2"), good("3")):
+            await write_batch(stack.kafka, topic, 0, data)
+        damage(stack.logs.parent / "kafka" / "data" / f"{topic}-0" / f"{0:020}.log")
+        async with attacked(stack.kafka, mongo_uri, prefix, database_prefix) as rig:
+            assert await rig.reports(1) == 1
+            (letter,) = await rig.letters(1)
+            assert (letter.code, letter.offset) == ("corrupt_batch", 1)
+            assert letter.detail == "offsets 0 to 1: its checksum is wrong"
+            leaf, _ = await rig.leaves(2)
+            assert leaf["unparsed"]["reason"] == "corrupt_batch"
+            assert leaf["unparsed"]["first_offset"] == 0
+            assert await rig.are_ready()
+
+
+def damage(log: Path) -> None:
+    """Flip a byte in the first batch of a partition."""
+    with log.open("r+b") as file:
+        file.seek(100)
+        (found,) = file.read(1)
+        file.seek(100)
+        file.write(bytes([found ^ 0xFF]))
