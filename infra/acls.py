@@ -5,11 +5,11 @@ see that the topic is there; so does a right to write. Every user who may write 
 (KIP-679, Kafka 3.0).
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.kafka.topics import ANYONE, DEAD_LETTER_TOPICS, FACT_TOPICS, TOPICS, dead_letters_of
+from shared.kafka.topics import ANYONE, DEAD_LETTER_TOPICS, FACT_TOPICS, TOPICS, Topic, dead_letters_of, inbox_of
 
 COMMAND_LINE = "hearth"
 
@@ -45,14 +45,19 @@ def users() -> tuple[str, ...]:
 def acls(prefix: str = "", integrators: Collection[str] = ()) -> tuple[Acl, ...]:
     """Everything that is allowed. `prefix` is put before topics, groups and users.
 
-    `integrators` are whole names of users at Kafka who may write to the topics that anyone may write.
+    `integrators` are whole names of users at Kafka. Each alone may write an inbox, which has the name of its user.
     """
-    found = {*_of_services(prefix), *_of_integrators(prefix, integrators), *_of_the_command_line(prefix)}
+    inboxes = tuple(inbox_of(name) for name in integrators)
+    found = {
+        *_of_services(prefix, inboxes),
+        *(Acl(name, "topic", prefix + inbox_of(name).name, "literal", "write") for name in integrators),
+        *_of_the_command_line(prefix, inboxes),
+    }
     return tuple(sorted(found))
 
 
-def _of_services(prefix: str) -> Iterator[Acl]:
-    for topic in TOPICS:
+def _of_services(prefix: str, inboxes: Sequence[Topic]) -> Iterator[Acl]:
+    for topic in (*TOPICS, *inboxes):
         for writer in topic.writers:
             if writer != ANYONE:
                 yield Acl(prefix + writer, "topic", prefix + topic.name, "literal", "write")
@@ -62,23 +67,16 @@ def _of_services(prefix: str) -> Iterator[Acl]:
             yield Acl(prefix + consumer, "group", f"{prefix}{consumer}.", "prefixed", "read")
 
 
-def _of_integrators(prefix: str, integrators: Collection[str]) -> Iterator[Acl]:
-    for topic in TOPICS:
-        if ANYONE in topic.writers:
-            for user in integrators:
-                yield Acl(user, "topic", prefix + topic.name, "literal", "write")
-
-
-def _of_the_command_line(prefix: str) -> Iterator[Acl]:
+def _of_the_command_line(prefix: str, inboxes: Sequence[Topic]) -> Iterator[Acl]:
     user = prefix + COMMAND_LINE
     operations: tuple[Operation, ...] = ("create", "alter", "describe", "describe-configs")
-    for topic in TOPICS:
+    for topic in (*TOPICS, *inboxes):
         for operation in operations:
             yield Acl(user, "topic", prefix + topic.name, "literal", operation)
     buried = {topic.name for topic in DEAD_LETTER_TOPICS if topic.writers}
     for topic in DEAD_LETTER_TOPICS:
         yield Acl(user, "topic", prefix + topic.name, "literal", "read")
-    for topic in FACT_TOPICS:
+    for topic in (*FACT_TOPICS, *inboxes):
         if dead_letters_of(topic.name) in buried:
             # A dead letter is sent again on its topic, and then settled on its own.
             yield Acl(user, "topic", prefix + topic.name, "literal", "write")

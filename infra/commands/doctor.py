@@ -4,6 +4,7 @@ import asyncio
 import smtplib
 import ssl
 import time
+from collections import Counter
 from collections.abc import Awaitable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from aiokafka.admin import AIOKafkaAdminClient
 from cryptography.x509 import load_pem_x509_certificate
 from pydantic import ValidationError
 from rich.console import RenderableType
@@ -31,11 +33,11 @@ from infra.commands.options import (
     mongo_access,
 )
 from infra.credentials import ENDS_SOON
-from infra.kafka.topics import find_drift
+from infra.kafka.topics import Drift, find_drift, topics_at
 from infra.services import SERVICES
 from shared.connections import MongoAccess
 from shared.http import AsyncClient, HTTPError, InvalidURL, make_http
-from shared.kafka.topics import TOPICS
+from shared.kafka.topics import TOPICS, is_inbox
 from shared.mongo import PyMongoError, connect
 from shared.policy import PolicyError, load_policy
 from shared.settings import PREFIX
@@ -100,8 +102,12 @@ def doctor(
 
 
 async def _check_kafka(bootstrap: str, prefix: str) -> list[Finding]:
+
+    async def look(admin: AIOKafkaAdminClient) -> list[Drift]:
+        return await find_drift(admin, prefix, await topics_at(admin, prefix))
+
     try:
-        drift = await ask_admin(bootstrap, 0, lambda admin: find_drift(admin, prefix), access=kafka_access(prefix))
+        drift = await ask_admin(bootstrap, 0, look, access=kafka_access(prefix))
     except Trouble as trouble:
         return [Finding("kafka", False, trouble.sentence)]
     found = [Finding("kafka", True, f"{bootstrap} answers.")]
@@ -114,7 +120,9 @@ async def _check_kafka(bootstrap: str, prefix: str) -> list[Finding]:
         letters = await unsettled(bootstrap, prefix, with_values=False)
     except Trouble as trouble:
         return [*found, Finding("dead letters", False, trouble.sentence)]
-    sentence = f"{count(len(letters), 'dead letter')} waiting: see `hearth dead-letters list`."
+    by_inbox = Counter(entry.letter.topic for entry in letters if is_inbox(entry.letter.topic))
+    told = "".join(f", {number} of them from {topic}" for topic, number in sorted(by_inbox.items()))
+    sentence = f"{count(len(letters), 'dead letter')} waiting{told}: see `hearth dead-letters list`."
     return [*found, Finding("dead letters", not letters, sentence if letters else "None are waiting.")]
 
 

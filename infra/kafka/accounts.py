@@ -19,6 +19,7 @@ from aiokafka.protocol.types import CompactArray, CompactBytes, CompactString, I
 
 from infra.acls import Acl, Operation, Pattern, Resource, acls, users
 from infra.credentials import Credentials, read_secret
+from infra.kafka.topics import integrators_at
 
 ITERATIONS = 8192
 """Between 4096 and 16384 (KIP-84). The passwords are 256 random bits, so more would only slow signing in."""
@@ -52,8 +53,19 @@ class Changes:
 async def open_accounts(admin: AIOKafkaAdminClient, credentials: Credentials, prefix: str = "") -> Changes:
     """Let everyone in that the table of topics names, with the passwords of `hearth certificates`. Safe to repeat."""
     await set_passwords(admin, {prefix + u: read_secret(credentials.kafka_password(u)) for u in users()})
-    wanted = acls(prefix)
-    return await set_rights(admin, {acl.user for acl in wanted}, wanted)
+    return await set_rights_of_the_table(admin, prefix)
+
+
+async def set_rights_of_the_table(
+    admin: AIOKafkaAdminClient, prefix: str = "", integrators: Collection[str] = ()
+) -> Changes:
+    """Give services and the command line their rights, also at the inboxes of the broker, and these integrators theirs.
+
+    Other integrators keep what they have. Raises KafkaError.
+    """
+    everybody = {*integrators, *await integrators_at(admin, prefix)}
+    named = {*(prefix + user for user in users()), *integrators}
+    return await set_rights(admin, named, [acl for acl in acls(prefix, everybody) if acl.user in named])
 
 
 async def set_passwords(admin: AIOKafkaAdminClient, passwords: Mapping[str, str]) -> None:

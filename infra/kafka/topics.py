@@ -16,7 +16,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Schema, String
 
-from shared.kafka.topics import TOPICS, Topic
+from shared.kafka.topics import TOPICS, Topic, inbox_of, writer_of
 
 _SET = 0
 """AlterConfigOp.OpType of the protocol. The other types delete, append and subtract."""
@@ -30,6 +30,17 @@ class Drift:
     what: str
     wanted: str
     found: str
+
+
+async def integrators_at(admin: AIOKafkaAdminClient, prefix: str = "") -> list[str]:
+    """The integrators that have an inbox at the broker."""
+    named = [name.removeprefix(prefix) for name in await admin.list_topics() if name.startswith(prefix)]
+    return sorted(writer for writer in map(writer_of, named) if writer is not None)
+
+
+async def topics_at(admin: AIOKafkaAdminClient, prefix: str = "") -> tuple[Topic, ...]:
+    """What the broker should have: the topics of the table, and the inboxes that are there."""
+    return (*TOPICS, *map(inbox_of, await integrators_at(admin, prefix)))
 
 
 async def find_drift(admin: AIOKafkaAdminClient, prefix: str = "", topics: Iterable[Topic] = TOPICS) -> list[Drift]:

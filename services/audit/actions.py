@@ -12,6 +12,7 @@ from opentelemetry.trace import Span
 from services.audit.record.leaf import Leaf
 from services.audit.writer import DisplacedError, LogWriter
 from shared import metrics
+from shared.kafka.topics import INBOX, is_inbox
 from shared.problems import Unavailable
 from shared.telemetry import context_of, is_unsampled
 from shared.times import now
@@ -75,7 +76,8 @@ class Recorder:
                 self._writer.forget(by_log)
                 continue
             for name, added in additions.items():
-                metrics.RECORDED.labels(name.rpartition("/")[0]).inc(len(added))
+                topic = name.rpartition("/")[0]
+                metrics.RECORDED.labels(INBOX if is_inbox(topic) else topic).inc(len(added))
             return
         raise Unavailable("record: contended")
 

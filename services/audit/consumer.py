@@ -8,7 +8,7 @@ from services.audit.record.leaf import FOREIGN, Place, keep_hash, read_record
 from shared.kafka.batches import Unreadable
 from shared.kafka.consumption import Consumption
 from shared.kafka.records import Record
-from shared.kafka.topics import FACT_TOPICS, is_inbox
+from shared.kafka.topics import FACT_TOPICS, INBOX, is_inbox
 from shared.runtime import Runtime
 
 TOPICS = tuple(topic.name for topic in FACT_TOPICS if "audit" in topic.consumers)
@@ -47,7 +47,7 @@ def consume(runtime: Runtime, recorder: Callable[[Rewind], Recorder], *, pause: 
     consumptions: dict[str, Consumption[Arrival]] = {}
 
     def rewind(topic: str, partition: int, offset: int) -> None:
-        consumptions[topic].rewind(partition, offset)
+        consumptions[INBOX if is_inbox(topic) else topic].rewind(topic, partition, offset)
 
     batches = BatchRecorder(recorder(rewind), pause=pause, full=runtime.settings.batch)
     for topic in TOPICS:

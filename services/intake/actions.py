@@ -147,7 +147,9 @@ class Submissions:
         received_at = min(arrival.received_at or at, at)
         sealed, content_digest = self._vault.seal_report(report_id, sections)
         pseudonyms = pseudonyms_of(self._secrets.pseudonyms, arrival.submission)
-        fact = receive(report_id, facts, pseudonyms, content_digest, received_at, source)
+        # The name of a writer is the source of all that it reports.
+        told_by = (source or arrival.writer, arrival.writer)
+        fact = receive(report_id, facts, pseudonyms, content_digest, received_at, *told_by)
         cause = derive("submit", report_id)
         events = stamp(
             [Draft(fact, REPORTER, at, cause, self._policy.version)],

@@ -1,5 +1,7 @@
 """The wiring of intake, and nothing else."""
 
+import logging
+
 from fastapi import FastAPI
 
 from services.intake.actions import Submissions
@@ -19,10 +21,13 @@ from services.intake.vault.cipher import Vault
 from services.intake.vault.part import build as build_vault
 from shared.access.service_tokens import ServiceVerifier
 from shared.access_control import AccessControl
+from shared.kafka.topics import INBOX
 from shared.parts import Part, assemble
 from shared.policy import load_policy
 from shared.runtime import Runtime
 from shared.web.pages import make_asset_router
+
+log = logging.getLogger(__name__)
 
 
 def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
@@ -38,7 +43,10 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
     gate = access_control.gate
 
     submissions = Submissions(barrier, commits, vault, policy, secrets)
-    runtime.consume("reports.inbox", decode_inbox(policy), take_in(submissions))
+    grants_for = access_control.roster.grants_for
+    runtime.consume(INBOX, decode_inbox(policy, grants_for, is_open=settings.open_inbox), take_in(submissions))
+    if settings.open_inbox:
+        log.warning("the open inbox is for demos: everybody who can write to it reports for any source and community")
     form = make_page_router(ReportForm(submissions, policy, pages), gate, settings.exit_url)
     parts = [
         Part(

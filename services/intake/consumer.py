@@ -1,13 +1,15 @@
-"""From Kafka to actions: submissions from `reports.inbox`, and the steps of each case from `cases`."""
+"""From Kafka to actions: submissions from the inboxes, and the steps of each case from `cases`."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from services.intake.actions import Submissions
 from services.intake.sources import read as read_source
-from services.intake.sources.arrival import Context, Parsed, Raw
+from services.intake.sources.arrival import Context, Parsed, Raw, Writer
+from shared.access.principal import Grant
 from shared.kafka.consumption import Decode, Handle
 from shared.kafka.records import Record
+from shared.kafka.topics import writer_of
 from shared.policy import Policy
 from shared.problems import Malformed
 from shared.times import now
@@ -18,15 +20,36 @@ AT_ONCE = 200
 """Submissions that are sealed and stored together. A batch of records may hold many times as many."""
 
 
-def decode_inbox(policy: Policy, clock: Callable[[], datetime] = now) -> Decode[Parsed]:
-    """A decoder of `reports.inbox`. It raises Malformed when nothing of a record can be used."""
+def decode_inbox(
+    policy: Policy,
+    grants_for: Callable[[str], Sequence[Grant]],
+    *,
+    is_open: bool,
+    clock: Callable[[], datetime] = now,
+) -> Decode[Parsed]:
+    """A decoder of the inboxes. It raises Malformed when nothing of a record can be used.
+
+    `grants_for`: what the roster gives for a source; it may raise Unavailable. `is_open`: whether intake takes reports
+    from the inbox that everybody may write.
+    """
+
+    def writer_in(record: Record) -> Writer | None:
+        name = writer_of(record.topic)
+        if name is None:
+            if not is_open:
+                raise Malformed("open_inbox_closed", "intake takes reports from the inboxes of integrators only")
+            return None
+        grants = grants_for(name)
+        if not grants:
+            raise Malformed("source_not_permitted", "no token on the roster is good for the source of this inbox")
+        everywhere = any(not grant.communities for grant in grants)
+        return Writer(name, None if everywhere else frozenset(c for grant in grants for c in grant.communities))
 
     def read(record: Record, trace: str | None) -> Parsed:
         headers = {name.lower(): text for name, text in record.header_texts().items()}
         at = clock()
-        return read_source(
-            Raw("kafka", headers, record.value or b""), Context(policy, at, trace, taken_at=taken_at(record, at))
-        )
+        context = Context(policy, at, trace, taken_at=taken_at(record, at), writer=writer_in(record))
+        return read_source(Raw("kafka", headers, record.value or b""), context)
 
     return read
 

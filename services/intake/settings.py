@@ -25,6 +25,11 @@ class IntakeSettings(KeySettings, ProverSettings):
         pattern=r"^https://[^\s\"'<>\\;,]+$",
         description="Where the button leads that lets reporters leave a page quickly; a harmless site, with https.",
     )
+    open_inbox: bool = Field(
+        False,
+        description="Whether intake takes reports from `reports.inbox`, for any source and community, from everybody "
+        "who can write to it. For demos only: give each integrator an inbox of its own (`hearth topics integrator`).",
+    )
     retention_seconds: float = Field(
         3600, gt=0, description="Seconds between two searches for reports that retention erases."
     )

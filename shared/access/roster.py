@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.access.entries import RosterState, grants_of, principal_in
-from shared.access.principal import PEOPLE, Principal
+from shared.access.principal import PEOPLE, Grant, Principal, has_ended
 from shared.access.tokens import hash_token, kind_of
 from shared.events import RosterEntryChanged, RosterTokenChanged
 from shared.problems import Unavailable
@@ -125,6 +125,19 @@ class Roster:
         if owner:
             self._owners[state.token_id] = (known, owner)
         return owner
+
+    def grants_for(self, source: str) -> list[Grant]:
+        """What the good tokens of integrators give for this source. Raises Unavailable while that is not known."""
+        at = self._clock()
+        if not self._is_ready(at):
+            raise Unavailable("the roster has not been read for a minute")
+        return [
+            grant
+            for state in self._tokens.values()
+            if state.person is None and state.expires_at > at and not has_ended(state.revoked_at, at)
+            for grant in self._integrators[state.token_id].running(at)
+            if source in grant.sources
+        ]
 
     def parties(self, person: str) -> frozenset[str]:
         """The pseudonyms of a person's own names, as far as the roster knows them."""

@@ -11,14 +11,15 @@ class ReportReceived(Fact):
     """A report is stored durably. `subjects`, `witnesses` and `reporter` are pseudonyms; names stay in the vault.
 
     `reporter_aliases` are further pseudonyms of the reporter (of the address, where there is a name as well).
-    `source`: in whose name it was handed in, where a token says so.
+    `source`: in whose name it was handed in, where a token says so. `writer`: the integrator that alone could write the
+    inbox where it came in; None for every other way.
 
     `content_digest` is an HMAC of the content under a key that is destroyed when the report is erased.
     """
 
     topic: ClassVar[str] = "reports"
     name: ClassVar[str] = "report.received"
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
 
     report_id: str
     channel: str
@@ -38,6 +39,7 @@ class ReportReceived(Fact):
     witnesses: tuple[str, ...] = ()
     reporter_aliases: tuple[str, ...] = ()
     source: str | None = None
+    writer: str | None = None
 
 
 def parties_of(report: ReportReceived) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.events import FACTS
 from shared.events.freeze import schema_of
-from shared.kafka.topics import TOPICS, Topic
+from shared.kafka.topics import INBOX, TOPICS, Topic, inbox_of
 
 _EXTENSIONS = {
     "ce_specversion": "CloudEvents version, always 1.0.",
@@ -23,9 +23,13 @@ _EXTENSIONS = {
     "traceparent": "W3C trace context to continue.",
 }
 _OPTIONAL = {"ce_policyversion", "traceparent"}
-_INBOX_NOTE = (
-    "Anyone's topic. CloudEvents 1.0 (binary, structured or batched; type hearth.report.submitted.v1) and Wikimedia "
-    "Event Platform events are read; what cannot be understood goes to reports.inbox.dlq with the reason."
+_FORMATS = (
+    "CloudEvents 1.0 (binary, structured or batched; type hearth.report.submitted.v1) and Wikimedia Event Platform "
+    "events are read; what cannot be understood goes to reports.inbox.dlq with the reason."
+)
+_INBOX_NOTE = f"Anyone's topic, for demos. {_FORMATS}"
+_OWN_INBOX_NOTE = (
+    f"The inbox of one integrator, who alone may write there. The source of what it reports is its name. {_FORMATS}"
 )
 
 
@@ -53,7 +57,7 @@ def _document(title: str, topics: list[Topic], services: list[str]) -> dict[str,
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
-        "channels": {topic.name: _channel(topic) for topic in topics},
+        "channels": {topic.name: _channel(topic) for topic in topics} | _inboxes(topics),
         "operations": dict(_operations(topics, services)),
         "components": {
             "messages": {
@@ -102,6 +106,22 @@ def _channel(topic: Topic) -> dict[str, Any]:
             "Dead letters: original bytes, key and headers, plus hearth_dead_* headers with the reason."
         )
     return channel
+
+
+def _inboxes(topics: list[Topic]) -> dict[str, Any]:
+    """The channel of all inboxes of integrators, beside that of the open inbox."""
+    if all(topic.name != INBOX for topic in topics):
+        return {}
+    inbox = _channel(inbox_of("integrator"))
+    parameter = {"description": "The name of the integrator: its user at Kafka, and its source."}
+    return {
+        f"{INBOX}.integrator": inbox
+        | {
+            "address": f"{INBOX}.{{integrator}}",
+            "description": _OWN_INBOX_NOTE,
+            "parameters": {"integrator": parameter},
+        }
+    }
 
 
 def _operations(topics: list[Topic], services: list[str]) -> list[tuple[str, dict[str, Any]]]:

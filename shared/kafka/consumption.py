@@ -27,7 +27,7 @@ from shared.kafka.burials import Burials, Fault
 from shared.kafka.fetching import bound_fetches
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
-from shared.kafka.topics import is_inbox
+from shared.kafka.topics import inboxes, is_inbox
 from shared.problems import Malformed, Unavailable, reason_of
 from shared.telemetry import context_of, is_unsampled, span_for, traceparent_of
 
@@ -40,6 +40,8 @@ _AWAY = (Unavailable, KafkaError, ConnectionError, TimeoutError)
 LONGEST_BACKOFF = 15.0
 LONGEST_BATCH = 600.0
 """Seconds that a batch may take before its consumer counts as stuck."""
+NEW_TOPICS = 10_000
+"""Milliseconds between two looks at which topics there are."""
 AT_ONCE = 1024 * 1024
 """Bytes of an inbox that are handled together: what they become in memory is many times larger."""
 INBOX_FETCH = (1024 * 1024, 256 * 1024)
@@ -60,6 +62,7 @@ def make_broker(bootstrap: str, *, client: str, access: KafkaAccess = OPEN_KAFKA
         bootstrap,
         client_id=f"hearth-{client}",
         allow_auto_create_topics=False,
+        metadata_max_age_ms=NEW_TOPICS,
         consumer_only=True,
         apply_types=False,
         graceful_timeout=5.0,
@@ -106,7 +109,10 @@ async def _body_is_records(message: KafkaMessage) -> object:
 
 
 class Consumption(Generic[T]):
-    """One topic, consumed by one group: decodes each record, and hands the batch to the handler."""
+    """One topic, consumed by one group: decodes each record, and hands the batch to the handler.
+
+    The topic of inboxes stands for the inboxes of all integrators, too. New ones are found within NEW_TOPICS.
+    """
 
     def __init__(
         self,
@@ -139,13 +145,14 @@ class Consumption(Generic[T]):
         self._attempts = attempts
         self._tracer = tracer or trace.get_tracer(__name__)
         self._waits = 0
-        # The offset after the last handled record, by partition.
-        self._done: dict[int, int] = {}
+        # The offset after the last handled record, by topic and partition.
+        self._done: dict[TopicPartition, int] = {}
         self._stopping = asyncio.Event()
         self._busy_since: float | None = None
         fetch, part = INBOX_FETCH if self.of_strangers else OWN_FETCH
         self._subscriber = broker.subscriber(
-            prefix + topic,
+            *(() if self.of_strangers else (prefix + topic,)),
+            pattern=inboxes(prefix) if self.of_strangers else None,
             group_id=prefix + self.group,
             batch=True,
             max_records=batch,
@@ -176,10 +183,10 @@ class Consumption(Generic[T]):
         polls = [at for tp in consumer.assignment() if (at := consumer.last_poll_timestamp(tp)) is not None]
         return time.time() - max(polls) / 1000 if polls else None
 
-    def rewind(self, partition: int, offset: int) -> None:
+    def rewind(self, topic: str, partition: int, offset: int) -> None:
         """Have a partition of this consumer delivered again from `offset` on. Call it while its batch is in hand."""
         consumer = self._subscriber.consumer
-        tp = TopicPartition(self._prefix + self.topic, partition)
+        tp = TopicPartition(self._prefix + topic, partition)
         if consumer is not None and tp in consumer.assignment():
             consumer.seek(tp, offset)
 
@@ -190,7 +197,7 @@ class Consumption(Generic[T]):
             return
         lag = 0
         for tp in consumer.assignment():
-            newest, done = consumer.highwater(tp), self._done.get(tp.partition)
+            newest, done = consumer.highwater(tp), self._done.get(tp)
             if newest is not None and done is not None:
                 lag += max(0, newest - done)
         metrics.LAG.labels(self.group, self.topic).set(lag)
@@ -202,7 +209,7 @@ class Consumption(Generic[T]):
                 for records in self._portions([self._record(r) for r in raw]):
                     await self._handle_batch(records)
             self._waits = 0
-            self._done.update((r.partition, r.offset + 1) for r in raw)
+            self._done.update((TopicPartition(r.topic, r.partition), r.offset + 1) for r in raw)
         except _AWAY as error:
             await self._wait_out(error)
         finally:

@@ -3,7 +3,8 @@
 infra.kafka.topics makes a broker agree with it.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 HOUR_MS = 60 * 60 * 1000
 DAY_MS = 24 * HOUR_MS
@@ -68,14 +69,34 @@ FACT_TOPICS = (
 )
 
 
+_INTEGRATOR = r"(?!dlq$)[a-z0-9][a-z0-9._-]*"
+LONGEST_INTEGRATOR = 64
+
+
+def is_integrator(name: str) -> bool:
+    """Whether an integrator can have this name: its source on the roster, its user at Kafka, the end of its inbox."""
+    return len(name) <= LONGEST_INTEGRATOR and re.fullmatch(_INTEGRATOR, name) is not None
+
+
+def inbox_of(integrator: str) -> Topic:
+    """The inbox that this integrator alone may write. With one partition, what it floods takes little memory."""
+    return replace(FACT_TOPICS[0], name=f"{INBOX}.{integrator}", partitions=1)
+
+
 def is_inbox(topic: str) -> bool:
     """Whether strangers write the topic."""
-    return topic == INBOX or topic.startswith(f"{INBOX}.")
+    return topic == INBOX or writer_of(topic) is not None
 
 
 def writer_of(topic: str) -> str | None:
     """The integrator that alone may write this inbox; None for the open inbox and for every other topic."""
-    return topic.removeprefix(f"{INBOX}.") if topic.startswith(f"{INBOX}.") else None
+    found = re.fullmatch(rf"{re.escape(INBOX)}\.({_INTEGRATOR})", topic)
+    return found[1] if found else None
+
+
+def inboxes(prefix: str = "") -> str:
+    """The expression for the names of all inboxes, also of those to come."""
+    return rf"^{re.escape(prefix)}{re.escape(INBOX)}(\.{_INTEGRATOR})?$"
 
 
 def dead_letters_of(topic: str) -> str:

@@ -37,7 +37,8 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 def test_the_merged_document_holds_every_topic_and_every_fact() -> None:
     document = merged()
-    assert set(document["channels"]) == {t.name for t in TOPICS}
+    assert set(document["channels"]) == {"reports.inbox.integrator", *(t.name for t in TOPICS)}
+    assert document["channels"]["reports.inbox.integrator"]["address"] == "reports.inbox.{integrator}"
     assert set(document["components"]["messages"]) == set(FACTS)
 
 

@@ -14,7 +14,7 @@ from infra.commands.kafka.broker import read_to_end
 from infra.commands.options import KAFKA, Kafka, TopicPrefix, kafka_access
 from shared.kafka.dead_letters import DeadLetter
 from shared.kafka.publisher import Publisher
-from shared.kafka.topics import FACT_TOPICS, dead_letters_of
+from shared.kafka.topics import FACT_TOPICS, INBOX, dead_letters_of, is_inbox, writer_of
 from shared.problems import Unavailable
 
 app = commands("List, show, retry or discard dead letters.")
@@ -90,7 +90,7 @@ def list_letters(
 ) -> None:
     """List the dead letters that wait, oldest first."""
     found = asyncio.run(unsettled(kafka, topic_prefix, _topics(topic), with_values=False))
-    entries = [entry for entry in found if _matches(entry, group, code)]
+    entries = [entry for entry in found if _matches(entry, topic, group, code)]
     answer({"items": [entry.document() for entry in entries], "next": None}, as_json, lambda: _list(entries))
 
 
@@ -229,13 +229,13 @@ async def _chosen(
     if not everything:
         raise Trouble("Name the dead letters, or say --all.", USAGE)
     found = await unsettled(kafka, prefix, _topics(topic))
-    return [entry for entry in found if _matches(entry, group, code)]
+    return [entry for entry in found if _matches(entry, topic, group, code)]
 
 
 async def _named(kafka: str, prefix: str, ids: Sequence[str]) -> list[Entry]:
     wanted = [letter_id.replace("|", "/") for letter_id in ids]
     # A group is called service.topic, so the id tells where to look.
-    topics = [t for t in CONSUMED if any(i.partition("/")[0].partition(".")[2] == t for i in wanted)]
+    topics = [t for t in CONSUMED if any(_is_of(t, i.partition("/")[0].partition(".")[2]) for i in wanted)]
     found = {entry.id: entry for entry in await unsettled(kafka, prefix, topics)}
     for letter_id in wanted:
         if letter_id not in found:
@@ -243,13 +243,21 @@ async def _named(kafka: str, prefix: str, ids: Sequence[str]) -> list[Entry]:
     return [found[letter_id] for letter_id in dict.fromkeys(wanted)]
 
 
+def _is_of(topic: str, found: str) -> bool:
+    return found == topic or (topic == INBOX and is_inbox(found))
+
+
 def _topics(topic: str | None) -> Sequence[str]:
+    if topic is not None and writer_of(topic):
+        return (INBOX,)
     if topic is not None and topic not in CONSUMED:
         raise Trouble(f"Topic {topic} has no dead letters; these have: {', '.join(CONSUMED)}.", USAGE)
     return CONSUMED if topic is None else (topic,)
 
 
-def _matches(entry: Entry, group: str | None, code: str | None) -> bool:
+def _matches(entry: Entry, topic: str | None, group: str | None, code: str | None) -> bool:
+    if topic and writer_of(topic) and entry.letter.topic != topic:
+        return False
     return group in (None, entry.letter.group) and code in (None, entry.letter.code)
 
 

@@ -1,7 +1,6 @@
 """`hearth topics`: make the broker's topics and rights what shared/kafka/topics.py says, or show where they differ."""
 
 import asyncio
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -19,13 +18,18 @@ from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, comm
 from infra.commands.kafka.broker import ask_admin
 from infra.commands.options import KAFKA, Accounts, Kafka, TopicPrefix, Wait, kafka_access
 from infra.credentials import Credentials, read_secret
-from infra.kafka.accounts import Changes, command_lines, open_accounts, remove_user, set_passwords, set_rights
-from infra.kafka.topics import Drift, alter_topics, create_topics, find_drift
-from shared.kafka.topics import TOPICS
+from infra.kafka.accounts import (
+    Changes,
+    command_lines,
+    open_accounts,
+    remove_user,
+    set_passwords,
+    set_rights_of_the_table,
+)
+from infra.kafka.topics import Drift, alter_topics, create_topics, find_drift, topics_at
+from shared.kafka.topics import TOPICS, inbox_of, is_integrator
 
 app = commands("Create the topics, check that the broker has them as they should be, and say who may do what.")
-
-INTEGRATOR = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 Replication = Annotated[int, typer.Option("--replication", min=1, help="Copies of each partition of a new topic.")]
 
@@ -47,10 +51,7 @@ def create(
         changed = await _alter(admin, topic_prefix)
         made = await create_topics(admin, topic_prefix, replication=replication)
         # The controller answers before the brokers know, and the next command is to find the topics.
-        while True:
-            if {topic_prefix + t.name for t in TOPICS} <= set(await admin.list_topics()):
-                break
-            await asyncio.sleep(0.2)
+        await _until_there(admin, {topic_prefix + t.name for t in TOPICS})
         if accounts:
             await _open(admin, accounts, topic_prefix)
         return made, changed
@@ -62,10 +63,17 @@ def create(
     answer(document, as_json, lambda: _done(made, changed))
 
 
+async def _until_there(admin: AIOKafkaAdminClient, names: set[str]) -> None:
+    while True:
+        if names <= set(await admin.list_topics()):
+            return
+        await asyncio.sleep(0.2)
+
+
 async def _alter(admin: AIOKafkaAdminClient, prefix: str) -> list[Drift] | None:
     """What was changed of existing topics; None when something must change and we may not."""
     try:
-        return await alter_topics(admin, prefix)
+        return await alter_topics(admin, prefix, await topics_at(admin, prefix))
     except TopicAuthorizationFailedError:
         return None
 
@@ -88,17 +96,20 @@ async def _open(admin: AIOKafkaAdminClient, folder: Path, prefix: str) -> None:
 @app.command()
 def check(kafka: Kafka = KAFKA, topic_prefix: TopicPrefix = "", wait: Wait = 0, as_json: AsJson = False) -> None:
     """Compare the broker with the table; exit status 1 when they differ."""
-    drift = asyncio.run(
-        ask_admin(kafka, wait, lambda admin: find_drift(admin, topic_prefix), access=kafka_access(topic_prefix))
-    )
-    answer({"drift": [asdict(d) for d in drift], "topics": len(TOPICS)}, as_json, lambda: _show(drift))
+
+    async def look(admin: AIOKafkaAdminClient) -> tuple[list[Drift], int]:
+        topics = await topics_at(admin, topic_prefix)
+        return await find_drift(admin, topic_prefix, topics), len(topics)
+
+    drift, number = asyncio.run(ask_admin(kafka, wait, look, access=kafka_access(topic_prefix)))
+    answer({"drift": [asdict(d) for d in drift], "topics": number}, as_json, lambda: _show(drift, number))
     if drift:
         raise typer.Exit(FINDING)
 
 
 Integrators = Annotated[
     list[str] | None,
-    typer.Option("--integrator", metavar="USER", help="Also a user at Kafka who may write to reports.inbox."),
+    typer.Option("--integrator", metavar="USER", help="Also an integrator with an inbox of its own."),
 ]
 
 
@@ -120,11 +131,14 @@ def acls(
     _demand_names(integrator or ())
     if as_commands + apply + as_json > 1 and not (apply and as_json):
         raise Trouble("Choose one of --commands, --json and --apply.", USAGE)
-    wanted = table_of_rights.acls(topic_prefix, integrator or ())
+    named = tuple(integrator or ())
+    wanted = table_of_rights.acls(topic_prefix, named)
     if apply:
-        named = {acl.user for acl in wanted}
-        access = kafka_access(topic_prefix)
-        changes = asyncio.run(ask_admin(kafka, wait, lambda admin: set_rights(admin, named, wanted), access=access))
+
+        async def agree(admin: AIOKafkaAdminClient) -> Changes:
+            return await set_rights_of_the_table(admin, topic_prefix, named)
+
+        changes = asyncio.run(ask_admin(kafka, wait, agree, access=kafka_access(topic_prefix)))
         answer(_changes(changes), as_json, lambda: _say(changes))
     elif as_commands:
         print("\n".join(command_lines(wanted, kafka)))
@@ -134,41 +148,56 @@ def acls(
 
 @app.command()
 def integrator(
-    user: Annotated[str, typer.Argument(metavar="USER", help="The name of its own.")],
+    user: Annotated[str, typer.Argument(metavar="USER", help="Its name: of its user, its inbox and its source.")],
     password_file: Annotated[
         Path | None, typer.Option("--password-file", help="File with the password, of at least 16 characters.")
     ] = None,
+    no_user: Annotated[
+        bool, typer.Option("--no-user", help="Make only the inbox, at a Kafka that asks nobody who they are.")
+    ] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take its rights and password away.")] = False,
+    replication: Replication = 1,
     kafka: Kafka = KAFKA,
     topic_prefix: TopicPrefix = "",
     wait: Wait = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Let a user at Kafka write to reports.inbox and do nothing else, or end that; for who may alter users."""
+    """Give an integrator an inbox of its own, and a user at Kafka that alone may write there; or end that.
+
+    Intake takes from it what the roster gives to its source: `hearth token issue --source USER`. Only a user who may
+    alter users can do this.
+    """
     _demand_names([user])
     if user.removeprefix(topic_prefix) in table_of_rights.users():
         raise Trouble(f"{user} is one of ours: choose another name.", USAGE)
-    if remove == bool(password_file):
-        raise Trouble("Give a --password-file, or say --remove.", USAGE)
+    if bool(password_file) + no_user + remove != 1:
+        raise Trouble("Give a --password-file, or say --no-user or --remove.", USAGE)
     password = "" if password_file is None else _password_in(password_file)
-    wanted = [acl for acl in table_of_rights.acls(topic_prefix, [user]) if acl.user == user]
+    inbox = inbox_of(user)
 
     async def change(admin: AIOKafkaAdminClient) -> Changes:
         if remove:
             return await remove_user(admin, user)
+        await create_topics(admin, topic_prefix, [inbox], replication)
+        await _until_there(admin, {topic_prefix + inbox.name})
+        if no_user:
+            return Changes((), ())
         await set_passwords(admin, {user: password})
-        return await set_rights(admin, {user}, wanted)
+        return await set_rights_of_the_table(admin, topic_prefix, [user])
 
     changes = asyncio.run(ask_admin(kafka, wait, change, access=kafka_access(topic_prefix)))
-    text = f"{user} is shut out." if remove else f"{user} may write to {', '.join(acl.name for acl in wanted)}."
-    answer({"user": user, **_changes(changes)}, as_json, lambda: text)
+    text = f"{user} is shut out." if remove else f"{user} may write to {topic_prefix}{inbox.name}."
+    answer({"user": user, "topic": inbox.name, **_changes(changes)}, as_json, lambda: text)
 
 
 def _demand_names(integrators: Iterable[str]) -> None:
     for user in integrators:
         # `*` would be everybody at Kafka. The name of a certificate would be its owner, who may be the operator.
-        if not INTEGRATOR.fullmatch(user):
-            raise Trouble("A user's name is 1 to 64 letters (a to z), digits, dots, underscores and hyphens.", USAGE)
+        if not is_integrator(user):
+            sentence = (
+                "A user's name is 1 to 64 small letters (a to z), digits, dots, underscores and hyphens, and not dlq"
+            )
+            raise Trouble(f"{sentence}.", USAGE)
 
 
 def _password_in(file: Path) -> str:
@@ -198,7 +227,7 @@ def _rights(wanted: Sequence[Acl]) -> RenderableType:
     return table(("User", "", "Name", "May"), [(*where, ", ".join(operations)) for where, operations in rows.items()])
 
 
-def _show(drift: list[Drift]) -> RenderableType:
+def _show(drift: list[Drift], number: int) -> RenderableType:
     if not drift:
-        return f"All {count(len(TOPICS), 'topic')} are as they should be."
+        return f"All {count(number, 'topic')} are as they should be."
     return table(("Topic", "What", "Wanted", "Found"), [(d.topic, d.what, d.wanted, d.found) for d in drift])

@@ -11,13 +11,13 @@ ABOUT = ("event", "type", "actor", "at", "case", "trace", "community")
 """The fields to find an entry by."""
 HIDDEN_BY = ("case", "repeats")
 """The fields with the case that hides an entry: its own case, or the case of the event that it repeats."""
-_ID = re.compile(r"([a-z][a-z._-]*(?:/[0-9]+)?)/([0-9]{12})", re.ASCII)
+_ID = re.compile(r"([a-z][a-z0-9._-]*(?:/[0-9]+)?)/([0-9]{12})", re.ASCII)
 
 
 class RecordPlace(NamedTuple):
     """A place in the list of entries: the entry with this number, from 0, in this log."""
 
-    log: Annotated[str, Field(pattern=r"^[a-z][a-z._-]*(/[0-9]+)?$")]
+    log: Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]*(/[0-9]+)?$")]
     number: Annotated[int, Field(ge=0, lt=10**12)]
 
 

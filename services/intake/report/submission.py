@@ -224,6 +224,7 @@ def receive(
     content_digest: str,
     received_at: datetime,
     source: str | None = None,
+    writer: str | None = None,
 ) -> ReportReceived:
     """The fact that a report was received; of a range of times it tells the beginning."""
     occurred = facts.occurred or {}
@@ -244,6 +245,7 @@ def receive(
         witnesses=pseudonyms.witnesses,
         reporter_aliases=pseudonyms.reporter_aliases,
         source=source,
+        writer=writer,
         content_digest=content_digest,
     )
 

@@ -19,11 +19,22 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True)
+class Writer:
+    """An integrator that alone writes an inbox. Its name is the source of all that it reports.
+
+    `communities`: those for which it may report; None stands for all.
+    """
+
+    name: str
+    communities: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a source judges by: the policy and the time (UTC-aware); and the trace that a report goes on with.
 
     `say` gives a message in the sender's language, for a source that adds words of its own. `taken_at`: when Kafka took
-    the record (UTC-aware), not after `now`.
+    the record (UTC-aware), not after `now`. `writer`: who wrote the record; None if that is not known.
     """
 
     policy: Policy
@@ -31,6 +42,7 @@ class Context:
     trace: str | None = None
     say: Callable[[str], str] = str
     taken_at: datetime | None = None
+    writer: Writer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,8 @@ class Arrival:
     """A submission that came over `channel`.
 
     `key` names it within its `scope`, however often it comes again; without a key, each arrival is a report of its own.
-    `received_at` (UTC-aware) is when another system took it; None when that was intake.
+    `received_at` (UTC-aware) is when another system took it; None when that was intake. `writer`: the integrator who
+    wrote it into an inbox of its own.
     """
 
     channel: str
@@ -47,6 +60,7 @@ class Arrival:
     key: str | None
     received_at: datetime | None = None
     trace: str | None = None
+    writer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

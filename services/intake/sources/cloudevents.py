@@ -6,12 +6,12 @@ from typing import Any
 
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
 from services.intake.sources.parsing import (
-    KAFKA,
     MAJOR,
     MOST_SUBMISSIONS,
     SUBMITTED,
     load_body,
     load_json,
+    make_arrival,
     read_receipt_time,
     read_submission,
     read_time,
@@ -82,5 +82,5 @@ def _read(attributes: Mapping[str, Any], data: Any, context: Context, at: str) -
     if attributes.get("time") is not None:
         read_time(attributes["time"], "time", context)
     submission = read_submission(data, context, at)
-    key = f"{found['source']}\x1f{found['id']}"
-    return Arrival(KAFKA, submission, KAFKA, key, read_receipt_time(None, context), context.trace)
+    received_at = read_receipt_time(None, context)
+    return make_arrival(str(found["source"]), str(found["id"]), submission, context, at=at, received_at=received_at)

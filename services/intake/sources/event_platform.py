@@ -4,8 +4,15 @@ import hashlib
 import re
 from typing import Any
 
-from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
-from services.intake.sources.parsing import KAFKA, MAJOR, load_body, read_receipt_time, read_submission, read_time
+from services.intake.sources.arrival import Context, Parsed, Raw
+from services.intake.sources.parsing import (
+    MAJOR,
+    load_body,
+    make_arrival,
+    read_receipt_time,
+    read_submission,
+    read_time,
+)
 from shared.problems import Malformed
 
 STEM = "/hearth/report/submitted/"
@@ -36,8 +43,8 @@ def read_event_platform(raw: Raw, context: Context) -> Parsed:
     stated = read_time(meta["dt"], "/meta/dt", context) if meta.get("dt") is not None else made_at
     received_at = read_receipt_time(stated, context)
     submission = read_submission(body.get("report"), context, "/report")
-    key = f"{meta['stream']}\x1f{_id_of(meta, raw)}"
-    return Parsed((Arrival(KAFKA, submission, KAFKA, key, received_at, context.trace),))
+    name = _id_of(meta, raw)
+    return Parsed((make_arrival(meta["stream"], name, submission, context, at="/report", received_at=received_at),))
 
 
 def _id_of(meta: dict[str, Any], raw: Raw) -> str:

@@ -14,7 +14,7 @@ from services.intake.report.submission import (
     faults_of,
     find_faults,
 )
-from services.intake.sources.arrival import Context, Raw
+from services.intake.sources.arrival import Arrival, Context, Raw
 from shared.problems import FieldError, Malformed
 from shared.times import parse_rfc3339
 
@@ -78,6 +78,23 @@ def read_time(value: object, pointer: str, context: Context) -> datetime:
     if at < OLDEST:
         raise Malformed("date_too_old", f"{pointer}: date_too_old")
     return at
+
+
+def make_arrival(
+    source: str, name: str, submission: Submission, context: Context, *, at: str, received_at: datetime | None = None
+) -> Arrival:
+    """What came over Kafka under this source and name: unique for each writer. `at` is the submission's JSON pointer.
+
+    Raises Malformed if the writer may not report for that source or community.
+    """
+    key, writer = f"{source}\x1f{name}", context.writer
+    if writer is None:
+        return Arrival(KAFKA, submission, KAFKA, key, received_at, context.trace)
+    if source.partition("/")[0] != writer.name:
+        raise Malformed("source_not_permitted", "the source is not that of the writer of this inbox")
+    if writer.communities is not None and submission.community not in writer.communities:
+        raise Malformed("community_not_permitted", f"{at}/community: not one of this writer")
+    return Arrival(KAFKA, submission, f"{KAFKA}\x1f{writer.name}", key, received_at, context.trace, writer.name)
 
 
 def read_receipt_time(stated: datetime | None, context: Context) -> datetime | None:

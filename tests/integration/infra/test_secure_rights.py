@@ -287,19 +287,35 @@ async def test_a_consumer_buries_what_it_cannot_read_and_the_command_line_sends_
 def test_the_operator_finds_all_rights_in_order_and_repairs_what_is_not(run: Run) -> None:
     assert run("topics", "acls", "--apply", operator=True) == {"given": [], "taken": []}
     extra = run("topics", "acls", "--apply", "--integrator", "t1.intake", operator=True)
-    assert [(acl["user"], acl["name"]) for acl in extra["given"]] == [("t1.intake", "t1.reports.inbox")]
+    given = [(acl["name"], acl["operation"]) for acl in extra["given"] if acl["user"] == "t1.intake"]
+    assert given == [("t1.reports.inbox.t1.intake", "read"), ("t1.reports.inbox.t1.intake", "write")]
     repaired = run("topics", "acls", "--apply", operator=True)
     assert repaired == {"given": [], "taken": extra["given"]}
 
 
-def test_an_integrator_writes_to_the_inbox_until_it_is_shut_out(stack: Stack, run: Run, tmp_path: Path) -> None:
+def test_an_integrator_writes_to_its_own_inbox_until_it_is_shut_out(stack: Stack, run: Run, tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("a password of some length\n", encoding="utf-8")
     bot = as_user(stack.kafka, credentials_of(stack).ca, "wiki-bot", "a password of some length")
     assert not gets_in(bot)
     done = run("topics", "integrator", "wiki-bot", "--password-file", str(password), operator=True)
-    assert [acl["operation"] for acl in done["given"]] == ["write"]
-    assert writable(bot, every_topic()) == {f"{TOPIC_PREFIX}reports.inbox"}
+    inbox = f"{TOPIC_PREFIX}reports.inbox.wiki-bot"
+    other = f"{TOPIC_PREFIX}reports.inbox.event-app"
+    assert {(acl["user"], acl["name"]) for acl in done["given"] if acl["operation"] == "read"} == {
+        (f"{TOPIC_PREFIX}{service}", inbox) for service in ("intake", "audit")
+    }
+    run("topics", "integrator", "event-app", "--password-file", str(password), operator=True)
+    everything = {*every_topic(), inbox, other}
+    assert writable(bot, everything) == {inbox}
+    assert readable(bot, everything) == set()
+    for service in SERVICES:
+        may = {inbox, other} if service in ("intake", "audit") else set()
+        group = f"{TOPIC_PREFIX}{service}.probe"
+        assert readable(user_of(stack, service), {inbox, other}, group) == may
+    assert run("topics", "check")["drift"] == []
+    # What compose does at each start changes nothing of it.
+    assert run("topics", "acls", "--apply", operator=True) == {"given": [], "taken": []}
+    assert writable(bot, everything) == {inbox}
     assert len(run("topics", "integrator", "wiki-bot", "--remove", operator=True)["taken"]) == 1
     assert not gets_in(bot)
 

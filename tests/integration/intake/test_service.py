@@ -44,6 +44,7 @@ def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -> I
         master_key=keys["master"],
         receipt_pepper=keys["receipt"],
         pseudonym_key=keys["pseudonym"],
+        open_inbox=True,
         **files_of("intake"),
     )
 

@@ -27,9 +27,17 @@ def test_only_services_and_the_command_line_have_a_user() -> None:
     assert {acl.user for acl in acls()} == set(users()) == {*SERVICES, COMMAND_LINE}
 
 
-def test_what_anyone_may_write_is_written_only_by_those_who_are_named() -> None:
-    mine = [acl for acl in acls("t.", ["wiki-bot"]) if acl.user == "wiki-bot"]
-    assert mine == [Acl("wiki-bot", "topic", "t.reports.inbox", "literal", "write")]
+def test_an_integrator_alone_writes_an_inbox_of_its_own_and_nobody_the_open_one() -> None:
+    found = acls("t.", ["wiki-bot", "event-app"])
+    mine = [acl for acl in found if acl.user == "wiki-bot"]
+    assert mine == [Acl("wiki-bot", "topic", "t.reports.inbox.wiki-bot", "literal", "write")]
+    inbox = {(acl.user, acl.operation) for acl in found if acl.name == "t.reports.inbox.wiki-bot"} - {
+        (f"t.{COMMAND_LINE}", operation) for operation in ("create", "alter", "describe", "describe-configs")
+    }
+    # The command line sends dead letters again.
+    assert inbox == {
+        ("wiki-bot", "write"), ("t.intake", "read"), ("t.audit", "read"), (f"t.{COMMAND_LINE}", "write")
+    }  # fmt: skip
     assert {acl.user for acl in acls() if acl.name == "reports.inbox" and acl.operation == "write"} == {COMMAND_LINE}
 
 
@@ -56,7 +64,7 @@ def test_each_right_is_a_line_for_kafkas_own_tool() -> None:
     assert len(command_lines(acls(), "kafka:9092")) == len(acls())
 
 
-@pytest.mark.parametrize("name", ["*", "CN=operator", "", "a b", "bot\n", "Bøt", "bot,intake", "b" * 65])
+@pytest.mark.parametrize("name", ["*", "CN=operator", "", "a b", "bot\n", "Bøt", "bot,intake", "Bot", "dlq", "b" * 65])
 def test_no_integrator_has_the_name_of_everybody_or_of_a_certificate(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -69,10 +77,10 @@ def test_no_integrator_has_the_name_of_everybody_or_of_a_certificate(
         assert cli.main(["topics", *arguments]) == 2
         said = capsys.readouterr()
         assert said.out == ""
-        assert "A user's name is 1 to 64 letters" in said.err
+        assert "A user's name is 1 to 64 small letters" in said.err
 
 
-@pytest.mark.parametrize("name", ["wiki-bot", "t1.Bot_2", "b" * 64])
+@pytest.mark.parametrize("name", ["wiki-bot", "t1.bot_2", "b" * 64])
 def test_an_integrator_has_a_name_of_plain_characters(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["topics", "acls", "--commands", "--integrator", name]) == 0
-    assert f"'User:{name}' --operation Write --topic 'reports.inbox'" in capsys.readouterr().out
+    assert f"'User:{name}' --operation Write --topic 'reports.inbox.{name}'" in capsys.readouterr().out

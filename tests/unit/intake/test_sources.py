@@ -13,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake.consumer import decode_inbox
+from services.intake.report.receipt import derive_report_id
 from services.intake.sources import SOURCES
 from services.intake.sources import read as read_source
 from services.intake.sources.arrival import Context, Parsed, Raw
 from services.intake.sources.parsing import LARGEST
+from shared.access.principal import Grant, Role
 from shared.kafka.records import Record
 from shared.policy import load_policy
-from shared.problems import Malformed
+from shared.problems import Malformed, Unavailable
 
 POLICY = load_policy()
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -43,10 +45,23 @@ PLATFORM: dict[str, Any] = {
 }
 
 
-def record(value: object, headers: dict[str, str] | None = None, taken: datetime = NOW) -> Record:
+GRANTS = {
+    "wiki-bot": [
+        Grant(Role.INTEGRATOR, sources=("wiki-bot",), communities=("enwiki",)),
+        Grant(Role.INTEGRATOR, sources=("wiki-bot",), communities=("dewiki", "commonswiki")),
+    ],
+    "everywhere": [Grant(Role.INTEGRATOR, sources=("everywhere",))],
+    "ended": [],
+}
+"""What the roster gives, by source."""
+
+
+def record(
+    value: object, headers: dict[str, str] | None = None, taken: datetime = NOW, topic: str = "reports.inbox"
+) -> Record:
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
     encoded = tuple((name, text.encode()) for name, text in (headers or {}).items())
-    return Record("reports.inbox", 0, 0, int(taken.timestamp() * 1000), None, encoded, raw)
+    return Record(topic, 0, 0, int(taken.timestamp() * 1000), None, encoded, raw)
 
 
 def read(value: object, headers: dict[str, str] | None = None) -> Parsed:
@@ -54,7 +69,7 @@ def read(value: object, headers: dict[str, str] | None = None) -> Parsed:
 
 
 def decode(record: Record) -> Parsed:
-    parsed = decode_inbox(POLICY, lambda: NOW)(record, "trace")
+    parsed = decode_inbox(POLICY, GRANTS.__getitem__, is_open=True, clock=lambda: NOW)(record, "trace")
     assert parsed is not None
     return parsed
 
@@ -205,6 +220,75 @@ def test_without_an_id_the_same_bytes_are_the_same_report() -> None:
         for dt in ("2026-11-24T10:00:00Z", "2026-11-24T10:00:00Z", "2026-11-24T10:00:01Z")
     )
     assert first == again != other
+
+
+def as_told(source: str, name: str) -> list[tuple[object, dict[str, str]]]:
+    """The same report in every format of Kafka."""
+    event = EVENT | {"source": source, "id": name}
+    return [
+        (REPORT, BINARY | {"ce_source": source, "ce_id": name}),
+        (event, STRUCTURED),
+        ([event], BATCHED),
+        (PLATFORM | {"meta": {"stream": source, "id": name}}, {}),
+    ]
+
+
+@pytest.mark.parametrize("place", range(4), ids=["binary", "structured", "batched", "platform"])
+def test_an_integrators_own_inbox_binds_source_and_community_to_the_writer(place: int) -> None:
+    def told(source: str, topic: str) -> Parsed:
+        value, headers = as_told(source, "1")[place]
+        return decode(record(value, headers, topic=topic))
+
+    for source in ("wiki-bot", "wiki-bot/of/talk pages"):
+        (arrival,) = told(source, "reports.inbox.wiki-bot").arrivals
+        assert (arrival.writer, arrival.scope) == ("wiki-bot", "kafka\x1fwiki-bot")
+    for source, topic, code in (
+        ("everywhere", "reports.inbox.wiki-bot", "source_not_permitted"),
+        ("wiki-bot.evil", "reports.inbox.wiki-bot", "source_not_permitted"),
+        ("Wiki-Bot", "reports.inbox.wiki-bot", "source_not_permitted"),
+        ("/wiki-bot", "reports.inbox.wiki-bot", "source_not_permitted"),
+        ("ended", "reports.inbox.ended", "source_not_permitted"),
+    ):
+        with pytest.raises(Malformed) as caught:
+            told(source, topic)
+        assert caught.value.code == code
+    assert told("everywhere", "reports.inbox.everywhere").arrivals[0].writer == "everywhere"
+    assert told("anything", "reports.inbox").arrivals[0].writer is None
+
+
+def test_a_community_that_is_not_the_writers_is_a_fault_of_that_submission_alone() -> None:
+    elsewhere = EVENT | {"source": "wiki-bot", "id": "2", "data": REPORT | {"community": "frwiki"}}
+    here = EVENT | {"source": "wiki-bot", "id": "1", "data": REPORT | {"community": "dewiki"}}
+    parsed = decode(record([here, elsewhere], BATCHED, topic="reports.inbox.wiki-bot"))
+    assert [arrival.submission.community for arrival in parsed.arrivals] == ["dewiki"]
+    assert [(fault.code, fault.detail) for fault in parsed.faults] == [
+        ("community_not_permitted", "item 1: /1/data/community: not one of this writer")
+    ]
+
+
+def test_the_same_id_of_two_writers_names_two_reports() -> None:
+    scopes = {
+        derive_report_id(b"p" * 32, arrival.scope, str(arrival.key))
+        for topic in ("reports.inbox", "reports.inbox.wiki-bot")
+        for arrival in decode(record(*as_told("wiki-bot", "1")[1], topic=topic)).arrivals
+    }
+    assert len(scopes) == 2
+
+
+def test_a_closed_open_inbox_says_where_to_write() -> None:
+    closed = decode_inbox(POLICY, GRANTS.__getitem__, is_open=False, clock=lambda: NOW)
+    with pytest.raises(Malformed) as caught:
+        closed(record(REPORT, BINARY), None)
+    assert caught.value.code == "open_inbox_closed"
+    assert closed(record(*as_told("wiki-bot", "1")[0], topic="reports.inbox.wiki-bot"), None)
+
+
+def test_records_wait_while_the_roster_is_not_known() -> None:
+    def unknown(_: str) -> list[Grant]:
+        raise Unavailable("the roster has not been read for a minute")
+
+    with pytest.raises(Unavailable):
+        decode_inbox(POLICY, unknown, is_open=True)(record(*as_told("x", "1")[0], topic="reports.inbox.x"), None)
 
 
 headers = st.dictionaries(

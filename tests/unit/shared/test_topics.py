@@ -1,8 +1,22 @@
 """What the table of topics asks of the broker, so that what is given up or erased does not stay there."""
 
+import re
+
 import pytest
 
-from shared.kafka.topics import DEAD_LETTER_TOPICS, FACT_TOPICS, HOUR_MS, TOPICS, Topic
+from shared.kafka.topics import (
+    DEAD_LETTER_TOPICS,
+    FACT_TOPICS,
+    HOUR_MS,
+    TOPICS,
+    Topic,
+    dead_letters_of,
+    inbox_of,
+    inboxes,
+    is_inbox,
+    is_integrator,
+    writer_of,
+)
 
 INBOX = next(topic for topic in TOPICS if topic.name == "reports.inbox")
 
@@ -31,3 +45,27 @@ def test_what_is_kept_for_ever_is_left_in_segments_of_the_brokers_choice() -> No
         if topic is not INBOX:
             assert "segment.ms" not in topic.config()
             assert "max.compaction.lag.ms" not in topic.config()
+
+
+@pytest.mark.parametrize("name", ["wiki-bot", "event.app_2", "2", "d", "dlq2", "x" * 64])
+def test_an_integrators_inbox_is_found_by_its_name(name: str) -> None:
+    topic = inbox_of(name)
+    assert is_integrator(name)
+    assert writer_of(topic.name) == name
+    assert is_inbox(topic.name)
+    assert topic.config() == INBOX.config()
+    assert dead_letters_of(topic.name) == "reports.inbox.dlq"
+    assert re.match(inboxes("t1."), f"t1.{topic.name}")
+    assert not re.match(inboxes("t1."), f"t2.{topic.name}")
+
+
+@pytest.mark.parametrize("name", ["", "dlq", "Bot", "a b", "a/b", "*", ".a", "-a", "ä", "a\n", "x" * 65])
+def test_no_integrator_has_the_name_of_dead_letters_or_one_that_hides_another(name: str) -> None:
+    assert not is_integrator(name)
+
+
+@pytest.mark.parametrize("topic", [topic for topic in TOPICS if topic is not INBOX], ids=lambda topic: topic.name)
+def test_no_topic_of_ours_passes_for_an_inbox(topic: Topic) -> None:
+    assert not is_inbox(topic.name)
+    assert not re.match(inboxes(), topic.name)
+    assert re.match(inboxes(), INBOX.name)
