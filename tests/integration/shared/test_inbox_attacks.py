@@ -1,27 +1,35 @@
 """What strangers write to an inbox, on a real Kafka: it stops neither intake nor audit, and everything else is read."""
 
+import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from infra import cli
 from infra.local.stack import Stack, StackSettings
 from services.audit.settings import AuditSettings
 from services.intake.settings import IntakeSettings
 from shared import metrics
+from shared.access.roster import LOOK_EVERY
+from shared.access.tokens import hash_token
+from shared.events import Actor, Draft, GrantHeld, RosterTokenChanged, encode, stamp
 from shared.kafka.dead_letters import DeadLetter
 from shared.kafka.records import Record
 from shared.mongo import connect
+from shared.times import now
 from tests.integration.intake.test_service import ready, serving, settings
 from tests.support.audit_rig import eventually, make_all_topics, running, settings_for, sizes
 from tests.support.batches import CODECS, batch, record, written
-from tests.support.broker import read, write_batch
+from tests.support.broker import read, write, write_batch
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -29,9 +37,9 @@ MIB = 1024 * 1024
 STRUCTURED = [("content-type", b"application/cloudevents+json")]
 
 
-def report(number: str) -> bytes:
-    data = {"community": "enwiki", "narrative": "Sekret words"}
-    event = {"specversion": "1.0", "source": "there", "type": "hearth.report.submitted.v1", "id": number, "data": data}
+def report(number: str, *, source: str = "there", community: str = "enwiki") -> bytes:
+    data = {"community": community, "narrative": "Sekret words"}
+    event = {"specversion": "1.0", "source": source, "type": "hearth.report.submitted.v1", "id": number, "data": data}
     return json.dumps(event).encode()
 
 
@@ -163,6 +171,82 @@ async def test_headers_that_look_like_ours_are_the_senders(rig: Attacked) -> Non
         None,
     )
     assert set(forged) < set(letter.headers)
+
+
+async def let_in(rig: Attacked, integrator: str, *communities: str) -> None:
+    """What an operator does for a new integrator: an inbox, and a token of its source."""
+    given = rig.given
+    where = ["--kafka", given.kafka, "--topic-prefix", given.topic_prefix]
+    assert await asyncio.to_thread(cli.main, ["topics", "integrator", integrator, "--no-user", *where]) == 0
+    grant = GrantHeld(role="integrator", sources=(integrator,), communities=communities)
+    fact = RosterTokenChanged(
+        change="issued",
+        token_id=f"integrator:{integrator}",
+        secret_hash=hash_token(integrator),
+        grants=(grant,),
+        issued_at=now(),
+        expires_at=now() + timedelta(days=1),
+    )
+    drafts = [Draft(fact, Actor("operator:1", "operator"), now(), integrator)]
+    subject = f"roster/{integrator}"
+    event = stamp(drafts, source="hearth/triage", subject=subject, case_id=subject, last_seq=0, trace=None)[0]
+    message = encode(event)
+    await write(given.kafka, f"{given.topic_prefix}roster", (message.key, message.value, message.headers))
+    client = connect(given.mongo, service="test")
+    try:
+        copy = client[f"{given.database_prefix}intake"]["roster"]
+        await eventually(lambda: copy.find_one({"_id": fact.token_id}))
+    finally:
+        client.close()
+    # By now every replica has looked again.
+    await asyncio.sleep(LOOK_EVERY + 0.5)
+
+
+async def test_a_new_integrators_inbox_is_read_without_a_restart_and_bound_to_its_writer(rig: Attacked) -> None:
+    await let_in(rig, "wiki-bot", "enwiki")
+    inbox = f"{rig.given.topic_prefix}reports.inbox.wiki-bot"
+    told = [
+        report("1", source="wiki-bot"),
+        report("2", source="event-app"),
+        report("3", source="wiki-bot", community="swwiki"),
+    ]
+    await write_batch(rig.given.kafka, inbox, 0, batch(*told, codec="snappy", headers=STRUCTURED))
+    # The same source and id on another inbox is another report.
+    await rig.write(batch(told[0], headers=STRUCTURED))
+    facts = [json.loads(r.value) for r in await read(rig.given.kafka, f"{rig.given.topic_prefix}reports", 2)]
+    assert sorted((fact["writer"] or "", fact["source"] or "") for fact in facts) == [
+        ("", ""),
+        ("wiki-bot", "wiki-bot"),
+    ]
+    letters = await rig.letters(2)
+    assert {(letter.code, letter.topic, letter.offset) for letter in letters} == {
+        ("source_not_permitted", "reports.inbox.wiki-bot", 1),
+        ("community_not_permitted", "reports.inbox.wiki-bot", 2),
+    }
+    assert {letter.group for letter in letters} == {"intake.reports.inbox.wiki-bot"}
+
+    async def recorded() -> bool:
+        return (await sizes(rig.audit)).get("reports.inbox.wiki-bot/0") == 3
+
+    await eventually(recorded)
+
+
+async def test_the_flood_of_one_integrator_holds_up_nobody_elses_reports(rig: Attacked) -> None:
+    flood, waves = 20_000, 5
+    for integrator in ("flood", "calm"):
+        await let_in(rig, integrator)
+    inbox = f"{rig.given.topic_prefix}reports.inbox."
+    junk = batch(*(b"{broken" for _ in range(flood)), codec="zstd", headers=STRUCTURED)
+    for _ in range(waves):
+        await write_batch(rig.given.kafka, inbox + "flood", 0, junk)
+    await rig.letters(1)
+    began = time.monotonic()
+    await write_batch(rig.given.kafka, inbox + "calm", 0, batch(report("1", source="calm"), headers=STRUCTURED))
+    assert await rig.reports(1) == 1
+    assert time.monotonic() - began < 15
+    # The flood is far from over.
+    assert len(await rig.letters(1)) < waves * flood
+    assert await rig.are_ready()
 
 
 async def test_a_batch_that_is_damaged_on_disk_is_passed_over_and_the_rest_is_read(

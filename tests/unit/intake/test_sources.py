@@ -48,7 +48,7 @@ PLATFORM: dict[str, Any] = {
 GRANTS = {
     "wiki-bot": [
         Grant(Role.INTEGRATOR, sources=("wiki-bot",), communities=("enwiki",)),
-        Grant(Role.INTEGRATOR, sources=("wiki-bot",), communities=("dewiki", "commonswiki")),
+        Grant(Role.INTEGRATOR, sources=("wiki-bot",), communities=("swwiki",)),
     ],
     "everywhere": [Grant(Role.INTEGRATOR, sources=("everywhere",))],
     "ended": [],
@@ -257,10 +257,10 @@ def test_an_integrators_own_inbox_binds_source_and_community_to_the_writer(place
 
 
 def test_a_community_that_is_not_the_writers_is_a_fault_of_that_submission_alone() -> None:
-    elsewhere = EVENT | {"source": "wiki-bot", "id": "2", "data": REPORT | {"community": "frwiki"}}
-    here = EVENT | {"source": "wiki-bot", "id": "1", "data": REPORT | {"community": "dewiki"}}
+    elsewhere = EVENT | {"source": "wiki-bot", "id": "2", "data": REPORT | {"community": "arwiki"}}
+    here = EVENT | {"source": "wiki-bot", "id": "1", "data": REPORT | {"community": "swwiki"}}
     parsed = decode(record([here, elsewhere], BATCHED, topic="reports.inbox.wiki-bot"))
-    assert [arrival.submission.community for arrival in parsed.arrivals] == ["dewiki"]
+    assert [arrival.submission.community for arrival in parsed.arrivals] == ["swwiki"]
     assert [(fault.code, fault.detail) for fault in parsed.faults] == [
         ("community_not_permitted", "item 1: /1/data/community: not one of this writer")
     ]
