@@ -13,6 +13,7 @@ ANYONE = "anyone"
 """The writer of a topic that integrators write."""
 INBOX = "reports.inbox"
 COMPACTION_LAG_MS = 30 * DAY_MS
+STRANGERS_LETTERS_MS = 30 * DAY_MS
 LARGEST_RECORD = 1024 * 1024
 # A dead letter is a record with the reason beside it. It must fit into its topic if the record fit into its own.
 LARGEST_DEAD_LETTER = LARGEST_RECORD + 64 * 1024
@@ -48,7 +49,7 @@ class Topic:
         if self.cleanup == "compact" and "audit" in self.consumers:
             # Audit records every change. Until audit has read it, also after an outage, Kafka may delete nothing.
             found["min.compaction.lag.ms"] = str(COMPACTION_LAG_MS)
-        elif self.cleanup == "compact":
+        elif self.cleanup.startswith("compact"):
             # A settled record may hold personal data. It is to be gone soon, even if there are few such records.
             found["max.compaction.lag.ms"] = str(DAY_MS)
             found["min.cleanable.dirty.ratio"] = "0.01"
@@ -115,9 +116,10 @@ DEAD_LETTER_TOPICS = tuple(
         tuple(consumer for consumer in t.consumers if consumer != "audit" or t.name in PROJECTED),
         "group|partition|offset",
         1,
-        FOREVER,
+        # Strangers can write any number of records that become dead letters.
+        STRANGERS_LETTERS_MS if ANYONE in t.writers else FOREVER,
         (),
-        "compact",
+        "compact,delete" if ANYONE in t.writers else "compact",
         LARGEST_DEAD_LETTER,
         HOUR_MS,
     )

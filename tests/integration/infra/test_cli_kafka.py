@@ -260,3 +260,24 @@ async def test_what_to_settle_must_be_said_one_way(run: Run) -> None:
     for arguments in ((), ("a/0/1", "--all"), ("--topic", "nothing", "--all")):
         said = await asyncio.to_thread(run, "dead-letters", "retry", *arguments, status=2)
         assert said["error"]
+
+
+async def test_nothing_that_a_sender_wrote_gives_orders_to_the_terminal(
+    kafka: str, prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await make_all(kafka, prefix)
+    orders = "\x1b]0;owned\x07\x9b2J\u202eevil\r\n"
+    publisher = Publisher(kafka, client="test", prefix=prefix)
+    try:
+        record = Record(INBOX, 3, 17, 0, orders.encode(), ((orders, orders.encode()), (orders, None)), orders.encode())
+        await publisher.publish([DeadLetter.of(record, group=GROUP, code="malformed", detail=orders).message()])
+    finally:
+        await publisher.stop()
+    at = ["--kafka", kafka, "--topic-prefix", prefix]
+    for arguments in (["list"], ["show", f"{GROUP}/3/17"], ["show", f"{GROUP}/3/17", "--content"]):
+        for as_json in ([], ["--json"]):
+            capsys.readouterr()
+            assert await asyncio.to_thread(cli.main, ["dead-letters", *arguments, *at, *as_json]) == 0
+            said = capsys.readouterr().out
+            assert "owned" in said or "hex" in said
+            assert all(character.isprintable() or character == "\n" for character in said)
