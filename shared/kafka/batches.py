@@ -1,4 +1,4 @@
-"""Batches of records as Kafka sends them, read within bounds. Pure.
+"""Batches of records as Kafka sends them, read within bounds.
 
 aiokafka decompresses a batch to any size, and a batch that it cannot read stops its consumer on all partitions for
 good. Here such a batch becomes one record, which says what is wrong with the batch.

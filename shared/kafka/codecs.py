@@ -1,4 +1,4 @@
-"""Decompresses what Kafka's clients send, to at most a given size. Pure.
+"""Decompresses what Kafka's clients send, to at most a given size.
 
 A megabyte can decompress into gigabytes, so no codec is asked for more than a caller can hold.
 """
