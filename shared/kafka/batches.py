@@ -18,7 +18,10 @@ from shared.problems import Malformed
 
 LARGEST_BATCH = 2 * 1024 * 1024
 """Bytes of a batch's records when they are decompressed."""
+MOST_RECORDS = 10_000
+"""Records of a batch in an inbox. Each turn begins at the beginning of the batch again."""
 MOST_HEADERS = 100
+"""Headers of a record in an inbox."""
 TURN_RECORDS = 200
 TURN_BYTES = 1024 * 1024
 
@@ -138,7 +141,11 @@ class BoundedRecords:
             yield self._stand_in(batch.last, batch.first, batch.frame, Malformed("corrupt_batch", str(error)))
             return
         if self._of_strangers:
-            yield from self._read_carefully(batch, data)
+            if batch.count > MOST_RECORDS:
+                why = Malformed("batch_too_large", f"more than {MOST_RECORDS} records")
+                yield self._stand_in(batch.last, batch.first, batch.frame, why)
+            else:
+                yield from self._read_carefully(batch, data)
             return
         try:
             found = list(DefaultRecordBatch(_uncompressed(batch.frame, data) if codec else batch.frame))
@@ -165,6 +172,9 @@ class BoundedRecords:
                 why = Malformed("corrupt_batch", "its records do not fit")
                 yield self._stand_in(batch.last, expected, data[at:], why)
                 return
+            at, expected = end, offset + 1
+            if offset < self.next_fetch_offset:
+                continue
             cursor.end = end
             try:
                 key, value = cursor.field(), cursor.field()
@@ -178,7 +188,6 @@ class BoundedRecords:
             else:
                 time = batch.timestamps[1] if kind else batch.timestamps[0] + moved
                 yield self._record(offset, time, kind, key, value, headers)
-            at, expected = end, offset + 1
 
     def _stand_in(self, last: int, first: int, found: bytes, why: Malformed) -> ConsumerRecord:
         value = Unreadable(found)

@@ -1,5 +1,6 @@
 """Batches of Kafka's: every codec is read, within bounds, and one that cannot be read stops nobody."""
 
+import time
 import tracemalloc
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from shared.kafka.batches import (
     LARGEST_BATCH,
     MOST_HEADERS,
+    MOST_RECORDS,
     TURN_BYTES,
     TURN_RECORDS,
     BoundedRecords,
@@ -138,6 +140,20 @@ def test_too_many_headers_take_no_memory() -> None:
     assert len(found[0].headers) == MOST_HEADERS
     assert why(found[1]) == ("too_many_headers", 1, 1)
     assert peak < 4 * len(data)
+
+
+def test_a_batch_of_too_many_records_is_passed_over_as_a_whole() -> None:
+    # Each turn reads a batch from its beginning, so a small batch of many records would cost minutes.
+    assert [why(r) for r in fetched(batch(*[b""] * (MOST_RECORDS + 1), codec="zstd"))] == [
+        ("batch_too_large", 0, MOST_RECORDS)
+    ]
+
+
+def test_the_last_turn_of_the_largest_batch_takes_no_time_that_others_notice() -> None:
+    flood = batch(*[b""] * MOST_RECORDS, codec="zstd")
+    began = time.process_time()
+    assert len(list(fetched(flood, start=MOST_RECORDS - 1))) == 1
+    assert time.process_time() - began < 0.3
 
 
 def test_a_flood_ends_its_turn_so_that_other_writers_have_theirs() -> None:
