@@ -13,6 +13,9 @@ from aiokafka.protocol.produce import ProduceRequest
 from infra.kafka.topics import create_topics
 from shared.kafka.topics import TOPICS, Topic, dead_letters_of
 
+UNKNOWN_TOPIC, NOT_LEADER = 3, 6
+"""What a broker answers that does not know a new topic yet."""
+
 Headers = Sequence[tuple[str, bytes | None]]
 
 
@@ -56,11 +59,16 @@ async def write_batch(kafka: str, topic: str, partition: int, data: bytes) -> No
     client = AIOKafkaClient(bootstrap_servers=kafka)
     await client.bootstrap()
     try:
-        cluster = await client.fetch_all_metadata()
-        request = ProduceRequest(None, -1, 30_000, [(topic, [(partition, data)])])
-        response = await client.send(cluster.leader_for_partition(TopicPartition(topic, partition)), request)
-        codes = [partition[1] for _, partitions in response.topics for partition in partitions]
-        assert codes == [0], codes
+        for _ in range(50):
+            cluster = await client.fetch_all_metadata()
+            leader = cluster.leader_for_partition(TopicPartition(topic, partition))
+            request = ProduceRequest(None, -1, 30_000, [(topic, [(partition, data)])])
+            response = await client.send(leader, request)
+            (code,) = [partition[1] for _, partitions in response.topics for partition in partitions]
+            if code not in (UNKNOWN_TOPIC, NOT_LEADER):
+                break
+            await asyncio.sleep(0.1)
+        assert code == 0, code
     finally:
         await client.close()
 

@@ -188,8 +188,8 @@ async def let_in(rig: Attacked, integrator: str, *communities: str) -> None:
         expires_at=now() + timedelta(days=1),
     )
     drafts = [Draft(fact, Actor("operator:1", "operator"), now(), integrator)]
-    subject = f"roster/{integrator}"
-    event = stamp(drafts, source="hearth/triage", subject=subject, case_id=subject, last_seq=0, trace=None)[0]
+    key = fact.token_id
+    (event,) = stamp(drafts, source="hearth/triage", subject=f"roster/{key}", case_id=key, last_seq=0, trace=None)
     message = encode(event)
     await write(given.kafka, f"{given.topic_prefix}roster", (message.key, message.value, message.headers))
     client = connect(given.mongo, service="test")
