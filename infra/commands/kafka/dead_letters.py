@@ -264,9 +264,10 @@ def _matches(entry: Entry, topic: str | None, group: str | None, code: str | Non
 def _list(entries: list[Entry]) -> RenderableType:
     if not entries:
         return "No dead letters are waiting."
+    shown = [entry.document() for entry in entries]
+    columns = ("id", "at", "code", "detail", "size")
     return table(
-        ("Id", "Given up", "Reason", "Detail", "Bytes"),
-        [(e.id, e.letter.at, e.letter.code, e.letter.detail, e.size) for e in entries],
+        ("Id", "Given up", "Reason", "Detail", "Bytes"), [[entry[name] for name in columns] for entry in shown]
     )
 
 
