@@ -1,6 +1,7 @@
 """The wiring of audit, and nothing else."""
 
 from pathlib import Path
+from typing import Protocol
 
 from fastapi import APIRouter, FastAPI
 
@@ -16,6 +17,7 @@ from services.audit.seals.part import build as build_seals
 from services.audit.settings import AuditSettings
 from services.audit.store import MongoRecord
 from services.audit.tlog.note import NoteSigner, SigningKey
+from services.audit.withholding import PartyStore, Withholding
 from services.audit.writer import LogWriter
 from shared.access.access_log import AccessStore
 from shared.access.roster import RosterStore
@@ -32,6 +34,10 @@ from shared.web.gate import Gate
 from shared.web.pages import Pages, make_asset_router, make_pages
 
 HERE = Path(__file__).parent
+
+
+class RecordStore(QueryStore, PartyStore, Protocol):
+    """What the HTTP side needs of the store."""
 
 
 def build_app(settings: AuditSettings, *, copies: RosterStore | None = None) -> FastAPI:
@@ -72,10 +78,11 @@ def make_notary(settings: AuditSettings) -> Notary:
 
 
 def make_routers(
-    settings: AuditSettings, record: QueryStore, reads: AccessStore, gate: Gate, pages: Pages
+    settings: AuditSettings, record: RecordStore, reads: AccessStore, gate: Gate, pages: Pages
 ) -> list[APIRouter]:
     """The HTTP side over any store."""
-    explorer, read_recorder = Explorer(record, make_notary(settings)), ReadRecorder(reads)
+    explorer = Explorer(record, make_notary(settings), Withholding(record, settings.record_decoys))
+    read_recorder = ReadRecorder(reads)
     verifier = SigningKey(settings.log_origin, settings.signing_key).verifier
     return [
         make_routes(explorer, read_recorder, gate, verifier),

@@ -7,18 +7,19 @@ from fastapi import APIRouter, Request, Response
 from markupsafe import Markup, escape
 from starlette.responses import RedirectResponse
 
-from services.audit.queries import Explorer, Proof, read_leaf
+from services.audit.queries import Explorer, Proof, place_of, read_leaf
 from services.audit.reads import ReadRecorder
-from services.audit.record.log import SEALS
-from services.audit.record.query import RecordQuery
-from services.audit.routes import PURPOSE
+from services.audit.record.log import SEALS, Entry
+from services.audit.routes import PURPOSE, TIMELINE_CURSORS
 from shared.access.principal import Principal
 from shared.events import FACTS
 from shared.i18n.messages import message_key
+from shared.problems import NotFound
 from shared.times import now, parse_rfc3339
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.pages import Pages
 
+ON_A_PAGE = 200
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _KNOWN = {type_: fact.name for type_, fact in FACTS.items()}
 
@@ -47,20 +48,32 @@ def make_audit_pages(explorer: Explorer, reads: ReadRecorder, gate: Gate, pages:
         if not sought:
             return await show_overview(request, who, "")
         if _ID.fullmatch(sought):
-            hidden = await explorer.hidden_from(who)
-            by_event, _ = await explorer.events(RecordQuery({"event": sought}, hidden=hidden), 1)
-            by_case, _ = await explorer.events(RecordQuery({"case": sought}, hidden=hidden), 1)
-            await reads.note(who, "/audit?q", len(by_event) + len(by_case), PURPOSE, now())
-            case_id = by_event[0].about.get("case") if by_event else sought if by_case else None
-            if case_id is not None:
-                mark = f"#{sought}" if by_event else ""
-                return RedirectResponse(f"/audit/cases/{case_id}{mark}", 303)
+            try:
+                event = await explorer.event(who, sought)
+            except NotFound:
+                event = None
+            by_case, _ = await explorer.timeline(who, sought, None, 1)
+            await reads.note(who, "/audit?q", len(by_case) + (event is not None), PURPOSE, now())
+            if event is not None and "case" in event.about:
+                return RedirectResponse(await _find_on_page(who, event), 303)
+            if by_case:
+                return RedirectResponse(f"/audit/cases/{sought}", 303)
         return await show_overview(request, who, sought, 404)
 
+    async def _find_on_page(who: Principal, event: Entry) -> str:
+        """The address of an event on the page of the timeline that has it."""
+        case_id = event.about["case"]
+        first, _ = await explorer.timeline(who, case_id, None, ON_A_PAGE)
+        cursor = "" if event in first else f"?cursor={TIMELINE_CURSORS.write(place_of(event))}"
+        return f"/audit/cases/{case_id}{cursor}#{event.about['event']}"
+
     @router.get("/audit/cases/{case_id}", **does("record.read"))
-    async def timeline(request: Request, case_id: str) -> Response:
+    async def timeline(request: Request, case_id: str, cursor: str | None = None) -> Response:
         who = principal_of(request)
-        found = await explorer.timeline(case_id, await explorer.hidden_from(who)) if _ID.fullmatch(case_id) else []
+        start, more = TIMELINE_CURSORS.read(cursor), None
+        found: list[Entry] = []
+        if _ID.fullmatch(case_id):
+            found, more = await explorer.timeline(who, case_id, start, ON_A_PAGE)
         if not found:
             await reads.note(who, "/audit/cases/{id}", 0, PURPOSE, now())
             return await show_overview(request, who, case_id, 404)
@@ -68,7 +81,10 @@ def make_audit_pages(explorer: Explorer, reads: ReadRecorder, gate: Gate, pages:
         await reads.note(who, "/audit/cases/{id}", len(found), PURPOSE, now(), case_id)
         entries = [_shown(proof, request) for proof in proofs]
         proved = sum(1 for proof in proofs if proof.holds)
-        context = {"case_id": case_id, "entries": entries, "proved": proved, "who": who}
+        context = {
+            "case_id": case_id, "entries": entries, "proved": proved, "who": who, "first": start is None,
+            "more": TIMELINE_CURSORS.write(more) if more else None,
+        }  # fmt: skip
         return pages.render(request, "case.html", context)
 
     def _shown(proof: Proof, request: Request) -> dict[str, object]:

@@ -2,15 +2,23 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import orjson
 
 from services.audit.record.log import DamagedError, Entry, Head, below
-from services.audit.record.query import RecordQuery
+from services.audit.record.query import (
+    RecordPlace,
+    RecordQuery,
+    TimelinePlace,
+    find_bundle,
+    find_end,
+    write_position,
+)
+from services.audit.record.withheld import Withheld
 from services.audit.seals.notary import Notary, Signed
-from services.audit.tlog.tiles import ENTRIES, TILE_WIDTH, InclusionBundle, Tile, join_entries, node_reader
+from services.audit.tlog.tiles import TILE_WIDTH, InclusionBundle, Tile, join_entries, node_reader
 from services.audit.tlog.tree import (
     InvalidProofError,
     NodeReader,
@@ -20,12 +28,15 @@ from services.audit.tlog.tree import (
     prove_inclusion,
     verify_inclusion,
 )
+from services.audit.withholding import Withholding
 from shared.access.principal import Principal
 from shared.problems import NotFound, Problem
 
 T = TypeVar("T")
 
-LONGEST_TIMELINE = 5_000
+MOST_EXAMINED = 20_000
+"""The most entries that one answer looks through; then it is short, and says where to go on."""
+MOST_AT_ONCE = 1_000
 
 
 class QueryStore(Protocol):
@@ -46,11 +57,11 @@ class QueryStore(Protocol):
     async def find(self, query: RecordQuery, limit: int) -> list[Entry]:
         """The entries that match, in order of position."""
 
-    async def cases_hidden_from(self, names: Sequence[str]) -> frozenset[str]:
-        """The cases that people with one of these pseudonyms or references may not see."""
+    async def entries_of(self, log: str, start: int, end: int) -> list[Entry]:
+        """The entries `start` to `end` of a log, in order."""
 
-    async def logs_about(self, cases: Sequence[str]) -> frozenset[str]:
-        """The logs that have an entry about one of these cases."""
+    async def timeline(self, case_id: str, start: TimelinePlace | None, limit: int) -> list[Entry]:
+        """Entries about a case from a place on, in order of the time of the event and then of position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +89,16 @@ class Proof:
 
 
 class Explorer:
-    """Reads the record. It shows only entries that a committed head covers, and none about a `hidden` case.
+    """Reads the record. It shows only entries that a committed head covers.
 
-    For the person who asks, a hidden case is not there.
+    Where an answer goes through a log, it has an entry in every place, and a Withheld for one that the reader may not
+    see. Where an answer follows from what entries say, there is no such entry: the answer would tell what it says.
     """
 
-    def __init__(self, store: QueryStore, notary: Notary) -> None:
+    def __init__(self, store: QueryStore, notary: Notary, withholding: Withholding) -> None:
         self._store = store
         self._notary = notary
+        self._withholding = withholding
 
     async def heads(self) -> list[Head]:
         """The heads of all logs, by name."""
@@ -103,39 +116,75 @@ class Explorer:
             raise Problem(500, "record-damaged", "The record contradicts itself; it is not signed.") from None
 
     async def tile(self, log: str, tile: Tile) -> bytes:
-        """The bytes of a tile or entry bundle. Raises NotFound for one that the log has not reached yet."""
-        head = await self._head(log)
-        if tile.end > head.size:
-            raise NotFound
+        """The bytes of a hash tile. Raises NotFound for one that the log has not reached yet."""
+        await self._reach(log, tile)
         return await self._read_tile(log, tile)
 
-    async def events(self, query: RecordQuery, limit: int) -> tuple[list[Entry], bool]:
-        """Committed entries that match, in order of position, and whether there are more."""
-        found = await self._store.find(query, limit + 1)
-        sizes = {head.log: head.size for head in await self._store.heads(list({entry.log for entry in found}))}
-        return [entry for entry in found[:limit] if entry.index < sizes.get(entry.log, 0)], len(found) > limit
+    async def bundle(self, who: Principal, log: str, tile: Tile) -> bytes:
+        """The bytes of an entry bundle, with a stub in place of each entry that this person may not see.
 
-    async def hidden_from(self, who: Principal) -> frozenset[str]:
-        """The cases that this person may not see, as a party to them or as recused from them."""
-        return await self._store.cases_hidden_from([who.ref, *who.pseudonyms])
+        Raises NotFound for a bundle that the log has not reached yet.
+        """
+        await self._reach(log, tile)
+        shown = await self._withholding.withhold(who, await self._store.entries_of(log, *below(tile)))
+        return join_entries([one.stub if isinstance(one, Withheld) else one.leaf for one in shown])
 
-    async def hides(self, log: str, hidden: frozenset[str]) -> bool:
-        """Whether a log has an entry about one of these cases: then this person may not read its entries in bulk."""
-        return bool(hidden) and log in await self._store.logs_about(list(hidden))
+    async def events(
+        self, who: Principal, query: RecordQuery, limit: int
+    ) -> tuple[list[Entry | Withheld], RecordPlace | None]:
+        """Up to `limit` committed entries that match, in order of position, and where to go on (None: at the end).
 
-    async def event(self, event_id: str, hidden: frozenset[str]) -> Entry:
-        """The entry of an event. Raises NotFound."""
-        found, _ = await self.events(RecordQuery({"event": event_id}, hidden=hidden), 1)
-        if not found:
+        An answer to a question about what entries say looks through MOST_EXAMINED entries at most, so it may be short.
+        """
+        heads = await self._store.heads([query.log] if query.log is not None else None)
+        sizes = {head.log: head.size for head in heads}
+        narrow = query.is_selective or not query.asks_what_entries_say
+        end = None if narrow else find_end(heads, query.start, MOST_EXAMINED)
+        before = write_position(*end) if end else None
+        shown: list[Entry | Withheld] = []
+        start, examined, most = query.start, 0, limit + 1
+        while True:
+            found = await self._store.find(replace(query, start=start, before=before), most)
+            committed = [entry for entry in found if entry.index < sizes.get(entry.log, 0)]
+            judged = await self._withholding.withhold(who, committed)
+            if query.asks_what_entries_say:
+                seen = [one for one in judged if not isinstance(one, Withheld)]
+                if "case" in query.exactly and len(seen) < len(judged):
+                    # A case is withheld as a whole, and then it is as if there were none.
+                    return [], None
+                shown += seen
+            else:
+                shown += judged
+            if len(shown) > limit:
+                return shown[:limit], RecordPlace(shown[limit].log, shown[limit].index)
+            if len(found) < most:
+                return shown, end
+            examined += len(found)
+            if examined >= MOST_EXAMINED:
+                # The beginning of its bundle says less of the entry where this stops, which may be a withheld one.
+                return shown, find_bundle(found[-1].log, found[-1].index)
+            start, most = write_position(found[-1].log, found[-1].index + 1), min(2 * most, MOST_AT_ONCE)
+
+    async def event(self, who: Principal, event_id: str) -> Entry:
+        """The entry of an event. Raises NotFound; a withheld event is like none."""
+        found, _ = await self.events(who, RecordQuery({"event": event_id}), 1)
+        if not found or isinstance(found[0], Withheld):
             raise NotFound
         return found[0]
 
-    async def timeline(self, case_id: str, hidden: frozenset[str]) -> list[Entry]:
-        """Every entry about a case, in order of the times of the events; none for a hidden case."""
-        if case_id in hidden:
-            return []
-        found, _ = await self.events(RecordQuery({"case": case_id}), LONGEST_TIMELINE)
-        return sorted(found, key=lambda entry: (entry.about.get("at", ""), entry.log, entry.index))
+    async def timeline(
+        self, who: Principal, case_id: str, start: TimelinePlace | None, limit: int
+    ) -> tuple[list[Entry], TimelinePlace | None]:
+        """Up to `limit` entries about a case, in order of the times of the events across all logs, and where to go on.
+
+        None of a case that this person may not see.
+        """
+        found = await self._store.timeline(case_id, start, limit + 1)
+        sizes = {head.log: head.size for head in await self._store.heads(list({entry.log for entry in found}))}
+        more = place_of(found[limit]) if len(found) > limit else None
+        committed = [entry for entry in found[:limit] if entry.index < sizes.get(entry.log, 0)]
+        shown = [one for one in await self._withholding.withhold(who, committed) if not isinstance(one, Withheld)]
+        return shown, more if shown or not committed else None
 
     async def prove(self, entries: Iterable[Entry]) -> list[Proof]:
         """The proof of each entry, in the order given; of each log under one checkpoint. Raises Problem."""
@@ -161,6 +210,11 @@ class Explorer:
             raise Problem(422, "invalid-fields", "Some fields are not valid.", detail=f"0 ≤ from ≤ to ≤ {head.size}")
         return await self._with_nodes(log, new, lambda node: prove_consistency(old, new, node))
 
+    async def _reach(self, log: str, tile: Tile) -> None:
+        head = await self._head(log)
+        if tile.end > head.size:
+            raise NotFound
+
     async def _head(self, log: str) -> Head:
         heads = await self._store.heads([log])
         if not heads:
@@ -182,8 +236,6 @@ class Explorer:
 
     async def _read_tile(self, log: str, tile: Tile) -> bytes:
         start, end = below(tile)
-        if tile.level == ENTRIES:
-            return join_entries(await self._store.leaves(log, start, end))
         if tile.width == TILE_WIDTH:
             stored = await self._store.full_tile(log, tile.level, tile.index)
             if stored is not None:
@@ -192,6 +244,11 @@ class Explorer:
             return b"".join(hash_leaves(await self._store.leaves(log, start, end)))
         roots = await self._store.tile_roots([(log, tile.level - 1, start, end)])
         return b"".join(roots[log, tile.level - 1])
+
+
+def place_of(entry: Entry) -> TimelinePlace:
+    """The place of an entry in the timeline of its case."""
+    return TimelinePlace(entry.about["at"], entry.log, entry.index)
 
 
 def read_leaf(entry: Entry) -> Mapping[str, Any]:

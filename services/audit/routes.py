@@ -10,7 +10,8 @@ from fastapi.responses import PlainTextResponse
 from services.audit.queries import Explorer, Proof, read_leaf
 from services.audit.reads import ReadRecorder
 from services.audit.record.log import SEALS, Entry, Head
-from services.audit.record.query import RecordPlace, RecordQuery, write_position
+from services.audit.record.query import RecordPlace, RecordQuery, TimelinePlace, write_position
+from services.audit.record.withheld import Withheld
 from services.audit.tlog.note import VerifierKey, encode_base64
 from services.audit.tlog.tiles import ENTRIES, TILE_WIDTH, Tile
 from services.audit.tlog.tree import hash_leaf
@@ -20,10 +21,11 @@ from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, parse_rfc3339, rfc3339
 from shared.web.bodies import json_response
 from shared.web.gate import Callers, Gate, does, principal_of
-from shared.web.paging import Cursors
+from shared.web.paging import Cursors, PlaceT
 
 PURPOSE = "audit"
 CURSORS = Cursors(RecordPlace)
+TIMELINE_CURSORS = Cursors(TimelinePlace)
 TLOG_PROOF = "text/plain; charset=utf-8"
 _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
 _BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
@@ -63,7 +65,11 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         request: Request, path: str, topic: str = "", partition: str = "",
         purpose: Purpose = None, hearth_purpose: PurposeHeader = None,
     ) -> Response:  # fmt: skip
-        """A hash tile or entry bundle (c2sp.org/tlog-tiles). Reads of entries are recorded, hourly for each log."""
+        """A hash tile or entry bundle (c2sp.org/tlog-tiles). Reads of entries are recorded, hourly for each log.
+
+        A bundle has `{"leaf_hash":"…","withheld":true}` in place of an entry that the reader may not see. Its hash is
+        not that of these bytes but the one that it states, which stands in the hash tile as well.
+        """
         who = principal_of(request)
         log = name_log(topic, partition)
         try:
@@ -72,9 +78,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
             raise NotFound from None
         if tile.level == ENTRIES and log != SEALS:
             demand(who, "record.entries", None, now())
-            if await explorer.hides(log, await explorer.hidden_from(who)):
-                raise NotFound
-        content = await explorer.tile(log, tile)
+        content = await (explorer.bundle(who, log, tile) if tile.level == ENTRIES else explorer.tile(log, tile))
         if tile.level == ENTRIES and log != SEALS:
             query = "/v1/record/logs/{topic}/{partition}/tile/entries"
             await reads.note_once(who, query, log, read_purpose(purpose, hearth_purpose), now())
@@ -82,14 +86,16 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
 
     @router.get("/cases/{case_id}/timeline", **does("record.read"))
     async def read_timeline(
-        request: Request, case_id: str, purpose: Purpose = None, hearth_purpose: PurposeHeader = None
-    ) -> Response:
-        """Every entry about a case, in order of the times of the events."""
+        request: Request, case_id: str, cursor: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+        purpose: Purpose = None, hearth_purpose: PurposeHeader = None,
+    ) -> Response:  # fmt: skip
+        """Every entry about a case, page by page, in order of the times of the events across all logs."""
         who = principal_of(request)
         stated = read_purpose(purpose, hearth_purpose)
-        found = await explorer.timeline(case_id, await explorer.hidden_from(who))
+        found, more = await explorer.timeline(who, case_id, TIMELINE_CURSORS.read(cursor), limit)
         await note(who, "/v1/record/cases/{id}/timeline", len(found), stated, case_id if found else None)
-        return json_response({"items": [_entry_item(entry) for entry in found], "next": None})
+        return json_response({"items": [_item(one) for one in found], "next": _next(TIMELINE_CURSORS, more)})
 
     @router.get("/events", **does("record.read"))
     async def list_events(
@@ -108,7 +114,12 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         purpose: Purpose = None,
         hearth_purpose: PurposeHeader = None,
     ) -> Response:
-        """Entries that match every filter given, in order of position; the cursor is a position, never a time."""
+        """Entries in order of position; the cursor is a position, never a time.
+
+        Without a filter but `log`, every entry stands in its place; one that the reader may not see has only `log`,
+        `index`, `leaf_hash` and `withheld`. No filter finds such an entry. A page may be short, or empty, and have a
+        `next` page.
+        """
         who = principal_of(request)
         stated = read_purpose(purpose, hearth_purpose)
         given = {
@@ -121,22 +132,23 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
             _time("from", since),
             _time("to", until),
             write_position(*place) if (place := CURSORS.read(cursor)) else None,
-            await explorer.hidden_from(who),
         )
-        found, more = await explorer.events(query, limit)
+        found, more = await explorer.events(who, query, limit)
         await note(who, "/v1/record/events", len(found), stated, case_id if found else None)
-        last = CURSORS.write(RecordPlace(found[-1].log, found[-1].index)) if found and more else None
-        return json_response({"items": [_entry_item(entry) for entry in found], "next": last})
+        return json_response({"items": [_item(one) for one in found], "next": _next(CURSORS, more)})
 
     @router.get("/proofs/{event_id}", responses=_TEXT, **does("record.prove"))
     async def read_proof(
         request: Request, event_id: str, purpose: Purpose = None, hearth_purpose: PurposeHeader = None
     ) -> Response:
-        """The proof that an event is in the record: JSON, or a `.tlog-proof` file for `Accept: text/plain`."""
+        """The proof that an event is in the record: JSON, or a `.tlog-proof` file for `Accept: text/plain`.
+
+        There is none of an event that the reader may not see; its hash tile proves its place.
+        """
         who = principal_of(request)
         stated = read_purpose(purpose, hearth_purpose)
         as_file = event_id.endswith(".tlog-proof") or request.headers.get("accept", "").startswith("text/plain")
-        entry = await explorer.event(event_id.removesuffix(".tlog-proof"), await explorer.hidden_from(who))
+        entry = await explorer.event(who, event_id.removesuffix(".tlog-proof"))
         (proof,) = await explorer.prove([entry])
         await note(who, "/v1/record/proofs/{event_id}", 1, stated, entry.about.get("case"))
         if as_file:
@@ -214,9 +226,15 @@ def _log_item(head: Head, explorer: Explorer) -> dict[str, object]:
     return item | ({"topic": topic, "partition": int(partition)} if topic else {"topic": SEALS, "partition": None})
 
 
-def _entry_item(entry: Entry) -> dict[str, object]:
-    links = {"proof": f"/v1/record/proofs/{entry.about['event']}"} if "event" in entry.about else {}
-    return {"log": entry.log, "index": entry.index, "entry": read_leaf(entry), **links}
+def _item(one: Entry | Withheld) -> dict[str, object]:
+    if isinstance(one, Withheld):
+        return {"log": one.log, "index": one.index, **one.fields}
+    links = {"proof": f"/v1/record/proofs/{one.about['event']}"} if "event" in one.about else {}
+    return {"log": one.log, "index": one.index, "entry": read_leaf(one), **links}
+
+
+def _next(cursors: Cursors[PlaceT], place: PlaceT | None) -> str | None:
+    return None if place is None else cursors.write(place)
 
 
 def _proof_item(proof: Proof) -> dict[str, object]:

@@ -21,6 +21,12 @@ class AuditSettings(SignInSettings, CallerSettings):
     record_pause: float = Field(
         0.1, ge=0, le=5, description="Least seconds between two batches of a topic, so that small batches gather."
     )
+    record_decoys: int = Field(
+        32,
+        ge=0,
+        description="One case in this many is withheld from each auditor although it does not name the auditor: a "
+        "decoy, so that none can tell a case that does; 0: no decoys.",
+    )
 
     @field_validator("log_origin")
     @classmethod

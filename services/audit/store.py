@@ -5,9 +5,11 @@ bundles and checkpoints are not stored: they are pure functions of entries and h
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from secrets import token_bytes
 
 from services.audit.record.log import Clash, Entry, FullTile, Head, Taken
-from services.audit.record.query import ABOUT, HIDDEN_BY, RecordQuery, read_position, write_position
+from services.audit.record.query import ABOUT, RecordQuery, TimelinePlace, read_position, write_position
 from services.audit.tlog.tree import EMPTY_ROOT
 from shared.mongo import (
     DUPLICATE_KEY,
@@ -15,6 +17,7 @@ from shared.mongo import (
     Collection,
     Database,
     Document,
+    DuplicateKeyError,
     IndexModel,
     UpdateOne,
     reaching,
@@ -24,10 +27,11 @@ from shared.problems import Unavailable
 INDEXES = (
     IndexModel([("log", 1), ("offset", 1)], name="offset", unique=True),
     IndexModel([("event", 1)], name="event", unique=True, sparse=True),
-    IndexModel([("case", 1)], name="case", sparse=True),
-    IndexModel([("repeats", 1)], name="repeats", sparse=True),
+    IndexModel(
+        [("case", 1), ("at", 1), ("_id", 1)], name="timeline", partialFilterExpression={"case": {"$exists": True}}
+    ),
     IndexModel([("trace", 1)], name="trace", sparse=True),
-    IndexModel([("shuts_out", 1)], name="shuts_out", sparse=True),
+    IndexModel([("case", 1)], name="parties", partialFilterExpression={"names": {"$exists": True}}),
 )
 
 _LIFTED = 10**12
@@ -40,11 +44,26 @@ class MongoRecord:
         self.entries: Collection = database["entries"]
         self.tiles: Collection = database["tiles"]
         self._heads: Collection = database["heads"]
+        self._secrets: Collection = database["secrets"]
 
     async def prepare(self) -> None:
         """Make the indexes, before any entry: the commit protocol builds on what they forbid."""
         with reaching():
             await self.entries.create_indexes(list(INDEXES))
+
+    async def decoy_secret(self) -> bytes:
+        """The secret by which decoys are drawn. It is drawn once for each record, and stays with the record."""
+        with reaching():
+            try:
+                fresh = {"$setOnInsert": {"secret": token_bytes(32)}}
+                await self._secrets.update_one({"_id": "decoys"}, fresh, upsert=True)
+            except DuplicateKeyError:
+                # Another replica drew one at the same moment.
+                pass
+            document = await self._secrets.find_one({"_id": "decoys"})
+        if document is None:
+            raise Unavailable("secrets: not readable yet")
+        return bytes(document["secret"])
 
     async def claim(self, logs: Sequence[str], writer: str) -> dict[str, Head]:
         """Make these logs `writer`'s, in a new epoch; a log that does not exist yet begins empty."""
@@ -162,18 +181,20 @@ class MongoRecord:
             document = await self.tiles.find_one({"_id": f"{log}/{level}/{index:012d}"})
         return bytes(document["hashes"]) if document else None
 
-    async def cases_hidden_from(self, names: Sequence[str]) -> frozenset[str]:
-        """The cases that people with one of these pseudonyms or references may not see."""
+    async def entries_of(self, log: str, start: int, end: int) -> list[Entry]:
+        """The entries `start` to `end` of a log, in order."""
+        found = self.entries.find({"_id": _range(log, start, end)}).sort("_id")
         with reaching():
-            found: list[str] = await self.entries.distinct("case", {"shuts_out": {"$in": list(names)}})
-        return frozenset(found)
+            return [_entry(document) for document in await found.to_list(None)]
 
-    async def logs_about(self, cases: Sequence[str]) -> frozenset[str]:
-        """The logs that have an entry about one of these cases."""
-        about = [{name: {"$in": list(cases)}} for name in HIDDEN_BY]
+    async def parties_of(self, case_ids: AbstractSet[str]) -> dict[str, frozenset[str]]:
+        """The pseudonyms of the people in these cases; nothing of a case while no entry says who they are."""
+        wanted = {"case": {"$in": list(case_ids)}, "names": {"$exists": True}}
+        found: dict[str, frozenset[str]] = {}
         with reaching():
-            found: list[str] = await self.entries.distinct("log", {"$or": about})
-        return frozenset(found)
+            async for document in self.entries.find(wanted, {"case": 1, "names": 1, "_id": 0}):
+                found[document["case"]] = found.get(document["case"], frozenset()) | set(document["names"])
+        return found
 
     async def find(self, query: RecordQuery, limit: int) -> list[Entry]:
         """The entries that match, in order of position, committed or not."""
@@ -181,17 +202,26 @@ class MongoRecord:
         position: dict[str, str] = {}
         if query.log is not None:
             position = _range(query.log, 0, _LIFTED)
-        if query.after is not None:
-            position = {k: v for k, v in position.items() if k != "$gte"} | {"$gt": query.after}
+        if query.start is not None:
+            position["$gte"] = max(query.start, position.get("$gte", ""))
+        if query.before is not None:
+            position["$lt"] = min(query.before, position.get("$lt", query.before))
         if position:
             wanted["_id"] = position
         at = {k: v for k, v in (("$gte", query.since), ("$lt", query.until)) if v is not None}
         if at:
             wanted["at"] = at
-        if query.hidden:
-            wanted = {"$and": [wanted, *({name: {"$nin": list(query.hidden)}} for name in HIDDEN_BY)]}
-        # MongoDB looks through the whole record for a rare value of a field without an index; that must have an end.
         found = self.entries.find(wanted).sort("_id").limit(limit).max_time_ms(10_000)
+        with reaching():
+            return [_entry(document) async for document in found]
+
+    async def timeline(self, case_id: str, start: TimelinePlace | None, limit: int) -> list[Entry]:
+        """Entries about a case from a place on, in order of the time of the event and then of position."""
+        wanted: Document = {"case": case_id}
+        if start is not None:
+            at, position = start.at, write_position(start.log, start.number)
+            wanted |= {"at": {"$gte": at}, "$or": [{"at": {"$gt": at}}, {"_id": {"$gte": position}}]}
+        found = self.entries.find(wanted).sort([("at", 1), ("_id", 1)]).limit(limit).max_time_ms(10_000)
         with reaching():
             return [_entry(document) async for document in found]
 
@@ -204,7 +234,7 @@ def _document(entry: Entry) -> Document:
         "leaf": entry.leaf,
         **entry.about,
     }
-    return document | ({"shuts_out": list(entry.shuts_out)} if entry.shuts_out else {})
+    return document if entry.names is None else document | {"names": list(entry.names)}
 
 
 def _range(log: str, start: int, end: int) -> dict[str, str]:

@@ -9,6 +9,9 @@ It derives every root again from the entries (RFC 6962), compares every hash til
 checkpoint's signature and origin (c2sp.org/tlog-checkpoint), holds every sealed checkpoint against the logs as they are
 now, checks that Kafka offsets increase, and that the numbered events of every case are all there, in order.
 
+A record withholds some entries from each reader: a bundle has a stub with the leaf hash in place of the entry. Roots,
+seals and signatures cover such an entry like any other; it is counted, and what it says is not checked.
+
 Exit status: 0 everything holds, 1 something does not (each finding names log, entry, offset, event), 2 it could not be
 checked (wrong arguments, unreachable, no key).
 """
@@ -95,6 +98,7 @@ class Report:
     seals: int = 0
     unparsed: int = 0
     duplicates: int = 0
+    withheld: int = 0
     sequences: int = 0
     seconds: float = 0.0
     untold: dict[str, int] = field(default_factory=dict)
@@ -140,6 +144,7 @@ class Report:
             "sequences": self.sequences,
             "unparsed": self.unparsed,
             "duplicates": self.duplicates,
+            "withheld": self.withheld,
             "findings": [{k: v for k, v in asdict(one).items() if v is not None} for one in self.findings],
             "findings_not_listed": self.untold,
             "notices": self.notices,
@@ -635,8 +640,10 @@ class Cases:
     It keeps one number a case, under a 64-bit hash with a random key for each run: about 130 bytes a case.
     """
 
-    def __init__(self, report: Report, grace_after_ms: int) -> None:
+    def __init__(self, report: Report, grace_after_ms: int, is_withheld: Callable[[str, int], bool]) -> None:
+        """`is_withheld`: whether an entry (log, index) that was read is withheld by now."""
         self.report = report
+        self._is_withheld = is_withheld
         self.last: dict[int, int] = {}
         self.waiting: dict[int, list[Numbered]] = {}
         self.incomplete = False
@@ -685,6 +692,9 @@ class Cases:
                     self._find("case_seq_repeated", event, "that number stands in the record already", expected)
                 elif event.seq > last + 1:
                     missing = expected if event.seq == last + 2 else f"{expected} to {event.seq - 1}"
+                    if self._is_withheld(event.log, event.index):
+                        # The case was withheld while the logs were read, so some of its entries were not seen.
+                        break
                     if event.timestamp >= self._grace_after_ms:
                         place = f"{event.log} index {event.index} ({_name_case(event.case)})"
                         self.report.notices.append(f"case_seq {missing} may still be on its way: {place}; verify again")
@@ -707,6 +717,9 @@ def _name_case(case: bytes) -> str:
 
 
 # ---- One log -----------------------------------------------------------------------------------------------------
+
+
+_STUB = re.compile(rb'\{"leaf_hash":"([A-Za-z0-9+/]{43}=)","withheld":true\}')
 
 
 class Claim(NamedTuple):
@@ -781,8 +794,11 @@ class LogCheck:
             entries = self._split(bundle, number, width) if bundle is not None else []
             hashes = hash_leaves(entries)
             tile = self._read("0", number, width, 32)
+            stubs: list[int] = []
             if len(hashes) != width or b"".join(hashes) != tile:
-                self._compare(base, width, entries, hashes, tile)
+                stubs = self._take_stubs(base, entries, hashes, tile)
+                if len(hashes) != width or b"".join(hashes) != tile:
+                    self._compare(base, width, entries, hashes, tile)
             told = _cut(tile) if self._differ and tile is not None and len(tile) == 32 * width else None
             if self._differ and told is None:
                 self._told = None
@@ -791,7 +807,11 @@ class LogCheck:
             also = self._told.add_tile(told) if self._told and told else []
             self._check_upper(filled, also)
             if self._reader is not None:
-                self._reader.read(base, entries)
+                start = 0
+                for stub in stubs:
+                    self._reader.read(base + start, entries[start:stub])
+                    start = stub + 1
+                self._reader.read(base + start, entries[start:] if start else entries)
             self._advance(len(entries))
         last = self._own.partial_tiles() if self._own else []
         self._check_upper(last, self._told.partial_tiles() if self._told else [])
@@ -836,6 +856,20 @@ class LogCheck:
             message = f"the bundle from entry {base} on has {len(entries)} entries, not {width}"
             self._find(kind, message, base + min(len(entries), width), file=file)
         return entries
+
+    def _take_stubs(self, base: int, entries: list[bytes], hashes: list[bytes], tile: bytes | None) -> list[int]:
+        """Put the hash that each stub states in the place of its own; returns where stubs are."""
+        stubs: list[int] = []
+        for at, entry in enumerate(entries):
+            stated = read_stub(entry)
+            if stated is not None and (tile is None or tile[32 * at : 32 * at + 32] != hashes[at]):
+                hashes[at] = stated
+                stubs.append(at)
+        if stubs and self._path == "logs/seals":
+            message = "a seal is withheld; seals are about nobody, and are never withheld"
+            self._find("seal_withheld", message, base + stubs[0])
+        self._report.withheld += len(stubs)
+        return stubs
 
     def _compare(self, base: int, width: int, entries: list[bytes], hashes: list[bytes], tile: bytes | None) -> None:
         """Name the entries of a bundle that do not have the hashes of its tile."""
@@ -924,6 +958,15 @@ class LogCheck:
         actual: str | None = None,
     ) -> None:
         self._report.find(kind, message, self._log, index, file=file, expected=expected, actual=actual)
+
+
+def read_stub(entry: bytes) -> bytes | None:
+    """The leaf hash that a bundle has in place of a withheld entry; None for an entry."""
+    match = _STUB.fullmatch(entry)
+    try:
+        return decode_base64(match[1].decode()) if match else None
+    except InvalidNoteError:
+        return None
 
 
 def tile_path(level: str, number: int, width: int) -> str:
@@ -1160,10 +1203,16 @@ def verify(
         if progress is not None:
             progress(report.entries, max(total, report.entries))
 
-    cases = Cases(report, int((time.time() - grace) * 1000)) if sequences else None
+    paths = {log.origin: log.path for log in logs}
     seals: SealReader | None = None
     readers: dict[str, EventReader] = {}
     checkpoints: dict[str, Checkpoint] = {}
+
+    def is_withheld(origin: str, index: int) -> bool:
+        entries = _read_bundle(source, paths[origin], index // WIDTH, checkpoints[origin].size)
+        return index % WIDTH < len(entries) and read_stub(entries[index % WIDTH]) is not None
+
+    cases = Cases(report, int((time.time() - grace) * 1000), is_withheld) if sequences else None
     # The seal log comes first, so that on a running service no seal can be newer than the checkpoints read after it.
     for log in logs:
         checkpoint = _read_checkpoint(source, log, keys, report)
@@ -1185,7 +1234,12 @@ def verify(
             cases.settle()
     if cases is not None:
         cases.finish()
-    _check_duplicates(source, logs, checkpoints, readers, report)
+    _check_duplicates(source, paths, checkpoints, readers, report, is_withheld)
+    if report.withheld:
+        message = (
+            f"{report.withheld:,} entries are withheld from this reader: their hashes hold, what they say is unread"
+        )
+        report.notices.append(message)
     _check_coverage(logs, checkpoints, seals, remembered, report)
     for origin, checkpoint in checkpoints.items():
         ok = not report.blames(origin)
@@ -1257,13 +1311,13 @@ def _gather_claims(
 
 def _check_duplicates(
     source: Source,
-    logs: Sequence[ListedLog],
+    paths: dict[str, str],
     checkpoints: dict[str, Checkpoint],
     readers: dict[str, EventReader],
     report: Report,
+    is_withheld: Callable[[str, int], bool],
 ) -> None:
     """An entry that says that it is a duplicate has to point to an earlier entry of the same event."""
-    paths = {log.origin: log.path for log in logs}
     for origin, reader in readers.items():
         held: tuple[str, int] | None = None
         entries: list[bytes] = []
@@ -1280,7 +1334,8 @@ def _check_duplicates(
                         named = None if original.duplicate_of else original.event_id
                     except (ValueError, RecursionError):
                         named = None
-            if named != event_id:
+            # What repeats a withheld entry is withheld with it; so this one is by now, if all is in order.
+            if named != event_id and not is_withheld(origin, index):
                 message = f"the entry says it repeats entry {at} of {target}, which is not that event"
                 found = named or "no such event"
                 report.find(
@@ -1427,7 +1482,7 @@ def describe(report: Report) -> str:
     lines += [f"… and {count:,} more of {kind}" for kind, count in report.untold.items()]
     counted = (
         f"{report.entries:,} entries in {len(report.logs)} logs, {report.seals:,} seals, "
-        f"{report.sequences:,} sequences of events"
+        f"{report.sequences:,} sequences of events" + (f", {report.withheld:,} withheld" if report.withheld else "")
     )
     count = len(report.findings) + sum(report.untold.values())
     verdict = "VERIFIED" if report.ok else f"NOT VERIFIED, {count:,} finding{'s' if count != 1 else ''}"

@@ -200,4 +200,4 @@ class LogWriter:
 
 
 def _entry(log: str, index: int, leaf: Leaf) -> Entry:
-    return Entry(log, index, leaf.place.offset, leaf.entry, leaf.about, leaf.shuts_out)
+    return Entry(log, index, leaf.place.offset, leaf.entry, leaf.about, leaf.names)

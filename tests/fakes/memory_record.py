@@ -1,10 +1,11 @@
 """The record in memory: passes the same suite as MongoDB (tests/suites/test_record.py)."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from services.audit.record.log import Clash, Entry, FullTile, Head, Taken
-from services.audit.record.query import HIDDEN_BY, RecordQuery, write_position
+from services.audit.record.query import RecordQuery, TimelinePlace, write_position
 
 
 class MemoryRecord:
@@ -16,6 +17,8 @@ class MemoryRecord:
         self.by_event: dict[str, Entry] = {}
         self.tiles: dict[tuple[str, int, int], FullTile] = {}
         self.by_log: dict[str, Head] = {}
+        self.asked: list[int] = []
+        """Of how many cases the parties were asked for, each time."""
 
     async def prepare(self) -> None:
         """Nothing to prepare."""
@@ -90,20 +93,36 @@ class MemoryRecord:
             for entry in self._in_order()
             if all(entry.about.get(name) == value for name, value in query.exactly.items())
             and query.log in (None, entry.log)
-            and (query.after is None or write_position(entry.log, entry.index) > query.after)
+            and (query.start is None or write_position(entry.log, entry.index) >= query.start)
+            and (query.before is None or write_position(entry.log, entry.index) < query.before)
             and (query.since is None or entry.about.get("at", "") >= query.since)
             and (query.until is None or "" < entry.about.get("at", "") < query.until)
-            and query.hidden.isdisjoint(entry.about.get(name) for name in HIDDEN_BY)
         ]
         return found[:limit]
 
-    async def cases_hidden_from(self, names: Sequence[str]) -> frozenset[str]:
-        return frozenset(e.about["case"] for e in self.stored.values() if set(e.shuts_out) & set(names))
+    async def timeline(self, case_id: str, start: TimelinePlace | None, limit: int) -> list[Entry]:
+        def place(entry: Entry) -> tuple[str, str]:
+            return entry.about.get("at", ""), write_position(entry.log, entry.index)
 
-    async def logs_about(self, cases: Sequence[str]) -> frozenset[str]:
-        return frozenset(
-            e.log for e in self.stored.values() if not {e.about.get(name) for name in HIDDEN_BY}.isdisjoint(cases)
-        )
+        first = (start.at, write_position(start.log, start.number)) if start else ("", "")
+        found = (e for e in self.stored.values() if e.about.get("case") == case_id and place(e) >= first)
+        return sorted(found, key=place)[:limit]
+
+    async def entries_of(self, log: str, start: int, end: int) -> list[Entry]:
+        places = (write_position(log, index) for index in range(start, end))
+        return [self.stored[place] for place in places if place in self.stored]
+
+    async def parties_of(self, case_ids: AbstractSet[str]) -> dict[str, frozenset[str]]:
+        self.asked.append(len(case_ids))
+        found: dict[str, frozenset[str]] = {}
+        for entry in self.stored.values():
+            case_id = entry.about.get("case", "")
+            if case_id in case_ids and entry.names is not None:
+                found[case_id] = found.get(case_id, frozenset()) | set(entry.names)
+        return found
+
+    async def decoy_secret(self) -> bytes:
+        return bytes(32)
 
     def _in_order(self) -> list[Entry]:
         return [self.stored[place] for place in sorted(self.stored)]

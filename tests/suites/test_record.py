@@ -92,6 +92,6 @@ class TestRecord:
 
         assert await indices(RecordQuery({"case": "c"}), 2) == [("access/0", 0), (LOG, 0)]
         assert await indices(RecordQuery({"type": "t1"})) == [(LOG, 1), (LOG, 3)]
-        assert await indices(RecordQuery({}, log=LOG, after=write_position(LOG, 2))) == [(LOG, 3), (LOG, 4)]
+        assert await indices(RecordQuery({}, log=LOG, start=write_position(LOG, 3))) == [(LOG, 3), (LOG, 4)]
         assert await indices(RecordQuery({}, since=times[1], until=times[3])) == [(LOG, 1), (LOG, 2)]
         assert (await record.find(RecordQuery({"type": "t0", "at": times[2]}), 1))[0].about == about[2]

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from services.audit.app import build_app
 from services.audit.settings import AuditSettings
 from shared.access.principal import Role
-from shared.events import Actor, CaseClosed, ContentRead, Draft, Event, Fact, Message, encode, stamp
+from shared.events import Actor, CaseClosed, CaseOpened, ContentRead, Draft, Event, Fact, Message, encode, stamp
 from shared.ids import derive
 from tests.support import people
 from tests.support.broker import Headers, make_topics
@@ -35,6 +35,7 @@ def settings_for(**given: Any) -> AuditSettings:
             "log_origin": ORIGIN,
             "seal_seconds": 0.2,
             "record_pause": 0,
+            "record_decoys": 0,
             **SIGN_IN,
             **files_of("audit"),
             **given,
@@ -47,16 +48,26 @@ def bearer(role: Role = Role.AUDITOR, ref: str = "") -> dict[str, str]:
     return people.bearer(people.anybody(role) if not ref else people.auditor(ref))
 
 
-def event_of(case: str, seq: int, *, fact: Fact | None = None, trace: str | None = None) -> Event:
-    """Event `seq` of a case, with an id that follows from both."""
-    closed = CaseClosed(previous="decided", state="closed")
+def event_of(
+    case: str, seq: int, *, fact: Fact | None = None, trace: str | None = None, parties: Sequence[str] = ()
+) -> Event:
+    """Event `seq` of a case, with an id that follows from both; the first one opens the case of these `parties`."""
+    usual = CaseClosed(previous="decided", state="closed") if seq > 1 else opened(parties)
     draft = Draft(
-        fact or closed, Actor("service:triage", "service"), AT + timedelta(seconds=seq), derive(case, str(seq))
+        fact or usual, Actor("service:triage", "service"), AT + timedelta(seconds=seq), derive(case, str(seq))
     )
     (event,) = stamp(
         [draft], source="hearth/triage", subject=f"case/{case}", case_id=case, last_seq=seq - 1, trace=trace
     )
     return event
+
+
+def opened(parties: Sequence[str] = ()) -> CaseOpened:
+    """A case of these people is opened."""
+    return CaseOpened(
+        previous=None, state="new", report_id="r", code_name="calm-otter", community="enwiki", category="harassment",
+        setting="online", language="en", privacy="private", contactable=False, received_at=AT, parties=tuple(parties),
+    )  # fmt: skip
 
 
 def record_of(event: Event) -> tuple[bytes | None, bytes | None, Headers]:

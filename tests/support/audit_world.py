@@ -1,13 +1,15 @@
 """The HTTP side of the audit service over a record in memory."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
 
-from services.audit.app import load_pages, make_routers
+from services.audit.app import load_pages, make_notary, make_routers
 from services.audit.paths import HOME
 from services.audit.record.leaf import Leaf, Place, keep_hash, read_record
+from services.audit.seals.actions import Sealer
 from services.audit.writer import LogWriter
 from shared.access_control import AccessControl, SignIn
 from shared.aggregates import Save
@@ -44,15 +46,24 @@ class MemorySaving:
         return [event.fact for event in self.events if isinstance(event.fact, RecordRead)]
 
 
+class MemoryAnnouncements(MemorySaving):
+    """What is announced of the seal log."""
+
+    async def announced(self) -> int:
+        return max((save.fields["end"] for save in self.saved.values()), default=0)
+
+
 class AuditWorld:
     """A record, what was noted about reading it, and a client."""
 
-    def __init__(self) -> None:
+    def __init__(self, **given: Any) -> None:
+        """`given`: settings."""
         self.record = MemoryRecord()
         self.saving = MemorySaving()
         self.writer = LogWriter(self.record, ORIGIN, "writer")
         self.sessions = MemorySessions()
-        settings = settings_for(seal_seconds=10)
+        settings = settings_for(seal_seconds=10, **given)
+        self.notary = make_notary(settings)
         runtime = Runtime("audit", settings)
         access_control = AccessControl(runtime, copies=COPIES)
         way = SignIn(settings, load_pages(), HOME, "https://audit", nobody_signs_in, store=self.sessions)
@@ -65,6 +76,11 @@ class AuditWorld:
         """Commit these leaves to a log."""
         await self.writer.states([log], AT)
         await self.writer.append({log: leaves}, AT)
+
+    async def seal(self) -> None:
+        """Seal every log that grew."""
+        announcements = MemoryAnnouncements()
+        await Sealer(self.writer, self.record, self.notary, announcements, seconds=1, clock=lambda: AT).seal()
 
     async def fill(self, cases: int = 100, seqs: int = 3) -> None:
         """Events of some cases in `cases/0`, and one hash in `reports.inbox/1`."""

@@ -8,7 +8,7 @@ has the fields.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import orjson
@@ -19,15 +19,19 @@ from shared.events.envelope import REQUIRED
 FOREIGN = "foreign"
 """The reason for records of topics that strangers write: audit never looks into such a record."""
 
-SHUTTING_OUT: Mapping[str, tuple[str, ...]] = {
+NAMING: Mapping[str, tuple[str, ...]] = {
     "hearth.report.received": ("subjects", "witnesses", "reporter", "reporter_aliases"),
     "hearth.case.opened": ("parties",),
-    "hearth.case.recusal_declared": ("person",),
 }
-"""The fields that name people who may not see the case, by the type of the event in any version."""
+"""The fields that name the people in a case, by the type of the event in any version. They may not see the case."""
+
+CASE_TOPICS = frozenset({"reports", "cases", "erasures", "notifications", "access"})
+"""The topics that Hearth writes and keys by case; shared.kafka.topics says the same."""
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _WIRE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -60,13 +64,13 @@ class Place:
 class Leaf:
     """The bytes that go into the tree, and the fields to find them by (`event`, `case`, `type`, `actor`, `trace`, …).
 
-    `shuts_out`: pseudonyms and references of people who may not see the case, as the event names them.
+    `names`: pseudonyms of the people in the case, from an event that says who they are; None from any other.
     """
 
     place: Place
     entry: bytes
     about: Mapping[str, str] = field(default_factory=dict)
-    shuts_out: tuple[str, ...] = ()
+    names: tuple[str, ...] | None = None
 
     @property
     def event_id(self) -> str | None:
@@ -135,20 +139,25 @@ def read_record(place: Place, key: bytes | None, headers: Headers, value: bytes 
     if len(entry) > MAX_LEAF_BYTES:
         return keep_hash(place, value, "too_large")
     about = {"event": texts["ce_id"], "type": texts["ce_type"], "actor": texts["ce_actorref"]}
-    if at := _spell_time(texts["ce_time"]):
-        about["at"] = at
+    about["at"] = _spell_time(texts["ce_time"]) or _time_of(place)
     if case:
         about["case"] = case
+        if place.topic not in CASE_TOPICS or texts["ce_cause"] == case:
+            # The key is that of a roster entry or a log; or that of an access to no case, which is its own cause.
+            about["caseless"] = "yes"
     if trace_id:
         about["trace"] = trace_id
     if isinstance(community := data.get("community"), str):
         about["community"] = community
-    return Leaf(place, entry, about, _shut_out(texts["ce_type"], data))
+    return Leaf(place, entry, about, _names_in(texts["ce_type"], data))
 
 
-def _shut_out(type_: str, data: Mapping[str, object]) -> tuple[str, ...]:
+def _names_in(type_: str, data: Mapping[str, object]) -> tuple[str, ...] | None:
+    fields = NAMING.get(type_.rpartition(".v")[0])
+    if fields is None:
+        return None
     found: list[object] = []
-    for name in SHUTTING_OUT.get(type_.rpartition(".v")[0], ()):
+    for name in fields:
         value = data.get(name)
         found += value if isinstance(value, list) else [value]
     return tuple(dict.fromkeys(one for one in found if isinstance(one, str)))
@@ -170,8 +179,8 @@ def keep_hash(place: Place, value: bytes | None, reason: str, first: int | None 
 def point_to(leaf: Leaf, origin: str, index: int) -> Leaf:
     """The leaf that stands in for an event which is already entry `index` of the log `origin`."""
     pointer = {"ce": {"id": leaf.event_id}, "duplicate_of": {"index": index, "log": origin}}
-    # A pointer is not an entry of the case, but is hidden with the case.
-    about = {"repeats": leaf.about["case"]} if "case" in leaf.about else {}
+    # A pointer is not an entry of the case, but is withheld with the case.
+    about = {"repeats": leaf.about["case"]} if "case" in leaf.about and "caseless" not in leaf.about else {}
     return Leaf(leaf.place, canonical({**pointer, "kafka": leaf.place.as_json()}), about)
 
 
@@ -196,3 +205,9 @@ def _spell_time(text: str) -> str | None:
         return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at.tzinfo else None
     except (ValueError, OverflowError):
         return None
+
+
+def _time_of(place: Place) -> str:
+    """The time that Kafka has for a record. A time beyond all calendars counts as the latest one."""
+    milliseconds = min(max(0, place.timestamp), 253_402_300_799_999)
+    return (EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")

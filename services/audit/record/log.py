@@ -37,7 +37,7 @@ class Head:
 class Entry:
     """One entry in its place, and the fields to find it by. `offset` is that of Kafka; in the seal log it is the index.
 
-    `shuts_out` is that of the leaf; an entry that was read from the store has none.
+    `names` is that of the leaf; an entry that was read from the store has none.
     """
 
     log: str
@@ -45,7 +45,7 @@ class Entry:
     offset: int
     leaf: bytes
     about: Mapping[str, str] = field(default_factory=dict)
-    shuts_out: tuple[str, ...] = ()
+    names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ async def test_an_entry_that_was_changed_is_shown_as_not_proved(world: AuditWorl
 
 async def test_what_an_event_holds_is_shown_escaped(world: AuditWorld) -> None:
     leaf = leaf_of(event_of("case-9", 1), "cases", 1, 0)
-    evil = replace(leaf, entry=leaf.entry.replace(b'"decided"', b'"<script>alert(1)</script>"'))
+    evil = replace(leaf, entry=leaf.entry.replace(b'"calm-otter"', b'"<script>alert(1)</script>"'))
     await world.add("cases/1", [evil])
     page = await world.client.get("/audit/cases/case-9", headers=bearer())
     assert "&lt;script&gt;" in page.text

@@ -114,11 +114,11 @@ def test_what_cannot_be_read_is_kept_as_its_hash_with_the_reason(
 @pytest.mark.parametrize(
     "time", ["9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+14:00", "noon", "2026-11-24T09:00:00"]
 )
-def test_a_time_that_is_none_is_kept_as_it_came_and_not_found_by(time: str) -> None:
+def test_a_time_that_is_none_is_kept_as_it_came_and_kafkas_is_found_by(time: str) -> None:
     headers = {**HEADERS, "ce_time": time.encode()}
     leaf = read_record(PLACE, MESSAGE.key, list(headers.items()), MESSAGE.value)
     assert json.loads(leaf.entry)["ce"]["time"] == time
-    assert "at" not in leaf.about
+    assert leaf.about["at"] == "2025-11-24T16:00:00.000Z"
 
 
 def test_of_what_strangers_write_only_the_hash_is_kept_even_if_it_could_be_read() -> None:
