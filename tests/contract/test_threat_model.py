@@ -9,7 +9,7 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 PAGE = (TESTS.parent / "docs" / "threat-model.md").read_text(encoding="utf-8")
-ATTACKERS = ("The accused", "A responder", "An operator", "An integrator", "A stranger", "The network")
+ATTACKERS = ("The accused", "A responder", "An auditor", "An operator", "An integrator", "A stranger", "The network")
 NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 

@@ -19,6 +19,7 @@ from infra.commands.people.editor import OPERATOR, run_with_editor
 from infra.local.people import LIFE, enrol, give_name, person_of
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
+from services.audit import verify
 from services.intake.report.pseudonym import pseudonyms_for
 from services.triage.roster.actions import RosterEditor
 from shared.access.principal import PEOPLE, Role
@@ -176,9 +177,37 @@ def test_nobody_who_is_shut_out_gets_a_byte_of_the_case(
     answers = gathered[who]
     assert len(answers) > 500
     assert not [answer for answer in answers if answer.status >= 500 and "/sign-" not in answer.asked]
-    search = story.search
-    found = [(a.asked, a.status, names) for a in answers if (names := search.find(a.text, a.asked))]
+    search, words = story.search, Search(WORDS)
+    # A recusal withholds nothing of the record.
+    parts = [words if who == "recused" and is_of_the_record(answer) else search for answer in answers]
+    found = [
+        (a.asked, a.status, names)
+        for a, part in zip(answers, parts, strict=True)
+        if (names := part.find(a.text, a.asked))
+    ]
     assert found == []
+
+
+def is_of_the_record(answer: Answer) -> bool:
+    return answer.asked.startswith(("GET /v1/record/", "GET /audit"))
+
+
+def test_a_recusal_withholds_nothing_of_the_record(gathered: dict[str, list[Answer]], story: Story) -> None:
+    record = [answer for answer in gathered["recused"] if is_of_the_record(answer)]
+    found = {name for answer in record for name in story.search.find(answer.text, answer.asked)}
+    assert found >= {"case id", "report id", *(f"event {n}" for n in range(len(story.known.event_ids)))}
+
+
+@pytest.mark.parametrize("who", [*NAMES, UNRELATED])
+def test_the_record_verifies_for_everybody_it_names(story: Story, who: str) -> None:
+    source = verify.open_source(story.system.url("audit"), story.tokens[who])
+    try:
+        keys, _ = verify.choose_keys(source, [], None)
+        report = verify.verify(source, keys)
+    finally:
+        source.close()
+    assert report.findings == []
+    assert (report.withheld > len(story.known.event_ids) - 2) == (who != UNRELATED)
 
 
 def test_an_unrelated_person_finds_it_all_by_the_same_way(story: Story, gathered: dict[str, list[Answer]]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.audit.record.log import Clash, Entry, FullTile, Head, Taken
-from services.audit.record.query import RecordQuery, write_position
+from services.audit.record.query import RecordQuery, TimelinePlace, write_position
 from services.audit.store import MongoRecord
 from shared.mongo import Database
 from tests.fakes.memory_record import MemoryRecord
@@ -95,3 +95,34 @@ class TestRecord:
         assert await indices(RecordQuery({}, log=LOG, start=write_position(LOG, 3))) == [(LOG, 3), (LOG, 4)]
         assert await indices(RecordQuery({}, since=times[1], until=times[3])) == [(LOG, 1), (LOG, 2)]
         assert (await record.find(RecordQuery({"type": "t0", "at": times[2]}), 1))[0].about == about[2]
+        middle = RecordQuery({}, start=write_position("access/0", 0), before=write_position(LOG, 2))
+        assert await indices(middle) == [("access/0", 0), (LOG, 0), (LOG, 1)]
+        assert await indices(replace(middle, log=LOG, start=write_position(LOG, 1))) == [(LOG, 1)]
+        assert await indices(replace(middle, log="access/0")) == [("access/0", 0)]
+        assert [(e.index, e.leaf, e.about) for e in await record.entries_of(LOG, 1, 3)] == [
+            (n, f"{LOG} {n}".encode(), about[n]) for n in (1, 2)
+        ]
+
+    async def test_a_timeline_is_in_order_of_time_across_logs_and_goes_on_anywhere(self, record: Record) -> None:
+        times = [f"2026-11-24T09:00:0{n}.000Z" for n in (3, 1, 2, 2, 2)]
+        places = [(LOG, 0), (LOG, 1), ("access/0", 0), (LOG, 2), ("access/0", 1)]
+        for (log, index), at in zip(places, times, strict=True):
+            await record.insert([entry_of(index, log, case="c", at=at)])
+        await record.insert([entry_of(2, "access/0", case="d", at=times[0])])
+        whole = await record.timeline("c", None, 10)
+        assert [(e.log, e.index) for e in whole] == [(LOG, 1), ("access/0", 0), ("access/0", 1), (LOG, 2), (LOG, 0)]
+        for number, entry in enumerate(whole):
+            place = TimelinePlace(entry.about["at"], entry.log, entry.index)
+            assert await record.timeline("c", place, 2) == whole[number : number + 2]
+
+    async def test_who_is_in_a_case_is_told_by_what_says_so(self, record: Record) -> None:
+        names: list[tuple[str, ...] | None] = [None, ("a", "b"), ("b", "c"), (), None]
+        cases = ["x", "x", "x", "y", "z"]
+        await record.insert([replace(entry_of(n, case=cases[n]), names=one) for n, one in enumerate(names)])
+        found = await record.parties_of({"x", "y", "z", "unknown"})
+        assert found == {"x": frozenset("abc"), "y": frozenset()}
+
+    async def test_decoys_are_drawn_by_one_secret(self, record: Record) -> None:
+        secret = await record.decoy_secret()
+        assert len(secret) == 32
+        assert await record.decoy_secret() == secret

@@ -16,7 +16,7 @@ every service declares one of these actions, or the service does not start.
 
 - **Recusal**: a party to a case, and a person who is recused from it, may do nothing marked *case* with it, in any
   role. To them the case is not there. A party is the person reported, a witness or the reporter, by the pseudonym of
-  any of their names.
+  any of their names. In the record, a party gets the leaf hashes of the case, and a recusal withholds nothing.
 - **Fresh**: needs a sign-in of the last {FRESH.seconds // 60} minutes.
 - A refusal for one of these reasons gets the same answer as if there were nothing (404):
   {", ".join(sorted(reason.value.replace("_", " ") for reason in HIDING))}.

@@ -45,8 +45,10 @@ LISTS = [
 ]
 
 
-@pytest.mark.parametrize("who", SHUT_OUT)
-@pytest.mark.parametrize(("service", "path"), LISTS)
+@pytest.mark.parametrize(
+    ("service", "path", "who"),
+    [(service, path, who) for service, path in LISTS for who in (NAMES if service == "audit" else SHUT_OUT)],
+)
 async def test_a_list_is_as_if_there_were_no_case(report: OneReport, who: str, service: str, path: str) -> None:
     shown = await get(report, service, path, SHUT_OUT[who])
     assert shown.startswith("200")
@@ -61,7 +63,13 @@ async def test_what_waits_to_be_sent_is_not_counted(report: OneReport, who: str)
     assert [re.findall(r"(\d+) (?:waiting|failed)", page) for page in shown] == [["0", "0"], ["2", "0"]]
 
 
-@pytest.mark.parametrize("who", SHUT_OUT)
+async def test_a_recusal_withholds_nothing_of_the_record(report: OneReport) -> None:
+    shown = [await get(report, "audit", "/v1/record/events?limit=1000", who) for who in (RECUSED, UNRELATED)]
+    assert shown[0] == shown[1]
+    assert '"withheld"' not in shown[0]
+
+
+@pytest.mark.parametrize("who", NAMES)
 async def test_a_search_of_the_record_finds_what_a_search_for_nothing_finds(report: OneReport, who: str) -> None:
     cookie, _ = await report.form_of("audit")
     headers = {**HTML, "Cookie": cookie, "X-Request-Id": "asked-twice"}

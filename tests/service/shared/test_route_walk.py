@@ -6,7 +6,7 @@ Who may do what stands here a second time, as plain data: a row of shared/access
 import socket
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -19,7 +19,14 @@ from shared.access.refusal_log import Refusals
 from shared.access.table import TABLE
 from shared.problems import NotFound
 from tests.support import people
-from tests.support.callers import ASKED_BY_SERVICES, Caller, callers_at, enrol_those_whom_services_act_for, recused
+from tests.support.callers import (
+    ASKED_BY_SERVICES,
+    PARTIES,
+    Caller,
+    callers_at,
+    enrol_those_whom_services_act_for,
+    recused,
+)
 from tests.support.every_app import SERVICES, build
 from tests.support.one_report import HOMES, HTML, OneReport, hand_in, send
 from tests.support.route_walk import STALE, Ask, Step, Thing, named_routes, steps_of
@@ -70,7 +77,7 @@ OF_A_CASE = {action for action in MAY if action.startswith("case.")} | {
     "report.erase", "delivery.list", "record.read", "record.prove", "record.entries",
 }  # fmt: skip
 SHUTS_OUT = OF_A_CASE | {"vault.read"}
-"""Whoever is a party to the case, or recused from it, gets nothing by these."""
+"""A party to the case gets nothing by these, and a person recused from it gets nothing but the record."""
 HIDDEN = {"recused", "body", "community"}
 ANSWERS = {
     "sign_in": (401, "sign-in-needed"),
@@ -98,11 +105,15 @@ REQUEST_ID = "walked-by-a-test"
 
 @dataclass(frozen=True)
 class Expected:
-    """`reason` empty: let in. `hidden`: as if nothing were there. `at_once`: before anything is looked up."""
+    """`reason` empty: let in. `hidden`: as if nothing were there. `at_once`: before anything is looked up.
+
+    `withheld`: let in, and shown nothing but hashes.
+    """
 
     reason: str = ""
     hidden: bool = False
     at_once: bool = True
+    withheld: bool = False
 
 
 def expect(action: str, caller: Caller, about: bool) -> Expected:
@@ -128,6 +139,11 @@ def expect(action: str, caller: Caller, about: bool) -> Expected:
     if action in FRESH and situation.breaks == "sign_in_again":
         return Expected("sign_in_again")
     if about and situation.breaks == "recused" and action in SHUTS_OUT:
+        if action.startswith("record.") and situation.name not in PARTIES:
+            # A recusal withholds nothing of the record.
+            return Expected()
+        if action == "record.entries":
+            return Expected("recused", at_once=False, withheld=True)
         return Expected("recused", hidden=True, at_once=False)
     if about and "reach" in needs.split() and situation.breaks in ("body", "community"):
         return Expected("reach", at_once=False)
@@ -146,7 +162,7 @@ def expect_all(ask: Ask, caller: Caller, service: str) -> Expected:
         # Sessions are for pages: a program's route does not know them.
         return Expected() if ask.actions[0] in OPEN else Expected("sign_in")
     first, *further = [expect(action, caller, about=True) for action in ask.actions]
-    later = [Expected(e.reason, e.hidden, at_once=False) for e in further]
+    later = [replace(e, at_once=False) for e in further]
     if ask.path == "/v1/reports" and caller.role is Role.INTEGRATOR and not first.reason:
         later = [Expected(expect("report.submit_for", caller, about=True).reason)]
     return next((e for e in (first, *later) if e.reason), Expected())
@@ -218,6 +234,10 @@ def _faults(
             yield "shows what is hidden"
         if ask.actions[0].startswith("case.") and other is not None and [r for _, r, _ in noted] != ["not_found"]:
             yield "the refusal is not noted"
+        return
+    if expected.withheld:
+        if status != 200 or b'"withheld":true' not in answer.content or shows:
+            yield "does not withhold"
         return
     if expected.reason:
         wanted, code = ANSWERS[expected.reason]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from services.audit import verify as verifier
 from services.audit.tlog.note import Checkpoint, NoteSigner, SigningKey, sign_checkpoint
-from services.audit.tlog.tiles import Tile, grow
+from services.audit.tlog.tiles import Tile, grow, join_entries
 from services.audit.tlog.tree import Frontier, hash_leaves, root_of
 from tests.support.examples import up_to
 
@@ -734,3 +734,117 @@ def test_a_running_service_verifies_with_a_token(
     assert verifier.main(arguments) == 1
     token.write_text("wrong")
     assert verifier.main(arguments) == 2
+
+
+def stub_of(entry: bytes) -> bytes:
+    (leaf_hash,) = hash_leaves([entry])
+    return to_json({"leaf_hash": verifier.encode(leaf_hash), "withheld": True})
+
+
+def withhold(record: Record, topic: str, cases: set[int]) -> int:
+    """Put stubs in the places of the entries of these cases, in the files only; returns how many."""
+    log = record.logs[topic]
+    shown = [
+        stub_of(entry) if json.loads(entry).get("key") in {f"case-{n}" for n in cases} else entry
+        for entry in log.entries
+    ]
+    for tile in log.tiles:
+        if tile.level == -1:
+            start = tile.index * 256
+            record.file(topic, tile).write_bytes(join_entries(shown[start : start + tile.width]))
+    return sum(one is not other for one, other in zip(shown, log.entries, strict=True))
+
+
+@pytest.mark.parametrize("options", [{}, {"sequences": False}, {"strict": True}])
+@pytest.mark.parametrize("cases", [{0}, {6}, {2, 3}, set(range(7))])
+def test_withheld_cases_are_counted_and_all_else_verifies(
+    record: Record, cases: set[int], options: dict[str, Any]
+) -> None:
+    count = withhold(record, "cases", cases) + withhold(record, "reports", cases)
+    report = record.verify(**options)
+    assert (report.findings, report.withheld, report.entries) == ([], count, 644)
+    assert f"{count:,} entries are withheld" in report.notices[-1]
+    assert f"{count:,} withheld" in verifier.describe(report).splitlines()[-1]
+    if options != {"sequences": False}:
+        assert report.sequences == 2 * (7 - len(cases))
+
+
+def test_a_changed_hash_of_a_withheld_entry_is_found(record: Record) -> None:
+    withhold(record, "cases", {3})
+    file = record.file("cases", Tile(-1, 0))
+    right = verifier.encode(hash_leaves([record.logs["cases"].entries[10]])[0])
+    wrong = ("A" if right[0] != "A" else "B") + right[1:]
+    file.write_bytes(file.read_bytes().replace(right.encode(), wrong.encode()))
+    finding = only(record.verify(), "entry_altered")
+    assert (finding.log, finding.index, finding.expected, finding.actual) == (CASES_0, 10, right, wrong)
+
+
+def test_a_withheld_hash_that_is_changed_in_bundle_and_tile_contradicts_what_was_signed(record: Record) -> None:
+    withhold(record, "cases", {3})
+    right = hash_leaves([record.logs["cases"].entries[10]])[0]
+    for tile, spell in ((Tile(-1, 0), lambda h: verifier.encode(h).encode()), (Tile(0, 0), lambda h: h)):
+        file = record.file("cases", tile)
+        file.write_bytes(file.read_bytes().replace(spell(right), spell(bytes(32))))
+    report = record.verify()
+    assert {"root_mismatch", "seal_contradicts"} <= kinds(report)
+    assert {finding.log for finding in report.findings} == {CASES_0}
+
+
+@pytest.mark.parametrize(
+    "put", [b"", b"{}", b'{"leaf_hash":"%s","withheld":true}', b'{"leaf_hash":"A","withheld":true}']
+)
+def test_no_other_bytes_pass_for_a_withheld_entry(record: Record, put: bytes) -> None:
+    log = record.logs["cases"]
+    if b"%s" in put:
+        put %= verifier.encode(hash_leaves([log.entries[11]])[0]).encode()
+    entries = [put if at == 10 else entry for at, entry in enumerate(log.entries[:256])]
+    record.file("cases", Tile(-1, 0)).write_bytes(join_entries(entries))
+    report = record.verify()
+    assert ("entry_altered" in kinds(report)) or ("entry_moved" in kinds(report))
+    assert next(one for one in report.findings if one.kind.startswith("entry_")).index == 10
+
+
+def test_an_entry_that_looks_like_a_stub_is_no_event(record: Record) -> None:
+    record.logs["cases"].append([{"leaf_hash": verifier.encode(bytes(32)), "withheld": True}])
+    record.write()
+    report = record.verify()
+    assert (only(report, "entry_unreadable").index, report.withheld) == (600, 0)
+
+
+def test_a_seal_is_never_withheld(record: Record) -> None:
+    log = record.logs["seals"]
+    tile = next(tile for tile in log.tiles if tile.level == -1 and tile.width == 4)
+    entries = [stub_of(entry) if at == 2 else entry for at, entry in enumerate(log.entries)]
+    record.file("seals", tile).write_bytes(join_entries(entries))
+    assert only(record.verify(), "seal_withheld").index == 2
+
+
+def test_a_case_that_is_withheld_while_the_logs_are_read_leaves_no_gap(record: Record) -> None:
+    for topic, numbers in (("cases", [1, 4]), ("reports", [2, 3])):
+        record.logs[topic].append([make_leaf(topic, 5000 + seq, 99, seq) for seq in numbers])
+    record.write()
+    withhold(record, "reports", {99})
+    source = verifier.open_source(str(record.root))
+    read = source.read
+
+    def read_and_withhold(path: str, limit: int) -> bytes:
+        if path.startswith("logs/reports"):
+            withhold(record, "cases", {99})
+        return read(path, limit)
+
+    source.read = read_and_withhold  # type: ignore[method-assign]  # the record changes while it is read
+    keys = [verifier.Key.parse(str(KEY.verifier))]
+    assert only(record.verify(), "case_seq_gap").index == 601
+    assert verifier.verify(source, keys).findings == []
+
+
+def test_what_repeats_a_withheld_entry_cannot_be_shown(record: Record) -> None:
+    duplicate = {
+        "ce": {"id": "cases-23"},
+        "duplicate_of": {"index": 10, "log": CASES_0},
+        "kafka": {"offset": 5000, "partition": 0, "timestamp": 1, "topic": "cases"},
+    }
+    record.logs["cases"].append([duplicate])
+    record.write()
+    withhold(record, "cases", {3})
+    assert only(record.verify(), "duplicate_unfounded").index == 600
