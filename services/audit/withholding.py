@@ -35,7 +35,8 @@ class Withholding:
         """Those of these cases that this person may not see: they name the person, or are decoys. Raises Unavailable.
 
         While the record does not say who is in a case, nobody sees the case: it may be about the person who asks. A
-        recusal hides nothing here.
+        case that names nobody, as after an erasure, is shown to everybody, so nobody can tell what was a decoy before.
+        A recusal hides nothing here.
         """
         if self._secret is None:
             self._secret = await self._store.decoy_secret()
@@ -44,9 +45,9 @@ class Withholding:
         return {
             case_id
             for case_id in case_ids
-            if case_id not in parties
-            or not parties[case_id].isdisjoint(who.pseudonyms)
-            or is_decoy(secret, share, who.ref, case_id, day)
+            if (names := parties.get(case_id)) is None
+            or not names.isdisjoint(who.pseudonyms)
+            or (names and is_decoy(secret, share, who.ref, case_id, day))
         }
 
     async def withhold(self, who: Principal, entries: Sequence[Entry]) -> list[Entry | Withheld]:

@@ -272,7 +272,8 @@ async def test_decoys_are_whole_cases_and_look_like_any_withheld_one(tmp_path: P
         cases = [derive("case", str(n)) for n in range(60)]
         leaves: list[Leaf] = []
         for case in cases:
-            leaves += [leaf_of(event_of(case, seq), "cases", 0, len(leaves) + seq) for seq in (1, 2)]
+            opened, closed = event_of(case, 1, parties=["another"]), event_of(case, 2)
+            leaves += [leaf_of(event, "cases", 0, len(leaves) + n) for n, event in enumerate((opened, closed))]
         await world.add("cases/0", leaves)
         await world.seal()
         shown = {}
@@ -287,6 +288,16 @@ async def test_decoys_are_whole_cases_and_look_like_any_withheld_one(tmp_path: P
             report = check(await export(world, headers, tmp_path / who))
             assert (report.findings, report.withheld) == ([], 2 * sum(one for one, _ in shown[who]))
         assert shown["named"] != shown["other"]
+
+
+async def test_a_case_that_names_nobody_is_withheld_from_nobody() -> None:
+    world = AuditWorld(record_decoys=1)
+    async with world.client:
+        cases = [derive("case", str(n)) for n in range(20)]
+        named = [event_of(case, 1, parties=["another"] if n % 2 else []) for n, case in enumerate(cases)]
+        await world.add("cases/0", [leaf_of(event, "cases", 0, n) for n, event in enumerate(named)])
+        (items,) = await page_through(world, "/v1/record/events?log=cases/0")
+        assert ["withheld" in item for item in items] == [False, True] * 10
 
 
 def test_a_decoy_stays_one_and_others_become_one_late() -> None:
