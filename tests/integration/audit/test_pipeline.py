@@ -106,7 +106,7 @@ async def test_the_verifier_accepts_a_running_record_and_names_the_place_of_a_fl
 
         client_ = connect(settings.mongo, service="audit")
         entries = client_[f"{settings.database_prefix}audit"]["entries"]
-        victim = await entries.find_one({"case": "case-77"})
+        victim = await entries.find_one({"case": "case-77", "type": "hearth.case.closed.v1"})
         flipped = victim["leaf"].replace(b'"closed"', b'"clOsed"')
         await entries.update_one({"_id": victim["_id"]}, {"$set": {"leaf": flipped}})
         client_.close()
