@@ -116,7 +116,7 @@ def run_system(stack: Stack, extra: Mapping[str, str] | None = None) -> Iterator
     read.
     """
     kept = stack.settings.data
-    # Here nobody is an integrator with a name, so everybody may write reports to Kafka; and the auditor finds every case.
+    # Here nobody is an integrator with a name, so everybody may write reports to Kafka. The auditor finds every case.
     plain = {"HEARTH_OPEN_INBOX": "true", "HEARTH_RECORD_DECOYS": "0"}
     environment = {**plain, **draw_secrets(kept / "secrets" if kept else None), **(extra or {})}
     if stack.broker == "kafka":  # the one in memory has every topic from its start, and cannot be asked for more
