@@ -155,6 +155,10 @@ class Gate:
         """Record a refusal. For a handler that answers the refusal itself."""
         self._refusals.note(refused.action, refused.reason, who)
 
+    def keep_fault(self, action: str, reason: str, who: Principal) -> None:
+        """Record that a caller who may do the action was refused, because of what they sent."""
+        self._refusals.note(action, reason, who)
+
     def keep_stray(self, code: str) -> None:
         """Record that a request was refused before it came to any route. `code` is that of the problem."""
         self._refusals.note(STRAY, code, NOBODY)

@@ -12,12 +12,11 @@ from services.notification.app import build_app as build_notification
 from services.notification.settings import NotificationSettings
 from services.triage.app import build_app as build_triage
 from services.triage.settings import TriageSettings
-from tests.support.people import SIGN_IN
+from tests.support.people import PROVIDER, SIGN_IN
 from tests.support.service_keys import files_of
 
 KEYS: dict[str, Any] = {"form_key": b"k" * 32}
 OF_INTAKE: dict[str, Any] = {"master_key": b"m" * 32, "receipt_pepper": b"p" * 32, "pseudonym_key": b"n" * 32}
-OF_PROVIDER = {name: value for name, value in SIGN_IN.items() if name != "sign_in_client_id"}
 SERVICES = ("intake", "triage", "notification", "audit")
 
 
@@ -26,7 +25,7 @@ def build(service: str, **given: Any) -> FastAPI:
     common = {**KEYS, **files_of(service), **given}
     match service:
         case "intake":
-            return build_intake(IntakeSettings(**OF_INTAKE, **OF_PROVIDER, **common))
+            return build_intake(IntakeSettings(**OF_INTAKE, **PROVIDER, **common))
         case "triage":
             return build_triage(TriageSettings(**SIGN_IN, **common))
         case "notification":

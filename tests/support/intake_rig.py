@@ -236,7 +236,8 @@ class Rig:
         form = ReportForm(self.submissions, POLICY, pages, self.clock)
         verifier = ServiceVerifier("intake", PEERS_FILE)
         roster = Roster(COPIES)
-        self.gate = Gate(Refusals(), roster=roster, services=lambda token: verifier.read(token).principal())
+        self.refusals = Refusals()
+        self.gate = Gate(self.refusals, roster=roster, services=lambda token: verifier.read(token).principal())
         self.provider = OidcStandIn()
         prover = OpenId(
             Registration(self.provider.issuer, "", None, "https://intake.example"),

@@ -174,12 +174,10 @@ class Refusals:
         self.noted.append((action, reason, who.ref))
 
 
-SIGN_IN: dict[str, Any] = {
-    "sign_in_issuer": "https://id.example",
-    "sign_in_client_id": "hearth",
-    "identity_key": b"i" * 32,
-}
-"""Settings of signing in that reach nobody."""
+PROVIDER: dict[str, Any] = {"sign_in_issuer": "https://id.example", "identity_key": b"i" * 32}
+"""Settings of a sign-in provider that nobody reaches."""
+SIGN_IN: dict[str, Any] = {**PROVIDER, "sign_in_client_id": "hearth"}
+"""Settings of signing in through it."""
 
 
 async def session_of(store: SessionStore, who: Principal, *, age: timedelta = timedelta(), **changed: Any) -> str:

@@ -1,6 +1,7 @@
 """The vault over HTTP, for the other services."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -11,9 +12,10 @@ from services.intake.vault.names import NameKeySource
 from services.intake.vault.reads import Read, Readable, VaultReader
 from shared.access.authorization import Refused
 from shared.access.conditions import Reason, Refusal
-from shared.access.principal import Role
+from shared.access.principal import Principal, Role
 from shared.events import Actor
 from shared.own_names import Proof
+from shared.problems import Problem
 from shared.web.bodies import json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does, principal_of
 
@@ -49,6 +51,15 @@ def make_vault_router(reader: VaultReader, gate: Gate, keys: NameKeySource, name
     """
     router = gate.router(Callers.PROGRAMS)
 
+    @contextmanager
+    def recorded(action: str, who: Principal) -> Iterator[None]:
+        # A service that sends what proves nothing may have been broken into.
+        try:
+            yield
+        except Problem as problem:
+            gate.keep_fault(action, problem.code.replace("-", "_"), who)
+            raise
+
     @router.post("/v1/vault/read", **does("vault.read", takes(VaultRead)))
     async def read(request: Request) -> Response:
         """Hand sections of reports to another service. Intake records each read before it answers."""
@@ -68,7 +79,9 @@ def make_vault_router(reader: VaultReader, gate: Gate, keys: NameKeySource, name
         No other name can be asked about. Each call is recorded first.
         """
         who = principal_of(request)
-        own = await keys.prove(parse_body(Proof, await request.body()))
+        proof = parse_body(Proof, await request.body())
+        with recorded("vault.pseudonyms", who):
+            own = await keys.prove(proof)
         await reader.note_names(len(own.names), purpose=" ".join(who.purposes), actor=who.actor(Role.SERVICE))
         names = [{"keys": name.keys, "trust": name.trust.value} for name in own.names]
         return json_response({"person": own.person, "names": names, "ticket": own.ticket}, headers=PRIVATE)
@@ -81,7 +94,8 @@ def make_vault_router(reader: VaultReader, gate: Gate, keys: NameKeySource, name
         """
         who = principal_of(request)
         body = parse_body(GivenNames, await request.body())
-        person, found = await keys.bind(body.ticket, body.names)
+        with recorded("vault.bind_names", who):
+            person, found = await keys.bind(body.ticket, body.names)
         actor = Actor(person, Role.COORDINATOR.value)
         await reader.note_names(len(found), purpose=" ".join(who.purposes), actor=actor)
         return json_response({"names": found}, headers=PRIVATE)

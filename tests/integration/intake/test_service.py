@@ -20,6 +20,7 @@ from shared.kafka.records import Record
 from shared.mongo import connect
 from tests.support.broker import make_topics, read, write
 from tests.support.intake_rig import FORM_KEY, bearer, case_event
+from tests.support.people import PROVIDER
 from tests.support.service_keys import files_of
 
 REPORT = {"community": "enwiki", "narrative": "Sekret words", "reported": [{"name": "Sekret person"}]}
@@ -45,6 +46,7 @@ def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -> I
         receipt_pepper=keys["receipt"],
         pseudonym_key=keys["pseudonym"],
         open_inbox=True,
+        **PROVIDER,
         **files_of("intake"),
     )
 

@@ -20,7 +20,7 @@ from services.notification.app import build_app as build_notification
 from services.notification.settings import NotificationSettings
 from services.triage.app import build_app as build_triage
 from services.triage.settings import TriageSettings
-from tests.support.people import SIGN_IN
+from tests.support.people import PROVIDER, SIGN_IN
 from tests.support.service_keys import files_of
 
 pytestmark = pytest.mark.timeout(240)
@@ -36,7 +36,7 @@ def build(name: str, kafka: str, mongo: str) -> FastAPI:
     match name:
         case "intake":
             keys = {"master_key": KEY, "receipt_pepper": KEY, "pseudonym_key": KEY}
-            return build_intake(IntakeSettings(**parts, **keys))
+            return build_intake(IntakeSettings(**parts, **PROVIDER, **keys))
         case "triage":
             return build_triage(TriageSettings(**parts, **SIGN_IN))
         case "notification":

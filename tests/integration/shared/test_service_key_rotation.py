@@ -16,6 +16,7 @@ from infra.commands.keys.service_keys import PEERS, Pace, keys_file, make_servic
 from infra.local.ports import Ports
 from infra.local.probes import answers
 from infra.local.processes import Children
+from infra.local.stack import NO_PROVIDER
 from infra.local.system import create_topics_on
 from infra.services import SERVICES
 from shared.access.service_keys import read_ring
@@ -43,7 +44,7 @@ async def intake(
     make_service_keys(folder, os.geteuid())
     with Ports() as free:
         port = free.any_free()
-        secrets = ("FORM_KEY", "MASTER_KEY", "RECEIPT_PEPPER", "PSEUDONYM_KEY")
+        secrets = ("FORM_KEY", "IDENTITY_KEY", "MASTER_KEY", "RECEIPT_PEPPER", "PSEUDONYM_KEY")
         environment = {
             **os.environ,
             **{f"HEARTH_{name}": base64.b64encode(name.encode().ljust(32)).decode() for name in secrets},
@@ -53,6 +54,7 @@ async def intake(
             "HEARTH_DATABASE_PREFIX": database_prefix,
             "HEARTH_PORT": str(port),
             "HEARTH_SERVICE_PEERS_FILE": str(folder / PEERS),
+            "HEARTH_SIGN_IN_ISSUER": NO_PROVIDER,
         }
         children, address = Children(), f"http://127.0.0.1:{port}"
         try:

@@ -76,7 +76,7 @@ async def test_a_service_without_a_proof_turns_no_name_into_a_key(rig: Rig) -> N
         good | {"id_token": None},
         good | {"id_token": strange},
         good | {"id_token": f"{header}.{forged.split('.')[1]}.{signature}"},
-        good | {"access_token": "of another person"},
+        good | {"access_token": "of-another-person"},
         good | {"access_token": ""},
         good | {"access_token": "x" * 20_000},
         rig.proof(aud="another client"),
@@ -90,6 +90,10 @@ async def test_a_service_without_a_proof_turns_no_name_into_a_key(rig: Rig) -> N
         assert "keys" not in answer.text
         assert "Victim" not in answer.text
     assert rig.store.accesses == {}
+    # What has the form of a proof, and proves nothing, is on record.
+    refused = [(action, reason, who) for action, reason, who in rig.refusals.noted]
+    assert set(refused) == {("vault.pseudonyms", "proof_refused", "service:triage")}
+    assert len(refused) == len(bodies) - 4
 
 
 async def test_an_old_proof_proves_nothing(rig: Rig) -> None:
