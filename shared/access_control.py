@@ -2,16 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
-from shared.access.entries import ROSTER_FACTS
+from shared.access.entries import ROSTER_FACTS, ROSTER_TOPICS
 from shared.access.refusal_log import Refusals
 from shared.access.roster import Roster, RosterStore
-from shared.access.roster_store import ROSTER_INDEXES, MongoRoster
+from shared.access.roster_store import ROSTER_INDEXES, MongoRoster, NamesReplay
 from shared.aggregates import OUTBOX_INDEX, Aggregates
+from shared.events import RosterNames
 from shared.own_names import OwnNames, Proof
 from shared.parts import Part
 from shared.problems import Problem, Unavailable
-from shared.runtime import Runtime
+from shared.runtime import Runtime, facts_of
 from shared.sign_in.attempts import SignInRefused
 from shared.sign_in.flow import Noted, SignInFlow
 from shared.sign_in.pages import make_sign_in
@@ -68,7 +70,9 @@ class AccessControl:
         self._runtime = runtime
         projection = MongoRoster(entries.collection if entries else runtime.database["roster"])
         if entries is None:
-            runtime.consume_facts("roster", ROSTER_FACTS, projection.project, use="projection")
+            for topic in ROSTER_TOPICS:
+                runtime.consume_facts(topic, ROSTER_FACTS, projection.project, use="projection")
+        names = NamesReplay(partial(runtime.read_to_end, RosterNames.topic), facts_of([RosterNames]), projection)
         refused = runtime.aggregates("refusals")
         self.roster = Roster(copies or projection)
         self.refusals = Refusals(runtime.service, refused)
@@ -81,6 +85,7 @@ class AccessControl:
             ],
             tasks=[self.roster.watch, self.refusals.run],
             stops=[self.refusals.flush],
+            prepare=[] if entries else [names.run],
         )
 
     def open_sign_in(self, sign_in: SignIn) -> tuple[SignInFlow, Part]:

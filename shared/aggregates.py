@@ -1,7 +1,8 @@
 """Aggregates: one document update holds a change of state and the events that it causes. Lost races are run again.
 
-An aggregate is one document: its own fields, `version`, `seq` (events so far), `applied` (a bounded window of causes),
-`outbox` (events that Kafka has not acknowledged) and `outbox_due` (from when on any replica may publish them).
+An aggregate is one document: its own fields, `version`, `seq` (events so far, but for those on restricted topics),
+`applied` (a bounded window of causes), `outbox` (events that Kafka has not acknowledged) and `outbox_due` (from when on
+any replica may publish them).
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
 from shared.events import Event, encode
+from shared.kafka.topics import RESTRICTED
 from shared.mongo import (
     DUPLICATE_KEY,
     BulkWriteError,
@@ -161,6 +163,13 @@ class Aggregates:
         }
 
 
+def count_numbered(events: Sequence[Event]) -> int:
+    """How many of these events count in the numbers of their aggregate. The record shows those numbers without gaps,
+    so events on restricted topics have numbers of their own.
+    """
+    return sum(event.fact.topic not in RESTRICTED for event in events)
+
+
 def _operation(save: Save, due: Any) -> InsertOne[Document] | UpdateOne:
     pending = [_pending(event) for event in save.events]
     causes = list(save.causes)
@@ -171,7 +180,7 @@ def _operation(save: Save, due: Any) -> InsertOne[Document] | UpdateOne:
                 "_id": save.id,
                 **save.fields,
                 "version": 1,
-                "seq": len(pending),
+                "seq": count_numbered(save.events),
                 "applied": causes,
                 "outbox": pending,
                 "outbox_due": due,
@@ -183,7 +192,7 @@ def _operation(save: Save, due: Any) -> InsertOne[Document] | UpdateOne:
         {"_id": save.id, "version": save.base["version"]},
         {
             "$set": {**save.fields, "version": save.version, "outbox_due": due},
-            "$inc": {"seq": len(pending)},
+            "$inc": {"seq": count_numbered(save.events)},
             "$push": {
                 "applied": {"$each": causes, "$slice": -APPLIED_WINDOW},
                 "outbox": {"$each": pending},

@@ -1,7 +1,7 @@
 """What every service is made of, by its settings: store, publisher, relay, broker, tracer."""
 
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import uvicorn
@@ -14,6 +14,7 @@ from shared.kafka.consumption import Consumption, Decode, Handle, make_broker
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
 from shared.kafka.replay import read_to_end
+from shared.kafka.topics import RESTRICTED
 from shared.lifecycle import Lifecycle, Readiness
 from shared.mongo import Collection, IndexModel, connect, trace_commands
 from shared.outbox import Relay
@@ -60,7 +61,8 @@ class Runtime:
             prefix=settings.topic_prefix,
             batch=settings.batch,
             attempts=settings.attempts,
-            dead_letter_limit=settings.dead_letter_limit,
+            # What a restricted topic holds lies nowhere else: the consumer stops instead of giving it up.
+            dead_letter_limit=0 if topic in RESTRICTED else settings.dead_letter_limit,
         )
         self._consumptions.append(consumption)
         return consumption
@@ -69,11 +71,13 @@ class Runtime:
         """Consume only these facts of a topic, or all below a base class; others and unknown types are passed over."""
         self.consume(topic, facts_of(wanted), handle, use)
 
-    def read_to_end(self, topic: str) -> AsyncIterator[Sequence[Record]]:
+    def read_to_end(self, topic: str, starts: Mapping[int, int] | None = None) -> AsyncIterator[Sequence[Record]]:
         """The records of a topic from its beginning to where it ends now, in batches; see shared.kafka.replay."""
         settings = self.settings
         access = settings.kafka_access(self.service)
-        return read_to_end(settings.kafka, topic, client=self.service, prefix=settings.topic_prefix, access=access)
+        return read_to_end(
+            settings.kafka, topic, client=self.service, prefix=settings.topic_prefix, access=access, starts=starts
+        )  # fmt: skip
 
     def lifecycle(
         self,

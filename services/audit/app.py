@@ -27,6 +27,7 @@ from shared.aggregates import OUTBOX_INDEX
 from shared.http import make_http
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
+from shared.parties import Parties, follow_parties
 from shared.parts import Part, assemble
 from shared.roster_client import RosterClient
 from shared.runtime import Runtime
@@ -50,18 +51,20 @@ def build_app(settings: AuditSettings, *, copies: RosterStore | None = None) -> 
     http = make_http(settings.triage_url)
     signer = ServiceSigner("audit", settings.service_keys_file, settings.service_peers_file)
     access_control = AccessControl(runtime, copies=copies)
+    parties, parties_part = follow_parties(runtime)
     way = SignIn(settings, pages, HOME, settings.audit_url, RosterClient(http, signer).sign_in)
     flow, sign_in = access_control.open_sign_in(way)
     gate = access_control.gate
     parts = [
         Part(
-            make_routers(settings, record, reads, gate, pages),
+            make_routers(settings, record, parties, reads, gate, pages),
             indexes=[(reads.collection, [OUTBOX_INDEX])],
             prepare=[record.prepare],
         ),
         build_seals(runtime, writer, record, notary, seconds=settings.seal_seconds),
         sign_in,
         access_control.part,
+        parties_part,
         Part(stops=[http.aclose]),
     ]
     return assemble(runtime, gate, parts, flow.error_page)
@@ -78,10 +81,10 @@ def make_notary(settings: AuditSettings) -> Notary:
 
 
 def make_routers(
-    settings: AuditSettings, record: RecordStore, reads: AccessStore, gate: Gate, pages: Pages
+    settings: AuditSettings, record: RecordStore, parties: Parties, reads: AccessStore, gate: Gate, pages: Pages
 ) -> list[APIRouter]:
     """The HTTP side over any store."""
-    explorer = Explorer(record, make_notary(settings), Withholding(record, settings.record_decoys))
+    explorer = Explorer(record, make_notary(settings), Withholding(record, parties, settings.record_decoys))
     read_recorder = ReadRecorder(reads)
     verifier = SigningKey(settings.log_origin, settings.signing_key).verifier
     return [

@@ -1,14 +1,16 @@
-"""Kafka record → leaf → log, for every topic of facts. Of what strangers write, audit keeps only the hash."""
+"""Kafka record → leaf → log, for every topic of facts. Of what strangers write, and of what tells who is named in
+reports, audit keeps only the hash.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
 
 from services.audit.actions import Arrival, Recorder, Rewind
-from services.audit.record.leaf import FOREIGN, Place, keep_hash, read_record
+from services.audit.record.leaf import FOREIGN, Place, keep_digest, keep_hash, read_record
 from shared.kafka.batches import Unreadable
 from shared.kafka.consumption import Consumption
 from shared.kafka.records import Record
-from shared.kafka.topics import FACT_TOPICS, INBOX, is_inbox
+from shared.kafka.topics import FACT_TOPICS, INBOX, RESTRICTED, is_inbox
 from shared.runtime import Runtime
 
 TOPICS = tuple(topic.name for topic in FACT_TOPICS if "audit" in topic.consumers)
@@ -21,6 +23,8 @@ def capture(record: Record, trace: str | None) -> Arrival:
         return Arrival(keep_hash(place, record.value, record.value.why.code, record.value.first), trace)
     if is_inbox(record.topic):
         return Arrival(keep_hash(place, record.value, FOREIGN), trace)
+    if record.topic in RESTRICTED:
+        return Arrival(keep_digest(place, record.value), None)
     return Arrival(read_record(place, record.key, record.headers, record.value), trace)
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from services.audit.record.log import Entry
 from services.audit.record.withheld import Withheld, case_of, is_decoy
 from shared.access.principal import Principal
+from shared.parties import Parties
 from shared.times import now
 
 
@@ -24,9 +25,13 @@ class PartyStore(Protocol):
 class Withholding:
     """Judges the cases of one page at a time: no question grows with the number of cases that a reader may not see."""
 
-    def __init__(self, store: PartyStore, decoys: int, clock: Callable[[], datetime] = now) -> None:
-        """One case in `decoys` is withheld from each reader although it does not name them; 0: none."""
+    def __init__(self, store: PartyStore, parties: Parties, decoys: int, clock: Callable[[], datetime] = now) -> None:
+        """`parties` knows who is named in reports; of reports from before that, the record does.
+
+        One case in `decoys` is withheld from each reader although it does not name them; 0: none.
+        """
         self._store = store
+        self._parties = parties
         self._decoys = decoys
         self._clock = clock
         self._secret: bytes | None = None
@@ -34,20 +39,21 @@ class Withholding:
     async def hidden_among(self, who: Principal, case_ids: AbstractSet[str]) -> set[str]:
         """Those of these cases that this person may not see: they name the person, or are decoys. Raises Unavailable.
 
-        While the record does not say who is in a case, nobody sees the case: it may be about the person who asks. A
-        case that names nobody, as after an erasure, is shown to everybody, so nobody can tell what was a decoy before.
-        A recusal hides nothing here.
+        While it is not known who is in a case, nobody sees the case: it may be about the person who asks. A case that
+        never named anybody is shown to everybody. A recusal hides nothing here.
         """
         if self._secret is None:
             self._secret = await self._store.decoy_secret()
         secret, share, day = self._secret, self._decoys, self._clock().date()
-        parties = await self._store.parties_of(case_ids)
+        parties, names = await self._store.parties_of(case_ids), who.pseudonyms | {who.ref}
+        for case_id, told in (await self._parties.load(case_ids)).items():
+            parties[case_id] = parties.get(case_id, frozenset()) | told
         return {
             case_id
             for case_id in case_ids
-            if (names := parties.get(case_id)) is None
-            or not names.isdisjoint(who.pseudonyms)
-            or (names and is_decoy(secret, share, who.ref, case_id, day))
+            if (named := parties.get(case_id)) is None
+            or not named.isdisjoint(names)
+            or (named and is_decoy(secret, share, who.ref, case_id, day))
         }
 
     async def withhold(self, who: Principal, entries: Sequence[Entry]) -> list[Entry | Withheld]:

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from os import urandom
 from typing import Protocol
 
-from services.intake.report.pseudonym import pseudonyms_of
+from services.intake.report.pseudonym import party_token, people_in
 from services.intake.report.receipt import derive_report_id, digest_content, hash_receipt, make_receipt
 from services.intake.report.status import Status
 from services.intake.report.submission import (
@@ -19,7 +20,17 @@ from services.intake.report.submission import (
     sections_of,
 )
 from services.intake.sources.arrival import Arrival
-from services.intake.stored import REPORTER, SOURCE, Change, Secrets, Store, StoredReport, refuse_erased
+from services.intake.stored import (
+    REPORTER,
+    SOURCE,
+    Change,
+    Secrets,
+    Store,
+    StoredReport,
+    make_salt,
+    refuse_erased,
+    tell_parties,
+)
 from services.intake.vault.cipher import Vault
 from shared import metrics
 from shared.events import Draft, stamp
@@ -146,10 +157,11 @@ class Submissions:
         case_id = case_id_of(report_id)
         received_at = min(arrival.received_at or at, at)
         sealed, content_digest = self._vault.seal_report(report_id, sections)
-        pseudonyms = pseudonyms_of(self._secrets.pseudonyms, arrival.submission)
+        people = people_in(self._secrets.pseudonyms, arrival.submission)
+        token_of = partial(party_token, self._vault.party_key(report_id, sealed))
         # The name of a writer is the source of all that it reports.
         told_by = (source or arrival.writer, arrival.writer)
-        fact = receive(report_id, facts, pseudonyms, content_digest, received_at, *told_by)
+        fact = receive(report_id, facts, people, token_of, content_digest, received_at, *told_by)
         cause = derive("submit", report_id)
         events = stamp(
             [Draft(fact, REPORTER, at, cause, self._policy.version)],
@@ -164,13 +176,14 @@ class Submissions:
             case_id=case_id,
             received_at=received_at,
             facts=facts,
-            parties=pseudonyms.parties,
+            parties=people.parties,
             content_digest=content_digest,
             vault=sealed,
             status=Status(updated_at=received_at),
             receipt=hash_receipt(self._secrets.pepper, receipt) if receipt else None,
         )
-        return Change(None, report, events, [cause])
+        apart = Draft(people.told(report_id, make_salt()), REPORTER, at, cause)
+        return Change(None, report, [*events, tell_parties(report, apart, arrival.trace)], [cause])
 
     async def _load(self, report_ids: Collection[str]) -> dict[str, StoredReport]:
         """The stored reports. Raises Unavailable when one is missing."""

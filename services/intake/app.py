@@ -56,7 +56,7 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
         ),
         build_mailbox(runtime, barrier, vault, secrets, pages, gate),
         build_vault(runtime, barrier, vault, settings, secrets.pseudonyms, gate, access_control.roster),
-        build_erasure(runtime, store, barrier, policy, settings.retention_seconds, gate),
+        build_erasure(runtime, store, barrier, policy, settings.retention_seconds, gate, access_control.roster),
         build_keys(runtime, settings, settings.master_key.get_secret_value(), vault, key_pace),
         access_control.part,
     ]

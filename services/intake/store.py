@@ -126,9 +126,9 @@ def _document_of(report: StoredReport) -> Document:
     document = _REPORTS.to_document(report)
     for name in _OF_AGGREGATES:
         del document[name]
-    for name in ("receipt", "erased"):
+    for name in ("receipt", "erased", "shut_out"):
         # The index of receipts is sparse: without one, there is no such field.
-        if document[name] is None:
+        if not document[name]:
             del document[name]
     if document["vault"]:
         document["vault"] = {name: sealed for name, sealed in document["vault"].items() if sealed is not None}

@@ -3,16 +3,38 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from os import urandom
 from typing import Any, Protocol
 
 from services.intake.report.sealed import SealedAnswer, SealedSections, SealedStatement
 from services.intake.report.status import Status
 from services.intake.report.submission import Facts
-from shared.events import Actor, Event
+from shared.events import Actor, Draft, Event, stamp
 from shared.problems import Problem
 
 SOURCE = "hearth/intake"
 REPORTER = Actor("reporter", "reporter")
+
+
+def make_salt() -> str:
+    """The random salt of a fact on a restricted topic."""
+    return urandom(16).hex()
+
+
+def tell_parties(report: "StoredReport", draft: Draft, trace: str | None) -> Event:
+    """The event that tells who is named in a report, of a change that builds on `report`.
+
+    It has a subject of its own, so that the events that everybody may read are numbered without gaps.
+    """
+    (event,) = stamp(
+        [draft],
+        source=SOURCE,
+        subject=f"parties/{report.id}",
+        case_id=report.case_id,
+        last_seq=report.version,
+        trace=trace,
+    )
+    return event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +61,15 @@ class StoredReport(ReportOutline):
     """A report. A report without a `vault` is erased: no words of it are left, and `erased` says since when.
 
     `receipt` is the hash of the receipt; a report from Kafka has none. `parties`: pseudonyms of all people the report
-    names. `version`, `seq` and `outbox` belong to the store; in a new report they are 0 or empty.
+    names, until it is erased. `shut_out`: references of people on the roster in an erased report. `version`,
+    `seq` and `outbox` belong to the store; in a new report they are 0 or empty.
     """
 
     case_id: str
     content_digest: str
     vault: SealedSections | None
     parties: tuple[str, ...] = ()
+    shut_out: tuple[str, ...] = ()
     statements: Mapping[str, SealedStatement] = field(default_factory=dict)
     answers: Mapping[str, SealedAnswer] = field(default_factory=dict)
     erased: ErasureMark | None = None

@@ -11,7 +11,8 @@ from services.notification.routing.plan import plan
 from services.notification.routing.summary import CaseSummary, follow
 from services.notification.routing.table import Routes
 from shared import times
-from shared.events import Event, RecusalDeclared
+from shared.events import Event, RecusalDeclared, ReportReceived
+from shared.parties import Parties
 from shared.policy import Policy
 
 
@@ -45,6 +46,7 @@ class Planner:
         routes: Routes,
         policy: Policy,
         members: BodyMembers,
+        parties: Parties,
         clock: Callable[[], datetime] = times.now,
     ) -> None:
         self._store = store
@@ -53,6 +55,7 @@ class Planner:
         self._routes = routes
         self._policy = policy
         self._members = members
+        self._parties = parties
         self._clock = clock
 
     async def plan(self, events: Sequence[Event]) -> None:
@@ -93,6 +96,9 @@ class Planner:
         # If our sender has no room, they are due at once, and a replica that has room takes them up.
         until = now + self._outgoing.lease if self._outgoing.has_room(len(events)) else now
         await self._members.ready()
+        apart = {event.case_id for event in events if _names_apart(event, summaries.get(event.case_id))}
+        # Nobody is told before it is known who may not hear of it.
+        named = await self._parties.known(apart) | await self._parties.load({e.case_id for e in events} - apart)
 
         def names(body: str) -> frozenset[str]:
             return self._members.names_in(body, now)
@@ -101,7 +107,8 @@ class Planner:
         # By id, because a batch may hold one fact several times.
         placed: dict[str, Delivery] = {}
         for event in events:
-            for route, delivery in plan(event, summaries.get(event.case_id), self._routes, self._policy, now, names):
+            summary, beside = summaries.get(event.case_id), named.get(event.case_id, frozenset())
+            for route, delivery in plan(event, summary, self._routes, self._policy, now, names, beside):
                 recipient = delivery.recipient
                 if route.at_once(delivery.lane):
                     placed[delivery.id] = delivery.send_at_once(until)
@@ -114,6 +121,13 @@ class Planner:
                 else:
                     placed[delivery.id] = delivery.wait_until(at)
         return list(placed.values())
+
+
+def _names_apart(event: Event, summary: CaseSummary | None) -> bool:
+    """Whether `report.parties` tells who is named in the report of this case."""
+    if isinstance(event.fact, ReportReceived):
+        return event.fact.parties_apart
+    return summary is not None and summary.parties_apart
 
 
 def _recusals(events: Sequence[Event]) -> dict[str, list[str]]:

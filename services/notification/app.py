@@ -12,6 +12,7 @@ from services.notification.channels import CHANNELS
 from services.notification.channels.part import build as build_channels
 from services.notification.digests import Digests
 from services.notification.notices.table import NOTICES, Links, write_notice
+from services.notification.outbox import Outbox
 from services.notification.pages import make_pages_router
 from services.notification.paths import HOME
 from services.notification.routes import make_routes
@@ -24,6 +25,7 @@ from shared.access.service_tokens import ServiceSigner
 from shared.access_control import AccessControl, SignIn
 from shared.http import make_http
 from shared.i18n.messages import SHARED_MESSAGES, Messages
+from shared.parties import follow_parties
 from shared.parts import Part, assemble
 from shared.policy import load_policy
 from shared.roster_client import RosterClient
@@ -48,6 +50,7 @@ def build_app(settings: NotificationSettings) -> FastAPI:
     vault = VaultClient(http, signer)
     channels = {name: build(settings) for name, build in CHANNELS.items()}
     access_control = AccessControl(runtime)
+    parties, parties_part = follow_parties(runtime)
     desk = make_http(settings.triage_url)
     way = SignIn(settings, pages, HOME, settings.outbox_url, RosterClient(desk, signer).sign_in)
     flow, sign_in = access_control.open_sign_in(way)
@@ -58,16 +61,17 @@ def build_app(settings: NotificationSettings) -> FastAPI:
         store,
         channels,
         digests,
-        Sources(policy, roster, vault),
+        Sources(policy, roster, vault, parties),
         write=partial(write_notice, messages, links),
         lease=timedelta(seconds=settings.lease_seconds),
         parallel=settings.smtp_connections,
     )
-    planner = Planner(store, sender, digests, routes=routes, policy=policy, members=roster)
+    planner = Planner(store, sender, digests, routes=routes, policy=policy, members=roster, parties=parties)
     consumer.consume(runtime, planner, routes)
+    outbox = Outbox(store, parties)
     parts = [
         Part(
-            [make_routes(store, gate), make_pages_router(store, gate, pages), make_asset_router(gate)],
+            [make_routes(outbox, gate), make_pages_router(outbox, gate, pages), make_asset_router(gate)],
             indexes=[(deliveries.collection, INDEXES)],
             tasks=[sender.run, sender.watch, sender.mark],
             stops=[sender.stop],
@@ -75,6 +79,7 @@ def build_app(settings: NotificationSettings) -> FastAPI:
         build_channels(channels),
         sign_in,
         access_control.part,
+        parties_part,
         Part(stops=[http.aclose, desk.aclose]),
     ]
     return assemble(runtime, gate, parts, flow.error_page)

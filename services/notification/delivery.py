@@ -40,7 +40,8 @@ class Delivery:
 
     `recipient` is an audience and, after a colon, which of it: `reporter`, `body:enwiki_arbcom`.
     `mail` is the mail it goes in: its own id, or that of a digest; None while it waits for a digest.
-    `shuts_out` has pseudonyms and references of people who may not see that it exists.
+    `shuts_out` has references of people who may not see that it exists; those in the report are found by
+    `case_id`, in shared.parties. Deliveries from before that have their pseudonyms here as well.
     From `due_at` on any replica may send it. The replica that takes it moves `due_at` ahead, which is its lease.
     From `gather_at` on it may go into a digest. `cause` and `trace` are of the event that planned it.
     """

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 
 from services.notification.delivery import DeliveryState
+from services.notification.outbox import Outbox
 from services.notification.paths import HOME
-from services.notification.routes import Deliveries, names_of, read_page
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.pages import Pages
 
@@ -15,7 +15,7 @@ PAGE_LENGTH = 50
 MOST_COUNTED = 1000
 
 
-def make_pages_router(deliveries: Deliveries, gate: Gate, pages: Pages) -> APIRouter:
+def make_pages_router(outbox: Outbox, gate: Gate, pages: Pages) -> APIRouter:
     """The outbox page, for operators only."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
 
@@ -25,10 +25,10 @@ def make_pages_router(deliveries: Deliveries, gate: Gate, pages: Pages) -> APIRo
         state: DeliveryState | None = None,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
     ) -> Response:
-        names = names_of(principal_of(request))
-        found, after = await read_page(deliveries, state, cursor, PAGE_LENGTH, names)
+        who = principal_of(request)
+        found, after = await outbox.page(who, state, cursor, PAGE_LENGTH)
         waiting, failed = [
-            await deliveries.count(s, MOST_COUNTED, names) for s in (DeliveryState.PLANNED, DeliveryState.FAILED)
+            await outbox.count(who, s, MOST_COUNTED) for s in (DeliveryState.PLANNED, DeliveryState.FAILED)
         ]
         filters: list[tuple[str, str | None, bool]] = [(HOME, None, state is None)]
         filters += [(f"{HOME}?{urlencode({'state': s.value})}", s.value, s is state) for s in DeliveryState]

@@ -1,33 +1,20 @@
 """`/v1/deliveries`, for operators: what was sent, what failed. There is no address and no content to show."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from services.notification.delivery import Delivery, DeliveryState
-from services.notification.store import DeliveryPlace
-from shared.access.principal import Principal
+from services.notification.outbox import Outbox
 from shared.times import rfc3339
 from shared.web.bodies import json_response
 from shared.web.gate import Callers, Gate, does, principal_of
-from shared.web.paging import Cursors
 
 LONGEST_PAGE = 200
-CURSORS = Cursors(DeliveryPlace)
 
 
-class Deliveries(Protocol):
-    """What the routes need of the store."""
-
-    async def read_page(
-        self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
-    ) -> list[Delivery]: ...
-    async def count(self, state: DeliveryState, most: int, hidden_from: Sequence[str] = ()) -> int: ...
-
-
-def make_routes(deliveries: Deliveries, gate: Gate) -> APIRouter:
+def make_routes(outbox: Outbox, gate: Gate) -> APIRouter:
     """The JSON API, for operators only."""
     router = gate.router(Callers.PROGRAMS)
 
@@ -38,23 +25,10 @@ def make_routes(deliveries: Deliveries, gate: Gate) -> APIRouter:
         cursor: Annotated[str | None, Query(max_length=200)] = None,
         limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
     ) -> Response:
-        found, after = await read_page(deliveries, state, cursor, limit, names_of(principal_of(request)))
+        found, after = await outbox.page(principal_of(request), state, cursor, limit)
         return json_response({"items": [show(d) for d in found], "next": after})
 
     return router
-
-
-def names_of(who: Principal) -> tuple[str, ...]:
-    """The names by which a delivery can shut this person out: their reference and their pseudonyms."""
-    return (who.ref, *who.pseudonyms)
-
-
-async def read_page(
-    deliveries: Deliveries, state: DeliveryState | None, cursor: str | None, limit: int, hidden_from: Sequence[str]
-) -> tuple[Sequence[Delivery], str | None]:
-    """One page, newest first, and the cursor of the next (None at the end). Raises Problem 422 for a broken cursor."""
-    found = await deliveries.read_page(state, CURSORS.read(cursor), limit + 1, hidden_from)
-    return CURSORS.cut(found, limit, lambda delivery: DeliveryPlace(delivery.planned_at, delivery.id))
 
 
 def show(delivery: Delivery) -> dict[str, Any]:

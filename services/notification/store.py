@@ -181,6 +181,21 @@ class MongoStore:
         self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
     ) -> list[Delivery]:
         """At most `limit` deliveries, newest first, from behind `after`; none that shuts one of `hidden_from` out."""
+        found = self._page(state, after, hidden_from).limit(limit)
+        with reaching():
+            return [DELIVERIES.from_document(d) async for d in found]
+
+    async def read_cases(
+        self, state: DeliveryState, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
+    ) -> list[tuple[DeliveryPlace, str]]:
+        """As read_page, but only the place of each delivery and its case."""
+        found = self._page(state, after, hidden_from, {"planned_at": 1, "case_id": 1}).limit(limit)
+        with reaching():
+            return [(DeliveryPlace(d["planned_at"], d["_id"]), d["case_id"]) async for d in found]
+
+    def _page(
+        self, state: DeliveryState | None, after: DeliveryPlace | None, hidden_from: Sequence[str], fields: Any = None
+    ) -> Any:
         wanted: dict[str, Any] = {"state": state.value} if state else {}
         wanted["shuts_out"] = {"$nin": list(hidden_from)}
         if after:
@@ -188,15 +203,7 @@ class MongoStore:
                 {"planned_at": {"$lt": after.planned_at}},
                 {"planned_at": after.planned_at, "_id": {"$lt": after.id}},
             ]
-        found = self._collection.find(wanted).sort([("planned_at", -1), ("_id", -1)]).limit(limit)
-        with reaching():
-            return [DELIVERIES.from_document(d) async for d in found]
-
-    async def count(self, state: DeliveryState, most: int, hidden_from: Sequence[str] = ()) -> int:
-        """How many deliveries are in the state, counted up to `most`; none that shuts one of `hidden_from` out."""
-        wanted = {"state": state.value, "shuts_out": {"$nin": list(hidden_from)}}
-        with reaching():
-            return await self._collection.count_documents(wanted, limit=most)
+        return self._collection.find(wanted, fields).sort([("planned_at", -1), ("_id", -1)])
 
 
 def _replacement(summary: CaseSummary) -> ReplaceOne[Document]:

@@ -14,6 +14,7 @@ from services.triage.case.commands.table import events_of
 from services.triage.case.evolve import fold
 from services.triage.case.forms import FORMS, Form, read, resource_of
 from services.triage.case.lifecycle import CannotHave, FieldRefused, NotPermitted
+from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, StoredCase
 from shared import metrics
 from shared.access.authorization import allow, demand
@@ -109,6 +110,7 @@ class Desk:
         policy: Policy,
         key: bytes,
         people: Handlers,
+        sight: Sight,
         clock: Callable[[], datetime] = now,
     ) -> None:
         """`key` makes the digests of requests: a repeated request has the same digest, another one has not."""
@@ -116,16 +118,17 @@ class Desk:
         self._vault = vault
         self._key = key
         self._people = people
+        self._sight = sight
         self._clock = clock
         self.policy = policy
 
     async def find(self, principal: Principal, case_id: str) -> Case:
         """The case with this id. Raises Problem 404."""
-        return self._theirs(principal, (await self._cases.load([case_id])).get(case_id)).case
+        return (await self._theirs(principal, (await self._cases.load([case_id])).get(case_id))).case
 
     async def find_by_code_name(self, principal: Principal, code_name: str) -> Case:
         """The case that people call by this name. Raises Problem 404."""
-        return self._theirs(principal, await self._cases.find_by_code_name(code_name)).case
+        return (await self._theirs(principal, await self._cases.find_by_code_name(code_name))).case
 
     async def read(self, principal: Principal, case: Case) -> Contents:
         """What was reported. The vault notes who read it before it answers.
@@ -152,7 +155,7 @@ class Desk:
 
         async def decide(_: str, found: StoredCase | None) -> CaseChange | None:
             nonlocal result
-            stored = self._theirs(principal, found)
+            stored = await self._theirs(principal, found)
             permit = demand(principal, form.action, resource_of(stored.case, self.policy), self._clock())
             if request.cause in stored.applied:
                 result = "repeated", self._repeated(stored, request, digest)
@@ -209,7 +212,8 @@ class Desk:
         if person != giver.ref:
             found = await self._people.person(person, began_at=at, authenticated_at=None)
             who = found or Principal(person)
-        return isinstance(allow(who, "case.start", resource_of(case, self.policy), at), Permit)
+        resource = resource_of(case, self.policy, await self._sight.shut_out_of(case))
+        return isinstance(allow(who, "case.start", resource, at), Permit)
 
     async def _keep_words(self, form: Form, command: Command, case: Case, actor: Actor) -> bool:
         """Have the vault keep the words of a command; False when the report is erased and the command outlives it.
@@ -230,11 +234,12 @@ class Desk:
                 is_kept = False
         return is_kept
 
-    def _theirs(self, principal: Principal, stored: StoredCase | None) -> StoredCase:
+    async def _theirs(self, principal: Principal, stored: StoredCase | None) -> StoredCase:
         """The case, if the principal may read it. A case of others is answered like one that does not exist."""
         if stored is None:
             raise NotFound
-        demand(principal, "case.read", resource_of(stored.case, self.policy), self._clock())
+        resource = resource_of(stored.case, self.policy, await self._sight.shut_out_of(stored.case))
+        demand(principal, "case.read", resource, self._clock())
         return stored
 
     def _repeated(self, stored: StoredCase, request: CommandRequest, digest: str) -> CommandResult:

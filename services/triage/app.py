@@ -20,6 +20,7 @@ from services.triage.roster.part import build as build_roster
 from services.triage.roster.store import MongoEntries
 from services.triage.routes import make_router
 from services.triage.settings import TriageSettings
+from services.triage.sight import Sight
 from services.triage.store import CASE_INDEXES, MongoCases
 from services.triage.stored import CaseStore
 from shared.access.roster import RosterStore
@@ -28,6 +29,7 @@ from shared.access_control import AccessControl, SignIn
 from shared.http import make_http
 from shared.kafka.erasures import ErasureReplay, case_named_by
 from shared.own_names import OwnNames, Proof
+from shared.parties import PartiesStore, follow_parties
 from shared.parts import Part, assemble
 from shared.policy import load_policy
 from shared.runtime import Runtime
@@ -51,6 +53,7 @@ def build_app(
     copies: RosterStore | None = None,
     sessions: SessionStore | None = None,
     entries: Entries | None = None,
+    parties: PartiesStore | None = None,
 ) -> FastAPI:
     """The application of triage; nothing is connected before it starts. Tests hand in other stores and an intake."""
     runtime = Runtime("triage", settings)
@@ -72,10 +75,13 @@ def build_app(
     flow, sign_in = access_control.open_sign_in(way)
 
     eraser = DigestEraser(cases)
-    consumer.consume(runtime, ReportFollower(cases, policy), eraser)
+    known, parties_part = follow_parties(runtime, parties)
+    sight = Sight(known)
+    consumer.consume(runtime, ReportFollower(cases, policy, known), eraser)
     read = partial(runtime.read_to_end, "erasures")
     replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
-    queue, desk = Queue(cases), Desk(cases, intake, policy, settings.identity_key, access_control.roster)
+    queue = Queue(cases, sight)
+    desk = Desk(cases, intake, policy, settings.identity_key, access_control.roster, sight)
     gate = access_control.gate
     parts = [
         Part([make_router(desk, queue, gate)], indexes=[(aggregates.collection, CASE_INDEXES)], prepare=[replay.run]),
@@ -83,6 +89,7 @@ def build_app(
         build_roster(editor, entries, policy, flow.sessions, gate, pages, sign_ins, intake.given_names),
         sign_in,
         access_control.part,
+        parties_part,
         Part(stops=[http.aclose]),
     ]
     return assemble(runtime, gate, parts, partial(make_error_page, flow))

@@ -17,6 +17,7 @@ from shared import metrics
 from shared.aggregates import change
 from shared.events import Event, ReportAnswered, ReportErased, ReportReceived
 from shared.ids import case_id_of
+from shared.parties import Parties
 from shared.policy import Policy
 from shared.problems import Malformed
 from shared.times import now
@@ -44,16 +45,18 @@ class _Work:
 class ReportFollower:
     """Takes what intake reports: one load and one save a batch, however many messages."""
 
-    def __init__(self, cases: CaseStore, policy: Policy) -> None:
+    def __init__(self, cases: CaseStore, policy: Policy, parties: Parties) -> None:
         self._cases = cases
         self._policy = policy
+        self._parties = parties
 
     async def take(self, events: Sequence[Event]) -> None:
         """Open a case for each report and hand each answer to its case; what was done before is passed over.
 
-        Raises Malformed for an answer that fits no case (`unknown_case`) or no question of it (`unknown_question`), and
-        Unavailable.
+        A case is opened only when it is known who is named in its report. Raises Malformed for an answer that fits no
+        case (`unknown_case`) or no question of it (`unknown_question`), and Unavailable.
         """
+        await self._parties.known({_case_id(event) for event in events if _names_apart(event)})
         by_case: dict[str, list[Event]] = {}
         for event in events:
             by_case.setdefault(_case_id(event), []).append(event)
@@ -138,6 +141,10 @@ class DigestEraser:
             return CaseChange(stored.case, stored, (), [causes[case_id]], forget=True)
 
         return len(await change(self._cases, causes, decide))
+
+
+def _names_apart(event: Event) -> bool:
+    return isinstance(event.fact, ReportReceived) and event.fact.parties_apart
 
 
 def _case_id(event: Event) -> str:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from shared.access.principal import Grant, Leave, Principal, Role, Training
-from shared.events import GrantHeld, RosterEntryChanged, RosterTokenChanged
+from shared.events import GrantHeld, RosterEntryChanged, RosterNames, RosterTokenChanged
 
-ROSTER_FACTS = (RosterEntryChanged, RosterTokenChanged)
+ROSTER_FACTS = (RosterEntryChanged, RosterTokenChanged, RosterNames)
+ROSTER_TOPICS = tuple(dict.fromkeys(fact.topic for fact in ROSTER_FACTS))
+"""What a copy of the roster is made of."""
 RosterState = RosterEntryChanged | RosterTokenChanged
 """The roster keeps an entry as the fact that last changed it."""
 

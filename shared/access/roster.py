@@ -7,7 +7,7 @@ beforehand needs no message, because `shared.access.authorization.allow` is give
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -151,6 +151,12 @@ class Roster:
         """
         await self.ready()
         return self.parties(person) | {person}
+
+    async def people_of(self, names: Collection[str]) -> tuple[str, ...]:
+        """The references of people on the roster who have one of these pseudonyms. Raises Unavailable."""
+        await self.ready()
+        known = self._entries.values()
+        return tuple(sorted(person.ref for person in known if not person.pseudonyms.isdisjoint(names)))
 
     def names_in(self, body: str, at: datetime) -> frozenset[str]:
         """The names by which a case shuts out anyone who has a role in this handling body at that time (UTC-aware)."""

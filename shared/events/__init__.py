@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 
-from shared.events import access, cases, erasures, notifications, reports, roster, seals
+from shared.events import access, cases, erasures, notifications, parties, reports, roster, seals
 from shared.events.access import *  # noqa: F403  # every fact, without a second list of them
 from shared.events.cases import *  # noqa: F403
 from shared.events.envelope import *  # noqa: F403
 from shared.events.envelope import Fact as Fact
 from shared.events.erasures import *  # noqa: F403
 from shared.events.notifications import *  # noqa: F403
+from shared.events.parties import *  # noqa: F403
 from shared.events.reports import *  # noqa: F403
 from shared.events.roster import *  # noqa: F403
 from shared.events.seals import *  # noqa: F403
@@ -21,6 +22,6 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
             yield value
 
 
-_MODULES = (reports, erasures, cases, notifications, access, roster, seals)
+_MODULES = (reports, parties, erasures, cases, notifications, access, roster, seals)
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}
 """Every fact by its CloudEvents type: each class with a name in the modules above."""

@@ -54,11 +54,12 @@ class CaseFact(Fact):
 class CaseOpened(CaseFact):
     """A report became a case; from here on it is never without an owner.
 
-    `parties`: pseudonyms of the people reported, of witnesses and of the reporter, who may not see the case.
+    `parties` stand for the people reported, for witnesses and for the reporter, who may not see the case. With
+    `parties_apart` they are party tokens, and `report.parties` tells the pseudonyms; see ReportReceived.
     """
 
     name: ClassVar[str] = "case.opened"
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
 
     report_id: str
     code_name: str
@@ -71,6 +72,7 @@ class CaseOpened(CaseFact):
     contactable: bool
     received_at: AwareDatetime
     parties: tuple[str, ...] = ()
+    parties_apart: bool = False
 
 
 class CaseTriaged(CaseFact):

@@ -8,9 +8,11 @@ from shared.events.envelope import Fact
 
 
 class ReportReceived(Fact):
-    """A report is stored durably. `subjects`, `witnesses` and `reporter` are pseudonyms; names stay in the vault.
+    """A report is stored durably. `subjects`, `witnesses` and `reporter` stand for people; names stay in the vault.
 
-    `reporter_aliases` are further pseudonyms of the reporter (of the address, where there is a name as well).
+    With `parties_apart` they are party tokens: keyed by a key of this report, which is destroyed when the report is
+    erased, so they equal nothing in other reports. `report.parties` tells the pseudonyms. Without it, as before 1.3,
+    they are the pseudonyms themselves. `reporter_aliases`: of the reporter's address, where there is a name as well.
     `source`: in whose name it was handed in, where a token says so. `writer`: the integrator that alone could write the
     inbox where it came in; None for every other way.
 
@@ -19,7 +21,7 @@ class ReportReceived(Fact):
 
     topic: ClassVar[str] = "reports"
     name: ClassVar[str] = "report.received"
-    version: ClassVar[str] = "1.2"
+    version: ClassVar[str] = "1.3"
 
     report_id: str
     channel: str
@@ -40,10 +42,11 @@ class ReportReceived(Fact):
     reporter_aliases: tuple[str, ...] = ()
     source: str | None = None
     writer: str | None = None
+    parties_apart: bool = False
 
 
 def parties_of(report: ReportReceived) -> tuple[str, ...]:
-    """The pseudonyms of everybody named in a report: they may not see what becomes of it from the inside."""
+    """What a report says of everybody it names: party tokens, or pseudonyms from before `parties_apart`."""
     reporter = (report.reporter,) if report.reporter else ()
     return tuple(dict.fromkeys((*report.subjects, *report.witnesses, *reporter, *report.reporter_aliases)))
 

@@ -38,15 +38,16 @@ class LeaveTaken(_Part):
 
 
 class RosterEntryChanged(Fact):
-    """What a person may do has changed (`change` says how). `pseudonyms` are of the person's own names.
+    """What a person may do has changed (`change` says how). `roster.names` tells the pseudonyms of the person's names.
 
-    `named`: the sign-in provider has told the person's user name; without it the person handles nothing.
+    `pseudonyms` are those in events from before 1.2, and empty since. `named`: the sign-in provider has told the
+    person's user name; without it the person handles nothing.
     Sessions and tokens that began before `signed_out_at` are over.
     """
 
     topic: ClassVar[str] = "roster"
     name: ClassVar[str] = "roster.entry_changed"
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
 
     change: str
     person: str

@@ -62,7 +62,8 @@ class Burials:
             log.error("a record became a dead letter", extra={"group": self._group, **place, "reason": fault.why.code})
         if len(faults) <= room:
             return True
-        self.stopped = f"{self._group} stopped: {self._limit} dead letters within ten minutes"
+        letters = f"{self._limit} dead letters within ten minutes"
+        self.stopped = f"{self._group} stopped: {letters if self._limit else 'a record cannot be handled'}"
         metrics.STOPPED.labels(self._group).set(1)
         log.error(self.stopped, extra={"group": self._group, "reason": faults[room].why.code})
         return False

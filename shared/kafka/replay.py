@@ -1,7 +1,7 @@
 """Reads a topic from its beginning to where it ends now, for a service that must know all of it before it works."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -17,10 +17,19 @@ LARGEST_FETCH = 8 * 1024 * 1024
 
 
 async def read_to_end(
-    bootstrap: str, topic: str, *, client: str, prefix: str = "", access: KafkaAccess = OPEN_KAFKA, batch: int = 5_000
+    bootstrap: str,
+    topic: str,
+    *,
+    client: str,
+    prefix: str = "",
+    access: KafkaAccess = OPEN_KAFKA,
+    batch: int = 5_000,
+    starts: Mapping[int, int] | None = None,
 ) -> AsyncIterator[Sequence[Record]]:
     """All records of the topic, at most `batch` at a time, in order per partition; without a consumer group.
 
+    `starts`: the offset to begin at, by partition; the others are read from their beginning. A topic that ends before
+    such an offset is another topic than it was, and is read from its beginning.
     Raises Unavailable when the topic is missing, or the broker is away or goes away.
     """
     bound_fetches()
@@ -46,6 +55,10 @@ async def read_to_end(
                 consumer.assign(partitions)
                 await consumer.seek_to_beginning(*partitions)
                 ends = await consumer.end_offsets(partitions)
+                for tp in partitions:
+                    start = starts.get(tp.partition, 0) if starts else 0
+                    if 0 < start <= ends[tp]:
+                        consumer.seek(tp, start)
             while records := await _next(consumer, topic, ends, batch):
                 yield records
         except (KafkaError, TimeoutError, OSError) as error:

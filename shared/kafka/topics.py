@@ -21,7 +21,11 @@ LARGEST_DEAD_LETTER = LARGEST_RECORD + 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: its writers, its key, its partitions, and how long it keeps records (in ms; -1: for ever)."""
+    """One topic: its writers, its key, its partitions, and how long it keeps records (in ms; -1: for ever).
+
+    `restricted`: a restricted topic tells who is named in reports. The record holds its records as digests alone, no
+    page, API or command shows them, and nothing of it becomes a dead letter.
+    """
 
     name: str
     writers: tuple[str, ...]
@@ -32,6 +36,7 @@ class Topic:
     cleanup: str = "delete"
     max_bytes: int = LARGEST_RECORD
     segment_ms: int | None = None
+    restricted: bool = False
 
     def config(self) -> dict[str, str]:
         """The broker settings that make the topic what the table says."""
@@ -46,11 +51,11 @@ class Topic:
         if ANYONE in self.writers:
             # A sender would choose the time from which deadlines run. One in the future would keep a whole segment.
             found["message.timestamp.type"] = "LogAppendTime"
-        if self.cleanup == "compact" and "audit" in self.consumers:
+        if self.cleanup == "compact" and "audit" in self.consumers and not self.restricted:
             # Audit records every change. Until audit has read it, also after an outage, Kafka may delete nothing.
             found["min.compaction.lag.ms"] = str(COMPACTION_LAG_MS)
         elif self.cleanup.startswith("compact"):
-            # A settled record may hold personal data. It is to be gone soon, even if there are few such records.
+            # What was settled or erased may be personal data. It is to be gone soon, even if it is little.
             found["max.compaction.lag.ms"] = str(DAY_MS)
             found["min.cleanable.dirty.ratio"] = "0.01"
             found["delete.retention.ms"] = str(HOUR_MS)
@@ -60,14 +65,23 @@ class Topic:
 FACT_TOPICS = (
     Topic(INBOX, (ANYONE,), "any", 12, 7 * DAY_MS, ("intake", "audit"), segment_ms=6 * HOUR_MS),
     Topic("reports", ("intake",), "case_id", 12, FOREVER, ("triage", "notification", "audit")),
+    Topic(
+        "parties", ("intake",), "case_id", 12, FOREVER, ("triage", "notification", "audit"), "compact",
+        segment_ms=6 * HOUR_MS, restricted=True,
+    ),
     Topic("cases", ("triage",), "case_id", 12, FOREVER, ("intake", "notification", "audit")),
     Topic("erasures", ("intake",), "case_id", 1, FOREVER, ("intake", "triage", "audit")),
     Topic("notifications", ("notification",), "case_id", 12, FOREVER, ("audit",)),
     Topic("access", ("intake", "triage", "notification", "audit"), "case_id", 12, FOREVER, ("audit",)),
     # Each record holds a whole entry, so the newest of each entry is enough. Audit keeps all of them.
     Topic("roster", ("triage",), "person or token", 1, FOREVER, ("intake", "notification", "audit"), "compact"),
+    Topic(
+        "names", ("triage",), "person", 1, FOREVER, ("intake", "notification", "audit"), "compact",
+        segment_ms=6 * HOUR_MS, restricted=True,
+    ),
     Topic("audit.seals", ("audit",), "origin", 1, FOREVER),
-)
+)  # fmt: skip
+RESTRICTED = frozenset(topic.name for topic in FACT_TOPICS if topic.restricted)
 
 
 _INTEGRATOR = r"(?!dlq$)[a-z0-9][a-z0-9._-]*"
@@ -124,7 +138,7 @@ DEAD_LETTER_TOPICS = tuple(
         HOUR_MS,
     )
     for t in FACT_TOPICS
-    if t.consumers
+    if t.consumers and not t.restricted
 )
 
 TOPICS: tuple[Topic, ...] = FACT_TOPICS + DEAD_LETTER_TOPICS

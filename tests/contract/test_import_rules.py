@@ -125,7 +125,9 @@ def test_every_module_that_calls_itself_pure_is_held_to_it() -> None:
         assert not re.search(r"\bPure[.:]|[;,] pure\b", said) or module in held, module
 
 
-STORES = re.compile(r"services/.*/(store|replicas)|shared/(aggregates|access/roster_store|sign_in/store|mongo)")
+STORES = re.compile(
+    r"services/.*/(store|replicas)|shared/(aggregates|projections|access/roster_store|sign_in/store|mongo)"
+)
 DRIVER_ERRORS = {"BulkWriteError", "DuplicateKeyError", "OperationFailure", "PyMongoError", "WriteConcernError"}
 
 

@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 
 from services.audit.record.leaf import Leaf, Place, write_seal
 from services.audit.record.log import SEALS
-from services.notification.routes import CURSORS
+from services.notification.outbox import CURSORS
 from services.notification.store import DeliveryPlace
 from shared.access.principal import Grant, Role
 from shared.events import InformationRequested

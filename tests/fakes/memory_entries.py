@@ -8,7 +8,7 @@ from services.triage.roster.entry import StoredEntry
 from services.triage.roster.store import kept_of
 from shared.access.principal import Principal
 from shared.access.roster_store import fields_of
-from shared.aggregates import Save
+from shared.aggregates import Save, count_numbered
 from shared.events import Event
 from shared.mongo import Document
 from shared.problems import Unavailable
@@ -42,11 +42,14 @@ class MemoryEntries:
                 **base,
                 **save.fields,
                 "version": save.version,
-                "seq": base["seq"] + len(save.events),
+                "seq": base["seq"] + count_numbered(save.events),
                 "applied": [*base["applied"], *save.causes],
             }
             self.events += save.events
         return lost
+
+    async def holding_names(self) -> list[str]:
+        return [i for i, document in self.documents.items() if document["entry"].get("pseudonyms")]
 
     async def everybody(self) -> list[StoredEntry]:
         self._reach()

@@ -110,10 +110,11 @@ class MemoryStore:
         wanted = [d for d in newest if state is None or d.state is state]
         return [d for d in wanted if after is None or (d.planned_at, d.id) < (after.planned_at, after.id)][:limit]
 
-    async def count(self, state: DeliveryState, most: int, hidden_from: Sequence[str] = ()) -> int:
-        self._check()
-        seen = [d for d in self.deliveries.values() if not set(d.shuts_out) & set(hidden_from)]
-        return min(most, sum(1 for d in seen if d.state is state))
+    async def read_cases(
+        self, state: DeliveryState, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
+    ) -> list[tuple[DeliveryPlace, str]]:
+        found = await self.read_page(state, after, limit, hidden_from)
+        return [(DeliveryPlace(d.planned_at, d.id), d.case_id) for d in found]
 
 
 @dataclass

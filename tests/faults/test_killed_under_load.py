@@ -181,9 +181,10 @@ async def lags(kafka: str) -> dict[str, int]:
 
 
 def groups_of(topic: Topic) -> list[str]:
-    """Whoever is let in by the roster consumes it for that, and audit also to record it."""
-    if topic.name == "roster":
-        return ["audit.roster", *(f"{service}.roster.projection" for service in topic.consumers)]
+    """A service that keeps a copy consumes the topic for that, and audit also to record it."""
+    projected = {"roster": "projection", "names": "projection", "parties": "copy"}
+    if topic.name in projected:
+        return [f"audit.{topic.name}", *(f"{s}.{topic.name}.{projected[topic.name]}" for s in topic.consumers)]
     return [f"{service}.{topic.name}" for service in topic.consumers]
 
 

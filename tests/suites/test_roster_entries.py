@@ -16,7 +16,8 @@ from services.triage.roster.entry import (
     with_grant,
     without_role,
 )
-from shared.events import Actor, GrantHeld
+from shared.aggregates import Save
+from shared.events import Actor, GrantHeld, RosterEntryChanged
 from shared.mongo import Database
 from shared.problems import Problem
 from tests.fakes.memory_entries import MemoryEntries
@@ -44,6 +45,21 @@ async def entries(database: Database | None) -> Entries:
 
 
 class TestRosterEntries:
+    async def test_names_from_before_are_told_apart_once(self, entries: Entries) -> None:
+        editor = RosterEditor(entries)
+        before = RosterEntryChanged(change="names", person=ANN, pseudonyms=("5" * 32,))
+        fields = {"kind": before.name, "entry": before.model_dump(), "changed_at": FAR}
+        await entries.save([Save(ANN, None, fields, [], ["before"])])
+        assert await entries.holding_names() == [ANN]
+        await editor.tell_names_apart(await entries.holding_names())
+        assert await entries.holding_names() == []
+        ((_, document),) = (await entries.load([ANN])).items()
+        assert (document["pseudonyms"], [*document["entry"]["pseudonyms"]]) == (["5" * 32], [])
+        kept = await editor.find(ANN)
+        assert (kept.entry.pseudonyms, kept.version) == (("5" * 32,), 1)
+        await editor.tell_names_apart([ANN])
+        assert (await editor.find(ANN)).version == 1
+
     async def test_who_is_not_on_the_roster_has_an_empty_entry_of_version_0(self, entries: Entries) -> None:
         kept = await RosterEditor(entries).find(ANN)
         assert (kept.version, kept.entry.person, kept.entry.grants) == (0, ANN, ())

@@ -95,8 +95,8 @@ async def running(settings: AuditSettings) -> AsyncIterator[httpx.AsyncClient]:
 async def make_all_topics(kafka: str, prefix: str, partitions: int = 2) -> None:
     """Every topic the service consumes or writes."""
     await make_topics(
-        kafka, prefix, "reports.inbox", "reports", "cases", "erasures", "notifications", "access", "roster",
-        "audit.seals", partitions=partitions,
+        kafka, prefix, "reports.inbox", "reports", "parties", "cases", "erasures", "notifications", "access",
+        "roster", "names", "audit.seals", partitions=partitions,
     )  # fmt: skip
 
 

@@ -14,9 +14,11 @@ from services.audit.writer import LogWriter
 from shared.access_control import AccessControl, SignIn
 from shared.aggregates import Save
 from shared.events import Event, RecordRead
+from shared.parties import Parties
 from shared.parts import Part, assemble
 from shared.problems import Unavailable
 from shared.runtime import Runtime
+from tests.fakes.memory_parties import MemoryParties
 from tests.fakes.memory_record import MemoryRecord
 from tests.fakes.memory_sessions import MemorySessions
 from tests.support.audit_rig import AT, ORIGIN, event_of, record_of, settings_for
@@ -59,6 +61,7 @@ class AuditWorld:
     def __init__(self, **given: Any) -> None:
         """`given`: settings."""
         self.record = MemoryRecord()
+        self.parties = MemoryParties()
         self.saving = MemorySaving()
         self.writer = LogWriter(self.record, ORIGIN, "writer")
         self.sessions = MemorySessions()
@@ -68,7 +71,9 @@ class AuditWorld:
         access_control = AccessControl(runtime, copies=COPIES)
         way = SignIn(settings, load_pages(), HOME, "https://audit", nobody_signs_in, store=self.sessions)
         flow, sign_in = access_control.open_sign_in(way)
-        routers = make_routers(settings, self.record, self.saving, access_control.gate, flow.pages)
+        routers = make_routers(
+            settings, self.record, Parties(self.parties), self.saving, access_control.gate, flow.pages
+        )
         self.app: FastAPI = assemble(runtime, access_control.gate, [Part(routers), sign_in], flow.error_page)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="https://audit")
 

@@ -31,7 +31,7 @@ from services.intake.vault.routes import make_vault_router
 from shared.access.access_log import AccessLog, AccessStore
 from shared.access.roster import Roster
 from shared.access.service_tokens import ServiceVerifier
-from shared.aggregates import Save
+from shared.aggregates import Save, count_numbered
 from shared.events import Actor, CaseFact, Draft, Event, Fact, stamp
 from shared.ids import case_id_of, new_id
 from shared.lifecycle import Lifecycle
@@ -129,7 +129,7 @@ class MemoryStore:
             taken = any(d.get(n) == fields[n] for n in unique if n in fields for d in collection.values())
             if stored is not None or taken:
                 return False
-            new = {"_id": save.id, "version": 1, "seq": len(events), "applied": causes, "outbox": events}
+            new = {"_id": save.id, "version": 1, "seq": count_numbered(events), "applied": causes, "outbox": events}
             collection[save.id] = new | fields
             return True
         if stored is None or stored["version"] != save.base["version"]:
@@ -141,7 +141,7 @@ class MemoryStore:
                 place = place[part]
             place[last] = value
         stored["version"] += 1
-        stored["seq"] += len(events)
+        stored["seq"] += count_numbered(events)
         stored["applied"] += causes
         stored["outbox"] += events
         return True
@@ -231,7 +231,7 @@ class Rig:
         self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.clock)
         self.access_log = AccessLog("intake", self.accesses or _Accesses(self.store))
         self.reader = VaultReader(self.store, self.vault, self.access_log, self.clock)
-        self.erasing = Erasing(self.store, self.clock)
+        self.erasing = Erasing(self.store, Roster(COPIES), self.clock)
         pages = load_pages()
         form = ReportForm(self.submissions, POLICY, pages, self.clock)
         verifier = ServiceVerifier("intake", PEERS_FILE)

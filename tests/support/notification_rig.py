@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from services.notification.app import HERE
 from services.notification.delivery import Delivery
+from services.notification.outbox import Outbox
 from services.notification.pages import make_pages_router
 from services.notification.paths import HOME
 from services.notification.routes import make_routes
@@ -16,12 +17,14 @@ from shared.access.principal import Role
 from shared.access_control import AccessControl, SignIn
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.lifecycle import Lifecycle
+from shared.parties import Parties
 from shared.policy import load_policy
 from shared.runtime import Runtime
 from shared.sign_in.pages import make_sign_in
 from shared.times import now
 from shared.web.app import make_app
 from shared.web.pages import make_asset_router, make_pages
+from tests.fakes.memory_parties import MemoryParties
 from tests.fakes.memory_sessions import MemorySessions
 from tests.fakes.notification_fakes import MemoryStore
 from tests.support import people
@@ -40,8 +43,11 @@ class Still:
         return {}
 
 
-def app_over(store: MemoryStore, sessions: MemorySessions | None = None) -> FastAPI:
-    """The application on this store."""
+def app_over(
+    store: MemoryStore, sessions: MemorySessions | None = None, parties: MemoryParties | None = None
+) -> FastAPI:
+    """The application on these stores."""
+    outbox = Outbox(store, Parties(parties or MemoryParties()))
     pages = make_pages(HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"], strict=True), home=HOME)
     settings = NotificationSettings(form_key=KEY, **SIGN_IN, **files_of("notification"))
     access_control = AccessControl(Runtime("notification", settings), copies=COPIES)
@@ -55,8 +61,8 @@ def app_over(store: MemoryStore, sessions: MemorySessions | None = None) -> Fast
         cast(Lifecycle, Still()),
         gate=gate,
         routers=[
-            make_routes(store, gate),
-            make_pages_router(store, gate, pages),
+            make_routes(outbox, gate),
+            make_pages_router(outbox, gate, pages),
             make_sign_in(flow, gate),
             make_asset_router(gate),
         ],

@@ -95,8 +95,11 @@ async def hand_in(recused: Sequence[Principal], reported: str = NAMES["reported"
         witnesses=[NAMES["witness"]],
         reporter={"name": NAMES["reporter"], "email": ADDRESS},
     )
-    received: list[Event] = list(intake.store.reports[sent["report_id"]]["outbox"])
+    told: list[Event] = list(intake.store.reports[sent["report_id"]]["outbox"])
+    received = [event for event in told if event.fact.topic == "reports"]
+    parties = [event for event in told if event.fact.topic == "parties"]
     async with triage_rig.make_rig() as desk:
+        await desk.parties.follow(parties)
         await desk.intake.take(received)
         desk.entries.enrol(COLLEAGUE)
         case = desk.cases.stored[case_id_of(sent["report_id"])].case
@@ -106,11 +109,13 @@ async def hand_in(recused: Sequence[Principal], reported: str = NAMES["reported"
             assert answer.status_code == 200, answer.text
         opened = list(desk.cases.events)
     await intake.mailbox.project(opened)
-    outbox, told = await _told(received, opened)
+    outbox, planned = await _told(received, opened)
     record, sessions = await _recorded({"reports/0": received, "cases/0": opened}), MemorySessions()
-    apps = {"intake": intake.app, "triage": desk.app, "notification": app_over(outbox, sessions), "audit": record.app}
+    await record.parties.follow(parties)
+    told_of = app_over(outbox, sessions, desk.parties)
+    apps = {"intake": intake.app, "triage": desk.app, "notification": told_of, "audit": record.app}
     of_each = {"triage": desk.sessions, "notification": sessions, "audit": record.sessions}
-    assert told
+    assert planned
     return OneReport(apps, of_each, desk.cases.stored[case.id].case, [*received, *opened])
 
 

@@ -12,6 +12,7 @@ from shared.aggregates import Aggregates
 from shared.events import Message
 from shared.mongo import Database, connect
 from shared.outbox import Relay
+from shared.parties import INDEXES, MongoParties
 from shared.sign_in.store import MongoSessions
 
 
@@ -51,6 +52,12 @@ async def mongo_cases(database: Database) -> MongoCases:
     """Triage's cases."""
     await database["cases"].create_indexes(list(CASE_INDEXES))
     return MongoCases(Aggregates(database["cases"], Relay(Nowhere(), service="test")))
+
+
+async def mongo_parties(database: Database) -> MongoParties:
+    """Who is named in reports."""
+    await database["parties"].create_indexes(list(INDEXES))
+    return MongoParties(database["parties"])
 
 
 async def mongo_entries(database: Database) -> MongoEntries:

@@ -18,11 +18,13 @@ from shared.access.principal import Principal
 from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportErased, ReportReceived, stamp
 from shared.ids import case_id_of, new_id
 from shared.own_names import NameKeys, OwnNames, Proof, Trust
+from shared.parties import Parties
 from shared.policy import load_policy
 from shared.problems import Problem, Unavailable
 from shared.times import now
 from shared.vault_client import Contents
 from tests.fakes.memory_entries import MemoryEntries
+from tests.fakes.memory_parties import MemoryParties
 from tests.fakes.memory_sessions import MemorySessions
 from tests.support.people import COPIES, SIGN_IN, bearer, coordinator, responder
 from tests.support.service_keys import files_of
@@ -169,6 +171,7 @@ class Rig:
     http: httpx.AsyncClient
     sessions: MemorySessions = field(default_factory=MemorySessions)
     entries: MemoryEntries = field(default_factory=MemoryEntries)
+    parties: MemoryParties = field(default_factory=MemoryParties)
 
     async def open(self, received: Event | None = None, **changed: Any) -> Case:
         """A new case, as Kafka would bring it."""
@@ -191,10 +194,14 @@ async def make_rig() -> AsyncIterator[Rig]:
     """A rig; nothing in it is started, so nothing is connected."""
     COPIES.enrol(COLLEAGUE)
     cases, vault, sessions, entries = MemoryCases(), MemoryVault(), MemorySessions(), MemoryEntries()
-    app = build_app(settings_for(), cases=cases, intake=vault, copies=COPIES, sessions=sessions, entries=entries)
+    parties = MemoryParties()
+    app = build_app(
+        settings_for(), cases=cases, intake=vault, copies=COPIES, sessions=sessions, entries=entries, parties=parties
+    )  # fmt: skip
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:
-        yield Rig(cases, vault, ReportFollower(cases, POLICY), app, http, sessions, entries)
+        intake = ReportFollower(cases, POLICY, Parties(parties, patience=0.0))
+        yield Rig(cases, vault, intake, app, http, sessions, entries, parties)
 
 
 def settings_for(**given: Any) -> TriageSettings:

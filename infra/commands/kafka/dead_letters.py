@@ -19,7 +19,7 @@ from shared.problems import Unavailable
 
 app = commands("List, show, retry or discard dead letters.")
 
-CONSUMED = tuple(topic.name for topic in FACT_TOPICS if topic.consumers)
+CONSUMED = tuple(topic.name for topic in FACT_TOPICS if topic.consumers and not topic.restricted)
 PREVIEW_BYTES = 4096
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="As listed: group/partition/offset.")]

@@ -1,8 +1,8 @@
 """Leaves: what the record keeps of one Kafka record, as canonical JSON with one spelling for every fact. Pure.
 
-Three shapes: an event in full; the hash alone of what cannot be read or was written by strangers (it may hold personal
-data); and, for an event that is in the record already, a pointer to where. infra/decisions/2026-11-23-record-storage.md
-has the fields.
+Three shapes: an event in full; the hash alone of what cannot be read, was written by strangers (it may hold personal
+data) or stands on a restricted topic; and, for an event that is in the record already, a pointer to where.
+infra/decisions/2026-11-23-record-storage.md has the fields.
 """
 
 import re
@@ -18,12 +18,17 @@ from shared.events.envelope import REQUIRED
 
 FOREIGN = "foreign"
 """The reason for records of topics that strangers write: audit never looks into such a record."""
+RESTRICTED = "restricted"
+"""The reason for records of restricted topics: they tell who is named in reports."""
 
 NAMING: Mapping[str, tuple[str, ...]] = {
     "hearth.report.received": ("subjects", "witnesses", "reporter", "reporter_aliases"),
     "hearth.case.opened": ("parties",),
 }
-"""The fields that name the people in a case, by the type of the event in any version. They may not see the case."""
+"""The fields that name the people in a case, by the type of the event in any version. They may not see the case.
+
+Where the event says `parties_apart`, they name nobody: shared.parties knows who is in the case.
+"""
 
 CASE_TOPICS = frozenset({"reports", "cases", "erasures", "notifications", "access"})
 """The topics that Hearth writes and keys by case; shared.kafka.topics says the same."""
@@ -154,7 +159,7 @@ def read_record(place: Place, key: bytes | None, headers: Headers, value: bytes 
 
 def _names_in(type_: str, data: Mapping[str, object]) -> tuple[str, ...] | None:
     fields = NAMING.get(type_.rpartition(".v")[0])
-    if fields is None:
+    if fields is None or data.get("parties_apart") is True:
         return None
     found: list[object] = []
     for name in fields:
@@ -173,6 +178,12 @@ def keep_hash(place: Place, value: bytes | None, reason: str, first: int | None 
     kept: dict[str, object] = {"reason": reason, "sha256": sha256(held).hexdigest(), "size": len(held)}
     if first is not None:
         kept["first_offset"] = first
+    return Leaf(place, canonical({"kafka": place.as_json(), "unparsed": kept}))
+
+
+def keep_digest(place: Place, value: bytes | None) -> Leaf:
+    """The leaf of a record of a restricted topic: its hash alone. Its size would tell how many names there are."""
+    kept = {"reason": RESTRICTED, "sha256": sha256(value or b"").hexdigest()}
     return Leaf(place, canonical({"kafka": place.as_json(), "unparsed": kept}))
 
 

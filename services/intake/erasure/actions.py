@@ -1,19 +1,29 @@
 """Erasing for good: one write destroys the data keys of a report and keeps the event that says so.
 
-These stay: ids, the time of arrival, codes, the status of the case, the hash of the receipt, and the pseudonyms of the
-people the report names. By the hash, the reporter is told of the erasure, and the same report, sent again, is not
-stored again. By the pseudonyms, the report stays hidden from the people it names. docs/retention.md has the list.
+These stay: ids, the time of arrival, codes, the status of the case, the hash of the receipt, and the references of the
+people on the roster in the report. By the hash, the reporter is told of the erasure, and the same report, sent
+again, is not stored again. By the references, the report stays hidden from those it named; the pseudonyms of all people
+go, here and in every other service. docs/retention.md has the list.
 """
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
-from services.intake.stored import SOURCE, Change, ErasureMark, ReportOutline, Store, StoredReport
+from services.intake.stored import (
+    SOURCE,
+    Change,
+    ErasureMark,
+    ReportOutline,
+    Store,
+    StoredReport,
+    make_salt,
+    tell_parties,
+)
 from shared import metrics
 from shared.aggregates import change
-from shared.events import Actor, Draft, ReportErased, stamp
+from shared.events import Actor, Draft, ReportErased, ReportParties, stamp
 from shared.ids import derive
 from shared.telemetry import current_traceparent
 from shared.times import now
@@ -21,6 +31,7 @@ from shared.times import now
 ErasureReason = Literal["requested", "court_order", "legal_duty", "misdirected", "test"]
 """Why a person erases a report. The policy has a reason of its own, `retention`."""
 RETENTION = "retention"
+INTAKE = Actor("service:intake", "service")
 Result = Literal["erased", "already", "unknown"]
 ERASED_AT_ONCE = 200
 
@@ -36,11 +47,20 @@ class Erasure:
     policy_version: str | None = None
 
 
+class KnownPeople(Protocol):
+    """What erasing needs of the roster (shared.access.roster.Roster)."""
+
+    async def people_of(self, names: Collection[str]) -> tuple[str, ...]:
+        """The references of people on the roster who have one of these pseudonyms. Raises Unavailable."""
+        ...
+
+
 class Erasing:
     """Erases reports, each once, no matter how often it is asked to."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime] = now) -> None:
+    def __init__(self, store: Store, people: KnownPeople, clock: Callable[[], datetime] = now) -> None:
         self._store = store
+        self._people = people
         self._clock = clock
 
     async def erase(
@@ -66,36 +86,49 @@ class Erasing:
             if report is None or report.vault is None:
                 results[report_id] = _result(report, erasure)
                 return None
-            return self._erased(report, erasure) if only_if(report) else None
+            return await self._erased(report, erasure) if only_if(report) else None
 
         done = await change(self._store, report_ids, decide)
         metrics.ERASED.labels(erasure.reason).inc(len(done))
         return results | dict.fromkeys(done, "erased")
 
-    def _erased(self, report: StoredReport, erasure: Erasure) -> Change:
+    async def _erased(self, report: StoredReport, erasure: Erasure) -> Change:
         at = self._clock()
+        shut_out = await self._people.people_of(report.parties)
         cause = derive("erase", erasure.request_id, report.id)
         fact = ReportErased(
             report_id=report.id, reason=erasure.reason, request_id=erasure.request_id, rule=erasure.rule
         )
+        after, trace = emptied(report, fact, at, shut_out), current_traceparent()
         events = stamp(
             [Draft(fact, erasure.actor, at, cause, erasure.policy_version)],
             source=SOURCE,
             subject=f"report/{report.id}",
             case_id=report.case_id,
             last_seq=report.seq,
-            trace=current_traceparent(),
+            trace=trace,
         )
-        return Change(report, emptied(report, fact, at), events, [cause])
+        return Change(
+            report, after, [*events, tell_parties(report, forgotten(report, shut_out, at, cause), trace)], [cause]
+        )
 
 
-def emptied(report: StoredReport, fact: ReportErased, at: datetime) -> StoredReport:
-    """What an erasure at `at` (UTC-aware) leaves of a report."""
+def forgotten(report: StoredReport, shut_out: tuple[str, ...], at: datetime, cause: str) -> Draft:
+    """The last `report.parties` of a report erased at `at` (UTC-aware): every service forgets its pseudonyms."""
+    named = bool(report.parties)
+    fact = ReportParties(report_id=report.id, shut_out=shut_out, named=named, erased_at=at, salt=make_salt())
+    return Draft(fact, INTAKE, at, cause)
+
+
+def emptied(report: StoredReport, fact: ReportErased, at: datetime, shut_out: tuple[str, ...]) -> StoredReport:
+    """What an erasure at `at` (UTC-aware) leaves of a report. `shut_out`: people on the roster in it."""
     return replace(
         report,
         vault=None,
         statements={},
         answers={},
+        parties=(),
+        shut_out=shut_out,
         facts=replace(report.facts, occurred=None),
         erased=ErasureMark(at, fact.reason, fact.request_id),
     )

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from services.intake.erasure.actions import Erasing
+from services.intake.erasure.actions import Erasing, KnownPeople
 from services.intake.erasure.replay import Replay, ReplayBarrier
 from services.intake.erasure.retention import RetentionSweeper
 from services.intake.erasure.routes import make_erasure_router
@@ -14,12 +14,21 @@ from shared.web.gate import Gate
 
 
 def build(
-    runtime: Runtime, store: ReportStore, barrier: ReplayBarrier, policy: Policy, every: float, gate: Gate
+    runtime: Runtime,
+    store: ReportStore,
+    barrier: ReplayBarrier,
+    policy: Policy,
+    every: float,
+    gate: Gate,
+    people: KnownPeople,
 ) -> Part:
-    """Erases by order, and what retention finds due `every` so many seconds; opens the barrier after a replay."""
-    erasing, read = Erasing(barrier), partial(runtime.read_to_end, "erasures")
+    """Erases by order, and what retention finds due `every` so many seconds; opens the barrier after a replay.
+
+    `people`: those on the roster, who stay shut out of a report that named them.
+    """
+    erasing, read = Erasing(barrier, people), partial(runtime.read_to_end, "erasures")
     return Part(
         [make_erasure_router(erasing, barrier, gate)],
         tasks=[RetentionSweeper(store, erasing, policy, every=every).run],
-        prepare=[Replay(read, store, barrier).run],
+        prepare=[Replay(read, store, barrier, people).run],
     )

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
-from services.intake.erasure.actions import emptied
+from services.intake.erasure.actions import KnownPeople, emptied, forgotten
 from services.intake.report.status import Status
 from services.intake.report.submission import Facts
-from services.intake.stored import Change, Store, StoredReport
+from services.intake.stored import Change, Store, StoredReport, tell_parties
 from shared.aggregates import change
 from shared.events import Event, ReportErased
 from shared.ids import case_id_of
@@ -71,10 +71,15 @@ class Replay:
     """Brings the database up to the topic `erasures`, then opens the barrier."""
 
     def __init__(
-        self, read: Callable[[], AsyncIterator[Sequence[Record]]], store: ReplayStore, barrier: ReplayBarrier
+        self,
+        read: Callable[[], AsyncIterator[Sequence[Record]]],
+        store: ReplayStore,
+        barrier: ReplayBarrier,
+        people: KnownPeople,
     ) -> None:
         """`read` gives the records of the topic from its beginning to its end."""
         self._store = store
+        self._people = people
         self._barrier = barrier
         self._replay = ErasureReplay(read, name_of=report_named_by, standing=self._standing, erase=self._erase)
 
@@ -93,16 +98,20 @@ class Replay:
         erasures = {event.fact.report_id: event for event in events if isinstance(event.fact, ReportErased)}
 
         async def decide(report_id: str, report: StoredReport | None) -> Change | None:
-            return _again(report, erasures[report_id]) if report is None or report.vault else None
+            if report is not None and report.vault is None:
+                return None
+            shut_out = await self._people.people_of(report.parties) if report else ()
+            return _again(report, erasures[report_id], shut_out)
 
         return len(await change(self._store, erasures, decide))
 
 
-def _again(report: StoredReport | None, event: Event) -> Change:
-    """The erasure as the event tells it, and no second event.
+def _again(report: StoredReport | None, event: Event, shut_out: tuple[str, ...]) -> Change:
+    """The erasure as the event tells it, and no second event of it.
 
-    A report that is not there is younger than the backup. It leaves its erasure as a mark, so that it does not come
-    back when it is sent again.
+    A restored report may have told its pseudonyms again, from a restored outbox, so they are taken back once more. A
+    report that is not there is younger than the backup. It leaves its erasure as a mark, so that it does not come back
+    when it is sent again.
     """
     fact = event.fact
     assert isinstance(fact, ReportErased)  # noqa: S101  # the caller has sorted them
@@ -115,4 +124,8 @@ def _again(report: StoredReport | None, event: Event) -> Change:
         vault=None,
         status=Status(updated_at=event.time),
     )
-    return Change(report, emptied(report or unknown, fact, event.time), [], [event.id])
+    after = emptied(report or unknown, fact, event.time, shut_out)
+    # The time is that of the erasure, so a service that knows of it already keeps what it has.
+    told = forgotten(report, shut_out, event.time, event.id) if report else None
+    events = [tell_parties(report, told, None)] if report and told else []
+    return Change(report, after, events, [event.id])

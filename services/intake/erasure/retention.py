@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from services.intake.erasure.actions import RETENTION, Erasing, Erasure
+from services.intake.erasure.actions import INTAKE, RETENTION, Erasing, Erasure
 from services.intake.stored import ReportOutline
 from shared import metrics
-from shared.events import Actor, CaseState
+from shared.events import CaseState
 from shared.ids import new_id
 from shared.policy import GLOBAL_COMMUNITY, Policy, ReportLife, Verdict
 from shared.problems import Unavailable
@@ -18,7 +18,6 @@ from shared.times import now
 
 log = logging.getLogger(__name__)
 
-INTAKE = Actor("service:intake", "service")
 SWEPT_AT_ONCE = 100
 PAUSE = 0.1
 """Seconds between two batches, so that a report that comes meanwhile does not wait for them."""

@@ -1,12 +1,13 @@
 """Pseudonyms: HMACs of names under a deployment key, which link reports about one person without the name. Pure.
 
 A name has several pseudonyms, one for each key of `shared.names`: a person is the one in a report if the two share one.
+They stand in intake and on restricted topics only. Events carry party tokens, which hold within one report.
 """
 
 import hmac
 from collections.abc import Iterable, Sequence
 
-from services.intake.report.submission import Pseudonyms, Submission
+from services.intake.report.submission import People, Pseudonyms, Submission
 from shared.names import MOST_OF_LINE, Key, address_keys, keys_of, own_keys
 
 MOST = 1000
@@ -18,18 +19,24 @@ def pseudonym_of(key: bytes, of: Key) -> str:
     return hmac.digest(key, f"{of.kind}\x1f{of.text}".encode(), "sha256")[:16].hex()
 
 
-def pseudonyms_of(key: bytes, submission: Submission) -> Pseudonyms:
-    """The pseudonyms of all people a submission names. A reporter without a name gets one by the address."""
+def people_in(key: bytes, submission: Submission) -> People:
+    """The pseudonyms of all people a submission names."""
     reporter = submission.reporter
     own = [keys_of(reporter.name)] if reporter and reporter.name else []
     own += [_keys_of_address(reporter.email)] if reporter and reporter.email else []
-    found = _pseudonyms(key, [key for keys in own for key in keys])
-    return Pseudonyms(
-        subjects=_pseudonyms(key, _keys_of_lines([person.name for person in submission.reported])),
-        reporter=found[0] if found else None,
-        witnesses=_pseudonyms(key, _keys_of_lines(submission.witnesses)),
-        reporter_aliases=found[1:],
+    return People(
+        subjects=_keys_of_lines(key, [person.name for person in submission.reported]),
+        reporter=tuple(_pseudonyms(key, keys) for keys in own),
+        witnesses=_keys_of_lines(key, submission.witnesses),
     )
+
+
+def party_token(report_key: bytes, keys: Pseudonyms) -> str:
+    """The party token (32 hex digits) of the pseudonyms of one text: the same within one report, and nowhere else.
+
+    `report_key` belongs to the report alone, and is destroyed with its content.
+    """
+    return hmac.digest(report_key, ("party\x1f" + "\x1f".join(sorted(keys))).encode(), "sha256")[:16].hex()
 
 
 def pseudonyms_for(key: bytes, names: Iterable[str], addresses: Iterable[str]) -> tuple[str, ...]:
@@ -43,11 +50,11 @@ def _keys_of_address(address: str) -> tuple[Key, ...]:
     return (Key("address", address.casefold()), *address_keys(address))
 
 
-def _keys_of_lines(lines: Sequence[str]) -> list[Key]:
+def _keys_of_lines(key: bytes, lines: Sequence[str]) -> tuple[Pseudonyms, ...]:
     # Each line has its share, so that no long line hides who stands below.
     share = min(MOST_OF_LINE, MOST // max(len(lines), 1))
-    return [key for line in lines for key in keys_of(line, share)]
+    return tuple(_pseudonyms(key, keys_of(line, share)) for line in lines)
 
 
-def _pseudonyms(key: bytes, keys: Iterable[Key]) -> tuple[str, ...]:
+def _pseudonyms(key: bytes, keys: Iterable[Key]) -> Pseudonyms:
     return tuple(pseudonym_of(key, one) for one in dict.fromkeys(keys))

@@ -1,7 +1,7 @@
 """A report as it is handed in, what makes it acceptable, and what may be known of it outside the vault. Pure."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
@@ -10,7 +10,7 @@ import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
-from shared.events import ReportReceived
+from shared.events import ReportParties, ReportReceived
 from shared.policy import UNCLASSIFIED, Policy
 from shared.problems import FieldError
 
@@ -201,33 +201,61 @@ def facts_of(submission: Submission, channel: str) -> Facts:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Pseudonyms:
-    """The people a report names, as HMACs; see pseudonym.py."""
+Pseudonyms = tuple[str, ...]
+"""The pseudonyms that one text gives: of the name or the address of a person."""
 
-    subjects: tuple[str, ...] = ()
-    reporter: str | None = None
-    witnesses: tuple[str, ...] = ()
-    reporter_aliases: tuple[str, ...] = ()
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The people a report names: the pseudonyms of each text that names somebody; see pseudonym.py.
+
+    `reporter`: of the name and then of the address, as far as they are given. `mentioned`: of people whom its words
+    name.
+    """
+
+    subjects: tuple[Pseudonyms, ...] = ()
+    reporter: tuple[Pseudonyms, ...] = ()
+    witnesses: tuple[Pseudonyms, ...] = ()
+    mentioned: Pseudonyms = ()
 
     @property
-    def parties(self) -> tuple[str, ...]:
-        """All of them, each once."""
-        reporter = (self.reporter,) if self.reporter else ()
-        return tuple(dict.fromkeys((*self.subjects, *self.witnesses, *reporter, *self.reporter_aliases)))
+    def parties(self) -> Pseudonyms:
+        """All pseudonyms, each once."""
+        return _flat((*self.subjects, *self.witnesses, *self.reporter, self.mentioned))
+
+    def told(self, report_id: str, salt: str) -> ReportParties:
+        """The fact that tells the pseudonyms. It goes to the restricted topic only."""
+        return ReportParties(
+            report_id=report_id,
+            subjects=_flat(self.subjects),
+            reporter=_flat(self.reporter),
+            witnesses=_flat(self.witnesses),
+            mentioned=self.mentioned,
+            salt=salt,
+        )
+
+
+def _flat(texts: Iterable[Pseudonyms]) -> Pseudonyms:
+    return tuple(dict.fromkeys(key for keys in texts for key in keys))
 
 
 def receive(
     report_id: str,
     facts: Facts,
-    pseudonyms: Pseudonyms,
+    people: People,
+    token_of: Callable[[Pseudonyms], str],
     content_digest: str,
     received_at: datetime,
     source: str | None = None,
     writer: str | None = None,
 ) -> ReportReceived:
-    """The fact that a report was received; of a range of times it tells the beginning."""
+    """The fact that a report was received; of a range of times it tells the beginning.
+
+    `token_of` gives the party token of the pseudonyms of a text. The tokens are sorted, so that not even their order
+    tells anything.
+    """
     occurred = facts.occurred or {}
+    own = [token_of(keys) for keys in people.reporter]
     return ReportReceived(
         report_id=report_id,
         channel=facts.channel,
@@ -240,13 +268,14 @@ def receive(
         contactable=facts.contactable,
         occurred_at=occurred.get("at") or occurred.get("from"),
         received_at=received_at,
-        subjects=pseudonyms.subjects,
-        reporter=pseudonyms.reporter,
-        witnesses=pseudonyms.witnesses,
-        reporter_aliases=pseudonyms.reporter_aliases,
+        subjects=tuple(sorted({token_of(keys) for keys in people.subjects})),
+        reporter=own[0] if own else None,
+        witnesses=tuple(sorted({token_of(keys) for keys in people.witnesses})),
+        reporter_aliases=tuple(own[1:]),
         source=source,
         writer=writer,
         content_digest=content_digest,
+        parties_apart=True,
     )
 
 

@@ -104,6 +104,10 @@ class Vault:
         wrapped = WrappedKey(*self._wrap(f"{report_id}/digest", digest_key))
         return SealedSections(wrapped, **sealed), digest_of(digest_key, sections)
 
+    def party_key(self, report_id: str, sealed: SealedSections) -> bytes:
+        """The key of the report's party tokens. It follows from the digest key, and is destroyed with that."""
+        return hmac.digest(self._unwrap(f"{report_id}/digest", sealed.digest), b"hearth party tokens", "sha256")
+
     def matches(self, report_id: str, sealed: SealedSections, digest: str, sections: Mapping[Section, bytes]) -> bool:
         """Whether these sections are the ones that were sealed, by the content digest."""
         digest_key = self._unwrap(f"{report_id}/digest", sealed.digest)

@@ -36,7 +36,7 @@ def resource_of(report: StoredReport) -> Resource:
         body=report.status.body,
         community=report.facts.community or None,
         parties=frozenset(report.parties),
-        recused=frozenset(report.status.recused),
+        recused=frozenset((*report.status.recused, *report.shut_out)),
     )
 
 

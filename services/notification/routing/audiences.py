@@ -5,6 +5,7 @@ An audience reads addresses only through the protocols of Sources.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -53,13 +54,23 @@ class Vault(Protocol):
     ) -> Mapping[str, Contents]: ...
 
 
+class NamedPeople(Protocol):
+    """Who is named in the reports of cases (shared.parties.Parties), by pseudonyms and references."""
+
+    async def load(self, case_ids: AbstractSet[str]) -> Mapping[str, frozenset[str]]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where addresses are found: the policy has those of handling bodies, the vault those of reporters."""
+    """Where addresses are found: the policy has those of handling bodies, the vault those of reporters.
+
+    `parties` say who may not be told.
+    """
 
     policy: Policy
     members: BodyMembers
     vault: Vault
+    parties: NamedPeople
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +180,17 @@ class BodyAudience:
     ) -> Mapping[str, Located | Suppressed]:
         """Asks policy and roster again, because a person in the body may have been recused since the planning."""
         await sources.members.ready()
-        return {d.id: self._place(d, sources, lambda body: sources.members.names_in(body, now)) for d in deliveries}
+        named = await sources.parties.load({delivery.case_id for delivery in deliveries})
 
-    def _place(self, delivery: Delivery, sources: Sources, names: NamesIn) -> Located | Suppressed:
-        body = told_instead(delivery.which, delivery.shuts_out, sources.policy, names)
+        def names(body: str) -> frozenset[str]:
+            return sources.members.names_in(body, now)
+
+        return {d.id: self._place(d, sources, names, named.get(d.case_id, frozenset())) for d in deliveries}
+
+    def _place(
+        self, delivery: Delivery, sources: Sources, names: NamesIn, named: frozenset[str]
+    ) -> Located | Suppressed:
+        body = told_instead(delivery.which, (*delivery.shuts_out, *named), sources.policy, names)
         if body is None:
             return Suppressed("shut_out")
         known = sources.policy.bodies.get(body)

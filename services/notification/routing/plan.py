@@ -1,5 +1,6 @@
 """Which deliveries a fact brings about, pure."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from services.notification.delivery import Delivery
@@ -13,12 +14,19 @@ from shared.problems import Malformed
 
 
 def plan(
-    event: Event, summary: CaseSummary | None, routes: Routes, policy: Policy, now: datetime, names: NamesIn
+    event: Event,
+    summary: CaseSummary | None,
+    routes: Routes,
+    policy: Policy,
+    now: datetime,
+    names: NamesIn,
+    named: frozenset[str] = frozenset(),
 ) -> list[tuple[Route, Delivery]]:
     """The deliveries that an event brings about, each with its row of routing.toml.
 
     To plan an event twice gives the same ids, unless the body of the case or the people of a body have changed.
-    `summary` is what is known of the case. A ReportReceived needs none: it says all but who is recused.
+    `summary` is what is known of the case, and `named` are the pseudonyms that stand beside it. A ReportReceived needs
+    no summary: it says all but who is recused.
     Raises Malformed for a fact of a case that was never opened.
     """
     rows = routes.get(event.fact.name, ())
@@ -38,6 +46,8 @@ def plan(
             pass
     if about is None:
         raise Malformed("unknown_case", "the case was never opened")
+    shut_out = tuple(dict.fromkeys(about.parties))
+    about = replace(about, parties=(*shut_out, *sorted(named)))
     planned = []
     for route in rows:
         recipient = AUDIENCES[route.recipient].find(about, policy, names)
@@ -58,7 +68,7 @@ def plan(
                 code_name=about.code_name or None,
                 lane=about.lane,
                 deadlines=deadlines,
-                shuts_out=tuple(dict.fromkeys(about.parties)),
+                shuts_out=shut_out,
             )
             planned.append((route, delivery))
     return planned
@@ -66,6 +76,6 @@ def plan(
 
 def _received(case_id: str, fact: ReportReceived, summary: CaseSummary | None) -> CaseSummary:
     """What a report says of its future case, and who is recused from that case already."""
-    named = parties_of(fact)
+    named = () if fact.parties_apart else parties_of(fact)
     parties = tuple(dict.fromkeys((*named, *(summary.parties if summary else ()))))
     return CaseSummary(case_id, fact.report_id, "", fact.language, fact.contactable, fact.received_at, parties)

@@ -10,7 +10,8 @@ from shared.events import CaseAssigned, CaseFact, CaseOpened, CaseTriaged, Event
 class CaseSummary:
     """What notices need to know of a case, as of its fact number `seq`. Times are UTC-aware.
 
-    `parties`: pseudonyms and references of the people who may not hear of the case, but for the reporter's own notices.
+    `parties`: references of the people who may not hear of the case, but for the reporter's own notices; also their
+    pseudonyms in a case from before `parties_apart`. Otherwise the pseudonyms stand beside the case, in shared.parties.
     `body`, `lane` and `assignee` are None while no fact has named them.
     """
 
@@ -25,6 +26,7 @@ class CaseSummary:
     lane: str | None = None
     assignee: str | None = None
     seq: int = 0
+    parties_apart: bool = False
 
 
 FOLLOWED: tuple[type[CaseFact], ...] = (CaseOpened, CaseTriaged, CaseAssigned, RecusalDeclared)
@@ -57,6 +59,7 @@ def _opened(case_id: str, fact: CaseOpened, seq: int) -> CaseSummary:
         fact.language,
         fact.contactable,
         fact.received_at,
-        fact.parties,
+        () if fact.parties_apart else fact.parties,
         seq=seq,
+        parties_apart=fact.parties_apart,
     )

@@ -73,7 +73,8 @@ class Step:
 class Case:
     """A case as its events made it. `lane`, `body` and `rule` are None only between `received` and `triaged`.
 
-    `parties`: pseudonyms of the people named in the report; `recused`: references of people.
+    `parties`: party tokens of the people named in the report; their pseudonyms, without `parties_apart`, in a case from
+    before that. Otherwise the pseudonyms stand beside the case, in shared.parties. `recused`: references of people.
     `deadlines_told`: facts tell when a deadline is met; in an older case its steps do (see evolve).
     """
 
@@ -100,6 +101,7 @@ class Case:
     outcome: str | None = None
     reason_id: str | None = None
     parties: tuple[str, ...] = ()
+    parties_apart: bool = False
     recused: tuple[str, ...] = ()
     deadlines_told: bool = False
 

@@ -68,14 +68,18 @@ FORMS: Mapping[str, Form] = {name: Form(kind, fields_of(kind)) for name, kind in
 """The form of each command that people give, by its name."""
 
 
-def resource_of(case: Case, policy: Policy) -> Resource:
-    """What access control needs to know of a case."""
+def resource_of(case: Case, policy: Policy, shut_out: frozenset[str] = frozenset()) -> Resource:
+    """What access control needs to know of a case.
+
+    `shut_out`: the pseudonyms and references that stand beside the case (services.triage.sight). Without them the
+    answer holds only for a person who is known to see the case.
+    """
     body = policy.bodies.get(case.body or "")
     return Resource(
         body=case.body,
         community=case.community,
-        parties=frozenset(case.parties),
-        recused=frozenset(case.recused),
+        parties=shut_out.union(case.parties),
+        recused=shut_out.union(case.recused),
         training=body.training if body else (),
     )
 

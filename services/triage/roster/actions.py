@@ -4,9 +4,10 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
+from os import urandom
 from typing import TypeVar
 
-from services.triage.author import SOURCE
+from services.triage.author import SOURCE, TRIAGE
 from services.triage.roster.entry import (
     ChangeRequest,
     EntryConflict,
@@ -28,16 +29,18 @@ from services.triage.roster.store import kept_of
 from shared import metrics
 from shared.access.entries import RosterState
 from shared.access.roster import Roster
-from shared.access.roster_store import fields_of, read_state
+from shared.access.roster_store import fields_of, published, read_state
 from shared.access.tokens import Kind, hash_token, make_token
 from shared.aggregates import ChangeStore, Save, change
 from shared.events import (
     Actor,
     Draft,
+    Event,
     Fact,
     GrantHeld,
     LeaveTaken,
     RosterEntryChanged,
+    RosterNames,
     RosterTokenChanged,
     TrainingHeld,
     stamp,
@@ -100,6 +103,11 @@ class RosterEditor:
     async def give_names(self, person: str, given: Sequence[tuple[str, ...]], by: Actor) -> RosterEntryChanged:
         """Note names that a coordinator or operator gave a person; see `with_names_given`."""
         return await self._edit(person, with_names_given(given, self._clock()), by)
+
+    async def tell_names_apart(self, people: Sequence[str]) -> None:
+        """Tell the pseudonyms of these people on `names`, and their entries without them. Raises Unavailable."""
+        for person in people:
+            await self._edit(person, lambda kept: kept, TRIAGE)
 
     async def sign_out(self, person: str, by: Actor) -> RosterEntryChanged:
         """End every session and every token of a person that began before now; see `signed_out`."""
@@ -181,7 +189,7 @@ class RosterEditor:
         def edit(document: Document | None) -> tuple[RosterEntryChanged, Save | None]:
             before = _entry_in(document, person)
             after = step(before)
-            if document and after == before:
+            if document and after == before and not document["entry"].get("pseudonyms"):
                 return after.entry, None
             return after.entry, self._save(person, document, after.entry, by, names=after.names)
 
@@ -209,15 +217,16 @@ class RosterEditor:
         names: Names = (),
     ) -> Save:
         at, causes = self._clock(), causes or (new_id(),)
-        fact: Fact = state
-        events = stamp(
-            [Draft(fact, by, at, causes[0])],
-            source=SOURCE,
-            subject=f"roster/{key}",
-            case_id=key,
-            last_seq=base["seq"] if base else 0,
-            trace=None,
-        )
+
+        def told(fact: Fact, subject: str, last_seq: int) -> list[Event]:
+            draft = Draft(fact, by, at, causes[0])
+            return stamp([draft], source=SOURCE, subject=subject, case_id=key, last_seq=last_seq, trace=None)
+
+        events = told(published(state), f"roster/{key}", base["seq"] if base else 0)
+        if isinstance(state, RosterEntryChanged) and list(state.pseudonyms) != (base or {}).get("pseudonyms", []):
+            apart = RosterNames(person=key, names=state.pseudonyms, salt=urandom(16).hex())
+            # They go first: by an entry without them nobody could tell that a report names the person.
+            events = [*told(apart, f"names/{key}", base["version"] if base else 0), *events]
         fields = {**fields_of(state, at), **({"names": [asdict(name) for name in names]} if names else {})}
         return Save(key, base, fields, events, list(causes))
 

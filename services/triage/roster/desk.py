@@ -49,6 +49,7 @@ class Entries(ChangeStore[Document, Save], Protocol):
     """What the roster needs of a store (services.triage.roster.store.MongoEntries)."""
 
     async def everybody(self) -> list[StoredEntry]: ...
+    async def holding_names(self) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,4 +28,8 @@ def build(
         make_sign_ins_router(sign_ins, gate),
         make_roster_pages(desk, gate, pages),
     ]
-    return Part(routers)
+
+    async def tell_names_apart() -> None:
+        await editor.tell_names_apart(await entries.holding_names())
+
+    return Part(routers, prepare=[tell_names_apart])

@@ -9,6 +9,8 @@ from shared.aggregates import Aggregates, Save
 from shared.events import RosterEntryChanged
 from shared.mongo import Document, reaching
 
+HOLDING_NAMES: Document = {"entry.pseudonyms.0": {"$exists": True}}
+
 
 class MongoEntries:
     """The roster of a collection. Raises Unavailable while the server is away."""
@@ -26,10 +28,16 @@ class MongoEntries:
         with reaching():
             return await self._aggregates.save(saves)
 
+    async def holding_names(self) -> list[str]:
+        """The people with an entry that holds pseudonyms, as it was told before `names` told them."""
+        with reaching():
+            return [d["_id"] async for d in self._aggregates.collection.find(HOLDING_NAMES, {"_id": 1})]
+
     async def everybody(self) -> list[StoredEntry]:
         """The entries of all people, in no order."""
         found = self._aggregates.collection.find(
-            {"kind": RosterEntryChanged.name}, {"kind": 1, "entry": 1, "seq": 1, "names": 1, "changed_at": 1}
+            {"kind": RosterEntryChanged.name},
+            {"kind": 1, "entry": 1, "seq": 1, "names": 1, "pseudonyms": 1, "changed_at": 1},
         )
         with reaching():
             return [kept async for document in found if (kept := kept_of(document))]

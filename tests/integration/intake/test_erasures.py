@@ -14,6 +14,8 @@ from services.intake.app import build_app
 from services.intake.erasure.actions import Erasing, Erasure
 from services.intake.settings import IntakeSettings
 from services.intake.store import ReportStore
+from shared.access.roster import Roster
+from shared.access.roster_store import MongoRoster
 from shared.events import FACTS, Actor, Event, InformationRequested, ReportErased, decode, encode
 from shared.ids import case_id_of, new_id
 from shared.kafka.replay import read_to_end
@@ -63,7 +65,8 @@ async def erasing(given: IntakeSettings) -> AsyncIterator[Erasing]:
     runtime = Runtime("intake", given)
     relay = asyncio.create_task(runtime.relay.run())
     try:
-        yield Erasing(ReportStore(runtime.aggregates("reports")))
+        people = Roster(MongoRoster(runtime.database["roster"]))
+        yield Erasing(ReportStore(runtime.aggregates("reports")), people)
     finally:
         relay.cancel()
         await asyncio.gather(relay, return_exceptions=True)

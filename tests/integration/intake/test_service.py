@@ -31,7 +31,7 @@ BINARY = [
     ("content-type", b"application/json"),
 ]
 EVENT = {"specversion": "1.0", "source": "there", "type": "hearth.report.submitted.v1", "data": REPORT}
-TOPICS = ("reports.inbox", "reports", "cases", "erasures", "access", "roster")
+TOPICS = ("reports.inbox", "reports", "parties", "cases", "erasures", "access", "roster", "names")
 
 
 def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -> IntakeSettings:

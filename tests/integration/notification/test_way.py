@@ -54,7 +54,7 @@ class World:
 
 @pytest.fixture
 async def world(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -> AsyncIterator[World]:
-    await make_topics(kafka, prefix, "reports", "cases", "notifications", "roster")
+    await make_topics(kafka, prefix, "reports", "parties", "cases", "notifications", "roster", "names")
     vault, mailbox = VaultPage(), Mailbox()
     publisher = Publisher(kafka, client="test", prefix=prefix)
     async with serving(vault.app()) as url, mail_server(mailbox):

@@ -10,7 +10,18 @@ from shared.access.principal import Grant, Role
 from shared.access.roster import Roster
 from shared.access.roster_store import ROSTER_INDEXES, MongoRoster, read_state
 from shared.aggregates import Aggregates
-from shared.events import FACTS, Actor, Event, GrantHeld, LeaveTaken, Message, TrainingHeld, decode
+from shared.events import (
+    FACTS,
+    Actor,
+    Event,
+    GrantHeld,
+    LeaveTaken,
+    Message,
+    RosterEntryChanged,
+    RosterNames,
+    TrainingHeld,
+    decode,
+)
 from shared.mongo import Collection
 from shared.outbox import Relay
 from shared.problems import Problem
@@ -73,7 +84,11 @@ async def test_a_copy_fed_by_the_events_is_the_roster_itself(collection: Collect
     assert {e.actor for e in published.events} == {CORA}
     # One that is being published when all is flushed may come twice.
     told = {e.id: e for e in published.events if e.case_id == ANN}
-    assert [e.case_seq for e in told.values()] == list(range(1, 11))
+    shown = [e for e in told.values() if e.fact.topic == "roster"]
+    assert [e.case_seq for e in shown] == list(range(1, 11))
+    assert not [e for e in shown if isinstance(e.fact, RosterEntryChanged) and e.fact.pseudonyms]
+    apart = [e.fact.names for e in told.values() if isinstance(e.fact, RosterNames)]
+    assert apart == [("5" * 32,), ("5" * 32, "6" * 32)]
 
     copy = MongoRoster(collection.database["copy"])
     await copy.collection.create_indexes(list(ROSTER_INDEXES))

@@ -8,6 +8,7 @@ import pytest
 
 from services.triage.actions import CommandRequest, Desk, VersionConflict
 from services.triage.reports import ReportFollower
+from services.triage.sight import Sight
 from services.triage.store import QUEUE_ORDER, MongoCases, filter_of
 from services.triage.stored import CaseQuery
 from shared.access.authorization import reaches
@@ -17,6 +18,7 @@ from shared.mongo import Database, connect
 from shared.outbox import Relay
 from shared.problems import Unavailable
 from shared.times import now
+from tests.fakes.memory_parties import nobody_named
 from tests.support.people import MemoryCopies
 from tests.support.stores import Nowhere, database_of, mongo_cases
 from tests.support.triage_rig import ALICE, KEY, POLICY, MemoryVault, reported
@@ -35,11 +37,11 @@ async def cases(database: Database) -> MongoCases:
 
 async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_why(cases: MongoCases) -> None:
     event = reported()
-    await ReportFollower(cases, POLICY).take([event])
+    await ReportFollower(cases, POLICY, nobody_named()).take([event])
     copies, colleagues = MemoryCopies(), [replace(ALICE, ref=f"person:{number:016x}") for number in range(8)]
     for colleague in colleagues:
         copies.enrol(colleague)
-    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(copies))
+    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(copies), Sight(nobody_named()))
 
     async def take(number: int) -> str:
         order = CommandRequest("assign", {"assignee": colleagues[number].ref}, 3, f"order {number}")
@@ -55,8 +57,8 @@ async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_
 
 async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: MongoCases) -> None:
     event = reported()
-    await ReportFollower(cases, POLICY).take([event])
-    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()))
+    await ReportFollower(cases, POLICY, nobody_named()).take([event])
+    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()), Sight(nobody_named()))
     order = CommandRequest("assign", {}, 3, "the same order")
     outcomes = await asyncio.gather(*(desk.carry_out(ALICE, event.case_id, order) for _ in range(8)))
     assert {outcome.version for outcome in outcomes} == {4}
@@ -64,7 +66,7 @@ async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: Mong
 
 
 async def test_the_queue_is_read_from_its_index(cases: MongoCases, database: Database) -> None:
-    await ReportFollower(cases, POLICY).take([reported() for _ in range(50)])
+    await ReportFollower(cases, POLICY, nobody_named()).take([reported() for _ in range(50)])
     query = CaseQuery(
         tuple(reaches(ALICE, "case.list", now())), ALICE.ref, frozenset({"pseudonym"}), ("triaged", "assigned")
     )
@@ -81,5 +83,5 @@ async def test_a_database_that_is_away_is_said_to_be_unavailable() -> None:
         with pytest.raises(Unavailable):
             await reading
     with pytest.raises(Unavailable):
-        await ReportFollower(cases, POLICY).take([reported()])
+        await ReportFollower(cases, POLICY, nobody_named()).take([reported()])
     client.close()

@@ -94,7 +94,7 @@ def test_reports_are_erased_by_id_and_told_who_asked_and_why(rig: Rig, reports: 
     found = run(capsys, *reports[:2], "--reason", "court_order", "--request", REQUEST, "--yes")
     assert found["results"] == {"erased": 2}
     assert standing(rig) == {reports[2]}
-    event = rig.store.reports[reports[0]]["outbox"][-1]
+    event = rig.store.reports[reports[0]]["outbox"][-2]
     assert event.fact == ReportErased(report_id=reports[0], reason="court_order", request_id=REQUEST)
     assert event.actor == OPERATOR
     again = run(capsys, *reports, "--reason", "court_order", "--request", REQUEST, "--yes")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.intake.report.receipt import read_receipt
-from shared.events import ReportReceived
+from shared.events import ReportParties, ReportReceived, parties_of
 from shared.ids import case_id_of
 from shared.problems import Unavailable
 from tests.support.intake_rig import START, Rig
@@ -36,8 +36,9 @@ def rig() -> Rig:
 
 async def test_a_report_becomes_one_fact_without_anybody_in_it(rig: Rig) -> None:
     accepted = await rig.post(**FULL)
-    (fact,) = rig.store.events()
+    fact, apart = rig.store.events()
     assert isinstance(fact, ReportReceived)
+    assert isinstance(apart, ReportParties)
     assert fact.report_id == accepted["report_id"]
     assert (fact.channel, fact.community, fact.category) == ("http", "enwiki", "harassment.threats")
     assert fact.flags == ("physical_violence", "ongoing")
@@ -45,7 +46,7 @@ async def test_a_report_becomes_one_fact_without_anybody_in_it(rig: Rig) -> None
     assert fact.occurred_at is not None
     assert fact.occurred_at.isoformat() == "2026-11-01T08:00:00+00:00"
     assert fact.received_at == START
-    assert "sekret" not in fact.model_dump_json().lower()
+    assert "sekret" not in (fact.model_dump_json() + apart.model_dump_json()).lower()
 
 
 async def test_nothing_of_anybody_stands_readable_in_the_store(rig: Rig) -> None:
@@ -61,9 +62,24 @@ async def test_reports_about_one_person_share_a_pseudonym(rig: Rig) -> None:
     for name in ("user:some_one", "Some one", " some  one "):
         await rig.post(reported=[{"name": name}])
     await rig.post(reported=[{"name": "Some two"}])
-    subjects = [fact.subjects for fact in rig.store.events() if isinstance(fact, ReportReceived)]
+    subjects = [fact.subjects for fact in rig.store.events() if isinstance(fact, ReportParties)]
     assert set.intersection(*map(set, subjects[:3]))
     assert set(subjects[3]).isdisjoint(subjects[0])
+
+
+async def test_what_the_record_shows_of_a_person_holds_within_one_report(rig: Rig) -> None:
+    people = {"reported": [{"name": "Some one"}], "witnesses": ["Some one", "Some two"]}
+    for _ in range(3):
+        await rig.post(**people, reporter={"name": "Some one", "email": "me@mail.example"})
+    shown = [fact for fact in rig.store.events() if isinstance(fact, ReportReceived)]
+    for fact in shown:
+        assert fact.parties_apart
+        assert fact.subjects == (fact.reporter,)
+        assert fact.reporter in fact.witnesses
+    tokens = [token for fact in shown for token in set(parties_of(fact))]
+    assert len(tokens) == len(set(tokens)) == 9
+    told = {key for fact in rig.store.events() if isinstance(fact, ReportParties) for key in fact.names}
+    assert told.isdisjoint(tokens)
 
 
 async def test_equal_reports_have_different_digests(rig: Rig) -> None:
@@ -75,10 +91,12 @@ async def test_equal_reports_have_different_digests(rig: Rig) -> None:
 
 async def test_the_event_is_keyed_by_the_case_and_caused_by_the_report(rig: Rig) -> None:
     accepted = await rig.post()
-    (event,) = rig.store.reports[accepted["report_id"]]["outbox"]
-    assert event.case_id == case_id_of(accepted["report_id"])
+    event, apart = rig.store.reports[accepted["report_id"]]["outbox"]
+    assert event.case_id == apart.case_id == case_id_of(accepted["report_id"])
     assert event.subject == f"report/{accepted['report_id']}"
-    assert event.case_seq == 1
+    assert apart.subject == f"parties/{accepted['report_id']}"
+    # What stands on a restricted topic leaves no gap in the numbers that everybody sees.
+    assert (event.case_seq, apart.case_seq) == (1, 1)
     assert event.trace is None or event.trace.startswith("00-")
 
 
@@ -174,7 +192,7 @@ async def test_the_same_key_with_the_same_report_gives_the_same_answer(rig: Rig)
         again = await http.post("/v1/reports", content=json.dumps(FULL, indent=3), headers=key)
     assert (first.status_code, first.json()) == (again.status_code, again.json()) == (202, first.json())
     assert len(rig.store.reports) == 1
-    assert len(rig.store.events()) == 1
+    assert len(rig.store.events()) == 2
 
 
 @pytest.mark.parametrize("change", [{"narrative": "Another"}, {"category": "harassment.other"}, {"reporter": None}])

@@ -21,9 +21,20 @@ from services.intake.report.submission import Submission
 from services.intake.sources.api import SCOPE
 from services.intake.sources.arrival import Arrival
 from services.intake.vault.reads import Read, VaultReader
-from shared.events import Actor, CaseClosed, CaseDecided, Event, InformationRequested, ReportErased, encode
+from shared.access.roster import Roster
+from shared.events import (
+    Actor,
+    CaseClosed,
+    CaseDecided,
+    Event,
+    InformationRequested,
+    ReportErased,
+    ReportParties,
+    encode,
+)
 from shared.ids import case_id_of, derive, new_id
 from shared.kafka.records import Record
+from shared.kafka.topics import RESTRICTED
 from shared.problems import Problem, Unavailable
 from tests.support.examples import up_to
 from tests.support.intake_rig import POLICY, RESPONDER, SECRETS, START, DirectCommit, Rig, case_event
@@ -70,6 +81,7 @@ def erasures(rig: Rig, report_id: str) -> list[Event]:
 async def test_nothing_sealed_and_no_key_is_left(rig: Rig) -> None:
     report_id = (await talked(rig))["report_id"]
     before = rig.store.reports[report_id]
+    named = [*before["parties"]]
     keys = [sealed["key"] for sealed in before["vault"].values()]
     keys += [sealed["key"] for drawer in ("statements", "answers") for sealed in before[drawer].values()]
     assert len(keys) == 8
@@ -79,8 +91,11 @@ async def test_nothing_sealed_and_no_key_is_left(rig: Rig) -> None:
     document = rig.store.reports[report_id]
     assert (document["vault"], document["statements"], document["answers"]) == (None, {}, {})
     assert document["facts"]["occurred"] is None
-    # To whom it names, there is no such report afterwards either.
-    assert document["parties"] == before["parties"] != []
+    # Not even the keys of the names are left, neither here nor where the last event of the report is read.
+    assert (named != [], document["parties"], document.get("shut_out")) == (True, [], None)
+    last = document["outbox"][-1].fact
+    assert isinstance(last, ReportParties)
+    assert (last.names, last.erased_at) == ({last.salt}, START)
 
 
 async def test_the_event_tells_which_request_and_why_and_no_words(rig: Rig) -> None:
@@ -243,7 +258,8 @@ def test_in_any_order_once_erased_is_erased(order: list[str]) -> None:
         document = rig.store.reports[report_id]
         assert (document["vault"] is None) == erased
         assert len(erasures(rig, report_id)) == erased
-        assert [event.case_seq for event in document["outbox"]] == list(range(1, document["seq"] + 1))
+        shown = [event for event in document["outbox"] if event.fact.topic not in RESTRICTED]
+        assert [event.case_seq for event in shown] == list(range(1, document["seq"] + 1))
         if erased:
             assert (document["statements"], document["answers"]) == ({}, {})
 
@@ -318,7 +334,7 @@ def replay(rig: Rig, events: Sequence[Event | None], barrier: ReplayBarrier, bat
         for start in range(0, len(records), batch):
             yield records[start : start + batch]
 
-    return Replay(read, rig.store, barrier)
+    return Replay(read, rig.store, barrier, Roster(COPIES))
 
 
 def _record(offset: int, event: Event | None) -> Record:
@@ -373,7 +389,7 @@ async def test_until_the_erasures_are_replayed_nothing_is_read(rig: Rig) -> None
         mailbox.answer(accepted["receipt"], "q-2", "Yes."),
         mailbox.keep_statement(accepted["report_id"], "q-9", "question", "Why?"),
         reader.read(reads, purpose="review", actor=RESPONDER),
-        Erasing(barrier).erase([accepted["report_id"]], ERASURE),
+        Erasing(barrier, Roster(COPIES)).erase([accepted["report_id"]], ERASURE),
     ):
         with pytest.raises(Unavailable):
             await attempt
@@ -409,7 +425,7 @@ async def test_while_the_topic_cannot_be_read_the_door_stays_shut(rig: Rig) -> N
 
     barrier = ReplayBarrier(rig.store)
     with pytest.raises(Unavailable):
-        await Replay(read, rig.store, barrier).run()
+        await Replay(read, rig.store, barrier, Roster(COPIES)).run()
     assert not barrier.is_open
 
 

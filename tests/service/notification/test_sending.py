@@ -21,9 +21,11 @@ from services.notification.routing.table import Routes, read_routes
 from services.notification.sender import Sender
 from shared.events import Event, NotificationSent
 from shared.i18n.messages import SHARED_MESSAGES, Messages
+from shared.parties import Parties
 from shared.policy import load_policy
 from shared.problems import Problem, Unavailable
 from shared.times import now
+from tests.fakes.memory_parties import nobody_named
 from tests.fakes.notification_fakes import MemoryChannel, MemoryStore, MemoryVault
 from tests.support.notification_world import NAME, NARRATIVE, ROUTES, People, Story, eventually, parse, texts
 
@@ -61,6 +63,7 @@ class World:
     vault: MemoryVault = field(default_factory=MemoryVault)
     clock: Clock = field(default_factory=Clock)
     people: People = field(default_factory=People)
+    parties: Parties = field(default_factory=nobody_named)
     routes: Routes = field(default_factory=lambda: ROUTES)
 
     def replica(self) -> Replica:
@@ -69,7 +72,7 @@ class World:
             self.store,
             {"email": self.channel},
             digests,
-            Sources(POLICY, self.people, self.vault),
+            Sources(POLICY, self.people, self.vault, self.parties),
             write=lambda deliveries: write_notice(
                 MESSAGES, Links("https://r.example", "https://d.example"), deliveries
             ),
@@ -78,8 +81,9 @@ class World:
             clock=self.clock,
         )
         planner = Planner(
-            self.store, sender, digests, routes=self.routes, policy=POLICY, members=self.people, clock=self.clock
-        )
+            self.store, sender, digests,
+            routes=self.routes, policy=POLICY, members=self.people, parties=self.parties, clock=self.clock,
+        )  # fmt: skip
         return Replica(planner, sender)
 
     @asynccontextmanager

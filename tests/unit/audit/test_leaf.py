@@ -130,7 +130,8 @@ def test_of_what_strangers_write_only_the_hash_is_kept_even_if_it_could_be_read(
 
 
 def test_every_topic_of_facts_is_recorded_but_not_the_seals_themselves() -> None:
-    assert set(TOPICS) == {"reports.inbox", "reports", "cases", "notifications", "access", "roster", "erasures"}
+    facts = {"reports", "parties", "cases", "notifications", "access", "roster", "names", "erasures"}
+    assert set(TOPICS) == facts | {"reports.inbox"}
 
 
 def test_a_repeated_event_becomes_a_pointer_to_where_it_stands() -> None:

@@ -42,12 +42,26 @@ def test_an_integrator_alone_writes_an_inbox_of_its_own_and_nobody_the_open_one(
 
 
 def test_the_command_line_reads_dead_letters_and_nothing_else() -> None:
-    assert allowed(COMMAND_LINE, "read") == {dead_letters_of(topic.name) for topic in FACT_TOPICS if topic.consumers}
+    letters = {dead_letters_of(topic.name) for topic in FACT_TOPICS if topic.consumers and not topic.restricted}
+    assert allowed(COMMAND_LINE, "read") == letters
     assert not allowed(COMMAND_LINE, "read", "group")
 
 
+@pytest.mark.parametrize(
+    ("topic", "writer", "readers"),
+    [
+        ("parties", "intake", {"triage", "notification", "audit"}),
+        ("names", "triage", {"intake", "notification", "audit"}),
+    ],
+)
+def test_only_the_services_that_need_name_keys_may_read_them(topic: str, writer: str, readers: set[str]) -> None:
+    rights = {(acl.user, acl.operation) for acl in acls("", ["wiki-bot"]) if acl.name == topic}
+    assert {user for user, operation in rights if operation == "read"} == readers
+    assert {user for user, operation in rights if operation == "write"} == {writer}
+
+
 def test_the_command_line_writes_only_where_dead_letters_come_from_and_lie() -> None:
-    sources = {topic.name for topic in FACT_TOPICS if set(topic.consumers) - {"audit"}}
+    sources = {topic.name for topic in FACT_TOPICS if set(topic.consumers) - {"audit"} and not topic.restricted}
     assert allowed(COMMAND_LINE, "write") == sources | {dead_letters_of(name) for name in sources}
 
 

@@ -48,9 +48,24 @@ def test_what_strangers_write_ends_within_hours_of_its_time() -> None:
     assert config["message.timestamp.type"] == "LogAppendTime"
 
 
+@pytest.mark.parametrize("topic", [t for t in TOPICS if t.restricted], ids=lambda topic: topic.name)
+def test_name_keys_that_were_erased_leave_kafka_within_days(topic: Topic) -> None:
+    config = topic.config()
+    assert config["cleanup.policy"] == "compact"
+    assert int(config["max.compaction.lag.ms"]) == 24 * HOUR_MS
+    assert int(config["segment.ms"]) == 6 * HOUR_MS
+    assert "min.compaction.lag.ms" not in config
+
+
+def test_nothing_of_a_restricted_topic_becomes_a_dead_letter() -> None:
+    restricted = {topic.name for topic in TOPICS if topic.restricted}
+    assert restricted == {"parties", "names"}
+    assert restricted.isdisjoint(topic.name.removesuffix(".dlq") for topic in DEAD_LETTER_TOPICS)
+
+
 def test_what_is_kept_for_ever_is_left_in_segments_of_the_brokers_choice() -> None:
     for topic in FACT_TOPICS:
-        if topic is not INBOX:
+        if topic is not INBOX and not topic.restricted:
             assert "segment.ms" not in topic.config()
             assert "max.compaction.lag.ms" not in topic.config()
 

@@ -39,6 +39,7 @@ class Open(Command):
             contactable=report.contactable,
             received_at=report.received_at,
             parties=parties_of(report),
+            parties_apart=report.parties_apart,
         )
         triaged = CaseTriaged(
             previous=CaseState.RECEIVED,

@@ -1,0 +1,37 @@
+"""Who is shut out of which case: who is named in its report, by the pseudonyms that stand beside the case."""
+
+from collections.abc import Sequence
+
+from services.triage.case.case import Case
+from shared.access.principal import Principal
+from shared.parties import Parties
+from shared.problems import Unavailable
+
+
+class Sight:
+    """What the desk and the queue need to know of a case before they show it."""
+
+    def __init__(self, parties: Parties) -> None:
+        self._parties = parties
+
+    async def shut_out_of(self, case: Case) -> frozenset[str]:
+        """The pseudonyms and references of the people shut out of a case, beside those in it.
+
+        Raises Unavailable while they are not known; nobody sees the case until then.
+        """
+        known = await self._parties.load({case.id})
+        if case.parties_apart and case.id not in known:
+            raise Unavailable("parties: not known yet")
+        return known.get(case.id, frozenset())
+
+    async def seen_by(self, who: Principal, cases: Sequence[Case]) -> list[Case]:
+        """Those of the cases that do not shut this person out, in the order given."""
+        known = await self._parties.load({case.id for case in cases})
+        names = who.pseudonyms | {who.ref}
+
+        def sees(case: Case) -> bool:
+            if case.parties_apart and case.id not in known:
+                return False
+            return names.isdisjoint(known.get(case.id, ()))
+
+        return [case for case in cases if sees(case)]

@@ -1,0 +1,49 @@
+"""Facts on restricted topics: by which pseudonyms people are shut out. The record holds only digests of them."""
+
+from typing import ClassVar
+
+from pydantic import AwareDatetime
+
+from shared.events.envelope import Fact
+
+
+class ReportParties(Fact):
+    """The pseudonyms of everybody named in a report; `mentioned` are those of people its words name.
+
+    A later one of the same report takes the place of the earlier. When the report is erased, a last one has no name
+    keys: `shut_out` are the references of people on the roster who stay shut out, `named` says whether the report named
+    anybody at all, and `erased_at` since when it is erased. `salt` is random, so that nobody can try what a digest of
+    this fact stands for.
+    """
+
+    topic: ClassVar[str] = "parties"
+    name: ClassVar[str] = "report.parties"
+
+    report_id: str
+    subjects: tuple[str, ...] = ()
+    reporter: tuple[str, ...] = ()
+    witnesses: tuple[str, ...] = ()
+    mentioned: tuple[str, ...] = ()
+    shut_out: tuple[str, ...] = ()
+    named: bool = False
+    erased_at: AwareDatetime | None = None
+    salt: str
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The pseudonyms and references of everybody who is shut out. Of an erased report that named somebody, one more
+        that is nobody's: such a case never looks like one that named nobody.
+        """
+        nobody = (self.salt,) if self.named else ()
+        return frozenset((*self.subjects, *self.reporter, *self.witnesses, *self.mentioned, *self.shut_out, *nobody))
+
+
+class RosterNames(Fact):
+    """The pseudonyms of a person's own names, all of them. `salt` is random, as in ReportParties."""
+
+    topic: ClassVar[str] = "names"
+    name: ClassVar[str] = "roster.names"
+
+    person: str
+    names: tuple[str, ...] = ()
+    salt: str

@@ -1,0 +1,151 @@
+"""Who is named in each report, as this service's copy of the topic `parties` knows it: by pseudonyms.
+
+A copy stands beside the cases, never in them. It is fed by a consumer of its own, so that the consumers of `reports`
+and `cases` may wait for it. The copy knows how far it has read each partition: a restored database catches up.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.events import Event, ReportParties
+from shared.kafka.records import Record
+from shared.mongo import Collection, Document, IndexModel, reaching
+from shared.parts import Part
+from shared.problems import Unavailable
+from shared.projections import Told, keep_newest
+from shared.runtime import Runtime, facts_of
+
+TOPIC = "parties"
+PATIENCE = 1.0
+"""Seconds that a consumer waits within a batch; after that, Kafka delivers the batch again."""
+STEP = 0.01
+"""Seconds before the second look; each later look waits twice as long."""
+INDEXES = (IndexModel([("partition", 1), ("offset", -1)], name="place"),)
+
+
+@dataclass(frozen=True, slots=True)
+class PartiesEvent:
+    """A `report.parties`, and where it stands on its topic."""
+
+    event: Event
+    fact: ReportParties
+    partition: int
+    offset: int
+
+
+class PartiesStore(Protocol):
+    """What is needed of a copy: MongoParties, or memory in tests. Raises Unavailable."""
+
+    async def load(self, case_ids: Iterable[str]) -> dict[str, frozenset[str]]:
+        """The pseudonyms and references of those shut out of each case; a case of which nothing was told is missing."""
+        ...
+
+    async def keep(self, told: Sequence[PartiesEvent]) -> None:
+        """Keep what was told last of each report, however often and in whatever order it comes."""
+        ...
+
+    async def places(self) -> dict[int, int]:
+        """The offset after the last record that was kept, by partition."""
+        ...
+
+
+class MongoParties:
+    """The copy in a service's own database: a document for each case."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+
+    async def load(self, case_ids: Iterable[str]) -> dict[str, frozenset[str]]:
+        """See PartiesStore."""
+        found = self.collection.find({"_id": {"$in": list(case_ids)}}, {"names": 1})
+        with reaching():
+            return {document["_id"]: frozenset(document["names"]) async for document in found}
+
+    async def keep(self, told: Sequence[PartiesEvent]) -> None:
+        """See PartiesStore."""
+        # By time, because a restored intake numbers anew.
+        newest = {one.event.case_id: one for one in sorted(told, key=lambda one: one.event.time)}
+        fields = {
+            case_id: Told(
+                one.event.time,
+                {"names": sorted(one.fact.names), "partition": one.partition, "offset": one.offset},
+            )
+            for case_id, one in newest.items()
+        }
+        await keep_newest(self.collection, fields, "told_at")
+
+    async def places(self) -> dict[int, int]:
+        """See PartiesStore."""
+        last: list[Document] = [
+            {"$sort": {"partition": 1, "offset": -1}},
+            {"$group": {"_id": "$partition", "offset": {"$first": "$offset"}}},
+        ]
+        with reaching():
+            return {document["_id"]: document["offset"] + 1 async for document in self.collection.aggregate(last)}
+
+
+class Parties:
+    """Who is named in reports, for those who decide who may see what."""
+
+    def __init__(self, store: PartiesStore, patience: float = PATIENCE) -> None:
+        self.store = store
+        self._patience = patience
+
+    async def load(self, case_ids: AbstractSet[str]) -> dict[str, frozenset[str]]:
+        """The pseudonyms and references of those shut out of each case; a case of which nothing was told is missing."""
+        return await self.store.load(case_ids) if case_ids else {}
+
+    async def known(self, case_ids: AbstractSet[str]) -> dict[str, frozenset[str]]:
+        """The same, once it is known of every one of these cases. Raises Unavailable if that takes too long."""
+        found = await self.load(case_ids)
+        waited, wait = 0.0, STEP
+        while len(found) < len(case_ids):
+            if waited >= self._patience:
+                raise Unavailable("parties: not known yet")
+            await asyncio.sleep(wait)
+            waited, wait = waited + wait, wait * 2
+            found = await self.load(case_ids)
+        return found
+
+
+class PartiesFollower:
+    """Feeds a copy: at the start with what it missed, and then by a consumer."""
+
+    def __init__(
+        self, store: PartiesStore, read: Callable[[Mapping[int, int]], AsyncIterator[Sequence[Record]]]
+    ) -> None:
+        """`read` gives the records of the topic from these offsets on, to where it ends now."""
+        self._store = store
+        self._read = read
+        self._caught_up = False
+
+    async def catch_up(self) -> None:
+        """Keep what was told since the copy was last written. Raises Unavailable, and Malformed."""
+        if self._caught_up:
+            return
+        async for records in self._read(await self._store.places()):
+            await self._store.keep([told for record in records if (told := decode_parties(record, None))])
+        self._caught_up = True
+
+
+_decode = facts_of([ReportParties])
+
+
+def decode_parties(record: Record, trace: str | None) -> PartiesEvent | None:
+    """The decoder of the topic. Raises Malformed."""
+    event = _decode(record, trace)
+    if event is None or not isinstance(event.fact, ReportParties):
+        return None
+    return PartiesEvent(event, event.fact, record.partition, record.offset)
+
+
+def follow_parties(runtime: Runtime, store: PartiesStore | None = None) -> tuple[Parties, Part]:
+    """The copy of a service, and the part that feeds it. Tests hand in another store."""
+    kept = MongoParties(runtime.database[TOPIC])
+    store = store or kept
+    follower = PartiesFollower(store, lambda places: runtime.read_to_end(TOPIC, places))
+    runtime.consume(TOPIC, decode_parties, store.keep, "copy")
+    return Parties(store), Part(indexes=[(kept.collection, INDEXES)], prepare=[follower.catch_up])
