@@ -50,12 +50,14 @@ class OwnNames:
     names: tuple[NameKeys, ...]
     ticket: str | None = field(default=None, repr=False)
 
-    @property
-    def verified(self) -> tuple[str, ...]:
-        """The keys of the names that the person cannot choose freely."""
-        return tuple(dict.fromkeys(key for name in self.names if name.trust is not Trust.TYPED for key in name.keys))
+    # Counted once, because every request of a session asks for both.
+    verified: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The keys of the names that the person cannot choose freely."""
+    has_user_name: bool = field(init=False, repr=False, compare=False)
+    """Whether the provider told a user name. Without one, the person handles nothing."""
 
-    @property
-    def has_user_name(self) -> bool:
-        """Whether the provider told a user name. Without one, the person handles nothing."""
-        return any(name.trust is Trust.ACCOUNT and name.keys for name in self.names)
+    def __post_init__(self) -> None:
+        keys = (key for name in self.names if name.trust is not Trust.TYPED for key in name.keys)
+        object.__setattr__(self, "verified", tuple(dict.fromkeys(keys)))
+        has = any(name.trust is Trust.ACCOUNT and name.keys for name in self.names)
+        object.__setattr__(self, "has_user_name", has)

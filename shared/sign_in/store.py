@@ -118,6 +118,8 @@ class MongoSessions:
 
 def _document(record: Session | SignInAttempt, key: str) -> Document:
     document: dict[str, Any] = asdict(record)
+    for counted in ("verified", "has_user_name"):
+        document.get("own", {}).pop(counted, None)
     return {"_id": document.pop(key), **document}
 
 
