@@ -60,7 +60,7 @@ class Demo:
 
     def __post_init__(self) -> None:
         self.intake = make_blocking_http(self.system.url("intake"))
-        bodies = tuple(self._bodies())
+        bodies = self._bodies()
         responder = self.system.token(Role.RESPONDER, *bodies, ref=self.system.account("demo-responder"))
         self.desk = make_blocking_http(self.system.url("triage"), headers=_bearer(responder))
         auditor = self.system.token(Role.AUDITOR)
@@ -68,10 +68,10 @@ class Demo:
         self.mail = make_blocking_http(self.system.stack.mail_url)
 
     @staticmethod
-    def _bodies() -> list[str]:
+    def _bodies() -> tuple[str, ...]:
         from shared.policy import load_policy
 
-        return list(load_policy().bodies)
+        return load_policy().ordinary_bodies
 
 
 def main() -> int:

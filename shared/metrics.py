@@ -49,6 +49,9 @@ RETENTION_DUE = Gauge("hearth_retention_due", "Reports found due for erasure and
 RETENTION_UNDECIDED = Gauge("hearth_retention_undecided", "Reports without a decision for too long.")
 # Mails, by notice and what became of them: sent, suppressed, failed, put_off.
 MAILS = Counter("hearth_mails_total", "Mails handed over, or not.", ("notice", "result"))
+# Notices that reached nobody, by the reason that their event gives. For the notice new_case, shut_out and no_contact
+# mean that a handling body does not know of a case.
+UNTOLD = Counter("hearth_untold_total", "Notices that reached nobody.", ("notice", "reason"))
 # How long a notice takes from being planned to its end; gathered ones wait for their mail.
 DELIVERY_SECONDS = Histogram(
     "hearth_delivery_seconds", "Time from planned to settled.", ("notice",), buckets=(*_SECONDS, 60, 120, 600, 3600)
@@ -57,6 +60,17 @@ DELIVERY_SECONDS = Histogram(
 RECORDED = Counter("hearth_record_entries_total", "Entries added to the record.", ("topic",))
 # Cases opened, by lane of the policy.
 CASES = Counter("hearth_cases_total", "Cases opened.", ("lane",))
+# Cases that went past a handling body, because it could not look after them, by the kind of body that got them:
+# stand_in, last_resort.
+CASES_PASSED_ON = Counter("hearth_cases_passed_on_total", "Cases passed on to another handling body.", ("kind",))
+# Open cases that no handling body can look after, by the last look at all of them: should be 0.
+CASES_UNATTENDED = Gauge("hearth_cases_unattended", "Open cases for which nobody is there.")
+# When triage last looked who is there for each open case, in seconds since the epoch.
+ATTENDANCE_SWEPT = Gauge("hearth_attendance_swept_timestamp_seconds", "End of the last look at all open cases.")
+# People who could handle a case in the body of last resort: should be at least 2.
+LAST_RESORT_PEOPLE = Gauge("hearth_last_resort_people", "People who can act in the body of last resort.")
+# People of the body of last resort who have a role in another handling body, too: should be 0.
+LAST_RESORT_SHARED = Gauge("hearth_last_resort_shared", "People of the last resort who serve another body.")
 # Commands of people on cases, by result: done, repeated, refused, conflict.
 COMMANDS = Counter("hearth_case_commands_total", "Commands on cases.", ("command", "result"))
 # Answers to wrong secrets (receipt, token) that were held for a while, and requests beyond the rate of a token.

@@ -1,12 +1,21 @@
 """`hearth policy`: check the policy files before a service has to."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infra.commands.console import FINDING, AsJson, answer, commands
+from infra.commands.options import MONGO, DatabasePrefix, Mongo, mongo_access
+from shared.access.entries import principal_in
+from shared.access.principal import serves_beside
+from shared.events import RosterEntryChanged
 from shared.policy import PolicyError, load_policy
+from shared.times import now
+
+if TYPE_CHECKING:
+    from services.triage.roster.actions import RosterEditor
+    from shared.access.roster_store import MongoRoster
 
 app = commands("Check the policy files.")
 
@@ -19,7 +28,15 @@ Folder = Annotated[
 
 
 @app.command()
-def check(directory: Folder = None, as_json: AsJson = False) -> None:
+def check(
+    directory: Folder = None,
+    roster: Annotated[
+        bool, typer.Option("--roster", help="Also look whether the people of the last resort serve no other body.")
+    ] = False,
+    mongo: Mongo = MONGO,
+    database_prefix: DatabasePrefix = "",
+    as_json: AsJson = False,
+) -> None:
     """Read the policy and name file, line and row of everything wrong; exit status 1 if anything is."""
     try:
         policy = load_policy(directory)
@@ -28,6 +45,11 @@ def check(directory: Folder = None, as_json: AsJson = False) -> None:
         text = str(error)
         answer({"version": None, "findings": findings}, as_json, lambda: text)
         raise typer.Exit(FINDING) from None
+    shared = people_beside(policy.last_resort, mongo, database_prefix) if roster else []
+    if shared:
+        text = f"People of the last resort, {policy.last_resort}, serve another body as well: {', '.join(shared)}."
+        answer({"version": policy.version, "findings": [{"text": text}]}, as_json, lambda: text)
+        raise typer.Exit(FINDING)
     sizes = {
         "categories": len(policy.categories),
         "communities": len(policy.communities),
@@ -38,3 +60,14 @@ def check(directory: Folder = None, as_json: AsJson = False) -> None:
     }
     summary = f"Policy {policy.version} is valid: {', '.join(f'{size} {name}' for name, size in sizes.items())}."
     answer({"version": policy.version, "findings": [], **sizes}, as_json, lambda: summary)
+
+
+def people_beside(body: str, mongo: str, prefix: str) -> list[str]:
+    """The people on the roster who serve this handling body, and another one as well."""
+    from infra.commands.people.editor import run_with_editor
+
+    async def read(_: "RosterEditor", roster: "MongoRoster") -> list[str]:
+        entries = [state for state in await roster.changed_since(None) if isinstance(state, RosterEntryChanged)]
+        return sorted(entry.person for entry in entries if serves_beside(principal_in(entry), body, now()))
+
+    return run_with_editor(mongo, prefix, mongo_access(prefix), read)

@@ -83,14 +83,14 @@ class System:
         return person_ref(key, self.stack.sign_in, subject)
 
     def enrol_accounts(self) -> None:
-        """Put the accounts of the demo's provider on the roster, in all handling bodies."""
+        """Put the accounts of the demo's provider on the roster, in all handling bodies but the last resort."""
         key = base64.b64decode(self.environment["HEARTH_PSEUDONYM_KEY"])
         names = {account.subject: account.username for account in ACCOUNTS}
         people = {
             self.account(subject): Enrolled(role, given_keys(key, names[subject]))
             for subject, role in ACCOUNT_ROLES.items()
         }
-        enrol_accounts(*self._book(), people, tuple(load_policy().bodies))
+        enrol_accounts(*self._book(), people, load_policy().ordinary_bodies)
 
     def _book(self) -> tuple[str, str, MongoAccess]:
         prefix = self.environment.get("HEARTH_DATABASE_PREFIX", "")

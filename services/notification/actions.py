@@ -6,12 +6,12 @@ from typing import Protocol
 
 from services.notification.delivery import Delivery
 from services.notification.digests import Digests, name_mail
-from services.notification.routing.audiences import BodyMembers
+from services.notification.routing.audiences import body_named
 from services.notification.routing.plan import plan
 from services.notification.routing.summary import CaseSummary, follow
 from services.notification.routing.table import Routes
 from shared import times
-from shared.events import Event, RecusalDeclared, ReportReceived
+from shared.events import CasePassedOn, Event, RecusalDeclared, ReportReceived
 from shared.parties import Parties
 from shared.policy import Policy
 
@@ -45,7 +45,6 @@ class Planner:
         *,
         routes: Routes,
         policy: Policy,
-        members: BodyMembers,
         parties: Parties,
         clock: Callable[[], datetime] = times.now,
     ) -> None:
@@ -54,17 +53,16 @@ class Planner:
         self._digests = digests
         self._routes = routes
         self._policy = policy
-        self._members = members
         self._parties = parties
         self._clock = clock
 
     async def plan(self, events: Sequence[Event]) -> None:
         """Plan the deliveries of these facts, store them durably, and wake the sender.
 
-        Raises Malformed for a fact of a case that was never opened, Unavailable while the store or the roster is away.
+        Raises Malformed for a fact of a case that was never opened, Unavailable while the store is away.
         """
         summaries = await self._follow(events)
-        await self._store.recuse(_recusals(events))
+        await self._store.recuse(_shut_out(events, summaries))
         planned = await self._place(events, summaries)
         if not planned:
             return
@@ -95,20 +93,14 @@ class Planner:
         now = self._clock()
         # If our sender has no room, they are due at once, and a replica that has room takes them up.
         until = now + self._outgoing.lease if self._outgoing.has_room(len(events)) else now
-        await self._members.ready()
         apart = {event.case_id for event in events if _names_apart(event, summaries.get(event.case_id))}
         # Nobody is told before it is known who may not hear of it.
-        named = await self._parties.known(apart) | await self._parties.load({e.case_id for e in events} - apart)
-
-        def names(body: str) -> frozenset[str]:
-            return self._members.names_in(body, now)
-
+        await self._parties.known(apart)
         times_of: dict[str, datetime] = {}
         # By id, because a batch may hold one fact several times.
         placed: dict[str, Delivery] = {}
         for event in events:
-            summary, beside = summaries.get(event.case_id), named.get(event.case_id, frozenset())
-            for route, delivery in plan(event, summary, self._routes, self._policy, now, names, beside):
+            for route, delivery in plan(event, summaries.get(event.case_id), self._routes, self._policy, now):
                 recipient = delivery.recipient
                 if route.at_once(delivery.lane):
                     placed[delivery.id] = delivery.send_at_once(until)
@@ -130,9 +122,20 @@ def _names_apart(event: Event, summary: CaseSummary | None) -> bool:
     return summary is not None and summary.parties_apart
 
 
-def _recusals(events: Sequence[Event]) -> dict[str, list[str]]:
+def _shut_out(events: Sequence[Event], summaries: Mapping[str, CaseSummary]) -> dict[str, list[str]]:
+    """Who may hear no more of each case by these events: people by reference, and bodies that have it no longer."""
     found: dict[str, list[str]] = {}
     for event in events:
-        if isinstance(event.fact, RecusalDeclared):
-            found.setdefault(event.case_id, []).append(event.fact.person)
+        match event.fact:
+            case RecusalDeclared(person=person):
+                found.setdefault(event.case_id, []).append(person)
+            case CasePassedOn(previous_body=body) if _has_left(summaries.get(event.case_id), body):
+                found.setdefault(event.case_id, []).append(body_named(body))
+            case _:
+                pass
     return found
+
+
+def _has_left(summary: CaseSummary | None, body: str) -> bool:
+    # By a fact that comes again the case may have been with this body once more since then.
+    return summary is not None and summary.body != body

@@ -66,7 +66,7 @@ def build_app(settings: NotificationSettings) -> FastAPI:
         lease=timedelta(seconds=settings.lease_seconds),
         parallel=settings.smtp_connections,
     )
-    planner = Planner(store, sender, digests, routes=routes, policy=policy, members=roster, parties=parties)
+    planner = Planner(store, sender, digests, routes=routes, policy=policy, parties=parties)
     consumer.consume(runtime, planner, routes)
     outbox = Outbox(store, parties)
     parts = [

@@ -40,8 +40,9 @@ class Delivery:
 
     `recipient` is an audience and, after a colon, which of it: `reporter`, `body:enwiki_arbcom`.
     `mail` is the mail it goes in: its own id, or that of a digest; None while it waits for a digest.
-    `shuts_out` has references of people who may not see that it exists; those in the report are found by
-    `case_id`, in shared.parties. Deliveries from before that have their pseudonyms here as well.
+    `shuts_out` has references of people who may not see that it exists, and the recipient if that is a body which has
+    the case no longer. Those in the report are found by `case_id`, in shared.parties. Deliveries from before that have
+    their pseudonyms here as well.
     From `due_at` on any replica may send it. The replica that takes it moves `due_at` ahead, which is its lease.
     From `gather_at` on it may go into a digest. `cause` and `trace` are of the event that planned it.
     """
@@ -104,7 +105,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """The recipient has no address (`no_contact`, `erased`), or nobody may be told (`shut_out`)."""
+    """The recipient has no address (`no_contact`, `erased`), or may not be told (`shut_out`, `passed_on`)."""
 
     reason: str
 

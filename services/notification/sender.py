@@ -234,6 +234,8 @@ class Sender:
             self._settled.append(settle(delivery, outcome, now, own))
             metrics.DELIVERY_SECONDS.labels(delivery.notice).observe((now - delivery.planned_at).total_seconds())
         metrics.MAILS.labels(mail[0].notice, self._settled[-1].delivery.state.value).inc()
+        if isinstance(outcome, Suppressed):
+            metrics.UNTOLD.labels(mail[0].notice, outcome.reason).inc(len(mail))
         self._to_mark.set()
 
     def _put_off(self, mail: Sequence[Delivery]) -> None:

@@ -171,7 +171,10 @@ class MongoStore:
         return at if at > now else until
 
     async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None:
-        """Hide the deliveries of these cases from these people. The summary of a case hides its later deliveries."""
+        """Hide the deliveries of these cases from these people, and from bodies that have a case no longer.
+
+        The summary of a case hides its later deliveries.
+        """
         for case_id, people in recusals.items():
             hidden = {"$addToSet": {"shuts_out": {"$each": list(people)}}}
             with reaching():
@@ -222,9 +225,6 @@ def to_document(delivery: Delivery) -> Document:
 
 def _end(delivery: Delivery) -> Document:
     return {
-        # The stand-in of a body may have been told instead, in its own language.
-        "recipient": delivery.recipient,
-        "language": delivery.language,
         "state": delivery.state.value,
         "reason": delivery.reason,
         "message_id": delivery.message_id,

@@ -8,14 +8,14 @@ from typing import Protocol
 
 import orjson
 
+from services.triage.case.attendance import People
 from services.triage.case.case import Case, Step
 from services.triage.case.commands.command import Command
-from services.triage.case.commands.table import events_of
-from services.triage.case.evolve import fold
+from services.triage.case.commands.table import carry_out
 from services.triage.case.forms import FORMS, Form, read, resource_of
 from services.triage.case.lifecycle import CannotHave, FieldRefused, NotPermitted
 from services.triage.sight import Sight
-from services.triage.stored import CaseChange, CaseStore, StoredCase
+from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
 from shared.access.authorization import allow, demand
 from shared.access.conditions import Permit
@@ -111,6 +111,7 @@ class Desk:
         key: bytes,
         people: Handlers,
         sight: Sight,
+        staffing: Staffing,
         clock: Callable[[], datetime] = now,
     ) -> None:
         """`key` makes the digests of requests: a repeated request has the same digest, another one has not."""
@@ -119,6 +120,7 @@ class Desk:
         self._key = key
         self._people = people
         self._sight = sight
+        self._staffing = staffing
         self._clock = clock
         self.policy = policy
 
@@ -166,8 +168,7 @@ class Desk:
             actor = principal.actor(permit.role)
             texts = read(form, request.values, self.policy, principal, permit.role)
             command = form.command_of(texts, lambda field: derive(form.command, request.cause, digest, field))
-            events = await self._events_of(stored.case, form, command, principal, actor, request)
-            after = fold(events, stored.case) or stored.case
+            after, events = await self._after(stored.case, form, command, principal, actor, request)
             result = "done", CommandResult(case_id, after.code_name, request.command, after.state, after.seq)
             if not events:
                 return None
@@ -175,22 +176,26 @@ class Desk:
             is_kept = await self._keep_words(form, command, stored.case, actor)
             return CaseChange(after, stored, events, [request.cause], {request.cause: digest} if is_kept else {})
 
-        await change(self._cases, [case_id], decide)
+        written = await change(self._cases, [case_id], decide)
+        for done in written.values():
+            count_passed_on(done.events, self.policy)
         assert result is not None  # noqa: S101  # `decide` has set it, or raised
         metrics.COMMANDS.labels(request.command, result[0]).inc()
         return result[1]
 
-    async def _events_of(
+    async def _after(
         self, case: Case, form: Form, command: Command, principal: Principal, actor: Actor, request: CommandRequest
-    ) -> list[Event]:
+    ) -> tuple[Case, list[Event]]:
+        people = People(await self._staffing.staff(), (await self._sight.shut_out_of(case)).union(case.parties))
         try:
             for field, person in form.handlers_of(command):
                 if not await self._can_have(case, person, principal):
                     raise CannotHave(field)
-            return events_of(
+            after, events = carry_out(
                 case,
                 command,
                 self.policy,
+                people,
                 self._clock(),
                 case_id=case.id,
                 actor=actor,
@@ -204,6 +209,7 @@ class Desk:
             raise Problem(409, "command-not-permitted", "This cannot be done now.", detail=detail) from None
         except FieldRefused as refusal:
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[refusal.fault]) from None
+        return after or case, events
 
     async def _can_have(self, case: Case, person: str, giver: Principal) -> bool:
         """Whether a person may look into a case. The reason is not told, because the report may name them."""

@@ -22,7 +22,8 @@ from services.triage.routes import make_router
 from services.triage.settings import TriageSettings
 from services.triage.sight import Sight
 from services.triage.store import CASE_INDEXES, MongoCases
-from services.triage.stored import CaseStore
+from services.triage.stored import CaseStore, Staffing
+from services.triage.watch import CaseWatch
 from shared.access.roster import RosterStore
 from shared.access.service_tokens import ServiceSigner, ServiceVerifier
 from shared.access_control import AccessControl, SignIn
@@ -54,8 +55,9 @@ def build_app(
     sessions: SessionStore | None = None,
     entries: Entries | None = None,
     parties: PartiesStore | None = None,
+    staffing: Staffing | None = None,
 ) -> FastAPI:
-    """The application of triage; nothing is connected before it starts. Tests hand in other stores and an intake."""
+    """The application of triage; nothing is connected before it starts. Tests hand in what is beside it."""
     runtime = Runtime("triage", settings)
     aggregates, kept = runtime.aggregates("cases"), runtime.aggregates("roster")
     cases = cases or MongoCases(aggregates)
@@ -74,17 +76,24 @@ def build_app(
     way = SignIn(settings, pages, HOME, settings.desk_url, sign_ins.take, sign_ins.note, sessions)
     flow, sign_in = access_control.open_sign_in(way)
 
+    staffing = staffing or access_control.roster
     eraser = DigestEraser(cases)
     known, parties_part = follow_parties(runtime, parties)
     sight = Sight(known)
-    consumer.consume(runtime, ReportFollower(cases, policy, known), eraser)
+    consumer.consume(runtime, ReportFollower(cases, policy, known, staffing), eraser)
     read = partial(runtime.read_to_end, "erasures")
     replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
+    watch = CaseWatch(cases, known, staffing, policy, every=settings.watch_seconds)
     queue = Queue(cases, sight)
-    desk = Desk(cases, intake, policy, settings.identity_key, access_control.roster, sight)
+    desk = Desk(cases, intake, policy, settings.identity_key, access_control.roster, sight, staffing)
     gate = access_control.gate
     parts = [
-        Part([make_router(desk, queue, gate)], indexes=[(aggregates.collection, CASE_INDEXES)], prepare=[replay.run]),
+        Part(
+            [make_router(desk, queue, gate)],
+            indexes=[(aggregates.collection, CASE_INDEXES)],
+            prepare=[replay.run],
+            tasks=[watch.run],
+        ),
         build_desk(desk, queue, gate, pages),
         build_roster(editor, entries, policy, flow.sessions, gate, pages, sign_ins, intake.given_names),
         sign_in,

@@ -1,21 +1,21 @@
 """What triage does with what intake tells: cases are opened, get answers, and forget."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.triage.author import TRIAGE
+from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.code_names import code_name_of
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.inquiry import ReceiveAnswer
 from services.triage.case.commands.opening import Open
-from services.triage.case.commands.table import events_of
-from services.triage.case.evolve import fold
+from services.triage.case.commands.table import carry_out
 from services.triage.case.lifecycle import NotPermitted, UnknownQuestion
-from services.triage.stored import CaseChange, CaseStore, StoredCase
+from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
 from shared.aggregates import change
-from shared.events import Event, ReportAnswered, ReportErased, ReportReceived
+from shared.events import Event, ReportAnswered, ReportErased, ReportReceived, parties_of
 from shared.ids import case_id_of
 from shared.parties import Parties
 from shared.policy import Policy
@@ -45,10 +45,11 @@ class _Work:
 class ReportFollower:
     """Takes what intake reports: one load and one save a batch, however many messages."""
 
-    def __init__(self, cases: CaseStore, policy: Policy, parties: Parties) -> None:
+    def __init__(self, cases: CaseStore, policy: Policy, parties: Parties, staffing: Staffing) -> None:
         self._cases = cases
         self._policy = policy
         self._parties = parties
+        self._staffing = staffing
 
     async def take(self, events: Sequence[Event]) -> None:
         """Open a case for each report and hand each answer to its case; what was done before is passed over.
@@ -56,7 +57,10 @@ class ReportFollower:
         A case is opened only when it is known who is named in its report. Raises Malformed for an answer that fits no
         case (`unknown_case`) or no question of it (`unknown_question`), and Unavailable.
         """
-        await self._parties.known({_case_id(event) for event in events if _names_apart(event)})
+        apart = {_case_id(event) for event in events if _names_apart(event)}
+        named = await self._parties.known(apart)
+        named |= await self._parties.load({_case_id(event) for event in events} - apart)
+        staff = await self._staffing.staff()
         by_case: dict[str, list[Event]] = {}
         for event in events:
             by_case.setdefault(_case_id(event), []).append(event)
@@ -67,13 +71,14 @@ class ReportFollower:
             work = _Work(stored, code_name, stored.case if stored else None)
             for event in by_case[case_id]:
                 if not work.knows(event.id):
-                    self._fold(work, case_id, event)
+                    self._fold(work, case_id, event, People(staff, named.get(case_id, frozenset())))
             return work.change()
 
         written = await change(self._cases, by_case, decide)
         for done in written.values():
             if done.stored is None:
                 metrics.CASES.labels(done.case.lane).inc()
+            count_passed_on(done.events, self._policy)
 
     async def _name_for(self, case_id: str, attempts: dict[str, int]) -> str:
         """The code name of a new case; another that nobody has if it could not be written under the one before."""
@@ -84,25 +89,29 @@ class ReportFollower:
         taken = await self._cases.taken(names)
         return next((name for name in names if name not in taken), names[-1])
 
-    def _fold(self, work: _Work, case_id: str, event: Event) -> None:
+    def _fold(self, work: _Work, case_id: str, event: Event, people: People) -> None:
         actor = event.actor
         match event.fact:
             case ReportReceived() as report:
                 if work.case is not None:
                     return
-                command: Command = Open(work.code_name, report)
+                if not report.parties_apart:
+                    people = replace(people, parties=people.parties.union(parties_of(report)))
+                command: Command = Open(work.code_name, report, people)
                 actor = TRIAGE
             case ReportAnswered() as answer:
                 if work.case is None:
                     raise Malformed("unknown_case", "an answer to a case that was never opened")
+                people = replace(people, parties=people.parties.union(work.case.parties))
                 command = ReceiveAnswer(answer.question_id, answer.answer_id)
             case other:
                 raise Malformed("unexpected_type", f"{other.name} is not for triage")
         try:
-            events = events_of(
+            work.case, events = carry_out(
                 work.case,
                 command,
                 self._policy,
+                people,
                 now(),
                 case_id=case_id,
                 actor=actor,
@@ -112,7 +121,6 @@ class ReportFollower:
         except (UnknownQuestion, NotPermitted):
             # Only a case that has asked nothing yet is in a state that takes no answers.
             raise Malformed("unknown_question", "an answer to a question that was never asked") from None
-        work.case = fold(events, work.case)
         work.events += events
         work.causes.append(event.id)
 

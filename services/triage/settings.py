@@ -10,3 +10,6 @@ class TriageSettings(SignInSettings, CallerSettings):
     """The shared settings, and the port."""
 
     port: int = Field(8002, ge=0, le=65535, description="Port the service listens on.")
+    watch_seconds: float = Field(
+        60, gt=0, description="Seconds between two looks at all open cases, for whether people are there for each."
+    )

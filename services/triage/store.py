@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from services.triage.case.case import Case
+from services.triage.case.case import ENDED, Case
 from services.triage.stored import CaseChange, CaseQuery, StoredCase
 from shared.access.principal import Reach
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
@@ -59,6 +59,13 @@ class MongoCases:
         """Emergencies first, then by the next deadline, then by id."""
         found = self._aggregates.collection.find(filter_of(query), {"outbox": 0, "applied": 0})
         found = found.sort(QUEUE_ORDER).limit(query.limit)
+        with reaching():
+            return [case_of(document) async for document in found]
+
+    async def open_after(self, case_id: str, limit: int) -> list[Case]:
+        """At most `limit` cases that have not ended, by id, from behind `case_id`."""
+        wanted: Document = {"_id": {"$gt": case_id}, "state": {"$nin": [state.value for state in ENDED]}}
+        found = self._aggregates.collection.find(wanted, {"outbox": 0, "applied": 0}).sort("_id", 1).limit(limit)
         with reaching():
             return [case_of(document) async for document in found]
 

@@ -6,8 +6,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from services.triage.case.case import Case
+from shared import metrics
 from shared.access.principal import Reach
-from shared.events import Event
+from shared.access.roster import Staff
+from shared.events import CasePassedOn, CaseTriaged, Event
+from shared.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,12 @@ class CaseQuery:
     limit: int = 50
 
 
+class Staffing(Protocol):
+    """What triage needs of the roster, to know who is there for a case (shared.access.roster.Roster)."""
+
+    async def staff(self) -> Staff: ...
+
+
 class CaseStore(Protocol):
     """Where cases are kept: services.triage.store.MongoCases, or memory in tests. Raises Unavailable while away."""
 
@@ -82,3 +91,18 @@ class CaseStore(Protocol):
     async def queue(self, query: CaseQuery) -> list[Case]:
         """Emergencies first, then by the next deadline, then by id."""
         ...
+
+    async def open_after(self, case_id: str, limit: int) -> list[Case]:
+        """At most `limit` cases that have not ended, by id, from behind `case_id`."""
+        ...
+
+
+def count_passed_on(events: Iterable[Event], policy: Policy) -> None:
+    """Count the cases that these events, which are stored now, have taken past a handling body."""
+    for event in events:
+        match event.fact:
+            case CaseTriaged(passed_over=(_, *_), body=body) | CasePassedOn(body=body):
+                kind = "last_resort" if body == policy.last_resort else "stand_in"
+                metrics.CASES_PASSED_ON.labels(kind).inc()
+            case _:
+                pass

@@ -126,6 +126,17 @@ class Resource:
     relieved: bool = False
 
 
+def serves(person: Principal, body: str, now: datetime) -> bool:
+    """Whether the person has a role of people in this handling body at `now` (UTC-aware)."""
+    return any(grant.role in PEOPLE and body in grant.bodies for grant in person.running(now))
+
+
+def serves_beside(person: Principal, body: str, now: datetime) -> bool:
+    """Whether the person serves this handling body, and another one as well, at `now` (UTC-aware)."""
+    served = {name for grant in person.running(now) if grant.role in PEOPLE for name in grant.bodies}
+    return body in served and len(served) > 1
+
+
 def has_ended(at: datetime | None, now: datetime) -> bool:
     """Whether what lasts until `at` (None: for good) is over."""
     return at is not None and at <= now

@@ -7,12 +7,12 @@ beforehand needs no message, because `shared.access.authorization.allow` is give
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.access.entries import RosterState, grants_of, principal_in
-from shared.access.principal import PEOPLE, Grant, Principal, has_ended
+from shared.access.principal import PEOPLE, Grant, Principal, has_ended, serves
 from shared.access.tokens import hash_token, kind_of
 from shared.events import RosterEntryChanged, RosterTokenChanged
 from shared.problems import Unavailable
@@ -43,6 +43,10 @@ class RosterStore(Protocol):
     async def note_use(self, token_id: str, at: datetime) -> None: ...
 
 
+Staff = Mapping[str, Sequence[Principal]]
+"""Those who have, had or will have a role of people in a handling body, by its id; none of them is signed in."""
+
+
 class Roster:
     """Who may do what, as it was at most a few seconds ago. Raises Unavailable when the copy is older than OLDEST."""
 
@@ -50,6 +54,7 @@ class Roster:
         self._copies = copies
         self._clock = clock
         self._entries: dict[str, Principal] = {}
+        self._staff: dict[str, list[Principal]] | None = None
         self._signed_out: dict[str, datetime] = {}
         self._tokens: dict[str, RosterTokenChanged] = {}
         self._integrators: dict[str, Principal] = {}
@@ -158,14 +163,25 @@ class Roster:
         known = self._entries.values()
         return tuple(sorted(person.ref for person in known if not person.pseudonyms.isdisjoint(names)))
 
+    async def staff(self) -> Staff:
+        """The people of each handling body. Raises Unavailable while that is not known."""
+        await self.ready()
+        return self._by_body()
+
     def names_in(self, body: str, at: datetime) -> frozenset[str]:
         """The names by which a case shuts out anyone who has a role in this handling body at that time (UTC-aware)."""
-        people = [
-            person
-            for person in self._entries.values()
-            if any(grant.role in PEOPLE and body in grant.bodies for grant in person.running(at))
-        ]
+        people = (person for person in self._by_body().get(body, ()) if serves(person, body, at))
         return frozenset(name for person in people for name in (person.ref, *person.pseudonyms))
+
+    def _by_body(self) -> Staff:
+        # Made again only when an entry has changed, because each new case asks for it.
+        if self._staff is None:
+            self._staff = {}
+            for person in self._entries.values():
+                held = (body for grant in person.grants if grant.role in PEOPLE for body in grant.bodies)
+                for body in dict.fromkeys(held):
+                    self._staff.setdefault(body, []).append(person)
+        return self._staff
 
     async def ready(self) -> None:
         """Return when the copy is fresh enough. Raises Unavailable."""
@@ -218,6 +234,7 @@ class Roster:
         match state:
             case RosterEntryChanged():
                 self._entries[state.person] = principal_in(state)
+                self._staff = None
                 if state.signed_out_at:
                     self._signed_out[state.person] = state.signed_out_at
             case RosterTokenChanged():

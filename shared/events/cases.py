@@ -79,10 +79,11 @@ class CaseTriaged(CaseFact):
     """Policy chose the lane and the handling body (by `rule`), and set the deadlines.
 
     `deadlines_told`: a fact of its own tells when a deadline of the case is met; before, the step did (MET_BY_STEP).
+    `passed_over`: the bodies that would have had the case before this one, if they could look after it.
     """
 
     name: ClassVar[str] = "case.triaged"
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
     follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "body"
 
@@ -92,6 +93,43 @@ class CaseTriaged(CaseFact):
     rule: str
     deadlines: tuple[DeadlineSet, ...]
     deadlines_told: bool = False
+    passed_over: tuple[str, ...] = ()
+
+
+class CasePassedOn(CaseFact):
+    """The case goes to another handling body, because `previous_body` cannot look after it any more; the state stays.
+
+    Nobody has the case from then on, until somebody of the new body takes it. `deadlines` are those whose clock runs.
+    """
+
+    name: ClassVar[str] = "case.passed_on"
+    follows_policy: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "body"
+
+    lane: str
+    body: str
+    previous_body: str
+    deadlines: tuple[DeadlineSet, ...] = ()
+
+
+class CaseUnattended(CaseFact):
+    """No handling body is left that could look after the case, not even that of last resort. It stays in `body`."""
+
+    name: ClassVar[str] = "case.unattended"
+    follows_policy: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "body"
+
+    body: str
+
+
+class CaseAttended(CaseFact):
+    """The body of an unattended case can look after it after all."""
+
+    name: ClassVar[str] = "case.attended"
+    follows_policy: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "body"
+
+    body: str
 
 
 class CaseAssigned(CaseFact):

@@ -25,10 +25,10 @@ class NotificationSent(NotificationFact):
 
 
 class NotificationSuppressed(NotificationFact):
-    """There was no way to tell this recipient (`reason`: `no_contact`, `erased`, or `shut_out` from the case)."""
+    """This recipient was not told. `reason`: `no_contact`, `erased`, `shut_out` of the case, or `passed_on` with it."""
 
     name: ClassVar[str] = "notification.suppressed"
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
 
     reason: str
 

@@ -134,6 +134,45 @@ def _unknown_targets(targets: list[str], bodies: set[str], parts: set[str]) -> I
             yield target, f"no [[body]] defines the handling body “{target}”"
 
 
+def check_last_resort(
+    sources: Mapping[str, Source], communities: CommunitiesFile, routing: RoutingFile
+) -> list[Finding]:
+    """One body is the last resort, and stands apart: nothing else leads to it, and its address is its own."""
+    routes, places = sources["routing.toml"], sources["communities.toml"]
+    rows = [(routes, index, row) for index, row in enumerate(routing.body)]
+    rows += [(places, index, row) for index, row in enumerate(communities.body)]
+    last = [found for found in rows if found[2].last_resort]
+    if not last:
+        text = "one [[body]] must have `last_resort = true`: it gets the cases that no other body can look after"
+        return [Finding(routes.file, routes.line_of("body"), "", text)]
+    findings = [
+        Finding(source.file, source.line_of("body", index, "last_resort"), f"body {row.id}", "there is one already")
+        for source, index, row in last[1:]
+    ]
+    source, index, row = last[0]
+
+    def found(where: Source, line: int, entry: str, text: str) -> None:
+        findings.append(Finding(where.file, line, entry, f"{text}: the last resort stands apart from all others"))
+
+    if row.stand_in:
+        found(source, source.line_of("body", index, "stand_in"), f"body {row.id}", "it cannot have a stand-in")
+    for other, number, body in rows:
+        if body.id != row.id and body.email.lower() == row.email.lower():
+            line = other.line_of("body", number, "email")
+            found(other, line, f"body {body.id}", f"this is the address of “{row.id}”")
+        if body.stand_in == row.id:
+            found(other, other.line_of("body", number, "stand_in"), f"body {body.id}", f"“{row.id}” is no stand-in")
+    for number, rule in enumerate(routing.rule):
+        if row.id in rule.to:
+            line = routes.line_naming(row.id, "rule", number, "to")
+            found(routes, line, f"rule {rule.id}", f"“{row.id}” is no target")
+    for number, community in enumerate(communities.community):
+        if row.id in community.bodies.values():
+            line = places.line_of("community", number, "bodies")
+            found(places, line, f"community {community.id}", f"“{row.id}” is no local part")
+    return findings
+
+
 def check_deadlines(sources: Mapping[str, Source], deadlines: DeadlinesFile, routing: RoutingFile) -> list[Finding]:
     """A rule's `act_by` names a deadline that runs from the receipt, in the rule's own lane."""
     source = sources["routing.toml"]

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.policy.checks import (
     check_deadlines,
+    check_last_resort,
     check_met_by,
     check_periods,
     check_references,
@@ -58,6 +59,7 @@ def load_policy(directory: Path | None = None) -> Policy:
         raise PolicyError(findings)
 
     findings += check_references(sources, taxonomy, deadlines, communities, routing)
+    findings += check_last_resort(sources, communities, routing)
     findings += check_deadlines(sources, deadlines, routing)
     findings += check_met_by(sources["deadlines.toml"], deadlines)
     findings += check_retention(sources["retention.toml"], retention, taxonomy, communities)
@@ -172,7 +174,8 @@ def _build(
 
 
 def _body(row: BodyRow) -> HandlingBody:
-    return HandlingBody(row.id, row.name_key, row.email, tuple(row.training), row.stand_in, row.language)
+    training = tuple(row.training)
+    return HandlingBody(row.id, row.name_key, row.email, training, row.stand_in, row.language, row.last_resort)
 
 
 def _rule(row: RuleRow, codes: tuple[str, ...], clocks: dict[str, DeadlineRule]) -> Rule:

@@ -36,8 +36,8 @@ class Category:
 class HandlingBody:
     """People who may handle cases. `name_key` is a message of shared/i18n; `email` takes notices without content.
 
-    `training`: the modules that its people must have completed; `stand_in`: the body that is told of a case where one
-    of its people may not hear of that case; `language`: the language of its notices.
+    `training`: the modules that its people must have completed; `stand_in`: the body that gets a case which this one
+    cannot look after; `last_resort`: it gets what nobody else can look after; `language`: that of its notices.
     """
 
     id: str
@@ -46,6 +46,7 @@ class HandlingBody:
     training: tuple[str, ...] = ()
     stand_in: str | None = None
     language: str = "en"
+    last_resort: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,25 @@ class Policy:
 
     def has_category(self, code: str) -> bool:
         return code in self.categories
+
+    @property
+    def last_resort(self) -> str:
+        """The id of the body of last resort. There is exactly one."""
+        return next(body.id for body in self.bodies.values() if body.last_resort)
+
+    @property
+    def ordinary_bodies(self) -> tuple[str, ...]:
+        """The ids of all bodies but that of last resort."""
+        return tuple(body.id for body in self.bodies.values() if not body.last_resort)
+
+    def stand_ins(self, body: str) -> tuple[str, ...]:
+        """The bodies that get a case which `body` cannot look after, in this order; the last resort comes last."""
+        found: list[str] = []
+        known = self.bodies.get(body)
+        while known and known.stand_in and known.stand_in not in (body, *found):
+            found.append(known.stand_in)
+            known = self.bodies.get(known.stand_in)
+        return tuple(found) if body == self.last_resort else (*found, self.last_resort)
 
     def triage(self, facts: ReportFacts) -> Triage:
         """The lane and the handling body of a report. There always is one.

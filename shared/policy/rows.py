@@ -54,6 +54,7 @@ class BodyRow(_Row):
     training: list[Module] = ["A", "B"]
     stand_in: Id | None = None
     language: Language = "en"
+    last_resort: bool = False
 
 
 class CommunityRow(_Row):

@@ -24,9 +24,14 @@ from shared.problems import Malformed, Unavailable
 from shared.times import now
 from tests.fakes.memory_parties import nobody_named
 from tests.support.stores import mongo_cases
-from tests.support.triage_rig import ALICE, POLICY, MemoryCases, answered, erased, reported
+from tests.support.triage_rig import ALICE, POLICY, Everywhere, MemoryCases, answered, erased, reported
 
 BODIES = tuple(POLICY.bodies)
+
+
+def follower(cases: CaseStore) -> ReportFollower:
+    """What opens cases of reports that carry their own parties, with people everywhere."""
+    return ReportFollower(cases, POLICY, nobody_named(), Everywhere())
 
 
 def wanted(bodies: tuple[str, ...], states: tuple[str, ...] = (), **more: Any) -> CaseQuery:
@@ -204,7 +209,7 @@ class TestCases:
         assert [c.id for c in await cases.queue(CaseQuery(reaches, "person:0"))] == [there.case.id]
 
     async def test_a_batch_opens_every_case_once_and_takes_answers_in_order(self, cases: CaseStore) -> None:
-        intake = ReportFollower(cases, POLICY, nobody_named())
+        intake = follower(cases)
         events = [reported() for _ in range(30)]
         await intake.take([*events, *events[:10]])
         await intake.take(events)
@@ -216,7 +221,7 @@ class TestCases:
         # Of some hundred thousand names, two of forty cases would share one now and then.
         by_name = {code_name_of(event.case_id): event for event in (reported() for _ in range(45))}
         events = list(by_name.values())[:40]
-        await asyncio.gather(*(ReportFollower(cases, POLICY, nobody_named()).take(events) for _ in range(4)))
+        await asyncio.gather(*(follower(cases).take(events) for _ in range(4)))
         stored = await cases.load([e.case_id for e in events])
         assert [s.case.seq for s in stored.values()] == [3] * 40
         assert [s.case.code_name for s in stored.values()] == [code_name_of(i) for i in stored]
@@ -232,12 +237,12 @@ class TestCases:
 
         monkeypatch.setattr("services.triage.reports.code_name_of", crowded)
         events = [reported() for _ in range(12)]
-        await asyncio.gather(*(ReportFollower(cases, POLICY, nobody_named()).take(events) for _ in range(2)))
+        await asyncio.gather(*(follower(cases).take(events) for _ in range(2)))
         stored = await cases.load([e.case_id for e in events])
         assert len({s.case.code_name for s in stored.values()}) == len(stored) == 12
 
     async def test_an_answer_that_fits_nothing_is_malformed_and_spoils_nothing(self, cases: CaseStore) -> None:
-        intake = ReportFollower(cases, POLICY, nobody_named())
+        intake = follower(cases)
         event = reported()
         assert isinstance(event.fact, ReportReceived)
         with pytest.raises(Malformed, match="unknown_question"):
@@ -255,7 +260,7 @@ class TestCases:
                 return {change.case.id for change in changes}
 
         with pytest.raises(Unavailable):
-            await ReportFollower(cast(CaseStore, Busy()), POLICY, nobody_named()).take([reported()])
+            await follower(cast(CaseStore, Busy())).take([reported()])
 
     async def test_times_keep_their_milliseconds_and_zone(self, cases: CaseStore) -> None:
         change = opening(reported(received_at=now().replace(microsecond=123_000)))

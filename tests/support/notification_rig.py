@@ -28,7 +28,7 @@ from tests.fakes.memory_parties import MemoryParties
 from tests.fakes.memory_sessions import MemorySessions
 from tests.fakes.notification_fakes import MemoryStore
 from tests.support import people
-from tests.support.notification_world import KEY, ROUTES, Story, nobody, summary_of
+from tests.support.notification_world import KEY, ROUTES, Story, summary_of
 from tests.support.people import COPIES, SIGN_IN, nobody_signs_in
 from tests.support.service_keys import files_of
 
@@ -81,7 +81,7 @@ def delivery(number: int = 0, notice: str = "received") -> Delivery:
     story = Story()
     event = getattr(story, notice)()
     at = now() - timedelta(seconds=number)
-    ((_, planned),) = plan(event, summary_of(story.opened()), ROUTES, load_policy(), at, nobody)
+    ((_, planned),) = plan(event, summary_of(story.opened()), ROUTES, load_policy(), at)
     return planned.send_at_once(at)
 
 

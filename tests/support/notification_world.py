@@ -25,6 +25,7 @@ from shared.events import (
     CaseAssigned,
     CaseDecided,
     CaseOpened,
+    CasePassedOn,
     CaseTriaged,
     DeadlineSet,
     Draft,
@@ -119,6 +120,17 @@ class Story:
             deadlines=deadlines,
         )
         return self.event(fact, "triaged", "hearth/triage", 2)
+
+    def passed_on(self, body: str, previous: str | None = None, at: int = 3) -> Event:
+        fact = CasePassedOn(
+            previous="triaged",
+            state="triaged",
+            lane=self.lane,
+            body=body,
+            previous_body=previous or self.body,
+            deadlines=(DeadlineSet(name="first_response", due_at=self.received_at + timedelta(days=7)),),
+        )
+        return self.event(fact, f"passed on to {body}", "hearth/triage", at)
 
     def recused(self, person: str) -> Event:
         return self.event(
@@ -298,11 +310,6 @@ class People:
 
     def names_in(self, body: str, at: datetime) -> frozenset[str]:
         return self.names.get(body, frozenset())
-
-
-def nobody(body: str) -> frozenset[str]:
-    """The names of nobody, for planning."""
-    return frozenset()
 
 
 def summary_of(*events: Event) -> CaseSummary:

@@ -23,7 +23,7 @@ from tests.support import intake_rig, triage_rig
 from tests.support.audit_world import AuditWorld, leaf_of
 from tests.support.forms import SAME_ORIGIN, hidden_fields
 from tests.support.notification_rig import app_over
-from tests.support.notification_world import ROUTES, nobody, summary_of
+from tests.support.notification_world import ROUTES, summary_of
 from tests.support.people import coordinator, responder
 
 BODY, COMMUNITY = "enwiki_arbcom", "enwiki"
@@ -125,7 +125,7 @@ async def _told(received: Sequence[Event], opened: Sequence[Event]) -> tuple[Mem
     planned = [
         delivery.send_at_once(now())
         for event in (*received, *opened)
-        for _, delivery in plan(event, summary, ROUTES, triage_rig.POLICY, now(), nobody)
+        for _, delivery in plan(event, summary, ROUTES, triage_rig.POLICY, now())
     ]
     await store.add(planned)
     people = [event.fact.person for event in opened if isinstance(event.fact, RecusalDeclared)]

@@ -10,11 +10,12 @@ import httpx
 from fastapi import FastAPI
 
 from services.triage.app import build_app
-from services.triage.case.case import Case
+from services.triage.case.case import ENDED, Case
 from services.triage.reports import ReportFollower
 from services.triage.settings import TriageSettings
-from services.triage.stored import CaseChange, CaseQuery, StoredCase
+from services.triage.stored import CaseChange, CaseQuery, Staffing, StoredCase
 from shared.access.principal import Principal
+from shared.access.roster import Staff
 from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportErased, ReportReceived, stamp
 from shared.ids import case_id_of, new_id
 from shared.own_names import NameKeys, OwnNames, Proof, Trust
@@ -42,6 +43,14 @@ CORA = coordinator("c0ac0ac0", "enwiki_admins", "enwiki_arbcom", "trust_safety")
 
 ADA, STRANGER = NameKeys(("ad" * 16,), Trust.ACCOUNT), NameKeys(("57" * 16,), Trust.TYPED)
 PROOF, TICKET = Proof(access_token="access", id_token="a.b.c"), "a ticket"
+
+
+class Everywhere:
+    """Staff of every handling body: two people who may handle its cases, and are named in none."""
+
+    async def staff(self) -> Staff:
+        two = [responder(name, *POLICY.bodies) for name in ("e0e0e0e0", "e1e1e1e1")]
+        return dict.fromkeys(POLICY.bodies, two)
 
 
 class MemoryCases:
@@ -101,6 +110,11 @@ class MemoryCases:
             and (query.after is None or s.case.place > query.after)
         ]
         return sorted(fitting, key=lambda case: case.place)[: query.limit]
+
+    async def open_after(self, case_id: str, limit: int) -> list[Case]:
+        self._reach()
+        found = sorted((s.case for s in self.stored.values()), key=lambda case: case.id)
+        return [case for case in found if case.id > case_id and case.state not in ENDED][:limit]
 
     def _reach(self) -> None:
         if self.away:
@@ -190,17 +204,19 @@ class Rig:
 
 
 @asynccontextmanager
-async def make_rig() -> AsyncIterator[Rig]:
-    """A rig; nothing in it is started, so nothing is connected."""
+async def make_rig(staffing: Staffing | None = None) -> AsyncIterator[Rig]:
+    """A rig; nothing in it is started, so nothing is connected. Without `staffing` every body has its people."""
+    staffing = staffing or Everywhere()
     COPIES.enrol(COLLEAGUE)
     cases, vault, sessions, entries = MemoryCases(), MemoryVault(), MemorySessions(), MemoryEntries()
     parties = MemoryParties()
     app = build_app(
-        settings_for(), cases=cases, intake=vault, copies=COPIES, sessions=sessions, entries=entries, parties=parties
+        settings_for(), cases=cases, intake=vault, copies=COPIES, sessions=sessions, entries=entries, parties=parties,
+        staffing=staffing,
     )  # fmt: skip
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:
-        intake = ReportFollower(cases, POLICY, Parties(parties, patience=0.0))
+        intake = ReportFollower(cases, POLICY, Parties(parties, patience=0.0), staffing)
         yield Rig(cases, vault, intake, app, http, sessions, entries, parties)
 
 

@@ -11,7 +11,8 @@ import typer
 from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, table
 from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir, key_in, mongo_access
 from infra.commands.people.editor import OPERATOR
-from shared.access.principal import MODULES, PEOPLE, SCOPES, Role
+from shared.access.entries import principal_in
+from shared.access.principal import MODULES, PEOPLE, SCOPES, Role, serves_beside
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
 from shared.ids import PERSON
 from shared.policy import PolicyError, load_policy
@@ -102,8 +103,12 @@ def grant(
     async def give(editor: "RosterEditor") -> RosterEntryChanged:
         from services.triage.roster.names import has_given
 
-        if not keys and not has_given((await editor.find(person)).names):
+        kept = await editor.find(person)
+        if not keys and not has_given(kept.names):
             raise Trouble(f"Nobody has said by which user name they know {person}: give --name.", USAGE)
+        after = kept.entry.model_copy(update={"grants": (*kept.entry.grants, given)})
+        if body and serves_beside(principal_in(after), load_policy(policy_dir).last_resort, now()):
+            raise Trouble("The people of the body of last resort have a role in no other handling body.", USAGE)
         return await editor.grant(person, given, OPERATOR, keys)
 
     _change(mongo, database_prefix, as_json, give)

@@ -6,7 +6,7 @@ An audience reads addresses only through the protocols of Sources.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -25,9 +25,6 @@ log = logging.getLogger(__name__)
 CASE_FACTS = frozenset(fact.name for fact in FACTS.values() if issubclass(fact, CaseFact))
 SECTION = "reporter"
 """The section of the vault that has the addresses of a reporter."""
-
-NamesIn = Callable[[str], frozenset[str]]
-"""References and pseudonyms of everybody in a handling body, by its id."""
 
 
 class BodyMembers(Protocol):
@@ -107,7 +104,7 @@ class Audience(Protocol):
         """Whether several notices to one recipient may become one mail."""
         ...
 
-    def find(self, about: CaseSummary, policy: Policy, names: NamesIn) -> Recipient | None:
+    def find(self, about: CaseSummary, policy: Policy) -> Recipient | None:
         """Who is told of this case; None when that is nobody. Pure."""
         ...
 
@@ -132,7 +129,7 @@ class ReporterAudience:
     # All reporters have the same name here, and two of them must never share a mail.
     digests = False
 
-    def find(self, about: CaseSummary, policy: Policy, names: NamesIn) -> Recipient | None:
+    def find(self, about: CaseSummary, policy: Policy) -> Recipient | None:
         """The reporter; None without an address."""
         return Recipient("reporter", about.language) if about.contactable else None
 
@@ -159,73 +156,45 @@ class ReporterAudience:
         return Located(delivery, address)
 
 
+def body_named(body: str | None) -> str:
+    """The name that deliveries and events have for a handling body."""
+    return f"body:{body or ''}"
+
+
 class BodyAudience:
-    """The handling body of the case, in the body's language; its stand-in, if one of its people may not hear of it."""
+    """The handling body of the case, in the body's language. Triage gives a case only to a body that may be told."""
 
     named_by = CASE_FACTS - {CaseOpened.name}
     addresses: Mapping[str, Callable[[HandlingBody], str]] = MappingProxyType({"email": lambda body: body.email})
     channels = frozenset(addresses)
     digests = True
 
-    def find(self, about: CaseSummary, policy: Policy, names: NamesIn) -> Recipient | None:
-        """The body that may be told; None when no body may, or when the case was triaged before summaries kept it."""
-        if about.body is None:
-            log.warning("the handling body of a case is not known; it is not told", extra={"case_id": about.id})
-            return None
-        body = told_instead(about.body, about.parties, policy, names)
-        return _as_recipient(body, policy) if body else None
+    def find(self, about: CaseSummary, policy: Policy) -> Recipient | None:
+        """The body; one without a name if the case was triaged before summaries kept it."""
+        known = policy.bodies.get(about.body or "")
+        return Recipient(body_named(about.body), known.language if known else "en")
 
     async def locate(
         self, deliveries: Sequence[Delivery], sources: Sources, now: datetime
     ) -> Mapping[str, Located | Suppressed]:
-        """Asks policy and roster again, because a person in the body may have been recused since the planning."""
+        """Asks policy and roster, because a person of the body may have been recused since the planning."""
         await sources.members.ready()
         named = await sources.parties.load({delivery.case_id for delivery in deliveries})
-
-        def names(body: str) -> frozenset[str]:
-            return sources.members.names_in(body, now)
-
-        return {d.id: self._place(d, sources, names, named.get(d.case_id, frozenset())) for d in deliveries}
+        return {d.id: self._place(d, sources, named.get(d.case_id, frozenset()), now) for d in deliveries}
 
     def _place(
-        self, delivery: Delivery, sources: Sources, names: NamesIn, named: frozenset[str]
+        self, delivery: Delivery, sources: Sources, named: frozenset[str], now: datetime
     ) -> Located | Suppressed:
-        body = told_instead(delivery.which, (*delivery.shuts_out, *named), sources.policy, names)
-        if body is None:
-            return Suppressed("shut_out")
-        known = sources.policy.bodies.get(body)
+        known = sources.policy.bodies.get(delivery.which)
         if known is None:
-            log.error("the policy does not have a handling body any more", extra={"delivery_id": delivery.id})
+            log.error("the policy does not have the handling body of a case", extra={"delivery_id": delivery.id})
             return Suppressed("no_contact")
-        if body != delivery.which:
-            # A stand-in gets a mail of its own.
-            to = _as_recipient(body, sources.policy)
-            delivery = replace(delivery, recipient=to.name, language=to.language, mail=delivery.id)
+        if delivery.recipient in delivery.shuts_out:
+            return Suppressed("passed_on")
+        # A shared address reaches everybody in the body. Not one of them may hear of a case that shuts them out.
+        if not sources.members.names_in(delivery.which, now).isdisjoint(named.union(delivery.shuts_out)):
+            return Suppressed("shut_out")
         return Located(delivery, self.addresses[delivery.channel](known))
-
-
-def told_instead(body: str, shut_out: Sequence[str], policy: Policy, names: NamesIn) -> str | None:
-    """The body that may be told of a case in the place of `body`: itself, unless one of its people is shut out.
-
-    Otherwise its stand-in of the policy, if none of its people is shut out, and so on; None when no body is left.
-    A shared address reaches everybody in the body. A party to a case, or a person recused from it, may not even hear
-    that there is a case.
-    """
-    tried: list[str] = []
-    while body not in tried:
-        if names(body).isdisjoint(shut_out):
-            return body
-        tried.append(body)
-        known = policy.bodies.get(body)
-        if known is None or known.stand_in is None:
-            return None
-        body = known.stand_in
-    return None
-
-
-def _as_recipient(body: str, policy: Policy) -> Recipient:
-    known = policy.bodies.get(body)
-    return Recipient(f"body:{body}", known.language if known else "en")
 
 
 AUDIENCES: Mapping[str, Audience] = MappingProxyType({"reporter": ReporterAudience(), "body": BodyAudience()})

@@ -1,32 +1,24 @@
 """Which deliveries a fact brings about, pure."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from services.notification.delivery import Delivery
-from services.notification.routing.audiences import AUDIENCES, NamesIn
+from services.notification.routing.audiences import AUDIENCES, body_named
 from services.notification.routing.summary import CaseSummary, follow
 from services.notification.routing.table import Route, Routes
-from shared.events import CaseTriaged, Event, ReportReceived, parties_of
+from shared.events import CasePassedOn, CaseTriaged, Event, ReportReceived, parties_of
 from shared.ids import derive
 from shared.policy import Deadline, Policy, ReportFacts
 from shared.problems import Malformed
 
 
 def plan(
-    event: Event,
-    summary: CaseSummary | None,
-    routes: Routes,
-    policy: Policy,
-    now: datetime,
-    names: NamesIn,
-    named: frozenset[str] = frozenset(),
+    event: Event, summary: CaseSummary | None, routes: Routes, policy: Policy, now: datetime
 ) -> list[tuple[Route, Delivery]]:
     """The deliveries that an event brings about, each with its row of routing.toml.
 
-    To plan an event twice gives the same ids, unless the body of the case or the people of a body have changed.
-    `summary` is what is known of the case, and `named` are the pseudonyms that stand beside it. A ReportReceived needs
-    no summary: it says all but who is recused.
+    To plan an event twice gives the same ids. `summary` is what is known of the case, by later facts as well. A
+    ReportReceived needs none: it says all but who is recused.
     Raises Malformed for a fact of a case that was never opened.
     """
     rows = routes.get(event.fact.name, ())
@@ -40,17 +32,17 @@ def plan(
             facts = ReportFacts(fact.community, fact.category, frozenset(fact.flags), fact.setting)
             deadlines = policy.deadlines_for(policy.triage(facts).lane, fact.received_at)
             version = policy.version
-        case CaseTriaged() as fact:
+        case CaseTriaged() | CasePassedOn() as fact:
             deadlines = tuple(Deadline(deadline.name, deadline.due_at) for deadline in fact.deadlines)
         case _:
             pass
     if about is None:
         raise Malformed("unknown_case", "the case was never opened")
-    shut_out = tuple(dict.fromkeys(about.parties))
-    about = replace(about, parties=(*shut_out, *sorted(named)))
+    # A later fact has given the case to another body: the one that this fact names may hear of it no more.
+    left = (body_named(about.body),) if summary and about.body and summary.body != about.body else ()
     planned = []
     for route in rows:
-        recipient = AUDIENCES[route.recipient].find(about, policy, names)
+        recipient = AUDIENCES[route.recipient].find(about, policy)
         if recipient is not None:
             delivery = Delivery(
                 id=derive(event.id, recipient.name, route.notice),
@@ -68,7 +60,7 @@ def plan(
                 code_name=about.code_name or None,
                 lane=about.lane,
                 deadlines=deadlines,
-                shuts_out=shut_out,
+                shuts_out=tuple(dict.fromkeys((*about.parties, *left))),
             )
             planned.append((route, delivery))
     return planned

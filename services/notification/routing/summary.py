@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.events import CaseAssigned, CaseFact, CaseOpened, CaseTriaged, Event, RecusalDeclared
+from shared.events import CaseAssigned, CaseFact, CaseOpened, CasePassedOn, CaseTriaged, Event, RecusalDeclared
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class CaseSummary:
     parties_apart: bool = False
 
 
-FOLLOWED: tuple[type[CaseFact], ...] = (CaseOpened, CaseTriaged, CaseAssigned, RecusalDeclared)
+FOLLOWED: tuple[type[CaseFact], ...] = (CaseOpened, CaseTriaged, CasePassedOn, CaseAssigned, RecusalDeclared)
 """The facts from which a summary learns."""
 
 
@@ -42,6 +42,8 @@ def follow(summary: CaseSummary | None, event: Event) -> CaseSummary | None:
     match fact:
         case CaseTriaged():
             return replace(summary, body=fact.body, lane=fact.lane, seq=seq)
+        case CasePassedOn():
+            return replace(summary, body=fact.body, assignee=None, seq=seq)
         case CaseAssigned():
             return replace(summary, assignee=fact.assignee, seq=seq)
         case RecusalDeclared():

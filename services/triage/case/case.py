@@ -76,6 +76,7 @@ class Case:
     `parties`: party tokens of the people named in the report; their pseudonyms, without `parties_apart`, in a case from
     before that. Otherwise the pseudonyms stand beside the case, in shared.parties. `recused`: references of people.
     `deadlines_told`: facts tell when a deadline is met; in an older case its steps do (see evolve).
+    `unattended`: no handling body could look after it when that was last judged.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Case:
     parties_apart: bool = False
     recused: tuple[str, ...] = ()
     deadlines_told: bool = False
+    unattended: bool = False
 
     @property
     def seq(self) -> int:

@@ -9,11 +9,14 @@ from services.triage.case.case import Case, Deadline, Question, Step
 from shared.events import (
     MET_BY_STEP,
     CaseAssigned,
+    CaseAttended,
     CaseDecided,
     CaseFact,
     CaseOpened,
+    CasePassedOn,
     CaseState,
     CaseTriaged,
+    CaseUnattended,
     DeadlineBreached,
     DeadlineFact,
     DeadlineMet,
@@ -77,6 +80,12 @@ def _changes(case: Case, fact: CaseFact, event: Event) -> dict[str, Any]:
                 "deadlines": tuple(Deadline(d.name, d.due_at) for d in fact.deadlines),
                 "deadlines_told": fact.deadlines_told,
             }
+        case CasePassedOn():
+            return {"body": fact.body, "assignee": None, "unattended": False}
+        case CaseUnattended():
+            return {"unattended": True}
+        case CaseAttended():
+            return {"unattended": False}
         case CaseAssigned():
             return {"assignee": fact.assignee}
         case RecusalDeclared():

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from services.triage.case.case import ENDED
 from shared.events import CaseState
 from shared.problems import FieldError
 
@@ -27,6 +28,8 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
     # A conflict may be seen at any time; only what is merged away needs none.
     "recuse": {state: state for state in CaseState if state not in (CaseState.RECEIVED, CaseState.MERGED)},
     "close": {CaseState.DECIDED: CaseState.CLOSED},
+    # Who is there for a case is judged behind every command, and by this one when nobody gives another.
+    "attend": {state: state for state in CaseState if state not in (CaseState.RECEIVED, *ENDED)},
 }
 """Where each command leads from each state. None stands for a case that is not there yet."""
 

@@ -20,8 +20,8 @@ from services.triage.roster.entry import (
     without_role,
 )
 from services.triage.roster.names import find_name
-from shared.access.entries import grants_of
-from shared.access.principal import SCOPES, Grant, Module
+from shared.access.entries import grants_of, principal_in
+from shared.access.principal import SCOPES, Grant, Module, serves_beside
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
 from shared.policy import Policy
 from shared.problems import FieldError
@@ -94,7 +94,9 @@ class GiveRole(RosterChange):
         return grants_of([self.held()])
 
     def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
-        """Places that the policy does not know, bounds that the role does not have, and an end that is over."""
+        """Places that the policy does not know or that do not go together, bounds that the role does not have, and an
+        end that is over.
+        """
         if self.role in ("responder", "coordinator"):
             if self.role == "responder" and not self.bodies:
                 yield FieldError("/bodies", "missing", "A responder works for at least one handling body.")
@@ -107,6 +109,9 @@ class GiveRole(RosterChange):
         if self.scopes and self.role != "auditor":
             yield FieldError("/scopes", "not_of_this_role", "Only auditors have scopes.")
         yield from _over("expires_at", self.expires_at, at)
+        if serves_beside(principal_in(with_grant(self.held())(kept).entry), policy.last_resort, at):
+            says = "The people of the body of last resort have a role in no other handling body."
+            yield FieldError("/bodies", "not_apart", says)
 
     def step(self, at: datetime, by: str) -> EntryStep:
         """Give it."""

@@ -42,6 +42,7 @@ _FAULTS = {
     "not_held": "roster-not-held",
     "needs_names": "roster-needs-names",
     "needs_sign_in": "roster-needs-sign-in",
+    "not_apart": "roster-not-apart",
     "past_date": "roster-past-date",
     "future_date": "field-future-date",
     "range_reversed": "roster-range-reversed",

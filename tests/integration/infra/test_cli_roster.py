@@ -22,9 +22,10 @@ from shared.access.roster import Roster
 from shared.access.roster_store import ROSTER_INDEXES, MongoRoster
 from shared.access.tokens import kind_of
 from shared.connections import MongoAccess
-from shared.events import FACTS, RosterEntryChanged, RosterTokenChanged
+from shared.events import FACTS, GrantHeld, RosterEntryChanged, RosterTokenChanged
 from shared.mongo import Document, connect
 from shared.own_names import NameKeys, OwnNames, Trust
+from shared.policy import load_policy
 from shared.times import now, parse_rfc3339, rfc3339
 
 Capture = pytest.CaptureFixture[str]
@@ -144,6 +145,20 @@ def test_an_empty_deployment_lets_nobody_in_until_the_first_coordinator_is_named
     (document,) = place.documents()
     assert set(document["entry"]) == set(RosterEntryChanged.model_fields)
     assert place.events()[0][1].change == "granted"
+
+
+def test_a_person_of_the_last_resort_who_serves_another_body_is_found(place: Place, capsys: Capture) -> None:
+    last = load_policy().last_resort
+    run_json(capsys, "roster", "grant", ANN, *NAMED, "--role", "responder", "--body", last)
+    refused = run(capsys, "roster", "grant", ANN, "--role", "coordinator", "--body", "u4c", status=2)
+    assert "have a role in no other handling body" in " ".join(refused.split())
+    assert run_json(capsys, "policy", "check", "--roster")["findings"] == []
+    # Another policy makes a body the last resort that shares its people.
+    both = GrantHeld(role="responder", bodies=(last, "stewards"))
+    run_with_editor(place.mongo_uri, place.prefix, MongoAccess(), lambda editor, _: editor.grant(BO, both, OPERATOR))
+    (finding,) = run_json(capsys, "policy", "check", "--roster", status=1)["findings"]
+    assert finding["text"].endswith(f"serve another body as well: {BO}.")
+    assert run_json(capsys, "policy", "check")["findings"] == []
 
 
 def test_everything_of_a_person_is_noted_and_shown(place: Place, capsys: Capture) -> None:

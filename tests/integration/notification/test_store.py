@@ -17,7 +17,7 @@ from shared.outbox import Relay
 from shared.policy import load_policy
 from shared.times import now
 from tests.fakes.notification_fakes import MemoryStore
-from tests.support.notification_world import ROUTES, Story, nobody, summary_of
+from tests.support.notification_world import ROUTES, Story, summary_of
 
 POLICY = load_policy()
 LEASE = timedelta(seconds=30)
@@ -72,7 +72,7 @@ def store(rig: Rig) -> MemoryStore | MongoStore:
 
 def delivery(notice: str = "received", at: datetime | None = None, **story: object) -> Delivery:
     told = Story(**story)  # type: ignore[arg-type]  # only fields of Story are given
-    ((_, planned),) = plan(getattr(told, notice)(), summary_of(told.opened()), ROUTES, POLICY, at or now(), nobody)
+    ((_, planned),) = plan(getattr(told, notice)(), summary_of(told.opened()), ROUTES, POLICY, at or now())
     return planned
 
 

@@ -30,6 +30,7 @@ from shared.times import now
 from tests.support.broker import make_topics, read, write
 from tests.support.people import SIGN_IN
 from tests.support.service_keys import files_of
+from tests.support.triage_rig import Everywhere
 
 REPORTER = Actor("reporter", "reporter")
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -52,7 +53,7 @@ async def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str
 
 @asynccontextmanager
 async def running(settings: TriageSettings, replicas: int = 1) -> AsyncIterator[None]:
-    apps = [build_app(settings) for _ in range(replicas)]
+    apps = [build_app(settings, staffing=Everywhere()) for _ in range(replicas)]
     async with asyncio.TaskGroup() as group:
         contexts = [app.router.lifespan_context(app) for app in apps]
         for context in contexts:
@@ -182,7 +183,7 @@ async def test_a_restored_backup_has_forgotten_again_before_triage_is_ready(sett
 
     await cases.delete_many({})
     await cases.insert_many(backup)
-    app = build_app(settings)
+    app = build_app(settings, staffing=Everywhere())
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport) as http, asyncio.timeout(60):
         while (await http.get("http://localhost/health/ready")).status_code != 200:

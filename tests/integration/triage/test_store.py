@@ -21,7 +21,7 @@ from shared.times import now
 from tests.fakes.memory_parties import nobody_named
 from tests.support.people import MemoryCopies
 from tests.support.stores import Nowhere, database_of, mongo_cases
-from tests.support.triage_rig import ALICE, KEY, POLICY, MemoryVault, reported
+from tests.support.triage_rig import ALICE, KEY, POLICY, Everywhere, MemoryVault, reported
 
 
 @pytest.fixture
@@ -37,11 +37,11 @@ async def cases(database: Database) -> MongoCases:
 
 async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_why(cases: MongoCases) -> None:
     event = reported()
-    await ReportFollower(cases, POLICY, nobody_named()).take([event])
+    await ReportFollower(cases, POLICY, nobody_named(), Everywhere()).take([event])
     copies, colleagues = MemoryCopies(), [replace(ALICE, ref=f"person:{number:016x}") for number in range(8)]
     for colleague in colleagues:
         copies.enrol(colleague)
-    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(copies), Sight(nobody_named()))
+    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(copies), Sight(nobody_named()), Everywhere())
 
     async def take(number: int) -> str:
         order = CommandRequest("assign", {"assignee": colleagues[number].ref}, 3, f"order {number}")
@@ -57,8 +57,8 @@ async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_
 
 async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: MongoCases) -> None:
     event = reported()
-    await ReportFollower(cases, POLICY, nobody_named()).take([event])
-    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()), Sight(nobody_named()))
+    await ReportFollower(cases, POLICY, nobody_named(), Everywhere()).take([event])
+    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()), Sight(nobody_named()), Everywhere())
     order = CommandRequest("assign", {}, 3, "the same order")
     outcomes = await asyncio.gather(*(desk.carry_out(ALICE, event.case_id, order) for _ in range(8)))
     assert {outcome.version for outcome in outcomes} == {4}
@@ -66,7 +66,7 @@ async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: Mong
 
 
 async def test_the_queue_is_read_from_its_index(cases: MongoCases, database: Database) -> None:
-    await ReportFollower(cases, POLICY, nobody_named()).take([reported() for _ in range(50)])
+    await ReportFollower(cases, POLICY, nobody_named(), Everywhere()).take([reported() for _ in range(50)])
     query = CaseQuery(
         tuple(reaches(ALICE, "case.list", now())), ALICE.ref, frozenset({"pseudonym"}), ("triaged", "assigned")
     )
@@ -83,5 +83,5 @@ async def test_a_database_that_is_away_is_said_to_be_unavailable() -> None:
         with pytest.raises(Unavailable):
             await reading
     with pytest.raises(Unavailable):
-        await ReportFollower(cases, POLICY, nobody_named()).take([reported()])
+        await ReportFollower(cases, POLICY, nobody_named(), Everywhere()).take([reported()])
     client.close()

@@ -19,7 +19,7 @@ from services.notification.notices.table import NOTICES, Links, write_notice
 from services.notification.routing.audiences import Sources
 from services.notification.routing.table import Routes, read_routes
 from services.notification.sender import Sender
-from shared.events import Event, NotificationSent
+from shared.events import Event, NotificationFact, NotificationSent
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.parties import Parties
 from shared.policy import load_policy
@@ -82,7 +82,7 @@ class World:
         )
         planner = Planner(
             self.store, sender, digests,
-            routes=self.routes, policy=POLICY, members=self.people, parties=self.parties, clock=self.clock,
+            routes=self.routes, policy=POLICY, parties=self.parties, clock=self.clock,
         )  # fmt: skip
         return Replica(planner, sender)
 
@@ -243,9 +243,17 @@ def told(world: World) -> list[tuple[str, list[str]]]:
     ]
 
 
-async def test_a_case_with_a_person_of_the_body_recused_meanwhile_goes_to_the_stand_in(world: World) -> None:
+def ends(world: World, story: Story) -> list[tuple[str, str, str | None]]:
+    """What the events say of the notices about a case: to whom, what became of it, and why."""
+    events = [e.fact for e in world.store.events if e.case_id == story.case_id]
+    return [(f.recipient, f.name, getattr(f, "reason", None)) for f in events if isinstance(f, NotificationFact)]
+
+
+async def test_a_body_with_a_person_recused_meanwhile_is_not_told_and_that_is_said(world: World) -> None:
     a, b, c = (Story(code_name=f"case-{letter}") for letter in "abc")
     world.people.names = {"enwiki_arbcom": frozenset({"person:ann", "1" * 32})}
+    labels = {"notice": "new_case", "reason": "shut_out"}
+    before = REGISTRY.get_sample_value("hearth_untold_total", labels) or 0
     async with world.running() as replica:
         await replica.planner.plan(opening([a]))
         await world.settled(1)
@@ -253,25 +261,47 @@ async def test_a_case_with_a_person_of_the_body_recused_meanwhile_goes_to_the_st
         await replica.planner.plan([c.recused("person:ann")])
         world.clock.forward(seconds=60)
         await world.settled(3)
-    assert told(world)[0] == (ARBCOM, ["case-a"])
-    assert sorted(told(world)[1:]) == [(ARBCOM, ["case-b"]), (U4C, ["case-c"])]
-    assert {d.recipient for d in world.store.deliveries.values() if d.case_id == c.case_id} == {"body:u4c"}
-    assert [e.fact.recipient for e in world.store.events if e.case_id == c.case_id] == ["body:u4c"]  # type: ignore[attr-defined]
+    assert told(world) == [(ARBCOM, ["case-a"]), (ARBCOM, ["case-b"])]
+    assert ends(world, c) == [("body:enwiki_arbcom", "notification.suppressed", "shut_out")]
+    assert REGISTRY.get_sample_value("hearth_untold_total", labels) == before + 1
 
 
-async def test_a_case_that_nobody_may_be_told_of_goes_to_nobody_and_that_is_said(world: World) -> None:
+async def test_a_case_passed_on_before_the_mail_is_told_to_the_new_body_alone(world: World) -> None:
     a, b = (Story(code_name=f"case-{letter}") for letter in "ab")
-    world.people.names = {body: frozenset({"person:ann"}) for body in POLICY.bodies}
     async with world.running() as replica:
         await replica.planner.plan(opening([a]))
         await world.settled(1)
         await replica.planner.plan(opening([b]))
-        await replica.planner.plan([b.recused("person:ann")])
+        await replica.planner.plan([b.passed_on("u4c")])
         world.clock.forward(seconds=60)
-        await world.settled(2)
-    assert told(world) == [(ARBCOM, ["case-a"])]
-    (delivery,) = (d for d in world.store.deliveries.values() if d.case_id == b.case_id)
-    assert (delivery.state, delivery.reason) == (DeliveryState.SUPPRESSED, "shut_out")
+        await world.settled(3)
+    assert told(world) == [(ARBCOM, ["case-a"]), (U4C, ["case-b"])]
+    assert sorted(ends(world, b)) == [
+        ("body:enwiki_arbcom", "notification.suppressed", "passed_on"),
+        ("body:u4c", "notification.sent", None),
+    ]
+
+
+async def test_a_case_passed_on_and_back_is_told_to_the_first_body_again(world: World) -> None:
+    story = Story(code_name="case-a")
+    away, back = story.passed_on("u4c"), story.passed_on("enwiki_arbcom", "u4c", at=4)
+    async with world.running() as replica:
+        for event in (*opening([story]), away, back, away):
+            await replica.planner.plan([event])
+        world.clock.forward(seconds=60)
+        await world.settled(3)
+    assert ("body:enwiki_arbcom", "notification.sent", None) in ends(world, story)
+    assert told(world)[-1] == (ARBCOM, ["case-a"])
+
+
+async def test_a_body_that_is_not_known_is_told_nothing_and_that_is_said(world: World) -> None:
+    row = '[[route]]\nfact = "case.decided"\nrecipient = "body"\nnotice = "news"\nchannel = "email"\nurgency = "now"\n'
+    world.routes = read_routes(row, notices=NOTICES, channels=CHANNELS)
+    story = Story()
+    async with world.running() as replica:
+        await replica.planner.plan([story.opened(), story.decided()])
+        await world.settled(1)
+    assert ends(world, story) == [("body:", "notification.suppressed", "no_contact")]
 
 
 async def test_while_it_is_not_known_who_is_in_a_body_its_mails_wait(world: World) -> None:

@@ -12,7 +12,7 @@ from shared.access.principal import SCOPES, Grant, Principal, Role
 from shared.sign_in.cookies import Cookies
 from shared.times import now, rfc3339
 from tests.support.people import COPIES, auditor, coordinator, person, session_of
-from tests.support.triage_rig import ALICE, Rig, bearer, make_rig
+from tests.support.triage_rig import ALICE, POLICY, Rig, bearer, make_rig
 
 CHIEF = person("c1", Grant(Role.COORDINATOR))
 BOUND = coordinator("c2", "swwiki_admins", communities=["swwiki"])
@@ -122,6 +122,22 @@ async def test_whatever_is_wrong_is_pointed_at_and_changes_nothing(
     assert "Ada" not in answer.text
     assert "dewiki" not in answer.text
     assert rig.entries.events == []
+
+
+LAST = {"role": "responder", "bodies": [POLICY.last_resort]}
+
+
+async def test_the_people_of_the_last_resort_have_a_role_in_no_other_body(rig: Rig) -> None:
+    both = {**LAST, "bodies": [POLICY.last_resort, "u4c"]}
+    for ref, given in ((ALICE.ref, LAST), (NEW, both), (NEW, {**both, "role": "coordinator"})):
+        assert pointers(await change(rig, ref, "grant", given)) == {"/bodies": "not_apart"}
+    assert rig.entries.events == []
+    assert (await change(rig, NEW, "grant", LAST)).status_code == 200
+    assert pointers(await change(rig, NEW, "grant", {**LAST, "bodies": ["u4c"]})) == {"/bodies": "not_apart"}
+    # A role without a body, and a role that has ended, put nobody into another body.
+    assert (await change(rig, NEW, "grant", {"role": "auditor"})).status_code == 200
+    assert (await change(rig, ALICE.ref, "revoke", {"role": "responder"})).status_code == 200
+    assert (await change(rig, ALICE.ref, "grant", LAST)).status_code == 200
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"x"', b"null", b"\xff"])

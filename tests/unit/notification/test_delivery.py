@@ -19,7 +19,6 @@ from services.notification.delivery import (
     settle,
 )
 from services.notification.notices.table import NOTICES
-from services.notification.routing.audiences import NamesIn
 from services.notification.routing.plan import plan
 from services.notification.routing.summary import follow
 from services.notification.routing.table import Route, Routes, read_routes
@@ -27,13 +26,13 @@ from shared.events import Event, NotificationFailed, NotificationSent, Notificat
 from shared.policy import load_policy
 from shared.problems import Malformed
 from shared.times import now
-from tests.support.notification_world import ROUTES, Story, nobody, summary_of
+from tests.support.notification_world import ROUTES, Story, summary_of
 
 POLICY = load_policy()
 
 
 def planned(event: Event, story: Story, routes: Routes = ROUTES) -> list[tuple[Route, Delivery]]:
-    return plan(event, summary_of(story.opened()), routes, POLICY, now(), nobody)
+    return plan(event, summary_of(story.opened()), routes, POLICY, now())
 
 
 def one(event: Event, story: Story) -> Delivery:
@@ -43,7 +42,7 @@ def one(event: Event, story: Story) -> Delivery:
 
 def test_a_contactable_reporter_is_acknowledged_with_the_deadlines_of_the_policy() -> None:
     story = Story()
-    ((_, delivery),) = plan(story.received(), None, ROUTES, POLICY, now(), nobody)
+    ((_, delivery),) = plan(story.received(), None, ROUTES, POLICY, now())
     assert (delivery.recipient, delivery.notice, delivery.channel) == ("reporter", "acknowledgement", "email")
     assert [d.name for d in delivery.deadlines] == ["acknowledgement", "first_response", "decision"]
     assert delivery.policy_version == POLICY.version
@@ -87,7 +86,7 @@ def test_planning_twice_gives_the_same_delivery() -> None:
 
 def test_a_step_of_a_case_that_was_never_opened_is_malformed() -> None:
     with pytest.raises(Malformed, match="unknown_case"):
-        plan(Story().decided(), None, ROUTES, POLICY, now(), nobody)
+        plan(Story().decided(), None, ROUTES, POLICY, now())
 
 
 @pytest.mark.parametrize(
@@ -179,28 +178,33 @@ def test_a_handling_body_can_be_told_of_every_later_step_of_its_case() -> None:
     routes = read(ROW.format("case.decided", "body", "news", "email", "now"))
     story = Story(lane="emergency")
     summary = summary_of(story.opened(), story.triaged())
-    ((_, delivery),) = plan(story.decided(), summary, routes, POLICY, now(), nobody)
+    ((_, delivery),) = plan(story.decided(), summary, routes, POLICY, now())
     assert (delivery.recipient, delivery.lane, delivery.code_name) == (
         "body:enwiki_arbcom",
         "emergency",
         "amber-harbour",
     )
-    assert plan(story.decided(), summary_of(story.opened()), routes, POLICY, now(), nobody) == []
+    ((_, unknown),) = plan(story.decided(), summary_of(story.opened()), routes, POLICY, now())
+    assert unknown.recipient == "body:"
 
 
-def test_a_body_and_its_stand_in_are_each_told_in_their_own_language() -> None:
+def test_a_body_is_told_in_its_own_language() -> None:
     arbcom = replace(POLICY.bodies["enwiki_arbcom"], language="sw")
     policy = replace(POLICY, bodies={**POLICY.bodies, arbcom.id: arbcom})
     story = Story(language="de")
-    summary = summary_of(story.opened(), story.recused("person:ann"))
+    planned = plan(story.triaged(), summary_of(story.opened()), ROUTES, policy, now())
+    assert [(delivery.recipient, delivery.language) for _, delivery in planned] == [("body:enwiki_arbcom", "sw")]
 
-    def language(names: NamesIn) -> list[tuple[str, str]]:
-        planned = plan(story.triaged(), summary, ROUTES, policy, now(), names)
-        return [(delivery.recipient, delivery.language) for _, delivery in planned]
 
-    assert language(nobody) == [("body:enwiki_arbcom", "sw")]
-    ann = {"enwiki_arbcom": frozenset({"person:ann"})}
-    assert language(lambda body: ann.get(body, frozenset())) == [("body:u4c", "en")]
+def test_the_body_that_gets_a_case_passed_on_is_told_and_the_one_before_no_more() -> None:
+    story = Story(code_name="amber-harbour")
+    opened, triaged, passed = story.opened(), story.triaged(), story.passed_on("u4c")
+    summary = summary_of(opened, triaged, passed)
+    ((_, before),) = plan(triaged, summary, ROUTES, POLICY, now())
+    ((_, after),) = plan(passed, summary, ROUTES, POLICY, now())
+    assert (before.recipient, before.shuts_out) == ("body:enwiki_arbcom", ("body:enwiki_arbcom",))
+    assert (after.recipient, after.notice, after.shuts_out) == ("body:u4c", "new_case", ())
+    assert [d.name for d in after.deadlines] == ["first_response"]
 
 
 def test_a_summary_keeps_the_body_the_lane_and_the_assignee_of_a_case() -> None:

@@ -18,7 +18,7 @@ from shared.events import Event
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.policy import Deadline, load_policy
 from shared.times import now
-from tests.support.notification_world import ROUTES, Story, nobody, summary_of
+from tests.support.notification_world import ROUTES, Story, summary_of
 
 POLICY = load_policy()
 MESSAGES = Messages.load([SHARED_MESSAGES, HERE / "i18n"], strict=True)
@@ -29,7 +29,7 @@ def deliveries(*events_and_stories: tuple[Event, Story]) -> list[Delivery]:
     return [
         delivery
         for event, story in events_and_stories
-        for _, delivery in plan(event, summary_of(story.opened()), ROUTES, POLICY, now(), nobody)
+        for _, delivery in plan(event, summary_of(story.opened()), ROUTES, POLICY, now())
     ]
 
 

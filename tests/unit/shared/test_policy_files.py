@@ -156,7 +156,7 @@ def findings(folder: Path) -> list[str]:
             "body enwiki_arbcom",
             "“email”: String should match",
         ),
-        ("policy.toml", 'version = "2026-11.1"', 'version = "new"', "", "“version”: String should match"),
+        ("policy.toml", 'version = "2026-11.2"', 'version = "new"', "", "“version”: String should match"),
     ],
 )
 def test_a_wrong_value_is_named_with_file_line_and_row(
@@ -179,6 +179,56 @@ def test_a_body_of_a_community_cannot_take_the_id_of_a_global_one(tmp_path: Path
     assert f"communities.toml:{line - 1}: body u4c: this id is already taken" in findings(
         write(tmp_path, "communities.toml", content)
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "entry", "text"),
+    [
+        ("routing.toml", "last_resort = true\n", "", "", "one [[body]] must have `last_resort = true`"),
+        (
+            "communities.toml",
+            'id = "hackathon_safety"\n',
+            'id = "hackathon_safety"\nlast_resort = true\n',
+            "body hackathon_safety",
+            "there is one already",
+        ),
+        (
+            "routing.toml",
+            "last_resort = true\n",
+            'last_resort = true\nstand_in = "u4c"\n',
+            "body ombuds_commission",
+            "it cannot have a stand-in",
+        ),
+        (
+            "routing.toml",
+            'email = "stewards@global.example"\nstand_in = "u4c"',
+            'email = "stewards@global.example"\nstand_in = "ombuds_commission"',
+            "body stewards",
+            "“ombuds_commission” is no stand-in",
+        ),
+        (
+            "communities.toml",
+            'email = "safety@hackathon.example"',
+            'email = "Ombuds@commissions.example"',
+            "body hackathon_safety",
+            "this is the address of “ombuds_commission”",
+        ),
+        ("routing.toml", 'to = ["legal"]', 'to = ["ombuds_commission"]', "rule legal-threat", "is no target"),
+        (
+            "communities.toml",
+            'bodies = { committee = "wmxx_committee" }',
+            'bodies = { committee = "ombuds_commission" }',
+            "community wikimedia_examplia",
+            "is no local part",
+        ),
+    ],
+)
+def test_the_last_resort_stands_apart_from_all_other_bodies(
+    tmp_path: Path, name: str, old: str, new: str, entry: str, text: str
+) -> None:
+    content, _ = replaced(name, old, new)
+    found = findings(write(tmp_path, name, content))
+    assert any(entry in line and text in line for line in found), found
 
 
 def test_a_rule_below_one_that_takes_everything_can_never_match(tmp_path: Path) -> None:
@@ -257,7 +307,7 @@ def test_malformed_toml_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_text_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None:
-    (tmp_path / "policy.toml").write_bytes(b'# one\n# \xff\nversion = "2026-11.1"\n')
+    (tmp_path / "policy.toml").write_bytes(b'# one\n# \xff\nversion = "2026-11.2"\n')
     assert findings(tmp_path) == ["policy.toml:2: not UTF-8 text"]
 
 

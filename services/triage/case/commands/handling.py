@@ -82,3 +82,15 @@ class Close(Command):
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The end."""
         return [CaseClosed(previous=case.state, state=state)]
+
+
+@dataclass(frozen=True, slots=True)
+class Attend(Command):
+    """Judge again who is there for the case: people come to a body, go, or turn out to be named in the report."""
+
+    name = "attend"
+    by_people = False
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """Nothing of its own; the facts that follow stand behind every command."""
+        return []

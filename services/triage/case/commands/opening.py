@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.triage.case.attendance import NOBODY, People, choose_body
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from shared.events import CaseFact, CaseOpened, CaseState, CaseTriaged, DeadlineSet, ReportReceived, parties_of
@@ -11,18 +12,23 @@ from shared.policy import Policy, ReportFacts
 
 @dataclass(frozen=True, slots=True)
 class Open(Command):
-    """A report becomes a case, and the policy passes it to a handling body at once."""
+    """A report becomes a case, and the policy passes it to a handling body at once.
+
+    A body that cannot look after it is passed over: see choose_body.
+    """
 
     name = "open"
     by_people = False
 
     code_name: str
     report: ReportReceived
+    people: People = NOBODY
 
     def decide(self, case: Case | None, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The opening, and the way that the policy chose. There is no case yet."""
         report = self.report
         way = policy.triage(ReportFacts(report.community, report.category, frozenset(report.flags), report.setting))
+        *passed_over, body = choose_body(way.body, report.community, self.people, policy, now)
         # No report comes from the future: two clocks that disagree must not give the handlers more time.
         deadlines = policy.deadlines_for(way.lane, min(report.received_at, now))
         opened = CaseOpened(
@@ -46,9 +52,10 @@ class Open(Command):
             state=state,
             category=report.category,
             lane=way.lane,
-            body=way.body,
+            body=body,
             rule=way.rule,
             deadlines=tuple(DeadlineSet(name=d.name, due_at=d.due_at) for d in deadlines),
             deadlines_told=True,
+            passed_over=tuple(passed_over),
         )
         return [opened, triaged]

@@ -1,16 +1,18 @@
 """All commands, found in the chapters beside this module, and the one function that carries any of them out. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
 from pkgutil import iter_modules
 
 from services.triage.author import SOURCE, TRIAGE
 from services.triage.case import commands
+from services.triage.case.attendance import People, attend
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.opening import Open
 from services.triage.case.deadlines import judge
+from services.triage.case.evolve import fold
 from services.triage.case.lifecycle import TRANSITIONS, NotPermitted
 from shared.events import Actor, CaseFact, DeadlineFact, Draft, Event, stamp
 from shared.policy import Policy
@@ -52,6 +54,32 @@ def _step(case: Case | None, command: Command, policy: Policy, now: datetime) ->
     return command.decide(case, state, policy, now)
 
 
+def carry_out(
+    case: Case | None,
+    command: Command,
+    policy: Policy,
+    people: People,
+    now: datetime,
+    *,
+    case_id: str,
+    actor: Actor,
+    cause: str,
+    trace: str | None,
+) -> tuple[Case | None, list[Event]]:
+    """The case after a command that `actor` gives `now` (UTC-aware), and its stamped events.
+
+    Behind the events of the command stand those that follow from who is there for the case then. Raises what `decide`
+    raises.
+    """
+    events = events_of(case, command, policy, now, case_id=case_id, actor=actor, cause=cause, trace=trace)
+    after = fold(events, case)
+    if after is None:
+        return None, events
+    judged = attend(after, people, policy, now)
+    more = _stamped(judged, TRIAGE, policy, now, after.seq, case_id=case_id, cause=cause, trace=trace)
+    return fold(more, after), [*events, *more]
+
+
 def events_of(
     case: Case | None,
     command: Command,
@@ -63,10 +91,25 @@ def events_of(
     cause: str,
     trace: str | None,
 ) -> list[Event]:
-    """The stamped events of a command that `actor` gives `now` (UTC-aware). Raises what `decide` raises.
+    """The stamped events of a command and its deadlines alone. Triage itself judges deadlines; these facts are its own.
 
-    Triage itself judges deadlines, so their facts are its own.
+    Raises what `decide` raises.
     """
+    facts, seq = decide(case, command, policy, now), case.seq if case else 0
+    return _stamped(facts, actor, policy, now, seq, case_id=case_id, cause=cause, trace=trace)
+
+
+def _stamped(
+    facts: Sequence[CaseFact],
+    actor: Actor,
+    policy: Policy,
+    now: datetime,
+    last_seq: int,
+    *,
+    case_id: str,
+    cause: str,
+    trace: str | None,
+) -> list[Event]:
     drafts = [
         Draft(
             fact,
@@ -75,13 +118,7 @@ def events_of(
             cause,
             policy.version if fact.follows_policy else None,
         )
-        for fact in decide(case, command, policy, now)
+        for fact in facts
     ]
-    return stamp(
-        drafts,
-        source=SOURCE,
-        subject=f"case/{case_id}",
-        case_id=case_id,
-        last_seq=case.seq if case else 0,
-        trace=trace,
-    )
+    subject = f"case/{case_id}"
+    return stamp(drafts, source=SOURCE, subject=subject, case_id=case_id, last_seq=last_seq, trace=trace)

@@ -1,0 +1,128 @@
+"""Whether a handling body can look after a case, and where the case goes if not. Pure.
+
+A body can look after a case if everybody who hears of the case there may open it, and enough people may handle it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.triage.case.case import ENDED, Case
+from shared.access.authorization import allow, is_shut_out
+from shared.access.conditions import Permit
+from shared.access.principal import Principal, Resource, serves
+from shared.events import CaseAttended, CaseFact, CasePassedOn, CaseUnattended, DeadlineSet
+from shared.policy import Policy
+
+ENOUGH = 2
+"""So many people of a body must be left who may handle a case, once one of the body is shut out of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who could handle a case: everybody with a role, by handling body.
+
+    `parties`: pseudonyms and references of the people who are named in the report.
+    """
+
+    staff: Mapping[str, Sequence[Principal]] = field(default_factory=dict)
+    parties: frozenset[str] = frozenset()
+
+
+NOBODY = People()
+"""A roster without people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """The people of one body, as far as one case is concerned.
+
+    `able`: how many may handle it; `named`: one of them is named in it; `shut_out`: one is named in it or recused.
+    """
+
+    able: int
+    named: bool
+    shut_out: bool
+
+    @property
+    def can_take(self) -> bool:
+        """Whether the body can get the case: then all of its people hear of it, and one of them can act."""
+        return self.able > 0 and not self.shut_out
+
+    @property
+    def can_keep(self) -> bool:
+        """Whether the body can go on with the case. No person alone may do so where another was shut out."""
+        return not self.named and self.able >= (ENOUGH if self.shut_out else 1)
+
+
+def attendance(resource: Resource, people: People, now: datetime) -> Attendance:
+    """Who there is for a case in the body of `resource`. `now` is UTC-aware."""
+    body = resource.body or ""
+    serving = [person for person in people.staff.get(body, ()) if serves(person, body, now)]
+    shut_out = [person for person in serving if is_shut_out(person, resource)]
+    return Attendance(
+        able=sum(isinstance(allow(person, "case.start", resource, now), Permit) for person in serving),
+        named=any(not resource.parties.isdisjoint((person.ref, *person.pseudonyms)) for person in shut_out),
+        shut_out=bool(shut_out),
+    )
+
+
+def choose_body(first: str, community: str, people: People, policy: Policy, now: datetime) -> tuple[str, ...]:
+    """The bodies that are asked for a new case, in order: the last of them gets it.
+
+    Where no body can take it, that is the first in which a person may handle it, or else `first`.
+    """
+    ways = (first, *policy.stand_ins(first))
+    there = [attendance(_about(body, community, people, policy), people, now) for body in ways]
+    for fits in ([found.can_take for found in there], [found.able > 0 for found in there]):
+        if True in fits:
+            return ways[: fits.index(True) + 1]
+    return (first,)
+
+
+def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[CaseFact]:
+    """What follows for the case from who is there for it: it stays, goes to another body, or is unattended."""
+    if case.body is None or case.state in ENDED:
+        return []
+    recused = frozenset(case.recused)
+
+    def there(body: str) -> Attendance:
+        return attendance(_about(body, case.community, people, policy, recused), people, now)
+
+    state, here = case.state, there(case.body)
+    if here.can_keep:
+        return [CaseAttended(previous=state, state=state, body=case.body)] if case.unattended else []
+    others = {body: there(body) for body in policy.stand_ins(case.body)}
+    for body, found in others.items():
+        if found.can_take:
+            return [_passed_on(case, body)]
+    # Nobody can be told of it. So at least it goes to where a person can open it.
+    body = next((body for body, found in others.items() if found.able and not here.able), case.body)
+    if body != case.body:
+        return [_passed_on(case, body), CaseUnattended(previous=state, state=state, body=body)]
+    return [] if case.unattended else [CaseUnattended(previous=state, state=state, body=body)]
+
+
+def _passed_on(case: Case, body: str) -> CasePassedOn:
+    assert case.body is not None  # noqa: S101  # only a case that has a body can lose it
+    return CasePassedOn(
+        previous=case.state,
+        state=case.state,
+        lane=case.lane or "standard",
+        body=body,
+        previous_body=case.body,
+        deadlines=tuple(DeadlineSet(name=d.name, due_at=d.due_at) for d in case.deadlines if d.is_running),
+    )
+
+
+def _about(
+    body: str, community: str, people: People, policy: Policy, recused: frozenset[str] = frozenset()
+) -> Resource:
+    known = policy.bodies.get(body)
+    return Resource(
+        body=body,
+        community=community,
+        parties=people.parties,
+        recused=people.parties | recused,
+        training=known.training if known else (),
+    )

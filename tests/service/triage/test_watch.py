@@ -1,0 +1,151 @@
+"""Triage looks after open cases by itself: whatever happens on the roster, somebody who can act has each of them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from prometheus_client import REGISTRY
+
+from services.triage.stored import CaseChange
+from services.triage.watch import CaseWatch
+from shared.access.principal import Leave, Principal
+from shared.access.roster import Staff
+from shared.parties import Parties
+from shared.problems import Unavailable
+from shared.times import now
+from tests.support.people import bearer, responder
+from tests.support.triage_rig import POLICY, Rig, make_rig, reported
+
+ANN, BEN = (responder(name, "enwiki_arbcom") for name in ("a1a1", "b1b1"))
+UMA = responder("d1d1", "u4c")
+OLA = responder("0a0a", "ombuds_commission")
+
+
+class World:
+    """A roster and a clock that a test changes; `away`: the roster is not known."""
+
+    def __init__(self, *people: Principal) -> None:
+        self.people = list(people)
+        self.at = now()
+        self.away = False
+
+    async def staff(self) -> Staff:
+        if self.away:
+            raise Unavailable("the roster")
+        bodies = {body for one in self.people for grant in one.grants for body in grant.bodies}
+        return {b: [one for one in self.people if any(b in grant.bodies for grant in one.grants)] for b in bodies}
+
+    def clock(self) -> datetime:
+        return self.at
+
+
+@pytest.fixture
+def world() -> World:
+    return World(ANN, BEN, UMA)
+
+
+@pytest.fixture
+async def rig(world: World) -> AsyncIterator[Rig]:
+    async with make_rig(world) as rig:
+        yield rig
+
+
+def watch_of(rig: Rig, world: World) -> CaseWatch:
+    return CaseWatch(rig.cases, Parties(rig.parties, patience=0.0), world, POLICY, every=60, clock=world.clock)
+
+
+def metric(name: str) -> float | None:
+    return REGISTRY.get_sample_value(f"hearth_{name}")
+
+
+async def test_a_case_whose_people_have_gone_is_passed_on_once(rig: Rig, world: World) -> None:
+    world.people.append(responder("e1e1", "swwiki_admins"))
+    case, other = await rig.open(), await rig.open(community="swwiki")
+    one, two = watch_of(rig, world), watch_of(rig, world)
+    assert await one.look() == 0
+    world.people = [replace(who, leaves=(Leave(world.at),)) for who in (ANN, BEN)] + world.people[2:]
+    assert [await one.look(), await two.look(), await one.look()] == [1, 0, 0]
+    after = rig.cases.stored[case.id].case
+    assert (after.body, after.history[-1].fact, after.history[-1].actor) == ("u4c", "case.passed_on", "service:triage")
+    assert rig.cases.stored[other.id].case.body == "swwiki_admins"
+
+
+async def test_a_role_that_expires_moves_the_case_at_the_next_look(rig: Rig, world: World) -> None:
+    ending = replace(ANN, grants=(replace(ANN.grants[0], expires_at=world.at + timedelta(hours=1)),))
+    world.people = [UMA, ending]
+    case, watch = await rig.open(), watch_of(rig, world)
+    assert await watch.look() == 0
+    world.at += timedelta(hours=2)
+    assert await watch.look() == 1
+    assert rig.cases.stored[case.id].case.body == "u4c"
+
+
+async def test_a_case_for_which_nobody_is_there_raises_an_alarm_until_somebody_is(rig: Rig, world: World) -> None:
+    case, watch = await rig.open(), watch_of(rig, world)
+    world.people.clear()
+    await watch.look()
+    assert metric("cases_unattended") == 1
+    assert rig.cases.stored[case.id].case.history[-1].fact == "case.unattended"
+    assert await watch.look() == 0
+    assert metric("cases_unattended") == 1
+    world.people.append(OLA)
+    assert await watch.look() == 1
+    assert (metric("cases_unattended"), rig.cases.stored[case.id].case.body) == (0, "ombuds_commission")
+    labels = {"kind": "last_resort"}
+    assert (REGISTRY.get_sample_value("hearth_cases_passed_on_total", labels) or 0) >= 1
+
+
+async def test_the_last_resort_is_watched(rig: Rig, world: World) -> None:
+    world.people = [OLA, replace(OLA, ref="person:1111111111111111", trainings=())]
+    watch = watch_of(rig, world)
+    await watch.look()
+    assert (metric("last_resort_people"), metric("last_resort_shared")) == (1, 0)
+    world.people.append(responder("2b2b", "ombuds_commission", "u4c"))
+    await watch.look()
+    assert (metric("last_resort_people"), metric("last_resort_shared")) == (2, 1)
+
+
+async def test_a_case_that_somebody_changes_meanwhile_is_judged_as_it_is_by_then(rig: Rig, world: World) -> None:
+    case, watch = await rig.open(), watch_of(rig, world)
+    world.people = [UMA]
+    inner, raced = rig.cases.save, []
+
+    async def save(changes: list[CaseChange]) -> set[str]:
+        if not raced:
+            raced.append(1)
+            await watch_of(rig, world).look()
+        return await inner(changes)
+
+    rig.cases.save = save  # type: ignore[method-assign,assignment]  # another replica is faster, once
+    await watch.look()
+    facts = [step.fact for step in rig.cases.stored[case.id].case.history]
+    assert facts.count("case.passed_on") == 1
+
+
+async def test_while_the_roster_is_not_known_nothing_moves_and_the_look_goes_on_later(rig: Rig, world: World) -> None:
+    waits: list[float] = []
+    await rig.open()
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        world.away = not world.away
+        if len(waits) == 3:
+            raise StopAsyncIteration
+
+    world.away = True
+    watch = CaseWatch(
+        rig.cases, Parties(rig.parties, patience=0.0), world, POLICY, every=60, clock=world.clock, sleep=sleep
+    )
+    with pytest.raises(StopAsyncIteration):
+        await watch.run()
+    assert waits == [5, 60, 5]
+
+
+async def test_a_report_that_names_a_person_of_the_body_is_opened_by_the_stand_in_alone(rig: Rig, world: World) -> None:
+    event = reported(subjects=tuple(ANN.pseudonyms))
+    case = await rig.open(event)
+    assert case.body == "u4c"
+    for who, status in ((UMA, 200), (ANN, 404), (BEN, 404)):
+        answer = await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(who))
+        assert answer.status_code == status

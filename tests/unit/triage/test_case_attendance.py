@@ -1,0 +1,255 @@
+"""Somebody who can act has each case: who is there for it decides where it goes, whatever happens to people."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.triage.author import TRIAGE
+from services.triage.case.attendance import People, attend, attendance
+from services.triage.case.case import Case
+from services.triage.case.commands.command import Command, Words
+from services.triage.case.commands.decision import Decide
+from services.triage.case.commands.handling import Assign, Attend, Close, Recuse, Start
+from services.triage.case.commands.inquiry import Ask
+from services.triage.case.commands.opening import Open
+from services.triage.case.commands.table import carry_out
+from services.triage.case.evolve import fold
+from services.triage.case.forms import resource_of
+from services.triage.case.lifecycle import CommandRefused
+from shared.access.authorization import allow
+from shared.access.conditions import Permit
+from shared.access.principal import PEOPLE, Grant, Leave, Principal
+from shared.access.roster import Staff
+from shared.events import CaseAttended, CasePassedOn, CaseTriaged, CaseUnattended, Event, ReportReceived
+from shared.policy import load_policy
+from tests.support.examples import up_to
+from tests.support.people import responder
+from tests.support.triage_rig import reported
+
+POLICY = load_policy(None)
+AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+ANN, BEN, CAT = (responder(name, "enwiki_arbcom") for name in ("a1a1", "b1b1", "c1c1"))
+UMA, ULI = (responder(name, "u4c") for name in ("d1d1", "e1e1"))
+TOM = responder("f1f1", "trust_safety")
+OLA = responder("0a0a", "ombuds_commission")
+EVERYBODY = (ANN, BEN, CAT, UMA, ULI, TOM, OLA)
+
+
+def staff_of(*people: Principal) -> Staff:
+    staff: dict[str, list[Principal]] = {}
+    for one in people:
+        for body in {body for grant in one.grants if grant.role in PEOPLE for body in grant.bodies}:
+            staff.setdefault(body, []).append(one)
+    return staff
+
+
+def opened(*people: Principal, names: Sequence[Principal] = (), **changed: object) -> tuple[Case, list[Event]]:
+    """A case of this report, which names these people, with these people on the roster."""
+    subjects = tuple(name for one in names for name in one.pseudonyms)
+    event = reported(subjects=subjects, **changed)
+    assert isinstance(event.fact, ReportReceived)
+    there = People(staff_of(*people), frozenset(subjects))
+    case, events = carry_out(
+        None, Open("amber-harbour", event.fact, there), POLICY, there, AT, case_id=event.case_id, actor=TRIAGE,
+        cause="c", trace=None,
+    )  # fmt: skip
+    assert case is not None
+    assert fold(events) == case
+    return case, events
+
+
+def given_to(case: Case, command: Command, *people: Principal, at: datetime = AT) -> tuple[Case, list[Event]]:
+    """The case after a command, with these people on the roster."""
+    there = People(staff_of(*people), frozenset(case.parties))
+    after, events = carry_out(
+        case, command, POLICY, there, at, case_id=case.id, actor=TRIAGE, cause=f"c{case.seq}", trace=None
+    )
+    assert after is not None
+    assert fold(events, case) == after
+    return after, events
+
+
+def can_open(case: Case, *people: Principal, at: datetime = AT) -> set[str]:
+    resource = resource_of(case, POLICY)
+    return {one.ref for one in people if isinstance(allow(one, "case.start", resource, at), Permit)}
+
+
+def names_of(events: Sequence[Event]) -> list[str]:
+    return [event.fact.name for event in events]
+
+
+def test_a_case_stays_with_its_body_while_nobody_of_the_body_is_named() -> None:
+    case, events = opened(*EVERYBODY)
+    assert case.body == "enwiki_arbcom"
+    assert names_of(events) == ["case.opened", "case.triaged", "deadline.met"]
+    assert attend(case, People(staff_of(*EVERYBODY)), POLICY, AT) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "body", "passed_over"),
+    [
+        ((ANN,), "u4c", ("enwiki_arbcom",)),
+        ((ANN, UMA), "trust_safety", ("enwiki_arbcom", "u4c")),
+        ((ANN, UMA, TOM), "ombuds_commission", ("enwiki_arbcom", "u4c", "trust_safety")),
+    ],
+)
+def test_the_case_itself_goes_past_each_body_with_a_person_who_is_named(
+    named: tuple[Principal, ...], body: str, passed_over: tuple[str, ...]
+) -> None:
+    case, events = opened(*EVERYBODY, names=named)
+    triaged = events[1].fact
+    assert isinstance(triaged, CaseTriaged)
+    assert (case.body, triaged.body, triaged.passed_over) == (body, body, passed_over)
+    told = {one.ref for one in EVERYBODY if body in one.grants[0].bodies}
+    assert can_open(case, *EVERYBODY) == told != set()
+    assert not case.unattended
+
+
+def test_an_emergency_goes_past_a_named_person_with_its_own_deadline() -> None:
+    case, _ = opened(*EVERYBODY, names=(TOM,), flags=("physical_violence",))
+    assert (case.body, case.lane) == ("u4c", "emergency")
+    assert "emergency_action" in {deadline.name for deadline in case.deadlines}
+
+
+def test_where_nobody_is_left_that_is_a_fact_and_a_person_can_still_open_it() -> None:
+    everybody = (*EVERYBODY[:-1], replace(OLA, pseudonyms=ANN.pseudonyms))
+    case, events = opened(*everybody, names=(ANN, UMA, TOM))
+    assert isinstance(events[-1].fact, CaseUnattended)
+    assert case.unattended
+    assert can_open(case, *everybody) == {BEN.ref, CAT.ref}
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        lambda one: replace(one, leaves=(Leave(AT - timedelta(days=1)),)),
+        lambda one: replace(one, grants=(replace(one.grants[0], expires_at=AT),)),
+        lambda one: replace(one, confidential_until=AT),
+        lambda one: replace(one, trainings=()),
+        lambda one: replace(one, grants=(replace(one.grants[0], communities=("swwiki",)),)),
+    ],
+    ids=["on leave", "role expired", "agreement expired", "not trained", "of another community"],
+)
+def test_a_body_in_which_nobody_can_act_is_passed_over(away: object) -> None:
+    assert callable(away)
+    gone = [away(one) for one in (ANN, BEN, CAT)]
+    case, _ = opened(*gone, UMA, ULI, TOM, OLA)
+    assert case.body == "u4c"
+    # It was there, and they went later.
+    case, _ = opened(*EVERYBODY)
+    after, events = given_to(case, Attend(), *gone, UMA, ULI, TOM, OLA)
+    assert (after.body, names_of(events)) == ("u4c", ["case.passed_on"])
+
+
+def test_a_body_without_people_keeps_a_case_only_where_nobody_is_anywhere() -> None:
+    case, _ = opened(UMA)
+    assert case.body == "u4c"
+    case, events = opened()
+    assert (case.body, names_of(events)[-1]) == ("enwiki_arbcom", "case.unattended")
+    # It is said once, and taken back when people come.
+    assert given_to(case, Attend())[1] == []
+    after, events = given_to(case, Attend(), ANN)
+    assert [event.fact for event in events] == [CaseAttended(previous="triaged", state="triaged", body="enwiki_arbcom")]
+    assert not after.unattended
+
+
+def test_a_person_who_is_named_later_or_joins_later_moves_the_case() -> None:
+    case, _ = opened(*EVERYBODY)
+    for moved in (
+        given_to(replace(case, parties=tuple(ANN.pseudonyms)), Attend(), *EVERYBODY),
+        given_to(
+            replace(case, parties=("5" * 32,)),
+            Attend(),
+            *EVERYBODY,
+            replace(responder("9999", "enwiki_arbcom"), pseudonyms=frozenset({"5" * 32})),
+        ),
+    ):
+        after, events = moved
+        assert (after.body, after.assignee, names_of(events)) == ("u4c", None, ["case.passed_on"])
+
+
+def test_a_coordinator_of_the_body_who_is_named_is_passed_over_as_well() -> None:
+    coordinator = replace(UMA, grants=(Grant(PEOPLE[1], ("enwiki_arbcom",)),))
+    case, _ = opened(ANN, BEN, coordinator, ULI, names=(UMA,))
+    assert case.body == "u4c"
+
+
+def test_a_case_on_its_way_keeps_its_state_and_its_clocks() -> None:
+    case, _ = opened(*EVERYBODY)
+    for command in (Assign(ANN.ref), Start(), Ask(Words("q1"))):
+        case, _ = given_to(case, command, *EVERYBODY)
+    after, events = given_to(case, Attend(), UMA, at=AT + timedelta(days=1))
+    assert (after.state, after.assignee, after.questions) == (case.state, None, case.questions)
+    (passed,) = [event.fact for event in events]
+    assert isinstance(passed, CasePassedOn)
+    # The decision's clock stands still while the reporter is asked; the first response has been given.
+    assert [deadline.name for deadline in passed.deadlines] == []
+    assert after.deadlines == case.deadlines
+
+
+def test_an_ended_case_goes_nowhere() -> None:
+    case, _ = opened(*EVERYBODY)
+    for command in (Assign(ANN.ref), Start(), Decide("advice", Words("r")), Close()):
+        case, _ = given_to(case, command, *EVERYBODY)
+    assert attend(case, People({}), POLICY, AT) == []
+
+
+def test_a_body_of_one_goes_on_alone_until_one_of_it_is_recused() -> None:
+    case, _ = opened(ANN, UMA)
+    assert (case.body, attend(case, People(staff_of(ANN, UMA)), POLICY, AT)) == ("enwiki_arbcom", [])
+    after, events = given_to(case, Recuse("involved", ANN.ref), ANN, UMA)
+    assert (after.body, names_of(events)) == ("u4c", ["case.recusal_declared", "case.passed_on"])
+
+
+def test_where_one_is_recused_two_others_must_be_left() -> None:
+    case, _ = opened(*EVERYBODY)
+    after, events = given_to(case, Recuse("involved", ANN.ref), *EVERYBODY)
+    assert (after.body, names_of(events)) == ("enwiki_arbcom", ["case.recusal_declared"])
+    after, events = given_to(after, Recuse("involved", BEN.ref), *EVERYBODY)
+    assert (after.body, names_of(events)) == ("u4c", ["case.recusal_declared", "case.passed_on"])
+
+
+PERSON_BODIES = st.lists(
+    st.sampled_from(["enwiki_arbcom", "u4c", "trust_safety", "stewards"]), min_size=1, max_size=2, unique=True
+)
+CROWD = st.lists(PERSON_BODIES, max_size=5).map(
+    lambda crowd: [responder(f"{n + 1:04x}", *bodies) for n, bodies in enumerate(crowd)]
+)
+
+
+@up_to(300)
+@given(crowd=CROWD, last=st.booleans(), data=st.data())
+def test_no_commands_of_one_person_leave_a_case_that_nobody_can_open(
+    crowd: list[Principal], last: bool, data: st.DataObject
+) -> None:
+    people = [*crowd, *([OLA] if last else [])]
+    named = data.draw(st.lists(st.sampled_from(people), max_size=3, unique=True)) if people else []
+    case, _ = opened(*people, names=named)
+    anybody = data.draw(st.sampled_from(people)) if people else ANN
+    for _ in range(data.draw(st.integers(0, 6))):
+        if anybody.ref not in can_open(case, *people):
+            break
+        target = data.draw(st.sampled_from([*people, ANN]))
+        command = data.draw(
+            st.sampled_from([Assign(anybody.ref), Start(), Ask(Words("q")), Recuse("other", target.ref), Attend()])
+        )
+        try:
+            case, _ = given_to(case, command, *people)
+        except CommandRefused:
+            continue
+        about = resource_of(case, POLICY)
+        there = attendance(about, People(staff_of(*people), frozenset(case.parties)), AT)
+        # Everybody who is told may open it, or a fact says that this is not so.
+        assert there.can_keep or case.unattended
+        possible = {
+            one.ref
+            for one in people
+            for body in one.grants[0].bodies
+            if body in (case.body, *POLICY.stand_ins(case.body or ""))
+            and isinstance(allow(one, "case.start", replace(about, body=body), AT), Permit)
+        }
+        assert can_open(case, *people) or not possible
