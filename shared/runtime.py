@@ -20,6 +20,8 @@ from shared.mongo import Collection, IndexModel, connect, trace_commands
 from shared.outbox import Relay
 from shared.settings import Settings, listed
 from shared.telemetry import make_tracer_provider, set_up_logging
+from shared.web.bounds import BOUNDS, Bounds
+from shared.web.protocol import bounded_protocol
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Settings)
@@ -119,8 +121,8 @@ def facts_of(wanted: Sequence[type[Fact]]) -> Decode[Event]:
     return read
 
 
-def server_options(settings: Settings) -> dict[str, Any]:
-    """How the server listens, and which proxies it believes: only those that the settings name."""
+def server_options(settings: Settings, bounds: Bounds = BOUNDS) -> dict[str, Any]:
+    """How the server listens, within which bounds, and which proxies it believes: only those that the settings name."""
     proxies = listed(settings.proxies)
     return {
         "host": settings.host,
@@ -131,6 +133,10 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "access_log": False,
         "server_header": False,
         "timeout_graceful_shutdown": 3,
+        "timeout_keep_alive": bounds.idle_seconds,
+        "http": bounded_protocol(bounds),
+        # No page uses sockets, and their parser has bounds of its own.
+        "ws": "none",
     }
 
 

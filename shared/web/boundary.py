@@ -13,11 +13,13 @@ from fastapi.routing import APIRoute
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import metrics
 from shared.problems import NOTHING_HERE, FieldError, Problem, Unavailable, pointer
 from shared.telemetry import span_for
+from shared.web.bounds import BODY_LIMIT, HOLD, too_large
 from shared.web.csrf import FORM_GUARD, FormGuard, cookie_header
 from shared.web.gate import Handler
 from shared.web.headers import protect
@@ -25,7 +27,6 @@ from shared.web.hosts import Hosts
 
 log = logging.getLogger(__name__)
 
-BODY_LIMIT = 1_000_000
 _HTTP_PROBLEMS = {
     404: NOTHING_HERE[1:],
     405: ("method-not-allowed", "This method is not allowed."),
@@ -95,7 +96,7 @@ class Boundary:
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
                 if received > BODY_LIMIT:
-                    raise _too_large()
+                    raise too_large()
             return message
 
         parent = headers.get(b"traceparent", b"").decode("latin-1")
@@ -103,14 +104,19 @@ class Boundary:
             try:
                 declared = headers.get(b"content-length", b"0")
                 if not declared.isdigit() or int(declared) > BODY_LIMIT:
-                    raise _too_large()
+                    raise too_large()
                 admitted = await self._admit(scope, receive_bounded)
                 await self._dispatch(scope, admitted, send_with_headers)
+            except ClientDisconnect:
+                # Nobody waits for an answer. 499 is what nginx counts it as.
+                status = status or 499
             except Exception as error:
                 if status:
                     raise
                 await self._answer(Request(scope), error)(scope, receive, send_with_headers)
             finally:
+                if HOLD in scope:
+                    scope[HOLD].release()
                 route, status = _route_of(scope), status or 500
                 span.update_name(f"{scope['method']} {route}")
                 span.set_attribute("http.route", route)
@@ -170,10 +176,6 @@ def _problem_for(error: Exception) -> Problem:
         log.warning("unavailable", extra={"reason": str(error)})
         return Problem(503, "unavailable", "Please try again in a moment.", retry_after=5)
     return Problem(500, _INTERNAL, "Something went wrong here.")
-
-
-def _too_large() -> Problem:
-    return Problem(413, "too-large", "The body is larger than 1 MB.")
 
 
 def _route_of(scope: Scope) -> str:

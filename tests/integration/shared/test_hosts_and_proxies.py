@@ -7,13 +7,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import Request
 
-from infra.local.ports import Ports
-from shared.runtime import server_options
 from shared.settings import Settings
 from tests.support.every_app import KEYS, build
+from tests.support.served import served as serving
 
 NONCES = re.compile(r'(nonce|value)="[A-Za-z0-9_.=-]{20,}"')
 
@@ -28,16 +26,8 @@ async def served(service: str = "intake", **given: Any) -> AsyncIterator[int]:
         assert request.client is not None
         return {"scheme": request.url.scheme, "address": request.client.host}
 
-    with Ports() as ports:
-        port = ports.any_free()
-        options = server_options(Settings(**KEYS, host="127.0.0.1", port=port, proxies=given.get("proxies", "")))
-        server = uvicorn.Server(uvicorn.Config(app, **options, lifespan="off"))
-        running = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
+    async with serving(app, proxies=given.get("proxies", "")) as port:
         yield port
-        server.should_exit = True
-        await running
 
 
 async def send(port: int, *lines: str, source: str = "127.0.0.1") -> tuple[int, str, str]:

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from shared.events import InformationRequested
-from shared.web.boundary import BODY_LIMIT
+from shared.web.bounds import BODY_LIMIT
 from tests.support import intake_rig, triage_rig
 from tests.support.forms import token_from
 from tests.support.intake_rig import case_event

@@ -1,0 +1,225 @@
+"""HTTP/1.1 by uvicorn and its fast parser, within bounds: neither has any for a head, for time, or for all bodies.
+
+infra/decisions/2026-11-28-http-bounds.md says why, and what was measured.
+"""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import httptools
+import orjson
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from shared import metrics
+from shared.problems import Problem
+from shared.web.bounds import FAREWELL, HOLD, Bounds, Crowd, Hold, busy, too_large
+from shared.web.headers import protect
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. A refusal ends it."""
+
+    crowd: Crowd
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._bounds = self.crowd.bounds
+        self._hold: Hold | None = None
+        self._refused = False
+        # Before the first byte of a request.
+        self._is_idle = True
+        self._in_head = True
+        # What a head has of lines and bytes.
+        self._lines = 0
+        self._size = 0
+        # Bytes that came since the last end of a message or byte of a body: heads, and what stands between pieces.
+        self._loose = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of the body that is being sent."""
+        return self._hold.held if self._hold else 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        if len(self.connections) > self._bounds.connections and not self.crowd.make_room(self):
+            self.refuse(busy())
+        else:
+            self.crowd.wait(self, self._bounds.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.crowd.forget(self)
+        for cycle, _ in self.pipeline:
+            cycle.scope[HOLD].release()  # type: ignore[literal-required]  # a key of ours
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        if self._refused:
+            return
+        if self._is_idle:
+            self._is_idle = False
+            self.crowd.wait(self, self._bounds.head_seconds)
+        self._loose += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # Nobody here speaks another protocol: the request is answered as it is, and nothing after it is read.
+            self.cycle.keep_alive = False
+            return
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            self.refuse(cause if isinstance(cause, Problem) else _malformed())
+            return
+        if self._loose > self._bounds.head_bytes:
+            self.refuse(_head_too_large())
+
+    # Callbacks of the parser. What they raise comes out of feed_data.
+
+    def on_message_begin(self) -> None:
+        if len(self.pipeline) >= self._bounds.pipelined:
+            raise busy()
+        super().on_message_begin()
+        self._in_head = True
+        self._lines = self._size = 0
+        self._hold = self.scope[HOLD] = Hold(self.crowd)  # type: ignore[literal-required]  # a key of ours
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._lines += 1
+        self._count(len(name) + len(value))
+        # A line behind the body could change what was already judged by the head.
+        if self._in_head:
+            super().on_header(name, value)
+
+    def _count(self, size: int) -> None:
+        self._size += size
+        if self._size > self._bounds.head_bytes or self._lines > self._bounds.headers:
+            raise _head_too_large()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._loose = 0
+        self.crowd.extend(self, self._bounds.body_seconds)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._loose = 0
+        if self._hold:
+            self._hold.add(len(body))
+            if self._hold.sent > self._bounds.sent_bytes:
+                raise too_large()
+            if self.crowd.held > self._bounds.held_bytes and self._hold.held and not self.crowd.make_memory(self):
+                raise busy()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._loose = 0
+        self._in_head = True
+        super().on_message_complete()
+        if self.cycle.response_complete:
+            # The answer did not wait for the body.
+            self._rest()
+        else:
+            self.crowd.forget(self)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete:
+            self._rest()
+
+    def _rest(self) -> None:
+        # uvicorn ends an idle connection after idle_seconds, and waits for ever until the client has read all.
+        self._is_idle = True
+        self.crowd.wait(self, self._bounds.answer_seconds)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.crowd.wait(self, self._bounds.answer_seconds)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self._is_idle:
+            self.crowd.forget(self)
+
+    def give_up(self, problem: Problem | None) -> None:
+        """End a connection that let us wait for too long, or that must give way (with `problem` as the answer)."""
+        if problem is None or self._refused or self._is_idle:
+            self._release()
+            self.transport.abort()
+        else:
+            self.refuse(problem)
+
+    def refuse(self, problem: Problem) -> None:
+        """Answer with a problem, if no other answer has begun, and end the connection."""
+        metrics.HTTP_REFUSED.labels(problem.code).inc()
+        may_answer = self._may_answer()
+        self._refused = True
+        self._release()
+        if not may_answer:
+            self.transport.abort()
+            return
+        self.transport.write(_answer(problem))
+        # To close at once would take the answer away from a client that is still sending.
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self.crowd.wait(self, FAREWELL)
+
+    def _may_answer(self) -> bool:
+        if self.pipeline or self.transport.is_closing():
+            return False
+        return self.cycle is None or (
+            self.cycle.response_complete if self._in_head else not self.cycle.response_started
+        )
+
+    def _release(self) -> None:
+        """The application must not wait for more of this request, nor answer it."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self._hold:
+            self._hold.release()
+
+
+def bounded_protocol(bounds: Bounds) -> type[BoundedProtocol]:
+    """The protocol for one server."""
+
+    class Bound(BoundedProtocol):
+        crowd = Crowd(bounds)
+
+    return Bound
+
+
+def _answer(problem: Problem) -> bytes:
+    request_id = uuid4().hex
+    body = orjson.dumps(problem.document(request_id))
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+        (b"x-request-id", request_id.encode()),
+    ]
+    if problem.retry_after:
+        headers.append((b"retry-after", str(problem.retry_after).encode()))
+    lines = [name + b": " + value + b"\r\n" for name, value in protect({"scheme": "http"}, headers)]
+    return b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", body])
+
+
+def _malformed() -> Problem:
+    return Problem(400, "malformed-request", "This is not a request of HTTP/1.1.")
+
+
+def _head_too_large() -> Problem:
+    return Problem(431, "head-too-large", "The address and the headers of the request are too many or too large.")

@@ -1,0 +1,195 @@
+"""What strangers send to the real server on a socket: too much, too slowly, too often. It ends by itself, in time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from shared.web.bounds import BODY_LIMIT, BOUNDS, Bounds
+from tests.support.intake_rig import Rig
+from tests.support.served import ask, served
+
+QUICK = Bounds(head_seconds=0.5, body_seconds=0.5, answer_seconds=0.5, idle_seconds=1)
+HEAD = b"POST /v1/reports HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+REPORT = b'{"community": "enwiki", "narrative": "They wrote again."}'
+WHOLE = HEAD + b"Content-Length: %d\r\n\r\n" % len(REPORT) + REPORT
+LAST = WHOLE.replace(b"Host:", b"Connection: close\r\nHost:")
+
+
+@asynccontextmanager
+async def intake(bounds: Bounds = BOUNDS) -> AsyncIterator[int]:
+    async with served(Rig().app, bounds) as port:
+        yield port
+
+
+async def takes_reports(port: int) -> bool:
+    return b" 202 " in (await ask(port, LAST)).partition(b"\r\n")[0]
+
+
+def status(answer: bytes) -> int:
+    return int(answer[9:12] or b"0")
+
+
+def head_of(lines: int, size: int) -> bytes:
+    return HEAD + b"".join(b"x-%d: %s\r\n" % (number, b"y" * size) for number in range(lines))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [head_of(101, 1), head_of(20, 1000), head_of(20_000, 4), head_of(1, 20_000), b"GET /" + b"p" * 20_000 + HEAD[16:]],
+    ids=["too many", "too many bytes", "many at once", "one line", "the address"],
+)
+@pytest.mark.parametrize("piece", [1_000_000, 900], ids=["at once", "in pieces"])
+async def test_a_head_that_is_too_large_is_refused(head: bytes, piece: int) -> None:
+    async with intake() as port:
+        whole = head + b"Content-Length: %d\r\n\r\n" % len(REPORT) + REPORT
+        answer = await ask(port, *(whole[at : at + piece] for at in range(0, len(whole), piece)), pause=0.001)
+        assert status(answer) == 431
+        assert b'"/errors/head-too-large"' in answer
+        assert b"connection: close" in answer
+        assert await takes_reports(port)
+
+
+async def test_a_head_within_the_bounds_is_taken() -> None:
+    async with intake() as port:
+        for head in (head_of(90, 1), head_of(12, 1000)):
+            whole = head + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(REPORT) + REPORT
+            assert status(await ask(port, whole)) == 202
+
+
+async def endless(port: int, start: bytes, piece: bytes, bytes_at_most: int = 4_000_000) -> bytes:
+    return await ask(port, start, *(piece for _ in range(bytes_at_most // len(piece))), pause=0.0001, seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("start", "piece"),
+    [
+        (HEAD + b"x: ", b"y" * 5_000),
+        (b"GET /", b"y" * 5_000),
+        (b"", b"\r\n" * 2_000),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n5;", b"y" * 5_000),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nx: ", b"y" * 5_000),
+    ],
+    ids=["line", "address", "empty lines", "name of a piece", "line behind the body"],
+)
+async def test_a_line_without_end_is_ended(start: bytes, piece: bytes) -> None:
+    async with intake() as port:
+        answer = await endless(port, start, piece)
+        assert status(answer) in (0, 400, 431)
+        assert await takes_reports(port)
+
+
+async def test_a_body_without_end_is_ended() -> None:
+    async with intake() as port:
+        piece = b"2710\r\n" + b"y" * 10_000 + b"\r\n"
+        for head in (b"Transfer-Encoding: chunked\r\n\r\n", b"Content-Length: 999999\r\n\r\n" + b"y" * 999_999 + HEAD):
+            assert status(await endless(port, HEAD + head, piece)) in (0, 400, 413)
+        assert status(await endless(port, HEAD + b"Content-Length: 99999999999\r\n\r\n", b"y" * 10_000)) == 413
+        assert await takes_reports(port)
+
+
+async def test_lines_behind_a_body_change_nothing() -> None:
+    async with intake() as port:
+        chunked = b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n%x\r\n%s\r\n0\r\n" % (len(REPORT), REPORT)
+        answer = await ask(
+            port, HEAD + chunked + b"Authorization: Bearer wrong\r\nX-Request-Id: not-of-the-head\r\n\r\n"
+        )
+        assert status(answer) == 202
+        assert b"not-of-the-head" not in answer
+
+
+@pytest.mark.parametrize(
+    ("at_once", "slowly", "expected"),
+    [(b"", b"", 0), (b"", HEAD, 408), (b"", WHOLE, 408), (WHOLE, HEAD, 202)],
+    ids=["nothing", "head", "body", "second head"],
+)
+async def test_a_client_that_sends_byte_by_byte_is_ended_in_time(at_once: bytes, slowly: bytes, expected: int) -> None:
+    async with intake(QUICK) as port:
+        answer = await ask(port, at_once, *(bytes([byte]) for byte in slowly[:-1]), pause=0.02, seconds=9)
+        assert status(answer) == expected
+        assert await takes_reports(port)
+
+
+async def test_a_client_that_says_nothing_after_an_answer_is_ended_in_time() -> None:
+    async with intake(QUICK) as port:
+        assert status(await ask(port, WHOLE, seconds=5)) == 202
+
+
+async def test_a_client_that_reads_nothing_is_ended_in_time() -> None:
+    async with intake(QUICK) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 400)
+        await asyncio.sleep(4)
+        with pytest.raises(ConnectionError):
+            while True:
+                writer.write(b"GET /report HTTP/1.1\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        assert await takes_reports(port)
+        reader.feed_eof()
+
+
+async def test_a_newcomer_gets_in_however_many_wait() -> None:
+    async with intake(Bounds(connections=20)) as port, AsyncExitStack() as ends:
+        for start in (b"", HEAD, WHOLE[:-1]):
+            for _ in range(30):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                ends.callback(writer.close)
+                writer.write(start)
+            await asyncio.sleep(0.1)
+            assert await takes_reports(port)
+
+
+async def test_a_request_at_work_is_not_ended_for_a_newcomer() -> None:
+    began, end = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: dict[str, object], receive: object, send: object) -> None:
+        began.set()
+        await end.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})  # type: ignore[operator]
+        await send({"type": "http.response.body", "body": b""})  # type: ignore[operator]
+
+    get = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    async with served(slow, Bounds(connections=1)) as port:
+        first = asyncio.create_task(ask(port, get))
+        await began.wait()
+        refused = await ask(port, get)
+        assert status(refused) == 503
+        assert b"retry-after: 5" in refused
+        end.set()
+        assert status(await first) == 200
+
+
+async def test_bodies_that_are_held_have_a_bound_together_and_a_newcomer_gets_in() -> None:
+    async with intake(Bounds(held_bytes=2_000_000)) as port:
+        large = HEAD + b"Content-Length: %d\r\n\r\n" % BODY_LIMIT + b" " * 900_000
+        waiting = [asyncio.create_task(ask(port, large)) for _ in range(6)]
+        await asyncio.sleep(0.5)
+        assert await takes_reports(port)
+        done = [task.result() for task in waiting if task.done()]
+        assert len(done) >= 4
+        assert {status(answer) for answer in done} == {503}
+        assert all(b"retry-after: 5" in answer for answer in done)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_one_connection_holds_only_so_many_requests() -> None:
+    async with intake() as port:
+        get = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        assert (await ask(port, get * 15 + get.replace(b"Host", b"Connection: close\r\nHost"))).count(
+            b"HTTP/1.1 200"
+        ) == 16
+        assert (await ask(port, get * 5_000)).count(b"HTTP/1.1") < 100
+        assert await takes_reports(port)
+
+
+async def test_an_upgrade_to_another_protocol_is_passed_over() -> None:
+    async with intake() as port:
+        for name in (b"websocket", b"h2c"):
+            upgrade = (
+                b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n" % name
+            )
+            assert status(await ask(port, upgrade)) == 200
