@@ -11,8 +11,8 @@ HTTP_SECONDS = Histogram(
     ("service", "route", "method", "status"),
     buckets=_SECONDS,
 )
-# Requests that the server refused before the application saw them whole, by the code of the problem.
-HTTP_REFUSED = Counter("hearth_http_refused_total", "Requests refused for their size or slowness.", ("code",))
+# Requests that the server refused before the application saw all of them, by the code of the problem.
+HTTP_REFUSED = Counter("hearth_http_refused_total", "Requests refused for their size or slowness.", ("reason",))
 # Records read from Kafka, by what became of them: handled, ignored (an unknown type), dead_letter.
 CONSUMED = Counter("hearth_consumed_records_total", "Records consumed.", ("group", "topic", "result"))
 # Dead letters of inboxes, by writer: an integrator that an operator named, `anyone`, or `others` beyond fifty.

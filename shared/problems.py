@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+MOST_ERRORS = 20
+"""Faults in one answer: nobody mends more at once, and a sender must not decide how long an answer gets."""
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -34,7 +37,7 @@ class Problem(Exception):
         self.code = code
         self.title = title
         self.detail = detail
-        self.errors = tuple(errors)
+        self.errors = tuple(dict.fromkeys(errors))[:MOST_ERRORS]
         self.retry_after = retry_after
         self.headers = dict(headers or {})
 
@@ -108,14 +111,28 @@ def pointer(location: Sequence[int | str]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 
+def faults_of(error: ValidationError) -> list[FieldError]:
+    """What pydantic objects to. A pointer leaves out the name of an unknown field: that is the sender's own text."""
+    found = []
+    for finding in error.errors(include_url=False, include_input=False, include_context=False):
+        where = finding["loc"][:-1] if finding["type"] == "extra_forbidden" else finding["loc"]
+        found.append(FieldError(pointer(where), finding["type"], finding["msg"]))
+    return found
+
+
 def problem_of(error: ValidationError) -> Problem:
-    """The problem that tells a caller which fields of a JSON body are wrong, without repeating what they hold."""
-    findings = error.errors(include_url=False, include_input=False, include_context=False)
-    if findings and findings[0]["type"] == "json_invalid":
-        return Problem(400, "malformed-json", "The body is not valid JSON in UTF-8.")
-    return Problem(
-        422,
-        "invalid-fields",
-        "Some fields are not valid.",
-        errors=[FieldError(pointer(f["loc"]), f["type"], f["msg"]) for f in findings],
-    )
+    """The problem that tells a caller which fields of a JSON body are wrong, without repeating what was sent."""
+    faults = faults_of(error)
+    if faults and faults[0].code == "json_invalid":
+        return malformed_json()
+    return Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
+
+
+def malformed_json() -> Problem:
+    """The refusal of a body that is not JSON."""
+    return Problem(400, "malformed-json", "The body is not valid JSON in UTF-8.")
+
+
+def too_many_values() -> Problem:
+    """The refusal of a JSON body with more values than anybody reads (shared.json_bounds)."""
+    return Problem(413, "too-many-values", "The body holds more values than any request needs.")

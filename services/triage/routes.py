@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from services.triage.actions import CommandRequest, Desk, show_step
@@ -10,9 +9,9 @@ from services.triage.case.case import Case
 from services.triage.case.forms import FORMS, permitted, show_form
 from services.triage.desk.queue import Queue, QueueFilter
 from shared.events import CaseState
-from shared.problems import FieldError, NotFound, Problem
+from shared.problems import NotFound
 from shared.times import now, rfc3339
-from shared.web.bodies import json_response
+from shared.web.bodies import json_response, read_object
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import IDEMPOTENCY_KEY, IF_MATCH, cause_of, read_idempotency_key, seen_of
 
@@ -88,7 +87,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
             raise NotFound
         given = CommandRequest(
             command,
-            _object(await request.body()),
+            read_object(await request.body()),
             seen_of(request),
             cause_of(principal, case_id, read_idempotency_key(request)),
         )
@@ -103,17 +102,6 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{done.version}"'})
 
     return router
-
-
-def _object(body: bytes) -> dict[str, object]:
-    try:
-        values = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError:
-        raise Problem(400, "malformed-json", "The body is not valid JSON in UTF-8.") from None
-    if not isinstance(values, dict):
-        fault = FieldError("", "object_type", "The body must be an object.")
-        raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault])
-    return values
 
 
 def _summary(case: Case) -> dict[str, object]:

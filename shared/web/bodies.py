@@ -7,7 +7,8 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel, ValidationError
 
-from shared.problems import problem_of
+from shared.json_bounds import fits
+from shared.problems import FieldError, Problem, malformed_json, problem_of, too_many_values
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -25,8 +26,24 @@ def json_response(body: object, status: int = 200, headers: Mapping[str, str] | 
 
 
 def parse_body(model: type[M], body: bytes) -> M:
-    """The model in a JSON body. Raises Problem 400 for what is not JSON, and 422 with a pointer to each wrong field."""
+    """The model in a JSON body. Raises Problem 400 for no JSON, 413 for too many values, 422 for wrong fields."""
+    if not fits(body):
+        raise too_many_values()
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         raise problem_of(error) from None
+
+
+def read_object(body: bytes) -> dict[str, object]:
+    """The JSON object in a body; an empty body is one without fields. Raises Problem 400, 413 and 422 as parse_body."""
+    if not fits(body):
+        raise too_many_values()
+    try:
+        values = orjson.loads(body or b"{}")
+    except orjson.JSONDecodeError:
+        raise malformed_json() from None
+    if not isinstance(values, dict):
+        fault = FieldError("", "object_type", "The body must be an object.")
+        raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault])
+    return values

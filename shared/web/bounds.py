@@ -63,13 +63,13 @@ class Crowd:
         self._waited: dict[Waited, float] = {}
         self._sweeping = False
 
-    def wait(self, connection: Waited, seconds: float) -> None:
-        """Wait for this connection to send or to read, from now on."""
+    def begin(self, connection: Waited, seconds: float) -> None:
+        """Wait for this connection from now on. It stands behind all others."""
         self._waited.pop(connection, None)
         self.extend(connection, seconds)
 
     def extend(self, connection: Waited, seconds: float) -> None:
-        """Wait for the next step of a request. The connection keeps its place."""
+        """Wait for so long from now. The connection keeps its place, if it has one."""
         loop = asyncio.get_running_loop()
         self._waited[connection] = loop.time() + seconds
         if not self._sweeping:

@@ -4,7 +4,7 @@ infra/decisions/2026-11-28-http-bounds.md says why, and what was measured.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, Literal, cast
 from uuid import uuid4
 
 import httptools
@@ -17,6 +17,9 @@ from shared import metrics
 from shared.problems import Problem
 from shared.web.bounds import FAREWELL, HOLD, Bounds, Crowd, Hold, busy, too_large
 from shared.web.headers import protect
+
+Part = Literal["idle", "head", "body", "whole"]
+"""What has come of a request: nothing, something of its head, its head, or all of it."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -35,9 +38,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._bounds = self.crowd.bounds
         self._hold: Hold | None = None
         self._refused = False
-        # Before the first byte of a request.
-        self._is_idle = True
-        self._in_head = True
+        self._part: Part = "idle"
         # What a head has of lines and bytes.
         self._lines = 0
         self._size = 0
@@ -54,21 +55,20 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.connections) > self._bounds.connections and not self.crowd.make_room(self):
             self.refuse(busy())
         else:
-            self.crowd.wait(self, self._bounds.head_seconds)
+            self.crowd.begin(self, self._bounds.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.crowd.forget(self)
         for cycle, _ in self.pipeline:
-            cycle.scope[HOLD].release()  # type: ignore[literal-required]  # a key of ours
+            if hold := cast(Hold | None, cycle.scope.get(HOLD)):
+                hold.release()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
         if self._refused:
             return
-        if self._is_idle:
-            self._is_idle = False
-            self.crowd.wait(self, self._bounds.head_seconds)
+        before = self._part
         self._loose += len(data)
         try:
             self.parser.feed_data(data)
@@ -82,6 +82,14 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._loose > self._bounds.head_bytes:
             self.refuse(_head_too_large())
+            return
+        if before == self._part == "idle":
+            # Empty lines may stand before a head.
+            self._part = "head"
+        if before != self._part:
+            if before == "idle":
+                self.crowd.forget(self)
+            self._wait()
 
     # Callbacks of the parser. What they raise comes out of feed_data.
 
@@ -89,74 +97,71 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= self._bounds.pipelined:
             raise busy()
         super().on_message_begin()
-        self._in_head = True
+        self._part = "head"
         self._lines = self._size = 0
-        self._hold = self.scope[HOLD] = Hold(self.crowd)  # type: ignore[literal-required]  # a key of ours
+        self._hold = None
 
     def on_url(self, url: bytes) -> None:
-        self._count(len(url))
+        self._size += len(url)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._lines += 1
-        self._count(len(name) + len(value))
-        # A line behind the body could change what was already judged by the head.
-        if self._in_head:
-            super().on_header(name, value)
-
-    def _count(self, size: int) -> None:
-        self._size += size
+        self._size += len(name) + len(value)
         if self._size > self._bounds.head_bytes or self._lines > self._bounds.headers:
             raise _head_too_large()
+        # A line behind the body could change what was already judged by the head.
+        if self._part == "head":
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
         self._loose = 0
-        self.crowd.extend(self, self._bounds.body_seconds)
+        self._part = "body"
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._loose = 0
-        if self._hold:
-            self._hold.add(len(body))
-            if self._hold.sent > self._bounds.sent_bytes:
-                raise too_large()
-            if self.crowd.held > self._bounds.held_bytes and self._hold.held and not self.crowd.make_memory(self):
-                raise busy()
+        if self._hold is None:
+            self._hold = self.scope[HOLD] = Hold(self.crowd)  # type: ignore[literal-required]  # a key of ours
+        self._hold.add(len(body))
+        if self._hold.sent > self._bounds.sent_bytes:
+            raise too_large()
+        if self.crowd.held > self._bounds.held_bytes and self._hold.held and not self.crowd.make_memory(self):
+            raise busy()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._loose = 0
-        self._in_head = True
         super().on_message_complete()
-        if self.cycle.response_complete:
-            # The answer did not wait for the body.
-            self._rest()
-        else:
-            self.crowd.forget(self)
+        # An answer may not have waited for the body.
+        self._part = "idle" if self.cycle.response_complete else "whole"
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.cycle.response_complete:
-            self._rest()
-
-    def _rest(self) -> None:
-        # uvicorn ends an idle connection after idle_seconds, and waits for ever until the client has read all.
-        self._is_idle = True
-        self.crowd.wait(self, self._bounds.answer_seconds)
+        if self._part == "whole" and self.cycle.response_complete:
+            self._part = "idle"
+            self._wait()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self.crowd.wait(self, self._bounds.answer_seconds)
+        self._wait()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if not self._is_idle:
+        self._wait()
+
+    def _wait(self) -> None:
+        if self._part == "idle" or self.flow.write_paused:
+            # uvicorn ends an idle connection after idle_seconds, but only when the client has read everything.
+            self.crowd.extend(self, self._bounds.answer_seconds)
+        elif self._part == "whole":
             self.crowd.forget(self)
+        else:
+            self.crowd.extend(self, self._bounds.head_seconds if self._part == "head" else self._bounds.body_seconds)
 
     def give_up(self, problem: Problem | None) -> None:
         """End a connection that let us wait for too long, or that must give way (with `problem` as the answer)."""
-        if problem is None or self._refused or self._is_idle:
+        if problem is None or self._refused or self._part == "idle":
             self._release()
             self.transport.abort()
         else:
@@ -175,14 +180,15 @@ class BoundedProtocol(HttpToolsProtocol):
         # To close at once would take the answer away from a client that is still sending.
         self.transport.write_eof()
         self.flow.resume_reading()
-        self.crowd.wait(self, FAREWELL)
+        self.crowd.begin(self, FAREWELL)
 
     def _may_answer(self) -> bool:
         if self.pipeline or self.transport.is_closing():
             return False
-        return self.cycle is None or (
-            self.cycle.response_complete if self._in_head else not self.cycle.response_started
-        )
+        if self._part == "body":
+            return not self.cycle.response_started
+        # No cycle yet, or that of a request before.
+        return not self.cycle or self.cycle.response_complete
 
     def _release(self) -> None:
         """The application must not wait for more of this request, nor answer it."""

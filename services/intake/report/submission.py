@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from shared.events import ReportParties, ReportReceived
@@ -134,15 +134,6 @@ def find_faults(submission: Submission, policy: Policy, now: datetime) -> list[F
     if submission.privacy == "anonymous" and reporter is not None and (reporter.name or reporter.email):
         advice = "An anonymous report carries no name or address: leave reporter out, or choose confidential."
         found.append(FieldError("/reporter", "anonymous_with_contact", advice))
-    return found
-
-
-def faults_of(error: ValidationError) -> list[FieldError]:
-    """What pydantic objects to. A pointer leaves out the name of an unknown field: that is the sender's own text."""
-    found = []
-    for finding in error.errors(include_url=False, include_input=False, include_context=False):
-        where = finding["loc"][:-1] if finding["type"] == "extra_forbidden" else finding["loc"]
-        found.append(FieldError("".join(f"/{part}" for part in where), finding["type"], finding["msg"]))
     return found
 
 

@@ -11,11 +11,11 @@ from urllib.parse import parse_qs
 import orjson
 from pydantic import ValidationError
 
-from services.intake.report.submission import Submission, faults_of, find_faults
+from services.intake.report.submission import Submission, find_faults
 from services.intake.sources.api import SCOPE
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
 from shared.policy import Policy
-from shared.problems import FieldError
+from shared.problems import FieldError, faults_of
 
 # The field that asks for each part of a submission, in the order of the page.
 FIELD_OF: Mapping[str, str] = MappingProxyType(

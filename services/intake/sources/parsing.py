@@ -11,11 +11,10 @@ from services.intake.report.submission import (
     OLDEST,
     Submission,
     describe_faults,
-    faults_of,
     find_faults,
 )
 from services.intake.sources.arrival import Arrival, Context, Raw
-from shared.problems import FieldError, Malformed
+from shared.problems import FieldError, Malformed, faults_of
 from shared.times import parse_rfc3339
 
 SUBMITTED = "hearth.report.submitted"

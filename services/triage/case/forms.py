@@ -6,7 +6,6 @@ from datetime import datetime
 
 from services.triage.case.case import Case
 from services.triage.case.commands.command import (
-    REFERENCE_LIMIT,
     Command,
     Fault,
     Field,
@@ -112,11 +111,8 @@ def show_form(form: Form, policy: Policy) -> dict[str, object]:
 def read(form: Form, values: Mapping[str, object], policy: Policy, principal: Principal, role: Role) -> dict[str, str]:
     """The texts of a command that `principal` gives in `role`, tidied. Raises Problem 422 that points to each fault."""
     known = {field.name for field in form.fields}
-    errors = [
-        FieldError(f"/{_escaped(name)}", "extra_forbidden", "There is no such field.")
-        for name in values
-        if name not in known
-    ]
+    # The name of an unknown field is the sender's own text, so the answer does not repeat it.
+    errors = [] if values.keys() <= known else [FieldError("", "extra_forbidden", "There is a field too many.")]
     texts: dict[str, str] = {}
     for field in form.fields:
         value = values.get(field.name)
@@ -140,7 +136,3 @@ def _fault_of(field: Field, value: object, text: str, policy: Policy, role: Role
     if len(text) > field.limit:
         return "string_too_long", f"At most {field.limit} characters."
     return field.fault_of(text, policy)
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")[:REFERENCE_LIMIT]

@@ -157,9 +157,9 @@ async def test_what_cannot_be_read_is_refused(rig: Rig, body: bytes, status: int
         ({"reporter": {"name": "a\r\nb"}}, "/reporter/name", "control_characters"),
         ({"witnesses": ["\u200b"]}, "/witnesses/0", "blank"),
         ({"places": [""]}, "/places/0", "string_too_short"),
-        ({"reported": [{"name": "x", "age": 5}]}, "/reported/0/age", "extra_forbidden"),
-        ({"unheard_of": 1}, "/unheard_of", "extra_forbidden"),
-        ({"occurred": {"from_": "2026-01-01T00:00:00Z"}}, "/occurred/from_", "extra_forbidden"),
+        ({"reported": [{"name": "x", "age": 5}]}, "/reported/0", "extra_forbidden"),
+        ({"unheard_of": 1}, "", "extra_forbidden"),
+        ({"occurred": {"from_": "2026-01-01T00:00:00Z"}}, "/occurred", "extra_forbidden"),
     ],
 )
 async def test_a_wrong_field_is_named(rig: Rig, fields: dict[str, Any], pointer: str, code: str) -> None:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.intake.report.pseudonym import party_token, people_in
-from services.intake.report.submission import Submission, facts_of, faults_of, find_faults, receive, sections_of
+from services.intake.report.submission import Submission, facts_of, find_faults, receive, sections_of
 from shared.names import normalise_name
 from shared.policy import load_policy
+from shared.problems import faults_of
 
 POLICY = load_policy()
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
