@@ -12,7 +12,16 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
 
 def fits(text: bytes) -> bool:
     """Whether a text, whether it is JSON or not, holds no more values than a parser may make of it."""
-    return _marks(text) <= MOST_VALUES or _marks(_STRING.sub(b"", text)) <= MOST_VALUES
+    if _marks(text) <= MOST_VALUES:
+        return True
+    # Marks inside of strings do not count. Each string is a value or a name itself.
+    found = end = 0
+    for number, string in enumerate(_STRING.finditer(text)):
+        found += _marks(text[end : string.start()])
+        if max(found, number) > MOST_VALUES:
+            return False
+        end = string.end()
+    return found + _marks(text[end:]) <= MOST_VALUES
 
 
 def _marks(text: bytes) -> int:

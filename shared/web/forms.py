@@ -3,14 +3,13 @@ written.
 """
 
 from collections.abc import Mapping
-from urllib.parse import parse_qs
 
 from fastapi import Request
 from starlette.datastructures import Headers
 
 from shared.problems import Problem
+from shared.urlencoded import MOST_FIELDS, parse_fields
 
-MOST_FIELDS = 100
 TOKEN_FIELD = "form_token"  # noqa: S105  # the name of a field
 """The field that proves where a form comes from (shared.web.csrf). Handlers never see it."""
 FIELDS = "form_fields"
@@ -34,9 +33,7 @@ def parse_form(body: bytes) -> Mapping[str, list[str]]:
     UTF-8.
     """
     try:
-        return parse_qs(
-            body.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=MOST_FIELDS
-        )
+        return parse_fields(body, MOST_FIELDS)
     except ValueError:
         raise Problem(400, "malformed-form", "The form is not URL-encoded UTF-8.") from None
 

@@ -133,12 +133,15 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._loose = 0
         super().on_message_complete()
-        # An answer may not have waited for the body.
         self._part = "idle" if self.cycle.response_complete else "whole"
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._part == "whole" and self.cycle.response_complete:
+        if not self.cycle.response_complete:
+            return
+        # An answer that did not wait for the body leaves what had come.
+        self.cycle.body = bytearray()
+        if self._part == "whole":
             self._part = "idle"
             self._wait()
 
@@ -195,6 +198,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+            self.cycle.body = bytearray()
         if self._hold:
             self._hold.release()
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qs
 
 import orjson
 from pydantic import ValidationError
@@ -16,6 +15,7 @@ from services.intake.sources.api import SCOPE
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
 from shared.policy import Policy
 from shared.problems import FieldError, faults_of
+from shared.urlencoded import MOST_FIELDS, parse_fields
 
 # The field that asks for each part of a submission, in the order of the page.
 FIELD_OF: Mapping[str, str] = MappingProxyType(
@@ -122,7 +122,7 @@ def read_filled_form(raw: Raw, context: Context) -> Parsed:
 
 def fill_from(body: bytes) -> Filled:
     """The form in a body that shared.web.csrf has let pass: URL-encoded UTF-8."""
-    return fill(parse_qs(body.decode("ascii"), keep_blank_values=True))
+    return fill(parse_fields(body, MOST_FIELDS))
 
 
 def fill(fields: Mapping[str, Sequence[str]]) -> Filled:

@@ -1,0 +1,53 @@
+"""Forms are read as the standard library reads them, and in little memory."""
+
+import tracemalloc
+from urllib.parse import parse_qs, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.urlencoded import parse_fields
+
+
+@given(st.lists(st.tuples(st.text(), st.text()), max_size=20))
+def test_what_a_browser_sends_is_read_as_it_was_written(fields: list[tuple[str, str]]) -> None:
+    expected: dict[str, list[str]] = {}
+    for name, value in fields:
+        expected.setdefault(name, []).append(value)
+    assert parse_fields(urlencode(fields).encode(), 100) == expected
+
+
+def read(body: bytes) -> object:
+    try:
+        return parse_fields(body, 10)
+    except ValueError:
+        return "refused"
+
+
+def read_by_library(body: bytes) -> object:
+    try:
+        return parse_qs(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10)
+    except ValueError:
+        return "refused"
+
+
+@given(st.text(st.sampled_from("ab=&+%4c1Zé\x00 "), max_size=60))
+def test_anything_is_read_or_refused_as_the_library_does_it(text: str) -> None:
+    assert read(text.encode()) == read_by_library(text.encode())
+
+
+@pytest.mark.parametrize("size", [4_095, 4_096, 4_097, 30_000])
+def test_no_escape_is_cut(size: int) -> None:
+    for text in ("é" * size, "aé" * size, "a" * (size - 1) + "é"):
+        assert parse_fields(urlencode({"a": text}).encode(), 100) == {"a": [text]}
+
+
+@pytest.mark.parametrize("piece", [b"%41", b"a%41", b"%", b"%4", b"+", b"%e2%82%ac"])
+def test_a_megabyte_takes_few_megabytes(piece: bytes) -> None:
+    body = b"narrative=" + piece * (999_000 // len(piece))
+    tracemalloc.start()
+    parse_fields(body, 100)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000
