@@ -116,8 +116,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._loose = 0
-        self._part = "body"
         super().on_headers_complete()
+        self._part = "body"
 
     def on_body(self, body: bytes) -> None:
         self._loose = 0
