@@ -14,12 +14,14 @@ from services.triage.roster.entry import (
     StoredEntry,
     with_agreement,
     with_grant,
+    with_name_unwanted,
     without_role,
 )
 from shared.aggregates import Save
 from shared.events import Actor, GrantHeld, RosterEntryChanged
 from shared.mongo import Database
 from shared.problems import Problem
+from shared.times import now
 from tests.fakes.memory_entries import MemoryEntries
 from tests.support.people import FAR
 from tests.support.stores import mongo_entries
@@ -116,3 +118,13 @@ class TestRosterEntries:
         assert await entries.everybody() == []
         with pytest.raises(Problem, match="not-found"):
             await editor.find(issued.state.token_id)
+
+    async def test_the_last_name_of_a_person_can_be_taken_away(self, entries: Entries) -> None:
+        editor = RosterEditor(entries)
+        await editor.give_names(ANN, [("5" * 32,)], CORA)
+        (name,) = (await editor.find(ANN)).names
+        for version, who in ((1, "person:00000000000000c0"), (2, "person:00000000000000c1")):
+            step = with_name_unwanted(name.id, who, now())
+            await editor.carry_out(ANN, by, doing(step), ChangeRequest(version, who, who))
+        kept = await editor.find(ANN)
+        assert (kept.names, kept.entry.pseudonyms) == ((), ())

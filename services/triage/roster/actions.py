@@ -227,7 +227,10 @@ class RosterEditor:
             apart = RosterNames(person=key, names=state.pseudonyms, salt=urandom(16).hex())
             # They go first: by an entry without them nobody could tell that a report names the person.
             events = [*told(apart, f"names/{key}", base["version"] if base else 0), *events]
-        fields = {**fields_of(state, at), **({"names": [asdict(name) for name in names]} if names else {})}
+        fields = {
+            **fields_of(state, at),
+            **({"names": [asdict(name) for name in names]} if isinstance(state, RosterEntryChanged) else {}),
+        }
         return Save(key, base, fields, events, list(causes))
 
 
