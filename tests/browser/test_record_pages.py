@@ -11,7 +11,7 @@ from playwright.async_api import Browser, expect
 from tests.support.audit_rig import event_of
 from tests.support.audit_world import AuditWorld, leaf_of
 from tests.support.browser_rig import OVERFLOW, hold_session, looks, serving, violations
-from tests.support.people import auditor, session_of
+from tests.support.people import COPIES, auditor, session_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -37,6 +37,7 @@ async def test_a_long_timeline_is_walked_through_and_every_page_fits(
         assert await page.evaluate(OVERFLOW) == 0
 
     async with serving(world.app) as address:
+        COPIES.enrol(auditor())
         await hold_session(page, address, "/audit", await session_of(world.sessions, auditor()))
         await page.goto(f"{address}/audit")
         await judge("overview")

@@ -262,8 +262,13 @@ async def test_exports_from_before_and_after_differ_in_nothing_but_stubs(world: 
     await world.add("cases/0", [leaf_of(late, "cases", 0, 900)])
     after = await export(world, AS_NAMED, tmp_path / "after")
     report = check(after, seen)
-    # The numbers of the case count on; what is between them in another log is withheld as well.
+    # The two of the case in this log, the one in another log, and the one that names the auditor.
     assert (report.findings, report.withheld) == ([], 4)
+    old, new = (split_entries((folder / "logs/cases/0/tile/entries/000.p" / size).read_bytes())
+                for folder, size in ((before, "200"), (after, "201")))  # fmt: skip
+    stubs = {n: encode_base64(hash_leaf(entry)) for n, entry in enumerate(old) if new[n] != entry}
+    assert stubs.keys() == {14, 15}
+    assert all(new[n] == b'{"leaf_hash":"%s","withheld":true}' % stub.encode() for n, stub in stubs.items())
 
 
 async def test_decoys_are_whole_cases_and_look_like_any_withheld_one(tmp_path: Path) -> None:
