@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Protocol
 
 from services.audit.record.log import Entry
-from services.audit.record.withheld import Withheld, case_of, is_decoy
+from services.audit.record.withheld import Withheld, case_of, is_decoy, topic_of
 from shared.access.principal import Principal
+from shared.kafka.topics import RESTRICTED
 from shared.parties import Parties
 from shared.times import now
 
@@ -39,8 +40,8 @@ class Withholding:
     async def hidden_among(self, who: Principal, case_ids: AbstractSet[str]) -> set[str]:
         """Those of these cases that this person may not see: they name the person, or are decoys. Raises Unavailable.
 
-        While it is not known who is in a case, nobody sees the case: it may be about the person who asks. A case that
-        never named anybody is shown to everybody. A recusal hides nothing here.
+        While it is not known who is in a case, nobody sees the case: it may be about the person who asks. An erasure
+        changes nothing: those who were shut out stay so, and a decoy remains one. A recusal hides nothing.
         """
         if self._secret is None:
             self._secret = await self._store.decoy_secret()
@@ -51,12 +52,18 @@ class Withholding:
         return {
             case_id
             for case_id in case_ids
-            if (named := parties.get(case_id)) is None
-            or not named.isdisjoint(names)
-            or (named and is_decoy(secret, share, who.ref, case_id, day))
+            if case_id not in parties
+            or not parties[case_id].isdisjoint(names)
+            or is_decoy(secret, share, who.ref, case_id, day)
         }
 
     async def withhold(self, who: Principal, entries: Sequence[Entry]) -> list[Entry | Withheld]:
-        """These entries as this person may see them, in the same order. Raises Unavailable."""
+        """These entries as this person may see them, in the same order; nobody sees those of restricted topics.
+
+        Raises Unavailable.
+        """
         hidden = await self.hidden_among(who, {case for entry in entries if (case := case_of(entry)) is not None})
-        return [Withheld.of(entry) if case_of(entry) in hidden else entry for entry in entries]
+        return [
+            Withheld.of(entry) if case_of(entry) in hidden or topic_of(entry) in RESTRICTED else entry
+            for entry in entries
+        ]

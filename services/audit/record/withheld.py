@@ -51,6 +51,11 @@ def case_of(entry: Entry) -> str | None:
     return None if "caseless" in entry.about else entry.about.get("case") or entry.about.get("repeats")
 
 
+def topic_of(entry: Entry) -> str:
+    """The topic whose log has the entry."""
+    return entry.log.partition("/")[0]
+
+
 def is_decoy(secret: bytes, share: int, reader: str, case_id: str, day: date) -> bool:
     """Whether this case is a decoy for this reader (a reference of a person) on a day; only of an id that is a UUID.
 
