@@ -10,13 +10,13 @@ from shared.http import AsyncClient
 from shared.own_names import NameKeys, OwnNames, Proof, Trust
 from shared.service_client import ServiceClient
 
-SECTIONS = ("reporter", "reported", "content", "correspondence")
-"""`correspondence`: what handlers and reporter have written to each other since, in clear."""
-
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What the vault handed out of one report: the sections by name. `erased`: nothing is left of the report."""
+    """What the vault handed out of one report: the sections by name. `erased`: nothing is left of the report.
+
+    `correspondence` is what handlers and reporter have written to each other since, in clear.
+    """
 
     report_id: str
     sections: dict[str, dict[str, Any]]

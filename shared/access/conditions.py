@@ -150,8 +150,10 @@ OWN_REACH_OR_ONESELF = Condition(
 
 PURPOSE = Condition(
     Reason.PURPOSE,
-    "for a purpose of this action",
-    lambda who, _grant, action, _resource, _now: any(is_for(purpose, action.name) for purpose in who.purposes),
+    "for a purpose of this action, and in the name of a person where the purpose asks for one",
+    lambda who, _grant, action, _resource, _now: any(
+        is_for(purpose, action.name, has_person=who.behalf is not None) for purpose in who.purposes
+    ),
 )
 
 

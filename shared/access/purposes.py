@@ -1,24 +1,40 @@
 """For what one service may call another: one table, a row for each purpose."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+WHOLE: tuple[str, ...] = ()
+"""All fields of a section."""
 
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a call is for: the action that it asks for, and the services that may call so."""
+    """What a call is for: the action that it asks for, and the services that may call so.
+
+    `for_person`: the call has to say for which person it is made. `sections`: of a report, these sections alone may be
+    read so, and of each section these fields.
+    """
 
     name: str
     action: str
     callers: tuple[str, ...]
+    for_person: bool = False
+    sections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 PURPOSES: Mapping[str, Purpose] = {
     purpose.name: purpose
     for purpose in (
-        Purpose("review", "vault.read", ("triage",)),
-        Purpose("notify", "vault.read", ("notification",)),
-        Purpose("correspond", "vault.correspond", ("triage",)),
+        # No step of the policy needs to know who reported, so nobody who looks into a case is told.
+        Purpose(
+            "review",
+            "vault.read",
+            ("triage",),
+            for_person=True,
+            sections={"content": WHOLE, "reported": WHOLE, "correspondence": WHOLE},
+        ),
+        Purpose("notify", "vault.read", ("notification",), sections={"reporter": ("email",)}),
+        Purpose("correspond", "vault.correspond", ("triage",), for_person=True),
         Purpose("sign_in", "vault.pseudonyms", ("triage",)),
         Purpose("enrol", "vault.bind_names", ("triage",)),
         Purpose("note_names", "roster.note_names", ("notification", "audit")),
@@ -28,10 +44,10 @@ CALLERS: tuple[str, ...] = tuple(dict.fromkeys(caller for row in PURPOSES.values
 """The services that call others, each with keys of its own."""
 
 
-def is_for(purpose: str, action: str) -> bool:
-    """Whether a call for this purpose may ask for the action."""
+def is_for(purpose: str, action: str, *, has_person: bool) -> bool:
+    """Whether a call for this purpose may ask for the action. `has_person`: it says for which person it is made."""
     row = PURPOSES.get(purpose)
-    return row is not None and row.action == action
+    return row is not None and row.action == action and (has_person or not row.for_person)
 
 
 def may_call(service: str, purpose: str) -> bool:

@@ -21,6 +21,7 @@ from services.intake.store import ReportStore
 from services.intake.stored import Change
 from services.intake.vault.cipher import Vault
 from services.intake.vault.reads import Read
+from shared.access.purposes import PURPOSES
 from shared.aggregates import Aggregates
 from shared.events import Actor, InformationRequested, Message
 from shared.mongo import Database
@@ -66,7 +67,7 @@ class Replica:
 
     async def narrative(self, report_id: str) -> str | None:
         """What the vault hands out of a report; None of an erased one."""
-        (item,) = await self.rig.reader.read([Read(report_id, ("content",))], purpose="review", actor=READER)
+        (item,) = await self.rig.reader.read([Read(report_id, ("content",))], purpose=PURPOSES["review"], actor=READER)
         return None if item.get("erased") else item["sections"]["content"]["narrative"]
 
 

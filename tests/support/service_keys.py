@@ -13,6 +13,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra.commands.keys.service_keys import PEERS, keys_file, make_service_keys
+from shared.access.purposes import PURPOSES
 from shared.access.service_keys import SigningKey, read_ring
 from shared.access.service_tokens import ALGORITHM, TOKEN_LIFE, TYPE, ServiceSigner
 from shared.events import Actor
@@ -52,10 +53,16 @@ def signer(service: str) -> ServiceSigner:
     return ServiceSigner(service, FOLDER / keys_file(service), PEERS_FILE)
 
 
+READER = Actor("person:7eade77ead000000", "responder")
+"""A person for whom services call, whom no report names."""
+
+
 def call_of(
     service: str = "triage", purpose: str = "review", audience: str = "intake", behalf: Actor | None = None
 ) -> dict[str, str]:
-    """The header of one call; each call needs its own."""
+    """The header of one call; each call needs its own. Where the purpose asks for a person, it is READER by default."""
+    row = PURPOSES.get(purpose)
+    behalf = behalf or (READER if row and row.for_person else None)
     return {"Authorization": f"Bearer {signer(service).token(audience, purpose, behalf)}"}
 
 

@@ -13,6 +13,7 @@ from services.intake.stored import Store, StoredReport
 from services.intake.vault.cipher import Vault
 from shared.access.access_log import Access, AccessLog
 from shared.access.principal import Resource
+from shared.access.purposes import Purpose
 from shared.events import Actor, ContentRead, NamesTried
 from shared.ids import case_id_of, new_id
 from shared.telemetry import current_traceparent
@@ -56,10 +57,11 @@ class VaultReader:
         self._clock = clock
 
     async def read(
-        self, reads: Sequence[Read], *, purpose: str, actor: Actor, names: Collection[str] = ()
+        self, reads: Sequence[Read], *, purpose: Purpose, actor: Actor, names: Collection[str] = ()
     ) -> list[dict[str, Any]]:
         """One item for each read, in the same order: the sections, or that the report is erased or unknown.
 
+        Of each section the fields that the purpose needs are handed out, and no sections that it does not need.
         `names`: the reference and the pseudonyms of the person who asks. A report that names this person, or a case of
         which this person is recused, looks unknown. Raises Unavailable while the reads cannot be recorded; then nothing
         is handed out.
@@ -74,8 +76,8 @@ class VaultReader:
             elif report.vault is None:
                 items.append({"report_id": read.report_id, "erased": True})
             else:
-                items.append({"report_id": read.report_id, "sections": self._open(read, report, report.vault)})
-                accesses.append(self._access(read, purpose, actor))
+                items.append({"report_id": read.report_id, "sections": self._open(read, purpose, report, report.vault)})
+                accesses.append(self._access(read, purpose.name, actor))
         await self._accesses.write(accesses)
         return items
 
@@ -89,13 +91,17 @@ class VaultReader:
         access = Access(fact, actor, at, access_id, trace=current_traceparent(), fields=fields)
         await self._accesses.write([access])
 
-    def _open(self, read: Read, report: StoredReport, vault: SealedSections) -> dict[str, Any]:
+    def _open(self, read: Read, purpose: Purpose, report: StoredReport, vault: SealedSections) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name in dict.fromkeys(read.sections):
+            if name not in purpose.sections:
+                continue
             if name == "correspondence":
                 found[name] = self._correspondence(report)
             elif sealed := vault.section(name):
-                found[name] = orjson.loads(self._vault.open(f"{report.id}/{name}", sealed))
+                section = orjson.loads(self._vault.open(f"{report.id}/{name}", sealed))
+                fields = purpose.sections[name] or section
+                found[name] = {field: section[field] for field in fields if field in section}
         return found
 
     def _correspondence(self, report: StoredReport) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from services.intake.vault.reads import Read, Readable, VaultReader
 from shared.access.authorization import Refused
 from shared.access.conditions import Reason, Refusal
 from shared.access.principal import Principal, Role
+from shared.access.purposes import PURPOSES
 from shared.events import Actor
 from shared.own_names import Proof
 from shared.problems import Problem
@@ -62,14 +63,19 @@ def make_vault_router(reader: VaultReader, gate: Gate, keys: NameKeySource, name
 
     @router.post("/v1/vault/read", **does("vault.read", takes(VaultRead)))
     async def read(request: Request) -> Response:
-        """Hand sections of reports to another service. Intake records each read before it answers."""
+        """Hand sections of reports to another service, as far as the purpose of the call needs them.
+
+        Intake records each read before it answers.
+        """
         who = principal_of(request)
         body = parse_body(VaultRead, await request.body())
-        if body.purpose not in who.purposes:
+        purpose = PURPOSES.get(body.purpose)
+        asked = {section for item in body.reads for section in item.sections}
+        if purpose is None or body.purpose not in who.purposes or not asked <= purpose.sections.keys():
             raise Refused("vault.read", Refusal(Reason.PURPOSE))
         reads = [Read(item.report_id, item.sections) for item in body.reads]
         names = await names_of(who.behalf.ref) if who.behalf else ()
-        items = await reader.read(reads, purpose=body.purpose, actor=who.actor(Role.SERVICE), names=names)
+        items = await reader.read(reads, purpose=purpose, actor=who.actor(Role.SERVICE), names=names)
         return json_response({"items": items}, headers=PRIVATE)
 
     @router.post("/v1/vault/pseudonyms", **does("vault.pseudonyms", takes(Proof)))

@@ -33,7 +33,7 @@ REPORT = {
     "reporter": {"email": "sekret@mail.example"},
 }
 ERASURE = Erasure("requested", new_id(), Actor("operator:1", "operator"))
-SECTIONS = ["content", "reported", "reporter", "correspondence"]
+SECTIONS = ["content", "reported", "correspondence"]
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from services.intake.keys.rewrap import WrappedKeys, rewrapped
 from services.intake.keys.rotation import Halted
 from services.intake.vault.cipher import Vault, key_id_of
 from services.intake.vault.reads import Read
+from shared.access.purposes import PURPOSES
 from shared.mongo import Client, connect
 from shared.problems import Unavailable
 from shared.times import now
@@ -487,7 +488,9 @@ async def test_the_first_version_may_be_a_file_and_the_next_one_wrapped_by_trans
             with pytest.raises(Unavailable, match="master key"):
                 await report(replica, "words")
             with pytest.raises(Unavailable):
-                await replica.rig.reader.read([Read(next(iter(told)), ("content",))], purpose="review", actor=READER)
+                await replica.rig.reader.read(
+                    [Read(next(iter(told)), ("content",))], purpose=PURPOSES["review"], actor=READER
+                )
             with pytest.raises(Halted, match="503"):
                 await world.rotation().rotate()
             transit.sealed = False

@@ -113,9 +113,11 @@ async def test_no_call_fails_while_every_key_is_replaced(intake: tuple[str, Path
     stolen._key = lambda at: old  # type: ignore[method-assign]
     async with make_http(address) as http:
         with pytest.raises(Problem, match="service-refused"):
-            await VaultClient(http, stolen).read(["nobody"], sections=["content"], purpose="review")
+            await VaultClient(http, stolen).read(
+                ["nobody"], sections=["content"], purpose="review", behalf=Actor("p", "r")
+            )
         fresh = VaultClient(http, ServiceSigner("triage", ring, peers))
-        assert await fresh.read(["nobody"], sections=["content"], purpose="review") == {}
+        assert await fresh.read(["nobody"], sections=["content"], purpose="review", behalf=Actor("p", "r")) == {}
 
 
 async def test_a_half_written_public_set_changes_nothing(intake: tuple[str, Path], tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from services.intake.report.submission import Submission
 from services.intake.sources.api import SCOPE
 from services.intake.sources.arrival import Arrival
 from services.intake.vault.reads import Read, VaultReader
+from shared.access.purposes import PURPOSES
 from shared.access.roster import Roster
 from shared.events import (
     Actor,
@@ -40,7 +41,7 @@ from tests.support.examples import up_to
 from tests.support.intake_rig import POLICY, RESPONDER, SECRETS, START, DirectCommit, Rig, case_event
 from tests.support.people import COPIES
 
-OPERATOR = Actor("operator:1", "operator")
+OPERATOR, REVIEW = Actor("operator:1", "operator"), PURPOSES["review"]
 ERASURE = Erasure("requested", "7b1c0b1e-0000-4000-8000-000000000001", OPERATOR)
 WORDS = {"narrative": "Sekret words", "reported": [{"name": "Sekret person"}], "reporter": {"email": "a@b.example"}}
 DAY = timedelta(days=1)
@@ -128,7 +129,7 @@ async def test_the_vault_says_erased(rig: Rig) -> None:
     report_id = (await talked(rig))["report_id"]
     await rig.erasing.erase([report_id], ERASURE)
     reads = [Read(report_id, ("content", "reported", "reporter", "correspondence"))]
-    assert await rig.reader.read(reads, purpose="review", actor=RESPONDER) == [{"report_id": report_id, "erased": True}]
+    assert await rig.reader.read(reads, purpose=REVIEW, actor=RESPONDER) == [{"report_id": report_id, "erased": True}]
     assert rig.store.accesses == {}
 
 
@@ -246,7 +247,7 @@ def test_in_any_order_once_erased_is_erased(order: list[str]) -> None:
                     case "state":
                         await rig.mailbox.keep_statement(report_id, f"s-{number}", "reason", "Sekret")
                     case "read":
-                        (item,) = await rig.reader.read([Read(report_id, ("content",))], purpose="x", actor=OPERATOR)
+                        (item,) = await rig.reader.read([Read(report_id, ("content",))], purpose=REVIEW, actor=OPERATOR)
                         assert item.get("erased", False) == erased
                     case "repeat":
                         await rig.mailbox.project(
@@ -374,7 +375,7 @@ async def test_a_report_younger_than_the_backup_stays_erased(rig: Rig) -> None:
         again = await http.post("/v1/reports", json={"community": "enwiki", **WORDS}, headers=key)
         assert again.status_code == 410
     assert rig.store.reports[first["report_id"]]["vault"] is None
-    items = await rig.reader.read([Read(first["report_id"], ("content",))], purpose="notify", actor=OPERATOR)
+    items = await rig.reader.read([Read(first["report_id"], ("content",))], purpose=PURPOSES["notify"], actor=OPERATOR)
     assert items == [{"report_id": first["report_id"], "erased": True}]
 
 
@@ -388,14 +389,14 @@ async def test_until_the_erasures_are_replayed_nothing_is_read(rig: Rig) -> None
         mailbox.follow_up(accepted["receipt"]),
         mailbox.answer(accepted["receipt"], "q-2", "Yes."),
         mailbox.keep_statement(accepted["report_id"], "q-9", "question", "Why?"),
-        reader.read(reads, purpose="review", actor=RESPONDER),
+        reader.read(reads, purpose=REVIEW, actor=RESPONDER),
         Erasing(barrier, Roster(COPIES)).erase([accepted["report_id"]], ERASURE),
     ):
         with pytest.raises(Unavailable):
             await attempt
     await replay(rig, [], barrier).run()
     assert (await mailbox.follow_up(accepted["receipt"])).state == "decided"
-    (item,) = await reader.read(reads, purpose="review", actor=RESPONDER)
+    (item,) = await reader.read(reads, purpose=REVIEW, actor=RESPONDER)
     assert item["sections"]["content"]["narrative"] == "Sekret words"
 
 

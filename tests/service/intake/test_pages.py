@@ -1,14 +1,16 @@
 """The pages without a browser: a form, sent as browsers send it, becomes the report its reporter meant."""
 
 import html
+import json
 import re
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 
 from services.intake.erasure.actions import Erasure
+from services.intake.report.submission import Section
 from shared.events import (
     Actor,
     CaseClosed,
@@ -19,7 +21,7 @@ from shared.events import (
     ReportReceived,
 )
 from tests.support.forms import SAME_ORIGIN, token_from
-from tests.support.intake_rig import START, Rig, bearer, case_event
+from tests.support.intake_rig import START, Rig, case_event
 
 FORM = {
     "community": "enwiki",
@@ -39,12 +41,10 @@ async def send(rig: Rig, path: str = "/report", headers: dict[str, str] = SAME_O
 
 
 async def sections(rig: Rig) -> dict[str, Any]:
-    (report_id,) = rig.store.reports
-    body = {"purpose": "review", "reads": [{"report_id": report_id, "sections": ["content", "reported", "reporter"]}]}
-    async with rig.http() as http:
-        answer = await http.post("/v1/vault/read", json=body, headers=bearer())
-    found: dict[str, Any] = answer.json()["items"][0]["sections"]
-    return found
+    (report,) = (await rig.store.load(rig.store.reports)).values()
+    assert report.vault is not None
+    sealed = {name: report.vault.section(name) for name in get_args(Section)}
+    return {name: json.loads(rig.vault.open(f"{report.id}/{name}", s)) for name, s in sealed.items() if s is not None}
 
 
 def received(rig: Rig) -> ReportReceived:

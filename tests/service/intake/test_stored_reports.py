@@ -13,6 +13,7 @@ from services.intake.store import report_of, save_of
 from services.intake.stored import Change
 from services.intake.vault.cipher import VaultError
 from services.intake.vault.reads import Read
+from shared.access.purposes import PURPOSES
 from shared.events import Actor, CaseClosed, InvestigationStarted
 from shared.ids import case_id_of
 from tests.support.intake_rig import RESPONDER, SECRETS, Rig, case_event
@@ -114,7 +115,7 @@ async def test_what_was_stored_before_is_shown_and_handed_out_as_before(rig: Rig
         ("first_response", False),
         ("decision", False),
     ]
-    (item,) = await rig.reader.read([Read(REPORT_ID, ("content",))], purpose="review", actor=RESPONDER)
+    (item,) = await rig.reader.read([Read(REPORT_ID, ("content",))], purpose=PURPOSES["review"], actor=RESPONDER)
     assert item["sections"] == {"content": {"narrative": "They followed me."}}
 
 

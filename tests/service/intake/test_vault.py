@@ -15,6 +15,7 @@ from shared.ids import case_id_of
 from shared.problems import Unavailable
 from tests.support.intake_rig import Rig, bearer
 from tests.support.people import COPIES, coordinator
+from tests.support.service_keys import signer
 
 CONTENT = {
     "narrative": "He followed me.",
@@ -49,18 +50,44 @@ def reading(report_id: str, *sections: str) -> dict[str, Any]:
 
 
 async def test_a_service_gets_the_sections_it_asks_for(rig: Rig, report_id: str) -> None:
-    status, body = await read(rig, reading(report_id, "content", "reported", "reporter"))
+    status, body = await read(rig, reading(report_id, "content", "reported"))
     assert status == 200
-    sections = {"content": CONTENT, "reported": {"people": REPORTED}, "reporter": REPORTER}
+    sections = {"content": CONTENT, "reported": {"people": REPORTED}}
     assert body == {"items": [{"report_id": report_id, "sections": sections}]}
+
+
+async def test_who_looks_into_a_case_does_not_get_the_reporter(rig: Rig, report_id: str) -> None:
+    status, body = await read(rig, reading(report_id, "content", "reporter"))
+    assert (status, body["type"]) == (403, "/errors/purpose-not-permitted")
+    assert rig.store.accesses == {}
+
+
+async def test_for_a_notice_the_address_of_the_reporter_is_all(rig: Rig, report_id: str) -> None:
+    asked = reading(report_id, "reporter") | {"purpose": "notify"}
+    _, body = await read(rig, asked, bearer("notify", service="notification"))
+    assert body["items"] == [{"report_id": report_id, "sections": {"reporter": {"email": REPORTER["email"]}}}]
+    for section in ("content", "reported", "correspondence"):
+        asked = reading(report_id, "reporter", section) | {"purpose": "notify"}
+        status, body = await read(rig, asked, bearer("notify", service="notification"))
+        assert (status, body["type"]) == (403, "/errors/purpose-not-permitted")
+    assert len(rig.store.accesses) == 1
+
+
+@pytest.mark.parametrize("purpose", ["review", "correspond"])
+async def test_a_call_says_for_which_person_it_is_made(rig: Rig, report_id: str, purpose: str) -> None:
+    nobody = {"Authorization": f"Bearer {signer('triage').token('intake', purpose)}"}
+    assert await call(rig, report_id, purpose, nobody) == 403
+    assert rig.store.accesses == {}
+    assert rig.store.reports[report_id]["statements"] == {}
+    assert await call(rig, report_id, purpose, bearer(purpose)) in (200, 204)
 
 
 async def test_a_read_is_on_record_with_who_why_and_what(rig: Rig, report_id: str) -> None:
     behalf = Actor("responder:7", "responder")
-    await read(rig, reading(report_id, "content", "reporter"), bearer(behalf=behalf))
+    await read(rig, reading(report_id, "content", "reported"), bearer(behalf=behalf))
     (access,) = rig.store.accesses.values()
     (event,) = access["outbox"]
-    assert event.fact == ContentRead(report_id=report_id, sections=("content", "reporter"), purpose="review")
+    assert event.fact == ContentRead(report_id=report_id, sections=("content", "reported"), purpose="review")
     assert event.actor == behalf
     assert event.case_id == case_id_of(report_id)
     assert event.subject == f"access/{access['_id']}"
@@ -94,7 +121,8 @@ async def test_the_correspondence_is_read_like_any_section(rig: Rig, report_id: 
 
 async def test_a_missing_section_is_left_out(rig: Rig) -> None:
     report_id = (await rig.post(privacy="anonymous"))["report_id"]
-    _, body = await read(rig, reading(report_id, "reporter", "reported"))
+    _, body = await read(rig, reading(report_id, "content", "reported"))
+    body["items"][0]["sections"].pop("content")
     assert body["items"] == [{"report_id": report_id, "sections": {}}]
 
 
@@ -107,9 +135,10 @@ async def test_unknown_and_erased_reports_are_told_apart(rig: Rig, report_id: st
 
 
 READ = {"reads": [{"report_id": "x", "sections": ["content"]}]}
+READ_ADDRESS = {"reads": [{"report_id": "x", "sections": ["reporter"]}]}
 ROUTES: dict[str, tuple[str, str, dict[str, Any], int]] = {
     "review": ("POST", "/v1/vault/read", {"purpose": "review", **READ}, 200),
-    "notify": ("POST", "/v1/vault/read", {"purpose": "notify", **READ}, 200),
+    "notify": ("POST", "/v1/vault/read", {"purpose": "notify", **READ_ADDRESS}, 200),
     "correspond": ("PUT", "/v1/vault/reports/{}/statements/s-1", {"kind": "question", "text": "When?"}, 204),
     "sign_in": ("POST", "/v1/vault/pseudonyms", {}, 200),
     "enrol": ("POST", "/v1/vault/given-names", {"names": ["Some one"]}, 200),
