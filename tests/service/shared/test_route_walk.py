@@ -210,7 +210,8 @@ class Walk:
         if ask.method != "GET" and not content:
             content["json"] = {}
         if caller.situation.purpose == "notify" and ask.path == "/v1/vault/read":
-            content["json"] = {**content["json"], "purpose": "notify"}
+            reads = [{**read, "sections": ["reporter"]} for read in content["json"]["reads"]]
+            content["json"] = {"purpose": "notify", "reads": reads}
         # Who tries wrong tokens is slowed down, so each of these comes from an address of its own.
         number = next(self.addresses)
         source = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
