@@ -307,6 +307,8 @@ def test_an_integrator_writes_to_its_own_inbox_until_it_is_shut_out(stack: Stack
     run("topics", "integrator", "event-app", "--password-file", str(password), operator=True)
     everything = {*every_topic(), inbox, other}
     assert writable(bot, everything) == {inbox}
+    app = as_user(stack.kafka, credentials_of(stack).ca, "event-app", "a password of some length")
+    assert writable(app, everything) == {other}
     assert readable(bot, everything) == set()
     for service in SERVICES:
         may = {inbox, other} if service in ("intake", "audit") else set()

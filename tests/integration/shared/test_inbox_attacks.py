@@ -224,11 +224,24 @@ async def test_a_new_integrators_inbox_is_read_without_a_restart_and_bound_to_it
         ("community_not_permitted", "reports.inbox.wiki-bot", 2),
     }
     assert {letter.group for letter in letters} == {"intake.reports.inbox.wiki-bot"}
+    await retry_one(rig)
 
     async def recorded() -> bool:
         return (await sizes(rig.audit)).get("reports.inbox.wiki-bot/0") == 3
 
     await eventually(recorded)
+
+
+async def retry_one(rig: Attacked) -> None:
+    """An operator finds the dead letters of an inbox by its name, and sends one to that inbox again."""
+    where = ["--kafka", rig.given.kafka, "--topic-prefix", rig.given.topic_prefix]
+    letter = "intake.reports.inbox.wiki-bot/0/1"
+    for arguments in (["list", "--topic", "reports.inbox.wiki-bot"], ["show", letter], ["retry", letter]):
+        assert await asyncio.to_thread(cli.main, ["dead-letters", *arguments, *where]) == 0
+    # The tombstone of the first letter, and the letter of the second attempt.
+    records = await read(rig.given.kafka, f"{rig.given.topic_prefix}reports.inbox.dlq", 4)
+    assert [record.key for record in records if record.value is None] == [b"intake.reports.inbox.wiki-bot|0|1"]
+    assert b"intake.reports.inbox.wiki-bot|0|3" in {record.key for record in records}
 
 
 async def test_the_flood_of_one_integrator_holds_up_nobody_elses_reports(rig: Attacked) -> None:
