@@ -13,7 +13,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.util import calc_crc32c, decode_varint_py
 
 from shared.kafka.codecs import TooLargeError, decompress
-from shared.kafka.topics import INBOX
+from shared.kafka.topics import INBOX, dead_letters_of
 from shared.problems import Malformed
 
 LARGEST_BATCH = 2 * 1024 * 1024
@@ -94,7 +94,8 @@ class BoundedRecords:
     def __init__(self, tp: TopicPartition, frames: Frames, aborted: object, fetch_offset: int, *_: object) -> None:
         self.next_fetch_offset = fetch_offset
         self._tp = tp
-        self._of_strangers = INBOX in tp.topic
+        # A prefix may stand before the name. The dead letters of inboxes are ours.
+        self._of_strangers = INBOX in tp.topic and not tp.topic.endswith(dead_letters_of(INBOX))
         self._records = self._read(frames)
 
     def __iter__(self) -> "BoundedRecords":

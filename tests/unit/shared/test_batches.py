@@ -166,6 +166,13 @@ def test_a_flood_ends_its_turn_so_that_other_writers_have_theirs() -> None:
     assert len(list(fetched(flood, OWN))) == 3 * TURN_RECORDS
 
 
+def test_a_dead_letter_of_an_inbox_is_read_with_all_that_we_added() -> None:
+    letters = TopicPartition("t1.reports.inbox.dlq", 0)
+    headers = [("h", b"")] * (MOST_HEADERS + 10)
+    found = list(fetched(batch(*[b"x"] * (TURN_RECORDS + 1), headers=headers), letters))
+    assert [len(record.headers) for record in found] == [len(headers)] * (TURN_RECORDS + 1)
+
+
 def test_records_that_compaction_removed_are_passed_over() -> None:
     reading = fetched(written([record(0, b"one")], last=5) + written([], first=6, last=2), OWN)
     assert [r.offset for r in reading] == [0]
