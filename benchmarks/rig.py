@@ -64,7 +64,7 @@ class Counts:
     def __init__(self, system: System) -> None:
         token = system.token(Role.AUDITOR)
         self._audit = httpx.Client(base_url=system.url("audit"), headers={"Authorization": f"Bearer {token}"})
-        self._notification = httpx.Client(base_url=system.url("notification"))
+        self._notification = httpx.Client(base_url=system.processes["notification"].inside)
 
     def recorded(self) -> dict[str, int]:
         """Entries in the record's signed logs, by topic."""

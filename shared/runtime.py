@@ -1,7 +1,9 @@
 """What every service is made of, by its settings: store, publisher, relay, broker, tracer."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import uvicorn
@@ -21,6 +23,7 @@ from shared.outbox import Relay
 from shared.settings import Settings, listed
 from shared.telemetry import make_tracer_provider, set_up_logging
 from shared.web.bounds import BOUNDS, Bounds
+from shared.web.inside import listening
 from shared.web.protocol import bounded_protocol
 
 T = TypeVar("T")
@@ -151,7 +154,14 @@ def serve(service: str, settings: S, build: Callable[[S], FastAPI]) -> None:
     # What is loaded by now stays. To look through it at each collection would stop the service for a tenth of a second.
     gc.collect()
     gc.freeze()
+    server = uvicorn.Server(uvicorn.Config(app, **server_options(settings)))
+
+    async def run() -> None:
+        async with listening(app.state.inside, settings.host, settings.inside_port):
+            await server.serve()
+
     try:
-        uvicorn.run(app, **server_options(settings))
+        with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner, suppress(KeyboardInterrupt):
+            runner.run(run())
     finally:
         provider.shutdown()

@@ -130,6 +130,13 @@ class Settings(Connections):
 
     host: str = Field("127.0.0.1", description="Address the service listens on.")
     port: int = Field(0, ge=0, le=65535, description="Port the service listens on.")
+    inside_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port for metrics, and for what the service waits for; only machines of the operator may reach it. "
+        "Unset: none.",
+    )
     form_key: Key = Field(description="Secret that signs the forms of pages; 32 bytes in base64.")
     policy_dir: Path | None = Field(None, description="Folder with policy files that replace the packaged ones.")
     otlp_endpoint: str | None = Field(None, description="OpenTelemetry collector (OTLP over HTTP); unset: no export.")

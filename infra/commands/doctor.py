@@ -1,6 +1,7 @@
 """`hearth doctor`: whether everything is there that Hearth needs, one line for each check."""
 
 import asyncio
+import os
 import smtplib
 import ssl
 import time
@@ -11,6 +12,7 @@ from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -42,6 +44,7 @@ from shared.mongo import PyMongoError, connect
 from shared.policy import PolicyError, load_policy
 from shared.settings import PREFIX
 from shared.times import now
+from shared.web.hosts import bracketed
 
 MOST_SKEW_SECONDS = 2.0
 TIMEOUT_SECONDS = 5.0
@@ -198,7 +201,7 @@ async def _check_services(urls: Mapping[str, str]) -> list[Finding]:
 async def _check_service(client: AsyncClient, name: str, url: str) -> Finding:
     started = time.monotonic()
     try:
-        response = await client.get(f"{url.rstrip('/')}/health/ready")
+        response = await client.get(f"{_inside(url)}/health/ready")
         waiting = response.json().get("waiting_for", {})
     except (HTTPError, InvalidURL, ValueError, AttributeError):
         return Finding(name, False, f"{url} does not answer.")
@@ -206,6 +209,13 @@ async def _check_service(client: AsyncClient, name: str, url: str) -> Finding:
         reasons = "; ".join(f"{part}: {reason}" for part, reason in waiting.items()) or f"status {response.status_code}"
         return Finding(name, False, f"{url} is not ready ({reasons}).")
     return Finding(name, True, f"{url} is ready ({(time.monotonic() - started) * 1000:.0f} ms).")
+
+
+def _inside(url: str) -> str:
+    """Where a service says what it waits for. Where no port for that is known, it only says whether it is ready."""
+    port = os.environ.get("HEARTH_INSIDE_PORT")
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{bracketed(parts.hostname or '')}:{port}" if port else url.rstrip("/")
 
 
 def _check_policy(directory: Path | None) -> Finding:

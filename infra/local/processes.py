@@ -32,6 +32,8 @@ class Process:
         self.log = log
         self.address = ""
         """The address, such as "http://127.0.0.1:8001"; empty if it is not an HTTP server."""
+        self.inside = ""
+        """Where one of our services shows its metrics, and what it waits for."""
         self._popen = popen
 
     @property

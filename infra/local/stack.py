@@ -238,10 +238,13 @@ class Stack:
         # Without a provider nobody can sign in, but the rest works.
         ours = {"HEARTH_SIGN_IN_ISSUER": NO_PROVIDER, **self.environment(), **service.own_settings(address)}
         ours |= {**self.passwords_of(name), **self.service_keys_of(name)}
-        environment = {**os.environ, **ours, **env, "HEARTH_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+        inside = self._ports.any_free()
+        ports_of_it = {"HEARTH_PORT": str(port), "HEARTH_INSIDE_PORT": str(inside)}
+        environment = {**os.environ, **ours, **env, **ports_of_it, "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-m", service.module]
         process = self._children.start(label, command, self.logs / f"{label}.log", environment)
         process.address = address
+        process.inside = f"http://{ports.LOOPBACK}:{inside}"
         if wait:
             self.wait_service(process)
         return process

@@ -26,7 +26,7 @@ def _command(name: str, says: str, *handlers: Role, fresh: bool = False) -> Acti
 ACTIONS: Mapping[str, Action] = {
     action.name: action
     for action in (
-        Action("service.probe", "see whether a service is well, its metrics, and its contracts"),
+        Action("service.probe", "see whether a service is well, and its contracts"),
         Action("page.asset", "load a style sheet or picture"),
         Action("page.leave", "leave at once, and have the browser forget"),
         Action("session.sign_in", "sign in and out, and see and end one's own sessions"),

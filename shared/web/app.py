@@ -1,4 +1,4 @@
-"""The HTTP side of every service: health, metrics, contracts, problem details, request ids, spans, size limits."""
+"""The HTTP side of every service: health, contracts, problem details, request ids, spans, size limits."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -9,7 +9,6 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
@@ -20,6 +19,7 @@ from shared.web.boundary import Boundary, ErrorPage, Plain
 from shared.web.csrf import FormGuard
 from shared.web.gate import Callers, Gate, GatedRoute, Undeclared, does
 from shared.web.hosts import Hosts, hosts_of
+from shared.web.inside import make_inside
 from shared.web.openapi import complete
 
 log = logging.getLogger(__name__)
@@ -70,6 +70,7 @@ def make_app(
         lifespan=lifespan,
         telemetry=silent,
     )
+    app.state.inside = make_inside(lifecycle)
     for router in routers:
         app.include_router(router)
     for kind in (RequestValidationError, HTTPException, Exception):
@@ -110,25 +111,22 @@ def _plain_routes(routers: Sequence[APIRouter]) -> dict[tuple[str, str], Plain]:
     return {(method, r.path): (r, r.plain_handler()) for r in plain for method in r.methods or ()}
 
 
+def _bare(good: str, wrong: str, *, bad: bool) -> Response:
+    """No reasons: they stand on a port of their own (shared.web.inside)."""
+    return json_response({"status": wrong if bad else good}, 503 if bad else 200)
+
+
 def _plumbing(gate: Gate, lifecycle: Lifecycle, asyncapi: Callable[[], dict[str, Any]]) -> APIRouter:
     router = gate.router(Callers.PROGRAMS, include_in_schema=False)
     probe = does("service.probe")
 
     @router.get("/health/live", **probe)
     async def live() -> Response:
-        reason = lifecycle.live()
-        return json_response({"status": "stuck" if reason else "live", "reason": reason}, 503 if reason else 200)
+        return _bare("live", "stuck", bad=bool(lifecycle.live()))
 
     @router.get("/health/ready", **probe)
     async def ready() -> Response:
-        waiting = lifecycle.ready()
-        return json_response(
-            {"status": "waiting" if waiting else "ready", "waiting_for": waiting}, 503 if waiting else 200
-        )
-
-    @router.get("/metrics", **probe)
-    async def read_metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return _bare("ready", "waiting", bad=bool(lifecycle.ready()))
 
     @router.get("/asyncapi", **probe)
     async def read_asyncapi() -> Response:

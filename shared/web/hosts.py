@@ -14,7 +14,7 @@ from shared.settings import Settings, listed
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 INSIDE = ("intake", "triage", "desk", "notification", "audit")
 """The names by which the services of docker-compose.yml ask each other."""
-BY_ADDRESS = frozenset({"/health/live", "/health/ready", "/metrics"})
+BY_ADDRESS = frozenset({"/health/live", "/health/ready"})
 """What machines ask for by the bare address of a replica. Nothing there is about people."""
 
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_-](?:[a-z0-9._-]{0,252}[a-z0-9_-])?)(?::\d{1,5})?")

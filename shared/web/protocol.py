@@ -141,6 +141,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         # An answer that did not wait for the body leaves what had come.
         self.cycle.body = bytearray()
+        if self._hold:
+            self._hold.release()
         if self._part == "whole":
             self._part = "idle"
             self._wait()

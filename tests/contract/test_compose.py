@@ -297,3 +297,11 @@ def test_the_image_is_built_in_stages_without_a_compiler() -> None:
     assert "--only-binary :all:" in DOCKERFILE
     assert "--require-hashes" in DOCKERFILE
     assert not re.search(r"apt-get|build-essential|\bgcc\b|pip install", stages[-1])
+
+
+def test_the_inner_port_belongs_to_every_service_and_is_published_nowhere() -> None:
+    for service in SERVICES:
+        assert CONTAINERS[service]["environment"]["HEARTH_INSIDE_PORT"] == "9000"
+    published = [port for container in CONTAINERS.values() for port in container.get("ports", ())]
+    assert published
+    assert [port for port in published if "9000" in port] == []

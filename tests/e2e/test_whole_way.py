@@ -178,7 +178,7 @@ def assert_nothing_leaked(way: Way, receipt: str) -> None:
     places["spans"] = "\n".join(span.text for span in way.collector.spans)
     for name in way.system.processes:
         places[f"log of {name}"] = (Path(stack.logs) / f"{name}.log").read_text(encoding="utf-8")
-        places[f"metrics of {name}"] = httpx.get(f"{way.system.url(name)}/metrics").text
+        places[f"metrics of {name}"] = httpx.get(f"{way.system.processes[name].inside}/metrics").text
     client: MongoClient[dict[str, Any]] = MongoClient(stack.mongo)
     with client:
         for database in sorted(SERVICES):

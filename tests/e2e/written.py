@@ -31,7 +31,7 @@ def places(system: System, spans: Iterable[Seen]) -> Iterator[tuple[str, bytes]]
     for path in sorted(Path(stack.logs).glob("*.log")):
         yield f"log of {path.stem}", path.read_bytes()
     for name in system.processes:
-        yield f"metrics of {name}", httpx.get(f"{system.url(name)}/metrics").content
+        yield f"metrics of {name}", httpx.get(f"{system.processes[name].inside}/metrics").content
     for span in spans:
         yield "spans", span.text.encode()
     yield from mails(stack.mail_url)

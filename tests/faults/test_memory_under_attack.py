@@ -94,6 +94,13 @@ async def test_intake_survives_each_attack_in_the_memory_of_its_container(stack:
 @pytest.mark.parametrize("service", TARGETS)
 async def test_a_service_survives_all_attacks_at_once(stack: Stack, service: str) -> None:
     with caged(stack, service) as (process, cage):
-        await all_at_once(Target(int(process.address.rpartition(":")[2]), *TARGETS[service]))
+        target = Target(int(process.address.rpartition(":")[2]), *TARGETS[service])
+        attack = asyncio.create_task(all_at_once(target))
+        await asyncio.sleep(5)
+        # The operator sees what goes on while it goes on.
+        async with httpx.AsyncClient(base_url=process.inside, timeout=PATIENCE) as inside:
+            assert (await inside.get("/health/live")).status_code == 200
+            assert "hearth_http_refused_total" in (await inside.get("/metrics")).text
+        await attack
         survived(process, cage)
         await serves_people(service, process.address)

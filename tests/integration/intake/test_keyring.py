@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -49,8 +49,10 @@ async def report(http: httpx.AsyncClient) -> str:
 async def reason(http: httpx.AsyncClient, wanted: str) -> str:
     """Why intake is not ready, once it is for the wanted reason."""
     said: dict[str, str] = {}
+    inside = cast(httpx.ASGITransport, http._transport).app.state.inside  # type: ignore[attr-defined]  # FastAPI
     for _ in range(2000):
-        answer = await http.get("/health/ready")
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(inside), base_url="http://localhost") as looking:
+            answer = await looking.get("/health/ready")
         said = answer.json().get("waiting_for", {})
         if answer.status_code == 503 and wanted in said.get("master key", ""):
             return said["master key"]

@@ -51,7 +51,9 @@ async def serving(app: FastAPI, ended: dict[str, float], name: str) -> AsyncIter
     context = app.router.lifespan_context(app)
     await context.__aenter__()
     try:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{HOST}") as http:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app.state.inside), base_url=f"http://{HOST}"
+        ) as http:
             yield http
     finally:
         began = time.monotonic()
@@ -118,13 +120,29 @@ async def test_every_service_starts_before_its_parts_outlives_them_and_ends_in_t
 
 
 @pytest.mark.parametrize("name", SERVICES)
-async def test_every_service_shows_metrics_and_contracts_and_no_page_to_try_them(name: str) -> None:
+async def test_every_service_shows_contracts_and_no_page_to_try_them(name: str) -> None:
     app = build(name, "127.0.0.1:9", "mongodb://127.0.0.1:9/?replicaSet=rs0")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{HOST}") as http:
-        metrics = await http.get("/metrics")
-        assert metrics.headers["content-type"].startswith("text/plain")
-        assert "hearth_http_request_seconds" in metrics.text
         assert (await http.get("/asyncapi")).json()["info"]["title"] == f"Hearth {name}"
         assert (await http.get("/openapi.json")).json()["info"]["title"] == f"Hearth {name}"
         for page in ("/docs", "/redoc", "/asyncapi/try"):
             assert (await http.get(page)).status_code == 404
+
+
+@pytest.mark.parametrize("name", SERVICES)
+async def test_only_the_inner_port_shows_metrics_and_what_a_service_waits_for(name: str) -> None:
+    app = build(name, "127.0.0.1:9", "mongodb://127.0.0.1:9/?replicaSet=rs0")
+    async with (
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{HOST}") as outside,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app.state.inside), base_url="http://10.0.0.5:9000") as inside,
+    ):
+        assert (await outside.get("/metrics")).status_code == 404
+        assert (await outside.get("/health/live")).json() == {"status": "live"}
+        answer = await outside.get("/health/ready")
+        assert (answer.status_code, answer.json()) == (503, {"status": "waiting"})
+        metrics = await inside.get("/metrics")
+        assert metrics.headers["content-type"].startswith("text/plain")
+        assert "hearth_http_request_seconds" in metrics.text
+        told = (await inside.get("/health/ready")).json()
+        assert told["waiting_for"]["mongodb"] == "not reached yet"
+        assert (await inside.get("/report")).status_code == 404

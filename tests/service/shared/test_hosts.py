@@ -59,7 +59,7 @@ async def test_what_is_asked_under_another_name_is_on_record(monkeypatch: pytest
     assert noted == [("request", "host-unknown", "anyone"), ("request", "host-malformed", "anyone")]
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/metrics"])
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
 async def test_machines_may_ask_for_health_by_any_address_but_not_by_any_name(named: FastAPI, path: str) -> None:
     async with client(named) as http:
         for host in ("10.0.0.5:8001", "[2001:db8::1]:8001"):
