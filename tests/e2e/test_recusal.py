@@ -201,16 +201,19 @@ def test_a_recusal_withholds_nothing_of_the_record(gathered: dict[str, list[Answ
     assert found >= {"case id", "report id", *(f"event {n}" for n in range(len(story.known.event_ids)))}
 
 
-@pytest.mark.parametrize("who", [*NAMES, UNRELATED])
-def test_the_record_verifies_for_everybody_it_names(story: Story, who: str) -> None:
-    source = verify.open_source(story.system.url("audit"), story.tokens[who])
-    try:
-        keys, _ = verify.choose_keys(source, [], None)
-        report = verify.verify(source, keys)
-    finally:
-        source.close()
-    assert report.findings == []
-    assert (report.withheld > len(story.known.event_ids) - 2) == (who != UNRELATED)
+def test_the_record_verifies_for_everybody_it_names(story: Story) -> None:
+    withheld = {}
+    for who in (*NAMES, UNRELATED):
+        source = verify.open_source(story.system.url("audit"), story.tokens[who])
+        try:
+            keys, _ = verify.choose_keys(source, [], None)
+            report = verify.verify(source, keys)
+        finally:
+            source.close()
+        assert report.findings == []
+        withheld[who] = report.withheld
+    # What stands on restricted topics is withheld from everybody.
+    assert all(withheld[who] - withheld[UNRELATED] >= len(story.known.event_ids) for who in NAMES)
 
 
 def test_an_unrelated_person_finds_it_all_by_the_same_way(story: Story, gathered: dict[str, list[Answer]]) -> None:
