@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from shared.access.entries import ROSTER_FACTS, ROSTER_TOPICS
-from shared.access.refusal_log import Refusals
+from shared.access.refusal_log import REFUSAL_INDEXES, MongoRefusals, Refusals
 from shared.access.roster import Roster, RosterStore
 from shared.access.roster_store import ROSTER_INDEXES, MongoRoster, NamesReplay
 from shared.aggregates import OUTBOX_INDEX, Aggregates
@@ -75,13 +75,13 @@ class AccessControl:
         names = NamesReplay(partial(runtime.read_to_end, RosterNames.topic), facts_of([RosterNames]), projection)
         refused = runtime.aggregates("refusals")
         self.roster = Roster(copies or projection)
-        self.refusals = Refusals(runtime.service, refused)
+        self.refusals = Refusals(runtime.service, MongoRefusals(refused))
         rates = Rates(runtime.settings.token_rate)
         self.gate = Gate(self.refusals, roster=self.roster, services=services, rates=rates)
         self.part = Part(
             indexes=[
                 (projection.collection, [*([OUTBOX_INDEX] if entries else []), *ROSTER_INDEXES]),
-                (refused.collection, [OUTBOX_INDEX]),
+                (refused.collection, REFUSAL_INDEXES),
             ],
             tasks=[self.roster.watch, self.refusals.run],
             stops=[self.refusals.flush],

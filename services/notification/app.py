@@ -20,7 +20,8 @@ from services.notification.routing.audiences import Sources
 from services.notification.routing.table import ROUTING, read_routes
 from services.notification.sender import Sender
 from services.notification.settings import NotificationSettings
-from services.notification.store import INDEXES, MongoStore
+from services.notification.spacing import Spacing
+from services.notification.store import INDEXES, TURN_INDEXES, MongoStore
 from shared.access.service_tokens import ServiceSigner
 from shared.access_control import AccessControl, SignIn
 from shared.http import make_http
@@ -62,6 +63,7 @@ def build_app(settings: NotificationSettings) -> FastAPI:
         channels,
         digests,
         Sources(policy, roster, vault, parties),
+        Spacing(store, settings.form_key, routes),
         write=partial(write_notice, messages, links),
         lease=timedelta(seconds=settings.lease_seconds),
         parallel=settings.smtp_connections,
@@ -72,7 +74,7 @@ def build_app(settings: NotificationSettings) -> FastAPI:
     parts = [
         Part(
             [make_routes(outbox, gate), make_pages_router(outbox, gate, pages), make_asset_router(gate)],
-            indexes=[(deliveries.collection, INDEXES)],
+            indexes=[(deliveries.collection, INDEXES), (store.turns, TURN_INDEXES)],
             tasks=[sender.run, sender.watch, sender.mark],
             stops=[sender.stop],
         ),

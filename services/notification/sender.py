@@ -19,6 +19,7 @@ from services.notification.delivery import Delivery, Failed, Outcome, Sent, Sett
 from services.notification.digests import Digests, name_mail
 from services.notification.notices.notice import Notice
 from services.notification.routing.audiences import AUDIENCES, Audience, Located, Sources
+from services.notification.spacing import Spacing
 from shared import metrics, times
 from shared.problems import Problem, Unavailable
 from shared.telemetry import span_for, traceparent_of
@@ -55,6 +56,7 @@ class Sender:
         channels: Mapping[str, Channel],
         digests: Digests,
         sources: Sources,
+        spacing: Spacing,
         *,
         write: Callable[[Sequence[Delivery]], Notice],
         lease: timedelta,
@@ -66,6 +68,7 @@ class Sender:
         self._channels = channels
         self._digests = digests
         self._sources = sources
+        self._spacing = spacing
         self._write = write
         self.lease = lease
         # With a lease shorter than the margin no sending would begin.
@@ -171,6 +174,7 @@ class Sender:
         deliveries = [delivery for mail in mails for delivery in mail]
         try:
             found = await audience.locate(deliveries, self._sources, self._clock())
+            found = await self._spacing.space(found, self._clock())
         except (Problem, Unavailable) as error:
             reason = error.code if isinstance(error, Problem) else str(error)
             extra = {"reason": reason, "count": len(deliveries)}

@@ -37,6 +37,7 @@ INDEXES = [
     IndexModel([("planned_at", -1), ("_id", -1)], name="newest"),
     IndexModel([("state", 1), ("planned_at", -1), ("_id", -1)], name="newest_of_state"),
 ]
+TURN_INDEXES = [IndexModel([("until", 1)], name="until", expireAfterSeconds=0)]
 DELIVERIES = Codec(Delivery)
 SUMMARIES = Codec(CaseSummary)
 _NEW: Document = {"version": 1, "outbox": []}
@@ -57,6 +58,7 @@ class MongoStore:
     def __init__(self, database: Database, deliveries: Aggregates) -> None:
         self._cases: Collection = database["cases"]
         self._calendar: Collection = database["gatherings"]
+        self.turns: Collection = database["turns"]
         self._deliveries = deliveries
         self._collection = deliveries.collection
 
@@ -79,17 +81,8 @@ class MongoStore:
 
     async def _insert(self, new: Sequence[CaseSummary]) -> list[CaseSummary]:
         """Insert these summaries; returns those that have a stored one already."""
-        try:
-            inserts = [InsertOne({"_id": s.id, **SUMMARIES.to_document(s)}) for s in new]
-            await self._cases.bulk_write(inserts, ordered=False)
-        except BulkWriteError as error:
-            if error.details["writeConcernErrors"]:
-                raise WriteConcernError("written, but perhaps not durably") from None
-            failures = error.details["writeErrors"]
-            if any(failure["code"] != DUPLICATE_KEY for failure in failures):
-                raise
-            return [new[failure["index"]] for failure in failures]
-        return []
+        inserts = [InsertOne({"_id": s.id, **SUMMARIES.to_document(s)}) for s in new]
+        return [new[number] for number in await _refused(self._cases, inserts)]
 
     async def add(self, deliveries: Sequence[Delivery]) -> set[str]:
         """Store planned deliveries, durably; returns the ids of those that were not there yet."""
@@ -170,6 +163,20 @@ class MongoStore:
         # The window may have opened between the two calls; then it belongs to the next caller.
         return at if at > now else until
 
+    async def take_turns(self, wanted: Mapping[str, str], now: datetime, until: datetime) -> set[str]:
+        """See spacing.Turns."""
+        turns = [
+            UpdateOne(
+                {"_id": address, "$or": [{"until": {"$lte": now}}, {"by": delivery}]},
+                {"$set": {"by": delivery, "until": until}},
+                upsert=True,
+            )
+            for delivery, address in wanted.items()
+        ]
+        with reaching():
+            failed = await _refused(self.turns, turns)
+        return {delivery for number, delivery in enumerate(wanted) if number not in failed}
+
     async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None:
         """Hide the deliveries of these cases from these people, and from bodies that have a case no longer.
 
@@ -207,6 +214,20 @@ class MongoStore:
                 {"planned_at": after.planned_at, "_id": {"$lt": after.id}},
             ]
         return self._collection.find(wanted, fields).sort([("planned_at", -1), ("_id", -1)])
+
+
+async def _refused(collection: Collection, writes: Sequence[InsertOne[Document] | UpdateOne]) -> list[int]:
+    """Write all of these; returns the places of those that were not written because their id exists already."""
+    try:
+        await collection.bulk_write(writes, ordered=False)
+    except BulkWriteError as error:
+        if error.details["writeConcernErrors"]:
+            raise WriteConcernError("written, but perhaps not durably") from None
+        failures = error.details["writeErrors"]
+        if any(failure["code"] != DUPLICATE_KEY for failure in failures):
+            raise
+        return [failure["index"] for failure in failures]
+    return []
 
 
 def _replacement(summary: CaseSummary) -> ReplaceOne[Document]:

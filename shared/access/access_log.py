@@ -1,12 +1,26 @@
 """Accesses to reports and to the record, as events on `access`. They are on record before anything is handed out."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from shared.aggregates import Save
+from shared.aggregates import OUTBOX_INDEX, Save
 from shared.events import Actor, Draft, Fact, stamp
+from shared.mongo import Document, IndexModel
+
+KEPT = timedelta(days=30)
+"""How long the store keeps what the record has."""
+ACCESS_INDEXES = (
+    OUTBOX_INDEX,
+    # An event that Kafka has not taken yet stays.
+    IndexModel(
+        [("at", 1)],
+        name="at",
+        expireAfterSeconds=int(KEPT.total_seconds()),
+        partialFilterExpression={"outbox": []},
+    ),
+)
 
 
 class AccessStore(Protocol):
@@ -43,9 +57,10 @@ class AccessLog:
     async def write(self, accesses: Sequence[Access]) -> None:
         """Durable on return. Raises Unavailable; then some may be on record, and nothing may be handed out."""
         # Where the store says that one exists, another replica has written the same access.
-        await self._store.save([self._save(access) for access in accesses])
+        await self._store.save([self.save_of(access) for access in accesses])
 
-    def _save(self, access: Access) -> Save:
+    def save_of(self, access: Access, base: Document | None = None) -> Save:
+        """The write of an access, on top of the document `base` if there is one under its id."""
         subject = f"{self._kind}/{access.id}"
         draft = Draft(access.fact, access.actor, access.at, access.id)
         events = stamp(
@@ -56,4 +71,4 @@ class AccessLog:
             last_seq=0,
             trace=access.trace,
         )
-        return Save(access.id, None, access.fields, events, [access.id])
+        return Save(access.id, base, access.fields, events, [access.id])

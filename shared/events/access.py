@@ -1,5 +1,6 @@
 """Facts on `access`: every read of personal data and of the record. Intake, triage and audit each write their own."""
 
+from datetime import date
 from typing import ClassVar
 
 from shared.events.envelope import Fact
@@ -41,15 +42,18 @@ class RecordRead(Fact):
 
 
 class AccessRefused(Fact):
-    """Somebody was refused something: the `action`, the `reason`, and how often within a short while.
+    """The actor was refused something: the `action`, the `reason`, and how often within a short while.
 
-    Who (the actor) is known only where they had shown who they are. Nothing says whether the thing exists.
+    With a `day` (UTC) it is the total of that day, of a caller without a role. The actor is known only after showing
+    who they are. Nothing says whether the thing exists.
     """
 
     topic: ClassVar[str] = "access"
     name: ClassVar[str] = "access.refused"
+    version: ClassVar[str] = "1.1"
 
     service: str
     action: str
     reason: str
     count: int
+    day: date | None = None

@@ -25,10 +25,12 @@ class NotificationSent(NotificationFact):
 
 
 class NotificationSuppressed(NotificationFact):
-    """This recipient was not told. `reason`: `no_contact`, `erased`, `shut_out` of the case, or `passed_on` with it."""
+    """This recipient was not told. `reason`: `no_contact`, `erased`, `shut_out` of the case, or `passed_on` with it; or
+    the same address has had this notice within the hour (`told_already`).
+    """
 
     name: ClassVar[str] = "notification.suppressed"
-    version: ClassVar[str] = "1.2"
+    version: ClassVar[str] = "1.3"
 
     reason: str
 

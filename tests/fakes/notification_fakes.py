@@ -22,6 +22,7 @@ class MemoryStore:
     summaries: dict[str, CaseSummary] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     calendar: dict[str, datetime] = field(default_factory=dict)
+    turns: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     away: Exception | None = None
 
@@ -93,6 +94,16 @@ class MemoryStore:
             return at
         self.calendar[recipient] = until
         return None
+
+    async def take_turns(self, wanted: Mapping[str, str], now: datetime, until: datetime) -> set[str]:
+        self._check()
+        took = set()
+        for delivery, address in wanted.items():
+            by, ends = self.turns.get(address, (delivery, until))
+            if by == delivery or ends <= now:
+                self.turns[address] = delivery, until
+                took.add(delivery)
+        return took
 
     async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None:
         self._check()

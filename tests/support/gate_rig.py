@@ -1,6 +1,6 @@
 """The four services as their settings build them, before a roster, sessions and refusals in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from shared.access.refusal_log import Refusals
 from shared.access.roster import Roster, RosterStore
 from shared.aggregates import Save
 from shared.events import AccessRefused, Event
+from shared.mongo import Document
 from shared.problems import Unavailable
 from shared.sign_in.sessions import Sessions, SessionStore
 from shared.times import now
@@ -36,16 +37,38 @@ ASKS: dict[str, tuple[str, str, Any, str]] = {
 
 @dataclass
 class Kept:
-    """Events that were written; nothing is while the store is away."""
+    """Documents and events that were written; nothing is while the store is away."""
 
     events: list[Event] = field(default_factory=list)
+    documents: dict[str, Document] = field(default_factory=dict)
     away: bool = False
 
+    async def load(self, ids: Iterable[str]) -> dict[str, Document]:
+        self._reach()
+        return {i: self.documents[i] for i in ids if i in self.documents}
+
     async def save(self, saves: Sequence[Save]) -> set[str]:
+        self._reach()
+        lost = set()
+        for save in saves:
+            stored = self.documents.get(save.id, {"version": 0, "applied": []})
+            if stored["version"] != save.version - 1:
+                lost.add(save.id)
+                continue
+            applied = [*stored["applied"], *save.causes]
+            self.documents[save.id] = {
+                **stored, **save.fields, "_id": save.id, "version": save.version, "applied": applied, "outbox": []
+            }  # fmt: skip
+            self.events += save.events
+        return lost
+
+    async def open_before(self, day: str) -> list[str]:
+        self._reach()
+        return [i for i, total in self.documents.items() if total.get("is_open") and total["day"] < day]
+
+    def _reach(self) -> None:
         if self.away:
             raise Unavailable("away")
-        self.events += [event for save in saves for event in save.events]
-        return set()
 
 
 @dataclass
@@ -57,6 +80,8 @@ class Gates:
     kept: Kept = field(default_factory=Kept)
     later: timedelta = timedelta()
     """How much later it is for the roster."""
+    days: timedelta = timedelta()
+    """How many days are over for those who count refusals."""
     apps: dict[str, FastAPI] = field(default_factory=dict)
     refusals: dict[str, Refusals] = field(default_factory=dict)
     rosters: list[Roster] = field(default_factory=list)
@@ -87,9 +112,12 @@ class Gates:
             return await http.request(method, path, json=body, headers=headers)
 
     async def refused(self) -> list[tuple[str, str, str, str, int]]:
-        """What is written down, in order: service, action, reason, who, how often."""
+        """What is written down once the day is over: service, action, reason, who, how often."""
         for refusals in self.refusals.values():
             await refusals.flush()
+        self.days += timedelta(days=1)
+        for refusals in self.refusals.values():
+            await refusals.close_days()
         facts = [(event.fact, event.actor.ref) for event in self.kept.events]
         return [(f.service, f.action, f.reason, who, f.count) for f, who in facts if isinstance(f, AccessRefused)]
 
@@ -98,7 +126,7 @@ class Gates:
         return self.rosters[-1]
 
     def _refusals(self, service: str, _: object) -> Refusals:
-        self.refusals[service] = Refusals(service, self.kept)
+        self.refusals[service] = Refusals(service, self.kept, lambda: now() + self.days)
         return self.refusals[service]
 
     def _sessions(self, _: SessionStore) -> Sessions:

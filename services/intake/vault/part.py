@@ -6,9 +6,8 @@ from services.intake.vault.names import NameKeySource
 from services.intake.vault.reads import VaultReader
 from services.intake.vault.routes import make_vault_router
 from services.intake.vault.store import TICKETS_INDEX, MongoTicketUses
-from shared.access.access_log import AccessLog
+from shared.access.access_log import ACCESS_INDEXES, AccessLog
 from shared.access.roster import Roster
-from shared.aggregates import OUTBOX_INDEX
 from shared.parts import Part
 from shared.runtime import Runtime
 from shared.settings import listed
@@ -33,6 +32,6 @@ def build(
     reader = VaultReader(store, vault, AccessLog("intake", accesses))
     return Part(
         [make_vault_router(reader, gate, keys, roster.names_of)],
-        indexes=[(accesses.collection, [OUTBOX_INDEX]), (uses.collection, [TICKETS_INDEX])],
+        indexes=[(accesses.collection, ACCESS_INDEXES), (uses.collection, [TICKETS_INDEX])],
         stops=[prover.aclose],
     )

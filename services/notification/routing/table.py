@@ -25,6 +25,7 @@ class Route(BaseModel):
     channel: str
     urgency: Literal["now", "gathered"]
     now_in: tuple[str, ...] = ()
+    at_most: Literal["hourly"] | None = None
 
     def at_once(self, lane: str | None) -> bool:
         """Whether the notice goes out by itself and at once, in this lane."""

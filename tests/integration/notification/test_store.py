@@ -76,6 +76,17 @@ def delivery(notice: str = "received", at: datetime | None = None, **story: obje
     return planned
 
 
+async def test_an_address_has_one_turn_until_it_ends_and_its_delivery_may_take_it_again(store: MongoStore) -> None:
+    at = now().replace(microsecond=0)
+    until = at + LEASE
+    assert await store.take_turns({"one": "a", "two": "a", "three": "b"}, at, until) == {"one", "three"}
+    assert await store.take_turns({"two": "a", "one": "a"}, at, until + LEASE) == {"one"}
+    assert await store.take_turns({"two": "a"}, until, until) == set()
+    assert await store.take_turns({"two": "a"}, until + LEASE, until + 2 * LEASE) == {"two"}
+    tries = [store.take_turns({f"d{n}": "c"}, at, until) for n in range(20)]
+    assert sum(map(len, await asyncio.gather(*tries))) == 1
+
+
 async def test_a_delivery_is_read_back_as_it_was_added(store: MongoStore) -> None:
     at = now()
     added = [delivery().send_at_once(at), delivery("triaged").wait_until(at + LEASE)]

@@ -19,7 +19,8 @@ from services.notification.notices.table import NOTICES, Links, write_notice
 from services.notification.routing.audiences import Sources
 from services.notification.routing.table import Routes, read_routes
 from services.notification.sender import Sender
-from shared.events import Event, NotificationFact, NotificationSent
+from services.notification.spacing import Spacing
+from shared.events import Event, NotificationFact, NotificationSent, NotificationSuppressed
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.parties import Parties
 from shared.policy import load_policy
@@ -73,6 +74,7 @@ class World:
             {"email": self.channel},
             digests,
             Sources(POLICY, self.people, self.vault, self.parties),
+            Spacing(self.store, b"k" * 32, self.routes),
             write=lambda deliveries: write_notice(
                 MESSAGES, Links("https://r.example", "https://d.example"), deliveries
             ),
@@ -171,6 +173,44 @@ async def test_a_reporter_who_cannot_be_told_is_not_told_and_that_is_said(
     assert (delivery.state, delivery.reason) == (DeliveryState.SUPPRESSED, reason)
     assert world.store.events[0].fact.name == "notification.suppressed"
     assert not world.channel.mails
+
+
+async def test_an_address_gets_one_acknowledgement_an_hour_and_its_reports_are_kept(world: World) -> None:
+    spellings = ["victim@example.org", "Victim@EXAMPLE.org", "vic.tim+{n}@example.org"]
+    flood = [world.known(Story(), spellings[n % 3].format(n=n)) for n in range(60)]
+    other = world.known(Story(), "another@example.org")
+    async with world.running() as one, world.running() as two:
+        for replica, stories in ((one, flood[:30]), (two, flood[30:]), (one, [other])):
+            await replica.planner.plan([story.received() for story in stories])
+        await world.settled(61)
+        assert len(world.channel.mails) == 2
+        reasons = [e.fact.reason for e in world.store.events if isinstance(e.fact, NotificationSuppressed)]
+        assert reasons == ["told_already"] * 59
+        assert "victim" not in repr(world.store).lower()
+        # What handlers write goes out all the same.
+        await one.planner.plan([flood[-1].opened(), flood[-1].asked()])
+        await world.settled(62)
+        assert len(world.channel.mails) == 3
+        world.clock.forward(minutes=61)
+        await one.planner.plan([world.known(Story(), "victim@example.org").received() for _ in range(2)])
+        await world.settled(64)
+    assert len(world.channel.mails) == 4
+
+
+async def test_an_acknowledgement_that_is_tried_again_keeps_its_turn(world: World) -> None:
+    first, second = world.known(Story()), world.known(Story())
+    world.channel.answers["sam@example.org"] = SendDeferred("smtp_451")
+    async with world.running() as replica:
+        await replica.planner.plan([first.received()])
+        await eventually(lambda: any(d.attempts for d in world.store.deliveries.values()))
+        await replica.planner.plan([second.received()])
+        await world.settled(1)
+        world.channel.answers.clear()
+        world.clock.forward(minutes=6)
+        await world.settled(2)
+    states = {d.report_id: (d.state, d.reason) for d in world.store.deliveries.values()}
+    assert states[second.report_id] == (DeliveryState.SUPPRESSED, "told_already")
+    assert states[first.report_id][0] is DeliveryState.SENT
 
 
 async def test_a_body_that_the_policy_does_not_know_is_not_told_and_that_is_said(world: World) -> None:
@@ -431,15 +471,20 @@ async def test_a_batch_asks_the_vault_once(world: World) -> None:
     assert len(world.vault.reads) == 1
 
 
-async def test_killed_between_sending_and_marking_means_the_same_mail_once_more(world: World) -> None:
+async def test_killed_between_sending_and_marking_means_the_same_mail_once_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cannot(_: object) -> None:
+        raise Unavailable("killed")
+
     story = world.known(Story())
     stories = [Story(code_name=f"case-{n}") for n in range(3)]
-    async with world.running() as dying:
-        await dying.planner.plan([story.received(), *opening(stories)])
-        # From here on it can send and no longer write: what a kill at the worst moment leaves behind.
-        world.store.away = Unavailable("killed")
-        await eventually(lambda: len(world.channel.mails) == 2)
-    world.store.away = None
+    # It can send and not mark: what a kill at the worst moment leaves behind.
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "settle", cannot)
+        async with world.running() as dying:
+            await dying.planner.plan([story.received(), *opening(stories)])
+            await eventually(lambda: len(world.channel.mails) == 2)
     assert set(world.states()) == {DeliveryState.PLANNED}
     async with world.running():
         await asyncio.sleep(0.05)

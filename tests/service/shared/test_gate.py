@@ -140,7 +140,7 @@ async def test_a_report_with_a_wrong_token_is_not_taken_as_anybodys(gates: Gates
         elsewhere = {**token(gates.copies.token(grants=[grant])), "Hearth-Source": "forum"}
         answer = await http.post("/v1/reports", json=body, headers=elsewhere)
         assert (answer.status_code, answer.json()["type"]) == (403, "/errors/source-not-permitted")
-    (unknown, source) = await gates.refused()
+    (source, unknown) = await gates.refused()
     assert unknown == ("intake", "report.submit", "token_unknown", "anyone", 2)
     assert (source[1:3], source[3].partition(":")[0]) == (("report.submit_for", "source"), "integrator")
 
