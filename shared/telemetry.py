@@ -65,6 +65,12 @@ def current_traceparent() -> str | None:
     return traceparent_of(trace.get_current_span())
 
 
+def links_to(*traceparents: str) -> list[Link]:
+    """Links to the spans that these name. What is no traceparent is passed over."""
+    contexts = [trace.get_current_span(context_of(one) or Context()).get_span_context() for one in traceparents]
+    return [Link(context) for context in contexts if context.is_valid]
+
+
 def trace_id_of(traceparent: str | None) -> str | None:
     """The trace id (32 hex digits) in a traceparent; None for a text that is no traceparent."""
     parts = (traceparent or "").split("-")
@@ -87,7 +93,7 @@ def span_for(
         context=context_of(parent),
         kind=kind,
         attributes=attributes,
-        links=[Link(trace.get_current_span(context_of(link)).get_span_context()) for link in links],
+        links=links_to(*links),
     )
     with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
         try:

@@ -29,7 +29,7 @@ from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
 from shared.kafka.topics import inboxes, is_inbox
 from shared.problems import Malformed, Unavailable, reason_of
-from shared.telemetry import context_of, is_unsampled, span_for, traceparent_of
+from shared.telemetry import context_of, is_unsampled, links_to, span_for, traceparent_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -298,12 +298,17 @@ class Consumption(Generic[T]):
         """The span of a record, and the traceparent for its effects. A trace that is not sampled gets no span."""
         found = next((value for name, value in record.headers if name == "traceparent" and value), b"")
         parent = found.decode("ascii", "replace")
+        links = links_to(parent) if self.of_strangers else []
+        if self.of_strangers:
+            # Events keep the trace they came by, so a stranger's trace id must not become that of a report.
+            parent = ""
         if is_unsampled(parent):
             return None, parent
         span = self._tracer.start_span(
             f"{record.topic} process",
             context=context_of(parent),
             kind=SpanKind.CONSUMER,
+            links=links,
             attributes={"messaging.system": "kafka", "messaging.destination.name": record.topic},
         )
         return span, traceparent_of(span)

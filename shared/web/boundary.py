@@ -34,6 +34,7 @@ _HTTP_PROBLEMS = {
 _INTERNAL = "internal"
 _STRAY = frozenset({"host-malformed", "host-unknown", "cross-site", "form-token-wrong"})
 _OTHER_HTTP_PROBLEM = ("http-error", "The request cannot be answered.")
+_CALL_OF_A_SERVICE = re.compile(rb"(?i:Bearer) +[\w-]+\.[\w-]+\.[\w-]+")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 ErrorPage = Callable[[Request, Problem], Response]
 Plain = tuple[APIRoute, Handler]
@@ -99,8 +100,12 @@ class Boundary:
                     raise too_large()
             return message
 
-        parent = headers.get(b"traceparent", b"").decode("latin-1")
-        with span_for(self._tracer, scope["method"], kind=SpanKind.SERVER, parent=parent) as span:
+        given_trace = headers.get(b"traceparent", b"").decode("latin-1")
+        is_ours = _CALL_OF_A_SERVICE.fullmatch(headers.get(b"authorization", b"")) is not None
+        # Events keep the trace they came by, so a stranger's trace id must not become that of a report. What a service
+        # asks belongs to its own trace; a forged call is refused and leaves no event with a trace.
+        parent, links = (given_trace, ()) if is_ours else ("", (given_trace,) if given_trace else ())
+        with span_for(self._tracer, scope["method"], kind=SpanKind.SERVER, parent=parent, links=links) as span:
             try:
                 declared = headers.get(b"content-length", b"0")
                 if not declared.isdigit() or int(declared) > BODY_LIMIT:

@@ -75,15 +75,18 @@ class FormGuard:
     async def admit(self, scope: Scope, receive: Receive) -> Receive:
         """What to read the request from, if it is no form, or a form with a right token.
 
-        Raises Problem 403 for a form of another site, FormRefused, and 415 and 400 for what cannot hold a token.
+        Raises Problem 403 for what another site sent, in any form, FormRefused, and 415 and 400 for what cannot hold a
+        token.
         """
-        if scope["method"] in _SAFE or _JSON in scope["headers"]:
+        if scope["method"] in _SAFE or _is_from_a_program(scope):
             return receive
         request = Request(scope)
-        if not is_judged(request.headers) or self._is_from_elsewhere(scope):
+        if has_token(request.headers) or self._is_from_elsewhere(scope):
             return receive
         if not is_from_own_page(request.headers):
-            raise Problem(403, "cross-site", "This form was sent from another site.")
+            raise Problem(403, "cross-site", "This was sent from another site.")
+        if not is_form(request.headers):
+            return receive
         if not is_urlencoded(request.headers):
             raise Problem(415, "unsupported-media-type", "A form is expected here, or application/json.")
         body = await _read(receive)
@@ -111,10 +114,19 @@ class FormGuard:
         return any(scope["method"] in methods and path.match(scope["path"]) for methods, path in self._elsewhere)
 
 
-def is_judged(headers: Headers) -> bool:
-    """Whether a page of another site could make a browser send this request."""
-    if headers.get("authorization", "")[:7].lower() == "bearer ":
-        return False
+def _is_from_a_program(scope: Scope) -> bool:
+    """Whether it is JSON, and no header says that a page sent it."""
+    headers = scope["headers"]
+    return _JSON in headers and all(name not in (b"sec-fetch-site", b"origin") for name, _ in headers)
+
+
+def has_token(headers: Headers) -> bool:
+    """Whether the request proves itself by a bearer token. No page of another site has one."""
+    return headers.get("authorization", "")[:7].lower() == "bearer "
+
+
+def is_form(headers: Headers) -> bool:
+    """Whether a page of another site could make a browser send this request without asking us first."""
     media_type = media_type_of(headers)
     return media_type in _FORM_TYPES or (not media_type and "cookie" in headers)
 

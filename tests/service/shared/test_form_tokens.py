@@ -185,3 +185,31 @@ def test_every_form_of_every_template_gets_its_token(folder: Path) -> None:
         methods = re.findall(r'<form\b[^>]*\bmethod="(get|post)"', plain)
         assert len(methods) == len(re.findall(r"<form\b", plain)), f"{path.name}: say get or post, in quotes"
         assert environment.preprocess(source).count(f'name="{TOKEN_FIELD}"') == methods.count("post"), path.name
+
+
+FOREIGN = ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"})
+JSON_TYPES = ("application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "application/cloudevents+json")
+
+
+async def test_every_route_that_writes_refuses_json_of_another_site(app: FastAPI) -> None:
+    async with client(app) as http:
+        for method, path in sorted(writing_routes(app)):
+            if path in FORMS_FROM_ELSEWHERE:
+                continue
+            address = re.sub(r"\{[^}]*\}", "x", path)
+            for headers in FOREIGN:
+                for media_type in JSON_TYPES:
+                    sent = {**headers, "Content-Type": media_type, "Cookie": "a=b"}
+                    answer = await http.request(method, address, content=b"{}", headers=sent)
+                    assert (answer.status_code, answer.json()["type"]) == (403, "/errors/cross-site"), (path, sent)
+
+
+async def test_json_of_our_own_pages_and_of_programs_is_taken(rig: Rig) -> None:
+    body = {"community": "enwiki", "narrative": "They followed me."}
+    async with rig.http() as http:
+        own = str(http.base_url).rstrip("/")
+        for headers in ({}, SAME_ORIGIN, {"Origin": own}, {"Origin": "null"}):
+            assert (await http.post("/v1/reports", json=body, headers=headers)).status_code == 202, headers
+        refused = await http.post("/v1/reports", json=body, headers=FOREIGN[0])
+    assert refused.status_code == 403
+    assert len(rig.store.reports) == 4
