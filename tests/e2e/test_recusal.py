@@ -96,7 +96,7 @@ def enrol_everybody(system: System) -> dict[str, str]:
     with MongoClient(stack.mongo) as client:
         for service in system.processes:
             roster = client[service]["roster"]
-            wait_for(lambda r=roster: r.count_documents({"entry.pseudonyms": {"$in": wanted}}) == len(wanted))
+            wait_for(lambda r=roster: r.count_documents({"pseudonyms": {"$in": wanted}}) == len(wanted))
             wait_for(lambda r=roster: r.count_documents({"kind": "roster.token_changed"}) == len(ENROLLED))
     time.sleep(2 * LOOK_EVERY)
     return tokens
