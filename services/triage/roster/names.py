@@ -74,7 +74,8 @@ def with_told(names: Names, told: Iterable[NameKeys], at: datetime, *, signed_in
     """
     is_first = all(name.source is Source.GIVEN for name in names)
     for one in told:
-        if not one.keys:
+        adds_nothing = one.trust is Trust.TYPED and set(one.keys) <= set(keys_that_hold(names))
+        if not one.keys or adds_nothing:
             continue
         holds_from = at if is_first or one.trust is not Trust.TYPED else None
         old = _find(names, one.keys, _TOLD)

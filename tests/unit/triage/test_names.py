@@ -76,6 +76,12 @@ def test_an_address_that_is_verified_later_holds_at_once() -> None:
     assert look_at(verified, AT) == ()
 
 
+def test_a_user_name_typed_once_more_raises_no_alarm() -> None:
+    names = with_told((), [ADA], AT, signed_in=True)
+    again = with_told(names, [ADA, NameKeys(ADA.keys, Trust.TYPED)], AT, signed_in=True)
+    assert again == names
+
+
 def test_typed_names_and_addresses_make_no_user_name() -> None:
     names = with_told((), [NICK, TYPED], AT, signed_in=True)
     assert not has_user_name(with_given(names, [ADA.keys], AT))
