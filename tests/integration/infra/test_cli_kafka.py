@@ -22,6 +22,7 @@ from shared.kafka.records import Record
 from shared.kafka.topics import DEAD_LETTER_TOPICS, TOPICS
 from shared.times import now
 from tests.support.broker import admin_of, make_topics, read
+from tests.support.command_line import Capture, run_json
 
 Run = Callable[..., dict[str, object]]
 CASES_DEAD = next(topic for topic in TOPICS if topic.name == "cases.dlq")
@@ -30,15 +31,9 @@ HEADERS = (("ce_type", b"someone.else.v1"), ("traceparent", b"\xff\xfe"), ("empt
 
 
 @pytest.fixture
-def run(kafka: str, prefix: str, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run_json(*arguments: str, status: int = 0) -> dict[str, object]:
-        capsys.readouterr()
-        assert cli.main([*arguments, "--kafka", kafka, "--topic-prefix", prefix, "--json"]) == status
-        found = json.loads(capsys.readouterr().out)
-        assert isinstance(found, dict)
-        return found
-
-    return run_json
+def run(kafka: str, prefix: str, capsys: Capture) -> Run:
+    where = ("--kafka", kafka, "--topic-prefix", prefix)
+    return lambda *arguments, status=0: run_json(capsys, *arguments, *where, status=status)
 
 
 async def bury(kafka: str, prefix: str, *letters: tuple[int, bytes | None], code: str = "malformed") -> None:
@@ -74,9 +69,7 @@ def test_topics_are_created_once_and_then_match_the_table(run: Run) -> None:
     assert run("topics", "check") == {"drift": [], "topics": len(TOPICS)}
 
 
-async def test_drift_names_topic_setting_and_both_values(
-    kafka: str, prefix: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_drift_names_topic_setting_and_both_values(kafka: str, prefix: str, capsys: Capture) -> None:
     assert await asyncio.to_thread(cli.main, ["topics", "create", "--kafka", kafka, "--topic-prefix", prefix]) == 0
     async with admin_of(kafka) as admin:
         # The call replaces all settings of the topic, so the one that is not to drift is given again.
@@ -97,7 +90,7 @@ async def test_drift_names_topic_setting_and_both_values(
 
 
 async def test_topics_of_a_version_before_get_the_settings_of_the_table_and_keep_their_own(
-    kafka: str, prefix: str, run: Run, capsys: pytest.CaptureFixture[str]
+    kafka: str, prefix: str, run: Run, capsys: Capture
 ) -> None:
     before = {"retention.ms": "-1", "cleanup.policy": "compact", "max.message.bytes": "1114112"}
     await asyncio.to_thread(run, "topics", "create")
@@ -158,7 +151,7 @@ async def test_a_settled_dead_letter_is_gone_once_its_segment_and_tombstone_are_
     assert b"waits" in [record.value for record in await read(kafka, topic, 1)]
 
 
-def test_waiting_for_a_broker_ends_when_it_should(capsys: pytest.CaptureFixture[str]) -> None:
+def test_waiting_for_a_broker_ends_when_it_should(capsys: Capture) -> None:
     started = time.monotonic()
     assert cli.main(["topics", "create", "--kafka", "127.0.0.1:1", "--wait", "3"]) == 1
     assert 1 < time.monotonic() - started < 10
@@ -263,7 +256,7 @@ async def test_what_to_settle_must_be_said_one_way(run: Run) -> None:
 
 
 async def test_nothing_that_a_sender_wrote_gives_orders_to_the_terminal(
-    kafka: str, prefix: str, capsys: pytest.CaptureFixture[str]
+    kafka: str, prefix: str, capsys: Capture
 ) -> None:
     await make_all(kafka, prefix)
     orders = "\x1b]0;owned\x07\x9b2J\u202eevil\r\n"

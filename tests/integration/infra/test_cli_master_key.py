@@ -14,9 +14,9 @@ from services.intake.keys.keyring import keep, parse_keyring
 from services.intake.vault.cipher import key_id_of
 from shared.mongo import connect
 from tests.stand_ins.transit import TOKEN, Transit
+from tests.support.command_line import Capture, run_json
 from tests.support.key_world import KeyWorld, report
 
-Capture = pytest.CaptureFixture[str]
 T = TypeVar("T")
 FIRST = b"m" * 32
 REPORTS = 7
@@ -72,12 +72,6 @@ def place(mongo_uri: str, database_prefix: str, tmp_path: Path, monkeypatch: pyt
 NARRATIVES = {f"narrative {number}" for number in range(REPORTS)}
 
 
-def run_json(capsys: Capture, *arguments: str, status: int = 0) -> dict[str, Any]:
-    assert cli.main(["secrets", *arguments, "--json"]) == status
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return found
-
-
 def test_a_rotation_is_one_json_document_and_shows_no_key(place: Place, capsys: Capture) -> None:
     assert cli.main(["secrets", "rotate", "--settle", "0", "--json"]) == 0
     captured = capsys.readouterr()
@@ -106,13 +100,13 @@ def test_people_see_progress_beside_the_answer(place: Place, capsys: Capture) ->
 
 
 def test_versions_are_listed_with_how_many_reports_need_them(place: Place, capsys: Capture) -> None:
-    said = run_json(capsys, "versions")
+    said = run_json(capsys, "secrets", "versions")
     assert [(v["version"], v["id"], v["state"], v["reports"]) for v in said["versions"]] == [
         (1, key_id_of(FIRST), "current", REPORTS)
     ]
     assert (said["lacking"], said["running"]) == ({}, 0)
     place.file.write_text(keep(b"w" * 32))
-    said = run_json(capsys, "versions", status=1)
+    said = run_json(capsys, "secrets", "versions", status=1)
     assert said["lacking"] == {key_id_of(FIRST): REPORTS}
     assert cli.main(["secrets", "versions"]) == 1
     assert "NOT HERE" in capsys.readouterr().out
@@ -122,7 +116,7 @@ def test_two_keyrings_that_have_both_sealed_are_joined(place: Place, tmp_path: P
     other, before = tmp_path / "other", place.file.read_text()
     other.write_text(keep(b"w" * 32))
     for _ in range(2):
-        said = run_json(capsys, "join", str(other))
+        said = run_json(capsys, "secrets", "join", str(other))
         assert [(v["id"], v["state"]) for v in said["versions"]] == [
             (key_id_of(FIRST), "current"), (key_id_of(b"w" * 32), "retired"),
         ]  # fmt: skip
@@ -135,15 +129,15 @@ def test_two_keyrings_that_have_both_sealed_are_joined(place: Place, tmp_path: P
 
 
 def test_a_retired_version_goes_when_it_is_told_to(place: Place, capsys: Capture) -> None:
-    run_json(capsys, "rotate")
-    said = run_json(capsys, "drop", "--settle", "0")
+    run_json(capsys, "secrets", "rotate")
+    said = run_json(capsys, "secrets", "drop", "--settle", "0")
     assert (said["dropped"], [v["version"] for v in said["versions"]]) == ([1], [2])
     assert place.narratives() == NARRATIVES
 
 
 def test_the_wrong_keyring_is_said_and_nothing_changes(place: Place, capsys: Capture) -> None:
     place.file.write_text(keep(b"w" * 32))
-    said = run_json(capsys, "rotate", status=1)
+    said = run_json(capsys, "secrets", "rotate", status=1)
     assert said["error"].startswith(
         f"This is not the keyring of what is stored: 7 reports need master key {key_id_of(FIRST)}"
     )
@@ -162,15 +156,6 @@ def test_a_spoilt_keyring_is_said_in_one_sentence(place: Place, capsys: Capture,
     assert str(place.file) in capsys.readouterr().err
 
 
-def test_an_absent_database_is_said_in_one_sentence(place: Place, capsys: Capture) -> None:
-    away = "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=200"
-    assert cli.main(["secrets", "rotate", "--mongo", away]) == 1
-    assert "MongoDB does not answer" in capsys.readouterr().err
-    assert cli.main(["secrets", "versions", "--mongo", away]) == 1
-    assert "MongoDB does not answer" in capsys.readouterr().err
-    assert place.file.read_text() == keep(FIRST)
-
-
 def test_a_key_management_service_takes_over_from_the_file(
     place: Place, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -179,9 +164,9 @@ def test_a_key_management_service_takes_over_from_the_file(
         token.write_text(TOKEN)
         monkeypatch.setenv("HEARTH_TRANSIT_ADDRESS", transit.address)
         monkeypatch.setenv("HEARTH_TRANSIT_TOKEN_FILE", str(token))
-        said = run_json(capsys, "rotate", "--source", "transit", "--drop", "--settle", "0")
+        said = run_json(capsys, "secrets", "rotate", "--source", "transit", "--drop", "--settle", "0")
         assert [v["source"] for v in said["versions"]] == ["transit"]
         assert place.narratives() == NARRATIVES
-        assert run_json(capsys, "versions")["versions"][0]["reports"] == REPORTS
+        assert run_json(capsys, "secrets", "versions")["versions"][0]["reports"] == REPORTS
         transit.token = "hvs.revoked"
-        assert "the token is refused (403)" in run_json(capsys, "rotate", status=1)["error"]
+        assert "the token is refused (403)" in run_json(capsys, "secrets", "rotate", status=1)["error"]

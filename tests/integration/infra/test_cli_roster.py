@@ -27,8 +27,8 @@ from shared.mongo import Document, connect
 from shared.own_names import NameKeys, OwnNames, Trust
 from shared.policy import load_policy
 from shared.times import now, parse_rfc3339, rfc3339
+from tests.support.command_line import Capture, run_json
 
-Capture = pytest.CaptureFixture[str]
 T = TypeVar("T")
 ANN, BO = "person:00000000000000a1", "person:00000000000000b0"
 PSEUDONYM_KEY = b"n" * 32
@@ -111,12 +111,6 @@ def place(mongo_uri: str, database_prefix: str, monkeypatch: pytest.MonkeyPatch,
 
     place.within(prepare)
     return place
-
-
-def run_json(capsys: Capture, *arguments: str, status: int = 0) -> dict[str, Any]:
-    assert cli.main([*arguments, "--json"]) == status
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return found
 
 
 def run(capsys: Capture, *arguments: str, status: int = 0) -> str:

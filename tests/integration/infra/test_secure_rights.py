@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -30,6 +29,7 @@ from shared.kafka.records import Record
 from shared.kafka.topics import TOPICS, dead_letters_of
 from shared.problems import Unavailable
 from shared.times import now, rfc3339
+from tests.support.command_line import run_json
 from tests.support.secure_rig import as_operator, as_service, as_user, gets_in, may_join, readable, writable
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -213,18 +213,14 @@ def run(stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     monkeypatch.setenv("HEARTH_TOPIC_PREFIX", TOPIC_PREFIX)
     monkeypatch.setenv("HEARTH_DATABASE_PREFIX", DATABASE_PREFIX)
 
-    def run_json(*arguments: str, operator: bool = False, status: int = 0) -> dict[str, Any]:
+    def given(*arguments: str, operator: bool = False, status: int = 0) -> dict[str, Any]:
         if operator:
             monkeypatch.setenv("HEARTH_KAFKA", stack.operators.bootstrap)
             monkeypatch.setenv("HEARTH_KAFKA_SECURITY", "ssl")
             monkeypatch.setenv("HEARTH_KAFKA_CERTIFICATE", str(credentials.certificate(OPERATOR_USER)))
-        capsys.readouterr()
-        assert cli.main([*arguments, "--json"]) == status
-        found = json.loads(capsys.readouterr().out)
-        assert isinstance(found, dict)
-        return found
+        return run_json(capsys, *arguments, status=status)
 
-    return run_json
+    return given
 
 
 def test_the_command_line_compares_topics_and_may_not_change_rights(stack: Stack, run: Run) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from infra import cli
 from services.intake.settings import IntakeSettings
 from shared.mongo import connect
 from shared.policy.loader import PACKAGED
 from tests.integration.intake.test_service import TOPICS, ready, serving, settings
 from tests.support.broker import make_topics, read, write
+from tests.support.command_line import run_json
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -87,15 +87,8 @@ async def given(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -
 def run(kafka: str, prefix: str, capsys: pytest.CaptureFixture[str]) -> Run:
     """`hearth dead-letters …` for the inbox; its JSON."""
 
-    def run_json(*arguments: str) -> dict[str, Any]:
-        capsys.readouterr()
-        status = cli.main(["dead-letters", *arguments, "--kafka", kafka, "--topic-prefix", prefix, "--json"])
-        said = capsys.readouterr().out
-        assert status == 0, said
-        found: dict[str, Any] = json.loads(said)
-        return found
-
-    return run_json
+    where = ("--kafka", kafka, "--topic-prefix", prefix)
+    return lambda *arguments: run_json(capsys, "dead-letters", *arguments, *where)
 
 
 async def listed(run: Run, count: int) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 import pytest
 import uvicorn
@@ -28,10 +28,10 @@ from shared.ids import case_id_of
 from shared.lifecycle import Lifecycle
 from shared.problems import Unavailable
 from shared.web.app import make_app
+from tests.support.command_line import Capture, run_json
 from tests.support.intake_rig import Rig
 from tests.support.people import COPIES, gate_of, operator
 
-Capture = pytest.CaptureFixture[str]
 WHO = operator()
 OPERATOR = WHO.actor(Role.OPERATOR)
 REQUEST = "0b8a2f5e-3c1d-4e6f-8a9b-1c2d3e4f5a6b"
@@ -79,33 +79,27 @@ def intake(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     thread.join(10)
 
 
-def run(capsys: Capture, *arguments: str, status: int = 0) -> dict[str, Any]:
-    assert cli.main(["erase", *arguments, "--json"]) == status
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return found
-
-
 def standing(rig: Rig) -> set[str]:
     return {report_id for report_id, document in rig.store.reports.items() if document["vault"] is not None}
 
 
 @pytest.mark.usefixtures("intake")
 def test_reports_are_erased_by_id_and_told_who_asked_and_why(rig: Rig, reports: list[str], capsys: Capture) -> None:
-    found = run(capsys, *reports[:2], "--reason", "court_order", "--request", REQUEST, "--yes")
+    found = run_json(capsys, "erase", *reports[:2], "--reason", "court_order", "--request", REQUEST, "--yes")
     assert found["results"] == {"erased": 2}
     assert standing(rig) == {reports[2]}
     event = rig.store.reports[reports[0]]["outbox"][-2]
     assert event.fact == ReportErased(report_id=reports[0], reason="court_order", request_id=REQUEST)
     assert event.actor == OPERATOR
-    again = run(capsys, *reports, "--reason", "court_order", "--request", REQUEST, "--yes")
+    again = run_json(capsys, "erase", *reports, "--reason", "court_order", "--request", REQUEST, "--yes")
     assert again["results"] == {"erased": 3}
-    other = run(capsys, reports[0], "--reason", "requested", "--yes")
+    other = run_json(capsys, "erase", reports[0], "--reason", "requested", "--yes")
     assert [item["result"] for item in other["items"]] == ["already"]
 
 
 @pytest.mark.usefixtures("intake")
 def test_a_dry_run_does_nothing(rig: Rig, reports: list[str], capsys: Capture) -> None:
-    found = run(capsys, reports[0], "--reason", "requested", "--dry-run")
+    found = run_json(capsys, "erase", reports[0], "--reason", "requested", "--dry-run")
     assert [(item["result"], item["state"]) for item in found["items"]] == [("standing", "received")]
     assert standing(rig) == set(reports)
     assert cli.main(["erase", reports[0], "--reason", "requested", "--dry-run"]) == 0
@@ -120,7 +114,9 @@ def test_cases_are_named_in_a_file_and_the_unknown_is_a_finding(
 ) -> None:
     file = tmp_path / "ids.txt"
     file.write_text(f"# asked for by letter\n{case_id_of(reports[0])}\n\n  {case_id_of(reports[1])}  # the second\n")
-    found = run(capsys, "nobody", "--case", "--file", str(file), "--reason", "requested", "--yes", status=1)
+    found = run_json(
+        capsys, "erase", "nobody", "--case", "--file", str(file), "--reason", "requested", "--yes", status=1
+    )
     assert found["results"] == {"erased": 2, "unknown": 1}
     assert [item["id"] for item in found["items"] if item["result"] == "unknown"] == ["nobody"]
     assert standing(rig) == {reports[2]}
@@ -145,7 +141,7 @@ def test_hundreds_go_in_parts_with_progress(rig: Rig, capsys: Capture, tmp_path:
 def test_an_outage_is_waited_out(rig: Rig, reports: list[str], capsys: Capture) -> None:
     rig.store.away = Unavailable("away")
     threading.Timer(0.3, lambda: setattr(rig.store, "away", None)).start()
-    assert run(capsys, reports[0], "--reason", "requested", "--yes")["results"] == {"erased": 1}
+    assert run_json(capsys, "erase", reports[0], "--reason", "requested", "--yes")["results"] == {"erased": 1}
 
 
 @pytest.mark.usefixtures("intake")
@@ -154,7 +150,7 @@ def test_a_wrong_token_is_refused_and_erases_nothing(
 ) -> None:
     file = tmp_path / "token"
     file.write_text("wrong\n")
-    found = run(capsys, reports[0], "--reason", "requested", "--yes", "--token-file", str(file), status=1)
+    found = run_json(capsys, "erase", reports[0], "--reason", "requested", "--yes", "--token-file", str(file), status=1)
     assert "refuses (401)" in found["error"]
     assert standing(rig) == set(reports)
 
@@ -202,7 +198,7 @@ def test_what_cannot_be_a_token_is_a_matter_of_usage(
     file.write_text(token, encoding="utf-8")
     monkeypatch.setenv("HEARTH_TOKEN", token)
     from_file = ["--token-file", str(file)] if in_file else []
-    found = run(capsys, reports[0], "--reason", "requested", "--yes", *from_file, status=2)
+    found = run_json(capsys, "erase", reports[0], "--reason", "requested", "--yes", *from_file, status=2)
     assert str(file) in found["error"] if in_file else "HEARTH_TOKEN" in found["error"]
     assert not token or token not in found["error"]
 
@@ -240,7 +236,7 @@ def test_a_stranger_that_answers_is_not_taken_for_intake(
 
     monkeypatch.setenv("HEARTH_TOKEN", "some-token")
     with answering(reply) as address:
-        found = run(capsys, "abc", "--reason", "test", "--yes", "--intake-url", address, status=1)
+        found = run_json(capsys, "erase", "abc", "--reason", "test", "--yes", "--intake-url", address, status=1)
     assert f"{address} gives an answer that is not one of intake" in found["error"]
 
 
@@ -259,7 +255,7 @@ def test_a_failure_of_the_first_part_names_the_request(
     monkeypatch.setenv("HEARTH_TOKEN", "some-token")
     monkeypatch.setattr("infra.commands.erase.TRIES", 1)
     arguments = ["abc", "--reason", "test", "--request", REQUEST, "--intake-url", "http://127.0.0.1:9"]
-    found = run(capsys, *arguments, "--dry-run" if dry_run else "--yes", status=1)
+    found = run_json(capsys, "erase", *arguments, "--dry-run" if dry_run else "--yes", status=1)
     assert "does not answer" in found["error"]
     # Of a look nothing is left to repeat.
     assert (f"--request {REQUEST}" in found["error"]) is not dry_run
@@ -306,5 +302,5 @@ def test_without_a_token_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.usefixtures("intake")
 @pytest.mark.parametrize("wrong", ["a b", "x" * 65, "$gt"])
 def test_what_is_no_id_is_refused_by_intake(wrong: str, capsys: Capture) -> None:
-    found = run(capsys, wrong, "--reason", "requested", "--yes", status=1)
+    found = run_json(capsys, "erase", wrong, "--reason", "requested", "--yes", status=1)
     assert "/report_ids/0" in found["error"]

@@ -1,7 +1,6 @@
 """The command line where it needs no server: exit statuses, secrets, policy, tokens, contracts and documents."""
 
 import base64
-import json
 import os
 import stat
 import subprocess
@@ -20,24 +19,17 @@ from infra.commands.kafka.dead_letters import PREVIEW_BYTES, preview
 from infra.commands.keys.secrets import SECRETS
 from infra.commands.keys.service_keys import PEERS, SERVICE_FILES, keys_file
 from infra.services import SERVICES
-from services.intake.keys.keyring import parse_keyring, write_keyring
+from services.intake.keys.keyring import keep, parse_keyring, write_keyring
 from services.intake.vault.cipher import key_id_of
 from shared.settings import Settings
 from shared.sign_in.identity import person_ref
 from shared.times import now
+from tests.support.command_line import Capture, run_json
 
-Capture = pytest.CaptureFixture[str]
 KEY = b"k" * 32
 FILES = (*SECRETS, *SERVICE_FILES)
 ANN = "person:00000000000000a1"
 AWAY = ["--mongo", "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=200"]
-
-
-def run_json(capsys: Capture, *arguments: str, status: int = 0) -> dict[str, object]:
-    assert cli.main([*arguments, "--json"]) == status
-    found = json.loads(capsys.readouterr().out)
-    assert isinstance(found, dict)
-    return found
 
 
 @pytest.fixture
@@ -161,10 +153,7 @@ def test_the_packaged_policy_is_valid(capsys: Capture) -> None:
 def test_a_wrong_policy_is_a_finding_with_its_line(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "policy.toml").write_text('version = "1"\ncolour = "red"\n')
     found = run_json(capsys, "policy", "check", str(tmp_path), status=1)
-    assert {"file": "policy.toml", "line": 2} in [
-        {"file": f["file"], "line": f["line"]}
-        for f in found["findings"]  # type: ignore[attr-defined]  # a list of findings
-    ]
+    assert {"file": "policy.toml", "line": 2} in [{"file": f["file"], "line": f["line"]} for f in found["findings"]]
     assert cli.main(["policy", "check", str(tmp_path)]) == 1
     assert "policy.toml:2: " in capsys.readouterr().out
 
@@ -235,15 +224,24 @@ def test_a_change_of_the_roster_that_makes_no_sense_reaches_no_database(
 
 @pytest.mark.parametrize(
     "order",
-    [["roster", "show"], ["token", "list"], ["roster", "sign-out", ANN], ["token", "revoke", "token:x"]],
-)
-def test_a_database_that_is_away_is_said_in_one_sentence(capsys: Capture, order: list[str]) -> None:
+    [
+        ["roster", "show"], ["token", "list"], ["roster", "sign-out", ANN], ["token", "revoke", "token:x"],
+        ["secrets", "rotate"], ["secrets", "versions"],
+    ],
+)  # fmt: skip
+def test_a_database_that_is_away_is_said_in_one_sentence(
+    capsys: Capture, order: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "master_key"
+    file.write_text(keep(KEY))
+    monkeypatch.setenv("HEARTH_MASTER_KEY_FILE", str(file))
     assert cli.main([*order, *AWAY]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("MongoDB does not answer")
+    assert captured.err.splitlines()[-1].startswith("MongoDB does not answer")
     said = run_json(capsys, *order, *AWAY, status=1)
     assert str(said["error"]).startswith("MongoDB does not answer")
+    assert file.read_text() == keep(KEY)
 
 
 def test_the_reference_of_an_account_is_what_its_sign_in_will_be(capsys: Capture, identity_key: Path) -> None:
