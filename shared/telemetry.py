@@ -71,12 +71,6 @@ def links_to(*traceparents: str) -> list[Link]:
     return [Link(context) for context in contexts if context.is_valid]
 
 
-def trace_id_of(traceparent: str | None) -> str | None:
-    """The trace id (32 hex digits) in a traceparent; None for a text that is no traceparent."""
-    parts = (traceparent or "").split("-")
-    return parts[1] if len(parts) == 4 and len(parts[1]) == 32 else None
-
-
 @contextmanager
 def span_for(
     tracer: Tracer,

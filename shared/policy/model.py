@@ -165,9 +165,6 @@ class Policy:
     deadlines: Mapping[str, DeadlineRule]
     retention: Retention
 
-    def has_category(self, code: str) -> bool:
-        return code in self.categories
-
     @property
     def last_resort(self) -> str:
         """The id of the body of last resort. There is exactly one."""

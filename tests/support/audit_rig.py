@@ -114,8 +114,3 @@ async def sizes(client: httpx.AsyncClient) -> dict[str, int]:
     answer = await client.get("/v1/record/logs")
     answer.raise_for_status()
     return {item["path"].removeprefix("logs/"): item["size"] for item in answer.json()["items"]}
-
-
-def flatten(parts: Sequence[Sequence[Any]]) -> list[Any]:
-    """One list of all."""
-    return [one for part in parts for one in part]

@@ -116,9 +116,8 @@ def test_clocks_that_start_later_are_found_by_name() -> None:
 
 
 def test_the_taxonomy_is_the_one_of_the_code_of_conduct() -> None:
-    assert POLICY.has_category("harassment.doxing")
-    assert POLICY.has_category("unclassified")
-    assert not POLICY.has_category("harassment")
+    assert {"harassment.doxing", "unclassified"} <= POLICY.categories.keys()
+    assert "harassment" not in POLICY.categories
     assert POLICY.categories["content_abuse.vandalism"].group == "content_abuse"
     assert [code for code, category in POLICY.categories.items() if not category.accuses] == ["welfare.self_harm"]
 

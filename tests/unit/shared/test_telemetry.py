@@ -15,11 +15,11 @@ from shared.telemetry import (
     is_unsampled,
     make_tracer_provider,
     span_for,
-    trace_id_of,
     traceparent_of,
 )
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+TRACE_ID = TRACE.split("-")[1]
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,9 @@ def test_a_span_continues_the_trace_and_leaves_only_the_type_of_an_error() -> No
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     try:
         with span_for(provider.get_tracer("t"), "work", parent=TRACE) as span:
-            assert trace_id_of(traceparent_of(span)) == trace_id_of(TRACE)
+            assert str(traceparent_of(span)).split("-")[1] == TRACE_ID
             record = logging.makeLogRecord({"msg": "inside"})
-            assert line_of(record)["trace_id"] == trace_id_of(TRACE)
+            assert line_of(record)["trace_id"] == TRACE_ID
             raise ValueError("they threatened me")
     except ValueError:
         pass
