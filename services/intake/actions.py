@@ -8,6 +8,7 @@ from functools import partial
 from os import urandom
 from typing import Protocol
 
+from services.intake.mentions import Mentions
 from services.intake.report.pseudonym import party_token, people_in
 from services.intake.report.receipt import derive_report_id, digest_content, hash_receipt, make_receipt
 from services.intake.report.status import Status
@@ -67,6 +68,7 @@ class Submissions:
         vault: Vault,
         policy: Policy,
         secrets: Secrets,
+        mentions: Mentions,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
@@ -74,6 +76,7 @@ class Submissions:
         self._vault = vault
         self._policy = policy
         self._secrets = secrets
+        self._mentions = mentions
         self._clock = clock
 
     async def submit(self, arrival: Arrival, source: str | None = None, owner: str | None = None) -> Accepted:
@@ -93,7 +96,8 @@ class Submissions:
         nonce = urandom(16) if arrival.key is None else f"{arrival.scope}\x1f{arrival.key}".encode()
         accepted = Accepted(report_id, make_receipt(pepper, nonce))
         content = _content_of(arrival)
-        report = self._new_report(report_id, arrival, content, at, accepted.receipt, source)
+        names = await self._mentions.ready()
+        report = self._new_report(report_id, arrival, content, names, at, accepted.receipt, source)
         if await self._commits.commit(report):
             metrics.REPORTS.labels(arrival.channel).inc()
         else:
@@ -110,7 +114,7 @@ class Submissions:
         batch may be handed in again. Raises Malformed `id_reused` when one has the id of another report; the others are
         stored.
         """
-        at = self._clock()
+        at, names = self._clock(), await self._mentions.ready()
         channels: dict[str, str] = {}
         changes: dict[str, Change] = {}
         told: dict[str, list[ReportContent]] = defaultdict(list)
@@ -119,7 +123,7 @@ class Submissions:
             told[report_id].append(content)
             if report_id not in changes:
                 channels[report_id] = arrival.channel
-                changes[report_id] = self._new_report(report_id, arrival, content, at)
+                changes[report_id] = self._new_report(report_id, arrival, content, names, at)
         known = await self._store.save(list(changes.values()))
         for report_id, channel in channels.items():
             if report_id not in known:
@@ -149,6 +153,7 @@ class Submissions:
         report_id: str,
         arrival: Arrival,
         content: ReportContent,
+        names: frozenset[str],
         at: datetime,
         receipt: str | None = None,
         source: str | None = None,
@@ -158,6 +163,7 @@ class Submissions:
         received_at = min(arrival.received_at or at, at)
         sealed, content_digest = self._vault.seal_report(report_id, sections)
         people = people_in(self._secrets.pseudonyms, arrival.submission)
+        people = self._mentions.added_to(people, arrival.submission, names)
         token_of = partial(party_token, self._vault.party_key(report_id, sealed))
         # The name of a writer is the source of all that it reports.
         told_by = (source or arrival.writer, arrival.writer)
@@ -177,6 +183,7 @@ class Submissions:
             received_at=received_at,
             facts=facts,
             parties=people.parties,
+            mentioned=people.mentioned,
             content_digest=content_digest,
             vault=sealed,
             status=Status(updated_at=received_at),

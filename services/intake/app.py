@@ -12,6 +12,7 @@ from services.intake.group_commit import GroupCommit
 from services.intake.keys.pace import PACE, Pace
 from services.intake.keys.part import build as build_keys
 from services.intake.mailbox.part import build as build_mailbox
+from services.intake.mentions import Mentions
 from services.intake.pages import ReportForm, load_pages, make_page_router
 from services.intake.routes import make_router
 from services.intake.settings import IntakeSettings
@@ -42,7 +43,8 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
     access_control = AccessControl(runtime, services=lambda token: verifier.read(token).principal())
     gate = access_control.gate
 
-    submissions = Submissions(barrier, commits, vault, policy, secrets)
+    mentions = Mentions(access_control.roster, vault, secrets.pseudonyms)
+    submissions = Submissions(barrier, commits, vault, policy, secrets, mentions)
     grants_for = access_control.roster.grants_for
     runtime.consume(INBOX, decode_inbox(policy, grants_for, is_open=settings.open_inbox), take_in(submissions))
     if settings.open_inbox:
@@ -54,8 +56,8 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
             indexes=store.indexes,
             tasks=[commits.run],
         ),
-        build_mailbox(runtime, barrier, vault, secrets, pages, gate),
-        build_vault(runtime, barrier, vault, settings, secrets.pseudonyms, gate, access_control.roster),
+        build_mailbox(runtime, barrier, vault, secrets, mentions, pages, gate),
+        build_vault(runtime, barrier, vault, mentions, settings, secrets.pseudonyms, gate, access_control.roster),
         build_erasure(runtime, store, barrier, policy, settings.retention_seconds, gate, access_control.roster),
         build_keys(runtime, settings, settings.master_key.get_secret_value(), vault, key_pace),
         access_control.part,

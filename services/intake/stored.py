@@ -14,6 +14,7 @@ from shared.problems import Problem
 
 SOURCE = "hearth/intake"
 REPORTER = Actor("reporter", "reporter")
+INTAKE = Actor("service:intake", "service")
 
 
 def make_salt() -> str:
@@ -61,14 +62,18 @@ class StoredReport(ReportOutline):
     """A report. A report without a `vault` is erased: no words of it are left, and `erased` says since when.
 
     `receipt` is the hash of the receipt; a report from Kafka has none. `parties`: pseudonyms of all people the report
-    names, until it is erased. `shut_out`: references of people on the roster in an erased report. `version`,
-    `seq` and `outbox` belong to the store; in a new report they are 0 or empty.
+    names; `mentioned`: of people on the roster that its words mention, also words that came later; `cleared`: of
+    those, the ones that are nobody on the roster, as a handler said. An erasure removes all three. `shut_out`:
+    references of people that handlers named, and of people on the roster in an erased report. `version`, `seq` and
+    `outbox` belong to the store; in a new report they are 0 or empty.
     """
 
     case_id: str
     content_digest: str
     vault: SealedSections | None
     parties: tuple[str, ...] = ()
+    mentioned: tuple[str, ...] = ()
+    cleared: tuple[str, ...] = ()
     shut_out: tuple[str, ...] = ()
     statements: Mapping[str, SealedStatement] = field(default_factory=dict)
     answers: Mapping[str, SealedAnswer] = field(default_factory=dict)
@@ -77,6 +82,11 @@ class StoredReport(ReportOutline):
     version: int = 0
     seq: int = 0
     outbox: tuple[Any, ...] = field(default=(), repr=False)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The pseudonyms of everybody that the report names, or its words mention."""
+        return (*self.parties, *self.mentioned)
 
 
 @dataclass(frozen=True, slots=True)

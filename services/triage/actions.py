@@ -29,7 +29,7 @@ from shared.telemetry import current_traceparent
 from shared.times import now, rfc3339
 from shared.vault_client import Contents
 
-SECTIONS = ("content", "reported", "correspondence")
+SECTIONS = ("content", "reported", "correspondence", "mentions")
 """What a responder reads. Who reported stays in the vault: nobody needs it to look into a case."""
 
 
@@ -43,6 +43,8 @@ class Vault(Protocol):
     async def keep_statement(
         self, report_id: str, statement_id: str, *, kind: str, text: str, behalf: Actor
     ) -> None: ...
+
+    async def name(self, report_id: str, person: str, *, behalf: Actor) -> None: ...
 
 
 class Handlers(Protocol):
@@ -174,6 +176,8 @@ class Desk:
                 return None
             # The vault keeps the words first: nobody sees words without an event, but no event may lack its words.
             is_kept = await self._keep_words(form, command, stored.case, actor)
+            for person in form.named_by(command):
+                await self._vault.name(stored.case.report_id, person, behalf=actor)
             return CaseChange(after, stored, events, [request.cause], {request.cause: digest} if is_kept else {})
 
         written = await change(self._cases, [case_id], decide)

@@ -61,6 +61,7 @@ class Roster:
         # By token: the person as the roster had it, and the principal that was made of that.
         self._owners: dict[str, tuple[Principal, Principal]] = {}
         self._used: dict[str, datetime] = {}
+        self._everybody: frozenset[str] | None = None
         self._read_at: datetime | None = None
         self._whole_at: datetime | None = None
 
@@ -157,6 +158,14 @@ class Roster:
         await self.ready()
         return self.parties(person) | {person}
 
+    async def everybody(self) -> frozenset[str]:
+        """The pseudonyms of all people on the roster, as it was last read. Raises Unavailable before the first time."""
+        if self._read_at is None:
+            await self.refresh()
+        if self._everybody is None:
+            self._everybody = frozenset(name for person in self._entries.values() for name in person.pseudonyms)
+        return self._everybody
+
     async def people_of(self, names: Collection[str]) -> tuple[str, ...]:
         """The references of people on the roster who have one of these pseudonyms. Raises Unavailable."""
         await self.ready()
@@ -234,7 +243,7 @@ class Roster:
         match state:
             case RosterEntryChanged():
                 self._entries[state.person] = principal_in(state)
-                self._staff = None
+                self._staff = self._everybody = None
                 if state.signed_out_at:
                     self._signed_out[state.person] = state.signed_out_at
             case RosterTokenChanged():

@@ -190,6 +190,26 @@ class RecusalDeclared(CaseFact):
     assignee: str | None = None
 
 
+class MentionCleared(CaseFact):
+    """Words of the report that seemed to mention a person on the roster do not; the state stays.
+
+    `mention` is the id that the mention has within this report only. It says nothing about who it might have been.
+    """
+
+    name: ClassVar[str] = "case.mention_cleared"
+
+    mention: str
+
+
+class PersonNamed(CaseFact):
+    """The case is about a further person on the roster, who may not see it; the state stays.
+
+    Nothing says who: intake tells the services that shut people out.
+    """
+
+    name: ClassVar[str] = "case.person_named"
+
+
 class CaseClosed(CaseFact):
     """Nothing more is owed on the case, for now."""
 

@@ -8,6 +8,18 @@ A text that can be read in two ways gets the keys of both: to hide a case from o
 to show it to the accused.
 """
 
+from shared.names.addresses import mails_in
 from shared.names.keys import MOST_OF_LINE, Key, address_keys, keys_of, normalise_name, own_keys
+from shared.names.words import STARTS, spans_in
 
-__all__ = ["MOST_OF_LINE", "Key", "address_keys", "keys_of", "normalise_name", "own_keys"]
+__all__ = [
+    "MOST_OF_LINE",
+    "STARTS",
+    "Key",
+    "address_keys",
+    "keys_of",
+    "mails_in",
+    "normalise_name",
+    "own_keys",
+    "spans_in",
+]

@@ -13,7 +13,7 @@ _SAME = str.maketrans(
     # Persian and Arabic keyboards write one letter as two characters.
     | {"\u064a": "\u06cc", "\u0649": "\u06cc", "\u0643": "\u06a9", "\u2800": " ", "_": " ", "\u3002": "."}
 )
-_MARKS = frozenset(map(chr, (*range(0x0300, 0x0370), *range(0x0591, 0x05C8), *range(0x064B, 0x0660), 0x0670)))
+_BARE = dict.fromkeys((*range(0x0300, 0x0370), *range(0x0591, 0x05C8), *range(0x064B, 0x0660), 0x0670))
 """Accents, and the vowel points of Hebrew and Arabic, which people leave out when they type a name."""
 _OUTER = frozenset("`´<>|=~^¨")
 """Symbols that stand around a name, as punctuation does."""
@@ -33,6 +33,12 @@ def fold(text: str) -> str:
 
     Two spellings of one name have one folded form. A text of punctuation only stays as it is.
     """
+    folded = fold_all(text)
+    return trim(folded) or folded
+
+
+def fold_all(text: str) -> str:
+    """The same with the punctuation at the ends."""
     if text.isascii():
         folded = text.replace("_", " ").replace("`", "'").casefold()
     else:
@@ -40,10 +46,9 @@ def fold(text: str) -> str:
         for _ in range(2):
             # Capitals first, because the Turkish dotless i and some ligatures have a case only there.
             folded = unicodedata.normalize("NFKC", folded.upper().casefold())
-        bare = "".join(character for character in unicodedata.normalize("NFD", folded) if character not in _MARKS)
+        bare = unicodedata.normalize("NFD", folded).translate(_BARE)
         folded = unicodedata.normalize("NFC", bare or folded).translate(_SAME)
-    folded = " ".join(folded.split())
-    return trim(folded) or folded
+    return " ".join(folded.split())
 
 
 def trim(text: str) -> str:
@@ -62,15 +67,25 @@ def _is_outer(character: str) -> bool:
     )
 
 
+class _Shown(dict[int, str]):
+    """What becomes of each character, looked up once: an invisible one goes, and a digit becomes one of ASCII."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        if character in _INVISIBLE:
+            shown = ""
+        elif character.isdecimal():
+            shown = str(unicodedata.decimal(character))
+        elif character > "\x7f" and not character.isspace() and unicodedata.category(character) in ("Cf", "Cc"):
+            shown = ""
+        else:
+            shown = character
+        self[code] = shown
+        return shown
+
+
+_SHOWN = _Shown()
+
+
 def _visible(text: str) -> str:
-    return "".join(map(_shown, unicodedata.normalize("NFKC", text)))
-
-
-def _shown(character: str) -> str:
-    if character < "\x7f" or character.isalpha():
-        return "" if character in _INVISIBLE else character
-    if character.isdecimal():
-        return str(unicodedata.decimal(character))
-    if character in _INVISIBLE or (unicodedata.category(character) in ("Cf", "Cc") and not character.isspace()):
-        return ""
-    return character
+    return unicodedata.normalize("NFKC", text).translate(_SHOWN)

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from shared.names.addresses import ips_in, mails_in
 from shared.names.folding import clear, fold
 from shared.names.spellings import names_in
+from shared.names.words import start_of
 
 LONGEST = 1000
 """Characters of a text that are read. No line of names is longer."""
@@ -19,10 +20,11 @@ _NO_USER_NAME = frozenset("[]{}|<>#:/\n")
 class Key(NamedTuple):
     """One spelling of a person, in a form that all spellings like it have.
 
-    A `name` keeps its capitals and marks, `folded` has neither. `address` is of mail, `ip` of the network.
+    A `name` keeps its capitals and marks, `folded` has neither. `address` is of mail, `ip` of the network. `start` says
+    how a folded name starts; only a person has it, and no report.
     """
 
-    kind: Literal["name", "folded", "address", "ip"]
+    kind: Literal["name", "folded", "address", "ip", "start"]
     text: str
 
 
@@ -43,7 +45,9 @@ def own_keys(name: str) -> tuple[Key, ...]:
     """
     name = name[:LONGEST]
     cleared = clear(name)
-    return _keys(name, cleared, (cleared, normalise_name(cleared)))
+    found = _keys(name, cleared, (cleared, normalise_name(cleared)))
+    starts = (start_of(key.text) for key in found if key.kind == "folded")
+    return (*found, *dict.fromkeys(Key("start", str(start)) for start in starts if start is not None))
 
 
 def address_keys(address: str) -> tuple[Key, ...]:

@@ -82,6 +82,7 @@ def _bytes(text: str | bytes) -> bytes:
 
 PURPOSES = {
     "PUT": "correspond", "POST /v1/vault/pseudonyms": "sign_in", "POST /v1/vault/given-names": "enrol",
+    "PUT /v1/vault/reports/{report_id}/named/{person}": "name",
 }  # fmt: skip
 """What intake's callers say they call for; the rest is for review."""
 
@@ -100,6 +101,7 @@ async def make_intake() -> World:
         "receipt": [sent["receipt"]], "community": ["enwiki"], "category": ["harassment.insults"], "flags": [[]],
         "setting": ["online"], "occurred": [None], "privacy": ["named"], "purpose": ["review"],
         "narrative": ["Words."], "report_ids": [[report_id]], "reason": ["requested"],
+        "person": ["person:5f2c81aa90b1c2d3"],
         "kind": ["question"], "names": [["Some one"]], "ticket": [rig.keys._ticket(chief.ref)],
         **{name: [token] for name, token in rig.proof().items()},
         "reads": [[{"report_id": report_id, "sections": ["content", "correspondence"]}]],
@@ -127,7 +129,7 @@ async def make_triage() -> World:
         "role": ["responder", "operator"], "bodies": [["u4c"], ["none"]], "communities": [["enwiki"]],
         "expires_at": ["2999-01-01T00:00:00Z"], "until": [None], "module": ["A"],
         "case_id": [case.id],
-        "command": ["assign", "start", "ask", "decide", "recuse", "close"],
+        "command": ["assign", "start", "ask", "decide", "recuse", "clear", "name", "close"],
         "If-Match": [f'"{number}"' for number in (case.seq, case.seq + 1, case.seq + 2)],
         "body": [["trust_safety"], []], "assignee": ["person:b0b0b0b0b0b0b0b0"],
     }  # fmt: skip

@@ -16,6 +16,7 @@ from services.intake.group_commit import GroupCommit
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.pages import FollowUpPage, make_follow_up_router
 from services.intake.mailbox.routes import make_mailbox_router
+from services.intake.mentions import Mentions, Naming
 from services.intake.pages import ReportForm, load_pages, make_page_router
 from services.intake.report.sealed import SealedSections, WrappedKey
 from services.intake.report.status import Status
@@ -227,12 +228,13 @@ class Rig:
 
     def __post_init__(self) -> None:
         commits = self.commits or DirectCommit(self.store)
-        self.submissions = Submissions(self.store, commits, self.vault, POLICY, SECRETS, self.clock)
-        self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.clock)
+        self.mentions = Mentions(Roster(COPIES), self.vault, SECRETS.pseudonyms)
+        self.submissions = Submissions(self.store, commits, self.vault, POLICY, SECRETS, self.mentions, self.clock)
+        self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.mentions, self.clock)
         self.access_log = AccessLog("intake", self.accesses or _Accesses(self.store))
-        self.reader = VaultReader(self.store, self.vault, self.access_log, self.clock)
+        self.reader = VaultReader(self.store, self.vault, self.mentions, self.access_log, self.clock)
         self.erasing = Erasing(self.store, Roster(COPIES), self.clock)
-        pages = load_pages()
+        naming, pages = Naming(self.store, self.mentions, self.clock), load_pages()
         form = ReportForm(self.submissions, POLICY, pages, self.clock)
         verifier = ServiceVerifier("intake", PEERS_FILE)
         roster = Roster(COPIES)
@@ -254,7 +256,7 @@ class Rig:
                 make_asset_router(self.gate),
                 make_mailbox_router(self.mailbox, self.gate),
                 make_follow_up_router(FollowUpPage(self.mailbox, pages), self.gate),
-                make_vault_router(self.reader, self.gate, self.keys, roster.names_of),
+                make_vault_router(self.reader, naming, self.gate, self.keys, roster.names_of),
                 make_erasure_router(self.erasing, self.store, self.gate),
             ],
             asyncapi=dict,

@@ -82,14 +82,16 @@ async def send(
     return answer
 
 
-async def hand_in(recused: Sequence[Principal], reported: str = NAMES["reported"]) -> OneReport:
+async def hand_in(
+    recused: Sequence[Principal], reported: str = NAMES["reported"], narrative: str = WORDS["narrative"]
+) -> OneReport:
     """A report that names everybody of NAMES, and whose case these people are recused from.
 
-    `reported`: another way to write the name of the person reported.
+    `reported`: another way to write the name of the person reported. `narrative`: other words.
     """
     intake = intake_rig.Rig()
     sent = await intake.post(
-        narrative=WORDS["narrative"],
+        narrative=narrative,
         category="harassment.insults",
         reported=[{"name": reported, "details": WORDS["details"]}],
         witnesses=[NAMES["witness"]],
@@ -103,7 +105,7 @@ async def hand_in(recused: Sequence[Principal], reported: str = NAMES["reported"
         await desk.intake.take(received)
         desk.entries.enrol(COLLEAGUE)
         case = desk.cases.stored[case_id_of(sent["report_id"])].case
-        desk.vault.sections[case.report_id] = {"content": {"narrative": WORDS["narrative"]}}
+        desk.vault.sections[case.report_id] = {"content": {"narrative": narrative}}
         for who in recused:
             answer = await desk.order(case, "recuse", {"person": who.ref, "ground": "involved"}, CLERK)
             assert answer.status_code == 200, answer.text

@@ -147,3 +147,30 @@ def spelled(draw: st.DrawFn, name: str) -> str:
     text = f"{quotes[:1]}{text}{quotes[1:]}" + draw(st.sampled_from(("", "", "", *ENDS)))
     separator, other = draw(st.sampled_from(SEPARATORS)), draw(st.sampled_from(OTHERS))
     return draw(st.sampled_from((text, text, f"{other}{separator}{text}", f"{text}{separator}{other}")))
+
+
+SCRIPTS = (
+    "abcdefghijklmnopqrstuvwxyzßéñøłı",
+    "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
+    "αβγδεζηθικλμνξοπρσςτυφχψω",
+    "ابتثجحخدذرزسشصضطظعغفقكلمنهوي",
+    "אבגדהוזחטיכלמנסעפצקרשת",
+    "一二三田中山川口木本村太郎花子",
+    "さくらたけのはなひろみ",
+    "가나다라마바사김이박최",
+    "कखगघचछजझटठडढणत",
+    "กขคงจฉชซญดตถท",
+    "აბგდევზთიკლ",
+    "ابپتثجچ\u200cکگ",
+)
+
+
+@st.composite
+def names(draw: st.DrawFn) -> str:
+    """A user name of one to three words, in one script."""
+    letters = draw(st.sampled_from(SCRIPTS))
+    word = st.text(st.sampled_from(letters), min_size=3, max_size=8).map(lambda w: w.strip("\u200c") or letters[:3])
+    words = [
+        w[:1].upper() + w[1:] if len(w[:1].upper()) == 1 else w for w in draw(st.lists(word, min_size=1, max_size=3))
+    ]
+    return draw(st.sampled_from((" ", " ", "-", "'"))).join(words) + draw(st.sampled_from(("", "", "7", " 42")))

@@ -128,6 +128,7 @@ class MemoryVault:
     sections: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
     statements: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     reads: list[tuple[str, str, Actor | None]] = field(default_factory=list)
+    named: list[tuple[str, str]] = field(default_factory=list)
     erased: set[str] = field(default_factory=set)
     away: bool = False
     own: OwnNames = field(default_factory=lambda: OwnNames(ALICE.ref, (ADA, STRANGER), TICKET))
@@ -172,6 +173,11 @@ class MemoryVault:
             raise Problem(410, "report-erased", "This report has been erased.")
         known = self.statements.setdefault((report_id, statement_id), (kind, text))
         assert known == (kind, text), "other words under the same id"
+
+    async def name(self, report_id: str, person: str, *, behalf: Actor) -> None:
+        if self.away:
+            raise Unavailable("vault: away")
+        self.named.append((report_id, person))
 
 
 @dataclass

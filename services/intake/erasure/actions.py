@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from services.intake.stored import (
+    INTAKE,
     SOURCE,
     Change,
     ErasureMark,
@@ -31,7 +32,6 @@ from shared.times import now
 ErasureReason = Literal["requested", "court_order", "legal_duty", "misdirected", "test"]
 """Why a person erases a report. The policy has a reason of its own, `retention`."""
 RETENTION = "retention"
-INTAKE = Actor("service:intake", "service")
 Result = Literal["erased", "already", "unknown"]
 ERASED_AT_ONCE = 200
 
@@ -94,7 +94,7 @@ class Erasing:
 
     async def _erased(self, report: StoredReport, erasure: Erasure) -> Change:
         at = self._clock()
-        shut_out = await self._people.people_of(report.parties)
+        shut_out = await shut_out_of(report, self._people)
         cause = derive("erase", erasure.request_id, report.id)
         fact = ReportErased(
             report_id=report.id, reason=erasure.reason, request_id=erasure.request_id, rule=erasure.rule
@@ -113,9 +113,14 @@ class Erasing:
         )
 
 
+async def shut_out_of(report: StoredReport, people: KnownPeople) -> tuple[str, ...]:
+    """The references of those who stay shut out of a report that is erased. Raises Unavailable."""
+    return tuple(dict.fromkeys((*report.shut_out, *await people.people_of(report.named))))
+
+
 def forgotten(report: StoredReport, shut_out: tuple[str, ...], at: datetime, cause: str) -> Draft:
     """The last `report.parties` of a report erased at `at` (UTC-aware): every service forgets its pseudonyms."""
-    named = bool(report.parties)
+    named = bool(report.named or report.shut_out)
     fact = ReportParties(report_id=report.id, shut_out=shut_out, named=named, erased_at=at, salt=make_salt())
     return Draft(fact, INTAKE, at, cause)
 
@@ -128,6 +133,8 @@ def emptied(report: StoredReport, fact: ReportErased, at: datetime, shut_out: tu
         statements={},
         answers={},
         parties=(),
+        mentioned=(),
+        cleared=(),
         shut_out=shut_out,
         facts=replace(report.facts, occurred=None),
         erased=ErasureMark(at, fact.reason, fact.request_id),

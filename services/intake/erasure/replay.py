@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
-from services.intake.erasure.actions import KnownPeople, emptied, forgotten
+from services.intake.erasure.actions import KnownPeople, emptied, forgotten, shut_out_of
 from services.intake.report.status import Status
 from services.intake.report.submission import Facts
 from services.intake.stored import Change, Store, StoredReport, tell_parties
@@ -100,7 +100,7 @@ class Replay:
         async def decide(report_id: str, report: StoredReport | None) -> Change | None:
             if report is not None and report.vault is None:
                 return None
-            shut_out = await self._people.people_of(report.parties) if report else ()
+            shut_out = await shut_out_of(report, self._people) if report else ()
             return _again(report, erasures[report_id], shut_out)
 
         return len(await change(self._store, erasures, decide))

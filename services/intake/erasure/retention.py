@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from services.intake.erasure.actions import INTAKE, RETENTION, Erasing, Erasure
-from services.intake.stored import ReportOutline
+from services.intake.erasure.actions import RETENTION, Erasing, Erasure
+from services.intake.stored import INTAKE, ReportOutline
 from shared import metrics
 from shared.events import CaseState
 from shared.ids import new_id

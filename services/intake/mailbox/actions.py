@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.intake.mailbox.views import QuestionView, StatusView, view_deadlines
+from services.intake.mentions import Mentions
 from services.intake.report.receipt import hash_receipt
 from services.intake.report.sealed import SealedAnswer, SealedStatement
 from services.intake.report.status import follow
-from services.intake.stored import REPORTER, SOURCE, Change, Secrets, Store, StoredReport, refuse_erased
+from services.intake.stored import INTAKE, REPORTER, SOURCE, Change, Secrets, Store, StoredReport, refuse_erased
 from services.intake.vault.cipher import Vault
 from shared.aggregates import change
 from shared.brake import Brake
-from shared.events import Draft, Event, ReportAnswered, stamp
+from shared.events import Draft, Event, MentionCleared, ReportAnswered, stamp
 from shared.ids import derive
 from shared.problems import FieldError, Problem, Unavailable
 from shared.telemetry import current_traceparent
@@ -39,8 +40,16 @@ class _ByCase:
 class Mailbox:
     """Shows reporters what became of a report, and takes their answers and the handlers' words."""
 
-    def __init__(self, store: Store, vault: Vault, secrets: Secrets, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        secrets: Secrets,
+        mentions: Mentions,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
         self._store = store
+        self._mentions = mentions
         self._vault = vault
         self._secrets = secrets
         self._clock = clock
@@ -67,7 +76,7 @@ class Mailbox:
                 raise Problem(404, "question-unknown", "This question was not asked.", errors=[error])
             given = report.answers.get(question_id)
             if given is None:
-                return self._answered(report, question_id, text)
+                return await self._answered(report, question_id, text)
             if self._vault.open(f"{report_id}/answers/{question_id}", given) != text.encode():
                 raise Problem(409, "already-answered", "This question has been answered already.")
             return None
@@ -90,8 +99,10 @@ class Mailbox:
             if known is None:
                 words = self._vault.seal(place, text.encode())
                 statement = SealedStatement(words.key_id, words.key, words.data, kind=kind, at=self._clock())
-                after = replace(report, statements={**report.statements, statement_id: statement})
-                return Change(report, after, [], [derive("statement", statement_id)])
+                at, cause = self._clock(), derive("statement", statement_id)
+                after = await self._mentions.noted(report, [text])
+                after = replace(after, statements={**report.statements, statement_id: statement})
+                return Change(report, after, self._mentions.told(report, after, INTAKE, at, cause), [cause])
             if known.kind != kind or self._vault.open(place, known) != text.encode():
                 raise Problem(409, "statement-differs", "Other words are stored under this id.")
             return None
@@ -109,12 +120,18 @@ class Mailbox:
                 event_id = by_case[case_id][0].id
                 log.warning("a case without a report here", extra={"case_id": case_id, "event_id": event_id})
                 return None
-            status, causes = report.status, []
+            after, causes = report, []
             for event in by_case[case_id]:
-                if after := follow(status, event):
-                    status = after
-                    causes.append(event.id)
-            return Change(report, replace(report, status=status), [], causes) if causes else None
+                if isinstance(event.fact, MentionCleared):
+                    after = self._mentions.without(after, event.fact.mention)
+                elif status := follow(after.status, event):
+                    after = replace(after, status=status)
+                else:
+                    continue
+                causes.append(event.id)
+            if not causes:
+                return None
+            return Change(report, after, self._mentions.told(report, after, INTAKE, self._clock(), causes[-1]), causes)
 
         await change(_ByCase(self._store), by_case, decide)
 
@@ -130,10 +147,11 @@ class Mailbox:
             raise Problem(404, "receipt-unknown", "No report belongs to this receipt.")
         return report
 
-    def _answered(self, report: StoredReport, question_id: str, text: str) -> Change:
+    async def _answered(self, report: StoredReport, question_id: str, text: str) -> Change:
         at = self._clock()
         answer_id = derive("answer", report.id, question_id)
         fact = ReportAnswered(report_id=report.id, question_id=question_id, answer_id=answer_id)
+        after = await self._mentions.noted(report, [text])
         events = stamp(
             [Draft(fact, REPORTER, at, answer_id)],
             source=SOURCE,
@@ -142,9 +160,11 @@ class Mailbox:
             last_seq=report.seq,
             trace=current_traceparent(),
         )
+        events += self._mentions.told(report, after, INTAKE, at, answer_id)
         words = self._vault.seal(f"{report.id}/answers/{question_id}", text.encode())
         answer = SealedAnswer(words.key_id, words.key, words.data, at=at)
-        return Change(report, replace(report, answers={**report.answers, question_id: answer}), events, [answer_id])
+        after = replace(after, answers={**report.answers, question_id: answer})
+        return Change(report, after, events, [answer_id])
 
     def _view(self, report: StoredReport) -> StatusView:
         status = report.status

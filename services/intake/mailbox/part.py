@@ -3,6 +3,7 @@
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.pages import FollowUpPage, make_follow_up_router
 from services.intake.mailbox.routes import make_mailbox_router
+from services.intake.mentions import Mentions
 from services.intake.stored import Secrets, Store
 from services.intake.vault.cipher import Vault
 from shared.events import CaseFact
@@ -12,9 +13,11 @@ from shared.web.gate import Gate
 from shared.web.pages import Pages
 
 
-def build(runtime: Runtime, store: Store, vault: Vault, secrets: Secrets, pages: Pages, gate: Gate) -> Part:
+def build(
+    runtime: Runtime, store: Store, vault: Vault, secrets: Secrets, mentions: Mentions, pages: Pages, gate: Gate
+) -> Part:
     """Follows every case, and shows a reporter what became of a report, over HTTP and on a page."""
-    mailbox = Mailbox(store, vault, secrets)
+    mailbox = Mailbox(store, vault, secrets, mentions)
     runtime.consume_facts("cases", [CaseFact], mailbox.project)
     page = FollowUpPage(mailbox, pages)
     return Part([make_mailbox_router(mailbox, gate), make_follow_up_router(page, gate)])

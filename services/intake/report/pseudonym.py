@@ -22,12 +22,25 @@ def pseudonym_of(key: bytes, of: Key) -> str:
 def people_in(key: bytes, submission: Submission) -> People:
     """The pseudonyms of all people a submission names."""
     reporter = submission.reporter
-    own = [keys_of(reporter.name)] if reporter and reporter.name else []
-    own += [_keys_of_address(reporter.email)] if reporter and reporter.email else []
+    return people_named(
+        key,
+        reported=[person.name for person in submission.reported],
+        witnesses=submission.witnesses,
+        name=reporter.name if reporter else None,
+        email=reporter.email if reporter else None,
+    )
+
+
+def people_named(
+    key: bytes, *, reported: Sequence[str], witnesses: Sequence[str], name: str | None, email: str | None
+) -> People:
+    """The name keys of the people in these lines, and of a reporter with this name and address."""
+    own = [keys_of(name)] if name else []
+    own += [_keys_of_address(email)] if email else []
     return People(
-        subjects=_keys_of_lines(key, [person.name for person in submission.reported]),
+        subjects=_keys_of_lines(key, reported),
         reporter=tuple(_pseudonyms(key, keys) for keys in own),
-        witnesses=_keys_of_lines(key, submission.witnesses),
+        witnesses=_keys_of_lines(key, witnesses),
     )
 
 

@@ -211,8 +211,8 @@ class People:
 
     @property
     def parties(self) -> Pseudonyms:
-        """All pseudonyms, each once."""
-        return _flat((*self.subjects, *self.witnesses, *self.reporter, self.mentioned))
+        """All pseudonyms of those that it names, each once."""
+        return _flat((*self.subjects, *self.witnesses, *self.reporter))
 
     def told(self, report_id: str, salt: str) -> ReportParties:
         """The fact that tells the pseudonyms. It goes to the restricted topic only."""

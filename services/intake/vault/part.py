@@ -1,5 +1,6 @@
 """The vault as a part of intake."""
 
+from services.intake.mentions import Mentions, Naming
 from services.intake.stored import Store
 from services.intake.vault.cipher import Vault
 from services.intake.vault.names import NameKeySource
@@ -20,6 +21,7 @@ def build(
     runtime: Runtime,
     store: Store,
     vault: Vault,
+    mentions: Mentions,
     settings: ProverSettings,
     pseudonym_key: bytes,
     gate: Gate,
@@ -29,9 +31,9 @@ def build(
     prover, uses = make_prover(settings, settings.public_url), MongoTicketUses(runtime.database["tickets"])
     keys = NameKeySource(prover, listed(settings.sign_in_clients), settings.identity_key, pseudonym_key, roster, uses)
     accesses = runtime.aggregates("accesses")
-    reader = VaultReader(store, vault, AccessLog("intake", accesses))
+    reader = VaultReader(store, vault, mentions, AccessLog("intake", accesses))
     return Part(
-        [make_vault_router(reader, gate, keys, roster.names_of)],
+        [make_vault_router(reader, Naming(store, mentions), gate, keys, roster.names_of)],
         indexes=[(accesses.collection, ACCESS_INDEXES), (uses.collection, [TICKETS_INDEX])],
         stops=[prover.aclose],
     )

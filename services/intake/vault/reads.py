@@ -1,12 +1,13 @@
 """Reading from the vault. Intake records every read, durably, before it hands anything out."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 import orjson
 
+from services.intake.mentions import Mentions
 from services.intake.report.sealed import Sealed, SealedSections
 from services.intake.report.submission import Section
 from services.intake.stored import Store, StoredReport
@@ -19,8 +20,9 @@ from shared.ids import case_id_of, new_id
 from shared.telemetry import current_traceparent
 from shared.times import now
 
-Readable = Section | Literal["correspondence"]
-"""What can be read of a report: its sections, and what handlers and reporter have written to each other since."""
+Readable = Section | Literal["correspondence", "mentions"]
+"""What can be read of a report: its sections, what handlers and reporter have written to each other since, and which of
+all these words mention people on the roster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def resource_of(report: StoredReport) -> Resource:
     return Resource(
         body=report.status.body,
         community=report.facts.community or None,
-        parties=frozenset(report.parties),
+        parties=frozenset(report.named),
         recused=frozenset((*report.status.recused, *report.shut_out)),
     )
 
@@ -50,9 +52,17 @@ def _is_named(names: Collection[str], report: StoredReport) -> bool:
 class VaultReader:
     """Hands out sections of reports, and tells each read as an event on `access`."""
 
-    def __init__(self, store: Store, vault: Vault, accesses: AccessLog, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        mentions: Mentions,
+        accesses: AccessLog,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
         self._store = store
         self._vault = vault
+        self._mentions = mentions
         self._accesses = accesses
         self._clock = clock
 
@@ -67,6 +77,7 @@ class VaultReader:
         is handed out.
         """
         reports = await self._store.load({read.report_id for read in reads})
+        known = await self._mentions.ready() if any("mentions" in read.sections for read in reads) else frozenset()
         items: list[dict[str, Any]] = []
         accesses = []
         for read in reads:
@@ -76,7 +87,9 @@ class VaultReader:
             elif report.vault is None:
                 items.append({"report_id": read.report_id, "erased": True})
             else:
-                items.append({"report_id": read.report_id, "sections": self._open(read, purpose, report, report.vault)})
+                items.append(
+                    {"report_id": read.report_id, "sections": self._open(read, purpose, report, report.vault, known)}
+                )
                 accesses.append(self._access(read, purpose.name, actor))
         await self._accesses.write(accesses)
         return items
@@ -91,13 +104,19 @@ class VaultReader:
         access = Access(fact, actor, at, access_id, trace=current_traceparent(), fields=fields)
         await self._accesses.write([access])
 
-    def _open(self, read: Read, purpose: Purpose, report: StoredReport, vault: SealedSections) -> dict[str, Any]:
+    def _open(
+        self, read: Read, purpose: Purpose, report: StoredReport, vault: SealedSections, known: frozenset[str]
+    ) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name in dict.fromkeys(read.sections):
             if name not in purpose.sections:
                 continue
             if name == "correspondence":
                 found[name] = self._correspondence(report)
+            elif name == "mentions":
+                words = replace(read, sections=("reported", "content", "correspondence"))
+                content = self._open(words, purpose, report, vault, known)
+                found[name] = {"items": self._mentions.shown(report, known, content)}
             elif sealed := vault.section(name):
                 section = orjson.loads(self._vault.open(f"{report.id}/{name}", sealed))
                 fields = purpose.sections[name] or section

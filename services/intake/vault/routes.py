@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
 
 from services.intake.fields import PRIVATE, Body, Identifier, Name
+from services.intake.mentions import Naming
 from services.intake.vault.names import NameKeySource
 from services.intake.vault.reads import Read, Readable, VaultReader
 from shared.access.authorization import Refused
@@ -15,11 +16,13 @@ from shared.access.conditions import Reason, Refusal
 from shared.access.principal import Principal, Role
 from shared.access.purposes import PURPOSES
 from shared.events import Actor
+from shared.ids import PERSON
 from shared.own_names import Proof
-from shared.problems import Problem
+from shared.problems import FieldError, Problem
 from shared.web.bodies import json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does, principal_of
 
+_NO_REFERENCE = FieldError("/person", "not_a_reference", "A reference such as person:5f2c81aa90b1c2d3.")
 NamesOf = Callable[[str], Awaitable[Collection[str]]]
 """A person's reference and the pseudonyms of their own names."""
 
@@ -28,7 +31,7 @@ class ReadItem(Body):
     """One report to read from."""
 
     report_id: Identifier
-    sections: Annotated[tuple[Readable, ...], Field(min_length=1, max_length=4)]
+    sections: Annotated[tuple[Readable, ...], Field(min_length=1, max_length=5)]
 
 
 class VaultRead(Body):
@@ -45,7 +48,9 @@ class GivenNames(Body):
     names: Annotated[tuple[Name, ...], Field(min_length=1, max_length=20)]
 
 
-def make_vault_router(reader: VaultReader, gate: Gate, keys: NameKeySource, names_of: NamesOf) -> APIRouter:
+def make_vault_router(
+    reader: VaultReader, naming: Naming, gate: Gate, keys: NameKeySource, names_of: NamesOf
+) -> APIRouter:
     """The routes. They open only to services, with a token made for intake and for this purpose.
 
     A service may ask on behalf of a person. A report that names this person, by `names_of`, looks unknown to it.
@@ -77,6 +82,14 @@ def make_vault_router(reader: VaultReader, gate: Gate, keys: NameKeySource, name
         names = await names_of(who.behalf.ref) if who.behalf else ()
         items = await reader.read(reads, purpose=purpose, actor=who.actor(Role.SERVICE), names=names)
         return json_response({"items": items}, headers=PRIVATE)
+
+    @router.put("/v1/vault/reports/{report_id}/named/{person}", status_code=204, **does("vault.name"))
+    async def name(request: Request, report_id: str, person: str) -> Response:
+        """Shut a person, by the reference, out of everything about a report. The request may be repeated."""
+        if not PERSON.fullmatch(person):
+            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[_NO_REFERENCE])
+        await naming.name(report_id, person, principal_of(request).actor(Role.SERVICE))
+        return Response(status_code=204)
 
     @router.post("/v1/vault/pseudonyms", **does("vault.pseudonyms", takes(Proof)))
     async def pseudonyms(request: Request) -> Response:

@@ -62,6 +62,12 @@ class Form:
             if isinstance(field, ReferenceField) and field.gets_case:
                 yield field.name, getattr(command, field.name)
 
+    def named_by(self, command: Command) -> Iterator[str]:
+        """The references of people whom the command names as those whom the case is about."""
+        for field in self.fields:
+            if isinstance(field, ReferenceField) and field.is_named:
+                yield getattr(command, field.name)
+
 
 FORMS: Mapping[str, Form] = {name: Form(kind, fields_of(kind)) for name, kind in COMMANDS.items() if kind.by_people}
 """The form of each command that people give, by its name."""

@@ -6,6 +6,9 @@ from services.triage.case.case import ENDED
 from shared.events import CaseState
 from shared.problems import FieldError
 
+_ANY: Mapping[CaseState | None, CaseState] = {
+    state: state for state in CaseState if state not in (CaseState.RECEIVED, CaseState.MERGED)
+}
 TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
     # Opening passes through `received`: the two facts are one write, so that no case is ever without an owner.
     "open": {None: CaseState.TRIAGED},
@@ -26,7 +29,9 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
     },
     "decide": {CaseState.INVESTIGATING: CaseState.DECIDED},
     # A conflict may be seen at any time; only what is merged away needs none.
-    "recuse": {state: state for state in CaseState if state not in (CaseState.RECEIVED, CaseState.MERGED)},
+    "recuse": _ANY,
+    "clear": _ANY,
+    "name": _ANY,
     "close": {CaseState.DECIDED: CaseState.CLOSED},
     # Who is there for a case is judged behind every command, and by this one when nobody gives another.
     "attend": {state: state for state in CaseState if state not in (CaseState.RECEIVED, *ENDED)},

@@ -114,7 +114,9 @@ class CaseView:
         """The case: what was reported if the vault answers, and exactly the commands permitted now."""
         contents, away = await self._contents(principal, case)
         at = now()
-        forms = permitted(case, principal, self._desk.policy, at)
+        found = contents.sections.get("mentions", {}).get("items", ()) if contents else ()
+        mentions = [(mention["id"], mention["words"]) for mention in found]
+        forms = [form for form in permitted(case, principal, self._desk.policy, at) if _is_of_use(form, mentions)]
         problem = sent.problem if sent else None
         steps = problem.steps if isinstance(problem, VersionConflict) else ()
         names = self._names
@@ -131,6 +133,7 @@ class CaseView:
             "away": away,
             "may_read": self._may(principal, case, "case.read_content", at) is not None,
             "talk": _talk(case, contents),
+            "mentions": mentions,
             "forms": [self._form(request, principal, case, form, at) for form in forms],
             "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': f'{HOME}/cases/{case.code_name}'})}",
             "key": new_id(),
@@ -227,6 +230,11 @@ def _talk(case: Case, contents: Contents | None) -> list[dict[str, Any]]:
         }
         for q in case.questions
     ]
+
+
+def _is_of_use(form: Form, mentions: Sequence[tuple[str, str]]) -> bool:
+    """Whether the page can fill a form in: one about mentions needs some."""
+    return bool(mentions) or all(field.kind != "mention" for field in form.fields)
 
 
 def _unsent(sent: SentForm[str] | None, forms: Sequence[Form]) -> list[str]:

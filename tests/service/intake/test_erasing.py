@@ -382,8 +382,8 @@ async def test_a_report_younger_than_the_backup_stays_erased(rig: Rig) -> None:
 async def test_until_the_erasures_are_replayed_nothing_is_read(rig: Rig) -> None:
     accepted = await talked(rig)
     barrier = ReplayBarrier(rig.store)
-    mailbox = Mailbox(barrier, rig.vault, SECRETS, rig.clock)
-    reader = VaultReader(barrier, rig.vault, rig.access_log, rig.clock)
+    mailbox = Mailbox(barrier, rig.vault, SECRETS, rig.mentions, rig.clock)
+    reader = VaultReader(barrier, rig.vault, rig.mentions, rig.access_log, rig.clock)
     reads = [Read(accepted["report_id"], ("content",))]
     for attempt in (
         mailbox.follow_up(accepted["receipt"]),
@@ -403,7 +403,7 @@ async def test_until_the_erasures_are_replayed_nothing_is_read(rig: Rig) -> None
 @pytest.mark.parametrize("words", ["Sekret words", "Other words"])
 async def test_until_the_erasures_are_replayed_nothing_is_compared_with_a_report(rig: Rig, words: str) -> None:
     barrier = ReplayBarrier(rig.store)
-    submissions = Submissions(barrier, DirectCommit(rig.store), rig.vault, POLICY, SECRETS, rig.clock)
+    submissions = Submissions(barrier, DirectCommit(rig.store), rig.vault, POLICY, SECRETS, rig.mentions, rig.clock)
 
     async def hand_in(words: str, key: str) -> str:
         submission = Submission(community="enwiki", narrative=words)

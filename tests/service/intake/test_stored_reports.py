@@ -149,12 +149,12 @@ async def test_of_an_erased_report_what_was_known_in_the_clear_stays(rig: Rig) -
     assert rig.store.reports[REPORT_ID]["status"]["state"] == "closed"
 
 
-async def test_a_new_document_has_the_fields_it_always_had(rig: Rig) -> None:
+async def test_a_new_document_has_the_fields_it_always_had_and_those_of_mentions(rig: Rig) -> None:
     accepted = await rig.post(reported=[{"name": "Some one"}])
     document = rig.store.reports[accepted["report_id"]]
     before = rig.store.reports[REPORT_ID]
     assert before.keys() - document.keys() == {"outbox_due"}
-    assert document.keys() - before.keys() == set()
+    assert document.keys() - before.keys() == {"mentioned", "cleared"}
     assert set(document["vault"]) == {"content", "reported", "digest"}
     assert set(document["vault"]["content"]) == {"key_id", "key", "data"}
     assert set(document["vault"]["digest"]) == {"key_id", "key"}

@@ -51,3 +51,20 @@ async def test_the_desk_shows_no_case_to_a_responder_it_names(spelling: str, own
     accused, other = signed_in("acc05ed", own), signed_in("0b1ec71e", STRANGER)
     assert await seen(report, accused) == {404}
     assert await seen(report, other) == {200}
+
+
+@pytest.mark.parametrize(
+    ("narrative", "own"),
+    [
+        ("On my talk page example_user wrote it again.", "Example User"),
+        ("It was [[User:Example User|him]] again.", "Example User"),
+        ("See https://en.wikipedia.org/wiki/Special:Contributions/Example%20User for more.", "Example User"),
+        ("昨日、例示太郎さんに言われた。", "例示太郎"),
+        ("He writes from Example.User@mail.example to everybody.", "example.user@mail.example"),
+    ],
+)
+async def test_the_desk_shows_no_case_to_a_responder_whom_its_words_mention(narrative: str, own: str) -> None:
+    mentioned, other = signed_in("acc05ed", own), signed_in("0b1ec71e", STRANGER)
+    report = await hand_in([], narrative=narrative)
+    assert await seen(report, mentioned) == {404}
+    assert await seen(report, other) == {200}

@@ -42,6 +42,7 @@ MAY: dict[str, dict[str, str]] = {
     "report.erase": {"coordinator": HANDLING, "operator": "names"},
     "vault.read": {"service": "purpose"},
     "vault.correspond": {"service": "purpose"},
+    "vault.name": {"service": "purpose"},
     "vault.pseudonyms": {"service": "purpose"},
     "vault.bind_names": {"service": "purpose"},
     "roster.note_names": {"service": "purpose"},
@@ -53,6 +54,8 @@ MAY: dict[str, dict[str, str]] = {
     "case.ask": {"responder": f"{HANDLING} training"},
     "case.decide": {"responder": f"{HANDLING} training"},
     "case.close": {"responder": f"{HANDLING} training"},
+    "case.clear": {"responder": f"{HANDLING} training"},
+    "case.name": {"responder": f"{HANDLING} training"},
     "case.recuse": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "roster.read": {"coordinator": ""},
     "roster.change": {"coordinator": "oneself reach"},
@@ -68,7 +71,8 @@ MAY: dict[str, dict[str, str]] = {
 """Who may do what, and on what conditions."""
 SCOPE = {"record.heads": "proof", "record.read": "meta", "record.prove": "proof", "record.entries": "export"}
 PURPOSES = {
-    "vault.read": {"review", "notify"}, "vault.correspond": {"correspond"}, "vault.pseudonyms": {"sign_in"},
+    "vault.read": {"review", "notify"}, "vault.correspond": {"correspond"}, "vault.name": {"name"},
+    "vault.pseudonyms": {"sign_in"},
     "vault.bind_names": {"enrol"},
     "roster.note_names": {"note_names"},
 }  # fmt: skip

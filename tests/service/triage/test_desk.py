@@ -9,6 +9,7 @@ import pytest
 from services.triage.case.case import Case
 from shared.access.authorization import FRESH
 from shared.access.principal import Role
+from shared.events import MentionCleared, PersonNamed
 from shared.times import now
 from tests.support.forms import hidden_fields
 from tests.support.people import sign_in
@@ -327,3 +328,26 @@ async def test_a_program_gets_a_problem_where_a_browser_is_led_on(rig: Rig) -> N
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
     assert (await rig.http.get("/desk", headers=bearer(ALICE))).status_code == 200
+
+
+async def test_the_desk_offers_to_clear_words_that_mention_somebody_and_tells_nobody_whom(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    assert "/clear" not in await page_of(rig, case)
+    mention = "0a" * 16
+    rig.vault.sections[case.report_id] = {"mentions": {"items": [{"id": mention, "words": "will"}]}}
+    page = await page_of(rig, case)
+    assert f'<option value="{mention}">will</option>' in page
+    assert (await send(rig, case, "clear", page, mention=mention)).status_code == 303
+    assert (await send(rig, case, "clear", mention="will")).status_code == 422
+    assert [e.fact.mention for e in rig.cases.events if isinstance(e.fact, MentionCleared)] == [mention]
+
+
+async def test_the_desk_names_a_further_person_to_intake_and_to_nobody_else(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    assert (await send(rig, case, "name", other=BOB.ref)).status_code == 303
+    assert rig.vault.named == [(case.report_id, BOB.ref)]
+    assert (await send(rig, case, "name", other="")).status_code == 422
+    (event,) = [e for e in rig.cases.events if isinstance(e.fact, PersonNamed)]
+    assert BOB.ref not in event.fact.model_dump_json()

@@ -13,34 +13,9 @@ from hypothesis import strategies as st
 from services.intake.report.pseudonym import MOST, people_in, pseudonyms_for
 from services.intake.report.submission import Submission
 from shared.names import Key, keys_of, own_keys
-from tests.support.spellings import OTHERS, spelled
+from tests.support.spellings import OTHERS, names, spelled
 
 KEY = b"k" * 32
-SCRIPTS = (
-    "abcdefghijklmnopqrstuvwxyzßéñøłı",
-    "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
-    "αβγδεζηθικλμνξοπρσςτυφχψω",
-    "ابتثجحخدذرزسشصضطظعغفقكلمنهوي",
-    "אבגדהוזחטיכלמנסעפצקרשת",
-    "一二三田中山川口木本村太郎花子",
-    "さくらたけのはなひろみ",
-    "가나다라마바사김이박최",
-    "कखगघचछजझटठडढणत",
-    "กขคงจฉชซญดตถท",
-    "აბგდევზთიკლ",
-    "ابپتثجچ\u200cکگ",
-)
-
-
-@st.composite
-def names(draw: st.DrawFn) -> str:
-    """A user name of one to three words, in one script."""
-    letters = draw(st.sampled_from(SCRIPTS))
-    word = st.text(st.sampled_from(letters), min_size=3, max_size=8).map(lambda w: w.strip("\u200c") or letters[:3])
-    words = [
-        w[:1].upper() + w[1:] if len(w[:1].upper()) == 1 else w for w in draw(st.lists(word, min_size=1, max_size=3))
-    ]
-    return draw(st.sampled_from((" ", " ", "-", "'"))).join(words) + draw(st.sampled_from(("", "", "7", " 42")))
 
 
 def submission_about(*reported: str, witnesses: Sequence[str] = (), **fields: Any) -> Submission:

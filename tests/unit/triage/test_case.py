@@ -13,6 +13,7 @@ from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import GROUNDS, Assign, Attend, Close, Recuse, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.naming import Clear, Name
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.table import COMMANDS, _commands, decide
 from services.triage.case.evolve import evolve, fold
@@ -178,6 +179,14 @@ class Life(RuleBasedStateMachine):
         self.attempt(Recuse(ground, person))
 
     @rule()
+    def clear(self) -> None:
+        self.attempt(Clear("0" * 32))
+
+    @rule()
+    def name(self) -> None:
+        self.attempt(Name("responder:b2"))
+
+    @rule()
     def close(self) -> None:
         self.attempt(Close())
 
@@ -218,8 +227,8 @@ def test_the_table_reaches_exactly_the_documented_states() -> None:
         grown = not more <= reached
         reached |= more
     assert reached - {None} | {CaseState.RECEIVED} == ENTERED
-    # A recusal is possible in states that nothing leads to yet, because older records may hold them.
-    everywhere = (Recuse.name, Attend.name)
+    # What shuts people out is possible in states that nothing leads to yet, because older records may hold them.
+    everywhere = (Recuse.name, Clear.name, Name.name, Attend.name)
     assert {state for name, ways in TRANSITIONS.items() for state in ways if name not in everywhere} <= reached
 
 

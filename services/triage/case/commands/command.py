@@ -1,5 +1,6 @@
 """What every command on a case has: a name, the fields it takes, and what it decides. Pure."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -15,7 +16,8 @@ WORDS_LIMIT = 5_000
 """Characters of a question or a reason."""
 REFERENCE_LIMIT = 80
 
-FieldKind = Literal["words", "choice", "reference"]
+FieldKind = Literal["words", "choice", "reference", "mention"]
+MENTION = re.compile(r"[0-9a-f]{32}")
 Fault = tuple[str, str]
 """What is wrong with a value: a code, and a sentence in English."""
 
@@ -91,7 +93,8 @@ class ChoiceField(Field):
 class ReferenceField(Field):
     """The reference of a person. Left out by a person in one of the roles `oneself`, it means that person.
 
-    `gets_case`: the person has the case from then on, and must be one that may look into it.
+    `gets_case`: the person has the case from then on, and must be one that may look into it. `is_named`: the case is
+    about the person, whom intake shuts out.
     """
 
     kind = "reference"
@@ -99,6 +102,7 @@ class ReferenceField(Field):
 
     oneself: tuple[Role, ...]
     gets_case: bool = False
+    is_named: bool = False
 
     def may_leave_out(self, role: Role) -> bool:
         """Whether the role may mean itself."""
@@ -109,6 +113,17 @@ class ReferenceField(Field):
         if PERSON.fullmatch(text):
             return None
         return "not_a_reference", "Write a reference such as person:5f2c81aa90b1c2d3, never a name."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MentionField(Field):
+    """The id of a mention, as intake shows it among the contents of the report."""
+
+    kind = "mention"
+
+    def fault_of(self, text: str, policy: Policy) -> Fault | None:
+        """Anything but an id: no words may ever stand in an event."""
+        return None if MENTION.fullmatch(text) else ("unknown_choice", "Choose one of the mentions.")
 
 
 class Command:

@@ -1,0 +1,150 @@
+"""Looks for people on the roster in every word that comes, and tells under which pseudonyms they are shut out."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Protocol
+
+import orjson
+
+from services.intake.report.mentions import Known, words_of
+from services.intake.report.pseudonym import party_token, people_named
+from services.intake.report.sealed import Sealed, SealedSections
+from services.intake.report.submission import People, Section, Submission
+from services.intake.stored import Change, Store, StoredReport, make_salt, refuse_erased, tell_parties
+from shared.aggregates import change
+from shared.events import Actor, Draft, Event
+from shared.ids import derive
+from shared.problems import Problem
+from shared.telemetry import current_traceparent
+from shared.times import now
+
+
+class NamesOnRoster(Protocol):
+    """What looking for people needs of the roster (shared.access.roster.Roster)."""
+
+    async def everybody(self) -> frozenset[str]:
+        """The pseudonyms of all people. Raises Unavailable before the roster was ever read."""
+        ...
+
+
+class Cipher(Protocol):
+    """What it needs of the vault (services.intake.vault.cipher.Vault)."""
+
+    def open(self, place: str, sealed: Sealed) -> bytes:
+        """What was sealed at this place. Raises VaultError."""
+        ...
+
+    def party_key(self, report_id: str, sealed: SealedSections) -> bytes:
+        """The key of the party tokens of one report."""
+        ...
+
+
+class Mentions:
+    """Finds people on the roster in the words of reports. No name leaves it, only pseudonyms."""
+
+    def __init__(self, roster: NamesOnRoster, vault: Cipher, key: bytes) -> None:
+        """`key` is the deployment's key of pseudonyms."""
+        self._roster = roster
+        self._vault = vault
+        self._key = key
+        self._known = Known(key)
+
+    async def ready(self) -> frozenset[str]:
+        """The pseudonyms to look for. Raises Unavailable before the roster was ever read."""
+        return await self._roster.everybody()
+
+    def added_to(self, people: People, submission: Submission, names: frozenset[str]) -> People:
+        """The people that a new report names, and those that its words mention."""
+        found = self._known.mentioned(words_of(submission), names)
+        return replace(people, mentioned=tuple(sorted(found.keys() - set(people.parties))))
+
+    async def noted(self, report: StoredReport, words: Iterable[str]) -> StoredReport:
+        """The report, to which these words have come, with the people that they mention."""
+        found = self._known.mentioned(words, await self.ready())
+        new = found.keys() - {*report.named, *report.cleared}
+        return replace(report, mentioned=(*report.mentioned, *sorted(new))) if new else report
+
+    def without(self, report: StoredReport, mention: str) -> StoredReport:
+        """The report without the mention that has this id, which is nobody on the roster."""
+        gone = [key for key, name in self._ids(report) if name == mention]
+        mentioned = tuple(key for key in report.mentioned if key not in gone)
+        return replace(report, mentioned=mentioned, cleared=(*report.cleared, *gone)) if gone else report
+
+    def shown(self, report: StoredReport, names: frozenset[str], content: object) -> list[dict[str, str]]:
+        """What handlers see of each mention: its id, and the (folded) words of this content that are it."""
+        words = self._known.mentioned(_texts_in(content), names)
+        return [{"id": name, "words": words.get(key, "")} for key, name in self._ids(report)]
+
+    def told(self, before: StoredReport, after: StoredReport, by: Actor, at: datetime, cause: str) -> list[Event]:
+        """What tells the other services of a change (at `at`, UTC-aware) in who is shut out, if there is one.
+
+        Raises VaultError.
+        """
+        if (before.mentioned, before.shut_out) == (after.mentioned, after.shut_out):
+            return []
+        fact = self._people(after).told(after.id, make_salt()).model_copy(update={"shut_out": after.shut_out})
+        return [tell_parties(before, Draft(fact, by, at, cause), current_traceparent())]
+
+    def _ids(self, report: StoredReport) -> list[tuple[str, str]]:
+        """The pseudonym of each mention, and the id that it has within this report only."""
+        if report.vault is None or not report.mentioned:
+            return []
+        of_report = self._vault.party_key(report.id, report.vault)
+        return [(key, party_token(of_report, (key,))) for key in report.mentioned]
+
+    def _people(self, report: StoredReport) -> People:
+        """The people that a stored report names and mentions. Raises VaultError."""
+        vault = report.vault
+        assert vault is not None  # noqa: S101  # words come only to a report that is not erased
+        reporter = self._section(report.id, vault, "reporter")
+        people = people_named(
+            self._key,
+            reported=[person["name"] for person in self._section(report.id, vault, "reported").get("people", ())],
+            witnesses=self._section(report.id, vault, "content").get("witnesses", ()),
+            name=reporter.get("name"),
+            email=reporter.get("email"),
+        )
+        # A report from before has pseudonyms as they were made then.
+        earlier = tuple(key for key in report.parties if key not in people.parties)
+        return replace(people, mentioned=(*earlier, *report.mentioned))
+
+    def _section(self, report_id: str, vault: SealedSections, name: Section) -> dict[str, Any]:
+        sealed = vault.section(name)
+        found: dict[str, Any] = orjson.loads(self._vault.open(f"{report_id}/{name}", sealed)) if sealed else {}
+        return found
+
+
+class Naming:
+    """Lets handlers say that a report is about a further person on the roster."""
+
+    def __init__(self, store: Store, mentions: Mentions, clock: Callable[[], datetime] = now) -> None:
+        self._store = store
+        self._mentions = mentions
+        self._clock = clock
+
+    async def name(self, report_id: str, person: str, by: Actor) -> None:
+        """Shut a person (a reference) out of everything about a report. The call may be repeated.
+
+        Raises Problem 404 for an unknown report, 410 for an erased one.
+        """
+
+        async def decide(report_id: str, report: StoredReport | None) -> Change | None:
+            if report is None:
+                raise Problem(404, "report-unknown", "There is no such report.")
+            refuse_erased(report)
+            if person in report.shut_out:
+                return None
+            cause = derive("name", report_id, person)
+            after = replace(report, shut_out=(*report.shut_out, person))
+            return Change(report, after, self._mentions.told(report, after, by, self._clock(), cause), [cause])
+
+        await change(self._store, [report_id], decide)
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(part)

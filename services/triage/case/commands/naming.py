@@ -1,0 +1,37 @@
+"""Handlers correct whom the words of a report mention. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from services.triage.case.case import Case
+from services.triage.case.commands.command import Command, MentionField, ReferenceField
+from shared.events import CaseFact, CaseState, MentionCleared, PersonNamed
+from shared.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Clear(Command):
+    """Say that words do not mean a person on the roster who has such a name. The person may see the case then."""
+
+    name = "clear"
+
+    mention: Annotated[str, MentionField()]
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """What intake follows: it knows whom the mention shut out."""
+        return [MentionCleared(previous=case.state, state=state, mention=self.mention)]
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Command):
+    """Say that the case is about a further person on the roster, who may not see it from then on."""
+
+    name = "name"
+    hides = True
+
+    other: Annotated[str, ReferenceField(oneself=(), is_named=True)]
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """That it was done, and nothing of whom."""
+        return [PersonNamed(previous=case.state, state=state)]

@@ -1,0 +1,176 @@
+"""Words that mention a person on the roster hide the report from that person, whenever they come."""
+
+from typing import Any
+
+import pytest
+
+from services.intake.report.pseudonym import pseudonyms_for
+from shared.access.principal import Grant, Principal, Role
+from shared.events import Actor, MentionCleared, ReportParties
+from tests.service.intake.test_mailbox import the_way_of_a_case
+from tests.support.intake_rig import SECRETS, START, Rig, case_event
+from tests.support.people import COPIES, bearer, person
+from tests.support.service_keys import call_of
+
+NAME = "Example User"
+ROLES = (Grant(Role.RESPONDER, ("enwiki_arbcom",)),)
+
+
+@pytest.fixture
+async def rig() -> Rig:
+    return Rig()
+
+
+@pytest.fixture
+async def who(rig: Rig) -> Principal:
+    """A responder with the name, whom the roster knows."""
+    found = person("acc05ed", *ROLES, pseudonyms=pseudonyms_for(SECRETS.pseudonyms, [NAME], []))
+    COPIES.enrol(found)
+    return found
+
+
+async def reads(rig: Rig, report_id: str, who: Principal) -> bool:
+    """Whether the vault lets a service read the report for this person."""
+    body = {"purpose": "review", "reads": [{"report_id": report_id, "sections": ["content"]}]}
+    async with rig.http() as http:
+        headers = call_of(behalf=Actor(who.ref, "responder"))
+        answer = await http.post("/v1/vault/read", json=body, headers=headers)
+    return "sections" in answer.json()["items"][0]
+
+
+def told(rig: Rig) -> list[ReportParties]:
+    return [fact for fact in rig.store.events() if isinstance(fact, ReportParties)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"narrative": f"It was {NAME}."},
+        {"harmed": f"{NAME} hurt me."},
+        {"anything_else": f"Ask {NAME}!"},
+        {"places": ["the café", f"https://en.wikipedia.org/wiki/User_talk:{NAME.replace(' ', '_')}"]},
+        {"reported": [{"name": "Somebody", "details": f"a friend of {NAME}"}]},
+        {"reported": [{"name": f"a tall man who is called {NAME} by friends"}]},
+    ],
+)
+async def test_every_text_of_a_report_is_searched(rig: Rig, who: Principal, fields: dict[str, Any]) -> None:
+    accepted = await rig.post(**fields)
+    assert not await reads(rig, accepted["report_id"], who)
+    (fact,) = told(rig)
+    assert set(fact.mentioned) <= who.pseudonyms
+    assert fact.mentioned
+    other = person("0b1ec71e", *ROLES, pseudonyms=pseudonyms_for(SECRETS.pseudonyms, ["Somebody Else Entirely"], []))
+    COPIES.enrol(other)
+    assert await reads(rig, accepted["report_id"], other)
+
+
+async def test_words_that_mention_nobody_hide_nothing(rig: Rig, who: Principal) -> None:
+    accepted = await rig.post(narrative="It was Example again, a user of the wiki.")
+    assert await reads(rig, accepted["report_id"], who)
+    assert [fact.mentioned for fact in told(rig)] == [()]
+
+
+async def test_a_later_answer_hides_the_report_from_those_it_mentions(rig: Rig, who: Principal) -> None:
+    accepted = await rig.post(reported=[{"name": "Somebody"}], reporter={"name": "Me", "email": "me@mail.example"})
+    await rig.mailbox.project(the_way_of_a_case(accepted["report_id"])[:5])
+    assert await reads(rig, accepted["report_id"], who)
+    async with rig.http() as http:
+        body = {"receipt": accepted["receipt"], "question_id": "q-1", "text": f"I meant {NAME}."}
+        assert (await http.post("/v1/follow-up/answers", json=body)).status_code == 202
+    assert not await reads(rig, accepted["report_id"], who)
+    first, last = told(rig)
+    assert (last.subjects, last.reporter) == (first.subjects, first.reporter)
+    assert set(last.mentioned) <= who.pseudonyms
+    assert last.mentioned
+
+
+async def test_a_handlers_words_hide_the_report_from_those_they_mention(rig: Rig, who: Principal) -> None:
+    accepted = await rig.post()
+    for _ in range(2):
+        async with rig.http() as http:
+            path = f"/v1/vault/reports/{accepted['report_id']}/statements/s-1"
+            words = {"kind": "question", "text": f"Was it {NAME}?"}
+            assert (await http.put(path, json=words, headers=call_of(purpose="correspond"))).status_code == 204
+    assert not await reads(rig, accepted["report_id"], who)
+    assert len(told(rig)) == 2
+
+
+async def test_a_person_who_is_mentioned_stays_shut_out_after_an_erasure(rig: Rig, who: Principal) -> None:
+    accepted = await rig.post(narrative=f"It was {NAME}.")
+    async with rig.http() as http:
+        order = {"reason": "requested", "report_ids": [accepted["report_id"]]}
+        eraser = person("e4a5e4", Grant(Role.OPERATOR))
+        answer = await http.post("/v1/erasures", json=order, headers=bearer(eraser))
+    assert answer.json()["items"][0]["result"] == "erased"
+    (stored,) = rig.store.reports.values()
+    assert who.ref in stored["shut_out"]
+    assert not stored["mentioned"]
+
+
+async def mentions_in(rig: Rig, report_id: str) -> list[dict[str, str]]:
+    body = {"purpose": "review", "reads": [{"report_id": report_id, "sections": ["mentions"]}]}
+    async with rig.http() as http:
+        answer = await http.post("/v1/vault/read", json=body, headers=call_of())
+    found: list[dict[str, str]] = answer.json()["items"][0]["sections"]["mentions"]["items"]
+    return found
+
+
+async def clear(rig: Rig, report_id: str, mention: str, seq: int = 3) -> None:
+    cleared = MentionCleared(previous="triaged", state="triaged", mention=mention)
+    await rig.mailbox.project([case_event(report_id, seq, cleared, START)])
+
+
+async def test_handlers_see_the_words_that_mention_somebody_under_an_id_of_this_report_only(
+    rig: Rig, who: Principal
+) -> None:
+    found = []
+    for _ in range(2):
+        accepted = await rig.post(narrative=f"It was {NAME}.")
+        found += await mentions_in(rig, accepted["report_id"])
+    assert [mention["words"] for mention in found] == [NAME.casefold()] * 2
+    first, second = (mention["id"] for mention in found)
+    assert first != second
+    assert who.pseudonyms.isdisjoint((first, second))
+
+
+async def test_a_mention_that_a_handler_clears_hides_nothing_any_more(rig: Rig, who: Principal) -> None:
+    accepted = await rig.post(narrative=f"It was {NAME}.", reported=[{"name": "Somebody"}])
+    report_id = accepted["report_id"]
+    await clear(rig, report_id, "0" * 32)
+    assert not await reads(rig, report_id, who)
+    (mention,) = await mentions_in(rig, report_id)
+    await clear(rig, report_id, mention["id"], 4)
+    assert await reads(rig, report_id, who)
+    assert await mentions_in(rig, report_id) == []
+    first, last = told(rig)
+    assert (last.subjects, last.mentioned) == (first.subjects, ())
+
+
+async def test_a_name_that_was_cleared_is_not_found_again_in_later_words(rig: Rig, who: Principal) -> None:
+    accepted = await rig.post(narrative=f"It was {NAME}.")
+    (mention,) = await mentions_in(rig, accepted["report_id"])
+    await clear(rig, accepted["report_id"], mention["id"])
+    async with rig.http() as http:
+        path = f"/v1/vault/reports/{accepted['report_id']}/statements/s-1"
+        words = {"kind": "question", "text": f"Not {NAME}?"}
+        await http.put(path, json=words, headers=call_of(purpose="correspond"))
+    assert await reads(rig, accepted["report_id"], who)
+
+
+async def test_a_person_whom_a_report_names_cannot_be_cleared(rig: Rig, who: Principal) -> None:
+    accepted = await rig.post(narrative=f"It was {NAME}.", reported=[{"name": f"User:{NAME}"}])
+    assert await mentions_in(rig, accepted["report_id"]) == []
+    assert not await reads(rig, accepted["report_id"], who)
+
+
+async def test_a_handler_can_shut_out_a_further_person(rig: Rig, who: Principal) -> None:
+    accepted = await rig.post()
+    path = f"/v1/vault/reports/{accepted['report_id']}/named/{who.ref}"
+    async with rig.http() as http:
+        for _ in range(2):
+            assert (await http.put(path, headers=call_of(purpose="name"))).status_code == 204
+        assert (await http.put(path.replace("person:", ""), headers=call_of(purpose="name"))).status_code == 422
+        elsewhere = path.replace("reports/", "reports/0")
+        assert (await http.put(elsewhere, headers=call_of(purpose="name"))).status_code == 404
+    assert not await reads(rig, accepted["report_id"], who)
+    assert [fact.shut_out for fact in told(rig)] == [(), (who.ref,)]
