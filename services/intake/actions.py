@@ -161,10 +161,10 @@ class Submissions:
         facts, sections = content
         case_id = case_id_of(report_id)
         received_at = min(arrival.received_at or at, at)
-        sealed, content_digest = self._vault.seal_report(report_id, sections)
+        sealed, content_digest, party_key = self._vault.seal_report(report_id, sections)
         people = people_in(self._secrets.pseudonyms, arrival.submission)
         people = self._mentions.added_to(people, arrival.submission, names)
-        token_of = partial(party_token, self._vault.party_key(report_id, sealed))
+        token_of = partial(party_token, party_key)
         # The name of a writer is the source of all that it reports.
         told_by = (source or arrival.writer, arrival.writer)
         fact = receive(report_id, facts, people, token_of, content_digest, received_at, *told_by)

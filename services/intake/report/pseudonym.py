@@ -49,7 +49,7 @@ def party_token(report_key: bytes, keys: Pseudonyms) -> str:
 
     `report_key` belongs to the report alone, and is destroyed with its content.
     """
-    return hmac.digest(report_key, ("party\x1f" + "\x1f".join(sorted(keys))).encode(), "sha256")[:16].hex()
+    return hmac.digest(report_key, "\x1f".join(keys).encode(), "sha256")[:16].hex()
 
 
 def pseudonyms_for(key: bytes, names: Iterable[str], addresses: Iterable[str]) -> tuple[str, ...]:

@@ -97,16 +97,19 @@ class Vault:
             # Data too short for a nonce is damaged, too.
             raise VaultError(place) from None
 
-    def seal_report(self, report_id: str, sections: Mapping[Section, bytes]) -> tuple[SealedSections, str]:
-        """The sealed sections and digest key of a new report, and its content digest."""
+    def seal_report(self, report_id: str, sections: Mapping[Section, bytes]) -> tuple[SealedSections, str, bytes]:
+        """The sealed sections and digest key of a new report, its content digest, and the key of its party tokens.
+
+        That key follows from the digest key, and is destroyed with it.
+        """
         digest_key = urandom(_KEY)
         sealed = {name: self.seal(f"{report_id}/{name}", plain) for name, plain in sections.items()}
         wrapped = WrappedKey(*self._wrap(f"{report_id}/digest", digest_key))
-        return SealedSections(wrapped, **sealed), digest_of(digest_key, sections)
+        return SealedSections(wrapped, **sealed), digest_of(digest_key, sections), _party_key_of(digest_key)
 
     def party_key(self, report_id: str, sealed: SealedSections) -> bytes:
-        """The key of the report's party tokens. It follows from the digest key, and is destroyed with that."""
-        return hmac.digest(self._unwrap(f"{report_id}/digest", sealed.digest), b"hearth party tokens", "sha256")
+        """The key of the party tokens of a stored report."""
+        return _party_key_of(self._unwrap(f"{report_id}/digest", sealed.digest))
 
     def matches(self, report_id: str, sealed: SealedSections, digest: str, sections: Mapping[Section, bytes]) -> bool:
         """Whether these sections are the ones that were sealed, by the content digest."""
@@ -152,6 +155,10 @@ def digest_of(key: bytes, sections: Mapping[Section, bytes]) -> str:
         [b"%s %d\n%s" % (name.encode(), len(sections[name]), sections[name]) for name in sorted(sections)]
     )
     return hmac.digest(key, framed, "sha256").hex()
+
+
+def _party_key_of(digest_key: bytes) -> bytes:
+    return hmac.digest(digest_key, b"hearth party tokens", "sha256")
 
 
 def key_id_of(key: bytes) -> str:

@@ -305,7 +305,7 @@ def test_a_retired_master_key_still_opens_and_no_other_does() -> None:
 
 def test_every_section_has_its_own_key() -> None:
     vault = Vault(b"m" * 32)
-    sealed, _ = vault.seal_report("one", {"content": b"a", "reporter": b"b"})
+    sealed, *_ = vault.seal_report("one", {"content": b"a", "reporter": b"b"})
     assert sealed.content
     assert sealed.reporter
     assert len({sealed.digest.key, sealed.content.key, sealed.reporter.key}) == 3
@@ -313,7 +313,7 @@ def test_every_section_has_its_own_key() -> None:
 
 def test_a_content_digest_is_of_these_sections_only() -> None:
     vault = Vault(b"m" * 32)
-    sealed, digest = vault.seal_report("one", {"content": b"a", "reporter": b"b"})
+    sealed, digest, _ = vault.seal_report("one", {"content": b"a", "reporter": b"b"})
     assert vault.matches("one", sealed, digest, {"reporter": b"b", "content": b"a"})
     assert not vault.matches("one", sealed, digest, {"content": b"ab"})
     assert not vault.matches("one", sealed, digest, {"content": b"a", "reported": b"b"})

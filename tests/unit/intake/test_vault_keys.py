@@ -60,7 +60,7 @@ def test_a_wrapped_key_of_another_place_is_not_wrapped_anew(keys: list[bytes], p
 
 def test_the_digest_of_a_report_still_matches_after_its_key_was_wrapped_anew() -> None:
     sections = {"content": b"words", "reported": b"names"}
-    sealed, digest = Vault(b"a" * 32).seal_report("r-1", sections)
+    sealed, digest, _ = Vault(b"a" * 32).seal_report("r-1", sections)
     vault = Vault(b"b" * 32, [b"a" * 32])
     digest_key = vault.rewrap("r-1/digest", sealed.digest)
     assert digest_key is not None
