@@ -40,7 +40,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         head, blank, body = self._buffer.partition(b"\r\n\r\n")
-        if not blank or self._answer is None:
+        if not blank or self._answer is None or self._answer.done():
             return
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or b"0")
         if len(body) >= length:
