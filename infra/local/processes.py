@@ -4,7 +4,6 @@ file.
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -70,14 +69,6 @@ class Process:
             except subprocess.TimeoutExpired:
                 self._popen.kill()
         return self._popen.wait()
-
-    def pause(self) -> None:
-        """SIGSTOP: the process is alive and silent, as on a machine that hangs."""
-        self._popen.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """SIGCONT."""
-        self._popen.send_signal(signal.SIGCONT)
 
     def wait_ready(self, is_ready: Callable[[], bool], seconds: float = 60) -> None:
         """Ask until it is ready. Raises StackError if it has ended, or is not ready in time."""

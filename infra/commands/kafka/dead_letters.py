@@ -12,6 +12,7 @@ from rich.console import RenderableType
 from infra.commands.console import USAGE, AsJson, Trouble, answer, commands, count, note, table
 from infra.commands.kafka.broker import read_to_end
 from infra.commands.options import KAFKA, Kafka, TopicPrefix, kafka_access
+from shared.events import Message
 from shared.kafka.dead_letters import DeadLetter
 from shared.kafka.publisher import Publisher
 from shared.kafka.topics import FACT_TOPICS, INBOX, dead_letters_of, is_inbox, writer_of
@@ -140,17 +141,9 @@ def retry(
         if ids and (parts := [entry.id for entry in entries if not entry.letter.whole]):
             raise Trouble(f"{parts[0]} does not hold the bytes of one record, so it cannot be sent again.")
         entries = [entry for entry in entries if entry.letter.whole]
-        publisher = Publisher(kafka, client="cli", prefix=topic_prefix, access=kafka_access(topic_prefix))
-        try:
-            for entry in entries:
-                # Only what the broker has acknowledged is settled. After a crash in between it is sent twice, never
-                # lost.
-                await publisher.publish([entry.letter.original()])
-                await publisher.publish([entry.letter.tombstone()])
-        except Unavailable:
-            raise Trouble(f"Kafka at {kafka} did not take it; the dead letter still waits.") from None
-        finally:
-            await publisher.stop()
+        # Only what the broker has acknowledged is settled. After a crash in between it is sent twice, never lost.
+        steps = [[message] for e in entries for message in (e.letter.original(), e.letter.tombstone())]
+        await _publish(kafka, topic_prefix, steps, "the dead letter still waits")
         return entries
 
     done = [entry.id for entry in asyncio.run(run())]
@@ -175,20 +168,23 @@ def discard(
     entries = asyncio.run(_chosen(kafka, topic_prefix, ids, everything, topic, group, code))
     if entries and not yes:
         typer.confirm(f"Discard {count(len(entries), 'dead letter')} for good?", abort=True, err=True)
-
-    async def run() -> None:
-        publisher = Publisher(kafka, client="cli", prefix=topic_prefix, access=kafka_access(topic_prefix))
-        try:
-            await publisher.publish([entry.letter.tombstone() for entry in entries])
-        except Unavailable:
-            raise Trouble(f"Kafka at {kafka} did not take it; run it again.") from None
-        finally:
-            await publisher.stop()
-
     if entries:
-        asyncio.run(run())
+        tombstones = [entry.letter.tombstone() for entry in entries]
+        asyncio.run(_publish(kafka, topic_prefix, [tombstones], "run it again"))
     done = [entry.id for entry in entries]
     answer({"discarded": done}, as_json, lambda: f"Discarded {count(len(done), 'dead letter')}.")
+
+
+async def _publish(kafka: str, prefix: str, steps: Sequence[Sequence[Message]], otherwise: str) -> None:
+    """Publish what each step says, one step after the other. Raises Trouble with what to do `otherwise`."""
+    publisher = Publisher(kafka, client="cli", prefix=prefix, access=kafka_access(prefix))
+    try:
+        for messages in steps:
+            await publisher.publish(messages)
+    except Unavailable:
+        raise Trouble(f"Kafka at {kafka} did not take it; {otherwise}.") from None
+    finally:
+        await publisher.stop()
 
 
 def preview(data: bytes) -> str:
