@@ -58,7 +58,7 @@ class QueryStore(Protocol):
         """The entries that match, in order of position."""
 
     async def entries_of(self, log: str, start: int, end: int) -> list[Entry]:
-        """The entries `start` to `end` of a log, in order."""
+        """The entries `start` to `end` of a log, in order, with what decides who may see them."""
 
     async def timeline(self, case_id: str, start: TimelinePlace | None, limit: int) -> list[Entry]:
         """Entries about a case from a place on, in order of the time of the event and then of position."""
@@ -142,7 +142,8 @@ class Explorer:
         end = None if narrow else find_end(heads, query.start, MOST_EXAMINED)
         before = write_position(*end) if end else None
         shown: list[Entry | Withheld] = []
-        start, examined, most = query.start, 0, limit + 1
+        # A few more than are wanted: so decoys cost no second look.
+        start, examined, most = query.start, 0, limit + 1 + (8 + limit // 8 if query.asks_what_entries_say else 0)
         while True:
             found = await self._store.find(replace(query, start=start, before=before), most)
             committed = [entry for entry in found if entry.index < sizes.get(entry.log, 0)]

@@ -182,8 +182,9 @@ class MongoRecord:
         return bytes(document["hashes"]) if document else None
 
     async def entries_of(self, log: str, start: int, end: int) -> list[Entry]:
-        """The entries `start` to `end` of a log, in order."""
-        found = self.entries.find({"_id": _range(log, start, end)}).sort("_id")
+        """The entries `start` to `end` of a log, in order, with what decides who may see them."""
+        fields = {"leaf": 1, "offset": 1, "case": 1, "caseless": 1, "repeats": 1}
+        found = self.entries.find({"_id": _range(log, start, end)}, fields).sort("_id")
         with reaching():
             return [_entry(document) for document in await found.to_list(None)]
 

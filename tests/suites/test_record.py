@@ -99,8 +99,8 @@ class TestRecord:
         assert await indices(middle) == [("access/0", 0), (LOG, 0), (LOG, 1)]
         assert await indices(replace(middle, log=LOG, start=write_position(LOG, 1))) == [(LOG, 1)]
         assert await indices(replace(middle, log="access/0")) == [("access/0", 0)]
-        assert [(e.index, e.leaf, e.about) for e in await record.entries_of(LOG, 1, 3)] == [
-            (n, f"{LOG} {n}".encode(), about[n]) for n in (1, 2)
+        assert [(e.index, e.leaf, e.about["case"]) for e in await record.entries_of(LOG, 1, 3)] == [
+            (n, f"{LOG} {n}".encode(), "c") for n in (1, 2)
         ]
 
     async def test_a_timeline_is_in_order_of_time_across_logs_and_goes_on_anywhere(self, record: Record) -> None:
