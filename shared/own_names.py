@@ -44,20 +44,24 @@ class NameKeys:
 
 @dataclass(frozen=True, slots=True)
 class OwnNames:
-    """The names of a person who has just signed in, as keys. `ticket` shows intake for a while that they did."""
+    """The names of a person who has just signed in, as keys. `ticket` shows intake for a while that they did.
+
+    `held`: the keys that the roster held of the person when it had noted the sign-in. A replica may learn them later.
+    """
 
     person: str
     names: tuple[NameKeys, ...]
     ticket: str | None = field(default=None, repr=False)
+    held: tuple[str, ...] = ()
 
     # Counted once, because every request of a session asks for both.
-    verified: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    """The keys of the names that the person cannot choose freely."""
+    holding: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The keys that hide reports now: of names that the person cannot choose freely, and what the roster held."""
     has_user_name: bool = field(init=False, repr=False, compare=False)
     """Whether the provider told a user name. Without one, the person handles nothing."""
 
     def __post_init__(self) -> None:
-        keys = (key for name in self.names if name.trust is not Trust.TYPED for key in name.keys)
-        object.__setattr__(self, "verified", tuple(dict.fromkeys(keys)))
+        told = (key for name in self.names if name.trust is not Trust.TYPED for key in name.keys)
+        object.__setattr__(self, "holding", tuple(dict.fromkeys((*told, *self.held))))
         has = any(name.trust is Trust.ACCOUNT and name.keys for name in self.names)
         object.__setattr__(self, "has_user_name", has)

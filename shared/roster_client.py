@@ -20,4 +20,4 @@ class RosterClient:
         """
         answer = await self._triage.call("POST", "/v1/sign-ins", proof.model_dump(), "note_names")
         names = tuple(NameKeys(tuple(name["keys"]), Trust(name["trust"])) for name in answer["names"])
-        return OwnNames(answer["person"], names)
+        return OwnNames(answer["person"], names, held=tuple(answer["held"]))

@@ -12,7 +12,7 @@ from authlib.common.urls import add_params_to_uri  # type: ignore[import-untyped
 from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped]
 from authlib.oidc.discovery import get_well_known_url  # type: ignore[import-untyped]
 from joserfc import jwt
-from joserfc.errors import ClaimError, InvalidKeyIdError, JoseError
+from joserfc.errors import BadSignatureError, ClaimError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 from joserfc.jwt import JWTClaimsRegistry, Token
@@ -215,7 +215,8 @@ class OpenId:
         try:
             try:
                 return jwt.decode(token, await self._read_keys(metadata, USABLE), registry=registry)
-            except InvalidKeyIdError:
+            except (InvalidKeyIdError, BadSignatureError):
+                # A provider that has new keys may give them old names, or none.
                 return jwt.decode(token, await self._read_keys(metadata, KEYS_PACE), registry=registry)
         except (JoseError, ValueError, TypeError, RecursionError) as error:
             raise SignInRefused(f"{kind}-{(getattr(error, 'error', '') or 'malformed').replace('_', '-')}") from None

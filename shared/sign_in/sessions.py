@@ -45,8 +45,8 @@ class Session:
 
     @property
     def pseudonyms(self) -> tuple[str, ...]:
-        """The keys of the names that the person cannot choose freely: no other key shuts out at once."""
-        return self.own.verified
+        """The keys that hide reports from the person now."""
+        return self.own.holding
 
     @property
     def named(self) -> bool:

@@ -118,7 +118,7 @@ class MongoSessions:
 
 def _document(record: Session | SignInAttempt, key: str) -> Document:
     document: dict[str, Any] = asdict(record)
-    for counted in ("verified", "has_user_name"):
+    for counted in ("holding", "has_user_name"):
         document.get("own", {}).pop(counted, None)
     return {"_id": document.pop(key), **document}
 
@@ -126,4 +126,6 @@ def _document(record: Session | SignInAttempt, key: str) -> Document:
 def _session(document: Document) -> Session:
     own = document.pop("own")
     names = tuple(NameKeys(tuple(name["keys"]), Trust(name["trust"])) for name in own["names"])
-    return Session(id_hash=document.pop("_id"), own=OwnNames(own["person"], names, own["ticket"]), **document)
+    return Session(
+        id_hash=document.pop("_id"), own=OwnNames(own["person"], names, own["ticket"], tuple(own["held"])), **document
+    )

@@ -11,11 +11,11 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from shared.access.authorization import FRESH
-from shared.access.principal import Grant, Leave, Role, Training
+from shared.access.principal import Grant, Leave, Principal, Role, Training
 from shared.times import now
 from tests.support.browser_rig import OVERFLOW, hold_session, looks, serving, violations
-from tests.support.people import auditor, person, session_of
-from tests.support.triage_rig import ALICE, BOB, CORA, Rig, make_rig
+from tests.support.people import auditor, own_names, person, session_of
+from tests.support.triage_rig import ALICE, BOB, CORA, TICKET, Rig, make_rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -77,6 +77,35 @@ async def test_a_role_is_given_and_taken_without_javascript(rig: Rig, browser: B
     await page.get_by_role("button", name="Take it away").click()
     await expect(page.get_by_role("status")).to_contain_text("taken away")
     assert rig.entries.of(NEW).entry.grants == ()
+
+
+async def test_names_are_given_with_a_role_and_taken_away_by_two(rig: Rig, browser: Browser, address: str) -> None:
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    second = person("c5", Grant(Role.COORDINATOR))
+
+    async def come_as(who: Principal) -> None:
+        rig.entries.enrol(who)
+        secret = await session_of(rig.sessions, who, own=own_names(who, TICKET))
+        await hold_session(page, address, "/desk", secret)
+        await page.goto(f"{address}/desk/roster/{NEW}")
+
+    await come_as(CHIEF)
+    await page.get_by_text("Give a role", exact=True).click()
+    await page.get_by_label("Role", exact=True).select_option("operator")
+    await page.get_by_role("button", name="Give the role").click()
+    await page.get_by_role("alert").get_by_role("link", name="User names of this person").click()
+    await page.locator("#grant-names").fill("Ada Example")
+    await page.get_by_role("button", name="Give the role").click()
+    await expect(page.get_by_role("status")).to_contain_text("The role has been given.")
+    assert rig.vault.asked == [("Ada Example",)]
+    await expect(page.get_by_text("Ada Example")).to_have_count(0)
+    await page.get_by_role("button", name="Not their name").click()
+    await expect(page.get_by_text("You said that this is not the person’s name.")).to_be_visible()
+    await come_as(second)
+    await page.get_by_role("button", name="Agree, and take it away").click()
+    await expect(page.get_by_text("Name that a coordinator gave")).to_have_count(0)
+    assert rig.entries.of(NEW).names == ()
 
 
 async def test_a_session_of_another_person_is_ended(rig: Rig, browser: Browser, address: str) -> None:

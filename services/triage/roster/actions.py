@@ -258,17 +258,21 @@ class SignIns:
         Raises Problem 422 for a proof that proves nothing, and Unavailable.
         """
         own = await self._prove(proof)
-        await self._note(own, signed_in=True)
-        return own
+        return replace(own, held=await self._note(own, signed_in=True))
 
     async def note(self, own: OwnNames) -> None:
         """Note the names of a person who is signed in already: perhaps the person has a role only now."""
         await self._note(own, signed_in=False)
 
-    async def _note(self, own: OwnNames, *, signed_in: bool) -> None:
+    async def _note(self, own: OwnNames, *, signed_in: bool) -> tuple[str, ...]:
+        """The keys that the roster holds of the person; none of a person without a role."""
         # A person gets no case that names them, and no notice of one, by a program or while they are away either.
         known = await self._roster.person(own.person, began_at=now(), authenticated_at=None)
-        if known is None or not known.grants or not own.names:
-            return
-        if signed_in or known.named < own.has_user_name or not known.pseudonyms.issuperset(own.verified):
-            await self._editor.note_names(own, Actor(own.person, "service"), signed_in=signed_in)
+        if known is None or not known.grants:
+            return ()
+        # A session that runs tells only what the roster never heard: what two coordinators took away stays away.
+        is_news = own.has_user_name and not (known.named and known.pseudonyms)
+        if signed_in or is_news:
+            entry = await self._editor.note_names(own, Actor(own.person, "service"), signed_in=signed_in)
+            return entry.pseudonyms
+        return tuple(known.pseudonyms)

@@ -82,11 +82,11 @@ def make_sign_ins_router(sign_ins: SignIns, gate: Gate) -> APIRouter:
     async def note_names(request: Request) -> Response:
         """The person of a sign-in at another service that happened just now, and the person's names, as keys.
 
-        The roster has noted the names before the answer. Names that the person can type freely are not handed out.
+        The roster has noted the names before the answer, and says which it holds. Typed names that wait are left out.
         """
         own = await sign_ins.take(parse_body(Proof, await request.body()))
         names = [{"keys": n.keys, "trust": n.trust.value} for n in own.names if n.trust is not Trust.TYPED]
-        return json_response({"person": own.person, "names": names}, headers=_PRIVATE)
+        return json_response({"person": own.person, "names": names, "held": own.held}, headers=_PRIVATE)
 
     return router
 

@@ -46,8 +46,9 @@ def client_of(rig: Rig, service: str) -> RosterClient:
 async def test_a_sign_in_elsewhere_is_noted_before_the_person_gets_in(rig: Rig, service: str) -> None:
     own = await client_of(rig, service).sign_in(PROOF)
     # What the person typed stays here: it shuts nobody out yet.
-    assert own == OwnNames(ALICE.ref, (ADA,))
     entry = rig.entries.of(ALICE.ref).entry
+    assert own == OwnNames(ALICE.ref, (ADA,), held=entry.pseudonyms)
+    assert STRANGER.keys[0] not in own.holding
     assert set(entry.pseudonyms) == {*ALICE.pseudonyms, *ADA.keys}
     assert entry.named
 
@@ -67,6 +68,15 @@ async def test_nobody_gets_in_elsewhere_while_the_roster_cannot_note_it(rig: Rig
     with pytest.raises(Problem) as refused:
         await client.sign_in(Proof(access_token="made-up"))
     assert refused.value.status == 422
+
+
+async def test_a_first_sign_in_hides_at_once_what_the_person_typed_before(rig: Rig) -> None:
+    """Before any replica has read the roster again, and at the service where the person signs in."""
+    new = replace(person("0e3", Grant(Role.RESPONDER, ("enwiki_arbcom",))), pseudonyms=frozenset(), named=False)
+    rig.entries.enrol(new)
+    rig.vault.own = replace(rig.vault.own, person=new.ref)
+    own = await client_of(rig, "audit").sign_in(PROOF)
+    assert set(own.holding) == {*ADA.keys, *STRANGER.keys}
 
 
 async def test_a_person_on_no_roster_is_not_put_on_it_by_a_sign_in(rig: Rig) -> None:
@@ -180,6 +190,19 @@ async def test_a_name_goes_only_when_a_second_coordinator_agrees(rig: Rig) -> No
     assert ADA.keys[0] not in rig.entries.of(ALICE.ref).entry.pseudonyms
     assert changes(rig)[-2:] == ["name_unwanted", "name_taken"]
     assert (await send(rig, ALICE.ref, "name_away", name_id=wrong.id)).status_code == 422
+
+
+async def test_a_running_session_does_not_bring_back_a_name_that_was_taken_away(rig: Rig) -> None:
+    own = await client_of(rig, "audit").sign_in(PROOF)
+    typed = next(name for name in rig.entries.of(ALICE.ref).names if name.source == "typed")
+    for who in (CHIEF, SECOND):
+        await sign_in_as(rig, who)
+        await send(rig, ALICE.ref, "name_away", name_id=typed.id)
+    COPIES.enrol(replace(ALICE, pseudonyms=frozenset(own.holding)))
+    secret = await session_of(rig.sessions, ALICE, own=replace(own, names=(ADA, STRANGER), held=STRANGER.keys))
+    rig.http.cookies.set(Cookies("/desk").session, secret)
+    assert (await rig.http.get("/desk")).status_code == 200
+    assert all(name.source != "typed" for name in rig.entries.of(ALICE.ref).names)
 
 
 async def test_the_pages_show_what_to_look_at_and_no_key(rig: Rig) -> None:
