@@ -11,7 +11,7 @@ from services.notification.routing.plan import plan
 from services.notification.routing.summary import CaseSummary, follow
 from services.notification.routing.table import Routes
 from shared import times
-from shared.events import CasePassedOn, Event, RecusalDeclared, ReportReceived
+from shared.events import CasePassedOn, Event, RecusalDeclared, RecusalLapsed, RecusalWithdrawn, ReportReceived
 from shared.parties import Parties
 from shared.policy import Policy
 
@@ -23,6 +23,7 @@ class PlanStore(Protocol):
     async def keep_summaries(self, new: Sequence[CaseSummary], changed: Sequence[CaseSummary]) -> None: ...
     async def add(self, deliveries: Sequence[Delivery]) -> set[str]: ...
     async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None: ...
+    async def readmit(self, people: Mapping[str, Sequence[str]]) -> None: ...
 
 
 class Outgoing(Protocol):
@@ -63,6 +64,7 @@ class Planner:
         """
         summaries = await self._follow(events)
         await self._store.recuse(_shut_out(events, summaries))
+        await self._store.readmit(_readmitted(events))
         planned = await self._place(events, summaries)
         if not planned:
             return
@@ -133,6 +135,15 @@ def _shut_out(events: Sequence[Event], summaries: Mapping[str, CaseSummary]) -> 
                 found.setdefault(event.case_id, []).append(body_named(body))
             case _:
                 pass
+    return found
+
+
+def _readmitted(events: Sequence[Event]) -> dict[str, list[str]]:
+    """The people who may hear of each case again, by reference."""
+    found: dict[str, list[str]] = {}
+    for event in events:
+        if isinstance(event.fact, RecusalWithdrawn | RecusalLapsed):
+            found.setdefault(event.case_id, []).append(event.fact.person)
     return found
 
 

@@ -187,6 +187,13 @@ class MongoStore:
             with reaching():
                 await self._collection.update_many({"case_id": case_id}, hidden)
 
+    async def readmit(self, people: Mapping[str, Sequence[str]]) -> None:
+        """Show the deliveries of these cases to these people again: they are not recused any more."""
+        for case_id, refs in people.items():
+            shown = {"$pull": {"shuts_out": {"$in": list(refs)}}}
+            with reaching():
+                await self._collection.update_many({"case_id": case_id}, shown)
+
     async def read_page(
         self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
     ) -> list[Delivery]:

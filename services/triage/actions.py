@@ -169,7 +169,7 @@ class Desk:
                 raise VersionConflict(stored.case, request.seen)
             actor = principal.actor(permit.role)
             texts = read(form, request.values, self.policy, principal, permit.role)
-            command = form.command_of(texts, lambda field: derive(form.command, request.cause, digest, field))
+            command = form.command_of(texts, lambda field: derive(form.command, request.cause, digest, field), actor)
             after, events = await self._after(stored.case, form, command, principal, actor, request)
             result = "done", CommandResult(case_id, after.code_name, request.command, after.state, after.seq)
             if not events:

@@ -63,6 +63,14 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
             "contactable": case.contactable,
             "policy_version": case.policy_version,
             "reason_id": case.reason_id,
+            "recusals": [
+                {
+                    "person": r.person,
+                    "declared_by": r.by,
+                    "confirm_by": rfc3339(r.confirm_by) if r.confirm_by else None,
+                }
+                for r in case.recusals
+            ],
             "questions": [
                 {"question_id": q.id, "asked_at": rfc3339(q.asked_at), "answers": list(q.answers)}
                 for q in case.questions

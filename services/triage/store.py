@@ -1,6 +1,7 @@
 """Cases in MongoDB: one document each, with its outbox; one bulk write a batch."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from services.triage.case.case import ENDED, Case
@@ -13,6 +14,7 @@ from shared.mongo import Document, IndexModel, reaching
 CASE_INDEXES = (
     OUTBOX_INDEX,
     IndexModel([("code_name", 1)], name="code_name", unique=True),
+    IndexModel([("lapses_at", 1)], name="lapses", partialFilterExpression={"lapses_at": {"$type": "date"}}),
     IndexModel([("body", 1), ("state", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)], name="queue"),
 )
 QUEUE_ORDER = [("lane_rank", 1), ("due", 1), ("_id", 1)]
@@ -61,6 +63,12 @@ class MongoCases:
         found = found.sort(QUEUE_ORDER).limit(query.limit)
         with reaching():
             return [case_of(document) async for document in found]
+
+    async def lapsing(self, at: datetime, limit: int) -> list[str]:
+        """The ids of at most `limit` cases of which a recusal lapses by that time (UTC-aware)."""
+        found = self._aggregates.collection.find({"lapses_at": {"$lte": at}}, {"_id": 1}).sort("lapses_at", 1)
+        with reaching():
+            return [document["_id"] async for document in found.limit(limit)]
 
     async def open_after(self, case_id: str, limit: int) -> list[Case]:
         """At most `limit` cases that have not ended, by id, from behind `case_id`."""
@@ -111,9 +119,9 @@ def _stored(document: Document) -> StoredCase:
 
 
 def document_of(case: Case) -> Document:
-    """The fields of a case as MongoDB keeps them, with its place in the queue."""
+    """The fields of a case as MongoDB keeps them, with its place in the queue and when a recusal of it lapses."""
     rank, due, _ = case.place
-    return {**_CASES.to_document(case), "lane_rank": rank, "due": due}
+    return {**_CASES.to_document(case), "lane_rank": rank, "due": due, "lapses_at": case.lapses_at}
 
 
 def case_of(document: Mapping[str, Any]) -> Case:

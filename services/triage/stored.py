@@ -92,6 +92,10 @@ class CaseStore(Protocol):
         """Emergencies first, then by the next deadline, then by id."""
         ...
 
+    async def lapsing(self, at: datetime, limit: int) -> list[str]:
+        """The ids of at most `limit` cases of which a recusal lapses by that time (UTC-aware)."""
+        ...
+
     async def open_after(self, case_id: str, limit: int) -> list[Case]:
         """At most `limit` cases that have not ended, by id, from behind `case_id`."""
         ...

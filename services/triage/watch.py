@@ -1,17 +1,19 @@
-"""Looks after open cases, whether or not anybody does something with them: each must have people who can act.
+"""Looks after cases, whether or not anybody does something with them: recusals lapse, and each case needs people.
 
 Everything that it does follows from what the store holds. So it goes on after a restart, in any number of replicas.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 from services.triage.author import TRIAGE
 from services.triage.case.attendance import People, attend, attendance
 from services.triage.case.case import Case
+from services.triage.case.commands.command import Command
 from services.triage.case.commands.handling import Attend
+from services.triage.case.commands.recusal import Lapse
 from services.triage.case.commands.table import carry_out
 from services.triage.case.lifecycle import NotPermitted
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
@@ -32,7 +34,7 @@ RETRY = 5.0
 
 
 class CaseWatch:
-    """Judges again, at intervals, who is there for each open case."""
+    """Ends recusals in time, and judges again, at intervals, who is there for each open case."""
 
     def __init__(
         self,
@@ -66,13 +68,14 @@ class CaseWatch:
             await self._sleep(wait)
 
     async def look(self) -> int:
-        """Go through all open cases once; returns how many of them changed. Raises Unavailable."""
+        """Go through all open cases once; returns how many changes there were. Raises Unavailable."""
         staff = await self._staffing.staff()
-        changed = unattended = 0
-        after = ""
+        changed, unattended, after = await self._lapse(staff), 0, ""
         while batch := await self._cases.open_after(after, LOOKED_AT_ONCE):
             after = batch[-1].id
-            written = await self._judge(batch, staff)
+            named, at = await self._parties.load({case.id for case in batch}), self._clock()
+            due = [c.id for c in batch if _is_known(c, named) and attend(c, _people(c, staff, named), self._policy, at)]
+            written = await self._carry_out(due, Attend(), staff)
             changed += len(written)
             unattended += sum((written.get(case.id) or case).unattended for case in batch)
         metrics.CASES_UNATTENDED.set(unattended)
@@ -80,27 +83,32 @@ class CaseWatch:
         metrics.ATTENDANCE_SWEPT.set(self._clock().timestamp())
         return changed
 
-    async def _judge(self, batch: Sequence[Case], staff: Staff) -> dict[str, Case]:
-        """What became of those cases for which something follows, by id."""
-        at, named = self._clock(), await self._parties.load({case.id for case in batch})
+    async def _lapse(self, staff: Staff) -> int:
+        """End the recusals that nobody has confirmed in time; returns in how many cases."""
+        changed, at = 0, self._clock()
+        while ids := await self._cases.lapsing(at, LOOKED_AT_ONCE):
+            written = await self._carry_out(ids, Lapse(), staff)
+            changed += len(written)
+            if len(written) < len(ids):
+                break
+        return changed
 
-        def people(case: Case) -> People:
-            return People(staff, named.get(case.id, frozenset()).union(case.parties))
-
-        # Of a case of which it is not known whom it names, nothing can be said.
-        known = [case for case in batch if case.id in named or not case.parties_apart]
-        due = [case.id for case in known if attend(case, people(case), self._policy, at)]
+    async def _carry_out(self, ids: Sequence[str], command: Command, staff: Staff) -> dict[str, Case]:
+        """What became of those of the cases that the command changed, by id."""
+        if not ids:
+            return {}
+        named = await self._parties.load(set(ids))
 
         async def decide(case_id: str, stored: StoredCase | None) -> CaseChange | None:
-            if stored is None:
+            if stored is None or not _is_known(stored.case, named):
                 return None
-            cause, case = new_id(), stored.case
+            cause = new_id()
             try:
                 after, events = carry_out(
-                    case,
-                    Attend(),
+                    stored.case,
+                    command,
                     self._policy,
-                    people(case),
+                    _people(stored.case, staff, named),
                     self._clock(),
                     case_id=case_id,
                     actor=TRIAGE,
@@ -112,7 +120,7 @@ class CaseWatch:
                 return None
             return CaseChange(after, stored, events, [cause]) if after and events else None
 
-        written = await change(self._cases, due, decide) if due else {}
+        written = await change(self._cases, ids, decide)
         for done in written.values():
             count_passed_on(done.events, self._policy)
         return {case_id: done.case for case_id, done in written.items()}
@@ -122,3 +130,12 @@ class CaseWatch:
         about = Resource(body=last.id, training=last.training)
         metrics.LAST_RESORT_PEOPLE.set(attendance(about, People(staff), at).able)
         metrics.LAST_RESORT_SHARED.set(sum(serves_beside(one, last.id, at) for one in staff.get(last.id, ())))
+
+
+def _is_known(case: Case, named: Mapping[str, frozenset[str]]) -> bool:
+    """Whether it is known whom the report names; else nothing can be said of the case."""
+    return case.id in named or not case.parties_apart
+
+
+def _people(case: Case, staff: Staff, named: Mapping[str, frozenset[str]]) -> People:
+    return People(staff, named.get(case.id, frozenset()).union(case.parties))

@@ -52,6 +52,8 @@ ACTIONS: Mapping[str, Action] = {
         _command("name", "say that a case is about a further person on the roster", Role.RESPONDER),
         _command("close", "close a case", Role.RESPONDER),
         _command("recuse", "recuse oneself or another person", Role.RESPONDER, Role.COORDINATOR),
+        _command("confirm", "confirm a recusal that another person declared", Role.RESPONDER, Role.COORDINATOR),
+        _command("withdraw", "take back a recusal of another person", Role.RESPONDER, Role.COORDINATOR),
         Action("roster.read", "see who may do what"),
         Action("roster.change", "change who may do what", fresh=True),
         Action("roster.note_names", "have the names of a person who signs in noted on the roster"),

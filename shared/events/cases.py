@@ -179,15 +179,46 @@ class CaseDecided(CaseFact):
 class RecusalDeclared(CaseFact):
     """Somebody has nothing more to do with the case, on one of the `grounds` of the policy; the state stays.
 
-    `assignee`: who has the case from now on; None when it was the recused person's.
+    `assignee`: who has the case from now on; None when it was the recused person's. `confirm_by`: until when a second
+    person or a coordinator has to confirm it, or it lapses; None where nobody has to.
     """
 
     name: ClassVar[str] = "case.recusal_declared"
+    version: ClassVar[str] = "1.1"
     shows: ClassVar[str | None] = "ground"
 
     person: str
     ground: str
     assignee: str | None = None
+    confirm_by: AwareDatetime | None = None
+
+
+class RecusalConfirmed(CaseFact):
+    """A second person or a coordinator confirmed a recusal; it holds for good."""
+
+    name: ClassVar[str] = "case.recusal_confirmed"
+    shows: ClassVar[str | None] = "person"
+
+    person: str
+
+
+class RecusalWithdrawn(CaseFact):
+    """A recusal was taken back, for the reason `withdrawal`; the person may see the case again."""
+
+    name: ClassVar[str] = "case.recusal_withdrawn"
+    shows: ClassVar[str | None] = "withdrawal"
+
+    person: str
+    withdrawal: str
+
+
+class RecusalLapsed(CaseFact):
+    """Nobody confirmed a recusal in time; the person may see the case again."""
+
+    name: ClassVar[str] = "case.recusal_lapsed"
+    shows: ClassVar[str | None] = "person"
+
+    person: str
 
 
 class MentionCleared(CaseFact):

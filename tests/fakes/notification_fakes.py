@@ -112,6 +112,13 @@ class MemoryStore:
                 shut_out = tuple(dict.fromkeys((*delivery.shuts_out, *people)))
                 self.deliveries[delivery.id] = replace(delivery, shuts_out=shut_out)
 
+    async def readmit(self, people: Mapping[str, Sequence[str]]) -> None:
+        self._check()
+        for case_id, refs in people.items():
+            for delivery in [d for d in self.deliveries.values() if d.case_id == case_id]:
+                left = tuple(name for name in delivery.shuts_out if name not in refs)
+                self.deliveries[delivery.id] = replace(delivery, shuts_out=left)
+
     async def read_page(
         self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
     ) -> list[Delivery]:

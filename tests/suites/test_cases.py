@@ -10,8 +10,9 @@ from services.triage.author import TRIAGE
 from services.triage.case.case import Case
 from services.triage.case.code_names import code_name_of
 from services.triage.case.commands.command import Command
-from services.triage.case.commands.handling import Assign, Recuse, Start
+from services.triage.case.commands.handling import Assign, Start
 from services.triage.case.commands.opening import Open
+from services.triage.case.commands.recusal import Recuse, Withdraw
 from services.triage.case.commands.table import events_of
 from services.triage.case.evolve import fold
 from services.triage.reports import DigestEraser, ReportFollower
@@ -196,9 +197,24 @@ class TestCases:
         for pseudonym in ("5" * 32, "6" * 32, "7" * 32):
             queue = await cases.queue(wanted(BODIES, pseudonyms=frozenset({pseudonym, "8" * 32})))
             assert [c.id for c in queue] == [other.case.id]
-        recused = commanded(await loaded(cases, other.case), Recuse("involved", "person:0000000000000000"))
+        recused = commanded(
+            await loaded(cases, other.case), Recuse("involved", "person:0000000000000000", ALICE.actor(Role.RESPONDER))
+        )
         await cases.save([recused])
         assert [c.id for c in await cases.queue(wanted(BODIES))] == [named.case.id]
+
+    async def test_the_cases_of_which_a_recusal_lapses_are_found(self, cases: CaseStore) -> None:
+        case, other = opening(reported()), opening(reported())
+        await cases.save([case, other])
+        by = ALICE.actor(Role.RESPONDER)
+        await cases.save([commanded(await loaded(cases, case.case), Recuse("involved", "person:" + "0" * 16, by))])
+        await cases.save([commanded(await loaded(cases, other.case), Recuse("involved", ALICE.ref, by))])
+        stored = await loaded(cases, case.case)
+        assert stored.case.lapses_at
+        assert await cases.lapsing(stored.case.lapses_at - timedelta(seconds=1), 10) == []
+        assert await cases.lapsing(stored.case.lapses_at, 10) == [case.case.id]
+        await cases.save([commanded(stored, Withdraw("person:" + "0" * 16, "mistaken", by))])
+        assert await cases.lapsing(now() + timedelta(days=9), 10) == []
 
     async def test_the_queue_holds_only_the_communities_that_its_reader_reaches(self, cases: CaseStore) -> None:
         here = opening(reported(flags=("physical_violence",)))

@@ -33,6 +33,7 @@ from shared.events import (
     Fact,
     InformationRequested,
     RecusalDeclared,
+    RecusalLapsed,
     ReportReceived,
     stamp,
 )
@@ -138,6 +139,11 @@ class Story:
             "recused",
             "hearth/triage",
             3,
+        )
+
+    def lapsed(self, person: str) -> Event:
+        return self.event(
+            RecusalLapsed(previous="triaged", state="triaged", person=person), "lapsed", "hearth/triage", 4
         )
 
     def assigned(self, assignee: str) -> Event:

@@ -111,6 +111,11 @@ class MemoryCases:
         ]
         return sorted(fitting, key=lambda case: case.place)[: query.limit]
 
+    async def lapsing(self, at: datetime, limit: int) -> list[str]:
+        self._reach()
+        due = [s.case for s in self.stored.values() if s.case.lapses_at and s.case.lapses_at <= at]
+        return [case.id for case in due][:limit]
+
     async def open_after(self, case_id: str, limit: int) -> list[Case]:
         self._reach()
         found = sorted((s.case for s in self.stored.values()), key=lambda case: case.id)

@@ -9,17 +9,23 @@ from datetime import datetime
 
 from shared.events import (
     MET_BY_STEP,
+    CaseAttended,
     CaseDecided,
     CaseFact,
+    CasePassedOn,
     CaseState,
     CaseTriaged,
+    CaseUnattended,
     DeadlineBreached,
     DeadlineMet,
     DeadlinePaused,
     DeadlineResumed,
     Event,
     InformationRequested,
+    RecusalConfirmed,
     RecusalDeclared,
+    RecusalLapsed,
+    RecusalWithdrawn,
 )
 
 
@@ -72,9 +78,19 @@ def follow(status: Status, event: Event) -> Status | None:
     fact = event.fact
     if event.case_seq <= status.seq or not isinstance(fact, CaseFact):
         return None
-    if isinstance(fact, RecusalDeclared):
-        # A recusal decides who may read the report; the reporter sees no change.
-        return replace(status, seq=event.case_seq, recused=(*status.recused, fact.person))
+    match fact:
+        # These decide who may read the report; the reporter sees no change.
+        case RecusalDeclared():
+            return replace(status, seq=event.case_seq, recused=(*status.recused, fact.person))
+        case RecusalWithdrawn() | RecusalLapsed():
+            recused = tuple(person for person in status.recused if person != fact.person)
+            return replace(status, seq=event.case_seq, recused=recused)
+        case CasePassedOn():
+            return replace(status, seq=event.case_seq, body=fact.body)
+        case RecusalConfirmed() | CaseUnattended() | CaseAttended():
+            return replace(status, seq=event.case_seq)
+        case _:
+            pass
     after = replace(status, seq=event.case_seq, state=fact.state, updated_at=event.time)
     match fact:
         case CaseTriaged():

@@ -3,7 +3,17 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.events import CaseAssigned, CaseFact, CaseOpened, CasePassedOn, CaseTriaged, Event, RecusalDeclared
+from shared.events import (
+    CaseAssigned,
+    CaseFact,
+    CaseOpened,
+    CasePassedOn,
+    CaseTriaged,
+    Event,
+    RecusalDeclared,
+    RecusalLapsed,
+    RecusalWithdrawn,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,15 @@ class CaseSummary:
     parties_apart: bool = False
 
 
-FOLLOWED: tuple[type[CaseFact], ...] = (CaseOpened, CaseTriaged, CasePassedOn, CaseAssigned, RecusalDeclared)
+FOLLOWED: tuple[type[CaseFact], ...] = (
+    CaseOpened,
+    CaseTriaged,
+    CasePassedOn,
+    CaseAssigned,
+    RecusalDeclared,
+    RecusalWithdrawn,
+    RecusalLapsed,
+)
 """The facts from which a summary learns."""
 
 
@@ -49,6 +67,9 @@ def follow(summary: CaseSummary | None, event: Event) -> CaseSummary | None:
         case RecusalDeclared():
             parties = tuple(dict.fromkeys((*summary.parties, fact.person)))
             return replace(summary, assignee=fact.assignee, parties=parties, seq=seq)
+        case RecusalWithdrawn() | RecusalLapsed():
+            parties = tuple(name for name in summary.parties if name != fact.person)
+            return replace(summary, parties=parties, seq=seq)
         case _:
             return summary
 

@@ -55,6 +55,18 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Recusal:
+    """That `by` declared a recusal of `person` (both are references).
+
+    `confirm_by`: until when (UTC-aware) another person has to confirm it; None when that is done, or is not needed.
+    """
+
+    person: str
+    by: str
+    confirm_by: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One event of the case's history. `detail` is the field that the fact `shows`, such as the assignee."""
 
@@ -76,6 +88,7 @@ class Case:
     `parties`: party tokens of the people named in the report; their pseudonyms, without `parties_apart`, in a case from
     before that. Otherwise the pseudonyms stand beside the case, in shared.parties. `recused`: references of people.
     `deadlines_told`: facts tell when a deadline is met; in an older case its steps do (see evolve).
+    `recusals`: how those of `recused` came about, but for older ones; `ended_recusals`: those taken back or lapsed.
     `unattended`: no handling body could look after it when that was last judged.
     """
 
@@ -106,6 +119,8 @@ class Case:
     recused: tuple[str, ...] = ()
     deadlines_told: bool = False
     unattended: bool = False
+    recusals: tuple[Recusal, ...] = ()
+    ended_recusals: tuple[Recusal, ...] = ()
 
     @property
     def seq(self) -> int:
@@ -123,6 +138,15 @@ class Case:
         if self.state in ENDED:
             return None
         return min((d.due_at for d in self.deadlines if d.is_running), default=None)
+
+    @property
+    def lapses_at(self) -> datetime | None:
+        """When the next recusal lapses that nobody has confirmed (UTC-aware)."""
+        return min((r.confirm_by for r in self.recusals if r.confirm_by), default=None)
+
+    def recusal_of(self, person: str) -> Recusal | None:
+        """The recusal of this person that holds now."""
+        return next((recusal for recusal in self.recusals if recusal.person == person), None)
 
     @property
     def place(self) -> tuple[int, datetime, str]:

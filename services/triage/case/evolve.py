@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.triage.case.case import Case, Deadline, Question, Step
+from services.triage.case.case import Case, Deadline, Question, Recusal, Step
 from shared.events import (
     MET_BY_STEP,
     CaseAssigned,
@@ -25,7 +25,10 @@ from shared.events import (
     Event,
     InformationReceived,
     InformationRequested,
+    RecusalConfirmed,
     RecusalDeclared,
+    RecusalLapsed,
+    RecusalWithdrawn,
 )
 
 
@@ -89,7 +92,18 @@ def _changes(case: Case, fact: CaseFact, event: Event) -> dict[str, Any]:
         case CaseAssigned():
             return {"assignee": fact.assignee}
         case RecusalDeclared():
-            return {"recused": (*case.recused, fact.person), "assignee": fact.assignee}
+            recusal = Recusal(fact.person, event.actor.ref, fact.confirm_by)
+            recusals = (*case.recusals, recusal)
+            return {"recused": (*case.recused, fact.person), "recusals": recusals, "assignee": fact.assignee}
+        case RecusalConfirmed():
+            confirmed = tuple(replace(r, confirm_by=None) if r.person == fact.person else r for r in case.recusals)
+            return {"recusals": confirmed}
+        case RecusalWithdrawn() | RecusalLapsed():
+            return {
+                "recused": tuple(person for person in case.recused if person != fact.person),
+                "recusals": tuple(recusal for recusal in case.recusals if recusal.person != fact.person),
+                "ended_recusals": (*case.ended_recusals, *(r for r in case.recusals if r.person == fact.person)),
+            }
         case InformationRequested():
             return {"questions": (*case.questions, Question(fact.question_id, event.time))}
         case InformationReceived():

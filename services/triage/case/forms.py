@@ -13,12 +13,14 @@ from services.triage.case.commands.command import (
     Words,
     WordsField,
     fields_of,
+    names_giver,
 )
 from services.triage.case.commands.table import COMMANDS
 from services.triage.case.lifecycle import permitted_in
 from shared.access.authorization import allow
 from shared.access.conditions import Permit, Reason
 from shared.access.principal import Principal, Resource, Role
+from shared.events import Actor
 from shared.policy import Policy
 from shared.problems import FieldError, Problem
 
@@ -40,14 +42,16 @@ class Form:
         """Its action in shared/access/actions.py."""
         return f"case.{self.kind.name}"
 
-    def command_of(self, texts: Mapping[str, str], words_id: Callable[[str], str]) -> Command:
+    def command_of(self, texts: Mapping[str, str], words_id: Callable[[str], str], by: Actor) -> Command:
         """The command with these texts, as `read` gives them. `words_id` names the words of a field for the vault."""
-        values: dict[str, str | Words] = {
+        values: dict[str, str | Words | Actor] = {
             field.name: Words(words_id(field.name), texts[field.name])
             if isinstance(field, WordsField)
             else texts[field.name]
             for field in self.fields
         }
+        if names_giver(self.kind):
+            values["by"] = by
         return self.kind(**values)
 
     def words_of(self, command: Command) -> Iterator[tuple[WordsField, Words]]:
@@ -93,7 +97,7 @@ def permitted(case: Case, principal: Principal, policy: Policy, now: datetime) -
     """The commands that the case's state and the principal's rights permit now, or would after a fresh sign-in."""
     resource = resource_of(case, policy)
     forms = (FORMS.get(name) for name in permitted_in(case.state))
-    return [form for form in forms if form and _offers(principal, form, resource, now)]
+    return [form for form in forms if form and form.kind.applies(case) and _offers(principal, form, resource, now)]
 
 
 def _offers(principal: Principal, form: Form, resource: Resource, now: datetime) -> bool:

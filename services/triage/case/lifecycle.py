@@ -6,9 +6,11 @@ from services.triage.case.case import ENDED
 from shared.events import CaseState
 from shared.problems import FieldError
 
+# A conflict may be seen at any time; only what is merged away needs none.
 _ANY: Mapping[CaseState | None, CaseState] = {
     state: state for state in CaseState if state not in (CaseState.RECEIVED, CaseState.MERGED)
 }
+
 TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
     # Opening passes through `received`: the two facts are one write, so that no case is ever without an owner.
     "open": {None: CaseState.TRIAGED},
@@ -28,8 +30,10 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
         CaseState.CLOSED: CaseState.CLOSED,
     },
     "decide": {CaseState.INVESTIGATING: CaseState.DECIDED},
-    # A conflict may be seen at any time; only what is merged away needs none.
     "recuse": _ANY,
+    "confirm": _ANY,
+    "withdraw": _ANY,
+    "lapse": _ANY,
     "clear": _ANY,
     "name": _ANY,
     "close": {CaseState.DECIDED: CaseState.CLOSED},

@@ -59,7 +59,7 @@ class CaseNames:
         match SHOWN.get(step.fact):
             case "body":
                 return self.body(request, detail)
-            case "assignee":
+            case "assignee" | "person":
                 return self.person(request, reader, Role.RESPONDER, detail)
             case str() as prefix:
                 return self.code(request, prefix, detail)

@@ -63,7 +63,8 @@ def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages) -> APIR
             case = await desk.find(principal, case.id)
             return await case_view.show(request, principal, case, SentForm(command, values, problem))
         done = urlencode({"done": command})
-        if form.kind.hides and not await _still_sees(principal, case.id):
+        # By any command the case may go to another body, or be hidden from the person who gave it.
+        if not await _still_sees(principal, case.id):
             return RedirectResponse(f"{HOME}?{done}", 303)
         return RedirectResponse(f"{HOME}/cases/{case.code_name}?{done}", 303)
 

@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 
 from services.triage.actions import Desk, VersionConflict
-from services.triage.case.case import ENDED, Case, Deadline
+from services.triage.case.case import ENDED, Case, Deadline, Recusal
+from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw, may_withdraw
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
 from services.triage.desk.names import CaseNames
 from services.triage.desk.queue import Queue, QueueFilter
@@ -19,7 +20,7 @@ from services.triage.roster.desk import reads_roster
 from services.triage.sent import SentForm
 from shared.access.authorization import allow
 from shared.access.conditions import Permit
-from shared.access.principal import Principal
+from shared.access.principal import Principal, Role
 from shared.events import CaseState
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
@@ -45,6 +46,10 @@ FIELD_MESSAGES = {
     "unknown_choice": "field-unknown-choice",
     "not_a_reference": "desk-not-a-reference",
     "cannot_have": "desk-cannot-have",
+    "declared_before": "desk-declared-before",
+    "not_pending": "desk-not-pending",
+    "own_recusal": "desk-own-recusal",
+    "not_to_withdraw": "desk-not-to-withdraw",
 }
 
 
@@ -79,7 +84,7 @@ class QueueView:
             "bodies": [(b, self._names.body(request, b)) for b in own],
             "body": "".join(bodies),
             "filtered": bool(kept or cursor),
-            "done": _done_in(request, hiding=True),
+            "done": _done_in(request),
             "first": f"{HOME}?{urlencode(kept)}" if cursor else None,
             "next": f"{HOME}?{urlencode({**kept, 'cursor': after})}" if after else None,
             "principal": principal,
@@ -134,7 +139,8 @@ class CaseView:
             "may_read": self._may(principal, case, "case.read_content", at) is not None,
             "talk": _talk(case, contents),
             "mentions": mentions,
-            "forms": [self._form(request, principal, case, form, at) for form in forms],
+            "forms": [self._form(request, principal, case, form, at) for form in forms if not form.kind.own_place],
+            "recusals": [self._recusal(request, principal, case, recusal, at) for recusal in case.recusals],
             "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': f'{HOME}/cases/{case.code_name}'})}",
             "key": new_id(),
             "principal": principal,
@@ -176,6 +182,24 @@ class CaseView:
             "button": form.kind.button,
             "oneself": form.kind.button and means_reader and case.assignee != principal.ref,
             "options": {f.name: self._options(request, f.name, f.options(self._desk.policy)) for f in form.fields},
+        }
+
+    def _recusal(
+        self, request: Request, principal: Principal, case: Case, recusal: Recusal, at: datetime
+    ) -> dict[str, Any]:
+        """A recusal, until when it holds without a second person, and what the reader can do about it."""
+        confirm, withdraw = (self._may(principal, case, f"case.{name}", at) for name in (Confirm.name, Withdraw.name))
+        is_own, waits = recusal.by == principal.ref, recusal.confirm_by is not None
+        oneself = recusal.person == recusal.by
+        key = "oneself" if oneself else "confirmed" if not waits else "yours" if is_own else "pending"
+        names = partial(self._names.person, request, principal, Role.RESPONDER)
+        return {
+            "ref": recusal.person,
+            "text": self._pages.message(request, f"desk-recusal-{key}", names(recusal.person), names(recusal.by)),
+            "until": recusal.confirm_by,
+            "confirm": confirm is not None and waits and not is_own,
+            "withdraw": withdraw is not None and may_withdraw(recusal, principal.actor(withdraw.role)),
+            "options": self._options(request, "withdrawal", WITHDRAWALS),
         }
 
     def _options(self, request: Request, field: str, codes: Sequence[str]) -> list[tuple[str, str]]:
@@ -244,10 +268,10 @@ def _unsent(sent: SentForm[str] | None, forms: Sequence[Form]) -> list[str]:
     return [sent.values[f.name] for f in FORMS[sent.name].fields if f.kind == "words" and sent.values.get(f.name)]
 
 
-def _done_in(request: Request, *, hiding: bool = False) -> str | None:
-    """The command that the address says is done; with `hiding` only one after which the case may be hidden."""
+def _done_in(request: Request) -> str | None:
+    """The command that the address says is done."""
     form = FORMS.get(request.query_params.get("done", ""))
-    return form.command if form and (form.kind.hides or not hiding) else None
+    return form.command if form else None
 
 
 def _is_late(case: Case, at: datetime) -> bool:

@@ -306,6 +306,21 @@ async def test_a_body_with_a_person_recused_meanwhile_is_not_told_and_that_is_sa
     assert REGISTRY.get_sample_value("hearth_untold_total", labels) == before + 1
 
 
+async def test_a_recusal_that_lapses_shuts_nobody_out_of_notices_any_more(world: World) -> None:
+    a, b = (Story(code_name=f"case-{letter}") for letter in "ab")
+    world.people.names = {"enwiki_arbcom": frozenset({"person:ann"})}
+    async with world.running() as replica:
+        await replica.planner.plan(opening([a]))
+        await world.settled(1)
+        for event in (*opening([b]), b.recused("person:ann"), b.lapsed("person:ann")):
+            await replica.planner.plan([event])
+        assert len(await world.store.read_page(None, None, 10, ["person:ann"])) == 2
+        world.clock.forward(seconds=60)
+        await world.settled(2)
+    assert told(world) == [(ARBCOM, ["case-a"]), (ARBCOM, ["case-b"])]
+    assert world.store.summaries[b.case_id].parties == ()
+
+
 async def test_a_case_passed_on_before_the_mail_is_told_to_the_new_body_alone(world: World) -> None:
     a, b = (Story(code_name=f"case-{letter}") for letter in "ab")
     async with world.running() as replica:

@@ -57,6 +57,8 @@ MAY: dict[str, dict[str, str]] = {
     "case.clear": {"responder": f"{HANDLING} training"},
     "case.name": {"responder": f"{HANDLING} training"},
     "case.recuse": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "case.confirm": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "case.withdraw": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "roster.read": {"coordinator": ""},
     "roster.change": {"coordinator": "oneself reach"},
     "roster.leave": {"coordinator": "last reach"},

@@ -1,6 +1,7 @@
 """The desk: pages that work without JavaScript, a session in a cookie, and forms that lose nothing."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 
@@ -10,9 +11,9 @@ from services.triage.case.case import Case
 from shared.access.authorization import FRESH
 from shared.access.principal import Role
 from shared.events import MentionCleared, PersonNamed
-from shared.times import now
+from shared.times import now, rfc3339
 from tests.support.forms import hidden_fields
-from tests.support.people import sign_in
+from tests.support.people import COPIES, sign_in
 from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, bearer, make_rig
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
@@ -78,6 +79,48 @@ async def test_who_recuses_themselves_is_led_away_and_never_sees_the_case_again(
     assert (await rig.http.get(f"/desk/cases/{case.code_name}")).status_code == 404
     after = rig.cases.stored[case.id].case
     assert (after.recused, after.assignee, after.state) == ((ALICE.ref,), None, "assigned")
+
+
+async def test_a_pending_recusal_says_until_when_and_what_to_do(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    answer = await send(rig, case, "recuse", ground="related", person=COLLEAGUE.ref)
+    assert answer.headers["location"] == f"/desk/cases/{case.code_name}?done=recuse"
+    page = await page_of(rig, case)
+    due = rig.cases.stored[case.id].case.lapses_at
+    assert due
+    assert f"You have recused Responder {COLLEAGUE.ref[7:]}. A second person or a coordinator must confirm it." in page
+    assert f'datetime="{rfc3339(due)}"' in page
+    assert "Confirm the recusal" not in page
+    assert page.count("Take the recusal back") == 1
+    # To a second person it says what to do, and they do it.
+    other = replace(ALICE, ref="person:5ec0d00000000000", pseudonyms=frozenset({"5ec0d0" * 5 + "00"}))
+    COPIES.enrol(other)
+    await signed_in(rig, other)
+    page = await page_of(rig, case)
+    assert f"Responder {ALICE.ref[7:]} has recused Responder {COLLEAGUE.ref[7:]}. Confirm it if you see" in page
+    done = await send(rig, case, "confirm", person=COLLEAGUE.ref)
+    assert done.headers["location"] == f"/desk/cases/{case.code_name}?done=confirm"
+    page = (await rig.http.get(done.headers["location"])).text
+    assert "The recusal is confirmed." in page
+    assert "and this holds." in page
+    assert "Take the recusal back" not in page
+
+
+async def test_a_recusal_is_taken_back_with_a_reason(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    await send(rig, case, "recuse", ground="related", person=COLLEAGUE.ref)
+    refused = await send(rig, case, "withdraw", person=COLLEAGUE.ref)
+    assert refused.status_code == 422
+    assert 'href="#withdraw-withdrawal"' in refused.text
+    assert 'id="withdraw-withdrawal"' in refused.text
+    done = await send(rig, case, "withdraw", person=COLLEAGUE.ref, withdrawal="mistaken")
+    assert done.status_code == 303
+    page = (await rig.http.get(done.headers["location"])).text
+    assert "The recusal is taken back." in page
+    assert "Recusal taken back: Declared by mistake" in page
+    assert rig.cases.stored[case.id].case.recused == ()
 
 
 @pytest.mark.parametrize(

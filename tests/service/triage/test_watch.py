@@ -17,7 +17,7 @@ from shared.times import now
 from tests.support.people import bearer, responder
 from tests.support.triage_rig import POLICY, Rig, make_rig, reported
 
-ANN, BEN = (responder(name, "enwiki_arbcom") for name in ("a1a1", "b1b1"))
+ANN, BEN, CAT = (responder(name, "enwiki_arbcom") for name in ("a1a1", "b1b1", "c1c1"))
 UMA = responder("d1d1", "u4c")
 OLA = responder("0a0a", "ombuds_commission")
 
@@ -149,3 +149,50 @@ async def test_a_report_that_names_a_person_of_the_body_is_opened_by_the_stand_i
     for who, status in ((UMA, 200), (ANN, 404), (BEN, 404)):
         answer = await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(who))
         assert answer.status_code == status
+
+
+async def test_a_recusal_that_nobody_confirms_lapses_once_whichever_replica_is_there_then(
+    rig: Rig, world: World
+) -> None:
+    world.people.append(CAT)
+    case = await rig.open()
+    given = {"person": BEN.ref, "ground": "involved"}
+    assert (await rig.order(case, "recuse", given, ANN)).status_code == 200
+    assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(BEN))).status_code == 404
+    world.at += timedelta(hours=23)
+    assert await watch_of(rig, world).look() == 0
+    # All that is known of it is in the store, so that a new process ends it, and two of them end it once.
+    world.at += timedelta(hours=2)
+    assert sorted([await watch_of(rig, world).look(), await watch_of(rig, world).look()]) == [0, 1]
+    steps = rig.cases.stored[case.id].case.history
+    assert (steps[-1].fact, steps[-1].actor) == ("case.recusal_lapsed", "service:triage")
+    assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(BEN))).status_code == 200
+
+
+async def test_a_recusal_on_a_closed_case_lapses_as_well(rig: Rig, world: World) -> None:
+    world.people.append(CAT)
+    case = await rig.open()
+    for command, body in (
+        ("assign", {}),
+        ("start", {}),
+        ("decide", {"outcome": "advice", "reason": "."}),
+        ("close", {}),
+    ):
+        assert (await rig.order(case, command, body, ANN)).status_code == 200
+    assert (await rig.order(case, "recuse", {"person": BEN.ref, "ground": "other"}, ANN)).status_code == 200
+    world.at += timedelta(hours=25)
+    assert await watch_of(rig, world).look() == 1
+    assert rig.cases.stored[case.id].case.recused == ()
+
+
+async def test_one_handler_cannot_empty_a_body_the_stand_in_has_the_case_then(rig: Rig, world: World) -> None:
+    world.people.append(CAT)
+    case = await rig.open()
+    assert (await rig.order(case, "recuse", {"person": BEN.ref, "ground": "other"}, ANN)).status_code == 200
+    # With the second recusal one would be left alone with the case, and so has it no longer.
+    assert (await rig.order(case, "recuse", {"person": CAT.ref, "ground": "other"}, ANN)).status_code == 200
+    assert rig.cases.stored[case.id].case.body == "u4c"
+    for who, status in ((ANN, 404), (BEN, 404), (CAT, 404), (UMA, 200)):
+        assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(who))).status_code == status
+    facts = [step.fact for step in rig.cases.stored[case.id].case.history[-2:]]
+    assert facts == ["case.recusal_declared", "case.passed_on"]

@@ -8,8 +8,11 @@ import pytest
 from services.intake.mailbox.views import view_deadlines
 from services.intake.report.status import Status, follow
 from shared.events import (
+    CaseAttended,
     CaseFact,
+    CasePassedOn,
     CaseTriaged,
+    CaseUnattended,
     DeadlineBreached,
     DeadlineMet,
     DeadlinePaused,
@@ -17,6 +20,10 @@ from shared.events import (
     DeadlineSet,
     InformationRequested,
     InvestigationStarted,
+    RecusalConfirmed,
+    RecusalDeclared,
+    RecusalLapsed,
+    RecusalWithdrawn,
 )
 from tests.support.intake_rig import START, case_event
 
@@ -95,3 +102,20 @@ def test_a_question_is_kept_with_the_state_it_led_to() -> None:
     asked = InformationRequested(previous="investigating", state="awaiting_information", question_id="q-1")
     status = after(TRIAGED, asked, PAUSED)
     assert [question.question_id for question in status.questions] == ["q-1"]
+
+
+def test_who_may_read_follows_recusals_and_the_body_and_the_reporter_sees_nothing_of_it() -> None:
+    ben, cat = "person:b1b1000000000000", "person:c1c1000000000000"
+    declared = [RecusalDeclared(**STEP, person=person, ground="other") for person in (ben, cat)]
+    passed = CasePassedOn(**STEP, lane="standard", body="u4c", previous_body="enwiki_arbcom")
+    triaged, alone = after(TRIAGED), CaseUnattended(**STEP, body="u4c")
+    for facts, recused, body in (
+        ([*declared], (ben, cat), "enwiki_arbcom"),
+        ([*declared, RecusalConfirmed(**STEP, person=ben)], (ben, cat), "enwiki_arbcom"),
+        ([*declared, RecusalLapsed(**STEP, person=ben)], (cat,), "enwiki_arbcom"),
+        ([*declared, RecusalWithdrawn(**STEP, person=cat, withdrawal="mistaken")], (ben,), "enwiki_arbcom"),
+        ([passed, alone, CaseAttended(**STEP, body="u4c")], (), "u4c"),
+    ):
+        status = after(TRIAGED, *facts)
+        assert (status.recused, status.body, status.seq) == (recused, body, 1 + len(facts))
+        assert (status.state, status.updated_at) == (triaged.state, triaged.updated_at)

@@ -11,10 +11,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
-from services.triage.case.commands.handling import GROUNDS, Assign, Attend, Close, Recuse, Start
+from services.triage.case.commands.handling import Assign, Attend, Close, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.naming import Clear, Name
 from services.triage.case.commands.opening import Open
+from services.triage.case.commands.recusal import GROUNDS, WITHDRAWALS, Confirm, Lapse, Recuse, Withdraw
 from services.triage.case.commands.table import COMMANDS, _commands, decide
 from services.triage.case.evolve import evolve, fold
 from services.triage.case.lifecycle import (
@@ -44,6 +45,8 @@ from tests.support.examples import up_to
 POLICY = load_policy(None)
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ALICE = Actor("responder:a1", "responder")
+BEN = Actor("responder:b2", "responder")
+CORA = Actor("coordinator:c3", "coordinator")
 ENTERED = {
     CaseState.RECEIVED,
     CaseState.TRIAGED,
@@ -120,13 +123,13 @@ class Life(RuleBasedStateMachine):
         self.case = fold(self.log)
         self.clock = AT
 
-    def attempt(self, command: Command) -> None:
+    def attempt(self, command: Command, by: Actor = ALICE) -> None:
         self.clock += timedelta(minutes=7)
         before = self.case
         assert before is not None
         ways = TRANSITIONS[command.name]
         try:
-            events = do(before, command, self.clock, f"cause {len(self.log)}")
+            events = do(before, command, self.clock, f"cause {len(self.log)}", by)
         except NotPermitted as error:
             refusal: NotPermitted | None = error
         except CannotHave:
@@ -174,9 +177,30 @@ class Life(RuleBasedStateMachine):
     def conclude(self, outcome: str) -> None:
         self.attempt(Decide(outcome, Words(f"reason {len(self.log)}")))
 
-    @rule(person=st.sampled_from(["responder:a1", "responder:b2"]), ground=st.sampled_from(GROUNDS))
-    def recuse(self, person: str, ground: str) -> None:
-        self.attempt(Recuse(ground, person))
+    @rule(
+        person=st.sampled_from(["responder:a1", "responder:b2"]),
+        ground=st.sampled_from(GROUNDS),
+        by=st.sampled_from([ALICE, BEN, CORA]),
+    )
+    def recuse(self, person: str, ground: str, by: Actor) -> None:
+        self.attempt(Recuse(ground, person, by), by)
+
+    @rule(person=st.sampled_from(["responder:a1", "responder:b2"]), by=st.sampled_from([ALICE, BEN, CORA]))
+    def confirm(self, person: str, by: Actor) -> None:
+        self.attempt(Confirm(person, by), by)
+
+    @rule(
+        person=st.sampled_from(["responder:a1", "responder:b2"]),
+        why=st.sampled_from(WITHDRAWALS),
+        by=st.sampled_from([ALICE, BEN, CORA]),
+    )
+    def withdraw(self, person: str, why: str, by: Actor) -> None:
+        self.attempt(Withdraw(person, why, by), by)
+
+    @rule(hours=st.sampled_from([1, 23, 25]))
+    def let_time_pass(self, hours: int) -> None:
+        self.clock += timedelta(hours=hours)
+        self.attempt(Lapse())
 
     @rule()
     def clear(self) -> None:
@@ -194,6 +218,12 @@ class Life(RuleBasedStateMachine):
     def nobody_has_a_case_from_which_they_are_recused(self) -> None:
         assert self.case.assignee not in self.case.recused
         assert len(set(self.case.recused)) == len(self.case.recused)
+
+    @invariant()
+    def each_recusal_stands_once_and_says_how_it_came_about(self) -> None:
+        assert tuple(recusal.person for recusal in self.case.recusals) == self.case.recused
+        for recusal in self.case.recusals:
+            assert recusal.confirm_by is None or recusal.person != recusal.by != CORA.ref
 
     @invariant()
     def folding_the_log_gives_the_case(self) -> None:
@@ -228,7 +258,8 @@ def test_the_table_reaches_exactly_the_documented_states() -> None:
         reached |= more
     assert reached - {None} | {CaseState.RECEIVED} == ENTERED
     # What shuts people out is possible in states that nothing leads to yet, because older records may hold them.
-    everywhere = (Recuse.name, Clear.name, Name.name, Attend.name)
+    recusals = (Recuse.name, Confirm.name, Withdraw.name, Lapse.name)
+    everywhere = (*recusals, Clear.name, Name.name, Attend.name)
     assert {state for name, ways in TRANSITIONS.items() for state in ways if name not in everywhere} <= reached
 
 

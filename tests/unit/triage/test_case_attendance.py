@@ -13,18 +13,19 @@ from services.triage.case.attendance import People, attend, attendance
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
-from services.triage.case.commands.handling import Assign, Attend, Close, Recuse, Start
+from services.triage.case.commands.handling import Assign, Attend, Close, Start
 from services.triage.case.commands.inquiry import Ask
 from services.triage.case.commands.opening import Open
+from services.triage.case.commands.recusal import Confirm, Lapse, Recuse, Withdraw
 from services.triage.case.commands.table import carry_out
 from services.triage.case.evolve import fold
 from services.triage.case.forms import resource_of
 from services.triage.case.lifecycle import CommandRefused
 from shared.access.authorization import allow
 from shared.access.conditions import Permit
-from shared.access.principal import PEOPLE, Grant, Leave, Principal
+from shared.access.principal import PEOPLE, Grant, Leave, Principal, Role
 from shared.access.roster import Staff
-from shared.events import CaseAttended, CasePassedOn, CaseTriaged, CaseUnattended, Event, ReportReceived
+from shared.events import Actor, CaseAttended, CasePassedOn, CaseTriaged, CaseUnattended, Event, ReportReceived
 from shared.policy import load_policy
 from tests.support.examples import up_to
 from tests.support.people import responder
@@ -76,6 +77,10 @@ def given_to(case: Case, command: Command, *people: Principal, at: datetime = AT
 def can_open(case: Case, *people: Principal, at: datetime = AT) -> set[str]:
     resource = resource_of(case, POLICY)
     return {one.ref for one in people if isinstance(allow(one, "case.start", resource, at), Permit)}
+
+
+def actor(who: Principal) -> Actor:
+    return who.actor(Role.RESPONDER)
 
 
 def names_of(events: Sequence[Event]) -> list[str]:
@@ -201,15 +206,15 @@ def test_an_ended_case_goes_nowhere() -> None:
 def test_a_body_of_one_goes_on_alone_until_one_of_it_is_recused() -> None:
     case, _ = opened(ANN, UMA)
     assert (case.body, attend(case, People(staff_of(ANN, UMA)), POLICY, AT)) == ("enwiki_arbcom", [])
-    after, events = given_to(case, Recuse("involved", ANN.ref), ANN, UMA)
+    after, events = given_to(case, Recuse("involved", ANN.ref, actor(ANN)), ANN, UMA)
     assert (after.body, names_of(events)) == ("u4c", ["case.recusal_declared", "case.passed_on"])
 
 
 def test_where_one_is_recused_two_others_must_be_left() -> None:
     case, _ = opened(*EVERYBODY)
-    after, events = given_to(case, Recuse("involved", ANN.ref), *EVERYBODY)
+    after, events = given_to(case, Recuse("involved", ANN.ref, actor(CAT)), *EVERYBODY)
     assert (after.body, names_of(events)) == ("enwiki_arbcom", ["case.recusal_declared"])
-    after, events = given_to(after, Recuse("involved", BEN.ref), *EVERYBODY)
+    after, events = given_to(after, Recuse("involved", BEN.ref, actor(CAT)), *EVERYBODY)
     assert (after.body, names_of(events)) == ("u4c", ["case.recusal_declared", "case.passed_on"])
 
 
@@ -235,7 +240,18 @@ def test_no_commands_of_one_person_leave_a_case_that_nobody_can_open(
             break
         target = data.draw(st.sampled_from([*people, ANN]))
         command = data.draw(
-            st.sampled_from([Assign(anybody.ref), Start(), Ask(Words("q")), Recuse("other", target.ref), Attend()])
+            st.sampled_from(
+                [
+                    Assign(anybody.ref),
+                    Start(),
+                    Ask(Words("q")),
+                    Recuse("other", target.ref, actor(anybody)),
+                    Confirm(target.ref, actor(anybody)),
+                    Withdraw(target.ref, "mistaken", actor(anybody)),
+                    Lapse(),
+                    Attend(),
+                ]
+            )
         )
         try:
             case, _ = given_to(case, command, *people)

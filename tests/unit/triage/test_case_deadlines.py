@@ -9,9 +9,10 @@ from services.triage.author import TRIAGE
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
-from services.triage.case.commands.handling import Assign, Recuse, Start
+from services.triage.case.commands.handling import Assign, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.opening import Open
+from services.triage.case.commands.recusal import Recuse
 from services.triage.case.commands.table import events_of
 from services.triage.case.evolve import fold
 from shared.events import (
@@ -95,7 +96,7 @@ def test_a_pausable_clock_stands_still_while_the_case_awaits_information() -> No
 
 @pytest.mark.parametrize("going_on", [Start(), ReceiveAnswer("q-1", "a-1")])
 def test_it_runs_again_with_the_time_that_was_left(going_on: Command) -> None:
-    events = told(*TO_THE_QUESTION, Recuse("other", "person:0ddba11000000000"), going_on)
+    events = told(*TO_THE_QUESTION, Recuse("other", "person:0ddba11000000000", ALICE), going_on)
     assert names(events)[-2:] == ["deadline.paused decision", "deadline.resumed decision"]
     case = case_of(events)
     assert deadline(case, "decision").due_at == case.next_due == AT + 5 * DAY + 25 * DAY

@@ -130,8 +130,8 @@ class Command:
     """A command on a case: a frozen dataclass. Its attributes are its values, annotated by their fields.
 
     `by_people`: people give it, so that it has a form, a route and the action `case.<name>`; `button`: the desk has a
-    button for it without any value, beside its form; `hides`: after it, the case may be hidden from the person who gave
-    it.
+    button for it without any value, beside its form; `own_place`: the desk offers it at what it is about, and not among
+    the others. A command with an attribute `by` gets the actor who gives it.
     """
 
     __slots__ = ()
@@ -139,12 +139,17 @@ class Command:
     name: ClassVar[str]
     by_people: ClassVar[bool] = True
     button: ClassVar[bool] = False
-    hides: ClassVar[bool] = False
+    own_place: ClassVar[bool] = False
 
     @classmethod
     def said_in(cls, state: CaseState) -> str:
         """The code of its words on the desk, where the case is in this state."""
         return cls.name
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Whether there is anything in this case that it could be about; elsewhere it is not offered."""
+        return True
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The facts that it causes on its way to `state`; none when it has been done already. `now` is UTC-aware.
@@ -152,6 +157,12 @@ class Command:
         Raises FieldRefused for a value that does not fit this case.
         """
         raise NotImplementedError
+
+
+def names_giver(command: type[Command]) -> bool:
+    """Whether the command has an attribute for the actor who gives it."""
+    # mypy cannot know that every command is a dataclass.
+    return any(field.name == "by" for field in fields(command))  # type: ignore[arg-type]
 
 
 def fields_of(command: type[Command]) -> tuple[Field, ...]:

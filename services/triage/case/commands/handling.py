@@ -1,18 +1,15 @@
-"""A case is assigned, looked into, recused from and closed. Pure."""
+"""A case is assigned, looked into and closed. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
 from services.triage.case.case import Case
-from services.triage.case.commands.command import ChoiceField, Command, ReferenceField
+from services.triage.case.commands.command import Command, ReferenceField
 from services.triage.case.lifecycle import CannotHave
-from shared.access.principal import PEOPLE, Role
-from shared.events import CaseAssigned, CaseClosed, CaseFact, CaseState, InvestigationStarted, RecusalDeclared
+from shared.access.principal import Role
+from shared.events import CaseAssigned, CaseClosed, CaseFact, CaseState, InvestigationStarted
 from shared.policy import Policy
-
-GROUNDS = ("involved", "related", "same_employer", "prior_knowledge", "other")
-"""Why a person is recused: the conflicts that handling bodies' manuals name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +47,6 @@ class Start(Command):
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The beginning."""
         return [InvestigationStarted(previous=case.state, state=state)]
-
-
-@dataclass(frozen=True, slots=True)
-class Recuse(Command):
-    """Shut a person out of the case, on a ground of GROUNDS."""
-
-    name = "recuse"
-    hides = True
-
-    ground: Annotated[str, ChoiceField(offers=lambda _policy: GROUNDS)]
-    person: Annotated[str, ReferenceField(oneself=PEOPLE)]
-
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The recusal, once; it takes the case from the person who has it."""
-        if self.person in case.recused:
-            return []
-        rest = None if self.person == case.assignee else case.assignee
-        recusal = RecusalDeclared(
-            previous=case.state, state=state, person=self.person, ground=self.ground, assignee=rest
-        )
-        return [recusal]
 
 
 @dataclass(frozen=True, slots=True)

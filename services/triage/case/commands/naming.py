@@ -28,7 +28,6 @@ class Name(Command):
     """Say that the case is about a further person on the roster, who may not see it from then on."""
 
     name = "name"
-    hides = True
 
     other: Annotated[str, ReferenceField(oneself=(), is_named=True)]
 

@@ -1,0 +1,140 @@
+"""People are recused from a case. To recuse another person takes two people, or a coordinator. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from services.triage.case.case import Case, Recusal
+from services.triage.case.commands.command import ChoiceField, Command, ReferenceField
+from services.triage.case.lifecycle import FieldRefused
+from shared.access.principal import PEOPLE, Role
+from shared.events import (
+    Actor,
+    CaseFact,
+    CaseState,
+    RecusalConfirmed,
+    RecusalDeclared,
+    RecusalLapsed,
+    RecusalWithdrawn,
+)
+from shared.policy import Policy
+
+GROUNDS = ("involved", "related", "same_employer", "prior_knowledge", "other")
+"""Why a person is recused: the conflicts that handling bodies' manuals name."""
+WITHDRAWALS = ("mistaken", "unfounded", "resolved")
+"""Why a recusal is taken back."""
+CONFIRM_WITHIN = timedelta(hours=24)
+"""How long a recusal of another person holds by the word of one person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recuse(Command):
+    """Shut a person out of the case, on a ground of GROUNDS. It holds at once.
+
+    A recusal of another person lapses, unless a second person or a coordinator confirms it in time.
+    """
+
+    name = "recuse"
+
+    ground: Annotated[str, ChoiceField(offers=lambda _policy: GROUNDS)]
+    person: Annotated[str, ReferenceField(oneself=PEOPLE)]
+    by: Actor
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The recusal, once; it takes the case from the person who has it. A second person who says so confirms it.
+
+        Nobody declares again what was taken back or has lapsed: with each round, the person would be away for a day.
+        """
+        if self.person in case.recused:
+            known = case.recusal_of(self.person)
+            if known is None or known.confirm_by is None or known.by == self.by.ref:
+                return []
+            return [RecusalConfirmed(previous=case.state, state=state, person=self.person)]
+        is_alone = self.person != self.by.ref and self.by.role != Role.COORDINATOR
+        if is_alone and any((r.person, r.by) == (self.person, self.by.ref) for r in case.ended_recusals):
+            raise FieldRefused("person", "declared_before", "You have declared this before. Another person may do so.")
+        return [
+            RecusalDeclared(
+                previous=case.state,
+                state=state,
+                person=self.person,
+                ground=self.ground,
+                assignee=None if self.person == case.assignee else case.assignee,
+                confirm_by=now + CONFIRM_WITHIN if is_alone else None,
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm(Command):
+    """Confirm a recusal that another person has declared."""
+
+    name = "confirm"
+    own_place = True
+
+    person: Annotated[str, ReferenceField(oneself=())]
+    by: Actor
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where a recusal waits for it."""
+        return case.lapses_at is not None
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The confirmation. The person who declared the recusal cannot give it, in no role."""
+        recusal = case.recusal_of(self.person)
+        if recusal is None or recusal.confirm_by is None or recusal.confirm_by <= now:
+            raise FieldRefused("person", "not_pending", "No recusal of this person waits to be confirmed.")
+        if recusal.by == self.by.ref:
+            raise FieldRefused("person", "own_recusal", "Another person has to confirm what you have declared.")
+        return [RecusalConfirmed(previous=case.state, state=state, person=self.person)]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw(Command):
+    """Take back a recusal, for a reason of WITHDRAWALS."""
+
+    name = "withdraw"
+    own_place = True
+
+    person: Annotated[str, ReferenceField(oneself=())]
+    withdrawal: Annotated[str, ChoiceField(offers=lambda _policy: WITHDRAWALS)]
+    by: Actor
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where a person was recused by another one."""
+        return any(recusal.person != recusal.by for recusal in case.recusals)
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The withdrawal, by those who `may_withdraw` it."""
+        recusal = case.recusal_of(self.person)
+        if recusal is None or not may_withdraw(recusal, self.by):
+            raise FieldRefused("person", "not_to_withdraw", "You cannot take back a recusal of this person.")
+        return [RecusalWithdrawn(previous=case.state, state=state, person=self.person, withdrawal=self.withdrawal)]
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse(Command):
+    """The time is over in which recusals had to be confirmed."""
+
+    name = "lapse"
+    by_people = False
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The end of each recusal that nobody has confirmed in time."""
+        return [
+            RecusalLapsed(previous=case.state, state=state, person=recusal.person)
+            for recusal in case.recusals
+            if recusal.confirm_by is not None and recusal.confirm_by <= now
+        ]
+
+
+def may_withdraw(recusal: Recusal, by: Actor) -> bool:
+    """Whether this actor may take a recusal back. What was confirmed stays, unless a coordinator or its author does so.
+
+    Nobody takes back what a person has said of themselves.
+    """
+    if recusal.person == recusal.by:
+        return False
+    return recusal.confirm_by is not None or by.role == Role.COORDINATOR or by.ref == recusal.by

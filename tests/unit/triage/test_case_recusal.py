@@ -1,0 +1,137 @@
+"""To recuse another person takes two people or a coordinator: one person alone has a day's effect, once."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.triage.author import TRIAGE
+from services.triage.case.case import Case
+from services.triage.case.commands.command import Command
+from services.triage.case.commands.opening import Open
+from services.triage.case.commands.recusal import CONFIRM_WITHIN, Confirm, Lapse, Recuse, Withdraw
+from services.triage.case.commands.table import events_of
+from services.triage.case.evolve import fold
+from services.triage.case.lifecycle import FieldRefused
+from shared.access.principal import Role
+from shared.events import Actor, Event, RecusalDeclared, RecusalWithdrawn, ReportReceived
+from shared.policy import load_policy
+from tests.support.people import coordinator, responder
+from tests.support.triage_rig import reported
+
+POLICY = load_policy(None)
+AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+DAY = timedelta(hours=24)
+ANN, BEN, CAT = (responder(name, "enwiki_arbcom").actor(Role.RESPONDER) for name in ("a1a1", "b1b1", "c1c1"))
+CORA = coordinator("c0ac", "enwiki_arbcom").actor(Role.COORDINATOR)
+
+
+def opened() -> Case:
+    event = reported()
+    assert isinstance(event.fact, ReportReceived)
+    case, _ = after(None, Open("amber-harbour", event.fact))
+    return case
+
+
+def after(case: Case | None, command: Command, at: datetime = AT, by: Actor = TRIAGE) -> tuple[Case, list[Event]]:
+    by = getattr(command, "by", by)
+    seq = case.seq if case else 0
+    events = events_of(case, command, POLICY, at, case_id="c", actor=by, cause=f"c{seq}", trace=None)
+    folded = fold(events, case)
+    assert folded is not None
+    return folded, events
+
+
+def refused(case: Case, command: Command, at: datetime = AT) -> str:
+    with pytest.raises(FieldRefused) as caught:
+        after(case, command, at)
+    return caught.value.fault.code
+
+
+def names_of(events: list[Event]) -> list[str]:
+    return [event.fact.name for event in events]
+
+
+def declared(by: Actor = ANN, person: Actor = BEN) -> Case:
+    case, _ = after(opened(), Recuse("involved", person.ref, by))
+    return case
+
+
+def test_a_recusal_of_another_person_holds_at_once_and_waits_for_a_second_one() -> None:
+    case, events = after(opened(), Recuse("involved", BEN.ref, ANN))
+    (fact,) = [event.fact for event in events]
+    assert isinstance(fact, RecusalDeclared)
+    assert (fact.person, fact.confirm_by) == (BEN.ref, AT + DAY) == (BEN.ref, AT + CONFIRM_WITHIN)
+    assert (case.recused, case.lapses_at) == ((BEN.ref,), AT + DAY)
+
+
+@pytest.mark.parametrize(("by", "person"), [(BEN, BEN), (CORA, BEN), (CORA, CORA)])
+def test_to_step_back_oneself_and_what_a_coordinator_declares_needs_nobody_else(by: Actor, person: Actor) -> None:
+    case = declared(by, person)
+    assert (case.recused, case.lapses_at) == ((person.ref,), None)
+    assert after(case, Lapse(), AT + 30 * DAY) == (case, [])
+
+
+@pytest.mark.parametrize("command", [Confirm(BEN.ref, CAT), Confirm(BEN.ref, CORA), Recuse("other", BEN.ref, CAT)])
+def test_a_second_person_or_a_coordinator_confirms_it_for_good(command: Command) -> None:
+    case, events = after(declared(), command, AT + DAY - timedelta(seconds=1))
+    assert names_of(events) == ["case.recusal_confirmed"]
+    case, events = after(case, Lapse(), AT + 2 * DAY)
+    assert (case.recused, events) == ((BEN.ref,), [])
+
+
+def test_one_person_alone_confirms_nothing_in_no_role() -> None:
+    case = declared()
+    for role in ("responder", "coordinator"):
+        assert refused(case, Confirm(BEN.ref, Actor(ANN.ref, role))) == "own_recusal"
+    assert after(case, Recuse("related", BEN.ref, ANN)) == (case, [])
+
+
+def test_what_nobody_confirms_lapses_after_a_day_and_not_before() -> None:
+    case = declared()
+    assert after(case, Lapse(), AT + DAY - timedelta(seconds=1))[1] == []
+    assert refused(case, Confirm(BEN.ref, CAT), AT + DAY) == "not_pending"
+    case, events = after(case, Lapse(), AT + DAY)
+    assert names_of(events) == ["case.recusal_lapsed"]
+    assert (case.recused, case.lapses_at) == ((), None)
+    assert after(case, Lapse(), AT + DAY) == (case, [])
+
+
+def test_nobody_keeps_a_person_away_by_declaring_it_day_after_day() -> None:
+    case, _ = after(declared(), Lapse(), AT + DAY)
+    assert refused(case, Recuse("related", BEN.ref, ANN)) == "declared_before"
+    taken_back, _ = after(declared(), Withdraw(BEN.ref, "mistaken", ANN))
+    assert refused(taken_back, Recuse("related", BEN.ref, ANN)) == "declared_before"
+    # Another person may, and they themselves, and a coordinator.
+    for by in (CAT, BEN, CORA):
+        assert after(case, Recuse("related", BEN.ref, by))[0].recused == (BEN.ref,)
+
+
+@pytest.mark.parametrize("by", [ANN, CAT, CORA])
+def test_what_is_not_confirmed_anybody_takes_back_with_a_reason(by: Actor) -> None:
+    case, events = after(declared(), Withdraw(BEN.ref, "unfounded", by))
+    (fact,) = [event.fact for event in events]
+    assert fact == RecusalWithdrawn(previous="triaged", state="triaged", person=BEN.ref, withdrawal="unfounded")
+    assert (case.recused, case.lapses_at, case.history[-1].detail) == ((), None, "unfounded")
+
+
+def test_what_is_confirmed_only_its_author_or_a_coordinator_takes_back() -> None:
+    case, _ = after(declared(), Confirm(BEN.ref, CORA))
+    assert refused(case, Withdraw(BEN.ref, "unfounded", CAT)) == "not_to_withdraw"
+    for by in (ANN, CORA):
+        assert after(case, Withdraw(BEN.ref, "resolved", by))[0].recused == ()
+
+
+def test_nobody_takes_back_what_a_person_said_of_themselves() -> None:
+    for by in (ANN, CORA):
+        assert refused(declared(BEN, BEN), Withdraw(BEN.ref, "mistaken", by)) == "not_to_withdraw"
+    assert refused(opened(), Withdraw(BEN.ref, "mistaken", ANN)) == "not_to_withdraw"
+
+
+def test_each_command_is_offered_only_where_it_could_be_about_something() -> None:
+    for case, expected in (
+        (opened(), (False, False)),
+        (declared(), (True, True)),
+        (declared(CORA), (False, True)),
+        (declared(BEN, BEN), (False, False)),
+    ):
+        assert (Confirm.applies(case), Withdraw.applies(case)) == expected
