@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from shared.names.addresses import ips_in, mails_in
 from shared.names.folding import clear, fold
-from shared.names.spellings import names_in
+from shared.names.spellings import names_in, plain_names
 from shared.names.words import start_of
 
 LONGEST = 1000
@@ -34,6 +34,9 @@ def keys_of(text: str, most: int = MOST_OF_LINE) -> tuple[Key, ...]:
     At most so many names are read from it, the likeliest first.
     """
     text = text[:LONGEST]
+    if names := plain_names(text):
+        exact = [Key("name", normalise_name(name)) for name in names]
+        return tuple(dict.fromkeys((*exact, *(Key("folded", fold(name)) for name in names))))
     cleared = clear(text)
     return _keys(text, cleared, names_in(cleared, most))
 

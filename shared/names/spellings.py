@@ -59,11 +59,17 @@ _PLAIN = re.compile(r"(?:[a-z ]{1,40}:)?([a-z0-9][a-z0-9 _]*)", re.IGNORECASE)
 _MORE = re.compile(rf"[ _](?:{_AND})[ _]|(?:^|:)(?:{_TITLE.pattern})\s|wiki|commons", re.IGNORECASE)
 
 
+def plain_names(text: str) -> tuple[str, ...]:
+    """The names that a text means if it can be read in one way only, as most names can; else nothing.
+
+    It is a few letters and digits of ASCII, perhaps behind a namespace.
+    """
+    plain = _PLAIN.fullmatch(text) if text.isascii() else None
+    return () if plain is None or _MORE.search(text) else (text, plain[1])
+
+
 def names_in(text: str, most: int) -> list[str]:
     """The names that a text (see `folding.clear`) may mean, each once, the likeliest first, and at most so many."""
-    if text.isascii() and (plain := _PLAIN.fullmatch(text)) and not _MORE.search(text):
-        # Most names are a few letters and digits, perhaps behind a namespace, and can be read in one way only.
-        return [text, plain[1]] if plain[1] != text else [text]
     reader = _Reader(most)
     for variant in _decoded(text):
         reader.found[variant] = None

@@ -1,7 +1,8 @@
 """Whoever is shut out of a case gets nothing of it, from any service, in any role: every byte they can get is searched.
 
-Four people have every role: one is reported, one a witness, one reported it, one declared a conflict of interest. A
-fifth, whom the report has nothing to do with, asks for the same and finds it all, so the search does find.
+Five people have every role: one is reported, one a witness, one reported it, the words mention one, and one declared a
+conflict of interest. A sixth, whom the report has nothing to do with, asks for the same and finds it all, so the search
+does find.
 """
 
 import base64
@@ -37,7 +38,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 BODY, STAND_IN, NEXT = "enwiki_arbcom", "u4c", "trust_safety"
 """The body of the report by the policy, and those that get a case after it. It names people of two."""
-NAMES = {"reported": "Zebedee Thunderclap", "witness": "Wilhelmina Foghorn", "reporter": "Quixotina Marmalade"}
+NAMES = {
+    "reported": "Zebedee Thunderclap",
+    "witness": "Wilhelmina Foghorn",
+    "reporter": "Quixotina Marmalade",
+    "mentioned": "Barnaby Clatterbuck",
+}
 SHUT_OUT = (*NAMES, "recused")
 UNRELATED = "unrelated"
 EVERYBODY = (*SHUT_OUT, UNRELATED)
@@ -107,7 +113,7 @@ def tell(system: System, tokens: Mapping[str, str], open_client: Callable[[str, 
     body = {
         "community": "enwiki",
         "category": "harassment.insults",
-        "narrative": WORDS["narrative"],
+        "narrative": f"{WORDS['narrative']} It began when barnaby_clatterbuck laughed.",
         "reported": [{"name": NAMES["reported"], "details": WORDS["details"]}],
         "witnesses": [NAMES["witness"]],
         "reporter": {"name": NAMES["reporter"], "email": ADDRESS},

@@ -26,6 +26,8 @@ class Known:
 
     def mentioned(self, texts: Iterable[str], names: frozenset[str]) -> dict[str, str]:
         """Each of these pseudonyms that the texts mention, with the (folded) words that do."""
+        if not names:
+            return {}
         if names is not self._names and names != self._names:
             self._names = names
             self._begun = frozenset(number for number, key in enumerate(self._starts) if key in names)
