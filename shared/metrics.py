@@ -69,7 +69,7 @@ CASES_PASSED_ON = Counter("hearth_cases_passed_on_total", "Cases passed on to an
 CASES_UNATTENDED = Gauge("hearth_cases_unattended", "Open cases for which nobody is there.")
 # When triage last looked who is there for each open case, in seconds since the epoch.
 ATTENDANCE_SWEPT = Gauge("hearth_attendance_swept_timestamp_seconds", "End of the last look at all open cases.")
-# People who could handle a case in the body of last resort: should be at least 2.
+# People who could handle a case in the body of last resort, counted up to 2: should be 2.
 LAST_RESORT_PEOPLE = Gauge("hearth_last_resort_people", "People who can act in the body of last resort.")
 # People of the body of last resort who have a role in another handling body, too: should be 0.
 LAST_RESORT_SHARED = Gauge("hearth_last_resort_shared", "People of the last resort who serve another body.")

@@ -6,6 +6,7 @@ A body can look after a case if everybody who hears of the case there may open i
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from services.triage.case.case import ENDED, Case
 from shared.access.authorization import allow, is_shut_out
@@ -37,7 +38,8 @@ NOBODY = People()
 class Attendance:
     """The people of one body, as far as one case is concerned.
 
-    `able`: how many may handle it; `named`: one of them is named in it; `shut_out`: one is named in it or recused.
+    `able`: how many may handle it, counted up to ENOUGH; `named`: one of them is named in it; `shut_out`: one is
+    named in it or recused.
     """
 
     able: int
@@ -60,8 +62,10 @@ def attendance(resource: Resource, people: People, now: datetime) -> Attendance:
     body = resource.body or ""
     serving = [person for person in people.staff.get(body, ()) if serves(person, body, now)]
     shut_out = [person for person in serving if is_shut_out(person, resource)]
+    # No more are counted than anything depends on, because each new case of a large body asks for it.
+    able = islice((one for one in serving if isinstance(allow(one, "case.start", resource, now), Permit)), ENOUGH)
     return Attendance(
-        able=sum(isinstance(allow(person, "case.start", resource, now), Permit) for person in serving),
+        able=sum(1 for _ in able),
         named=any(not resource.parties.isdisjoint((person.ref, *person.pseudonyms)) for person in shut_out),
         shut_out=bool(shut_out),
     )
@@ -72,12 +76,13 @@ def choose_body(first: str, community: str, people: People, policy: Policy, now:
 
     Where no body can take it, that is the first in which a person may handle it, or else `first`.
     """
-    ways = (first, *policy.stand_ins(first))
-    there = [attendance(_about(body, community, people, policy), people, now) for body in ways]
-    for fits in ([found.can_take for found in there], [found.able > 0 for found in there]):
-        if True in fits:
-            return ways[: fits.index(True) + 1]
-    return (first,)
+    ways, able = (first, *policy.stand_ins(first)), list[int]()
+    for number, body in enumerate(ways):
+        there = attendance(_about(body, community, people, policy), people, now)
+        if there.can_take:
+            return ways[: number + 1]
+        able.append(there.able)
+    return ways[: next((number for number, count in enumerate(able) if count), 0) + 1]
 
 
 def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[CaseFact]:

@@ -1,5 +1,6 @@
 """Triage looks after open cases by itself: whatever happens on the roster, somebody who can act has each of them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from shared.access.roster import Staff
 from shared.parties import Parties
 from shared.problems import Unavailable
 from shared.times import now
+from tests.service.triage.test_sight import naming
 from tests.support.people import bearer, responder
 from tests.support.triage_rig import POLICY, Rig, make_rig, reported
 
@@ -149,6 +151,18 @@ async def test_a_report_that_names_a_person_of_the_body_is_opened_by_the_stand_i
     for who, status in ((UMA, 200), (ANN, 404), (BEN, 404)):
         answer = await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(who))
         assert answer.status_code == status
+
+
+async def test_a_person_of_the_body_who_is_named_later_moves_the_case(rig: Rig, world: World) -> None:
+    received = reported(parties_apart=True)
+    await rig.parties.follow([naming(received)])
+    case = await rig.open(received)
+    assert (case.body, await watch_of(rig, world).look()) == ("enwiki_arbcom", 0)
+    await asyncio.sleep(0.01)
+    # An answer, or a handler, names one of them; intake tells it beside the case.
+    await rig.parties.follow([naming(received, *ANN.pseudonyms, seq=3)])
+    assert await watch_of(rig, world).look() == 1
+    assert rig.cases.stored[case.id].case.body == "u4c"
 
 
 async def test_a_recusal_that_nobody_confirms_lapses_once_whichever_replica_is_there_then(
