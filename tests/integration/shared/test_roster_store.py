@@ -1,7 +1,7 @@
 """The roster in MongoDB: the owner's entries, and what their events make of a copy."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -13,7 +13,9 @@ from shared.aggregates import Aggregates
 from shared.events import (
     FACTS,
     Actor,
+    Draft,
     Event,
+    Fact,
     GrantHeld,
     LeaveTaken,
     Message,
@@ -21,6 +23,7 @@ from shared.events import (
     RosterNames,
     TrainingHeld,
     decode,
+    stamp,
 )
 from shared.mongo import Collection
 from shared.outbox import Relay
@@ -96,6 +99,33 @@ async def test_a_copy_fed_by_the_events_is_the_roster_itself(collection: Collect
     for events in (published.events[3:8], published.events[::-1], published.events[:2], published.events):
         await copy.project(events)
     assert {d["_id"]: read_state(d) async for d in copy.collection.find()} == kept
+
+
+async def test_events_from_before_names_were_told_apart_are_understood(collection: Collection) -> None:
+    def told(fact: Fact, seq: int, at: datetime, key: str = ANN) -> Event:
+        (event,) = stamp(
+            [Draft(fact, CORA, at, f"cause {seq}")],
+            source="hearth/triage", subject=f"roster/{key}", case_id=key, last_seq=seq - 1, trace=None,
+        )  # fmt: skip
+        return event
+
+    at, copy = now(), MongoRoster(collection.database["copy"])
+    await copy.collection.create_indexes(list(ROSTER_INDEXES))
+    before = told(RosterEntryChanged(change="names", person=ANN, pseudonyms=("5" * 32,)), 3, at)
+    await copy.project([before])
+    assert await copy.find_entry(ANN) == before.fact
+    names = told(RosterNames(person=ANN, names=("5" * 32, "6" * 32), salt="0"), 1, at + timedelta(seconds=1))
+    after = told(RosterEntryChanged(change="granted", person=ANN), 4, at + timedelta(seconds=1))
+    # The two topics are read apart, so either may come first.
+    for events in ([names], [after], [before], [after, names]):
+        await copy.project(events)
+        found = await copy.find_entry(ANN)
+        assert found is not None
+        assert set(found.pseudonyms) == {"5" * 32, "6" * 32}
+    # Of a person whose names are known before the entry, there is no entry yet.
+    await copy.project([told(RosterNames(person="person:b", names=("7" * 32,), salt="0"), 1, at, "person:b")])
+    assert await copy.find_entry("person:b") is None
+    assert [state.change for state in await copy.changed_since(None)] == ["granted"]
 
 
 async def test_a_token_is_nowhere_in_what_is_stored_or_published(collection: Collection) -> None:
