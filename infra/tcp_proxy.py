@@ -2,7 +2,8 @@
 
 Compose cannot publish one host port for several containers. So this program passes connections on, byte by byte, to the
 addresses that the name has at that moment, each in turn. It passes over a replica that does not answer. It uses the
-standard library only, to stay small.
+standard library only, and bare sockets, to stay small. When it has as many connections as it can hold, the one that has
+been silent for the longest gives way.
 """
 
 import asyncio
@@ -14,9 +15,10 @@ from contextlib import suppress
 
 CONNECT_SECONDS = 2.0
 DRAIN_SECONDS = 5.0
-CHUNK = 64 * 1024
+CHUNK = 16 * 1024
+MOST_CONNECTIONS = 250
 
-Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Task = asyncio.Task[None]
 
 
 class Front:
@@ -26,59 +28,85 @@ class Front:
         self._host = host
         self._port = port
         self._turn = itertools.count()
-        self._passing: set[asyncio.Task[None]] = set()
+        # The connection that has been silent for the longest comes first.
+        self._passing: dict[Task, None] = {}
 
-    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass one connection on until both sides are done. Closes it when no replica answers."""
-        task = asyncio.current_task()
-        if task is not None:
-            self._passing.add(task)
-            task.add_done_callback(self._passing.discard)
-        try:
-            replica = await self._reach()
-            if replica is not None:
-                await _join((reader, writer), replica)
-        finally:
-            writer.close()
+    async def listen(self, listener: socket.socket) -> None:
+        """Take connections until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, _ = await loop.sock_accept(listener)
+            except OSError:
+                # The client has gone already, or there are no more sockets for a moment.
+                await asyncio.sleep(0.05)
+                continue
+            client.setblocking(False)
+            if len(self._passing) >= MOST_CONNECTIONS:
+                silent = next(iter(self._passing))
+                del self._passing[silent]
+                silent.cancel()
+            task = loop.create_task(self._take(client))
+            self._passing[task] = None
+            task.add_done_callback(lambda done: self._passing.pop(done, None))
 
     async def drain(self) -> None:
         """Let the open connections come to their end, for a while."""
         if self._passing:
             await asyncio.wait(self._passing, timeout=DRAIN_SECONDS)
 
-    async def _reach(self) -> Stream | None:
+    async def _take(self, client: socket.socket) -> None:
+        """Pass one connection on until the replica has ended. Closes it when no replica answers.
+
+        A client may send nothing more and still wait for its answer.
+        """
+        with client:
+            replica = await self._reach()
+            if replica is None:
+                return
+            with replica:
+                task = asyncio.current_task()
+                asking = asyncio.create_task(self._pass(client, replica, task))
+                try:
+                    await self._pass(replica, client, task)
+                finally:
+                    asking.cancel()
+                    # It must not use a socket that is closed.
+                    await asyncio.wait([asking])
+
+    async def _reach(self) -> socket.socket | None:
+        loop = asyncio.get_running_loop()
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+            found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         except OSError:
             return None
-        addresses = sorted({str(entry[4][0]) for entry in found})
+        addresses = sorted({(entry[4], entry[0]) for entry in found}, key=str)
         first = next(self._turn) % len(addresses)
-        for address in addresses[first:] + addresses[:first]:
-            with suppress(OSError, TimeoutError):
+        for address, family in addresses[first:] + addresses[:first]:
+            replica = socket.socket(family, socket.SOCK_STREAM)
+            replica.setblocking(False)
+            try:
                 async with asyncio.timeout(CONNECT_SECONDS):
-                    return await asyncio.open_connection(address, self._port)
+                    await loop.sock_connect(replica, address)
+            except (OSError, TimeoutError):
+                replica.close()
+            except BaseException:
+                replica.close()
+                raise
+            else:
+                return replica
         return None
 
-
-async def _join(client: Stream, replica: Stream) -> None:
-    """Pass bytes both ways until the replica has ended. A client may send nothing more and still wait for its
-    answer.
-    """
-    asking = asyncio.create_task(_pass(client[0], replica[1]))
-    try:
-        await _pass(replica[0], client[1])
-    finally:
-        asking.cancel()
-        replica[1].close()
-
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copy until the reader ends, then tell the other side."""
-    with suppress(OSError):
-        while chunk := await reader.read(CHUNK):
-            writer.write(chunk)
-            await writer.drain()
-        writer.write_eof()
+    async def _pass(self, source: socket.socket, target: socket.socket, task: Task | None) -> None:
+        """Copy until the source ends, then tell the other side."""
+        loop = asyncio.get_running_loop()
+        with suppress(OSError):
+            while chunk := await loop.sock_recv(source, CHUNK):
+                if task in self._passing:
+                    del self._passing[task]
+                    self._passing[task] = None
+                await loop.sock_sendall(target, chunk)
+            target.shutdown(socket.SHUT_WR)
 
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # nosec B104  # in a container, where only published ports are reached
@@ -87,12 +115,15 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104  # nosec B104  # in a container, where only
 async def serve(port: int, host: str, target_port: int, listen: str = EVERYWHERE) -> None:
     """Serve until SIGTERM or SIGINT."""
     front = Front(host, target_port)
-    server = await asyncio.start_server(front.take, listen, port)
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    await ended.wait()
-    server.close()
+    with socket.create_server((listen, port), backlog=1000) as listener:
+        listener.setblocking(False)
+        taking = asyncio.create_task(front.listen(listener))
+        ended = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        await ended.wait()
+        taking.cancel()
+        await asyncio.wait([taking])
     await front.drain()
 
 
