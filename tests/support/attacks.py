@@ -1,10 +1,16 @@
-"""What strangers can send to a service to use up its memory, its connections or its time. Each ends by itself."""
+"""What strangers can send to a service to use up its memory, its connections or its time. Each ends by itself.
+
+`python -m tests.support.attacks NAME PORT PATH PAGE` is a stranger in a process of its own.
+"""
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator
+import resource
+import sys
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 HOST = b"Host: 127.0.0.1\r\n"
 GET = b"GET /health/live HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -29,7 +35,7 @@ class Target:
         return self.post(b"Content-Length: %d" % len(body), kind=kind) + b"\r\n" + body
 
 
-Attack = Callable[[Target], Awaitable[None]]
+Attack = Callable[[Target], Coroutine[Any, Any, None]]
 
 
 async def send(target: Target, pieces: Iterator[bytes], pause: float, read: bool) -> None:
@@ -147,8 +153,23 @@ ATTACKS: dict[str, Attack] = {
 }
 
 
-async def all_at_once(target: Target) -> None:
-    """Every attack at the same time, for a quarter of a minute."""
+async def _all_at_once(target: Target) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(15):
-            await asyncio.gather(*(attack(target) for attack in ATTACKS.values()))
+            await asyncio.gather(*(attack(target) for attack in list(ATTACKS.values())[:-1]))
+
+
+ATTACKS["all at once"] = _all_at_once
+
+
+async def attack(name: str, port: int, path: str, page: str) -> None:
+    """Attack from another process, and wait for its end."""
+    command = (sys.executable, "-m", "tests.support.attacks", name, str(port), path, page)
+    stranger = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
+    assert await stranger.wait() == 0
+
+
+if __name__ == "__main__":
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    asyncio.run(ATTACKS[sys.argv[1]](Target(int(sys.argv[2]), *sys.argv[3:])))

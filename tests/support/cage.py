@@ -57,6 +57,6 @@ class Cage:
 
 
 def memory_of(pid: int, field: str = "VmRSS") -> int:
-    """Bytes that a process holds (VmRSS), or has held at most (VmHWM)."""
+    """Bytes that a process holds: in all (VmRSS), or without the files that it has mapped (RssAnon)."""
     text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(text.partition(f"{field}:")[2].split()[0]) * 1024

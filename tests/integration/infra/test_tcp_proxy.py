@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from infra.local.ports import Ports, is_open
-from tests.support.attacks import ATTACKS, Target
+from tests.support.attacks import attack
 from tests.support.cage import Cage, memory_of
 from tests.support.intake_rig import Rig
 from tests.support.served import ask, served
@@ -62,11 +62,11 @@ async def test_a_page_comes_through_whole_and_a_half_closed_client_gets_its_answ
 )
 async def test_the_proxy_survives_in_the_memory_of_its_container(name: str) -> None:
     async with proxied() as (port, process, cage):
-        attack = asyncio.create_task(ATTACKS[name](Target(port, "/v1/reports", "/report")))
+        attacking = asyncio.create_task(attack(name, port, "/v1/reports", "/report"))
         for _ in range(3):
             await asyncio.sleep(1.5)
             assert (await ask(port, LAST, seconds=30)).startswith(b"HTTP/1.1 200")
-        await attack
+        await attacking
         assert process.poll() is None
         assert cage.killed() == 0
         assert memory_of(process.pid, "VmHWM") < LIMIT
