@@ -1,16 +1,15 @@
-"""Fields of a form, URL-encoded (WHATWG URL, 5.1), read strictly and in little memory. Pure."""
+"""Fields of a form, URL-encoded (WHATWG URL, 5.1), read strictly, in little memory and little time. Pure."""
 
-import re
-from urllib.parse import unquote_to_bytes
+from binascii import a2b_qp
 
 MOST_FIELDS = 100
 
-# Never cut within an escape. The library makes objects of every escape of a text that it gets at once.
-_PIECE = re.compile(rb"(?:%[0-9A-Fa-f]{2}|[\x00-\x7f]){1,4096}")
-
 
 def parse_fields(body: bytes, most: int) -> dict[str, list[str]]:
-    """The values of each field, in their order. Raises ValueError for more than `most` fields, or no ASCII or UTF-8."""
+    """The values of each field, in their order.
+
+    Raises ValueError for more than `most` fields, a broken escape, no ASCII, and no UTF-8.
+    """
     if body.count(b"&") >= most or not body.isascii():
         raise ValueError
     fields: dict[str, list[str]] = {}
@@ -21,5 +20,13 @@ def parse_fields(body: bytes, most: int) -> dict[str, list[str]]:
 
 
 def _decode(text: bytes) -> str:
-    pieces = (unquote_to_bytes(piece[0]) for piece in _PIECE.finditer(text.replace(b"+", b" ")))
-    return b"".join(pieces).decode()
+    """The library would make objects of every escape. But for its sign, an escape is one of quoted-printable."""
+    if b"%\n" in text or b"%\r" in text:
+        # Quoted-printable takes these for soft line breaks.
+        raise ValueError
+    quoted = text.replace(b"+", b" ").replace(b"=", b"=3D").replace(b"%", b"=")
+    found = a2b_qp(quoted)
+    # Each escape of three bytes has become one byte, and a broken one has not.
+    if len(found) != len(quoted) - 2 * quoted.count(b"="):
+        raise ValueError
+    return found.decode()

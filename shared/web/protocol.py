@@ -18,6 +18,8 @@ from shared.problems import Problem
 from shared.web.bounds import FAREWELL, HOLD, Bounds, Crowd, Hold, busy, too_large
 from shared.web.headers import protect
 
+SMALL = 100
+"""Bytes of a piece that costs more than it brings."""
 Part = Literal["idle", "head", "body", "whole"]
 """What has come of a request: nothing, something of its head, its head, or all of it."""
 
@@ -126,6 +128,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._hold.add(len(body))
         if self._hold.sent > self._bounds.sent_bytes:
             raise too_large()
+        if self._hold.pieces > self._bounds.pieces and self._hold.sent < self._hold.pieces * SMALL:
+            raise Problem(400, "pieces-too-small", "The body comes in pieces that are too small.")
         if self.crowd.held > self._bounds.held_bytes and self._hold.held and not self.crowd.make_memory(self):
             raise busy()
         super().on_body(body)

@@ -89,6 +89,16 @@ async def test_a_body_without_end_is_ended() -> None:
         assert await takes_reports(port)
 
 
+async def test_a_body_in_tiny_pieces_is_ended_and_one_in_small_pieces_is_taken() -> None:
+    async with intake() as port:
+        tiny = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+        assert status(await ask(port, tiny + b"1\r\n \r\n" * 100_000)) in (0, 400)
+        blank = b"c8\r\n" + b" " * 200 + b"\r\n"
+        small = tiny.replace(b"Host:", b"Connection: close\r\nHost:") + blank * 2_000
+        assert status(await ask(port, small + b"%x\r\n%s\r\n0\r\n\r\n" % (len(REPORT), REPORT))) == 202
+        assert await takes_reports(port)
+
+
 async def test_lines_behind_a_body_change_nothing() -> None:
     async with intake() as port:
         chunked = b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n%x\r\n%s\r\n0\r\n" % (len(REPORT), REPORT)
