@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from services.intake.report.mentions import MOST_TRIED, Known, words_of
@@ -33,6 +33,7 @@ def mentions(text: str, *own: str) -> bool:
 
 @given(names(), st.sampled_from(SENTENCES), st.sampled_from([str, str.upper, str.lower, lambda n: n.replace(" ", "_")]))
 def test_a_name_is_found_in_any_sentence(name: str, sentence: str, written) -> None:
+    assume(len(name.replace("\u200c", "")) > 2)
     assert mentions(sentence.format(written(name)), name)
 
 
