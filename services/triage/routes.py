@@ -67,6 +67,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
                 {
                     "person": r.person,
                     "declared_by": r.by,
+                    "ground": r.ground,
                     "confirm_by": rfc3339(r.confirm_by) if r.confirm_by else None,
                 }
                 for r in case.recusals

@@ -56,13 +56,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Recusal:
-    """That `by` declared a recusal of `person` (both are references).
+    """That `by` declared, in `role`, a recusal of `person` on a ground (person and by are references).
 
     `confirm_by`: until when (UTC-aware) another person has to confirm it; None when that is done, or is not needed.
     """
 
     person: str
     by: str
+    role: str
+    ground: str
     confirm_by: datetime | None = None
 
 

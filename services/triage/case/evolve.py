@@ -92,7 +92,7 @@ def _changes(case: Case, fact: CaseFact, event: Event) -> dict[str, Any]:
         case CaseAssigned():
             return {"assignee": fact.assignee}
         case RecusalDeclared():
-            recusal = Recusal(fact.person, event.actor.ref, fact.confirm_by)
+            recusal = Recusal(fact.person, event.actor.ref, event.actor.role, fact.ground, fact.confirm_by)
             recusals = (*case.recusals, recusal)
             return {"recused": (*case.recused, fact.person), "recusals": recusals, "assignee": fact.assignee}
         case RecusalConfirmed():

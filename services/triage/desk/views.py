@@ -192,10 +192,12 @@ class CaseView:
         is_own, waits = recusal.by == principal.ref, recusal.confirm_by is not None
         oneself = recusal.person == recusal.by
         key = "oneself" if oneself else "confirmed" if not waits else "yours" if is_own else "pending"
-        names = partial(self._names.person, request, principal, Role.RESPONDER)
+        person = self._names.person(request, principal, Role.RESPONDER, recusal.person)
+        by = self._names.person(request, principal, recusal.role, recusal.by)
         return {
             "ref": recusal.person,
-            "text": self._pages.message(request, f"desk-recusal-{key}", names(recusal.person), names(recusal.by)),
+            "text": self._pages.message(request, f"desk-recusal-{key}", person, by),
+            "ground": self._names.code(request, "ground", recusal.ground),
             "until": recusal.confirm_by,
             "confirm": confirm is not None and waits and not is_own,
             "withdraw": withdraw is not None and may_withdraw(recusal, principal.actor(withdraw.role)),

@@ -91,6 +91,7 @@ async def test_a_pending_recusal_says_until_when_and_what_to_do(rig: Rig) -> Non
     assert due
     assert f"You have recused Responder {COLLEAGUE.ref[7:]}. A second person or a coordinator must confirm it." in page
     assert f'datetime="{rfc3339(due)}"' in page
+    assert "Why: Related or close" in page
     assert "Confirm the recusal" not in page
     assert page.count("Take the recusal back") == 1
     # To a second person it says what to do, and they do it.
