@@ -111,12 +111,12 @@ async def test_a_report_by_http_is_stored_told_and_kept_under_its_key(
     assert (answer.status_code, again.json(), other.status_code) == (202, answer.json(), 202)
     assert other.json()["receipt"] != answer.json()["receipt"]
 
-    record, _ = await read(given.kafka, f"{given.topic_prefix}reports", 2)
+    records = await read(given.kafka, f"{given.topic_prefix}reports", 2)
+    told = {event_of(record).fact.model_dump()["report_id"]: record for record in records}
+    record = told[answer.json()["report_id"]]
     event = event_of(record)
     assert isinstance(event.fact, ReportReceived)
-    assert event.fact.report_id == answer.json()["report_id"]
-    assert event.trace is not None
-    assert event.trace.split("-")[1] != trace.split("-")[1]
+    assert trace.split("-")[1] not in str(event.trace)
     assert b"Sekret" not in record.value
     assert not any(b"Sekret" in value for _, value in record.headers)
 
