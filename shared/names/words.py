@@ -15,9 +15,9 @@ from shared.names.folding import clear, fold_all
 
 STARTS = 1 << 15
 """How many ways to begin are told apart."""
-LONGEST, LONGEST_DENSE = 120, 24
+LONGEST, LONGEST_DENSE = 255, 85
 """Characters of the longest name that is looked for, and of those without blanks between words."""
-_MOST_PARTS = 12
+_MOST_PARTS = 24
 _SHORT = 2
 """A name of so few letters is found only where a mark such as `@` or `:` stands before it: it is a word, too."""
 
