@@ -15,7 +15,6 @@ from shared.kafka.dead_letters import DeadLetter
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
 from shared.kafka.topics import ANYONE, is_inbox, writer_of
-from shared.problems import Malformed
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +26,11 @@ MOST_WRITERS = 50
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A record that cannot be handled, and why."""
+    """A record that cannot be handled, and why. An error would hold the frames that hold the record."""
 
     record: Record
-    why: Malformed
+    code: str
+    detail: str
 
 
 class Burials:
@@ -59,13 +59,13 @@ class Burials:
         self._recent.extend([now] * len(faults[:room]))
         for fault in faults[:room]:
             place = {"partition": fault.record.partition, "offset": fault.record.offset}
-            log.error("a record became a dead letter", extra={"group": self._group, **place, "reason": fault.why.code})
+            log.error("a record became a dead letter", extra={"group": self._group, **place, "reason": fault.code})
         if len(faults) <= room:
             return True
         letters = f"{self._limit} dead letters within ten minutes"
         self.stopped = f"{self._group} stopped: {letters if self._limit else 'a record cannot be handled'}"
         metrics.STOPPED.labels(self._group).set(1)
-        log.error(self.stopped, extra={"group": self._group, "reason": faults[room].why.code})
+        log.error(self.stopped, extra={"group": self._group, "reason": faults[room].code})
         return False
 
     async def _publish(self, faults: Sequence[Fault]) -> None:
@@ -76,8 +76,8 @@ class Burials:
                 fault.record,
                 # An inbox has several topics, and a dead letter is found by where it came from.
                 group=f"{self._service}.{fault.record.topic}" if is_inbox(self._topic) else self._group,
-                code=fault.why.code,
-                detail=fault.why.detail,
+                code=fault.code,
+                detail=fault.detail,
             )
             for fault in faults
         ]
@@ -88,7 +88,7 @@ class Burials:
         """Count what each writer wrote; one line in the log for all of it, because a flood would fill the log."""
         for writer, count in Counter(label_of(writer_of(fault.record.topic)) for fault in faults).items():
             metrics.INBOX_DEAD_LETTERS.labels(self._group, writer).inc(count)
-            reasons = sorted({f.why.code for f in faults if label_of(writer_of(f.record.topic)) == writer})
+            reasons = sorted({f.code for f in faults if label_of(writer_of(f.record.topic)) == writer})
             log.error(
                 "records of an inbox became dead letters",
                 extra={"group": self._group, "writer": writer, "count": count, "reason": ", ".join(reasons)},

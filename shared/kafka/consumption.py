@@ -8,11 +8,12 @@ ours stop the consumer, and it says so. What strangers write stops nothing.
 import asyncio
 import logging
 import time
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -165,11 +166,28 @@ class Consumption(Generic[T]):
             max_partition_fetch_bytes=part,
         )
         self._subscriber(self._consume)
+        self._pause_seconds, self._most = poll_ms / 1000, batch
+        self._turn_of: TopicPartition | None = None
+        if self.of_strangers:
+            # FastStream takes from all partitions at once. All turns together would take much memory.
+            self._subscriber.get_msg = self._take_turn  # type: ignore[method-assign]
 
     @property
     def stopped(self) -> str | None:
         """Why this consumer has stopped itself; None while it consumes."""
         return self._burials.stopped
+
+    async def _take_turn(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
+        """What the next inbox has, in turn; nothing if all are empty."""
+        assigned = sorted(consumer.assignment())
+        start = bisect_right(assigned, self._turn_of) if self._turn_of else 0
+        for tp in (*assigned[start:], *assigned[:start]):
+            # Before the question, so that one that fails does not come first again.
+            self._turn_of = tp
+            if found := await consumer.getmany(tp, timeout_ms=0, max_records=self._most):
+                return tuple(found[tp])
+        await self._pause(self._pause_seconds)
+        return ()
 
     def release(self) -> None:
         """End any waiting, so that a stop does not take as long as an outage."""
@@ -278,7 +296,7 @@ class Consumption(Generic[T]):
                 except Malformed as error:
                     if span:
                         span.set_attribute("error.type", error.code)
-                    faults.append(Fault(record, error))
+                    faults.append(Fault(record, error.code, error.detail))
                     continue
                 if item is None:
                     ignored += 1
@@ -345,12 +363,12 @@ class Consumption(Generic[T]):
             except _AWAY:
                 raise
             except Malformed as error:
-                await self._bury(Fault(record, error))
+                await self._bury(Fault(record, error.code, error.detail))
                 return
             except Exception as error:
                 if attempt == self._attempts:
                     log.exception("a message cannot be handled", extra={"group": self.group, "offset": record.offset})
-                    await self._bury(Fault(record, Malformed("unhandled", type(error).__name__)))
+                    await self._bury(Fault(record, "unhandled", type(error).__name__))
                     return
                 await self._pause(0.05 * 2**attempt)
                 if self._stopping.is_set():

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.kafka.batches import Unreadable
+from shared.problems import Malformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +28,5 @@ class Record:
     def demand_readable(self) -> None:
         """Raises Malformed if the record stands for what could not be read."""
         if isinstance(self.value, Unreadable):
-            raise self.value.why
+            # Raised itself, it would hold the frames that hold the value, until the collector comes.
+            raise Malformed(self.value.why.code, self.value.why.detail)

@@ -8,7 +8,7 @@ PAGE = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
 CODE = [path.read_text(encoding="utf-8") for folder in ("services", "shared") for path in (ROOT / folder).rglob("*.py")]
 RAISED = re.compile(r'(?:Problem|: |__init__)\(\s*(?:\d{3}|status)\s*,\s*"([a-z-]+)"')
 """Where a problem is raised, is made, or stands in a table of them."""
-BURIED = re.compile(r'Malformed\(\s*"([a-z0-9_]+)"')
+BURIED = re.compile(r'(?:Malformed\(|Fault\(record, )\s*"([a-z0-9_]+)"')
 FOUND_IN_A_REPORT = re.compile(r'FieldError\([^,]+, "([a-z_]+)"')
 
 
