@@ -186,7 +186,7 @@ class Consumption(Generic[T]):
             self._turn_of = tp
             if found := await consumer.getmany(tp, timeout_ms=0, max_records=self._most):
                 return tuple(found[tp])
-        await self._pause(self._pause_seconds)
+        await asyncio.sleep(self._pause_seconds)
         return ()
 
     def release(self) -> None:
