@@ -16,14 +16,14 @@ from shared.kafka.codecs import TooLargeError, decompress
 from shared.kafka.topics import INBOX, dead_letters_of
 from shared.problems import Malformed
 
-LARGEST_BATCH = 2 * 1024 * 1024
+LARGEST_BATCH = 1024 * 1024
 """Bytes of a batch's records when they are decompressed."""
 MOST_RECORDS = 10_000
 """Records of a batch in an inbox. Each turn begins at the beginning of the batch again."""
 MOST_HEADERS = 100
 """Headers of a record in an inbox."""
 TURN_RECORDS = 200
-TURN_BYTES = 1024 * 1024
+TURN_BYTES = 512 * 1024
 
 # KIP-98: base offset, length, leader epoch, magic, CRC, attributes, last offset delta, first and last timestamp,
 # producer id and epoch, base sequence, number of records.

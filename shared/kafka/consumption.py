@@ -45,7 +45,7 @@ NEW_TOPICS = 10_000
 """Milliseconds between two looks at which topics there are."""
 AT_ONCE = 1024 * 1024
 """Bytes of an inbox that are handled together: what they become in memory is many times larger."""
-INBOX_FETCH = (1024 * 1024, 256 * 1024)
+INBOX_FETCH = (512 * 1024, 128 * 1024)
 OWN_FETCH = (8 * 1024 * 1024, 1024 * 1024)
 """Bytes of one fetch, in all and of one partition. A single batch of Kafka's that is larger comes whole."""
 

@@ -33,7 +33,7 @@ def attacks(partition: int) -> list[bytes]:
     headers = [(b"", b"")] * 400_000
     return [
         *(batch(bytes(100 * MIB), codec=codec) for codec in ("gzip", "lz4", "zstd")[: 1 + partition % 3]),
-        *(batch(bytes(2 * MIB - 4096), codec=codec) for codec in ("gzip", "snappy", "lz4", "zstd")),
+        *(batch(bytes(MIB - 4096), codec=codec) for codec in ("gzip", "snappy", "lz4", "zstd")),
         *(batch(b"x" * (MIB - 4096)) for _ in range(4)),
         batch(*[b""] * 10_000, codec="zstd"),
         batch(*(crowd(1000 * partition + n) for n in range(25)), codec="zstd", headers=BATCHED),
