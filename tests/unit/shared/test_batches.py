@@ -158,7 +158,7 @@ def test_the_last_turn_of_the_largest_batch_takes_no_time_that_others_notice() -
 
 def test_a_flood_ends_its_turn_so_that_other_writers_have_theirs() -> None:
     flood = batch(*(b"x" for _ in range(3 * TURN_RECORDS)), codec="zstd")
-    large = batch(*(b"x" * 100_000 for _ in range(15)), codec="zstd")
+    large = batch(*(b"x" * 100_000 for _ in range(9)), codec="zstd")
     reading = fetched(flood)
     assert len(list(reading)) == TURN_RECORDS == reading.next_fetch_offset
     assert len(list(fetched(flood, start=TURN_RECORDS))) == TURN_RECORDS
