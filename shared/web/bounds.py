@@ -23,12 +23,12 @@ FAREWELL = 2.0
 class Bounds:
     """The bounds of a server.
 
-    `head_bytes`, `headers`: of one request, with its address. `head_seconds`: from a connection to its first byte, and
-    from there to the end of the head. `body_seconds`: from there to the end of the body. `idle_seconds`: from an answer
-    to the next request. `answer_seconds`: in which a client that reads slowly must have read what the server has ready.
-    `pipelined`: requests of one connection that wait for their turn. `sent_bytes`: of a body that was refused for its
-    length and still goes on. `pieces`: of a body, unless they have 100 bytes on the average.
-    `held_bytes`: of all bodies whose requests are not answered.
+    `head_bytes`, `headers`: of one request, with its address. `head_seconds`: from a connection to its first byte,
+    and from there to the end of the head. `body_seconds`: from there to the end of the body. `idle_seconds`: from an
+    answer to the next request. `answer_seconds`: in which a client that reads slowly must have read what the server
+    has ready. `requests`: at work, also for clients that have gone. `pipelined`: requests of one connection that wait
+    for their turn. `sent_bytes`: of a body that was refused for its length and still goes on. `pieces`: of a body,
+    unless they have 100 bytes on the average. `held_bytes`: of all bodies whose requests are not answered.
     """
 
     head_bytes: int = 16_384
@@ -38,6 +38,7 @@ class Bounds:
     idle_seconds: int = 5
     answer_seconds: float = 30
     connections: int = 500
+    requests: int = 500
     pipelined: int = 16
     sent_bytes: int = 2 * BODY_LIMIT
     pieces: int = 1000

@@ -118,6 +118,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._loose = 0
+        if len(self.tasks) >= self._bounds.requests:
+            # While the database is away, requests wait for it even when their clients have gone.
+            raise busy()
         super().on_headers_complete()
         self._part = "body"
 

@@ -174,6 +174,27 @@ async def test_a_request_at_work_is_not_ended_for_a_newcomer() -> None:
         assert status(await first) == 200
 
 
+async def test_requests_of_clients_that_have_gone_have_a_bound_too() -> None:
+    end = asyncio.Event()
+    at_work = 0
+
+    async def slow(scope: dict[str, object], receive: object, send: object) -> None:
+        nonlocal at_work
+        at_work += 1
+        await end.wait()
+
+    async with served(slow, Bounds(requests=5)) as port:
+        for _ in range(5):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            await writer.drain()
+            writer.close()
+        await asyncio.sleep(0.3)
+        assert status(await ask(port, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")) == 503
+        assert at_work == 5
+        end.set()
+
+
 async def test_bodies_that_are_held_have_a_bound_together_and_a_newcomer_gets_in() -> None:
     async with intake(Bounds(held_bytes=2_000_000)) as port:
         large = HEAD + b"Content-Length: %d\r\n\r\n" % BODY_LIMIT + b" " * 900_000
