@@ -305,3 +305,13 @@ def test_the_inner_port_belongs_to_every_service_and_is_published_nowhere() -> N
     published = [port for container in CONTAINERS.values() for port in container.get("ports", ())]
     assert published
     assert [port for port in published if "9000" in port] == []
+
+
+def test_every_image_of_others_can_be_named_by_its_digest() -> None:
+    images = re.findall(r"^\s+image: (.+)$", TEXT, re.MULTILINE)
+    assert len(images) >= 5
+    assert [i for i in images if not i.startswith("hearth:") and not re.fullmatch(r"\$\{\w+_IMAGE:-[^}]+\}", i)] == []
+    assert re.findall(r"^FROM (?!\$(?:PYTHON|NODE)_IMAGE\b).+$", DOCKERFILE, re.MULTILINE) == []
+    defaults = dict(re.findall(r"^ARG (\w+_IMAGE)=(.+)$", DOCKERFILE, re.MULTILINE))
+    built = [container["build"]["args"] for container in CONTAINERS.values() if "build" in container]
+    assert built == [defaults] * len(built)
