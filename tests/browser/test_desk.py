@@ -1,33 +1,18 @@
 """The desk in a real browser: a case from new to closed without JavaScript, and pages that everybody can use."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Literal
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from services.triage.case.case import Case
 from shared.access.principal import Principal
 from shared.times import now
-from tests.support.browser_rig import OVERFLOW, hold_session, looks, serving, violations
+from tests.support.browser_rig import Look, hold_session, looks
 from tests.support.people import session_of
-from tests.support.triage_rig import ALICE, COLLEAGUE, Rig, answered, make_rig
+from tests.support.triage_rig import ALICE, COLLEAGUE, Rig, answered
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def rig() -> AsyncIterator[Rig]:
-    async with make_rig() as rig:
-        yield rig
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def address(rig: Rig) -> AsyncIterator[str]:
-    async with serving(rig.app) as address:
-        yield address
 
 
 async def a_full_case(rig: Rig) -> Case:
@@ -114,29 +99,22 @@ async def test_a_mistake_leads_to_its_field(rig: Rig, browser: Browser, address:
     await expect(page.get_by_label("Reasons")).to_have_value("The edits show it.")
 
 
-@pytest.mark.parametrize(("direction", "width", "scheme"), looks(360, "ltr", "rtl"))
+@looks(360, "ltr", "rtl")
 async def test_every_page_of_the_desk_is_accessible_and_fits(
-    rig: Rig, browser: Browser, address: str, direction: str, width: int, scheme: Literal["light", "dark"]
+    rig: Rig, browser: Browser, address: str, look: Look
 ) -> None:
     case = await a_full_case(rig)
     await rig.open(flags=("physical_violence",))
     await rig.open(received_at=now() - timedelta(days=40))
-    page = await browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-
-    async def judge() -> None:
-        await page.evaluate("direction => { document.documentElement.dir = direction }", direction)
-        await page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-        assert await violations(page) == []
-        assert await page.evaluate(OVERFLOW) == 0
-
+    page = await look.page(browser)
     await page.goto(f"{address}/desk")
-    await judge()
+    await look.judge(page)
     await sign_in(page, rig, address)
-    await judge()
+    await look.judge(page)
     await page.goto(f"{address}/desk/cases/{case.code_name}")
-    await judge()
+    await look.judge(page)
     await rig.order(case, "assign", {"assignee": COLLEAGUE.ref})
     await page.get_by_label("Your question").fill("Was it on Monday?")
     await page.get_by_role("button", name="Send the question").click()
     await expect(page.get_by_text("Somebody changed this case meanwhile.")).to_be_visible()
-    await judge()
+    await look.judge(page)

@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import pytest
 import pytest_asyncio
@@ -14,7 +13,7 @@ from playwright.async_api import Browser
 
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.web.pages import make_asset_router, make_pages
-from tests.support.browser_rig import OVERFLOW, looks, serving, violations
+from tests.support.browser_rig import Look, judge, looks, serving
 from tests.support.people import gate_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -47,14 +46,11 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
         yield address
 
 
-@pytest.mark.parametrize(("language", "width", "scheme"), looks(320, "en", "ar"))
-async def test_every_piece_of_a_page_is_accessible(
-    browser: Browser, address: str, language: str, width: int, scheme: Literal["light", "dark"]
-) -> None:
-    page = await browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    await page.goto(f"{address}/?uselang={language}")
-    assert await violations(page) == []
-    assert await page.evaluate(OVERFLOW) == 0
+@looks(320, "en", "ar")
+async def test_every_piece_of_a_page_is_accessible(browser: Browser, address: str, look: Look) -> None:
+    page = await look.page(browser)
+    await page.goto(f"{address}/?uselang={look.way}")
+    await judge(page)
     assert await page.evaluate(SMALL_TARGETS) == []
 
 

@@ -1,38 +1,22 @@
 """The roster in a real browser: a role given and taken without JavaScript, and pages that everybody can use."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
-from typing import Literal
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from shared.access.authorization import FRESH
 from shared.access.principal import Grant, Leave, Principal, Role, Training
 from shared.times import now
-from tests.support.browser_rig import OVERFLOW, hold_session, looks, serving, violations
+from tests.support.browser_rig import Look, hold_session, looks
 from tests.support.people import auditor, own_names, person, session_of
-from tests.support.triage_rig import ALICE, BOB, CORA, TICKET, Rig, make_rig
+from tests.support.triage_rig import ALICE, BOB, CORA, TICKET, Rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CHIEF = person("c1", Grant(Role.COORDINATOR))
 NEW = "person:00000000000000ee"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def rig() -> AsyncIterator[Rig]:
-    async with make_rig() as rig:
-        yield rig
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def address(rig: Rig) -> AsyncIterator[str]:
-    async with serving(rig.app) as address:
-        yield address
 
 
 async def sign_in(page: Page, rig: Rig, address: str, age: timedelta = timedelta()) -> None:
@@ -147,32 +131,23 @@ async def test_a_mistake_leads_to_its_field(rig: Rig, browser: Browser, address:
     assert await page.locator(":focus").get_attribute("id") == "grant-bodies"
 
 
-@pytest.mark.parametrize(("direction", "width", "scheme"), looks(360, "ltr", "rtl"))
+@looks(360, "ltr", "rtl")
 async def test_every_page_of_the_roster_is_accessible_and_fits(
-    rig: Rig, browser: Browser, address: str, direction: str, width: int, scheme: Literal["light", "dark"],
-    tmp_path: Path,
-) -> None:  # fmt: skip
+    rig: Rig, browser: Browser, address: str, look: Look
+) -> None:
     await fill_the_roster(rig)
-    page = await browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = await look.page(browser)
     await sign_in(page, rig, address)
-
-    async def judge(name: str, *, opened: bool = True) -> None:
-        await page.evaluate("direction => { document.documentElement.dir = direction }", direction)
-        await page.evaluate("open => document.querySelectorAll('details').forEach(one => { one.open = open })", opened)
-        await page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
-        assert await violations(page) == []
-        assert await page.evaluate(OVERFLOW) == 0
-
     await page.goto(f"{address}/desk/roster")
-    await judge("list")
+    await look.judge(page)
     await page.goto(f"{address}/desk/roster?person=Ada")
-    await judge("not-a-reference")
-    for name, ref in (("somebody", ALICE.ref), ("nobody", NEW), ("oneself", CHIEF.ref)):
+    await look.judge(page)
+    for ref in (ALICE.ref, NEW, CHIEF.ref):
         await page.goto(f"{address}/desk/roster/{ref}")
-        await judge(f"{name}-closed", opened=False)
-        await judge(name)
+        await look.judge(page, opened=False)
+        await look.judge(page)
     await page.goto(f"{address}/desk/roster/{ALICE.ref}")
     await page.locator("summary").first.click()
     await page.get_by_role("button", name="Give the role").click()
     await expect(page.get_by_role("alert")).to_be_visible()
-    await judge("mistake")
+    await look.judge(page)

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 import pytest
@@ -20,7 +19,7 @@ from shared.sign_in.attempts import Registration
 from shared.sign_in.providers import callback_address
 from tests.stand_ins import oidc as oidc_stand_in
 from tests.stand_ins.oidc import OidcStandIn
-from tests.support.browser_rig import OVERFLOW, looks, serving, violations
+from tests.support.browser_rig import Look, looks, serving
 from tests.support.sign_in_rig import HOME, Rig, ada, make_rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -179,30 +178,20 @@ async def test_a_provider_that_is_down_is_said_to_be(browser: Browser, two: Two)
     await expect(page.get_by_role("status")).to_contain_text("Nobody can sign in just now")
 
 
-@pytest.mark.parametrize(("direction", "width", "scheme"), looks(320, "ltr", "rtl"))
-async def test_every_page_of_signing_in_is_accessible_and_fits(
-    browser: Browser, two: Two, direction: str, width: int, scheme: Literal["light", "dark"], tmp_path: Path
-) -> None:
-    context = await browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    page = await context.new_page()
-
-    async def judge(name: str) -> None:
-        await page.evaluate("direction => { document.documentElement.dir = direction }", direction)
-        await page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
-        assert await violations(page) == []
-        assert await page.evaluate(OVERFLOW) == 0
-
+@looks(320, "ltr", "rtl")
+async def test_every_page_of_signing_in_is_accessible_and_fits(browser: Browser, two: Two, look: Look) -> None:
+    page = await look.page(browser)
     await page.goto(f"{two.address}{HOME}/sign-in?fresh=1")
-    await judge("ask")
+    await look.judge(page)
     two.provider.refuse = "access_denied"
     await sign_in(page, two)
-    await judge("refused")
+    await look.judge(page)
     two.provider.refuse = None
     other = await (await browser.new_context()).new_page()
     await sign_in(other, two)
     await sign_in(page, two)
-    await judge("not-enrolled")
+    await look.judge(page)
     await page.goto(f"{two.address}{HOME}/sessions?ended=1")
-    await judge("sessions")
+    await look.judge(page)
     await page.get_by_role("button", name="Sign out").click()
-    await judge("signed-out")
+    await look.judge(page)

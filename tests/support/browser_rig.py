@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.async_api import Page
+from playwright.async_api import Browser, Page
 
 from infra.assets import AXE, ROOT
 from infra.local.ports import Ports
@@ -22,11 +23,38 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
-def looks(narrow: int, *ways: str) -> list[Any]:
-    """(way of reading, width, color scheme) of the pictures of a page: one for every run, the rest slow."""
+@dataclass(frozen=True)
+class Look:
+    """How a page is looked at: the way of reading, the width, the color scheme."""
+
+    way: str
+    width: int
+    scheme: Literal["light", "dark"]
+
+    async def page(self, browser: Browser) -> Page:
+        """A page of a browser of its own."""
+        context = await browser.new_context(viewport={"width": self.width, "height": 800}, color_scheme=self.scheme)
+        return await context.new_page()
+
+    async def judge(self, page: Page, *, opened: bool = True) -> None:
+        """Assert that everybody can use the page read this way, with its details `opened` or closed."""
+        await page.evaluate("way => { document.documentElement.dir = way }", self.way)
+        await page.evaluate("open => document.querySelectorAll('details').forEach(one => { one.open = open })", opened)
+        await judge(page)
+
+
+def looks(narrow: int, *ways: str) -> Any:
+    """The marks of a test that gets each `look` at its pages: one for every run, the rest slow."""
     first, second = ways
-    others = [(second, narrow, "dark"), (first, 1280, "dark"), (second, 1280, "light")]
-    return [pytest.param(first, narrow, "light"), *(pytest.param(*look, marks=pytest.mark.slow) for look in others)]
+    others = [Look(second, narrow, "dark"), Look(first, 1280, "dark"), Look(second, 1280, "light")]
+    slow = [pytest.param(look, marks=pytest.mark.slow) for look in others]
+    return pytest.mark.parametrize("look", [Look(first, narrow, "light"), *slow], ids=str)
+
+
+async def judge(page: Page) -> None:
+    """Assert that axe-core finds nothing on the page, and that nobody has to scroll sideways."""
+    assert await violations(page) == []
+    assert await page.evaluate(OVERFLOW) <= 0
 
 
 @asynccontextmanager

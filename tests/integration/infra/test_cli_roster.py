@@ -70,12 +70,10 @@ class Place:
         """Who stands in each event that waits to be published, and the fact."""
         types = {fact.type(): fact for fact in (RosterEntryChanged, RosterTokenChanged)}
         assert types.items() <= FACTS.items()
-        found = []
-        for document in self.documents():
-            for event in document.get("outbox", ()):
-                kind = types[event["headers"]["ce_type"].decode()]
-                found.append((str(event["headers"]), kind.model_validate_json(event["value"])))
-        return found
+        waiting = [event for document in self.documents() for event in document.get("outbox", ())]
+        told = [(event, types.get(event["headers"]["ce_type"].decode())) for event in waiting]
+        # The names of a person are told apart.
+        return [(str(event["headers"]), kind.model_validate_json(event["value"])) for event, kind in told if kind]
 
     def bearer(self, token: str, service: str = "triage", clock: Callable[[], datetime] = now) -> Principal | None:
         """Whom a service takes the token for."""
