@@ -228,7 +228,7 @@ async def test_a_new_integrators_inbox_is_read_without_a_restart_and_bound_to_it
     await retry_one(rig)
 
     async def recorded() -> bool:
-        return (await sizes(rig.audit)).get("reports.inbox.wiki-bot/0") == 3
+        return (await sizes(rig.audit)).get("reports.inbox.wiki-bot/0") == 4
 
     await eventually(recorded)
 
