@@ -50,7 +50,7 @@ async def test_a_service_reads_inboxes_full_of_large_batches_in_the_memory_of_it
         for partition in range(PARTITIONS):
             for data in attacks(partition):
                 await write_batch(stack.kafka, "reports.inbox", partition, data)
-    with caged(stack, service, {"HEARTH_OPEN_INBOX": "true"}) as (process, cage):
+    with caged(stack, service, HEARTH_OPEN_INBOX="true") as (process, cage):
         give_up = time.monotonic() + 200
         while (done := sum((await committed(stack.kafka, f"{service}.reports.inbox")).values())) < PARTITIONS * 10_000:
             survived(process, cage)

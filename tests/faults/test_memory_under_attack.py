@@ -41,13 +41,13 @@ def stack() -> Iterator[Stack]:
 
 
 @contextmanager
-def caged(stack: Stack, service: str) -> Iterator[tuple[Process, Cage]]:
+def caged(stack: Stack, service: str, **extra: str) -> Iterator[tuple[Process, Cage]]:
     """A service that runs in the memory of its container."""
     cage = Cage(service, int(CONTAINERS[service]["mem_limit"].removesuffix("m")) * 2**20)
     with ExitStack() as ends:
         ends.callback(cage.close)
         with cage.entered():
-            process = stack.start_service(service, draw_secrets(), port=0, wait=False)
+            process = stack.start_service(service, {**draw_secrets(), **extra}, port=0, wait=False)
         ends.callback(process.stop)
         stack.wait_service(process)
         yield process, cage
