@@ -180,6 +180,8 @@ class Explorer:
 
         None of a case that this person may not see.
         """
+        if await self._withholding.hidden_among(who, {case_id}):
+            return [], None
         found = await self._store.timeline(case_id, start, limit + 1)
         sizes = {head.log: head.size for head in await self._store.heads(list({entry.log for entry in found}))}
         more = place_of(found[limit]) if len(found) > limit else None

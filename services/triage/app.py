@@ -95,7 +95,9 @@ def build_app(
             tasks=[watch.run],
         ),
         build_desk(desk, queue, gate, pages),
-        build_roster(editor, entries, policy, flow.sessions, gate, pages, sign_ins, intake.given_names),
+        build_roster(
+            editor, entries, policy, flow.sessions, gate, pages, sign_ins, intake.given_names, settings.identity_key
+        ),
         sign_in,
         access_control.part,
         parties_part,

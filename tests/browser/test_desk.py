@@ -64,8 +64,8 @@ async def test_a_responder_closes_a_case_without_javascript(rig: Rig, browser: B
     await page.get_by_role("button", name="Record the decision").click()
     await page.get_by_role("button", name="Close the case").click()
     await expect(page.get_by_role("status")).to_contain_text("The case is closed.")
-    # Nothing but a recusal is left to be done.
-    await expect(page.locator("form[action*='/desk/cases/']")).to_have_count(1)
+    # Nothing is left but to recuse a person, or to name one as a party.
+    await expect(page.locator("form[action*='/desk/cases/']")).to_have_count(2)
     assert rig.cases.stored[case.id].case.state == "closed"
     await page.get_by_role("button", name="Sign out").click()
     await page.goto(f"{address}/desk/cases/{case.code_name}")

@@ -9,9 +9,11 @@ from services.intake.report.submission import Submission
 from shared.names import STARTS, Key, mails_in, spans_in
 
 MOST_TRIED = 20_000
-"""So many spans of one report are compared with the names on the roster."""
-_DESCRIPTION = 4
-"""A line with more words than a name has describes a person, and is searched as well."""
+"""So many different spans of one report are compared with the names on the roster."""
+MOST_OF_TEXT = 20_000
+"""So many spans of one text are looked at, each time they stand there, so that no text hides the next one."""
+MOST_OF_REPORT = 60_000
+"""So many are looked at in all texts of a report."""
 
 
 class Known:
@@ -31,12 +33,19 @@ class Known:
         if names is not self._names and names != self._names:
             self._names = names
             self._begun = frozenset(number for number, key in enumerate(self._starts) if key in names)
-        keys = islice(dict.fromkeys(self._keys_in(texts)), MOST_TRIED)
-        return {key: of.text for of in keys if (key := pseudonym_of(self._key, of)) in names}
+        tried: set[Key] = set()
+        found: dict[str, str] = {}
+        for of in islice(self._keys_in(texts), MOST_OF_REPORT):
+            if of not in tried and len(tried) < MOST_TRIED:
+                tried.add(of)
+                if (key := pseudonym_of(self._key, of)) in names:
+                    found[key] = of.text
+        return found
 
     def _keys_in(self, texts: Iterable[str]) -> Iterator[Key]:
         for text in texts:
-            yield from (Key("folded", span) for span in spans_in(text, self._begun))
+            spans = islice(spans_in(text, self._begun), MOST_OF_TEXT)
+            yield from (Key("folded", span) for span in spans)
             yield from (Key("address", address) for address in mails_in(text))
 
 
@@ -46,11 +55,13 @@ def _starts_under(key: bytes) -> tuple[str, ...]:
 
 
 def words_of(submission: Submission) -> Iterator[str]:
-    """Every text of a submission that may mention people, beside the lines that only name them."""
+    """Every text of a submission that may mention people. A line for a name may describe a person, too."""
     yield submission.narrative
     yield from filter(None, (submission.harmed, submission.anything_else))
     yield from submission.places
     yield from (person.details for person in submission.reported if person.details)
     reporter = submission.reporter
-    names = [*(p.name for p in submission.reported), *submission.witnesses, (reporter and reporter.name) or ""]
-    yield from (name for name in names if len(name.split()) > _DESCRIPTION)
+    yield from (person.name for person in submission.reported)
+    yield from submission.witnesses
+    if reporter and reporter.name:
+        yield reporter.name

@@ -1,6 +1,6 @@
 """What coordinators do to the roster: they see who may do what, change it, and end sessions."""
 
-import hashlib
+import hmac
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -70,10 +70,15 @@ class RosterDesk:
         policy: Policy,
         sessions: Sessions,
         keys_of: GivenKeys,
+        key: bytes,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        """`sessions`: those of this service. `keys_of` asks intake (shared.vault_client.VaultClient.given_names)."""
+        """`sessions`: those of this service. `keys_of` asks intake (shared.vault_client.VaultClient.given_names).
+
+        `key` makes the digests of requests: names stand in them, and nobody may try names against a digest.
+        """
         self._keys_of = keys_of
+        self._key = key
         self._editor = editor
         self._people = people
         self._sessions = sessions
@@ -126,7 +131,7 @@ class RosterDesk:
             step = change.step(at, who.ref)
             return both(step, with_names_given(given, at)) if given else step
 
-        digest = hashlib.sha256(f"{change.name} {change.model_dump_json()}".encode()).hexdigest()
+        digest = hmac.digest(self._key, f"{change.name} {change.model_dump_json()}".encode(), "sha256").hex()
         kept = await self._editor.carry_out(person, by, decide, ChangeRequest(seen, cause, digest))
         if isinstance(change, SignOut):
             # Every service follows the roster and ends them; the list of sessions here need not wait for that.

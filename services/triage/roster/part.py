@@ -20,9 +20,10 @@ def build(
     pages: Pages,
     sign_ins: SignIns,
     keys_of: GivenKeys,
+    key: bytes,
 ) -> Part:
     """Shows the roster and changes it, over HTTP and on pages, and notes who signs in. `sessions`: of this service."""
-    desk = RosterDesk(editor, entries, policy, sessions, keys_of)
+    desk = RosterDesk(editor, entries, policy, sessions, keys_of, key)
     routers = [
         make_roster_router(desk, gate),
         make_sign_ins_router(sign_ins, gate),

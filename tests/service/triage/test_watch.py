@@ -19,9 +19,9 @@ from tests.service.triage.test_sight import naming
 from tests.support.people import bearer, responder
 from tests.support.triage_rig import POLICY, Rig, make_rig, reported
 
-ANN, BEN, CAT = (responder(name, "enwiki_arbcom") for name in ("a1a1", "b1b1", "c1c1"))
-UMA = responder("d1d1", "u4c")
-OLA = responder("0a0a", "ombuds_commission")
+ANN, BEN, CAT = (responder(name, "enwiki_arbcom") for name in ("1f2a", "2f3b", "3f4c"))
+UMA = responder("4f5d", "u4c")
+OLA = responder("5f6e", "ombuds_commission")
 
 
 class World:

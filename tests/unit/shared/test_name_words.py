@@ -1,6 +1,7 @@
 """People on the roster are found in running text, as whole words, by keys alone."""
 
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import assume, given
@@ -82,7 +83,7 @@ def test_nobody_is_mentioned_here(text: str, own: str) -> None:
     assert not mentions(text, own)
 
 
-def test_every_text_of_a_report_is_searched_and_lines_of_names_are_not() -> None:
+def test_every_text_of_a_report_is_searched_also_lines_of_names() -> None:
     fields = {
         "narrative": "one",
         "harmed": "two",
@@ -93,7 +94,29 @@ def test_every_text_of_a_report_is_searched_and_lines_of_names_are_not() -> None
         "reporter": {"name": "Nine"},
     }
     words = list(words_of(Submission.model_validate({"community": "enwiki", **fields}, strict=False)))
-    assert [word.split()[-1] for word in words] == ["one", "two", "three", "four", "five", "six", "seven", "there"]
+    found = ["one", "two", "three", "four", "five", "six", "name", "seven", "name", "there", "Nine"]
+    assert [word.split()[-1] for word in words] == found
+
+
+@pytest.mark.parametrize(
+    "text", ["I think Alice", "our admin Alice", "Alice from Berlin", "Alice@en.wikipedia.org", "it was alice"]
+)
+def test_a_line_of_names_that_describes_a_person_is_read_as_words(text: str) -> None:
+    about = {"community": "enwiki", "narrative": "x", "reported": [{"name": text}]}
+    known = frozenset(pseudonyms_for(KEY, ["Alice"], []))
+    assert KNOWN.mentioned(words_of(Submission.model_validate(about, strict=False)), known)
+
+
+@pytest.mark.parametrize("piece", ["王小", "王小QQ", "alice ab "])
+def test_a_text_that_repeats_a_name_takes_little_memory(piece: str) -> None:
+    known = frozenset(pseudonyms_for(KEY, ["王小明", "Alice"], []))
+    KNOWN.mentioned(["x"], known)
+    tracemalloc.start()
+    try:
+        KNOWN.mentioned([(piece * 20_000)[:20_000]] * 20, known)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("letters", ["山田太郎", "abcdefgh ", "กขคงจฉ", "وفبلكمن "])
