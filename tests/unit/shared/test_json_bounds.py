@@ -1,7 +1,5 @@
 """A text is looked at before it is parsed: many values are refused, and many marks inside of words are not."""
 
-import time
-
 import orjson
 import pytest
 from hypothesis import given
@@ -44,9 +42,7 @@ def test_what_has_few_values_fits_however_many_marks_its_words_hold(value: objec
     assert fits(orjson.dumps(few)) or count(few) > MOST_VALUES // 2
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("piece", [b'\\"', b'"', b'",', b"\\", b'\\\\"', b'"[', b",\\"])
-@pytest.mark.parametrize("start", [b"", b'"', b'["'])
-def test_a_megabyte_is_looked_at_in_no_time(start: bytes, piece: bytes) -> None:
-    began = time.process_time()
-    fits(start + b"," * 6_000 + piece * (1_000_000 // len(piece)))
-    assert time.process_time() - began < 0.5
+def test_too_many_values_are_refused_whatever_a_megabyte_behind_them_holds(piece: bytes) -> None:
+    assert not fits(b"," * (MOST_VALUES + 1_000) + piece * (1_000_000 // len(piece)))
