@@ -16,7 +16,7 @@ from services.audit.record.query import (
     find_end,
     write_position,
 )
-from services.audit.record.withheld import Withheld
+from services.audit.record.withheld import Withheld, topic_of
 from services.audit.seals.notary import Notary, Signed
 from services.audit.tlog.tiles import TILE_WIDTH, InclusionBundle, Tile, join_entries, node_reader
 from services.audit.tlog.tree import (
@@ -30,6 +30,7 @@ from services.audit.tlog.tree import (
 )
 from services.audit.withholding import Withholding
 from shared.access.principal import Principal
+from shared.kafka.topics import RESTRICTED
 from shared.problems import NotFound, Problem
 
 T = TypeVar("T")
@@ -180,13 +181,14 @@ class Explorer:
 
         None of a case that this person may not see.
         """
+        found = await self._store.timeline(case_id, start, limit + 1)
+        # Judged after the entries are read, so that what became known meanwhile counts.
         if await self._withholding.hidden_among(who, {case_id}):
             return [], None
-        found = await self._store.timeline(case_id, start, limit + 1)
         sizes = {head.log: head.size for head in await self._store.heads(list({entry.log for entry in found}))}
         more = place_of(found[limit]) if len(found) > limit else None
         committed = [entry for entry in found[:limit] if entry.index < sizes.get(entry.log, 0)]
-        shown = [one for one in await self._withholding.withhold(who, committed) if not isinstance(one, Withheld)]
+        shown = [entry for entry in committed if topic_of(entry) not in RESTRICTED]
         return shown, more if shown or not committed else None
 
     async def prove(self, entries: Iterable[Entry]) -> list[Proof]:

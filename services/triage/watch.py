@@ -133,7 +133,7 @@ class CaseWatch:
 
 
 def _is_known(case: Case, named: Mapping[str, frozenset[str]]) -> bool:
-    """Whether it is known whom the report names; else nothing can be said of the case."""
+    """Whether it is known who is named in the report; else nothing can be said of the case."""
     return case.id in named or not case.parties_apart
 
 

@@ -1,4 +1,4 @@
-"""Keys of the people whom a text may name."""
+"""Keys of the people that a text may name."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Whom the words of a report mention: people on the roster, found by their pseudonyms. Pure."""
+"""The people on the roster that the words of a report mention, found by their pseudonyms. Pure."""
 
 from collections.abc import Iterable, Iterator
 from functools import cache

@@ -67,7 +67,7 @@ class Form:
                 yield field.name, getattr(command, field.name)
 
     def named_by(self, command: Command) -> Iterator[str]:
-        """The references of people whom the command names as those whom the case is about."""
+        """The references of the people that the case is about, as the command says."""
         for field in self.fields:
             if isinstance(field, ReferenceField) and field.is_named:
                 yield getattr(command, field.name)

@@ -27,6 +27,12 @@ OTHER_KEY = SigningKey("hearth.example/audit", bytes(32))
 PREFIX = "hearth.example/audit"
 SCRIPT = Path(verifier.__file__)
 CASES_0 = f"{PREFIX}/cases/0"
+DUPLICATE = {
+    "ce": {"id": "cases-23"},
+    "duplicate_of": {"index": 10, "log": CASES_0},
+    "kafka": {"offset": 5000, "partition": 0, "timestamp": 1, "topic": "cases"},
+}
+"""An entry that repeats the one at index 10."""
 REPORTS_0 = f"{PREFIX}/reports/0"
 SEALS = f"{PREFIX}/seals"
 
@@ -471,12 +477,7 @@ def test_cases_with_letters_that_json_escapes_are_followed_too(record: Record) -
 
 
 def test_a_duplicate_that_names_its_original_is_skipped(record: Record) -> None:
-    duplicate = {
-        "ce": {"id": "cases-23"},
-        "duplicate_of": {"index": 10, "log": CASES_0},
-        "kafka": {"offset": 5000, "partition": 0, "timestamp": 1, "topic": "cases"},
-    }
-    record.logs["cases"].append([duplicate])
+    record.logs["cases"].append([DUPLICATE])
     record.write()
     report = record.verify()
     assert (report.findings, report.duplicates) == ([], 1)
@@ -839,12 +840,7 @@ def test_a_case_that_is_withheld_while_the_logs_are_read_leaves_no_gap(record: R
 
 
 def test_what_repeats_a_withheld_entry_cannot_be_shown(record: Record) -> None:
-    duplicate = {
-        "ce": {"id": "cases-23"},
-        "duplicate_of": {"index": 10, "log": CASES_0},
-        "kafka": {"offset": 5000, "partition": 0, "timestamp": 1, "topic": "cases"},
-    }
-    record.logs["cases"].append([duplicate])
+    record.logs["cases"].append([DUPLICATE])
     record.write()
     withhold(record, "cases", {3})
     assert only(record.verify(), "duplicate_unfounded").index == 600

@@ -1,4 +1,4 @@
-"""Handlers correct whom the words of a report mention. Pure."""
+"""Handlers correct who is mentioned in the words of a report. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ class Clear(Command):
     mention: Annotated[str, MentionField()]
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """What intake follows: it knows whom the mention shut out."""
+        """What intake follows: it knows who was shut out by the mention."""
         return [MentionCleared(previous=case.state, state=state, mention=self.mention)]
 
 
@@ -32,5 +32,5 @@ class Name(Command):
     other: Annotated[str, ReferenceField(oneself=(), is_named=True)]
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """That it was done, and nothing of whom."""
+        """That it was done, and not who it was."""
         return [PersonNamed(previous=case.state, state=state)]
