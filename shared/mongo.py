@@ -3,7 +3,7 @@
 infra/decisions/2026-11-23-motor.md says why, and how to move to PyMongo's own async API.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -100,6 +100,23 @@ def close(client: Client) -> None:
         client.close()
 
 
+async def write_unordered(collection: Collection, writes: Sequence[InsertOne[Document] | UpdateOne]) -> list[int]:
+    """Write all of these, each for itself; returns the places of those that found their unique key taken.
+
+    Goes inside `reaching`. Durable on return.
+    """
+    try:
+        await collection.bulk_write(writes, ordered=False)
+    except BulkWriteError as error:
+        if error.details["writeConcernErrors"]:
+            raise WriteConcernError("written, but perhaps not durably") from None
+        failures = error.details["writeErrors"]
+        if any(failure["code"] != DUPLICATE_KEY for failure in failures):
+            raise
+        return [failure["index"] for failure in failures]
+    return []
+
+
 async def ping(client: Client) -> None:
     """Return when a primary answers. Raises Unavailable otherwise."""
     with reaching():
@@ -129,4 +146,5 @@ __all__ = [
     "ping",
     "reaching",
     "trace_commands",
+    "write_unordered",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from shared.mongo import DUPLICATE_KEY, BulkWriteError, Collection, Document, UpdateOne, WriteConcernError, reaching
+from shared.mongo import Collection, Document, UpdateOne, reaching, write_unordered
 
 
 class Told(NamedTuple):
@@ -19,19 +19,16 @@ async def keep_newest(collection: Collection, told: Mapping[str, Told], field: s
 
     `field` has the order of what is stored. Durable on return. Raises Unavailable.
     """
-    operations = [
-        UpdateOne({"_id": key, field: {"$not": {"$gte": order}}}, {"$set": {**fields, field: order}}, upsert=True)
-        for key, (order, fields) in told.items()
-    ]
-    if not operations:
-        return
+    operations = [_told(key, said, field, insert=True) for key, said in told.items()]
     with reaching():
-        try:
-            # Unordered, because the operations are independent: each keeps the newest.
-            await collection.bulk_write(operations, ordered=False)
-        except BulkWriteError as error:
-            if error.details["writeConcernErrors"]:
-                raise WriteConcernError("written, but perhaps not durably") from None
-            # A duplicate key is an upsert that found a newer entry under its id.
-            if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
-                raise
+        taken = await write_unordered(collection, operations) if operations else []
+        if taken:
+            # An upsert loses to a newer entry, and to any entry that another consumer inserts at the same moment.
+            # Now that the entry is there, the filter alone decides.
+            said = list(told.items())
+            await write_unordered(collection, [_told(*said[place], field, insert=False) for place in taken])
+
+
+def _told(key: str, told: Told, field: str, *, insert: bool) -> UpdateOne:
+    wanted = {"_id": key, field: {"$not": {"$gte": told.order}}}
+    return UpdateOne(wanted, {"$set": {**told.fields, field: told.order}}, upsert=insert)

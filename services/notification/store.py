@@ -11,8 +11,6 @@ from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.documents import Codec
 from shared.ids import new_id
 from shared.mongo import (
-    DUPLICATE_KEY,
-    BulkWriteError,
     Collection,
     Database,
     Document,
@@ -21,8 +19,8 @@ from shared.mongo import (
     InsertOne,
     ReplaceOne,
     UpdateOne,
-    WriteConcernError,
     reaching,
+    write_unordered,
 )
 from shared.times import Utc
 
@@ -82,7 +80,7 @@ class MongoStore:
     async def _insert(self, new: Sequence[CaseSummary]) -> list[CaseSummary]:
         """Insert these summaries; returns those that have a stored one already."""
         inserts = [InsertOne({"_id": s.id, **SUMMARIES.to_document(s)}) for s in new]
-        return [new[number] for number in await _refused(self._cases, inserts)]
+        return [new[number] for number in await write_unordered(self._cases, inserts)]
 
     async def add(self, deliveries: Sequence[Delivery]) -> set[str]:
         """Store planned deliveries, durably; returns the ids of those that were not there yet."""
@@ -174,7 +172,7 @@ class MongoStore:
             for delivery, address in wanted.items()
         ]
         with reaching():
-            failed = await _refused(self.turns, turns)
+            failed = await write_unordered(self.turns, turns)
         return {delivery for number, delivery in enumerate(wanted) if number not in failed}
 
     async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None:
@@ -221,20 +219,6 @@ class MongoStore:
                 {"planned_at": after.planned_at, "_id": {"$lt": after.id}},
             ]
         return self._collection.find(wanted, fields).sort([("planned_at", -1), ("_id", -1)])
-
-
-async def _refused(collection: Collection, writes: Sequence[InsertOne[Document] | UpdateOne]) -> list[int]:
-    """Write all of these; returns the places of those that were not written because their id exists already."""
-    try:
-        await collection.bulk_write(writes, ordered=False)
-    except BulkWriteError as error:
-        if error.details["writeConcernErrors"]:
-            raise WriteConcernError("written, but perhaps not durably") from None
-        failures = error.details["writeErrors"]
-        if any(failure["code"] != DUPLICATE_KEY for failure in failures):
-            raise
-        return [failure["index"] for failure in failures]
-    return []
 
 
 def _replacement(summary: CaseSummary) -> ReplaceOne[Document]:

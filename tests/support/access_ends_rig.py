@@ -113,7 +113,7 @@ class Doors:
             wanted = await self._database("triage")["roster"].find_one({"_id": key})
             assert wanted, key
             for service in SERVICES:
-                while (await self._entry(service, key) or {}).get("entry") != wanted["entry"]:
+                while _said(await self._entry(service, key)) != _said(wanted):
                     assert time.monotonic() < deadline, f"{service} does not know {key}"
                     await asyncio.sleep(0.05)
         # A replica looks at its copy every two seconds.
@@ -202,6 +202,11 @@ class Doors:
         return await self._resources.enter_async_context(client)
 
 
+def _said(document: dict[str, Any] | None) -> tuple[object, object]:
+    """What a copy knows of a person or a token: the entry, and the names, which travel apart."""
+    return (document or {}).get("entry"), (document or {}).get("pseudonyms")
+
+
 @contextmanager
 def two_of_each() -> Iterator[tuple[System, dict[str, tuple[Process, Process]]]]:
     """The system on a stack of its own, with a second replica of every service."""
@@ -222,7 +227,8 @@ def two_of_each() -> Iterator[tuple[System, dict[str, tuple[Process, Process]]]]
 async def all_open(ways: Sequence[Way]) -> None:
     """Assert that every way leads in."""
     statuses = {way.name: await way.ask() for way in ways}
-    assert {name: status for name, status in statuses.items() if status not in (200, 202)} == {}
+    closed = {name: status for name, status in statuses.items() if status not in (200, 202)}
+    assert not closed, f"closed: {closed}"
 
 
 async def seconds_until_closed(ways: Sequence[Way], since: datetime, *refusals: int) -> dict[str, float]:

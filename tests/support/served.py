@@ -27,9 +27,11 @@ async def served(app: Any, bounds: Bounds = BOUNDS, proxies: str = "") -> AsyncI
         yield port
         server.should_exit = True
         await running
-        for connection in list(server.server_state.connections):
-            connection.transport.abort()
-        await asyncio.sleep(0.01)
+        # More than once, because a connection that has just been accepted is not in the list yet.
+        for _ in range(5):
+            for connection in list(server.server_state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0.01)
 
 
 async def ask(port: int, *sent: bytes, pause: float = 0, seconds: float = 10) -> bytes:

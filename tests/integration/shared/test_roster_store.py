@@ -1,5 +1,6 @@
 """The roster in MongoDB: the owner's entries, and what their events make of a copy."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -126,6 +127,26 @@ async def test_events_from_before_names_were_told_apart_are_understood(collectio
     await copy.project([told(RosterNames(person="person:b", names=("7" * 32,), salt="0"), 1, at, "person:b")])
     assert await copy.find_entry("person:b") is None
     assert [state.change for state in await copy.changed_since(None)] == ["granted"]
+
+
+async def test_the_first_entry_and_the_first_names_of_a_person_may_come_at_once(collection: Collection) -> None:
+    copy, at = MongoRoster(collection.database["copy"]), now()
+    await copy.collection.create_indexes(list(ROSTER_INDEXES))
+    people = [f"person:{number:016x}" for number in range(300)]
+
+    def told(person: str, fact: Fact) -> Event:
+        (event,) = stamp(
+            [Draft(fact, CORA, at, "cause")],
+            source="hearth/triage", subject=f"roster/{person}", case_id=person, last_seq=0, trace=None,
+        )  # fmt: skip
+        return event
+
+    entries = [told(person, RosterEntryChanged(change="granted", person=person)) for person in people]
+    names = [told(person, RosterNames(person=person, names=("5" * 32,), salt="0")) for person in people]
+    # Two consumers read the two topics, so that both may be the first to write of a person.
+    await asyncio.gather(*(copy.project(part) for pair in zip(entries, names, strict=True) for part in zip(pair)))
+    found = [await copy.find_entry(person) for person in people]
+    assert [entry.pseudonyms if entry else None for entry in found] == [("5" * 32,)] * len(people)
 
 
 async def test_a_token_is_nowhere_in_what_is_stored_or_published(collection: Collection) -> None:
