@@ -2,8 +2,8 @@
 
 Compose cannot publish one host port for several containers. So this program passes connections on, byte by byte, to the
 addresses that the name has at that moment, each in turn. It passes over a replica that does not answer. It uses the
-standard library only, and bare sockets, to stay small. When it has as many connections as it can hold, the one that has
-been silent for the longest gives way.
+standard library only, and bare sockets, to stay small. When it has as many connections as it can hold, the address with
+the most of them gives one up: the one that has been silent for the longest. So one stranger cannot push others out.
 """
 
 import asyncio
@@ -11,7 +11,10 @@ import itertools
 import signal
 import socket
 import sys
+from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 CONNECT_SECONDS = 2.0
 DRAIN_SECONDS = 5.0
@@ -28,34 +31,41 @@ class Front:
         self._host = host
         self._port = port
         self._turn = itertools.count()
-        # The connection that has been silent for the longest comes first.
-        self._passing: dict[Task, None] = {}
+        # By the address of the client; the connection that has been silent for the longest comes first.
+        self._passing: defaultdict[str, dict[Task, None]] = defaultdict(dict)
 
     async def listen(self, listener: socket.socket) -> None:
         """Take connections until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             try:
-                client, _ = await loop.sock_accept(listener)
+                client, (address, *_) = await loop.sock_accept(listener)
             except OSError:
                 # The client has gone already, or there are no more sockets for a moment.
                 await asyncio.sleep(0.05)
                 continue
             client.setblocking(False)
-            if len(self._passing) >= MOST_CONNECTIONS:
-                silent = next(iter(self._passing))
-                del self._passing[silent]
+            if sum(map(len, self._passing.values())) >= MOST_CONNECTIONS:
+                crowd = max(self._passing, key=lambda held: len(self._passing[held]))
+                silent = next(iter(self._passing[crowd]))
+                self._leave(crowd, silent)
                 silent.cancel()
-            task = loop.create_task(self._take(client))
-            self._passing[task] = None
-            task.add_done_callback(lambda done: self._passing.pop(done, None))
+            task = loop.create_task(self._take(client, address))
+            self._passing[address][task] = None
+            task.add_done_callback(partial(self._leave, address))
 
     async def drain(self) -> None:
         """Let the open connections come to their end, for a while."""
         if self._passing:
-            await asyncio.wait(self._passing, timeout=DRAIN_SECONDS)
+            await asyncio.wait([task for held in self._passing.values() for task in held], timeout=DRAIN_SECONDS)
 
-    async def _take(self, client: socket.socket) -> None:
+    def _leave(self, address: str, task: Task) -> None:
+        held = self._passing[address]
+        held.pop(task, None)
+        if not held:
+            del self._passing[address]
+
+    async def _take(self, client: socket.socket, address: str) -> None:
         """Pass one connection on until the replica has ended. Closes it when no replica answers.
 
         A client may send nothing more and still wait for its answer.
@@ -65,10 +75,10 @@ class Front:
             if replica is None:
                 return
             with replica:
-                task = asyncio.current_task()
-                asking = asyncio.create_task(self._pass(client, replica, task))
+                heard = partial(self._hear, address, asyncio.current_task())
+                asking = asyncio.create_task(self._pass(client, replica, heard))
                 try:
-                    await self._pass(replica, client, task)
+                    await self._pass(replica, client, heard)
                 finally:
                     asking.cancel()
                     # It must not use a socket that is closed.
@@ -97,14 +107,19 @@ class Front:
                 return replica
         return None
 
-    async def _pass(self, source: socket.socket, target: socket.socket, task: Task | None) -> None:
+    def _hear(self, address: str, task: Task | None) -> None:
+        """Note that a connection is not silent. One that has given way already stays away."""
+        held = self._passing.get(address, {})
+        if task in held:
+            del held[task]
+            held[task] = None
+
+    async def _pass(self, source: socket.socket, target: socket.socket, heard: Callable[[], None]) -> None:
         """Copy until the source ends, then tell the other side."""
         loop = asyncio.get_running_loop()
         with suppress(OSError):
             while chunk := await loop.sock_recv(source, CHUNK):
-                if task in self._passing:
-                    del self._passing[task]
-                    self._passing[task] = None
+                heard()
                 await loop.sock_sendall(target, chunk)
             target.shutdown(socket.SHUT_WR)
 

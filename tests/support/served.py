@@ -34,9 +34,9 @@ async def served(app: Any, bounds: Bounds = BOUNDS, proxies: str = "") -> AsyncI
             await asyncio.sleep(0.01)
 
 
-async def ask(port: int, *sent: bytes, pause: float = 0, seconds: float = 10) -> bytes:
+async def ask(port: int, *sent: bytes, pause: float = 0, seconds: float = 10, source: str = "127.0.0.1") -> bytes:
     """All that comes back for these pieces, with a pause between them, until the server ends the connection."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
     try:
         async with asyncio.timeout(seconds):
             answer = asyncio.create_task(reader.read())
