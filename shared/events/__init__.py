@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 
-from shared.events import access, cases, erasures, notifications, parties, reports, roster, seals
+from shared.events import access, baseline, cases, erasures, notifications, parties, reports, roster, scorecards, seals
 from shared.events.access import *  # noqa: F403  # every fact, without a second list of them
+from shared.events.baseline import *  # noqa: F403
 from shared.events.cases import *  # noqa: F403
 from shared.events.envelope import *  # noqa: F403
 from shared.events.envelope import Fact as Fact
@@ -13,6 +14,7 @@ from shared.events.notifications import *  # noqa: F403
 from shared.events.parties import *  # noqa: F403
 from shared.events.reports import *  # noqa: F403
 from shared.events.roster import *  # noqa: F403
+from shared.events.scorecards import *  # noqa: F403
 from shared.events.seals import *  # noqa: F403
 
 
@@ -22,6 +24,6 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
             yield value
 
 
-_MODULES = (reports, parties, erasures, cases, notifications, access, roster, seals)
+_MODULES = (reports, parties, erasures, cases, notifications, access, roster, baseline, scorecards, seals)
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}
 """Every fact by its CloudEvents type: each class with a name in the modules above."""

@@ -79,6 +79,8 @@ FACT_TOPICS = (
         "names", ("triage",), "person", 1, FOREVER, ("intake", "notification", "audit"), "compact",
         segment_ms=6 * HOUR_MS, restricted=True,
     ),
+    Topic("baseline", ("triage",), "community", 1, FOREVER, ("audit",)),
+    Topic("scorecards", ("audit",), "community", 1, FOREVER, ("audit",)),
     Topic("audit.seals", ("audit",), "origin", 1, FOREVER),
 )  # fmt: skip
 RESTRICTED = frozenset(topic.name for topic in FACT_TOPICS if topic.restricted)

@@ -131,6 +131,7 @@ def test_of_what_strangers_write_only_the_hash_is_kept_even_if_it_could_be_read(
 
 def test_every_topic_of_facts_is_recorded_but_not_the_seals_themselves() -> None:
     facts = {"reports", "parties", "cases", "notifications", "access", "roster", "names", "erasures"}
+    facts |= {"baseline", "scorecards"}
     assert set(TOPICS) == facts | {"reports.inbox"}
 
 

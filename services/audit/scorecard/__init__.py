@@ -1,0 +1,1 @@
+"""The scorecard of each community, computed from the record alone."""

@@ -1,0 +1,1 @@
+"""What communities attest of the baseline: one aggregate a community, its desk pages and its API."""
