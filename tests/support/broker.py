@@ -98,7 +98,8 @@ async def read(kafka: str, topic: str, at_least: int = 0, seconds: float = 60) -
 
 
 async def _found(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    for _ in range(50):
+    # A broker that makes many topics at once tells of the last ones late.
+    for _ in range(300):
         await consumer._client.add_topic(topic)
         if found := consumer._client.cluster.partitions_for_topic(topic):
             return set(found)
