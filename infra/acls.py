@@ -9,7 +9,16 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.kafka.topics import ANYONE, DEAD_LETTER_TOPICS, FACT_TOPICS, TOPICS, Topic, dead_letters_of, inbox_of
+from shared.kafka.topics import (
+    ANYONE,
+    DEAD_LETTER_TOPICS,
+    FACT_TOPICS,
+    SUPERSEDED,
+    TOPICS,
+    Topic,
+    dead_letters_of,
+    inbox_of,
+)
 
 COMMAND_LINE = "hearth"
 
@@ -61,6 +70,9 @@ def _of_services(prefix: str, inboxes: Sequence[Topic]) -> Iterator[Acl]:
         for writer in topic.writers:
             if writer != ANYONE:
                 yield Acl(prefix + writer, "topic", prefix + topic.name, "literal", "write")
+                if topic.name in SUPERSEDED:
+                    # By what was told before, the writer knows the time of what it tells next.
+                    yield Acl(prefix + writer, "topic", prefix + topic.name, "literal", "read")
         for consumer in topic.consumers:
             yield Acl(prefix + consumer, "topic", prefix + topic.name, "literal", "read")
             # A group is named service.topic.

@@ -1,17 +1,18 @@
 """Aggregates: one document update holds a change of state and the events that it causes. Lost races are run again.
 
 An aggregate is one document: its own fields, `version`, `seq` (events so far, but for those on restricted topics),
-`applied` (a bounded window of causes), `outbox` (events that Kafka has not acknowledged) and `outbox_due` (from when on
-any replica may publish them).
+`applied` (a bounded window of causes), `outbox` (events that Kafka has not acknowledged), `outbox_due` (from when on
+any replica may publish them), and `told_at` (the time of the last fact that takes the place of earlier ones; see
+shared.succession).
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from shared.events import Event, encode
-from shared.kafka.topics import RESTRICTED
+from shared.kafka.topics import RESTRICTED, SUPERSEDED
 from shared.mongo import (
     DUPLICATE_KEY,
     BulkWriteError,
@@ -170,9 +171,14 @@ def count_numbered(events: Sequence[Event]) -> int:
     return sum(event.fact.topic not in RESTRICTED for event in events)
 
 
+def told_last(events: Sequence[Event]) -> datetime | None:
+    """The time of the last of these events that takes the place of earlier ones of its key; None if none does."""
+    return max((event.time for event in events if event.fact.topic in SUPERSEDED), default=None)
+
+
 def _operation(save: Save, due: Any) -> InsertOne[Document] | UpdateOne:
     pending = [_pending(event) for event in save.events]
-    causes = list(save.causes)
+    causes, told_at = list(save.causes), told_last(save.events)
     if save.base is None:
         save.pending.extend(pending)
         return InsertOne(
@@ -184,6 +190,7 @@ def _operation(save: Save, due: Any) -> InsertOne[Document] | UpdateOne:
                 "applied": causes,
                 "outbox": pending,
                 "outbox_due": due,
+                **({"told_at": told_at} if told_at else {}),
             }
         )
     # Earlier events go first, or this replica would publish the events of a case out of order.
@@ -193,6 +200,7 @@ def _operation(save: Save, due: Any) -> InsertOne[Document] | UpdateOne:
         {
             "$set": {**save.fields, "version": save.version, "outbox_due": due},
             "$inc": {"seq": count_numbered(save.events)},
+            **({"$max": {"told_at": told_at}} if told_at else {}),
             "$push": {
                 "applied": {"$each": causes, "$slice": -APPLIED_WINDOW},
                 "outbox": {"$each": pending},

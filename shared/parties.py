@@ -66,7 +66,6 @@ class MongoParties:
 
     async def keep(self, told: Sequence[PartiesEvent]) -> None:
         """See PartiesStore."""
-        # By time, because a restored intake numbers anew.
         newest = {one.event.case_id: one for one in sorted(told, key=lambda one: one.event.time)}
         fields = {
             case_id: Told(

@@ -8,16 +8,16 @@ from shared.mongo import Collection, Document, UpdateOne, reaching, write_unorde
 
 
 class Told(NamedTuple):
-    """What an event says of its key: the number or the time of the event, and the fields to store."""
+    """What an event says of its key: when it was told, and the fields to store."""
 
-    order: int | datetime
+    at: datetime
     fields: Document
 
 
 async def keep_newest(collection: Collection, told: Mapping[str, Told], field: str) -> None:
     """Store what is said of each key. What is older than what is stored changes nothing.
 
-    `field` has the order of what is stored. Durable on return. Raises Unavailable.
+    `field` has the time of what is stored; shared.succession makes it true. Durable on return. Raises Unavailable.
     """
     operations = [_told(key, said, field, insert=True) for key, said in told.items()]
     with reaching():
@@ -30,5 +30,5 @@ async def keep_newest(collection: Collection, told: Mapping[str, Told], field: s
 
 
 def _told(key: str, told: Told, field: str, *, insert: bool) -> UpdateOne:
-    wanted = {"_id": key, field: {"$not": {"$gte": told.order}}}
-    return UpdateOne(wanted, {"$set": {**told.fields, field: told.order}}, upsert=insert)
+    wanted = {"_id": key, field: {"$not": {"$gte": told.at}}}
+    return UpdateOne(wanted, {"$set": {**told.fields, field: told.at}}, upsert=insert)

@@ -38,6 +38,7 @@ from shared.events import Draft, stamp
 from shared.ids import case_id_of, derive, new_id
 from shared.policy import Policy
 from shared.problems import KeyReused, Malformed, Problem, Unavailable
+from shared.succession import Succession
 from shared.times import now
 
 ReportContent = tuple[Facts, Mapping[Section, bytes]]
@@ -69,6 +70,7 @@ class Submissions:
         policy: Policy,
         secrets: Secrets,
         mentions: Mentions,
+        succession: Succession,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
@@ -77,6 +79,7 @@ class Submissions:
         self._policy = policy
         self._secrets = secrets
         self._mentions = mentions
+        self._succession = succession
         self._clock = clock
 
     async def submit(self, arrival: Arrival, source: str | None = None, owner: str | None = None) -> Accepted:
@@ -189,7 +192,8 @@ class Submissions:
             status=Status(updated_at=received_at),
             receipt=hash_receipt(self._secrets.pepper, receipt) if receipt else None,
         )
-        apart = Draft(people.told(report_id, make_salt()), REPORTER, at, cause)
+        # A restored database may lack a report that was told already, and comes again.
+        apart = Draft(people.told(report_id, make_salt()), REPORTER, self._succession.after(None, at), cause)
         return Change(None, report, [*events, tell_parties(report, apart, arrival.trace)], [cause])
 
     async def _load(self, report_ids: Collection[str]) -> dict[str, StoredReport]:

@@ -22,10 +22,12 @@ from services.intake.vault.cipher import Vault
 from services.intake.vault.part import build as build_vault
 from shared.access.service_tokens import ServiceVerifier
 from shared.access_control import AccessControl
+from shared.events import ReportParties
 from shared.kafka.topics import INBOX
 from shared.parts import Part, assemble
 from shared.policy import load_policy
 from shared.runtime import Runtime
+from shared.succession import follow_own
 from shared.web.pages import make_asset_router
 
 log = logging.getLogger(__name__)
@@ -43,8 +45,9 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
     access_control = AccessControl(runtime, services=lambda token: verifier.read(token).principal())
     gate = access_control.gate
 
-    mentions = Mentions(access_control.roster, vault, secrets.pseudonyms)
-    submissions = Submissions(barrier, commits, vault, policy, secrets, mentions)
+    succession, told = follow_own(runtime, [ReportParties.topic])
+    mentions = Mentions(access_control.roster, vault, secrets.pseudonyms, succession)
+    submissions = Submissions(barrier, commits, vault, policy, secrets, mentions, succession)
     grants_for = access_control.roster.grants_for
     runtime.consume(INBOX, decode_inbox(policy, grants_for, is_open=settings.open_inbox), take_in(submissions))
     if settings.open_inbox:
@@ -58,7 +61,9 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
         ),
         build_mailbox(runtime, barrier, vault, secrets, mentions, pages, gate),
         build_vault(runtime, barrier, vault, mentions, settings, secrets.pseudonyms, gate, access_control.roster),
-        build_erasure(runtime, store, barrier, policy, settings.retention_seconds, gate, access_control.roster),
+        build_erasure(
+            runtime, store, barrier, policy, settings.retention_seconds, gate, access_control.roster, succession, told
+        ),
         build_keys(runtime, settings, settings.master_key.get_secret_value(), vault, key_pace),
         access_control.part,
     ]

@@ -16,6 +16,7 @@ from shared.aggregates import change
 from shared.events import Actor, Draft, Event
 from shared.ids import derive
 from shared.problems import Problem
+from shared.succession import Succession
 from shared.telemetry import current_traceparent
 from shared.times import now
 
@@ -43,11 +44,12 @@ class Cipher(Protocol):
 class Mentions:
     """Finds people on the roster in the words of reports. No name leaves it, only pseudonyms."""
 
-    def __init__(self, roster: NamesOnRoster, vault: Cipher, key: bytes) -> None:
+    def __init__(self, roster: NamesOnRoster, vault: Cipher, key: bytes, succession: Succession) -> None:
         """`key` is the deployment's key of pseudonyms."""
         self._roster = roster
         self._vault = vault
         self._key = key
+        self._succession = succession
         self._known = Known(key)
 
     async def ready(self) -> frozenset[str]:
@@ -84,7 +86,8 @@ class Mentions:
         if (before.mentioned, before.shut_out) == (after.mentioned, after.shut_out):
             return []
         fact = self._people(after).told(after.id, make_salt()).model_copy(update={"shut_out": after.shut_out})
-        return [tell_parties(before, Draft(fact, by, at, cause), current_traceparent())]
+        told_at = self._succession.after(before.told_at, at)
+        return [tell_parties(before, Draft(fact, by, told_at, cause), current_traceparent())]
 
     def _ids(self, report: StoredReport) -> list[tuple[str, str]]:
         """The pseudonym of each mention, and the id that it has within this report only."""

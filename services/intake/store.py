@@ -28,7 +28,7 @@ REPORT_INDEXES = (
 _REPORTS, _OUTLINES = Codec(StoredReport), Codec(ReportOutline)
 _GROWING = ("statements", "answers")
 """Fields to which a change adds entries, so that only the new entries are written."""
-_OF_AGGREGATES = ("version", "seq", "outbox")
+_OF_AGGREGATES = ("version", "seq", "outbox", "told_at")
 
 
 class ReportStore:

@@ -64,8 +64,9 @@ class StoredReport(ReportOutline):
     `receipt` is the hash of the receipt; a report from Kafka has none. `parties`: pseudonyms of all people the report
     names; `mentioned`: of people on the roster that its words mention, also words that came later; `cleared`: of
     those, the ones that are nobody on the roster, as a handler said. An erasure removes all three. `shut_out`:
-    references of people that handlers named, and of people on the roster in an erased report. `version`, `seq` and
-    `outbox` belong to the store; in a new report they are 0 or empty.
+    references of people that handlers named, and of people on the roster in an erased report. `version`, `seq`,
+    `outbox` and `told_at` (when it was told last who is named; UTC-aware) belong to the store; in a new report they are
+    0 or empty.
     """
 
     case_id: str
@@ -82,6 +83,7 @@ class StoredReport(ReportOutline):
     version: int = 0
     seq: int = 0
     outbox: tuple[Any, ...] = field(default=(), repr=False)
+    told_at: datetime | None = None
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from services.triage.sight import Sight
 from services.triage.store import CASE_INDEXES, MongoCases
 from services.triage.stored import CaseStore, Staffing
 from services.triage.watch import CaseWatch
+from shared.access.entries import ROSTER_TOPICS
 from shared.access.roster import RosterStore
 from shared.access.service_tokens import ServiceSigner, ServiceVerifier
 from shared.access_control import AccessControl, SignIn
@@ -35,6 +36,7 @@ from shared.parts import Part, assemble
 from shared.policy import load_policy
 from shared.runtime import Runtime
 from shared.sign_in.sessions import SessionStore
+from shared.succession import follow_own
 from shared.vault_client import VaultClient
 
 
@@ -68,7 +70,8 @@ def build_app(
     pages = load_pages()
     entries = entries or MongoEntries(kept)
     verifier = ServiceVerifier("triage", settings.service_peers_file)
-    editor = RosterEditor(entries)
+    succession, told = follow_own(runtime, ROSTER_TOPICS)
+    editor = RosterEditor(entries, succession)
     access_control = AccessControl(
         runtime, entries=kept, copies=copies, services=lambda token: verifier.read(token).principal()
     )
@@ -96,7 +99,16 @@ def build_app(
         ),
         build_desk(desk, queue, gate, pages),
         build_roster(
-            editor, entries, policy, flow.sessions, gate, pages, sign_ins, intake.given_names, settings.identity_key
+            editor,
+            entries,
+            policy,
+            flow.sessions,
+            gate,
+            pages,
+            sign_ins,
+            intake.given_names,
+            settings.identity_key,
+            told,
         ),
         sign_in,
         access_control.part,

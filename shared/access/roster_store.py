@@ -80,15 +80,15 @@ class MongoRoster:
         at = now()
         entries: dict[str, Told] = {}
         names: dict[str, Told] = {}
-        for event in sorted(events, key=lambda e: e.case_seq):
+        for event in sorted(events, key=lambda e: e.time):
             match event.fact:
                 case RosterNames() as told:
                     names[event.case_id] = Told(event.time, {"pseudonyms": list(told.names), "changed_at": at})
                 case RosterEntryChanged() | RosterTokenChanged() as state:
                     fields = {"kind": state.name, "entry": state.model_dump(), "changed_at": at}
-                    entries[event.case_id] = Told(event.case_seq, fields)
+                    entries[event.case_id] = Told(event.time, fields)
         await keep_newest(self.collection, names, "pseudonyms_told_at")
-        await keep_newest(self.collection, entries, "seq")
+        await keep_newest(self.collection, entries, "entry_told_at")
 
 
 def fields_of(state: RosterState, at: datetime) -> Document:

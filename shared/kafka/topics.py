@@ -84,6 +84,8 @@ FACT_TOPICS = (
     Topic("audit.seals", ("audit",), "origin", 1, FOREVER),
 )  # fmt: skip
 RESTRICTED = frozenset(topic.name for topic in FACT_TOPICS if topic.restricted)
+SUPERSEDED = frozenset(topic.name for topic in FACT_TOPICS if topic.cleanup == "compact")
+"""Topics on which a fact takes the place of the earlier ones of its key. Of two, the one with the later time counts."""
 
 
 _INTEGRATOR = r"(?!dlq$)[a-z0-9][a-z0-9._-]*"

@@ -8,7 +8,7 @@ from services.triage.roster.entry import StoredEntry
 from services.triage.roster.store import kept_of
 from shared.access.principal import Principal
 from shared.access.roster_store import fields_of
-from shared.aggregates import Save, count_numbered
+from shared.aggregates import Save, count_numbered, told_last
 from shared.events import Event
 from shared.mongo import Document
 from shared.problems import Unavailable
@@ -45,6 +45,8 @@ class MemoryEntries:
                 "seq": base["seq"] + count_numbered(save.events),
                 "applied": [*base["applied"], *save.causes],
             }
+            if told_at := told_last(save.events):
+                self.documents[save.id]["told_at"] = max(told_at, base.get("told_at", told_at))
             self.events += save.events
         return lost
 

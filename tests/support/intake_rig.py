@@ -32,7 +32,7 @@ from services.intake.vault.routes import make_vault_router
 from shared.access.access_log import AccessLog, AccessStore
 from shared.access.roster import Roster
 from shared.access.service_tokens import ServiceVerifier
-from shared.aggregates import Save, count_numbered
+from shared.aggregates import Save, count_numbered, told_last
 from shared.events import Actor, CaseFact, Draft, Event, Fact, stamp
 from shared.ids import case_id_of, new_id
 from shared.lifecycle import Lifecycle
@@ -40,6 +40,7 @@ from shared.mongo import Document
 from shared.policy import load_policy
 from shared.sign_in.attempts import Registration
 from shared.sign_in.openid import OpenId
+from shared.succession import Succession
 from shared.web.app import make_app
 from shared.web.gate import Gate
 from shared.web.pages import make_asset_router
@@ -123,7 +124,7 @@ class MemoryStore:
 
     def _write(self, collection: dict[str, Document], save: Save) -> bool:
         stored = collection.get(save.id)
-        events, causes = list(save.events), list(save.causes)
+        events, causes, told_at = list(save.events), list(save.causes), told_last(save.events)
         fields = {name: _as_stored(value) for name, value in save.fields.items()}
         if save.base is None:
             unique = ("case_id", "receipt") if collection is self.reports else ()
@@ -131,6 +132,7 @@ class MemoryStore:
             if stored is not None or taken:
                 return False
             new = {"_id": save.id, "version": 1, "seq": count_numbered(events), "applied": causes, "outbox": events}
+            new |= {"told_at": told_at} if told_at else {}
             collection[save.id] = new | fields
             return True
         if stored is None or stored["version"] != save.base["version"]:
@@ -145,6 +147,8 @@ class MemoryStore:
         stored["seq"] += count_numbered(events)
         stored["applied"] += causes
         stored["outbox"] += events
+        if told_at:
+            stored["told_at"] = max(told_at, stored.get("told_at", told_at))
         return True
 
 
@@ -228,12 +232,15 @@ class Rig:
 
     def __post_init__(self) -> None:
         commits = self.commits or DirectCommit(self.store)
-        self.mentions = Mentions(Roster(COPIES), self.vault, SECRETS.pseudonyms)
-        self.submissions = Submissions(self.store, commits, self.vault, POLICY, SECRETS, self.mentions, self.clock)
+        self.succession = Succession()
+        self.mentions = Mentions(Roster(COPIES), self.vault, SECRETS.pseudonyms, self.succession)
+        self.submissions = Submissions(
+            self.store, commits, self.vault, POLICY, SECRETS, self.mentions, self.succession, self.clock
+        )
         self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.mentions, self.clock)
         self.access_log = AccessLog("intake", self.accesses or _Accesses(self.store))
         self.reader = VaultReader(self.store, self.vault, self.mentions, self.access_log, self.clock)
-        self.erasing = Erasing(self.store, Roster(COPIES), self.clock)
+        self.erasing = Erasing(self.store, Roster(COPIES), self.succession, self.clock)
         naming, pages = Naming(self.store, self.mentions, self.clock), load_pages()
         form = ReportForm(self.submissions, POLICY, pages, self.clock)
         verifier = ServiceVerifier("intake", PEERS_FILE)

@@ -13,6 +13,7 @@ from shared.events import Actor, Message
 from shared.mongo import PyMongoError, connect
 from shared.outbox import Relay
 from shared.problems import Unavailable
+from shared.succession import Succession, recall, told_in
 
 # The command line starts without any service.
 if TYPE_CHECKING:
@@ -39,9 +40,11 @@ async def with_editor(
 
     client = connect(uri, service="cli", access=access)
     try:
-        collection = client[f"{prefix}{TRIAGE}"]["roster"]
+        database = client[f"{prefix}{TRIAGE}"]
+        collection, succession = database["roster"], Succession()
+        await recall(told_in(database), succession)
         relay = Relay(_Nobody(), service="cli")  # type: ignore[arg-type]  # it is never run
-        return await work(RosterEditor(Aggregates(collection, relay, timedelta())), MongoRoster(collection))
+        return await work(RosterEditor(Aggregates(collection, relay, timedelta()), succession), MongoRoster(collection))
     except (PyMongoError, Unavailable) as error:
         raise Trouble(f"MongoDB does not answer, or refuses: {error}.") from None
     finally:

@@ -26,6 +26,7 @@ from shared import metrics
 from shared.aggregates import change
 from shared.events import Actor, Draft, ReportErased, ReportParties, stamp
 from shared.ids import derive
+from shared.succession import Succession
 from shared.telemetry import current_traceparent
 from shared.times import now
 
@@ -58,8 +59,11 @@ class KnownPeople(Protocol):
 class Erasing:
     """Erases reports, each once, no matter how often it is asked to."""
 
-    def __init__(self, store: Store, people: KnownPeople, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self, store: Store, people: KnownPeople, succession: Succession, clock: Callable[[], datetime] = now
+    ) -> None:
         self._store = store
+        self._succession = succession
         self._people = people
         self._clock = clock
 
@@ -93,7 +97,8 @@ class Erasing:
         return results | dict.fromkeys(done, "erased")
 
     async def _erased(self, report: StoredReport, erasure: Erasure) -> Change:
-        at = self._clock()
+        # Both events have one time, so that a replay can tell again, in the same place, what was told.
+        at = self._succession.after(report.told_at, self._clock())
         shut_out = await shut_out_of(report, self._people)
         cause = derive("erase", erasure.request_id, report.id)
         fact = ReportErased(

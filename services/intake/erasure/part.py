@@ -10,6 +10,7 @@ from services.intake.store import ReportStore
 from shared.parts import Part
 from shared.policy import Policy
 from shared.runtime import Runtime
+from shared.succession import Succession, ToldBefore
 from shared.web.gate import Gate
 
 
@@ -21,14 +22,17 @@ def build(
     every: float,
     gate: Gate,
     people: KnownPeople,
+    succession: Succession,
+    told: ToldBefore,
 ) -> Part:
     """Erases by order, and what retention finds due `every` so many seconds; opens the barrier after a replay.
 
-    `people`: those on the roster, who stay shut out of a report that named them.
+    `people`: those on the roster, who stay shut out of a report that named them. `told`: what was told of names before.
     """
-    erasing, read = Erasing(barrier, people), partial(runtime.read_to_end, "erasures")
+    erasing, read = Erasing(barrier, people, succession), partial(runtime.read_to_end, "erasures")
     return Part(
         [make_erasure_router(erasing, barrier, gate)],
         tasks=[RetentionSweeper(store, erasing, policy, every=every).run],
-        prepare=[Replay(read, store, barrier, people).run],
+        # A restored database tells nothing new of a report before it knows what was told of it.
+        prepare=[told.catch_up, Replay(read, store, barrier, people).run],
     )

@@ -49,6 +49,7 @@ from shared.ids import new_id
 from shared.mongo import Document
 from shared.own_names import OwnNames, Proof
 from shared.problems import KeyReused, NotFound, Problem
+from shared.succession import Succession
 from shared.times import now
 
 log = logging.getLogger(__name__)
@@ -59,8 +60,14 @@ T = TypeVar("T")
 class RosterEditor:
     """Changes entries of the roster. Raises Unavailable when one keeps changing, or the store is away."""
 
-    def __init__(self, entries: ChangeStore[Document, Save], clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self,
+        entries: ChangeStore[Document, Save],
+        succession: Succession,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
         self._entries = entries
+        self._succession = succession
         self._clock = clock
 
     async def grant(
@@ -217,9 +224,10 @@ class RosterEditor:
         names: Names = (),
     ) -> Save:
         at, causes = self._clock(), causes or (new_id(),)
+        told_at = self._succession.after((base or {}).get("told_at"), at)
 
         def told(fact: Fact, subject: str, last_seq: int) -> list[Event]:
-            draft = Draft(fact, by, at, causes[0])
+            draft = Draft(fact, by, told_at, causes[0])
             return stamp([draft], source=SOURCE, subject=subject, case_id=key, last_seq=last_seq, trace=None)
 
         events = told(published(state), f"roster/{key}", base["seq"] if base else 0)

@@ -7,6 +7,7 @@ from services.triage.roster.routes import make_roster_router, make_sign_ins_rout
 from shared.parts import Part
 from shared.policy import Policy
 from shared.sign_in.sessions import Sessions
+from shared.succession import ToldBefore
 from shared.web.gate import Gate
 from shared.web.pages import Pages
 
@@ -21,8 +22,12 @@ def build(
     sign_ins: SignIns,
     keys_of: GivenKeys,
     key: bytes,
+    told: ToldBefore,
 ) -> Part:
-    """Shows the roster and changes it, over HTTP and on pages, and notes who signs in. `sessions`: of this service."""
+    """Shows the roster and changes it, over HTTP and on pages, and notes who signs in. `sessions`: of this service.
+
+    `told`: what was told of the roster before.
+    """
     desk = RosterDesk(editor, entries, policy, sessions, keys_of, key)
     routers = [
         make_roster_router(desk, gate),
@@ -33,4 +38,4 @@ def build(
     async def tell_names_apart() -> None:
         await editor.tell_names_apart(await entries.holding_names())
 
-    return Part(routers, prepare=[tell_names_apart])
+    return Part(routers, prepare=[told.catch_up, tell_names_apart])

@@ -26,7 +26,7 @@ from shared.events import Message
 from shared.kafka.dead_letters import DeadLetter
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
-from shared.kafka.topics import TOPICS, dead_letters_of
+from shared.kafka.topics import SUPERSEDED, TOPICS, dead_letters_of
 from shared.problems import Unavailable
 from shared.times import now, rfc3339
 from tests.support.command_line import run_json
@@ -73,8 +73,9 @@ def test_a_service_writes_its_topics_and_is_refused_at_every_other(stack: Stack,
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_reads_what_it_consumes_and_is_refused_at_every_other(stack: Stack, service: str) -> None:
+def test_a_service_reads_what_it_needs_and_is_refused_at_every_other(stack: Stack, service: str) -> None:
     own = {name for name, topic in NAMES.items() if service in topic.consumers}
+    own |= {name for name, topic in NAMES.items() if service in topic.writers and topic.name in SUPERSEDED}
     assert readable(user_of(stack, service), every_topic(), f"{TOPIC_PREFIX}{service}.probe") == own
 
 

@@ -22,6 +22,7 @@ from shared.kafka.replay import read_to_end
 from shared.mongo import Client, connect
 from shared.problems import Unavailable
 from shared.runtime import Runtime
+from shared.succession import Succession
 from tests.integration.intake.test_service import TOPICS, ready, settings
 from tests.support.broker import make_topics, read, write
 from tests.support.intake_rig import bearer, case_event
@@ -66,7 +67,7 @@ async def erasing(given: IntakeSettings) -> AsyncIterator[Erasing]:
     relay = asyncio.create_task(runtime.relay.run())
     try:
         people = Roster(MongoRoster(runtime.database["roster"]))
-        yield Erasing(ReportStore(runtime.aggregates("reports")), people)
+        yield Erasing(ReportStore(runtime.aggregates("reports")), people, Succession())
     finally:
         relay.cancel()
         await asyncio.gather(relay, return_exceptions=True)

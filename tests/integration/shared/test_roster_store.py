@@ -29,6 +29,7 @@ from shared.events import (
 from shared.mongo import Collection
 from shared.outbox import Relay
 from shared.problems import Problem
+from shared.succession import Succession
 from shared.times import now
 from tests.support.people import FAR, held
 from tests.support.stores import database_of, mongo_roster
@@ -60,7 +61,7 @@ class Published:
 async def test_a_copy_fed_by_the_events_is_the_roster_itself(collection: Collection) -> None:
     published = Published()
     relay = Relay(published, service="test")
-    editor, at = RosterEditor(Aggregates(collection, relay)), now()
+    editor, at = RosterEditor(Aggregates(collection, relay), Succession()), now()
     await editor.grant(ANN, GrantHeld(role="responder", bodies=("x", "y")), CORA)
     await editor.grant(ANN, GrantHeld(role="auditor", scopes=("meta",), expires_at=FAR), CORA)
     await editor.revoke(ANN, "responder", CORA, "x")
@@ -152,7 +153,7 @@ async def test_the_first_entry_and_the_first_names_of_a_person_may_come_at_once(
 async def test_a_token_is_nowhere_in_what_is_stored_or_published(collection: Collection) -> None:
     published = Published()
     relay = Relay(published, service="test")
-    editor = RosterEditor(Aggregates(collection, relay))
+    editor = RosterEditor(Aggregates(collection, relay), Succession())
     issued = await editor.issue("pat", expires_at=FAR, by=CORA, person=ANN)
     stored = [str(d) async for d in collection.find()]
     await relay.flush()
@@ -164,7 +165,7 @@ async def test_a_token_is_nowhere_in_what_is_stored_or_published(collection: Col
 async def test_changes_of_two_coordinators_at_once_are_both_kept(collection: Collection) -> None:
     import asyncio
 
-    editor = RosterEditor(Aggregates(collection, Relay(Published(), service="test")))
+    editor = RosterEditor(Aggregates(collection, Relay(Published(), service="test")), Succession())
     bodies = [f"body-{n}" for n in range(4)]
     await asyncio.gather(*(editor.grant(ANN, GrantHeld(role="responder", bodies=(b,)), CORA) for b in bodies))
     found = await Roster(MongoRoster(collection)).person(ANN, began_at=now(), authenticated_at=None)
@@ -173,7 +174,7 @@ async def test_changes_of_two_coordinators_at_once_are_both_kept(collection: Col
 
 
 async def test_when_a_token_was_last_used_is_kept_where_it_was_used(collection: Collection) -> None:
-    editor = RosterEditor(Aggregates(collection, Relay(Published(), service="test")))
+    editor = RosterEditor(Aggregates(collection, Relay(Published(), service="test")), Succession())
     issued = await editor.issue("pat", expires_at=FAR, by=CORA, person=ANN)
     roster, before = Roster(MongoRoster(collection)), now()
     assert await roster.bearer(issued.token) is not None
@@ -183,7 +184,7 @@ async def test_when_a_token_was_last_used_is_kept_where_it_was_used(collection: 
 
 
 async def test_only_a_token_can_be_revoked_as_one(collection: Collection) -> None:
-    editor = RosterEditor(Aggregates(collection, Relay(Published(), service="test")))
+    editor = RosterEditor(Aggregates(collection, Relay(Published(), service="test")), Succession())
     await editor.note_agreement(ANN, FAR, CORA)
     for unknown in (ANN, "token:none"):
         with pytest.raises(Problem) as refused:

@@ -37,6 +37,7 @@ from shared.ids import case_id_of, derive, new_id
 from shared.kafka.records import Record
 from shared.kafka.topics import RESTRICTED
 from shared.problems import Problem, Unavailable
+from shared.succession import STEP, Succession
 from tests.support.examples import up_to
 from tests.support.intake_rig import POLICY, RESPONDER, SECRETS, START, DirectCommit, Rig, case_event
 from tests.support.people import COPIES
@@ -96,7 +97,7 @@ async def test_nothing_sealed_and_no_key_is_left(rig: Rig) -> None:
     assert (named != [], document["parties"], document.get("shut_out")) == (True, [], None)
     last = document["outbox"][-1].fact
     assert isinstance(last, ReportParties)
-    assert (last.names, last.erased_at) == ({last.salt}, START)
+    assert (last.names, last.erased_at) == ({last.salt}, START + STEP)
 
 
 async def test_the_event_tells_which_request_and_why_and_no_words(rig: Rig) -> None:
@@ -390,7 +391,7 @@ async def test_until_the_erasures_are_replayed_nothing_is_read(rig: Rig) -> None
         mailbox.answer(accepted["receipt"], "q-2", "Yes."),
         mailbox.keep_statement(accepted["report_id"], "q-9", "question", "Why?"),
         reader.read(reads, purpose=REVIEW, actor=RESPONDER),
-        Erasing(barrier, Roster(COPIES)).erase([accepted["report_id"]], ERASURE),
+        Erasing(barrier, Roster(COPIES), Succession()).erase([accepted["report_id"]], ERASURE),
     ):
         with pytest.raises(Unavailable):
             await attempt
@@ -403,7 +404,9 @@ async def test_until_the_erasures_are_replayed_nothing_is_read(rig: Rig) -> None
 @pytest.mark.parametrize("words", ["Sekret words", "Other words"])
 async def test_until_the_erasures_are_replayed_nothing_is_compared_with_a_report(rig: Rig, words: str) -> None:
     barrier = ReplayBarrier(rig.store)
-    submissions = Submissions(barrier, DirectCommit(rig.store), rig.vault, POLICY, SECRETS, rig.mentions, rig.clock)
+    submissions = Submissions(
+        barrier, DirectCommit(rig.store), rig.vault, POLICY, SECRETS, rig.mentions, rig.succession, rig.clock
+    )
 
     async def hand_in(words: str, key: str) -> str:
         submission = Submission(community="enwiki", narrative=words)

@@ -16,6 +16,7 @@ from shared.events import Actor, Event, GrantHeld, Message, encode
 from shared.kafka.records import Record
 from shared.kafka.topics import RESTRICTED
 from shared.own_names import NameKeys, OwnNames, Trust
+from shared.succession import Succession
 from tests.fakes.memory_entries import MemoryEntries
 from tests.support import audit_export
 from tests.support.audit_world import AuditWorld
@@ -152,7 +153,7 @@ async def test_of_restricted_topics_the_record_has_digests_that_nobody_can_try()
 
 async def test_events_of_the_roster_show_no_name_keys() -> None:
     entries, coordinator = MemoryEntries(), Actor("person:c0c0c0c0c0c0c0c0", "coordinator")
-    editor, ann = RosterEditor(entries), "person:a0a0a0a0a0a0a0a0"
+    editor, ann = RosterEditor(entries, Succession()), "person:a0a0a0a0a0a0a0a0"
     names = pseudonyms_for(SECRETS.pseudonyms, [NAME], [EMAIL])
     await editor.grant(ann, GrantHeld(role="responder", bodies=("x",)), coordinator)
     await editor.note_names(OwnNames(ann, (NameKeys(names, Trust.ACCOUNT),)), coordinator, signed_in=True)

@@ -17,6 +17,7 @@ from shared.own_names import OwnNames, Proof
 from shared.problems import Problem, Unavailable
 from shared.roster_client import RosterClient
 from shared.sign_in.cookies import Cookies
+from shared.succession import Succession
 from shared.times import now
 from tests.fakes.memory_entries import MemoryEntries
 from tests.support.people import COPIES, coordinator, own_names, person, session_of
@@ -110,7 +111,7 @@ async def test_a_typed_name_holds_from_the_next_sign_in_after_a_day() -> None:
     async def prove(_: Proof) -> OwnNames:
         return told.pop(0)
 
-    sign_ins = SignIns(Roster(COPIES), RosterEditor(entries, clock), prove)
+    sign_ins = SignIns(Roster(COPIES), RosterEditor(entries, Succession(), clock), prove)
     for after, holds in ((timedelta(), False), (TYPED_DELAY / 2, False), (2 * TYPED_DELAY, True)):
         later[0] = after
         await sign_ins.take(PROOF)

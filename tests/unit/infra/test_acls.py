@@ -7,7 +7,7 @@ from infra.acls import Acl, acls, services, users
 from infra.commands.options import COMMAND_LINE
 from infra.kafka.accounts import command_lines
 from infra.services import SERVICES
-from shared.kafka.topics import FACT_TOPICS, TOPICS, dead_letters_of
+from shared.kafka.topics import FACT_TOPICS, SUPERSEDED, TOPICS, dead_letters_of
 
 
 def allowed(user: str, operation: str, resource: str = "topic") -> set[str]:
@@ -15,8 +15,10 @@ def allowed(user: str, operation: str, resource: str = "topic") -> set[str]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_reads_what_it_consumes_and_writes_what_the_table_says(service: str) -> None:
-    assert allowed(service, "read") == {topic.name for topic in TOPICS if service in topic.consumers}
+def test_a_service_reads_what_it_needs_and_writes_what_the_table_says(service: str) -> None:
+    consumed = {topic.name for topic in TOPICS if service in topic.consumers}
+    told = {topic.name for topic in TOPICS if service in topic.writers and topic.name in SUPERSEDED}
+    assert allowed(service, "read") == consumed | told
     assert allowed(service, "write") == {topic.name for topic in TOPICS if service in topic.writers}
     assert allowed(service, "read", "group") == {f"{service}."}
     assert {acl.operation for acl in acls() if acl.user == service} <= {"read", "write"}
@@ -56,7 +58,7 @@ def test_the_command_line_reads_dead_letters_and_nothing_else() -> None:
 )
 def test_only_the_services_that_need_name_keys_may_read_them(topic: str, writer: str, readers: set[str]) -> None:
     rights = {(acl.user, acl.operation) for acl in acls("", ["wiki-bot"]) if acl.name == topic}
-    assert {user for user, operation in rights if operation == "read"} == readers
+    assert {user for user, operation in rights if operation == "read"} == readers | {writer}
     assert {user for user, operation in rights if operation == "write"} == {writer}
 
 
