@@ -9,15 +9,15 @@ from shared.names.folding import fold
 
 _MAIL = re.compile(r"[^\s@<>()\[\]{},;:\"|]{1,100}@[^\s@<>()\[\]{},;:\"|/?&#]{1,255}")
 _IP = re.compile(r"(?<!\w)(?:::)?[0-9A-Fa-f][0-9A-Fa-f:.]{2,58}|(?<!\w)::[0-9A-Fa-f]{1,4}")
-_MOST = 40
+MOST_OF_KIND = 40
 """So many addresses of each kind are read from one text."""
 _ZEROS = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
 
 
-def mails_in(text: str, parts: Iterable[str] = ()) -> Iterator[str]:
-    """Each mail address in a text (see `folding.clear`) and in parts of it, in one form."""
+def mails_in(text: str, parts: Iterable[str] = (), most: int | None = MOST_OF_KIND) -> Iterator[str]:
+    """Each mail address in a text (see `folding.clear`) and in parts of it, in one form; `most`: None for all."""
     if "@" in text or "%40" in text:
-        yield from filter(None, map(read_mail, _found(_MAIL, (text, *parts))))
+        yield from filter(None, map(read_mail, _found(_MAIL, (text, *parts), most)))
 
 
 def read_mail(text: str) -> str | None:
@@ -31,7 +31,7 @@ def read_mail(text: str) -> str | None:
 def ips_in(text: str, parts: Iterable[str] = ()) -> Iterator[str]:
     """Each IP address in a text and in parts of it, in one form."""
     if "." in text or ":" in text or "%3" in text:
-        yield from filter(None, map(read_ip, _found(_IP, (text, *parts))))
+        yield from filter(None, map(read_ip, _found(_IP, (text, *parts), MOST_OF_KIND)))
 
 
 def without_ips(text: str) -> str:
@@ -54,9 +54,9 @@ def read_ip(text: str) -> str | None:
     return None
 
 
-def _found(pattern: re.Pattern[str], texts: Iterable[str]) -> Iterable[str]:
+def _found(pattern: re.Pattern[str], texts: Iterable[str], most: int | None) -> Iterable[str]:
     found = (token for text in texts for token in pattern.findall(text))
-    return islice(dict.fromkeys(found), _MOST)
+    return islice(dict.fromkeys(found), most)
 
 
 def _in_letters(label: str) -> str:

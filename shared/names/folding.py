@@ -1,6 +1,9 @@
 """One form for all spellings of a name that differ only in how they are typed."""
 
+import re
 import unicodedata
+from itertools import groupby
+from typing import Literal
 
 _INVISIBLE = frozenset(
     map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x0640, *range(0x180B, 0x1810), 0x3164, 0xFFA0))
@@ -15,6 +18,8 @@ _SAME = str.maketrans(
 )
 _BARE = dict.fromkeys((*range(0x0300, 0x0370), *range(0x0591, 0x05C8), *range(0x064B, 0x0660), 0x0670))
 """Accents, and the vowel points of Hebrew and Arabic, which people leave out when they type a name."""
+_MARKS = re.compile(r"(?:[^\w\s\x00-\x7f]|[\uff9e\uff9f]){31,}")
+"""Runs of characters that may all combine with the letter before them."""
 _OUTER = frozenset("`´<>|=~^¨")
 """Symbols that stand around a name, as punctuation does."""
 
@@ -45,10 +50,15 @@ def fold_all(text: str) -> str:
         folded = _visible(text)
         for _ in range(2):
             # Capitals first, because the Turkish dotless i and some ligatures have a case only there.
-            folded = unicodedata.normalize("NFKC", folded.upper().casefold())
-        bare = unicodedata.normalize("NFD", folded).translate(_BARE)
-        folded = unicodedata.normalize("NFC", bare or folded).translate(_SAME)
+            folded = normalise("NFKC", folded.upper().casefold())
+        bare = normalise("NFD", folded).translate(_BARE)
+        folded = normalise("NFC", bare or folded).translate(_SAME)
     return " ".join(folded.split())
+
+
+def normalise(form: Literal["NFC", "NFD", "NFKC"], text: str) -> str:
+    """The text in this form of Unicode. Python itself takes quadratic time for a letter with thousands of marks."""
+    return unicodedata.normalize(form, _MARKS.sub(_ordered, text))
 
 
 def trim(text: str) -> str:
@@ -88,4 +98,13 @@ _SHOWN = _Shown()
 
 
 def _visible(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).translate(_SHOWN)
+    return normalise("NFKC", text).translate(_SHOWN)
+
+
+def _ordered(marks: re.Match[str]) -> str:
+    """The same characters in canonical order (UAX 15)."""
+    letters = (letter for mark in marks[0] for letter in unicodedata.normalize("NFKD", mark))
+    groups = groupby(letters, lambda letter: unicodedata.combining(letter) > 0)
+    return "".join(
+        "".join(sorted(group, key=unicodedata.combining) if combines else group) for combines, group in groups
+    )

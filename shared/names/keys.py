@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from shared.names.addresses import ips_in, mails_in
 from shared.names.folding import clear, fold
 from shared.names.spellings import names_in, plain_names
-from shared.names.words import start_of
+from shared.names.words import number_of, start_of
 
 LONGEST = 1000
 """Characters of a text that are read. No line of names is longer."""
@@ -20,11 +20,12 @@ _NO_USER_NAME = frozenset("[]{}|<>#:/\n")
 class Key(NamedTuple):
     """One spelling of a person, in a form that all spellings like it have.
 
-    A `name` keeps its capitals and marks, `folded` has neither. `address` is of mail, `ip` of the network. `start` says
-    how a folded name starts; only a person has it, and no report.
+    A `name` keeps its capitals and marks, `folded` has neither. `address` is of mail, `ip` of the network. Only a
+    person has the others, and no report: `start` says how a folded name starts, `length` how it starts and how long it
+    is, `whole` is a number of all of it.
     """
 
-    kind: Literal["name", "folded", "address", "ip", "start"]
+    kind: Literal["name", "folded", "address", "ip", "start", "length", "whole"]
     text: str
 
 
@@ -49,8 +50,12 @@ def own_keys(name: str) -> tuple[Key, ...]:
     name = name[:LONGEST]
     cleared = clear(name)
     found = _keys(name, cleared, (cleared, normalise_name(cleared)))
-    starts = (start_of(key.text) for key in found if key.kind == "folded")
-    return (*found, *dict.fromkeys(Key("start", str(start)) for start in starts if start is not None))
+    return (*found, *dict.fromkeys(key for of in found if of.kind == "folded" for key in _numbers_of(of.text)))
+
+
+def length_key(start: int, length: int) -> Key:
+    """The key of all names of so many characters that begin with this number."""
+    return Key("length", f"{start} {length}")
 
 
 def address_keys(address: str) -> tuple[Key, ...]:
@@ -65,6 +70,14 @@ def normalise_name(name: str) -> str:
         text = text[5:].strip()
     first = text[:1].upper()
     return (first if len(first) == 1 else text[:1]) + text[1:]
+
+
+def _numbers_of(name: str) -> Iterator[Key]:
+    """By what a folded name is looked for in running text; see `words`."""
+    if (start := start_of(name)) is not None:
+        yield Key("start", str(start))
+        yield length_key(start, len(name))
+        yield Key("whole", str(number_of(name)))
 
 
 def _keys(text: str, cleared: str, names: Iterable[str]) -> tuple[Key, ...]:

@@ -1,23 +1,26 @@
 """Where running text may name a person: spans of it, in the folded form that names have.
 
 A name is looked for as whole words. Scripts that put no blanks between words, and Korean with its particles, are
-searched character by character. Few spans begin like a name that is looked for: each name gives the number of how it
-begins (`start_of`), and only what begins with such a number is looked at more closely.
+searched character by character. Each name gives the number of how it begins, its length, and the number of all of it.
+Only spans with such numbers are looked at more closely, so the work grows with the text and no faster.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from itertools import islice
 from urllib.parse import unquote
 from zlib import crc32
 
 from shared.names.folding import clear, fold_all
 
-STARTS = 1 << 15
-"""How many ways to begin are told apart."""
-LONGEST, LONGEST_DENSE = 255, 85
-"""Characters of the longest name that is looked for, and of those without blanks between words."""
-_MOST_PARTS = 24
+NUMBERS = 1 << 15
+"""How many ways to begin are told apart, and how many names."""
+LONGEST = 255
+"""Characters of the longest name that is looked for."""
+_MOST_LIGATURES = 50
+_LIGATURES = re.compile(r"[\ufdfa\ufdfb]")
+"""Characters that stand for whole sentences. So many of them are read as such, in one text."""
 _SHORT = 2
 """A name of so few letters is found only where a mark such as `@` or `:` stands before it: it is a word, too."""
 
@@ -35,7 +38,7 @@ _IS_DENSE = re.compile(rf"[{_DENSE}]")
 _PREFIXED = re.compile(r"[وفبلك](?=[\u0620-\u06ff]{2})|[ובלהמשכ](?=[\u05d0-\u05ea]{2})")
 """Letters that Arabic and Hebrew write together with the word behind them."""
 _MARKS = frozenset(":@/|[{#\"'=")
-_TAIL = re.compile(r"[$+#!*]+(?=\s|$)")
+_TAIL = re.compile(r"(?<![$+#!*])[$+#!*]++(?=\s|$)")
 _COMMON = frozenset(
     re.split(
         r"\s+",
@@ -53,40 +56,68 @@ _COMMON = frozenset(
 def start_of(name: str) -> int | None:
     """The number of how a folded name begins. None: there is nothing in it that could be looked for."""
     found = _PART.match(name)
-    return _number(_head(name, found.start(), found.end()).encode()) if found else None
+    return number_of(_head(name, found.start(), found.end())) if found else None
 
 
-def spans_in(text: str, starts: AbstractSet[int]) -> Iterator[str]:
-    """The folded spans of a text that may be names, of those that begin with one of these numbers."""
-    shown = " ".join((text if text.isascii() else clear(text)).split())
+def number_of(text: str) -> int:
+    """The number of a text. Few texts share one."""
+    return crc32(text.encode()) % NUMBERS
+
+
+def spans_in(text: str, lengths_of: Callable[[int], AbstractSet[int]]) -> Iterator[str]:
+    """The folded spans of a text that may be names, however long the text is, each time that they stand there.
+
+    `lengths_of`: the lengths of the names that begin with this number.
+    """
+    shown = " ".join((text if text.isascii() else clear(_shortened(text))).split())
     for variant in dict.fromkeys((shown, " ".join(unquote(shown).split()))) if "%" in shown else (shown,):
         folded = fold_all(variant)
-        heads = {head for head in _heads(folded) if _number(head) in starts}
-        if heads:
-            yield from _spans(variant, folded, {head.decode() for head in heads})
+        known = {head: lengths for head in _heads(folded) if (lengths := lengths_of(number_of(head)))}
+        if known:
+            yield from _spans(variant, folded, known)
 
 
-def _heads(text: str) -> AbstractSet[bytes]:
+def _shortened(text: str) -> str:
+    ligatures = islice(_LIGATURES.finditer(text), _MOST_LIGATURES, _MOST_LIGATURES + 1)
+    end = next((found.start() for found in ligatures), len(text))
+    return text[:end] + _LIGATURES.sub(" ", text[end:])
+
+
+def _heads(text: str) -> AbstractSet[str]:
     """How names in a folded text may begin."""
     if text.isascii():
-        return frozenset(_ASCII_PART.findall(text.encode()))
+        return {head.decode() for head in frozenset(_ASCII_PART.findall(text.encode()))}
     heads: set[str] = set()
     for part in _PART.findall(text):
         if _IS_DENSE.match(part):
             heads.update(part[first : first + 2] for first in range(len(part)))
         else:
             heads.update(part[first:] for first in _firsts(part, 0, len(part)))
-    return {head.encode() for head in heads}
+    return heads
 
 
-def _spans(shown: str, text: str, heads: AbstractSet[str]) -> Iterator[str]:
-    parts = [(found.start(), found.end()) for found in _PART.finditer(text)]
-    for place, (start, end) in enumerate(parts):
+def _spans(shown: str, text: str, known: Mapping[str, AbstractSet[int]]) -> Iterator[str]:
+    ends, is_lower = _ends(text), shown.islower()
+    for found in _PART.finditer(text):
+        start, end = found.span()
         for first in _firsts(text, start, end):
-            if _head(text, first, end) in heads:
-                for last in _lasts(text, parts, place, first):
-                    if _may_be_name(text, shown, first, last):
-                        yield text[first:last]
+            for length in known.get(_head(text, first, end), ()):
+                last = first + length
+                if last < len(ends) and ends[last] and _may_be_name(text, shown, first, last, is_lower=is_lower):
+                    yield text[first:last]
+
+
+def _ends(text: str) -> bytearray:
+    """For each place in a text, whether a name may end before it."""
+    ends = bytearray(len(text) + 1)
+    for found in _PART.finditer(text):
+        start, end = found.span()
+        if _IS_DENSE.match(text, start):
+            ends[start + 1 : end] = b"\1" * (end - start - 1)
+        ends[end] = 1
+    for found in _TAIL.finditer(text):
+        ends[found.end()] = 1
+    return ends
 
 
 def _firsts(text: str, start: int, end: int) -> Iterable[int]:
@@ -96,19 +127,7 @@ def _firsts(text: str, start: int, end: int) -> Iterable[int]:
     return (start, start + 1) if _PREFIXED.match(text, start) else (start,)
 
 
-def _lasts(text: str, parts: list[tuple[int, int]], place: int, first: int) -> Iterator[int]:
-    """Where a name that begins at `first` may end."""
-    for start, end in parts[place : place + _MOST_PARTS]:
-        if start - first > LONGEST:
-            return
-        if _IS_DENSE.match(text, start):
-            yield from range(max(start, first) + 1, min(end, first + LONGEST_DENSE))
-        yield end
-        if tail := _TAIL.match(text, end):
-            yield tail.end()
-
-
-def _may_be_name(text: str, shown: str, first: int, last: int) -> bool:
+def _may_be_name(text: str, shown: str, first: int, last: int, *, is_lower: bool) -> bool:
     """Whether a span is more than a word like any other."""
     length = last - first
     if length == len(text) or (first and text[first - 1] in _MARKS):
@@ -119,12 +138,8 @@ def _may_be_name(text: str, shown: str, first: int, last: int) -> bool:
         return False
     if text[first:last] not in _COMMON or len(shown) != len(text):
         return True
-    return shown[first].isupper() or shown.islower()
+    return is_lower or shown[first].isupper()
 
 
 def _head(text: str, first: int, end: int) -> str:
     return text[first : min(first + 2, end)] if _IS_DENSE.match(text, first) else text[first:end]
-
-
-def _number(head: bytes) -> int:
-    return crc32(head) % STARTS

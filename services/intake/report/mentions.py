@@ -2,18 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import islice
+from typing import Literal
 
 from services.intake.report.pseudonym import pseudonym_of
 from services.intake.report.submission import Submission
-from shared.names import STARTS, Key, mails_in, spans_in
+from shared.names import LONGEST, NUMBERS, Key, length_key, mails_in, number_of, spans_in
 
-MOST_TRIED = 20_000
-"""So many different spans of one report are compared with the names on the roster."""
-MOST_OF_TEXT = 20_000
-"""So many spans of one text are looked at, each time they stand there, so that no text hides the next one."""
-MOST_OF_REPORT = 60_000
-"""So many are looked at in all texts of a report."""
+MOST_REMEMBERED = 20_000
+"""So many spans that were looked at are remembered, so that none of them is looked at twice in a row."""
 
 
 class Known:
@@ -22,9 +18,10 @@ class Known:
     def __init__(self, key: bytes) -> None:
         """`key` is the deployment's key of pseudonyms."""
         self._key = key
-        self._starts = _starts_under(key)
+        self._starts, self._wholes = _numbers_under(key, "start"), _numbers_under(key, "whole")
         self._names: frozenset[str] = frozenset()
-        self._begun: frozenset[int] = frozenset()
+        self._lengths: dict[int, frozenset[int] | None] = {}
+        self._numbers: frozenset[int] = frozenset()
 
     def mentioned(self, texts: Iterable[str], names: frozenset[str]) -> dict[str, str]:
         """Each of these pseudonyms that the texts mention, with the (folded) words that do."""
@@ -32,26 +29,40 @@ class Known:
             return {}
         if names is not self._names and names != self._names:
             self._names = names
-            self._begun = frozenset(number for number, key in enumerate(self._starts) if key in names)
+            self._lengths = {number: None for number, key in enumerate(self._starts) if key in names}
+            self._numbers = frozenset(number for number, key in enumerate(self._wholes) if key in names)
         tried: set[Key] = set()
         found: dict[str, str] = {}
-        for of in islice(self._keys_in(texts), MOST_OF_REPORT):
-            if of not in tried and len(tried) < MOST_TRIED:
-                tried.add(of)
-                if (key := pseudonym_of(self._key, of)) in names:
-                    found[key] = of.text
+        for of in self._keys_in(texts):
+            if of in tried:
+                continue
+            if len(tried) == MOST_REMEMBERED:
+                tried.clear()
+            tried.add(of)
+            if (key := pseudonym_of(self._key, of)) in names:
+                found[key] = of.text
         return found
 
     def _keys_in(self, texts: Iterable[str]) -> Iterator[Key]:
         for text in texts:
-            spans = islice(spans_in(text, self._begun), MOST_OF_TEXT)
-            yield from (Key("folded", span) for span in spans)
-            yield from (Key("address", address) for address in mails_in(text))
+            spans = spans_in(text, self._lengths_of)
+            yield from (Key("folded", span) for span in spans if number_of(span) in self._numbers)
+            yield from (Key("address", address) for address in mails_in(text, most=None))
+
+    def _lengths_of(self, start: int) -> frozenset[int]:
+        """The lengths of the names that begin with this number."""
+        if start not in self._lengths:
+            return frozenset()
+        lengths = self._lengths[start]
+        if lengths is None:
+            keys = ((length, pseudonym_of(self._key, length_key(start, length))) for length in range(1, LONGEST + 1))
+            self._lengths[start] = lengths = frozenset(length for length, key in keys if key in self._names)
+        return lengths
 
 
 @cache
-def _starts_under(key: bytes) -> tuple[str, ...]:
-    return tuple(pseudonym_of(key, Key("start", str(number))) for number in range(STARTS))
+def _numbers_under(key: bytes, kind: Literal["start", "whole"]) -> tuple[str, ...]:
+    return tuple(pseudonym_of(key, Key(kind, str(number))) for number in range(NUMBERS))
 
 
 def words_of(submission: Submission) -> Iterator[str]:

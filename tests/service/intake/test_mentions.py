@@ -64,6 +64,21 @@ async def test_every_text_of_a_report_is_searched(rig: Rig, who: Principal, fiel
     assert await reads(rig, accepted["report_id"], other)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("padding", ["example x example y ", "a", "山田", "e\u200b\u0301"])
+async def test_the_longest_report_is_searched_to_its_end(rig: Rig, who: Principal, padding: str) -> None:
+    def fill(length: int) -> str:
+        return (padding * length)[:length]
+
+    # As much as the limits of the API and a body of a megabyte allow.
+    size = min(10_000, 900_000 // len(fill(80).encode()) * 80 // 51)
+    reported = [{"name": f"Somebody {number}", "details": fill(size)} for number in range(50)]
+    reported[-1]["details"] = f"{fill(size - 50)}. {NAME}"
+    fields = {"narrative": fill(size), "reported": reported}
+    accepted = await rig.post(**fields)
+    assert not await reads(rig, accepted["report_id"], who)
+
+
 async def test_words_that_mention_nobody_hide_nothing(rig: Rig, who: Principal) -> None:
     accepted = await rig.post(narrative="It was Example again, a user of the wiki.")
     assert await reads(rig, accepted["report_id"], who)
