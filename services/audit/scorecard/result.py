@@ -1,7 +1,7 @@
 """The result of a community: what its scorecard says, as values. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -99,6 +99,26 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Project:
+    """A project of the movement that serves responsibilities of the community, as it was listed last.
+
+    `responsibilities`: their ids. `ended_on` is None while it runs.
+    """
+
+    project_id: str
+    title: str
+    stakeholder: str
+    lead: str
+    geography: str
+    phase: str
+    link: str | None
+    responsibilities: tuple[str, ...]
+    began_on: date | None
+    ended_on: date | None
+    place: EntryPlace
+
+
+@dataclass(frozen=True, slots=True)
 class LogPosition:
     """How far one log had been sealed: its name, size and root (base64)."""
 
@@ -134,7 +154,8 @@ class Scorecard:
     """All that is known of a community at a checkpoint. There is no single score, ever.
 
     `level_reached`: 0 to 3; level k needs everything of the levels 1 to k that counts. `next_level_missing`: the ids of
-    what the next level lacks. `digest`: SHA-256 (hex) of the canonical JSON of all the rest.
+    what the next level lacks. `digest`: SHA-256 (hex) of the canonical JSON of all the rest
+    (services.audit.scorecard.document).
     """
 
     community: str
@@ -146,3 +167,9 @@ class Scorecard:
     next_level_missing: tuple[str, ...]
     trend: tuple[TrendPoint, ...]
     digest: str
+    projects: tuple[Project, ...] = ()
+
+    @property
+    def is_assessed(self) -> bool:
+        """Whether there is evidence of anything that counts."""
+        return any(item.outcome not in (Outcome.NO_EVIDENCE, Outcome.UPCOMING) for item in self.items)
