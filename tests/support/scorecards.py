@@ -84,6 +84,8 @@ def project(**given: Any) -> Project:
         "responsibilities": ("HB-14",),
         "began_on": date(2026, 1, 15),
         "ended_on": None,
+        "ended": False,
+        "told_at": AT - 30 * DAY,
         "place": place_of("project", 9),
     }
     return Project(**{**usual, **given})
@@ -112,7 +114,7 @@ ITEMS = (
     item(11, Outcome.NOT_APPLICABLE, ReasonCode.SAID_NOT_APPLICABLE, group="in person", attested=attested(
         claim="not_applicable", statement="We hold no events.", link=None)),
     item(14, Outcome.NO_EVIDENCE, ReasonCode.NEVER_ATTESTED, 3, group="follow-up", since=None),
-    item(16, Outcome.UPCOMING, ReasonCode.NO_DATA_YET, 3, group="follow-up", since=None),
+    item(16, Outcome.UPCOMING, ReasonCode.NO_DATA_YET, 3, group="follow-up", since=None, counts=False),
 )  # fmt: skip
 """One of everything: met, not met, expired, contradicted, too few cases."""
 
@@ -122,6 +124,7 @@ def scorecard(community: str = "enwiki", **given: Any) -> Scorecard:
     usual: dict[str, Any] = {
         "kind": "wiki",
         "catalogue_version": "2026-11-01",
+        "policy_version": "2026-11+0123456789ab",
         "as_of": as_of(),
         "items": ITEMS,
         "level_reached": 0,
@@ -130,6 +133,7 @@ def scorecard(community: str = "enwiki", **given: Any) -> Scorecard:
             TrendPoint(datetime(2026, month, 28, tzinfo=UTC), int(month > 7), month - 3, 11) for month in range(5, 11)
         ),
         "projects": (project(),),
+        "unreadable": (),
         "digest": "",
     }
     return with_digest(Scorecard(community, **{**usual, **given}))

@@ -31,6 +31,7 @@ def write_document(card: Scorecard, *, values: bool) -> Document:
         "community": card.community,
         "kind": card.kind,
         "catalogue_version": card.catalogue_version,
+        "policy_version": card.policy_version,
         "as_of": _as_of(card.as_of, values=values),
         "assessed": card.is_assessed,
         "level_reached": card.level_reached,
@@ -41,6 +42,8 @@ def write_document(card: Scorecard, *, values: bool) -> Document:
             {"at": _time(point.at), "level": point.level, "met": point.met, "counted": point.counted}
             for point in card.trend
         ],
+        # That a log has a few entries that nobody can read tells nothing of a case.
+        "unreadable": [{"log": log, "n": _range(n)} for log, n in card.unreadable] if values else None,
         "digest": card.digest,
     }
 
@@ -105,6 +108,7 @@ def _item(item: Item, *, values: bool) -> Document:
         "group": item.group,
         "outcome": item.outcome.value,
         "reason": item.reason.value,
+        "counts": item.counts,
         "since": _time(item.since) if item.since else None,
         "attested": _attested(item.attested) if item.attested else None,
         "measured": _measured(item.measured, values=values) if item.measured else None,
@@ -122,6 +126,8 @@ def _attested(attested: Attested) -> Document:
         "ends_at": _time(attested.ends_at),
         "made_by_role": attested.made_by_role,
         "confirmed": attested.confirmed,
+        "catalogue_version": attested.catalogue_version,
+        "link_state": attested.link_state,
         "proof": _place(attested.place),
     }
 
@@ -169,6 +175,8 @@ def _project(project: Project) -> Document:
         "responsibilities": list(project.responsibilities),
         "began_on": project.began_on.isoformat() if project.began_on else None,
         "ended_on": project.ended_on.isoformat() if project.ended_on else None,
+        "ended": project.ended,
+        "told_at": _time(project.told_at),
         "proof": _place(project.place),
     }
 

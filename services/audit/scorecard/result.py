@@ -35,6 +35,7 @@ class ReasonCode(StrEnum):
     CONTRADICTED = "contradicted"
     SOURCE_UNREACHABLE = "source_unreachable"
     NO_DATA_YET = "no_data_yet"
+    RECORD_GAP = "record_gap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,11 @@ class EntryPlace:
 
 @dataclass(frozen=True, slots=True)
 class Attested:
-    """The attestation that counts, or counted last. `ends_at`: when it expires or expired (UTC-aware)."""
+    """The attestation that counts, or counted last. `ends_at`: when it expires or expired (UTC-aware).
+
+    `catalogue_version`: the version that the coordinator had before them. `link_state`: what the last look at the link
+    found; None without a look.
+    """
 
     attestation_id: str
     claim: str
@@ -59,14 +64,17 @@ class Attested:
     made_by_role: str
     confirmed: bool
     place: EntryPlace
+    catalogue_version: str = ""
+    link_state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured. `value` is None with fewer than `min_n` cases; `holds` is None where there is no value.
+    """What was measured. `value` is None with fewer than `min_n` cases; `holds` is None where the value proves nothing.
 
-    `n`: the cases received in the window, `open_count`: those of them that are still open, `excluded`: how many were
-    left out, by reason.
+    `n`: the cases that were received in the window (or the people), `open_count`: those of them for which the step in
+    question has not happened yet, `excluded`: how many were left out, by reason. `unreadable_entries` among the reasons
+    counts entries of the logs that nobody can read; they may be of any community.
     """
 
     metric: str
@@ -85,7 +93,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """The result of one responsibility. `since`: from when on the outcome has been the same (UTC-aware)."""
+    """The result of one responsibility. `since`: from when on the outcome has been the same (UTC-aware).
+
+    `since` is None where the record does not tell it. `counts`: whether the level depends on it.
+    """
 
     responsibility_id: str
     level: int
@@ -96,26 +107,7 @@ class Item:
     attested: Attested | None = None
     measured: Measured | None = None
     annotation: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """A project of the movement that serves responsibilities of the community, as it was listed last.
-
-    `responsibilities`: their ids. `ended_on` is None while it runs.
-    """
-
-    project_id: str
-    title: str
-    stakeholder: str
-    lead: str
-    geography: str
-    phase: str
-    link: str | None
-    responsibilities: tuple[str, ...]
-    began_on: date | None
-    ended_on: date | None
-    place: EntryPlace
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,26 +142,48 @@ class TrendPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Project:
+    """A project of the movement that serves responsibilities, as the community last told it, and since when."""
+
+    project_id: str
+    title: str
+    stakeholder: str
+    lead: str
+    geography: str
+    phase: str
+    link: str | None
+    responsibilities: tuple[str, ...]
+    began_on: date | None
+    ended_on: date | None
+    ended: bool
+    told_at: datetime
+    place: EntryPlace
+
+
+@dataclass(frozen=True, slots=True)
 class Scorecard:
     """All that is known of a community at a checkpoint. There is no single score, ever.
 
     `level_reached`: 0 to 3; level k needs everything of the levels 1 to k that counts. `next_level_missing`: the ids of
-    what the next level lacks. `digest`: SHA-256 (hex) of the canonical JSON of all the rest
-    (services.audit.scorecard.document).
+    what the next level lacks. `kind` is None for a community that the policy does not know any more: its history is
+    shown, and it has no level. `unreadable`: how many entries of each log used nobody can read, where there are any.
+    `digest`: SHA-256 (hex) of the canonical JSON of all the rest (services.audit.scorecard.document).
     """
 
     community: str
-    kind: str
+    kind: str | None
     catalogue_version: str
+    policy_version: str
     as_of: AsOf
     items: tuple[Item, ...]
     level_reached: int
     next_level_missing: tuple[str, ...]
     trend: tuple[TrendPoint, ...]
+    projects: tuple[Project, ...]
+    unreadable: tuple[tuple[str, int], ...]
     digest: str
-    projects: tuple[Project, ...] = ()
 
     @property
     def is_assessed(self) -> bool:
         """Whether there is evidence of anything that counts."""
-        return any(item.outcome not in (Outcome.NO_EVIDENCE, Outcome.UPCOMING) for item in self.items)
+        return any(item.counts and item.outcome is not Outcome.NO_EVIDENCE for item in self.items)
