@@ -61,7 +61,7 @@ check-documents:
 	@.venv/bin/hearth access doc --check
 
 check-messages:
-	@$(PYTHON) -m shared.i18n.messages shared/i18n services/*/i18n
+	@$(PYTHON) -m shared.i18n.messages shared/i18n shared/policy/baseline/i18n services/*/i18n
 
 check-weaknesses:
 	@$(PYTHON) -m bandit --quiet --configfile pyproject.toml --recursive services shared infra

@@ -1,12 +1,7 @@
 """From TOML files to a checked `Policy`: it reads every file, collects every finding, and then builds."""
 
-import hashlib
-import json
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from shared.policy.checks import (
     check_deadlines,
@@ -32,12 +27,10 @@ from shared.policy.rows import (
     TaxonomyFile,
     parse_duration,
 )
-from shared.policy.source import Finding, PolicyError, Source, read_source
+from shared.policy.source import Finding, PolicyError, Source, digest, read_source, validated
 
 PACKAGED = Path(__file__).parent
 FILES = ("policy.toml", "taxonomy.toml", "deadlines.toml", "communities.toml", "routing.toml", "retention.toml")
-
-_File = TypeVar("_File", bound=BaseModel)
 
 
 def load_policy(directory: Path | None = None) -> Policy:
@@ -47,12 +40,12 @@ def load_policy(directory: Path | None = None) -> Policy:
     """
     sources = _read(directory)
     findings: list[Finding] = []
-    version = _parse(PolicyFile, sources["policy.toml"], findings)
-    taxonomy = _parse(TaxonomyFile, sources["taxonomy.toml"], findings)
-    deadlines = _parse(DeadlinesFile, sources["deadlines.toml"], findings)
-    communities = _parse(CommunitiesFile, sources["communities.toml"], findings)
-    routing = _parse(RoutingFile, sources["routing.toml"], findings)
-    retention = _parse(RetentionFile, sources["retention.toml"], findings)
+    version = validated(PolicyFile, sources["policy.toml"], findings)
+    taxonomy = validated(TaxonomyFile, sources["taxonomy.toml"], findings)
+    deadlines = validated(DeadlinesFile, sources["deadlines.toml"], findings)
+    communities = validated(CommunitiesFile, sources["communities.toml"], findings)
+    routing = validated(RoutingFile, sources["routing.toml"], findings)
+    retention = validated(RetentionFile, sources["retention.toml"], findings)
     if version is None or taxonomy is None or deadlines is None or communities is None or routing is None:
         raise PolicyError(findings)
     if retention is None:
@@ -66,7 +59,14 @@ def load_policy(directory: Path | None = None) -> Policy:
     if findings:
         raise PolicyError(findings)
 
-    policy = _build(f"{version.version}+{_digest(sources)}", taxonomy, deadlines, communities, routing, retention)
+    policy = _build(
+        f"{version.version}+{digest({name: sources[name].data for name in FILES})}",
+        taxonomy,
+        deadlines,
+        communities,
+        routing,
+        retention,
+    )
     findings += check_rules(sources["routing.toml"], policy)
     findings += check_periods(sources["retention.toml"], policy.retention.rules)
     if findings:
@@ -94,44 +94,6 @@ def _read(directory: Path | None) -> dict[str, Source]:
     if findings:
         raise PolicyError(findings)
     return sources
-
-
-def _parse(model: type[_File], source: Source, findings: list[Finding]) -> _File | None:
-    try:
-        return model.model_validate(source.data)
-    except ValidationError as error:
-        problems = error.errors(include_url=False)
-        findings += [_locate(source, problem["loc"], problem["type"], problem["msg"]) for problem in problems]
-        return None
-
-
-def _locate(source: Source, loc: tuple[int | str, ...], kind: str, message: str) -> Finding:
-    table = str(loc[0]) if loc else ""
-    if len(loc) < 2 or not isinstance(loc[1], int):
-        return Finding(source.file, source.line_of(key=table), "", _say(kind, table, message))
-    key = str(loc[2]) if len(loc) > 2 else ""
-    rows = source.data[table]
-    row = rows[loc[1]] if isinstance(rows, list) else None
-    entry = str(row.get("id") or row.get("code") or "") if isinstance(row, dict) else ""
-    where = ".".join(str(part) for part in loc[2:])
-    line = source.line_of(table, loc[1], key) if source.tables_named(table) else source.line_of(key=table)
-    return Finding(source.file, line, f"{table} {entry or loc[1] + 1}", _say(kind, where, message))
-
-
-def _say(kind: str, where: str, message: str) -> str:
-    match kind:
-        case "extra_forbidden":
-            return f"unknown key “{where}”"
-        case "missing":
-            return f"“{where}” is missing"
-        case _:
-            return f"“{where}”: {message.removeprefix('Value error, ')}"
-
-
-def _digest(sources: dict[str, Source]) -> str:
-    # The version is that of the parsed content, because comments and spacing make no other policy.
-    content = {name: sources[name].data for name in FILES}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
 def _build(

@@ -37,17 +37,17 @@ Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z]+)*$")]
 Names = Annotated[list[str], Field(min_length=1)]
 
 
-class _Row(BaseModel):
+class Row(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class CategoryRow(_Row):
+class CategoryRow(Row):
     code: Code
     source: str
     accuses: bool = True
 
 
-class BodyRow(_Row):
+class BodyRow(Row):
     id: Id
     name_key: str
     email: Email
@@ -57,7 +57,7 @@ class BodyRow(_Row):
     last_resort: bool = False
 
 
-class CommunityRow(_Row):
+class CommunityRow(Row):
     id: Id
     kind: CommunityKind
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -65,7 +65,7 @@ class CommunityRow(_Row):
     bodies: dict[str, str] = {}
 
 
-class DeadlineRow(_Row):
+class DeadlineRow(Row):
     id: Id
     starts: ClockStart
     within: Duration
@@ -74,7 +74,7 @@ class DeadlineRow(_Row):
     met_by: list[str] = []
 
 
-class ConditionRow(_Row):
+class ConditionRow(Row):
     categories: Names | None = None
     flags: Names | None = None
     settings: Names | None = None
@@ -82,7 +82,7 @@ class ConditionRow(_Row):
     communities: Names | None = None
 
 
-class RuleRow(_Row):
+class RuleRow(Row):
     id: Id
     to: Names
     lane: Lane = "standard"
@@ -90,7 +90,7 @@ class RuleRow(_Row):
     when: Annotated[list[ConditionRow], Field(min_length=1)] | None = None
 
 
-class LifeConditionRow(_Row):
+class LifeConditionRow(Row):
     outcomes: Names | None = None
     lanes: Annotated[list[Lane], Field(min_length=1)] | None = None
     categories: Names | None = None
@@ -98,44 +98,44 @@ class LifeConditionRow(_Row):
     communities: Names | None = None
 
 
-class RetentionRow(_Row):
+class RetentionRow(Row):
     id: Id
     keep: Duration
     when: Annotated[list[LifeConditionRow], Field(min_length=1)] | None = None
 
 
-class HoldRow(_Row):
+class HoldRow(Row):
     id: Id
     reports: Names | None = None
     when: Annotated[list[LifeConditionRow], Field(min_length=1)] | None = None
 
 
-class PolicyFile(_Row):
+class PolicyFile(Row):
     version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}(\.\d+)?$")]
 
 
-class TaxonomyFile(_Row):
+class TaxonomyFile(Row):
     flags: Names
     settings: Names
     outcomes: Names
     category: Annotated[list[CategoryRow], Field(min_length=1)]
 
 
-class RoutingFile(_Row):
+class RoutingFile(Row):
     body: Annotated[list[BodyRow], Field(min_length=1)]
     rule: list[RuleRow]
 
 
-class DeadlinesFile(_Row):
+class DeadlinesFile(Row):
     deadline: Annotated[list[DeadlineRow], Field(min_length=1)]
 
 
-class CommunitiesFile(_Row):
+class CommunitiesFile(Row):
     community: Annotated[list[CommunityRow], Field(min_length=1)]
     body: list[BodyRow] = []
 
 
-class RetentionFile(_Row):
+class RetentionFile(Row):
     longest_undecided: Duration
     retention: Annotated[list[RetentionRow], Field(min_length=1)]
     hold: list[HoldRow] = []

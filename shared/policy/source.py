@@ -1,12 +1,19 @@
 """TOML text that remembers its lines, so that a finding names file, line and rule."""
 
+import hashlib
+import json
 import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+_File = TypeVar("_File", bound=BaseModel)
 
 _HEADER = re.compile(r"^\s*\[{1,2}\s*([A-Za-z0-9_.-]+)\s*\]{1,2}")
-_KEY = re.compile(r"^\s*([A-Za-z0-9_-]+|\"[^\"]+\")\s*(?:\.|=)")
+_KEY = re.compile(r"^\s*([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\"[^\"]+\")\s*(?:\.|=)")
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 
 
@@ -52,12 +59,15 @@ class Source:
         return any(found.name == table for found in self.tables)
 
     def line_of(self, table: str = "", index: int = 0, key: str = "") -> int:
-        """The line (from 1) of the `index`-th table of that name, or of a key in it; else the nearest line that is
-        known.
+        """The line (from 1) of the `index`-th table of that name, or of a key in it (`a.b` for a dotted one); else the
+        nearest line that is known.
         """
         named = [found for found in self.tables if found.name == table]
         if index < len(named):
-            return named[index].keys.get(key, named[index].line)
+            lines = named[index].keys
+            while key not in lines and "." in key:
+                key = key.rpartition(".")[0]
+            return lines.get(key, named[index].line)
         # For an inline array (`rule = [{…}]`) the key at the top is the nearest line that is known.
         return self.tables[0].keys.get(table, 1)
 
@@ -90,6 +100,43 @@ def read_source(path: Path) -> Source:
     return Source(file=path.name, data=data, tables=_scan(text), lines=tuple(text.splitlines()))
 
 
+def validated(model: type[_File], source: Source, findings: list[Finding]) -> _File | None:
+    """The file as a model. Where it does not fit, None, and what is wrong is added to `findings`."""
+    try:
+        return model.model_validate(source.data)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        findings += [_locate(source, problem["loc"], problem["type"], problem["msg"]) for problem in problems]
+        return None
+
+
+def digest(content: object) -> str:
+    """Eight hexadecimal digits of parsed content: comments and spacing make no other policy."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]
+
+
+def _locate(source: Source, loc: tuple[int | str, ...], kind: str, message: str) -> Finding:
+    table = str(loc[0]) if loc else ""
+    if len(loc) < 2 or not isinstance(loc[1], int):
+        return Finding(source.file, source.line_of(key=table), "", _say(kind, table, message))
+    rows = source.data[table]
+    row = rows[loc[1]] if isinstance(rows, list) else None
+    entry = str(row.get("id") or row.get("code") or "") if isinstance(row, dict) else ""
+    where = ".".join(str(part) for part in loc[2:])
+    line = source.line_of(table, loc[1], where) if source.tables_named(table) else source.line_of(key=table)
+    return Finding(source.file, line, f"{table} {entry or loc[1] + 1}", _say(kind, where, message))
+
+
+def _say(kind: str, where: str, message: str) -> str:
+    match kind:
+        case "extra_forbidden":
+            return f"unknown key “{where}”"
+        case "missing":
+            return f"“{where}” is missing"
+        case _:
+            return f"“{where}”: {message.removeprefix('Value error, ')}"
+
+
 def _scan(text: str) -> tuple[_Table, ...]:
     tables = [_Table(name="", line=1, keys={})]
     inside = ""
@@ -98,7 +145,9 @@ def _scan(text: str) -> tuple[_Table, ...]:
             if header := _HEADER.match(line):
                 tables.append(_Table(name=header[1], line=number, keys={}))
             elif key := _KEY.match(line):
-                tables[-1].keys.setdefault(key[1].strip('"'), number)
+                parts = [key[1].strip('"')] if key[1].startswith('"') else key[1].split(".")
+                for length in range(1, len(parts) + 1):
+                    tables[-1].keys.setdefault(".".join(parts[:length]), number)
         for fence in ('"""', "'''"):
             # A multi-line string may hold lines that look like tables. An odd number of fences opens or closes one.
             if line.count(fence) % 2 and inside in ("", fence):

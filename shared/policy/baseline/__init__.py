@@ -1,1 +1,33 @@
-"""The baseline of community responsibilities as data: catalogues of versions, and what differs between them."""
+"""The baseline of community responsibilities as data: catalogues of versions, and what differs between them.
+
+The TOML files beside this module are the versions; `load_catalogue` checks them and gives a frozen `Catalogue`.
+"""
+
+from shared.policy.baseline.loader import catalogue_versions, load_catalogue, word_folders
+from shared.policy.baseline.metrics import METRICS, Metric
+from shared.policy.baseline.model import (
+    AttestedRule,
+    Catalogue,
+    EvidenceKind,
+    FieldRule,
+    MeasuredRule,
+    Responsibility,
+    Threshold,
+    in_force,
+)
+
+__all__ = [
+    "METRICS",
+    "AttestedRule",
+    "Catalogue",
+    "EvidenceKind",
+    "FieldRule",
+    "MeasuredRule",
+    "Metric",
+    "Responsibility",
+    "Threshold",
+    "catalogue_versions",
+    "in_force",
+    "load_catalogue",
+    "word_folders",
+]
