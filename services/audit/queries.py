@@ -32,12 +32,12 @@ from services.audit.withholding import Withholding
 from shared.access.principal import Principal
 from shared.kafka.topics import RESTRICTED
 from shared.problems import NotFound, Problem
+from shared.web.paging import look_through
 
 T = TypeVar("T")
 
 MOST_EXAMINED = 20_000
 """The most entries that one answer looks through; then it is short, and says where to go on."""
-MOST_AT_ONCE = 1_000
 
 
 class QueryStore(Protocol):
@@ -142,30 +142,27 @@ class Explorer:
         narrow = query.is_selective or not query.asks_what_entries_say
         end = None if narrow else find_end(heads, query.start, MOST_EXAMINED)
         before = write_position(*end) if end else None
-        shown: list[Entry | Withheld] = []
-        # A few more than are wanted: so decoys cost no second look.
-        start, examined, most = query.start, 0, limit + 1 + (8 + limit // 8 if query.asks_what_entries_say else 0)
-        while True:
-            found = await self._store.find(replace(query, start=start, before=before), most)
-            committed = [entry for entry in found if entry.index < sizes.get(entry.log, 0)]
-            judged = await self._withholding.withhold(who, committed)
-            if query.asks_what_entries_say:
-                seen = [one for one in judged if not isinstance(one, Withheld)]
-                if "case" in query.exactly and len(seen) < len(judged):
-                    # A case is withheld as a whole, and then it is as if there were none.
-                    return [], None
-                shown += seen
-            else:
-                shown += judged
-            if len(shown) > limit:
-                return shown[:limit], RecordPlace(shown[limit].log, shown[limit].index)
-            if len(found) < most:
-                return shown, end
-            examined += len(found)
-            if examined >= MOST_EXAMINED:
-                # The beginning of its bundle says less of the entry where this stops, which may be a withheld one.
-                return shown, find_bundle(found[-1].log, found[-1].index)
-            start, most = write_position(found[-1].log, found[-1].index + 1), min(2 * most, MOST_AT_ONCE)
+
+        async def read(after: RecordPlace | None, most: int) -> list[Entry]:
+            start = write_position(after.log, after.number + 1) if after else query.start
+            return await self._store.find(replace(query, start=start, before=before), most)
+
+        async def see(found: Sequence[Entry]) -> list[Entry | Withheld]:
+            judged = await self._withholding.withhold(who, [one for one in found if one.index < sizes.get(one.log, 0)])
+            return [one for one in judged if not (query.asks_what_entries_say and isinstance(one, Withheld))]
+
+        shown, last = await look_through(read, see, _place_in_record, None, limit + 1, MOST_EXAMINED)
+        case_id = query.exactly.get("case")
+        if case_id is not None and await self._withholding.hidden_among(who, {case_id}):
+            # A case is withheld as a whole, and then it is as if there were none.
+            return [], None
+        if len(shown) > limit:
+            return shown[:limit], RecordPlace(shown[limit].log, shown[limit].index)
+        if end or last is None:
+            return shown, end
+        # The beginning of its bundle says less of the entry where this stops, which may be a withheld one.
+        stops = [find_bundle(*last), *(RecordPlace(one.log, one.index + 1) for one in shown[-1:])]
+        return shown, max(stops, key=lambda place: write_position(*place))
 
     async def event(self, who: Principal, event_id: str) -> Entry:
         """The entry of an event. Raises NotFound; a withheld event is like none."""
@@ -249,6 +246,10 @@ class Explorer:
             return b"".join(hash_leaves(await self._store.leaves(log, start, end)))
         roots = await self._store.tile_roots([(log, tile.level - 1, start, end)])
         return b"".join(roots[log, tile.level - 1])
+
+
+def _place_in_record(entry: Entry) -> RecordPlace:
+    return RecordPlace(entry.log, entry.index)
 
 
 def place_of(entry: Entry) -> TimelinePlace:

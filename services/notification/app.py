@@ -70,7 +70,7 @@ def build_app(settings: NotificationSettings) -> FastAPI:
     )
     planner = Planner(store, sender, digests, routes=routes, policy=policy, parties=parties)
     consumer.consume(runtime, planner, routes)
-    outbox = Outbox(store, parties)
+    outbox = Outbox(store, parties, settings.form_key)
     parts = [
         Part(
             [make_routes(outbox, gate), make_pages_router(outbox, gate, pages), make_asset_router(gate)],

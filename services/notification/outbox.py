@@ -1,15 +1,15 @@
 """What operators see of deliveries: nothing of a case if its report names them, and no gap where it would be."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from services.notification.delivery import Delivery, DeliveryState
-from services.notification.store import DeliveryPlace
+from services.notification.store import DeliveryPlace, ListedDelivery
 from shared.access.principal import Principal
 from shared.parties import Parties
-from shared.web.paging import Cursors
+from shared.web.paging import Cursors, look_through
 
-CURSORS = Cursors(DeliveryPlace)
+MOST_COUNTED = 1_000
 
 
 class Page(NamedTuple):
@@ -19,54 +19,65 @@ class Page(NamedTuple):
     after: str | None
 
 
+class Count(NamedTuple):
+    """How many deliveries there are to see; with `more`, at least so many."""
+
+    number: int
+    more: bool
+
+
 class DeliveryList(Protocol):
     """What the outbox needs of the store."""
 
     async def read_page(
-        self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
+        self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int
     ) -> list[Delivery]: ...
-    async def read_cases(
-        self, state: DeliveryState, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
-    ) -> list[tuple[DeliveryPlace, str]]: ...
+    async def read_listed(
+        self, state: DeliveryState, after: DeliveryPlace | None, limit: int
+    ) -> list[ListedDelivery]: ...
+
+
+ListedT = TypeVar("ListedT", Delivery, ListedDelivery)
 
 
 class Outbox:
     """The deliveries, as each operator may see them."""
 
-    def __init__(self, deliveries: DeliveryList, parties: Parties) -> None:
+    def __init__(self, deliveries: DeliveryList, parties: Parties, key: bytes) -> None:
+        """`key`: 32 bytes that seal cursors."""
         self._deliveries = deliveries
         self._parties = parties
+        self._cursors = Cursors(DeliveryPlace, key)
 
     async def page(self, who: Principal, state: DeliveryState | None, cursor: str | None, limit: int) -> Page:
-        """One page, as full as if hidden deliveries were not there. Raises Problem 422 for a broken cursor."""
-        names = who.pseudonyms | {who.ref}
-        after, shown = CURSORS.read(cursor), list[Delivery]()
-        while True:
-            found = await self._deliveries.read_page(state, after, limit + 1, sorted(names))
-            hidden = await self._hidden({delivery.case_id for delivery in found}, names)
-            shown += [delivery for delivery in found if delivery.case_id not in hidden]
-            if len(found) <= limit or len(shown) > limit:
-                break
-            after = _place(found[-1])
-        return Page(*CURSORS.cut(shown, limit, _place))
+        """One page; shared.web.paging says when it is short. Raises Problem 422 for a broken cursor."""
 
-    async def count(self, who: Principal, state: DeliveryState, most: int) -> int:
-        """How many deliveries in this state there are to see, counted up to `most`."""
-        names = who.pseudonyms | {who.ref}
-        after: DeliveryPlace | None = None
-        count = 0
-        while count < most:
-            found = await self._deliveries.read_cases(state, after, most, sorted(names))
-            hidden = await self._hidden({case_id for _, case_id in found}, names)
-            count += sum(case_id not in hidden for _, case_id in found)
-            if len(found) < most:
-                break
-            after = found[-1][0]
-        return min(count, most)
+        async def read(after: DeliveryPlace | None, most: int) -> list[Delivery]:
+            return await self._deliveries.read_page(state, after, most)
 
-    async def _hidden(self, case_ids: set[str], names: frozenset[str]) -> set[str]:
-        known = await self._parties.load(case_ids)
-        return {case_id for case_id, named in known.items() if not names.isdisjoint(named)}
+        async def see(found: Sequence[Delivery]) -> list[Delivery]:
+            return await self._seen_by(who, found)
+
+        return Page(*await self._cursors.page(cursor, limit, read, see, _place))
+
+    async def count(self, who: Principal, state: DeliveryState) -> Count:
+        """How many deliveries in this state there are to see, counted up to MOST_COUNTED."""
+
+        async def read(after: DeliveryPlace | None, most: int) -> list[ListedDelivery]:
+            return await self._deliveries.read_listed(state, after, most)
+
+        async def see(found: Sequence[ListedDelivery]) -> list[ListedDelivery]:
+            return await self._seen_by(who, found)
+
+        seen, last = await look_through(read, see, lambda one: one.place, None, MOST_COUNTED)
+        return Count(min(len(seen), MOST_COUNTED), last is not None or len(seen) > MOST_COUNTED)
+
+    async def _seen_by(self, who: Principal, found: Sequence[ListedT]) -> list[ListedT]:
+        names = who.pseudonyms | {who.ref}
+        parties = await self._parties.load({one.case_id for one in found})
+        return [
+            one for one in found if names.isdisjoint(one.shuts_out) and names.isdisjoint(parties.get(one.case_id, ()))
+        ]
 
 
 def _place(delivery: Delivery) -> DeliveryPlace:

@@ -12,7 +12,6 @@ from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.pages import Pages
 
 PAGE_LENGTH = 50
-MOST_COUNTED = 1000
 
 
 def make_pages_router(outbox: Outbox, gate: Gate, pages: Pages) -> APIRouter:
@@ -27,9 +26,7 @@ def make_pages_router(outbox: Outbox, gate: Gate, pages: Pages) -> APIRouter:
     ) -> Response:
         who = principal_of(request)
         found, after = await outbox.page(who, state, cursor, PAGE_LENGTH)
-        waiting, failed = [
-            await outbox.count(who, s, MOST_COUNTED) for s in (DeliveryState.PLANNED, DeliveryState.FAILED)
-        ]
+        waiting, failed = [await outbox.count(who, s) for s in (DeliveryState.PLANNED, DeliveryState.FAILED)]
         filters: list[tuple[str, str | None, bool]] = [(HOME, None, state is None)]
         filters += [(f"{HOME}?{urlencode({'state': s.value})}", s.value, s is state) for s in DeliveryState]
         wanted = {"state": state.value} if state else {}
@@ -37,13 +34,9 @@ def make_pages_router(outbox: Outbox, gate: Gate, pages: Pages) -> APIRouter:
             "deliveries": found,
             "older": f"{HOME}?{urlencode({**wanted, 'cursor': after})}" if after else None,
             "filters": filters,
-            "waiting": _bounded(waiting),
-            "failed": _bounded(failed),
+            "waiting": waiting,
+            "failed": failed,
         }
         return pages.render(request, "outbox.html", context)
 
     return router
-
-
-def _bounded(count: int) -> str:
-    return f"{count}+" if count >= MOST_COUNTED else str(count)

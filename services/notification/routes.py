@@ -25,6 +25,7 @@ def make_routes(outbox: Outbox, gate: Gate) -> APIRouter:
         cursor: Annotated[str | None, Query(max_length=200)] = None,
         limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
     ) -> Response:
+        """Notices, newest first. A page may be short, or empty, and have a `next` page."""
         found, after = await outbox.page(principal_of(request), state, cursor, limit)
         return json_response({"items": [show(d) for d in found], "next": after})
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.notification.delivery import Delivery, DeliveryState, Settlement
 from services.notification.routing.summary import CaseSummary
@@ -48,6 +48,14 @@ class DeliveryPlace:
 
     planned_at: Utc
     id: str
+
+
+class ListedDelivery(NamedTuple):
+    """What decides who may see a delivery, and where it stands in the list."""
+
+    place: DeliveryPlace
+    case_id: str
+    shuts_out: Sequence[str]
 
 
 class MongoStore:
@@ -192,33 +200,33 @@ class MongoStore:
             with reaching():
                 await self._collection.update_many({"case_id": case_id}, shown)
 
-    async def read_page(
-        self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
-    ) -> list[Delivery]:
-        """At most `limit` deliveries, newest first, from behind `after`; none that shuts one of `hidden_from` out."""
-        found = self._page(state, after, hidden_from).limit(limit)
+    async def read_page(self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int) -> list[Delivery]:
+        """At most `limit` deliveries, newest first, from behind `after`."""
         with reaching():
-            return [DELIVERIES.from_document(d) async for d in found]
+            return [DELIVERIES.from_document(d) async for d in self._page(state, after).limit(limit)]
 
-    async def read_cases(
-        self, state: DeliveryState, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
-    ) -> list[tuple[DeliveryPlace, str]]:
-        """As read_page, but only the place of each delivery and its case."""
-        found = self._page(state, after, hidden_from, {"planned_at": 1, "case_id": 1}).limit(limit)
+    async def read_listed(self, state: DeliveryState, after: DeliveryPlace | None, limit: int) -> list[ListedDelivery]:
+        """As read_page, but only what a count needs of each delivery."""
+        found = self._page(state, after, {"planned_at": 1, "case_id": 1, "shuts_out": 1}).limit(limit)
         with reaching():
-            return [(DeliveryPlace(d["planned_at"], d["_id"]), d["case_id"]) async for d in found]
-
-    def _page(
-        self, state: DeliveryState | None, after: DeliveryPlace | None, hidden_from: Sequence[str], fields: Any = None
-    ) -> Any:
-        wanted: dict[str, Any] = {"state": state.value} if state else {}
-        wanted["shuts_out"] = {"$nin": list(hidden_from)}
-        if after:
-            wanted["$or"] = [
-                {"planned_at": {"$lt": after.planned_at}},
-                {"planned_at": after.planned_at, "_id": {"$lt": after.id}},
+            return [
+                ListedDelivery(DeliveryPlace(d["planned_at"], d["_id"]), d["case_id"], d.get("shuts_out", ()))
+                async for d in found
             ]
-        return self._collection.find(wanted, fields).sort([("planned_at", -1), ("_id", -1)])
+
+    def _page(self, state: DeliveryState | None, after: DeliveryPlace | None, fields: Any = None) -> Any:
+        return self._collection.find(page_filter(state, after), fields).sort([("planned_at", -1), ("_id", -1)])
+
+
+def page_filter(state: DeliveryState | None, after: DeliveryPlace | None) -> Document:
+    """The deliveries of a page, as MongoDB is asked for them. It asks nothing else: see shared.web.paging."""
+    wanted: Document = {"state": state.value} if state else {}
+    if after:
+        wanted["$or"] = [
+            {"planned_at": {"$lt": after.planned_at}},
+            {"planned_at": after.planned_at, "_id": {"$lt": after.id}},
+        ]
+    return wanted
 
 
 def _replacement(summary: CaseSummary) -> ReplaceOne[Document]:

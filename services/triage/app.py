@@ -87,7 +87,7 @@ def build_app(
     read = partial(runtime.read_to_end, "erasures")
     replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
     watch = CaseWatch(cases, known, staffing, policy, every=settings.watch_seconds)
-    queue = Queue(cases, sight)
+    queue = Queue(cases, sight, policy, settings.form_key)
     desk = Desk(cases, intake, policy, settings.identity_key, access_control.roster, sight, staffing)
     gate = access_control.gate
     parts = [

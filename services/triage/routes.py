@@ -40,7 +40,10 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> Response:
-        """Cases of the caller's handling bodies: emergencies first, then by the next deadline."""
+        """Cases of the caller's handling bodies: emergencies first, then by the next deadline.
+
+        A page may be short, or empty, and have a `next` page.
+        """
         wanted = QueueFilter(tuple(body or ()), tuple(state or ()), cursor, limit)
         cases, after = await queue.page(principal_of(request), wanted)
         return json_response({"items": [_summary(case) for case in cases], "next": after}, headers=_PRIVATE)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from services.triage.case.case import Case
-from shared.access.principal import Principal
 from shared.parties import Parties
 from shared.problems import Unavailable
 
@@ -24,14 +23,9 @@ class Sight:
             raise Unavailable("parties: not known yet")
         return known.get(case.id, frozenset())
 
-    async def seen_by(self, who: Principal, cases: Sequence[Case]) -> list[Case]:
-        """Those of the cases that do not shut this person out, in the order given."""
+    async def shut_out_of_each(self, cases: Sequence[Case]) -> dict[str, frozenset[str]]:
+        """The same of each case, by its id; without those of which it is not known."""
         known = await self._parties.load({case.id for case in cases})
-        names = who.pseudonyms | {who.ref}
-
-        def sees(case: Case) -> bool:
-            if case.parties_apart and case.id not in known:
-                return False
-            return names.isdisjoint(known.get(case.id, ()))
-
-        return [case for case in cases if sees(case)]
+        return {
+            case.id: known.get(case.id, frozenset()) for case in cases if case.id in known or not case.parties_apart
+        }

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.triage.case.case import ENDED, Case
 from services.triage.stored import CaseChange, CaseQuery, StoredCase
-from shared.access.principal import Reach
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.documents import Codec
+from shared.events import CaseState
 from shared.mongo import Document, IndexModel, reaching
 
 CASE_INDEXES = (
@@ -18,8 +18,17 @@ CASE_INDEXES = (
     IndexModel([("body", 1), ("state", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)], name="queue"),
 )
 QUEUE_ORDER = [("lane_rank", 1), ("due", 1), ("_id", 1)]
+MOST_SCANS = 200
+"""The scans of an index that MongoDB reads in one order; for more it sorts all (internalQueryMaxScansToExplode)."""
 REQUESTS_KEPT = 50
 _CASES = Codec(Case)
+
+
+class QueueRange(NamedTuple):
+    """A range of the queue: what MongoDB is asked for, and by what it is sorted."""
+
+    wanted: Document
+    order: Sequence[tuple[str, int]]
 
 
 class MongoCases:
@@ -59,8 +68,17 @@ class MongoCases:
 
     async def queue(self, query: CaseQuery) -> list[Case]:
         """Emergencies first, then by the next deadline, then by id."""
-        found = self._aggregates.collection.find(filter_of(query), {"outbox": 0, "applied": 0})
-        found = found.sort(QUEUE_ORDER).limit(query.limit)
+        cases: list[Case] = []
+        for ranges in ranges_of(query):
+            left = query.limit
+            for part in ranges:
+                found = await self._first(part, left) if left else []
+                cases += found
+                left -= len(found)
+        return sorted(cases, key=lambda case: case.place)[: query.limit]
+
+    async def _first(self, part: QueueRange, limit: int) -> list[Case]:
+        found = self._aggregates.collection.find(part.wanted, {"outbox": 0, "applied": 0}).sort(part.order).limit(limit)
         with reaching():
             return [case_of(document) async for document in found]
 
@@ -78,29 +96,30 @@ class MongoCases:
             return [case_of(document) async for document in found]
 
 
-def filter_of(query: CaseQuery) -> Document:
-    """The cases that a query is about, as MongoDB is asked for them."""
-    wanted: Document = {
-        "$and": [{"$or": [_reached(reach) for reach in query.reaches]}],
-        # Not even a count tells that there is a case which the person may not see.
-        "parties": {"$nin": list(query.pseudonyms)},
-        "recused": {"$ne": query.person},
-    }
-    if query.states:
-        wanted["state"] = {"$in": list(query.states)}
+def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:
+    """The cases that a query is about: for some bodies each, the ranges of their queue, in order.
+
+    MongoDB reads each range in the order of the index, so it examines no more cases than it returns. For this a range
+    is not sorted by what is the same in all of it.
+    """
+    states = list({state.value for state in query.states or CaseState})
+    step = MOST_SCANS // len(states)
+    groups = [query.bodies[first : first + step] for first in range(0, len(query.bodies), step)]
+    parts = [QueueRange({}, QUEUE_ORDER)]
     if query.after:
         rank, due, case_id = query.after
-        wanted["$or"] = [
-            {"lane_rank": {"$gt": rank}},
-            {"lane_rank": rank, "due": {"$gt": due}},
-            {"lane_rank": rank, "due": due, "_id": {"$gt": case_id}},
+        parts = [
+            QueueRange({"lane_rank": rank, "due": due, "_id": {"$gt": case_id}}, QUEUE_ORDER[2:]),
+            QueueRange({"lane_rank": rank, "due": {"$gt": due}}, QUEUE_ORDER[1:]),
+            QueueRange({"lane_rank": {"$gt": rank}}, QUEUE_ORDER),
         ]
-    return wanted
-
-
-def _reached(reach: Reach) -> Document:
-    bodies: Document = {"body": {"$in": list(reach.bodies)}}
-    return bodies if reach.communities is None else {**bodies, "community": {"$in": list(reach.communities)}}
+    return [
+        [
+            QueueRange({"body": {"$in": list(bodies)}, "state": {"$in": states}, **wanted}, order)
+            for wanted, order in parts
+        ]
+        for bodies in groups
+    ]
 
 
 def _save(change: CaseChange) -> Save:

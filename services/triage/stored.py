@@ -7,9 +7,8 @@ from typing import Any, Protocol
 
 from services.triage.case.case import Case
 from shared import metrics
-from shared.access.principal import Reach
 from shared.access.roster import Staff
-from shared.events import CasePassedOn, CaseTriaged, Event
+from shared.events import CasePassedOn, CaseState, CaseTriaged, Event
 from shared.policy import Policy
 
 
@@ -43,15 +42,13 @@ class CaseChange:
 
 @dataclass(frozen=True, slots=True)
 class CaseQuery:
-    """Which cases of a queue: within any of `reaches`, in these states (empty: all), after this place, at most `limit`.
+    """Which cases of a queue: of these bodies, in these states (empty: all), after this place, at most `limit`.
 
-    Never those from which `person`, or a person with one of these `pseudonyms`, is shut out.
+    Who may see a case is no part of it, so that no look at the store goes past any number of hidden ones.
     """
 
-    reaches: tuple[Reach, ...]
-    person: str
-    pseudonyms: frozenset[str] = frozenset()
-    states: tuple[str, ...] = ()
+    bodies: tuple[str, ...]
+    states: tuple[CaseState, ...] = ()
     after: tuple[int, datetime, str] | None = None
     limit: int = 50
 

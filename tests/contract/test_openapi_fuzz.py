@@ -25,11 +25,11 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 
 from services.audit.record.leaf import Leaf, Place, write_seal
 from services.audit.record.log import SEALS
-from services.notification.outbox import CURSORS
 from services.notification.store import DeliveryPlace
 from shared.access.principal import Grant, Role
 from shared.events import InformationRequested
 from shared.web.openapi import PROBLEM_TYPE
+from shared.web.paging import Cursors
 from tests.support import audit_rig, intake_rig, notification_rig, triage_rig
 from tests.support.audit_world import AuditWorld
 from tests.support.examples import up_to
@@ -148,7 +148,11 @@ async def make_notification() -> World:
     return World(
         app,
         lambda _: notification_rig.bearer(),
-        {"cursor": [CURSORS.write(DeliveryPlace(stored[2].planned_at, stored[2].id))]},
+        {
+            "cursor": [
+                Cursors(DeliveryPlace, notification_rig.KEY).write(DeliveryPlace(stored[2].planned_at, stored[2].id))
+            ]
+        },
     )
 
 

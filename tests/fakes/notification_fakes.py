@@ -10,7 +10,7 @@ from services.notification.channels.mime import BadAddress, read_address, to_byt
 from services.notification.delivery import Delivery, DeliveryState, Settlement
 from services.notification.notices.notice import Notice
 from services.notification.routing.summary import CaseSummary
-from services.notification.store import DeliveryPlace
+from services.notification.store import DeliveryPlace, ListedDelivery
 from shared.events import Event
 from shared.vault_client import Contents
 
@@ -119,20 +119,15 @@ class MemoryStore:
                 left = tuple(name for name in delivery.shuts_out if name not in refs)
                 self.deliveries[delivery.id] = replace(delivery, shuts_out=left)
 
-    async def read_page(
-        self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
-    ) -> list[Delivery]:
+    async def read_page(self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int) -> list[Delivery]:
         self._check()
-        seen = [d for d in self.deliveries.values() if not set(d.shuts_out) & set(hidden_from)]
-        newest = sorted(seen, key=lambda d: (d.planned_at, d.id), reverse=True)
+        newest = sorted(self.deliveries.values(), key=lambda d: (d.planned_at, d.id), reverse=True)
         wanted = [d for d in newest if state is None or d.state is state]
         return [d for d in wanted if after is None or (d.planned_at, d.id) < (after.planned_at, after.id)][:limit]
 
-    async def read_cases(
-        self, state: DeliveryState, after: DeliveryPlace | None, limit: int, hidden_from: Sequence[str] = ()
-    ) -> list[tuple[DeliveryPlace, str]]:
-        found = await self.read_page(state, after, limit, hidden_from)
-        return [(DeliveryPlace(d.planned_at, d.id), d.case_id) for d in found]
+    async def read_listed(self, state: DeliveryState, after: DeliveryPlace | None, limit: int) -> list[ListedDelivery]:
+        found = await self.read_page(state, after, limit)
+        return [ListedDelivery(DeliveryPlace(d.planned_at, d.id), d.case_id, d.shuts_out) for d in found]
 
 
 @dataclass

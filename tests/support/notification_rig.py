@@ -47,7 +47,7 @@ def app_over(
     store: MemoryStore, sessions: MemorySessions | None = None, parties: MemoryParties | None = None
 ) -> FastAPI:
     """The application on these stores."""
-    outbox = Outbox(store, Parties(parties or MemoryParties()))
+    outbox = Outbox(store, Parties(parties or MemoryParties()), KEY)
     pages = make_pages(HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"], strict=True), home=HOME)
     settings = NotificationSettings(form_key=KEY, **SIGN_IN, **files_of("notification"))
     access_control = AccessControl(Runtime("notification", settings), copies=COPIES)

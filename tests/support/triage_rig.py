@@ -100,12 +100,7 @@ class MemoryCases:
         fitting = [
             s.case
             for s in self.stored.values()
-            if any(
-                s.case.body in reach.bodies and (reach.communities is None or s.case.community in reach.communities)
-                for reach in query.reaches
-            )
-            and query.pseudonyms.isdisjoint(s.case.parties)
-            and query.person not in s.case.recused
+            if s.case.body in query.bodies
             and (not query.states or s.case.state in query.states)
             and (query.after is None or s.case.place > query.after)
         ]

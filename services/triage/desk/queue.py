@@ -1,17 +1,21 @@
 """The queue: the cases that a principal may see, filtered, the most urgent first, a page at a time."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
 from services.triage.case.case import Case
+from services.triage.case.forms import resource_of
 from services.triage.sight import Sight
 from services.triage.stored import CaseQuery, CaseStore
-from shared.access.authorization import reaches
-from shared.access.principal import Principal, Reach
+from shared.access.authorization import allow, reaches
+from shared.access.conditions import Permit
+from shared.access.principal import Principal
+from shared.events import CaseState
+from shared.policy import Policy
 from shared.times import Utc, now
 from shared.web.paging import Cursors
 
@@ -24,15 +28,12 @@ class QueuePlace(NamedTuple):
     case_id: str
 
 
-QUEUE_CURSORS = Cursors(QueuePlace)
-
-
 @dataclass(frozen=True, slots=True)
 class QueueFilter:
     """Which part of the queue: these bodies and states (empty: all), after the place of `cursor`, at most `limit`."""
 
     bodies: tuple[str, ...] = ()
-    states: tuple[str, ...] = ()
+    states: tuple[CaseState, ...] = ()
     cursor: str | None = None
     limit: int = 50
 
@@ -40,9 +41,14 @@ class QueueFilter:
 class Queue:
     """The queue, as each principal may see it."""
 
-    def __init__(self, cases: CaseStore, sight: Sight, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self, cases: CaseStore, sight: Sight, policy: Policy, key: bytes, clock: Callable[[], datetime] = now
+    ) -> None:
+        """`key`: 32 bytes that seal cursors."""
         self._cases = cases
         self._sight = sight
+        self._policy = policy
+        self._cursors = Cursors(QueuePlace, key)
         self._clock = clock
 
     def bodies(self, principal: Principal) -> tuple[str, ...]:
@@ -51,22 +57,21 @@ class Queue:
         return tuple(dict.fromkeys(body for reach in found for body in reach.bodies))
 
     async def page(self, principal: Principal, wanted: QueueFilter) -> tuple[Sequence[Case], str | None]:
-        """The cases, and the cursor of the next page, if there is one. Raises Problem 422 for a foreign cursor."""
-        after = QUEUE_CURSORS.read(wanted.cursor)
-        reached = [
-            Reach(tuple(b for b in reach.bodies if not wanted.bodies or b in wanted.bodies), reach.communities)
-            for reach in reaches(principal, "case.list", self._clock())
-        ]
-        within = tuple(reach for reach in reached if reach.bodies)
-        if not within:
-            return [], None
-        query = CaseQuery(within, principal.ref, principal.pseudonyms, wanted.states, after, wanted.limit + 1)
-        cases: list[Case] = []
-        while True:
-            found = await self._cases.queue(query)
-            cases += await self._sight.seen_by(principal, found)
-            # A page is as full as if the cases that nobody may know of were not there.
-            if len(found) < query.limit or len(cases) > wanted.limit:
-                break
-            query = replace(query, after=found[-1].place)
-        return QUEUE_CURSORS.cut(cases, wanted.limit, lambda case: QueuePlace(*case.place))
+        """The cases, and the cursor of the next page, if there is one; shared.web.paging says when a page is short.
+
+        Raises Problem 422 for a foreign cursor.
+        """
+        bodies = tuple(body for body in self.bodies(principal) if not wanted.bodies or body in wanted.bodies)
+
+        async def read(after: QueuePlace | None, most: int) -> list[Case]:
+            return await self._cases.queue(CaseQuery(bodies, wanted.states, after, most)) if bodies else []
+
+        async def see(found: Sequence[Case]) -> list[Case]:
+            known, at = await self._sight.shut_out_of_each(found), self._clock()
+            return [case for case in found if case.id in known and self._sees(principal, case, known[case.id], at)]
+
+        return await self._cursors.page(wanted.cursor, wanted.limit, read, see, lambda case: QueuePlace(*case.place))
+
+    def _sees(self, principal: Principal, case: Case, shut_out: frozenset[str], at: datetime) -> bool:
+        resource = resource_of(case, self._policy, shut_out)
+        return isinstance(allow(principal, "case.list", resource, at), Permit)

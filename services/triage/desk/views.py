@@ -71,7 +71,7 @@ class QueueView:
     async def show(self, request: Request, principal: Principal, state: str, body: str, cursor: str) -> Response:
         """The queue, filtered; a filter that does not exist shows all open cases."""
         chosen = state if state in FILTERS else ""
-        states = (chosen,) if chosen else tuple(OPEN_STATES)
+        states = (CaseState(chosen),) if chosen else OPEN_STATES
         own = self._queue.bodies(principal)
         bodies = (body,) if body in own else ()
         cases, after = await self._queue.page(principal, QueueFilter(bodies, states, cursor or None, CASES_A_PAGE))

@@ -9,7 +9,7 @@ import pytest
 
 from services.notification.delivery import Delivery, DeliveryState, Failed, Sent, settle
 from services.notification.routing.plan import plan
-from services.notification.store import INDEXES, DeliveryPlace, MongoStore
+from services.notification.store import INDEXES, DeliveryPlace, MongoStore, page_filter, to_document
 from shared.aggregates import Aggregates
 from shared.events import Message
 from shared.mongo import connect
@@ -222,9 +222,9 @@ async def test_pages_are_newest_first_and_counts_have_a_bound(store: MongoStore)
     rest = await store.read_page(None, DeliveryPlace(first[-1].planned_at, first[-1].id), 10)
     assert [d.id for d in (*first, *rest)] == [d.id for d in expected]
     assert await store.read_page(DeliveryState.FAILED, None, 4) == []
-    read = await store.read_cases(DeliveryState.PLANNED, None, 5)
-    assert [place.id for place, _ in read] == [d.id for d in await store.read_page(DeliveryState.PLANNED, None, 5)]
-    assert await store.read_cases(DeliveryState.SENT, None, 5) == []
+    read = await store.read_listed(DeliveryState.PLANNED, None, 5)
+    assert [(d.place.id, d.case_id) for d in read] == [(d.id, d.case_id) for d in expected[:5]]
+    assert await store.read_listed(DeliveryState.SENT, None, 5) == []
 
 
 async def test_the_polls_of_the_real_store_use_its_indexes(mongo_uri: str, database_prefix: str) -> None:
@@ -241,4 +241,28 @@ async def test_the_polls_of_the_real_store_use_its_indexes(mongo_uri: str, datab
     ):
         plan_of = await collection.find(query).explain()
         assert "COLLSCAN" not in str(plan_of["queryPlanner"]["winningPlan"]), query
+    client.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", [None, DeliveryState.PLANNED])
+async def test_a_look_at_a_long_outbox_examines_no_more_than_it_reads(
+    mongo_uri: str, database_prefix: str, state: DeliveryState | None
+) -> None:
+    client = connect(mongo_uri, service="test")
+    collection = client[f"{database_prefix}notification"]["deliveries"]
+    await collection.create_indexes(INDEXES)
+    at = now()
+    document = to_document(delivery(at=at).send_at_once(at)) | {"shuts_out": ["person:ann"]}
+    for first in range(0, 100_000, 10_000):
+        await collection.insert_many(
+            document | {"_id": f"flood-{n:06}", "planned_at": at + timedelta(seconds=n // 20_000)}
+            for n in range(first, first + 10_000)
+        )
+    for after in (None, DeliveryPlace(at + timedelta(seconds=2), "flood-050000")):
+        found = collection.find(page_filter(state, after)).sort([("planned_at", -1), ("_id", -1)])
+        stats = (await found.limit(500).explain())["executionStats"]
+        assert stats["nReturned"] == 500
+        assert stats["totalDocsExamined"] <= 500
+        assert stats["totalKeysExamined"] <= 510
     client.close()

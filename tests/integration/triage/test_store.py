@@ -3,21 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
+from itertools import chain
 
 import pytest
 
 from services.triage.actions import CommandRequest, Desk, VersionConflict
+from services.triage.desk.views import OPEN_STATES
 from services.triage.reports import ReportFollower
 from services.triage.sight import Sight
-from services.triage.store import QUEUE_ORDER, MongoCases, filter_of
+from services.triage.store import MOST_SCANS, MongoCases, ranges_of
 from services.triage.stored import CaseQuery
-from shared.access.authorization import reaches
 from shared.access.roster import Roster
 from shared.aggregates import Aggregates
 from shared.mongo import Database, connect
 from shared.outbox import Relay
 from shared.problems import Unavailable
-from shared.times import now
 from tests.fakes.memory_parties import nobody_named
 from tests.support.people import MemoryCopies
 from tests.support.stores import Nowhere, database_of, mongo_cases
@@ -67,13 +68,41 @@ async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: Mong
 
 async def test_the_queue_is_read_from_its_index(cases: MongoCases, database: Database) -> None:
     await ReportFollower(cases, POLICY, nobody_named(), Everywhere()).take([reported() for _ in range(50)])
-    query = CaseQuery(
-        tuple(reaches(ALICE, "case.list", now())), ALICE.ref, frozenset({"pseudonym"}), ("triaged", "assigned")
-    )
-    plan = await database["cases"].find(filter_of(query)).sort(QUEUE_ORDER).limit(25).explain()
+    ((part,),) = ranges_of(CaseQuery(("enwiki_admins", "enwiki_arbcom"), OPEN_STATES))
+    plan = await database["cases"].find(part.wanted).sort(part.order).limit(25).explain()
     stages = str(plan["queryPlanner"]["winningPlan"])
     assert "SORT_MERGE" in stages
     assert "COLLSCAN" not in stages
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bodies", [1, 40])
+async def test_a_look_at_a_long_queue_examines_no_more_than_it_reads(
+    cases: MongoCases, database: Database, bodies: int
+) -> None:
+    opener = ReportFollower(cases, POLICY, nobody_named(), Everywhere())
+    await opener.take([reported()])
+    document = await database["cases"].find_one({})
+    assert document
+    due = document["due"]
+    for first in range(0, 100_000, 10_000):
+        await database["cases"].insert_many(
+            document | {"_id": f"flood-{n:06}", "code_name": f"flood-{n}", "recused": [ALICE.ref]}
+            | {"due": due + timedelta(seconds=n // 20_000)}
+            for n in range(first, first + 10_000)
+        )  # fmt: skip
+    own = (document["body"], *(f"body_{n}" for n in range(1, bodies)))
+    for after in (None, (document["lane_rank"], due + timedelta(seconds=2), "flood-050000")):
+        for states in ((), OPEN_STATES):
+            for part in chain.from_iterable(ranges_of(CaseQuery(own, states, after))):
+                plan = await database["cases"].find(part.wanted).sort(part.order).limit(500).explain()
+                stats = plan["executionStats"]
+                assert stats["nReturned"] in (0, 500)
+                assert stats["totalDocsExamined"] <= 500
+                # A look into each scan, and what it returns.
+                assert stats["totalKeysExamined"] <= 500 + 2 * MOST_SCANS
+        read = [case.id for case in await cases.queue(CaseQuery(own, (), after, 500))]
+        assert read == [f"flood-{n:06}" for n in range(50_001, 50_501)] if after else read[-1] == "flood-000498"
 
 
 async def test_a_database_that_is_away_is_said_to_be_unavailable() -> None:

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from services.triage.desk.queue import QUEUE_CURSORS
+from services.triage.desk.queue import QueuePlace
 from shared.access.principal import Grant, Leave, Principal, Role
 from shared.events import Actor
+from shared.web.paging import Cursors
 from tests.support.one_report import BODY, COMMUNITY, HTML, NAMES, WORDS, OneReport, hand_in, pseudonyms_of, send
 from tests.support.people import COPIES, LONG_AGO, SCOPES, bearer, person
 from tests.support.service_keys import call_of
-from tests.support.triage_rig import Rig, make_rig, reported
+from tests.support.triage_rig import KEY, Rig, make_rig, reported
 
 ROLES = tuple(
     Grant(role, (BODY,), scopes=SCOPES if role is Role.AUDITOR else ())
@@ -126,7 +127,7 @@ async def test_pages_and_cursors_have_no_gap_where_a_case_is_hidden(desk: Rig) -
         seen += [item["id"] for item in page["items"]]
         if page["next"] is None:
             break
-        place = QUEUE_CURSORS.read(page["next"])
+        place = Cursors(QueuePlace, KEY).read(page["next"])
         assert place
         places.add(place.case_id)
         path = f"/v1/cases?limit=1&cursor={page['next']}"
