@@ -39,7 +39,7 @@ from infra.kafka.topics import Drift, find_drift, topics_at
 from infra.services import SERVICES
 from shared.connections import MongoAccess
 from shared.http import AsyncClient, HTTPError, InvalidURL, make_http
-from shared.kafka.topics import TOPICS, is_inbox
+from shared.kafka.topics import INBOX, NO_TOKEN, TOPICS, is_inbox, writer_of
 from shared.mongo import PyMongoError, connect
 from shared.policy import PolicyError, load_policy
 from shared.settings import PREFIX
@@ -126,7 +126,20 @@ async def _check_kafka(bootstrap: str, prefix: str) -> list[Finding]:
     by_inbox = Counter(entry.letter.topic for entry in letters if is_inbox(entry.letter.topic))
     told = "".join(f", {number} of them from {topic}" for topic, number in sorted(by_inbox.items()))
     sentence = f"{count(len(letters), 'dead letter')} waiting{told}: see `hearth dead-letters list`."
-    return [*found, Finding("dead letters", not letters, sentence if letters else "None are waiting.")]
+    found.append(Finding("dead letters", not letters, sentence if letters else "None are waiting."))
+    without = Counter(writer_of(entry.letter.topic) for entry in letters if entry.letter.code == NO_TOKEN)
+    return [
+        *found,
+        *(
+            Finding(
+                f"token of {name}",
+                False,
+                f"{count(number, 'record')} came without a good one: issue one for the source {name}, and then "
+                f"`hearth dead-letters retry --all --topic {INBOX}.{name} --code {NO_TOKEN}`.",
+            )
+            for name, number in sorted(without.items(), key=lambda item: str(item[0]))
+        ),
+    ]
 
 
 async def _check_mongo(uri: str, access: MongoAccess) -> list[Finding]:

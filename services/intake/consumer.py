@@ -9,7 +9,7 @@ from services.intake.sources.arrival import Context, Parsed, Raw, Writer
 from shared.access.principal import Grant
 from shared.kafka.consumption import Decode, Handle
 from shared.kafka.records import Record
-from shared.kafka.topics import writer_of
+from shared.kafka.topics import NO_TOKEN, writer_of
 from shared.policy import Policy
 from shared.problems import Malformed
 from shared.times import now
@@ -22,33 +22,34 @@ AT_ONCE = 200
 
 def decode_inbox(
     policy: Policy,
-    grants_for: Callable[[str], Sequence[Grant]],
+    grants_for: Callable[[str, datetime], Sequence[Grant]],
     *,
     is_open: bool,
     clock: Callable[[], datetime] = now,
 ) -> Decode[Parsed]:
     """A decoder of the inboxes. It raises Malformed when nothing of a record can be used.
 
-    `grants_for`: what the roster gives for a source; it may raise Unavailable. `is_open`: whether intake takes reports
-    from the inbox that everybody may write.
+    `grants_for`: what the roster gives for a source now, or gave when the record was written; it may raise Unavailable.
+    `is_open`: whether intake takes reports from the inbox that everybody may write.
     """
 
-    def writer_in(record: Record) -> Writer | None:
+    def writer_in(record: Record, written_at: datetime) -> Writer | None:
         name = writer_of(record.topic)
         if name is None:
             if not is_open:
                 raise Malformed("open_inbox_closed", "intake takes reports from the inboxes of integrators only")
             return None
-        grants = grants_for(name)
+        grants = grants_for(name, written_at)
         if not grants:
-            raise Malformed("source_not_permitted", "no token on the roster is good for the source of this inbox")
+            raise Malformed(NO_TOKEN, "no token of this inbox's source was good when this was written, and none is now")
         everywhere = any(not grant.communities for grant in grants)
         return Writer(name, None if everywhere else frozenset(c for grant in grants for c in grant.communities))
 
     def read(record: Record, trace: str | None) -> Parsed:
         headers = {name.lower(): text for name, text in record.header_texts().items()}
         at = clock()
-        context = Context(policy, at, trace, taken_at=taken_at(record, at), writer=writer_in(record))
+        written_at = taken_at(record, at)
+        context = Context(policy, at, trace, taken_at=written_at, writer=writer_in(record, written_at))
         return read_source(Raw("kafka", headers, record.value or b""), context)
 
     return read

@@ -132,17 +132,21 @@ class Roster:
             self._owners[state.token_id] = (known, owner)
         return owner
 
-    def grants_for(self, source: str) -> list[Grant]:
-        """What the good tokens of integrators give for this source. Raises Unavailable while that is not known."""
+    def grants_for(self, source: str, sent_at: datetime) -> list[Grant]:
+        """What tokens of integrators that are good now, or were at `sent_at` (UTC-aware), give for this source.
+
+        Raises Unavailable while that is not known.
+        """
         at = self._clock()
         if not self._is_ready(at):
             raise Unavailable("the roster has not been read for a minute")
         return [
             grant
             for state in self._tokens.values()
-            if state.person is None and state.expires_at > at and not has_ended(state.revoked_at, at)
-            for grant in self._integrators[state.token_id].running(at)
+            if state.person is None
+            for grant in self._integrators[state.token_id].grants
             if source in grant.sources
+            and (_is_good(state, grant, at) or (state.issued_at <= sent_at and _is_good(state, grant, sent_at)))
         ]
 
     def parties(self, person: str) -> frozenset[str]:
@@ -250,3 +254,7 @@ class Roster:
                 self._tokens[state.secret_hash] = state
                 if state.person is None:
                     self._integrators[state.token_id] = Principal(state.token_id, grants_of(state.grants))
+
+
+def _is_good(token: RosterTokenChanged, grant: Grant, at: datetime) -> bool:
+    return not any(has_ended(end, at) for end in (token.expires_at, token.revoked_at, grant.expires_at))

@@ -14,7 +14,7 @@ from shared import metrics
 from shared.kafka.dead_letters import DeadLetter
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
-from shared.kafka.topics import ANYONE, is_inbox, writer_of
+from shared.kafka.topics import ANYONE, NO_TOKEN, is_inbox, writer_of
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,10 @@ class Burials:
         """Count what each writer wrote; one line in the log for all of it, because a flood would fill the log."""
         for writer, count in Counter(label_of(writer_of(fault.record.topic)) for fault in faults).items():
             metrics.INBOX_DEAD_LETTERS.labels(self._group, writer).inc(count)
-            reasons = sorted({f.code for f in faults if label_of(writer_of(f.record.topic)) == writer})
+            codes = [fault.code for fault in faults if label_of(writer_of(fault.record.topic)) == writer]
+            if waiting := codes.count(NO_TOKEN):
+                metrics.WITHOUT_TOKEN.labels(self._group, writer).inc(waiting)
+            reasons = sorted(set(codes))
             log.error(
                 "records of an inbox became dead letters",
                 extra={"group": self._group, "writer": writer, "count": count, "reason": ", ".join(reasons)},

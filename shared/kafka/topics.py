@@ -12,6 +12,8 @@ FOREVER = -1
 ANYONE = "anyone"
 """The writer of a topic that integrators write."""
 INBOX = "reports.inbox"
+NO_TOKEN = "no_good_token"  # noqa: S105  # no password: the code of a dead letter
+"""Why a record of an inbox waits as a dead letter when no token of its writer is, or was, good."""
 COMPACTION_LAG_MS = 30 * DAY_MS
 STRANGERS_LETTERS_MS = 30 * DAY_MS
 LARGEST_RECORD = 1024 * 1024

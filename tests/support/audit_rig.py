@@ -15,6 +15,7 @@ from services.audit.settings import AuditSettings
 from shared.access.principal import Role
 from shared.events import Actor, CaseClosed, CaseOpened, ContentRead, Draft, Event, Fact, Message, encode, stamp
 from shared.ids import derive
+from shared.kafka.topics import FACT_TOPICS
 from tests.support import people
 from tests.support.broker import Headers, make_topics
 from tests.support.people import COPIES, SIGN_IN
@@ -94,10 +95,7 @@ async def running(settings: AuditSettings) -> AsyncIterator[httpx.AsyncClient]:
 
 async def make_all_topics(kafka: str, prefix: str, partitions: int = 2) -> None:
     """Every topic the service consumes or writes."""
-    await make_topics(
-        kafka, prefix, "reports.inbox", "reports", "parties", "cases", "erasures", "notifications", "access",
-        "roster", "names", "audit.seals", partitions=partitions,
-    )  # fmt: skip
+    await make_topics(kafka, prefix, *(topic.name for topic in FACT_TOPICS), partitions=partitions)
 
 
 async def eventually(condition: Callable[[], Awaitable[object]], seconds: float = 60) -> Any:

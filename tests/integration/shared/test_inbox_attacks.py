@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,9 @@ async def test_headers_that_look_like_ours_are_the_senders(rig: Attacked) -> Non
     assert set(forged) < set(letter.headers)
 
 
-async def let_in(rig: Attacked, integrator: str, *communities: str) -> None:
+async def let_in(
+    rig: Attacked, integrator: str, *communities: str, number: int = 1, ends_at: datetime | None = None
+) -> None:
     """What an operator does for a new integrator: an inbox, and a token of its source."""
     given = rig.given
     where = ["--kafka", given.kafka, "--topic-prefix", given.topic_prefix]
@@ -182,13 +184,13 @@ async def let_in(rig: Attacked, integrator: str, *communities: str) -> None:
     grant = GrantHeld(role="integrator", sources=(integrator,), communities=communities)
     fact = RosterTokenChanged(
         change="issued",
-        token_id=f"integrator:{integrator}",
-        secret_hash=hash_token(integrator),
+        token_id=f"integrator:{integrator}-{number}",
+        secret_hash=hash_token(f"{integrator} {number}"),
         grants=(grant,),
         issued_at=now(),
-        expires_at=now() + timedelta(days=1),
+        expires_at=ends_at or now() + timedelta(days=1),
     )
-    drafts = [Draft(fact, Actor("operator:1", "operator"), now(), integrator)]
+    drafts = [Draft(fact, Actor("operator:1", "operator"), now(), fact.token_id)]
     key = fact.token_id
     (event,) = stamp(drafts, source="hearth/triage", subject=f"roster/{key}", case_id=key, last_seq=0, trace=None)
     message = encode(event)

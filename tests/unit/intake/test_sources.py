@@ -54,6 +54,13 @@ GRANTS = {
     "ended": [],
 }
 """What the roster gives, by source."""
+ENDED_AT = NOW - timedelta(hours=1)
+
+
+def grants_for(source: str, sent_at: datetime) -> list[Grant]:
+    if source == "over":
+        return [Grant(Role.INTEGRATOR, sources=("over",))] if sent_at < ENDED_AT else []
+    return GRANTS[source]
 
 
 def record(
@@ -69,7 +76,7 @@ def read(value: object, headers: dict[str, str] | None = None) -> Parsed:
 
 
 def decode(record: Record) -> Parsed:
-    parsed = decode_inbox(POLICY, GRANTS.__getitem__, is_open=True, clock=lambda: NOW)(record, "trace")
+    parsed = decode_inbox(POLICY, grants_for, is_open=True, clock=lambda: NOW)(record, "trace")
     assert parsed is not None
     return parsed
 
@@ -247,7 +254,7 @@ def test_an_integrators_own_inbox_binds_source_and_community_to_the_writer(place
         ("wiki-bot.evil", "reports.inbox.wiki-bot", "source_not_permitted"),
         ("Wiki-Bot", "reports.inbox.wiki-bot", "source_not_permitted"),
         ("/wiki-bot", "reports.inbox.wiki-bot", "source_not_permitted"),
-        ("ended", "reports.inbox.ended", "source_not_permitted"),
+        ("ended", "reports.inbox.ended", "no_good_token"),
     ):
         with pytest.raises(Malformed) as caught:
             told(source, topic)
@@ -276,15 +283,24 @@ def test_the_same_id_of_two_writers_names_two_reports() -> None:
 
 
 def test_a_closed_open_inbox_says_where_to_write() -> None:
-    closed = decode_inbox(POLICY, GRANTS.__getitem__, is_open=False, clock=lambda: NOW)
+    closed = decode_inbox(POLICY, grants_for, is_open=False, clock=lambda: NOW)
     with pytest.raises(Malformed) as caught:
         closed(record(REPORT, BINARY), None)
     assert caught.value.code == "open_inbox_closed"
     assert closed(record(*as_told("wiki-bot", "1")[0], topic="reports.inbox.wiki-bot"), None)
 
 
+@pytest.mark.parametrize("earlier", [timedelta(seconds=1), timedelta(days=6)])
+def test_what_was_written_while_a_token_was_good_is_taken_after_its_end(earlier: timedelta) -> None:
+    value, headers = as_told("over", "1")[0]
+    assert decode(record(value, headers, ENDED_AT - earlier, "reports.inbox.over")).arrivals
+    with pytest.raises(Malformed) as caught:
+        decode(record(value, headers, ENDED_AT + earlier, "reports.inbox.over"))
+    assert caught.value.code == "no_good_token"
+
+
 def test_records_wait_while_the_roster_is_not_known() -> None:
-    def unknown(_: str) -> list[Grant]:
+    def unknown(_: str, sent_at: datetime) -> list[Grant]:
         raise Unavailable("the roster has not been read for a minute")
 
     with pytest.raises(Unavailable):
