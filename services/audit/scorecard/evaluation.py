@@ -1,0 +1,201 @@
+"""From rows to a scorecard: `evaluate` says what the record shows of a community at a checkpoint. Pure.
+
+"Now" is the time of the checkpoint's last seal. The same record up to there, catalogue, policy and code give the same
+scorecard, with the same digest.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from services.audit.scorecard.attestations import NO_WORD, Word, hear
+from services.audit.scorecard.document import with_digest
+from services.audit.scorecard.lives import Life, live
+from services.audit.scorecard.metrics import Question, measure
+from services.audit.scorecard.people import Member, members_of
+from services.audit.scorecard.result import (
+    AsOf,
+    Item,
+    Measured,
+    Outcome,
+    Project,
+    ReasonCode,
+    Scorecard,
+    TrendPoint,
+)
+from services.audit.scorecard.rows import Rows, Step, settle
+from shared.events.baseline import BaselineAnnotated, ProjectChanged, ProjectEnded, ProjectListed
+from shared.policy import Policy
+from shared.policy.baseline.model import Catalogue, Responsibility
+
+TREND_MONTHS = 12
+_GOOD = frozenset({Outcome.MET, Outcome.NOT_APPLICABLE})
+_PROJECTS = frozenset({ProjectListed.name, ProjectChanged.name, ProjectEnded.name})
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All evidence on one community up to a seal, at its time (UTC-aware)."""
+
+    community: str
+    sealed: int
+    at: datetime
+    lives: tuple[Life, ...]
+    own: tuple[Step, ...]
+    members: tuple[Member, ...]
+    unreadable: int
+
+
+def evaluate(community: str, rows: Rows, catalogue: Catalogue, as_of: AsOf, policy: Policy) -> Scorecard:
+    """The scorecard of a community. What `rows` hold of later seals is left out.
+
+    A community that the policy does not know has the responsibilities that it once gave evidence on, and no level.
+    """
+    evidence = gather(community, rows, as_of.sealed, as_of.at, policy)
+    known = policy.communities.get(community)
+    responsibilities = catalogue.for_kind(known.kind) if known else _once_answered(catalogue, evidence.own)
+    items = tuple(judge(one, evidence, policy) for one in responsibilities)
+    months = [month for month in rows.months if month.number < as_of.sealed and month.at < as_of.at][-TREND_MONTHS:]
+    past = [gather(community, rows, month.number, month.at, policy) for month in months] if known else []
+    judged = [tuple(judge(one, then, policy) for one in responsibilities) for then in past]
+    level, missing = level_of(items) if known else (0, ())
+    unreadable = Counter(gap.log for gap in rows.gaps if gap.round <= as_of.sealed)
+    card = Scorecard(
+        community=community,
+        kind=known.kind if known else None,
+        catalogue_version=catalogue.version,
+        policy_version=policy.version,
+        as_of=as_of,
+        items=items,
+        level_reached=level,
+        next_level_missing=missing,
+        trend=tuple(_point(then.at, before) for then, before in zip(past, judged, strict=True)),
+        projects=_projects(evidence.own),
+        unreadable=tuple(sorted(unreadable.items())),
+        digest="",
+    )
+    return with_digest(card)
+
+
+def gather(community: str, rows: Rows, sealed: int, at: datetime, policy: Policy) -> Evidence:
+    """What the first `sealed` seals cover of these rows, the last of which was made at `at`."""
+    lives = (live(case_id, settle(steps, sealed)) for case_id, steps in sorted(rows.cases.items()))
+    people = {person: settle(steps, sealed) for person, steps in rows.people.items()}
+    return Evidence(
+        community=community,
+        sealed=sealed,
+        at=at,
+        lives=tuple(life for life in lives if life is not None and life.community == community),
+        own=settle(rows.own, sealed),
+        members=members_of(community, people, policy, at),
+        unreadable=sum(gap.round <= sealed for gap in rows.gaps),
+    )
+
+
+def judge(responsibility: Responsibility, evidence: Evidence, policy: Policy) -> Item:
+    """The result of one responsibility. What is measured beats what is said, and a contradiction is not met."""
+    word = hear(responsibility, evidence.own, evidence.at)
+    measured, reason = None, ReasonCode.NO_DATA_YET
+    if responsibility.measured is not None:
+        question = Question(
+            responsibility.measured, evidence.at, policy, evidence.community, evidence.lives, evidence.members
+        )
+        measured, reason = measure(question)
+        if evidence.unreadable:
+            excluded = (*measured.excluded, ("unreadable_entries", evidence.unreadable))
+            measured = replace(measured, excluded=excluded)
+    outcome, reason, since = _weigh(responsibility, word, measured, reason)
+    counts = responsibility.counts_on(evidence.at.date())
+    return Item(
+        responsibility_id=responsibility.id,
+        level=responsibility.level,
+        group=responsibility.group,
+        outcome=outcome if counts else Outcome.UPCOMING,
+        reason=reason,
+        since=since if counts else None,
+        attested=word.attested,
+        measured=measured,
+        annotation=_annotation(responsibility.id, evidence.own),
+        counts=counts,
+    )
+
+
+def level_of(items: Sequence[Item]) -> tuple[int, tuple[str, ...]]:
+    """The level that these items reach, and the ids of what the next level lacks.
+
+    Level k needs everything of the levels 1 to k that counts. No level is reached above the last that asks something.
+    """
+    counting = [item for item in items if item.counts]
+    highest = max((item.level for item in counting), default=0)
+    missing = [item for item in counting if item.outcome not in _GOOD]
+    reached = min([highest, *(item.level - 1 for item in missing)])
+    lacking = sorted(item.responsibility_id for item in missing if item.level == reached + 1)
+    return reached, tuple(lacking)
+
+
+def _weigh(
+    responsibility: Responsibility, word: Word, measured: Measured | None, reason: ReasonCode
+) -> tuple[Outcome, ReasonCode, datetime | None]:
+    holds = measured.holds if measured is not None else None
+    said = word.outcome
+    if holds is False:
+        contradicts = said in _GOOD
+        return Outcome.NOT_MET, ReasonCode.CONTRADICTED if contradicts else reason, None
+    if holds is True:
+        if said is Outcome.NOT_MET:
+            return Outcome.NOT_MET, ReasonCode.CONTRADICTED, None
+        if responsibility.evidence == "all" and responsibility.attested is not None and said is not Outcome.MET:
+            return word.outcome, word.reason, word.since
+        return Outcome.MET, reason, None
+    if responsibility.attested is None:
+        return Outcome.NO_EVIDENCE, reason, None
+    needs_both = responsibility.evidence == "all" and said is Outcome.MET
+    if responsibility.measured is not None and (word is NO_WORD or needs_both):
+        return Outcome.NO_EVIDENCE, reason, None
+    return word.outcome, word.reason, word.since
+
+
+def _once_answered(catalogue: Catalogue, own: Sequence[Step]) -> tuple[Responsibility, ...]:
+    ids = {step.said.get("responsibility_id") for step in own}
+    return tuple(r for id_, r in sorted(catalogue.responsibilities.items()) if id_ in ids and r.state != "retired")
+
+
+def _point(at: datetime, items: Sequence[Item]) -> TrendPoint:
+    counting = [item for item in items if item.counts]
+    return TrendPoint(at, level_of(items)[0], sum(item.outcome in _GOOD for item in counting), len(counting))
+
+
+def _annotation(responsibility_id: str, own: Sequence[Step]) -> str | None:
+    said = [
+        s.said for s in own if s.name == BaselineAnnotated.name and s.said["responsibility_id"] == responsibility_id
+    ]
+    return (said[-1].get("statement") or None) if said else None
+
+
+def _projects(own: Sequence[Step]) -> tuple[Project, ...]:
+    latest = {step.said["project_id"]: step for step in own if step.name in _PROJECTS}
+    return tuple(_project(step) for _, step in sorted(latest.items()))
+
+
+def _project(step: Step) -> Project:
+    said = step.said
+    return Project(
+        project_id=said["project_id"],
+        title=said["title"],
+        stakeholder=said.get("stakeholder", ""),
+        lead=said.get("lead", ""),
+        geography=said.get("geography", ""),
+        phase=said.get("phase", ""),
+        link=said.get("link"),
+        responsibilities=tuple(said.get("responsibilities", ())),
+        began_on=_day(said.get("began_on")),
+        ended_on=_day(said.get("ended_on")),
+        ended=step.name == ProjectEnded.name,
+        told_at=step.at,
+        place=step.place,
+    )
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)

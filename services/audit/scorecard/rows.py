@@ -1,0 +1,250 @@
+"""Rows: what scorecards need of the record. Pure.
+
+A row is a set of steps: that of a case, of a community or of a person. A step is what one entry of the record says,
+with its place and the seal that first covered it. Steps are only ever added, and the same event counts once. So the
+order in which entries are read, and how often, changes nothing. An earlier checkpoint leaves out what was sealed later.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+
+from services.audit.scorecard.result import EntryPlace
+from shared.events import FACTS, Event, Fact, RosterEntryChanged, RosterTokenChanged, decode
+from shared.events.baseline import BaselineFact
+from shared.events.cases import CaseFact
+from shared.problems import Malformed
+
+TOPICS = frozenset({"reports", "cases", "erasures", "roster", "baseline"})
+"""The topics whose logs scorecards are computed from."""
+CLOCK_ERROR = timedelta(minutes=5)
+"""How far the clocks of two services may be apart."""
+
+_CASE = ("community", "received_at", "report_id", "category")
+_LATER = ("attestation_id", "responsibility_id")
+_PROJECT = (
+    "project_id", "title", "stakeholder", "lead", "geography", "phase", "link", "responsibilities", "began_on",
+    "ended_on",
+)  # fmt: skip
+SAID: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "report.received": _CASE,
+        "case.opened": _CASE,
+        "case.triaged": ("category", "lane", "deadlines_told"),
+        "case.decided": ("outcome",),
+        "case.recusal_declared": ("person",),
+        "case.recusal_withdrawn": ("person",),
+        "case.recusal_lapsed": ("person",),
+        "deadline.met": ("deadline", "met_at"),
+        "deadline.paused": ("deadline",),
+        "deadline.resumed": ("deadline",),
+        "report.erased": ("reason", "rule"),
+        "baseline.attested": (
+            *_LATER, "catalogue_version", "claim", "statement", "link", "link_digest", "valid_until", "supersedes",
+        ),
+        "baseline.withdrawn": _LATER,
+        "baseline.confirmed": _LATER,
+        "baseline.link_checked": (*_LATER, "link_state"),
+        "baseline.annotated": ("responsibility_id", "statement"),
+        "baseline.project_listed": _PROJECT,
+        "baseline.project_changed": _PROJECT,
+        "baseline.project_ended": _PROJECT,
+        "roster.entry_changed": ("grants", "trainings", "confidential_until"),
+    }
+)  # fmt: skip
+"""What a step keeps of its fact. Of a fact that is not here, it keeps that there was one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The seal that first covered an entry: its number in the seal log, from 1, and its time (UTC-aware)."""
+
+    number: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one entry says. `name`: the fact, or the type of an event that this version does not know.
+
+    `at` is the time of the event, and never after that of its seal. `ahead`: the clock of the writer, or a time in the
+    event, was further ahead of the seal than clocks may be apart. `said`: fields of the fact, as JSON has them.
+    """
+
+    round: int
+    log: str
+    index: int
+    event_id: str
+    name: str
+    at: datetime
+    seq: int
+    actor: str
+    role: str
+    policy_version: str | None = None
+    ahead: bool = False
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def place(self) -> EntryPlace:
+        """Where the event stands in the record."""
+        return EntryPlace(self.event_id, self.log, self.index)
+
+    @property
+    def topic(self) -> str:
+        """The topic whose log has the entry."""
+        return self.log.partition("/")[0]
+
+    def write(self) -> str:
+        """The step as one line of JSON; `read_step` reads it."""
+        at = self.at.isoformat()
+        fields = (
+            self.round, self.log, self.index, self.event_id, self.name, at, self.seq, self.actor, self.role,
+            self.policy_version, self.ahead, self.said,
+        )  # fmt: skip
+        return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """An entry that says nothing, and why: the record has only its hash, or nothing, or the event is not valid."""
+
+    log: str
+    index: int
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of one community: by case, its own, and by person of its handling bodies; and all gaps of the record.
+
+    `months`: the last seal of each month, as its number and time, in order.
+    """
+
+    cases: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    own: tuple[Step, ...] = ()
+    people: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    gaps: tuple[Gap, ...] = ()
+    months: tuple[Round, ...] = ()
+
+
+def read_step(line: str) -> Step:
+    """The step that `Step.write` wrote."""
+    fields = orjson.loads(line)
+    fields[5] = datetime.fromisoformat(fields[5])
+    return Step(*fields)
+
+
+def read_entry(leaf: bytes, log: str, index: int, sealed: Round) -> tuple[str, Step] | Gap | None:
+    """What an entry of these topics adds to which row; None for what no scorecard needs.
+
+    Rows are `case/<id>`, `community/<id>` and `person/<reference>`.
+    """
+    try:
+        content = orjson.loads(leaf)
+        if "duplicate_of" in content:
+            return None
+        if "unparsed" in content:
+            return Gap(log, index, sealed.number, str(content["unparsed"]["reason"]))
+        event = _decode(content)
+        type_ = str(content["ce"]["type"])
+    except Malformed as error:
+        return Gap(log, index, sealed.number, error.code)
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return Gap(log, index, sealed.number, "unreadable")
+    topic = log.partition("/")[0]
+    if event is None:
+        return _read_unknown(content, type_, topic, log, index, sealed)
+    fact = event.fact
+    if fact.topic != topic:
+        return Gap(log, index, sealed.number, "wrong_topic")
+    if isinstance(fact, RosterTokenChanged):
+        return None
+    data = content["data"]
+    said = {name: data[name] for name in SAID.get(fact.name, ()) if data.get(name) is not None}
+    if isinstance(fact, CaseFact):
+        said["state"] = fact.state
+        if fact.state != fact.previous:
+            said["moved"] = True
+    latest = max((event.time, *(time for name in ("received_at", "met_at") if (time := getattr(fact, name, None)))))
+    step = Step(
+        sealed.number,
+        log,
+        index,
+        event.id,
+        fact.name,
+        min(event.time, sealed.at),
+        event.case_seq,
+        event.actor.ref,
+        event.actor.role,
+        event.policy_version,
+        latest > sealed.at + CLOCK_ERROR,
+        said,
+    )
+    return _row_of(event, fact), step
+
+
+def settle(steps: Iterable[Step], sealed: int) -> tuple[Step, ...]:
+    """The steps that the first `sealed` seals cover, each event once, in the order of their numbers."""
+    known: dict[str, Step] = {}
+    for step in steps:
+        if step.round <= sealed:
+            first = known.get(step.event_id)
+            if first is None or (step.round, step.log, step.index) < (first.round, first.log, first.index):
+                known[step.event_id] = step
+    return tuple(sorted(known.values(), key=lambda step: (step.seq, step.at, step.event_id)))
+
+
+def has_gap(steps: Iterable[Step], after: int = 0) -> bool:
+    """Whether a number after `after` is missing among these steps of one aggregate."""
+    later = {step.seq for step in steps if step.seq > after}
+    return bool(later) and len(later) != max(later) - after
+
+
+def read_time(text: str) -> datetime:
+    """A time as the facts have it, in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _decode(content: Mapping[str, Any]) -> Event | None:
+    """The event in a leaf. Raises Malformed, KeyError or TypeError."""
+    ce, key = content["ce"], content["key"]
+    headers = {
+        "ce_specversion": ce["specversion"],
+        "ce_id": ce["id"],
+        "ce_source": ce["source"],
+        "ce_type": ce["type"],
+        "ce_time": ce["time"],
+        "ce_subject": ce["subject"],
+        "ce_caseseq": str(content["case_seq"]),
+        "ce_actorref": content["actor"]["ref"],
+        "ce_actorrole": content["actor"]["role"],
+        "ce_cause": content["cause"],
+    }
+    if version := content.get("policy_version"):
+        headers["ce_policyversion"] = version
+    return decode(FACTS, headers, key.encode() if key is not None else None, orjson.dumps(content["data"]))
+
+
+def _row_of(event: Event, fact: Fact) -> str:
+    if isinstance(fact, BaselineFact):
+        return f"community/{fact.community}"
+    if isinstance(fact, RosterEntryChanged):
+        return f"person/{fact.person}"
+    return f"case/{event.case_id}"
+
+
+def _read_unknown(
+    content: Mapping[str, Any], type_: str, topic: str, log: str, index: int, sealed: Round
+) -> tuple[str, Step] | None:
+    """A step of a type that is not known counts in the numbers of its aggregate, and says nothing."""
+    row = {"cases": "case", "baseline": "community"}.get(topic)
+    if row is None or not content["key"]:
+        return None
+    actor, seq = content["actor"], int(content["case_seq"])
+    step = Step(sealed.number, log, index, content["ce"]["id"], type_, sealed.at, seq, actor["ref"], actor["role"])
+    return f"{row}/{content['key']}", step
