@@ -13,7 +13,10 @@ import cramjam
 _XERIAL = b"\x82SNAPPY\x00"
 _XERIAL_HEADER = 16
 _MOST_MEMBERS = 20
-"""Streams one after the other in what gzip wrote. Kafka's clients write one, and each costs a copy of the rest."""
+"""Streams one after the other in what gzip wrote, or frames of zstd. Kafka's clients write one, and each costs."""
+_MOST_BLOCKS = 20_000
+"""Blocks in what zstd wrote. A client that ends one after each record writes no more."""
+_ZSTD, _ZSTD_SKIPPABLE = 0xFD2FB528, 0x184D2A50
 _WIDEST_WINDOW = 8 * 1024 * 1024
 """What RFC 8878 asks a decoder of zstd to support at least. A frame may ask for gigabytes of memory."""
 
@@ -81,10 +84,45 @@ def _unlz4(data: bytes, largest: int) -> bytes:
 
 
 def _unzstd(data: bytes, largest: int) -> bytes:
-    # RFC 8878, 3.1.1.1: a frame that is not one segment tells the window for which a decoder takes memory.
-    if not data[4] & 0x20 and (1 << (10 + (data[5] >> 3))) * (8 + (data[5] & 7)) // 8 > _WIDEST_WINDOW:
-        raise TooLargeError
+    at = frames = blocks = 0
+    while at < len(data):
+        at, found = _pass_frame(data, at, largest, _MOST_BLOCKS - blocks)
+        frames, blocks = frames + 1, blocks + found
+        if frames > _MOST_MEMBERS:
+            raise ValueError("it has too many frames")
     return _fill(cramjam.zstd.decompress_into, data, largest)
+
+
+def _pass_frame(data: bytes, at: int, largest: int, most: int) -> tuple[int, int]:
+    """Where the frame of zstd that begins at `at` ends, and its number of blocks. Nothing is decompressed (RFC 8878).
+
+    Raises TooLargeError for a frame that would have a decoder take much memory, and ValueError or IndexError.
+    """
+    magic = int.from_bytes(data[at : at + 4], "little")
+    if magic & ~0xF == _ZSTD_SKIPPABLE:
+        (size,) = struct.unpack_from("<I", data, at + 4)
+        return at + 8 + size, 0
+    if magic != _ZSTD:
+        raise ValueError("no frame of zstd")
+    kind, at = data[at + 4], at + 5
+    if not (one_segment := kind & 0x20):
+        window = (1 << (10 + (data[at] >> 3))) * (8 + (data[at] & 7)) // 8
+        if window > _WIDEST_WINDOW:
+            raise TooLargeError
+        at += 1
+    at += (0, 1, 2, 4)[kind & 3]
+    size = (1 if one_segment else 0, 2, 4, 8)[kind >> 6]
+    # A size in two bytes begins at 256.
+    if int.from_bytes(data[at : at + size], "little") + (256 if size == 2 else 0) > largest:
+        raise TooLargeError
+    at += size
+    for number in range(1, most + 1):
+        block = data[at] | data[at + 1] << 8 | data[at + 2] << 16
+        # A block of one repeated byte holds that byte once.
+        at += 3 + (1 if block >> 1 & 3 == 1 else block >> 3)
+        if block & 1:
+            return at + (4 if kind & 4 else 0), number
+    raise ValueError("it has too many blocks")
 
 
 def _fill(read: Callable[[bytes, bytearray], int], data: bytes, largest: int) -> bytes:

@@ -7,11 +7,11 @@ from typing import Any
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
 from services.intake.sources.parsing import (
     MAJOR,
-    MOST_SUBMISSIONS,
     SUBMITTED,
     load_body,
     load_json,
     make_arrival,
+    read_each,
     read_receipt_time,
     read_submission,
     read_time,
@@ -39,17 +39,7 @@ def read_batched(raw: Raw, context: Context) -> Parsed:
     body = load_body(raw)
     if not isinstance(body, list):
         raise Malformed("invalid_data", "/: list_type")
-    if len(body) > MOST_SUBMISSIONS:
-        raise Malformed("too_many_submissions", f"{len(body)} in one record, {MOST_SUBMISSIONS} are the most")
-    arrivals, faults = [], []
-    for place, item in enumerate(body):
-        try:
-            arrivals.append(_read_object(item, context, f"/{place}"))
-        except Malformed as error:
-            faults.append(Malformed(error.code, f"item {place}: {error.detail}"))
-    if faults and not arrivals:
-        raise faults[0]
-    return Parsed(tuple(arrivals), tuple(faults))
+    return read_each(body, lambda item, at: _read_object(item, context, at))
 
 
 def _read_object(body: Any, context: Context, at: str) -> Arrival:

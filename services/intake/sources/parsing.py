@@ -1,5 +1,6 @@
 """What the formats of Kafka have in common: JSON, and the submission inside it. Pure."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,8 @@ from services.intake.report.submission import (
     describe_faults,
     find_faults,
 )
-from services.intake.sources.arrival import Arrival, Context, Raw
+from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
+from shared.json_bounds import MOST_VALUES, fits
 from shared.problems import FieldError, Malformed, faults_of
 from shared.times import parse_rfc3339
 
@@ -40,15 +42,35 @@ def load_body(raw: Raw) -> Any:
 
 
 def load_json(value: bytes) -> Any:
-    """The JSON in a body. Raises Malformed `broken_utf8` or `malformed_json`."""
+    """The JSON in a body. Raises Malformed `broken_utf8`, `too_many_values` or `malformed_json`."""
     try:
         value.decode()
     except UnicodeDecodeError as error:
         raise Malformed("broken_utf8", f"byte {error.start} is not UTF-8") from None
+    if not fits(value):
+        raise Malformed("too_many_values", f"{MOST_VALUES} values and names are the most")
     try:
         return orjson.loads(value)
     except orjson.JSONDecodeError as error:
         raise Malformed("malformed_json", f"at byte {error.pos}") from None
+
+
+def read_each(items: list[Any], read: Callable[[Any, str], Arrival]) -> Parsed:
+    """What `read` makes of each item, by its JSON pointer. Good ones are kept even when others are not.
+
+    Raises Malformed when there are too many, or when none is good.
+    """
+    if len(items) > MOST_SUBMISSIONS:
+        raise Malformed("too_many_submissions", f"{len(items)} in one record, {MOST_SUBMISSIONS} are the most")
+    arrivals, faults = [], []
+    for place, item in enumerate(items):
+        try:
+            arrivals.append(read(item, f"/{place}"))
+        except Malformed as error:
+            faults.append(Malformed(error.code, f"item {place}: {error.detail}"))
+    if faults and not arrivals:
+        raise faults[0]
+    return Parsed(tuple(arrivals), tuple(faults))
 
 
 def read_submission(data: Any, context: Context, at: str = "") -> Submission:

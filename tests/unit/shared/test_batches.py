@@ -205,6 +205,42 @@ def test_what_asks_for_gigabytes_of_memory_does_not_get_them(codec: str, data: b
         decompress(CODECS[codec], data, 1000)
 
 
+ZSTD_FRAME = bytes(cramjam.zstd.compress(b"words"))
+ZSTD_WINDOW_OF_128_MB = b"\x28\xb5\x2f\xfd\x00\x88" + b"\x09\x00\x00x"
+ZSTD_SEGMENT_OF_100_MB = b"\x28\xb5\x2f\xfd\xa0" + (100 << 20).to_bytes(4, "little") + b"\x09\x00\x00x"
+ZSTD_SKIPPED = (0x184D2A53).to_bytes(4, "little") + (3).to_bytes(4, "little") + b"\x28\xb5\x2f"
+
+
+@pytest.mark.parametrize("asking", [ZSTD_WINDOW_OF_2_GB, ZSTD_WINDOW_OF_128_MB, ZSTD_SEGMENT_OF_100_MB])
+@pytest.mark.parametrize("before", [b"", ZSTD_FRAME, ZSTD_SKIPPED + ZSTD_FRAME, 3 * ZSTD_FRAME])
+def test_each_frame_of_zstd_has_its_bound(before: bytes, asking: bytes) -> None:
+    with pytest.raises(TooLargeError):
+        decompress(CODECS["zstd"], before + asking, LARGEST_BATCH)
+
+
+def test_frames_of_zstd_are_read_one_after_the_other() -> None:
+    frames = b"".join(bytes(cramjam.zstd.compress(text * 3000, level)) for level, text in enumerate((b"a", b"bc"), 1))
+    assert (
+        decompress(CODECS["zstd"], ZSTD_FRAME + ZSTD_SKIPPED + frames, 10_000) == b"words" + b"a" * 3000 + b"bc" * 3000
+    )
+    for data in (30 * ZSTD_FRAME, ZSTD_FRAME + b"x", ZSTD_FRAME[:6] + 30_000 * b"\x00\x00\x00" + b"\x01\x00\x00"):
+        with pytest.raises(ValueError, match="cannot be decompressed"):
+            decompress(CODECS["zstd"], data, 10_000)
+
+
+@given(st.binary(max_size=5_000), st.integers(1, 5), st.booleans())
+def test_what_any_client_compresses_by_zstd_is_read(text: bytes, level: int, streamed: bool) -> None:
+    if streamed:
+        writer, data = cramjam.zstd.Compressor(level), b""
+        for start in range(0, len(text), 500):
+            writer.compress(text[start : start + 500])
+            data += bytes(writer.flush())
+        data += bytes(writer.finish())
+    else:
+        data = bytes(cramjam.zstd.compress(text, level))
+    assert decompress(CODECS["zstd"], data, 5_000) == text
+
+
 @pytest.mark.parametrize(
     ("codec", "compress"),
     [
