@@ -3,6 +3,7 @@
 The TOML files beside this module are the versions; `load_catalogue` checks them and gives a frozen `Catalogue`.
 """
 
+from shared.policy.baseline.difference import Change, ChangeKind, Difference, diff
 from shared.policy.baseline.loader import catalogue_versions, load_catalogue, word_folders
 from shared.policy.baseline.metrics import METRICS, Metric
 from shared.policy.baseline.model import (
@@ -20,6 +21,9 @@ __all__ = [
     "METRICS",
     "AttestedRule",
     "Catalogue",
+    "Change",
+    "ChangeKind",
+    "Difference",
     "EvidenceKind",
     "FieldRule",
     "MeasuredRule",
@@ -27,6 +31,7 @@ __all__ = [
     "Responsibility",
     "Threshold",
     "catalogue_versions",
+    "diff",
     "in_force",
     "load_catalogue",
     "word_folders",

@@ -99,7 +99,7 @@ class MeasuredRule:
     """
 
     metric: str
-    params: Mapping[str, float | str]
+    params: Mapping[str, float]
     threshold: Threshold
     window: timedelta
     min_n: int
