@@ -59,6 +59,7 @@ check-contracts:
 check-documents:
 	@.venv/bin/hearth settings doc --check
 	@.venv/bin/hearth access doc --check
+	@.venv/bin/hearth baseline doc --check
 
 check-messages:
 	@$(PYTHON) -m shared.i18n.messages shared/i18n shared/policy/baseline/i18n services/*/i18n

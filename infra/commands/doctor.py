@@ -34,6 +34,7 @@ from infra.commands.options import (
     kafka_access,
     mongo_access,
 )
+from infra.commands.policy import load_both
 from infra.credentials import ENDS_SOON
 from infra.kafka.topics import Drift, find_drift, topics_at
 from infra.services import SERVICES
@@ -41,7 +42,7 @@ from shared.connections import MongoAccess
 from shared.http import AsyncClient, HTTPError, InvalidURL, make_http
 from shared.kafka.topics import INBOX, NO_TOKEN, TOPICS, is_inbox, writer_of
 from shared.mongo import PyMongoError, connect
-from shared.policy import PolicyError, load_policy
+from shared.policy import PolicyError
 from shared.settings import PREFIX
 from shared.times import now
 from shared.web.hosts import bracketed
@@ -233,7 +234,8 @@ def _inside(url: str) -> str:
 
 def _check_policy(directory: Path | None) -> Finding:
     try:
-        return Finding("policy", True, f"Version {load_policy(directory).version}.")
+        policy, baseline = load_both(directory)
+        return Finding("policy", True, f"Version {policy.version}, baseline {baseline.version}.")
     except PolicyError as error:
         return Finding("policy", False, f"{count(len(error.findings), 'finding')}: see `hearth policy check`.")
 

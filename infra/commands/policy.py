@@ -10,7 +10,8 @@ from infra.commands.options import MONGO, DatabasePrefix, Mongo, mongo_access
 from shared.access.entries import principal_in
 from shared.access.principal import serves_beside
 from shared.events import RosterEntryChanged
-from shared.policy import PolicyError, load_policy
+from shared.policy import Finding, Policy, PolicyError, load_policy
+from shared.policy.baseline import Catalogue, load_catalogue
 from shared.times import now
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ def check(
     database_prefix: DatabasePrefix = "",
     as_json: AsJson = False,
 ) -> None:
-    """Read the policy and name file, line and row of everything wrong; exit status 1 if anything is."""
+    """Read policy and baseline, and name file, line and row of everything wrong; exit status 1 if anything is."""
     try:
-        policy = load_policy(directory)
+        policy, baseline = load_both(directory)
     except PolicyError as error:
         findings = [{"file": f.file, "line": f.line, "entry": f.entry, "text": f.text} for f in error.findings]
         text = str(error)
@@ -57,9 +58,26 @@ def check(
         "rules": len(policy.rules),
         "deadlines": len(policy.deadlines),
         "periods": len(policy.retention.rules),
+        "responsibilities": len(baseline.responsibilities),
     }
-    summary = f"Policy {policy.version} is valid: {', '.join(f'{size} {name}' for name, size in sizes.items())}."
-    answer({"version": policy.version, "findings": [], **sizes}, as_json, lambda: summary)
+    listed = ", ".join(f"{size} {name}" for name, size in sizes.items())
+    summary = f"Policy {policy.version} and baseline {baseline.version} are valid: {listed}."
+    answer({"version": policy.version, "baseline": baseline.version, "findings": [], **sizes}, as_json, lambda: summary)
+
+
+def load_both(directory: Path | None) -> tuple[Policy, Catalogue]:
+    """The policy, and the newest version of the baseline. Raises PolicyError with everything wrong in both."""
+    findings: list[Finding] = []
+    loaded: list[Policy | Catalogue] = []
+    for load in (load_policy, load_catalogue):
+        try:
+            loaded.append(load(directory))
+        except PolicyError as error:
+            findings += error.findings
+    match loaded:
+        case [Policy() as policy, Catalogue() as catalogue]:
+            return policy, catalogue
+    raise PolicyError(findings)
 
 
 def people_beside(body: str, mongo: str, prefix: str) -> list[str]:

@@ -18,7 +18,7 @@ CODE = "\n".join(
 )
 CHANGES = (
     "source", "category", "route", "deadline", "notice", "audience", "channel", "state", "command", "fact", "version",
-    "topic", "setting", "message", "language", "metric", "action", "role", "provider",
+    "topic", "setting", "message", "language", "metric", "action", "role", "provider", "responsibility",
 )  # fmt: skip
 
 

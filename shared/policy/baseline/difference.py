@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
 
-from shared.policy.baseline.model import AttestedRule, Catalogue, MeasuredRule, Responsibility
+from shared.policy.baseline.document import row_document
+from shared.policy.baseline.model import Catalogue, Responsibility
 
 
 class ChangeKind(StrEnum):
@@ -27,10 +28,11 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that differs. `part` names it inside its kind, such as `attested.valid_days`; it may be empty.
+    """One thing that differs. `part` is the name that it has in the TOML, such as `attested.valid_days`.
 
-    `before` and `after` are as the TOML says them, or None where there is nothing. Of `wording` they are message keys,
-    of `retired`, `after` is the id that replaces it. `subject`: the id of a responsibility; of a source in `source`.
+    `part` is empty where a row is added, retired or missing. `before` and `after` are None where there is nothing.
+    In `wording` they are message keys; in `retired`, `after` is the id that replaces it. `subject`: the id of a
+    responsibility, and in `source` also of a source.
     """
 
     kind: ChangeKind
@@ -84,17 +86,28 @@ def _rows(old: Catalogue, new: Catalogue) -> Iterator[Change]:
 
 
 def _sources(old: Catalogue, new: Catalogue) -> Iterator[Change]:
-    before, after = ({source.id: source for source in one.sources} for one in (old, new))
+    before, after = ({source.id: asdict(source) for source in one.sources} for one in (old, new))
     for subject in sorted(before.keys() | after.keys()):
-        was, now = before.get(subject), after.get(subject)
-        yield from _changed(
-            subject,
-            {(ChangeKind.SOURCE, name): value for name, value in (asdict(was) if was else {}).items()},
-            {(ChangeKind.SOURCE, name): value for name, value in (asdict(now) if now else {}).items()},
+        was, now = (
+            {(ChangeKind.SOURCE, name): value for name, value in side.get(subject, {}).items()}
+            for side in (before, after)
         )
+        yield from _changed(subject, was, now)
 
 
 _Parts = Mapping[tuple[ChangeKind, str], str | None]
+_KINDS = {
+    "state": ChangeKind.STATE,
+    "counts_from": ChangeKind.STATE,
+    "replaced_by": ChangeKind.STATE,
+    "group": ChangeKind.GROUP,
+    "level": ChangeKind.LEVEL,
+    "setting": ChangeKind.APPLIES,
+    "kinds": ChangeKind.APPLIES,
+    "not_applicable": ChangeKind.APPLIES,
+    "sources": ChangeKind.SOURCE,
+    "maps": ChangeKind.MAPS,
+}
 
 
 def _changed(subject: str, before: _Parts, after: _Parts) -> Iterator[Change]:
@@ -106,53 +119,38 @@ def _changed(subject: str, before: _Parts, after: _Parts) -> Iterator[Change]:
 
 def _parts(row: Responsibility) -> _Parts:
     """Every field of a row as text, under the kind of change that it makes."""
-    counts_from = None if row.counts_from is None else row.counts_from.isoformat()
-    parts: dict[tuple[ChangeKind, str], str | None] = {
-        (ChangeKind.STATE, "state"): row.state,
-        (ChangeKind.STATE, "counts_from"): counts_from,
-        (ChangeKind.STATE, "replaced_by"): row.replaced_by,
-        (ChangeKind.LEVEL, ""): str(row.level),
-        (ChangeKind.GROUP, ""): row.group,
-        (ChangeKind.APPLIES, "setting"): row.setting,
-        (ChangeKind.APPLIES, "kinds"): ", ".join(sorted(row.kinds)),
-        (ChangeKind.APPLIES, "not_applicable"): row.not_applicable,
-        (ChangeKind.WORDING, ""): row.message("requirement"),
-        (ChangeKind.EVIDENCE, "evidence"): row.evidence,
-        (ChangeKind.EVIDENCE, "surveyed"): "yes" if row.surveyed else None,
-        (ChangeKind.SOURCE, "sources"): ", ".join(row.sources),
-        (ChangeKind.MAPS, ""): ", ".join(row.maps) or None,
-    }
-    return parts | _attested(row.attested) | _measured(row.measured)
-
-
-def _attested(rule: AttestedRule | None) -> dict[tuple[ChangeKind, str], str | None]:
-    if rule is None:
-        return {}
-    fields = ", ".join(f"{field.name} ({field.kind}, {field.least} or more)" for field in rule.fields)
-    said = {
-        "link": rule.link,
-        "fields": fields or None,
-        "valid_days": str(rule.valid_for.days),
-        "confirm": rule.confirm,
-        "link_check_days": None if rule.link_check is None else str(rule.link_check.days),
-    }
-    return {(ChangeKind.EVIDENCE, f"attested.{name}"): value for name, value in said.items()}
-
-
-def _measured(rule: MeasuredRule | None) -> dict[tuple[ChangeKind, str], str | None]:
-    if rule is None:
-        return {}
-    threshold = rule.threshold
-    said = {
-        "metric": rule.metric,
-        "params": ", ".join(f"{name} = {value:g}" for name, value in sorted(rule.params.items())) or None,
-        "window": f"{rule.window.total_seconds() / 86400:g} d",
-        "min_n": str(rule.min_n),
-        "open_cases": "yes" if rule.open_count else "no",
-        "clock": rule.clock,
-    }
-    parts: dict[tuple[ChangeKind, str], str | None] = {
-        (ChangeKind.EVIDENCE, f"measured.{name}"): value for name, value in said.items()
-    }
-    parts[ChangeKind.THRESHOLD, ""] = f"{threshold.op} {threshold.limit:g} {threshold.unit}"
+    document = row_document(row)
+    del document["id"], document["wording"]
+    parts = {(_KINDS.get(name.partition(".")[0], ChangeKind.EVIDENCE), name): text for name, text in _flat(document)}
+    if row.measured is not None:
+        limit = row.measured.threshold
+        parts[ChangeKind.THRESHOLD, "measured.threshold"] = f"{limit.op} {limit.limit:g} {limit.unit}"
+    parts[ChangeKind.WORDING, "requirement"] = row.message("requirement")
     return parts
+
+
+def _flat(document: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str | None]]:
+    for name, value in document.items():
+        match value:
+            case dict() if name != "threshold":
+                yield from _flat(value, f"{before}{name}.")
+            case dict():
+                continue
+            case list():
+                yield f"{before}{name}", ", ".join(map(_text, value)) or None
+            case None:
+                yield f"{before}{name}", None
+            case _:
+                yield f"{before}{name}", _text(value)
+
+
+def _text(value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+        case dict():
+            return " ".join(map(_text, value.values()))
+        case _:
+            return str(value)

@@ -34,12 +34,12 @@ def test_a_difference_names_everything_that_was_added_retired_or_changed(policy:
         ("retired", "HB-14", "", "active", "HB-22"),
         ("state", "HB-16", "counts_from", None, "2027-12-01"),
         ("state", "HB-19", "state", "upcoming", "active"),
-        ("level", "HB-10", "", "3", "2"),
-        ("threshold", "HB-04", "", "<= 7 d", "<= 5 d"),
+        ("level", "HB-10", "level", "3", "2"),
+        ("threshold", "HB-04", "measured.threshold", "<= 7 d", "<= 5 d"),
         ("evidence", "HB-02", "attested.valid_days", "180", "90"),
         ("applies", "HB-12", "kinds", "affiliate, event", "event"),
-        ("wording", "HB-01", "", "hb-01-requirement", "hb-01-requirement-2"),
-        ("wording", "HB-04", "", "hb-04-requirement", "hb-04-requirement-2"),
+        ("wording", "HB-01", "requirement", "hb-01-requirement", "hb-01-requirement-2"),
+        ("wording", "HB-04", "requirement", "hb-04-requirement", "hb-04-requirement-2"),
     }
 
 

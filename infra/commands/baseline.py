@@ -1,0 +1,158 @@
+"""`hearth baseline`: what communities are responsible for, and how that changes from version to version."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.table import Table
+
+from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, commands, count, table
+from infra.commands.documents.baseline_page import attested_text, baseline_page, measured_text
+from infra.commands.documents.pages import CheckOnly, write_or_check
+from infra.commands.options import PolicyDir
+from shared.i18n.messages import ENGLISH, Messages
+from shared.policy import PolicyError
+from shared.policy.baseline import (
+    Catalogue,
+    Change,
+    ChangeKind,
+    Responsibility,
+    catalogue_document,
+    catalogue_versions,
+    diff,
+    row_document,
+    word_folders,
+    words_of,
+)
+
+app = commands("Read the baseline of community responsibilities.")
+
+Version = Annotated[
+    str | None, typer.Option("--version", metavar="DATE", help="A version of the baseline; else the newest one.")
+]
+
+
+@app.command("list")
+def list_responsibilities(version: Version = None, policy_dir: PolicyDir = None, as_json: AsJson = False) -> None:
+    """List what a version of the baseline asks for."""
+    catalogue, words = version_of(version, policy_dir), Messages.load(word_folders(policy_dir))
+    document = catalogue_document(catalogue, words, ENGLISH)
+    rows = [
+        (row.id, row.state, row.level, row.group, _evidence(row), words.text(ENGLISH, row.message("requirement")))
+        for row in catalogue.responsibilities.values()
+    ]
+    versions = [one.version for one in known_versions(policy_dir)]
+    answer(
+        {**document, "versions": versions},
+        as_json,
+        lambda: Group(
+            table(("Id", "State", "Level", "Group", "Evidence", "Requirement"), rows),
+            f"\nVersion {catalogue.version}, from {catalogue.effective_from}. All versions: {', '.join(versions)}.",
+        ),
+    )
+
+
+@app.command()
+def show(
+    responsibility: Annotated[str, typer.Argument(metavar="ID", help="Such as HB-03.")],
+    version: Version = None,
+    policy_dir: PolicyDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show all of one responsibility: its words, its rules, and its sources."""
+    catalogue, words = version_of(version, policy_dir), Messages.load(word_folders(policy_dir))
+    row = catalogue.responsibilities.get(responsibility.upper())
+    if row is None:
+        ids = ", ".join(catalogue.responsibilities)
+        raise Trouble(f"Version {catalogue.version} has no {responsibility}; it has: {ids}.", USAGE)
+    sources = {source.id: source for source in catalogue.sources}
+    document = {
+        "version": catalogue.version,
+        **row_document(row),
+        **words_of(row, words, ENGLISH),
+        "sources": [
+            {"url": sources[name].url, "oldid": sources[name].oldid, "read_on": sources[name].read_on}
+            for name in row.sources
+        ],
+    }
+    answer(document, as_json, lambda: _shown(row, catalogue, words))
+
+
+@app.command("diff")
+def show_difference(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The date of a version, such as 2026-11-01.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The date of another version.")],
+    policy_dir: PolicyDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what differs from one version to another. A difference is no finding: the exit status is 0."""
+    difference = diff(version_of(old, policy_dir), version_of(new, policy_dir))
+    words = Messages.load(word_folders(policy_dir))
+    changes = [(change.kind, change.subject, change.part, *_sides(change, words)) for change in difference.changes]
+    said = (
+        f"{count(len(changes), 'change')} from {difference.old} to {difference.new}, from {difference.effective_from}."
+    )
+    answer(
+        difference.document(),
+        as_json,
+        lambda: Group(table(("What", "Id", "Part", "Before", "After"), changes), f"\n{said}") if changes else said,
+    )
+
+
+@app.command()
+def doc(
+    output: Annotated[Path, typer.Option("--output", help="The page.")] = Path("docs/responsibilities.md"),
+    check_only: CheckOnly = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the page of what the baseline asks for, or with --check say whether it is up to date."""
+    write_or_check(output, baseline_page(), check_only, as_json, command="hearth baseline doc")
+
+
+def known_versions(policy_dir: Path | None) -> tuple[Catalogue, ...]:
+    """All versions, the oldest first. Raises Trouble that names everything wrong."""
+    try:
+        return catalogue_versions(policy_dir)
+    except PolicyError as error:
+        raise Trouble(str(error), FINDING) from None
+
+
+def version_of(version: str | None, policy_dir: Path | None) -> Catalogue:
+    """A version by its date, with or without its digest; the newest for None. Raises Trouble for an unknown one."""
+    versions = known_versions(policy_dir)
+    if version is None:
+        return versions[-1]
+    for catalogue in versions:
+        if version in (catalogue.version, catalogue.dated):
+            return catalogue
+    raise Trouble(f"There is no version {version}: there are {', '.join(one.version for one in versions)}.", USAGE)
+
+
+def _evidence(row: Responsibility) -> str:
+    kinds = (("attested", row.attested), ("measured", row.measured), ("surveyed", row.surveyed))
+    return {"any": " or ", "all": " and "}[row.evidence].join(name for name, there in kinds if there)
+
+
+def _shown(row: Responsibility, catalogue: Catalogue, words: Messages) -> Table:
+    said = words_of(row, words, ENGLISH)
+    sources = {source.id: source for source in catalogue.sources}
+    rows = [("Requirement", said["requirement"]), ("Why", said["why"]), ("Recommended", said["recommendation"])]
+    rows += [("State", row.state + (f", counts from {row.counts_from}" if row.counts_from else ""))]
+    rows += [("Replaced by", row.replaced_by)] if row.replaced_by else []
+    rows += [("Level", f"{row.level}, {words.text(ENGLISH, f'baseline-level-{row.level}')}"), ("Group", row.group)]
+    rows += [("Of", f"{', '.join(sorted(row.kinds))}; {words.code(ENGLISH, 'baseline-setting', row.setting).lower()}")]
+    rows += [("Not applicable", row.not_applicable.replace("_", " ")), ("Evidence", _evidence(row))]
+    rows += [("", attested_text(row.attested, words).replace("*", ""))] if row.attested else []
+    rows += [("", measured_text(row.measured, words).replace("*", ""))] if row.measured else []
+    for source in (sources[name] for name in row.sources):
+        version = f", version {source.oldid}" if source.oldid else ""
+        rows.append(("Source", f"{source.url}{version}, read {source.read_on}"))
+    return table((row.id, f"Version {catalogue.version}"), rows)
+
+
+def _sides(change: Change, words: Messages) -> tuple[str, str]:
+    before, after = change.before or "–", change.after or "–"
+    if change.kind is ChangeKind.WORDING:
+        return words.text(ENGLISH, before), words.text(ENGLISH, after)
+    return before, after
