@@ -78,18 +78,18 @@ async def set_passwords(admin: AIOKafkaAdminClient, passwords: Mapping[str, str]
         salt = secrets.token_bytes(32)
         salted = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ITERATIONS)
         upsertions.append((user, _SCRAM_SHA_512, ITERATIONS, salt, salted, {}))
-    answer = await _send(admin, _AlterScram_v0, [], upsertions, {})
+    answer = await send(admin, _AlterScram_v0, [], upsertions, {})
     for user, code, *_ in answer.results:
-        _demand(code, f"user {user}")
+        demand(code, f"user {user}")
 
 
 async def remove_user(admin: AIOKafkaAdminClient, user: str) -> Changes:
     """Take away a user's rights, which binds its open sessions, too, and its password. Raises KafkaError."""
     changes = await set_rights(admin, {user}, ())
-    answer = await _send(admin, _AlterScram_v0, [(user, _SCRAM_SHA_512, {})], [], {})
+    answer = await send(admin, _AlterScram_v0, [(user, _SCRAM_SHA_512, {})], [], {})
     for _, code, *_ in answer.results:
         if code != _NO_SUCH_USER:
-            _demand(code, f"user {user}")
+            demand(code, f"user {user}")
     return changes
 
 
@@ -101,14 +101,14 @@ async def set_rights(admin: AIOKafkaAdminClient, named: Collection[str], wanted:
     found, strange = await _read_rights(admin, named)
     missing, left_over = sorted(set(wanted) - found), sorted(found - set(wanted))
     if missing:
-        answer = await _send(admin, CreateAclsRequest_v1, [_binding(acl) for acl in missing])
+        answer = await send(admin, CreateAclsRequest_v1, [_binding(acl) for acl in missing])
         for (code, _), acl in zip(answer.creation_responses, missing, strict=True):
-            _demand(code, f"right to {acl.operation} {acl.name}")
+            demand(code, f"right to {acl.operation} {acl.name}")
     taken = [*map(_binding, left_over), *strange]
     if taken:
-        answer = await _send(admin, DeleteAclsRequest_v1, taken)
+        answer = await send(admin, DeleteAclsRequest_v1, taken)
         for code, *_ in answer.filter_responses:
-            _demand(code, "rights")
+            demand(code, "rights")
     # The controller answers before the brokers know.
     while True:
         if (await _read_rights(admin, named))[0] == set(wanted):
@@ -122,8 +122,8 @@ async def _read_rights(admin: AIOKafkaAdminClient, named: Collection[str]) -> tu
     strange: list[tuple[Any, ...]] = []
     for user in sorted(named):
         filters = (_ANY, None, _ANY, f"User:{user}", None, _ANY, _ANY)
-        answer = await _send(admin, DescribeAclsRequest_v1, *filters)
-        _demand(answer.error_code, "rights")
+        answer = await send(admin, DescribeAclsRequest_v1, *filters)
+        demand(answer.error_code, "rights")
         for right in _rights(answer.resources):
             acl = _acl(user, right)
             found.add(acl) if acl else strange.append(right)
@@ -167,12 +167,15 @@ def _spelled(operation: Operation) -> str:
     return "".join(word.capitalize() for word in operation.split("-"))
 
 
-def _demand(code: int, what: str) -> None:
+def demand(code: int, what: str) -> None:
+    """Raise the KafkaError of this code; 0 is none."""
     if code:
         raise for_code(code)(what)
 
 
-async def _send(admin: AIOKafkaAdminClient, kind: type[RequestStruct], *fields: Any) -> Any:
+async def send(admin: AIOKafkaAdminClient, kind: type[RequestStruct], *fields: Any) -> Any:
+    """What the broker answers to this request. Raises KafkaError."""
+
     # The base class reads the version from its parameter.
     class Ask(Request[kind]):  # type: ignore[misc]  # aiokafka has no types
         API_KEY = kind.API_KEY

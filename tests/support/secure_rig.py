@@ -106,6 +106,30 @@ def may_join(client: dict[str, Any], topic: str, group: str) -> bool:
     return True
 
 
+def throttled(client: dict[str, Any], topic: str, megabytes: int) -> tuple[bool, float]:
+    """Whether the broker lets this client wait while it writes so much, and how many seconds it took to be told."""
+    told: list[float] = []
+    producer = Producer(
+        {
+            **client,
+            "acks": "all",
+            "linger.ms": 0,
+            "batch.size": 64 * 1024,
+            "throttle_cb": lambda event: told.append(event.throttle_time),
+        }
+    )
+    began = time.monotonic()
+    for number in range(megabytes * 20):
+        producer.produce(topic, bytes(50 * 1024), str(number).encode(), partition=0)
+        producer.poll(0.01)
+        if any(told):
+            producer.purge()
+            break
+    if not any(told):
+        assert producer.flush(SECONDS) == 0
+    return any(told), time.monotonic() - began
+
+
 def gets_in(client: dict[str, Any]) -> bool:
     """Whether the broker answers this client anything at all."""
     errors: list[int] = []

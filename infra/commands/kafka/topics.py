@@ -26,8 +26,19 @@ from infra.kafka.accounts import (
     set_passwords,
     set_rights_of_the_table,
 )
+from infra.kafka.quotas import BYTES_PER_SECOND, Quota, set_quota
 from infra.kafka.topics import Drift, alter_topics, create_topics, find_drift, topics_at
 from shared.kafka.topics import TOPICS, inbox_of, is_integrator
+
+BytesPerSecond = Annotated[
+    int,
+    typer.Option(
+        "--bytes-per-second",
+        envvar="HEARTH_INTEGRATOR_BYTES_PER_SECOND",
+        min=1024,
+        help="What an integrator may write at each broker. Beyond that, Kafka lets it wait.",
+    ),
+]
 
 app = commands("Create the topics, check that the broker has them as they should be, and say who may do what.")
 
@@ -124,6 +135,7 @@ def acls(
     apply: Annotated[
         bool, typer.Option("--apply", help="Give these users these rights at the broker, and take any others.")
     ] = False,
+    bytes_per_second: BytesPerSecond = BYTES_PER_SECOND,
     wait: Wait = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -136,6 +148,9 @@ def acls(
     if apply:
 
         async def agree(admin: AIOKafkaAdminClient) -> Changes:
+            for name in named:
+                if not _is_ours(name, topic_prefix):
+                    await set_quota(admin, name, Quota(bytes_per_second))
             return await set_rights_of_the_table(admin, topic_prefix, named)
 
         changes = asyncio.run(ask_admin(kafka, wait, agree, access=kafka_access(topic_prefix)))
@@ -156,6 +171,7 @@ def integrator(
         bool, typer.Option("--no-user", help="Make only the inbox, at a Kafka that asks nobody who they are.")
     ] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take its rights and password away.")] = False,
+    bytes_per_second: BytesPerSecond = BYTES_PER_SECOND,
     replication: Replication = 1,
     kafka: Kafka = KAFKA,
     topic_prefix: TopicPrefix = "",
@@ -168,7 +184,7 @@ def integrator(
     alter users can do this.
     """
     _demand_names([user])
-    if user.removeprefix(topic_prefix) in table_of_rights.users():
+    if _is_ours(user, topic_prefix):
         raise Trouble(f"{user} is one of ours: choose another name.", USAGE)
     if bool(password_file) + no_user + remove != 1:
         raise Trouble("Give a --password-file, or say --no-user or --remove.", USAGE)
@@ -177,17 +193,25 @@ def integrator(
 
     async def change(admin: AIOKafkaAdminClient) -> Changes:
         if remove:
-            return await remove_user(admin, user)
+            changes = await remove_user(admin, user)
+            await set_quota(admin, user, None)
+            return changes
         await create_topics(admin, topic_prefix, [inbox], replication)
         await _until_there(admin, {topic_prefix + inbox.name})
         if no_user:
             return Changes((), ())
+        # The quota goes first, so that the user never writes without one.
+        await set_quota(admin, user, Quota(bytes_per_second))
         await set_passwords(admin, {user: password})
         return await set_rights_of_the_table(admin, topic_prefix, [user])
 
     changes = asyncio.run(ask_admin(kafka, wait, change, access=kafka_access(topic_prefix)))
     text = f"{user} is shut out." if remove else f"{user} may write to {topic_prefix}{inbox.name}."
     answer({"user": user, "topic": inbox.name, **_changes(changes)}, as_json, lambda: text)
+
+
+def _is_ours(user: str, prefix: str) -> bool:
+    return user.removeprefix(prefix) in table_of_rights.users()
 
 
 def _demand_names(integrators: Iterable[str]) -> None:

@@ -30,7 +30,7 @@ from shared.kafka.topics import SUPERSEDED, TOPICS, dead_letters_of
 from shared.problems import Unavailable
 from shared.times import now, rfc3339
 from tests.support.command_line import run_json
-from tests.support.secure_rig import as_operator, as_service, as_user, gets_in, may_join, readable, writable
+from tests.support.secure_rig import as_operator, as_service, as_user, gets_in, may_join, readable, throttled, writable
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -318,6 +318,27 @@ def test_an_integrator_writes_to_its_own_inbox_until_it_is_shut_out(stack: Stack
     assert writable(bot, everything) == {inbox}
     assert len(run("topics", "integrator", "wiki-bot", "--remove", operator=True)["taken"]) == 1
     assert not gets_in(bot)
+
+
+def test_what_one_integrator_writes_beyond_its_quota_waits_and_nobody_else(
+    stack: Stack, run: Run, tmp_path: Path
+) -> None:
+    password = tmp_path / "password"
+    password.write_text("a password of some length\n", encoding="utf-8")
+    named = ("--password-file", str(password))
+    bots = {
+        name: as_user(stack.kafka, credentials_of(stack).ca, name, "a password of some length")
+        for name in ("usual-bot", "large-bot")
+    }
+    inbox = f"{TOPIC_PREFIX}reports.inbox."
+    run("topics", "integrator", "usual-bot", *named, operator=True)
+    run("topics", "integrator", "large-bot", *named, "--bytes-per-second", str(20 << 20), operator=True)
+    assert throttled(bots["usual-bot"], f"{inbox}usual-bot", 20)[0]
+    assert not throttled(bots["large-bot"], f"{inbox}large-bot", 20)[0]
+    assert not throttled(user_of(stack, "intake"), f"{TOPIC_PREFIX}reports", 20)[0]
+    # The quota goes with the user, and a user from before had none.
+    for _ in range(2):
+        run("topics", "integrator", "usual-bot", "--remove", operator=True)
 
 
 def test_a_client_with_no_way_in_is_told_so_and_not_kept_waiting(stack: Stack) -> None:
