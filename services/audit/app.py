@@ -12,6 +12,8 @@ from services.audit.paths import HOME
 from services.audit.queries import Explorer, QueryStore
 from services.audit.reads import ReadRecorder
 from services.audit.routes import make_routes
+from services.audit.scorecard.part import build as build_scorecards
+from services.audit.scorecard.store import MongoRows
 from services.audit.seals.notary import Notary
 from services.audit.seals.part import build as build_seals
 from services.audit.settings import AuditSettings
@@ -62,6 +64,7 @@ def build_app(settings: AuditSettings, *, copies: RosterStore | None = None) -> 
             prepare=[record.prepare],
         ),
         build_seals(runtime, writer, record, notary, seconds=settings.seal_seconds),
+        build_scorecards(record, MongoRows(runtime.database), settings.log_origin, seconds=settings.seal_seconds),
         sign_in,
         access_control.part,
         parties_part,

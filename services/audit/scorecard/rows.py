@@ -139,11 +139,13 @@ def read_step(line: str) -> Step:
     return Step(*fields)
 
 
-def read_entry(leaf: bytes, log: str, index: int, sealed: Round) -> tuple[str, Step] | Gap | None:
+def read_entry(leaf: bytes | None, log: str, index: int, sealed: Round) -> tuple[str, Step] | Gap | None:
     """What an entry of these topics adds to which row; None for what no scorecard needs.
 
-    Rows are `case/<id>`, `community/<id>` and `person/<reference>`.
+    Rows are `case/<id>`, `community/<id>` and `person/<reference>`. The leaf is None where the record has lost it.
     """
+    if leaf is None:
+        return Gap(log, index, sealed.number, "missing")
     try:
         content = orjson.loads(leaf)
         if "duplicate_of" in content:

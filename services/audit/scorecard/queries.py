@@ -1,0 +1,128 @@
+"""The questions to scorecards: that of one community at a checkpoint, and those of all communities."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from services.audit.record.log import SEALS
+from services.audit.scorecard.evaluation import evaluate
+from services.audit.scorecard.projection import Position, SealedRecord, read_leaves, seal_in
+from services.audit.scorecard.result import AsOf, Scorecard
+from services.audit.scorecard.rows import Rows
+from shared.policy import Policy
+from shared.policy.baseline import Catalogue, in_force
+from shared.problems import NotFound
+from shared.times import parse_rfc3339
+
+FRESH_FOR = timedelta(minutes=10)
+"""How old the scorecard of a community may be in a list of all, while nothing new was sealed of it."""
+SEALS_AT_ONCE = 1_000
+
+
+class CardStore(Protocol):
+    """What the questions need of the rows. An outage raises Unavailable."""
+
+    async def position(self) -> Position | None:
+        """How far the rows have come; None if there are none."""
+
+    async def mark_before(self, sealed: int) -> Position | None:
+        """The last mark that has no more seals than this; None if there is none."""
+
+    async def rows_of(self, community: str, bodies: Iterable[str]) -> Rows:
+        """The rows of a community whose cases these handling bodies look after. They may go beyond the position."""
+
+    async def communities(self) -> AbstractSet[str]:
+        """Every community that has a row or a case."""
+
+    async def changed_since(self, sealed: int) -> tuple[AbstractSet[str], AbstractSet[str]]:
+        """The communities, and the handling bodies, of which something was sealed after so many seals."""
+
+
+class Cards:
+    """Computes scorecards from the rows as they are, with one policy and one catalogue. It stores none."""
+
+    def __init__(
+        self, rows: CardStore, record: SealedRecord, origin: str, policy: Policy, catalogues: Sequence[Catalogue]
+    ) -> None:
+        """`origin`: what the origin of every log begins with. `catalogues`: every version, of which the day has one."""
+        self._rows = rows
+        self._record = record
+        self._origin = f"{origin}/"
+        self._policy = policy
+        self._catalogues = catalogues
+        self._known: dict[str, Scorecard] = {}
+        self._turn = asyncio.Lock()
+
+    async def of(self, community: str, sealed: int | None = None) -> Scorecard:
+        """The scorecard at the checkpoint of `sealed` entries of the seal log, or at the last one.
+
+        Raises NotFound for a community that neither the policy nor the record knows, and for a checkpoint that is none.
+        """
+        as_of = await self._as_of(sealed)
+        known = self._policy.communities.get(community)
+        rows = await self._rows.rows_of(community, known.bodies.values() if known else ())
+        if known is None and not rows.own and not rows.cases:
+            raise NotFound
+        position = await self._rows.position()
+        months = position.months if position else ()
+        found = Rows(rows.cases, rows.own, rows.people, rows.gaps, months)
+        catalogue = in_force(self._catalogues, as_of.at.date())
+        return evaluate(community, found, catalogue, as_of, self._policy)
+
+    async def all(self) -> Sequence[Scorecard]:
+        """The scorecard of every community of the policy, and of every other one that the record knows.
+
+        None before the first checkpoint. A scorecard is computed anew when something of the community was sealed, and
+        after FRESH_FOR. So each tells its own checkpoint.
+        """
+        async with self._turn:
+            position = await self._rows.position()
+            if position is None or position.as_of is None:
+                return []
+            now = position.as_of
+            names = sorted(self._policy.communities.keys() | await self._rows.communities())
+            oldest = min((card.as_of.sealed for card in self._known.values()), default=0)
+            changed, bodies = await self._rows.changed_since(oldest) if self._known else (frozenset(), frozenset())
+            for name in names:
+                card = self._known.get(name)
+                if card is None or name in changed or self._is_old(card, now, bodies):
+                    self._known[name] = await self.of(name, now.sealed)
+                    # Between two scorecards, other work of the process has its turn.
+                    await asyncio.sleep(0)
+            return [self._known[name] for name in names]
+
+    async def round_until(self, at: datetime) -> int | None:
+        """How many entries the seal log had at the last checkpoint that was not made after `at`; None before it."""
+        position = await self._rows.position()
+        low, high = 0, position.sealed if position else 0
+        while low < high:
+            middle = (low + high + 1) // 2
+            (leaf,) = await read_leaves(self._record, SEALS, middle - 1, middle)
+            seal = seal_in(leaf)
+            if seal is not None and parse_rfc3339(seal.at) > at:
+                high = middle - 1
+            else:
+                low = middle
+        return low or None
+
+    def _is_old(self, card: Scorecard, now: AsOf, bodies: AbstractSet[str]) -> bool:
+        known = self._policy.communities.get(card.community)
+        served = bodies.isdisjoint(known.bodies.values()) if known else True
+        return not served or not timedelta() <= now.at - card.as_of.at < FRESH_FOR
+
+    async def _as_of(self, sealed: int | None) -> AsOf:
+        position = await self._rows.position()
+        if position is None or (sealed is not None and not 1 <= sealed <= position.sealed):
+            raise NotFound
+        if sealed is not None and sealed < position.sealed:
+            position = await self._rows.mark_before(sealed) or Position(position.build)
+            while position.sealed < sealed:
+                end = min(sealed, position.sealed + SEALS_AT_ONCE)
+                for leaf in await read_leaves(self._record, SEALS, position.sealed, end):
+                    seal = seal_in(leaf)
+                    position = position.after(seal, seal.origin.removeprefix(self._origin) if seal else "")
+        if position.as_of is None:
+            raise NotFound
+        return position.as_of

@@ -1,0 +1,138 @@
+"""Rows in MongoDB: one collection, so that a rebuilt set of rows takes the place of the old one in one step.
+
+`case/<id>`, `person/<reference>` and `community/<id>` are rows, `gap/<position>` is an entry that nobody can read,
+`position` says how far the rows have come, and a `mark/<number>` every now and then where it once was.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from services.audit.record.query import read_position, write_position
+from services.audit.scorecard.projection import Position
+from services.audit.scorecard.rows import Gap, Rows, Step, read_step
+from shared.documents import Codec
+from shared.mongo import Collection, Database, DuplicateKeyError, IndexModel, UpdateOne, reaching, write_unordered
+
+NAME = "scorecards"
+INDEXES = (
+    IndexModel([("communities", 1)], name="communities", sparse=True),
+    IndexModel([("bodies", 1)], name="bodies", sparse=True),
+    IndexModel([("latest", 1)], name="latest", sparse=True),
+)
+MARK_EVERY = 1_000
+"""So many seals at least lie between two marks."""
+_POSITION = "position"
+_POSITIONS = Codec(Position)
+
+
+class MongoRows:
+    """The rows of scorecards in one collection. Every method raises Unavailable while the database is away."""
+
+    def __init__(self, database: Database, name: str = NAME) -> None:
+        self.collection: Collection = database[name]
+
+    async def prepare(self) -> None:
+        """Make the indexes."""
+        with reaching():
+            await self.collection.create_indexes(list(INDEXES))
+
+    async def position(self) -> Position | None:
+        """How far the rows have come; None if there are none."""
+        with reaching():
+            document = await self.collection.find_one({"_id": _POSITION})
+        return _POSITIONS.from_document(document) if document else None
+
+    async def add(self, rows: Mapping[str, Sequence[Step]], gaps: Sequence[Gap]) -> None:
+        """Add steps to rows, and gaps. What is there already is not added again."""
+        writes = [_added(row, steps) for row, steps in rows.items()] + [_gap(gap) for gap in gaps]
+        with reaching():
+            taken = await write_unordered(self.collection, writes) if writes else []
+            if taken:
+                # Another replica made the row at the same moment; now it is there, and is added to.
+                await write_unordered(self.collection, [writes[place] for place in taken])
+
+    async def advance(self, old: Position | None, new: Position) -> bool:
+        """Move the position from the first to the second, if it still is the first. Says whether it was."""
+        fields = _POSITIONS.to_document(new)
+        with reaching():
+            if old is None:
+                try:
+                    await self.collection.insert_one({"_id": _POSITION, **fields})
+                except DuplicateKeyError:
+                    return False
+            else:
+                wanted = {"_id": _POSITION, "build": old.build, "sealed": old.sealed}
+                moved = await self.collection.update_one(wanted, {"$set": fields})
+                if not moved.matched_count:
+                    return False
+            if old is None or new.sealed // MARK_EVERY > old.sealed // MARK_EVERY:
+                mark = {"_id": _mark(new.sealed)}
+                await self.collection.update_one(mark, {"$set": fields}, upsert=True)
+        return True
+
+    async def mark_before(self, sealed: int) -> Position | None:
+        """The last mark that has no more seals than this; None if there is none."""
+        wanted = {"_id": {"$gte": _mark(0), "$lte": _mark(sealed)}}
+        with reaching():
+            found = await self.collection.find(wanted).sort("_id", -1).limit(1).to_list(1)
+        return _POSITIONS.from_document(found[0]) if found else None
+
+    async def rows_of(self, community: str, bodies: Iterable[str]) -> Rows:
+        """The rows of a community whose cases these handling bodies look after. They may go beyond the position."""
+        people = {"bodies": {"$in": sorted(bodies)}}
+        with reaching():
+            cases = await self.collection.find({"communities": community}, {"steps": 1}).to_list(None)
+            own = await self.collection.find_one({"_id": f"community/{community}"}, {"steps": 1})
+            persons = await self.collection.find(people, {"steps": 1}).to_list(None)
+            gaps = await self.collection.find({"_id": {"$gte": "gap/", "$lt": "gap0"}}).to_list(None)
+        return Rows(
+            cases={_name(row["_id"]): _steps(row) for row in cases},
+            own=_steps(own) if own else (),
+            people={_name(row["_id"]): _steps(row) for row in persons},
+            gaps=tuple(Gap(*read_position(_name(gap["_id"])), gap["round"], gap["reason"]) for gap in gaps),
+        )
+
+    async def communities(self) -> AbstractSet[str]:
+        """Every community that has a row or a case."""
+        with reaching():
+            rows = self.collection.find({"_id": {"$gte": "community/", "$lt": "community0"}}, {"_id": 1})
+            own = await rows.to_list(None)
+            return {_name(row["_id"]) for row in own} | set(await self.collection.distinct("communities"))
+
+    async def changed_since(self, sealed: int) -> tuple[AbstractSet[str], AbstractSet[str]]:
+        """The communities, and the handling bodies, of which something was sealed after so many seals."""
+        fields = {"communities": 1, "bodies": 1}
+        with reaching():
+            rows = await self.collection.find({"latest": {"$gt": sealed}}, fields).to_list(None)
+        own = {_name(row["_id"]) for row in rows if row["_id"].startswith("community/")}
+        communities = own.union(*(row.get("communities", ()) for row in rows))
+        return communities, set().union(*(row.get("bodies", ()) for row in rows))
+
+
+def _added(row: str, steps: Sequence[Step]) -> UpdateOne:
+    added = {"steps": {"$each": [step.write() for step in steps]}}
+    kind = row.partition("/")[0]
+    if kind == "case" and (communities := {s.said["community"] for s in steps if "community" in s.said}):
+        added["communities"] = {"$each": sorted(communities)}
+    if kind == "person":
+        bodies = {b for s in steps for grant in s.said.get("grants", ()) for b in grant.get("bodies", ())}
+        added["bodies"] = {"$each": sorted(bodies)}
+    latest = max(step.round for step in steps)
+    return UpdateOne({"_id": row}, {"$addToSet": added, "$max": {"latest": latest}}, upsert=True)
+
+
+def _gap(gap: Gap) -> UpdateOne:
+    fields = {"round": gap.round, "reason": gap.reason}
+    return UpdateOne({"_id": f"gap/{write_position(gap.log, gap.index)}"}, {"$set": fields}, upsert=True)
+
+
+def _steps(row: Mapping[str, Sequence[str]]) -> tuple[Step, ...]:
+    return tuple(read_step(line) for line in row["steps"])
+
+
+def _name(row: str) -> str:
+    return row.partition("/")[2]
+
+
+def _mark(sealed: int) -> str:
+    return f"mark/{sealed:012d}"

@@ -1,0 +1,73 @@
+"""The rows of scorecards in memory: pass the same suite as MongoDB (tests/suites/test_scorecard_rows.py)."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from services.audit.scorecard.projection import Position
+from services.audit.scorecard.rows import Gap, Rows, Step
+
+
+class MemoryRows:
+    """Rows as dictionaries of steps."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, Step]] = defaultdict(dict)
+        self.gaps: dict[tuple[str, int], Gap] = {}
+        self.stored: Position | None = None
+        self.marks: dict[int, Position] = {}
+
+    async def position(self) -> Position | None:
+        return self.stored
+
+    async def add(self, rows: Mapping[str, Sequence[Step]], gaps: Sequence[Gap]) -> None:
+        for row, steps in rows.items():
+            self.rows[row].update({step.write(): step for step in steps})
+        self.gaps.update({(gap.log, gap.index): gap for gap in gaps})
+
+    async def advance(self, old: Position | None, new: Position) -> bool:
+        if self.stored != old:
+            return False
+        self.stored = self.marks[new.sealed] = new
+        return True
+
+    async def mark_before(self, sealed: int) -> Position | None:
+        return next((mark for number, mark in sorted(self.marks.items(), reverse=True) if number <= sealed), None)
+
+    async def rows_of(self, community: str, bodies: Iterable[str]) -> Rows:
+        wanted = set(bodies)
+        return Rows(
+            cases=self._named("case/", lambda step: step.said.get("community") == community),
+            own=tuple(self.rows.get(f"community/{community}", {}).values()),
+            people=self._named("person/", lambda step: not wanted.isdisjoint(_bodies(step))),
+            gaps=tuple(self.gaps.values()),
+        )
+
+    async def communities(self) -> AbstractSet[str]:
+        own = {row.partition("/")[2] for row in self.rows if row.startswith("community/")}
+        cases = {
+            s.said.get("community") for row, steps in self.rows.items() for s in steps.values() if row[:5] == "case/"
+        }
+        return own | {name for name in cases if name is not None}
+
+    async def changed_since(self, sealed: int) -> tuple[AbstractSet[str], AbstractSet[str]]:
+        communities, bodies = set(), set()
+        for row, steps in self.rows.items():
+            if any(step.round > sealed for step in steps.values()):
+                kind, _, name = row.partition("/")
+                if kind == "community":
+                    communities.add(name)
+                communities |= {s.said["community"] for s in steps.values() if kind == "case" and "community" in s.said}
+                bodies |= {body for s in steps.values() for body in _bodies(s)}
+        return communities, bodies
+
+    def _named(self, kind: str, fits: Callable[[Step], bool]) -> dict[str, tuple[Step, ...]]:
+        return {
+            row.partition("/")[2]: tuple(steps.values())
+            for row, steps in self.rows.items()
+            if row.startswith(kind) and any(fits(step) for step in steps.values())
+        }
+
+
+def _bodies(step: Step) -> set[str]:
+    return {body for grant in step.said.get("grants", ()) for body in grant.get("bodies", ())}
