@@ -15,6 +15,7 @@ from services.intake.mailbox.part import build as build_mailbox
 from services.intake.mentions import Mentions
 from services.intake.pages import ReportForm, load_pages, make_page_router
 from services.intake.routes import make_router
+from services.intake.searching.part import build as build_searching
 from services.intake.settings import IntakeSettings
 from services.intake.store import ReportStore
 from services.intake.stored import Secrets
@@ -65,6 +66,7 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
             runtime, store, barrier, policy, settings.retention_seconds, gate, access_control.roster, succession, told
         ),
         build_keys(runtime, settings, settings.master_key.get_secret_value(), vault, key_pace),
+        build_searching(runtime, store, barrier, mentions, access_control.roster),
         access_control.part,
     ]
     return assemble(runtime, gate, parts, pages.error)

@@ -1,9 +1,10 @@
 """Looks for people on the roster in every word that comes, and tells under which pseudonyms they are shut out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import orjson
 
@@ -51,6 +52,8 @@ class Mentions:
         self._key = key
         self._succession = succession
         self._known = Known(key)
+        # New names are few, and looked for beside all others.
+        self._new = Known(key)
 
     async def ready(self) -> frozenset[str]:
         """The pseudonyms to look for. Raises Unavailable before the roster was ever read."""
@@ -63,9 +66,26 @@ class Mentions:
 
     async def noted(self, report: StoredReport, words: Iterable[str]) -> StoredReport:
         """The report, to which these words have come, with the people that they mention."""
-        found = self._known.mentioned(words, await self.ready())
-        new = found.keys() - {*report.named, *report.cleared}
-        return replace(report, mentioned=(*report.mentioned, *sorted(new))) if new else report
+        return _with_mentions(report, self._known.mentioned(words, await self.ready()))
+
+    def found_in(self, report: StoredReport, names: frozenset[str]) -> frozenset[str]:
+        """Those of these pseudonyms of new names that the words of a stored report mention, and that are news.
+
+        Raises VaultError.
+        """
+        return frozenset(_news(report, self._new.mentioned(self._words_of(report), names)))
+
+    def with_found(self, report: StoredReport, names: frozenset[str]) -> StoredReport:
+        """The report, with those of these pseudonyms of new names that its words mention. Raises VaultError."""
+        return _with_mentions(report, self.found_in(report, names))
+
+    async def mentions(self, report: StoredReport, names: Collection[str]) -> bool:
+        """Whether the words of a stored report mention a person with one of these pseudonyms.
+
+        Names that came onto the roster just now may not be looked for in it yet. Raises VaultError, and Unavailable.
+        """
+        found = self._known.mentioned(self._words_of(report), await self.ready())
+        return not _news(report, found).isdisjoint(names)
 
     def without(self, report: StoredReport, mention: str) -> StoredReport:
         """The report without the mention that has this id, which is nobody on the roster."""
@@ -112,6 +132,16 @@ class Mentions:
         earlier = tuple(key for key in report.parties if key not in people.parties)
         return replace(people, mentioned=(*earlier, *report.mentioned))
 
+    def _words_of(self, report: StoredReport) -> Iterator[str]:
+        """All texts of a stored report and of what was written since; none of an erased one."""
+        if report.vault is None:
+            return
+        for name in get_args(Section):
+            yield from _texts_in(self._section(report.id, report.vault, name))
+        for kind, sealed in (("statements", report.statements), ("answers", report.answers)):
+            for key, words in sealed.items():
+                yield self._vault.open(f"{report.id}/{kind}/{key}", words).decode()
+
     def _section(self, report_id: str, vault: SealedSections, name: Section) -> dict[str, Any]:
         sealed = vault.section(name)
         found: dict[str, Any] = orjson.loads(self._vault.open(f"{report_id}/{name}", sealed)) if sealed else {}
@@ -143,6 +173,15 @@ class Naming:
             return Change(report, after, self._mentions.told(report, after, by, self._clock(), cause), [cause])
 
         await change(self._store, [report_id], decide)
+
+
+def _news(report: StoredReport, found: Iterable[str]) -> AbstractSet[str]:
+    return set(found) - {*report.named, *report.cleared}
+
+
+def _with_mentions(report: StoredReport, found: Iterable[str]) -> StoredReport:
+    new = _news(report, found)
+    return replace(report, mentioned=(*report.mentioned, *sorted(new))) if new else report
 
 
 def _texts_in(value: object) -> Iterator[str]:

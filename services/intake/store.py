@@ -13,6 +13,7 @@ from shared.mongo import Collection, Document, IndexModel, reaching
 STANDING: Document = {"vault.digest": {"$exists": True}}
 """Reports that have not been erased."""
 CLOSED: Document = {"status.state": "closed", **STANDING}
+OPEN: Document = {"status.state": {"$ne": "closed"}, **STANDING}
 UNDECIDED: Document = {"status.outcome": None, **STANDING}
 
 REPORT_INDEXES = (
@@ -23,6 +24,8 @@ REPORT_INDEXES = (
     # What retention looks for, and nothing of what is erased.
     IndexModel([("status.updated_at", 1), ("_id", 1)], name="closed", partialFilterExpression=CLOSED),
     IndexModel([("received_at", 1)], name="undecided", partialFilterExpression=UNDECIDED),
+    # What is searched when the roster has new names.
+    IndexModel([("_id", 1), ("status.state", 1)], name="open", partialFilterExpression=STANDING),
 )
 
 _REPORTS, _OUTLINES = Codec(StoredReport), Codec(ReportOutline)
@@ -86,6 +89,12 @@ class ReportStore:
         with reaching():
             documents = await found.sort([("status.updated_at", 1), ("_id", 1)]).limit(limit).to_list(None)
         return [outline_of(document) for document in documents]
+
+    async def open_after(self, report_id: str, limit: int) -> list[StoredReport]:
+        """At most `limit` reports that are not erased and whose case is not closed, with larger ids, in their order."""
+        found = self._reports.collection.find({"_id": {"$gt": report_id}, **OPEN})
+        with reaching():
+            return [report_of(document) for document in await found.sort("_id", 1).limit(limit).to_list(None)]
 
     async def count_undecided(self, received_before: datetime) -> int:
         """How many reports came before then, are not erased, and have no decision."""

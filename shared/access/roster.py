@@ -28,6 +28,8 @@ WHOLE = timedelta(seconds=30)
 """How often the whole roster is read, whatever the clocks say."""
 OLDEST = timedelta(seconds=60)
 """How old the copy may be. By an older copy nobody is let in."""
+FRESH = timedelta(seconds=5)
+"""How old the names may be by which a report is searched."""
 USE_NOTED = timedelta(minutes=1)
 
 
@@ -163,12 +165,20 @@ class Roster:
         return self.parties(person) | {person}
 
     async def everybody(self) -> frozenset[str]:
-        """The pseudonyms of all people on the roster, as it was last read. Raises Unavailable before the first time."""
-        if self._read_at is None:
+        """The pseudonyms of all people on the roster, as it was seconds ago. Raises Unavailable when that is not known.
+
+        What is not in it yet is looked for later, so it must be known how old it can be.
+        """
+        if self._read_at is None or self._clock() - self._read_at > FRESH:
             await self.refresh()
         if self._everybody is None:
             self._everybody = frozenset(name for person in self._entries.values() for name in person.pseudonyms)
         return self._everybody
+
+    async def names_by_person(self) -> dict[str, frozenset[str]]:
+        """The pseudonyms of each person on the roster, by reference. Raises Unavailable."""
+        await self.ready()
+        return {person.ref: person.pseudonyms for person in self._entries.values() if person.pseudonyms}
 
     async def people_of(self, names: Collection[str]) -> tuple[str, ...]:
         """The references of people on the roster who have one of these pseudonyms. Raises Unavailable."""

@@ -1,16 +1,16 @@
 """Whoever is shut out of a case gets nothing of it, from any service, in any role: every byte they can get is searched.
 
-Five people have every role: one is reported, one a witness, one reported it, the words mention one, and one declared a
-conflict of interest. A sixth, whom the report has nothing to do with, asks for the same and finds it all, so the search
-does find.
+Six people have every role: one is reported, one a witness, one reported it, the words mention two, of whom one came
+onto the roster later, and one declared a conflict of interest. A seventh, whom the report has nothing to do with, asks
+for the same and finds it all, so the search does find.
 """
 
 import base64
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 import pytest
@@ -43,12 +43,13 @@ NAMES = {
     "witness": "Wilhelmina Foghorn",
     "reporter": "Quixotina Marmalade",
     "mentioned": "Barnaby Clatterbuck",
+    "later": "Nadja Petrova",
 }
 SHUT_OUT = (*NAMES, "recused")
 UNRELATED = "unrelated"
 EVERYBODY = (*SHUT_OUT, UNRELATED)
-ENROLLED = (*EVERYBODY, "colleague")
-"""With a colleague, so that two are left of the body once one of it is recused."""
+ENROLLED = (*(who for who in EVERYBODY if who != "later"), "colleague", "another")
+"""With colleagues, so that two are left of the body once one of it is recused and one turns out to be named."""
 ADDRESS = "quixotina@reporter.example"
 WORDS = {name: canary(name) for name in ("narrative", "details", "question", "answer", "reason")}
 KEY = "the-order-of-who-is-recused-later"
@@ -78,16 +79,17 @@ def client_of(system: System, service: str, token: str) -> httpx.Client:
     return httpx.Client(base_url=system.url(service), headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
 
-def enrol_everybody(system: System) -> dict[str, str]:
-    """Everybody in every role, with the pseudonyms of their names on the roster; their tokens."""
+def enrol_all(system: System, everybody: Sequence[str]) -> dict[str, str]:
+    """All of them in every role, with the pseudonyms of their names on the roster; their tokens."""
     key = base64.b64decode(system.environment["HEARTH_PSEUDONYM_KEY"])
     tokens: dict[str, str] = {}
 
     async def work(book: RosterEditor, _: MongoRoster) -> None:
         at = now()
-        for who in ENROLLED:
+        for who in everybody:
             person = person_of(who)
-            bodies = {"witness": (BODY, STAND_IN)}.get(who, (BODY,) if who in NAMES else (BODY, NEXT))
+            apart = {"witness": (BODY, STAND_IN), "later": (BODY, NEXT)}
+            bodies = apart.get(who, (BODY,) if who in NAMES else (BODY, NEXT))
             for role in PEOPLE:
                 await enrol(book, person, role, bodies if role in (Role.RESPONDER, Role.COORDINATOR) else (), at)
             await give_name(book, person)
@@ -98,12 +100,13 @@ def enrol_everybody(system: System) -> dict[str, str]:
     stack = system.stack
     with ThreadPoolExecutor(1) as thread:
         thread.submit(run_with_editor, stack.mongo, "", stack.mongo_access("triage", ""), work).result()
-    wanted = [pseudonyms_for(key, [name], [])[0] for name in NAMES.values()]
+    wanted = [pseudonyms_for(key, [name], [])[0] for who, name in NAMES.items() if who in everybody]
+    issued = {"kind": "roster.token_changed", "entry.person": {"$in": [person_of(who) for who in everybody]}}
     with MongoClient(stack.mongo) as client:
         for service in system.processes:
             roster = client[service]["roster"]
             wait_for(lambda r=roster: r.count_documents({"pseudonyms": {"$in": wanted}}) == len(wanted))
-            wait_for(lambda r=roster: r.count_documents({"kind": "roster.token_changed"}) == len(ENROLLED))
+            wait_for(lambda r=roster: r.count_documents(issued) == len(everybody))
     time.sleep(2 * LOOK_EVERY)
     return tokens
 
@@ -113,7 +116,7 @@ def tell(system: System, tokens: Mapping[str, str], open_client: Callable[[str, 
     body = {
         "community": "enwiki",
         "category": "harassment.insults",
-        "narrative": f"{WORDS['narrative']} It began when barnaby_clatterbuck laughed.",
+        "narrative": f"{WORDS['narrative']} It began when barnaby_clatterbuck laughed. I told nadja petrova’s friend.",
         "reported": [{"name": NAMES["reported"], "details": WORDS["details"]}],
         "witnesses": [NAMES["witness"]],
         "reporter": {"name": NAMES["reporter"], "email": ADDRESS},
@@ -164,13 +167,18 @@ def tell(system: System, tokens: Mapping[str, str], open_client: Callable[[str, 
 def story() -> Iterator[Story]:
     with Stack(StackSettings.private()) as stack, run_system(stack) as system:
         with ExitStack() as clients:
-            story = tell(system, enrol_everybody(system), lambda *of: clients.enter_context(client_of(system, *of)))
+            story = tell(system, enrol_all(system, ENROLLED), lambda *of: clients.enter_context(client_of(system, *of)))
         with story.http("recused", "notification") as http:
             wait_for(lambda: story.known.thing.case_id not in http.get("/v1/deliveries?limit=200").text)
         with MongoClient(stack.mongo) as client:
             told = {"status.recused": person_of("recused")}
             wait_for(lambda: client["intake"]["reports"].count_documents(told) == 1)
-        yield story
+            told_of = {service: client[service]["parties"] for service in ("triage", "notification", "audit")}
+            before = {service: set(copy.find_one()["names"]) for service, copy in told_of.items()}
+            tokens = {**story.tokens, **enrol_all(system, ["later"])}
+            for service, copy in told_of.items():
+                wait_for(lambda c=copy, s=service: set(c.find_one()["names"]) > before[s])
+        yield replace(story, tokens=tokens)
 
 
 @pytest.fixture(scope="module")

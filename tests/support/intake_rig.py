@@ -233,18 +233,18 @@ class Rig:
     def __post_init__(self) -> None:
         commits = self.commits or DirectCommit(self.store)
         self.succession = Succession()
-        self.mentions = Mentions(Roster(COPIES), self.vault, SECRETS.pseudonyms, self.succession)
+        self.roster = roster = Roster(COPIES)
+        self.mentions = Mentions(roster, self.vault, SECRETS.pseudonyms, self.succession)
         self.submissions = Submissions(
             self.store, commits, self.vault, POLICY, SECRETS, self.mentions, self.succession, self.clock
         )
         self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.mentions, self.clock)
         self.access_log = AccessLog("intake", self.accesses or _Accesses(self.store))
         self.reader = VaultReader(self.store, self.vault, self.mentions, self.access_log, self.clock)
-        self.erasing = Erasing(self.store, Roster(COPIES), self.succession, self.clock)
+        self.erasing = Erasing(self.store, roster, self.succession, self.clock)
         naming, pages = Naming(self.store, self.mentions, self.clock), load_pages()
         form = ReportForm(self.submissions, POLICY, pages, self.clock)
         verifier = ServiceVerifier("intake", PEERS_FILE)
-        roster = Roster(COPIES)
         self.refusals = Refusals()
         self.gate = Gate(self.refusals, roster=roster, services=lambda token: verifier.read(token).principal())
         self.provider = OidcStandIn()

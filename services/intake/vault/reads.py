@@ -43,12 +43,6 @@ def resource_of(report: StoredReport) -> Resource:
     )
 
 
-def _is_named(names: Collection[str], report: StoredReport) -> bool:
-    """Whether a report names a person with one of these pseudonyms, or its case has one of these people recused."""
-    about = resource_of(report)
-    return not (about.parties | about.recused).isdisjoint(names)
-
-
 class VaultReader:
     """Hands out sections of reports, and tells each read as an event on `access`."""
 
@@ -82,7 +76,7 @@ class VaultReader:
         accesses = []
         for read in reads:
             report = reports.get(read.report_id)
-            if report is None or _is_named(names, report):
+            if report is None or await self._is_named(names, report):
                 items.append({"report_id": read.report_id, "unknown": True})
             elif report.vault is None:
                 items.append({"report_id": read.report_id, "erased": True})
@@ -93,6 +87,13 @@ class VaultReader:
                 accesses.append(self._access(read, purpose.name, actor))
         await self._accesses.write(accesses)
         return items
+
+    async def _is_named(self, names: Collection[str], report: StoredReport) -> bool:
+        """Whether a report names a person with one of these pseudonyms, or its case has one of these people recused."""
+        about = resource_of(report)
+        if not (about.parties | about.recused).isdisjoint(names):
+            return True
+        return bool(names) and await self._mentions.mentions(report, names)
 
     async def note_names(self, count: int, *, purpose: str, actor: Actor) -> None:
         """Record that so many names are turned into pseudonyms. Call it before the pseudonyms are handed out.

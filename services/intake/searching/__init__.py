@@ -1,0 +1,1 @@
+"""Looks for names that came onto the roster later in the words of earlier reports."""

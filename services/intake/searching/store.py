@@ -1,0 +1,81 @@
+"""How far the search for new names has come: the collection `searches`. Its times are those of MongoDB's clock."""
+
+from collections.abc import Collection as Sized
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.mongo import Collection, Document, DuplicateKeyError, UpdateOne, reaching
+
+_PASS = "pass"  # noqa: S105  # no password, but the id of a document
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A pass through the open reports. `names`: what it looks for. `after`: the last report that it has searched.
+
+    `began_at`: when it began, UTC-aware.
+    """
+
+    began_at: datetime
+    names: frozenset[str]
+    after: str = ""
+
+
+class MongoSearches:
+    """Which names have been looked for in all open reports. Every method raises Unavailable."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+
+    async def searched(self) -> dict[str, frozenset[str]]:
+        """The pseudonyms of each person, by reference, that were looked for everywhere."""
+        found = self.collection.find({"_id": {"$ne": _PASS}})
+        with reaching():
+            return {document["_id"]: frozenset(document["names"]) async for document in found}
+
+    async def lease(self, owner: str, seconds: float) -> bool:
+        """Take or renew the right to search for so long; False while another replica has it."""
+        with reaching(), suppress(DuplicateKeyError):
+            await self.collection.update_one({"_id": _PASS}, {"$setOnInsert": {"owner": None}}, upsert=True)
+        free = {"$expr": {"$lt": [{"$ifNull": ["$until", 0]}, "$$NOW"]}}
+        until: list[dict[str, Any]] = [{"$set": {"owner": owner, "until": {"$add": ["$$NOW", seconds * 1000]}}}]
+        with reaching():
+            taken = await self.collection.update_one({"_id": _PASS, "$or": [{"owner": owner}, free]}, until)
+        return bool(taken.matched_count)
+
+    async def release(self, owner: str) -> None:
+        """Give up the right to search."""
+        with reaching():
+            await self.collection.update_one({"_id": _PASS, "owner": owner}, {"$set": {"owner": None, "until": None}})
+
+    async def running(self) -> Pass | None:
+        """The pass that somebody began and nobody has ended."""
+        with reaching():
+            found = await self.collection.find_one({"_id": _PASS})
+        if not found or not found.get("names"):
+            return None
+        return Pass(found["began_at"], frozenset(found["names"]), found["after"])
+
+    async def keep(self, search: Pass) -> None:
+        """Keep how far a pass has come."""
+        fields: Document = {"began_at": search.began_at, "names": sorted(search.names), "after": search.after}
+        with reaching():
+            await self.collection.update_one({"_id": _PASS}, {"$set": fields})
+
+    async def move(self, after: str) -> None:
+        """Keep which report the running pass has searched last."""
+        with reaching():
+            await self.collection.update_one({"_id": _PASS}, {"$set": {"after": after}})
+
+    async def end(self, searched: Mapping[str, Sized[str]]) -> None:
+        """End the pass. `searched`: all pseudonyms of people of whom every one has been looked for."""
+        writes = [
+            UpdateOne({"_id": p}, {"$set": {"names": sorted(names)}}, upsert=True) for p, names in searched.items()
+        ]
+        with reaching():
+            if writes:
+                await self.collection.bulk_write(writes, ordered=False)
+            await self.collection.update_one({"_id": _PASS}, {"$unset": {"names": "", "after": "", "began_at": ""}})
