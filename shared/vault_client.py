@@ -50,9 +50,10 @@ class VaultClient:
         path = f"/v1/vault/reports/{report_id}/statements/{statement_id}"
         await self._intake.call("PUT", path, {"kind": kind, "text": text}, "correspond", behalf)
 
-    async def name(self, report_id: str, person: str, *, behalf: Actor) -> None:
-        """Shut a person (a reference) out of everything about a report. A repetition changes nothing."""
-        await self._intake.call("PUT", f"/v1/vault/reports/{report_id}/named/{person}", {}, "name", behalf)
+    async def name(self, report_id: str, token: str, person: str, *, behalf: Actor) -> None:
+        """Tell intake for which person (a reference) a token of the case stands. A repetition changes nothing."""
+        path = f"/v1/vault/reports/{report_id}/named/{token}"
+        await self._intake.call("PUT", path, {"person": person}, "name", behalf)
 
     async def prove(self, proof: Proof) -> OwnNames:
         """The person of a sign-in that happened just now, and the keys of the names that the provider tells.

@@ -12,7 +12,7 @@ from services.intake.report.mentions import Known, words_of
 from services.intake.report.pseudonym import party_token, people_named
 from services.intake.report.sealed import Sealed, SealedSections
 from services.intake.report.submission import People, Section, Submission
-from services.intake.stored import Change, Store, StoredReport, make_salt, refuse_erased, tell_parties
+from services.intake.stored import Change, Store, StoredReport, make_salt, refuse_erased, tell_erased, tell_parties
 from shared.aggregates import change
 from shared.events import Actor, Draft, Event
 from shared.ids import derive
@@ -103,9 +103,13 @@ class Mentions:
 
         Raises VaultError.
         """
-        if (before.mentioned, before.shut_out) == (after.mentioned, after.shut_out):
+        if (before.mentioned, before.hidden_from) == (after.mentioned, after.hidden_from):
             return []
-        fact = self._people(after).told(after.id, make_salt()).model_copy(update={"shut_out": after.shut_out})
+        if after.erased:
+            # Only people that handlers named come and go then.
+            fact = tell_erased(after, after.erased.at, named=True)
+        else:
+            fact = self._people(after).told(after.id, make_salt()).model_copy(update={"shut_out": after.hidden_from})
         told_at = self._succession.after(before.told_at, at)
         return [tell_parties(before, Draft(fact, by, told_at, cause), current_traceparent())]
 
@@ -149,27 +153,29 @@ class Mentions:
 
 
 class Naming:
-    """Lets handlers say that a report is about a further person on the roster."""
+    """Learns which people handlers name as those that a report is about. Only the case says when this holds."""
 
     def __init__(self, store: Store, mentions: Mentions, clock: Callable[[], datetime] = now) -> None:
         self._store = store
         self._mentions = mentions
         self._clock = clock
 
-    async def name(self, report_id: str, person: str, by: Actor) -> None:
-        """Shut a person (a reference) out of everything about a report. The call may be repeated.
+    async def name(self, report_id: str, token: str, person: str, by: Actor) -> None:
+        """Keep for which person (a reference) a token of the case stands. The call may be repeated.
 
-        Raises Problem 404 for an unknown report, 410 for an erased one.
+        The person is shut out of everything about the report while the case has the token among its recusals: a call
+        of which the case knows nothing changes nothing. Raises Problem 404 for an unknown report, 410 for an erased
+        one.
         """
 
         async def decide(report_id: str, report: StoredReport | None) -> Change | None:
             if report is None:
                 raise Problem(404, "report-unknown", "There is no such report.")
             refuse_erased(report)
-            if person in report.shut_out:
+            if token in report.further:
                 return None
-            cause = derive("name", report_id, person)
-            after = replace(report, shut_out=(*report.shut_out, person))
+            cause = derive("name", report_id, token)
+            after = replace(report, further={**report.further, token: person})
             return Change(report, after, self._mentions.told(report, after, by, self._clock(), cause), [cause])
 
         await change(self._store, [report_id], decide)

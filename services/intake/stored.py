@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from services.intake.report.sealed import SealedAnswer, SealedSections, SealedStatement
 from services.intake.report.status import Status
 from services.intake.report.submission import Facts
-from shared.events import Actor, Draft, Event, stamp
+from shared.events import Actor, Draft, Event, ReportParties, stamp
 from shared.problems import Problem
 
 SOURCE = "hearth/intake"
@@ -20,6 +20,11 @@ INTAKE = Actor("service:intake", "service")
 def make_salt() -> str:
     """The random salt of a fact on a restricted topic."""
     return urandom(16).hex()
+
+
+def tell_erased(report: "StoredReport", at: datetime, *, named: bool) -> ReportParties:
+    """Who stays shut out of a report erased at `at` (UTC-aware). `named`: the report named people."""
+    return ReportParties(report_id=report.id, shut_out=report.hidden_from, named=named, erased_at=at, salt=make_salt())
 
 
 def tell_parties(report: "StoredReport", draft: Draft, trace: str | None) -> Event:
@@ -64,9 +69,10 @@ class StoredReport(ReportOutline):
     `receipt` is the hash of the receipt; a report from Kafka has none. `parties`: pseudonyms of all people the report
     names; `mentioned`: of people on the roster that its words mention, also words that came later; `cleared`: of
     those, the ones that are nobody on the roster, as a handler said. An erasure removes all three. `shut_out`:
-    references of people that handlers named, and of people on the roster in an erased report. `version`, `seq`,
-    `outbox` and `told_at` (when it was told last who is named; UTC-aware) belong to the store; in a new report they are
-    0 or empty.
+    references of people on the roster in an erased report. `further`: references of people that handlers name, by the
+    token that the case has for each; they are shut out while the case has the token among its recusals. `version`,
+    `seq`, `outbox` and `told_at` (when it was told last who is named; UTC-aware) belong to the store; in a new report
+    they are 0 or empty.
     """
 
     case_id: str
@@ -76,6 +82,7 @@ class StoredReport(ReportOutline):
     mentioned: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()
     shut_out: tuple[str, ...] = ()
+    further: Mapping[str, str] = field(default_factory=dict)
     statements: Mapping[str, SealedStatement] = field(default_factory=dict)
     answers: Mapping[str, SealedAnswer] = field(default_factory=dict)
     erased: ErasureMark | None = None
@@ -89,6 +96,11 @@ class StoredReport(ReportOutline):
     def named(self) -> tuple[str, ...]:
         """The pseudonyms of everybody that the report names, or its words mention."""
         return (*self.parties, *self.mentioned)
+
+    @property
+    def hidden_from(self) -> tuple[str, ...]:
+        """The references of all people who are shut out by theirs, beside those that the case has by theirs."""
+        return (*self.shut_out, *(self.further[token] for token in self.status.recused if token in self.further))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,19 @@
 """What responders and coordinators do with a case: find it, read what was reported, and give it a command."""
 
 import hmac
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 import orjson
 
-from services.triage.case.attendance import People
 from services.triage.case.case import Case, Step
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.table import carry_out
 from services.triage.case.forms import FORMS, Form, read, resource_of
 from services.triage.case.lifecycle import CannotHave, FieldRefused, NotPermitted
+from services.triage.case.tokens import Tokens
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
@@ -44,13 +44,15 @@ class Vault(Protocol):
         self, report_id: str, statement_id: str, *, kind: str, text: str, behalf: Actor
     ) -> None: ...
 
-    async def name(self, report_id: str, person: str, *, behalf: Actor) -> None: ...
+    async def name(self, report_id: str, token: str, person: str, *, behalf: Actor) -> None: ...
 
 
 class Handlers(Protocol):
     """What the desk needs of the roster (shared.access.roster.Roster)."""
 
     async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None: ...
+
+    async def refs(self) -> Collection[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class Desk:
         people: Handlers,
         sight: Sight,
         staffing: Staffing,
+        tokens: Tokens,
         clock: Callable[[], datetime] = now,
     ) -> None:
         """`key` makes the digests of requests: a repeated request has the same digest, another one has not."""
@@ -123,6 +126,7 @@ class Desk:
         self._people = people
         self._sight = sight
         self._staffing = staffing
+        self._tokens = tokens
         self._clock = clock
         self.policy = policy
 
@@ -144,6 +148,10 @@ class Desk:
             [case.report_id], sections=SECTIONS, purpose="review", behalf=principal.actor(permit.role)
         )  # fmt: skip
         return found.get(case.report_id) or Contents(case.report_id, {})
+
+    async def named_in(self, case: Case) -> dict[str, str]:
+        """The people on the roster (references) that handlers have named in a case, by their tokens."""
+        return self._tokens.meant(case, await self._people.refs())
 
     async def carry_out(self, principal: Principal, case_id: str, request: CommandRequest) -> CommandResult:
         """Carry a command out, once however often its request comes.
@@ -169,15 +177,21 @@ class Desk:
                 raise VersionConflict(stored.case, request.seen)
             actor = principal.actor(permit.role)
             texts = read(form, request.values, self.policy, principal, permit.role)
-            command = form.command_of(texts, lambda field: derive(form.command, request.cause, digest, field), actor)
+            command = form.command_of(
+                texts,
+                actor,
+                words_id=lambda field: derive(form.command, request.cause, digest, field),
+                token_of=lambda person: self._tokens.of(case_id, person),
+            )
             after, events = await self._after(stored.case, form, command, principal, actor, request)
             result = "done", CommandResult(case_id, after.code_name, request.command, after.state, after.seq)
             if not events:
                 return None
             # The vault keeps the words first: nobody sees words without an event, but no event may lack its words.
             is_kept = await self._keep_words(form, command, stored.case, actor)
-            for person in form.named_by(command):
-                await self._vault.name(stored.case.report_id, person, behalf=actor)
+            # The vault learns who a token is, and shuts nobody out before an event of the case has it.
+            for token, person in command.named.items():
+                await self._vault.name(stored.case.report_id, token, person, behalf=actor)
             return CaseChange(after, stored, events, [request.cause], {request.cause: digest} if is_kept else {})
 
         written = await change(self._cases, [case_id], decide)
@@ -190,7 +204,8 @@ class Desk:
     async def _after(
         self, case: Case, form: Form, command: Command, principal: Principal, actor: Actor, request: CommandRequest
     ) -> tuple[Case, list[Event]]:
-        people = People(await self._staffing.staff(), (await self._sight.shut_out_of(case)).union(case.parties))
+        people = self._tokens.people(case, await self._staffing.staff(), await self._sight.names_of(case))
+        people = replace(people, meant={**people.meant, **command.named})
         try:
             for field, person in form.handlers_of(command):
                 if not await self._can_have(case, person, principal):
@@ -222,7 +237,7 @@ class Desk:
         if person != giver.ref:
             found = await self._people.person(person, began_at=at, authenticated_at=None)
             who = found or Principal(person)
-        resource = resource_of(case, self.policy, await self._sight.shut_out_of(case))
+        resource = resource_of(case, self.policy, await self._sight.shut_out_of(case, person))
         return isinstance(allow(who, "case.start", resource, at), Permit)
 
     async def _keep_words(self, form: Form, command: Command, case: Case, actor: Actor) -> bool:
@@ -248,7 +263,8 @@ class Desk:
         """The case, if the principal may read it. A case of others is answered like one that does not exist."""
         if stored is None:
             raise NotFound
-        resource = resource_of(stored.case, self.policy, await self._sight.shut_out_of(stored.case))
+        shut_out = await self._sight.shut_out_of(stored.case, principal.ref)
+        resource = resource_of(stored.case, self.policy, shut_out)
         demand(principal, "case.read", resource, self._clock())
         return stored
 

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from services.triage import consumer
 from services.triage.actions import Desk, Vault
+from services.triage.case.tokens import Tokens
 from services.triage.desk.part import build as build_desk
 from services.triage.desk.queue import Queue
 from services.triage.desk.views import load_pages
@@ -82,13 +83,14 @@ def build_app(
     staffing = staffing or access_control.roster
     eraser = DigestEraser(cases)
     known, parties_part = follow_parties(runtime, parties)
-    sight = Sight(known)
-    consumer.consume(runtime, ReportFollower(cases, policy, known, staffing), eraser)
+    tokens = Tokens(settings.identity_key)
+    sight = Sight(known, tokens)
+    consumer.consume(runtime, ReportFollower(cases, policy, known, staffing, tokens), eraser)
     read = partial(runtime.read_to_end, "erasures")
     replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
-    watch = CaseWatch(cases, known, staffing, policy, every=settings.watch_seconds)
+    watch = CaseWatch(cases, known, staffing, policy, tokens, every=settings.watch_seconds)
     queue = Queue(cases, sight, policy, settings.form_key)
-    desk = Desk(cases, intake, policy, settings.identity_key, access_control.roster, sight, staffing)
+    desk = Desk(cases, intake, policy, settings.identity_key, access_control.roster, sight, staffing, tokens)
     gate = access_control.gate
     parts = [
         Part(

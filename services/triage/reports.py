@@ -12,6 +12,7 @@ from services.triage.case.commands.inquiry import ReceiveAnswer
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.table import carry_out
 from services.triage.case.lifecycle import NotPermitted, UnknownQuestion
+from services.triage.case.tokens import Tokens
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
 from shared.aggregates import change
@@ -45,11 +46,12 @@ class _Work:
 class ReportFollower:
     """Takes what intake reports: one load and one save a batch, however many messages."""
 
-    def __init__(self, cases: CaseStore, policy: Policy, parties: Parties, staffing: Staffing) -> None:
+    def __init__(self, cases: CaseStore, policy: Policy, parties: Parties, staffing: Staffing, tokens: Tokens) -> None:
         self._cases = cases
         self._policy = policy
         self._parties = parties
         self._staffing = staffing
+        self._tokens = tokens
 
     async def take(self, events: Sequence[Event]) -> None:
         """Open a case for each report and hand each answer to its case; what was done before is passed over.
@@ -102,7 +104,7 @@ class ReportFollower:
             case ReportAnswered() as answer:
                 if work.case is None:
                     raise Malformed("unknown_case", "an answer to a case that was never opened")
-                people = replace(people, parties=people.parties.union(work.case.parties))
+                people = self._tokens.people(work.case, people.staff, people.parties)
                 command = ReceiveAnswer(answer.question_id, answer.answer_id)
             case other:
                 raise Malformed("unexpected_type", f"{other.name} is not for triage")

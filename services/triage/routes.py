@@ -52,10 +52,12 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
     async def show_case(request: Request, case_id: str) -> Response:
         """One case, its history, and the commands permitted now with what they take. ETag is its version.
 
+        The `person` of a recusal is a reference, or on the ground `named` a token; it `stands_for` a reference then.
         A paused deadline has `remaining_seconds`; its `due_at` is when it would be due if its clock ran again now.
         """
         principal = principal_of(request)
         case = await desk.find(principal, case_id)
+        meant = await desk.named_in(case)
         body = {
             **_summary(case),
             "report_id": case.report_id,
@@ -69,6 +71,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
             "recusals": [
                 {
                     "person": r.person,
+                    "stands_for": meant.get(r.person),
                     "declared_by": r.by,
                     "ground": r.ground,
                     "confirm_by": rfc3339(r.confirm_by) if r.confirm_by else None,

@@ -16,6 +16,7 @@ from services.triage.case.commands.handling import Attend
 from services.triage.case.commands.recusal import Lapse
 from services.triage.case.commands.table import carry_out
 from services.triage.case.lifecycle import NotPermitted
+from services.triage.case.tokens import Tokens
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
 from shared.access.principal import Resource, serves_beside
@@ -42,6 +43,7 @@ class CaseWatch:
         parties: Parties,
         staffing: Staffing,
         policy: Policy,
+        tokens: Tokens,
         *,
         every: float,
         clock: Callable[[], datetime] = now,
@@ -52,6 +54,7 @@ class CaseWatch:
         self._parties = parties
         self._staffing = staffing
         self._policy = policy
+        self._tokens = tokens
         self._every = every
         self._clock = clock
         self._sleep = sleep
@@ -74,7 +77,11 @@ class CaseWatch:
         while batch := await self._cases.open_after(after, LOOKED_AT_ONCE):
             after = batch[-1].id
             named, at = await self._parties.load({case.id for case in batch}), self._clock()
-            due = [c.id for c in batch if _is_known(c, named) and attend(c, _people(c, staff, named), self._policy, at)]
+            due = [
+                c.id
+                for c in batch
+                if _is_known(c, named) and attend(c, self._people(c, staff, named), self._policy, at)
+            ]
             written = await self._carry_out(due, Attend(), staff)
             changed += len(written)
             unattended += sum((written.get(case.id) or case).unattended for case in batch)
@@ -108,7 +115,7 @@ class CaseWatch:
                     stored.case,
                     command,
                     self._policy,
-                    _people(stored.case, staff, named),
+                    self._people(stored.case, staff, named),
                     self._clock(),
                     case_id=case_id,
                     actor=TRIAGE,
@@ -125,6 +132,9 @@ class CaseWatch:
             count_passed_on(done.events, self._policy)
         return {case_id: done.case for case_id, done in written.items()}
 
+    def _people(self, case: Case, staff: Staff, named: Mapping[str, frozenset[str]]) -> People:
+        return self._tokens.people(case, staff, named.get(case.id, frozenset()))
+
     def _measure_last_resort(self, staff: Staff) -> None:
         at, last = self._clock(), self._policy.bodies[self._policy.last_resort]
         about = Resource(body=last.id, training=last.training)
@@ -135,7 +145,3 @@ class CaseWatch:
 def _is_known(case: Case, named: Mapping[str, frozenset[str]]) -> bool:
     """Whether it is known who is named in the report; else nothing can be said of the case."""
     return case.id in named or not case.parties_apart
-
-
-def _people(case: Case, staff: Staff, named: Mapping[str, frozenset[str]]) -> People:
-    return People(staff, named.get(case.id, frozenset()).union(case.parties))

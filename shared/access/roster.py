@@ -186,6 +186,11 @@ class Roster:
         known = self._entries.values()
         return tuple(sorted(person.ref for person in known if not person.pseudonyms.isdisjoint(names)))
 
+    async def refs(self) -> Collection[str]:
+        """The references of all people on the roster. Raises Unavailable while that is not known."""
+        await self.ready()
+        return self._entries.keys()
+
     async def staff(self) -> Staff:
         """The people of each handling body. Raises Unavailable while that is not known."""
         await self.ready()

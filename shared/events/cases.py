@@ -177,14 +177,17 @@ class CaseDecided(CaseFact):
 
 
 class RecusalDeclared(CaseFact):
-    """Somebody has nothing more to do with the case, on one of the `grounds` of the policy; the state stays.
+    """A person has nothing more to do with the case, on a `ground`; the state stays.
 
-    `assignee`: who has the case from now on; None when it was the recused person's. `confirm_by`: until when a second
-    person or a coordinator has to confirm it, or it lapses; None where nobody has to.
+    `person` is a reference. On the ground `named` the case is about the person: then it is a token that holds in this
+    case only, also in the later facts of the recusal; intake alone tells the services that shut people out who it is.
+    `assignee`: who has the case from now on; None when it was the recused person's, and always on the ground `named`.
+    `confirm_by`: until when a second person (or a coordinator, but for the ground `named`) has to confirm it, or it
+    lapses; None where nobody has to.
     """
 
     name: ClassVar[str] = "case.recusal_declared"
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
     shows: ClassVar[str | None] = "ground"
 
     person: str
@@ -232,6 +235,7 @@ class MentionCleared(CaseFact):
     mention: str
 
 
+# Nothing writes it any more; records from before have it.
 class PersonNamed(CaseFact):
     """The case is about a further person on the roster, who may not see it; the state stays.
 

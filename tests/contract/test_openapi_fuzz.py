@@ -82,7 +82,7 @@ def _bytes(text: str | bytes) -> bytes:
 
 PURPOSES = {
     "PUT": "correspond", "POST /v1/vault/pseudonyms": "sign_in", "POST /v1/vault/given-names": "enrol",
-    "PUT /v1/vault/reports/{report_id}/named/{person}": "name",
+    "PUT /v1/vault/reports/{report_id}/named/{token}": "name",
 }  # fmt: skip
 """What intake's callers say they call for; the rest is for review."""
 
@@ -101,7 +101,7 @@ async def make_intake() -> World:
         "receipt": [sent["receipt"]], "community": ["enwiki"], "category": ["harassment.insults"], "flags": [[]],
         "setting": ["online"], "occurred": [None], "privacy": ["named"], "purpose": ["review"],
         "narrative": ["Words."], "report_ids": [[report_id]], "reason": ["requested"],
-        "person": ["person:5f2c81aa90b1c2d3"],
+        "person": ["person:5f2c81aa90b1c2d3"], "token": ["7" * 32],
         "kind": ["question"], "names": [["Some one"]], "ticket": [rig.keys._ticket(chief.ref)],
         **{name: [token] for name, token in rig.proof().items()},
         "reads": [[{"report_id": report_id, "sections": ["content", "correspondence"]}]],

@@ -25,14 +25,14 @@ from shared.problems import Malformed, Unavailable
 from shared.times import now
 from tests.fakes.memory_parties import nobody_named
 from tests.support.stores import mongo_cases
-from tests.support.triage_rig import ALICE, POLICY, Everywhere, MemoryCases, answered, erased, reported
+from tests.support.triage_rig import ALICE, POLICY, TOKENS, Everywhere, MemoryCases, answered, erased, reported
 
 BODIES = tuple(POLICY.bodies)
 
 
 def follower(cases: CaseStore) -> ReportFollower:
     """What opens cases of reports that carry their own parties, with people everywhere."""
-    return ReportFollower(cases, POLICY, nobody_named(), Everywhere())
+    return ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS)
 
 
 def wanted(bodies: tuple[str, ...], states: tuple[CaseState, ...] = (), **more: Any) -> CaseQuery:

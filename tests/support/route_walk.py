@@ -143,6 +143,7 @@ FILL: Mapping[str, Fill] = {
     "event_id": lambda thing: [thing.event_id, f"{thing.event_id}.tlog-proof"],
     "command": lambda thing: list(FORMS),
     "statement_id": lambda thing: ["a-statement"],
+    "token": lambda thing: ["7" * 32],
     "topic": lambda thing: ["cases"],
     "partition": lambda thing: ["0"],
     "path": lambda thing: ["0/000.p/2", "entries/000.p/2"] if thing.is_there else ["0/009.p/2", "entries/009.p/2"],
@@ -167,6 +168,7 @@ MORE: Mapping[tuple[str, str], More] = {
     ("PUT", "/v1/vault/reports/{report_id}/statements/{statement_id}"): lambda thing, filled: {
         "json": {"kind": "question", "text": "When?"}
     },
+    ("PUT", "/v1/vault/reports/{report_id}/named/{token}"): lambda thing, filled: {"json": {"person": COLLEAGUE.ref}},
     ("POST", "/v1/roster/{person}/{change}"): lambda thing, filled: {"json": CHANGED[filled["change"]]},
     ("POST", "/desk/roster/{person}/{change}"): lambda thing, filled: {"data": CHANGED[filled["change"]]},
     ("POST", "/v1/erasures"): lambda thing, filled: {

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from services.triage.app import build_app
 from services.triage.case.case import ENDED, Case
+from services.triage.case.tokens import Tokens
 from services.triage.reports import ReportFollower
 from services.triage.settings import TriageSettings
 from services.triage.stored import CaseChange, CaseQuery, Staffing, StoredCase
@@ -27,11 +28,12 @@ from shared.vault_client import Contents
 from tests.fakes.memory_entries import MemoryEntries
 from tests.fakes.memory_parties import MemoryParties
 from tests.fakes.memory_sessions import MemorySessions
-from tests.support.people import COPIES, SIGN_IN, bearer, coordinator, responder
+from tests.support.people import COPIES, PROVIDER, SIGN_IN, bearer, coordinator, responder
 from tests.support.service_keys import files_of
 
 KEY = b"k" * 32
 POLICY = load_policy(None)
+TOKENS = Tokens(PROVIDER["identity_key"])
 REPORTER = Actor("reporter", "reporter")
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 ALICE = responder("a11ce0de", "enwiki_admins", "enwiki_arbcom", "trust_safety")
@@ -128,7 +130,7 @@ class MemoryVault:
     sections: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
     statements: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     reads: list[tuple[str, str, Actor | None]] = field(default_factory=list)
-    named: list[tuple[str, str]] = field(default_factory=list)
+    named: list[tuple[str, str, str]] = field(default_factory=list)
     erased: set[str] = field(default_factory=set)
     away: bool = False
     own: OwnNames = field(default_factory=lambda: OwnNames(ALICE.ref, (ADA, STRANGER), TICKET))
@@ -174,10 +176,10 @@ class MemoryVault:
         known = self.statements.setdefault((report_id, statement_id), (kind, text))
         assert known == (kind, text), "other words under the same id"
 
-    async def name(self, report_id: str, person: str, *, behalf: Actor) -> None:
+    async def name(self, report_id: str, token: str, person: str, *, behalf: Actor) -> None:
         if self.away:
             raise Unavailable("vault: away")
-        self.named.append((report_id, person))
+        self.named.append((report_id, token, person))
 
 
 @dataclass
@@ -222,7 +224,7 @@ async def make_rig(staffing: Staffing | None = None) -> AsyncIterator[Rig]:
     )  # fmt: skip
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:
-        intake = ReportFollower(cases, POLICY, Parties(parties, patience=0.0), staffing)
+        intake = ReportFollower(cases, POLICY, Parties(parties, patience=0.0), staffing, TOKENS)
         yield Rig(cases, vault, intake, app, http, sessions, entries, parties)
 
 

@@ -2,8 +2,9 @@
 
 These stay: ids, the time of arrival, codes, the status of the case, the hash of the receipt, and the references of the
 people on the roster in the report. By the hash, the reporter is told of the erasure, and the same report, sent
-again, is not stored again. By the references, the report stays hidden from those it named; the pseudonyms of all people
-go, here and in every other service. docs/retention.md has the list.
+again, is not stored again. By the references, the report stays hidden from those it named, and from those that handlers
+named, as long as the case says so. The pseudonyms of all people go, here and in every other service. docs/retention.md
+has the list.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -19,12 +20,12 @@ from services.intake.stored import (
     ReportOutline,
     Store,
     StoredReport,
-    make_salt,
+    tell_erased,
     tell_parties,
 )
 from shared import metrics
 from shared.aggregates import change
-from shared.events import Actor, Draft, ReportErased, ReportParties, stamp
+from shared.events import Actor, Draft, ReportErased, stamp
 from shared.ids import derive
 from shared.succession import Succession
 from shared.telemetry import current_traceparent
@@ -125,8 +126,8 @@ async def shut_out_of(report: StoredReport, people: KnownPeople) -> tuple[str, .
 
 def forgotten(report: StoredReport, shut_out: tuple[str, ...], at: datetime, cause: str) -> Draft:
     """The last `report.parties` of a report erased at `at` (UTC-aware): every service forgets its pseudonyms."""
-    named = bool(report.named or report.shut_out)
-    fact = ReportParties(report_id=report.id, shut_out=shut_out, named=named, erased_at=at, salt=make_salt())
+    named = bool(report.named or report.hidden_from)
+    fact = tell_erased(replace(report, shut_out=shut_out), at, named=named)
     return Draft(fact, INTAKE, at, cause)
 
 

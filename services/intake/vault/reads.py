@@ -39,7 +39,7 @@ def resource_of(report: StoredReport) -> Resource:
         body=report.status.body,
         community=report.facts.community or None,
         parties=frozenset(report.named),
-        recused=frozenset((*report.status.recused, *report.shut_out)),
+        recused=frozenset((*report.status.recused, *report.hidden_from)),
     )
 
 

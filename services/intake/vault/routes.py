@@ -1,5 +1,6 @@
 """The vault over HTTP, for the other services."""
 
+import re
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -22,7 +23,8 @@ from shared.problems import FieldError, Problem
 from shared.web.bodies import json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does, principal_of
 
-_NO_REFERENCE = FieldError("/person", "not_a_reference", "A reference such as person:5f2c81aa90b1c2d3.")
+_TOKEN = re.compile(r"[0-9a-f]{32}")
+_NO_TOKEN = FieldError("/token", "invalid_id", "32 hexadecimal digits.")
 NamesOf = Callable[[str], Awaitable[Collection[str]]]
 """A person's reference and the pseudonyms of their own names."""
 
@@ -39,6 +41,12 @@ class VaultRead(Body):
 
     purpose: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
     reads: Annotated[tuple[ReadItem, ...], Field(max_length=500)]
+
+
+class NamedPerson(Body):
+    """PUT /v1/vault/reports/{report_id}/named/{token}."""
+
+    person: Annotated[str, StringConstraints(pattern=f"^{PERSON.pattern}$")]
 
 
 class GivenNames(Body):
@@ -83,12 +91,18 @@ def make_vault_router(
         items = await reader.read(reads, purpose=purpose, actor=who.actor(Role.SERVICE), names=names)
         return json_response({"items": items}, headers=PRIVATE)
 
-    @router.put("/v1/vault/reports/{report_id}/named/{person}", status_code=204, **does("vault.name"))
-    async def name(request: Request, report_id: str, person: str) -> Response:
-        """Shut a person, by the reference, out of everything about a report. The request may be repeated."""
-        if not PERSON.fullmatch(person):
-            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[_NO_REFERENCE])
-        await naming.name(report_id, person, principal_of(request).actor(Role.SERVICE))
+    @router.put(
+        "/v1/vault/reports/{report_id}/named/{token}", status_code=204, **does("vault.name", takes(NamedPerson))
+    )
+    async def name(request: Request, report_id: str, token: str) -> Response:
+        """Keep for which person a token of the case stands. The request may be repeated.
+
+        The person is shut out of everything about the report while the case has the token among its recusals.
+        """
+        if not _TOKEN.fullmatch(token):
+            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[_NO_TOKEN])
+        body = parse_body(NamedPerson, await request.body())
+        await naming.name(report_id, token, body.person, principal_of(request).actor(Role.SERVICE))
         return Response(status_code=204)
 
     @router.post("/v1/vault/pseudonyms", **does("vault.pseudonyms", takes(Proof)))

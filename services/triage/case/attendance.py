@@ -4,7 +4,7 @@ A body can look after a case if everybody who hears of the case there may open i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
@@ -23,11 +23,23 @@ ENOUGH = 2
 class People:
     """Who could handle a case: everybody with a role, by handling body.
 
-    `parties`: pseudonyms and references of the people who are named in the report.
+    `parties`: pseudonyms and references of the people who are named in the report. `meant`: those of the staff that
+    handlers have ever named, by the tokens that the case has for them.
     """
 
     staff: Mapping[str, Sequence[Principal]] = field(default_factory=dict)
     parties: frozenset[str] = frozenset()
+    meant: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, case: Case) -> tuple["People", frozenset[str]]:
+        """The same people as the recusals of the case make them, and the references of those who are recused.
+
+        A person named by one handler alone counts as recused. With a second handler the person counts as named,
+        and the body loses the case.
+        """
+        named = {self.meant[r.person] for r in case.recusals if r.person in self.meant and r.confirm_by is None}
+        parties = self.parties.difference(self.meant.values()) | named
+        return replace(self, parties=parties), frozenset(self.meant.get(name, name) for name in case.recused)
 
 
 NOBODY = People()
@@ -89,7 +101,7 @@ def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[Ca
     """What follows for the case from who is there for it: it stays, goes to another body, or is unattended."""
     if case.body is None or case.state in ENDED:
         return []
-    recused = frozenset(case.recused)
+    people, recused = people.of(case)
 
     def there(body: str) -> Attendance:
         return attendance(_about(body, case.community, people, policy, recused), people, now)

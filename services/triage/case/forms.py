@@ -13,7 +13,7 @@ from services.triage.case.commands.command import (
     Words,
     WordsField,
     fields_of,
-    names_giver,
+    takes,
 )
 from services.triage.case.commands.table import COMMANDS
 from services.triage.case.lifecycle import permitted_in
@@ -42,16 +42,28 @@ class Form:
         """Its action in shared/access/actions.py."""
         return f"case.{self.kind.name}"
 
-    def command_of(self, texts: Mapping[str, str], words_id: Callable[[str], str], by: Actor) -> Command:
-        """The command with these texts, as `read` gives them. `words_id` names the words of a field for the vault."""
+    def command_of(
+        self,
+        texts: Mapping[str, str],
+        by: Actor,
+        *,
+        words_id: Callable[[str], str],
+        token_of: Callable[[str], str],
+    ) -> Command:
+        """The command with these texts, as `read` gives them.
+
+        `words_id` names the words of a field for the vault; `token_of` gives the token of a person in the case.
+        """
         values: dict[str, str | Words | Actor] = {
             field.name: Words(words_id(field.name), texts[field.name])
             if isinstance(field, WordsField)
             else texts[field.name]
             for field in self.fields
         }
-        if names_giver(self.kind):
+        if takes(self.kind, "by"):
             values["by"] = by
+        if takes(self.kind, "token"):
+            values["token"] = token_of(texts["person"])
         return self.kind(**values)
 
     def words_of(self, command: Command) -> Iterator[tuple[WordsField, Words]]:
@@ -65,12 +77,6 @@ class Form:
         for field in self.fields:
             if isinstance(field, ReferenceField) and field.gets_case:
                 yield field.name, getattr(command, field.name)
-
-    def named_by(self, command: Command) -> Iterator[str]:
-        """The references of the people that the case is about, as the command says."""
-        for field in self.fields:
-            if isinstance(field, ReferenceField) and field.is_named:
-                yield getattr(command, field.name)
 
 
 FORMS: Mapping[str, Form] = {name: Form(kind, fields_of(kind)) for name, kind in COMMANDS.items() if kind.by_people}

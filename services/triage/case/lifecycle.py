@@ -35,7 +35,6 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
     "withdraw": _ANY,
     "lapse": _ANY,
     "clear": _ANY,
-    "name": _ANY,
     "close": {CaseState.DECIDED: CaseState.CLOSED},
     # Who is there for a case is judged behind every command, and by this one when nobody gives another.
     "attend": {state: state for state in CaseState if state not in (CaseState.RECEIVED, *ENDED)},

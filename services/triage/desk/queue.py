@@ -67,7 +67,7 @@ class Queue:
             return await self._cases.queue(CaseQuery(bodies, wanted.states, after, most)) if bodies else []
 
         async def see(found: Sequence[Case]) -> list[Case]:
-            known, at = await self._sight.shut_out_of_each(found), self._clock()
+            known, at = await self._sight.shut_out_of_each(found, principal.ref), self._clock()
             return [case for case in found if case.id in known and self._sees(principal, case, known[case.id], at)]
 
         return await self._cursors.page(wanted.cursor, wanted.limit, read, see, lambda case: QueuePlace(*case.place))

@@ -1,6 +1,6 @@
 """What the pages of the desk show: the queue, and one case."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -125,6 +125,7 @@ class CaseView:
         problem = sent.problem if sent else None
         steps = problem.steps if isinstance(problem, VersionConflict) else ()
         names = self._names
+        meant = await self._desk.named_in(case)
         context = {
             "case": case,
             "state_name": partial(names.state, request),
@@ -140,7 +141,7 @@ class CaseView:
             "talk": _talk(case, contents),
             "mentions": mentions,
             "forms": [self._form(request, principal, case, form, at) for form in forms if not form.kind.own_place],
-            "recusals": [self._recusal(request, principal, case, recusal, at) for recusal in case.recusals],
+            "recusals": [self._recusal(request, principal, case, recusal, meant, at) for recusal in case.recusals],
             "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': f'{HOME}/cases/{case.code_name}'})}",
             "key": new_id(),
             "principal": principal,
@@ -185,14 +186,24 @@ class CaseView:
         }
 
     def _recusal(
-        self, request: Request, principal: Principal, case: Case, recusal: Recusal, at: datetime
+        self,
+        request: Request,
+        principal: Principal,
+        case: Case,
+        recusal: Recusal,
+        meant: Mapping[str, str],
+        at: datetime,
     ) -> dict[str, Any]:
-        """A recusal, until when it holds without a second person, and what the reader can do about it."""
+        """A recusal, until when it holds without a second person, and what the reader can do about it.
+
+        `meant`: the people that tokens of the case stand for.
+        """
         confirm, withdraw = (self._may(principal, case, f"case.{name}", at) for name in (Confirm.name, Withdraw.name))
         is_own, waits = recusal.by == principal.ref, recusal.confirm_by is not None
         oneself = recusal.person == recusal.by
         key = "oneself" if oneself else "confirmed" if not waits else "yours" if is_own else "pending"
-        person = self._names.person(request, principal, Role.RESPONDER, recusal.person)
+        ref = meant.get(recusal.person, recusal.person)
+        person = self._names.person(request, principal, Role.RESPONDER, ref)
         by = self._names.person(request, principal, recusal.role, recusal.by)
         return {
             "ref": recusal.person,

@@ -22,7 +22,7 @@ from shared.problems import Unavailable
 from tests.fakes.memory_parties import nobody_named
 from tests.support.people import MemoryCopies
 from tests.support.stores import Nowhere, database_of, mongo_cases
-from tests.support.triage_rig import ALICE, KEY, POLICY, Everywhere, MemoryVault, reported
+from tests.support.triage_rig import ALICE, KEY, POLICY, TOKENS, Everywhere, MemoryVault, reported
 
 
 @pytest.fixture
@@ -38,11 +38,11 @@ async def cases(database: Database) -> MongoCases:
 
 async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_why(cases: MongoCases) -> None:
     event = reported()
-    await ReportFollower(cases, POLICY, nobody_named(), Everywhere()).take([event])
+    await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([event])
     copies, colleagues = MemoryCopies(), [replace(ALICE, ref=f"person:{number:016x}") for number in range(8)]
     for colleague in colleagues:
         copies.enrol(colleague)
-    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(copies), Sight(nobody_named()), Everywhere())
+    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(copies), Sight(nobody_named(), TOKENS), Everywhere(), TOKENS)
 
     async def take(number: int) -> str:
         order = CommandRequest("assign", {"assignee": colleagues[number].ref}, 3, f"order {number}")
@@ -58,8 +58,9 @@ async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_
 
 async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: MongoCases) -> None:
     event = reported()
-    await ReportFollower(cases, POLICY, nobody_named(), Everywhere()).take([event])
-    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()), Sight(nobody_named()), Everywhere())
+    await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([event])
+    sight = Sight(nobody_named(), TOKENS)
+    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()), sight, Everywhere(), TOKENS)
     order = CommandRequest("assign", {}, 3, "the same order")
     outcomes = await asyncio.gather(*(desk.carry_out(ALICE, event.case_id, order) for _ in range(8)))
     assert {outcome.version for outcome in outcomes} == {4}
@@ -67,7 +68,7 @@ async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: Mong
 
 
 async def test_the_queue_is_read_from_its_index(cases: MongoCases, database: Database) -> None:
-    await ReportFollower(cases, POLICY, nobody_named(), Everywhere()).take([reported() for _ in range(50)])
+    await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported() for _ in range(50)])
     ((part,),) = ranges_of(CaseQuery(("enwiki_admins", "enwiki_arbcom"), OPEN_STATES))
     plan = await database["cases"].find(part.wanted).sort(part.order).limit(25).explain()
     stages = str(plan["queryPlanner"]["winningPlan"])
@@ -80,7 +81,7 @@ async def test_the_queue_is_read_from_its_index(cases: MongoCases, database: Dat
 async def test_a_look_at_a_long_queue_examines_no_more_than_it_reads(
     cases: MongoCases, database: Database, bodies: int
 ) -> None:
-    opener = ReportFollower(cases, POLICY, nobody_named(), Everywhere())
+    opener = ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS)
     await opener.take([reported()])
     document = await database["cases"].find_one({})
     assert document
@@ -112,5 +113,5 @@ async def test_a_database_that_is_away_is_said_to_be_unavailable() -> None:
         with pytest.raises(Unavailable):
             await reading
     with pytest.raises(Unavailable):
-        await ReportFollower(cases, POLICY, nobody_named(), Everywhere()).take([reported()])
+        await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported()])
     client.close()

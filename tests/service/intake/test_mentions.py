@@ -1,12 +1,22 @@
 """Words that mention a person on the roster hide the report from that person, whenever they come."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from services.intake.report.pseudonym import pseudonyms_for
 from shared.access.principal import Grant, Principal, Role
-from shared.events import Actor, MentionCleared, ReportParties
+from shared.events import (
+    Actor,
+    CaseFact,
+    MentionCleared,
+    RecusalConfirmed,
+    RecusalDeclared,
+    RecusalLapsed,
+    RecusalWithdrawn,
+    ReportParties,
+)
 from tests.service.intake.test_mailbox import the_way_of_a_case
 from tests.support.intake_rig import SECRETS, START, Rig, case_event
 from tests.support.people import COPIES, bearer, person
@@ -178,14 +188,73 @@ async def test_a_person_whom_a_report_names_cannot_be_cleared(rig: Rig, who: Pri
     assert not await reads(rig, accepted["report_id"], who)
 
 
-async def test_a_handler_can_shut_out_a_further_person(rig: Rig, who: Principal) -> None:
-    accepted = await rig.post()
-    path = f"/v1/vault/reports/{accepted['report_id']}/named/{who.ref}"
+TOKEN = "7" * 32
+
+
+async def name(rig: Rig, report_id: str, who: Principal, token: str = TOKEN) -> int:
+    path = f"/v1/vault/reports/{report_id}/named/{token}"
     async with rig.http() as http:
-        for _ in range(2):
-            assert (await http.put(path, headers=call_of(purpose="name"))).status_code == 204
-        assert (await http.put(path.replace("person:", ""), headers=call_of(purpose="name"))).status_code == 422
-        elsewhere = path.replace("reports/", "reports/0")
-        assert (await http.put(elsewhere, headers=call_of(purpose="name"))).status_code == 404
-    assert not await reads(rig, accepted["report_id"], who)
+        return (await http.put(path, json={"person": who.ref}, headers=call_of(purpose="name"))).status_code
+
+
+async def follow(rig: Rig, report_id: str, seq: int, fact: CaseFact) -> None:
+    await rig.mailbox.project([case_event(report_id, seq, fact, START)])
+
+
+def declared(token: str = TOKEN) -> RecusalDeclared:
+    return RecusalDeclared(previous="triaged", state="triaged", person=token, ground="named", confirm_by=START)
+
+
+async def test_a_person_that_handlers_name_is_shut_out_while_the_case_says_so(rig: Rig, who: Principal) -> None:
+    report_id = (await rig.post())["report_id"]
+    assert await name(rig, report_id, who) == 204
+    await follow(rig, report_id, 3, declared())
+    assert not await reads(rig, report_id, who)
+    await follow(rig, report_id, 4, RecusalConfirmed(previous="triaged", state="triaged", person=TOKEN))
+    assert not await reads(rig, report_id, who)
     assert [fact.shut_out for fact in told(rig)] == [(), (who.ref,)]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        RecusalLapsed(previous="triaged", state="triaged", person=TOKEN),
+        RecusalWithdrawn(previous="triaged", state="triaged", person=TOKEN, withdrawal="mistaken"),
+    ],
+)
+@pytest.mark.parametrize("erased", [False, True])
+async def test_the_end_of_a_naming_is_told_also_after_an_erasure(
+    rig: Rig, who: Principal, end: CaseFact, erased: bool
+) -> None:
+    report_id = (await rig.post())["report_id"]
+    await name(rig, report_id, who)
+    await follow(rig, report_id, 3, declared())
+    if erased:
+        async with rig.http() as http:
+            order = {"reason": "requested", "report_ids": [report_id]}
+            await http.post("/v1/erasures", json=order, headers=bearer(person("e4a5e4", Grant(Role.OPERATOR))))
+        assert told(rig)[-1].shut_out == (who.ref,)
+    await follow(rig, report_id, 4, end)
+    last = told(rig)[-1]
+    assert (last.shut_out, last.erased_at is not None, last.named) == ((), erased, erased)
+    if not erased:
+        assert await reads(rig, report_id, who)
+
+
+async def test_a_naming_of_which_the_case_knows_nothing_shuts_nobody_out(rig: Rig, who: Principal) -> None:
+    report_id = (await rig.post())["report_id"]
+    for _ in range(2):
+        assert await name(rig, report_id, who) == 204
+    assert await reads(rig, report_id, who)
+    assert len(told(rig)) == 1
+    # It comes again, and then the case has it.
+    await name(rig, report_id, who)
+    await follow(rig, report_id, 3, declared())
+    assert not await reads(rig, report_id, who)
+
+
+async def test_a_naming_is_refused_without_a_token_a_reference_or_a_report(rig: Rig, who: Principal) -> None:
+    report_id = (await rig.post())["report_id"]
+    assert await name(rig, report_id, who, "person:0") == 422
+    assert await name(rig, report_id, replace(who, ref="Example User")) == 422
+    assert await name(rig, "unknown", who) == 404

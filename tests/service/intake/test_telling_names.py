@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from services.intake.erasure.actions import Erasure
 from services.intake.mentions import Naming
-from shared.events import Actor, Event, ReportParties
+from shared.events import Actor, Event, RecusalDeclared, ReportParties
 from shared.ids import case_id_of
 from shared.succession import Succession
 from tests.fakes.memory_parties import MemoryParties
-from tests.support.intake_rig import RESPONDER, START, Rig
+from tests.support.intake_rig import RESPONDER, START, Rig, case_event
 
 HOUR = timedelta(hours=1)
 ERASURE = Erasure("requested", "request", Actor("operator:1", "operator"))
@@ -39,7 +39,11 @@ async def known(events: list[Event], report_id: str) -> frozenset[str]:
 
 
 async def name(rig: Rig, report_id: str, person: str) -> None:
-    await Naming(rig.store, rig.mentions, rig.clock).name(report_id, person, RESPONDER)
+    """A handler names a person, and the case says so."""
+    await Naming(rig.store, rig.mentions, rig.clock).name(report_id, f"token of {person}", person, RESPONDER)
+    fact = RecusalDeclared(previous="triaged", state="triaged", person=f"token of {person}", ground="named")
+    seq = (await rig.store.load([report_id]))[report_id].status.seq + 1
+    await rig.mailbox.project([case_event(report_id, seq, fact)])
 
 
 @pytest.mark.parametrize("step", [timedelta(), -HOUR, timedelta(milliseconds=-1)])

@@ -140,7 +140,7 @@ ROUTES: dict[str, tuple[str, str, dict[str, Any], int]] = {
     "review": ("POST", "/v1/vault/read", {"purpose": "review", **READ}, 200),
     "notify": ("POST", "/v1/vault/read", {"purpose": "notify", **READ_ADDRESS}, 200),
     "correspond": ("PUT", "/v1/vault/reports/{}/statements/s-1", {"kind": "question", "text": "When?"}, 204),
-    "name": ("PUT", "/v1/vault/reports/{}/named/person:5f2c81aa90b1c2d3", {}, 204),
+    "name": ("PUT", f"/v1/vault/reports/{{}}/named/{'7' * 32}", {"person": "person:5f2c81aa90b1c2d3"}, 204),
     "sign_in": ("POST", "/v1/vault/pseudonyms", {}, 200),
     "enrol": ("POST", "/v1/vault/given-names", {"names": ["Some one"]}, 200),
 }

@@ -17,7 +17,7 @@ from shared.web.paging import MOST_LOOKED_AT
 from tests.fakes.memory_parties import MemoryParties, nobody_named
 from tests.support import people
 from tests.support.notification_rig import delivery
-from tests.support.triage_rig import ALICE, KEY, POLICY, make_rig
+from tests.support.triage_rig import ALICE, KEY, POLICY, TOKENS, make_rig
 
 FLOOD = 100_000
 HIDDEN_FROM = people.anybody(Role.OPERATOR)
@@ -118,7 +118,7 @@ async def test_a_page_of_the_queue_looks_at_so_many_cases_and_no_more(how: str) 
             who = replace(who, grants=tuple(replace(g, communities=("enwiki",)) for g in who.grants))
             hidden = replace(seen, community="swwiki")
     cases = Cases(*(replace(hidden, id=f"hidden {n}") for n in range(FLOOD)), seen)
-    queue = Queue(cases, Sight(Parties(parties)), POLICY, KEY)  # type: ignore[arg-type]  # a queue asks for nothing else
+    queue = Queue(cases, Sight(Parties(parties), TOKENS), POLICY, KEY)  # type: ignore[arg-type]  # a queue asks for nothing else
     shown, cursor, pages = list[str](), None, 0
     while True:
         before = cases.read

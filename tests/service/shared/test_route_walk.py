@@ -55,7 +55,6 @@ MAY: dict[str, dict[str, str]] = {
     "case.decide": {"responder": f"{HANDLING} training"},
     "case.close": {"responder": f"{HANDLING} training"},
     "case.clear": {"responder": f"{HANDLING} training"},
-    "case.name": {"responder": f"{HANDLING} training"},
     "case.recuse": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.confirm": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.withdraw": {"responder": f"{HANDLING} training", "coordinator": HANDLING},

@@ -35,12 +35,12 @@ async def shown(rig: Rig, case, who: Principal = ALICE):
 
 async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None:
     expected = {
-        (): ["assign", "recuse", "clear", "name"],
-        ("assign",): ["assign", "start", "recuse", "clear", "name"],
-        ("assign", "start"): ["assign", "ask", "decide", "recuse", "clear", "name"],
-        ("assign", "start", "ask"): ["assign", "start", "recuse", "clear", "name"],
-        ("assign", "start", "decide"): ["assign", "recuse", "clear", "name", "close"],
-        ("assign", "start", "decide", "close"): ["recuse", "clear", "name"],
+        (): ["assign", "recuse", "clear"],
+        ("assign",): ["assign", "start", "recuse", "clear"],
+        ("assign", "start"): ["assign", "ask", "decide", "recuse", "clear"],
+        ("assign", "start", "ask"): ["assign", "start", "recuse", "clear"],
+        ("assign", "start", "decide"): ["assign", "recuse", "clear", "close"],
+        ("assign", "start", "decide", "close"): ["recuse", "clear"],
     }
     for commands, permitted in expected.items():
         body = await shown(rig, await led_to(rig, *commands))

@@ -10,7 +10,7 @@ import pytest
 from services.triage.case.case import Case
 from shared.access.authorization import FRESH
 from shared.access.principal import Role
-from shared.events import MentionCleared, PersonNamed
+from shared.events import MentionCleared
 from shared.times import now, rfc3339
 from tests.support.forms import hidden_fields
 from tests.support.people import COPIES, sign_in
@@ -387,11 +387,25 @@ async def test_the_desk_offers_to_clear_words_that_mention_somebody_and_tells_no
     assert [e.fact.mention for e in rig.cases.events if isinstance(e.fact, MentionCleared)] == [mention]
 
 
-async def test_the_desk_names_a_further_person_to_intake_and_to_nobody_else(rig: Rig) -> None:
+async def test_handlers_see_who_was_named_and_confirm_it_by_the_token(rig: Rig) -> None:
+    rig.entries.enrol(COLLEAGUE)
+    case = await rig.open()
+    given = {"person": COLLEAGUE.ref, "ground": "named"}
+    assert (await rig.order(case, "recuse", given)).status_code == 200
+    ((report_id, token, person),) = rig.vault.named
+    assert (report_id, person) == (case.report_id, COLLEAGUE.ref)
+    await signed_in(rig, CORA)
+    page = await page_of(rig, case)
+    assert COLLEAGUE.ref.removeprefix("person:") in page
+    assert "The case is about this person" in page
+    assert (await send(rig, case, "confirm", page, person=token)).status_code == 303
+    assert rig.cases.stored[case.id].case.lapses_at is None
+    shown = (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(ALICE))).json()["recusals"]
+    assert [(r["person"], r["stands_for"]) for r in shown] == [(token, COLLEAGUE.ref)]
+
+
+async def test_nobody_names_oneself(rig: Rig) -> None:
     await signed_in(rig)
     case = await rig.open()
-    assert (await send(rig, case, "name", other=BOB.ref)).status_code == 303
-    assert rig.vault.named == [(case.report_id, BOB.ref)]
-    assert (await send(rig, case, "name", other="")).status_code == 422
-    (event,) = [e for e in rig.cases.events if isinstance(e.fact, PersonNamed)]
-    assert BOB.ref not in event.fact.model_dump_json()
+    assert (await send(rig, case, "recuse", ground="named")).status_code == 422
+    assert rig.vault.named == []

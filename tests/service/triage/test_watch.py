@@ -17,7 +17,7 @@ from shared.problems import Unavailable
 from shared.times import now
 from tests.service.triage.test_sight import naming
 from tests.support.people import bearer, responder
-from tests.support.triage_rig import POLICY, Rig, make_rig, reported
+from tests.support.triage_rig import POLICY, TOKENS, Rig, make_rig, reported
 
 ANN, BEN, CAT = (responder(name, "enwiki_arbcom") for name in ("1f2a", "2f3b", "3f4c"))
 UMA = responder("4f5d", "u4c")
@@ -54,7 +54,7 @@ async def rig(world: World) -> AsyncIterator[Rig]:
 
 
 def watch_of(rig: Rig, world: World) -> CaseWatch:
-    return CaseWatch(rig.cases, Parties(rig.parties, patience=0.0), world, POLICY, every=60, clock=world.clock)
+    return CaseWatch(rig.cases, Parties(rig.parties, patience=0.0), world, POLICY, TOKENS, every=60, clock=world.clock)
 
 
 def metric(name: str) -> float | None:
@@ -137,7 +137,7 @@ async def test_while_the_roster_is_not_known_nothing_moves_and_the_look_goes_on_
 
     world.away = True
     watch = CaseWatch(
-        rig.cases, Parties(rig.parties, patience=0.0), world, POLICY, every=60, clock=world.clock, sleep=sleep
+        rig.cases, Parties(rig.parties, patience=0.0), world, POLICY, TOKENS, every=60, clock=world.clock, sleep=sleep
     )
     with pytest.raises(StopAsyncIteration):
         await watch.run()

@@ -1,8 +1,9 @@
 """Somebody who can act has each case: who is there for it decides where it goes, whatever happens to people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -29,7 +30,7 @@ from shared.events import Actor, CaseAttended, CasePassedOn, CaseTriaged, CaseUn
 from shared.policy import load_policy
 from tests.support.examples import up_to
 from tests.support.people import responder
-from tests.support.triage_rig import reported
+from tests.support.triage_rig import TOKENS, reported
 
 POLICY = load_policy(None)
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -63,9 +64,11 @@ def opened(*people: Principal, names: Sequence[Principal] = (), **changed: objec
     return case, events
 
 
-def given_to(case: Case, command: Command, *people: Principal, at: datetime = AT) -> tuple[Case, list[Event]]:
-    """The case after a command, with these people on the roster."""
-    there = People(staff_of(*people), frozenset(case.parties))
+def given_to(
+    case: Case, command: Command, *people: Principal, at: datetime = AT, meant: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Case, list[Event]]:
+    """The case after a command, with these people on the roster; tokens of the case stand for those `meant`."""
+    there = People(staff_of(*people), frozenset(case.parties), meant)
     after, events = carry_out(
         case, command, POLICY, there, at, case_id=case.id, actor=TRIAGE, cause=f"c{case.seq}", trace=None
     )
@@ -216,6 +219,33 @@ def test_where_one_is_recused_two_others_must_be_left() -> None:
     assert (after.body, names_of(events)) == ("enwiki_arbcom", ["case.recusal_declared"])
     after, events = given_to(after, Recuse("involved", BEN.ref, actor(CAT)), *EVERYBODY)
     assert (after.body, names_of(events)) == ("u4c", ["case.recusal_declared", "case.passed_on"])
+
+
+def meaning(*people: Principal) -> dict[str, str]:
+    return {TOKENS.of("c", one.ref): one.ref for one in people}
+
+
+def naming(who: Principal, by: Principal) -> Recuse:
+    return Recuse("named", who.ref, actor(by), TOKENS.of("c", who.ref))
+
+
+def test_a_body_keeps_a_case_while_one_handler_alone_names_a_colleague() -> None:
+    case, _ = opened(*EVERYBODY)
+    case, events = given_to(case, naming(BEN, ANN), *EVERYBODY, meant=meaning(BEN))
+    assert (case.body, names_of(events)) == ("enwiki_arbcom", ["case.recusal_declared"])
+    # By then, intake has told everywhere that the person is shut out.
+    people = People(staff_of(*EVERYBODY), frozenset({BEN.ref}), meaning(BEN))
+    assert attend(case, people, POLICY, AT) == []
+    # With a second person it is a case about a person of the body, so it goes.
+    token = TOKENS.of("c", BEN.ref)
+    case, events = given_to(case, Confirm(token, actor(CAT)), *EVERYBODY, meant=meaning(BEN))
+    assert (case.body, names_of(events)) == ("u4c", ["case.recusal_confirmed", "case.passed_on"])
+
+
+def test_of_two_the_one_who_names_the_other_has_the_case_no_longer() -> None:
+    case, _ = opened(ANN, BEN, UMA)
+    case, events = given_to(case, naming(BEN, ANN), ANN, BEN, UMA, meant=meaning(BEN))
+    assert (case.body, names_of(events)) == ("u4c", ["case.recusal_declared", "case.passed_on"])
 
 
 PERSON_BODIES = st.lists(

@@ -7,6 +7,7 @@ import pytest
 from services.triage.author import TRIAGE
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
+from services.triage.case.commands.handling import Assign
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import CONFIRM_WITHIN, Confirm, Lapse, Recuse, Withdraw
 from services.triage.case.commands.table import events_of
@@ -23,6 +24,7 @@ AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 DAY = timedelta(hours=24)
 ANN, BEN, CAT = (responder(name, "enwiki_arbcom").actor(Role.RESPONDER) for name in ("a1a1", "b1b1", "c1c1"))
 CORA = coordinator("c0ac", "enwiki_arbcom").actor(Role.COORDINATOR)
+TOKEN = "7" * 32
 
 
 def opened() -> Case:
@@ -125,6 +127,55 @@ def test_nobody_takes_back_what_a_person_said_of_themselves() -> None:
     for by in (ANN, CORA):
         assert refused(declared(BEN, BEN), Withdraw(BEN.ref, "mistaken", by)) == "not_to_withdraw"
     assert refused(opened(), Withdraw(BEN.ref, "mistaken", ANN)) == "not_to_withdraw"
+
+
+def named(by: Actor = ANN, person: Actor = BEN) -> Recuse:
+    return Recuse("named", person.ref, by, TOKEN)
+
+
+def test_events_have_only_a_token_of_a_person_that_is_named() -> None:
+    case, events = after(opened(), Assign(BEN.ref))
+    for command in (named(), Confirm(TOKEN, CAT), Withdraw(TOKEN, "mistaken", CORA)):
+        case, more = after(case, command)
+        events += more
+    assert names_of(events)[1:] == ["case.recusal_declared", "case.recusal_confirmed", "case.recusal_withdrawn"]
+    assert [event.fact.person for event in events[1:]] == [TOKEN] * 3  # type: ignore[attr-defined]  # all have it
+    lapsed = after(after(opened(), named())[0], Lapse(), AT + DAY)[1]
+    assert BEN.ref not in "".join(event.fact.model_dump_json() for event in (*events[1:], *lapsed))
+
+
+def test_naming_a_person_takes_the_case_from_any_handler() -> None:
+    for handler in (BEN, CAT):
+        case, _ = after(opened(), Assign(handler.ref))
+        case, _ = after(case, named())
+        assert case.assignee is None
+
+
+@pytest.mark.parametrize("by", [ANN, CORA])
+def test_naming_a_person_takes_two_in_every_role(by: Actor) -> None:
+    case, _ = after(opened(), named(by))
+    assert (case.recused, case.lapses_at) == ((TOKEN,), AT + DAY)
+    assert refused(case, Confirm(TOKEN, by)) == "own_recusal"
+    assert after(case, named(by)) == (case, [])
+    assert after(case, named(CAT))[0].lapses_at is None
+    lapsed, events = after(case, Lapse(), AT + DAY)
+    assert (lapsed.recused, names_of(events)) == ((), ["case.recusal_lapsed"])
+
+
+def test_nobody_names_themselves() -> None:
+    assert refused(opened(), named(ANN, ANN)) == "missing"
+
+
+def test_one_person_keeps_another_away_for_one_day_on_whatever_ground() -> None:
+    other = Recuse("involved", BEN.ref, ANN, TOKEN)
+    for first, second in ((named(), other), (other, named())):
+        case, _ = after(opened(), first)
+        assert refused(case, second) == "declared_before"
+        case, _ = after(case, Lapse(), AT + DAY)
+        assert refused(case, second) == "declared_before"
+    # Where a second person agreed, it holds already.
+    case, _ = after(after(opened(), other)[0], Confirm(BEN.ref, CAT))
+    assert names_of(after(case, named())[1]) == ["case.recusal_declared"]
 
 
 def test_each_command_is_offered_only_where_it_could_be_about_something() -> None:

@@ -1,7 +1,7 @@
 """What every command on a case has: a name, the fields it takes, and what it decides. Pure."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal, get_args, get_origin, get_type_hints
@@ -17,7 +17,8 @@ WORDS_LIMIT = 5_000
 REFERENCE_LIMIT = 80
 
 FieldKind = Literal["words", "choice", "reference", "mention"]
-MENTION = re.compile(r"[0-9a-f]{32}")
+TOKEN = re.compile(r"[0-9a-f]{32}")
+"""A token that holds within one case: of a mention, or of a person."""
 Fault = tuple[str, str]
 """What is wrong with a value: a code, and a sentence in English."""
 
@@ -93,8 +94,8 @@ class ChoiceField(Field):
 class ReferenceField(Field):
     """The reference of a person. Left out by a person in one of the roles `oneself`, it means that person.
 
-    `gets_case`: the person has the case from then on, and must be one that may look into it. `is_named`: the case is
-    about the person, whom intake shuts out.
+    `gets_case`: the person has the case from then on, and must be one that may look into it. `by_token`: the token
+    that the case has for a person does as well.
     """
 
     kind = "reference"
@@ -102,7 +103,7 @@ class ReferenceField(Field):
 
     oneself: tuple[Role, ...]
     gets_case: bool = False
-    is_named: bool = False
+    by_token: bool = False
 
     def may_leave_out(self, role: Role) -> bool:
         """Whether the role may mean itself."""
@@ -110,7 +111,7 @@ class ReferenceField(Field):
 
     def fault_of(self, text: str, policy: Policy) -> Fault | None:
         """Anything but a reference: no name of a person may ever stand in an event."""
-        if PERSON.fullmatch(text):
+        if PERSON.fullmatch(text) or (self.by_token and TOKEN.fullmatch(text)):
             return None
         return "not_a_reference", "Write a reference such as person:5f2c81aa90b1c2d3, never a name."
 
@@ -123,7 +124,7 @@ class MentionField(Field):
 
     def fault_of(self, text: str, policy: Policy) -> Fault | None:
         """Anything but an id: no words may ever stand in an event."""
-        return None if MENTION.fullmatch(text) else ("unknown_choice", "Choose one of the mentions.")
+        return None if TOKEN.fullmatch(text) else ("unknown_choice", "Choose one of the mentions.")
 
 
 class Command:
@@ -131,7 +132,8 @@ class Command:
 
     `by_people`: people give it, so that it has a form, a route and the action `case.<name>`; `button`: the desk has a
     button for it without any value, beside its form; `own_place`: the desk offers it at what it is about, and not among
-    the others. A command with an attribute `by` gets the actor who gives it.
+    the others. A command with an attribute `by` gets the actor who gives it; one with an attribute `token` gets the
+    token that the case has for its person.
     """
 
     __slots__ = ()
@@ -151,6 +153,11 @@ class Command:
         """Whether there is anything in this case that it could be about; elsewhere it is not offered."""
         return True
 
+    @property
+    def named(self) -> Mapping[str, str]:
+        """The people (references) that it names as those that the case is about, by their tokens."""
+        return {}
+
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The facts that it causes on its way to `state`; none when it has been done already. `now` is UTC-aware.
 
@@ -159,10 +166,10 @@ class Command:
         raise NotImplementedError
 
 
-def names_giver(command: type[Command]) -> bool:
-    """Whether the command has an attribute for the actor who gives it."""
+def takes(command: type[Command], name: str) -> bool:
+    """Whether the command has an attribute of this name."""
     # mypy cannot know that every command is a dataclass.
-    return any(field.name == "by" for field in fields(command))  # type: ignore[arg-type]
+    return any(field.name == name for field in fields(command))  # type: ignore[arg-type]
 
 
 def fields_of(command: type[Command]) -> tuple[Field, ...]:

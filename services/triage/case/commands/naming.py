@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Annotated
 
 from services.triage.case.case import Case
-from services.triage.case.commands.command import Command, MentionField, ReferenceField
-from shared.events import CaseFact, CaseState, MentionCleared, PersonNamed
+from services.triage.case.commands.command import Command, MentionField
+from shared.events import CaseFact, CaseState, MentionCleared
 from shared.policy import Policy
 
 
@@ -21,16 +21,3 @@ class Clear(Command):
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """What intake follows: it knows who was shut out by the mention."""
         return [MentionCleared(previous=case.state, state=state, mention=self.mention)]
-
-
-@dataclass(frozen=True, slots=True)
-class Name(Command):
-    """Say that the case is about a further person on the roster, who may not see it from then on."""
-
-    name = "name"
-
-    other: Annotated[str, ReferenceField(oneself=(), is_named=True)]
-
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """That it was done, and not who it was."""
-        return [PersonNamed(previous=case.state, state=state)]

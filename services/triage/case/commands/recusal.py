@@ -1,5 +1,10 @@
-"""People are recused from a case. To recuse another person takes two people, or a coordinator. Pure."""
+"""People are recused from a case. To recuse another person takes two people, or a coordinator. Pure.
 
+Where the case is about the person, the ground is NAMED, it always takes two people, and the events have a token of the
+case instead of a reference: who is named in a case must not be read in the record.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -19,7 +24,9 @@ from shared.events import (
 )
 from shared.policy import Policy
 
-GROUNDS = ("involved", "related", "same_employer", "prior_knowledge", "other")
+NAMED = "named"
+"""The ground of a person that the case is about."""
+GROUNDS = (NAMED, "involved", "related", "same_employer", "prior_knowledge", "other")
 """Why a person is recused: the conflicts that handling bodies' manuals name."""
 WITHDRAWALS = ("mistaken", "unfounded", "resolved")
 """Why a recusal is taken back."""
@@ -31,7 +38,8 @@ CONFIRM_WITHIN = timedelta(hours=24)
 class Recuse(Command):
     """Shut a person out of the case, on a ground of GROUNDS. It holds at once.
 
-    A recusal of another person lapses, unless a second person or a coordinator confirms it in time.
+    A recusal of another person lapses, unless a second person or a coordinator confirms it in time. `token` stands for
+    the person within this case.
     """
 
     name = "recuse"
@@ -39,30 +47,49 @@ class Recuse(Command):
     ground: Annotated[str, ChoiceField(offers=lambda _policy: GROUNDS)]
     person: Annotated[str, ReferenceField(oneself=PEOPLE)]
     by: Actor
+    token: str = ""
+
+    @property
+    def named(self) -> Mapping[str, str]:
+        """The person, where the case is about the person."""
+        return {self.token: self.person} if self.ground == NAMED else {}
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The recusal, once; it takes the case from the person who has it. A second person who says so confirms it.
 
         Nobody declares again what was taken back or has lapsed: with each round, the person would be away for a day.
         """
-        if self.person in case.recused:
-            known = case.recusal_of(self.person)
+        is_named = self.ground == NAMED
+        if is_named and self.person == self.by.ref:
+            raise FieldRefused("person", "missing", ReferenceField.missing)
+        person = self.token if is_named else self.person
+        if person in case.recused:
+            known = case.recusal_of(person)
             if known is None or known.confirm_by is None or known.by == self.by.ref:
                 return []
-            return [RecusalConfirmed(previous=case.state, state=state, person=self.person)]
-        is_alone = self.person != self.by.ref and self.by.role != Role.COORDINATOR
-        if is_alone and any((r.person, r.by) == (self.person, self.by.ref) for r in case.ended_recusals):
+            return [RecusalConfirmed(previous=case.state, state=state, person=person)]
+        is_alone = self.person != self.by.ref and (is_named or self.by.role != Role.COORDINATOR)
+        if is_alone and self._was_declared(case):
             raise FieldRefused("person", "declared_before", "You have declared this before. Another person may do so.")
         return [
             RecusalDeclared(
                 previous=case.state,
                 state=state,
-                person=self.person,
+                person=person,
                 ground=self.ground,
-                assignee=None if self.person == case.assignee else case.assignee,
+                # By who has it no longer, everybody could tell who is named.
+                assignee=None if is_named or person == case.assignee else case.assignee,
                 confirm_by=now + CONFIRM_WITHIN if is_alone else None,
             )
         ]
+
+    def _was_declared(self, case: Case) -> bool:
+        """Whether the same actor has kept the person away before, or does so now, on whatever ground."""
+        waiting = (recusal for recusal in case.recusals if recusal.confirm_by is not None)
+        return any(
+            recusal.by == self.by.ref and recusal.person in (self.person, self.token)
+            for recusal in (*waiting, *case.ended_recusals)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +99,7 @@ class Confirm(Command):
     name = "confirm"
     own_place = True
 
-    person: Annotated[str, ReferenceField(oneself=())]
+    person: Annotated[str, ReferenceField(oneself=(), by_token=True)]
     by: Actor
 
     @classmethod
@@ -97,7 +124,7 @@ class Withdraw(Command):
     name = "withdraw"
     own_place = True
 
-    person: Annotated[str, ReferenceField(oneself=())]
+    person: Annotated[str, ReferenceField(oneself=(), by_token=True)]
     withdrawal: Annotated[str, ChoiceField(offers=lambda _policy: WITHDRAWALS)]
     by: Actor
 
