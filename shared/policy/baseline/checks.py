@@ -2,15 +2,20 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from shared.i18n.messages import ENGLISH, Messages, message_key
 from shared.policy.baseline.metrics import LEAST_CASES, METRICS
 from shared.policy.baseline.model import Catalogue, Part, Responsibility, message_of
 from shared.policy.baseline.rows import AttestedRow, CatalogueFile, MeasuredRow, ResponsibilityRow
+from shared.policy.rows import parse_duration
 from shared.policy.source import Finding, Source
 
+LONGEST_WINDOW = 3660
+"""Days, ten years: no period of retention is longer, and no date goes beyond what calendars count."""
 _PARTS: tuple[Part, ...] = ("requirement", "why", "recommendation")
+_SENTENCE = re.compile(r"(?!.*\$\d)(?!.*[.!?]\s)\S.*\w\W{0,2}\.")
 _Complaint = tuple[str, str]  # the key it is about, and what is wrong
 
 
@@ -78,6 +83,14 @@ def _sources(row: ResponsibilityRow, known: set[str]) -> Iterator[_Complaint]:
     for name in row.sources:
         if name not in known:
             yield "sources", f"no [[source]] has the id “{name}”"
+    for key, names in (("sources", row.sources), ("kinds", row.kinds)):
+        yield from _twice(key, names)
+
+
+def _twice(key: str, names: Sequence[str]) -> Iterator[_Complaint]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield key, f"“{name}” stands twice"
 
 
 def _lifetime(row: ResponsibilityRow, file: CatalogueFile) -> Iterator[_Complaint]:
@@ -122,9 +135,7 @@ def _by_attestation_alone(row: ResponsibilityRow) -> bool:
 def _attested(rule: AttestedRow) -> Iterator[_Complaint]:
     if rule.link_check_days is not None and rule.link == "none":
         yield "attested.link_check_days", "there is no link to look at: “link” is none"
-    for name, count in Counter(field.name for field in rule.fields).items():
-        if count > 1:
-            yield "attested.fields", f"the field “{name}” stands twice"
+    yield from _twice("attested.fields", [field.name for field in rule.fields])
 
 
 def _measured(rule: MeasuredRow) -> Iterator[_Complaint]:
@@ -144,6 +155,10 @@ def _measured(rule: MeasuredRow) -> Iterator[_Complaint]:
             least, most = metric.params[name]
             if not least <= rule.params[name] <= most:
                 yield "measured.params", f"“{name}” must be from {least:g} to {most:g}"
+    days, limit = parse_duration(rule.window) / timedelta(days=1), rule.threshold
+    if not limit.value * {"h": 1 / 24, "d": 1}.get(limit.unit, 0) <= days <= LONGEST_WINDOW:
+        text = f"“window” must be as long as the threshold at least, and {LONGEST_WINDOW} d at most"
+        yield "measured.window", text
     if metric.counts == "cases" and rule.min_n < LEAST_CASES:
         yield "measured.min_n", f"fewer than {LEAST_CASES} cases could tell of single ones: “min_n” is {rule.min_n}"
 
@@ -153,6 +168,9 @@ def _words(row: ResponsibilityRow, words: Messages) -> Iterator[_Complaint]:
         key = message_of(row.id, part, row.wording)
         if not words.has(key):
             yield "id", f"i18n/en.json has no message “{key}”"
+    asked = words.text(ENGLISH, message_of(row.id, "requirement", row.wording))
+    if not _SENTENCE.fullmatch(asked):
+        yield "id", f"“{message_of(row.id, 'requirement', row.wording)}” must be one sentence without parameters"
     for field in row.attested.fields if row.attested else ():
         if not words.has(message_key("baseline-field", field.name)):
             yield "attested.fields", f"i18n/en.json has no message “{message_key('baseline-field', field.name)}”"

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from shared.policy.baseline.model import Confirm, FieldKind, Group, Level, Setting, State, Unit
 from shared.policy.rows import Duration, Id, Names, Row
@@ -19,6 +19,13 @@ def _is_day(text: str) -> str:
 def _is_day_or_month(text: str) -> str:
     date.fromisoformat(text if len(text) > len("2026-07") else f"{text}-01")
     return text
+
+
+def _is_whole(value: object) -> object:
+    # `true` and `1.0` are equal to 1, and would stand in pages as they were written.
+    if type(value) is not int:
+        raise ValueError("write 1, 2 or 3")
+    return value
 
 
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_is_day)]
@@ -68,7 +75,7 @@ class ResponsibilityRow(Row):
     id: ResponsibilityId
     state: State
     group: Group
-    level: Level
+    level: Annotated[Level, BeforeValidator(_is_whole)]
     setting: Setting
     kinds: Annotated[list[Kind], Field(min_length=1)]
     not_applicable: Literal["never", "with_reason"]

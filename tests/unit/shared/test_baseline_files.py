@@ -57,6 +57,12 @@ def findings(policy: Path, text: str, words: dict[str, str] | None = None) -> li
         ("HB-03", 'kinds = ["wiki", "affiliate", "event", "technical_space"]', "kinds = []", "“kinds”"),
         ("HB-03", 'group = "time"', 'group = "money"', "“group”"),
         ("HB-03", "level = 2", "level = 4", "“level”"),
+        ("HB-03", "level = 2", "level = true", "“level”: write 1, 2 or 3"),
+        ("HB-03", "level = 2", "level = 2.0", "“level”: write 1, 2 or 3"),
+        ("HB-03", 'kinds = ["wiki", ', 'kinds = ["wiki", "wiki", ', "“wiki” stands twice"),
+        ("HB-03", 'window = "180 d"', 'window = "23 h"', "“window” must be as long as the threshold at least"),
+        ("HB-03", 'window = "180 d"', 'window = "900000 d"', "and 3660 d at most"),
+        ("HB-03", "value = 24,", "value = 1e300,", "“window” must be as long as the threshold at least"),
         ("HB-03", 'id = "HB-03"', 'id = "hb-3"', "“id”"),
         ("HB-03", 'id = "HB-03"', 'id = "HB-02"', "the id “HB-02” stands twice"),
         ("HB-03", 'id = "HB-03"', 'id = "HB-99"', "i18n/en.json has no message “hb-99-requirement”"),
@@ -79,7 +85,7 @@ def findings(policy: Path, text: str, words: dict[str, str] | None = None) -> li
         ),
         ("HB-14", 'state = "active"', 'state = "retired"\nreplaced_by = "HB-77"', "there is no responsibility “HB-77”"),
         ("HB-14", 'state = "active"', 'state = "retired"\nreplaced_by = "HB-14"', "in a circle: HB-14 → HB-14"),
-        ("HB-02", FIELDS, f"{FIELDS} }}, {{ {FIELDS}", "the field “contacts” stands twice"),
+        ("HB-02", FIELDS, f"{FIELDS} }}, {{ {FIELDS}", "“contacts” stands twice"),
         ("HB-02", '"contacts"', '"Contact person"', "“attested.fields.0.name”"),
         ("HB-02", '"contacts"', '"shoe_size"', "no message “baseline-field-shoe-size”"),
         ("HB-02", "least = 2", "least = 0", "“attested.fields.0.least”"),
@@ -162,6 +168,14 @@ def test_a_file_that_is_no_text_or_has_no_rows_is_refused(tmp_path: Path) -> Non
     with pytest.raises(PolicyError, match="not UTF-8 text"):
         load_catalogue(tmp_path)
     assert "“responsibility” is missing" in "\n".join(findings(tmp_path, "version = '2026-11-01'\n"))
+
+
+@pytest.mark.parametrize(
+    "sentence", ["", " ", "Be nice", "Be nice. Be fair.", "At least $1 contacts take reports.", "Be nice!", "."]
+)
+def test_a_requirement_is_one_sentence(tmp_path: Path, sentence: str) -> None:
+    [line] = findings(tmp_path, packaged_text(), {"hb-03-requirement": sentence})
+    assert "responsibility HB-03: “hb-03-requirement” must be one sentence without parameters" in line
 
 
 def test_messages_that_cannot_be_read_are_named(tmp_path: Path) -> None:

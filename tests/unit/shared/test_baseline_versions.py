@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.policy import PolicyError
 from shared.policy.baseline import ChangeKind, catalogue_versions, diff, in_force, load_catalogue
-from tests.support.catalogues import ADDED, NEXT, edited, next_text, packaged_text, write_version
+from tests.support.catalogues import ADDED, NEXT, WORDS, edited, next_text, packaged_text, write_version
 
 PACKAGED = load_catalogue()
 
@@ -95,12 +95,7 @@ def test_a_version_that_another_one_follows_may_not_change(policy: Path) -> None
 def test_the_words_of_a_version_that_another_one_follows_may_not_change(policy: Path) -> None:
     words = {"hb-02-requirement": "At least five contacts take reports."}
     with pytest.raises(PolicyError, match=f"{PACKAGED.dated} has changed"):
-        load_catalogue(write_version(policy, next_text(), words=words | {"hb-01-requirement-2": "x", **_rest()}))
-
-
-def _rest() -> dict[str, str]:
-    names = ("hb-04-requirement-2", "hb-22-requirement", "hb-22-why", "hb-22-recommendation")
-    return dict.fromkeys(names, "Within 5 days.")
+        load_catalogue(write_version(policy, next_text(), words={**WORDS, **words}))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +120,7 @@ def test_a_changed_meaning_is_refused_with_its_line(
     tmp_path: Path, responsibility: str, old: str, new: str, said: str
 ) -> None:
     text = edited(next_text(), responsibility, (old, new))
-    words = None if "wording = 3" not in new else {"hb-03-requirement-3": "x", "hb-01-requirement-2": "x", **_rest()}
+    words = None if "wording = 3" not in new else {"hb-03-requirement-3": "They do so.", **WORDS}
     with pytest.raises(PolicyError) as caught:
         load_catalogue(write_version(tmp_path, text, words=words))
     [line] = [line for line in str(caught.value).splitlines() if said in line]
