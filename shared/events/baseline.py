@@ -50,8 +50,9 @@ class BaselineFact(Fact):
 class BaselineAttested(BaselineFact):
     """A coordinator said, until `valid_until`, whether the community meets a responsibility of the catalogue.
 
-    `statement`: one to three public sentences without names. `link_digest`: SHA-256 (hex) of what `link` showed at
-    `link_seen_at`. `supersedes`: the attestation that this one takes the place of.
+    `statement`: one to three public sentences without names. `link_digest`: SHA-256 (hex) of the text that `link`
+    showed at `link_seen_at`; where it is left out, the first `baseline.link_checked` has it. `supersedes`: the
+    attestation that this one takes the place of.
     """
 
     name: ClassVar[str] = "baseline.attested"
@@ -108,12 +109,17 @@ class BaselineExpired(AttestationFact):
 
 
 class BaselineLinkChecked(AttestationFact):
-    """Triage looked at the link of an attestation. `link_state` is a LinkState; `digest` is that of what it found."""
+    """Triage looked at the link of an attestation. `link_state` is a LinkState.
+
+    `digest`: SHA-256 (hex) of the text of the page that it found. `reason`: why it found none, such as `not_found`,
+    `redirect`, `too_large`, `private_address`, `tls` or `timeout`.
+    """
 
     name: ClassVar[str] = "baseline.link_checked"
 
     link_state: str
     digest: str | None = None
+    reason: str | None = None
 
 
 class BaselineAnnotated(BaselineFact):

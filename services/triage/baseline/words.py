@@ -1,0 +1,140 @@
+"""What may stand in the public words of a community: no names, no addresses. Pure.
+
+Nobody can tell a name from any other word. What looks like an address can be told, and is refused: with an address, a
+public sentence says who a person is.
+"""
+
+import re
+import unicodedata
+from ipaddress import ip_address
+from itertools import pairwise
+from urllib.parse import unquote, urlsplit
+
+from shared.names.addresses import ips_in, mails_in
+from shared.names.folding import clear
+
+WORDS_LIMIT = 500
+"""Characters of a statement, as people count them: a letter with its marks is one, and so is a joined picture."""
+LINE_LIMIT = 200
+LINK_LIMIT = 2_000
+_CODE_POINTS = 4
+"""So many code points at most make a character, on average: no language needs more."""
+
+Fault = tuple[str, str]
+"""What is wrong with a text: a code, and a sentence in English."""
+
+_USER = (
+    "user|benutzer(?:in)?|utilisat(?:eur|rice)|usuari[oa]|usuário|utente|gebruiker|användare|bruger|bruker|käyttäjä"
+    "|szerkesztő|wikipedyst[ak]a?|uživatel(?:ka)?|redaktor(?:ka)?|utilizator|kullanıcı|pengguna|mtumiaji|ma'aikaci"
+    "|участни(?:к|ца)|користувач(?:ка)?|корисник|потребител|χρήστης|משתמש(?:ת)?|مستخدمة?|کاربر|صارف|सदस्य|ব্যবহারকারী|பயனர்"
+    "|వాడుకరి|ഉപയോക്താവ്|ผู้ใช้|thành viên|使用者|用户|用戶|利用者|사용자"
+)
+_PERSON = re.compile(
+    rf"\b(?:{_USER})(?:[ _](?:talk|diskussion|discussion|discusión|discussão|обсуждение))?[ _]?:[ _]?\w"
+    r"|special:(?:contributions|contribs|emailuser|centralauth|log)/\w"
+    r"|\{\{\s*(?:ping|u|user\w*|re|reply to|@)\s*\|"
+    r"|(?<![\w.])@\w{2,}"
+    r"|\w\s*[\[({<]\s*(?:at|@|ät)\s*[\])}>]\s*\w"
+    r"|\bt\.me/\w|\b(?:twitter|x|instagram|facebook|linkedin)\.com/\w"
+    r"|\w#\d{4}\b",
+    re.IGNORECASE,
+)
+_DATES = re.compile(
+    r"(?<!\d)(?:\d{4}-\d\d?(?:-\d\d?)?|\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d\d)|(?:19|20)\d\d\s?[-/–]\s?(?:(?:19|20)\d\d|\d\d))(?!\d)"
+)
+_PHONE = re.compile(r"(?<!\w)\+?\(?\d(?:[ .()/\-–‑]{0,3}\d){6,}")
+_NOT_TYPED = frozenset("\u202a\u202b\u202c\u202d\u202e\ufeff")
+"""Marks that turn the text of a whole page around."""
+_JOINER = "\u200d"
+
+
+def tidied(text: str) -> str:
+    """The text in NFC, with one blank wherever it has blanks or line breaks."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def count_characters(text: str) -> int:
+    """How many characters a person counts, nearly: by the main rules of Unicode Standard Annex 29."""
+    extends = [_extends(char) for char in text]
+    count = sum(1 for is_more in extends if not is_more)
+    joined = sum(1 for before, char in pairwise(text) if before == _JOINER and not _extends(char))
+    flags, run = 0, 0
+    for char in text:
+        run = run + 1 if "\U0001f1e6" <= char <= "\U0001f1ff" else 0
+        flags += run > 0 and run % 2 == 0
+    return count - joined - flags
+
+
+def _extends(char: str) -> bool:
+    return char == _JOINER or unicodedata.category(char) in ("Mn", "Me", "Mc", "Cf") or "\U0001f3fb" <= char <= "\U0001f3ff"
+
+
+def fault_of_words(text: str, limit: int = WORDS_LIMIT) -> Fault | None:
+    """What is wrong with public words: they are too long, cannot be shown, or have what looks like an address."""
+    if len(text) > limit * _CODE_POINTS or count_characters(text) > limit:
+        return "string_too_long", f"At most {limit} characters."
+    if any(char in _NOT_TYPED or unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn") for char in text):
+        return "not_printable", "This text has characters that cannot be shown."
+    if has_address(text):
+        return "address", "This looks like a name or an address of a person. Public words name nobody."
+    return None
+
+
+def has_address(text: str) -> bool:
+    """Whether a text has what looks like an address of a person: of mail, a user page, a network, or a telephone."""
+    cleared = clear(text)
+    if "%" in cleared:
+        cleared = f"{cleared} {clear(unquote(cleared))}"
+    return (
+        _PERSON.search(cleared) is not None
+        or any(mails_in(cleared))
+        or any(ips_in(cleared))
+        or _PHONE.search(_DATES.sub("x", cleared)) is not None
+    )
+
+
+def fault_of_link(link: str) -> Fault | None:
+    """What is wrong with the address of a public page. What its host resolves to is looked at later, at each look."""
+    if len(link) > LINK_LIMIT:
+        return "string_too_long", f"At most {LINK_LIMIT} characters."
+    try:
+        parts = urlsplit(link)
+        port, host = parts.port, parts.hostname or ""
+    except ValueError:
+        return "not_a_link", "This is no address of a page."
+    if not link.isprintable() or " " in link or "\\" in link:
+        return "not_a_link", "This is no address of a page."
+    if parts.scheme != "https":
+        return "not_https", "A link begins with https://."
+    if "@" in parts.netloc:
+        return "has_credentials", "A link holds no user name and no password."
+    if port not in (None, 443):
+        return "other_port", "A link has no port, or 443."
+    if not _is_public_name(host):
+        return "private_host", "A link leads to a public host, by its name."
+    shown = unquote(f"{parts.path} {parts.query} {parts.fragment}").replace("_", " ")
+    if _PERSON.search(clear(shown)) or any(mails_in(clear(shown))):
+        return "address", "This looks like the page or the address of a person. Public links name nobody."
+    return None
+
+
+def _is_public_name(host: str) -> bool:
+    try:
+        name = host.rstrip(".").encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return False
+    labels = name.split(".")
+    if len(labels) < 2 or not all(re.fullmatch(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", label) for label in labels):
+        return False
+    try:
+        ip_address(name)
+    except ValueError:
+        return not labels[-1].isdigit() and labels[-1] not in _LOCAL and not re.fullmatch("0x[0-9a-f]*", labels[-1])
+    return False
+
+
+_LOCAL = frozenset(
+    ("local", "localhost", "localdomain", "internal", "intranet", "lan", "home", "corp", "private", "test", "invalid",
+     "arpa", "onion", "cluster", "svc", "consul", "docker")
+)  # fmt: skip
+"""Ends of names that no public host has."""
