@@ -8,6 +8,9 @@ from fastapi import FastAPI
 
 from services.triage import consumer
 from services.triage.actions import Desk, Vault
+from services.triage.baseline.part import build as build_baseline
+from services.triage.baseline.store import MongoRegistries
+from services.triage.baseline.stored import RegistryStore
 from services.triage.case.tokens import Tokens
 from services.triage.desk.part import build as build_desk
 from services.triage.desk.queue import Queue
@@ -35,6 +38,8 @@ from shared.own_names import OwnNames, Proof
 from shared.parties import PartiesStore, follow_parties
 from shared.parts import Part, assemble
 from shared.policy import load_policy
+from shared.policy.baseline import load_catalogue
+from shared.policy.baseline.model import Catalogue
 from shared.runtime import Runtime
 from shared.sign_in.sessions import SessionStore
 from shared.succession import follow_own
@@ -59,10 +64,12 @@ def build_app(
     entries: Entries | None = None,
     parties: PartiesStore | None = None,
     staffing: Staffing | None = None,
+    registries: RegistryStore | None = None,
+    catalogue: Catalogue | None = None,
 ) -> FastAPI:
     """The application of triage; nothing is connected before it starts. Tests hand in what is beside it."""
     runtime = Runtime("triage", settings)
-    aggregates, kept = runtime.aggregates("cases"), runtime.aggregates("roster")
+    aggregates, kept, said = (runtime.aggregates(name) for name in ("cases", "roster", "baseline"))
     cases = cases or MongoCases(aggregates)
     policy = load_policy(settings.policy_dir)
     http = make_http(settings.intake_url)
@@ -111,6 +118,14 @@ def build_app(
             intake.given_names,
             settings.identity_key,
             told,
+        ),
+        build_baseline(
+            registries or MongoRegistries(said),
+            said.collection,
+            policy,
+            catalogue or load_catalogue(),
+            access_control.roster,
+            gate,
         ),
         sign_in,
         access_control.part,

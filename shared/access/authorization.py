@@ -104,6 +104,7 @@ _STATUS: Mapping[Reason, tuple[int, str, str]] = {
     Reason.PURPOSE: (403, "purpose-not-permitted", "This may not be asked for that purpose."),
     Reason.SOURCE: (403, "source-not-permitted", "This token may not speak for that source."),
     Reason.ONESELF: (403, "own-entry", "Nobody changes their own entry but for leave; another coordinator does."),
+    Reason.MAKER: (403, "own-attestation", "Nobody confirms what they attested themselves."),
     Reason.LAST: (403, "last-coordinator", "Nobody else could end this leave."),
     Reason.REACH: (403, "beyond-own-reach", "This reaches further than your own role."),
 }

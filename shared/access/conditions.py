@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.access.actions import Action
-from shared.access.principal import Grant, Principal, Resource, Role, has_ended
+from shared.access.principal import Grant, Principal, Resource, Role, has_ended, speaks_for
 from shared.access.purposes import is_for
 
 Test = Callable[[Principal, Grant, Action, Resource, datetime], bool]
@@ -30,6 +30,7 @@ class Reason(StrEnum):
     SOURCE = "source"
     PURPOSE = "purpose"
     ONESELF = "oneself"
+    MAKER = "maker"
     LAST = "last"
     REACH = "reach"
     SIGN_IN_AGAIN = "sign_in_again"
@@ -110,6 +111,24 @@ OWN_SOURCE = Condition(
     Reason.SOURCE,
     "own source",
     lambda _who, grant, _action, resource, _now: resource.source in grant.sources,
+    of_resource=True,
+)
+
+
+COMMUNITY_WITHIN_REACH = Condition(
+    Reason.REACH,
+    "a community that one's own role reaches, by its name or by one of its handling bodies",
+    lambda _who, grant, _action, resource, _now: (
+        resource.community is not None and speaks_for(grant, resource.community, resource.bodies)
+    ),
+    of_resource=True,
+)
+
+
+NOT_MAKER = Condition(
+    Reason.MAKER,
+    "made by another person",
+    lambda who, _grant, _action, resource, _now: resource.owner is not None and resource.owner != who.ref,
     of_resource=True,
 )
 

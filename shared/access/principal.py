@@ -110,13 +110,14 @@ NOBODY = Principal("anyone", (Grant(Role.ANYONE),))
 class Resource:
     """What an action is about. A condition on a field that is not given is not met.
 
-    `parties`: pseudonyms of the people reported, of witnesses and of the reporter. `recused`: references of people.
+    `bodies`: the handling bodies of the community. `parties`: pseudonyms of the people reported, of witnesses and of the reporter. `recused`: references of people.
     `training`: the modules that a handler needs. `owner`: the person to whom it belongs. `grants`: the roles that the
     action gives, takes or touches (an empty tuple: none). `relieved`: another person could take the change back.
     """
 
     body: str | None = None
     community: str | None = None
+    bodies: frozenset[str] = frozenset()
     parties: frozenset[str] = frozenset()
     recused: frozenset[str] = frozenset()
     training: tuple[str, ...] = ()
@@ -124,6 +125,15 @@ class Resource:
     source: str | None = None
     grants: tuple[Grant, ...] | None = None
     relieved: bool = False
+
+
+def speaks_for(grant: Grant, community: str | None, bodies: frozenset[str]) -> bool:
+    """Whether a grant reaches this community, which these handling bodies serve.
+
+    A grant that names handling bodies and no communities reaches only the communities of these bodies.
+    """
+    in_bounds = not grant.communities or community in grant.communities
+    return in_bounds and (not grant.bodies or not bodies.isdisjoint(grant.bodies))
 
 
 def serves(person: Principal, body: str, now: datetime) -> bool:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from shared.access.actions import ACTIONS
 from shared.access.conditions import (
+    COMMUNITY_WITHIN_REACH,
     CONFIDENTIAL,
     NAMED,
+    NOT_MAKER,
     NOT_ONESELF,
     NOT_THE_LAST,
     OWN_BODY,
@@ -59,6 +61,17 @@ TABLE: tuple[Row, ...] = (
     *_rows(Role.COORDINATOR, "roster.read"),
     *_rows(Role.COORDINATOR, "roster.change session.read session.end", NOT_ONESELF, OWN_REACH),
     *_rows(Role.COORDINATOR, "roster.leave", NOT_THE_LAST, OWN_REACH_OR_ONESELF),
+    *_rows(Role.AUDITOR, "baseline.list baseline.read"),
+    # First as an auditor: some attestations are confirmed by nobody else.
+    *_rows(Role.AUDITOR, "baseline.confirm", NOT_MAKER),
+    *_rows(Role.COORDINATOR, "baseline.list"),
+    *_rows(Role.COORDINATOR, "baseline.read baseline.attest baseline.withdraw baseline.annotate", COMMUNITY_WITHIN_REACH),
+    *_rows(
+        Role.COORDINATOR,
+        "baseline.list_project baseline.change_project baseline.end_project",
+        COMMUNITY_WITHIN_REACH,
+    ),
+    *_rows(Role.COORDINATOR, "baseline.confirm", COMMUNITY_WITHIN_REACH, NOT_MAKER),
     *_rows(Role.OPERATOR, "delivery.list report.erase", NAMED),
     *_rows(Role.AUDITOR, "record.heads", SCOPED),
     *_rows(Role.AUDITOR, "record.read record.prove record.entries", SCOPED, NAMED),

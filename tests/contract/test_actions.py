@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from services.triage.baseline.forms import CHANGES as BASELINE_CHANGES
 from services.triage.case.forms import FORMS
 from services.triage.roster.changes import CHANGES
 from shared.access.actions import ACTIONS
@@ -15,8 +16,13 @@ from tests.support.every_app import SERVICES, build
 
 ROOT = Path(__file__).parents[2]
 ASKING = {"allow", "demand", "reaches"}
-OF_TABLES = {form.action for form in FORMS.values()} | {change.action for change in CHANGES.values()}
-"""Those of the commands on a case and of the changes of the roster, which their routes ask for by the table's name."""
+OF_TABLES = {
+    *(form.action for form in FORMS.values()),
+    *(change.action for change in CHANGES.values()),
+    *(change.action() for change in BASELINE_CHANGES.values()),
+}
+"""Those of the commands on a case and of the changes of roster and baseline: routes ask for them by the table's name.
+"""
 
 
 def declared() -> set[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from services.triage.baseline.forms import CHANGES as BASELINE_CHANGES
 from services.triage.case.forms import FORMS
 from services.triage.roster.changes import CHANGES
 from shared.ids import derive
@@ -96,7 +97,8 @@ def _asks(method: str, route: GatedRoute, thing: Thing) -> list[Ask]:
     unknown = [name for name in names if name not in FILL]
     assert not unknown, f"{method} {route.path}: say how to fill {{{unknown[0]}}} in tests/support/route_walk.py"
     asks = []
-    for values in itertools.product(*(FILL[name](thing) for name in names)):
+    fill = {**FILL, **FILL_THERE.get(route.path, {})}
+    for values in itertools.product(*(fill[name](thing) for name in names)):
         filled = dict(zip(names, values, strict=True))
         path = route.path
         for found in _NAME.finditer(route.path):
@@ -115,6 +117,8 @@ def _further(route: GatedRoute, filled: Mapping[str, str]) -> Sequence[str]:
     """What an action is asked for beyond the declared one, once it is known what the request is about."""
     if "command" in filled:
         return (f"case.{filled['command']}",)
+    if route.path == BASELINE_CHANGE:
+        return (f"baseline.{filled['change']}",)
     if "change" in filled:
         return ("roster.leave" if filled["change"] == "leave" else "roster.change",)
     if "topic" in filled and filled.get("path", "").startswith("entries"):
@@ -154,6 +158,10 @@ FILL: Mapping[str, Fill] = {
     "name": lambda thing: ["hearth.css"],
 }
 """How to fill the names in paths."""
+
+BASELINE_CHANGE = "/v1/baseline/{community}/{change}"
+FILL_THERE: Mapping[str, Mapping[str, Fill]] = {BASELINE_CHANGE: {"change": lambda thing: list(BASELINE_CHANGES)}}
+"""How to fill a name that means something else in this path."""
 
 More = Callable[[Thing, Mapping[str, str]], dict[str, Any]]
 MORE: Mapping[tuple[str, str], More] = {

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from services.audit.store import MongoRecord
 from services.intake.store import ReportStore
+from services.triage.baseline.store import REGISTRY_INDEXES, MongoRegistries
 from services.triage.roster.store import MongoEntries
 from services.triage.store import CASE_INDEXES, MongoCases
 from shared.access.roster_store import ROSTER_INDEXES, MongoRoster
@@ -64,6 +65,12 @@ async def mongo_entries(database: Database) -> MongoEntries:
     """The roster as its owner keeps it."""
     await database["roster"].create_indexes(list(ROSTER_INDEXES))
     return MongoEntries(Aggregates(database["roster"], Relay(Nowhere(), service="test")))
+
+
+async def mongo_registries(database: Database) -> MongoRegistries:
+    """What communities say of the baseline."""
+    await database["baseline"].create_indexes(list(REGISTRY_INDEXES))
+    return MongoRegistries(Aggregates(database["baseline"], Relay(Nowhere(), service="test")))
 
 
 async def mongo_roster(database: Database) -> MongoRoster:

@@ -27,7 +27,9 @@ from shared.times import now
 from shared.vault_client import Contents
 from tests.fakes.memory_entries import MemoryEntries
 from tests.fakes.memory_parties import MemoryParties
+from tests.fakes.memory_registries import MemoryRegistries
 from tests.fakes.memory_sessions import MemorySessions
+from tests.support.baseline_world import CATALOGUE
 from tests.support.people import COPIES, PROVIDER, SIGN_IN, bearer, coordinator, responder
 from tests.support.service_keys import files_of
 
@@ -194,6 +196,7 @@ class Rig:
     sessions: MemorySessions = field(default_factory=MemorySessions)
     entries: MemoryEntries = field(default_factory=MemoryEntries)
     parties: MemoryParties = field(default_factory=MemoryParties)
+    registries: MemoryRegistries = field(default_factory=MemoryRegistries)
 
     async def open(self, received: Event | None = None, **changed: Any) -> Case:
         """A new case, as Kafka would bring it."""
@@ -217,15 +220,15 @@ async def make_rig(staffing: Staffing | None = None) -> AsyncIterator[Rig]:
     staffing = staffing or Everywhere()
     COPIES.enrol(COLLEAGUE)
     cases, vault, sessions, entries = MemoryCases(), MemoryVault(), MemorySessions(), MemoryEntries()
-    parties = MemoryParties()
+    parties, registries = MemoryParties(), MemoryRegistries()
     app = build_app(
         settings_for(), cases=cases, intake=vault, copies=COPIES, sessions=sessions, entries=entries, parties=parties,
-        staffing=staffing,
+        staffing=staffing, registries=registries, catalogue=CATALOGUE,
     )  # fmt: skip
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:
         intake = ReportFollower(cases, POLICY, Parties(parties, patience=0.0), staffing, TOKENS)
-        yield Rig(cases, vault, intake, app, http, sessions, entries, parties)
+        yield Rig(cases, vault, intake, app, http, sessions, entries, parties, registries)
 
 
 def settings_for(**given: Any) -> TriageSettings:

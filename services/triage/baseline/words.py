@@ -66,7 +66,11 @@ def count_characters(text: str) -> int:
 
 
 def _extends(char: str) -> bool:
-    return char == _JOINER or unicodedata.category(char) in ("Mn", "Me", "Mc", "Cf") or "\U0001f3fb" <= char <= "\U0001f3ff"
+    return (
+        char == _JOINER
+        or unicodedata.category(char) in ("Mn", "Me", "Mc", "Cf")
+        or "\U0001f3fb" <= char <= "\U0001f3ff"
+    )
 
 
 def fault_of_words(text: str, limit: int = WORDS_LIMIT) -> Fault | None:

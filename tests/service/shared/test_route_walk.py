@@ -63,6 +63,16 @@ MAY: dict[str, dict[str, str]] = {
     "roster.leave": {"coordinator": "last reach"},
     "session.read": {"coordinator": "oneself reach"},
     "session.end": {"coordinator": "oneself reach"},
+    "baseline.list": {"coordinator": "", "auditor": ""},
+    "baseline.read": {"coordinator": "reach", "auditor": ""},
+    **dict.fromkeys(
+        (
+            "baseline.attest", "baseline.withdraw", "baseline.annotate",
+            "baseline.list_project", "baseline.change_project", "baseline.end_project",
+        ),
+        {"coordinator": "reach"},
+    ),
+    "baseline.confirm": {"coordinator": "reach maker", "auditor": "maker"},
     "delivery.list": {"operator": "names"},
     "record.heads": {"auditor": "scope"},
     "record.read": {"auditor": "scope names"},
@@ -77,7 +87,7 @@ PURPOSES = {
     "vault.bind_names": {"enrol"},
     "roster.note_names": {"note_names"},
 }  # fmt: skip
-FRESH = {"report.erase", "case.decide", "roster.change", "roster.leave"}
+FRESH = {"baseline.withdraw", "report.erase", "case.decide", "roster.change", "roster.leave"}
 OF_A_CASE = {action for action in MAY if action.startswith("case.")} | {
     "report.erase", "delivery.list", "record.read", "record.prove", "record.entries",
 }  # fmt: skip

@@ -1,0 +1,235 @@
+"""What coordinators and auditors do with the baseline: see what a community attests, and change it.
+
+Every change is one atomic write: the registry of a community, and the facts that made it so.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Protocol
+
+from services.triage.author import SOURCE
+from services.triage.baseline.changes import BaselineChange, Ground
+from services.triage.baseline.forms import CHANGES, INPUTS, options_of
+from services.triage.baseline.registry import Registry, fold
+from services.triage.baseline.stored import RegistryChange, RegistryStore, StoredRegistry
+from shared.access.authorization import allow, demand
+from shared.access.conditions import Permit, Reason
+from shared.access.principal import Principal, Resource, Role, speaks_for
+from shared.aggregates import change
+from shared.events import Actor, BaselineFact, Draft, stamp
+from shared.policy import GLOBAL_COMMUNITY, Community, Policy
+from shared.policy.baseline.model import Catalogue
+from shared.problems import KeyReused, NotFound, Problem
+from shared.telemetry import current_traceparent
+from shared.times import now
+
+SPEAKING = (Role.RESPONDER, Role.COORDINATOR)
+"""The roles that a person has in a community or its handling bodies."""
+
+
+class People(Protocol):
+    """What the baseline needs of the roster (shared.access.roster.Roster)."""
+
+    async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSent:
+    """A change as it was sent: `seen` is the version that the sender saw, `cause` names the request."""
+
+    change: BaselineChange
+    seen: int
+    cause: str
+
+    @property
+    def mark(self) -> str:
+        """What only the same request under the same cause leaves behind."""
+        # Whatever stands in it becomes public, so a plain digest gives nothing away.
+        content = f"{self.change.name} {self.change.model_dump_json()}"
+        return f"{self.cause} {sha256(content.encode()).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A change that the reader may make now, or after a fresh sign-in, and what each of its choices offers."""
+
+    change: type[BaselineChange]
+    options: Mapping[str, tuple[str, ...]]
+
+
+class RegistryConflict(Problem):
+    """The registry is no longer what the sender saw."""
+
+    def __init__(self, registry: Registry) -> None:
+        super().__init__(412, "baseline-changed", "The baseline of this community has changed since you looked at it.")
+        self.registry = registry
+
+    def document(self, request_id: str) -> dict[str, object]:
+        """The problem, with the version to use next."""
+        return {**super().document(request_id), "version": self.registry.seq}
+
+
+Told = tuple[Sequence[BaselineFact], Actor]
+Decide = Callable[[Registry, frozenset[str], datetime], Told]
+"""Gives the facts to tell of a registry, of what was applied to it, and of the time; and who tells them. It may raise."""
+
+
+class RegistryEditor:
+    """Writes registries. Raises Unavailable when one keeps changing, or the store is away."""
+
+    def __init__(self, store: RegistryStore, clock: Callable[[], datetime] = now) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def find(self, communities: Iterable[str]) -> dict[str, Registry]:
+        """The registries by community; an empty one of version 0 for a community that has said nothing yet."""
+        wanted = tuple(communities)
+        found = await self._store.load(wanted)
+        return {name: found[name].registry if name in found else Registry(name) for name in wanted}
+
+    async def tell(self, community: str, marks: Sequence[str], decide: Decide) -> Registry:
+        """Write the facts that `decide` gives; returns what came of the registry. `marks`: the id of the cause first.
+
+        Raises what `decide` raises. It gives no facts where the cause is applied already.
+        """
+        after = Registry(community)
+
+        async def make(_: str, stored: StoredRegistry | None) -> RegistryChange | None:
+            nonlocal after
+            registry = after = stored.registry if stored else Registry(community)
+            at = self._clock()
+            facts, actor = decide(registry, stored.applied if stored else frozenset(), at)
+            if not facts:
+                return None
+            events = stamp(
+                [Draft(fact, actor, at, marks[0]) for fact in facts],
+                source=SOURCE,
+                subject=f"baseline/{community}",
+                case_id=community,
+                last_seq=registry.seq,
+                trace=current_traceparent(),
+            )
+            after = fold(events, registry)
+            return RegistryChange(after, stored, events, marks)
+
+        await change(self._store, [community], make)
+        return after
+
+
+class BaselineDesk:
+    """The baseline, for those who read and change it."""
+
+    def __init__(
+        self,
+        editor: RegistryEditor,
+        policy: Policy,
+        catalogue: Catalogue,
+        people: People,
+        changed: Callable[[], None] = lambda: None,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        """`changed` is called after each change, so that a new link is looked at soon."""
+        self._editor = editor
+        self._people = people
+        self._changed = changed
+        self._clock = clock
+        self.policy = policy
+        self.catalogue = catalogue
+
+    async def page(self, who: Principal, after: str | None, limit: int) -> list[tuple[Community, Registry]]:
+        """The communities that `who` may read, by their ids, from behind `after`. Raises Problem 403."""
+        at = self._clock()
+        demand(who, "baseline.list", None, at)
+        own = (c for c in self.policy.communities.values() if _may(who, "baseline.read", resource_of(c), at))
+        cut = [c for c in sorted(own, key=lambda c: c.id) if after is None or c.id > after][:limit]
+        found = await self._editor.find(c.id for c in cut)
+        return [(community, found[community.id]) for community in cut]
+
+    async def find(self, who: Principal, community_id: str) -> tuple[Community, Registry]:
+        """A community and its registry. Raises Problem 403, and 404 for one that the policy does not know."""
+        community = self._community(community_id)
+        demand(who, "baseline.read", resource_of(community), self._clock())
+        return community, (await self._editor.find([community_id]))[community_id]
+
+    async def global_projects(self) -> Registry:
+        """The registry of what is no single community's: its projects serve all."""
+        return (await self._editor.find([GLOBAL_COMMUNITY]))[GLOBAL_COMMUNITY]
+
+    def admit(self, who: Principal, community_id: str, kind: type[BaselineChange]) -> None:
+        """Let in who may make such a change there at all. Raises Problem 401, 403 and 404."""
+        demand(who, kind.action(), resource_of(self._community(community_id)), self._clock())
+
+    async def carry_out(self, who: Principal, community_id: str, sent: ChangeSent) -> Registry:
+        """Make a change, once however often it comes under the same cause.
+
+        Raises Problem: 401 (fresh sign-in), 403, 404, 422 (fields, or another request under the same cause), and
+        RegistryConflict (412).
+        """
+        community, wanted = self._community(community_id), sent.change
+        # Before the roster is asked who has a role: not everybody may find that out.
+        self.admit(who, community_id, type(wanted))
+        holders = await self._holders(community, wanted.people())
+
+        def decide(registry: Registry, applied: frozenset[str], at: datetime) -> Told:
+            permit = demand(who, wanted.action(), resource_of(community, wanted.maker_in(registry)), at)
+            actor = who.actor(permit.role)
+            if sent.cause in applied:
+                if sent.mark not in applied:
+                    raise KeyReused
+                return (), actor
+            if sent.seen != registry.seq:
+                raise RegistryConflict(registry)
+            ground = Ground(community, self.catalogue, permit.role, at, sent.cause, holders)
+            if faults := tuple(wanted.faults(registry, ground)):
+                raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
+            return wanted.facts(registry, ground), actor
+
+        after = await self._editor.tell(community_id, (sent.cause, sent.mark), decide)
+        self._changed()
+        return after
+
+    def offers(self, who: Principal, community: Community, registry: Registry) -> list[Offer]:
+        """The changes that `who` may make now, or would after a fresh sign-in, where there is anything to choose."""
+        at, found = self._clock(), []
+        for kind in CHANGES.values():
+            answer = allow(who, kind.action(), resource_of(community), at)
+            if not isinstance(answer, Permit) and answer.reason is not Reason.SIGN_IN_AGAIN:
+                continue
+            role = answer.role if isinstance(answer, Permit) else Role.COORDINATOR
+            ground = Ground(community, self.catalogue, role, at, cause="")
+            options = options_of(kind, registry, ground, who.ref)
+            needed = (i.name for i in INPUTS[kind.name] if i.kind == "choice" and i.required)
+            if all(options[name] for name in needed):
+                found.append(Offer(kind, options))
+        return found
+
+    async def _holders(self, community: Community, people: Iterable[str]) -> frozenset[str]:
+        at, holders = self._clock(), set()
+        for ref in dict.fromkeys(people):
+            person = await self._people.person(ref, began_at=at, authenticated_at=None)
+            grants = (g for g in person.running(at) if g.role in SPEAKING) if person else ()
+            if any(speaks_for(grant, community.id, bodies_of(community)) for grant in grants):
+                holders.add(ref)
+        return frozenset(holders)
+
+    def _community(self, community_id: str) -> Community:
+        community = self.policy.communities.get(community_id)
+        if community is None:
+            raise NotFound
+        return community
+
+
+def bodies_of(community: Community) -> frozenset[str]:
+    """The handling bodies that serve a community itself."""
+    return frozenset(community.bodies.values())
+
+
+def resource_of(community: Community, maker: str = "") -> Resource:
+    """What access control needs to know of a community, and of who made what is changed (empty: nobody)."""
+    return Resource(community=community.id, bodies=bodies_of(community), owner=maker)
+
+
+def _may(who: Principal, action: str, resource: Resource, at: datetime) -> bool:
+    return isinstance(allow(who, action, resource, at), Permit)
