@@ -38,8 +38,7 @@ from shared.own_names import OwnNames, Proof
 from shared.parties import PartiesStore, follow_parties
 from shared.parts import Part, assemble
 from shared.policy import load_policy
-from shared.policy.baseline import load_catalogue
-from shared.policy.baseline.model import Catalogue
+from shared.policy.baseline import Catalogue, catalogue_versions
 from shared.runtime import Runtime
 from shared.sign_in.sessions import SessionStore
 from shared.succession import follow_own
@@ -65,7 +64,7 @@ def build_app(
     parties: PartiesStore | None = None,
     staffing: Staffing | None = None,
     registries: RegistryStore | None = None,
-    catalogue: Catalogue | None = None,
+    catalogues: Sequence[Catalogue] | None = None,
 ) -> FastAPI:
     """The application of triage; nothing is connected before it starts. Tests hand in what is beside it."""
     runtime = Runtime("triage", settings)
@@ -123,7 +122,7 @@ def build_app(
             registries or MongoRegistries(said),
             said.collection,
             policy,
-            catalogue or load_catalogue(),
+            catalogues or catalogue_versions(settings.policy_dir),
             access_control.roster,
             gate,
         ),

@@ -69,6 +69,6 @@ CATALOGUE = Catalogue(
     "2026-11-01",
     date(2026, 11, 1),
     None,
-    (CatalogueSource("https://foundation.wikimedia.org/wiki/Policy", "1", date(2026, 11, 1)),),
+    (CatalogueSource("ucoc", "https://foundation.wikimedia.org/wiki/Policy", "1", "2026-11-01"),),
     {r.id: r for r in ROWS},
 )

@@ -223,7 +223,7 @@ async def make_rig(staffing: Staffing | None = None) -> AsyncIterator[Rig]:
     parties, registries = MemoryParties(), MemoryRegistries()
     app = build_app(
         settings_for(), cases=cases, intake=vault, copies=COPIES, sessions=sessions, entries=entries, parties=parties,
-        staffing=staffing, registries=registries, catalogue=CATALOGUE,
+        staffing=staffing, registries=registries, catalogues=[CATALOGUE],
     )  # fmt: skip
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:

@@ -20,7 +20,7 @@ from shared.access.principal import Principal, Resource, Role, speaks_for
 from shared.aggregates import change
 from shared.events import Actor, BaselineFact, Draft, stamp
 from shared.policy import GLOBAL_COMMUNITY, Community, Policy
-from shared.policy.baseline.model import Catalogue
+from shared.policy.baseline import Catalogue, in_force
 from shared.problems import KeyReused, NotFound, Problem
 from shared.telemetry import current_traceparent
 from shared.times import now
@@ -73,7 +73,7 @@ class RegistryConflict(Problem):
 
 Told = tuple[Sequence[BaselineFact], Actor]
 Decide = Callable[[Registry, frozenset[str], datetime], Told]
-"""Gives the facts to tell of a registry, of what was applied to it, and of the time; and who tells them. It may raise."""
+"""Gives the facts to tell of a registry, by what was applied to it and the time, and who tells them. It may raise."""
 
 
 class RegistryEditor:
@@ -125,18 +125,23 @@ class BaselineDesk:
         self,
         editor: RegistryEditor,
         policy: Policy,
-        catalogue: Catalogue,
+        versions: Sequence[Catalogue],
         people: People,
         changed: Callable[[], None] = lambda: None,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        """`changed` is called after each change, so that a new link is looked at soon."""
+        """`versions`: of the catalogue. `changed` is called after each change, so that a new link is looked at soon."""
         self._editor = editor
         self._people = people
         self._changed = changed
         self._clock = clock
         self.policy = policy
-        self.catalogue = catalogue
+        self.versions = versions
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The version of the catalogue that holds today."""
+        return in_force(self.versions, self._clock().date())
 
     async def page(self, who: Principal, after: str | None, limit: int) -> list[tuple[Community, Registry]]:
         """The communities that `who` may read, by their ids, from behind `after`. Raises Problem 403."""

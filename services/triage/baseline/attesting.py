@@ -29,7 +29,7 @@ from shared.events import (
     FieldStated,
 )
 from shared.ids import PERSON, derive
-from shared.policy.baseline.model import Catalogue, FieldRule, Responsibility
+from shared.policy.baseline import Catalogue, FieldRule, Responsibility
 from shared.problems import FieldError
 
 LONGEST = timedelta(days=365)
@@ -254,6 +254,8 @@ def _fault_of_value(rule: FieldRule, value: str, ground: Ground) -> tuple[str, s
         case "date":
             if not _is_date(value):
                 return "date_parsing", "Write a date such as 2026-11-28."
+            if date.fromisoformat(value) > ground.at.date():
+                return "future_date", "This is in the future."
         case "number":
             if not (value.isascii() and value.isdigit() and len(value) <= 9):
                 return "int_parsing", "Write a whole number."

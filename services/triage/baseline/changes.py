@@ -13,7 +13,7 @@ from services.triage.baseline.words import LINK_LIMIT, fault_of_link, fault_of_w
 from shared.access.principal import Role
 from shared.events import BaselineFact
 from shared.policy import Community
-from shared.policy.baseline.model import Catalogue
+from shared.policy.baseline import Catalogue
 from shared.problems import FieldError
 
 _TEXT = StringConstraints(max_length=8 * LINK_LIMIT)

@@ -11,7 +11,7 @@ from services.triage.baseline.forms import CHANGES, INPUTS
 from services.triage.baseline.registry import Annotation, Attestation, Project, ProjectVersion, Registry
 from shared.events import FieldStated
 from shared.policy import GLOBAL_COMMUNITY, Community
-from shared.policy.baseline.model import Responsibility
+from shared.policy.baseline import Responsibility
 from shared.problems import NotFound
 from shared.times import now, rfc3339
 from shared.web.bodies import json_response, parse_body

@@ -40,12 +40,16 @@ def registry_of(document: Mapping[str, Any]) -> Registry:
     return _REGISTRIES.from_document(document)
 
 
-def _save(change: RegistryChange) -> Save:
-    fields = _REGISTRIES.to_document(change.registry)
-    # Each write counts its own events.
+def document_of(registry: Registry) -> Document:
+    """The fields of a registry as MongoDB keeps them. Each write counts its own events in `seq`."""
+    fields = _REGISTRIES.to_document(registry)
     fields.pop("seq")
+    return fields
+
+
+def _save(change: RegistryChange) -> Save:
     base = change.stored.base if change.stored else None
-    return Save(change.registry.id, base, fields, change.events, change.causes)
+    return Save(change.registry.id, base, document_of(change.registry), change.events, change.causes)
 
 
 def _stored(document: Document) -> StoredRegistry:

@@ -151,6 +151,8 @@ FAR_OFF = rfc3339(now() + timedelta(days=366))
         ({**PLAIN, "fields": {"shoe_size": ["1"]}}, {"/fields": "extra_forbidden"}),
         ({**PLAIN, "responsibility_id": AUDITED, "fields": {"drill_on": ["2026-02-30"], "people_trained": ["-1"]}},
          {"/fields/drill_on/0": "date_parsing", "/fields/people_trained/0": "int_parsing"}),
+        ({**PLAIN, "responsibility_id": AUDITED, "fields": {"drill_on": ["2999-01-01"], "people_trained": ["1"]}},
+         {"/fields/drill_on/0": "future_date"}),
         ({**PLAIN, "valid_until": "2026-01-01T00:00:00Z"}, {"/valid_until": "past_date"}),
         ({**PLAIN, "valid_until": FAR_OFF}, {"/valid_until": "too_late"}),
         ({**PLAIN, "valid_until": "soon"}, {"/valid_until": "datetime_parsing"}),

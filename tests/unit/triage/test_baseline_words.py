@@ -38,7 +38,7 @@ ADDRESSES = [
     "利用者:アダ に聞いてください",
     "Ask user talk:Ada.",
     "Ask User : Ada",
-    "Ask U​ser:Ada.",
+    "Ask U\u200bser:Ada.",
     "Ask @ada.",
     "Ask @ada:matrix.org.",
     "{{ping|Ada}} answers.",
