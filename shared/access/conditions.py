@@ -115,7 +115,7 @@ OWN_SOURCE = Condition(
 )
 
 
-COMMUNITY_WITHIN_REACH = Condition(
+SPOKEN_FOR = Condition(
     Reason.REACH,
     "a community that one's own role reaches, by its name or by one of its handling bodies",
     lambda _who, grant, _action, resource, _now: (

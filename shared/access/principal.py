@@ -110,9 +110,10 @@ NOBODY = Principal("anyone", (Grant(Role.ANYONE),))
 class Resource:
     """What an action is about. A condition on a field that is not given is not met.
 
-    `bodies`: the handling bodies of the community. `parties`: pseudonyms of the people reported, of witnesses and of the reporter. `recused`: references of people.
-    `training`: the modules that a handler needs. `owner`: the person to whom it belongs. `grants`: the roles that the
-    action gives, takes or touches (an empty tuple: none). `relieved`: another person could take the change back.
+    `bodies`: the handling bodies of the community. `parties`: pseudonyms of the people reported, of witnesses and of
+    the reporter. `recused`: references of people. `training`: the modules that a handler needs. `owner`: who has it or
+    made it. `grants`: the roles that the action gives, takes or touches (an empty tuple: none). `relieved`: another
+    person could take the change back.
     """
 
     body: str | None = None

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from shared.access.actions import ACTIONS
 from shared.access.conditions import (
-    COMMUNITY_WITHIN_REACH,
     CONFIDENTIAL,
     NAMED,
     NOT_MAKER,
@@ -23,6 +22,7 @@ from shared.access.conditions import (
     OWN_SOURCE,
     PURPOSE,
     SCOPED,
+    SPOKEN_FOR,
     TRAINED,
     Condition,
 )
@@ -65,13 +65,9 @@ TABLE: tuple[Row, ...] = (
     # First as an auditor: some attestations are confirmed by nobody else.
     *_rows(Role.AUDITOR, "baseline.confirm", NOT_MAKER),
     *_rows(Role.COORDINATOR, "baseline.list"),
-    *_rows(Role.COORDINATOR, "baseline.read baseline.attest baseline.withdraw baseline.annotate", COMMUNITY_WITHIN_REACH),
-    *_rows(
-        Role.COORDINATOR,
-        "baseline.list_project baseline.change_project baseline.end_project",
-        COMMUNITY_WITHIN_REACH,
-    ),
-    *_rows(Role.COORDINATOR, "baseline.confirm", COMMUNITY_WITHIN_REACH, NOT_MAKER),
+    *_rows(Role.COORDINATOR, "baseline.read baseline.attest baseline.withdraw baseline.annotate", SPOKEN_FOR),
+    *_rows(Role.COORDINATOR, "baseline.list_project baseline.change_project baseline.end_project", SPOKEN_FOR),
+    *_rows(Role.COORDINATOR, "baseline.confirm", SPOKEN_FOR, NOT_MAKER),
     *_rows(Role.OPERATOR, "delivery.list report.erase", NAMED),
     *_rows(Role.AUDITOR, "record.heads", SCOPED),
     *_rows(Role.AUDITOR, "record.read record.prove record.entries", SCOPED, NAMED),

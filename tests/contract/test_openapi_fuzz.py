@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -32,6 +32,7 @@ from shared.web.openapi import PROBLEM_TYPE
 from shared.web.paging import Cursors
 from tests.support import audit_rig, intake_rig, notification_rig, triage_rig
 from tests.support.audit_world import AuditWorld
+from tests.support.baseline_world import CATALOGUE, CONTACTS, FIRST, WORDS
 from tests.support.examples import up_to
 from tests.support.people import COPIES, bearer, operator, person
 from tests.support.service_keys import call_of
@@ -44,13 +45,14 @@ ADDRESS = "https://localhost"
 
 @dataclass(frozen=True)
 class World:
-    """An application that is not started; a good caller's headers, by operation; what is in it, by field name; and how
-    many requests to make up for each operation."""
+    """An application that is not started; a good caller's headers, by operation; what is in it, by field name; how
+    many requests to make up for each operation; and what fields of one operation name apart from the others."""
 
     app: FastAPI
     caller: Callable[[str], Mapping[str, str]]
     known: Mapping[str, Sequence[Any]]
     examples: int = 25
+    apart: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=dict)
 
 
 class Service:
@@ -125,6 +127,8 @@ async def make_triage() -> World:
     known = {
         "person": [triage_rig.ALICE.ref, chief.ref],
         "change": ["sign_out", "grant", "revoke", "training", "agreement", "leave", "names", "name_away"],
+        "responsibility_id": [CONTACTS], "statement": [WORDS], "community": ["enwiki"],
+        "old": [FIRST.dated], "new": [CATALOGUE.dated],
         "access_token": [triage_rig.PROOF.access_token], "id_token": [triage_rig.PROOF.id_token],
         "role": ["responder", "operator"], "bodies": [["u4c"], ["none"]], "communities": [["enwiki"]],
         "expires_at": ["2999-01-01T00:00:00Z"], "until": [None], "module": ["A"],
@@ -137,9 +141,11 @@ async def make_triage() -> World:
     def caller(operation: str) -> Mapping[str, str]:
         if operation == "POST /v1/sign-ins":
             return call_of("audit", "note_names", "triage")
-        return triage_rig.bearer(chief if "/v1/roster" in operation else triage_rig.ALICE)
+        return triage_rig.bearer(chief if operation.split("/")[2] in ("roster", "baseline") else triage_rig.ALICE)
 
-    return World(rig.app, caller, known, examples=50)
+    said = {"change": ["annotate", "attest", "list_project"], "If-Match": ['"0"', '"1"', '"2"']}
+    apart = {"POST /v1/baseline/{community}/{change}": said}
+    return World(rig.app, caller, known, examples=50, apart=apart)
 
 
 async def make_notification() -> World:
@@ -234,7 +240,7 @@ def walk(
     @bounded(examples)
     @given(requests_for(operation), st.sampled_from(callers), st.data())
     def step(case: Case, caller: Callable[[str], Mapping[str, str]], data: st.DataObject) -> None:
-        name_known(case, service.world.known, data)
+        name_known(case, {**service.world.known, **service.world.apart.get(operation.label, {})}, data)
         answer = service.send(case, caller(operation.label))
         case.validate_response(answer, checks=CHECKS)
         if answer.status_code >= 400:

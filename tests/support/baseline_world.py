@@ -65,10 +65,11 @@ ROWS = (
     row(7, state="upcoming", counts_from=date(2027, 6, 1)),
     row(8, state="retired", replaced_by="HB-02"),
 )
+FIRST = Catalogue("2026-06-01", date(2026, 6, 1), None, (), {r.id: r for r in ROWS[:6]})
 CATALOGUE = Catalogue(
     "2026-11-01",
     date(2026, 11, 1),
-    None,
+    FIRST.version,
     (CatalogueSource("ucoc", "https://foundation.wikimedia.org/wiki/Policy", "1", "2026-11-01"),),
     {r.id: r for r in ROWS},
 )

@@ -18,6 +18,7 @@ from services.triage.roster.changes import CHANGES
 from shared.ids import derive
 from shared.web.gate import GatedRoute
 from shared.web.pages import load_assets
+from tests.support.baseline_world import CATALOGUE
 from tests.support.one_report import BODY, COLLEAGUE, COMMUNITY
 
 _NAME = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -154,6 +155,8 @@ FILL: Mapping[str, Fill] = {
     "person": lambda thing: [COLLEAGUE.ref],
     "change": lambda thing: list(CHANGED),
     "community": lambda thing: [COMMUNITY],
+    "old": lambda thing: [CATALOGUE.dated],
+    "new": lambda thing: [CATALOGUE.dated],
     "digest": lambda thing: [load_assets()["hearth.css"].digest],
     "name": lambda thing: ["hearth.css"],
 }

@@ -29,7 +29,7 @@ from tests.fakes.memory_entries import MemoryEntries
 from tests.fakes.memory_parties import MemoryParties
 from tests.fakes.memory_registries import MemoryRegistries
 from tests.fakes.memory_sessions import MemorySessions
-from tests.support.baseline_world import CATALOGUE
+from tests.support.baseline_world import CATALOGUE, FIRST
 from tests.support.people import COPIES, PROVIDER, SIGN_IN, bearer, coordinator, responder
 from tests.support.service_keys import files_of
 
@@ -223,7 +223,7 @@ async def make_rig(staffing: Staffing | None = None) -> AsyncIterator[Rig]:
     parties, registries = MemoryParties(), MemoryRegistries()
     app = build_app(
         settings_for(), cases=cases, intake=vault, copies=COPIES, sessions=sessions, entries=entries, parties=parties,
-        staffing=staffing, registries=registries, catalogues=[CATALOGUE],
+        staffing=staffing, registries=registries, catalogues=[FIRST, CATALOGUE],
     )  # fmt: skip
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:

@@ -25,7 +25,6 @@ from shared.events import (
     BaselineConfirmed,
     BaselineFact,
     BaselineWithdrawn,
-    Claim,
     FieldStated,
 )
 from shared.ids import PERSON, derive
@@ -47,7 +46,7 @@ class Attest(BaselineChange):
     name = "attest"
 
     responsibility_id: Code
-    claim: Claim = Field(strict=False)
+    claim: Literal["met", "not_met", "not_applicable"]
     statement: Text
     link: Text | None = None
     fields: Annotated[Mapping[Code, Values], Field(max_length=20)] = Field(default_factory=dict)
@@ -99,7 +98,7 @@ class Attest(BaselineChange):
         ]
 
     def _faults_of_claim(self, responsibility: Responsibility) -> Iterable[FieldError]:
-        if self.claim is Claim.NOT_APPLICABLE:
+        if self.claim == "not_applicable":
             if responsibility.not_applicable == "never":
                 yield FieldError("/claim", "always_applies", "This responsibility applies to every community.")
         elif responsibility.attested is None:
@@ -107,7 +106,7 @@ class Attest(BaselineChange):
         rule = responsibility.attested
         if self.link and (rule is None or rule.link == "none"):
             yield FieldError("/link", "not_taken", "This responsibility takes no link.")
-        if rule and rule.link == "required" and self.claim is Claim.MET and not self.link:
+        if rule and rule.link == "required" and self.claim == "met" and not self.link:
             yield FieldError("/link", "missing", "This responsibility needs the link of a public page.")
 
     def _faults_of_fields(self, responsibility: Responsibility, ground: Ground) -> Iterable[FieldError]:
@@ -117,7 +116,7 @@ class Attest(BaselineChange):
             yield FieldError("/fields", "extra_forbidden", "There is a field too many.")
         for name, rule in rules.items():
             given = self.fields.get(name, ())
-            if self.claim is Claim.MET and len(set(given)) < rule.least:
+            if self.claim == "met" and len(set(given)) < rule.least:
                 code, says = ("missing", "This field needs an answer.") if not given else ("too_short", "")
                 yield FieldError(f"/fields/{name}", code, says or f"At least {rule.least} different ones are needed.")
             for number, value in enumerate(given):

@@ -11,7 +11,8 @@ from services.triage.baseline.forms import CHANGES, INPUTS
 from services.triage.baseline.registry import Annotation, Attestation, Project, ProjectVersion, Registry
 from shared.events import FieldStated
 from shared.policy import GLOBAL_COMMUNITY, Community
-from shared.policy.baseline import Responsibility
+from shared.policy.baseline import Catalogue, Responsibility
+from shared.policy.baseline.difference import diff
 from shared.problems import NotFound
 from shared.times import now, rfc3339
 from shared.web.bodies import json_response, parse_body
@@ -25,7 +26,7 @@ _PROPERTIES = {
 }
 _CHANGE = {
     "parameters": [IF_MATCH, IDEMPOTENCY_KEY],
-    "requestBody": {"content": {"application/json": {"schema": {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": {
         "type": "object",
         "properties": _PROPERTIES,
         "additionalProperties": False,
@@ -48,6 +49,12 @@ def make_baseline_router(desk: BaselineDesk, gate: Gate) -> APIRouter:
         cut, after = _CURSORS.cut(found, limit, lambda pair: pair[0].id)
         items = [_summary(community, registry, now()) for community, registry in cut]
         return json_response({"items": items, "next": after}, headers=_PRIVATE)
+
+    @router.get("/versions/{old}...{new}", **does("baseline.list"))
+    async def show_difference(old: str, new: str) -> Response:
+        """What differs between two versions of the catalogue, each by its date, with or without its digest."""
+        before, after = (_version_named(desk.versions, wanted) for wanted in (old, new))
+        return json_response(diff(before, after).document(), headers=_PRIVATE)
 
     @router.get("/{community}", **does("baseline.read"))
     async def show_community(request: Request, community: str) -> Response:
@@ -91,6 +98,14 @@ def show_offer(offer: Offer) -> dict[str, object]:
             shown["max_length"] = taken.max_length
         fields.append(shown)
     return {"change": offer.change.name, "fields": fields}
+
+
+def _version_named(versions: Sequence[Catalogue], wanted: str) -> Catalogue:
+    """The version of the catalogue in an address. Raises Problem 404."""
+    found = next((one for one in versions if wanted in (one.version, one.dated)), None)
+    if found is None:
+        raise NotFound
+    return found
 
 
 def _summary(community: Community, registry: Registry, at: datetime) -> dict[str, object]:

@@ -1,12 +1,13 @@
 """The baseline over HTTP: what a community attests, who may say so, and what is wrong by pointers."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from services.triage.baseline.actions import BaselineDesk, RegistryEditor
 from services.triage.baseline.registry import Standing
 from services.triage.baseline.stored import StoredRegistry
 from shared.access.authorization import FRESH
@@ -19,6 +20,7 @@ from tests.support.baseline_world import (
     CONFIRMED,
     CONTACTS,
     EVENTS,
+    FIRST,
     LINK,
     MEASURED,
     PAGE,
@@ -122,7 +124,7 @@ FAR_OFF = rfc3339(now() + timedelta(days=366))
         ({**PLAIN, "responsibility_id": RETIRED}, {"/responsibility_id": "retired"}),
         ({**PLAIN, "responsibility_id": EVENTS}, {"/responsibility_id": "not_of_this_kind"}),
         ({**PLAIN, "responsibility_id": MEASURED}, {"/responsibility_id": "only_measured"}),
-        ({**PLAIN, "claim": "maybe"}, {"/claim": "enum"}),
+        ({**PLAIN, "claim": "maybe"}, {"/claim": "literal_error"}),
         ({**PLAIN, "claim": "not_applicable"}, {"/claim": "always_applies"}),
         ({**PLAIN, "statement": ""}, {"/statement": "missing"}),
         ({**PLAIN, "statement": " \n "}, {"/statement": "missing"}),
@@ -403,3 +405,28 @@ async def test_people_who_lost_their_role_are_no_contacts(rig: Rig) -> None:
 async def test_a_change_that_nobody_knows_is_not_there(rig: Rig) -> None:
     assert (await change(rig, "celebrate", {})).status_code == 404
     assert (await change(rig, "attest", PLAIN, ALICE)).status_code == 403
+
+
+async def test_what_differs_between_two_versions_is_told(rig: Rig) -> None:
+    for old in (FIRST.dated, FIRST.version):
+        answer = await rig.http.get(f"/v1/baseline/versions/{old}...{CATALOGUE.version}", headers=bearer(AUDREY))
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        assert (told["old"], told["new"]) == (FIRST.version, CATALOGUE.version)
+        assert {(c["kind"], c["subject"]) for c in told["changes"]} >= {("added", UPCOMING), ("added", RETIRED)}
+    for wanted in ("2020-01-01...2026-11-01", "2026-06-01...x", "2026-06-01"):
+        assert (await rig.http.get(f"/v1/baseline/versions/{wanted}", headers=bearer(CORA))).status_code in (404, 405)
+
+
+async def test_a_version_of_the_catalogue_holds_from_its_day_on(rig: Rig) -> None:
+    made, (first, second) = await attest(rig), (FIRST, replace(CATALOGUE, effective_from=date(2999, 1, 1)))
+    desk = BaselineDesk(RegistryEditor(rig.registries), POLICY, [first, second], People())
+    assert desk.catalogue is first
+    assert rig.registries.of("swwiki").attestation(made) is not None
+
+
+class People:
+    """A roster on which nobody is."""
+
+    async def person(self, ref: str, *, began_at: object, authenticated_at: object) -> Principal | None:
+        return None
