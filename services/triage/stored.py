@@ -102,7 +102,9 @@ def count_passed_on(events: Iterable[Event], policy: Policy) -> None:
     """Count the cases that these events, which are stored now, have taken past a handling body."""
     for event in events:
         match event.fact:
-            case CaseTriaged(passed_over=(_, *_), body=body) | CasePassedOn(body=body):
+            case CaseTriaged(own_body=own, body=body) if own == body:
+                pass
+            case CaseTriaged(body=body) | CasePassedOn(body=body):
                 kind = "last_resort" if body == policy.last_resort else "stand_in"
                 metrics.CASES_PASSED_ON.labels(kind).inc()
             case _:

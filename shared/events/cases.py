@@ -78,12 +78,14 @@ class CaseOpened(CaseFact):
 class CaseTriaged(CaseFact):
     """Policy chose the lane and the handling body (by `rule`), and set the deadlines.
 
-    `deadlines_told`: a fact of its own tells when a deadline of the case is met; before, the step did (MET_BY_STEP).
-    `passed_over`: the bodies that would have had the case before this one, if they could look after it.
+    `own_body`: the body that the rule names for every such report. `body` is another one where that body cannot look
+    after the case; nothing tells why not, or which bodies between the two were asked: `passed_over` is always empty
+    since 1.3. `deadlines_told`: a fact of its own tells when a deadline of the case is met; before, the step did
+    (MET_BY_STEP).
     """
 
     name: ClassVar[str] = "case.triaged"
-    version: ClassVar[str] = "1.2"
+    version: ClassVar[str] = "1.3"
     follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "body"
 
@@ -94,6 +96,7 @@ class CaseTriaged(CaseFact):
     deadlines: tuple[DeadlineSet, ...]
     deadlines_told: bool = False
     passed_over: tuple[str, ...] = ()
+    own_body: str | None = None
 
 
 class CasePassedOn(CaseFact):

@@ -83,18 +83,18 @@ def attendance(resource: Resource, people: People, now: datetime) -> Attendance:
     )
 
 
-def choose_body(first: str, community: str, people: People, policy: Policy, now: datetime) -> tuple[str, ...]:
-    """The bodies that are asked for a new case, in order: the last of them gets it.
+def choose_body(own: str, community: str, people: People, policy: Policy, now: datetime) -> str:
+    """The body that gets a new case: `own`, or else the first stand-in that can take it.
 
-    Where no body can take it, that is the first in which a person may handle it, or else `first`.
+    Where no body can take it, that is the first in which a person may handle it, or else `own`.
     """
-    ways, able = (first, *policy.stand_ins(first)), list[int]()
-    for number, body in enumerate(ways):
+    able: list[str] = []
+    for body in (own, *policy.stand_ins(own)):
         there = attendance(_about(body, community, people, policy), people, now)
         if there.can_take:
-            return ways[: number + 1]
-        able.append(there.able)
-    return ways[: next((number for number, count in enumerate(able) if count), 0) + 1]
+            return body
+        able += [body] if there.able else []
+    return able[0] if able else own
 
 
 def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[CaseFact]:

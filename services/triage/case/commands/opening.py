@@ -28,7 +28,7 @@ class Open(Command):
         """The opening, and the way that the policy chose. There is no case yet."""
         report = self.report
         way = policy.triage(ReportFacts(report.community, report.category, frozenset(report.flags), report.setting))
-        *passed_over, body = choose_body(way.body, report.community, self.people, policy, now)
+        body = choose_body(way.body, report.community, self.people, policy, now)
         # No report comes from the future: two clocks that disagree must not give the handlers more time.
         deadlines = policy.deadlines_for(way.lane, min(report.received_at, now))
         opened = CaseOpened(
@@ -56,6 +56,6 @@ class Open(Command):
             rule=way.rule,
             deadlines=tuple(DeadlineSet(name=d.name, due_at=d.due_at) for d in deadlines),
             deadlines_told=True,
-            passed_over=tuple(passed_over),
+            own_body=way.body,
         )
         return [opened, triaged]
