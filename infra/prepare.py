@@ -196,8 +196,8 @@ def system_needs(machine: Machine, goal: str) -> bool:
 
 
 def make_venv(machine: Machine, python: str) -> None:
-    """`.venv`, unless it works already. Raises Missing."""
-    if machine.works(str(venv_python()), "-c", "import sys; sys.exit(sys.version_info < (3, 11))"):
+    """`.venv`, unless it works here already. Raises Missing."""
+    if venv_is_here() and machine.works(str(venv_python()), "-c", "import sys; sys.exit(sys.version_info < (3, 11))"):
         return
     if not machine.works(python, "-c", "import ensurepip, venv"):
         done = machine.run(
@@ -270,7 +270,7 @@ def is_done(machine: Machine, goal: str) -> bool:
         done = json.loads(stamp_file().read_text())
     except (OSError, ValueError):
         return False
-    if done.get(goal) != inputs(machine) or not venv_python().exists():
+    if done.get(goal) != inputs(machine) or not venv_is_here():
         return False
     if goal == "check":
         return True
@@ -315,6 +315,17 @@ def digest(*files: str) -> str:
 
 def venv_python() -> Path:
     return ROOT / ".venv" / "bin" / "python"
+
+
+def venv_is_here() -> bool:
+    """Whether `.venv` was made in this folder: the scripts of a moved or copied one start another Python."""
+    try:
+        head = venv_python().with_name("pip").read_text(encoding="utf-8").splitlines()[:2]
+    except (OSError, ValueError):
+        return False
+    # The interpreter stands in the first line, or in the second where its path is long or has blanks.
+    named = re.search(r"(/.*)/python", "\n".join(head))
+    return named is not None and venv_python().exists() and Path(named[1]).resolve() == venv_python().parent.resolve()
 
 
 def stamp_file() -> Path:

@@ -88,9 +88,12 @@ class AccessControl:
             prepare=[] if entries else [names.run],
         )
 
+    def _store_away(self) -> str | None:
+        return self._runtime.readiness.waiting_for.get("mongodb")
+
     def open_sign_in(self, sign_in: SignIn) -> tuple[SignInFlow, Part]:
         """Let people sign in. From then on the gate knows their sessions, too."""
-        settings, stored = sign_in.settings, MongoSessions(self._runtime.database)
+        settings, stored = sign_in.settings, MongoSessions(self._runtime.database, self._store_away)
         provider = make_provider(settings, address=sign_in.address, home=sign_in.home)
 
         async def names_of(proof: Proof) -> OwnNames:

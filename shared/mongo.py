@@ -56,8 +56,13 @@ def is_outage(error: PyMongoError) -> bool:
 
 
 @contextmanager
-def reaching() -> Iterator[None]:
-    """Goes around each use of the database in a store. Raises Unavailable for an outage; other errors pass."""
+def reaching(away: str | None = None) -> Iterator[None]:
+    """Goes around each use of the database in a store. Raises Unavailable for an outage; other errors pass.
+
+    `away`: why the database is known to be away. Then nobody waits for it.
+    """
+    if away is not None:
+        raise Unavailable(away)
     try:
         yield
     except PyMongoError as error:

@@ -31,8 +31,9 @@ class ReportParties(Fact):
 
     @property
     def names(self) -> frozenset[str]:
-        """The pseudonyms and references of everybody who is shut out. Of an erased report that named somebody, one more
-        that is nobody's: such a case never looks like one that named nobody.
+        """The pseudonyms and references of all people who are shut out.
+
+        An erased report that named people has one more, which is nobody's: its case never looks like one without names.
         """
         nobody = (self.salt,) if self.named else ()
         return frozenset((*self.subjects, *self.reporter, *self.witnesses, *self.mentioned, *self.shut_out, *nobody))

@@ -67,7 +67,9 @@ class Shown(StrEnum):
     BLOCKED = "blocked"
     UNCONFIRMED = "unconfirmed"
     AWAY = "away"
-    """The provider, or another system that a sign-in needs, does not answer."""
+    """The provider does not answer."""
+    OURS_AWAY = "ours-away"
+    """A system of ours that a sign-in needs does not answer."""
 
 
 class ProviderAway(Unavailable):

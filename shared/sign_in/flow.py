@@ -121,6 +121,7 @@ class SignInFlow:
 
     async def leave(self, request: Request, back: str, fresh: bool) -> Response:
         """Begin an attempt and send the browser to the provider. Raises Unavailable and SignInRefused."""
+        self.sessions.store.check()
         state = new_secret()
         browser = self.cookies.read_attempt(request)
         if not is_secret(browser):

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 30
 AWAY, OURS_AWAY = "provider-away", "service-away"
 """The recorded reason while nobody can sign in: the provider, or a system of ours, is away."""
-STATUS = {Shown.ATTEMPT: 400, Shown.ANSWER: 400, Shown.AWAY: 503}
+STATUS = {Shown.ATTEMPT: 400, Shown.ANSWER: 400, Shown.AWAY: 503, Shown.OURS_AWAY: 503}
 """The status of a refusal: 403 where the person, or the account, is refused."""
 
 
@@ -39,7 +39,7 @@ def make_sign_in(flow: SignInFlow, gate: Gate) -> APIRouter:
             "shown": shown,
         }
         response = flow.pages.render(request, "sign_in_ask.html", context, STATUS.get(shown, 403) if shown else 200)
-        if shown is Shown.AWAY:
+        if shown in (Shown.AWAY, Shown.OURS_AWAY):
             response.headers["Retry-After"] = str(RETRY_SECONDS)
         return response
 
@@ -51,11 +51,16 @@ def make_sign_in(flow: SignInFlow, gate: Gate) -> APIRouter:
             return ask(request, back, fresh, refusal.shown)
         except Unavailable as error:
             log.warning("nobody can sign in", extra={"reason": str(error)})
-            await flow.refused(AWAY if isinstance(error, ProviderAway) else OURS_AWAY)
-            return ask(request, back, fresh, Shown.AWAY)
+            reason, away = (AWAY, Shown.AWAY) if isinstance(error, ProviderAway) else (OURS_AWAY, Shown.OURS_AWAY)
+            await flow.refused(reason)
+            return ask(request, back, fresh, away)
 
     @router.get(f"{home}/sign-in", **open_)
     async def offer(request: Request, next: str = home, fresh: str = "") -> Response:  # noqa: A002  # as in the address
+        try:
+            flow.sessions.store.check()
+        except Unavailable:
+            return ask(request, next, fresh == "1", Shown.OURS_AWAY)
         return ask(request, next, fresh == "1")
 
     @router.post(f"{home}/sign-in", **open_)

@@ -66,6 +66,9 @@ class Session:
 class SessionStore(Protocol):
     """What sessions need of a store (shared.sign_in.store.MongoSessions). Every method raises Unavailable."""
 
+    def check(self) -> None:
+        """Raises Unavailable while the store is known to be away. It asks nobody."""
+
     async def keep_attempt(self, attempt: SignInAttempt) -> None: ...
 
     async def take_attempt(self, key: str) -> SignInAttempt | None:

@@ -1,6 +1,7 @@
 """Sessions and attempts in MongoDB, in the service's own database."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -29,7 +30,9 @@ ATTEMPT_INDEXES = (IndexModel([("until", 1)], name="until", expireAfterSeconds=0
 class MongoSessions:
     """Collections `sessions` and `sign_in_attempts`. Every method raises Unavailable while the server is away."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, away: Callable[[], str | None] = lambda: None) -> None:
+        """`away` says why the database is known to be away, if it is. Then people get an answer at once."""
+        self._away = away
         self._sessions: Collection = database["sessions"]
         self._attempts: Collection = database["sign_in_attempts"]
 
@@ -38,15 +41,23 @@ class MongoSessions:
         """The indexes that a service makes at its start."""
         return [(self._sessions, SESSION_INDEXES), (self._attempts, ATTEMPT_INDEXES)]
 
+    def check(self) -> None:
+        """Raises Unavailable while the database is known to be away."""
+        with self._reaching():
+            pass
+
+    def _reaching(self) -> AbstractContextManager[None]:
+        return reaching(self._away())
+
     async def keep_attempt(self, attempt: SignInAttempt) -> None:
         """Keep an attempt until it is taken, or over."""
         document = _document(attempt, "key")
-        with reaching():
+        with self._reaching():
             await self._attempts.insert_one({**document, "until": attempt.began_at + ATTEMPT_LIFE})
 
     async def take_attempt(self, key: str) -> SignInAttempt | None:
         """The attempt. It can be taken once."""
-        with reaching():
+        with self._reaching():
             document: Document | None = await self._attempts.find_one_and_delete({"_id": key})
         if document is None:
             return None
@@ -56,13 +67,13 @@ class MongoSessions:
     async def use_once(self, token: str, until: datetime) -> bool:
         """Whether the token was not used before. It is remembered until then."""
         used = {"_id": f"used {token}"}
-        with reaching():
+        with self._reaching():
             result = await self._attempts.update_one(used, {"$setOnInsert": {"until": until}}, upsert=True)
         return result.upserted_id is not None
 
     async def note_end(self, names: Sequence[str], at: datetime, until: datetime) -> None:
         """Remember until then that everything with these names ended at that time."""
-        with reaching():
+        with self._reaching():
             for name in names:
                 await self._attempts.update_one(
                     {"_id": f"ended {name}"}, {"$max": {"at": at, "until": until}}, upsert=True
@@ -71,31 +82,31 @@ class MongoSessions:
     async def ended_since(self, names: Sequence[str], since: datetime) -> bool:
         """Whether anything with one of these names ended then or later."""
         wanted = {"_id": {"$in": [f"ended {name}" for name in names]}, "at": {"$gte": since}}
-        with reaching():
+        with self._reaching():
             return await self._attempts.find_one(wanted, {"_id": 1}) is not None
 
     async def open(self, session: Session) -> None:
         """Keep a new session. Durable on return."""
-        with reaching():
+        with self._reaching():
             await self._sessions.insert_one(_document(session, "id_hash"))
 
     async def find(self, id_hash: str) -> Session | None:
         """The session, even if it is over and not yet swept up."""
-        with reaching():
+        with self._reaching():
             document = await self._sessions.find_one({"_id": id_hash})
         # A session of an earlier version does not say how far its names can be trusted. The person signs in again.
         return _session(document) if document and "own" in document else None
 
     async def touch(self, id_hash: str, at: datetime) -> bool:
         """Move `seen_at` forward. False if the session has ended; it never comes back."""
-        with reaching():
+        with self._reaching():
             result = await self._sessions.update_one({"_id": id_hash}, {"$max": {"seen_at": at}})
         return result.matched_count == 1
 
     async def of_person(self, person: str) -> list[Session]:
         """The sessions of a person, newest first."""
         found = self._sessions.find({"person": person, "own": {"$exists": True}}).sort([("began_at", -1), ("_id", 1)])
-        with reaching():
+        with self._reaching():
             return [_session(document) async for document in found]
 
     async def revoke(self, person: str, id_hash: str) -> bool:
@@ -112,7 +123,7 @@ class MongoSessions:
         return await self._delete({"issuer": issuer, "sid": sid})
 
     async def _delete(self, which: Document) -> int:
-        with reaching():
+        with self._reaching():
             return (await self._sessions.delete_many(which)).deleted_count
 
 

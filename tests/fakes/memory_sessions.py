@@ -21,6 +21,9 @@ class MemorySessions:
     writes: int = 0
     away: bool = False
 
+    def check(self) -> None:
+        self._reach()
+
     async def keep_attempt(self, attempt: SignInAttempt) -> None:
         self._reach()
         self.attempts[attempt.key] = attempt

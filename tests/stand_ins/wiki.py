@@ -30,7 +30,7 @@ PROFILE: dict[str, Any] = {
 class WikiStandIn:
     """The wiki. `profile` is what it says of whoever signs in."""
 
-    rest: str = "https://wiki.example/w/rest.php"
+    issuer: str = "https://wiki.example/w/rest.php"
     profile: dict[str, Any] = field(default_factory=lambda: dict(PROFILE))
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     issued: set[str] = field(default_factory=set)

@@ -36,6 +36,7 @@ from tests.stand_ins.oidc import OidcStandIn
 from tests.stand_ins.wiki import WikiStandIn
 from tests.support.people import MemoryCopies, gate_of
 
+StandIn = OidcStandIn | WikiStandIn
 HOME, ADDRESS = "/desk", "https://desk.example"
 IDENTITY_KEY = b"i" * 32
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
@@ -219,28 +220,30 @@ async def press(client: httpx.AsyncClient, page: httpx.Response, **values: str) 
 
 
 @asynccontextmanager
-async def browsing(rig: Rig, provider_app: FastAPI, issuer: str) -> AsyncIterator[Browser]:
+async def browsing(rig: Rig, provider: StandIn) -> AsyncIterator[Browser]:
+    """A browser before the rig and its provider."""
     desk = httpx.AsyncClient(
         transport=httpx.ASGITransport(rig.app, raise_app_exceptions=False), base_url=ADDRESS, headers=BROWSER
     )
-    provider = httpx.AsyncClient(transport=httpx.ASGITransport(provider_app), base_url=issuer)
-    async with desk, provider:
-        yield Browser(desk, provider)
+    there = httpx.AsyncClient(transport=httpx.ASGITransport(provider.app), base_url=provider.issuer)
+    async with desk, there:
+        yield Browser(desk, there)
 
 
-def openid_rig(provider: OidcStandIn, **options: object) -> Rig:
-    registration = Registration(
-        provider.issuer, oidc_stand_in.CLIENT, oidc_stand_in.SECRET, callback_address(ADDRESS, HOME)
-    )
-    rig = make_rig("openid", registration, transport=httpx.ASGITransport(provider.app), **options)  # type: ignore[arg-type]
-    rig.enrol(ada(provider))
-    return rig
-
-
-def wiki_rig(wiki: WikiStandIn) -> Rig:
-    registration = Registration(wiki.rest, wiki_stand_in.CLIENT, wiki_stand_in.SECRET, callback_address(ADDRESS, HOME))
-    rig = make_rig("mediawiki", registration, transport=httpx.ASGITransport(wiki.app))
-    rig.enrol(person_ref(IDENTITY_KEY, wiki.rest, str(wiki_stand_in.PROFILE["sub"])))
+def rig_with(provider: StandIn, **options: object) -> Rig:
+    """A service whose people sign in with this provider; the person of its account is on the roster."""
+    if isinstance(provider, OidcStandIn):
+        kind, client, secret, sub = "openid", oidc_stand_in.CLIENT, oidc_stand_in.SECRET, provider.account.sub
+    else:
+        kind, client, secret, sub = (
+            "mediawiki",
+            wiki_stand_in.CLIENT,
+            wiki_stand_in.SECRET,
+            str(provider.profile["sub"]),
+        )
+    registration = Registration(provider.issuer, client, secret, callback_address(ADDRESS, HOME))
+    rig = make_rig(kind, registration, transport=httpx.ASGITransport(provider.app), **options)  # type: ignore[arg-type]
+    rig.enrol(person_ref(IDENTITY_KEY, provider.issuer, sub))
     return rig
 
 

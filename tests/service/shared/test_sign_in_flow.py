@@ -20,7 +20,7 @@ from shared.times import now
 from tests.stand_ins.oidc import CLIENT, OidcStandIn
 from tests.support.gate_rig import PAGES, Gates
 from tests.support.people import person, session_of
-from tests.support.sign_in_rig import ADDRESS, HOME, Browser, Rig, ada, browsing, openid_rig, press
+from tests.support.sign_in_rig import ADDRESS, HOME, Browser, Rig, ada, browsing, press, rig_with
 
 COOKIE = "__Host-hearth-desk"
 
@@ -73,7 +73,7 @@ async def test_the_cookie_is_a_random_id_out_of_reach_for_scripts_and_other_host
 
 
 async def test_each_service_has_a_cookie_of_its_own(provider: OidcStandIn) -> None:
-    desk, audit = openid_rig(provider), openid_rig(provider, home="/audit")
+    desk, audit = rig_with(provider), rig_with(provider, home="/audit")
     assert desk.flow.cookies.session == "__Host-hearth-desk"
     assert audit.flow.cookies.session == "__Host-hearth-audit"
     assert desk.flow.cookies.attempt != audit.flow.cookies.attempt
@@ -191,7 +191,7 @@ async def test_a_callback_is_good_once(rig: Rig, browser: Browser) -> None:
 
 async def test_a_callback_in_another_browser_signs_nobody_in(rig: Rig, provider: OidcStandIn, browser: Browser) -> None:
     left = await browser.leave()
-    async with browsing(rig, provider.app, provider.issuer) as victim:
+    async with browsing(rig, provider) as victim:
         assert (await victim.come_back(left)).status_code == 400
         await victim.leave()
         left = await browser.leave()
@@ -294,6 +294,11 @@ async def test_nothing_opens_while_the_store_is_away(rig: Rig, browser: Browser)
     rig.clock.ahead += FRESHNESS
     assert (await browser.desk.get(HOME)).status_code == 503
     assert (await browser.leave()).status_code == 503
+    page = await browser.desk.get(f"{HOME}/sign-in")
+    assert (page.status_code, page.headers["retry-after"]) == (503, "30")
+    assert "Try again in a minute" in page.text
+    rig.store.away = False
+    assert (await browser.sign_in()).status_code == 303
 
 
 async def test_signing_out_ends_the_session_and_makes_the_browser_forget(
@@ -349,14 +354,14 @@ async def test_signing_out_ends_the_session_whatever_the_roster_says(
 async def test_a_person_sees_their_sessions_and_ends_others(rig: Rig, provider: OidcStandIn, browser: Browser) -> None:
     await browser.sign_in()
     async with (
-        browsing(rig, provider.app, provider.issuer) as phone,
-        browsing(rig, provider.app, provider.issuer) as tablet,
+        browsing(rig, provider) as phone,
+        browsing(rig, provider) as tablet,
     ):
         phone.desk.headers["user-agent"] = "Mozilla/5.0 (Linux; Android 14) Chrome/141.0 Safari/537.36"
         await phone.sign_in()
         await tablet.sign_in()
         provider.account = replace(provider.account, sub="somebody-else")
-        async with browsing(rig, provider.app, provider.issuer) as stranger:
+        async with browsing(rig, provider) as stranger:
             await stranger.sign_in()
             assert (await stranger.desk.get(f"{HOME}/sessions")).text.count("<time") == 2
             page = await browser.desk.get(f"{HOME}/sessions")
@@ -382,7 +387,7 @@ async def test_nobody_ends_a_session_of_another_person(rig: Rig, provider: OidcS
     await browser.sign_in()
     (ada_session,) = rig.store.sessions
     provider.account = replace(provider.account, sub="somebody-else")
-    async with browsing(rig, provider.app, provider.issuer) as one, browsing(rig, provider.app, provider.issuer) as two:
+    async with browsing(rig, provider) as one, browsing(rig, provider) as two:
         await one.sign_in()
         await two.sign_in()
         page = await one.desk.get(f"{HOME}/sessions")

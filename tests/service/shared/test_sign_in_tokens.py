@@ -21,7 +21,7 @@ from shared.sign_in.cached import FAILED
 from shared.sign_in.openid import KEYS_PACE, LONGEST_LOGOUT_TOKEN
 from tests.stand_ins.oidc import CLIENT, EC, LOGOUT, OTHER_RSA, RSA, Claims, OidcStandIn
 from tests.support.examples import up_to
-from tests.support.sign_in_rig import HOME, Browser, Rig, ada, browsing, openid_rig
+from tests.support.sign_in_rig import HOME, Browser, Rig, ada, browsing, rig_with
 
 FORGER = RSAKey.generate_key(2048, {"kid": "first"}, private=True)
 
@@ -375,7 +375,7 @@ TEXTS = st.one_of(
 @given(TEXTS)
 async def test_no_text_whatever_is_taken_for_a_token(token: str) -> None:
     provider = OidcStandIn()
-    rig = openid_rig(provider)
+    rig = rig_with(provider)
     with pytest.raises(SignInRefused) as refused:
         await rig.flow.provider.read_logout(token)
     assert refused.value.reason.startswith("logout-token-")
@@ -394,7 +394,7 @@ async def test_the_provider_ends_the_sessions_of_one_of_its_own(
 ) -> None:
     await browser.sign_in()
     provider.sid = "op-session-2"
-    async with browsing(rig, provider.app, provider.issuer) as other:
+    async with browsing(rig, provider) as other:
         await other.sign_in()
         provider.sid = "op-session-1"
         # The provider is no browser: no cookie, no Origin, no Fetch Metadata.
@@ -411,7 +411,7 @@ async def test_a_provider_that_names_a_session_and_its_account_ends_all_of_the_a
 ) -> None:
     await browser.sign_in()
     provider.sid = "op-session-2"
-    async with browsing(rig, provider.app, provider.issuer) as other:
+    async with browsing(rig, provider) as other:
         await other.sign_in()
     assert await logged_out(browser, provider.logout_token(sub=provider.account.sub)) == 200
     assert rig.store.sessions == {}
@@ -420,7 +420,7 @@ async def test_a_provider_that_names_a_session_and_its_account_ends_all_of_the_a
 async def test_the_provider_ends_all_sessions_of_an_account(rig: Rig, provider: OidcStandIn, browser: Browser) -> None:
     await browser.sign_in()
     provider.account.sub, mine = "somebody-else", provider.account.sub
-    async with browsing(rig, provider.app, provider.issuer) as other:
+    async with browsing(rig, provider) as other:
         await other.sign_in()
     assert await logged_out(browser, provider.logout_token(sub=mine, sid=None)) == 200
     assert [session.person for session in rig.store.sessions.values()] == [ada(provider)]

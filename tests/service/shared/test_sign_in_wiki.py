@@ -1,7 +1,6 @@
 """Signing in with a wiki account, through a wiki's OAuth 2.0."""
 
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,37 +10,23 @@ from shared.sign_in.attempts import SignInRefused
 from shared.sign_in.identity import ToldName
 from tests.stand_ins.oidc import OidcStandIn
 from tests.stand_ins.wiki import CLIENT, PROFILE, WikiStandIn
-from tests.support.sign_in_rig import HOME, IDENTITY_KEY, Browser, Rig, browsing, person_ref, wiki_rig
+from tests.support.sign_in_rig import HOME, IDENTITY_KEY, Browser, Rig, person_ref
+
+pytestmark = pytest.mark.parametrize("provider", [WikiStandIn], indirect=True)
 
 
-@pytest.fixture
-def wiki() -> WikiStandIn:
-    return WikiStandIn()
-
-
-@pytest.fixture
-def rig(wiki: WikiStandIn) -> Rig:
-    return wiki_rig(wiki)
-
-
-@pytest.fixture
-async def browser(rig: Rig, wiki: WikiStandIn) -> AsyncIterator[Browser]:
-    async with browsing(rig, wiki.app, wiki.rest) as browser:
-        yield browser
-
-
-async def test_a_responder_signs_in_with_a_wiki_account(rig: Rig, wiki: WikiStandIn, browser: Browser) -> None:
+async def test_a_responder_signs_in_with_a_wiki_account(rig: Rig, provider: WikiStandIn, browser: Browser) -> None:
     assert (await browser.sign_in(next="/desk?state=open")).headers["location"] == "/desk?state=open"
     (account,) = rig.asked
-    assert (account.issuer, account.subject) == (wiki.rest, "41")
+    assert (account.issuer, account.subject) == (provider.issuer, "41")
     assert account.names == (ToldName("name", "Ada Example", Trust.ACCOUNT),)
-    assert person_ref(IDENTITY_KEY, wiki.rest, "41") in (await browser.desk.get(HOME)).text
+    assert person_ref(IDENTITY_KEY, provider.issuer, "41") in (await browser.desk.get(HOME)).text
 
 
 async def test_names_and_address_are_taken_where_the_wiki_may_tell_them(
-    rig: Rig, wiki: WikiStandIn, browser: Browser
+    rig: Rig, provider: WikiStandIn, browser: Browser
 ) -> None:
-    wiki.profile |= {"realname": "Ada E. Xample", "email": "ada@example.org"}
+    provider.profile |= {"realname": "Ada E. Xample", "email": "ada@example.org"}
     await browser.sign_in()
     assert rig.asked[0].names == (
         ToldName("name", "Ada Example", Trust.ACCOUNT),
@@ -49,7 +34,7 @@ async def test_names_and_address_are_taken_where_the_wiki_may_tell_them(
         ToldName("name", "Ada E. Xample", Trust.TYPED),
         ToldName("address", "ada@example.org", Trust.PROVED),
     )
-    wiki.profile |= {"realname": "", "email": ""}
+    provider.profile |= {"realname": "", "email": ""}
     await browser.sign_in()
     assert [name.text for name in rig.asked[1].names] == ["Ada Example"]
 
@@ -67,16 +52,16 @@ async def test_names_and_address_are_taken_where_the_wiki_may_tell_them(
     ],
 )
 async def test_an_old_token_or_one_of_another_client_proves_no_sign_in(
-    rig: Rig, wiki: WikiStandIn, changed: dict[str, object], reason: str
+    rig: Rig, provider: WikiStandIn, changed: dict[str, object], reason: str
 ) -> None:
     with pytest.raises(SignInRefused) as refused:
-        await rig.flow.provider.prove(Proof(access_token=wiki.issue(**changed)), [CLIENT])
+        await rig.flow.provider.prove(Proof(access_token=provider.issue(**changed)), [CLIENT])
     assert refused.value.reason == reason
 
 
-async def test_a_token_that_the_wiki_did_not_issue_proves_no_sign_in(rig: Rig, wiki: WikiStandIn) -> None:
-    wiki.issued.add("no.token")
-    for token in (wiki.issue() + "x", "made-up", "no.token"):
+async def test_a_token_that_the_wiki_did_not_issue_proves_no_sign_in(rig: Rig, provider: WikiStandIn) -> None:
+    provider.issued.add("no.token")
+    for token in (provider.issue() + "x", "made-up", "no.token"):
         with pytest.raises(SignInRefused):
             await rig.flow.provider.prove(Proof(access_token=token), [CLIENT])
 
@@ -97,9 +82,9 @@ async def test_a_token_that_the_wiki_did_not_issue_proves_no_sign_in(rig: Rig, w
     ],
 )
 async def test_an_account_that_is_not_in_order_is_refused_and_told_why(
-    rig: Rig, wiki: WikiStandIn, browser: Browser, changed: dict[str, object], status: int, told: str, reason: str
+    rig: Rig, provider: WikiStandIn, browser: Browser, changed: dict[str, object], status: int, told: str, reason: str
 ) -> None:
-    wiki.profile |= changed
+    provider.profile |= changed
     refused = await browser.sign_in()
     assert refused.status_code == status
     assert told in refused.text
@@ -109,23 +94,23 @@ async def test_an_account_that_is_not_in_order_is_refused_and_told_why(
 
 @pytest.mark.parametrize("missing", ["sub", "username", "blocked", "confirmed_email"])
 async def test_a_profile_that_leaves_out_what_counts_is_refused(
-    rig: Rig, wiki: WikiStandIn, browser: Browser, missing: str
+    rig: Rig, provider: WikiStandIn, browser: Browser, missing: str
 ) -> None:
-    del wiki.profile[missing]
+    del provider.profile[missing]
     assert (await browser.sign_in()).status_code == 400
     assert rig.refusals == ["profile-malformed"]
 
 
-async def test_a_profile_that_is_no_object_is_refused(rig: Rig, wiki: WikiStandIn, browser: Browser) -> None:
-    wiki.profile = [PROFILE]  # type: ignore[assignment]  # what a wiki should never send
+async def test_a_profile_that_is_no_object_is_refused(rig: Rig, provider: WikiStandIn, browser: Browser) -> None:
+    provider.profile = [PROFILE]  # type: ignore[assignment]  # what a wiki should never send
     assert (await browser.sign_in()).status_code == 400
     assert rig.refusals == ["answer-malformed"]
 
 
-async def test_a_code_is_good_once(rig: Rig, wiki: WikiStandIn, browser: Browser) -> None:
+async def test_a_code_is_good_once(rig: Rig, provider: WikiStandIn, browser: Browser) -> None:
     left = await browser.leave()
     answer = await browser.provider.get(left.headers["refresh"].removeprefix("0; url="))
-    wiki.codes.clear()
+    provider.codes.clear()
     assert (await browser.desk.get(answer.headers["location"])).status_code == 400
     assert rig.refusals == ["code-refused"]
 
@@ -138,10 +123,10 @@ async def test_the_time_of_the_redirect_counts_because_a_wiki_tells_no_other(rig
     assert (await browser.desk.get("/desk/decide")).text == "decided"
 
 
-async def test_a_wiki_that_is_down_is_said_to_be(rig: Rig, wiki: WikiStandIn, browser: Browser) -> None:
+async def test_a_wiki_that_is_down_is_said_to_be(rig: Rig, provider: WikiStandIn, browser: Browser) -> None:
     left = await browser.leave()
     answer = await browser.provider.get(left.headers["refresh"].removeprefix("0; url="))
-    wiki.down = True
+    provider.down = True
     refused = await browser.desk.get(answer.headers["location"])
     assert refused.status_code == 503
     assert "wiki.example" in refused.text

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -162,6 +162,43 @@ def test_the_venv_module_is_installed_where_debian_left_it_out() -> None:
     assert other.commands[-1].startswith("python3 -m venv ")
 
 
+def scripts_start(venv: Path, *, made_for: Path | None = None, head: str = "#!{}/bin/python3.11") -> None:
+    """An environment whose scripts start its own Python, or that of another folder."""
+    (venv / "bin").mkdir(parents=True, exist_ok=True)
+    (venv / "bin" / "python").touch()
+    (venv / "bin" / "pip").write_text(head.format(made_for or venv) + "\nimport sys\n")
+
+
+@pytest.mark.parametrize("head", ["#!{}/bin/python3.11", '#!/bin/sh\n\'\'\'exec\' "{}/bin/python" "$0" "$@"'])
+def test_an_environment_that_was_moved_or_copied_here_is_made_anew(tree: Path, tmp_path: Path, head: str) -> None:
+    other = OtherMachine(EVERYTHING)
+    machine = replace(other.machine(), run=lambda *_, **__: subprocess.CompletedProcess([], 0, "", ""))
+    scripts_start(tree / ".venv", head=head)
+    prepare.make_venv(machine, "python3")
+    prepare.remember(machine, "check")
+    assert prepare.is_done(machine, "check")
+    for elsewhere in (tmp_path / "old" / ".venv", Path(f"{tree}-old") / ".venv", tree):
+        scripts_start(tree / ".venv", made_for=elsewhere, head=head)
+        prepare.remember(machine, "check")
+        assert not prepare.is_done(machine, "check")
+        prepare.make_venv(machine, "python3")
+        assert not (tree / ".venv").exists()
+
+
+@pytest.mark.slow
+def test_a_real_environment_is_known_where_it_was_made_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("plain", "with a blank"):
+        here = tmp_path / name
+        subprocess.run([sys.executable, "-m", "venv", here / ".venv"], check=True)
+        monkeypatch.setattr(prepare, "ROOT", here)
+        assert prepare.venv_is_here()
+        moved = here.rename(tmp_path / f"{name} elsewhere")
+        monkeypatch.setattr(prepare, "ROOT", moved)
+        assert not prepare.venv_is_here()
+
+
 def test_the_locked_packages_are_installed_once_for_one_lock(tree: Path) -> None:
     (tree / ".venv").mkdir()
     (tree / "requirements-dev.lock").write_text("one")
@@ -187,8 +224,7 @@ def test_a_failing_step_is_named_with_its_command_and_not_remembered(tree: Path)
 
 def test_what_is_done_for_the_tests_is_done_for_the_demo_until_a_lock_changes(tree: Path) -> None:
     other = OtherMachine(EVERYTHING).machine()
-    (tree / ".venv" / "bin").mkdir(parents=True)
-    (tree / ".venv" / "bin" / "python").touch()
+    scripts_start(tree / ".venv")
     prepare.remember(other, "demo")
     assert prepare.is_done(other, "check")
     assert not prepare.is_done(other, "test")
