@@ -1,5 +1,6 @@
 """`hearth baseline`: what communities are responsible for, and how that changes from version to version."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -7,12 +8,13 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
+from infra.commands.baseline_preview import preview
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, commands, count, table
 from infra.commands.documents.baseline_page import attested_text, baseline_page, measured_text
 from infra.commands.documents.pages import CheckOnly, write_or_check
-from infra.commands.options import PolicyDir
+from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir, mongo_access
 from shared.i18n.messages import ENGLISH, Messages
-from shared.policy import PolicyError
+from shared.policy import Policy, PolicyError, load_policy
 from shared.policy.baseline import (
     Catalogue,
     Change,
@@ -100,6 +102,46 @@ def show_difference(
     )
 
 
+@app.command("preview")
+def show_preview(
+    candidate: Annotated[
+        str,
+        typer.Argument(metavar="VERSION|FOLDER", help="The date of a version, or a policy folder with a newer one."),
+    ],
+    policy_dir: PolicyDir = None,
+    mongo: Mongo = MONGO,
+    database_prefix: DatabasePrefix = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say whose result would change under another version, by audit's rows as they are now.
+
+    It reads audit's database. Where MongoDB asks who comes, set HEARTH_MONGO_USER and HEARTH_MONGO_PASSWORD to audit's.
+    """
+    folder = Path(candidate)
+    new = version_of(None, folder) if folder.is_dir() else version_of(candidate, policy_dir)
+    policy = policy_in(policy_dir)
+    found = preview(mongo, database_prefix, mongo_access(database_prefix), policy, known_versions(policy_dir), new)
+    shifts = [shift for shift in found.shifts if shift.turns or shift.level_before != shift.level_after]
+    rows = [
+        (
+            shift.community,
+            f"{shift.level_before} → {shift.level_after}",
+            turn.responsibility,
+            turn.before or "–",
+            turn.after or "–",
+        )
+        for shift in shifts
+        for turn in shift.turns
+    ]
+    changed = count(len(shifts), "community changes", "communities change")
+    said = f"{changed}, of {len(found.shifts)}, from {found.old} to {found.new}."
+    answer(
+        {"old": found.old, "new": found.new, "sealed": found.sealed, "changed": [asdict(shift) for shift in shifts]},
+        as_json,
+        lambda: Group(table(("Community", "Level", "Id", "Before", "After"), rows), f"\n{said}") if rows else said,
+    )
+
+
 @app.command()
 def doc(
     output: Annotated[Path, typer.Option("--output", help="The page.")] = Path("docs/responsibilities.md"),
@@ -114,6 +156,14 @@ def known_versions(policy_dir: Path | None) -> tuple[Catalogue, ...]:
     """All versions, the oldest first. Raises Trouble that names everything wrong."""
     try:
         return catalogue_versions(policy_dir)
+    except PolicyError as error:
+        raise Trouble(str(error), FINDING) from None
+
+
+def policy_in(policy_dir: Path | None) -> Policy:
+    """The policy. Raises Trouble that names everything wrong."""
+    try:
+        return load_policy(policy_dir)
     except PolicyError as error:
         raise Trouble(str(error), FINDING) from None
 

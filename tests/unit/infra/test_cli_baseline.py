@@ -20,7 +20,7 @@ def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_command_of_the_baseline_explains_itself(capsys: Capture) -> None:
-    for command in ("list", "show", "diff", "doc"):
+    for command in ("list", "show", "diff", "preview", "doc"):
         assert cli.main(["baseline", command, "--help"]) == 0
         assert "--json" in capsys.readouterr().out
 
