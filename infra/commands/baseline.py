@@ -113,7 +113,7 @@ def show_preview(
     database_prefix: DatabasePrefix = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say whose result would change under another version, by audit's rows as they are now.
+    """Say which communities would get another result under a version, by audit's rows as they are now.
 
     It reads audit's database. Where MongoDB asks who comes, set HEARTH_MONGO_USER and HEARTH_MONGO_PASSWORD to audit's.
     """

@@ -44,12 +44,12 @@ def _table(rows: list[Responsibility], words: Messages) -> list[str]:
 def _line(row: Responsibility, words: Messages) -> str:
     asked = words.text(ENGLISH, row.message("requirement"))
     kinds = sorted(words.code(ENGLISH, "baseline-kind", kind).lower() for kind in row.kinds)
-    whom = "all" if len(kinds) == len(("wiki", "affiliate", "event", "technical space")) else ", ".join(kinds)
+    of = "all" if len(kinds) == len(("wiki", "affiliate", "event", "technical space")) else ", ".join(kinds)
     evidence = [attested_text(row.attested, words)] if row.attested else []
     evidence += [measured_text(row.measured, words)] if row.measured else []
     if row.not_applicable == "with_reason":
         evidence.append("May be said not to apply, with a reason.")
-    return f"| {row.id} | {asked} | {whom} | {'<br>'.join(evidence)} |\n"
+    return f"| {row.id} | {asked} | {of} | {'<br>'.join(evidence)} |\n"
 
 
 def attested_text(rule: AttestedRule, words: Messages) -> str:

@@ -71,7 +71,7 @@ def catalogue_versions(directory: Path | None = None) -> tuple[Catalogue, ...]:
 
 
 def word_folders(directory: Path | None = None) -> list[Path]:
-    """The folders of the catalogue's messages: the packaged one, and that of a deployment, whose messages go before."""
+    """The folders of the catalogue's messages: the packaged one, and that of a deployment, which goes before."""
     own = [directory / FOLDER / "i18n"] if directory is not None else []
     return [PACKAGED / "i18n", *(folder for folder in own if folder.is_dir())]
 

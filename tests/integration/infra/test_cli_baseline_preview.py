@@ -1,4 +1,4 @@
-"""`hearth baseline preview` on a real database with audit's rows: whose result another version would change."""
+"""`hearth baseline preview` on a real database with audit's rows: who would get another result under a version."""
 
 import asyncio
 from pathlib import Path
@@ -42,7 +42,7 @@ def fill(mongo_uri: str, database_prefix: str) -> None:
     asyncio.run(write())
 
 
-def test_a_preview_says_whose_result_would_change(
+def test_a_preview_says_which_communities_would_get_another_result(
     mongo_uri: str, database_prefix: str, tmp_path: Path, capsys: Capture
 ) -> None:
     fill(mongo_uri, database_prefix)
