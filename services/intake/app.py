@@ -61,7 +61,9 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
             tasks=[commits.run],
         ),
         build_mailbox(runtime, barrier, vault, secrets, mentions, pages, gate),
-        build_vault(runtime, barrier, vault, mentions, settings, secrets.pseudonyms, gate, access_control.roster),
+        build_vault(
+            runtime, barrier, vault, mentions, policy, settings, secrets.pseudonyms, gate, access_control.roster
+        ),
         build_erasure(
             runtime, store, barrier, policy, settings.retention_seconds, gate, access_control.roster, succession, told
         ),

@@ -30,7 +30,7 @@ from shared.times import now, rfc3339
 from shared.vault_client import Contents
 
 SECTIONS = ("content", "reported", "correspondence", "mentions")
-"""What a responder reads. Who reported stays in the vault: nobody needs it to look into a case."""
+"""What a responder reads. The policy says when the vault tells also who reported."""
 
 
 class Vault(Protocol):
@@ -139,15 +139,20 @@ class Desk:
         return (await self._theirs(principal, await self._cases.find_by_code_name(code_name))).case
 
     async def read(self, principal: Principal, case: Case) -> Contents:
-        """What was reported. The vault notes who read it before it answers.
+        """What was reported, and where the policy gives it (shared/policy/identity.toml) who reported.
 
-        Raises Problem 403 for a role that may not, Unavailable while the vault is away.
+        The vault notes who read it before it answers. Raises Problem 403 for a role that may not, Unavailable while the
+        vault is away.
         """
         permit = demand(principal, "case.read_content", resource_of(case, self.policy), self._clock())
-        found = await self._vault.read(
-            [case.report_id], sections=SECTIONS, purpose="review", behalf=principal.actor(permit.role)
-        )  # fmt: skip
-        return found.get(case.report_id) or Contents(case.report_id, {})
+        actor = principal.actor(permit.role)
+        found = await self._vault.read([case.report_id], sections=SECTIONS, purpose="review", behalf=actor)
+        contents = found.get(case.report_id) or Contents(case.report_id, {})
+        if not contents.sections or not self.policy.identity_of(case.privacy, case.state):
+            return contents
+        who = await self._vault.read([case.report_id], sections=("reporter",), purpose="identify", behalf=actor)
+        told = who[case.report_id].sections if case.report_id in who else {}
+        return replace(contents, sections={**contents.sections, **told})
 
     async def named_in(self, case: Case) -> dict[str, str]:
         """The people on the roster (references) that handlers have named in a case, by their tokens."""

@@ -12,26 +12,35 @@ class Purpose:
     """What a call is for: the action that it asks for, and the services that may call so.
 
     `for_person`: the call has to say for which person it is made. `sections`: of a report, these sections alone may be
-    read so, and of each section these fields.
+    read so, and of each section these fields. `by_policy`: of each report only what the policy gives to this person.
     """
 
     name: str
     action: str
     callers: tuple[str, ...]
     for_person: bool = False
+    by_policy: bool = False
     sections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 PURPOSES: Mapping[str, Purpose] = {
     purpose.name: purpose
     for purpose in (
-        # No step of the policy needs to know who reported, so nobody who looks into a case is told.
         Purpose(
             "review",
             "vault.read",
             ("triage",),
             for_person=True,
             sections={"content": WHOLE, "reported": WHOLE, "correspondence": WHOLE, "mentions": WHOLE},
+        ),
+        # Who reported: the policy says of each report to which handlers, and which of these fields (identity.toml).
+        Purpose(
+            "identify",
+            "vault.read",
+            ("triage",),
+            for_person=True,
+            by_policy=True,
+            sections={"reporter": ("name", "email")},
         ),
         Purpose("notify", "vault.read", ("notification",), sections={"reporter": ("email",)}),
         Purpose("correspond", "vault.correspond", ("triage",), for_person=True),

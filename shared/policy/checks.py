@@ -16,6 +16,7 @@ from shared.policy.rows import (
     CommunitiesFile,
     ConditionRow,
     DeadlinesFile,
+    IdentityFile,
     LifeConditionRow,
     RetentionFile,
     RoutingFile,
@@ -269,6 +270,19 @@ def _shadow(rule: Rule, before: tuple[Rule, ...]) -> str:
     if catch_all is not None:
         return f"the rule “{catch_all}” above it takes everything"
     return "the rules above it take everything that it would"
+
+
+def check_identity(source: Source, identity: IdentityFile) -> list[Finding]:
+    """One row says what is told at a state."""
+    findings: list[Finding] = []
+    seen: set[tuple[str, str]] = set()
+    for index, row in enumerate(identity.identity):
+        for state in row.states:
+            if (row.privacy, state) in seen:
+                line = source.line_naming(state, "identity", index, "states")
+                findings.append(Finding(source.file, line, f"identity {row.privacy}", f"“{state}” stands here twice"))
+            seen.add((row.privacy, state))
+    return findings
 
 
 def check_retention(

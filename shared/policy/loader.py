@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from shared.policy.checks import (
     check_deadlines,
+    check_identity,
     check_last_resort,
     check_met_by,
     check_periods,
@@ -19,6 +20,7 @@ from shared.policy.rows import (
     CommunitiesFile,
     ConditionRow,
     DeadlinesFile,
+    IdentityFile,
     LifeConditionRow,
     PolicyFile,
     RetentionFile,
@@ -30,7 +32,15 @@ from shared.policy.rows import (
 from shared.policy.source import Finding, PolicyError, Source, digest, read_source, validated
 
 PACKAGED = Path(__file__).parent
-FILES = ("policy.toml", "taxonomy.toml", "deadlines.toml", "communities.toml", "routing.toml", "retention.toml")
+FILES = (
+    "policy.toml",
+    "taxonomy.toml",
+    "deadlines.toml",
+    "communities.toml",
+    "routing.toml",
+    "retention.toml",
+    "identity.toml",
+)
 
 
 def load_policy(directory: Path | None = None) -> Policy:
@@ -46,15 +56,17 @@ def load_policy(directory: Path | None = None) -> Policy:
     communities = validated(CommunitiesFile, sources["communities.toml"], findings)
     routing = validated(RoutingFile, sources["routing.toml"], findings)
     retention = validated(RetentionFile, sources["retention.toml"], findings)
+    identity = validated(IdentityFile, sources["identity.toml"], findings)
     if version is None or taxonomy is None or deadlines is None or communities is None or routing is None:
         raise PolicyError(findings)
-    if retention is None:
+    if retention is None or identity is None:
         raise PolicyError(findings)
 
     findings += check_references(sources, taxonomy, deadlines, communities, routing)
     findings += check_last_resort(sources, communities, routing)
     findings += check_deadlines(sources, deadlines, routing)
     findings += check_met_by(sources["deadlines.toml"], deadlines)
+    findings += check_identity(sources["identity.toml"], identity)
     findings += check_retention(sources["retention.toml"], retention, taxonomy, communities)
     if findings:
         raise PolicyError(findings)
@@ -66,6 +78,7 @@ def load_policy(directory: Path | None = None) -> Policy:
         communities,
         routing,
         retention,
+        identity,
     )
     findings += check_rules(sources["routing.toml"], policy)
     findings += check_periods(sources["retention.toml"], policy.retention.rules)
@@ -103,6 +116,7 @@ def _build(
     communities: CommunitiesFile,
     routing: RoutingFile,
     retention: RetentionFile,
+    identity: IdentityFile,
 ) -> Policy:
     clocks = {
         row.id: DeadlineRule(
@@ -132,6 +146,9 @@ def _build(
         rules=tuple(_rule(row, codes, clocks) for row in routing.rule),
         deadlines=MappingProxyType(clocks),
         retention=_retention(retention, codes),
+        identities=MappingProxyType(
+            {(row.privacy, state): tuple(row.fields) for row in identity.identity for state in row.states}
+        ),
     )
 
 

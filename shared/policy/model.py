@@ -164,6 +164,8 @@ class Policy:
     rules: tuple[Rule, ...]
     deadlines: Mapping[str, DeadlineRule]
     retention: Retention
+    identities: Mapping[tuple[str, str], tuple[str, ...]]
+    """By privacy of the report and state of its case: what handlers are told of the reporter."""
 
     @property
     def last_resort(self) -> str:
@@ -183,6 +185,10 @@ class Policy:
             found.append(known.stand_in)
             known = self.bodies.get(known.stand_in)
         return tuple(found) if body == self.last_resort else (*found, self.last_resort)
+
+    def identity_of(self, privacy: str, state: str) -> tuple[str, ...]:
+        """What the handlers of a case in this state are told of a reporter who chose this privacy: names of fields."""
+        return self.identities.get((privacy, state), ())
 
     def triage(self, facts: ReportFacts) -> Triage:
         """The lane and the handling body of a report. There always is one.

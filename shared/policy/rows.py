@@ -2,11 +2,12 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from shared.access.principal import Module
+from shared.events import CaseState
 from shared.policy.model import ClockStart, CommunityKind, Lane
 
 _DURATION = re.compile(r"(\d+) (min|h|d)")
@@ -29,11 +30,18 @@ def _is_duration(text: str) -> str:
     return text
 
 
+def _is_state(text: str) -> str:
+    if text not in set(CaseState):
+        raise ValueError(f"“{text}” is no state of a case; there are: {', '.join(CaseState)}")
+    return text
+
+
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Code = Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)?$")]
 Duration = Annotated[str, AfterValidator(_is_duration)]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z]+)*$")]
+State = Annotated[str, AfterValidator(_is_state)]
 Names = Annotated[list[str], Field(min_length=1)]
 
 
@@ -108,6 +116,16 @@ class HoldRow(Row):
     id: Id
     reports: Names | None = None
     when: Annotated[list[LifeConditionRow], Field(min_length=1)] | None = None
+
+
+class IdentityRow(Row):
+    privacy: Literal["named", "confidential"]
+    states: Annotated[list[State], Field(min_length=1)]
+    fields: Annotated[list[Literal["name", "email"]], Field(min_length=1)]
+
+
+class IdentityFile(Row):
+    identity: list[IdentityRow] = []
 
 
 class PolicyFile(Row):

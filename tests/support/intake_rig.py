@@ -26,6 +26,7 @@ from services.intake.settings import EXIT_URL
 from services.intake.store import outline_of, report_of, save_of
 from services.intake.stored import Change, ReportOutline, Secrets, StoredReport
 from services.intake.vault.cipher import Vault
+from services.intake.vault.identity import Identities
 from services.intake.vault.names import NameKeySource
 from services.intake.vault.reads import VaultReader
 from services.intake.vault.routes import make_vault_router
@@ -240,7 +241,8 @@ class Rig:
         )
         self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.mentions, self.clock)
         self.access_log = AccessLog("intake", self.accesses or _Accesses(self.store))
-        self.reader = VaultReader(self.store, self.vault, self.mentions, self.access_log, self.clock)
+        self.identities = Identities(POLICY, self.roster)
+        self.reader = VaultReader(self.store, self.vault, self.mentions, self.access_log, self.identities, self.clock)
         self.erasing = Erasing(self.store, roster, self.succession, self.clock)
         naming, pages = Naming(self.store, self.mentions, self.clock), load_pages()
         form = ReportForm(self.submissions, POLICY, pages, self.clock)

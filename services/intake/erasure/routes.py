@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from services.intake.erasure.actions import Erasing, Erasure, ErasureReason
 from services.intake.fields import PRIVATE, Body, Identifier
 from services.intake.stored import Store, StoredReport
-from services.intake.vault.reads import resource_of
+from services.intake.vault.resources import resource_of
 from shared.access.authorization import allow, demand
 from shared.access.conditions import Permit
 from shared.access.principal import Principal

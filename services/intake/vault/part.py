@@ -3,6 +3,7 @@
 from services.intake.mentions import Mentions, Naming
 from services.intake.stored import Store
 from services.intake.vault.cipher import Vault
+from services.intake.vault.identity import Identities
 from services.intake.vault.names import NameKeySource
 from services.intake.vault.reads import VaultReader
 from services.intake.vault.routes import make_vault_router
@@ -10,6 +11,7 @@ from services.intake.vault.store import TICKETS_INDEX, MongoTicketUses
 from shared.access.access_log import ACCESS_INDEXES, AccessLog
 from shared.access.roster import Roster
 from shared.parts import Part
+from shared.policy import Policy
 from shared.runtime import Runtime
 from shared.settings import listed
 from shared.sign_in.providers import make_prover
@@ -22,16 +24,20 @@ def build(
     store: Store,
     vault: Vault,
     mentions: Mentions,
+    policy: Policy,
     settings: ProverSettings,
     pseudonym_key: bytes,
     gate: Gate,
     roster: Roster,
 ) -> Part:
-    """Lets the other services read, each read on record; `roster` says in which reports a person is named."""
+    """Lets the other services read, each read on record.
+
+    `roster` says in which reports a person is named, and with `policy` who is told who reported.
+    """
     prover, uses = make_prover(settings, settings.public_url), MongoTicketUses(runtime.database["tickets"])
     keys = NameKeySource(prover, listed(settings.sign_in_clients), settings.identity_key, pseudonym_key, roster, uses)
     accesses = runtime.aggregates("accesses")
-    reader = VaultReader(store, vault, mentions, AccessLog("intake", accesses))
+    reader = VaultReader(store, vault, mentions, AccessLog("intake", accesses), Identities(policy, roster))
     return Part(
         [make_vault_router(reader, Naming(store, mentions), gate, keys, roster.names_of)],
         indexes=[(accesses.collection, ACCESS_INDEXES), (uses.collection, [TICKETS_INDEX])],

@@ -1,6 +1,6 @@
 """Reading from the vault. Intake records every read, durably, before it hands anything out."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -12,8 +12,9 @@ from services.intake.report.sealed import Sealed, SealedSections
 from services.intake.report.submission import Section
 from services.intake.stored import Store, StoredReport
 from services.intake.vault.cipher import Vault
+from services.intake.vault.identity import Identities
+from services.intake.vault.resources import resource_of
 from shared.access.access_log import Access, AccessLog
-from shared.access.principal import Resource
 from shared.access.purposes import Purpose
 from shared.events import Actor, ContentRead, NamesTried
 from shared.ids import case_id_of, new_id
@@ -33,16 +34,6 @@ class Read:
     sections: tuple[Readable, ...]
 
 
-def resource_of(report: StoredReport) -> Resource:
-    """What the table in shared/access/table.py needs to know of a report and of its case."""
-    return Resource(
-        body=report.status.body,
-        community=report.facts.community or None,
-        parties=frozenset(report.named),
-        recused=frozenset((*report.status.recused, *report.hidden_from)),
-    )
-
-
 class VaultReader:
     """Hands out sections of reports, and tells each read as an event on `access`."""
 
@@ -52,12 +43,14 @@ class VaultReader:
         vault: Vault,
         mentions: Mentions,
         accesses: AccessLog,
+        identities: Identities,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
         self._vault = vault
         self._mentions = mentions
         self._accesses = accesses
+        self._identities = identities
         self._clock = clock
 
     async def read(
@@ -65,7 +58,8 @@ class VaultReader:
     ) -> list[dict[str, Any]]:
         """One item for each read, in the same order: the sections, or that the report is erased or unknown.
 
-        Of each section the fields that the purpose needs are handed out, and no sections that it does not need.
+        Of each section the fields that the purpose needs are handed out, and no sections that it does not need. Of who
+        reported, only what the policy gives to the person for whom `actor` stands; a read that gives nothing is none.
         `names`: the reference and the pseudonyms of the person who asks. A report that names this person, or a case of
         which this person is recused, looks unknown. Raises Unavailable while the reads cannot be recorded; then nothing
         is handed out.
@@ -81,10 +75,11 @@ class VaultReader:
             elif report.vault is None:
                 items.append({"report_id": read.report_id, "erased": True})
             else:
-                items.append(
-                    {"report_id": read.report_id, "sections": self._open(read, purpose, report, report.vault, known)}
-                )
-                accesses.append(self._access(read, purpose.name, actor))
+                given = await self._given(purpose, report, actor)
+                sections = self._open(read, given, report, report.vault, known)
+                items.append({"report_id": read.report_id, "sections": sections})
+                if sections or not purpose.by_policy:
+                    accesses.append(self._access(read, purpose.name, actor))
         await self._accesses.write(accesses)
         return items
 
@@ -105,22 +100,35 @@ class VaultReader:
         access = Access(fact, actor, at, access_id, trace=current_traceparent(), fields=fields)
         await self._accesses.write([access])
 
+    async def _given(self, purpose: Purpose, report: StoredReport, actor: Actor) -> Mapping[str, tuple[str, ...]]:
+        """The sections of a report that may be read now, and of each section the fields (none: all of them)."""
+        if not purpose.by_policy:
+            return purpose.sections
+        fields = await self._identities.fields_for(report, actor.ref)
+        own = {name: tuple(field for field in known if field in fields) for name, known in purpose.sections.items()}
+        return {name: some for name, some in own.items() if some}
+
     def _open(
-        self, read: Read, purpose: Purpose, report: StoredReport, vault: SealedSections, known: frozenset[str]
+        self,
+        read: Read,
+        given: Mapping[str, tuple[str, ...]],
+        report: StoredReport,
+        vault: SealedSections,
+        known: frozenset[str],
     ) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name in dict.fromkeys(read.sections):
-            if name not in purpose.sections:
+            if name not in given:
                 continue
             if name == "correspondence":
                 found[name] = self._correspondence(report)
             elif name == "mentions":
                 words = replace(read, sections=("reported", "content", "correspondence"))
-                content = self._open(words, purpose, report, vault, known)
+                content = self._open(words, given, report, vault, known)
                 found[name] = {"items": self._mentions.shown(report, known, content)}
             elif sealed := vault.section(name):
                 section = orjson.loads(self._vault.open(f"{report.id}/{name}", sealed))
-                fields = purpose.sections[name] or section
+                fields = given[name] or section
                 found[name] = {field: section[field] for field in fields if field in section}
         return found
 

@@ -135,6 +135,7 @@ class CaseView:
             "deadlines": [self._deadline(request, d, at) for d in case.deadlines],
             "content": contents.sections.get("content", {}) if contents else {},
             "reported": contents.sections.get("reported", {}).get("people", ()) if contents else (),
+            "reporter": contents.sections.get("reporter", {}) if contents else {},
             "erased": contents is not None and contents.erased,
             "away": away,
             "may_read": self._may(principal, case, "case.read_content", at) is not None,

@@ -384,7 +384,7 @@ async def test_until_the_erasures_are_replayed_nothing_is_read(rig: Rig) -> None
     accepted = await talked(rig)
     barrier = ReplayBarrier(rig.store)
     mailbox = Mailbox(barrier, rig.vault, SECRETS, rig.mentions, rig.clock)
-    reader = VaultReader(barrier, rig.vault, rig.mentions, rig.access_log, rig.clock)
+    reader = VaultReader(barrier, rig.vault, rig.mentions, rig.access_log, rig.identities, rig.clock)
     reads = [Read(accepted["report_id"], ("content",))]
     for attempt in (
         mailbox.follow_up(accepted["receipt"]),

@@ -138,6 +138,7 @@ READ = {"reads": [{"report_id": "x", "sections": ["content"]}]}
 READ_ADDRESS = {"reads": [{"report_id": "x", "sections": ["reporter"]}]}
 ROUTES: dict[str, tuple[str, str, dict[str, Any], int]] = {
     "review": ("POST", "/v1/vault/read", {"purpose": "review", **READ}, 200),
+    "identify": ("POST", "/v1/vault/read", {"purpose": "identify", **READ_ADDRESS}, 200),
     "notify": ("POST", "/v1/vault/read", {"purpose": "notify", **READ_ADDRESS}, 200),
     "correspond": ("PUT", "/v1/vault/reports/{}/statements/s-1", {"kind": "question", "text": "When?"}, 204),
     "name": ("PUT", f"/v1/vault/reports/{{}}/named/{'7' * 32}", {"person": "person:5f2c81aa90b1c2d3"}, 204),

@@ -249,6 +249,18 @@ async def test_every_view_of_the_content_is_read_on_behalf_of_the_reader(rig: Ri
     assert rig.vault.reads == [(case.report_id, "review", ALICE.actor(Role.RESPONDER))] * 2
 
 
+async def test_who_reported_is_shown_once_the_policy_gives_it(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open(privacy="confidential")
+    rig.vault.sections[case.report_id] = {"content": {"narrative": "x"}, "reporter": {"name": "Quixotina"}}
+    await send(rig, case, "assign")
+    assert "Quixotina" not in await page_of(rig, case)
+    assert {purpose for _, purpose, _ in rig.vault.reads} == {"review"}
+    await send(rig, case, "start")
+    assert "Quixotina" in await page_of(rig, case)
+    assert rig.vault.reads[-1] == (case.report_id, "identify", ALICE.actor(Role.RESPONDER))
+
+
 async def test_without_the_vault_the_case_is_still_there(rig: Rig) -> None:
     await signed_in(rig)
     case = await rig.open()

@@ -156,7 +156,22 @@ def findings(folder: Path) -> list[str]:
             "body enwiki_arbcom",
             "“email”: String should match",
         ),
-        ("policy.toml", 'version = "2026-11.2"', 'version = "new"', "", "“version”: String should match"),
+        ("identity.toml", 'privacy = "named"', 'privacy = "anonymous"', "identity 1", "“privacy”: Input should be"),
+        (
+            "identity.toml",
+            'states = ["investigating", "awaiting_information"]',
+            'states = ["looking"]',
+            "identity 2",
+            "“looking” is no state of a case",
+        ),
+        (
+            "identity.toml",
+            'states = ["investigating", "awaiting_information"]',
+            'states = ["investigating", "investigating"]',
+            "identity confidential",
+            "“investigating” stands here twice",
+        ),
+        ("policy.toml", 'version = "2026-11.3"', 'version = "new"', "", "“version”: String should match"),
     ],
 )
 def test_a_wrong_value_is_named_with_file_line_and_row(
@@ -307,7 +322,7 @@ def test_malformed_toml_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_text_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None:
-    (tmp_path / "policy.toml").write_bytes(b'# one\n# \xff\nversion = "2026-11.2"\n')
+    (tmp_path / "policy.toml").write_bytes(b'# one\n# \xff\nversion = "2026-11.3"\n')
     assert findings(tmp_path) == ["policy.toml:2: not UTF-8 text"]
 
 
