@@ -113,10 +113,13 @@ def live(case_id: str, steps: Sequence[Step]) -> Life | None:
             case DeadlineMet.name:
                 met.setdefault(said["deadline"], min(read_time(said["met_at"]), step.at))
             case DeadlinePaused.name:
-                pauses.setdefault(said["deadline"], []).append((step.at, None))
-            case DeadlineResumed.name if open_pauses := pauses.get(said["deadline"]):
-                begin, end = open_pauses[-1]
-                open_pauses[-1] = (begin, end or step.at)
+                spans = pauses.setdefault(said["deadline"], [])
+                if not spans or spans[-1][1] is not None:
+                    spans.append((step.at, None))
+            case DeadlineResumed.name if said["deadline"] in pauses:
+                spans = pauses[said["deadline"]]
+                begin, end = spans[-1]
+                spans[-1] = (begin, end or step.at)
     erased = next((step for step in steps if step.name == ReportErased.name), None)
     return Life(
         id=case_id,
@@ -129,7 +132,7 @@ def live(case_id: str, steps: Sequence[Step]) -> Life | None:
         state=state,
         still_since=still,
         met=met,
-        pauses={name: tuple(spans) for name, spans in pauses.items()},
+        pauses={name: tuple(found) for name, found in pauses.items()},
         updates=tuple(step.at for step in own if step.said.get("moved")),
         decided_at=decided,
         recused_decided=broken,
@@ -147,7 +150,5 @@ def _flaw(
         return "merged"
     if has_gap(own):
         return "record_gap"
-    early = received - CLOCK_ERROR
-    if any(step.ahead for step in steps) or any(at < early for at in met) or any(step.at < early for step in own):
-        return "clock"
-    return None
+    times = (*met, *(step.at for step in own))
+    return "clock" if any(s.ahead for s in steps) or any(at + CLOCK_ERROR < received for at in times) else None

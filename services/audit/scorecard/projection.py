@@ -179,8 +179,10 @@ async def read_leaves(record: SealedRecord, name: str, start: int, end: int) -> 
 
 
 def seal_in(leaf: bytes | None) -> Seal | None:
+    """The seal in an entry of the seal log; None for one that nobody can read."""
     try:
-        return None if leaf is None else read_seal(leaf)
+        seal = None if leaf is None else read_seal(leaf)
+        return seal if seal is None or parse_rfc3339(seal.at) else None
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -7,11 +7,12 @@ order in which entries are read, and how often, changes nothing. An earlier chec
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
 import orjson
+from pydantic import BaseModel
 
 from services.audit.scorecard.result import EntryPlace
 from shared.events import FACTS, Event, Fact, RosterEntryChanged, RosterTokenChanged, decode
@@ -153,41 +154,13 @@ def read_entry(leaf: bytes | None, log: str, index: int, sealed: Round) -> tuple
         if "unparsed" in content:
             return Gap(log, index, sealed.number, str(content["unparsed"]["reason"]))
         event = _decode(content)
-        type_ = str(content["ce"]["type"])
+        if event is None:
+            return _read_unknown(content, log, index, sealed)
+        return _read_event(event, log, index, sealed)
     except Malformed as error:
         return Gap(log, index, sealed.number, error.code)
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return Gap(log, index, sealed.number, "unreadable")
-    topic = log.partition("/")[0]
-    if event is None:
-        return _read_unknown(content, type_, topic, log, index, sealed)
-    fact = event.fact
-    if fact.topic != topic:
-        return Gap(log, index, sealed.number, "wrong_topic")
-    if isinstance(fact, RosterTokenChanged):
-        return None
-    data = content["data"]
-    said = {name: data[name] for name in SAID.get(fact.name, ()) if data.get(name) is not None}
-    if isinstance(fact, CaseFact):
-        said["state"] = fact.state
-        if fact.state != fact.previous:
-            said["moved"] = True
-    latest = max((event.time, *(time for name in ("received_at", "met_at") if (time := getattr(fact, name, None)))))
-    step = Step(
-        sealed.number,
-        log,
-        index,
-        event.id,
-        fact.name,
-        min(event.time, sealed.at),
-        event.case_seq,
-        event.actor.ref,
-        event.actor.role,
-        event.policy_version,
-        latest > sealed.at + CLOCK_ERROR,
-        said,
-    )
-    return _row_of(event, fact), step
 
 
 def settle(steps: Iterable[Step], sealed: int) -> tuple[Step, ...]:
@@ -208,8 +181,8 @@ def has_gap(steps: Iterable[Step], after: int = 0) -> bool:
 
 
 def read_time(text: str) -> datetime:
-    """A time as the facts have it, in UTC."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+    """A time of a step, in UTC."""
+    return datetime.fromisoformat(text)
 
 
 def _decode(content: Mapping[str, Any]) -> Event | None:
@@ -232,7 +205,54 @@ def _decode(content: Mapping[str, Any]) -> Event | None:
     return decode(FACTS, headers, key.encode() if key is not None else None, orjson.dumps(content["data"]))
 
 
+def _read_event(event: Event, log: str, index: int, sealed: Round) -> tuple[str, Step] | Gap | None:
+    fact = event.fact
+    if fact.topic != log.partition("/")[0]:
+        return Gap(log, index, sealed.number, "wrong_topic")
+    if isinstance(fact, RosterTokenChanged):
+        return None
+    fields = ((name, getattr(fact, name)) for name in SAID.get(fact.name, ()))
+    said = {name: _plain(value) for name, value in fields if value is not None}
+    if isinstance(fact, CaseFact):
+        said["state"] = fact.state
+        if fact.state != fact.previous:
+            said["moved"] = True
+    latest = max((event.time, *(time for name in ("received_at", "met_at") if (time := getattr(fact, name, None)))))
+    step = Step(
+        sealed.number,
+        log,
+        index,
+        event.id,
+        fact.name,
+        min(event.time, sealed.at),
+        event.case_seq,
+        event.actor.ref,
+        event.actor.role,
+        event.policy_version,
+        latest > sealed.at + CLOCK_ERROR,
+        said,
+    )
+    return _row_of(event, fact), step
+
+
+def _plain(value: object) -> Any:
+    """A field of a fact as JSON has it. Times are told in UTC. Raises OverflowError for one beyond the calendar."""
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case date():
+            return value.isoformat()
+        case BaseModel():
+            return {name: _plain(part) for name, part in value}
+        case tuple():
+            return [_plain(part) for part in value]
+        case _:
+            return value
+
+
 def _row_of(event: Event, fact: Fact) -> str:
+    if not event.case_id:
+        raise ValueError("an event without a key belongs nowhere")
     if isinstance(fact, BaselineFact):
         return f"community/{fact.community}"
     if isinstance(fact, RosterEntryChanged):
@@ -240,13 +260,11 @@ def _row_of(event: Event, fact: Fact) -> str:
     return f"case/{event.case_id}"
 
 
-def _read_unknown(
-    content: Mapping[str, Any], type_: str, topic: str, log: str, index: int, sealed: Round
-) -> tuple[str, Step] | None:
+def _read_unknown(content: Mapping[str, Any], log: str, index: int, sealed: Round) -> tuple[str, Step] | None:
     """A step of a type that is not known counts in the numbers of its aggregate, and says nothing."""
-    row = {"cases": "case", "baseline": "community"}.get(topic)
+    row = {"cases": "case", "baseline": "community"}.get(log.partition("/")[0])
     if row is None or not content["key"]:
         return None
-    actor, seq = content["actor"], int(content["case_seq"])
-    step = Step(sealed.number, log, index, content["ce"]["id"], type_, sealed.at, seq, actor["ref"], actor["role"])
+    actor, ce, seq = content["actor"], content["ce"], int(content["case_seq"])
+    step = Step(sealed.number, log, index, ce["id"], ce["type"], sealed.at, seq, actor["ref"], actor["role"])
     return f"{row}/{content['key']}", step
