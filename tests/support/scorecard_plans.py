@@ -75,12 +75,12 @@ def facts_of(kind: str, person: str, at: datetime, told: bool) -> list[Fact]:
 Plan = tuple[int, bool, list[tuple[str, int, str]]]
 """The hour of the receipt, whether triage tells the deadlines, and the steps: kind, hours of wait, person."""
 STEPS = ("triage", "ask", "answer", "recuse", "withdraw", "lapse", "decide", "close", "merge", "erase", "lose")
-CASE_PLANS = st.tuples(
-    st.integers(0, 80 * 24),
-    st.booleans(),
-    st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 300), st.sampled_from(PEOPLE)), max_size=9),
-)
-PLANS = st.lists(CASE_PLANS, max_size=8)
+
+
+def plans(*kinds: str, wait: int = 300) -> st.SearchStrategy[list[Plan]]:
+    """A few cases with steps of these kinds, or of all, and up to `wait` hours before each."""
+    step = st.tuples(st.sampled_from(kinds or STEPS), st.integers(0, wait), st.sampled_from(PEOPLE))
+    return st.lists(st.tuples(st.integers(0, 80 * 24), st.booleans(), st.lists(step, max_size=9)), max_size=6)
 
 
 def record_of(

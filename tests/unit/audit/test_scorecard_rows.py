@@ -16,14 +16,14 @@ from services.audit.scorecard.result import AsOf
 from services.audit.scorecard.rows import Gap, Round, Step, read_entry, read_step
 from shared.policy import load_policy
 from shared.policy.baseline import load_catalogue
-from tests.support.scorecard_plans import PLANS, record_of
+from tests.support.scorecard_plans import plans, record_of
 from tests.support.scorecard_record import DAY, HOUR, START, SmallRecord, attested, on_roster, opened, rows_of
 
 POLICY, CATALOGUE = load_policy(), load_catalogue()
 SEALED = Round(3, START)
 
 
-@given(plan=PLANS, chance=st.randoms(use_true_random=False), now=st.integers(60 * 24, 160 * 24))
+@given(plan=plans(), chance=st.randoms(use_true_random=False), now=st.integers(60 * 24, 160 * 24))
 @settings(max_examples=60, deadline=None)
 def test_any_order_and_repetition_of_entries_gives_the_same_scorecard(plan: Any, chance: Random, now: int) -> None:
     record, _ = record_of(plan, now)
@@ -44,7 +44,7 @@ def test_any_order_and_repetition_of_entries_gives_the_same_scorecard(plan: Any,
     assert evaluate("enwiki", rows_of(mixed), CATALOGUE, record.as_of(), POLICY) == expected
 
 
-@given(plan=PLANS)
+@given(plan=plans())
 @settings(max_examples=30, deadline=None)
 def test_a_step_is_the_same_after_it_was_stored(plan: Any) -> None:
     record, _ = record_of(plan, 160 * 24)
