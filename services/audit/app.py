@@ -31,12 +31,15 @@ from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.parties import Parties, follow_parties
 from shared.parts import Part, assemble
+from shared.policy import load_policy
+from shared.policy.baseline import word_folders
 from shared.roster_client import RosterClient
 from shared.runtime import Runtime
 from shared.web.gate import Gate
 from shared.web.pages import Pages, make_asset_router, make_pages
 
 HERE = Path(__file__).parent
+STATIC = HERE / "static"
 
 
 class RecordStore(QueryStore, PartyStore, Protocol):
@@ -46,7 +49,7 @@ class RecordStore(QueryStore, PartyStore, Protocol):
 def build_app(settings: AuditSettings, *, copies: RosterStore | None = None) -> FastAPI:
     """The application of audit; nothing is connected before it starts. Tests hand in another copy of the roster."""
     runtime = Runtime("audit", settings)
-    pages, notary = load_pages(), make_notary(settings)
+    pages, notary = load_pages(settings.policy_dir), make_notary(settings)
     record, reads = MongoRecord(runtime.database), runtime.aggregates("reads")
     writer = LogWriter(record, settings.log_origin, new_id())
     consumer.consume(runtime, lambda rewind: Recorder(writer, rewind), pause=settings.record_pause)
@@ -64,7 +67,7 @@ def build_app(settings: AuditSettings, *, copies: RosterStore | None = None) -> 
             prepare=[record.prepare],
         ),
         build_seals(runtime, writer, record, notary, seconds=settings.seal_seconds),
-        build_scorecards(record, MongoRows(runtime.database), settings.log_origin, seconds=settings.seal_seconds),
+        build_scorecards(settings, record, MongoRows(runtime.database), load_policy(settings.policy_dir), gate, pages),
         sign_in,
         access_control.part,
         parties_part,
@@ -73,9 +76,10 @@ def build_app(settings: AuditSettings, *, copies: RosterStore | None = None) -> 
     return assemble(runtime, gate, parts, flow.error_page)
 
 
-def load_pages() -> Pages:
-    """The templates and messages of the explorer."""
-    return make_pages(HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"]), home=HOME)
+def load_pages(policy_dir: Path | None = None) -> Pages:
+    """The templates and messages of the explorer and the scorecards; those of the baseline stand with the policy."""
+    messages = Messages.load([SHARED_MESSAGES, *word_folders(policy_dir), HERE / "i18n"])
+    return make_pages(HERE / "templates", messages, home=HOME, static_dir=STATIC)
 
 
 def make_notary(settings: AuditSettings) -> Notary:
@@ -93,5 +97,5 @@ def make_routers(
     return [
         make_routes(explorer, read_recorder, gate, verifier),
         make_audit_pages(explorer, read_recorder, gate, pages),
-        make_asset_router(gate),
+        make_asset_router(gate, STATIC),
     ]

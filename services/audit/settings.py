@@ -1,5 +1,7 @@
 """The settings of audit, beyond those of every service."""
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from services.audit.tlog.note import check_key_name
@@ -26,6 +28,12 @@ class AuditSettings(SignInSettings, CallerSettings):
         ge=0,
         description="One case in this many is withheld from each auditor although it does not name the auditor: a "
         "decoy, so that none can tell a case that does; 0: no decoys.",
+    )
+
+    scorecard: Literal["off", "outcomes", "values"] = Field(
+        "outcomes",
+        description="What everybody sees of the scorecards: levels and outcomes, also what was measured, or nothing "
+        "(`off`); auditors see everything.",
     )
 
     @field_validator("log_origin")

@@ -72,5 +72,7 @@ ACTIONS: Mapping[str, Action] = {
         Action("record.read", "query the record", case=True, scope="meta"),
         Action("record.prove", "get the proof of an entry", case=True, scope="proof"),
         Action("record.entries", "get entries in bulk", case=True, scope="export"),
+        Action("scorecard.read", "see of each community what it meets, and its level"),
+        Action("scorecard.values", "see what was measured of each community, too", scope="meta"),
     )
 }

@@ -51,7 +51,7 @@ HANDLING = (CONFIDENTIAL, NAMED, OWN_BODY, OWN_COMMUNITY)
 
 TABLE: tuple[Row, ...] = (
     *_rows(Role.ANYONE, "service.probe page.asset page.leave session.sign_in"),
-    *_rows(Role.ANYONE, "report.submit report.follow_up record.keys"),
+    *_rows(Role.ANYONE, "report.submit report.follow_up record.keys scorecard.read"),
     *_rows(Role.INTEGRATOR, "report.submit_for", OWN_SOURCE, OWN_COMMUNITY),
     *_rows(Role.SERVICE, "vault.read vault.correspond vault.name vault.pseudonyms vault.bind_names", PURPOSE),
     *_rows(Role.SERVICE, "roster.note_names", PURPOSE),
@@ -69,7 +69,7 @@ TABLE: tuple[Row, ...] = (
     *_rows(Role.COORDINATOR, "baseline.list_project baseline.change_project baseline.end_project", SPOKEN_FOR),
     *_rows(Role.COORDINATOR, "baseline.confirm", SPOKEN_FOR, NOT_MAKER),
     *_rows(Role.OPERATOR, "delivery.list report.erase", NAMED),
-    *_rows(Role.AUDITOR, "record.heads", SCOPED),
+    *_rows(Role.AUDITOR, "record.heads scorecard.values", SCOPED),
     *_rows(Role.AUDITOR, "record.read record.prove record.entries", SCOPED, NAMED),
 )  # fmt: skip
 """Who may do what. A new row is a new right: say so in CHANGELOG.md, and run `hearth access doc`."""

@@ -27,13 +27,13 @@ _ALWAYS = (
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-embedder-policy", b"require-corp"),
     (b"permissions-policy", ", ".join(f"{feature}=()" for feature in _FEATURES).encode()),
 )
 # For a year, and for this name alone: an operator may run other things beside it.
 _OVER_TLS = (b"strict-transport-security", b"max-age=31536000")
 _NOT_KEPT = (b"cache-control", b"no-store")
+_NOT_SHARED = (b"cross-origin-resource-policy", b"same-origin")
 
 
 def nonce_of(scope: Scope) -> str:
@@ -57,13 +57,14 @@ _WITHOUT_NONCE = (b"content-security-policy", write_policy(None))
 def protect(scope: Scope, given: Headers) -> Headers:
     """The headers of an answer: those `given`, and those of every answer.
 
-    Browsers and proxies keep nothing, unless the route itself sends a Cache-Control.
+    Browsers and proxies keep nothing, and pages of other sites show nothing of it, unless the route itself sends a
+    Cache-Control or a Cross-Origin-Resource-Policy.
     """
     nonce = scope.get(_NONCE)
     policy = (b"content-security-policy", write_policy(nonce)) if nonce else _WITHOUT_NONCE
     headers = [*given, *_ALWAYS, policy]
-    if all(name.lower() != b"cache-control" for name, _ in given):
-        headers.append(_NOT_KEPT)
+    names = {name.lower() for name, _ in given}
+    headers += [usual for usual in (_NOT_KEPT, _NOT_SHARED) if usual[0] not in names]
     if scope["scheme"] == "https":
         headers.append(_OVER_TLS)
     return headers

@@ -35,10 +35,17 @@ from tests.support.audit_world import AuditWorld
 from tests.support.baseline_world import CATALOGUE, CONTACTS, FIRST, WORDS
 from tests.support.examples import up_to
 from tests.support.people import COPIES, bearer, operator, person
+from tests.support.scorecards import as_of, scorecard
 from tests.support.service_keys import call_of
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
-OPEN = {"POST /v1/reports", "POST /v1/follow-up", "POST /v1/follow-up/answers", "GET /v1/record/keys"}
+OPEN = {"POST /v1/reports", "POST /v1/follow-up", "POST /v1/follow-up/answers", "GET /v1/record/keys"} | {
+    f"GET /scorecard{end}"
+    for end in (
+        ".json", ".csv", "/{community}.json", "/{community}.csv", "/{community}.svg", "/{community}.wikitext",
+        "/{community}.gemara.json", "/{community}/diff.json",
+    )
+}  # fmt: skip
 """What anybody may call."""
 ADDRESS = "https://localhost"
 
@@ -167,11 +174,13 @@ async def make_audit() -> World:
     await world.fill()
     entry = write_seal("2026-11-24T09:00:00Z", f"{audit_rig.ORIGIN}/cases/0", "a\n300\nb\n")
     await world.add(SEALS, [Leaf(Place("audit.seals", 0, 0, 0), entry)])
+    world.scorecards.cards += [scorecard(as_of=as_of(sealed)) for sealed in (1, 300)]
     await world.client.aclose()
     known = {
         "topic": ["cases"], "partition": ["0"], "path": ["0/000", "entries/000", "0/000.p/1", "entries/000.p/1"],
         "case_id": ["case-7"], "event_id": [audit_rig.event_of("case-7", 2).id], "log": ["cases/0"],
         "purpose": ["quarterly-review"], "from": ["1", "2026-11-24T09:00:00Z"], "to": ["300"],
+        "community": ["enwiki", "swwiki"], "as_of": [120],
     }  # fmt: skip
     return World(world.app, lambda _: audit_rig.bearer(), known)
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from services.audit.app import load_pages, make_notary, make_routers
 from services.audit.paths import HOME
 from services.audit.record.leaf import Leaf, Place, keep_hash, read_record
+from services.audit.scorecard.part import make_scorecard_routers
 from services.audit.seals.actions import Sealer
 from services.audit.writer import LogWriter
 from shared.access_control import AccessControl, SignIn
@@ -16,13 +17,16 @@ from shared.aggregates import Save
 from shared.events import Event, RecordRead
 from shared.parties import Parties
 from shared.parts import Part, assemble
+from shared.policy import load_policy
 from shared.problems import Unavailable
 from shared.runtime import Runtime
 from tests.fakes.memory_parties import MemoryParties
 from tests.fakes.memory_record import MemoryRecord
+from tests.fakes.memory_scorecards import MemoryScorecards
 from tests.fakes.memory_sessions import MemorySessions
 from tests.support.audit_rig import AT, ORIGIN, event_of, record_of, settings_for
 from tests.support.people import COPIES, nobody_signs_in
+from tests.support.scorecards import scorecard, untouched
 
 
 class MemorySaving:
@@ -65,15 +69,16 @@ class AuditWorld:
         self.saving = MemorySaving()
         self.writer = LogWriter(self.record, ORIGIN, "writer")
         self.sessions = MemorySessions()
+        self.scorecards = MemoryScorecards(scorecard(), untouched("swwiki"))
         settings = settings_for(seal_seconds=10, **given)
         self.notary = make_notary(settings)
         runtime = Runtime("audit", settings)
         access_control = AccessControl(runtime, copies=COPIES)
         way = SignIn(settings, load_pages(), HOME, "https://audit", nobody_signs_in, store=self.sessions)
         flow, sign_in = access_control.open_sign_in(way)
-        routers = make_routers(
-            settings, self.record, Parties(self.parties), self.saving, access_control.gate, flow.pages
-        )
+        gate = access_control.gate
+        routers = make_routers(settings, self.record, Parties(self.parties), self.saving, gate, flow.pages)
+        routers += make_scorecard_routers(settings, self.scorecards, load_policy(), gate, flow.pages)
         self.app: FastAPI = assemble(runtime, access_control.gate, [Part(routers), sign_in], flow.error_page)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="https://audit")
 

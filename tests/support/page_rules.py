@@ -26,7 +26,8 @@ class _Judge(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attributes}
         for name, value in given.items():
-            if name in _ADDRESSES and self._leads_away(value) and not (tag == "a" and self._is_provider(value)):
+            may_leave = tag == "a" and (self._is_provider(value) or _says_that_it_leaves(value, given.get("rel", "")))
+            if name in _ADDRESSES and self._leads_away(value) and not may_leave:
                 self.faults.append(f"<{tag} {name}={value!r}> leads to another host")
             if name.startswith("on") or name == "style":
                 self.faults.append(f"<{tag} {name}> is inline code")
@@ -55,8 +56,14 @@ class _Judge(HTMLParser):
         self.faults += ["<form> without a token"] * self._forms.count(False)
 
 
+def _says_that_it_leaves(address: str, rel: str) -> bool:
+    return address.startswith(("https://", "http://")) and {"external", "nofollow", "noreferrer"} <= set(rel.split())
+
+
 def faults_of(page: str, providers: Container[str] = ()) -> list[str]:
-    """What is wrong with a page, one sentence each. A link (nothing else) may lead to these sign-in providers."""
+    """What is wrong with a page, one sentence each. A link (nothing else) may lead to these sign-in providers, and with
+    its `rel` elsewhere.
+    """
     judge = _Judge(providers)
     judge.feed(page)
     judge.close()

@@ -49,7 +49,7 @@ def attested(**given: Any) -> Attested:
 def measured(**given: Any) -> Measured:
     """The time to acknowledge 37 cases, of which 12 are open."""
     usual: dict[str, Any] = {
-        "metric": "acknowledged_p90",
+        "metric": "acknowledged_within",
         "value": 19.2,
         "unit": "h",
         "op": "<=",
@@ -103,9 +103,9 @@ ITEMS = (
     item(3, Outcome.NOT_MET, ReasonCode.CONTRADICTED, 2, group="time", attested=attested(), measured=measured(
         value=31.4, holds=False), annotation="Two of our three contacts were ill in October."),
     item(4, Outcome.NO_EVIDENCE, ReasonCode.TOO_FEW_CASES, 2, group="time", measured=measured(
-        metric="first_response_p90", value=None, unit="d", limit=7, holds=None, n=3, open_count=1)),
+        metric="first_response_within", value=None, unit="d", limit=7, holds=None, n=3, open_count=1)),
     item(5, Outcome.MET, ReasonCode.MEASURED, 2, group="time", measured=measured(
-        metric="decided_p90", value=21.5, unit="d", limit=28)),
+        metric="decided_within", value=21.5, unit="d", limit=28)),
     item(6, Outcome.MET, ReasonCode.MEASURED, 2, group="fairness", measured=measured(
         metric="decided_by_recused", value=0, unit="cases", op="==", limit=0)),
     item(7, Outcome.NO_EVIDENCE, ReasonCode.EXPIRED, group="people", attested=attested(ends_at=AT - 9 * DAY)),

@@ -33,6 +33,7 @@ from tests.support.route_walk import STALE, Ask, Step, Thing, named_routes, step
 
 OPEN = {
     "service.probe", "page.asset", "page.leave", "session.sign_in", "report.submit", "report.follow_up", "record.keys",
+    "scorecard.read",
 }  # fmt: skip
 """Open to anyone."""
 HANDLING = "confidentiality names body community"
@@ -74,12 +75,19 @@ MAY: dict[str, dict[str, str]] = {
     "baseline.confirm": {"coordinator": "reach maker", "auditor": "maker"},
     "delivery.list": {"operator": "names"},
     "record.heads": {"auditor": "scope"},
+    "scorecard.values": {"auditor": "scope"},
     "record.read": {"auditor": "scope names"},
     "record.prove": {"auditor": "scope names"},
     "record.entries": {"auditor": "scope names"},
 }
 """Who may do what, and on what conditions."""
-SCOPE = {"record.heads": "proof", "record.read": "meta", "record.prove": "proof", "record.entries": "export"}
+SCOPE = {
+    "record.heads": "proof",
+    "record.read": "meta",
+    "record.prove": "proof",
+    "record.entries": "export",
+    "scorecard.values": "meta",
+}
 PURPOSES = {
     "vault.read": {"review", "notify"}, "vault.correspond": {"correspond"}, "vault.name": {"name"},
     "vault.pseudonyms": {"sign_in"},

@@ -29,10 +29,10 @@ def test_canonical_json_is_sorted_and_without_blanks() -> None:
 
 def test_a_reader_without_values_gets_outcomes_and_nothing_measured() -> None:
     document = write_document(scorecard(), values=False)
-    rows = [one["measured"] for one in document["items"] if one["measured"]]  # type: ignore[attr-defined]
+    rows = [one["measured"] for one in document["items"] if one["measured"]]
     assert [row["values"] for row in rows] == [None] * 4
     assert [row["holds"] for row in rows] == [False, None, True, True]
-    logs = {one["log"]: one["size"] for one in document["as_of"]["logs"]}  # type: ignore[index]
+    logs = {one["log"]: one["size"] for one in document["as_of"]["logs"]}
     assert logs == {"baseline/0": 40, "cases/0": None}
 
 

@@ -1,0 +1,194 @@
+"""A scorecard for other programs: as a table for spreadsheets, for a wiki page, and as an evaluation log of Gemara."""
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
+
+from services.audit.scorecard.document import ItemDocument, RangeDocument, write_document, write_time
+from services.audit.scorecard.result import Item, Outcome, Scorecard
+from services.audit.scorecard.views import Words, safe_link, standing_of, tell_reason, tell_standing, tell_step
+from shared.i18n.messages import message_key
+
+COLUMNS = (
+    "community", "kind", "as_of", "sealed", "catalogue_version", "level_reached", "responsibility", "level", "group",
+    "counts", "requirement", "outcome", "reason", "since", "claim", "statement", "link", "made_at", "ends_at",
+    "confirmed", "annotation", "metric", "op", "limit", "unit", "holds", "value", "count_least", "count_most",
+    "n_least", "n_most", "open_least", "open_most", "event_id", "log", "index",
+)  # fmt: skip
+ALL_COLUMNS = (
+    "community", "kind", "as_of", "sealed", "catalogue_version", "assessed", "level_reached", "next_level_missing",
+    "digest",
+)  # fmt: skip
+GEMARA_RESULTS = {
+    Outcome.MET: "Passed",
+    Outcome.NOT_MET: "Failed",
+    Outcome.NEEDS_REVIEW: "Needs Review",
+    Outcome.NOT_APPLICABLE: "Not Applicable",
+    Outcome.NO_EVIDENCE: "Unknown",
+    Outcome.UPCOMING: "Not Run",
+}
+CATALOGUE = "hearth-baseline"
+_FORMULA = re.compile(r"[\s\x00-\x1f\u200b-\u200f\ufeff]*[=+\-@|%\uff1d\uff0b\uff0d\uff20]")
+_WIKI_SAFE = re.compile(r"[A-Za-z0-9 ,.()?]")
+_MAGIC = re.compile(r"\b(RFC|PMID|ISBN)\b")
+
+
+def write_csv(card: Scorecard, words: Words, *, values: bool) -> bytes:
+    """One line for each responsibility, in UTF-8. No cell is a formula."""
+    document = write_document(card, values=values)
+    head = (
+        card.community, card.kind, document["as_of"]["at"], card.as_of.sealed, card.catalogue_version,
+        card.level_reached,
+    )  # fmt: skip
+    return _write_lines(COLUMNS, ((*head, *_cells(item, words)) for item in document["items"]))
+
+
+def write_csv_of_all(cards: Iterable[Scorecard]) -> bytes:
+    """One line for each community, in UTF-8. No cell is a formula."""
+    return _write_lines(
+        ALL_COLUMNS,
+        (
+            (
+                card.community, card.kind, write_time(card.as_of.at), card.as_of.sealed, card.catalogue_version,
+                card.is_assessed, card.level_reached, " ".join(card.next_level_missing), card.digest,
+            )
+            for card in cards
+        ),
+    )  # fmt: skip
+
+
+def write_wikitext(card: Scorecard, name: str, address: str, words: Words) -> str:
+    """A table to paste on a wiki page. What people wrote stands as text, whatever wikitext it holds.
+
+    `address`: that of the scorecard's page.
+    """
+    standing = tell_standing(standing_of(card), words)
+    caption = words.text("scorecard-wikitext-caption", name, standing, words.day(card.as_of.at))
+    lines = [
+        '{| class="wikitable"',
+        f"|+ {_wiki(caption)} [{_wiki_link(address)} {_wiki(words.text('scorecard-wikitext-more'))}]",
+    ]
+    lines.append("! " + " !! ".join(_wiki(words.text(f"scorecard-{column}")) for column in _WIKI_COLUMNS))
+    for item in card.items:
+        link = safe_link(item.attested.link) if item.attested else None
+        shown = f" [{_wiki_link(link)} {_wiki(words.text('scorecard-link'))}]" if link else ""
+        statement = _wiki(item.attested.statement) if item.attested else ""
+        cells = (
+            _wiki(words.requirement(item.responsibility_id)),
+            str(item.level),
+            _wiki(words.text(message_key("scorecard-outcome", item.outcome.value))),
+            _wiki(tell_reason(item, card.as_of.at, words)),
+            f"{statement}{shown}",
+        )
+        lines += ["|-", "| " + " || ".join(cells)]
+    return "\n".join([*lines, "|}", ""])
+
+
+_WIKI_COLUMNS = ("responsibility", "level", "outcome", "reason", "statement")
+
+
+def write_gemara(card: Scorecard, name: str, address: str, words: Words) -> dict[str, object]:
+    """An evaluation log in the shape of Gemara, layer 4 (ossf/gemara, schemas/layer-4.cue)."""
+    return {
+        "metadata": {
+            "id": f"{card.community}-{card.as_of.sealed}",
+            "version": card.digest,
+            "author": {"name": "Hearth", "uri": address},
+            "mapping-references": [
+                {"id": CATALOGUE, "title": words.text("scorecard-title"), "version": card.catalogue_version}
+            ],
+        },
+        "evaluations": [_evaluation(card, item, name, words) for item in card.items],
+    }
+
+
+def _evaluation(card: Scorecard, item: Item, name: str, words: Words) -> dict[str, object]:
+    entry = {"reference-id": CATALOGUE, "entry-id": item.responsibility_id}
+    result, reason = GEMARA_RESULTS[item.outcome], tell_reason(item, card.as_of.at, words)
+    step = tell_step(item, words)
+    kind = "measured" if item.measured else "attested"
+    return {
+        "name": words.requirement(item.responsibility_id),
+        "result": result,
+        "message": reason,
+        "control": entry,
+        "assessment-logs": [
+            {
+                "requirement": entry,
+                "procedure": {"reference-id": CATALOGUE, "entry-id": f"{item.responsibility_id}-{kind}"},
+                "description": words.requirement(item.responsibility_id),
+                "result": result,
+                "message": reason,
+                "applicability": [name],
+                "steps": [item.reason.value],
+                "start": write_time(card.as_of.at),
+                "end": write_time(card.as_of.at),
+                **({"recommendation": step} if step else {}),
+            }
+        ],
+    }
+
+
+def _cells(item: ItemDocument, words: Words) -> Sequence[object]:
+    said, measured = item["attested"], item["measured"]
+    values = measured["values"] if measured else None
+    return (
+        item["id"], item["level"], item["group"], item["counts"], words.requirement(item["id"]), item["outcome"],
+        item["reason"], item["since"],
+        *((said["claim"], said["statement"], said["link"], said["made_at"], said["ends_at"], said["confirmed"])
+          if said else [None] * 6),
+        item["annotation"],
+        *((measured["metric"], measured["op"], measured["limit"], measured["unit"], measured["holds"])
+          if measured else [None] * 5),
+        values["value"] if values else None,
+        *_ends(values["count"] if values else None),
+        *_ends(values["n"] if values else None),
+        *_ends(values["open"] if values else None),
+        *((said["proof"]["event_id"], said["proof"]["log"], said["proof"]["index"]) if said else [None] * 3),
+    )  # fmt: skip
+
+
+def _ends(count: RangeDocument | None) -> tuple[int | None, int | None]:
+    return (count["least"], count["most"]) if count else (None, None)
+
+
+def _write_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
+    writer.writerow(columns)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return out.getvalue().encode()
+
+
+def _cell(value: object) -> str:
+    """A cell as text. A spreadsheet would run a text that begins like a formula; with an apostrophe it does not."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value).replace("\x00", "")
+    return f"'{text}" if isinstance(value, str) and _FORMULA.match(text) else text
+
+
+def _wiki(text: str) -> str:
+    """A text that is no wikitext: every sign that could be markup becomes a character reference."""
+    plain = "".join(" " if sign.isspace() else sign for sign in text if sign.isspace() or not _is_control(sign))
+    # MediaWiki turns these words and the number behind them into links.
+    parted = _MAGIC.sub(lambda found: f"\ue000{found[0]}", " ".join(plain.replace("\ue000", "").split()))
+    shown = "".join(sign if _WIKI_SAFE.match(sign) or ord(sign) > 127 else f"&#{ord(sign)};" for sign in parted)
+    return re.sub("\ue000(.)", lambda found: f"&#{ord(found[1])};", shown)
+
+
+def _is_control(sign: str) -> bool:
+    """Whether a sign is a control or turns the direction of what follows, also outside the cell."""
+    return (
+        unicodedata.category(sign) in ("Cc", "Cs", "Co")
+        or sign in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    )
+
+
+def _wiki_link(address: str) -> str:
+    return quote(address, safe="/:?#@!$&()*+,;=%-._")

@@ -1,0 +1,82 @@
+"""The pages of scorecards in a real browser: without JavaScript, on a phone, in both directions, light and dark."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from tests.support.audit_world import AuditWorld
+from tests.support.browser_rig import Look, hold_session, looks, serving
+from tests.support.people import COPIES, auditor, session_of
+from tests.support.scorecards import AT, DAY, as_of, scorecard
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PICTURES = os.environ.get("HEARTH_PICTURES")
+"""A folder for pictures of the pages; without it, none are made."""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def world() -> AsyncIterator[AuditWorld]:
+    world = AuditWorld()
+    world.scorecards.cards += [
+        scorecard("wmxx", kind="affiliate", level_reached=2, next_level_missing=("HB-10",)),
+        scorecard("oldwiki", kind=None, next_level_missing=()),
+        scorecard(as_of=as_of(40, AT - 31 * DAY), level_reached=1),
+    ]
+    async with world.client:
+        yield world
+
+
+async def take(page: Page, name: str, look: Look) -> None:
+    if PICTURES:
+        path = Path(PICTURES) / f"scorecard-{name}-{look.width}-{look.way}-{look.scheme}.png"
+        await page.screenshot(path=path, full_page=True)
+
+
+@looks(360, "ltr", "rtl")
+async def test_every_page_of_scorecards_is_accessible_and_fits(world: AuditWorld, browser: Browser, look: Look) -> None:
+    page = await look.page(browser)
+    async with serving(world.app) as address:
+        for name, path in (
+            ("all", ""), ("one", "/enwiki"), ("none", "/swwiki"), ("removed", "/oldwiki"), ("diff", "/enwiki/diff"),
+            ("missing", "/nowhere"),
+        ):  # fmt: skip
+            await page.goto(f"{address}/scorecard{path}")
+            await look.judge(page, opened=False)
+            await take(page, name, look)
+            await look.judge(page)
+        COPIES.enrol(auditor())
+        await hold_session(page, address, "/audit", await session_of(world.sessions, auditor()))
+        await page.goto(f"{address}/audit/scorecard/enwiki")
+        await look.judge(page)
+        await take(page, "values", look)
+
+
+async def test_a_newcomer_finds_out_what_holds_without_javascript(world: AuditWorld, browser: Browser) -> None:
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    async with serving(world.app) as address:
+        await page.goto(f"{address}/scorecard")
+        await page.get_by_label("Kind").select_option("Affiliate")
+        await page.get_by_role("button", name="Show").click()
+        await expect(page.get_by_role("rowheader")).to_have_count(1)
+        await page.get_by_label("Kind").select_option("All kinds")
+        await page.get_by_label("Order").select_option("Highest level first")
+        await page.get_by_role("button", name="Show").click()
+        await expect(page.get_by_role("rowheader")).to_have_count(3)
+        await page.get_by_role("link", name="English Wikipedia").click()
+        await expect(page.get_by_text("Not yet safe to report").first).to_be_visible()
+        report = page.get_by_role("link", name="Report something in this community")
+        assert str(await report.get_attribute("href")).endswith("/report/enwiki")
+        row = page.get_by_role("row").filter(has_text="At least two named contacts")
+        await row.get_by_role("link").click()
+        place = page.locator("#HB-02")
+        await expect(place).to_be_in_viewport()
+        await place.get_by_text("Evidence", exact=True).click()
+        await expect(place.get_by_text("Confirmed by a second person")).to_be_visible()
+        await page.get_by_role("link", name="Compare with an earlier day").click()
+        await expect(page.get_by_role("heading", name="What has changed: English Wikipedia")).to_be_visible()
