@@ -1,10 +1,13 @@
 """What is wrong in a catalogue file is named by file, line and row; everything at once."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from shared.policy import PolicyError
+from shared.policy import Finding, PolicyError
 from shared.policy.baseline import METRICS, load_catalogue
 from tests.support.catalogues import edited, packaged_text, write_version
 
@@ -196,3 +199,38 @@ def test_the_table_of_metrics_says_what_each_one_counts() -> None:
         "agreements_current",
         "trainings_current",
     }
+
+
+WORDS_OF_TOML = st.sampled_from(
+    [
+        "",
+        "1",
+        "-1",
+        "1e400",
+        "true",
+        "[]",
+        "{}",
+        '""',
+        '"x"',
+        '"HB-02"',
+        "2026-11-01",
+        "nan",
+        "[[responsibility]]",
+        "=",
+        "'",
+    ]
+)
+
+
+@given(line=st.integers(min_value=0, max_value=len(packaged_text().splitlines()) - 1), word=WORDS_OF_TOML)
+def test_whatever_stands_in_a_line_the_catalogue_loads_or_says_what_is_wrong(line: int, word: str) -> None:
+    lines = packaged_text().splitlines()
+    lines[line] = f"{lines[line].partition('=')[0]}= {word}"
+    with tempfile.TemporaryDirectory() as folder:
+        policy = write_version(Path(folder), "\n".join(lines), DATED, {})
+        try:
+            load_catalogue(policy)
+            found: tuple[Finding, ...] = ()
+        except PolicyError as error:
+            found = error.findings
+    assert all(finding.file and finding.line >= 1 and finding.text for finding in found)
