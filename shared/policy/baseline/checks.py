@@ -211,10 +211,10 @@ def _numbers(was: Responsibility, now: Responsibility, words: Messages) -> Itera
         yield "wording", f"“wording” was {was.wording}: leave it, or write {was.wording + 1}"
     if now.wording != was.wording or was.measured is None or now.measured is None:
         return
-    before, after = was.measured.threshold, now.measured.threshold
     said = re.findall(r"\d+", words.text(ENGLISH, now.message("requirement")))
-    if before.limit != after.limit and f"{before.limit:g}" in said:
-        yield (
-            "measured.threshold",
-            f"its words still say {before.limit:g}: write new ones, with “wording” {was.wording + 1}",
-        )
+    before, after = was.measured, now.measured
+    numbers = [("measured.threshold", before.threshold.limit, after.threshold.limit)]
+    numbers += [("measured.params", before.params.get(name, value), value) for name, value in after.params.items()]
+    for key, old, new in numbers:
+        if old != new and f"{old:g}" in said:
+            yield key, f"its words still say {old:g}: write new ones, with “wording” {was.wording + 1}"

@@ -111,6 +111,7 @@ def test_the_words_of_a_version_that_another_one_follows_may_not_change(policy: 
         ),
         ("HB-03", 'op = "<="', 'op = ">="', "with another “measured.threshold”, HB-03 means something else"),
         ("HB-03", "value = 24,", "value = 12,", "its words still say 24: write new ones, with “wording” 2"),
+        ("HB-05", "update_days = 14", "update_days = 10", "its words still say 14: write new ones, with “wording” 2"),
         ("HB-03", "level = 2", "level = 2\nwording = 3", "“wording” was 1: leave it, or write 2"),
         ("HB-03", 'state = "active"', 'state = "upcoming"', "HB-03 counted: retire it, or let it count"),
         ("HB-22", 'state = "active"', 'state = "retired"', "HB-22 is new, so it cannot be retired"),
