@@ -103,15 +103,15 @@ class Planner:
         placed: dict[str, Delivery] = {}
         for event in events:
             for route, delivery in plan(event, summaries.get(event.case_id), self._routes, self._policy, now):
-                recipient = delivery.recipient
-                if route.at_once(delivery.lane):
+                window = route.window(delivery.recipient, delivery.lane)
+                if window is None:
                     placed[delivery.id] = delivery.send_at_once(until)
                     continue
-                if recipient not in times_of:
-                    times_of[recipient] = await self._digests.next_mail(recipient, now)
-                at = times_of[recipient]
+                if window not in times_of:
+                    times_of[window] = await self._digests.next_mail(window, now)
+                at = times_of[window]
                 if at == now:
-                    placed[delivery.id] = delivery.send_at_once(until, name_mail(recipient, now))
+                    placed[delivery.id] = delivery.send_at_once(until, name_mail(window, now))
                 else:
                     placed[delivery.id] = delivery.wait_until(at)
         return list(placed.values())

@@ -105,9 +105,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """The recipient has no address (`no_contact`, `erased`), has had this notice within the hour (`told_already`), or
-    may not be told (`shut_out`, `passed_on`).
-    """
+    """The recipient has no address (`no_contact`, `erased`), or may not be told (`shut_out`, `passed_on`)."""
 
     reason: str
 

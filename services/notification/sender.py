@@ -6,9 +6,11 @@ While the mail server, the vault or the database is away, each mail waits and is
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from random import SystemRandom
 from typing import Protocol
 
 from opentelemetry import trace
@@ -19,12 +21,13 @@ from services.notification.delivery import Delivery, Failed, Outcome, Sent, Sett
 from services.notification.digests import Digests, name_mail
 from services.notification.notices.notice import Notice
 from services.notification.routing.audiences import AUDIENCES, Audience, Located, Sources
-from services.notification.spacing import Spacing
+from services.notification.spacing import TOLD, Spacing
 from shared import metrics, times
 from shared.problems import Problem, Unavailable
 from shared.telemetry import span_for, traceparent_of
 
 log = logging.getLogger(__name__)
+_RANDOM = SystemRandom()
 
 COLLECT = 0.02
 """Seconds in which a batch comes together, so that it needs one read of the vault and one write."""
@@ -33,6 +36,8 @@ LOCATE_BATCH = 100
 SETTLE_BATCH = 500
 ROOM = 1000
 """The most notices that one replica has in hand; more stay in the store."""
+FIRST_GUESS = 0.05
+"""Seconds that a mail may take, before one was sent."""
 MARGIN = timedelta(seconds=12)
 """The longest time that sending takes: a lease has to last this much longer, or sending does not begin."""
 
@@ -83,6 +88,8 @@ class Sender:
         self._settled: list[Settlement] = []
         self._postponed: list[Delivery] = []
         self._to_mark = asyncio.Event()
+        # How long the last mails took. The first value stands in until one is sent.
+        self._seconds = deque([FIRST_GUESS], maxlen=100)
         self._tracer = trace.get_tracer(__name__)
 
     def has_room(self, count: int) -> bool:
@@ -193,6 +200,8 @@ class Sender:
             match found.get(delivery.id):
                 case Located() as located:
                     addressed[delivery.id] = located
+                case Suppressed() as outcome if outcome == TOLD:
+                    self._start(self._end_as_sent(delivery))
                 case Suppressed() as outcome:
                     self._end([delivery], outcome)
                 case None:
@@ -213,6 +222,7 @@ class Sender:
                 self._tracer, f"{first.channel} send", kind=SpanKind.CLIENT, parent=first.trace, links=links
             ) as span:
                 traceparent = traceparent_of(span)
+                began = asyncio.get_running_loop().time()
                 try:
                     message_id = await self._channels[first.channel].send(address, self._write(mail), name, now)
                 except SendDeferred as error:
@@ -228,7 +238,20 @@ class Sender:
                     log.exception("a mail could not be made or sent", extra={"error": type(error).__name__})
                     self._put_off(mail)
                 else:
+                    self._seconds.append(asyncio.get_running_loop().time() - began)
                     self._end(mail, Sent(message_id), traceparent)
+
+    async def _end_as_sent(self, delivery: Delivery) -> None:
+        """End a notice that its address has had already, so that nothing tells it from one that is sent.
+
+        Otherwise a report with the address of another person would show whether that person has reported.
+        """
+        with span_for(self._tracer, f"{delivery.channel} send", kind=SpanKind.CLIENT, parent=delivery.trace) as span:
+            traceparent = traceparent_of(span)
+            await asyncio.sleep(_RANDOM.choice(self._seconds))
+        metrics.UNTOLD.labels(delivery.notice, TOLD.reason).inc()
+        message_id = self._channels[delivery.channel].name_message(delivery.mail or delivery.id)
+        self._end([delivery], Sent(message_id), traceparent)
 
     def _end(self, mail: Sequence[Delivery], outcome: Outcome, traceparent: str | None = None) -> None:
         now = self._clock()

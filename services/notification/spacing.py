@@ -13,6 +13,7 @@ from services.notification.routing.table import Routes
 
 PERIOD = timedelta(hours=1)
 TOLD = Suppressed("told_already")
+"""The address has had the notice within the hour. Nobody may learn that of an address, so it looks like a mail sent."""
 
 
 class Turns(Protocol):

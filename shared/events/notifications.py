@@ -17,9 +17,14 @@ class NotificationFact(Fact):
 
 
 class NotificationSent(NotificationFact):
-    """The mail server took responsibility for the notice. Several notices of a body may share one `message_id`."""
+    """The mail server took responsibility for the notice. Several notices of a body may share one `message_id`.
+
+    Of a notice that an address gets once an hour at most, the others of that hour are told alike. Otherwise a report
+    with the address of another person would show whether that person has reported.
+    """
 
     name: ClassVar[str] = "notification.sent"
+    version: ClassVar[str] = "1.1"
 
     message_id: str
 

@@ -139,7 +139,7 @@ class MemoryChannel:
     closed: bool = False
 
     async def send(self, address: str, notice: Notice, mail: str, at: datetime) -> str:
-        message_id = f"{mail}@hearth.example"
+        message_id = self.name_message(mail)
         try:
             to = read_address(address)
             content = to_bytes(notice, sender="Hearth <hearth@hearth.example>", to=to, message_id=message_id, at=at)
@@ -149,6 +149,9 @@ class MemoryChannel:
             raise self.answers[to]
         self.mails.append((to, message_id, content))
         return message_id
+
+    def name_message(self, mail: str) -> str:
+        return f"{mail}@hearth.example"
 
     async def close(self) -> None:
         self.closed = True

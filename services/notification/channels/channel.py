@@ -33,6 +33,10 @@ class Channel(Protocol):
         """
         ...
 
+    def name_message(self, mail: str) -> str:
+        """The message id that `send` returns for this `mail`."""
+        ...
+
     async def close(self) -> None:
         """Close every connection."""
         ...

@@ -87,7 +87,7 @@ class EmailChannel:
 
     async def send(self, address: str, notice: Notice, mail: str, at: datetime) -> str:
         """Hand the notice to the server; see Channel. The Message-ID is `<mail@domain of the sender>`."""
-        message_id = f"{mail}@{self._mail_host}"
+        message_id = self.name_message(mail)
         try:
             to = read_address(address)
             content = to_bytes(notice, sender=self._sender, to=to, message_id=message_id, at=at)
@@ -96,6 +96,10 @@ class EmailChannel:
         async with self._slots:
             await self._hand_over(to, content)
         return message_id
+
+    def name_message(self, mail: str) -> str:
+        """See Channel."""
+        return f"{mail}@{self._mail_host}"
 
     async def close(self) -> None:
         """Close every idle connection, after a QUIT."""

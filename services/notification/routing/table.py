@@ -27,9 +27,14 @@ class Route(BaseModel):
     now_in: tuple[str, ...] = ()
     at_most: Literal["hourly"] | None = None
 
-    def at_once(self, lane: str | None) -> bool:
-        """Whether the notice goes out by itself and at once, in this lane."""
-        return self.urgency == "now" or lane in self.now_in
+    def window(self, recipient: str, lane: str | None) -> str | None:
+        """The name of the window in which the notice shares mails to the recipient; None: it goes by itself, at once.
+
+        Each urgent lane has a window of its own, so its first notice never waits for those of other lanes.
+        """
+        if self.urgency == "now":
+            return None
+        return f"{recipient} {lane}" if lane in self.now_in else recipient
 
 
 Routes = Mapping[str, Sequence[Route]]

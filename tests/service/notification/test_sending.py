@@ -20,7 +20,7 @@ from services.notification.routing.audiences import Sources
 from services.notification.routing.table import Routes, read_routes
 from services.notification.sender import Sender
 from services.notification.spacing import Spacing
-from shared.events import Event, NotificationFact, NotificationSent, NotificationSuppressed
+from shared.events import Event, NotificationFact, NotificationSent
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.parties import Parties
 from shared.policy import load_policy
@@ -184,8 +184,7 @@ async def test_an_address_gets_one_acknowledgement_an_hour_and_its_reports_are_k
             await replica.planner.plan([story.received() for story in stories])
         await world.settled(61)
         assert len(world.channel.mails) == 2
-        reasons = [e.fact.reason for e in world.store.events if isinstance(e.fact, NotificationSuppressed)]
-        assert reasons == ["told_already"] * 59
+        assert {e.fact.name for e in world.store.events} == {"notification.sent"}
         assert "victim" not in repr(world.store).lower()
         # What handlers write goes out all the same.
         await one.planner.plan([flood[-1].opened(), flood[-1].asked()])
@@ -209,8 +208,29 @@ async def test_an_acknowledgement_that_is_tried_again_keeps_its_turn(world: Worl
         world.clock.forward(minutes=6)
         await world.settled(2)
     states = {d.report_id: (d.state, d.reason) for d in world.store.deliveries.values()}
-    assert states[second.report_id] == (DeliveryState.SUPPRESSED, "told_already")
-    assert states[first.report_id][0] is DeliveryState.SENT
+    assert set(states.values()) == {(DeliveryState.SENT, None)}
+    assert [to for to, *_ in world.channel.mails] == ["sam@example.org"]
+
+
+async def test_nothing_tells_whether_an_address_has_been_told_before(world: World) -> None:
+    def shape(story: Story) -> str:
+        """What the record and the list of deliveries have of a report, without what is random."""
+        (delivery,) = [d for d in world.store.deliveries.values() if d.report_id == story.report_id]
+        (event,) = [e for e in world.store.events if e.case_id == story.case_id]
+        shown = (delivery.state, delivery.reason, delivery.message_id, delivery.mail, delivery.attempts, event.fact)
+        text = f"{shown} {(event.trace or '').count('-')}"
+        for one in (delivery.id, story.case_id, story.report_id, delivery.cause):
+            text = text.replace(one, "…")
+        return text
+
+    told, fresh = [world.known(Story(), address) for address in ("sam@example.org", "new@example.org")]
+    async with world.running() as replica:
+        await replica.planner.plan([world.known(Story(), "sam@example.org").received()])
+        await world.settled(1)
+        await replica.planner.plan([told.received(), fresh.received()])
+        await world.settled(3)
+    assert shape(told) == shape(fresh)
+    assert [to for to, *_ in world.channel.mails] == ["sam@example.org", "new@example.org"]
 
 
 async def test_a_body_that_the_policy_does_not_know_is_not_told_and_that_is_said(world: World) -> None:
@@ -383,13 +403,26 @@ async def test_an_acknowledgement_planned_after_a_recusal_is_hidden_from_the_rec
     assert [d.shuts_out for d in await world.store.read_page(None, None, 10)] == [("person:ann",)]
 
 
-async def test_an_emergency_is_never_gathered(world: World) -> None:
-    stories = [Story(lane="emergency", body="trust_safety", code_name=f"case-{n}") for n in range(3)]
+async def test_of_many_emergencies_the_first_goes_at_once_and_the_rest_share_a_mail(world: World) -> None:
+    stories = [Story(lane="emergency", body="trust_safety", code_name=f"case-{name}") for name in "abc"]
     async with world.running() as replica:
         for story in stories:
             await replica.planner.plan(opening([story]))
+        await world.settled(1)
+        assert [names for _, names in told(world)] == [["case-a"]]
+        world.clock.forward(seconds=60)
         await world.settled(3)
-    assert len(world.channel.mails) == 3
+    assert [names for _, names in told(world)] == [["case-a"], ["case-b", "case-c"]]
+
+
+async def test_no_other_notice_makes_an_emergency_wait(world: World) -> None:
+    lanes = {"case-a": "standard", "case-b": "emergency", "case-c": "child_protection"}
+    stories = [Story(lane=lane, body="trust_safety", code_name=name) for name, lane in lanes.items()]
+    async with world.running() as replica:
+        for story in (Story(body="trust_safety"), *stories):
+            await replica.planner.plan(opening([story]))
+        await world.settled(3)
+    assert sorted(names for _, names in told(world)) == [[], ["case-b"], ["case-c"]]
 
 
 async def test_a_mail_that_is_not_taken_is_tried_again_for_ever(world: World) -> None:

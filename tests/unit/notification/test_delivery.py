@@ -63,11 +63,14 @@ def test_a_handling_body_is_told_of_every_case_even_of_anonymous_ones() -> None:
     )
 
 
-@pytest.mark.parametrize(("lane", "at_once"), [("standard", False), ("emergency", True), ("child_protection", True)])
-def test_a_case_that_cannot_wait_is_not_gathered(lane: str, at_once: bool) -> None:
-    story = Story(lane=lane)
-    ((route, delivery),) = planned(story.triaged(), story)
-    assert route.at_once(delivery.lane) is at_once
+def test_cases_that_cannot_wait_share_mails_only_with_their_like() -> None:
+    windows = []
+    for lane in ("standard", "emergency", "child_protection"):
+        story = Story(lane=lane)
+        ((route, delivery),) = planned(story.triaged(), story)
+        windows.append(route.window(delivery.recipient, delivery.lane))
+    assert None not in windows
+    assert len(set(windows)) == 3
 
 
 def test_a_question_and_a_decision_are_news_to_the_reporter_that_look_the_same() -> None:
