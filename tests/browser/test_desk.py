@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from services.triage.case.case import Case
 from shared.access.principal import Principal
@@ -22,9 +22,13 @@ async def a_full_case(rig: Rig) -> Case:
         "content": {
             "narrative": "They followed me from page to page.\n\nوعندما سألت، شتموني.",
             "harmed": "Two new editors left.",
+            "witnesses": ["Another user"],
             "places": ["https://wiki.example/wiki/" + "A_very_long_title_without_any_break_" * 4],
         },
         "reported": {"people": [{"name": "Example user", "details": "Signs as EU"}]},
+        "mentions": {
+            "items": [{"id": "0a" * 16, "words": "Example of a rather long name"}, {"id": "0b" * 16, "words": "مستخدم"}]
+        },
     }
     await rig.order(case, "assign")
     await rig.order(case, "start")
@@ -33,6 +37,8 @@ async def a_full_case(rig: Rig) -> Case:
     await rig.intake.take([answered(case.report_id, asked)])
     words = {"answers": [{"question_id": asked, "text": "On the third of November."}]}
     rig.vault.sections[case.report_id]["correspondence"] = words
+    await rig.order(case, "recuse", {"person": "person:0123456789abcdef", "ground": "related"}, COLLEAGUE)
+    await rig.order(case, "recuse", {"person": "person:0123456789abcdee", "ground": "involved"}, ALICE)
     return rig.cases.stored[case.id].case
 
 
@@ -99,6 +105,72 @@ async def test_a_mistake_leads_to_its_field(rig: Rig, browser: Browser, address:
     await expect(page.get_by_label("Reasons")).to_have_value("The edits show it.")
 
 
+FORMS = {
+    "Give it to somebody else": ("Give the case", [COLLEAGUE.ref], "assign"),
+    "Ask the reporter": ("Send the question", ["Was it on Monday?"], "ask"),
+    "Decide": ("Record the decision", [None, "The edits show it."], "decide"),
+    "Recuse yourself or somebody else": ("Recuse", [None, "person:0123456789abcdaa"], "recuse"),
+    "Say that a word here is nobody’s name": ("It is nobody’s name", [None], "clear"),
+    "Say that the case is about somebody else who works here": (
+        "Shut this person out", ["person:0123456789abcdaa"], "name",
+    ),
+    "Take the recusal back": ("Take back", [None], "withdraw"),
+}  # fmt: skip
+"""The forms of the case page: their buttons, what a person gives (None: the first choice), and their commands."""
+
+
+async def tab_to(page: Page, wanted: Locator) -> None:
+    """Go on by the Tab key until this has the focus."""
+    for _ in range(120):
+        await page.keyboard.press("Tab")
+        if await wanted.evaluate("one => one === document.activeElement"):
+            return
+    raise AssertionError(f"the keyboard does not reach {wanted}")
+
+
+@pytest.mark.slow
+async def test_each_form_of_a_case_is_filled_in_and_put_right_by_keyboard(
+    rig: Rig, browser: Browser, address: str
+) -> None:
+    page = await browser.new_page()
+    for title, (button, given, command) in FORMS.items():
+        case = await a_full_case(rig)
+        await sign_in(page, rig, address)
+        await page.goto(f"{address}/desk/cases/{case.code_name}")
+        form = page.locator("details", has=page.get_by_text(title, exact=True)).first
+        await tab_to(page, form.locator("summary"))
+        await page.keyboard.press("Enter")
+        await tab_to(page, form.get_by_role("button", name=button, exact=True))
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("alert")).to_be_visible()
+        await tab_to(page, page.get_by_role("alert").get_by_role("link").first)
+        await page.keyboard.press("Enter")
+        field = page.locator(":focus")
+        assert str(await field.get_attribute("id")).startswith(f"{command}-")
+        # The error stands at the field as well, and a screen reader reads it there.
+        described = str(await field.get_attribute("aria-describedby")).split()[-1]
+        await expect(page.locator(f"#{described}")).to_be_visible()
+        for number, value in enumerate(given):
+            if number:
+                await page.keyboard.press("Tab")
+            await (page.keyboard.type(value) if value else page.keyboard.press("ArrowDown"))
+        await tab_to(page, form.get_by_role("button", name=button, exact=True))
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(f"**done={command}")
+        await expect(page.get_by_role("status").first).to_be_visible()
+
+
+async def test_a_recusal_is_confirmed_by_keyboard(rig: Rig, browser: Browser, address: str) -> None:
+    case = await a_full_case(rig)
+    page = await browser.new_page()
+    await sign_in(page, rig, address)
+    await page.goto(f"{address}/desk/cases/{case.code_name}")
+    await tab_to(page, page.get_by_role("button", name="Confirm the recusal"))
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**done=confirm")
+    await expect(page.get_by_role("button", name="Confirm the recusal")).to_have_count(0)
+
+
 @looks(360, "ltr", "rtl")
 async def test_every_page_of_the_desk_is_accessible_and_fits(
     rig: Rig, browser: Browser, address: str, look: Look
@@ -111,7 +183,13 @@ async def test_every_page_of_the_desk_is_accessible_and_fits(
     await look.judge(page)
     await sign_in(page, rig, address)
     await look.judge(page)
+    await page.goto(f"{address}/desk?state=closed")
+    await look.judge(page)
     await page.goto(f"{address}/desk/cases/{case.code_name}")
+    await look.judge(page, opened=False)
+    await look.judge(page)
+    await page.get_by_role("button", name="It is nobody’s name").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
     await look.judge(page)
     await rig.order(case, "assign", {"assignee": COLLEAGUE.ref})
     await page.get_by_label("Your question").fill("Was it on Monday?")

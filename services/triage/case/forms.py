@@ -133,7 +133,9 @@ def read(form: Form, values: Mapping[str, object], policy: Policy, principal: Pr
     for field in form.fields:
         value = values.get(field.name)
         text = value.replace("\r\n", "\n").strip() if isinstance(value, str) else ""
-        fault = _fault_of(field, value, text, policy, role)
+        # Where a button without any field means oneself, an empty field was forgotten.
+        may_leave_out = field.may_leave_out(role) and (value is None or not form.kind.button)
+        fault = _fault_of(field, value, text, policy, may_leave_out)
         if fault:
             errors.append(FieldError(f"/{field.name}", *fault))
         else:
@@ -144,11 +146,11 @@ def read(form: Form, values: Mapping[str, object], policy: Policy, principal: Pr
     return texts
 
 
-def _fault_of(field: Field, value: object, text: str, policy: Policy, role: Role) -> Fault | None:
+def _fault_of(field: Field, value: object, text: str, policy: Policy, may_leave_out: bool) -> Fault | None:
     if value is not None and not isinstance(value, str):
         return "string_type", "Must be a text."
     if not text:
-        return None if field.may_leave_out(role) else ("missing", field.missing)
+        return None if may_leave_out else ("missing", field.missing)
     if len(text) > field.limit:
         return "string_too_long", f"At most {field.limit} characters."
     return field.fault_of(text, policy)

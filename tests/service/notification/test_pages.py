@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from services.notification.delivery import Failed, Sent, settle
+from services.notification.delivery import Failed, Sent, Suppressed, settle
 from shared.access.principal import Role
 from shared.access.tokens import make_token
 from shared.times import now
@@ -117,12 +117,24 @@ async def test_the_page_shows_what_was_sent_and_what_failed() -> None:
     assert page.status_code == 200
     assert "1 waiting" in page.text
     assert "1 failed" in page.text
-    assert "Failed: smtp_550" in page.text
+    assert "Failed: the mail server refused it (550)" in page.text
+    assert "not sent again" in page.text
     assert "Handling body (enwiki_arbcom)" in page.text
     for word in ("@", failed.report_id, failed.code_name or "amber-harbour"):
         assert word not in page.text
     assert "⧼" not in page.text
     assert page.headers["cache-control"] == "no-store"
+
+
+async def test_the_page_says_in_words_why_a_notice_was_not_sent() -> None:
+    reasons = ("erased", "no_contact", "passed_on", "shut_out", "told_already")
+    ended = [settle(delivery(n), Suppressed(reason), now()).delivery for n, reason in enumerate(reasons)]
+    ended += [settle(delivery(9), Failed(reason), now()).delivery for reason in ("bad_address", "smtputf8_unsupported")]
+    async with client(holding(*ended), accept="text/html") as http:
+        page = (await http.get("/outbox")).text
+    assert [d.reason for d in ended if f": {d.reason}" in page] == []
+    assert "⧼" not in page
+    assert "Not sent: no address is known" in page
 
 
 async def test_the_page_leads_to_older_notices() -> None:

@@ -325,6 +325,17 @@ async def test_a_form_with_a_mistake_comes_back_with_what_was_typed(rig: Rig) ->
     assert "person:5f2c81aa90b1c2d3" in away.text
 
 
+async def test_a_form_to_give_a_case_away_that_names_nobody_gives_it_to_nobody(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    answer = await send(rig, case, "assign", assignee=" ")
+    assert answer.status_code == 422
+    assert 'href="#assign-assignee"' in answer.text
+    assert rig.cases.stored[case.id].case.assignee is None
+    assert (await send(rig, case, "assign")).status_code == 303
+    assert rig.cases.stored[case.id].case.assignee == ALICE.ref
+
+
 async def test_an_outage_of_the_vault_loses_no_question(rig: Rig) -> None:
     await signed_in(rig)
     case = await rig.open()
