@@ -66,7 +66,7 @@ RECORDED = Counter("hearth_record_entries_total", "Entries added to the record."
 CASES = Counter("hearth_cases_total", "Cases opened.", ("lane",))
 # Cases that went past a handling body, because it could not look after them, by the kind of body that got them:
 # stand_in, last_resort.
-CASES_PASSED_ON = Counter("hearth_cases_passed_on_total", "Cases passed on to another handling body.", ("kind",))
+CASES_PASSED_ON = Counter("hearth_cases_passed_on_total", "Cases passed on to a body other than their own.", ("kind",))
 # Open cases that no handling body can look after, by the last look at all of them: should be 0.
 CASES_UNATTENDED = Gauge("hearth_cases_unattended", "Open cases for which nobody is there.")
 # When triage last looked who is there for each open case, in seconds since the epoch.

@@ -201,7 +201,7 @@ class Desk:
 
         written = await change(self._cases, [case_id], decide)
         for done in written.values():
-            count_passed_on(done.events, self.policy)
+            count_passed_on(done, self.policy)
         assert result is not None  # noqa: S101  # `decide` has set it, or raised
         metrics.COMMANDS.labels(request.command, result[0]).inc()
         return result[1]

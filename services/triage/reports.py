@@ -80,7 +80,7 @@ class ReportFollower:
         for done in written.values():
             if done.stored is None:
                 metrics.CASES.labels(done.case.lane).inc()
-            count_passed_on(done.events, self._policy)
+            count_passed_on(done, self._policy)
 
     async def _name_for(self, case_id: str, attempts: dict[str, int]) -> str:
         """The code name of a new case; another that nobody has if it could not be written under the one before."""

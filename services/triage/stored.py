@@ -98,13 +98,11 @@ class CaseStore(Protocol):
         ...
 
 
-def count_passed_on(events: Iterable[Event], policy: Policy) -> None:
-    """Count the cases that these events, which are stored now, have taken past a handling body."""
-    for event in events:
+def count_passed_on(change: CaseChange, policy: Policy) -> None:
+    """Count how often a change, which is stored now, has taken a case past its own handling body."""
+    for event in change.events:
         match event.fact:
-            case CaseTriaged(own_body=own, body=body) if own == body:
-                pass
-            case CaseTriaged(body=body) | CasePassedOn(body=body):
+            case CaseTriaged(body=body) | CasePassedOn(body=body) if body != change.case.own_body:
                 kind = "last_resort" if body == policy.last_resort else "stand_in"
                 metrics.CASES_PASSED_ON.labels(kind).inc()
             case _:

@@ -129,7 +129,7 @@ class CaseWatch:
 
         written = await change(self._cases, ids, decide)
         for done in written.values():
-            count_passed_on(done.events, self._policy)
+            count_passed_on(done, self._policy)
         return {case_id: done.case for case_id, done in written.items()}
 
     def _people(self, case: Case, staff: Staff, named: Mapping[str, frozenset[str]]) -> People:

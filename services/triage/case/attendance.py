@@ -12,11 +12,13 @@ from services.triage.case.case import ENDED, Case
 from shared.access.authorization import allow, is_shut_out
 from shared.access.conditions import Permit
 from shared.access.principal import Principal, Resource, serves
-from shared.events import CaseAttended, CaseFact, CasePassedOn, CaseUnattended, DeadlineSet
+from shared.events import CaseAttended, CaseFact, CasePassedOn, CaseTriaged, CaseUnattended, DeadlineSet
 from shared.policy import Policy
 
 ENOUGH = 2
 """So many people of a body must be left who may handle a case, once one of the body is shut out of it."""
+_GIVEN = (CaseTriaged.name, CasePassedOn.name)
+"""The facts that give a case to a body, which a history shows beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +100,26 @@ def choose_body(own: str, community: str, people: People, policy: Policy, now: d
 
 
 def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[CaseFact]:
-    """What follows for the case from who is there for it: it stays, goes to another body, or is unattended."""
+    """What follows for the case from who is there for it: it stays, goes to another body, or is unattended.
+
+    Its own body has it, or else the first stand-in that can look after it: it also comes back. So recusals that nobody
+    confirms take it from a body for no longer than they hold.
+    """
     if case.body is None or case.state in ENDED:
         return []
     people, recused = people.of(case)
-
-    def there(body: str) -> Attendance:
-        return attendance(_about(body, case.community, people, policy, recused), people, now)
-
-    state, here = case.state, there(case.body)
-    if here.can_keep:
-        return [CaseAttended(previous=state, state=state, body=case.body)] if case.unattended else []
-    others = {body: there(body) for body in policy.stand_ins(case.body)}
-    for body, found in others.items():
-        if found.can_take:
-            return [_passed_on(case, body)]
+    state, own = case.state, case.own_body or case.body
+    before = {own, *(step.detail for step in case.history if step.fact in _GIVEN)}
+    able: list[str] = []
+    for body in dict.fromkeys((own, *policy.stand_ins(own), case.body)):
+        there = attendance(_about(body, case.community, people, policy, recused), people, now)
+        if there.can_keep if body in before else there.can_take:
+            if body != case.body:
+                return [_passed_on(case, body)]
+            return [CaseAttended(previous=state, state=state, body=body)] if case.unattended else []
+        able += [body] if there.able else []
     # Nobody can be told of it. So at least it goes to where a person can open it.
-    body = next((body for body, found in others.items() if found.able and not here.able), case.body)
+    body = case.body if case.body in able or not able else able[0]
     if body != case.body:
         return [_passed_on(case, body), CaseUnattended(previous=state, state=state, body=body)]
     return [] if case.unattended else [CaseUnattended(previous=state, state=state, body=body)]

@@ -87,6 +87,8 @@ class Step:
 class Case:
     """A case as its events made it. `lane`, `body` and `rule` are None only between `received` and `triaged`.
 
+    `own_body`: the body that the rule names, to which the case belongs; None in a case from before events told it.
+
     `parties`: party tokens of the people named in the report; their pseudonyms, without `parties_apart`, in a case from
     before that. Otherwise the pseudonyms stand beside the case, in shared.parties. `recused`: references of people.
     `deadlines_told`: facts tell when a deadline is met; in an older case its steps do (see evolve).
@@ -109,6 +111,7 @@ class Case:
     history: tuple[Step, ...]
     lane: str | None = None
     body: str | None = None
+    own_body: str | None = None
     rule: str | None = None
     policy_version: str | None = None
     deadlines: tuple[Deadline, ...] = ()

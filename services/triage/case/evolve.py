@@ -78,6 +78,7 @@ def _changes(case: Case, fact: CaseFact, event: Event) -> dict[str, Any]:
                 "category": fact.category,
                 "lane": fact.lane,
                 "body": fact.body,
+                "own_body": fact.own_body,
                 "rule": fact.rule,
                 "policy_version": event.policy_version,
                 "deadlines": tuple(Deadline(d.name, d.due_at) for d in fact.deadlines),

@@ -61,6 +61,11 @@ def metric(name: str) -> float | None:
     return REGISTRY.get_sample_value(f"hearth_{name}")
 
 
+def metric_of(kind: str) -> float:
+    """How many cases have been passed on to a body of this kind."""
+    return REGISTRY.get_sample_value("hearth_cases_passed_on_total", {"kind": kind}) or 0
+
+
 async def test_a_case_whose_people_have_gone_is_passed_on_once(rig: Rig, world: World) -> None:
     world.people.append(responder("e1e1", "swwiki_admins"))
     case, other = await rig.open(), await rig.open(community="swwiki")
@@ -71,6 +76,17 @@ async def test_a_case_whose_people_have_gone_is_passed_on_once(rig: Rig, world: 
     after = rig.cases.stored[case.id].case
     assert (after.body, after.history[-1].fact, after.history[-1].actor) == ("u4c", "case.passed_on", "service:triage")
     assert rig.cases.stored[other.id].case.body == "swwiki_admins"
+
+
+async def test_a_case_comes_back_when_its_people_do_and_counts_once_as_passed_on(rig: Rig, world: World) -> None:
+    case, watch = await rig.open(), watch_of(rig, world)
+    people, counted = list(world.people), metric_of("stand_in")
+    world.people = [UMA]
+    assert await watch.look() == 1
+    world.people = people
+    assert [await watch.look(), await watch.look()] == [1, 0]
+    assert rig.cases.stored[case.id].case.body == "enwiki_arbcom"
+    assert metric_of("stand_in") == counted + 1
 
 
 async def test_a_role_that_expires_moves_the_case_at_the_next_look(rig: Rig, world: World) -> None:
@@ -94,8 +110,7 @@ async def test_a_case_for_which_nobody_is_there_raises_an_alarm_until_somebody_i
     world.people.append(OLA)
     assert await watch.look() == 1
     assert (metric("cases_unattended"), rig.cases.stored[case.id].case.body) == (0, "ombuds_commission")
-    labels = {"kind": "last_resort"}
-    assert (REGISTRY.get_sample_value("hearth_cases_passed_on_total", labels) or 0) >= 1
+    assert metric_of("last_resort") >= 1
 
 
 async def test_the_last_resort_is_watched(rig: Rig, world: World) -> None:
@@ -210,3 +225,12 @@ async def test_one_handler_cannot_empty_a_body_the_stand_in_has_the_case_then(ri
         assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(who))).status_code == status
     facts = [step.fact for step in rig.cases.stored[case.id].case.history[-2:]]
     assert facts == ["case.recusal_declared", "case.passed_on"]
+    # Nobody confirms it, so it is theirs again a day later, and a fact tells it.
+    world.at += timedelta(hours=25)
+    assert await watch_of(rig, world).look() == 1
+    after = rig.cases.stored[case.id].case
+    assert (after.body, after.history[-1].fact) == ("enwiki_arbcom", "case.passed_on")
+    for who, status in ((ANN, 200), (BEN, 200), (CAT, 200), (UMA, 404)):
+        assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(who))).status_code == status
+    again = await rig.order(case, "recuse", {"person": BEN.ref, "ground": "other"}, ANN)
+    assert (again.status_code, again.json()["errors"][0]["code"]) == (422, "declared_before")

@@ -96,6 +96,7 @@ def test_it_is_written_again_as_it_was_and_with_what_is_new() -> None:
     again = written(case_of(STORED))
     assert (again.pop("deadlines_told"), again.pop("parties_apart")) == (False, False)
     assert again.pop("unattended") is False
+    assert again.pop("own_body") is None
     assert (again.pop("recusals"), again.pop("ended_recusals"), again.pop("lapses_at")) == ([], [], None)
     new = [{"remaining_seconds": deadline.pop("remaining_seconds"), "breached_at": deadline.pop("breached_at")}
            for deadline in again["deadlines"]]  # fmt: skip
