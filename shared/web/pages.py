@@ -179,7 +179,11 @@ class Pages:
 
     def message(self, request: Request, key: str, *values: Value) -> str:
         """One message in the reader's language, for texts that a route composes."""
-        return self._messages.text(self.language(request), key, *values)
+        return self.text(self.language(request), key, *values)
+
+    def text(self, language: str, key: str, *values: Value) -> str:
+        """One message in a language, for many texts in one answer."""
+        return self._messages.text(language, key, *values)
 
     def _asked_language(self, request: Request) -> str | None:
         asked = request.query_params.get("uselang")

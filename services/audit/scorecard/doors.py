@@ -115,7 +115,8 @@ class Shelf:
 
 def words_for(request: Request, pages: Pages) -> Words:
     """The messages in the reader's language."""
-    return Words(pages.language(request), partial(pages.message, request))
+    language = pages.language(request)
+    return Words(language, partial(pages.text, language))
 
 
 def answer(

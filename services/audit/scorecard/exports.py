@@ -32,8 +32,12 @@ GEMARA_RESULTS = {
 }
 CATALOGUE = "hearth-baseline"
 _FORMULA = re.compile(r"[\s\x00-\x1f\u200b-\u200f\ufeff]*[=+\-@|%\uff1d\uff0b\uff0d\uff20]")
-_WIKI_SAFE = re.compile(r"[A-Za-z0-9 ,.()?]")
-_MAGIC = re.compile(r"\b(RFC|PMID|ISBN)\b")
+_AS_REFERENCES = {ord(sign): f"&#{ord(sign)};" for sign in map(chr, range(128)) if not re.match(r"[\w ,.()?]", sign)}
+_AS_REFERENCES[ord("_")] = "&#95;"
+_MAGIC = re.compile(r"\b(?:RFC|PMID|ISBN)\b")
+"""MediaWiki turns these words and the number behind them into links."""
+_CONTROLS = ("Cc", "Cs")
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def write_csv(card: Scorecard, words: Words, *, values: bool) -> bytes:
@@ -175,19 +179,15 @@ def _cell(value: object) -> str:
 
 def _wiki(text: str) -> str:
     """A text that is no wikitext: every sign that could be markup becomes a character reference."""
-    plain = "".join(" " if sign.isspace() else sign for sign in text if sign.isspace() or not _is_control(sign))
-    # MediaWiki turns these words and the number behind them into links.
-    parted = _MAGIC.sub(lambda found: f"\ue000{found[0]}", " ".join(plain.replace("\ue000", "").split()))
-    shown = "".join(sign if _WIKI_SAFE.match(sign) or ord(sign) > 127 else f"&#{ord(sign)};" for sign in parted)
-    return re.sub("\ue000(.)", lambda found: f"&#{ord(found[1])};", shown)
+    return _MAGIC.sub(lambda found: f"&#{ord(found[0][0])};{found[0][1:]}", _one_line(text).translate(_AS_REFERENCES))
 
 
-def _is_control(sign: str) -> bool:
-    """Whether a sign is a control or turns the direction of what follows, also outside the cell."""
-    return (
-        unicodedata.category(sign) in ("Cc", "Cs", "Co")
-        or sign in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+def _one_line(text: str) -> str:
+    """Without controls, and without signs that turn the direction of what follows, also outside the cell."""
+    kept = (
+        sign for sign in text if sign.isspace() or not (unicodedata.category(sign) in _CONTROLS or sign in _TURNING)
     )
+    return " ".join("".join(kept).split())
 
 
 def _wiki_link(address: str) -> str:

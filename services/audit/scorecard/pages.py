@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Request, Response
 from services.audit.scorecard.difference import compare
 from services.audit.scorecard.document import write_document
 from services.audit.scorecard.doors import A_MINUTE, AN_HOUR, Door, Shelf, keep, words_for
-from services.audit.scorecard.exports import write_wikitext
 from services.audit.scorecard.result import Scorecard
 from services.audit.scorecard.views import (
     CHIPS,
@@ -75,7 +74,6 @@ def make_scorecard_pages(shelf: Shelf, door: Door, gate: Gate, pages: Pages) -> 
             "report_address": f"{shelf.report_url.rstrip('/')}/report/{card.community}",
             "desk_address": f"{shelf.desk_url.rstrip('/')}/desk/baseline",
             "badge_address": shelf.address(community, ".svg"), "page_address": shelf.address(community),
-            "wikitext": write_wikitext(card, shelf.name_of(card), shelf.address(community), words),
         }  # fmt: skip
         page = pages.render(request, "scorecard.html", context)
         return keep(request, door, page, A_MINUTE if sealed is None else AN_HOUR)
@@ -97,9 +95,10 @@ def make_scorecard_pages(shelf: Shelf, door: Door, gate: Gate, pages: Pages) -> 
             before = await shelf.card(community, sealed) if sealed is not None else None
         except Problem as problem:
             fault = problem.code
+        changes, projects = _changes(before, after, words, values=door.values) if before else ([], [])
         context = {
             **frame(words), "name": shelf.name_of(after), "before": before, "after": after, "fault": fault,
-            "changes": _changes(before, after, words, values=door.values) if before else [], "old": old, "new": new,
+            "changes": changes, "projects": projects, "old": old, "new": new,
         }  # fmt: skip
         page = pages.render(request, "scorecard_diff.html", context, 404 if fault else 200)
         return keep(request, door, page, AN_HOUR if old and new else A_MINUTE)
@@ -126,11 +125,13 @@ def _of_level(level: int, evidence: Sequence[Evidence]) -> tuple[int, list[Evide
 
 def _changes(
     before: Scorecard, after: Scorecard, words: Words, *, values: bool
-) -> list[tuple[str, list[str], Evidence | None, Evidence | None]]:
-    """What differs: the responsibility, the fields, and what each side says."""
+) -> tuple[list[tuple[str, list[str], Evidence | None, Evidence | None]], list[str]]:
+    """What differs: each responsibility, its fields, and what each side says; and the titles of projects."""
     difference = compare(*(write_document(card, values=values) for card in (before, after)))
     old, new = (
         {item.responsibility_id: evidence_of(card, item, words, values=values) for item in card.items}
         for card in (before, after)
     )
-    return [(one["id"], one["changed"], old.get(one["id"]), new.get(one["id"])) for one in difference["items"]]
+    items = [(one["id"], one["changed"], old.get(one["id"]), new.get(one["id"])) for one in difference["items"]]
+    projects = [one["after"] or one["before"] for one in difference["projects"]]
+    return items, [project["title"] for project in projects if project]
