@@ -1,8 +1,8 @@
 """Whoever is shut out of a case gets nothing of it, from any service, in any role: every byte they can get is searched.
 
-Six people have every role: one is reported, one a witness, one reported it, the words mention two, of whom one came
-onto the roster later, and one declared a conflict of interest. A seventh, whom the report has nothing to do with, asks
-for the same and finds it all, so the search does find.
+Seven people have every role: one is reported, one a witness, one reported it, the words mention two (one of these came
+onto the roster later), one is recused, and one handler says of one that the case is about this person. An eighth, who
+has nothing to do with the report, asks for the same and finds it all, so the search does find.
 """
 
 import base64
@@ -45,7 +45,7 @@ NAMES = {
     "mentioned": "Barnaby Clatterbuck",
     "later": "Nadja Petrova",
 }
-SHUT_OUT = (*NAMES, "recused")
+SHUT_OUT = (*NAMES, "recused", "named")
 UNRELATED = "unrelated"
 EVERYBODY = (*SHUT_OUT, UNRELATED)
 ENROLLED = (*(who for who in EVERYBODY if who != "later"), "colleague", "another")
@@ -144,6 +144,8 @@ def tell(system: System, tokens: Mapping[str, str], open_client: Callable[[str, 
     httpx.post(f"{follow}/answers", json=answer).raise_for_status()
     wait_for(lambda: desk[UNRELATED].get(f"/v1/cases/{case_id}").json()["state"] == "investigating")
     order(UNRELATED, "recuse", person=person_of("recused"), ground="involved")
+    # Nobody confirms it.
+    order(UNRELATED, "recuse", person=person_of("named"), ground="named")
     order(UNRELATED, "decide", outcome="advice", reason=WORDS["reason"])
     audit = open_client("audit", tokens[UNRELATED])
     timeline = f"/v1/record/cases/{case_id}/timeline"
@@ -174,6 +176,8 @@ def story() -> Iterator[Story]:
             told = {"status.recused": person_of("recused")}
             wait_for(lambda: client["intake"]["reports"].count_documents(told) == 1)
             told_of = {service: client[service]["parties"] for service in ("triage", "notification", "audit")}
+            for copy in told_of.values():
+                wait_for(lambda c=copy: person_of("named") in c.find_one()["names"])
             before = {service: set(copy.find_one()["names"]) for service, copy in told_of.items()}
             tokens = {**story.tokens, **enrol_all(system, ["later"])}
             for service, copy in told_of.items():
@@ -217,7 +221,7 @@ def test_a_recusal_withholds_nothing_of_the_record(gathered: dict[str, list[Answ
 
 def test_the_record_verifies_for_everybody_it_names(story: Story) -> None:
     withheld = {}
-    for who in (*NAMES, UNRELATED):
+    for who in (*NAMES, "named", UNRELATED):
         source = verify.open_source(story.system.url("audit"), story.tokens[who])
         try:
             keys, _ = verify.choose_keys(source, [], None)
@@ -227,7 +231,7 @@ def test_the_record_verifies_for_everybody_it_names(story: Story) -> None:
         assert report.findings == []
         withheld[who] = report.withheld
     # What stands on restricted topics is withheld from everybody.
-    assert all(withheld[who] - withheld[UNRELATED] >= len(story.known.event_ids) for who in NAMES)
+    assert all(withheld[who] - withheld[UNRELATED] >= len(story.known.event_ids) for who in (*NAMES, "named"))
 
 
 def test_an_unrelated_person_finds_it_all_by_the_same_way(story: Story, gathered: dict[str, list[Answer]]) -> None:
