@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from shared.kafka.topics import NO_TOKEN
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
 CODE = [path.read_text(encoding="utf-8") for folder in ("services", "shared") for path in (ROOT / folder).rglob("*.py")]
@@ -26,7 +28,8 @@ def test_no_error_is_explained_that_the_code_does_not_know() -> None:
 
 def test_every_reason_for_a_dead_letter_is_explained_and_no_other() -> None:
     explained = set(re.findall(r"`([a-z0-9_]+)`", PAGE.partition("| code |")[2].replace("`reports.inbox`", "")))
-    buried = {code for text in CODE for code in BURIED.findall(text)}
+    # A code that several modules know has a name there, and is no literal.
+    buried = {NO_TOKEN} | {code for text in CODE for code in BURIED.findall(text)}
     # What is wrong with a report over HTTP is a dead letter over Kafka, by the same code.
     buried |= set(
         FOUND_IN_A_REPORT.findall((ROOT / "services/intake/report/submission.py").read_text(encoding="utf-8"))
