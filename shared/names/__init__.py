@@ -9,17 +9,16 @@ to show it to the accused.
 """
 
 from shared.names.addresses import mails_in
-from shared.names.keys import MOST_OF_LINE, Key, address_keys, keys_of, length_key, normalise_name, own_keys
-from shared.names.words import LONGEST, NUMBERS, number_of, spans_in
+from shared.names.keys import MOST_OF_LINE, Key, address_keys, keys_of, length_keys, normalise_name, own_keys
+from shared.names.words import NUMBERS, number_of, spans_in
 
 __all__ = [
-    "LONGEST",
     "MOST_OF_LINE",
     "NUMBERS",
     "Key",
     "address_keys",
     "keys_of",
-    "length_key",
+    "length_keys",
     "mails_in",
     "normalise_name",
     "number_of",

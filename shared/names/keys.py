@@ -7,12 +7,15 @@ from typing import Literal, NamedTuple
 from shared.names.addresses import ips_in, mails_in
 from shared.names.folding import clear, fold
 from shared.names.spellings import names_in, plain_names
+from shared.names.words import LONGEST as LONGEST_NAME
 from shared.names.words import number_of, start_of
 
 LONGEST = 1000
 """Characters of a text that are read. No line of names is longer."""
 MOST_OF_LINE = 150
 """So many names are read from one text. A line that people write has far fewer."""
+_EXACT, _ABOUT = 32, 16
+"""Lengths of names up to the first are told apart; longer ones in steps of the second."""
 _NO_USER_NAME = frozenset("[]{}|<>#:/\n")
 """Characters that stand in no user name of MediaWiki."""
 
@@ -53,9 +56,10 @@ def own_keys(name: str) -> tuple[Key, ...]:
     return (*found, *dict.fromkeys(key for of in found if of.kind == "folded" for key in _numbers_of(of.text)))
 
 
-def length_key(start: int, length: int) -> Key:
-    """The key of all names of so many characters that begin with this number."""
-    return Key("length", f"{start} {length}")
+def length_keys(start: int) -> Iterator[tuple[Key, range]]:
+    """The keys of names that begin with this number, each with the lengths in characters for which it stands."""
+    for length in (*range(1, _EXACT + 1), *range(_EXACT + _ABOUT, LONGEST_NAME + _ABOUT, _ABOUT)):
+        yield _length_key(start, length), range(length if length <= _EXACT else length - _ABOUT + 1, length + 1)
 
 
 def address_keys(address: str) -> tuple[Key, ...]:
@@ -76,8 +80,14 @@ def _numbers_of(name: str) -> Iterator[Key]:
     """By what a folded name is looked for in running text; see `words`."""
     if (start := start_of(name)) is not None:
         yield Key("start", str(start))
-        yield length_key(start, len(name))
+        yield _length_key(start, len(name))
         yield Key("whole", str(number_of(name)))
+
+
+def _length_key(start: int, length: int) -> Key:
+    # Long names are few, so one key stands for several lengths: there are fewer keys to make.
+    rounded = length if length <= _EXACT else length + -(length - _EXACT) % _ABOUT
+    return Key("length", f"{start} {rounded}")
 
 
 def _keys(text: str, cleared: str, names: Iterable[str]) -> tuple[Key, ...]:

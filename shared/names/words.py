@@ -61,18 +61,18 @@ def start_of(name: str) -> int | None:
 
 def number_of(text: str) -> int:
     """The number of a text. Few texts share one."""
-    return crc32(text.encode()) % NUMBERS
+    return _number(text.encode())
 
 
-def spans_in(text: str, lengths_of: Callable[[int], AbstractSet[int]]) -> Iterator[str]:
+def spans_in(text: str, starts: AbstractSet[int], lengths_of: Callable[[int], AbstractSet[int]]) -> Iterator[str]:
     """The folded spans of a text that may be names, however long the text is, each time that they stand there.
 
-    `lengths_of`: the lengths of the names that begin with this number.
+    `starts`: the numbers that names begin with; `lengths_of`: the lengths of those that begin with one of them.
     """
     shown = " ".join((text if text.isascii() else clear(_shortened(text))).split())
     for variant in dict.fromkeys((shown, " ".join(unquote(shown).split()))) if "%" in shown else (shown,):
         folded = fold_all(variant)
-        known = {head: lengths for head in _heads(folded) if (lengths := lengths_of(number_of(head)))}
+        known = {h.decode(): lengths_of(number) for h in _heads(folded) if (number := _number(h)) in starts}
         if known:
             yield from _spans(variant, folded, known)
 
@@ -83,17 +83,17 @@ def _shortened(text: str) -> str:
     return text[:end] + _LIGATURES.sub(" ", text[end:])
 
 
-def _heads(text: str) -> AbstractSet[str]:
+def _heads(text: str) -> AbstractSet[bytes]:
     """How names in a folded text may begin."""
     if text.isascii():
-        return {head.decode() for head in frozenset(_ASCII_PART.findall(text.encode()))}
+        return frozenset(_ASCII_PART.findall(text.encode()))
     heads: set[str] = set()
     for part in _PART.findall(text):
         if _IS_DENSE.match(part):
             heads.update(part[first : first + 2] for first in range(len(part)))
         else:
             heads.update(part[first:] for first in _firsts(part, 0, len(part)))
-    return heads
+    return {head.encode() for head in heads}
 
 
 def _spans(shown: str, text: str, known: Mapping[str, AbstractSet[int]]) -> Iterator[str]:
@@ -143,3 +143,7 @@ def _may_be_name(text: str, shown: str, first: int, last: int, *, is_lower: bool
 
 def _head(text: str, first: int, end: int) -> str:
     return text[first : min(first + 2, end)] if _IS_DENSE.match(text, first) else text[first:end]
+
+
+def _number(text: bytes) -> int:
+    return crc32(text) % NUMBERS

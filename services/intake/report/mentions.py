@@ -6,7 +6,7 @@ from typing import Literal
 
 from services.intake.report.pseudonym import pseudonym_of
 from services.intake.report.submission import Submission
-from shared.names import LONGEST, NUMBERS, Key, length_key, mails_in, number_of, spans_in
+from shared.names import NUMBERS, Key, length_keys, mails_in, number_of, spans_in
 
 MOST_REMEMBERED = 20_000
 """So many spans that were looked at are remembered, so that none of them is looked at twice in a row."""
@@ -45,18 +45,16 @@ class Known:
 
     def _keys_in(self, texts: Iterable[str]) -> Iterator[Key]:
         for text in texts:
-            spans = spans_in(text, self._lengths_of)
+            spans = spans_in(text, self._lengths.keys(), self._lengths_of)
             yield from (Key("folded", span) for span in spans if number_of(span) in self._numbers)
             yield from (Key("address", address) for address in mails_in(text, most=None))
 
     def _lengths_of(self, start: int) -> frozenset[int]:
-        """The lengths of the names that begin with this number."""
-        if start not in self._lengths:
-            return frozenset()
+        """The lengths of the names that begin with this number, one of those that names begin with."""
         lengths = self._lengths[start]
         if lengths is None:
-            keys = ((length, pseudonym_of(self._key, length_key(start, length))) for length in range(1, LONGEST + 1))
-            self._lengths[start] = lengths = frozenset(length for length, key in keys if key in self._names)
+            found = (some for key, some in length_keys(start) if pseudonym_of(self._key, key) in self._names)
+            self._lengths[start] = lengths = frozenset(length for some in found for length in some)
         return lengths
 
 

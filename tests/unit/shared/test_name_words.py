@@ -153,6 +153,12 @@ def test_a_name_is_found_behind_any_padding(padding: str) -> None:
     assert time.process_time() - began < 20
 
 
+@pytest.mark.parametrize("length", [*range(30, 52), 63, 64, 65, 240, 254, 255])
+def test_names_of_every_length_are_found(length: int) -> None:
+    name = ("Nadja " + "x" * 300)[:length]
+    assert mentions(f"it was {name}.", name)
+
+
 def test_every_address_in_a_text_is_read() -> None:
     known = frozenset(pseudonyms_for(KEY, [], ["nadja@mail.example"]))
     text = " ".join(f"a{number}@mail.example" for number in range(100))
