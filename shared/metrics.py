@@ -75,6 +75,8 @@ ATTENDANCE_SWEPT = Gauge("hearth_attendance_swept_timestamp_seconds", "End of th
 LAST_RESORT_PEOPLE = Gauge("hearth_last_resort_people", "People who can act in the body of last resort.")
 # People of the body of last resort who have a role in another handling body, too: should be 0.
 LAST_RESORT_SHARED = Gauge("hearth_last_resort_shared", "People of the last resort who serve another body.")
+# Looks at the pages behind links of attestations, by what they found: found, gone, missed.
+BASELINE_LOOKS = Counter("hearth_baseline_looks_total", "Looks at links of attestations.", ("result",))
 # Commands of people on cases, by result: done, repeated, refused, conflict.
 COMMANDS = Counter("hearth_case_commands_total", "Commands on cases.", ("command", "result"))
 # Answers to wrong secrets (receipt, token) that were held for a while, and requests beyond the rate of a token.

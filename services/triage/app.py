@@ -125,6 +125,7 @@ def build_app(
             catalogues or catalogue_versions(settings.policy_dir),
             access_control.roster,
             gate,
+            settings,
         ),
         sign_in,
         access_control.part,

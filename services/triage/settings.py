@@ -11,5 +11,13 @@ class TriageSettings(SignInSettings, CallerSettings):
 
     port: int = Field(8002, ge=0, le=65535, description="Port the service listens on.")
     watch_seconds: float = Field(
-        60, gt=0, description="Seconds between two looks at all open cases, for whether people are there for each."
+        60,
+        gt=0,
+        description="Seconds between two looks at all open cases, for whether people are there for each, and at all "
+        "attestations of the baseline.",
+    )
+    baseline_links: bool = Field(
+        True,
+        description="Whether triage looks at the pages behind the links of attestations: public hosts, over HTTPS at "
+        "port 443, without a proxy. Turn it off where triage has no way out; links then stay without a digest.",
     )

@@ -3,7 +3,7 @@
 Every change is one atomic write: the registry of a community, and the facts that made it so.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -25,6 +25,7 @@ from shared.problems import KeyReused, NotFound, Problem
 from shared.telemetry import current_traceparent
 from shared.times import now
 
+READ_AT_ONCE = 100
 SPEAKING = (Role.RESPONDER, Role.COORDINATOR)
 """The roles that a person has in a community or its handling bodies."""
 
@@ -89,6 +90,14 @@ class RegistryEditor:
         found = await self._store.load(wanted)
         return {name: found[name].registry if name in found else Registry(name) for name in wanted}
 
+    async def everything(self) -> AsyncIterator[Registry]:
+        """All registries, by community."""
+        last = ""
+        while found := await self._store.after(last, READ_AT_ONCE):
+            last = found[-1].id
+            for registry in found:
+                yield registry
+
     async def tell(self, community: str, marks: Sequence[str], decide: Decide) -> Registry:
         """Write the facts that `decide` gives; returns what came of the registry. `marks`: the id of the cause first.
 
@@ -127,13 +136,12 @@ class BaselineDesk:
         policy: Policy,
         versions: Sequence[Catalogue],
         people: People,
-        changed: Callable[[], None] = lambda: None,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        """`versions`: of the catalogue. `changed` is called after each change, so that a new link is looked at soon."""
+        """`versions`: of the catalogue."""
         self._editor = editor
         self._people = people
-        self._changed = changed
+        self._followers: list[Callable[[], None]] = []
         self._clock = clock
         self.policy = policy
         self.versions = versions
@@ -142,6 +150,10 @@ class BaselineDesk:
     def catalogue(self) -> Catalogue:
         """The version of the catalogue that holds today."""
         return in_force(self.versions, self._clock().date())
+
+    def follow(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called after each change."""
+        self._followers.append(changed)
 
     async def page(self, who: Principal, after: str | None, limit: int) -> list[tuple[Community, Registry]]:
         """The communities that `who` may read, by their ids, from behind `after`. Raises Problem 403."""
@@ -192,7 +204,8 @@ class BaselineDesk:
             return wanted.facts(registry, ground), actor
 
         after = await self._editor.tell(community_id, (sent.cause, sent.mark), decide)
-        self._changed()
+        for follower in self._followers:
+            follower()
         return after
 
     def offers(self, who: Principal, community: Community, registry: Registry) -> list[Offer]:

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 
 from services.triage.baseline.actions import BaselineDesk, People, RegistryEditor
+from services.triage.baseline.beginning import list_first_projects
+from services.triage.baseline.links import PageReader
 from services.triage.baseline.routes import make_baseline_router
 from services.triage.baseline.store import REGISTRY_INDEXES
 from services.triage.baseline.stored import RegistryStore
+from services.triage.baseline.watch import LinkWatch, TimeWatch
+from services.triage.settings import TriageSettings
 from shared.mongo import Collection
 from shared.parts import Part
 from shared.policy import Policy
@@ -20,7 +24,22 @@ def build(
     versions: Sequence[Catalogue],
     people: People,
     gate: Gate,
+    settings: TriageSettings,
 ) -> Part:
-    """Shows what communities attest, and changes it, over HTTP. `collection`: where the store keeps it."""
-    desk = BaselineDesk(RegistryEditor(store), policy, versions, people)
-    return Part([make_baseline_router(desk, gate)], indexes=[(collection, REGISTRY_INDEXES)])
+    """Shows what communities attest, changes it, and looks after it. `collection`: where the store keeps it."""
+    editor = RegistryEditor(store)
+    desk = BaselineDesk(editor, policy, versions, people)
+    reader = PageReader(f"Hearth (looks at links of attestations; {settings.desk_url})")
+    links = LinkWatch(editor, reader, lambda: desk.catalogue, every=settings.watch_seconds)
+    times = TimeWatch(editor, every=settings.watch_seconds)
+    desk.follow(links.wake)
+
+    async def begin() -> None:
+        await list_first_projects(editor, desk.catalogue.responsibilities)
+
+    return Part(
+        [make_baseline_router(desk, gate)],
+        indexes=[(collection, REGISTRY_INDEXES)],
+        prepare=[begin],
+        tasks=[times.run, *([links.run] if settings.baseline_links else [])],
+    )
