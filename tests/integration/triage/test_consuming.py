@@ -38,7 +38,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @pytest.fixture
 async def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -> TriageSettings:
-    await make_topics(kafka, prefix, "reports", "parties", "cases", "erasures", "roster", "names")
+    await make_topics(kafka, prefix, "reports", "parties", "cases", "erasures", "roster", "names", "baseline")
     return TriageSettings(
         kafka=kafka,
         mongo=mongo_uri,
