@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from services.audit.app import load_pages, make_notary, make_routers
 from services.audit.paths import HOME
 from services.audit.record.leaf import Leaf, Place, keep_hash, read_record
+from services.audit.scorecard.doors import Scorecards
 from services.audit.scorecard.part import make_scorecard_routers
 from services.audit.seals.actions import Sealer
 from services.audit.writer import LogWriter
@@ -62,8 +63,8 @@ class MemoryAnnouncements(MemorySaving):
 class AuditWorld:
     """A record, what was noted about reading it, and a client."""
 
-    def __init__(self, **given: Any) -> None:
-        """`given`: settings."""
+    def __init__(self, cards: Scorecards | None = None, **given: Any) -> None:
+        """`cards`: what answers for scorecards in the place of `scorecards`. `given`: settings."""
         self.record = MemoryRecord()
         self.parties = MemoryParties()
         self.saving = MemorySaving()
@@ -78,7 +79,7 @@ class AuditWorld:
         flow, sign_in = access_control.open_sign_in(way)
         gate = access_control.gate
         routers = make_routers(settings, self.record, Parties(self.parties), self.saving, gate, flow.pages)
-        routers += make_scorecard_routers(settings, self.scorecards, load_policy(), gate, flow.pages)
+        routers += make_scorecard_routers(settings, cards or self.scorecards, load_policy(), gate, flow.pages)
         self.app: FastAPI = assemble(runtime, access_control.gate, [Part(routers), sign_in], flow.error_page)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="https://audit")
 
