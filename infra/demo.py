@@ -324,6 +324,7 @@ def _print_addresses(demo: Demo) -> None:
         "Follow up with a receipt": (f"{system.url('intake')}/follow-up", ""),
         "Responders' desk": (f"{system.url('triage')}/desk", "demo-responder"),
         "The desk of coordinators": (f"{system.url('triage')}/desk", "demo-coordinator"),
+        "Scorecards of communities": (f"{system.url('audit')}/scorecard", ""),
         "The record": (f"{system.url('audit')}/audit", "demo-auditor"),
         "What was sent": (f"{system.url('notification')}/outbox", "demo-operator"),
         "Mails": (system.stack.mail_url, ""),

@@ -1,14 +1,19 @@
 """Whatever the tables of a case name has its message: a new state, step, command or field is not shown as a code."""
 
+import re
+
 import pytest
 
 from services.audit.app import HERE as AUDIT
+from services.audit.scorecard.document import ItemDocument
+from services.audit.scorecard.result import Outcome, ReasonCode
 from services.triage.case.forms import FORMS, Form
 from services.triage.desk.views import HERE
 from shared.access.principal import Role
 from shared.events import FACTS, CaseState
 from shared.i18n.messages import SHARED_MESSAGES, Messages, message_key
 from shared.policy import load_policy
+from shared.policy.baseline import METRICS, word_folders
 
 FIELDS = {field.name for form in FORMS.values() for field in form.fields}
 WANTED = {
@@ -40,6 +45,18 @@ def test_every_command_has_the_words_of_its_form(form: Form) -> None:
     options = ((field.name, code) for field in form.fields for code in field.options(load_policy()))
     wanted |= {message_key(name, code) for name, code in options}
     assert {key for key in wanted if not messages.has(key)} == set()
+
+
+def test_scorecards_have_words_for_every_result_and_reason() -> None:
+    messages = Messages.load([SHARED_MESSAGES, *word_folders(), AUDIT / "i18n"])
+    said = {"outcome": Outcome, "reason": ReasonCode, "step": ReasonCode, "field": ItemDocument.__required_keys__}
+    wanted = {message_key(f"scorecard-{kind}", name) for kind, names in said.items() for name in names}
+    metrics = "".join(path.read_text(encoding="utf-8") for path in (AUDIT / "scorecard").glob("*.py"))
+    left_out = {*re.findall(r'excluded\["(\w+)"\]', metrics), "merged", "record_gap", "clock", "unreadable_entries"}
+    assert len(left_out) > 7
+    wanted |= {message_key("scorecard-excluded", reason) for reason in left_out}
+    wanted |= {message_key("baseline-metric", metric) for metric in METRICS}
+    assert {key for key in wanted if not messages.has(key)} == {"scorecard-field-id"}
 
 
 def test_the_record_has_words_for_every_event() -> None:

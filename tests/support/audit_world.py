@@ -18,7 +18,7 @@ from shared.aggregates import Save
 from shared.events import Event, RecordRead
 from shared.parties import Parties
 from shared.parts import Part, assemble
-from shared.policy import load_policy
+from shared.policy import Policy, load_policy
 from shared.problems import Unavailable
 from shared.runtime import Runtime
 from tests.fakes.memory_parties import MemoryParties
@@ -63,8 +63,11 @@ class MemoryAnnouncements(MemorySaving):
 class AuditWorld:
     """A record, what was noted about reading it, and a client."""
 
-    def __init__(self, cards: Scorecards | None = None, **given: Any) -> None:
-        """`cards`: what answers for scorecards in the place of `scorecards`. `given`: settings."""
+    def __init__(self, cards: Scorecards | None = None, policy: Policy | None = None, **given: Any) -> None:
+        """`cards`: what answers for scorecards in the place of `scorecards`; `policy`: in that of the packaged one.
+
+        `given`: settings.
+        """
         self.record = MemoryRecord()
         self.parties = MemoryParties()
         self.saving = MemorySaving()
@@ -79,7 +82,7 @@ class AuditWorld:
         flow, sign_in = access_control.open_sign_in(way)
         gate = access_control.gate
         routers = make_routers(settings, self.record, Parties(self.parties), self.saving, gate, flow.pages)
-        routers += make_scorecard_routers(settings, cards or self.scorecards, load_policy(), gate, flow.pages)
+        routers += make_scorecard_routers(settings, cards or self.scorecards, policy or load_policy(), gate, flow.pages)
         self.app: FastAPI = assemble(runtime, access_control.gate, [Part(routers), sign_in], flow.error_page)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="https://audit")
 

@@ -7,6 +7,8 @@ from services.audit.scorecard.views import Words, standing_of, tell_standing
 from shared.i18n.messages import direction
 
 HEIGHT = 20
+MOST_OF_A_NAME = 200
+"""Letters of a name in the title: a badge has 3 kB at most, whatever the policy calls a community."""
 GREY = "#54595d"
 COLOURS = {"unassessed": GREY, "below": "#886425", "1": "#177860", "2": "#177860", "3": "#177860"}
 """White text on each has a contrast of 4.5 at least."""
@@ -19,7 +21,7 @@ def draw_badge(card: Scorecard, name: str, words: Words) -> bytes:
     standing = standing_of(card)
     what = words.text("scorecard-badge")
     level = words.text("scorecard-badge-level", tell_standing(standing, words), f"{card.as_of.at:%Y-%m-%d}")
-    title = words.text("scorecard-badge-title", name, level)
+    title = words.text("scorecard-badge-title", name[:MOST_OF_A_NAME], level)
     left, right = _width(what), _width(level)
     return _draw(what, level, title, left, right, COLOURS.get(standing, GREY), direction(words.language)).encode()
 
@@ -33,8 +35,8 @@ def _draw(what: str, level: str, title: str, left: int, right: int, colour: str,
         for x, wide, text in ((first, left, what), (second, right, level))
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{HEIGHT}" role="img" '
-        f'aria-label="{escape(title)}"><title>{escape(title)}</title>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{HEIGHT}" role="img">'
+        f"<title>{escape(title)}</title>"
         f'<rect x="{first}" width="{left}" height="{HEIGHT}" fill="#202122"/>'
         f'<rect x="{second}" width="{right}" height="{HEIGHT}" fill="{colour}"/>'
         f'<g fill="#fff" text-anchor="middle" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" '

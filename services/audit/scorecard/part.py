@@ -41,7 +41,7 @@ def make_scorecard_routers(
     """The doors to the scorecards: that of auditors, and the public one. Where that is shut, it leads to the other."""
     shelf = Shelf(scorecards, policy, settings.audit_url, settings.public_url, settings.desk_url)
     is_shut = settings.scorecard == "off"
-    doors = [AUDITORS] if is_shut else [AUDITORS, public_door(values=settings.scorecard == "values")]
+    doors = [AUDITORS] if is_shut else [public_door(values=settings.scorecard == "values"), AUDITORS]
     # For each door the routes come first: the page of a community has a shorter path, which fits theirs, too.
     routers = [
         make(shelf, door, gate, pages) for door in doors for make in (make_scorecard_routes, make_scorecard_pages)

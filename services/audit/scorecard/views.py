@@ -170,7 +170,8 @@ def tell_reason(item: Item, at: datetime, words: Words) -> str:
     said, key = item.attested, message_key("scorecard-reason", item.reason.value)
     match item.reason:
         case ReasonCode.TOO_FEW_CASES if item.measured:
-            return words.text(key, item.measured.min_n)
+            few = "scorecard-reason-too-few-people" if _counts_people(item.measured) else key
+            return words.text(few, item.measured.min_n)
         case _ if said is None:
             return words.text(key)
         case ReasonCode.ATTESTED if said.confirmed:
@@ -205,11 +206,13 @@ def tell_value(measured: Measured, words: Words) -> str:
 
 
 def tell_counts(measured: Measured, words: Words) -> str:
-    """How many cases (or people) were looked at, and how many of them are open."""
-    known = METRICS.get(measured.metric)
-    key = "scorecard-counts-people" if known and known.counts == "people" else "scorecard-counts"
-    counts = (tell_range(find_range(n), words) for n in (measured.n, measured.open_count))
-    return words.text(key, *counts)
+    """How many cases were looked at, and how many are open; or how many people."""
+    n, still_open = (tell_range(find_range(count), words) for count in (measured.n, measured.open_count))
+    return (
+        words.text("scorecard-counts-people", n)
+        if _counts_people(measured)
+        else words.text("scorecard-counts", n, still_open)
+    )
 
 
 def tell_excluded(measured: Measured, words: Words) -> str:
@@ -261,6 +264,11 @@ def safe_link(link: str | None) -> str | None:
     except ValueError:
         return None
     return link if parts.scheme in ("https", "http") and parts.netloc else None
+
+
+def _counts_people(measured: Measured) -> bool:
+    known = METRICS.get(measured.metric)
+    return known is not None and known.counts == "people"
 
 
 def _unit(unit: str) -> str:

@@ -19,6 +19,7 @@ from services.audit.scorecard.doors import PATH
 from services.audit.scorecard.result import Outcome, ReasonCode
 from services.audit.scorecard.routes import BADGE_SECONDS, Badges
 from shared.access.principal import Role
+from shared.policy import load_policy
 from tests.fakes.memory_scorecards import MemoryScorecards
 from tests.support.audit_rig import bearer
 from tests.support.audit_world import AuditWorld
@@ -100,7 +101,7 @@ async def test_a_page_says_of_each_responsibility_what_holds_and_why(world: Audi
 
 async def test_everybody_sees_outcomes_and_only_auditors_what_was_measured(world: AuditWorld) -> None:
     public, inside = await get(world, f"{PATH}/enwiki"), await get(world, f"{AUDITORS}/enwiki", **bearer())
-    for value in ("32 hours", "35 to 39 cases", "10 to 14 are still open"):
+    for value in ("32 hours", "35 to 39 cases", "still open: 10 to 14"):
         assert value not in public.text
         assert value in inside.text
     document = (await get(world, f"{PATH}/enwiki.json")).json()
@@ -224,6 +225,15 @@ async def test_the_badge_has_the_word_and_the_date_in_its_title(world: AuditWorl
     title = root.find("{http://www.w3.org/2000/svg}title")
     assert title is not None
     assert title.text == f"English Wikipedia: {words[level]}, 2026-11-24"
+
+
+async def test_a_badge_stays_small_whatever_the_name_of_its_community_is() -> None:
+    policy = load_policy()
+    long = replace(policy.communities["enwiki"], name="\u0f40&" * 2_000)
+    world = AuditWorld(policy=replace(policy, communities={"enwiki": long}))
+    badge = await get(world, f"{PATH}/enwiki.svg")
+    assert len(badge.content) <= 3_000
+    ElementTree.fromstring(badge.content)  # noqa: S314  # our own picture
 
 
 async def test_the_badge_is_grey_when_nothing_is_known(world: AuditWorld) -> None:

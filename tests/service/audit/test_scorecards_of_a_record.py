@@ -62,7 +62,7 @@ async def test_a_late_case_turns_a_responsibility_on_the_page(record: World, wor
     after = (await world.client.get("/scorecard/enwiki.json")).json()
     outcomes = [next(one for one in card["items"] if one["id"] == "HB-03")["outcome"] for card in (before, after)]
     assert outcomes == ["met", "not_met"]
-    assert "10 to 14 cases, of which fewer than 5 are still open" in await read(world, "/audit/scorecard/enwiki")
+    assert "10 to 14 cases; still open: fewer than 5" in await read(world, "/audit/scorecard/enwiki")
     changed = (await world.client.get(
         f"/scorecard/enwiki/diff.json?from={before['as_of']['sealed']}&to={after['as_of']['sealed']}"
     )).json()  # fmt: skip
