@@ -1,19 +1,21 @@
 """The verbs of notification: it plans a delivery for each notice, durably. The sender sends it and marks it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.notification.delivery import Delivery
 from services.notification.digests import Digests, name_mail
-from services.notification.routing.audiences import body_named
-from services.notification.routing.plan import plan
+from services.notification.routing.plan import plan, shut_out
 from services.notification.routing.summary import CaseSummary, follow
 from services.notification.routing.table import Routes
 from shared import times
 from shared.events import CasePassedOn, Event, RecusalDeclared, RecusalLapsed, RecusalWithdrawn, ReportReceived
 from shared.parties import Parties
 from shared.policy import Policy
+
+_HIDING = RecusalDeclared | RecusalWithdrawn | RecusalLapsed | CasePassedOn
+"""Facts that change who may hear of the notices that were planned before."""
 
 
 class PlanStore(Protocol):
@@ -22,8 +24,7 @@ class PlanStore(Protocol):
     async def read_summaries(self, case_ids: Sequence[str]) -> dict[str, CaseSummary]: ...
     async def keep_summaries(self, new: Sequence[CaseSummary], changed: Sequence[CaseSummary]) -> None: ...
     async def add(self, deliveries: Sequence[Delivery]) -> set[str]: ...
-    async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None: ...
-    async def readmit(self, people: Mapping[str, Sequence[str]]) -> None: ...
+    async def hide(self, summaries: Sequence[CaseSummary], only: Sequence[str] | None = None) -> None: ...
 
 
 class Outgoing(Protocol):
@@ -63,15 +64,38 @@ class Planner:
         Raises Malformed for a fact of a case that was never opened, Unavailable while the store is away.
         """
         summaries = await self._follow(events)
-        await self._store.recuse(_shut_out(events, summaries))
-        await self._store.readmit(_readmitted(events))
+        moved = {event.case_id for event in events if isinstance(event.fact, _HIDING)}
+        if hiding := [summaries[case_id] for case_id in moved if case_id in summaries]:
+            await self._store.hide(hiding)
         planned = await self._place(events, summaries)
         if not planned:
             return
         new = await self._store.add(planned)
+        late = await self._hide_new([delivery for delivery in planned if delivery.id in new])
+        # What is hidden by now is sent from the store, when its lease ends.
+        new -= late
         ours = [d for d in planned if d.id in new and d.due_at is not None and d.due_at > d.planned_at]
         if ours:
             self._outgoing.wake(ours)
+
+    async def _hide_new(self, added: Sequence[Delivery]) -> set[str]:
+        """Hide new deliveries from people that another consumer shut out of the case meanwhile. Returns their ids.
+
+        That consumer keeps the summary before it hides deliveries: it finds these deliveries, or they find its summary.
+        """
+        if not added:
+            return set()
+        known = await self._store.read_summaries(list({delivery.case_id for delivery in added}))
+        late = [
+            delivery.id
+            for delivery in added
+            if (summary := known.get(delivery.case_id))
+            and summary.seq > delivery.heard
+            and set(shut_out(delivery.recipient, summary.parties, summary)) != set(delivery.shuts_out)
+        ]
+        if late:
+            await self._store.hide(list(known.values()), late)
+        return set(late)
 
     async def _follow(self, events: Sequence[Event]) -> dict[str, CaseSummary]:
         """The summaries of the cases after all of these facts. The store keeps them, too."""
@@ -122,31 +146,3 @@ def _names_apart(event: Event, summary: CaseSummary | None) -> bool:
     if isinstance(event.fact, ReportReceived):
         return event.fact.parties_apart
     return summary is not None and summary.parties_apart
-
-
-def _shut_out(events: Sequence[Event], summaries: Mapping[str, CaseSummary]) -> dict[str, list[str]]:
-    """Who may hear no more of each case by these events: people by reference, and bodies that have it no longer."""
-    found: dict[str, list[str]] = {}
-    for event in events:
-        match event.fact:
-            case RecusalDeclared(person=person):
-                found.setdefault(event.case_id, []).append(person)
-            case CasePassedOn(previous_body=body) if _has_left(summaries.get(event.case_id), body):
-                found.setdefault(event.case_id, []).append(body_named(body))
-            case _:
-                pass
-    return found
-
-
-def _readmitted(events: Sequence[Event]) -> dict[str, list[str]]:
-    """The people who may hear of each case again, by reference."""
-    found: dict[str, list[str]] = {}
-    for event in events:
-        if isinstance(event.fact, RecusalWithdrawn | RecusalLapsed):
-            found.setdefault(event.case_id, []).append(event.fact.person)
-    return found
-
-
-def _has_left(summary: CaseSummary | None, body: str) -> bool:
-    # By a fact that comes again the case may have been with this body once more since then.
-    return summary is not None and summary.body != body

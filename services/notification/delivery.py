@@ -42,7 +42,7 @@ class Delivery:
     `mail` is the mail it goes in: its own id, or that of a digest; None while it waits for a digest.
     `shuts_out` has references of people who may not see that it exists, and the recipient if that is a body which has
     the case no longer. Those in the report are found by `case_id`, in shared.parties. Deliveries from before that have
-    their pseudonyms here as well.
+    their pseudonyms here as well. It is as of fact number `heard` of the case.
     From `due_at` on any replica may send it. The replica that takes it moves `due_at` ahead, which is its lease.
     From `gather_at` on it may go into a digest. `cause` and `trace` are of the event that planned it.
     """
@@ -71,6 +71,7 @@ class Delivery:
     message_id: str | None = None
     settled_at: datetime | None = None
     shuts_out: tuple[str, ...] = ()
+    heard: int = 0
 
     @property
     def audience(self) -> str:

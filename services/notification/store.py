@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.notification.delivery import Delivery, DeliveryState, Settlement
+from services.notification.routing.audiences import body_named
 from services.notification.routing.summary import CaseSummary
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.documents import Codec
@@ -181,24 +182,31 @@ class MongoStore:
         ]
         with reaching():
             failed = await write_unordered(self.turns, turns)
-        return {delivery for number, delivery in enumerate(wanted) if number not in failed}
+            # An upsert also loses to another replica that inserts the turn of the same delivery at the same moment.
+            taken = {delivery for number, delivery in enumerate(wanted) if number not in failed}
+            if failed:
+                found = self.turns.find({"_id": {"$in": list({*wanted.values()})}, "until": {"$gt": now}})
+                by = {turn["_id"]: turn["by"] async for turn in found}
+                taken |= {delivery for delivery, address in wanted.items() if by.get(address) == delivery}
+        return taken
 
-    async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None:
-        """Hide the deliveries of these cases from these people, and from bodies that have a case no longer.
+    async def hide(self, summaries: Sequence[CaseSummary], only: Sequence[str] | None = None) -> None:
+        """Hide the deliveries of these cases (`only` those with these ids) from those who may not hear of them now.
 
-        The summary of a case hides its later deliveries.
+        An older summary than the one by which a delivery was last hidden changes nothing.
         """
-        for case_id, people in recusals.items():
-            hidden = {"$addToSet": {"shuts_out": {"$each": list(people)}}}
+        for summary in summaries:
+            earlier: Document = {"case_id": summary.id, "heard": {"$not": {"$gte": summary.seq}}}
+            hidden: Document = {"shuts_out": list(summary.parties), "heard": summary.seq}
+            left: Document = {"recipient": {"$regex": f"^{body_named('')}", "$ne": body_named(summary.body or "")}}
+            if only is not None:
+                earlier["_id"] = {"$in": list(only)}
             with reaching():
-                await self._collection.update_many({"case_id": case_id}, hidden)
-
-    async def readmit(self, people: Mapping[str, Sequence[str]]) -> None:
-        """Show the deliveries of these cases to these people again: they are not recused any more."""
-        for case_id, refs in people.items():
-            shown = {"$pull": {"shuts_out": {"$in": list(refs)}}}
-            with reaching():
-                await self._collection.update_many({"case_id": case_id}, shown)
+                if summary.body:
+                    # A body that has the case no longer.
+                    also = {"shuts_out": {"$setUnion": [hidden["shuts_out"], ["$recipient"]]}}
+                    await self._collection.update_many({**earlier, **left}, [{"$set": {**hidden, **also}}])
+                await self._collection.update_many(earlier, {"$set": hidden})
 
     async def read_page(self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int) -> list[Delivery]:
         """At most `limit` deliveries, newest first, from behind `after`."""

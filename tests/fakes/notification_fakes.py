@@ -9,6 +9,7 @@ from services.notification.channels.channel import SendRefused
 from services.notification.channels.mime import BadAddress, read_address, to_bytes
 from services.notification.delivery import Delivery, DeliveryState, Settlement
 from services.notification.notices.notice import Notice
+from services.notification.routing.plan import shut_out
 from services.notification.routing.summary import CaseSummary
 from services.notification.store import DeliveryPlace, ListedDelivery
 from shared.events import Event
@@ -105,19 +106,13 @@ class MemoryStore:
                 took.add(delivery)
         return took
 
-    async def recuse(self, recusals: Mapping[str, Sequence[str]]) -> None:
+    async def hide(self, summaries: Sequence[CaseSummary], only: Sequence[str] | None = None) -> None:
         self._check()
-        for case_id, people in recusals.items():
-            for delivery in [d for d in self.deliveries.values() if d.case_id == case_id]:
-                shut_out = tuple(dict.fromkeys((*delivery.shuts_out, *people)))
-                self.deliveries[delivery.id] = replace(delivery, shuts_out=shut_out)
-
-    async def readmit(self, people: Mapping[str, Sequence[str]]) -> None:
-        self._check()
-        for case_id, refs in people.items():
-            for delivery in [d for d in self.deliveries.values() if d.case_id == case_id]:
-                left = tuple(name for name in delivery.shuts_out if name not in refs)
-                self.deliveries[delivery.id] = replace(delivery, shuts_out=left)
+        for summary in summaries:
+            for one in [d for d in self.deliveries.values() if d.case_id == summary.id and d.heard < summary.seq]:
+                if only is None or one.id in only:
+                    hidden = shut_out(one.recipient, summary.parties, summary)
+                    self.deliveries[one.id] = replace(one, shuts_out=hidden, heard=summary.seq)
 
     async def read_page(self, state: DeliveryState | None, after: DeliveryPlace | None, limit: int) -> list[Delivery]:
         self._check()

@@ -75,7 +75,7 @@ class Story:
         )
         return event
 
-    def received(self) -> Event:
+    def received(self, apart: bool = False) -> Event:
         fact = ReportReceived(
             report_id=self.report_id,
             channel="http",
@@ -87,10 +87,11 @@ class Story:
             contactable=self.contactable,
             received_at=self.received_at,
             content_digest="00",
+            parties_apart=apart,
         )
         return self.event(fact, "received", "hearth/intake")
 
-    def opened(self) -> Event:
+    def opened(self, apart: bool = False) -> Event:
         fact = CaseOpened(
             previous=None,
             state="received",
@@ -103,6 +104,7 @@ class Story:
             privacy="confidential",
             contactable=self.contactable,
             received_at=self.received_at,
+            parties_apart=apart,
         )
         return self.event(fact, "opened", "hearth/triage")
 
@@ -133,18 +135,13 @@ class Story:
         )
         return self.event(fact, f"passed on to {body}", "hearth/triage", at)
 
-    def recused(self, person: str) -> Event:
-        return self.event(
-            RecusalDeclared(previous="triaged", state="triaged", person=person, ground="other"),
-            "recused",
-            "hearth/triage",
-            3,
-        )
+    def recused(self, person: str, at: int = 3) -> Event:
+        fact = RecusalDeclared(previous="triaged", state="triaged", person=person, ground="other")
+        return self.event(fact, f"recused {at}", "hearth/triage", at)
 
-    def lapsed(self, person: str) -> Event:
-        return self.event(
-            RecusalLapsed(previous="triaged", state="triaged", person=person), "lapsed", "hearth/triage", 4
-        )
+    def lapsed(self, person: str, at: int = 4) -> Event:
+        fact = RecusalLapsed(previous="triaged", state="triaged", person=person)
+        return self.event(fact, f"lapsed {at}", "hearth/triage", at)
 
     def assigned(self, assignee: str) -> Event:
         return self.event(

@@ -13,7 +13,7 @@ from services.intake.report.pseudonym import pseudonyms_for
 from services.notification.routing.plan import plan
 from services.triage.case.case import Case
 from shared.access.principal import Principal
-from shared.events import Event, RecusalDeclared
+from shared.events import Event
 from shared.ids import case_id_of
 from shared.times import now, rfc3339
 from shared.web.forms import TOKEN_FIELD
@@ -130,8 +130,6 @@ async def _told(received: Sequence[Event], opened: Sequence[Event]) -> tuple[Mem
         for _, delivery in plan(event, summary, ROUTES, triage_rig.POLICY, now())
     ]
     await store.add(planned)
-    people = [event.fact.person for event in opened if isinstance(event.fact, RecusalDeclared)]
-    await store.recuse({summary.id: people})
     return store, len(planned)
 
 

@@ -19,10 +19,10 @@ class MongoTicketUses:
             return False
         room = {"_id": ticket, "used": {"$lte": most - count}}
         change = {"$inc": {"used": count}, "$setOnInsert": {"until": until}}
-        try:
-            with reaching():
+        with reaching():
+            try:
                 await self.collection.update_one(room, change, upsert=True)
-        except DuplicateKeyError:
-            # The ticket is known, and has too few names left.
-            return False
+            except DuplicateKeyError:
+                # The ticket has too few names left, or another replica was the first to use it at the same moment.
+                return (await self.collection.update_one(room, change)).matched_count == 1
         return True

@@ -1,5 +1,6 @@
 """Which deliveries a fact brings about, pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.notification.delivery import Delivery
@@ -38,8 +39,6 @@ def plan(
             pass
     if about is None:
         raise Malformed("unknown_case", "the case was never opened")
-    # A later fact has given the case to another body: the one that this fact names may hear of it no more.
-    left = (body_named(about.body),) if summary and about.body and summary.body != about.body else ()
     planned = []
     for route in rows:
         recipient = AUDIENCES[route.recipient].find(about, policy)
@@ -60,10 +59,20 @@ def plan(
                 code_name=about.code_name or None,
                 lane=about.lane,
                 deadlines=deadlines,
-                shuts_out=tuple(dict.fromkeys((*about.parties, *left))),
+                shuts_out=shut_out(recipient.name, about.parties, summary),
+                heard=summary.seq if summary else 0,
             )
             planned.append((route, delivery))
     return planned
+
+
+def shut_out(recipient: str, parties: Sequence[str], summary: CaseSummary | None) -> tuple[str, ...]:
+    """The references of those who may not hear of a notice to this recipient: the parties, and a body that has the case
+    no longer, because a later fact has given it to another one.
+    """
+    is_body = recipient.startswith(body_named(""))
+    has_left = is_body and summary and summary.body and recipient != body_named(summary.body)
+    return tuple(dict.fromkeys((*parties, *((recipient,) if has_left else ()))))
 
 
 def _received(case_id: str, fact: ReportReceived, summary: CaseSummary | None) -> CaseSummary:

@@ -87,6 +87,13 @@ async def test_an_address_has_one_turn_until_it_ends_and_its_delivery_may_take_i
     assert sum(map(len, await asyncio.gather(*tries))) == 1
 
 
+async def test_two_replicas_with_one_delivery_both_have_its_turn(store: MongoStore) -> None:
+    at = now().replace(microsecond=0)
+    wanted = [{f"delivery {n}": f"address {n}"} for n in range(200)]
+    took = await asyncio.gather(*(store.take_turns(one, at, at + LEASE) for one in wanted for _ in range(3)))
+    assert [set(one) for one in wanted for _ in range(3)] == took
+
+
 async def test_a_delivery_is_read_back_as_it_was_added(store: MongoStore) -> None:
     at = now()
     added = [delivery().send_at_once(at), delivery("triaged").wait_until(at + LEASE)]
