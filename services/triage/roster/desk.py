@@ -24,7 +24,7 @@ from services.triage.roster.names import has_given, look_at
 from shared.access.authorization import Refused, allow, demand
 from shared.access.conditions import Permit, Reason, Refusal
 from shared.access.entries import principal_in
-from shared.access.principal import MODULES, PEOPLE, SCOPES, Grant, Principal, Resource, Role
+from shared.access.principal import MODULES, PEOPLE, SCOPES, Grant, Principal, Resource, Role, has_ended
 from shared.aggregates import ChangeStore, Save
 from shared.events import Actor
 from shared.mongo import Document
@@ -96,7 +96,8 @@ class RosterDesk:
         """The entries with names that a coordinator should look at. Raises Problem 403."""
         at = self._clock()
         demand(who, "roster.read", Resource(), at)
-        found = [kept for kept in await self._people.everybody() if look_at(kept.names, at)]
+        everybody = await self._people.everybody()
+        found = [kept for kept in everybody if look_at(kept.names, at, has_role=has_role(kept, at))]
         return sorted(found, key=lambda kept: kept.entry.person)
 
     def place(self, kept: StoredEntry, at: datetime | None = None) -> EntryPlace:
@@ -242,6 +243,11 @@ class RosterDesk:
 
     def _about(self, kept: StoredEntry) -> Resource:
         return Resource(owner=kept.entry.person, grants=running(kept.entry.grants, self._clock()))
+
+
+def has_role(kept: StoredEntry, at: datetime) -> bool:
+    """Whether the person of an entry has a role at this time (UTC-aware)."""
+    return any(not has_ended(grant.expires_at, at) for grant in kept.entry.grants)
 
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:

@@ -143,15 +143,16 @@ def alarm_of(before: Names, after: Names) -> Alarm | None:
     return Alarm.TYPED if any(name.holds_from is None for name in new) else None
 
 
-def look_at(names: Names, at: datetime) -> tuple[str, ...]:
-    """What a coordinator should look at: a typed name that waits, a second user name that no coordinator gave, and a
-    name that a coordinator wants taken away.
+def look_at(names: Names, at: datetime, *, has_role: bool = False) -> tuple[str, ...]:
+    """What a coordinator should look at: a typed name that waits, a second user name that no coordinator gave, a name
+    that a coordinator wants taken away, and a person with a role (`has_role`) of whom no name is known.
     """
     accounts = sum(name.source is Source.ACCOUNT for name in names)
     found = {
         "typed": any(name.holds_from is None for name in names),
         "renamed": accounts > 1 and not is_confirmed(names),
         "unwanted": any(name.is_asked(at) for name in names),
+        "unnamed": has_role and not names,
     }
     return tuple(what for what, holds in found.items() if holds)
 

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse
 
 from services.triage.paths import HOME, ROSTER
 from services.triage.roster.changes import CHANGES, INPUTS, TakeName, ends_of, running
-from services.triage.roster.desk import RosterDesk, reads_roster
+from services.triage.roster.desk import RosterDesk, has_role, reads_roster
 from services.triage.roster.entry import EntryConflict, StoredEntry
 from services.triage.roster.names import NameHeld, is_confirmed, look_at
 from services.triage.roster.routes import people_of, reference_of
@@ -213,7 +213,7 @@ class _View:
             "modules": sorted(counting),
             "named": entry.named,
             "confirmed": is_confirmed(kept.names),
-            "look_at": look_at(kept.names, at),
+            "look_at": look_at(kept.names, at, has_role=has_role(kept, at)),
             "end": end,
             "soon": end is not None and end - at <= SOON,
             "away": any(v.begins_at <= at and (v.ends_at is None or v.ends_at > at) for v in entry.leaves),

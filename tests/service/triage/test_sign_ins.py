@@ -166,6 +166,19 @@ async def test_a_program_gives_no_names(rig: Rig) -> None:
     assert rig.vault.asked == []
 
 
+async def test_coordinators_are_told_of_a_person_with_a_role_and_without_a_name(rig: Rig) -> None:
+    headers = {**bearer(CHIEF), "if-match": '"0"'}
+    body = {"role": "responder", "bodies": ["u4c"]}
+    answer = await rig.http.post(f"/v1/roster/{NEW}/grant", json=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    await sign_in_as(rig, CHIEF)
+    for path in ("/desk/roster", f"/desk/roster/{NEW}"):
+        assert "No name is known" in (await rig.http.get(path)).text
+    assert (await send(rig, NEW, "names", names="Ada Example")).status_code == 303
+    for path in ("/desk/roster", f"/desk/roster/{NEW}"):
+        assert "No name is known" not in (await rig.http.get(path)).text
+
+
 async def test_a_coordinator_beyond_their_reach_turns_no_name_into_a_key(rig: Rig) -> None:
     bound = coordinator("b0d", "swwiki_admins")
     await sign_in_as(rig, bound)
