@@ -51,7 +51,7 @@ class CaseReferred(CaseFact):
     reason_id: str
 '''
 BRANCH = """        case CaseReferred():
-            return {"body": fact.body}
+            return {"body": fact.body, "own_body": fact.body}
 """
 WORDS = {
     "command-refer": "Refer to another body",
