@@ -87,6 +87,8 @@ async def sign_in(page: Page, two: Two, path: str = HOME) -> None:
     await page.goto(f"{two.address}{path}")
     await page.get_by_role("button", name="Sign in with").click()
     await page.get_by_role("button", name="Allow").click()
+    # The way leads back over the provider's redirects; what a test does next must not overtake them.
+    await page.wait_for_url(f"{two.address}{HOME}**")
 
 
 async def test_a_person_signs_in_steps_up_and_signs_out_without_javascript(browser: Browser, two: Two) -> None:

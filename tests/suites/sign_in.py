@@ -39,8 +39,6 @@ ROLES = {
 BODIES = tuple(load_policy().bodies)
 PATIENCE = 60.0
 
-expect.set_options(timeout=20_000)
-
 
 class Provider(Protocol):
     """What differs between providers: what a person meets there."""

@@ -53,7 +53,7 @@ def app_over(
     access_control = AccessControl(Runtime("notification", settings), copies=COPIES)
     gate, way = (
         access_control.gate,
-        SignIn(settings, pages, HOME, "https://outbox.example", nobody_signs_in, store=sessions),
+        SignIn(settings, pages, HOME, "https://outbox.example", nobody_signs_in, store=sessions or MemorySessions()),
     )
     flow, _ = access_control.open_sign_in(way)
     return make_app(
