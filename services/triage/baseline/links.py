@@ -11,9 +11,11 @@ import socket
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from threading import Thread
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -73,9 +75,35 @@ def is_public(address: str) -> bool:
 
 
 async def resolve(host: str) -> list[str]:
-    """The addresses of a host, each once. Raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, 443, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    """The addresses of a host, each once. Raises OSError.
+
+    A name server that never answers holds up one thread of its own: no other name waits for it, and no end of the
+    service.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[str]] = loop.create_future()
+
+    def settle(found: list[str] | OSError | UnicodeError) -> None:
+        if answer.done():
+            return
+        if isinstance(found, list):
+            answer.set_result(found)
+        else:
+            answer.set_exception(found)
+
+    def ask() -> None:
+        found: list[str] | OSError | UnicodeError
+        try:
+            asked = socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
+            found = list(dict.fromkeys(str(address[0]) for *_, address in asked))
+        except (OSError, UnicodeError) as error:
+            found = error
+        # The service may have ended meanwhile.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, found)
+
+    Thread(target=ask, daemon=True, name="links").start()
+    return await answer
 
 
 class PageReader:

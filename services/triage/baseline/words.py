@@ -35,6 +35,7 @@ _PERSON = re.compile(
     r"|\{\{\s*(?:ping|u|user\w*|re|reply to|@)\s*\|"
     r"|(?<![\w.])@\w{2,}"
     r"|\w\s*[\[({<]\s*(?:at|@|ät)\s*[\])}>]\s*\w"
+    r"|\w\s+at\s+[\w-]+\s+dot\s+\w"
     r"|\bt\.me/\w|\b(?:twitter|x|instagram|facebook|linkedin)\.com/\w"
     r"|\w#\d{4}\b",
     re.IGNORECASE,

@@ -2,13 +2,16 @@
 
 import asyncio
 import gzip
+import socket
 import ssl
+import threading
 import time
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -307,6 +310,25 @@ async def test_proxies_of_the_environment_are_not_used(world: World, monkeypatch
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     assert (await world.reader().look(LINK)).state == "found"
+
+
+async def test_a_name_server_that_never_answers_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, release = socket.getaddrinfo, threading.Event()
+
+    def hanging(host: str, *args: Any, **more: Any) -> Any:
+        if host == HOST:
+            release.wait(20)
+        return real(host, *args, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+    began = time.monotonic()
+    readers = [PageReader("t", seconds=0.3) for _ in range(20)]
+    seen = await asyncio.gather(*(reader.look(LINK) for reader in readers))
+    assert set(seen) == {Seen("missed", reason="timeout")}
+    # Others still get their names from the pool of the loop.
+    await asyncio.wait_for(asyncio.get_running_loop().getaddrinfo("127.0.0.1", 443), 5)
+    assert time.monotonic() - began < 5
+    release.set()
 
 
 async def test_the_real_resolver_gives_addresses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ ADDRESSES = [
     "Write to ada＠example。org",
     "Write to ada%40example.org",
     "Write to ada (at) example.org or ada [at] example dot org",
+    "Write to ada at example dot org.",
     "User:Ada answers.",
     "Ask [[User:Ada|her]].",
     "Ask [[Benutzerin:Ada]] or [[Benutzer Diskussion:Ada]].",
