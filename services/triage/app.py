@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from services.triage import consumer
 from services.triage.actions import Desk, Vault
 from services.triage.baseline.part import build as build_baseline
+from services.triage.baseline.scorecards import AuditScorecards, NoScorecards, Scorecards
 from services.triage.baseline.store import MongoRegistries
 from services.triage.baseline.stored import RegistryStore
 from services.triage.case.tokens import Tokens
@@ -65,6 +66,7 @@ def build_app(
     staffing: Staffing | None = None,
     registries: RegistryStore | None = None,
     catalogues: Sequence[Catalogue] | None = None,
+    scorecards: Scorecards | None = None,
 ) -> FastAPI:
     """The application of triage; nothing is connected before it starts. Tests hand in what is beside it."""
     runtime = Runtime("triage", settings)
@@ -74,7 +76,9 @@ def build_app(
     http = make_http(settings.intake_url)
     signer = ServiceSigner("triage", settings.service_keys_file, settings.service_peers_file)
     intake = intake or VaultClient(http, signer)
-    pages = load_pages()
+    audit = make_http(settings.scorecard_url) if settings.scorecard_url else None
+    scorecards = scorecards or (AuditScorecards(audit) if audit else NoScorecards())
+    pages = load_pages(settings.policy_dir)
     entries = entries or MongoEntries(kept)
     verifier = ServiceVerifier("triage", settings.service_peers_file)
     succession, told = follow_own(runtime, ROSTER_TOPICS)
@@ -126,10 +130,12 @@ def build_app(
             access_control.roster,
             gate,
             settings,
+            pages,
+            scorecards,
         ),
         sign_in,
         access_control.part,
         parties_part,
-        Part(stops=[http.aclose]),
+        Part(stops=[http.aclose, *([audit.aclose] if audit else [])]),
     ]
     return assemble(runtime, gate, parts, partial(make_error_page, flow))

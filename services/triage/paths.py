@@ -2,3 +2,4 @@
 
 HOME = "/desk"
 ROSTER = f"{HOME}/roster"
+BASELINE = f"{HOME}/baseline"

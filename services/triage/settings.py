@@ -21,3 +21,8 @@ class TriageSettings(SignInSettings, CallerSettings):
         description="Whether triage looks at the pages behind the links of attestations: public hosts, over HTTPS at "
         "port 443, without a proxy. Turn it off where triage has no way out; links then stay without a digest.",
     )
+    scorecard_url: str = Field(
+        "",
+        description="Address at which the desk asks audit what is measured of a community, such as "
+        "`http://audit:8004`; empty: the desk does not ask, and only links to the scorecards.",
+    )

@@ -118,7 +118,7 @@ def _further(route: GatedRoute, filled: Mapping[str, str]) -> Sequence[str]:
     """What an action is asked for beyond the declared one, once it is known what the request is about."""
     if "command" in filled:
         return (f"case.{filled['command']}",)
-    if route.path == BASELINE_CHANGE:
+    if route.path in BASELINE_CHANGE:
         return (f"baseline.{filled['change']}",)
     if "change" in filled:
         return ("roster.leave" if filled["change"] == "leave" else "roster.change",)
@@ -162,8 +162,10 @@ FILL: Mapping[str, Fill] = {
 }
 """How to fill the names in paths."""
 
-BASELINE_CHANGE = "/v1/baseline/{community}/{change}"
-FILL_THERE: Mapping[str, Mapping[str, Fill]] = {BASELINE_CHANGE: {"change": lambda thing: list(BASELINE_CHANGES)}}
+BASELINE_CHANGE = ("/v1/baseline/{community}/{change}", "/desk/baseline/{community}/{change}")
+FILL_THERE: Mapping[str, Mapping[str, Fill]] = {
+    path: {"change": lambda thing: list(BASELINE_CHANGES)} for path in BASELINE_CHANGE
+}
 """How to fill a name that means something else in this path."""
 
 More = Callable[[Thing, Mapping[str, str]], dict[str, Any]]

@@ -10,6 +10,7 @@ import httpx
 from fastapi import FastAPI
 
 from services.triage.app import build_app
+from services.triage.baseline.scorecards import Scorecards
 from services.triage.case.case import ENDED, Case
 from services.triage.case.tokens import Tokens
 from services.triage.reports import ReportFollower
@@ -22,6 +23,7 @@ from shared.ids import case_id_of, new_id
 from shared.own_names import NameKeys, OwnNames, Proof, Trust
 from shared.parties import Parties
 from shared.policy import load_policy
+from shared.policy.baseline import Catalogue
 from shared.problems import Problem, Unavailable
 from shared.times import now
 from shared.vault_client import Contents
@@ -215,7 +217,11 @@ class Rig:
 
 
 @asynccontextmanager
-async def make_rig(staffing: Staffing | None = None) -> AsyncIterator[Rig]:
+async def make_rig(
+    staffing: Staffing | None = None,
+    catalogues: Sequence[Catalogue] = (FIRST, CATALOGUE),
+    scorecards: Scorecards | None = None,
+) -> AsyncIterator[Rig]:
     """A rig; nothing in it is started, so nothing is connected. Without `staffing` every body has its people."""
     staffing = staffing or Everywhere()
     COPIES.enrol(COLLEAGUE)
@@ -223,7 +229,7 @@ async def make_rig(staffing: Staffing | None = None) -> AsyncIterator[Rig]:
     parties, registries = MemoryParties(), MemoryRegistries()
     app = build_app(
         settings_for(), cases=cases, intake=vault, copies=COPIES, sessions=sessions, entries=entries, parties=parties,
-        staffing=staffing, registries=registries, catalogues=[FIRST, CATALOGUE],
+        staffing=staffing, registries=registries, catalogues=catalogues, scorecards=scorecards,
     )  # fmt: skip
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from services.triage.baseline.actions import BaselineDesk, People, RegistryEditor
 from services.triage.baseline.beginning import list_first_projects
 from services.triage.baseline.links import PageReader
+from services.triage.baseline.pages import make_baseline_pages
 from services.triage.baseline.routes import make_baseline_router
+from services.triage.baseline.scorecards import Scorecards
 from services.triage.baseline.store import REGISTRY_INDEXES
 from services.triage.baseline.stored import RegistryStore
 from services.triage.baseline.watch import LinkWatch, TimeWatch
@@ -15,6 +17,7 @@ from shared.parts import Part
 from shared.policy import Policy
 from shared.policy.baseline import Catalogue
 from shared.web.gate import Gate
+from shared.web.pages import Pages
 
 
 def build(
@@ -25,8 +28,13 @@ def build(
     people: People,
     gate: Gate,
     settings: TriageSettings,
+    pages: Pages,
+    scorecards: Scorecards,
 ) -> Part:
-    """Shows what communities attest, changes it, and looks after it. `collection`: where the store keeps it."""
+    """Shows what communities attest, over HTTP and on pages, changes it, and looks after it.
+
+    `collection`: where the store keeps it.
+    """
     editor = RegistryEditor(store)
     desk = BaselineDesk(editor, policy, versions, people)
     reader = PageReader(f"Hearth (looks at links of attestations; {settings.desk_url})")
@@ -38,7 +46,7 @@ def build(
         await list_first_projects(editor, desk.catalogue.responsibilities)
 
     return Part(
-        [make_baseline_router(desk, gate)],
+        [make_baseline_router(desk, gate), make_baseline_pages(desk, scorecards, settings.audit_url, gate, pages)],
         indexes=[(collection, REGISTRY_INDEXES)],
         prepare=[begin],
         tasks=[times.run, *([links.run] if settings.baseline_links else [])],

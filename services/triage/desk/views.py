@@ -16,7 +16,7 @@ from services.triage.case.forms import FORMS, Form, permitted, resource_of
 from services.triage.desk.names import CaseNames
 from services.triage.desk.queue import Queue, QueueFilter
 from services.triage.paths import HOME
-from services.triage.roster.desk import reads_roster
+from services.triage.rooms import rooms_of
 from services.triage.sent import SentForm
 from shared.access.authorization import allow
 from shared.access.conditions import Permit
@@ -24,6 +24,7 @@ from shared.access.principal import Principal, Role
 from shared.events import CaseState
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
+from shared.policy.baseline import word_folders
 from shared.problems import Problem, Unavailable
 from shared.times import now
 from shared.vault_client import Contents
@@ -53,11 +54,10 @@ FIELD_MESSAGES = {
 }
 
 
-def load_pages() -> Pages:
-    """The templates and messages of the desk."""
-    return make_pages(
-        HERE / "templates", Messages.load([SHARED_MESSAGES, HERE / "i18n"]), home=HOME, static_dir=HERE / "static"
-    )
+def load_pages(policy_dir: Path | None = None) -> Pages:
+    """The templates and messages of the desk, with the words of the baseline."""
+    messages = Messages.load([SHARED_MESSAGES, *word_folders(policy_dir), HERE / "i18n"])
+    return make_pages(HERE / "templates", messages, home=HOME, static_dir=HERE / "static")
 
 
 class QueueView:
@@ -88,7 +88,7 @@ class QueueView:
             "first": f"{HOME}?{urlencode(kept)}" if cursor else None,
             "next": f"{HOME}?{urlencode({**kept, 'cursor': after})}" if after else None,
             "principal": principal,
-            "roster": reads_roster(principal),
+            "rooms": rooms_of(principal),
         }
         return self._pages.render(request, "queue.html", context)
 
@@ -146,7 +146,7 @@ class CaseView:
             "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': f'{HOME}/cases/{case.code_name}'})}",
             "key": new_id(),
             "principal": principal,
-            "roster": reads_roster(principal),
+            "rooms": rooms_of(principal),
             "mine": case.assignee == principal.ref,
             "steps": [names.step(request, principal, step) for step in reversed(case.history)],
             "problem": problem,

@@ -252,8 +252,3 @@ def has_role(kept: StoredEntry, at: datetime) -> bool:
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
-
-
-def reads_roster(who: Principal) -> bool:
-    """Whether `who` may read the roster."""
-    return isinstance(allow(who, "roster.read", Resource(), now()), Permit)

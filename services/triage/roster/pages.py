@@ -10,9 +10,10 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
-from services.triage.paths import HOME, ROSTER
+from services.triage.paths import BASELINE, HOME, ROSTER
+from services.triage.rooms import rooms_of
 from services.triage.roster.changes import CHANGES, INPUTS, TakeName, ends_of, running
-from services.triage.roster.desk import RosterDesk, has_role, reads_roster
+from services.triage.roster.desk import RosterDesk, has_role
 from services.triage.roster.entry import EntryConflict, StoredEntry
 from services.triage.roster.names import NameHeld, is_confirmed, look_at
 from services.triage.roster.routes import people_of, reference_of
@@ -104,9 +105,12 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
 
 
 def make_error_page(flow: SignInFlow, request: Request, problem: Problem) -> Response:
-    """The page of a problem. A reader of the roster who may see no cases is led from home to the roster."""
-    if problem.status == 403 and request.url.path == HOME and reads_roster(principal_of(request)):
-        return RedirectResponse(ROSTER, 303, {"Cache-Control": "no-store"})
+    """The page of a problem. A reader who may see no cases is led from home to the roster, or to the baseline."""
+    if problem.status == 403 and request.url.path == HOME:
+        rooms = rooms_of(principal_of(request))
+        for name, place in (("roster", ROSTER), ("baseline", BASELINE)):
+            if rooms[name]:
+                return RedirectResponse(place, 303, {"Cache-Control": "no-store"})
     return flow.error_page(request, problem)
 
 
@@ -152,7 +156,7 @@ class _View:
             "first": ROSTER if cursor else None,
             "next": f"{ROSTER}?{urlencode({'cursor': after})}" if after else None,
             "alarms": [self._row(request, kept, at) for kept in await self._desk.alarming(principal_of(request))],
-            "roster": True,
+            "rooms": rooms_of(principal_of(request)),
         }
         return self._pages.render(request, "roster.html", context, 422 if sought else 200)
 
@@ -194,7 +198,7 @@ class _View:
             "problem": problem,
             "errors": self._errors(request, problem),
             "done": done if done in (*CHANGES, "session") and sent is None else None,
-            "roster": True,
+            "rooms": rooms_of(who),
         }
         return self._pages.render(request, "roster_person.html", context, problem.status if problem else 200)
 

@@ -268,8 +268,8 @@ def _faults(
         if is_browser and wanted == 401 and expected.at_once:
             if status != 303 or f"{HOMES[service]}/sign-in" not in answer.headers["location"]:
                 yield "is not led to the sign-in"
-        elif is_browser and ask.path == "/desk" and expect("roster.read", caller, about=False) == Expected():
-            if answer.headers.get("location") != "/desk/roster":
+        elif is_browser and ask.path == "/desk" and (room := next(_rooms(caller), None)):
+            if answer.headers.get("location") != room:
                 yield "is not led to what is permitted"
         elif status != wanted or (_is_problem(answer) and answer.json()["type"] != f"/errors/{code}"):
             yield f"not refused with {wanted} {code}"
@@ -289,6 +289,13 @@ def _faults(
         yield "noted a refusal of what is permitted"
     if other is None and ask.actions[-1] in OF_A_CASE and not shows:
         yield "does not show the case"
+
+
+def _rooms(caller: Caller) -> Iterator[str]:
+    """Where a caller is led who may not see the queue."""
+    for action, place in (("roster.read", "/desk/roster"), ("baseline.list", "/desk/baseline")):
+        if expect(action, caller, about=False) == Expected():
+            yield place
 
 
 def _may_be_away(ask: Ask) -> bool:

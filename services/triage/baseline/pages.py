@@ -1,0 +1,98 @@
+"""The pages of the baseline: my communities, and what one of them attests. Everything works without JavaScript."""
+
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from starlette.responses import RedirectResponse
+
+from services.triage.baseline.actions import BaselineDesk, ChangeSent, RegistryConflict
+from services.triage.baseline.forms import CHANGES, INPUTS
+from services.triage.baseline.page_forms import FIELD, about_of
+from services.triage.baseline.scorecards import Scorecards
+from services.triage.baseline.views import BaselineView
+from services.triage.paths import BASELINE
+from services.triage.sent import SentForm
+from shared.access.authorization import Refused
+from shared.access.conditions import Reason
+from shared.problems import NotFound, Problem
+from shared.web.bodies import parse_body
+from shared.web.forms import read_form
+from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.idempotency import cause_of, checked_key, version_in
+from shared.web.pages import Pages
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+Typed = Mapping[str, Sequence[str]]
+
+
+def make_baseline_pages(
+    desk: BaselineDesk, scorecards: Scorecards, audit_url: str, gate: Gate, pages: Pages
+) -> APIRouter:
+    """The pages below /desk/baseline. `audit_url`: where everybody sees the scorecards."""
+    router = gate.router(Callers.PEOPLE, include_in_schema=False)
+    view = BaselineView(desk, scorecards, audit_url, pages)
+
+    @router.get(BASELINE, **does("baseline.list"))
+    async def show_communities(request: Request, cursor: str = "") -> Response:
+        return await view.communities(request, cursor)
+
+    @router.get(f"{BASELINE}/{{community}}", **does("baseline.read"))
+    async def show_community(request: Request, community: str) -> Response:
+        known, registry = await desk.find(principal_of(request), community)
+        return await view.community(request, known, registry)
+
+    @router.post(f"{BASELINE}/{{community}}/{{change}}", **does("baseline.read"))
+    async def make_change(request: Request, community: str, change: str) -> Response:
+        who, kind = principal_of(request), CHANGES.get(change)
+        if kind is None:
+            raise NotFound
+        form = dict(await read_form(request))
+        seen, key = form.pop("version", [""])[-1], form.pop("key", [""])[-1]
+        version = version_in(seen, "registry")
+        cause = cause_of(who, f"baseline/{community}", checked_key(key or None))
+        known, registry = await desk.find(who, community)
+        try:
+            desk.admit(who, community, kind)
+            values = parse_body(kind, orjson.dumps(_values_of(change, form)))
+            await desk.carry_out(who, community, ChangeSent(values, version, cause))
+        except RegistryConflict as problem:
+            return await view.community(request, known, problem.registry, SentForm(change, form, problem))
+        except Problem as problem:
+            if isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN:
+                gate.keep(problem, who)
+            elif problem.status != 422:
+                raise
+            return await view.community(request, known, registry, SentForm(change, form, problem))
+        done = urlencode({"done": change, "of": about_of(change, form)})
+        return RedirectResponse(f"{BASELINE}/{community}?{done}", 303)
+
+    return router
+
+
+def _values_of(change: str, form: Typed) -> dict[str, object]:
+    """The values of a form as the API takes them. The day on which an attestation ends is a whole one, in UTC."""
+    found: dict[str, object] = {}
+    for taken in INPUTS[change]:
+        given = [text.strip() for text in form.get(taken.name, ()) if text.strip()]
+        if taken.kind == "fields":
+            fields = {name.removeprefix(FIELD): values for name, values in form.items() if name.startswith(FIELD)}
+            found[taken.name] = {name: _lines(values) for name, values in fields.items() if _lines(values)}
+        elif not given:
+            continue
+        elif taken.kind == "choices":
+            found[taken.name] = given
+        elif taken.kind == "until" and _DATE.fullmatch(given[-1]):
+            found[taken.name] = f"{given[-1]}T23:59:59Z"
+        else:
+            found[taken.name] = given[-1]
+    # The model refuses what the form does not take.
+    known = {taken.name for taken in INPUTS[change]}
+    return found | {n: values for n, values in form.items() if n not in known and not n.startswith(FIELD)}
+
+
+def _lines(values: Sequence[str]) -> list[str]:
+    return [line.strip() for text in values for line in text.splitlines() if line.strip()]

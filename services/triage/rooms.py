@@ -1,0 +1,17 @@
+"""Which rooms of the desk a person may enter, for the navigation of every page."""
+
+from collections.abc import Mapping
+
+from shared.access.authorization import allow
+from shared.access.conditions import Permit
+from shared.access.principal import Principal, Resource
+from shared.times import now
+
+
+def rooms_of(who: Principal) -> Mapping[str, bool]:
+    """`roster` and `baseline`: whether `who` may read them."""
+    at = now()
+    return {
+        "roster": isinstance(allow(who, "roster.read", Resource(), at), Permit),
+        "baseline": isinstance(allow(who, "baseline.list", Resource(), at), Permit),
+    }
