@@ -97,6 +97,7 @@ async def test_a_coordinator_attests_without_javascript_and_another_confirms(
     await page.goto(f"{address}/desk")
     await page.get_by_role("link", name="Baseline").click()
     await page.get_by_role("link", name="Wikipedia ya Kiswahili").click()
+    await page.get_by_text("Missing for higher levels").click()
     await page.get_by_role("link", name="HB-09").first.click()
     duty = page.locator("#HB-09")
     await duty.get_by_text("Say how it stands", exact=True).click()
