@@ -414,6 +414,10 @@ class Web:
             if cursor is None:
                 return items
 
+    def read_beside(self, path: str, limit: int) -> bytes:
+        """What the same service has beside its record, at a path from its root."""
+        return self._fetch(f"{self._given.removesuffix('/v1/record')}/{path}", limit)
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -1209,7 +1213,7 @@ def verify(
     checkpoints: dict[str, Checkpoint] = {}
 
     def is_withheld(origin: str, index: int) -> bool:
-        entries = _read_bundle(source, paths[origin], index // WIDTH, checkpoints[origin].size)
+        entries = read_bundle(source, paths[origin], index // WIDTH, checkpoints[origin].size)
         return index % WIDTH < len(entries) and read_stub(entries[index % WIDTH]) is not None
 
     cases = Cases(report, int((time.time() - grace) * 1000), is_withheld) if sequences else None
@@ -1327,7 +1331,7 @@ def _check_duplicates(
             if at < (min(index, size) if target == origin else size):
                 number = at // WIDTH
                 if held != (target, number):
-                    held, entries = (target, number), _read_bundle(source, paths[target], number, size)
+                    held, entries = (target, number), read_bundle(source, paths[target], number, size)
                 if at % WIDTH < len(entries):
                     try:
                         original = parse_leaf(entries[at % WIDTH])
@@ -1343,7 +1347,8 @@ def _check_duplicates(
                 )
 
 
-def _read_bundle(source: Source, path: str, number: int, size: int) -> list[bytes]:
+def read_bundle(source: Source, path: str, number: int, size: int) -> list[bytes]:
+    """The entries of one bundle of a log of this size; none if the source does not have it."""
     width = min(WIDTH, size - number * WIDTH)
     for attempt in dict.fromkeys((width, WIDTH)):
         try:
@@ -1520,7 +1525,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status (argparse itself exits with 2 on wrong arguments)."""
-    args = build_parser().parse_args(argv)
+    return check(build_parser().parse_args(argv))
+
+
+def check(args: argparse.Namespace) -> int:
+    """Verify what the arguments of `build_parser` name, and print the result; returns the exit status."""
     bar = Bar(sys.stderr.isatty())
     try:
         report = _run(args, bar)
@@ -1535,10 +1544,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if report.ok else 1
 
 
-def _run(args: argparse.Namespace, bar: Bar) -> Report:
-    token = os.environ.get("HEARTH_TOKEN")
+def read_token(args: argparse.Namespace) -> str | None:
+    """The bearer token that the arguments or the environment name. Raises OSError."""
     if args.token_file is not None:
-        token = args.token_file.read_text(encoding="utf-8").strip()
+        return str(args.token_file.read_text(encoding="utf-8").strip())
+    return os.environ.get("HEARTH_TOKEN")
+
+
+def _run(args: argparse.Namespace, bar: Bar) -> Report:
+    token = read_token(args)
     source = open_source(args.place, token)
     try:
         keys, notices = choose_keys(source, args.key, args.pin)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from services.audit.scorecard.memory import MemoryRows
 from services.audit.scorecard.projection import Position
 from services.audit.scorecard.result import LogPosition
 from services.audit.scorecard.rows import Gap, Round, Rows, Step, settle
 from services.audit.scorecard.store import MongoRows
 from shared.mongo import Database
-from tests.fakes.memory_rows import MemoryRows
 from tests.support.scorecard_record import START
 
 Store = MemoryRows | MongoRows
@@ -49,10 +49,10 @@ class TestScorecardRows:
         for _ in range(2):
             await store.add(rows, [GAP])
             await store.add({"case/c1": [second, first]}, [])
-        _, found = await store.rows_of("enwiki", ["enwiki_admins", "enwiki_arbcom"])
+        found = await store.rows_of("enwiki", ["enwiki_admins", "enwiki_arbcom"])
         assert settled(found) == ({"c1": (first, second)}, (mine,), {"p1": (person,)})
         assert found.gaps == (GAP,)
-        assert settled((await store.rows_of("swwiki", ["stewards"]))[1]) == ({}, (), {})
+        assert settled(await store.rows_of("swwiki", ["stewards"])) == ({}, (), {})
         assert await store.communities() == {"enwiki"}
 
     async def test_a_position_moves_only_from_where_it_was_seen(self, store: Store) -> None:

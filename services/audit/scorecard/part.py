@@ -11,8 +11,10 @@ from services.audit.scorecard.pages import make_scorecard_pages
 from services.audit.scorecard.projection import Projection, SealedRecord
 from services.audit.scorecard.queries import Cards
 from services.audit.scorecard.routes import make_scorecard_routes
+from services.audit.scorecard.shown import DigestTeller
 from services.audit.scorecard.store import MongoRows
 from services.audit.settings import AuditSettings
+from shared.aggregates import OUTBOX_INDEX, Aggregates
 from shared.parts import Part
 from shared.policy import Policy
 from shared.policy.baseline import catalogue_versions
@@ -24,14 +26,27 @@ REST = 1.0
 
 
 def build(
-    settings: AuditSettings, record: SealedRecord, rows: MongoRows, policy: Policy, gate: Gate, pages: Pages
+    settings: AuditSettings,
+    record: SealedRecord,
+    rows: MongoRows,
+    shown: Aggregates,
+    policy: Policy,
+    gate: Gate,
+    pages: Pages,
 ) -> Part:
-    """Follows the seals, with a look every second at least, and answers for the scorecards that come of it."""
+    """Follows the seals, with a look every second at least, and answers for the scorecards that come of it.
+
+    `shown`: what was told of scorecards that the public can see.
+    """
     origin = settings.log_origin
     projection = Projection(record, rows, origin, rest=REST, every=min(settings.seal_seconds, 1.0))
     cards = Cards(rows, record, origin, policy, catalogue_versions(settings.policy_dir))
+    telling = [] if settings.scorecard == "off" else [DigestTeller(cards, shown).run]
     return Part(
-        make_scorecard_routers(settings, cards, policy, gate, pages), prepare=[rows.prepare], tasks=[projection.run]
+        make_scorecard_routers(settings, cards, policy, gate, pages),
+        indexes=[(shown.collection, [OUTBOX_INDEX])],
+        prepare=[rows.prepare],
+        tasks=[projection.run, *telling],
     )
 
 

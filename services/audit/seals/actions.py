@@ -7,19 +7,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from services.audit.author import AUDIT, SOURCE
 from services.audit.record.leaf import Leaf, Place, read_seal, write_seal
 from services.audit.record.log import SEALS, DamagedError, Head
 from services.audit.seals.notary import Notary
 from services.audit.writer import DisplacedError, LogWriter
 from shared.aggregates import Save
-from shared.events import Actor, CheckpointSealed, Draft, stamp
+from shared.events import CheckpointSealed, Draft, stamp
 from shared.problems import Unavailable
 from shared.times import now, parse_rfc3339, rfc3339
 
 log = logging.getLogger(__name__)
 
-AUDIT = Actor("service:audit", "service")
-SOURCE = "hearth/audit"
 MOST_ANNOUNCED = 100
 
 

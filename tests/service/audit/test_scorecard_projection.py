@@ -10,6 +10,7 @@ from services.audit.record.leaf import Leaf, Place, keep_hash, read_record
 from services.audit.record.log import SEALS
 from services.audit.record.query import write_position
 from services.audit.scorecard import projection as module
+from services.audit.scorecard.memory import MemoryRows
 from services.audit.scorecard.projection import Position, Projection
 from services.audit.scorecard.queries import Cards
 from services.audit.scorecard.rows import Gap, Step
@@ -21,7 +22,6 @@ from shared.policy import load_policy
 from shared.policy.baseline import catalogue_versions
 from shared.problems import NotFound, Unavailable
 from tests.fakes.memory_record import MemoryRecord
-from tests.fakes.memory_rows import MemoryRows
 from tests.support.audit_rig import ORIGIN, settings_for
 from tests.support.audit_world import MemoryAnnouncements
 from tests.support.scorecard_record import (
@@ -63,7 +63,7 @@ class World:
     async def add(self, event: Event, partition: int = 0) -> None:
         """Record an event."""
         message = encode(event)
-        offset = self._next(f"{message.topic}/{partition}")
+        offset = self.next_offset(f"{message.topic}/{partition}")
         place = Place(message.topic, partition, offset, 0)
         await self.put(read_record(place, message.key, message.headers, message.value))
 
@@ -88,7 +88,8 @@ class World:
         while await self.projection(rows).advance():
             pass
 
-    def _next(self, log: str) -> int:
+    def next_offset(self, log: str) -> int:
+        """The offset in Kafka of the next record of a log."""
         self._sizes[log] = self._sizes.get(log, -1) + 1
         return self._sizes[log]
 
@@ -110,7 +111,7 @@ async def fill(world: World) -> None:
     await world.seal(START + DAY)
     await world.tell((on_roster("person:r1"), "person:r1", START + DAY), (attested("HB-02"), "enwiki", START + DAY))
     await world.tell(*case(6, START + DAY, None))
-    await world.put(keep_hash(Place("cases", 0, 1_000, 0), b"x", "invalid_json"))
+    await world.put(keep_hash(Place("cases", 0, world.next_offset("cases/0"), 0), b"x", "invalid_json"))
     await world.seal(START + 2 * DAY)
     await world.tell(*case(7, START + 35 * DAY, 40 * HOUR))
     await world.seal(START + 37 * DAY)
@@ -181,8 +182,7 @@ class TestProjection:
         await world.advance()
         digest = (await world.cards().of("enwiki")).digest
         monkeypatch.setattr(module, "SEALS_AT_ONCE", 1)
-        monkeypatch.setattr(module, "READ_AT_ONCE", 2)
-        monkeypatch.setattr(module, "WRITTEN_AT_ONCE", 3)
+        monkeypatch.setattr(module, "ENTRIES_AT_ONCE", 2)
         rows = MemoryRows()
         await world.advance(rows)
         assert (await world.cards(rows).of("enwiki")).digest == digest

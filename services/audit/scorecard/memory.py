@@ -1,4 +1,4 @@
-"""The rows of scorecards in memory: pass the same suite as MongoDB (tests/suites/test_scorecard_rows.py)."""
+"""The rows of scorecards in memory, for a record that is read from outside. They pass the same suite as MongoDB's."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,33 +18,38 @@ class MemoryRows:
         self.marks: dict[int, Position] = {}
 
     async def position(self) -> Position | None:
+        """How far the rows have come; None if there are none."""
         return self.stored
 
     async def add(self, rows: Mapping[str, Sequence[Step]], gaps: Sequence[Gap]) -> None:
+        """Add steps to rows, and gaps. What is there already is not added again."""
         for row, steps in rows.items():
             self.rows[row].update({step.write(): step for step in steps})
         self.gaps.update({(gap.log, gap.index): gap for gap in gaps})
 
     async def advance(self, old: Position | None, new: Position) -> bool:
+        """Move the position from the first to the second, if it still is the first. Says whether it was."""
         if self.stored != old:
             return False
         self.stored = self.marks[new.sealed] = new
         return True
 
     async def mark_before(self, sealed: int) -> Position | None:
+        """The last mark that has no more seals than this; None if there is none."""
         return next((mark for number, mark in sorted(self.marks.items(), reverse=True) if number <= sealed), None)
 
-    async def rows_of(self, community: str, bodies: Iterable[str]) -> tuple[Position | None, Rows]:
+    async def rows_of(self, community: str, bodies: Iterable[str]) -> Rows:
+        """The rows of a community whose cases these handling bodies look after."""
         wanted = set(bodies)
-        return self.stored, Rows(
+        return Rows(
             cases=self._named("case/", lambda step: step.said.get("community") == community),
             own=tuple(self.rows.get(f"community/{community}", {}).values()),
             people=self._named("person/", lambda step: not wanted.isdisjoint(_bodies(step))),
             gaps=tuple(self.gaps.values()),
-            months=self.stored.months if self.stored else (),
         )
 
     async def communities(self) -> AbstractSet[str]:
+        """Every community that has a row or a case."""
         own = {row.partition("/")[2] for row in self.rows if row.startswith("community/")}
         cases = {
             s.said.get("community") for row, steps in self.rows.items() for s in steps.values() if row[:5] == "case/"
@@ -52,6 +57,7 @@ class MemoryRows:
         return own | {name for name in cases if name is not None}
 
     async def changed_since(self, sealed: int) -> tuple[AbstractSet[str], AbstractSet[str]]:
+        """The communities, and the handling bodies, of which something was sealed after so many seals."""
         communities, bodies = set(), set()
         for row, steps in self.rows.items():
             if any(step.round > sealed for step in steps.values()):
