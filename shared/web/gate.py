@@ -15,7 +15,7 @@ import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
@@ -98,7 +98,7 @@ class Gate:
         `rates` counts how often integrators ask with a right token.
         """
         self._refusals = refusals
-        self._roster = roster
+        self.roster = roster
         self.sessions = sessions
         self._services = services
         self._brake = Brake("token")
@@ -110,6 +110,8 @@ class Gate:
         gate = self
 
         class BehindGate(GatedRoute):
+            behind = gate
+
             def guard(self, handler: Handler) -> Handler:
                 return gate.guard(self.action, callers, handler)
 
@@ -164,10 +166,10 @@ class Gate:
         self._refusals.note(STRAY, code, NOBODY)
 
     async def _visitor(self, request: Request) -> Principal:
-        if self.sessions and self._roster:
+        if self.sessions and self.roster:
             session = await self.sessions(request)
             if session:
-                person = await self._roster.person(
+                person = await self.roster.person(
                     session.person,
                     began_at=session.began_at,
                     authenticated_at=session.authenticated_at,
@@ -186,7 +188,7 @@ class Gate:
         token = match[1].decode()
         if self._services and token.count(".") == 2:
             return self._services(token)
-        who = await self._roster.bearer(token) if self._roster else None
+        who = await self.roster.bearer(token) if self.roster else None
         if who is None:
             await self._brake.hold()
             raise TokenRefused("unknown")
@@ -195,6 +197,8 @@ class Gate:
 
 class GatedRoute(APIRoute):
     """A route that declares its action (`**does(...)`) and stands behind a gate. `Gate.router` builds it."""
+
+    behind: ClassVar[Gate]
 
     @property
     def action(self) -> str:

@@ -9,17 +9,20 @@ from typing import Any, Literal
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from infra.assets import AXE, ROOT
 from infra.local.ports import Ports
 from shared.sign_in.cookies import Cookies
+from shared.web.gate import GatedRoute
 
 CHROMIUM = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run",
 ]  # fmt: skip
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# The same patience in every file, whichever files run: a busy machine answers late, and is no fault.
+expect.set_options(timeout=20_000)
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -59,7 +62,14 @@ async def judge(page: Page) -> None:
 
 @asynccontextmanager
 async def serving(app: FastAPI) -> AsyncIterator[str]:
-    """The application's address, without a trailing slash; its lifespan is off, so nothing is consumed or published."""
+    """The application's address, without a trailing slash; its lifespan is off, so nothing is consumed or published.
+
+    Its roster is kept fresh, as in a service: a test in a browser may take longer than a minute.
+    """
+    routers = [getattr(route, "original_router", None) for route in getattr(app, "routes", ())]
+    routes = [route for router in routers if router for route in router.routes]
+    gates = {route.behind for route in routes if isinstance(route, GatedRoute)}
+    watching = [asyncio.create_task(gate.roster.watch()) for gate in gates if gate.roster]
     with Ports() as ports:
         port = ports.any_free()
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none", lifespan="off"))
@@ -69,6 +79,9 @@ async def serving(app: FastAPI) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
         server.should_exit = True
         await running
+    for task in watching:
+        task.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
 
 
 async def hold_session(page: Page, address: str, home: str, secret: str) -> None:
