@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Page, expect
 from infra.assets import AXE, ROOT
 from infra.local.ports import Ports
 from shared.sign_in.cookies import Cookies
-from shared.web.gate import GatedRoute
+from tests.support.rosters import fresh_roster
 
 CHROMIUM = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -62,26 +62,17 @@ async def judge(page: Page) -> None:
 
 @asynccontextmanager
 async def serving(app: FastAPI) -> AsyncIterator[str]:
-    """The application's address, without a trailing slash; its lifespan is off, so nothing is consumed or published.
-
-    Its roster is kept fresh, as in a service: a test in a browser may take longer than a minute.
-    """
-    routers = [getattr(route, "original_router", None) for route in getattr(app, "routes", ())]
-    routes = [route for router in routers if router for route in router.routes]
-    gates = {route.behind for route in routes if isinstance(route, GatedRoute)}
-    watching = [asyncio.create_task(gate.roster.watch()) for gate in gates if gate.roster]
+    """The application's address, without a trailing slash; its lifespan is off, so nothing is consumed or published."""
     with Ports() as ports:
         port = ports.any_free()
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none", lifespan="off"))
         running = asyncio.create_task(server.serve())
         while not server.started:
             await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{port}"
+        async with fresh_roster(app):
+            yield f"http://127.0.0.1:{port}"
         server.should_exit = True
         await running
-    for task in watching:
-        task.cancel()
-    await asyncio.gather(*watching, return_exceptions=True)
 
 
 async def hold_session(page: Page, address: str, home: str, secret: str) -> None:

@@ -3,6 +3,7 @@
 Who may do what stands here a second time, as plain data: a row of shared/access/table.py that is wrong is noticed.
 """
 
+import asyncio
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from tests.support.callers import (
 )
 from tests.support.every_app import SERVICES, build
 from tests.support.one_report import HOMES, HTML, OneReport, hand_in, send
+from tests.support.rosters import fresh_roster
 from tests.support.route_walk import STALE, Ask, Step, Thing, named_routes, steps_of
 
 OPEN = {
@@ -356,9 +358,12 @@ async def test_every_route_answers_everybody_as_the_table_says(
     report = await hand_in(recused())
     there = Thing(report.case.id, report.case.code_name, report.case.report_id, report.events[1].id, True)
     steps, walk = list(steps_of(report.apps[service], there, there.missing())), Walk(noted)
-    for caller in await callers_at(service, report, role):
-        for step in steps:
-            await walk.take(service, report, caller, step)
+    async with fresh_roster(report.apps[service]):
+        for caller in await callers_at(service, report, role):
+            for step in steps:
+                await walk.take(service, report, caller, step)
+                # Nothing in memory waits, so nothing else would have a turn.
+                await asyncio.sleep(0)
     assert walk.unexpected == []
     assert walk.counts["let in"] > 0 or (role is Role.SERVICE and service not in ASKED_BY_SERVICES)
     assert len(noted) >= walk.counts["refused"] > 0

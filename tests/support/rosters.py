@@ -1,0 +1,24 @@
+"""The roster of an application whose lifecycle does not run, kept fresh as the lifecycle would."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from shared.web.gate import GatedRoute
+
+
+@asynccontextmanager
+async def fresh_roster(app: FastAPI) -> AsyncIterator[None]:
+    """Meanwhile the application may take longer than the minute after which nobody is let in by an old roster."""
+    routers = [getattr(route, "original_router", None) for route in getattr(app, "routes", ())]
+    routes = [route for router in routers if router for route in router.routes]
+    gates = {route.behind for route in routes if isinstance(route, GatedRoute)}
+    watching = [asyncio.create_task(gate.roster.watch()) for gate in gates if gate.roster]
+    try:
+        yield
+    finally:
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
