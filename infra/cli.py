@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from infra.commands import baseline, doctor, policy, replica_set
+from infra.commands import baseline, doctor, policy, replica_set, scorecard
 from infra.commands.console import Trouble, commands
 from infra.commands.documents.contracts import asyncapi, schemas
 from infra.commands.documents.pages import access, settings
@@ -26,6 +26,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(replica_set.app, name="replica-set")
 app.add_typer(policy.app, name="policy")
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(scorecard.app, name="scorecard")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(roster.app, name="roster")
 app.add_typer(tokens.app, name="token")

@@ -83,7 +83,7 @@ async def shift_of(
     """What changes for a community of the policy at this checkpoint."""
     from services.audit.scorecard.evaluation import evaluate
 
-    found = await rows.rows_of(community, policy.communities[community].bodies.values())
+    _, found = await rows.rows_of(community, policy.communities[community].bodies.values())
     before, after = (evaluate(community, found, catalogue, as_of, policy) for catalogue in (old, new))
     was, now_ = _outcomes(before), _outcomes(after)
     turns = [Turn(name, was.get(name), now_.get(name)) for name in sorted(was.keys() | now_.keys())]

@@ -49,10 +49,10 @@ class TestScorecardRows:
         for _ in range(2):
             await store.add(rows, [GAP])
             await store.add({"case/c1": [second, first]}, [])
-        found = await store.rows_of("enwiki", ["enwiki_admins", "enwiki_arbcom"])
+        _, found = await store.rows_of("enwiki", ["enwiki_admins", "enwiki_arbcom"])
         assert settled(found) == ({"c1": (first, second)}, (mine,), {"p1": (person,)})
         assert found.gaps == (GAP,)
-        assert settled(await store.rows_of("swwiki", ["stewards"])) == ({}, (), {})
+        assert settled((await store.rows_of("swwiki", ["stewards"]))[1]) == ({}, (), {})
         assert await store.communities() == {"enwiki"}
 
     async def test_a_position_moves_only_from_where_it_was_seen(self, store: Store) -> None:

@@ -24,7 +24,7 @@ from services.audit.scorecard.result import (
     Scorecard,
     TrendPoint,
 )
-from services.audit.scorecard.rows import Rows, Step, settle
+from services.audit.scorecard.rows import Round, Rows, Step, settle
 from shared.events.baseline import BaselineAnnotated, ProjectChanged, ProjectEnded, ProjectListed
 from shared.policy import Policy
 from shared.policy.baseline.model import Catalogue, Responsibility
@@ -39,7 +39,6 @@ class Evidence:
     """All evidence on one community up to a seal, at its time (UTC-aware)."""
 
     community: str
-    sealed: int
     at: datetime
     lives: tuple[Life, ...]
     own: tuple[Step, ...]
@@ -52,12 +51,13 @@ def evaluate(community: str, rows: Rows, catalogue: Catalogue, as_of: AsOf, poli
 
     A community that the policy does not know has the responsibilities that it once gave evidence on, and no level.
     """
-    evidence = gather(community, rows, as_of.sealed, as_of.at, policy)
+    gathering = Gathering(community, rows, policy)
+    evidence = gathering.until(Round(as_of.sealed, as_of.at))
     known = policy.communities.get(community)
     responsibilities = catalogue.for_kind(known.kind) if known else _once_answered(catalogue, evidence.own)
     items = tuple(judge(one, evidence, policy) for one in responsibilities)
     months = [month for month in rows.months if month.number < as_of.sealed and month.at < as_of.at][-TREND_MONTHS:]
-    past = [gather(community, rows, month.number, month.at, policy) for month in months] if known else []
+    past = [gathering.until(month) for month in months] if known else []
     judged = [tuple(judge(one, then, policy) for one in responsibilities) for then in past]
     level, missing = level_of(items) if known else (0, ())
     unreadable = Counter(gap.log for gap in rows.gaps if gap.round <= as_of.sealed)
@@ -78,19 +78,42 @@ def evaluate(community: str, rows: Rows, catalogue: Catalogue, as_of: AsOf, poli
     return with_digest(card)
 
 
-def gather(community: str, rows: Rows, sealed: int, at: datetime, policy: Policy) -> Evidence:
-    """What the first `sealed` seals cover of these rows, the last of which was made at `at`."""
-    lives = (live(case_id, settle(steps, sealed)) for case_id, steps in sorted(rows.cases.items()))
-    people = {person: settle(steps, sealed) for person, steps in rows.people.items()}
-    return Evidence(
-        community=community,
-        sealed=sealed,
-        at=at,
-        lives=tuple(life for life in lives if life is not None and life.community == community),
-        own=settle(rows.own, sealed),
-        members=members_of(community, people, policy, at),
-        unreadable=sum(gap.round <= sealed for gap in rows.gaps),
-    )
+class Gathering:
+    """Gathers the evidence on a community at several checkpoints. It reads a case once while nothing of it changes."""
+
+    def __init__(self, community: str, rows: Rows, policy: Policy) -> None:
+        self._community = community
+        self._rows = rows
+        self._policy = policy
+        self._cases = {
+            case_id: (min(step.round for step in steps), max(step.round for step in steps))
+            for case_id, steps in sorted(rows.cases.items())
+            if steps
+        }
+        self._whole: dict[str, Life | None] = {}
+
+    def until(self, sealed: Round) -> Evidence:
+        """What the seals up to this one cover, at its time."""
+        lives = (self._life(case_id, sealed.number) for case_id in self._cases)
+        people = {person: settle(steps, sealed.number) for person, steps in self._rows.people.items()}
+        return Evidence(
+            community=self._community,
+            at=sealed.at,
+            lives=tuple(life for life in lives if life is not None and life.community == self._community),
+            own=settle(self._rows.own, sealed.number),
+            members=members_of(self._community, people, self._policy, sealed.at),
+            unreadable=sum(gap.round <= sealed.number for gap in self._rows.gaps),
+        )
+
+    def _life(self, case_id: str, sealed: int) -> Life | None:
+        first, last = self._cases[case_id]
+        if sealed < first:
+            return None
+        if sealed < last:
+            return live(case_id, settle(self._rows.cases[case_id], sealed))
+        if case_id not in self._whole:
+            self._whole[case_id] = live(case_id, settle(self._rows.cases[case_id], sealed))
+        return self._whole[case_id]
 
 
 def judge(responsibility: Responsibility, evidence: Evidence, policy: Policy) -> Item:

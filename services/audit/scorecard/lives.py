@@ -45,7 +45,7 @@ class Life:
     """One case. `flaw` says why no metric may use it: `merged`, `record_gap` or `clock`.
 
     `met`: when each deadline was kept. `pauses`: when its clock stood still (None: it still does). `updates`: when the
-    reporter could see a new state. `recused_decided`: a person decided against whom a recusal held at that time.
+    reporter could see a new state. `recused_decided`: a person decided who was recused at that time.
     """
 
     id: str

@@ -38,14 +38,15 @@ class MemoryRows:
         """The last mark that has no more seals than this; None if there is none."""
         return next((mark for number, mark in sorted(self.marks.items(), reverse=True) if number <= sealed), None)
 
-    async def rows_of(self, community: str, bodies: Iterable[str]) -> Rows:
-        """The rows of a community whose cases these handling bodies look after."""
+    async def rows_of(self, community: str, bodies: Iterable[str]) -> tuple[Position | None, Rows]:
+        """How far the rows have come, and those of a community whose cases these handling bodies look after."""
         wanted = set(bodies)
-        return Rows(
+        return self.stored, Rows(
             cases=self._named("case/", lambda step: step.said.get("community") == community),
             own=tuple(self.rows.get(f"community/{community}", {}).values()),
             people=self._named("person/", lambda step: not wanted.isdisjoint(_bodies(step))),
             gaps=tuple(self.gaps.values()),
+            months=self.stored.months if self.stored else (),
         )
 
     async def communities(self) -> AbstractSet[str]:

@@ -26,7 +26,7 @@ _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is measured: the rule, at which time (UTC-aware), in what community, and whom and which cases there are.
+    """What is measured: the rule, at which time (UTC-aware), in what community, and which cases and people there are.
 
     `members`: the people who may handle cases of the community.
     """
@@ -157,7 +157,7 @@ def _is_kept_up_to_date(rule: MeasuredRule, life: Life, end: datetime) -> bool:
 
 
 def _decided_by_recused(question: Question) -> Finding:
-    """In how many cases a person decided against whom a recusal held at that time."""
+    """In how many cases a person decided who was recused from the case at that time."""
     found = Finding()
     usable = _received(question, found)
     decided = [life for life in usable if life.decided_at is not None]

@@ -34,7 +34,7 @@ class Member:
 def members_of(
     community: str, people: Mapping[str, Sequence[Step]], policy: Policy, at: datetime
 ) -> tuple[Member, ...]:
-    """The people whose roles reach a handling body of the community at this time (UTC-aware), by reference.
+    """The people with a role that reaches a handling body of the community at this time (UTC-aware), by reference.
 
     `people`: the settled steps of each person; the last one has the whole entry.
     """

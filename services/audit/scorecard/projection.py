@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import accumulate
 from typing import Protocol
 
 from services.audit.record.leaf import Seal, read_seal
@@ -23,10 +24,12 @@ from shared.times import parse_rfc3339
 
 log = logging.getLogger(__name__)
 
-SEALS_AT_ONCE = 1_000
-ENTRIES_AT_ONCE = 2_000
-"""How many entries are read and written together. It bounds the memory, whatever one seal covers."""
-WITHOUT_REST = 100
+SEALS_AT_ONCE = 20_000
+"""Seals between two positions. The steps of a case that lie between two positions are mostly written together."""
+READ_AT_ONCE = 2_000
+WRITTEN_AT_ONCE = 10_000
+"""How many entries are read, and are written, together. They bound the memory, whatever one seal covers."""
+TURN = 100
 """After so many entries, other work of the process has its turn."""
 
 
@@ -89,6 +92,12 @@ class RowStore(Protocol):
         """Move the position from the first to the second, if it still is the first. Says whether it was."""
 
 
+def count_sealed(seals: Head, origin: str) -> int:
+    """How many entries that scorecards are computed from the seals of this head cover."""
+    names = {name.removeprefix(f"{origin}/"): size for name, size in seals.sealed.items()}
+    return sum(size for name, size in names.items() if name.partition("/")[0] in TOPICS)
+
+
 class Projection:
     """Advances the rows of one store with the record."""
 
@@ -127,46 +136,73 @@ class Projection:
         if end <= position.sealed:
             return 0
         after, spans = position, dict[str, list[tuple[int, Round]]]()
-        for leaf in await read_leaves(self._record, SEALS, position.sealed, end):
-            seal = seal_in(leaf)
-            name = seal.origin.removeprefix(self._origin) if seal else ""
-            after = after.after(seal, name)
-            if after.at is not None and name.partition("/")[0] in TOPICS:
-                spans.setdefault(name, []).append((after.logs[name].size, Round(after.sealed, after.at)))
+        while after.sealed < end:
+            for leaf in await read_leaves(self._record, SEALS, after.sealed, min(after.sealed + READ_AT_ONCE, end)):
+                seal = seal_in(leaf)
+                name = seal.origin.removeprefix(self._origin) if seal else ""
+                after = after.after(seal, name)
+                if after.at is not None and name.partition("/")[0] in TOPICS:
+                    spans.setdefault(name, []).append((after.logs[name].size, Round(after.sealed, after.at)))
+            await asyncio.sleep(0)
+        batch = _Batch()
         for name, sizes in spans.items():
             known = position.logs.get(name)
-            await self._fold(name, known.size if known else 0, sizes, told)
+            await self._fold(name, known.size if known else 0, sizes, batch, told)
+        await self._flush(batch, told)
         # If another replica was faster, its position is as good, and the next turn begins there.
         await self._store.advance(stored, after)
         return end - position.sealed
 
     async def _fold(
-        self, name: str, start: int, sizes: Sequence[tuple[int, Round]], told: Callable[[int], None]
+        self,
+        name: str,
+        start: int,
+        sizes: Sequence[tuple[int, Round]],
+        batch: "_Batch",
+        told: Callable[[int], None],
     ) -> None:
         """Fold the entries of one log from `start` on; `sizes` says in order how far each seal reaches."""
-        ends = [size for size, _ in sizes]
-        # The first seal that reaches an entry counts, also where a later one were shorter.
-        for at in range(1, len(ends)):
-            ends[at] = max(ends[at], ends[at - 1])
+        ends = list(accumulate((size for size, _ in sizes), max))
         while start < ends[-1]:
-            end = min(start + ENTRIES_AT_ONCE, ends[-1])
-            rows: dict[str, list[Step]] = {}
-            gaps: list[Gap] = []
-            began = time.perf_counter()
+            end = min(start + READ_AT_ONCE, ends[-1])
             for index, leaf in enumerate(await read_leaves(self._record, name, start, end), start):
-                sealed = sizes[bisect_left(ends, index + 1)][1]
-                match read_entry(leaf, name, index, sealed):
-                    case Gap() as gap:
-                        gaps.append(gap)
-                    case (row, step):
-                        rows.setdefault(row, []).append(step)
-                if index % WITHOUT_REST == 0:
+                # The first seal that reaches an entry counts, even if a later one were shorter.
+                batch.add(read_entry(leaf, name, index, sizes[bisect_left(ends, index + 1)][1]))
+                if index % TURN == 0:
                     await asyncio.sleep(0)
-            await self._store.add(rows, gaps)
-            told(end - start)
+            batch.entries += end - start
             start = end
-            if self._rest:
-                await asyncio.sleep((time.perf_counter() - began) * self._rest)
+            if batch.entries >= WRITTEN_AT_ONCE:
+                await self._flush(batch, told)
+
+    async def _flush(self, batch: "_Batch", told: Callable[[int], None]) -> None:
+        await self._store.add(batch.rows, batch.gaps)
+        told(batch.entries)
+        took = time.perf_counter() - batch.began
+        batch.clear()
+        if self._rest:
+            await asyncio.sleep(took * self._rest)
+            batch.began = time.perf_counter()
+
+
+class _Batch:
+    """What was read and is not written yet."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.rows: dict[str, list[Step]] = {}
+        self.gaps: list[Gap] = []
+        self.entries = 0
+        self.began = time.perf_counter()
+
+    def add(self, found: tuple[str, Step] | Gap | None) -> None:
+        match found:
+            case Gap() as gap:
+                self.gaps.append(gap)
+            case (row, step):
+                self.rows.setdefault(row, []).append(step)
 
 
 async def read_leaves(record: SealedRecord, name: str, start: int, end: int) -> Sequence[bytes | None]:

@@ -30,8 +30,11 @@ class CardStore(Protocol):
     async def mark_before(self, sealed: int) -> Position | None:
         """The last mark that has no more seals than this; None if there is none."""
 
-    async def rows_of(self, community: str, bodies: Iterable[str]) -> Rows:
-        """The rows of a community whose cases these handling bodies look after. They may go beyond the position."""
+    async def rows_of(self, community: str, bodies: Iterable[str]) -> tuple[Position | None, Rows]:
+        """The rows of a community, of which these handling bodies look after cases, and the position of the rows.
+
+        They may go beyond the position, but never fall short of it.
+        """
 
     async def communities(self) -> AbstractSet[str]:
         """Every community that has a row or a case."""
@@ -60,16 +63,13 @@ class Cards:
 
         Raises NotFound for a community that neither the policy nor the record knows, and for a checkpoint that is none.
         """
-        as_of = await self._as_of(sealed)
         known = self._policy.communities.get(community)
-        rows = await self._rows.rows_of(community, known.bodies.values() if known else ())
+        position, rows = await self._rows.rows_of(community, known.bodies.values() if known else ())
+        as_of = await self._as_of(position, sealed)
         if known is None and not rows.own and not rows.cases:
             raise NotFound
-        position = await self._rows.position()
-        months = position.months if position else ()
-        found = Rows(rows.cases, rows.own, rows.people, rows.gaps, months)
         catalogue = in_force(self._catalogues, as_of.at.date())
-        return evaluate(community, found, catalogue, as_of, self._policy)
+        return evaluate(community, rows, catalogue, as_of, self._policy)
 
     async def all(self) -> Sequence[Scorecard]:
         """The scorecard of every community of the policy, and of every other one that the record knows.
@@ -112,8 +112,7 @@ class Cards:
         served = bodies.isdisjoint(known.bodies.values()) if known else True
         return not served or not timedelta() <= now.at - card.as_of.at < FRESH_FOR
 
-    async def _as_of(self, sealed: int | None) -> AsOf:
-        position = await self._rows.position()
+    async def _as_of(self, position: Position | None, sealed: int | None) -> AsOf:
         if position is None or (sealed is not None and not 1 <= sealed <= position.sealed):
             raise NotFound
         if sealed is not None and sealed < position.sealed:

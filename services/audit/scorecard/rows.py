@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import BaseModel
@@ -21,10 +21,11 @@ from shared.events.cases import CaseFact
 from shared.problems import Malformed
 
 TOPICS = frozenset({"reports", "cases", "erasures", "roster", "baseline"})
-"""The topics whose logs scorecards are computed from."""
+"""Scorecards are computed from the logs of these topics."""
 CLOCK_ERROR = timedelta(minutes=5)
 """How far the clocks of two services may be apart."""
 
+_TIMES = ("received_at", "met_at")
 _CASE = ("community", "received_at", "report_id", "category")
 _LATER = ("attestation_id", "responsibility_id")
 _PROJECT = (
@@ -68,17 +69,17 @@ class Round:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one entry says. `name`: the fact, or the type of an event that this version does not know.
+class Step(NamedTuple):
+    """What one entry says; `entry` is its index in the log.
 
-    `at` is the time of the event, and never after that of its seal. `ahead`: the clock of the writer, or a time in the
-    event, was further ahead of the seal than clocks may be apart. `said`: fields of the fact, as JSON has them.
+    `name`: the fact, or the type of an event that this version does not know. `at` is the time of the event, and never
+    after that of its seal. `ahead`: the clock of the writer, or a time in the event, was further ahead of the seal than
+    clocks may be apart. `said`: fields of the fact, as JSON has them.
     """
 
     round: int
     log: str
-    index: int
+    entry: int
     event_id: str
     name: str
     at: datetime
@@ -87,26 +88,21 @@ class Step:
     role: str
     policy_version: str | None = None
     ahead: bool = False
-    said: Mapping[str, Any] = field(default_factory=dict)
+    said: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def place(self) -> EntryPlace:
         """Where the event stands in the record."""
-        return EntryPlace(self.event_id, self.log, self.index)
+        return EntryPlace(self.event_id, self.log, self.entry)
 
     @property
     def topic(self) -> str:
-        """The topic whose log has the entry."""
+        """The topic of the log that has the entry."""
         return self.log.partition("/")[0]
 
     def write(self) -> str:
         """The step as one line of JSON; `read_step` reads it."""
-        at = self.at.isoformat()
-        fields = (
-            self.round, self.log, self.index, self.event_id, self.name, at, self.seq, self.actor, self.role,
-            self.policy_version, self.ahead, self.said,
-        )  # fmt: skip
-        return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode()
+        return orjson.dumps((*self[:-1], dict(self.said)), option=orjson.OPT_SORT_KEYS).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +165,7 @@ def settle(steps: Iterable[Step], sealed: int) -> tuple[Step, ...]:
     for step in steps:
         if step.round <= sealed:
             first = known.get(step.event_id)
-            if first is None or (step.round, step.log, step.index) < (first.round, first.log, first.index):
+            if first is None or (step.round, step.log, step.entry) < (first.round, first.log, first.entry):
                 known[step.event_id] = step
     return tuple(sorted(known.values(), key=lambda step: (step.seq, step.at, step.event_id)))
 
@@ -211,13 +207,13 @@ def _read_event(event: Event, log: str, index: int, sealed: Round) -> tuple[str,
         return Gap(log, index, sealed.number, "wrong_topic")
     if isinstance(fact, RosterTokenChanged):
         return None
-    fields = ((name, getattr(fact, name)) for name in SAID.get(fact.name, ()))
-    said = {name: _plain(value) for name, value in fields if value is not None}
+    values = vars(fact)
+    said = {name: _plain(values[name]) for name in SAID.get(fact.name, ()) if values[name] is not None}
     if isinstance(fact, CaseFact):
         said["state"] = fact.state
         if fact.state != fact.previous:
             said["moved"] = True
-    latest = max((event.time, *(time for name in ("received_at", "met_at") if (time := getattr(fact, name, None)))))
+    latest = max((event.time, *(values[name] for name in _TIMES if name in values)))
     step = Step(
         sealed.number,
         log,

@@ -11,9 +11,21 @@ from services.audit.record.query import read_position, write_position
 from services.audit.scorecard.projection import Position
 from services.audit.scorecard.rows import Gap, Rows, Step, read_step
 from shared.documents import Codec
-from shared.mongo import Collection, Database, DuplicateKeyError, IndexModel, UpdateOne, reaching, write_unordered
+from shared.mongo import (
+    Collection,
+    Database,
+    Document,
+    DuplicateKeyError,
+    IndexModel,
+    UpdateOne,
+    reaching,
+    write_unordered,
+)
+from shared.problems import Unavailable
 
 NAME = "scorecards"
+REBUILT = f"{NAME}.rebuilt"
+"""Where rows are rebuilt."""
 INDEXES = (
     IndexModel([("communities", 1)], name="communities", sparse=True),
     IndexModel([("bodies", 1)], name="bodies", sparse=True),
@@ -35,6 +47,17 @@ class MongoRows:
         """Make the indexes."""
         with reaching():
             await self.collection.create_indexes(list(INDEXES))
+
+    async def clear(self) -> None:
+        """Take everything away."""
+        with reaching():
+            await self.collection.drop()
+
+    async def take_place(self) -> None:
+        """These rows take the place of those that the services read, in one step; none are left here."""
+        await self.prepare()
+        with reaching():
+            await self.collection.rename(NAME, dropTarget=True)
 
     async def position(self) -> Position | None:
         """How far the rows have come; None if there are none."""
@@ -77,19 +100,35 @@ class MongoRows:
             found = await self.collection.find(wanted).sort("_id", -1).limit(1).to_list(1)
         return _POSITIONS.from_document(found[0]) if found else None
 
-    async def rows_of(self, community: str, bodies: Iterable[str]) -> Rows:
-        """The rows of a community whose cases these handling bodies look after. They may go beyond the position."""
-        people = {"bodies": {"$in": sorted(bodies)}}
+    async def rows_of(self, community: str, bodies: Iterable[str]) -> tuple[Position | None, Rows]:
+        """The rows of a community, of which these handling bodies look after cases, and the position of the rows.
+
+        They may go beyond the position, but never fall short of it.
+        """
+        wanted = [
+            {"_id": _POSITION},
+            {"_id": f"community/{community}"},
+            {"communities": community},
+            {"bodies": {"$in": sorted(bodies)}},
+            {"_id": {"$gte": "gap/", "$lt": "gap0"}},
+        ]
+        before = await self.position()
         with reaching():
-            cases = await self.collection.find({"communities": community}, {"steps": 1}).to_list(None)
-            own = await self.collection.find_one({"_id": f"community/{community}"}, {"steps": 1})
-            persons = await self.collection.find(people, {"steps": 1}).to_list(None)
-            gaps = await self.collection.find({"_id": {"$gte": "gap/", "$lt": "gap0"}}).to_list(None)
-        return Rows(
-            cases={_name(row["_id"]): _steps(row) for row in cases},
-            own=_steps(own) if own else (),
-            people={_name(row["_id"]): _steps(row) for row in persons},
-            gaps=tuple(Gap(*read_position(_name(gap["_id"])), gap["round"], gap["reason"]) for gap in gaps),
+            found = await self.collection.find({"$or": wanted}).to_list(None)
+        kinds: dict[str, list[Document]] = {}
+        for row in found:
+            kinds.setdefault(row["_id"].partition("/")[0], []).append(row)
+        position = _POSITIONS.from_document(kinds[_POSITION][0]) if _POSITION in kinds else None
+        if (position and position.build) != (before and before.build):
+            raise Unavailable("scorecards: rebuilt at this moment")
+        return before, Rows(
+            cases={_name(row["_id"]): _steps(row) for row in kinds.get("case", ())},
+            own=tuple(step for row in kinds.get("community", ()) for step in _steps(row)),
+            people={_name(row["_id"]): _steps(row) for row in kinds.get("person", ())},
+            gaps=tuple(
+                Gap(*read_position(_name(gap["_id"])), gap["round"], gap["reason"]) for gap in kinds.get("gap", ())
+            ),
+            months=before.months if before else (),
         )
 
     async def communities(self) -> AbstractSet[str]:

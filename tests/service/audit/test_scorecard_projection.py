@@ -182,7 +182,8 @@ class TestProjection:
         await world.advance()
         digest = (await world.cards().of("enwiki")).digest
         monkeypatch.setattr(module, "SEALS_AT_ONCE", 1)
-        monkeypatch.setattr(module, "ENTRIES_AT_ONCE", 2)
+        monkeypatch.setattr(module, "READ_AT_ONCE", 2)
+        monkeypatch.setattr(module, "WRITTEN_AT_ONCE", 3)
         rows = MemoryRows()
         await world.advance(rows)
         assert (await world.cards(rows).of("enwiki")).digest == digest

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.audit.scorecard.evaluation import gather
+from services.audit.scorecard.evaluation import Gathering
 from services.audit.scorecard.metrics import METRICS, Question, measure
 from services.audit.scorecard.result import Measured, ReasonCode
+from services.audit.scorecard.rows import Round
 from shared.events import (
     CaseDecided,
     DeadlineMet,
@@ -52,7 +53,7 @@ def rule_of(metric: str, **given: Any) -> MeasuredRule:
 
 
 def measured(record: SmallRecord, rule: MeasuredRule) -> tuple[Measured, ReasonCode]:
-    evidence = gather("enwiki", record.rows(), record.seals, record.at, POLICY)
+    evidence = Gathering("enwiki", record.rows(), POLICY).until(Round(record.seals, record.at))
     return measure(Question(rule, evidence.at, POLICY, "enwiki", evidence.lives, evidence.members))
 
 

@@ -1,7 +1,6 @@
 """Rows: whatever the order and repetition of entries, and whatever an entry holds, the rows are the same and say so."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -35,7 +34,7 @@ def test_any_order_and_repetition_of_entries_gives_the_same_scorecard(plan: Any,
     found = [read_entry(*entry) for entry in record.entries]
     # The same event at a later place, as if it had been delivered once more.
     later = [
-        (one[0], replace(one[1], index=one[1].index + 999, round=one[1].round + 1))
+        (one[0], one[1]._replace(entry=one[1].entry + 999, round=one[1].round + 1))
         for one in found[:5]
         if isinstance(one, tuple)
     ]
