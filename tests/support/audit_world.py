@@ -29,6 +29,8 @@ from tests.support.audit_rig import AT, ORIGIN, event_of, record_of, settings_fo
 from tests.support.people import COPIES, nobody_signs_in
 from tests.support.scorecards import scorecard, untouched
 
+POLICY = load_policy()
+
 
 class MemorySaving:
     """Aggregates that are only ever created."""
@@ -82,7 +84,7 @@ class AuditWorld:
         flow, sign_in = access_control.open_sign_in(way)
         gate = access_control.gate
         routers = make_routers(settings, self.record, Parties(self.parties), self.saving, gate, flow.pages)
-        routers += make_scorecard_routers(settings, cards or self.scorecards, policy or load_policy(), gate, flow.pages)
+        routers += make_scorecard_routers(settings, cards or self.scorecards, policy or POLICY, gate, flow.pages)
         self.app: FastAPI = assemble(runtime, access_control.gate, [Part(routers), sign_in], flow.error_page)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="https://audit")
 
