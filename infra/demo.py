@@ -22,6 +22,7 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from rich.console import Console
 
+from infra.demo_baseline import WHAT, tell_baseline
 from infra.local.processes import StackError
 from infra.local.sign_in_provider import ACCOUNTS
 from infra.local.stack import Stack, StackSettings
@@ -38,6 +39,9 @@ from shared.times import now, rfc3339
 PATIENCE = 60.0
 NAMED = next(account.username for account in ACCOUNTS if account.subject == "demo-reported")
 """An account that some of the reports name. It is a responder, too."""
+
+NO_LINKS = {"HEARTH_BASELINE_LINKS": "false"}
+"""The pages behind the demo's statements do not exist, so that nothing is looked at."""
 
 console = Console(stderr=False, highlight=False)
 
@@ -60,7 +64,7 @@ class Demo:
 
     def __post_init__(self) -> None:
         self.intake = make_blocking_http(self.system.url("intake"))
-        bodies = self._bodies()
+        bodies = self.bodies()
         responder = self.system.token(Role.RESPONDER, *bodies, ref=self.system.account("demo-responder"))
         self.desk = make_blocking_http(self.system.url("triage"), headers=_bearer(responder))
         auditor = self.system.token(Role.AUDITOR)
@@ -68,7 +72,8 @@ class Demo:
         self.mail = make_blocking_http(self.system.stack.mail_url)
 
     @staticmethod
-    def _bodies() -> tuple[str, ...]:
+    def bodies() -> tuple[str, ...]:
+        """The handling bodies of the demo's people."""
         from shared.policy import load_policy
 
         return load_policy().ordinary_bodies
@@ -81,7 +86,7 @@ def main() -> int:
     try:
         settings = StackSettings.from_environment()
         console.print("Starting Kafka, MongoDB, a mail catcher and four services …")
-        with Stack(settings) as stack, run_system(stack) as system:
+        with Stack(settings) as stack, run_system(stack, NO_LINKS) as system:
             console.print(f"All ready after {time.monotonic() - began:.1f} s.\n")
             system.enrol_accounts()
             demo = Demo(system)
@@ -103,6 +108,11 @@ def main() -> int:
 
 def tell(demo: Demo) -> dict[str, Any]:
     """Send reports through every channel, follow them to the end, verify, and return the counts."""
+    console.rule("Communities say what they answer for")
+    tell_baseline(demo.system, demo.bodies())
+    console.print("\n".join(f"  {line}" for line in WHAT), soft_wrap=True)
+    console.print(f"  see {demo.system.url('triage')}/desk/baseline as Caro Coordinator, and", soft_wrap=True)
+    console.print(f"  {demo.system.url('audit')}/scorecard, once the next checkpoint is made", soft_wrap=True)
     console.rule("Reports come in")
     by_form(demo)
     by_http(demo)
@@ -325,6 +335,7 @@ def _print_addresses(demo: Demo) -> None:
         "Responders' desk": (f"{system.url('triage')}/desk", "demo-responder"),
         "The desk of coordinators": (f"{system.url('triage')}/desk", "demo-coordinator"),
         "Scorecards of communities": (f"{system.url('audit')}/scorecard", ""),
+        "The baseline of communities": (f"{system.url('triage')}/desk/baseline", "demo-coordinator"),
         "The record": (f"{system.url('audit')}/audit", "demo-auditor"),
         "What was sent": (f"{system.url('notification')}/outbox", "demo-operator"),
         "Mails": (system.stack.mail_url, ""),
@@ -332,7 +343,7 @@ def _print_addresses(demo: Demo) -> None:
     }
     for name, (address, account) in rows.items():
         sign_in = f"  sign in as {names[account]}" if account else ""
-        console.print(f"  {name:<26}{address}{sign_in}", soft_wrap=True)
+        console.print(f"  {name:<29}{address}{sign_in}", soft_wrap=True)
     console.print("\nSigning in needs no password: choose an account on the page that comes.")
     console.print(
         f"{NAMED} is a responder, too, and named in reports: signed in as {NAMED}, nobody finds the cases of those.",

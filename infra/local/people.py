@@ -54,21 +54,25 @@ def enrol_and_issue(
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """A person to put on the roster: the role, and the keys of the user name."""
+    """A person to put on the roster: the role, and the keys of the user name. `agreed`: with an agreement."""
 
     role: Role
     keys: tuple[str, ...]
+    agreed: bool = True
 
 
 def enrol_accounts(
     uri: str, prefix: str, access: MongoAccess, people: Mapping[str, Enrolled], bodies: tuple[str, ...]
 ) -> None:
-    """Put people on the roster, each (by reference) in a role, with all that the role needs for a day."""
+    """Put people on the roster, each (by reference) in a role, with all that the role needs for a day.
+
+    One who has not agreed to keep cases confidential lacks that.
+    """
 
     async def work(editor: RosterEditor, _: MongoRoster) -> None:
         at = now()
         for person, one in people.items():
-            await enrol(editor, person, one.role, bodies if one.role in _OF_BODIES else (), at, [one.keys])
+            await enrol(editor, person, one.role, bodies if one.role in _OF_BODIES else (), at, [one.keys], one.agreed)
 
     run_with_editor(uri, prefix, access, work)
 
@@ -86,10 +90,12 @@ async def enrol(
     bodies: tuple[str, ...],
     at: datetime,
     names: Sequence[tuple[str, ...]] = (),
+    agreed: bool = True,
 ) -> None:
-    """Everything that a person needs to act in this role from now on."""
+    """Everything that a person needs to act in this role from now on, or all but the agreement."""
     scopes = SCOPES if role is Role.AUDITOR else ()
     await editor.grant(person, GrantHeld(role=role.value, bodies=bodies, scopes=scopes), OPERATOR, names)
-    await editor.note_agreement(person, at + LIFE, OPERATOR)
+    if agreed:
+        await editor.note_agreement(person, at + LIFE, OPERATOR)
     for module in MODULES if role is Role.RESPONDER else ():
         await editor.note_training(person, TrainingHeld(module=module, completed_at=at - LIFE), OPERATOR)

@@ -231,8 +231,7 @@ class Stack:
         if port is None and "HEARTH_PORT" in env:
             port = int(env["HEARTH_PORT"])
         else:
-            wanted = service.port if port is None else port
-            port = self._ports.choose(wanted, name, self.settings.announce, [s.port for s in SERVICES.values()])
+            port = self._ports.any_free() if port == 0 else port or self.choose_port(name)
         label = label or name
         address = f"http://{ports.LOOPBACK}:{port}"
         # Without a provider nobody can sign in, but the rest works.
@@ -248,6 +247,11 @@ class Stack:
         if wait:
             self.wait_service(process)
         return process
+
+    def choose_port(self, name: str) -> int:
+        """The usual port of a service, or the next free one; ours from now on."""
+        usual = [service.port for service in SERVICES.values()]
+        return self._ports.choose(SERVICES[name].port, name, self.settings.announce, usual)
 
     def wait_service(self, process: Process) -> None:
         """Wait until a service that was started with `wait=False` is ready. Raises StackError."""

@@ -17,6 +17,7 @@ from infra.kafka.accounts import open_accounts
 from infra.kafka.topics import alter_topics, create_topics
 from infra.local.kafka import Operators
 from infra.local.people import ACCOUNT_ROLES, Enrolled, enrol_accounts, enrol_and_issue, person_of
+from infra.local.ports import LOOPBACK
 from infra.local.probes import answers
 from infra.local.processes import Process, StackError
 from infra.local.sign_in_provider import ACCOUNTS
@@ -92,6 +93,12 @@ class System:
         }
         enrol_accounts(*self._book(), people, load_policy().ordinary_bodies)
 
+    def enrol_newcomer(self, name: str, *bodies: str) -> None:
+        """Put a person without an account on the roster, as a responder who has no confidentiality agreement yet."""
+        key = base64.b64decode(self.environment["HEARTH_PSEUDONYM_KEY"])
+        newcomer = Enrolled(Role.RESPONDER, given_keys(key, name), agreed=False)
+        enrol_accounts(*self._book(), {person_of(name): newcomer}, bodies)
+
     def _book(self) -> tuple[str, str, MongoAccess]:
         prefix = self.environment.get("HEARTH_DATABASE_PREFIX", "")
         return self.stack.mongo, prefix, self.stack.mongo_access("triage", prefix)
@@ -123,12 +130,15 @@ def run_system(stack: Stack, extra: Mapping[str, str] | None = None) -> Iterator
         create_topics_on(stack.operators, environment.get("HEARTH_TOPIC_PREFIX", ""))
     let_in(stack, environment.get("HEARTH_TOPIC_PREFIX", ""), environment.get("HEARTH_DATABASE_PREFIX", ""))
     intake = stack.start_service("intake", environment, wait=False)
+    audit_port = stack.choose_port("audit")
+    audit_url = f"http://{LOOPBACK}:{audit_port}"
     environment |= {"HEARTH_INTAKE_URL": intake.address, "HEARTH_PUBLIC_URL": intake.address}
-    triage = stack.start_service("triage", environment, wait=False)
+    environment |= {"HEARTH_SCORECARD_URL": audit_url}
+    triage = stack.start_service("triage", environment | {"HEARTH_AUDIT_URL": audit_url}, wait=False)
     environment |= {"HEARTH_DESK_URL": triage.address, "HEARTH_TRIAGE_URL": triage.address}
     system = System(stack, environment, {"intake": intake, "triage": triage})
-    for name in ("notification", "audit"):
-        system.processes[name] = stack.start_service(name, environment, wait=False)
+    for name, port in (("notification", None), ("audit", audit_port)):
+        system.processes[name] = stack.start_service(name, environment, port=port, wait=False)
     with ThreadPoolExecutor() as threads:
         for done in [threads.submit(_wait_ready, process) for process in system.processes.values()]:
             done.result()
