@@ -16,7 +16,7 @@ from shared.policy.baseline import catalogue_versions
 from shared.problems import NotFound
 
 MOST_BYTES = 4 * 2**20
-_UNCHECKED = (verify.UnverifiableError, verify.MissingError, PolicyError, OSError, ValueError, KeyError)
+_UNCHECKED = (verify.UnverifiableError, verify.MissingError, PolicyError, OSError, ValueError, NotFound, KeyError)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -47,15 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     try:
         result, lines = asyncio.run(_compare(args))
-    except (
-        verify.UnverifiableError,
-        verify.MissingError,
-        PolicyError,
-        OSError,
-        ValueError,
-        NotFound,
-        KeyError,
-    ) as error:
+    except _UNCHECKED as error:
         reason = "there is no such scorecard" if isinstance(error, NotFound) else str(error)
         print(f"Not compared: {reason}", file=sys.stderr)
         return USAGE
@@ -69,9 +61,10 @@ async def _compare(args: argparse.Namespace) -> tuple[dict[str, object], list[st
     sealed: int | None
     digest: str | None
     try:
+        # First, because a record that goes on has the checkpoint of everything that was published before.
+        published = _published(args, source)
         logs = verify.read_listed(source.read_list("logs"), verify.Report())
         record = OutsideRecord(source, logs)
-        published = _published(args, source)
         shown = await shown_in(record, args.scorecard)
         if published is not None:
             sealed, digest = int(published["as_of"]["sealed"]), str(published["digest"])

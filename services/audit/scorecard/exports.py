@@ -33,7 +33,8 @@ GEMARA_RESULTS = {
 CATALOGUE = "hearth-baseline"
 _FORMULA = re.compile(r"[\s\x00-\x1f\u200b-\u200f\ufeff]*[=+\-@|%\uff1d\uff0b\uff0d\uff20]")
 _AS_REFERENCES = {ord(sign): f"&#{ord(sign)};" for sign in map(chr, range(128)) if not re.match(r"[\w ,.()?]", sign)}
-_AS_REFERENCES[ord("_")] = "&#95;"
+_AS_REFERENCES |= {ord(sign): f"&#{ord(sign)};" for sign in "_\uff3f"}
+"""Also the wide underscore: magic words of Japanese are written with it."""
 _MAGIC = re.compile(r"\b(?:RFC|PMID|ISBN)\b")
 """MediaWiki turns these words and the number behind them into links."""
 _CONTROLS = ("Cc", "Cs")
@@ -191,4 +192,5 @@ def _one_line(text: str) -> str:
 
 
 def _wiki_link(address: str) -> str:
-    return quote(address, safe="/:?#@!$&()*+,;=%-._")
+    """An address in which MediaWiki finds neither a magic word nor a signature: it looks for these also in links."""
+    return quote(address, safe="/:?#@!$&()*+,;=%-.").replace("~", "%7E").replace("__", "%5F%5F")

@@ -56,6 +56,8 @@ class Cards:
         self._policy = policy
         self._catalogues = catalogues
         self._known: dict[str, Scorecard] = {}
+        # Every known scorecard has what was sealed until then, and none is computed again for it.
+        self._looked = 0
         self._turn = asyncio.Lock()
 
     async def of(self, community: str, sealed: int | None = None) -> Scorecard:
@@ -83,14 +85,16 @@ class Cards:
                 return []
             now = position.as_of
             names = sorted(self._policy.communities.keys() | await self._rows.communities())
-            oldest = min((card.as_of.sealed for card in self._known.values()), default=0)
-            changed, bodies = await self._rows.changed_since(oldest) if self._known else (frozenset(), frozenset())
+            changed, bodies = (
+                await self._rows.changed_since(self._looked) if self._known else (frozenset(), frozenset())
+            )
             for name in names:
                 card = self._known.get(name)
                 if card is None or name in changed or self._is_old(card, now, bodies):
                     self._known[name] = await self.of(name, now.sealed)
                     # Between two scorecards, other work of the process has its turn.
                     await asyncio.sleep(0)
+            self._looked = now.sealed
             return [self._known[name] for name in names]
 
     async def round_until(self, at: datetime) -> int | None:

@@ -108,7 +108,7 @@ class NameSearch:
             await asyncio.sleep(self._every)
 
     async def look(self) -> int:
-        """Look for all names that are new; returns in how many reports somebody was found. Raises Unavailable.
+        """Look for all names that are new; returns how many reports mention one of them. Raises Unavailable.
 
         While another replica searches, this one does nothing.
         """

@@ -52,7 +52,7 @@ class MongoSearches:
             await self.collection.update_one({"_id": _PASS, "owner": owner}, {"$set": {"owner": None, "until": None}})
 
     async def running(self) -> Pass | None:
-        """The pass that somebody began and nobody has ended."""
+        """The pass that a replica began and none has ended."""
         with reaching():
             found = await self.collection.find_one({"_id": _PASS})
         if not found or not found.get("names"):

@@ -125,7 +125,8 @@ def fault_of_link(link: str) -> Fault | None:
 
 def _is_public_name(host: str) -> bool:
     try:
-        name = host.rstrip(".").encode("idna").decode("ascii").lower()
+        # One dot at the end is the root of all names; with two, it is no name.
+        name = host.removesuffix(".").encode("idna").decode("ascii").lower()
     except UnicodeError:
         return False
     labels = name.split(".")

@@ -13,6 +13,7 @@ from services.audit.scorecard import projection as module
 from services.audit.scorecard.memory import MemoryRows
 from services.audit.scorecard.projection import Position, Projection
 from services.audit.scorecard.queries import Cards
+from services.audit.scorecard.result import Scorecard
 from services.audit.scorecard.rows import Gap, Step
 from services.audit.seals.actions import Sealer
 from services.audit.writer import LogWriter
@@ -287,6 +288,29 @@ class TestCards:
         await world.seal(START + 37 * DAY + HOUR)
         await world.advance()
         assert all(card.as_of.at == START + 37 * DAY + HOUR for card in await cards.all())
+
+    async def test_a_list_computes_nothing_again_for_what_it_has(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world = World()
+        await fill(world)
+        await world.advance()
+        cards = world.cards()
+        await cards.all()
+        computed: list[str] = []
+        of = cards.of
+
+        async def count(community: str, sealed: int | None = None) -> Scorecard:
+            computed.append(community)
+            return await of(community, sealed)
+
+        monkeypatch.setattr(cards, "of", count)
+        await world.tell((attested("HB-03"), "enwiki", START + 37 * DAY), (on_roster("person:r2"), "person:r2", START))
+        await world.seal(START + 37 * DAY + timedelta(minutes=1))
+        await world.advance()
+        await cards.all()
+        assert "enwiki" in computed
+        computed.clear()
+        await cards.all()
+        assert computed == []
 
     async def test_a_day_leads_to_its_last_checkpoint(self) -> None:
         world = World()

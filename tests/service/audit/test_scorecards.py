@@ -275,6 +275,15 @@ async def test_what_a_community_wrote_stays_text_everywhere(world: AuditWorld) -
     assert len(wikitext.splitlines()) == 6
 
 
+async def test_no_link_or_wide_sign_is_wikitext(world: AuditWorld) -> None:
+    link = "https://example.org/a_b/__NOINDEX__/___/~~~~?x=%5B"
+    said = attested(statement="＿＿目次強制＿＿", link=link)
+    world.scorecards.cards = [scorecard(items=(item(1, Outcome.MET, ReasonCode.ATTESTED, attested=said),))]
+    wikitext = (await get(world, f"{PATH}/enwiki.wikitext")).text
+    assert "[https://example.org/a_b/%5F%5FNOINDEX%5F%5F/%5F%5F_/%7E%7E%7E%7E?x=%5B " in wikitext
+    assert "＿" not in wikitext
+
+
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "  =1", "\r\n=1", "\u200b=1", "＝1", "|x", "%0A"])
 async def test_no_cell_of_a_table_is_a_formula(world: AuditWorld, text: str) -> None:
     world.scorecards.cards = [

@@ -108,6 +108,7 @@ def test_no_text_takes_long_to_look_through(text: str) -> None:
         "https://sw.wikipedia.org/wiki/Wikipedia:Sera",
         "https://الويكي.example/صفحة",
         "https://xn--e1afmkfd.xn--p1ai/",
+        "https://meta.wikimedia.org./",
     ],
 )
 def test_a_public_page_is_taken(link: str) -> None:
@@ -141,6 +142,8 @@ def test_a_public_page_is_taken(link: str) -> None:
         ("https://１２７.0.0.1/", "private_host"),
         ("https:///x", "private_host"),
         ("https://a..b/", "private_host"),
+        ("https://example.org../", "private_host"),
+        ("https://example.org。。/", "private_host"),
         ("https://exa mple.org/", "not_a_link"),
         ("https://example.org\\@evil.example/", "not_a_link"),
         ("https://example.org/\x00", "not_a_link"),
