@@ -161,12 +161,11 @@ def _hear(row: Responsibility, said: Attestation | None, at: datetime) -> Outloo
         return Outlook.NOT_APPLICABLE
     if waits(row, said):
         return Outlook.WAITING
-    match said.link_state if said.link else None:
+    match said.link_fault if said.link else None:
         case LinkState.CHANGED:
             return Outlook.LINK_CHANGED
         case LinkState.GONE:
             return Outlook.LINK_GONE
-        # One look that fails tells nothing.
-        case LinkState.UNREACHABLE if said.missed > 1:
+        case LinkState.UNREACHABLE:
             return Outlook.LINK_UNREACHABLE
     return Outlook.MET

@@ -51,7 +51,8 @@ class Attestation:
     """One attestation, and what became of it. Times are UTC-aware.
 
     `digest`: that of the page at the first look that found it; `link_state`: what the last look found, at `looked_at`;
-    `missed`: so many looks in a row have not reached the page, since `missed_since`. `reminded`: the reminders told.
+    `link_fault`: what is wrong with it after all looks, as audit weighs them. `missed`: so many looks in a row have not
+    reached the page, since `missed_since`. `reminded`: the reminders told.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Attestation:
     digest: str | None = None
     seen_at: datetime | None = None
     link_state: str | None = None
+    link_fault: str | None = None
     link_reason: str | None = None
     looked_at: datetime | None = None
     missed: int = 0
@@ -243,9 +245,21 @@ def _looked(registry: Registry, fact: BaselineLinkChecked, event: Event) -> Regi
         found |= {"missed": known.missed + 1, "missed_since": known.missed_since or event.time}
     else:
         found |= {"missed": 0, "missed_since": None}
+    found["link_fault"] = _fault_after(known, fact.link_state, found["missed"])
     if fact.digest:
         found |= {"seen_at": event.time, "digest": known.digest or fact.digest}
     return _changed(registry, known.id, **found)
+
+
+def _fault_after(known: Attestation, state: str, missed: int) -> str | None:
+    """What is wrong with a link after a look. One look that misses a page which was seen before tells nothing."""
+    match state:
+        case LinkState.UNCHANGED:
+            return None
+        case LinkState.UNREACHABLE:
+            return known.link_fault or (state if missed > 1 or known.digest is None else None)
+        case _:
+            return state
 
 
 def _with_project(registry: Registry, fact: ProjectFact, event: Event) -> Registry:

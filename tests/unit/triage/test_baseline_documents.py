@@ -33,6 +33,7 @@ ATTESTED: dict[str, Any] = {
     "digest": "0" * 64,
     "seen_at": AT,
     "link_state": "unreachable",
+    "link_fault": None,
     "link_reason": "timeout",
     "looked_at": AT,
     "missed": 1,

@@ -1,20 +1,25 @@
 """How a community stands, as the desk tells it: the same as the scorecard that audit makes of it, before it is made."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 
 import httpx
 import pytest
 
+from services.audit.scorecard.attestations import hear
 from services.audit.scorecard.document import write_canonical, write_document
+from services.audit.scorecard.result import ReasonCode
+from services.audit.scorecard.rows import read_entry
 from services.triage.baseline.overview import GOOD, Outlook, ending, lines_of, next_level, weigh
-from services.triage.baseline.registry import Attestation, Registry, Standing
+from services.triage.baseline.registry import Attestation, Registry, Standing, fold
 from services.triage.baseline.scorecards import AuditScorecards
-from shared.events import Claim, LinkState
+from shared.events import BaselineAttested, BaselineLinkChecked, Claim, Fact, LinkState
 from shared.http import make_http
 from tests.support.baseline_world import CATALOGUE, DAY, LINK, MEASURE, NOW, attested, row
+from tests.support.scorecard_record import COORDINATOR, SmallRecord, rows_of
 from tests.support.scorecards import ITEMS, scorecard
 
 PLAIN, CONFIRMED = row(1), row(2, attested=attested(confirm="auditor"))
@@ -37,10 +42,6 @@ def said(wanted: str = "HB-01", **changed: object) -> Attestation:
         (PLAIN, said(standing=Standing.WITHDRAWN), None, Outlook.WITHDRAWN),
         (PLAIN, said(claim=Claim.NOT_MET), None, Outlook.SAID_NOT_MET),
         (PLAIN, said(claim=Claim.NOT_APPLICABLE), None, Outlook.NOT_APPLICABLE),
-        (PLAIN, said(link=LINK, link_state=LinkState.CHANGED), None, Outlook.LINK_CHANGED),
-        (PLAIN, said(link=LINK, link_state=LinkState.GONE), None, Outlook.LINK_GONE),
-        (PLAIN, said(link=LINK, link_state=LinkState.UNREACHABLE, missed=1), None, Outlook.MET),
-        (PLAIN, said(link=LINK, link_state=LinkState.UNREACHABLE, missed=2), None, Outlook.LINK_UNREACHABLE),
         (CONFIRMED, said("HB-02"), None, Outlook.WAITING),
         (CONFIRMED, said("HB-02", confirmed_by="person:2"), None, Outlook.MET),
         (CONFIRMED, said("HB-02", claim=Claim.NOT_MET), None, Outlook.SAID_NOT_MET),
@@ -62,6 +63,35 @@ def test_what_is_said_and_measured_gives_one_outlook(
     responsibility: object, attestation: Attestation | None, holds: bool | None, expected: Outlook
 ) -> None:
     assert weigh(responsibility, attestation, holds, NOW) is expected  # type: ignore[arg-type]  # a row of the world
+
+
+OF_AUDIT = {
+    ReasonCode.ATTESTED: Outlook.MET,
+    ReasonCode.LINK_CHANGED: Outlook.LINK_CHANGED,
+    ReasonCode.LINK_GONE: Outlook.LINK_GONE,
+    ReasonCode.SOURCE_UNREACHABLE: Outlook.LINK_UNREACHABLE,
+}
+
+
+def test_the_desk_and_audit_say_the_same_after_any_looks_at_a_link() -> None:
+    for looks in (looks for n in range(5) for looks in product(LinkState, repeat=n)):
+        by_desk, by_audit = outlook_after(looks)
+        assert by_desk is OF_AUDIT[by_audit], looks
+
+
+def outlook_after(looks: Sequence[LinkState]) -> tuple[Outlook, ReasonCode]:
+    """What the desk and audit say of an attestation behind which these looks found these states."""
+    about = {"community": "swwiki", "attestation_id": "a-1", "responsibility_id": "HB-01"}
+    told: list[Fact] = [
+        BaselineAttested(**about, catalogue_version="x", claim="met", statement="W.", link=LINK, valid_until=NOW + DAY)
+    ]
+    found = (LinkState.CHANGED, LinkState.UNCHANGED)
+    told += [BaselineLinkChecked(**about, link_state=s, digest="0" * 64 if s in found else None) for s in looks]
+    record = SmallRecord()
+    registry = fold([record.tell(fact, "swwiki", NOW, COORDINATOR) for fact in told], Registry("swwiki"))
+    record.seal(NOW)
+    steps = rows_of([read_entry(*entry) for entry in record.entries], name="swwiki").own
+    return weigh(PLAIN, registry.attestations[0], None, NOW), hear(PLAIN, steps, NOW).reason
 
 
 def test_the_next_level_lacks_only_what_counts_and_is_of_it() -> None:
