@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import takewhile
 
 from services.audit.scorecard.attestations import NO_WORD, Word, hear
 from services.audit.scorecard.document import with_digest
@@ -59,6 +60,10 @@ def evaluate(community: str, rows: Rows, catalogue: Catalogue, as_of: AsOf, poli
     months = [month for month in rows.months if month.number < as_of.sealed and month.at < as_of.at][-TREND_MONTHS:]
     past = [gathering.until(month) for month in months] if known else []
     judged = [tuple(judge(one, then, policy) for one in responsibilities) for then in past]
+    items = tuple(
+        replace(item, since=_since(item, [(then.at, before[n]) for then, before in zip(past, judged, strict=True)]))
+        for n, item in enumerate(items)
+    )
     level, missing = level_of(items) if known else (0, ())
     unreadable = Counter(gap.log for gap in rows.gaps if gap.round <= as_of.sealed)
     card = Scorecard(
@@ -182,6 +187,14 @@ def _weigh(
 def _once_answered(catalogue: Catalogue, own: Sequence[Step]) -> tuple[Responsibility, ...]:
     ids = {step.said.get("responsibility_id") for step in own}
     return tuple(r for id_, r in sorted(catalogue.responsibilities.items()) if id_ in ids and r.state != "retired")
+
+
+def _since(item: Item, past: Sequence[tuple[datetime, Item]]) -> datetime | None:
+    """Where no event tells it: the first of the ends of months since which the outcome has been the same."""
+    if item.since is not None or not item.counts:
+        return item.since
+    same = [at for at, _ in takewhile(lambda then: then[1].outcome is item.outcome, reversed(past))]
+    return same[-1] if same else None
 
 
 def _point(at: datetime, items: Sequence[Item]) -> TrendPoint:

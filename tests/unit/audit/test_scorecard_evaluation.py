@@ -362,6 +362,18 @@ class TestScorecards:
             (december.at, 0, 2),
         ]
 
+    def test_what_is_measured_is_the_same_since_the_end_of_a_month(self) -> None:
+        record = SmallRecord()
+        months = [record.seal(START + 10 * DAY)]
+        add_cases(record, 5, HOUR, START + 31 * DAY)
+        months += [record.seal(START + days * DAY) for days in (58, 90)]
+        record.seal(START + 95 * DAY)
+        card = evaluate("enwiki", record.rows(months), CATALOGUE, record.as_of(), POLICY)
+        since = {item.responsibility_id: (item.outcome.value, item.since) for item in card.items}
+        assert since["HB-03"] == ("met", START + 58 * DAY)
+        assert since["HB-04"] == ("not_met", START + 58 * DAY)
+        assert since["HB-01"] == ("no_evidence", START + 10 * DAY)
+
     def test_projects_stand_as_they_were_last_told(self) -> None:
         record = SmallRecord()
         listed = ProjectListed(community="enwiki", project_id="p1", title="Peer Support", responsibilities=("HB-14",))
