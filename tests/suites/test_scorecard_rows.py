@@ -83,6 +83,6 @@ class TestScorecardRows:
         await store.add({"case/c1": [step_of(2, 5)]}, [])
         grant = {"role": "responder", "bodies": ["stewards"]}
         await store.add({"person/p1": [step_of(0, 5, "roster/0", grants=[grant])]}, [])
-        assert await store.changed_since(3) == ({"enwiki", "arwiki"}, {"stewards"})
-        assert await store.changed_since(4) == ({"enwiki"}, {"stewards"})
-        assert await store.changed_since(5) == (set(), set())
+        assert await store.changed_since(3) == ({"enwiki": 5, "arwiki": 4}, {"stewards": 5})
+        assert await store.changed_since(4) == ({"enwiki": 5}, {"stewards": 5})
+        assert await store.changed_since(5) == ({}, {})

@@ -28,6 +28,7 @@ from shared.events import (
     ReportReceived,
 )
 
+_CASES = "cases/"
 _OPENING = (CaseOpened.name, ReportReceived.name)
 _UNSEEN = frozenset(
     fact.name
@@ -80,11 +81,12 @@ class Life:
 
 def live(case_id: str, steps: Sequence[Step]) -> Life | None:
     """The life that these settled steps of a case tell. None while nothing says to which community it belongs."""
-    opening = min((s for s in steps if s.name in _OPENING), key=lambda s: (s.at, s.event_id), default=None)
-    if opening is None:
+    openings = [step for step in steps if step.name in _OPENING]
+    if not openings:
         return None
+    opening = min(openings, key=lambda step: (step.at, step.event_id))
     received = read_time(opening.said["received_at"])
-    own = [step for step in steps if step.topic == "cases"]
+    own = [step for step in steps if step.log.startswith(_CASES)]
     told = any(step.said.get("deadlines_told") for step in own)
     met: dict[str, datetime] = {}
     pauses: dict[str, list[Pause]] = {}
@@ -150,5 +152,5 @@ def _flaw(
         return "merged"
     if has_gap(own):
         return "record_gap"
-    times = (*met, *(step.at for step in own))
-    return "clock" if any(s.ahead for s in steps) or any(at + CLOCK_ERROR < received for at in times) else None
+    first = min([*met, *[step.at for step in own]], default=received)
+    return "clock" if first + CLOCK_ERROR < received or True in [step.ahead for step in steps] else None

@@ -57,16 +57,19 @@ class MemoryRows:
         }
         return own | {name for name in cases if name is not None}
 
-    async def changed_since(self, sealed: int) -> tuple[AbstractSet[str], AbstractSet[str]]:
-        """The communities, and the handling bodies, of which something was sealed after so many seals."""
-        communities, bodies = set(), set()
+    async def changed_since(self, sealed: int) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """The communities, and the handling bodies, of which something was sealed after this seal: the last one."""
+        communities: dict[str, int] = {}
+        bodies: dict[str, int] = {}
         for row, steps in self.rows.items():
-            if any(step.round > sealed for step in steps.values()):
+            latest = max(step.round for step in steps.values())
+            if latest > sealed:
                 kind, _, name = row.partition("/")
-                if kind == "community":
-                    communities.add(name)
-                communities |= {s.said["community"] for s in steps.values() if kind == "case" and "community" in s.said}
-                bodies |= {body for s in steps.values() for body in _bodies(s)}
+                said = {step.said["community"] for step in steps.values() if "community" in step.said}
+                for one in {"community": {name}, "case": said}.get(kind, ()):
+                    communities[one] = max(latest, communities.get(one, 0))
+                for body in {body for step in steps.values() for body in _bodies(step)}:
+                    bodies[body] = max(latest, bodies.get(body, 0))
         return communities, bodies
 
     def _named(self, kind: str, fits: Callable[[Step], bool]) -> dict[str, tuple[Step, ...]]:

@@ -103,9 +103,9 @@ def percentile(values: Sequence[timedelta], percent: float) -> timedelta | None:
 
 def _received(question: Question, found: Finding) -> list[Life]:
     """The cases of the window that can be measured; the others are counted as excluded."""
-    usable = []
+    usable, begin = [], question.begin
     for life in question.lives:
-        if question.begin < life.received_at:
+        if begin < life.received_at:
             reason = life.flaw or ("clock" if life.received_at > question.at else None)
             if reason is None:
                 usable.append(life)

@@ -46,7 +46,7 @@ def build(
         make_scorecard_routers(settings, cards, policy, gate, pages),
         indexes=[(shown.collection, [OUTBOX_INDEX])],
         prepare=[rows.prepare],
-        tasks=[projection.run, *telling],
+        tasks=[projection.run, cards.run, *telling],
     )
 
 

@@ -24,10 +24,10 @@ from shared.times import parse_rfc3339
 
 log = logging.getLogger(__name__)
 
-SEALS_AT_ONCE = 20_000
+SEALS_AT_ONCE = 10_000
 """Seals between two positions. The steps of a case that lie between two positions are mostly written together."""
-READ_AT_ONCE = 2_000
-WRITTEN_AT_ONCE = 10_000
+READ_AT_ONCE = 1_000
+WRITTEN_AT_ONCE = 4_000
 """How many entries are read, and are written, together. They bound the memory, whatever one seal covers."""
 TURN = 100
 """After so many entries, other work of the process has its turn."""

@@ -1,7 +1,8 @@
 """The questions to scorecards: that of one community at a checkpoint, and those of all communities."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -13,11 +14,16 @@ from services.audit.scorecard.result import AsOf, Scorecard
 from services.audit.scorecard.rows import Rows
 from shared.policy import Policy
 from shared.policy.baseline import Catalogue, in_force
-from shared.problems import NotFound
+from shared.problems import NotFound, Unavailable
 from shared.times import parse_rfc3339
+
+log = logging.getLogger(__name__)
 
 FRESH_FOR = timedelta(minutes=10)
 """How old the scorecard of a community may be in a list of all, while nothing new was sealed of it."""
+STEADY_FOR = timedelta(minutes=1)
+"""How old it may be there in any case, so that readers of the list cost little while much is sealed."""
+LOOK_EVERY = 60.0
 SEALS_AT_ONCE = 1_000
 
 
@@ -39,8 +45,8 @@ class CardStore(Protocol):
     async def communities(self) -> AbstractSet[str]:
         """Every community that has a row or a case."""
 
-    async def changed_since(self, sealed: int) -> tuple[AbstractSet[str], AbstractSet[str]]:
-        """The communities, and the handling bodies, of which something was sealed after so many seals."""
+    async def changed_since(self, sealed: int) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """The communities, and the handling bodies, of which something was sealed after this seal: the last one."""
 
 
 class Cards:
@@ -56,8 +62,6 @@ class Cards:
         self._policy = policy
         self._catalogues = catalogues
         self._known: dict[str, Scorecard] = {}
-        # Every known scorecard has what was sealed until then, and none is computed again for it.
-        self._looked = 0
         self._turn = asyncio.Lock()
 
     async def of(self, community: str, sealed: int | None = None) -> Scorecard:
@@ -73,11 +77,20 @@ class Cards:
         catalogue = in_force(self._catalogues, as_of.at.date())
         return evaluate(community, rows, catalogue, as_of, self._policy)
 
-    async def all(self) -> Sequence[Scorecard]:
+    async def run(self) -> None:
+        """Keep the scorecards of all communities fresh, so that no reader of the list waits for them."""
+        while True:
+            try:
+                await self.all(FRESH_FOR / 2)
+            except Unavailable as error:
+                log.info("the list of scorecards waits", extra={"reason": str(error)})
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def all(self, fresh_for: timedelta = FRESH_FOR) -> Sequence[Scorecard]:
         """The scorecard of every community of the policy, and of every other one that the record knows.
 
-        None before the first checkpoint. A scorecard is computed anew when something of the community was sealed, and
-        after FRESH_FOR. So each tells its own checkpoint.
+        None before the first checkpoint. A scorecard is computed anew when it is older than `fresh_for`, and after
+        STEADY_FOR if something of the community was sealed. So each tells its own checkpoint.
         """
         async with self._turn:
             position = await self._rows.position()
@@ -85,16 +98,14 @@ class Cards:
                 return []
             now = position.as_of
             names = sorted(self._policy.communities.keys() | await self._rows.communities())
-            changed, bodies = (
-                await self._rows.changed_since(self._looked) if self._known else (frozenset(), frozenset())
-            )
+            oldest = min((card.as_of.sealed for card in self._known.values()), default=now.sealed)
+            changed = await self._rows.changed_since(oldest)
             for name in names:
                 card = self._known.get(name)
-                if card is None or name in changed or self._is_old(card, now, bodies):
+                if card is None or self._is_old(card, now, changed, fresh_for):
                     self._known[name] = await self.of(name, now.sealed)
                     # Between two scorecards, other work of the process has its turn.
                     await asyncio.sleep(0)
-            self._looked = now.sealed
             return [self._known[name] for name in names]
 
     async def round_until(self, at: datetime) -> int | None:
@@ -111,10 +122,16 @@ class Cards:
                 low = middle
         return low or None
 
-    def _is_old(self, card: Scorecard, now: AsOf, bodies: AbstractSet[str]) -> bool:
+    def _is_old(
+        self, card: Scorecard, now: AsOf, changed: tuple[Mapping[str, int], Mapping[str, int]], fresh_for: timedelta
+    ) -> bool:
+        age = now.at - card.as_of.at
+        if not timedelta() <= age < fresh_for:
+            return True
+        communities, bodies = changed
         known = self._policy.communities.get(card.community)
-        served = bodies.isdisjoint(known.bodies.values()) if known else True
-        return not served or not timedelta() <= now.at - card.as_of.at < FRESH_FOR
+        served = [bodies.get(body, 0) for body in known.bodies.values()] if known else []
+        return age >= STEADY_FOR and max(communities.get(card.community, 0), *served, 0) > card.as_of.sealed
 
     async def _as_of(self, position: Position | None, sealed: int | None) -> AsOf:
         if position is None or (sealed is not None and not 1 <= sealed <= position.sealed):

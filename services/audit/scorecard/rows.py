@@ -8,6 +8,7 @@ order in which entries are read, and how often, changes nothing. An earlier chec
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -95,14 +96,12 @@ class Step(NamedTuple):
         """Where the event stands in the record."""
         return EntryPlace(self.event_id, self.log, self.entry)
 
-    @property
-    def topic(self) -> str:
-        """The topic of the log that has the entry."""
-        return self.log.partition("/")[0]
-
     def write(self) -> str:
         """The step as one line of JSON; `read_step` reads it."""
         return orjson.dumps((*self[:-1], dict(self.said)), option=orjson.OPT_SORT_KEYS).decode()
+
+
+_ORDER = attrgetter("seq", "at", "event_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +163,10 @@ def settle(steps: Iterable[Step], sealed: int) -> tuple[Step, ...]:
     known: dict[str, Step] = {}
     for step in steps:
         if step.round <= sealed:
-            first = known.get(step.event_id)
-            if first is None or (step.round, step.log, step.entry) < (first.round, first.log, first.entry):
+            first = known.setdefault(step.event_id, step)
+            if first is not step and (step.round, step.log, step.entry) < (first.round, first.log, first.entry):
                 known[step.event_id] = step
-    return tuple(sorted(known.values(), key=lambda step: (step.seq, step.at, step.event_id)))
+    return tuple(sorted(known.values(), key=_ORDER))
 
 
 def has_gap(steps: Iterable[Step], after: int = 0) -> bool:

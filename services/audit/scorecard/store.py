@@ -138,14 +138,17 @@ class MongoRows:
             own = await rows.to_list(None)
             return {_name(row["_id"]) for row in own} | set(await self.collection.distinct("communities"))
 
-    async def changed_since(self, sealed: int) -> tuple[AbstractSet[str], AbstractSet[str]]:
-        """The communities, and the handling bodies, of which something was sealed after so many seals."""
-        fields = {"communities": 1, "bodies": 1}
+    async def changed_since(self, sealed: int) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """The communities, and the handling bodies, of which something was sealed after this seal: the last one."""
+        communities: dict[str, int] = {}
+        bodies: dict[str, int] = {}
+        fields = {"communities": 1, "bodies": 1, "latest": 1}
         with reaching():
-            rows = await self.collection.find({"latest": {"$gt": sealed}}, fields).to_list(None)
-        own = {_name(row["_id"]) for row in rows if row["_id"].startswith("community/")}
-        communities = own.union(*(row.get("communities", ()) for row in rows))
-        return communities, set().union(*(row.get("bodies", ()) for row in rows))
+            async for row in self.collection.find({"latest": {"$gt": sealed}}, fields).sort("latest", 1):
+                own = [_name(row["_id"])] if row["_id"].startswith("community/") else row.get("communities", ())
+                communities.update(dict.fromkeys(own, row["latest"]))
+                bodies.update(dict.fromkeys(row.get("bodies", ()), row["latest"]))
+        return communities, bodies
 
 
 def _added(row: str, steps: Sequence[Step]) -> UpdateOne:

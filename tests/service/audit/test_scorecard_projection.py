@@ -280,7 +280,11 @@ class TestCards:
         cards = world.cards()
         before = {card.community: card.digest for card in await cards.all()}
         await world.tell((attested("HB-14"), "enwiki", START + 37 * DAY))
-        await world.seal(START + 37 * DAY + timedelta(seconds=10))
+        await world.seal(START + 37 * DAY + timedelta(seconds=59))
+        await world.advance()
+        assert {card.community: card.digest for card in await cards.all()} == before
+        await world.tell((on_roster("person:r2", grants=()), "person:r2", START + 37 * DAY))
+        await world.seal(START + 37 * DAY + timedelta(seconds=60))
         await world.advance()
         after = {card.community: card.digest for card in await cards.all()}
         assert {name for name in after if after[name] != before[name]} == {"enwiki"}
