@@ -92,7 +92,7 @@ def lines_of(
         lines.append(
             Line(
                 row,
-                weigh(row, said, finding.holds if finding else None, at),
+                weigh(row, said, finding, at),
                 row.counts_on(at.date()),
                 said,
                 tuple(told[1:]),
@@ -104,10 +104,10 @@ def lines_of(
     return lines
 
 
-def weigh(row: Responsibility, said: Attestation | None, holds: bool | None, at: datetime) -> Outlook:
+def weigh(row: Responsibility, said: Attestation | None, finding: Finding | None, at: datetime) -> Outlook:
     """How it stands. What is measured goes before what is said, and a contradiction is not met."""
     word = _hear(row, said, at)
-    match holds:
+    match finding.holds if finding else None:
         case False:
             return Outlook.CONTRADICTED if word in GOOD else Outlook.MISSED
         case True if word is Outlook.SAID_NOT_MET:
@@ -115,7 +115,11 @@ def weigh(row: Responsibility, said: Attestation | None, holds: bool | None, at:
         case True:
             needs_both = row.evidence == "all" and row.attested is not None and word is not Outlook.MET
             return word if needs_both else Outlook.MEASURED
-    if row.attested is None or (row.measured is not None and row.evidence == "all" and word is Outlook.MET):
+    if row.attested is None:
+        return Outlook.UNMEASURED
+    if row.measured is not None and row.evidence == "all" and word is Outlook.MET:
+        return Outlook.UNMEASURED
+    if row.measured is not None and finding is not None and word is Outlook.NEVER:
         return Outlook.UNMEASURED
     return word
 

@@ -109,6 +109,8 @@ async def test_a_coordinator_is_led_from_the_desk_to_what_is_missing(rig: Rig) -
     assert f'href="{PLACE}"' in listed
     assert "/scorecard" in listed
     assert "arwiki" not in listed
+    assert "What you say on these pages is public." in listed
+    assert "read only by the people who handle it" not in listed
     page = await page_of(rig)
     missing = page.partition('id="missing-title"')[2].partition("</section>")[0]
     assert "3 things are missing for “Safe to report”." in missing
@@ -331,6 +333,8 @@ async def test_what_is_measured_stands_beside_what_is_said(rig: Rig, audit: Audi
     assert "it does not hold." in article(page, "HB-03")
     assert "Met, measured" in article(page, "HB-07")
     assert "at least 5 are needed" in article(page, "HB-06")
+    assert "Not measured yet" in article(page, "HB-06")
+    assert "Until then you can say how it stands." in article(page, "HB-06")
     assert "2 things are missing for “Safe to report”." in page
     audit.verdict = None
     page = await page_of(rig)

@@ -13,7 +13,7 @@ from services.audit.scorecard.attestations import hear
 from services.audit.scorecard.document import write_canonical, write_document
 from services.audit.scorecard.result import ReasonCode
 from services.audit.scorecard.rows import read_entry
-from services.triage.baseline.overview import GOOD, Outlook, ending, lines_of, next_level, weigh
+from services.triage.baseline.overview import GOOD, Finding, Outlook, ending, lines_of, next_level, weigh
 from services.triage.baseline.registry import Attestation, Registry, Standing, fold
 from services.triage.baseline.scorecards import AuditScorecards
 from shared.events import BaselineAttested, BaselineLinkChecked, Claim, Fact, LinkState
@@ -62,7 +62,15 @@ def said(wanted: str = "HB-01", **changed: object) -> Attestation:
 def test_what_is_said_and_measured_gives_one_outlook(
     responsibility: object, attestation: Attestation | None, holds: bool | None, expected: Outlook
 ) -> None:
-    assert weigh(responsibility, attestation, holds, NOW) is expected  # type: ignore[arg-type]  # a row of the world
+    found = Finding("met", "measured", holds, 5) if holds is not None else None
+    assert weigh(responsibility, attestation, found, NOW) is expected  # type: ignore[arg-type]  # a row of the world
+
+
+def test_what_has_too_few_cases_is_not_measured_yet_and_may_be_said() -> None:
+    few, either = Finding("no_evidence", "too_few_cases", None, 5), row(5, measured=MEASURE)
+    assert weigh(either, None, few, NOW) is Outlook.UNMEASURED
+    assert weigh(either, None, None, NOW) is Outlook.NEVER
+    assert weigh(either, said("HB-05"), few, NOW) is Outlook.MET
 
 
 OF_AUDIT = {
