@@ -105,7 +105,7 @@ async def test_a_coordinator_attests_without_javascript_and_another_confirms(
     await duty.get_by_label("How does the community do it?").fill("Write to ada@example.org.")
     await duty.get_by_role("button", name="Say it in public").click()
     alert = page.get_by_role("alert")
-    await expect(alert).to_contain_text("How does the community do it?: This looks like a name or an address")
+    await expect(alert).to_contain_text("How does the community do it? This looks like a name or an address")
     await alert.get_by_role("link", name="How does the community do it?").click()
     await duty.get_by_label("How does the community do it?").fill("Another wiki decides appeals.")
     await expect(duty.get_by_label("We meet it")).to_be_checked()

@@ -114,7 +114,7 @@ class PageForms:
         change = self.sent.name
         place = "-".join(filter(None, (change, about_of(change, self.sent.values))))
         shown = [(name, text) for name, text in self.faults.items() if self._is_field(name)]
-        return [(f"{place}-{name}", f"{self._label(change, name)}: {text}") for name, text in shown]
+        return [(f"{place}-{name}", _after(self._label(change, name), text)) for name, text in shown]
 
     @property
     def elsewhere(self) -> list[str]:
@@ -146,6 +146,11 @@ class PageForms:
             return self.say("field-not-a-date")
         limit = next((i.max_length for i in INPUTS[change] if i.name == name), None) or WORDS_LIMIT
         return self.say(_FAULTS.get(code, "desk-baseline-fault-now"), limit)
+
+
+def _after(label: str, text: str) -> str:
+    """A fault behind the label of its field, which may be a question."""
+    return f"{label} {text}" if label.endswith(("?", "؟", "？")) else f"{label}: {text}"
 
 
 def about_of(change: str, form: Mapping[str, Sequence[str]]) -> str:
