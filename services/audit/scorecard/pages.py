@@ -73,6 +73,7 @@ def make_scorecard_pages(shelf: Shelf, door: Door, gate: Gate, pages: Pages) -> 
             "elsewhere": [one for one in card.projects if listed.isdisjoint(one.responsibilities)],
             "report_address": f"{shelf.report_url.rstrip('/')}/report/{card.community}",
             "desk_address": f"{shelf.desk_url.rstrip('/')}/desk/baseline",
+            "audit_address": shelf.audit_url,
             "badge_address": shelf.address(community, ".svg"), "page_address": shelf.address(community),
         }  # fmt: skip
         page = pages.render(request, "scorecard.html", context)

@@ -91,7 +91,7 @@ async def test_a_page_says_of_each_responsibility_what_holds_and_why(world: Audi
         "Peer Support Networks within the Wikimedia Movement",
         "Trust &amp; Safety",
         "Ask a second coordinator or an auditor to confirm it at the desk.",
-        "hearth verify --scorecard enwiki",
+        "hearth verify http://127.0.0.1:8004 --token-file TOKEN --key VKEY --scorecard enwiki",
         scorecard().digest,
         "entry 3 of baseline/0",
     ):

@@ -122,7 +122,7 @@ def test_a_public_page_is_taken(link: str) -> None:
         ("ftp://meta.wikimedia.org/", "not_https"),
         ("javascript:alert(1)", "not_https"),
         ("//meta.wikimedia.org/", "not_https"),
-        ("https://ada:secret@meta.wikimedia.org/", "has_credentials"),
+        ("https://ada:secret@meta.wikimedia.org/", "has_credentials"),  # pragma: allowlist secret
         ("https://@meta.wikimedia.org/", "has_credentials"),
         ("https://meta.wikimedia.org:8443/", "other_port"),
         ("https://meta.wikimedia.org:0/", "other_port"),
