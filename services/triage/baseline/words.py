@@ -11,7 +11,7 @@ from itertools import pairwise
 from urllib.parse import unquote, urlsplit
 
 from shared.names.addresses import ips_in, mails_in
-from shared.names.folding import clear
+from shared.names.folding import clear, normalise
 
 WORDS_LIMIT = 500
 """Characters of a statement, as people count them: a letter with its marks is one, and so is a joined picture."""
@@ -51,7 +51,7 @@ _JOINER = "\u200d"
 
 def tidied(text: str) -> str:
     """The text in NFC, with one blank wherever it has blanks or line breaks."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join(normalise("NFC", text).split())
 
 
 def count_characters(text: str) -> int:

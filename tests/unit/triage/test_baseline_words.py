@@ -100,6 +100,14 @@ def test_no_text_takes_long_to_look_through(text: str) -> None:
     assert time.perf_counter() - began < 0.5
 
 
+def test_a_letter_with_thousands_of_marks_is_tidied_at_once() -> None:
+    marks = "a" + "\u0315" * 8_000 + "\u0334" * 7_999
+    began = time.perf_counter()
+    assert tidied(f" {marks}  b ") == "a" + "\u0334" * 7_999 + "\u0315" * 8_000 + " b"
+    assert time.perf_counter() - began < 0.2
+    assert tidied("e\u0301  \u2026 ½ ™") == "\u00e9 \u2026 ½ ™"
+
+
 @pytest.mark.parametrize(
     "link",
     [
