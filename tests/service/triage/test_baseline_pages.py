@@ -284,7 +284,7 @@ async def test_what_changed_meanwhile_is_shown_and_nothing_typed_is_lost(rig: Ri
     given = {**PAGE, "responsibility_id": "HB-14", "statement": "Mentors listen."}
     answer = await send(rig, "attest", page, **given)
     assert answer.status_code == 412
-    assert "Somebody changed the baseline of this community meanwhile" in answer.text
+    assert "The baseline of this community has changed meanwhile" in answer.text
     assert "Mentors listen." in article(answer.text, "HB-14")
     again = await send(
         rig, "attest", answer.text, responsibility_id="HB-14", **{**PAGE, "statement": "Mentors listen."}
