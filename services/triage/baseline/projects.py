@@ -67,9 +67,9 @@ class ListProject(_ProjectWords):
     name = "list_project"
 
     def faults(self, registry: Registry, ground: Ground) -> Iterable[FieldError]:
-        """One more than anybody reads, and faults of its words."""
-        if len(registry.projects) >= PROJECTS_LIMIT:
-            yield FieldError("", "too_many", f"At most {PROJECTS_LIMIT} projects are listed.")
+        """One more that runs than anybody reads, and faults of its words."""
+        if sum(project.newest.ended_on is None for project in registry.projects) >= PROJECTS_LIMIT:
+            yield FieldError("", "too_many", f"At most {PROJECTS_LIMIT} projects run at a time.")
         yield from super().faults(registry, ground)
 
     def facts(self, registry: Registry, ground: Ground) -> list[BaselineFact]:

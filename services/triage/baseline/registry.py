@@ -26,10 +26,11 @@ from shared.events import (
 )
 
 ENDED_KEPT = 100
-"""So many attestations that have ended are kept beside those that run; the record has all."""
+"""So many attestations, and projects, that have ended are kept beside those that run; the record has all."""
 VERSIONS_KEPT = 20
 """So many versions of a project are kept; the record has all."""
 PROJECTS_LIMIT = 50
+"""So many projects run at a time."""
 REMIND_DAYS = (30, 7)
 """So many days before an attestation ends, a reminder is told."""
 
@@ -279,7 +280,9 @@ def _with_project(registry: Registry, fact: ProjectFact, event: Event) -> Regist
     )
     known = registry.project(fact.project_id)
     if known is None:
-        return replace(registry, projects=(*registry.projects, Project(fact.project_id, (version,))))
+        ended = [p for p in registry.projects if p.newest.ended_on][-ENDED_KEPT:]
+        running = [p for p in registry.projects if not p.newest.ended_on]
+        return replace(registry, projects=(*ended, *running, Project(fact.project_id, (version,))))
     after = Project(known.id, (*known.versions, version)[-VERSIONS_KEPT:])
     return replace(registry, projects=tuple(after if p is known else p for p in registry.projects))
 

@@ -10,11 +10,24 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.triage.baseline.actions import BaselineDesk, ChangeSent, RegistryConflict, RegistryEditor
+from services.triage.baseline.changes import Ground
 from services.triage.baseline.forms import CHANGES, INPUTS
-from services.triage.baseline.registry import ENDED_KEPT, Registry, Standing, evolve, fold
+from services.triage.baseline.projects import ListProject
+from services.triage.baseline.registry import ENDED_KEPT, PROJECTS_LIMIT, Registry, Standing, evolve, fold
 from services.triage.baseline.store import document_of, registry_of
 from shared.access.principal import Grant, Principal, Role
-from shared.events import Actor, BaselineAttested, CaseClosed, Draft, Event, Fact, stamp
+from shared.events import (
+    Actor,
+    BaselineAttested,
+    CaseClosed,
+    Draft,
+    Event,
+    Fact,
+    ProjectEnded,
+    ProjectFact,
+    ProjectListed,
+    stamp,
+)
 from shared.policy import load_policy
 from shared.problems import Problem
 from tests.fakes.memory_registries import MemoryRegistries
@@ -164,6 +177,24 @@ def test_a_registry_keeps_a_bounded_number_of_what_has_ended() -> None:
     running = registry.running(PAGE)
     assert running is not None
     assert running.id == before
+
+
+def test_projects_that_have_ended_leave_room_for_others_and_the_oldest_go() -> None:
+    def told(kind: type[ProjectFact], number: int, **ended: Any) -> ProjectFact:
+        return kind(community="swwiki", project_id=f"p-{number}", title="Peers", **ended)
+
+    facts = [told(ProjectListed, number) for number in range(PROJECTS_LIMIT)]
+    registry = fold((event(fact, seq) for seq, fact in enumerate(facts, 1)), Registry("swwiki"))
+    ground = Ground(POLICY.communities["swwiki"], CATALOGUE, Role.COORDINATOR, NOW, "cause")
+    wanted = ListProject(title="One more")
+    assert [fault.code for fault in wanted.faults(registry, ground)] == ["too_many"]
+    for number in range(ENDED_KEPT + 5):
+        registry = evolve(registry, event(told(ProjectEnded, number, ended_on=NOW.date()), registry.seq + 1))
+        assert not [*wanted.faults(registry, ground)]
+        registry = evolve(registry, event(told(ProjectListed, PROJECTS_LIMIT + number), registry.seq + 1))
+    assert len(registry.projects) == ENDED_KEPT + PROJECTS_LIMIT
+    assert registry.project("p-4") is None
+    assert registry.project("p-5") is not None
 
 
 @pytest.mark.parametrize("name", CHANGES)
