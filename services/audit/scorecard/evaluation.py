@@ -5,7 +5,7 @@ scorecard, with the same digest.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import takewhile
@@ -33,6 +33,8 @@ from shared.policy.baseline.model import Catalogue, Responsibility
 TREND_MONTHS = 12
 _GOOD = frozenset({Outcome.MET, Outcome.NOT_APPLICABLE})
 _PROJECTS = frozenset({ProjectListed.name, ProjectChanged.name, ProjectEnded.name})
+Past = MutableMapping[int, tuple[Item, ...]]
+"""The outcomes of a community at the ends of months, by the number of the last seal. They never change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,12 @@ class Evidence:
     unreadable: int
 
 
-def evaluate(community: str, rows: Rows, catalogue: Catalogue, as_of: AsOf, policy: Policy) -> Scorecard:
+def evaluate(
+    community: str, rows: Rows, catalogue: Catalogue, as_of: AsOf, policy: Policy, past: Past | None = None
+) -> Scorecard:
     """The scorecard of a community. What `rows` hold of later seals is left out.
 
+    `past`: what earlier calls with this community, catalogue and policy found of past months, and room for more.
     A community that the policy does not know has the responsibilities that it once gave evidence on, and no level.
     """
     gathering = Gathering(community, rows, policy)
@@ -58,11 +63,18 @@ def evaluate(community: str, rows: Rows, catalogue: Catalogue, as_of: AsOf, poli
     responsibilities = catalogue.for_kind(known.kind) if known else _once_answered(catalogue, evidence.own)
     items = tuple(judge(one, evidence, policy) for one in responsibilities)
     months = [month for month in rows.months if month.number < as_of.sealed and month.at < as_of.at][-TREND_MONTHS:]
-    past = [gathering.until(month) for month in months] if known else []
-    judged = [tuple(judge(one, then, policy) for one in responsibilities) for then in past]
+    past = {} if past is None else past
+    for month in months if known else ():
+        if month.number not in past:
+            then = gathering.until(month)
+            # Without their evidence, because they are kept for long.
+            past[month.number] = tuple(
+                replace(judge(one, then, policy), attested=None, measured=None, annotation=None)
+                for one in responsibilities
+            )
+    before = [(month.at, past[month.number]) for month in months if known]
     items = tuple(
-        replace(item, since=_since(item, [(then.at, before[n]) for then, before in zip(past, judged, strict=True)]))
-        for n, item in enumerate(items)
+        replace(item, since=_since(item, [(at, judged[n]) for at, judged in before])) for n, item in enumerate(items)
     )
     level, missing = level_of(items) if known else (0, ())
     unreadable = Counter(gap.log for gap in rows.gaps if gap.round <= as_of.sealed)
@@ -75,7 +87,7 @@ def evaluate(community: str, rows: Rows, catalogue: Catalogue, as_of: AsOf, poli
         items=items,
         level_reached=level,
         next_level_missing=missing,
-        trend=tuple(_point(then.at, before) for then, before in zip(past, judged, strict=True)),
+        trend=tuple(_point(at, judged) for at, judged in before),
         projects=_projects(evidence.own),
         unreadable=tuple(sorted(unreadable.items())),
         digest="",

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.audit.record.log import SEALS
-from services.audit.scorecard.evaluation import evaluate
+from services.audit.scorecard.evaluation import Past, evaluate
 from services.audit.scorecard.projection import Position, SealedRecord, read_leaves, seal_in
 from services.audit.scorecard.result import AsOf, Scorecard
 from services.audit.scorecard.rows import Rows
@@ -25,6 +25,8 @@ STEADY_FOR = timedelta(minutes=1)
 """How old it may be there in any case, so that readers of the list cost little while much is sealed."""
 LOOK_EVERY = 60.0
 SEALS_AT_ONCE = 1_000
+MOST_KEPT = 256
+"""So many scorecards are kept in memory, those that were asked for last. A scorecard of a checkpoint never changes."""
 
 
 class CardStore(Protocol):
@@ -50,7 +52,7 @@ class CardStore(Protocol):
 
 
 class Cards:
-    """Computes scorecards from the rows as they are, with one policy and one catalogue. It stores none."""
+    """Computes scorecards from the rows as they are, with one policy and its catalogues, each once for a checkpoint."""
 
     def __init__(
         self, rows: CardStore, record: SealedRecord, origin: str, policy: Policy, catalogues: Sequence[Catalogue]
@@ -63,19 +65,46 @@ class Cards:
         self._catalogues = catalogues
         self._known: dict[str, Scorecard] = {}
         self._turn = asyncio.Lock()
+        # By community, number of seals, and build of the rows.
+        self._kept: dict[tuple[str, int, str], Scorecard] = {}
+        self._past: dict[tuple[str, str], Past] = {}
+        self._computing = asyncio.Lock()
 
     async def of(self, community: str, sealed: int | None = None) -> Scorecard:
         """The scorecard at the checkpoint of `sealed` entries of the seal log, or at the last one.
 
         Raises NotFound for a community that neither the policy nor the record knows, and for a checkpoint that is none.
         """
+        if (card := await self._find(community, sealed)) is not None:
+            return card
+        # One after the other: who waits here finds what the one before computed.
+        async with self._computing:
+            return await self._find(community, sealed) or await self._compute(community, sealed)
+
+    async def _find(self, community: str, sealed: int | None) -> Scorecard | None:
+        """The scorecard, if it is kept."""
+        position = await self._rows.position()
+        if position is None:
+            return None
+        key = (community, position.sealed if sealed is None else sealed, position.build)
+        if (card := self._kept.pop(key, None)) is not None:
+            self._kept[key] = card
+        return card
+
+    async def _compute(self, community: str, sealed: int | None) -> Scorecard:
         known = self._policy.communities.get(community)
         position, rows = await self._rows.rows_of(community, known.bodies.values() if known else ())
         as_of = await self._as_of(position, sealed)
         if known is None and not rows.own and not rows.cases:
             raise NotFound
         catalogue = in_force(self._catalogues, as_of.at.date())
-        return evaluate(community, rows, catalogue, as_of, self._policy)
+        past = self._past.setdefault((community, catalogue.version), {}) if known else {}
+        card = evaluate(community, rows, catalogue, as_of, self._policy, past)
+        if position is not None:
+            self._kept[community, as_of.sealed, position.build] = card
+            if len(self._kept) > MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
+        return card
 
     async def run(self) -> None:
         """Keep the scorecards of all communities fresh, so that no reader of the list waits for them."""

@@ -1,6 +1,8 @@
 """The projection over a record in memory: what crashes, replicas, rebuilds and losses make of a scorecard."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,7 +16,7 @@ from services.audit.scorecard.memory import MemoryRows
 from services.audit.scorecard.projection import Position, Projection
 from services.audit.scorecard.queries import Cards
 from services.audit.scorecard.result import Scorecard
-from services.audit.scorecard.rows import Gap, Step
+from services.audit.scorecard.rows import Gap, Rows, Step
 from services.audit.seals.actions import Sealer
 from services.audit.writer import LogWriter
 from shared.events import Draft, Event, Fact, encode, stamp
@@ -315,6 +317,32 @@ class TestCards:
         computed.clear()
         await cards.all()
         assert computed == []
+
+    async def test_a_scorecard_of_a_checkpoint_is_computed_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world = World()
+        await fill(world)
+        await world.advance()
+        cards, read = world.cards(), list[str]()
+        rows_of = world.rows.rows_of
+
+        async def count(community: str, bodies: Iterable[str]) -> tuple[Position | None, Rows]:
+            read.append(community)
+            return await rows_of(community, bodies)
+
+        monkeypatch.setattr(world.rows, "rows_of", count)
+        shown = await asyncio.gather(*(cards.of("enwiki") for _ in range(5)), cards.of("enwiki", 2))
+        assert read == ["enwiki", "enwiki"]
+        assert len({card.digest for card in shown[:5]}) == 1
+        # What is kept of past months changes nothing.
+        for days in (38, 70, 100):
+            await world.tell(*case(days, START + days * DAY, HOUR))
+            await world.seal(START + days * DAY + HOUR)
+            await world.advance()
+            assert (await cards.of("enwiki")).digest == (await world.cards().of("enwiki")).digest
+        for number in range(300):
+            with suppress(NotFound):
+                await cards.of("enwiki", number)
+        assert (await cards.of("enwiki", 2)).digest == shown[5].digest
 
     async def test_a_day_leads_to_its_last_checkpoint(self) -> None:
         world = World()
