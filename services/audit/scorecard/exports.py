@@ -31,7 +31,8 @@ GEMARA_RESULTS = {
     Outcome.UPCOMING: "Not Run",
 }
 CATALOGUE = "hearth-baseline"
-_FORMULA = re.compile(r"[\s\x00-\x1f\u200b-\u200f\ufeff]*[=+\-@|%\uff1d\uff0b\uff0d\uff20]")
+_FORMULA = re.compile(r"(?:^|[;\t\r\n])[\s\x00-\x1f\u200b-\u200f\ufeff\"]*(?=[=+\-@|%\uff1d\uff0b\uff0d\uff20])")
+"""Where a formula may begin: a spreadsheet that does not separate cells by commas splits also what is quoted."""
 _AS_REFERENCES = {ord(sign): f"&#{ord(sign)};" for sign in map(chr, range(128)) if not re.match(r"[\w ,.()?]", sign)}
 _AS_REFERENCES |= {ord(sign): f"&#{ord(sign)};" for sign in "_\uff3f"}
 """Also the wide underscore: magic words of Japanese are written with it."""
@@ -169,13 +170,13 @@ def _write_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> by
 
 
 def _cell(value: object) -> str:
-    """A cell as text. A spreadsheet would run a text that begins like a formula; with an apostrophe it does not."""
+    """A cell as text. A spreadsheet would run what begins like a formula; with an apostrophe before it, it does not."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value).replace("\x00", "")
-    return f"'{text}" if isinstance(value, str) and _FORMULA.match(text) else text
+    return _FORMULA.sub(r"\g<0>'", text) if isinstance(value, str) else text
 
 
 def _wiki(text: str) -> str:

@@ -284,14 +284,34 @@ async def test_no_link_or_wide_sign_is_wikitext(world: AuditWorld) -> None:
     assert "＿" not in wikitext
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "  =1", "\r\n=1", "\u200b=1", "＝1", "|x", "%0A"])
-async def test_no_cell_of_a_table_is_a_formula(world: AuditWorld, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@x", "'@x"),
+        ("  =1", "  '=1"),
+        ("\u200b=1", "\u200b'=1"),
+        ("＝1", "'＝1"),
+        ("|x", "'|x"),
+        ("%0A", "'%0A"),
+        ("\t=1", "\t'=1"),
+        ("\r\n=1", "\r\n'=1"),
+        ("x;=1+1;", "x;'=1+1;"),
+        ("x; \t=1;;-2", "x; \t'=1;;'-2"),
+        ("x\t@y\n+1", "x\t'@y\n'+1"),
+        ('x;"=1+1', "x;\"'=1+1"),
+        ("a=1; b", "a=1; b"),
+    ],
+)
+async def test_no_cell_of_a_table_is_a_formula(world: AuditWorld, text: str, cell: str) -> None:
     world.scorecards.cards = [
         scorecard(items=(item(1, Outcome.MET, ReasonCode.ATTESTED, attested=attested(statement=text)),))
     ]
     content = (await get(world, f"{PATH}/enwiki.csv")).text
     rows = list(csv.reader(io.StringIO(content, newline="")))
-    assert rows[1][rows[0].index("statement")] == f"'{text}"
+    assert rows[1][rows[0].index("statement")] == cell
 
 
 async def test_gemara_gets_an_evaluation_of_each_responsibility(world: AuditWorld) -> None:
