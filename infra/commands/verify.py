@@ -10,7 +10,7 @@ from typing import Any
 
 from infra.commands.console import USAGE
 from services.audit import verify
-from services.audit.scorecard.recompute import OutsideRecord, Recomputed, compare, recompute, shown_in
+from services.audit.scorecard.recompute import OutsideRecord, Recomputed, find_divergences, recompute, shown_in
 from shared.policy import PolicyError, load_policy
 from shared.policy.baseline import catalogue_versions
 from shared.problems import NotFound
@@ -75,7 +75,7 @@ async def _compare(args: argparse.Namespace) -> tuple[dict[str, object], list[st
         found = await recompute(record, args.scorecard, sealed, policy, catalogues)
     finally:
         source.close()
-    differences = compare(published, found.document) if published else []
+    differences = find_divergences(published, found.document) if published else []
     same = digest is None or digest == found.document["digest"]
     result: dict[str, object] = {
         "scorecard": args.scorecard,

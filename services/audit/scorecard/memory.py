@@ -44,7 +44,7 @@ class MemoryRows:
         return self.stored, Rows(
             cases=self._named("case/", lambda step: step.said.get("community") == community),
             own=tuple(self.rows.get(f"community/{community}", {}).values()),
-            people=self._named("person/", lambda step: not wanted.isdisjoint(_bodies(step))),
+            people=self._named("person/", lambda step: not wanted.isdisjoint(step.bodies)),
             gaps=tuple(self.gaps.values()),
             months=self.stored.months if self.stored else (),
         )
@@ -68,7 +68,7 @@ class MemoryRows:
                 said = {step.said["community"] for step in steps.values() if "community" in step.said}
                 for one in {"community": {name}, "case": said}.get(kind, ()):
                     communities[one] = max(latest, communities.get(one, 0))
-                for body in {body for step in steps.values() for body in _bodies(step)}:
+                for body in {body for step in steps.values() for body in step.bodies}:
                     bodies[body] = max(latest, bodies.get(body, 0))
         return communities, bodies
 
@@ -78,7 +78,3 @@ class MemoryRows:
             for row, steps in self.rows.items()
             if row.startswith(kind) and any(fits(step) for step in steps.values())
         }
-
-
-def _bodies(step: Step) -> set[str]:
-    return {body for grant in step.said.get("grants", ()) for body in grant.get("bodies", ())}

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from services.audit.record.log import SEALS
 from services.audit.scorecard.evaluation import Past, evaluate
-from services.audit.scorecard.projection import Position, SealedRecord, read_leaves, seal_in
+from services.audit.scorecard.projection import READ_AT_ONCE, Position, SealedRecord, read_leaves, seal_in
 from services.audit.scorecard.result import AsOf, Scorecard
 from services.audit.scorecard.rows import Rows
 from shared.policy import Policy
@@ -24,7 +24,6 @@ FRESH_FOR = timedelta(minutes=10)
 STEADY_FOR = timedelta(minutes=1)
 """How old it may be there in any case, so that readers of the list cost little while much is sealed."""
 LOOK_EVERY = 60.0
-SEALS_AT_ONCE = 1_000
 MOST_KEPT = 256
 """So many scorecards are kept in memory, those that were asked for last. A scorecard of a checkpoint never changes."""
 
@@ -168,7 +167,7 @@ class Cards:
         if sealed is not None and sealed < position.sealed:
             position = await self._rows.mark_before(sealed) or Position(position.build)
             while position.sealed < sealed:
-                end = min(sealed, position.sealed + SEALS_AT_ONCE)
+                end = min(sealed, position.sealed + READ_AT_ONCE)
                 for leaf in await read_leaves(self._record, SEALS, position.sealed, end):
                     seal = seal_in(leaf)
                     position = position.after(seal, seal.origin.removeprefix(self._origin) if seal else "")

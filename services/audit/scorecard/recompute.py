@@ -116,7 +116,7 @@ async def shown_in(record: OutsideRecord, community: str) -> ScorecardShown | No
     return last
 
 
-def compare(published: Mapping[str, Any], computed: Mapping[str, Any]) -> list[Divergence]:
+def find_divergences(published: Mapping[str, Any], computed: Mapping[str, Any]) -> list[Divergence]:
     """What differs, item by item. What the published document does not tell, such as values, is passed over."""
     found = [
         Divergence(part, published.get(part), computed[part])

@@ -96,6 +96,11 @@ class Step(NamedTuple):
         """Where the event stands in the record."""
         return EntryPlace(self.event_id, self.log, self.entry)
 
+    @property
+    def bodies(self) -> frozenset[str]:
+        """The handling bodies in the grants of a person."""
+        return frozenset(body for grant in self.said.get("grants", ()) for body in grant.get("bodies", ()))
+
     def write(self) -> str:
         """The step as one line of JSON; `read_step` reads it."""
         return orjson.dumps((*self[:-1], dict(self.said)), option=orjson.OPT_SORT_KEYS).decode()

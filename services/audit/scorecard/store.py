@@ -157,7 +157,7 @@ def _added(row: str, steps: Sequence[Step]) -> UpdateOne:
     if kind == "case" and (communities := {s.said["community"] for s in steps if "community" in s.said}):
         added["communities"] = {"$each": sorted(communities)}
     if kind == "person":
-        bodies = {b for s in steps for grant in s.said.get("grants", ()) for b in grant.get("bodies", ())}
+        bodies = {body for step in steps for body in step.bodies}
         added["bodies"] = {"$each": sorted(bodies)}
     latest = max(step.round for step in steps)
     return UpdateOne({"_id": row}, {"$addToSet": added, "$max": {"latest": latest}}, upsert=True)
