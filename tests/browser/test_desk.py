@@ -107,10 +107,10 @@ async def test_a_mistake_leads_to_its_field(rig: Rig, browser: Browser, address:
 
 
 FORMS = {
-    "Give it to somebody else": ("Give the case", [COLLEAGUE.ref], "assign"),
+    "Give it to another person": ("Give the case", [COLLEAGUE.ref], "assign"),
     "Ask the reporter": ("Send the question", ["Was it on Monday?"], "ask"),
     "Decide": ("Record the decision", [None, "The edits show it."], "decide"),
-    "Recuse yourself or somebody else": ("Recuse", [None, "person:0123456789abcdaa"], "recuse"),
+    "Recuse yourself or another person": ("Recuse", [None, "person:0123456789abcdaa"], "recuse"),
     "Say that a word here is nobody’s name": ("It is nobody’s name", [None], "clear"),
     "Take the recusal back": ("Take back", [None], "withdraw"),
 }  # fmt: skip
@@ -204,5 +204,5 @@ async def test_every_page_of_the_desk_is_accessible_and_fits(
     await rig.order(case, "assign", {"assignee": COLLEAGUE.ref})
     await page.get_by_label("Your question").fill("Was it on Monday?")
     await page.get_by_role("button", name="Send the question").click()
-    await expect(page.get_by_text("Somebody changed this case meanwhile.")).to_be_visible()
+    await expect(page.get_by_text("This case has changed meanwhile.")).to_be_visible()
     await look.judge(page)

@@ -281,7 +281,7 @@ async def test_a_changed_case_says_what_changed_and_keeps_what_was_typed(rig: Ri
     conflict = await send(rig, case, "ask", page, question="Was it on a <talk> page?")
     text = unescape(conflict.text)
     assert conflict.status_code == 412
-    assert "Somebody changed this case meanwhile" in text
+    assert "This case has changed meanwhile" in text
     assert "Assigned: Responder 0ddba11" in text
     assert "Was it on a <talk> page?" in text
     assert "<talk>" not in conflict.text

@@ -142,7 +142,7 @@ async def test_an_entry_that_changed_meanwhile_is_shown_as_it_is_and_nothing_typ
     await send(rig, ALICE.ref, "agreement")
     answer = await send(rig, ALICE.ref, "grant", page, role="auditor", communities="enwiki")
     assert answer.status_code == 412
-    assert "Somebody changed this entry meanwhile" in answer.text
+    assert "This entry has changed meanwhile" in answer.text
     assert 'value="enwiki"' in answer.text
     assert 'name="version" value="2"' in answer.text
     assert [event.fact.change for event in rig.entries.events] == ["agreement"]
