@@ -53,13 +53,17 @@ ADDRESS = "https://localhost"
 @dataclass(frozen=True)
 class World:
     """An application that is not started; a good caller's headers, by operation; what is in it, by field name; how
-    many requests to make up for each operation; and what fields of one operation name apart from the others."""
+    many requests to make up for each operation; and what fields of one operation name apart from the others.
+
+    `bodies`: a whole body of an operation whose document joins the bodies of several changes.
+    """
 
     app: FastAPI
     caller: Callable[[str], Mapping[str, str]]
     known: Mapping[str, Sequence[Any]]
     examples: int = 25
     apart: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=dict)
+    bodies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class Service:
@@ -151,8 +155,9 @@ async def make_triage() -> World:
         return triage_rig.bearer(chief if operation.split("/")[2] in ("roster", "baseline") else triage_rig.ALICE)
 
     said = {"change": ["annotate", "attest", "list_project"], "If-Match": ['"0"', '"1"', '"2"']}
-    apart = {"POST /v1/baseline/{community}/{change}": said}
-    return World(rig.app, caller, known, examples=50, apart=apart)
+    change = "POST /v1/baseline/{community}/{change}"
+    body = {"responsibility_id": CONTACTS, "statement": WORDS}
+    return World(rig.app, caller, known, examples=50, apart={change: said}, bodies={change: body})
 
 
 async def make_notification() -> World:
@@ -206,9 +211,15 @@ def requests_for(operation: APIOperation) -> st.SearchStrategy[Case]:
     return permitted | operation.as_strategy(GenerationMode.NEGATIVE) if takes_something else permitted
 
 
-def name_known(case: Case, known: Mapping[str, Sequence[Any]], data: st.DataObject) -> None:
-    """Let no, some or all fields name what is there, because made-up ones never do; or leave a body nothing else."""
+def name_known(
+    case: Case, known: Mapping[str, Sequence[Any]], data: st.DataObject, body: Mapping[str, Any] | None = None
+) -> None:
+    """Let no, some or all fields name what is there, because made-up ones never do; or leave a body nothing else, or
+    send this `body`.
+    """
     share = data.draw(st.sampled_from(["only", "all", "some", "none"]))
+    if share == "only" and body is not None:
+        case.body = dict(body)
     for place in (case.path_parameters, case.query, case.headers, case.body):
         if share == "none" or not isinstance(place, MutableMapping):
             continue
@@ -249,7 +260,8 @@ def walk(
     @bounded(examples)
     @given(requests_for(operation), st.sampled_from(callers), st.data())
     def step(case: Case, caller: Callable[[str], Mapping[str, str]], data: st.DataObject) -> None:
-        name_known(case, {**service.world.known, **service.world.apart.get(operation.label, {})}, data)
+        world, label = service.world, operation.label
+        name_known(case, {**world.known, **world.apart.get(label, {})}, data, world.bodies.get(label))
         answer = service.send(case, caller(operation.label))
         case.validate_response(answer, checks=CHECKS)
         if answer.status_code >= 400:

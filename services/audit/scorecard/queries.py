@@ -66,7 +66,8 @@ class Cards:
         self._turn = asyncio.Lock()
         # By community, number of seals, and build of the rows.
         self._kept: dict[tuple[str, int, str], Scorecard] = {}
-        self._past: dict[tuple[str, str], Past] = {}
+        # By community, version of the catalogue, and build of the rows.
+        self._past: dict[tuple[str, str, str], Past] = {}
         self._computing = asyncio.Lock()
 
     async def of(self, community: str, sealed: int | None = None) -> Scorecard:
@@ -97,10 +98,13 @@ class Cards:
         if known is None and not rows.own and not rows.cases:
             raise NotFound
         catalogue = in_force(self._catalogues, as_of.at.date())
-        past = self._past.setdefault((community, catalogue.version), {}) if known else {}
+        build = position.build if position is not None else ""
+        if any(key[2] != build for key in self._past):
+            self._past.clear()
+        past = self._past.setdefault((community, catalogue.version, build), {}) if known else {}
         card = evaluate(community, rows, catalogue, as_of, self._policy, past)
         if position is not None:
-            self._kept[community, as_of.sealed, position.build] = card
+            self._kept[community, as_of.sealed, build] = card
             if len(self._kept) > MOST_KEPT:
                 del self._kept[next(iter(self._kept))]
         return card

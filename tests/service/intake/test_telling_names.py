@@ -88,7 +88,7 @@ def lives(draw: st.DrawFn) -> list[tuple[str, int]]:
     return draw(st.lists(st.tuples(step, st.integers(-3_600_000, 3_600_000)), min_size=1, max_size=12))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(lives(), st.randoms(use_true_random=False), st.integers(0, 5))
 def test_the_last_telling_counts_in_any_order_and_repetition(
     life: list[tuple[str, int]], chance: object, repeated: int
