@@ -65,8 +65,12 @@ async def _client(uri: str, access: MongoAccess) -> AsyncIterator[Client]:
 
 async def make_users(client: Client, passwords: Mapping[str, str], prefix: str = "") -> None:
     """Make each user (named without the prefix), or give the user this password and these rights."""
-    place = {"db": f"{prefix}triage", "collection": "roster"}
-    rights = [{"resource": place, "actions": ["find", "insert", "update"]}]
+    # `told` has only times and offsets: what the command line tells must be later than what was told before.
+    allowed = {"roster": ["find", "insert", "update"], "told": ["find"]}
+    rights = [
+        {"resource": {"db": f"{prefix}triage", "collection": name}, "actions": actions}
+        for name, actions in allowed.items()
+    ]
     await _make(client, "Role", f"{prefix}{ROSTER_ROLE}", {"privileges": rights, "roles": []})
     for user, password in passwords.items():
         await _make_user(client, f"{prefix}{user}", password, roles_of(user, prefix))

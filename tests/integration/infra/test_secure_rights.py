@@ -256,6 +256,7 @@ def test_the_command_line_keeps_the_roster_and_reaches_nothing_else_of_triage(
         assert client.t1_triage.roster.count_documents({}) == 2
         assert not allows(client.t1_triage.cases.find_one)
         assert not allows(lambda: client.t1_triage.roster.delete_many({}))
+        assert not allows(lambda: client.t1_triage.told.insert_one({}))
         assert not allows(client.triage.roster.find_one)
 
 
