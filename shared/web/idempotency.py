@@ -1,10 +1,11 @@
 """Idempotency-Key and If-Match, as every route reads them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import Request
+from pydantic import BaseModel
 
 from shared.access.principal import Principal
 from shared.ids import derive, new_id
@@ -24,6 +25,20 @@ IDEMPOTENCY_KEY: Mapping[str, Any] = {
 """What OpenAPI documents say of the header."""
 IF_MATCH: Mapping[str, Any] = {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}}
 """What OpenAPI documents say of the header."""
+
+
+def takes_change(changes: Iterable[type[BaseModel]], *, required: bool) -> dict[str, Any]:
+    """What the OpenAPI document says of a route that makes any of these changes, by the body that each takes.
+
+    `required`: each of them takes something.
+    """
+    fields = {name: schema for change in changes for name, schema in change.model_json_schema()["properties"].items()}
+    schema = {"type": "object", "properties": fields, "additionalProperties": False}
+    body = {"content": {"application/json": {"schema": schema}}}
+    return {
+        "parameters": [IF_MATCH, IDEMPOTENCY_KEY],
+        "requestBody": {"required": True, **body} if required else body,
+    }
 
 
 def read_idempotency_key(request: Request) -> str | None:

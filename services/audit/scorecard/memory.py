@@ -39,7 +39,7 @@ class MemoryRows:
         return next((mark for number, mark in sorted(self.marks.items(), reverse=True) if number <= sealed), None)
 
     async def rows_of(self, community: str, bodies: Iterable[str]) -> tuple[Position | None, Rows]:
-        """How far the rows have come, and those of a community whose cases these handling bodies look after."""
+        """How far the rows have come, and those of a community, of which these bodies look after cases."""
         wanted = set(bodies)
         return self.stored, Rows(
             cases=self._named("case/", lambda step: step.said.get("community") == community),

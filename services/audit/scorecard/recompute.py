@@ -64,7 +64,7 @@ class OutsideRecord:
         # The projection reads in stretches that do not end with a bundle.
         if self._kept[:2] != (log, number):
             listed = self._logs[log]
-            entries = verify.read_bundle(self._source, listed.path, number, listed.size) if log in self._logs else []
+            entries = verify.read_bundle(self._source, listed.path, number, listed.size)
             self._kept = (log, number, entries)
         return self._kept[2]
 

@@ -17,21 +17,11 @@ from shared.problems import NotFound
 from shared.times import now, rfc3339
 from shared.web.bodies import json_response, parse_body
 from shared.web.gate import Callers, Gate, does, principal_of
-from shared.web.idempotency import IDEMPOTENCY_KEY, IF_MATCH, cause_of, read_idempotency_key, seen_of
+from shared.web.idempotency import cause_of, read_idempotency_key, seen_of, takes_change
 from shared.web.paging import Cursors
 
 _PRIVATE = {"Cache-Control": "no-store"}
-_PROPERTIES = {
-    name: schema for change in CHANGES.values() for name, schema in change.model_json_schema()["properties"].items()
-}
-_CHANGE = {
-    "parameters": [IF_MATCH, IDEMPOTENCY_KEY],
-    "requestBody": {"required": True, "content": {"application/json": {"schema": {
-        "type": "object",
-        "properties": _PROPERTIES,
-        "additionalProperties": False,
-    }}}},
-}  # fmt: skip
+_CHANGE = takes_change(CHANGES.values(), required=True)
 """What the OpenAPI document says about a change; the community itself says what each takes."""
 _CURSORS = Cursors(str)
 
