@@ -151,7 +151,7 @@ class Lifecycle:
             try:
                 if self._before_consuming:
                     await self._before_consuming()
-                await connected(self._broker.start())
+                await connected(join_groups(self._broker))
             except (KafkaError, OSError, Unavailable) as error:
                 self.readiness.say("consumers", reason_of(error))
                 await _within(5, self._broker.stop(), "consumers")
@@ -179,6 +179,18 @@ class Lifecycle:
             for consumption in self._consumptions:
                 consumption.measure_lag()
             await asyncio.sleep(2)
+
+
+async def join_groups(broker: KafkaBroker) -> None:
+    """Start the consumers side by side, because a broker may let each wait seconds for its group.
+
+    Raises the first error, once every consumer has started or failed.
+    """
+    await broker.connect()
+    starts = await asyncio.gather(*(consumer.start() for consumer in broker.subscribers), return_exceptions=True)
+    for error in starts:
+        if isinstance(error, BaseException):
+            raise error
 
 
 async def leave_groups(broker: KafkaBroker, seconds: float = 6) -> None:

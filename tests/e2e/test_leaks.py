@@ -91,7 +91,6 @@ def ways_by_kafka() -> dict[str, Callable[[Way], None]]:
     platform = {
         "$schema": "/hearth/report/submitted/1.0.0",
         "meta": {"stream": "hearth.report.submitted", "id": str(uuid4())},
-        "dt": rfc3339(now()),
         "report": report("platform"),
     }
     structured = [("content-type", b"application/cloudevents+json")]
@@ -103,7 +102,10 @@ def ways_by_kafka() -> dict[str, Callable[[Way], None]]:
             json.dumps([{**cloud_event(), "data": report("batched")}]).encode(),
             [("content-type", b"application/cloudevents-batch+json")],
         ),
-        "platform": in_inbox(json.dumps(platform, ensure_ascii=False).encode()),
+        # Its time is when the report was received, so it is taken when it is sent.
+        "platform": lambda way: to_inbox(
+            way, json.dumps({**platform, "dt": rfc3339(now())}, ensure_ascii=False).encode()
+        ),
     }
 
 
