@@ -46,12 +46,20 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """Something odd that did not cost the report: the JSON pointer of the place, and a code. It repeats no words."""
+
+    pointer: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """A submission that came over `channel`.
 
     `key` names it within its `scope`, however often it comes again; without a key, each arrival is a report of its own.
     `received_at` (UTC-aware) is when another system took it; None when that was intake. `writer`: the integrator who
-    wrote it into an inbox of its own.
+    wrote it into an inbox of its own. `remarks`: what its source found odd, and passed over.
     """
 
     channel: str
@@ -61,6 +69,7 @@ class Arrival:
     received_at: datetime | None = None
     trace: str | None = None
     writer: str | None = None
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
