@@ -30,6 +30,7 @@ from shared.web.csrf import FORM_GUARD, FormRefused
 from shared.web.forms import TOKEN_FIELD
 from shared.web.gate import Callers, Gate, does
 from shared.web.headers import nonce_of
+from shared.web.links import linked
 from shared.web.redirects import own_address
 
 log = logging.getLogger(__name__)
@@ -244,6 +245,7 @@ def make_pages(
     )
     environment.filters["rfc3339"] = rfc3339
     environment.filters["written"] = _written
+    environment.filters["linked"] = linked
     assets = load_assets(static_dir)
     if "codex.css" not in assets:
         log.warning("Codex's style sheet is missing, pages are plainer: run python -m infra.assets")

@@ -105,6 +105,7 @@ class Submission(_Part):
     narrative: Annotated[str, StringConstraints(min_length=1, max_length=NARRATIVE_LIMIT), AfterValidator(_not_blank)]
     harmed: Passage | None = None
     places: tuple[Line, ...] = Field((), max_length=20)
+    exposure: Literal["yes", "no", "unsure"] | None = None
     anything_else: Passage | None = None
     reported: tuple[Reported, ...] = Field((), max_length=50)
     witnesses: tuple[NameLine, ...] = Field((), max_length=50)
@@ -147,6 +148,8 @@ def sections_of(submission: Submission) -> dict[Section, bytes]:
                 "places": submission.places,
                 "anything_else": submission.anything_else,
                 "witnesses": submission.witnesses,
+                # Only where it was answered, so that the digest of a report that was sent before stays the same.
+                **({"exposure": submission.exposure} if submission.exposure else {}),
             }
         )
     }

@@ -32,6 +32,7 @@ FIELD_OF: Mapping[str, str] = MappingProxyType(
         "/harmed": "harmed",
         "/reported": "reported",
         "/witnesses": "witnesses",
+        "/exposure": "exposure",
         "/anything_else": "anything_else",
         "/privacy": "privacy",
         "/reporter/name": "name",
@@ -61,8 +62,10 @@ MESSAGE_OF: Mapping[str, str] = MappingProxyType(
         "anonymous_with_contact": "report-anonymous-with-contact",
     }
 )
-IN_PERSON = ("appearance", "circumstances", "witnesses", "exposure", "noted_by")
-"""Fields for reports of what happened in person; they become labelled lines of `anything_else`."""
+IN_PERSON = ("appearance", "circumstances", "witnesses", "noted_by")
+"""Fields for reports of what happened in person; they become labelled lines of `anything_else`, where they have no
+place of their own.
+"""
 LONGEST_NAME, MOST_WITNESSES = 300, 50
 EAST = timedelta(hours=14)
 """How long before UTC a day may begin, in the far east."""
@@ -155,10 +158,10 @@ def read_report(
         "narrative": filled.value("narrative"),
         "harmed": filled.value("harmed") or None,
         "places": [*_lines(filled.value("places")), *_lines(filled.value("room"))],
+        "exposure": filled.value("exposure") or None,
         "anything_else": _anything_else(filled, label) or None,
         "reported": _reported(filled),
-        # A name shuts a witness out of the case; a description that is no name stays in the text.
-        "witnesses": [line for line in _lines(filled.value("witnesses")) if len(line) <= LONGEST_NAME][:MOST_WITNESSES],
+        "witnesses": _witnesses(filled)[0],
         "occurred": occurred,
         "reporter": _reporter(filled),
     }
@@ -184,13 +187,15 @@ def _read_occurred(filled: Filled, now: datetime) -> tuple[dict[str, Any] | None
         end = last + timedelta(days=1, milliseconds=-1)
     except (ValueError, OverflowError):
         return None, [FormError("until", "field-not-a-date")]
-    if filled.value("time") and not filled.value("until"):
+    if filled.value("time"):
         try:
             clock = time.fromisoformat(filled.value("time"))
         except ValueError:
             return None, [FormError("time", "report-not-a-time")]
-        return {"at": datetime.combine(first, clock.replace(tzinfo=None), UTC)}, []
-    if last < first:
+        first = datetime.combine(first, clock.replace(tzinfo=None), UTC)
+        if not filled.value("until"):
+            return {"at": first}, []
+    if end < first:
         return None, [FormError("until", "report-range-reversed")]
     opened = _opened_at(filled, now)
     if first > now and first <= now + EAST:
@@ -216,9 +221,17 @@ def _reported(filled: Filled) -> list[dict[str, str | None]]:
 
 def _anything_else(filled: Filled, label: Callable[[str], str]) -> str:
     alone = len(_lines(filled.value("reported"))) == 1
-    fields = [name for name in IN_PERSON if filled.value(name) and not (name == "appearance" and alone)]
-    lines = [f"{label(name)}: {filled.value(name)}" for name in fields]
+    given = {name: filled.value(name) for name in IN_PERSON if not (name == "appearance" and alone)}
+    given["witnesses"] = "\n".join(_witnesses(filled)[1])
+    lines = [f"{label(name)}: {text}" for name, text in given.items() if text]
     return "\n\n".join(part for part in (filled.value("anything_else"), "\n".join(lines)) if part)
+
+
+def _witnesses(filled: Filled) -> tuple[list[str], list[str]]:
+    """The lines that are names, and the others: a name shuts a witness out of the case, a description does not."""
+    lines = _lines(filled.value("witnesses"))
+    names = [line for line in lines if len(line) <= LONGEST_NAME][:MOST_WITNESSES]
+    return names, [line for line in lines if line not in names]
 
 
 def _reporter(filled: Filled) -> dict[str, str | None] | None:

@@ -77,6 +77,9 @@ class VaultReader:
             else:
                 given = await self._given(purpose, report, actor)
                 sections = self._open(read, given, report, report.vault, known)
+                if "content" in sections and report.facts.occurred:
+                    # Intake keeps the times in the clear, but to a handler they are a part of what was told.
+                    sections["content"]["occurred"] = report.facts.occurred
                 items.append({"report_id": read.report_id, "sections": sections})
                 if sections or not purpose.by_policy:
                     accesses.append(self._access(read, purpose.name, actor))

@@ -13,6 +13,7 @@ from services.triage.actions import Desk, VersionConflict
 from services.triage.case.case import ENDED, Case, Deadline, Recusal
 from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw, may_withdraw
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
+from services.triage.desk.contents import reasons_of, talk_of, told_of
 from services.triage.desk.names import CaseNames
 from services.triage.desk.queue import Queue, QueueFilter
 from services.triage.paths import HOME
@@ -133,13 +134,11 @@ class CaseView:
             "community": names.community(case.community),
             "body": names.body(request, case.body),
             "deadlines": [self._deadline(request, d, at) for d in case.deadlines],
-            "content": contents.sections.get("content", {}) if contents else {},
-            "reported": contents.sections.get("reported", {}).get("people", ()) if contents else (),
-            "reporter": contents.sections.get("reporter", {}) if contents else {},
-            "erased": contents is not None and contents.erased,
+            **told_of(contents),
             "away": away,
             "may_read": self._may(principal, case, "case.read_content", at) is not None,
-            "talk": _talk(case, contents),
+            "talk": talk_of(case, contents),
+            "reasons": reasons_of(case, contents),
             "mentions": mentions,
             "forms": [self._form(request, principal, case, form, at) for form in forms if not form.kind.own_place],
             "recusals": [self._recusal(request, principal, case, recusal, meant, at) for recusal in case.recusals],
@@ -253,21 +252,6 @@ def _time_left(seconds: int) -> tuple[str, tuple[int]]:
         if seconds >= length:
             return key, (seconds // length,)
     return "desk-deadline-paused-minutes", (seconds // 60,)
-
-
-def _talk(case: Case, contents: Contents | None) -> list[dict[str, Any]]:
-    written = contents.sections.get("correspondence", {}) if contents else {}
-    said = {s["id"]: s["text"] for s in written.get("statements", ())}
-    answers = {a["question_id"]: a for a in written.get("answers", ())}
-    return [
-        {
-            "asked_at": q.asked_at,
-            "question": said.get(q.id),
-            "answered": bool(q.answers),
-            "answer": answers[q.id]["text"] if q.answers and q.id in answers else None,
-        }
-        for q in case.questions
-    ]
 
 
 def _is_of_use(form: Form, mentions: Sequence[tuple[str, str]]) -> bool:

@@ -361,6 +361,45 @@ async def test_what_was_reported_is_never_markup(rig: Rig) -> None:
         assert tag not in page
 
 
+async def test_everything_that_the_reporter_told_stands_on_the_page_once(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open(flags=("ongoing", "off_wiki"))
+    diff = "https://en.wikipedia.org/w/index.php?diff=1&oldid=2"
+    rig.vault.sections[case.report_id] = {
+        "content": {
+            "narrative": f"One line,\nand {diff}.",
+            "places": [diff, "Talk:One"],
+            "witnesses": ["Ada Witness"],
+            "exposure": "yes",
+            "occurred": {"from": "2026-11-20T22:15:00Z", "to": "2026-11-22T23:59:59.999000Z"},
+        }
+    }
+    raw = (await rig.http.get(f"/desk/cases/{case.code_name}")).text
+    page = unescape(raw)
+    above, _, below = page.partition("What was reported")
+    assert "would show who reported" in above
+    assert "The reporter ticked:" in above
+    assert above.index("would show who reported") < above.index("The reporter ticked:")
+    assert "It is still going on" in above
+    assert page.count("Ada Witness") == 1
+    assert 'datetime="2026-11-20T22:15:00' in below
+    assert 'datetime="2026-11-22T23:59:59' in below
+    assert page.count(f'href="{diff}" rel="external nofollow noreferrer"') == 2
+    assert 'hearth-quote" dir="auto">One line,\nand <a' in raw
+
+
+async def test_the_reasons_of_a_decision_are_read_again_by_who_may_read_words(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    for command, values in (("assign", {}), ("start", {}), ("decide", {"outcome": "warning", "reason": "It\nshows."})):
+        await rig.order(case, command, values)
+    page = await page_of(rig, case)
+    assert "Reasons for the outcome" in page
+    assert "It\nshows." in page
+    await signed_in(rig, CORA)
+    assert "shows." not in await page_of(rig, case)
+
+
 async def test_a_coordinator_sees_the_case_without_its_words(rig: Rig) -> None:
     await signed_in(rig, CORA)
     case = await rig.open()

@@ -1,0 +1,47 @@
+"""What the page of a case shows of the report and of what was written since."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from services.triage.case.case import Case
+from shared.vault_client import Contents
+
+
+def told_of(contents: Contents | None) -> dict[str, Any]:
+    """The parts of the report by name, and under `occurred` the times (UTC-aware) that the reporter gave.
+
+    `occurred` has one time, or the first and the last of a range.
+    """
+    sections = contents.sections if contents else {}
+    content = sections.get("content", {})
+    given: Mapping[str, str] = content.get("occurred") or {}
+    times = [datetime.fromisoformat(given[name]) for name in ("at", "from", "to") if name in given]
+    return {
+        "content": {**content, "occurred": times},
+        "reported": sections.get("reported", {}).get("people", ()),
+        "reporter": sections.get("reporter", {}),
+        "erased": contents is not None and contents.erased,
+    }
+
+
+def talk_of(case: Case, contents: Contents | None) -> list[dict[str, Any]]:
+    """The questions to the reporter with their answers, in their order."""
+    written = contents.sections.get("correspondence", {}) if contents else {}
+    said = {s["id"]: s["text"] for s in written.get("statements", ())}
+    answers = {a["question_id"]: a for a in written.get("answers", ())}
+    return [
+        {
+            "asked_at": q.asked_at,
+            "question": said.get(q.id),
+            "answered": bool(q.answers),
+            "answer": answers[q.id]["text"] if q.answers and q.id in answers else None,
+        }
+        for q in case.questions
+    ]
+
+
+def reasons_of(case: Case, contents: Contents | None) -> str | None:
+    """The words in which the outcome was reasoned, if they are at hand."""
+    written = contents.sections.get("correspondence", {}) if contents else {}
+    return next((s["text"] for s in written.get("statements", ()) if s["id"] == case.reason_id), None)
