@@ -21,7 +21,7 @@ from infra.local.downloads import cache_folder, locked
 
 ROOT = Path(__file__).parent.parent
 NODE_LOCK = Path(__file__).parent / "node.lock"
-OLDEST_NODE = 18
+OLDEST_NODE = 20
 
 # Only what the templates use, in the order of the cascade; `make_bundle` is part of the digest through this table.
 COMPONENTS = ("Label", "Message", "TextInput", "TextArea", "Select", "Checkbox", "Radio", "Button", "InfoChip")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
+from shared.addresses import LOCAL
 from shared.events import Event, encode
 from shared.kafka.topics import RESTRICTED, SUPERSEDED
 from shared.mongo import (
@@ -103,9 +104,14 @@ class Save:
 class Aggregates:
     """The aggregates of one collection, written with one atomic update each."""
 
-    def __init__(self, collection: Collection, relay: Relay, grace: timedelta = GRACE) -> None:
-        """`grace`: how long only the relay of this process may publish the events; zero where no relay runs."""
+    def __init__(
+        self, collection: Collection, relay: Relay, grace: timedelta = GRACE, *, public_url: str = LOCAL
+    ) -> None:
+        """`grace`: how long only the relay of this process may publish the events; zero where no relay runs.
+        `public_url`: the address at which the events say that their schemas stand.
+        """
         self.collection = collection
+        self._public_url = public_url.rstrip("/")
         self._grace = grace
         self._relay = relay
         relay.watch(collection)
@@ -129,7 +135,7 @@ class Aggregates:
 
     async def _save(self, saves: Sequence[Save]) -> set[str]:
         due = now() + self._grace
-        operations = [_operation(save, due) for save in saves]
+        operations = [_operation(save, due, self._public_url) for save in saves]
         lost: set[str] = set()
         matched = sum(1 for s in saves if s.base is not None)
         try:
@@ -176,8 +182,8 @@ def told_last(events: Sequence[Event]) -> datetime | None:
     return max((event.time for event in events if event.fact.topic in SUPERSEDED), default=None)
 
 
-def _operation(save: Save, due: Any) -> InsertOne[Document] | UpdateOne:
-    pending = [_pending(event) for event in save.events]
+def _operation(save: Save, due: Any, public_url: str) -> InsertOne[Document] | UpdateOne:
+    pending = [_pending(event, public_url) for event in save.events]
     causes, told_at = list(save.causes), told_last(save.events)
     if save.base is None:
         save.pending.extend(pending)
@@ -209,8 +215,8 @@ def _operation(save: Save, due: Any) -> InsertOne[Document] | UpdateOne:
     )
 
 
-def _pending(event: Event) -> Document:
-    message = encode(event)
+def _pending(event: Event, public_url: str) -> Document:
+    message = encode(event, public_url)
     return {
         "id": event.id,
         "at": event.time,

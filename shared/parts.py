@@ -38,6 +38,7 @@ def assemble(runtime: Runtime, gate: Gate, parts: Sequence[Part], error_page: Er
             for work in part.prepare:
                 await work()
 
+    settings = runtime.settings
     lifecycle = runtime.lifecycle(
         indexes=[index for part in parts for index in part.indexes],
         tasks=[task for part in parts for task in part.tasks],
@@ -49,7 +50,7 @@ def assemble(runtime: Runtime, gate: Gate, parts: Sequence[Part], error_page: Er
         lifecycle,
         gate=gate,
         routers=[router for part in parts for router in part.routers],
-        asyncapi=lambda: describe_service(runtime.service),
+        asyncapi=lambda: describe_service(runtime.service, settings.integrator_kafka, settings.kafka_security),
         error_page=error_page,
-        settings=runtime.settings,
+        settings=settings,
     )

@@ -47,7 +47,7 @@ class Runtime:
 
     def aggregates(self, collection: str) -> Aggregates:
         """The aggregates of a collection of this service, with their outbox on the relay."""
-        return Aggregates(self.database[collection], self.relay)
+        return Aggregates(self.database[collection], self.relay, public_url=self.settings.public_url)
 
     def consume(
         self, topic: str, decode: Decode[T], handle: Handle[T], use: str = "", *, keep_unreadable: bool = False

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from shared.addresses import LOCAL
 from shared.connections import KafkaAccess, KafkaSecurity, MongoAccess
 
 PREFIX = "HEARTH_"
@@ -90,6 +91,10 @@ class Connections(BaseSettings):
     )
     topic_prefix: str = Field("", description="Put before every topic and consumer group, to share one broker.")
     database_prefix: str = Field("", description="Put before every database name, to share one server.")
+    public_url: str = Field(
+        LOCAL,
+        description="Address that reporters see. Events name it as the place of their schemas (`/schemas/…`).",
+    )
 
     @field_validator("kafka_password")
     @classmethod
@@ -157,10 +162,13 @@ class Settings(Connections):
     triage_url: str = Field(
         "http://127.0.0.1:8002", description="Where triage answers other services, which tell it who signs in."
     )
-    public_url: str = Field("http://127.0.0.1:8001", description="Address that reporters see.")
     desk_url: str = Field("http://127.0.0.1:8002", description="Address that responders see.")
     audit_url: str = Field("http://127.0.0.1:8004", description="Address that auditors see.")
     outbox_url: str = Field("http://127.0.0.1:8003", description="Address that operators see.")
+    integrator_kafka: str = Field(
+        "127.0.0.1:9095",
+        description="Address (`host:port`) at which integrators reach Kafka. `/asyncapi` names it.",
+    )
     hosts: str = Field(
         "",
         description="Further host names, separated by commas, under which services answer, beside those of the public "

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from shared.addresses import LOCAL, SCHEMAS
 from shared.ids import derive
 from shared.problems import Malformed
 from shared.times import parse_rfc3339, rfc3339
@@ -110,8 +111,12 @@ def stamp(
     ]
 
 
-def encode(event: Event) -> Message:
-    """The Kafka record of an event: CloudEvents binary mode, key = case id, so that a case keeps one partition."""
+def encode(event: Event, public_url: str = LOCAL) -> Message:
+    """The Kafka record of an event: CloudEvents binary mode, key = case id, so that a case keeps one partition.
+
+    `public_url`: where the schemas can be read, without a slash at the end. CloudEvents 1.0 asks for an absolute URI.
+    Records from before have the path alone.
+    """
     fact = event.fact
     headers: list[tuple[str, bytes | None]] = [
         ("ce_specversion", b"1.0"),
@@ -120,7 +125,7 @@ def encode(event: Event) -> Message:
         ("ce_type", fact.type().encode()),
         ("ce_time", rfc3339(event.time).encode()),
         ("ce_subject", event.subject.encode()),
-        ("ce_dataschema", f"/schemas/{fact.schema_path()}".encode()),
+        ("ce_dataschema", f"{public_url}{SCHEMAS}{fact.schema_path()}".encode()),
         ("content-type", b"application/json"),
         ("ce_caseseq", str(event.case_seq).encode()),
         ("ce_actorref", event.actor.ref.encode()),

@@ -6,14 +6,15 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from shared.addresses import SCHEMAS as ADDRESS
 from shared.events import FACTS, Fact
 
 SCHEMAS = Path(__file__).parent / "schemas"
-_BASE = "/schemas/"
 _NAMES = ("title", "description", "$id")
 
 
@@ -22,9 +23,35 @@ def schema_of(fact: type[Fact]) -> dict[str, Any]:
     schema = fact.model_json_schema(mode="serialization")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": _BASE + fact.schema_path(),
+        "$id": ADDRESS + fact.schema_path(),
         **schema,
     }
+
+
+@cache
+def published() -> Mapping[str, bytes]:
+    """Every schema by its path below the address of schemas, such as `case.opened/1.0.json`."""
+    return {path.relative_to(SCHEMAS).as_posix(): path.read_bytes() for path in sorted(SCHEMAS.glob("*/*.json"))}
+
+
+def inlined(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema without `$defs`: each stands where a reference led to it, so that the schema can stand in a document.
+
+    Leaves out what only a document of its own has: its address and dialect.
+    """
+    definitions = schema.get("$defs", {})
+
+    def expand(node: Any) -> Any:
+        if isinstance(node, list):
+            return [expand(one) for one in node]
+        if not isinstance(node, dict):
+            return node
+        told = {name: expand(value) for name, value in node.items() if name != "$ref"}
+        reference = node.get("$ref", "")
+        return {**expand(definitions[reference.removeprefix("#/$defs/")]), **told} if reference else told
+
+    own = {name: value for name, value in schema.items() if name not in ("$schema", "$id", "$defs")}
+    return {name: value if name == "examples" else expand(value) for name, value in own.items()}
 
 
 def find_problems(facts: Mapping[str, type[Fact]] = FACTS, folder: Path = SCHEMAS) -> list[str]:

@@ -1,11 +1,17 @@
 """AsyncAPI 3.0 documents, made from the tables of topics and facts by which the code runs."""
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from shared.events import FACTS
-from shared.events.freeze import schema_of
-from shared.kafka.topics import INBOX, TOPICS, Topic, inbox_of
+from shared.events.freeze import inlined, schema_of
+from shared.kafka.inbox_messages import JSON_SCHEMA, inbox_messages
+from shared.kafka.topics import INBOX, TOPICS, Topic, inbox_of, is_inbox
+
+INTEGRATOR_KAFKA = "127.0.0.1:9095"
+"""Where integrators reach Kafka, if a deployment says nothing else."""
 
 _EXTENSIONS = {
     "ce_specversion": "CloudEvents version, always 1.0.",
@@ -14,7 +20,7 @@ _EXTENSIONS = {
     "ce_type": "What happened, with its major version.",
     "ce_time": "When it happened, RFC 3339 in UTC.",
     "ce_subject": "The aggregate, such as case/<id>.",
-    "ce_dataschema": "Path of the frozen JSON Schema of the data.",
+    "ce_dataschema": "Address of the frozen JSON Schema of the data. In events from before it is the path alone.",
     "ce_caseseq": "Number of the event within its source and subject, from 1, without gaps.",
     "ce_actorref": "Who did it: a reference without identity.",
     "ce_actorrole": "The role they acted in.",
@@ -33,21 +39,51 @@ _OWN_INBOX_NOTE = (
 )
 
 
+_PROTOCOLS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
+    {"plaintext": ("kafka", None), "ssl": ("kafka-secure", "certificate"), "sasl_ssl": ("kafka-secure", "password")}
+)
+"""By the security of Kafka: the protocol, and how a client shows who it is."""
+_SECURITY = {
+    "password": {
+        "type": "scramSha512",
+        "description": "The user is the integrator's name. `hearth topics integrator` makes it, with a password.",
+    },
+    "certificate": {"type": "X509", "description": "The certificate of a client, by an authority that Kafka trusts."},
+}
+
+
 @cache
-def describe_service(service: str) -> dict[str, Any]:
-    """The AsyncAPI document of one service: what it sends, and what it receives. Made once, because anyone may ask."""
+def describe_service(service: str, kafka: str = INTEGRATOR_KAFKA, security: str = "plaintext") -> dict[str, Any]:
+    """The AsyncAPI document of one service: what it sends, and what it receives. Made once, because anyone may ask.
+
+    `kafka`: the address (host:port) at which integrators reach Kafka; `security`: as HEARTH_KAFKA_SECURITY has it.
+    """
     mine = [t for t in TOPICS if service in t.writers or service in t.consumers]
-    return _document(f"Hearth {service}", mine, [service])
+    return _document(f"Hearth {service}", mine, [service], {"kafka": _server(kafka, security)})
 
 
 def merged() -> dict[str, Any]:
     """One document of all services."""
     services = sorted({name for t in TOPICS for name in (*t.writers, *t.consumers) if name != "anyone"})
-    return _document("Hearth", list(TOPICS), services)
+    kinds = {"kafka": "sasl_ssl", "kafka-for-demos": "plaintext"}
+    servers = {name: _server(INTEGRATOR_KAFKA, security) for name, security in kinds.items()}
+    return _document("Hearth", list(TOPICS), services, servers)
 
 
-def _document(title: str, topics: list[Topic], services: list[str]) -> dict[str, Any]:
+def _server(kafka: str, security: str) -> dict[str, Any]:
+    protocol, scheme = _PROTOCOLS[security]
+    shown = [{"$ref": f"#/components/securitySchemes/{scheme}"}] if scheme else None
+    server = {
+        "host": kafka,
+        "protocol": protocol,
+        "description": "Kafka, as integrators reach it (HEARTH_INTEGRATOR_KAFKA).",
+    }
+    return server | ({"security": shown} if shown else {})
+
+
+def _document(title: str, topics: list[Topic], services: list[str], servers: dict[str, Any]) -> dict[str, Any]:
     facts = [fact for fact in FACTS.values() if fact.topic in {t.name for t in topics}]
+    own = any(is_inbox(topic.name) for topic in topics)
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -57,6 +93,7 @@ def _document(title: str, topics: list[Topic], services: list[str]) -> dict[str,
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
+        "servers": servers,
         "channels": {topic.name: _channel(topic) for topic in topics} | _inboxes(topics),
         "operations": dict(_operations(topics, services)),
         "components": {
@@ -66,13 +103,12 @@ def _document(title: str, topics: list[Topic], services: list[str]) -> dict[str,
                     "title": " ".join((fact.__doc__ or "").split()),
                     "contentType": "application/json",
                     "headers": {"$ref": "#/components/schemas/envelope"},
-                    "payload": {
-                        "schemaFormat": "application/schema+json;version=draft-2020-12",
-                        "schema": schema_of(fact),
-                    },
+                    "payload": {"schemaFormat": JSON_SCHEMA, "schema": inlined(schema_of(fact))},
                 }
                 for fact in facts
-            },
+            }
+            | (inbox_messages() if own else {}),
+            "securitySchemes": _SECURITY,
             "schemas": {
                 "envelope": {
                     "type": "object",
@@ -90,14 +126,14 @@ def _channel(topic: Topic) -> dict[str, Any]:
         "bindings": {
             "kafka": {
                 "partitions": topic.partitions,
-                "topicConfiguration": {"cleanup.policy": topic.cleanup.split(","), "retention.ms": topic.retention_ms},
+                "topicConfiguration": {
+                    "cleanup.policy": topic.cleanup.split(","),
+                    "retention.ms": topic.retention_ms,
+                    "max.message.bytes": topic.max_bytes,
+                },
             }
         },
-        "messages": {
-            fact.type(): {"$ref": f"#/components/messages/{fact.type()}"}
-            for fact in FACTS.values()
-            if fact.topic == topic.name
-        },
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _messages_of(topic)},
     }
     if "anyone" in topic.writers:
         channel["description"] = _INBOX_NOTE
@@ -106,6 +142,12 @@ def _channel(topic: Topic) -> dict[str, Any]:
             "Dead letters: original bytes, key and headers, plus hearth_dead_* headers with the reason."
         )
     return channel
+
+
+def _messages_of(topic: Topic) -> list[str]:
+    if is_inbox(topic.name):
+        return list(inbox_messages())
+    return [fact.type() for fact in FACTS.values() if fact.topic == topic.name]
 
 
 def _inboxes(topics: list[Topic]) -> dict[str, Any]:

@@ -12,7 +12,10 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from shared.addresses import SCHEMAS
+from shared.events.freeze import published
 from shared.lifecycle import Lifecycle
+from shared.problems import NotFound
 from shared.settings import Settings
 from shared.web.bodies import json_response
 from shared.web.boundary import Boundary, ErrorPage, Plain
@@ -23,6 +26,13 @@ from shared.web.inside import make_inside
 from shared.web.openapi import complete
 
 log = logging.getLogger(__name__)
+
+_FOR_ALL = {
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Cache-Control": "public, max-age=3600",
+}
+"""Contracts hold no secret: pages of other sites may read them, and caches keep them for an hour."""
 
 
 def make_app(
@@ -128,8 +138,19 @@ def _plumbing(gate: Gate, lifecycle: Lifecycle, asyncapi: Callable[[], dict[str,
     async def ready() -> Response:
         return _bare("ready", "waiting", bad=bool(lifecycle.ready()))
 
+    @router.get("/schemas", **probe)
+    async def list_schemas() -> Response:
+        return json_response({"items": [f"{SCHEMAS}{path}" for path in published()], "next": None}, headers=_FOR_ALL)
+
+    @router.get(SCHEMAS + "{name}/{file}", **probe)
+    async def read_schema(name: str, file: str) -> Response:
+        schema = published().get(f"{name}/{file}")
+        if schema is None:
+            raise NotFound
+        return Response(schema, headers=_FOR_ALL, media_type="application/schema+json")
+
     @router.get("/asyncapi", **probe)
     async def read_asyncapi() -> Response:
-        return json_response(asyncapi())
+        return json_response(asyncapi(), headers=_FOR_ALL)
 
     return router

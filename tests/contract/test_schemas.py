@@ -9,15 +9,18 @@ import pytest
 from pydantic import BaseModel
 
 from shared.events import FACTS, CaseClosed, Fact
-from shared.events.freeze import SCHEMAS, find_breaks, find_problems, freeze, schema_of
+from shared.events.freeze import SCHEMAS, find_breaks, find_problems, freeze, inlined, published, schema_of
+from shared.kafka.inbox_messages import FOLDER
+from tests.support.every_app import SERVICES, build
+from tests.support.one_report import send
 
 
 def test_every_fact_has_a_frozen_schema_that_it_still_keeps() -> None:
     assert find_problems() == []
 
 
-def test_no_schema_stands_there_without_a_fact() -> None:
-    named = {fact.name for fact in FACTS.values()}
+def test_no_schema_stands_there_without_a_fact_or_a_writer_outside() -> None:
+    named = {fact.name for fact in FACTS.values()} | {FOLDER}
     assert {path.parent.name for path in SCHEMAS.glob("*/*.json")} == named
 
 
@@ -105,3 +108,25 @@ def test_what_the_checker_calls_compatible_is_read_by_the_older_and_the_newer_mo
     older = CaseClosed(previous="decided", state="closed").model_dump_json()
     assert CaseClosed.model_validate_json(newer).state == "closed"
     assert Newer.model_validate_json(older).note == ""
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_every_service_answers_with_the_schemas_of_all_events(service: str) -> None:
+    app = build(service)
+    listed = (await send(app, "GET", "/schemas", {})).json()["items"]
+    assert listed == [f"/schemas/{path}" for path in published()]
+    for address in listed:
+        answer = await send(app, "GET", address, {})
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "application/schema+json"
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.json()["$id"] == address
+    for wrong in ("/schemas/case.closed/9.9.json", "/schemas/..%2F..%2Fsettings.py/x", "/schemas/case.closed/1.0"):
+        assert (await send(app, "GET", wrong, {})).status_code == 404
+
+
+@pytest.mark.parametrize("fact", FACTS.values(), ids=lambda fact: fact.name)
+def test_a_schema_says_the_same_without_references(fact: type[Fact]) -> None:
+    whole, flat = schema_of(fact), inlined(schema_of(fact))
+    assert "$ref" not in json.dumps(flat)
+    assert list(flat["properties"]) == list(whole["properties"])

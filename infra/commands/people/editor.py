@@ -13,6 +13,7 @@ from shared.events import Actor, Message
 from shared.mongo import PyMongoError, connect
 from shared.outbox import Relay
 from shared.problems import Unavailable
+from shared.settings import Connections, load_settings
 from shared.succession import Succession, recall, told_in
 
 # The command line starts without any service.
@@ -44,7 +45,9 @@ async def with_editor(
         collection, succession = database["roster"], Succession()
         await recall(told_in(database), succession)
         relay = Relay(_Nobody(), service="cli")  # type: ignore[arg-type]  # it is never run
-        return await work(RosterEditor(Aggregates(collection, relay, timedelta()), succession), MongoRoster(collection))
+        url = load_settings(Connections).public_url
+        entries = Aggregates(collection, relay, timedelta(), public_url=url)
+        return await work(RosterEditor(entries, succession), MongoRoster(collection))
     except (PyMongoError, Unavailable) as error:
         raise Trouble(f"MongoDB does not answer, or refuses: {error}.") from None
     finally:

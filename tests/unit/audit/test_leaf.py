@@ -45,7 +45,7 @@ def test_a_leaf_has_everything_of_the_event_and_where_it_came_from() -> None:
         "cause": event.cause,
         "ce": {
             "datacontenttype": "application/json",
-            "dataschema": "/schemas/case.closed/1.0.json",
+            "dataschema": "http://127.0.0.1:8001/schemas/case.closed/1.0.json",
             "id": event.id,
             "source": "hearth/triage",
             "specversion": "1.0",
@@ -170,3 +170,10 @@ def test_an_edge_grown_in_any_batches_has_the_root_and_is_rebuilt_as_stored(
         for level, start, end in unfinished(at)
     ]
     assert Edge.of(head, rows).append(leaves[:1])[0].frontier == edge.append(leaves[:1])[0].frontier
+
+
+@pytest.mark.parametrize("address", ["/schemas/case.closed/1.0.json", "https://r.example/schemas/case.closed/1.0.json"])
+def test_the_address_of_a_schema_stays_as_it_was_written(address: str) -> None:
+    ce = leaf_with(ce_dataschema=address.encode())["ce"]
+    assert isinstance(ce, dict)
+    assert ce["dataschema"] == address

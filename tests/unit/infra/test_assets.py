@@ -124,7 +124,7 @@ def test_without_a_node_and_without_pip_the_way_out_is_told(tree: Path, monkeypa
     monkeypatch.setattr(
         "sys.executable", program(tree.parent / "tools" / "python", "#!/bin/sh\necho offline >&2; exit 1\n")
     )
-    with pytest.raises(AssetError, match=r"(?s)Node 18 or newer on the PATH.*offline"):
+    with pytest.raises(AssetError, match=r"(?s)Node 20 or newer on the PATH.*offline"):
         find_npm(cache=tree.parent / "cache")
 
 
