@@ -1,11 +1,12 @@
 """How much strangers may take of a server: bytes, headers, seconds, connections, and memory of all bodies together.
 
 When something is full, the connection that has let us wait for the longest gives way. So people who send a whole
-request at once always get in, however many others hold connections open.
+request at once always get in, however many others hold connections open. A busy server may take hundreds of connections
+before it reads from one of them, so it reads first, and looks then who lets it wait.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,10 @@ BODY_LIMIT = 1_000_000
 """Bytes of one body."""
 SWEEP = 1.0
 """Seconds between two looks at the deadlines."""
+CROWDED = 0.02
+"""Seconds in which a full server reads what its newcomers have sent, before anybody gives way."""
+MOST_AT_ONCE = 4
+"""Times the bound that a server may hold for that long."""
 FAREWELL = 2.0
 """Seconds that a refused client has to read its answer."""
 
@@ -49,7 +54,10 @@ BOUNDS = Bounds()
 
 
 class Waited(Protocol):
-    """A connection, as the crowd sees it."""
+    """A connection, as the crowd sees it; `connections` are all of its server."""
+
+    @property
+    def connections(self) -> Sized: ...
 
     def give_up(self, problem: Problem | None) -> None: ...
     @property
@@ -65,6 +73,7 @@ class Crowd:
         # The connection that lets us wait for the longest comes first. The value is its deadline.
         self._waited: dict[Waited, float] = {}
         self._sweeping = False
+        self._thinning = False
 
     def begin(self, connection: Waited, seconds: float) -> None:
         """Wait for this connection from now on. It stands behind all others."""
@@ -84,8 +93,15 @@ class Crowd:
         self._waited.pop(connection, None)
 
     def make_room(self, newcomer: Waited) -> bool:
-        """End the connection that lets us wait for the longest. False when there is no other."""
-        return self._give_up_first(newcomer, None, lambda _: True)
+        """End as many as are too many, soon: those that let us wait for the longest. False when there is no other."""
+        if not self._waited:
+            return False
+        if len(newcomer.connections) > MOST_AT_ONCE * self.bounds.connections:
+            return self._give_up_first(newcomer, None, lambda _: True)
+        if not self._thinning:
+            self._thinning = True
+            asyncio.get_running_loop().call_later(CROWDED, self._thin, newcomer.connections)
+        return True
 
     def make_memory(self, newcomer: Waited) -> bool:
         """Give up unfinished bodies until the others fit. False when they do not."""
@@ -94,13 +110,18 @@ class Crowd:
                 return False
         return True
 
-    def _give_up_first(self, newcomer: Waited, problem: Problem | None, suits: Callable[[Waited], bool]) -> bool:
+    def _give_up_first(self, newcomer: Waited | None, problem: Problem | None, suits: Callable[[Waited], bool]) -> bool:
         for connection in self._waited:
             if connection is not newcomer and suits(connection):
                 del self._waited[connection]
                 connection.give_up(problem)
                 return True
         return False
+
+    def _thin(self, connections: Sized) -> None:
+        self._thinning = False
+        for _ in range(len(connections) - self.bounds.connections):
+            self._give_up_first(None, None, lambda _: True)
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,6 +1,7 @@
 """What strangers send to the real server on a socket: too much, too slowly, too often. It ends by itself, in time."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -152,6 +153,19 @@ async def test_a_newcomer_gets_in_however_many_wait() -> None:
                 writer.write(start)
             await asyncio.sleep(0.1)
             assert await takes_reports(port)
+
+
+async def test_a_busy_server_reads_what_came_before_anybody_gives_way() -> None:
+    async with intake(Bounds(connections=20)) as port, AsyncExitStack() as ends:
+        # The server runs in this thread, so it finds all of them at once.
+        person = ends.enter_context(socket.create_connection(("127.0.0.1", port)))
+        person.sendall(WHOLE)
+        for _ in range(60):
+            ends.enter_context(socket.create_connection(("127.0.0.1", port)))
+        person.setblocking(False)
+        async with asyncio.timeout(10):
+            answer = await asyncio.get_running_loop().sock_recv(person, 100)
+        assert status(answer) == 202
 
 
 async def test_a_request_at_work_is_not_ended_for_a_newcomer() -> None:
