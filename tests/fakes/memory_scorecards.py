@@ -25,5 +25,10 @@ class MemoryScorecards:
             raise NotFound
         return max(found, key=lambda card: card.as_of.sealed)
 
+    async def kept(self, community: str, sealed: int) -> Scorecard | None:
+        """Every scorecard here was made by hand, so each one costs nothing."""
+        found = (card for card in self.cards if (card.community, card.as_of.sealed) == (community, sealed))
+        return next(found, None)
+
     async def round_until(self, at: datetime) -> int | None:
         return max((card.as_of.sealed for card in self.cards if card.as_of.at <= at), default=None)

@@ -55,6 +55,14 @@ class TestScorecardRows:
         assert settled((await store.rows_of("swwiki", ["stewards"]))[1]) == ({}, (), {})
         assert await store.communities() == {"enwiki"}
 
+    async def test_cases_without_anything_new_are_left_out(self, store: Store) -> None:
+        old, new, mine = step_of(0, community="enwiki"), step_of(1, sealed=4, community="enwiki"), step_of(2, sealed=1)
+        rows = {"case/c1": [old], "case/c2": [step_of(3, community="enwiki"), new], "community/enwiki": [mine]}
+        await store.add(rows, [GAP])
+        _, found = await store.rows_of("enwiki", [], 3)
+        assert (list(found.cases), found.own, found.gaps) == (["c2"], (mine,), (GAP,))
+        assert len(found.cases["c2"]) == 2, "of a case with something new, everything"
+
     async def test_a_position_moves_only_from_where_it_was_seen(self, store: Store) -> None:
         first = Position("b1", 3, START, {"cases/0": LogPosition("cases/0", 8, "cm9vdA==")}, (Round(2, START),))
         assert await store.position() is None

@@ -5,7 +5,7 @@ auditors' door leads to the same pages below the place where auditors sign in.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from hashlib import sha256
@@ -15,6 +15,7 @@ from fastapi import Request, Response
 
 from services.audit.paths import HOME
 from services.audit.scorecard.result import Scorecard
+from services.audit.scorecard.turns import Turns
 from services.audit.scorecard.views import Words
 from shared.policy.model import Policy
 from shared.problems import FieldError, NotFound, Problem
@@ -36,6 +37,9 @@ class Scorecards(Protocol):
 
         Raises NotFound for a community that neither the policy nor the record knows, and for a checkpoint that is none.
         """
+
+    async def kept(self, community: str, sealed: int) -> Scorecard | None:
+        """The scorecard at this checkpoint, if it costs nothing."""
 
     async def round_until(self, at: datetime) -> int | None:
         """How many entries the seal log had at the last checkpoint that was not made after `at`."""
@@ -64,6 +68,7 @@ class Shelf:
     """Where scorecards are found, and the names and addresses that go with them.
 
     `audit_url`: the address of this service; `report_url`: where people report; `desk_url`: where coordinators work.
+    `turns`: those of the readers of this shelf.
     """
 
     scorecards: Scorecards
@@ -71,11 +76,17 @@ class Shelf:
     audit_url: str
     report_url: str
     desk_url: str
+    turns: Turns = field(default_factory=Turns)
 
     async def card(self, community: str, sealed: int | None = None) -> Scorecard:
-        """The scorecard. Raises Problem 404."""
+        """The scorecard. Raises Problem 404, and 429 where too many earlier checkpoints are asked for."""
         try:
-            return await self.scorecards.of(community, sealed)
+            if sealed is None:
+                return await self.scorecards.of(community)
+            if (kept := await self.scorecards.kept(community, sealed)) is not None:
+                return kept
+            async with self.turns.one():
+                return await self.scorecards.of(community, sealed)
         except NotFound:
             if community in self.policy.communities:
                 raise Problem(404, "checkpoint-unknown", "The record has no such checkpoint.") from None

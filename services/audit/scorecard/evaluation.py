@@ -5,14 +5,14 @@ scorecard, with the same digest.
 """
 
 from collections import Counter
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import takewhile
 
 from services.audit.scorecard.attestations import NO_WORD, Word, hear
 from services.audit.scorecard.document import with_digest
-from services.audit.scorecard.lives import Life, live
+from services.audit.scorecard.lives import RECEIVED, Life, live
 from services.audit.scorecard.metrics import Question, measure
 from services.audit.scorecard.people import Member, members_of
 from services.audit.scorecard.result import (
@@ -35,11 +35,13 @@ _GOOD = frozenset({Outcome.MET, Outcome.NOT_APPLICABLE})
 _PROJECTS = frozenset({ProjectListed.name, ProjectChanged.name, ProjectEnded.name})
 Past = MutableMapping[int, tuple[Item, ...]]
 """The outcomes of a community at the ends of months, by the number of the last seal. They never change."""
+Lives = MutableMapping[str, Life | None]
+"""Cases of a community by id, of which everything so far is read. None: nothing says where the case belongs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All evidence on one community up to a seal, at its time (UTC-aware)."""
+    """All evidence on one community up to a seal, at its time (UTC-aware). `lives` are in the order of receipt."""
 
     community: str
     at: datetime
@@ -50,19 +52,28 @@ class Evidence:
 
 
 def evaluate(
-    community: str, rows: Rows, catalogue: Catalogue, as_of: AsOf, policy: Policy, past: Past | None = None
+    community: str,
+    rows: Rows,
+    catalogue: Catalogue,
+    as_of: AsOf,
+    policy: Policy,
+    past: Past | None = None,
+    lives: Lives | None = None,
 ) -> Scorecard:
     """The scorecard of a community. What `rows` hold of later seals is left out.
 
     `past`: what earlier calls with this community, catalogue and policy found of past months, and room for more.
+    `lives`: what an earlier call for an earlier checkpoint left there of cases; the rows need none of these, unless
+    more was sealed of them, and `past` must have every month. Afterwards it holds what the next call may start from.
     A community that the policy does not know has the responsibilities that it once gave evidence on, and no level.
     """
-    gathering = Gathering(community, rows, policy)
+    lives = {} if lives is None else lives
+    gathering = Gathering(community, rows, policy, lives)
     evidence = gathering.until(Round(as_of.sealed, as_of.at))
     known = policy.communities.get(community)
     responsibilities = catalogue.for_kind(known.kind) if known else _once_answered(catalogue, evidence.own)
     items = tuple(judge(one, evidence, policy) for one in responsibilities)
-    months = [month for month in rows.months if month.number < as_of.sealed and month.at < as_of.at][-TREND_MONTHS:]
+    months = months_before(as_of, rows)
     past = {} if past is None else past
     for month in months if known else ():
         if month.number not in past:
@@ -92,13 +103,23 @@ def evaluate(
         unreadable=tuple(sorted(unreadable.items())),
         digest="",
     )
+    lives.update(gathering.settled)
     return with_digest(card)
+
+
+def months_before(as_of: AsOf, rows: Rows) -> Sequence[Round]:
+    """The ends of months that a scorecard at this checkpoint looks back to."""
+    return [month for month in rows.months if month.number < as_of.sealed and month.at < as_of.at][-TREND_MONTHS:]
 
 
 class Gathering:
     """Gathers the evidence on a community at several checkpoints. It reads a case once while nothing of it changes."""
 
-    def __init__(self, community: str, rows: Rows, policy: Policy) -> None:
+    def __init__(self, community: str, rows: Rows, policy: Policy, lives: Lives) -> None:
+        """`lives`: of cases that an earlier checkpoint has read; those of which `rows` hold more are taken away."""
+        for case_id in rows.cases:
+            lives.pop(case_id, None)
+        self._read = tuple(lives.values())
         self._community = community
         self._rows = rows
         self._policy = policy
@@ -109,14 +130,21 @@ class Gathering:
         }
         self._whole: dict[str, Life | None] = {}
 
+    @property
+    def settled(self) -> Mapping[str, Life | None]:
+        """The lives of the cases of the rows to which no seal after those that were asked for adds anything."""
+        return self._whole
+
     def until(self, sealed: Round) -> Evidence:
         """What the seals up to this one cover, at its time."""
-        lives = (self._life(case_id, sealed.number) for case_id in self._cases)
+        lives = (*self._read, *(self._life(case_id, sealed.number) for case_id in self._cases))
         people = {person: settle(steps, sealed.number) for person, steps in self._rows.people.items()}
         return Evidence(
             community=self._community,
             at=sealed.at,
-            lives=tuple(life for life in lives if life is not None and life.community == self._community),
+            lives=tuple(
+                sorted((one for one in lives if one is not None and one.community == self._community), key=RECEIVED)
+            ),
             own=settle(self._rows.own, sealed.number),
             members=members_of(self._community, people, self._policy, sealed.at),
             unreadable=sum(gap.round <= sealed.number for gap in self._rows.gaps),

@@ -6,6 +6,7 @@ Triage judges deadlines, and tells them as facts. A life follows these facts and
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from services.audit.scorecard.rows import CLOCK_ERROR, Step, has_gap, read_time
 from shared.events import (
@@ -39,6 +40,8 @@ _UNSEEN = frozenset(
 """Steps that leave the time alone from which intake counts how long the content of a closed case is kept."""
 
 Pause = tuple[datetime, datetime | None]
+RECEIVED = attrgetter("received_at")
+"""Puts lives in the order in which their reports were received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +94,14 @@ def live(case_id: str, steps: Sequence[Step]) -> Life | None:
     met: dict[str, datetime] = {}
     pauses: dict[str, list[Pause]] = {}
     recused: set[str] = set()
+    updates: list[datetime] = []
     lane = outcome = still = decided = None
     category, state, broken = str(opening.said["category"]), CaseState.RECEIVED.value, False
     for step in own:
         said = step.said
         state = said.get("state", state)
+        if said.get("moved"):
+            updates.append(step.at)
         if step.name not in _UNSEEN:
             still = step.at
         if not told:
@@ -135,7 +141,7 @@ def live(case_id: str, steps: Sequence[Step]) -> Life | None:
         still_since=still,
         met=met,
         pauses={name: tuple(found) for name, found in pauses.items()},
-        updates=tuple(step.at for step in own if step.said.get("moved")),
+        updates=tuple(updates),
         decided_at=decided,
         recused_decided=broken,
         erased_at=erased.at if erased else None,

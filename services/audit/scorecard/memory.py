@@ -38,11 +38,18 @@ class MemoryRows:
         """The last mark that has no more seals than this; None if there is none."""
         return next((mark for number, mark in sorted(self.marks.items(), reverse=True) if number <= sealed), None)
 
-    async def rows_of(self, community: str, bodies: Iterable[str]) -> tuple[Position | None, Rows]:
-        """How far the rows have come, and those of a community, of which these bodies look after cases."""
+    async def rows_of(self, community: str, bodies: Iterable[str], since: int = 0) -> tuple[Position | None, Rows]:
+        """How far the rows have come, and those of a community, of which these bodies look after cases.
+
+        Of its cases those of which something was sealed after the seal `since`.
+        """
         wanted = set(bodies)
         return self.stored, Rows(
-            cases=self._named("case/", lambda step: step.said.get("community") == community),
+            cases={
+                case_id: steps
+                for case_id, steps in self._named("case/", lambda step: step.said.get("community") == community).items()
+                if any(step.round > since for step in steps)
+            },
             own=tuple(self.rows.get(f"community/{community}", {}).values()),
             people=self._named("person/", lambda step: not wanted.isdisjoint(step.bodies)),
             gaps=tuple(self.gaps.values()),

@@ -5,6 +5,7 @@ when their report was received. An open case counts with the time that it has wa
 """
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from types import MappingProxyType
 
-from services.audit.scorecard.lives import Life
+from services.audit.scorecard.lives import RECEIVED, Life
 from services.audit.scorecard.people import Member
 from services.audit.scorecard.result import Measured, ReasonCode
 from shared.events import CaseState
@@ -28,7 +29,7 @@ _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
 class Question:
     """What is measured: the rule, at which time (UTC-aware), in what community, and which cases and people there are.
 
-    `members`: the people who may handle cases of the community.
+    `lives` are in the order of receipt. `members`: the people who may handle cases of the community.
     """
 
     rule: MeasuredRule
@@ -104,13 +105,12 @@ def percentile(values: Sequence[timedelta], percent: float) -> timedelta | None:
 def _received(question: Question, found: Finding) -> list[Life]:
     """The cases of the window that can be measured; the others are counted as excluded."""
     usable, begin = [], question.begin
-    for life in question.lives:
-        if begin < life.received_at:
-            reason = life.flaw or ("clock" if life.received_at > question.at else None)
-            if reason is None:
-                usable.append(life)
-            else:
-                found.excluded[reason] += 1
+    for life in question.lives[bisect_right(question.lives, begin, key=RECEIVED) :]:
+        reason = life.flaw or ("clock" if life.received_at > question.at else None)
+        if reason is None:
+            usable.append(life)
+        else:
+            found.excluded[reason] += 1
     return usable
 
 

@@ -95,6 +95,8 @@ def make_scorecard_pages(shelf: Shelf, door: Door, gate: Gate, pages: Pages) -> 
             sealed = await shelf.round_of("from", old) if old else await shelf.month_before(after)
             before = await shelf.card(community, sealed) if sealed is not None else None
         except Problem as problem:
+            if problem.status == 429:
+                raise
             fault = problem.code
         changes, projects = _changes(before, after, words, values=door.values) if before else ([], [])
         context = {

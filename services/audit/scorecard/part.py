@@ -54,12 +54,17 @@ def make_scorecard_routers(
     settings: AuditSettings, scorecards: Scorecards, policy: Policy, gate: Gate, pages: Pages
 ) -> list[APIRouter]:
     """The doors to the scorecards: that of auditors, and the public one. Where that is shut, it leads to the other."""
-    shelf = Shelf(scorecards, policy, settings.audit_url, settings.public_url, settings.desk_url)
     is_shut = settings.scorecard == "off"
     doors = [AUDITORS] if is_shut else [public_door(values=settings.scorecard == "values"), AUDITORS]
+    # Each door has a shelf of its own, so that strangers take no turn of auditors.
+    shelves = [
+        (door, Shelf(scorecards, policy, settings.audit_url, settings.public_url, settings.desk_url)) for door in doors
+    ]
     # For each door the routes come first: the page of a community has a shorter path, which fits theirs, too.
     routers = [
-        make(shelf, door, gate, pages) for door in doors for make in (make_scorecard_routes, make_scorecard_pages)
+        make(shelf, door, gate, pages)
+        for door, shelf in shelves
+        for make in (make_scorecard_routes, make_scorecard_pages)
     ]
     return [*routers, _make_shut_door(gate)] if is_shut else routers
 

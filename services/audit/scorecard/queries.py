@@ -4,11 +4,12 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from services.audit.record.log import SEALS
-from services.audit.scorecard.evaluation import Past, evaluate
+from services.audit.scorecard.evaluation import Lives, Past, evaluate, months_before
 from services.audit.scorecard.projection import READ_AT_ONCE, Position, SealedRecord, read_leaves, seal_in
 from services.audit.scorecard.result import AsOf, Scorecard
 from services.audit.scorecard.rows import Rows
@@ -18,14 +19,32 @@ from shared.problems import NotFound, Unavailable
 from shared.times import parse_rfc3339
 
 log = logging.getLogger(__name__)
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 FRESH_FOR = timedelta(minutes=10)
 """How old the scorecard of a community may be in a list of all, while nothing new was sealed of it."""
 STEADY_FOR = timedelta(minutes=1)
 """How old it may be there in any case, so that readers of the list cost little while much is sealed."""
 LOOK_EVERY = 60.0
-MOST_KEPT = 256
-"""So many scorecards are kept in memory, those that were asked for last. A scorecard of a checkpoint never changes."""
+MOST_KEPT, MOST_EARLIER = 256, 64
+"""So many scorecards of last and of earlier checkpoints are kept in memory, so that earlier ones displace no last one.
+
+A scorecard of a checkpoint never changes.
+"""
+MOST_LIVES = 10_000
+"""So many cases of communities that were asked for lately are kept as they were read: some 15 MB."""
+MOST_TIMES = 4_000
+"""So many times are kept with their checkpoints: the days of ten years."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The cases of a community to which the first `sealed` seals of a build add nothing any more."""
+
+    build: str = ""
+    sealed: int = 0
+    lives: Lives = field(default_factory=dict)
 
 
 class CardStore(Protocol):
@@ -37,9 +56,10 @@ class CardStore(Protocol):
     async def mark_before(self, sealed: int) -> Position | None:
         """The last mark that has no more seals than this; None if there is none."""
 
-    async def rows_of(self, community: str, bodies: Iterable[str]) -> tuple[Position | None, Rows]:
+    async def rows_of(self, community: str, bodies: Iterable[str], since: int = 0) -> tuple[Position | None, Rows]:
         """The rows of a community, of which these handling bodies look after cases, and the position of the rows.
 
+        Of its cases those of which something was sealed after the seal `since`.
         They may go beyond the position, but never fall short of it.
         """
 
@@ -64,10 +84,16 @@ class Cards:
         self._catalogues = catalogues
         self._known: dict[str, Scorecard] = {}
         self._turn = asyncio.Lock()
+        # By community: its last scorecard that was asked for, with the build of the rows.
+        self._last: dict[str, tuple[str, Scorecard]] = {}
         # By community, number of seals, and build of the rows.
-        self._kept: dict[tuple[str, int, str], Scorecard] = {}
+        self._earlier: dict[tuple[str, int, str], Scorecard] = {}
         # By community, version of the catalogue, and build of the rows.
         self._past: dict[tuple[str, str, str], Past] = {}
+        # By community, the one that was asked for last at the end.
+        self._read: dict[str, _Read] = {}
+        # By time, with the build of the rows.
+        self._rounds: dict[datetime, tuple[str, int | None]] = {}
         self._computing = asyncio.Lock()
 
     async def of(self, community: str, sealed: int | None = None) -> Scorecard:
@@ -75,39 +101,75 @@ class Cards:
 
         Raises NotFound for a community that neither the policy nor the record knows, and for a checkpoint that is none.
         """
-        if (card := await self._find(community, sealed)) is not None:
+        if (card := await self.kept(community, sealed)) is not None:
             return card
         # One after the other: who waits here finds what the one before computed.
         async with self._computing:
-            return await self._find(community, sealed) or await self._compute(community, sealed)
+            return await self.kept(community, sealed) or await self._compute(community, sealed)
 
-    async def _find(self, community: str, sealed: int | None) -> Scorecard | None:
+    async def kept(self, community: str, sealed: int | None = None) -> Scorecard | None:
         """The scorecard, if it is kept."""
         position = await self._rows.position()
         if position is None:
             return None
-        key = (community, position.sealed if sealed is None else sealed, position.build)
-        if (card := self._kept.pop(key, None)) is not None:
-            self._kept[key] = card
+        number = position.sealed if sealed is None else sealed
+        build, last = self._last.get(community, ("", None))
+        if last is not None and (build, last.as_of.sealed) == (position.build, number):
+            return last
+        key = (community, number, position.build)
+        if (card := self._earlier.pop(key, None)) is not None:
+            self._earlier[key] = card
         return card
 
     async def _compute(self, community: str, sealed: int | None) -> Scorecard:
         known = self._policy.communities.get(community)
-        position, rows = await self._rows.rows_of(community, known.bodies.values() if known else ())
+        bodies = tuple(known.bodies.values()) if known else ()
+        read = self._read.get(community, _Read())
+        if sealed is not None and sealed < read.sealed:
+            # The cases that were read say more than this checkpoint has.
+            read = _Read()
+        position, rows = await self._rows.rows_of(community, bodies, read.sealed)
         as_of = await self._as_of(position, sealed)
+        build = position.build if position is not None else ""
+        past = self._past_of(community, as_of, build) if known else {}
+        if read.sealed and (read.build != build or any(m.number not in past for m in months_before(as_of, rows))):
+            # For a month that nobody has judged, all cases are needed.
+            read = _Read()
+            position, rows = await self._rows.rows_of(community, bodies)
+            as_of = await self._as_of(position, sealed)
+            build = position.build if position is not None else ""
+            past = self._past_of(community, as_of, build) if known else {}
         if known is None and not rows.own and not rows.cases:
             raise NotFound
         catalogue = in_force(self._catalogues, as_of.at.date())
-        build = position.build if position is not None else ""
+        card = evaluate(community, rows, catalogue, as_of, self._policy, past, read.lives)
+        self._keep(card, build)
+        if known and (sealed is None or read.sealed):
+            if sealed is None:
+                self._read.pop(community, None)
+            self._read[community] = _Read(build, as_of.sealed, read.lives)
+            self._forget_lives()
+        return card
+
+    def _past_of(self, community: str, as_of: AsOf, build: str) -> Past:
         if any(key[2] != build for key in self._past):
             self._past.clear()
-        past = self._past.setdefault((community, catalogue.version, build), {}) if known else {}
-        card = evaluate(community, rows, catalogue, as_of, self._policy, past)
-        if position is not None:
-            self._kept[community, as_of.sealed, build] = card
-            if len(self._kept) > MOST_KEPT:
-                del self._kept[next(iter(self._kept))]
-        return card
+        catalogue = in_force(self._catalogues, as_of.at.date())
+        return self._past.setdefault((community, catalogue.version, build), {})
+
+    def _keep(self, card: Scorecard, build: str) -> None:
+        before, last = self._last.pop(card.community, ("", None))
+        if last is not None and before == build and last.as_of.sealed > card.as_of.sealed:
+            self._last[card.community] = (before, last)
+            _put(self._earlier, (card.community, card.as_of.sealed, build), card, MOST_EARLIER)
+        else:
+            _put(self._last, card.community, (build, card), MOST_KEPT)
+
+    def _forget_lives(self) -> None:
+        """Forget the cases of communities that nobody has asked for lately."""
+        count = sum(len(read.lives) for read in self._read.values())
+        while count > MOST_LIVES:
+            count -= len(self._read.pop(next(iter(self._read))).lives)
 
     async def run(self) -> None:
         """Keep the scorecards of all communities fresh, so that no reader of the list waits for them."""
@@ -143,7 +205,15 @@ class Cards:
     async def round_until(self, at: datetime) -> int | None:
         """How many entries the seal log had at the last checkpoint that was not made after `at`; None before it."""
         position = await self._rows.position()
-        low, high = 0, position.sealed if position else 0
+        if position is None or position.at is None or at >= position.at:
+            return position.sealed or None if position is not None else None
+        build, known = self._rounds.get(at, ("", None))
+        if build == position.build:
+            return known
+        (leaf,) = await read_leaves(self._record, SEALS, 0, 1)
+        if (first := seal_in(leaf)) is not None and parse_rfc3339(first.at) > at:
+            return None
+        low, high = 0, position.sealed
         while low < high:
             middle = (low + high + 1) // 2
             (leaf,) = await read_leaves(self._record, SEALS, middle - 1, middle)
@@ -152,6 +222,8 @@ class Cards:
                 high = middle - 1
             else:
                 low = middle
+        # What is looked for is mostly a day of the record, and there are few of them.
+        _put(self._rounds, at, (position.build, low or None), MOST_TIMES)
         return low or None
 
     def _is_old(
@@ -178,3 +250,10 @@ class Cards:
         if position.as_of is None:
             raise NotFound
         return position.as_of
+
+
+def _put(kept: dict[_Key, _Value], key: _Key, value: _Value, most: int) -> None:
+    """Keep a value under a key. The one that was put there first goes when there are more than `most`."""
+    kept[key] = value
+    if len(kept) > most:
+        del kept[next(iter(kept))]

@@ -100,15 +100,16 @@ class MongoRows:
             found = await self.collection.find(wanted).sort("_id", -1).limit(1).to_list(1)
         return _POSITIONS.from_document(found[0]) if found else None
 
-    async def rows_of(self, community: str, bodies: Iterable[str]) -> tuple[Position | None, Rows]:
+    async def rows_of(self, community: str, bodies: Iterable[str], since: int = 0) -> tuple[Position | None, Rows]:
         """The rows of a community, of which these handling bodies look after cases, and the position of the rows.
 
+        Of its cases those of which something was sealed after the seal `since`.
         They may go beyond the position, but never fall short of it.
         """
         wanted = [
             {"_id": _POSITION},
             {"_id": f"community/{community}"},
-            {"communities": community},
+            {"communities": community, "latest": {"$gt": since}},
             {"bodies": {"$in": sorted(bodies)}},
             {"_id": {"$gte": "gap/", "$lt": "gap0"}},
         ]

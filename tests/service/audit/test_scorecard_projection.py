@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from random import Random
 
 import pytest
 
@@ -251,6 +252,10 @@ class TestProjection:
         assert dict(item.measured.excluded) == {"clock": 1}
 
 
+async def _of_all(cards: Cards) -> Scorecard:
+    return next(card for card in await cards.all() if card.community == "enwiki")
+
+
 class TestCards:
     async def test_a_community_that_nobody_knows_is_not_found(self) -> None:
         world = World()
@@ -325,9 +330,9 @@ class TestCards:
         cards, read = world.cards(), list[str]()
         rows_of = world.rows.rows_of
 
-        async def count(community: str, bodies: Iterable[str]) -> tuple[Position | None, Rows]:
+        async def count(community: str, bodies: Iterable[str], since: int = 0) -> tuple[Position | None, Rows]:
             read.append(community)
-            return await rows_of(community, bodies)
+            return await rows_of(community, bodies, since)
 
         monkeypatch.setattr(world.rows, "rows_of", count)
         shown = await asyncio.gather(*(cards.of("enwiki") for _ in range(5)), cards.of("enwiki", 2))
@@ -343,6 +348,74 @@ class TestCards:
             with suppress(NotFound):
                 await cards.of("enwiki", number)
         assert (await cards.of("enwiki", 2)).digest == shown[5].digest
+
+    async def test_a_new_checkpoint_reads_only_the_cases_that_changed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world, random = World(), Random(3)  # noqa: S311  # nothing secret
+        for number in range(40):
+            await world.tell(*case(number, START + number * HOUR, None))
+        await world.seal(START + 2 * DAY)
+        await world.advance()
+        cards, read = world.cards(), list[int]()
+        await cards.of("enwiki")
+        rows_of = world.rows.rows_of
+
+        async def count(community: str, bodies: Iterable[str], since: int = 0) -> tuple[Position | None, Rows]:
+            position, rows = await rows_of(community, bodies, since)
+            read.append(len(rows.cases))
+            return position, rows
+
+        at = START + 2 * DAY
+        for number in range(25):
+            at += random.choice((HOUR, DAY, 9 * DAY))
+            key = f"case-{random.randrange(40)}"
+            await world.tell((triaged(START), key, at), (met("acknowledgement", at), key, at))
+            await world.tell(*case(100 + number, at, HOUR if number % 2 else None))
+            await world.seal(at + 2 * HOUR)
+            # The list of all communities asks, too, and sometimes nobody does.
+            await world.advance()
+            with monkeypatch.context() as counted:
+                counted.setattr(world.rows, "rows_of", count)
+                shown = await (cards.of("enwiki") if number % 3 else _of_all(cards))
+            assert shown.digest == (await world.cards().of("enwiki", shown.as_of.sealed)).digest
+        assert max(read) > 40, "the end of a month needs all cases"
+        assert sorted(read)[len(read) // 2] <= 4
+
+    async def test_earlier_checkpoints_displace_no_last_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world = World()
+        await world.tell((attested(), "enwiki", START))
+        for day in range(150):
+            await world.tell(*case(day, START + day * DAY, HOUR))
+            await world.seal(START + day * DAY + HOUR)
+        await world.advance()
+        cards = world.cards()
+        last = await cards.of("enwiki")
+        for sealed in range(1, last.as_of.sealed):
+            await cards.of("enwiki", sealed)
+        monkeypatch.setattr(world.rows, "rows_of", None)
+        assert await cards.of("enwiki") is last
+        assert await cards.kept("enwiki", last.as_of.sealed - 1) is not None
+        assert await cards.kept("enwiki", 3) is None
+
+    async def test_a_day_is_looked_for_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world = World()
+        await fill(world)
+        await world.advance()
+        cards, read = world.cards(), list[int]()
+        leaves = world.record.leaves
+
+        async def count(log: str, start: int, end: int) -> list[bytes]:
+            read.append(start)
+            return await leaves(log, start, end)
+
+        monkeypatch.setattr(world.record, "leaves", count)
+        first = await cards.round_until(START + DAY + HOUR)
+        assert len(read) > 1
+        assert await cards.round_until(START + DAY + HOUR) == first
+        assert await cards.round_until(START + 99 * DAY)
+        once = len(read)
+        for days in range(1, 20):
+            assert await cards.round_until(START - days * DAY) is None
+        assert len(read) == once + 19, "a day before the record costs one look"
 
     async def test_a_day_leads_to_its_last_checkpoint(self) -> None:
         world = World()

@@ -1,5 +1,6 @@
 """Scorecards from events to pages: what a community and its cases do is what everybody reads."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -89,3 +90,31 @@ async def test_a_community_that_only_the_record_knows_has_left_the_policy(record
     assert "This community is no longer part of the policy" in await read(world, "/scorecard/oldwiki")
     assert "oldwiki" not in await read(world, "/scorecard")
     assert "There is no such scorecard" in await read(world, "/scorecard/neverwiki")
+
+
+async def test_a_stranger_who_asks_for_all_checkpoints_slows_down_nobody_else(record: World, world: AuditWorld) -> None:
+    await record.tell((attested("HB-01"), "enwiki", START))
+    for day in range(40):
+        await record.tell(*case(day, START + day * DAY, HOUR))
+        await record.seal(START + day * DAY + HOUR)
+    await record.advance()
+    flood = [
+        asyncio.create_task(world.client.get(f"/scorecard/{name}{end}?as_of={sealed}&to={sealed}&from=1"))
+        for name in ("enwiki", "swwiki")
+        for end in (".json", "", ".csv", ".wikitext", "/diff")
+        for sealed in range(1, 20)
+    ]
+    await asyncio.sleep(0)
+    last, inside = await asyncio.gather(
+        world.client.get("/scorecard/enwiki.json"),
+        world.client.get("/audit/scorecard/enwiki.json?as_of=3", headers=bearer()),
+    )
+    assert (last.status_code, inside.status_code) == (200, 200)
+    answers = await asyncio.gather(*flood)
+    refused = [one for one in answers if one.status_code == 429]
+    assert len(refused) > len(flood) // 2
+    assert {one.status_code for one in answers} == {200, 429}
+    assert all(int(one.headers["retry-after"]) >= 2 for one in refused)
+    assert {one.json()["type"] for one in refused if "json" in one.headers["content-type"]} == {
+        "/errors/too-many-checkpoints"
+    }

@@ -53,7 +53,7 @@ def rule_of(metric: str, **given: Any) -> MeasuredRule:
 
 
 def measured(record: SmallRecord, rule: MeasuredRule) -> tuple[Measured, ReasonCode]:
-    evidence = Gathering("enwiki", record.rows(), POLICY).until(Round(record.seals, record.at))
+    evidence = Gathering("enwiki", record.rows(), POLICY, {}).until(Round(record.seals, record.at))
     return measure(Question(rule, evidence.at, POLICY, "enwiki", evidence.lives, evidence.members))
 
 
