@@ -35,6 +35,10 @@ from shared.times import Utc, now
 
 GivenKeys = Callable[[str, Sequence[str]], Awaitable[list[tuple[str, ...]]]]
 """Gives the keys of names, by the ticket of a coordinator. Raises Problem 403 for a ticket that is no longer good."""
+_ONLY_PEOPLE_NAME = (
+    "A person needs a name with the first role. A coordinator who has signed in gives both on the page, or an operator"
+    " by `hearth roster grant --name`: a program cannot show a sign-in to intake."
+)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -125,8 +129,11 @@ class RosterDesk:
 
         def decide(kept: StoredEntry) -> EntryStep:
             faults = tuple(change.faults(kept, self.policy, at))
-            if isinstance(change, GiveRole) and who.ticket and not given and not has_given(kept.names):
-                faults += (FieldError("/names", "needs_names", "Say by which user names you know this person."),)
+            # A program gives further roles: the first one came with names.
+            is_bare = isinstance(change, GiveRole) and not given and not has_given(kept.names)
+            if is_bare and (who.ticket or not has_role(kept, at)):
+                told = "Say by which user names you know this person." if who.ticket else _ONLY_PEOPLE_NAME
+                faults += (FieldError("/names", "needs_names", told),)
             if faults:
                 raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
             step = change.step(at, who.ref)
@@ -150,10 +157,7 @@ class RosterDesk:
         at, kept = self._clock(), await self._editor.find(person)
         demand(who, change.action, Resource(owner=person, grants=change.touched(kept.entry, at)), at)
         if who.ticket is None:
-            told = (
-                "Names are given on the page, by a coordinator who has signed in: a program cannot show that to intake."
-            )
-            fault = FieldError("/names", "needs_sign_in", told)
+            fault = FieldError("/names", "needs_sign_in", _ONLY_PEOPLE_NAME)
             raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=(fault,))
         try:
             return await self._keys_of(who.ticket, names)

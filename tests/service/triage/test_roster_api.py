@@ -7,9 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
+from services.triage.roster.actions import RosterEditor
 from shared.access.authorization import FRESH
 from shared.access.principal import SCOPES, Grant, Principal, Role
+from shared.events import Actor
 from shared.sign_in.cookies import Cookies
+from shared.succession import Succession
 from shared.times import now, rfc3339
 from tests.support.people import COPIES, auditor, coordinator, person, session_of
 from tests.support.triage_rig import ALICE, POLICY, Rig, bearer, make_rig
@@ -38,6 +41,12 @@ async def change(
     return await rig.http.post(f"/v1/roster/{ref}/{name}", json=body or {}, headers={**bearer(who), **given})
 
 
+async def name(rig: Rig, ref: str) -> None:
+    """An operator has said by which name they know a person."""
+    await RosterEditor(rig.entries, Succession()).give_names(ref, [("41" * 16,)], Actor("operator:o", "operator"))
+    rig.entries.events.clear()
+
+
 def pointers(answer: httpx.Response) -> dict[str, str]:
     assert answer.status_code == 422, answer.text
     assert answer.json()["type"] == "/errors/invalid-fields"
@@ -45,6 +54,7 @@ def pointers(answer: httpx.Response) -> dict[str, str]:
 
 
 async def test_a_person_is_put_on_the_roster_and_everything_of_theirs_is_noted(rig: Rig) -> None:
+    await name(rig, NEW)
     end = rfc3339(SOON)
     given = {"role": "responder", "bodies": ["u4c"], "communities": ["enwiki"], "expires_at": end}
     steps: list[tuple[str, dict[str, Any]]] = [
@@ -55,8 +65,8 @@ async def test_a_person_is_put_on_the_roster_and_everything_of_theirs_is_noted(r
         ("leave", {"ended": True}),
         ("sign_out", {}),
     ]
-    for number, (name, body) in enumerate(steps, 1):
-        answer = await change(rig, NEW, name, body)
+    for number, (step, body) in enumerate(steps, 2):
+        answer = await change(rig, NEW, step, body)
         assert answer.status_code == 200, answer.text
         assert (answer.json()["version"], answer.headers["etag"]) == (number, f'"{number}"')
     shown = (await rig.http.get(f"/v1/roster/{NEW}", headers=bearer(CHIEF))).json()
@@ -74,6 +84,7 @@ async def test_a_person_is_put_on_the_roster_and_everything_of_theirs_is_noted(r
 
 
 async def test_an_auditor_without_scopes_named_may_see_all_of_the_record(rig: Rig) -> None:
+    await name(rig, NEW)
     answer = await change(rig, NEW, "grant", {"role": "auditor"})
     assert answer.json()["grants"][0]["scopes"] == list(SCOPES)
     answer = await change(rig, NEW, "grant", {"role": "auditor", "scopes": ["meta"]})
@@ -128,6 +139,8 @@ LAST = {"role": "responder", "bodies": [POLICY.last_resort]}
 
 
 async def test_the_people_of_the_last_resort_have_a_role_in_no_other_body(rig: Rig) -> None:
+    for ref in (NEW, ALICE.ref):
+        await name(rig, ref)
     both = {**LAST, "bodies": [POLICY.last_resort, "u4c"]}
     for ref, given in ((ALICE.ref, LAST), (NEW, both), (NEW, {**both, "role": "coordinator"})):
         assert pointers(await change(rig, ref, "grant", given)) == {"/bodies": "not_apart"}
@@ -159,15 +172,16 @@ async def test_a_change_needs_the_version_that_was_seen(rig: Rig) -> None:
 
 
 async def test_the_same_key_does_a_thing_once_and_another_thing_not_at_all(rig: Rig) -> None:
+    await name(rig, NEW)
     body = {"role": "operator"}
-    first = await change(rig, NEW, "grant", body, idempotency_key="give-role-1", if_match='"0"')
-    again = await change(rig, NEW, "grant", body, idempotency_key="give-role-1", if_match='"0"')
+    first = await change(rig, NEW, "grant", body, idempotency_key="give-role-1", if_match='"1"')
+    again = await change(rig, NEW, "grant", body, idempotency_key="give-role-1", if_match='"1"')
     assert (again.status_code, again.json()) == (200, first.json())
     other = await change(rig, NEW, "grant", {"role": "auditor"}, idempotency_key="give-role-1")
     assert (other.status_code, other.json()["type"]) == (422, "/errors/idempotency-key-reused")
-    taken = await change(rig, NEW, "revoke", body, idempotency_key="take-role-1", if_match='"1"')
+    taken = await change(rig, NEW, "revoke", body, idempotency_key="take-role-1", if_match='"2"')
     assert (
-        await change(rig, NEW, "revoke", body, idempotency_key="take-role-1", if_match='"1"')
+        await change(rig, NEW, "revoke", body, idempotency_key="take-role-1", if_match='"2"')
     ).json() == taken.json()
     assert [e.fact.change for e in rig.entries.events] == ["granted", "revoked"]
 
@@ -230,6 +244,7 @@ async def test_only_coordinators_open_the_roster(rig: Rig) -> None:
     ],
 )
 async def test_a_bound_coordinator_cannot_give_more_than_they_reach(rig: Rig, body: dict[str, Any]) -> None:
+    await name(rig, NEW)
     answer = await change(rig, NEW, "grant", body, BOUND)
     assert (answer.status_code, answer.json()["type"]) == (403, "/errors/beyond-own-reach")
     assert rig.entries.events == []
@@ -237,12 +252,13 @@ async def test_a_bound_coordinator_cannot_give_more_than_they_reach(rig: Rig, bo
 
 
 async def test_a_bound_coordinator_gives_within_their_reach_and_leaves_others_alone(rig: Rig) -> None:
+    await name(rig, NEW)
     own = {"role": "responder", "bodies": ["swwiki_admins"], "communities": ["swwiki"]}
     assert (await change(rig, NEW, "grant", own, BOUND)).status_code == 200
-    for name in ("training", "agreement", "leave", "sign_out"):
-        body = {"module": "A"} if name == "training" else {}
-        assert (await change(rig, SWAHILI.ref, name, body, BOUND)).status_code == 200
-        refused = await change(rig, ALICE.ref, name, body, BOUND)
+    for step in ("training", "agreement", "leave", "sign_out"):
+        body = {"module": "A"} if step == "training" else {}
+        assert (await change(rig, SWAHILI.ref, step, body, BOUND)).status_code == 200
+        refused = await change(rig, ALICE.ref, step, body, BOUND)
         assert (refused.status_code, refused.json()["type"]) == (403, "/errors/beyond-own-reach")
     assert (await change(rig, ALICE.ref, "revoke", {"role": "responder"}, BOUND)).status_code == 403
     # They may add what is theirs to somebody who reaches further, and take that away again.
@@ -318,9 +334,10 @@ async def test_an_entry_shows_exactly_the_changes_that_are_permitted(rig: Rig) -
 
 async def test_a_person_who_signed_in_before_their_first_role_is_known_by_their_names(rig: Rig) -> None:
     await session_of(rig.sessions, person(NEW.removeprefix("person:"), pseudonyms=["7" * 32]))
+    await name(rig, NEW)
     answer = await change(rig, NEW, "grant", {"role": "operator"})
     assert answer.status_code == 200
-    assert rig.entries.of(NEW).entry.pseudonyms == ("7" * 32,)
+    assert rig.entries.of(NEW).entry.pseudonyms == ("41" * 16, "7" * 32)
     # What is answered can be changed again: it has the version of the entry as it is now.
     assert answer.headers["etag"] == f'"{rig.entries.of(NEW).version}"'
 
@@ -360,6 +377,7 @@ async def test_without_the_store_nothing_is_changed_and_it_says_so(rig: Rig) -> 
 
 
 async def test_a_role_with_the_same_reach_takes_the_place_of_the_earlier(rig: Rig) -> None:
+    await name(rig, NEW)
     end = rfc3339(SOON)
     for body in (["u4c"], ["stewards"], ["u4c"]):
         await change(rig, NEW, "grant", {"role": "responder", "bodies": body, "expires_at": end})

@@ -166,16 +166,33 @@ async def test_a_program_gives_no_names(rig: Rig) -> None:
     assert rig.vault.asked == []
 
 
-async def test_coordinators_are_told_of_a_person_with_a_role_and_without_a_name(rig: Rig) -> None:
+async def test_a_program_gives_no_first_role_to_a_person_without_a_name(rig: Rig) -> None:
     headers = {**bearer(CHIEF), "if-match": '"0"'}
     body = {"role": "responder", "bodies": ["u4c"]}
     answer = await rig.http.post(f"/v1/roster/{NEW}/grant", json=body, headers=headers)
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/names", "needs_names")
+    assert "hearth roster grant --name" in error["detail"]
+    assert rig.entries.events == []
+    # Once somebody has given a name, a program may give roles.
     await sign_in_as(rig, CHIEF)
-    for path in ("/desk/roster", f"/desk/roster/{NEW}"):
-        assert "No name is known" in (await rig.http.get(path)).text
     assert (await send(rig, NEW, "names", names="Ada Example")).status_code == 303
-    for path in ("/desk/roster", f"/desk/roster/{NEW}"):
+    headers["if-match"] = f'"{rig.entries.of(NEW).version}"'
+    rig.http.cookies.clear()
+    given = await rig.http.post(f"/v1/roster/{NEW}/grant", json=body, headers=headers)
+    assert given.status_code == 200, given.text
+
+
+async def test_coordinators_are_told_of_a_person_with_a_role_and_without_a_name(rig: Rig) -> None:
+    nobody = replace(person("0a0e1e55", Grant(Role.RESPONDER, ("u4c",))), pseudonyms=frozenset(), named=False)
+    rig.entries.enrol(nobody)
+    unnamed = nobody.ref
+    await sign_in_as(rig, CHIEF)
+    for path in ("/desk/roster", f"/desk/roster/{unnamed}"):
+        assert "No name is known" in (await rig.http.get(path)).text
+    assert (await send(rig, unnamed, "names", names="Ada Example")).status_code == 303
+    for path in ("/desk/roster", f"/desk/roster/{unnamed}"):
         assert "No name is known" not in (await rig.http.get(path)).text
 
 
