@@ -51,7 +51,8 @@ RETENTION_SWEPT = Gauge("hearth_retention_swept_timestamp_seconds", "End of the 
 RETENTION_DUE = Gauge("hearth_retention_due", "Reports found due for erasure and not erased yet.")
 # Reports that have waited for a decision longer than the policy allows. Nothing erases them, so people must look.
 RETENTION_UNDECIDED = Gauge("hearth_retention_undecided", "Reports without a decision for too long.")
-# Mails, by notice and what became of them: sent, suppressed, failed, put_off.
+# Mails, by notice and what became of them: sent, suppressed, failed, put_off, and refused_setup where the mail server
+# objects to our own set-up: relaying, sign-in, TLS, policy, reputation.
 MAILS = Counter("hearth_mails_total", "Mails handed over, or not.", ("notice", "result"))
 # Notices that reached nobody, by the reason that their event gives. For the notice new_case, shut_out and no_contact
 # mean that a handling body does not know of a case.

@@ -10,6 +10,7 @@ from infra.commands.options import MONGO, DatabasePrefix, Mongo, mongo_access
 from shared.access.entries import principal_in
 from shared.access.principal import serves_beside
 from shared.events import RosterEntryChanged
+from shared.mail_addresses import wire_form
 from shared.policy import Finding, Policy, PolicyError, load_policy
 from shared.policy.baseline import Catalogue, load_catalogue
 from shared.times import now
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from shared.access.roster_store import MongoRoster
 
 app = commands("Check the policy files.")
+
+NEEDS_SMTPUTF8 = " (only by a mail server that offers SMTPUTF8)"
 
 Folder = Annotated[
     Path | None,
@@ -61,8 +64,19 @@ def check(
         "responsibilities": len(baseline.responsibilities),
     }
     listed = ", ".join(f"{size} {name}" for name, size in sizes.items())
-    summary = f"Policy {policy.version} and baseline {baseline.version} are valid: {listed}."
-    answer({"version": policy.version, "baseline": baseline.version, "findings": [], **sizes}, as_json, lambda: summary)
+    addresses = {body.id: wire_form(body.email) for body in policy.bodies.values()}
+    summary = "\n".join(
+        [
+            f"Policy {policy.version} and baseline {baseline.version} are valid: {listed}.",
+            "So mail to each body goes over the wire:",
+            *(
+                f"  {body}: {address}{'' if address.isascii() else NEEDS_SMTPUTF8}"
+                for body, address in addresses.items()
+            ),
+        ]
+    )
+    document = {"version": policy.version, "baseline": baseline.version, "findings": [], **sizes}
+    answer(document | {"addresses": addresses}, as_json, lambda: summary)
 
 
 def load_both(directory: Path | None) -> tuple[Policy, Catalogue]:

@@ -23,6 +23,8 @@ SOURCE = "hearth/notification"
 
 FIRST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(minutes=5)
+LONGEST_RETRY_OF_SETUP = timedelta(hours=1)
+"""A server that objects to our set-up may take many attempts for an attack."""
 
 
 class DeliveryState(StrEnum):
@@ -32,6 +34,11 @@ class DeliveryState(StrEnum):
     SENT = "sent"
     SUPPRESSED = "suppressed"
     FAILED = "failed"
+
+
+def is_of_setup(reason: str) -> bool:
+    """Whether a mail was not taken for this reason because of how we are set up, such as `setup_535_5.7.8`."""
+    return reason.startswith("setup_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,7 @@ class Delivery:
     their pseudonyms here as well. It is as of fact number `heard` of the case.
     From `due_at` on any replica may send it. The replica that takes it moves `due_at` ahead, which is its lease.
     From `gather_at` on it may go into a digest. `cause` and `trace` are of the event that planned it.
+    `reason`: why it ended as it did, or why its last attempt failed.
     """
 
     id: str
@@ -91,10 +99,13 @@ class Delivery:
         """The delivery as it waits for a digest at `at`."""
         return replace(self, mail=None, due_at=None, gather_at=at)
 
-    def postpone(self, now: datetime) -> "Delivery":
-        """The delivery as it waits for its next attempt: 1 s, 2 s, 4 s … 5 min, and so on for ever."""
-        wait = min(FIRST_RETRY * 2 ** min(self.attempts, 16), LONGEST_RETRY)
-        return replace(self, attempts=self.attempts + 1, due_at=now + wait)
+    def postpone(self, now: datetime, reason: str | None = None, longest: timedelta = LONGEST_RETRY) -> "Delivery":
+        """The delivery as it waits for its next attempt: 1 s, 2 s, 4 s … up to the longest, and so on for ever.
+
+        `reason`: why the last attempt failed, as a stable code.
+        """
+        wait = min(FIRST_RETRY * 2 ** min(self.attempts, 16), longest)
+        return replace(self, attempts=self.attempts + 1, due_at=now + wait, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,7 @@ class Suppressed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The channel refused it for good; `reason` is a stable code such as `smtp_550`."""
+    """The channel refused it for good; `reason` is a stable code such as `smtp_550_5.1.1`."""
 
     reason: str
 
@@ -141,7 +152,7 @@ def settle(delivery: Delivery, outcome: Outcome, now: datetime, trace: str | Non
     fact: Fact
     match outcome:
         case Sent(message_id):
-            ended = replace(ended, state=DeliveryState.SENT, message_id=message_id)
+            ended = replace(ended, state=DeliveryState.SENT, message_id=message_id, reason=None)
             fact = NotificationSent(**told, message_id=message_id)
         case Suppressed(reason):
             ended = replace(ended, state=DeliveryState.SUPPRESSED, reason=reason)

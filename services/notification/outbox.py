@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from services.notification.delivery import Delivery, DeliveryState
+from services.notification.delivery import Delivery, DeliveryState, is_of_setup
 from services.notification.store import DeliveryPlace, ListedDelivery
 from shared.access.principal import Principal
 from shared.parties import Parties
@@ -20,10 +20,14 @@ class Page(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How many deliveries there are to see; with `more`, at least so many."""
+    """How many deliveries there are to see; with `more`, at least so many.
+
+    `setup`: why the newest waits that the mail server does not take because of our own set-up; None if there is none.
+    """
 
     number: int
     more: bool
+    setup: str | None = None
 
 
 class DeliveryList(Protocol):
@@ -70,7 +74,8 @@ class Outbox:
             return await self._seen_by(who, found)
 
         seen, last = await look_through(read, see, lambda one: one.place, None, MOST_COUNTED)
-        return Count(min(len(seen), MOST_COUNTED), last is not None or len(seen) > MOST_COUNTED)
+        setup = next((one.reason for one in seen if one.reason and is_of_setup(one.reason)), None)
+        return Count(min(len(seen), MOST_COUNTED), last is not None or len(seen) > MOST_COUNTED, setup)
 
     async def _seen_by(self, who: Principal, found: Sequence[ListedT]) -> list[ListedT]:
         names = who.pseudonyms | {who.ref}

@@ -17,7 +17,18 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
 from services.notification.channels.channel import Channel, SendDeferred, SendRefused
-from services.notification.delivery import Delivery, Failed, Outcome, Sent, Settlement, Suppressed, by_mail, settle
+from services.notification.delivery import (
+    LONGEST_RETRY,
+    LONGEST_RETRY_OF_SETUP,
+    Delivery,
+    Failed,
+    Outcome,
+    Sent,
+    Settlement,
+    Suppressed,
+    by_mail,
+    settle,
+)
 from services.notification.digests import Digests, name_mail
 from services.notification.notices.notice import Notice
 from services.notification.routing.audiences import AUDIENCES, Audience, Located, Sources
@@ -228,8 +239,11 @@ class Sender:
                 except SendDeferred as error:
                     span.set_attribute("error.type", error.reason)
                     extra = {"delivery_id": first.id, "reason": error.reason, "count": len(mail)}
-                    log.warning("a mail was not taken and is tried again", extra=extra)
-                    self._put_off(mail)
+                    if error.ours:
+                        log.error("the mail server objects to our own set-up; mail is tried again", extra=extra)
+                    else:
+                        log.warning("a mail was not taken and is tried again", extra=extra)
+                    self._put_off(mail, error)
                 except SendRefused as error:
                     span.set_attribute("error.type", error.reason)
                     self._end(mail, Failed(error.reason), traceparent)
@@ -265,10 +279,12 @@ class Sender:
             metrics.UNTOLD.labels(mail[0].notice, outcome.reason).inc(len(mail))
         self._to_mark.set()
 
-    def _put_off(self, mail: Sequence[Delivery]) -> None:
+    def _put_off(self, mail: Sequence[Delivery], error: SendDeferred | None = None) -> None:
         now = self._clock()
-        self._postponed += [delivery.postpone(now) for delivery in mail]
-        metrics.MAILS.labels(mail[0].notice, "put_off").inc()
+        ours = error is not None and error.ours
+        longest = LONGEST_RETRY_OF_SETUP if ours else LONGEST_RETRY
+        self._postponed += [delivery.postpone(now, error.reason if error else None, longest) for delivery in mail]
+        metrics.MAILS.labels(mail[0].notice, "refused_setup" if ours else "put_off").inc()
         self._to_mark.set()
 
     def _let_go(self, mail: Sequence[Delivery]) -> None:

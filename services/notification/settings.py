@@ -1,11 +1,11 @@
 """The settings of notification, beyond those of every service."""
 
-from email.utils import parseaddr
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
 from shared.access.service_keys import CallerSettings
+from shared.mail_addresses import read_mailbox, wire_form
 from shared.sign_in.settings import SignInSettings
 
 
@@ -17,9 +17,8 @@ def _server(value: str) -> str:
 
 
 def _sender(value: str) -> str:
-    address = parseaddr(value)[1]
-    if address.count("@") != 1 or not value.isascii() or not value.isprintable():
-        raise ValueError("is not an address such as Hearth <hearth@example.org>")
+    if not wire_form(read_mailbox(value).address).isascii():
+        raise ValueError("has letters beyond ASCII before the @, which not every mail server takes from a sender")
     return value
 
 
@@ -56,8 +55,3 @@ class NotificationSettings(SignInSettings, CallerSettings):
     def smtp_port(self) -> int:
         """The port part of `smtp`."""
         return int(self.smtp.rpartition(":")[2])
-
-    @property
-    def mail_host(self) -> str:
-        """The domain of the sender, which stands in every Message-ID."""
-        return parseaddr(self.mail_from)[1].rpartition("@")[2]

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from unicodedata import normalize
 
-from services.notification.channels.mime import BadAddress, read_address
 from services.notification.delivery import Suppressed
 from services.notification.routing.audiences import Located
 from services.notification.routing.table import Routes
+from shared.mail_addresses import BadAddress, wire_form
 
 PERIOD = timedelta(hours=1)
 TOLD = Suppressed("told_already")
@@ -57,9 +57,10 @@ class Spacing:
 def fold(address: str) -> str:
     """One spelling for all that usually reach one mailbox: without case, dots, and what follows a plus."""
     try:
-        address = read_address(address)
+        address = wire_form(address)
     except BadAddress:
         # No mail goes there.
         return address
     local, _, domain = normalize("NFKC", address).casefold().rpartition("@")
+    local = local.strip('"')
     return f"{local.partition('+')[0].replace('.', '') or local}@{domain}"

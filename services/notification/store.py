@@ -57,6 +57,7 @@ class ListedDelivery(NamedTuple):
     place: DeliveryPlace
     case_id: str
     shuts_out: Sequence[str]
+    reason: str | None = None
 
 
 class MongoStore:
@@ -105,7 +106,9 @@ class MongoStore:
     async def postpone(self, deliveries: Sequence[Delivery]) -> None:
         """Give up the lease on planned deliveries until their new `due_at`."""
         writes = [
-            UpdateOne({"_id": d.id, **PLANNED}, {"$set": {"due_at": d.due_at, "attempts": d.attempts}})
+            UpdateOne(
+                {"_id": d.id, **PLANNED}, {"$set": {"due_at": d.due_at, "attempts": d.attempts, "reason": d.reason}}
+            )
             for d in deliveries
         ]
         with reaching():
@@ -215,10 +218,12 @@ class MongoStore:
 
     async def read_listed(self, state: DeliveryState, after: DeliveryPlace | None, limit: int) -> list[ListedDelivery]:
         """As read_page, but only what a count needs of each delivery."""
-        found = self._page(state, after, {"planned_at": 1, "case_id": 1, "shuts_out": 1}).limit(limit)
+        found = self._page(state, after, {"planned_at": 1, "case_id": 1, "shuts_out": 1, "reason": 1}).limit(limit)
         with reaching():
             return [
-                ListedDelivery(DeliveryPlace(d["planned_at"], d["_id"]), d["case_id"], d.get("shuts_out", ()))
+                ListedDelivery(
+                    DeliveryPlace(d["planned_at"], d["_id"]), d["case_id"], d.get("shuts_out", ()), d.get("reason")
+                )
                 async for d in found
             ]
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 from shared.names.folding import fold
 
-_MAIL = re.compile(r"[^\s@<>()\[\]{},;:\"|]{1,100}@[^\s@<>()\[\]{},;:\"|/?&#]{1,255}")
+_MAIL = re.compile(r"[^\s@<>()\[\]{},;:\"|]{1,100}\"?@[^\s@<>()\[\]{},;:\"|/?&#]{1,255}")
 _IP = re.compile(r"(?<!\w)(?:::)?[0-9A-Fa-f][0-9A-Fa-f:.]{2,58}|(?<!\w)::[0-9A-Fa-f]{1,4}")
 MOST_OF_KIND = 40
 """So many addresses of each kind are read from one text."""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import get_args
 
 from shared.events import FACTS, CaseFact, DeadlineFact
+from shared.mail_addresses import wire_form
 from shared.policy.model import GLOBAL_COMMUNITY, UNCLASSIFIED, Community, CommunityKind, Policy, ReportFacts, Rule
 from shared.policy.retention import LifeCondition, ReportLife, RetentionRule
 from shared.policy.rows import (
@@ -158,7 +159,7 @@ def check_last_resort(
     if row.stand_in:
         found(source, source.line_of("body", index, "stand_in"), f"body {row.id}", "it cannot have a stand-in")
     for other, number, body in rows:
-        if body.id != row.id and body.email.lower() == row.email.lower():
+        if body.id != row.id and wire_form(body.email).lower() == wire_form(row.email).lower():
             line = other.line_of("body", number, "email")
             found(other, line, f"body {body.id}", f"this is the address of “{row.id}”")
         if body.stand_in == row.id:

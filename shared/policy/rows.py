@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from shared.access.principal import Module
 from shared.events import CaseState
+from shared.mail_addresses import MailAddress
 from shared.policy.model import ClockStart, CommunityKind, Lane
 
 _DURATION = re.compile(r"(\d+) (min|h|d)")
@@ -39,7 +40,6 @@ def _is_state(text: str) -> str:
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Code = Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)?$")]
 Duration = Annotated[str, AfterValidator(_is_duration)]
-Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z]+)*$")]
 State = Annotated[str, AfterValidator(_is_state)]
 Names = Annotated[list[str], Field(min_length=1)]
@@ -58,7 +58,7 @@ class CategoryRow(Row):
 class BodyRow(Row):
     id: Id
     name_key: str
-    email: Email
+    email: MailAddress
     training: list[Module] = ["A", "B"]
     stand_in: Id | None = None
     language: Language = "en"

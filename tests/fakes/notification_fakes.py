@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from services.notification.channels.channel import SendRefused
-from services.notification.channels.mime import BadAddress, read_address, to_bytes
+from services.notification.channels.mime import to_bytes
 from services.notification.delivery import Delivery, DeliveryState, Settlement
 from services.notification.notices.notice import Notice
 from services.notification.routing.plan import shut_out
 from services.notification.routing.summary import CaseSummary
 from services.notification.store import DeliveryPlace, ListedDelivery
 from shared.events import Event
+from shared.mail_addresses import BadAddress, wire_form
 from shared.vault_client import Contents
 
 
@@ -60,7 +61,9 @@ class MemoryStore:
         for delivery in deliveries:
             stored = self.deliveries[delivery.id]
             if stored.state is DeliveryState.PLANNED:
-                self.deliveries[delivery.id] = replace(stored, due_at=delivery.due_at, attempts=delivery.attempts)
+                self.deliveries[delivery.id] = replace(
+                    stored, due_at=delivery.due_at, attempts=delivery.attempts, reason=delivery.reason
+                )
 
     async def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
         self._check()
@@ -122,7 +125,7 @@ class MemoryStore:
 
     async def read_listed(self, state: DeliveryState, after: DeliveryPlace | None, limit: int) -> list[ListedDelivery]:
         found = await self.read_page(state, after, limit)
-        return [ListedDelivery(DeliveryPlace(d.planned_at, d.id), d.case_id, d.shuts_out) for d in found]
+        return [ListedDelivery(DeliveryPlace(d.planned_at, d.id), d.case_id, d.shuts_out, d.reason) for d in found]
 
 
 @dataclass
@@ -136,7 +139,7 @@ class MemoryChannel:
     async def send(self, address: str, notice: Notice, mail: str, at: datetime) -> str:
         message_id = self.name_message(mail)
         try:
-            to = read_address(address)
+            to = wire_form(address)
             content = to_bytes(notice, sender="Hearth <hearth@hearth.example>", to=to, message_id=message_id, at=at)
         except BadAddress:
             raise SendRefused("bad_address") from None

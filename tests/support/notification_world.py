@@ -12,7 +12,7 @@ from email.policy import SMTP as SMTP_POLICY
 from typing import Any
 
 import uvicorn
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 from fastapi import FastAPI, Request, Response
 
 from services.notification.channels import CHANNELS
@@ -210,13 +210,22 @@ async def serving(app: FastAPI) -> AsyncIterator[str]:
 
 @dataclass
 class Mailbox:
-    """A real mail server (aiosmtpd) that says to each recipient what the test wants. `replies`: address → reply."""
+    """A real mail server (aiosmtpd) that says to each recipient what the test wants. `replies`: address → reply.
+
+    `named` has what stood behind each RCPT.
+    """
 
     replies: dict[str, str] = field(default_factory=dict)
+    greeting: str | None = None
+    mail_reply: str = "250 OK"
     data_reply: str = "250 OK"
+    sign_in_reply: str | None = None
+    smtputf8: bool = True
     on_data: Callable[[], None] = lambda: None
     pause: float = 0.0
     mails: list[tuple[list[str], bytes]] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
     connections: int = 0
     host: str = "127.0.0.1"
     port: int = 0
@@ -227,6 +236,14 @@ class Mailbox:
         self.connections += 1
         session.host_name = hostname
         return responses
+
+    async def handle_MAIL(  # noqa: N802  # the name aiosmtpd calls
+        self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if self.mail_reply.startswith("250"):
+            envelope.mail_from = address
+            self.senders.append(address)
+        return self.mail_reply
 
     async def handle_RCPT(  # noqa: N802  # the name aiosmtpd calls
         self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]
@@ -250,12 +267,33 @@ class Mailbox:
         return [parse(raw) for recipients, raw in self.mails if address in recipients]
 
 
+class _Noting(SMTP):
+    """Greets as the mailbox wants, and notes what stands behind RCPT: the server takes the quotes from addresses."""
+
+    async def push(self, status: Any) -> None:
+        greets = isinstance(status, str) and status.startswith("220 ")
+        await super().push(self.event_handler.greeting or status if greets else status)
+
+    async def smtp_RCPT(self, arg: str) -> None:  # noqa: N802  # the name aiosmtpd calls
+        self.event_handler.named.append(arg)
+        await super().smtp_RCPT(arg)
+
+
 @asynccontextmanager
 async def mail_server(mailbox: Mailbox) -> AsyncIterator[Mailbox]:
     """The mailbox behind a free port, until the end of the block; entered again it takes the same port."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: SMTP(mailbox, hostname="mail.test", enable_SMTPUTF8=True, loop=loop), mailbox.host, mailbox.port
+        lambda: _Noting(
+            mailbox,
+            hostname="mail.test",
+            enable_SMTPUTF8=mailbox.smtputf8,
+            authenticator=lambda *_: AuthResult(success=False, handled=False, message=mailbox.sign_in_reply),
+            auth_require_tls=False,
+            loop=loop,
+        ),
+        mailbox.host,
+        mailbox.port,
     )
     mailbox.port = server.sockets[0].getsockname()[1]
     try:

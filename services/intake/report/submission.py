@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from shared.events import ReportParties, ReportReceived
+from shared.mail_addresses import MailAddress
 from shared.policy import UNCLASSIFIED, Policy
 from shared.problems import FieldError
 
@@ -39,11 +40,6 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterVali
 NameLine = Annotated[Line, AfterValidator(_single_line)]
 Passage = Annotated[str, StringConstraints(max_length=10_000)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-# Only what RFC 5321 lets through unquoted: nothing that could break out of a mail header.
-Email = Annotated[
-    str,
-    StringConstraints(max_length=254, pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"),
-]
 
 
 class _Part(BaseModel):
@@ -89,7 +85,7 @@ class Reporter(_Part):
     """How to reach the reporter, who may give a name, an address, both or neither."""
 
     name: NameLine | None = None
-    email: Email | None = None
+    email: MailAddress | None = None
 
 
 class Submission(_Part):

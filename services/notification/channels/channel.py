@@ -7,15 +7,19 @@ from services.notification.notices.notice import Notice
 
 
 class SendDeferred(Exception):
-    """Not now: the server is away, or asks us to try later. `reason` is a stable code and holds no address."""
+    """Not now: the server is away, asks us to try later, or objects to our own set-up (`ours`).
 
-    def __init__(self, reason: str) -> None:
+    `reason` is a stable code and holds no address.
+    """
+
+    def __init__(self, reason: str, *, ours: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.ours = ours
 
 
 class SendRefused(Exception):
-    """Never: the server refuses this recipient or this mail for good. `reason` is a stable code such as `smtp_550`."""
+    """Never: the server refuses this recipient for good. `reason` is a stable code such as `smtp_550_5.1.1`."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -1,38 +1,35 @@
 """E-mail over SMTP, through a few connections that are kept open."""
 
 import asyncio
-import logging
+import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-import aiosmtplib
 from aiosmtplib import (
     SMTP,
-    SMTPAuthenticationError,
     SMTPDataError,
     SMTPException,
     SMTPNotSupported,
     SMTPRecipientsRefused,
     SMTPResponseException,
+    SMTPSenderRefused,
 )
 
 from services.notification.channels.channel import SendDeferred, SendRefused
-from services.notification.channels.mime import BadAddress, envelope_sender, read_address, to_bytes
+from services.notification.channels.mime import to_bytes
+from services.notification.channels.replies import About, Step, read_refusal
 from services.notification.notices.notice import Notice
 from services.notification.settings import NotificationSettings
+from shared.mail_addresses import BadAddress, mailbox_header, read_mailbox, wire_form
 from shared.settings import secret_text
-
-log = logging.getLogger(__name__)
 
 TIMEOUT = 10.0
 """Seconds that one answer of the server may take."""
 IDLE = 20.0
 """Seconds after which we do not use an idle connection again, because servers close such connections silently."""
-OUR_FAULT = frozenset({502, 503, 530, 534, 535, 538})
-"""Replies about the server's configuration or ours, which say nothing about a recipient (RFC 5321, RFC 4954)."""
 
 
 @dataclass(slots=True)
@@ -45,7 +42,10 @@ class _Kept:
 
 
 class EmailChannel:
-    """Sends to one mail server, on at most `connections` connections at a time."""
+    """Sends to one mail server, on at most `connections` connections at a time.
+
+    `sender`: a mailbox as people write it, such as `Hearth <hearth@example.org>`.
+    """
 
     def __init__(
         self,
@@ -53,7 +53,6 @@ class EmailChannel:
         port: int,
         *,
         sender: str,
-        mail_host: str,
         user: str | None = None,
         password: str | None = None,
         tls: Literal["none", "starttls", "tls"] = "none",
@@ -62,8 +61,10 @@ class EmailChannel:
     ) -> None:
         self._host = host
         self._port = port
-        self._sender = sender
-        self._mail_host = mail_host
+        mailbox = read_mailbox(sender)
+        self._header = mailbox_header(mailbox)
+        self._sender = wire_form(mailbox.address)
+        self._mail_host = self._sender.rpartition("@")[2]
         self._user = user
         self._password = password
         self._tls = tls
@@ -78,7 +79,6 @@ class EmailChannel:
             settings.smtp_host,
             settings.smtp_port,
             sender=settings.mail_from,
-            mail_host=settings.mail_host,
             user=settings.smtp_user,
             password=secret_text(settings.smtp_password),
             tls=settings.smtp_tls,
@@ -89,10 +89,10 @@ class EmailChannel:
         """Hand the notice to the server; see Channel. The Message-ID is `<mail@domain of the sender>`."""
         message_id = self.name_message(mail)
         try:
-            to = read_address(address)
-            content = to_bytes(notice, sender=self._sender, to=to, message_id=message_id, at=at)
+            to = wire_form(address)
         except BadAddress:
             raise SendRefused("bad_address") from None
+        content = to_bytes(notice, sender=self._header, to=to, message_id=message_id, at=at)
         async with self._slots:
             await self._hand_over(to, content)
         return message_id
@@ -118,7 +118,7 @@ class EmailChannel:
             except (SMTPException, OSError, EOFError) as error:
                 kept.smtp.close()
                 if kept.fresh:
-                    raise SendDeferred(_code_of(error)) from None
+                    raise _deferred(error) from None
                 # The server may have closed a kept connection since its last use, and may still be there.
                 continue
             except BaseException:
@@ -129,14 +129,17 @@ class EmailChannel:
 
     async def _transact(self, smtp: SMTP, to: str, content: bytes) -> None:
         options = [] if to.isascii() else ["SMTPUTF8"]
-        if not to.isascii() and not smtp.supports_extension("smtputf8"):
-            raise SendRefused("smtputf8_unsupported")
+        if options and not smtp.supports_extension("smtputf8"):
+            # Another mail server, or another setting of this one, will take the mail.
+            raise SendDeferred("setup_smtputf8", ours=True)
         try:
-            await smtp.sendmail(envelope_sender(self._sender), to, content, mail_options=options)
+            await smtp.sendmail(self._sender, to, content, mail_options=options)
+        except SMTPSenderRefused as error:
+            raise _verdict(error, "sender") from None
         except SMTPRecipientsRefused as error:
-            raise _verdict(error.recipients[0].code) from None
+            raise _verdict(error.recipients[0], "recipient") from None
         except SMTPDataError as error:
-            raise _verdict(error.code) from None
+            raise _verdict(error, "content") from None
 
     async def _connection(self) -> _Kept:
         while self._idle:
@@ -163,9 +166,7 @@ class EmailChannel:
             await smtp.ehlo()
         except (SMTPException, OSError, EOFError, ValueError) as error:
             smtp.close()
-            if isinstance(error, SMTPAuthenticationError):
-                log.error("the mail server does not accept our sign-in")
-            raise SendDeferred(_code_of(error)) from None
+            raise _deferred(error) from None
         except BaseException:
             smtp.close()
             raise
@@ -177,19 +178,29 @@ class EmailChannel:
             self._idle.append(kept)
 
 
-def _verdict(code: int) -> SendDeferred | SendRefused:
-    """A refusal for good only if the reply is about the recipient or the mail, and not about our configuration."""
-    if 500 <= code < 600 and code not in OUR_FAULT:
-        return SendRefused(f"smtp_{code}")
-    return SendDeferred(f"smtp_{code}")
+def _verdict(error: SMTPResponseException, step: Step) -> SendDeferred | SendRefused:
+    refusal = read_refusal(error.code, error.message, step)
+    if refusal.about is About.RECIPIENT:
+        return SendRefused(refusal.reason)
+    return SendDeferred(refusal.reason, ours=refusal.about is About.SETUP)
 
 
-def _code_of(error: BaseException) -> str:
-    if isinstance(error, SMTPResponseException):
-        return f"smtp_{error.code}"
-    if isinstance(error, TimeoutError | aiosmtplib.SMTPTimeoutError):
-        return "smtp_timeout"
-    return "smtp_unsupported" if isinstance(error, SMTPNotSupported) else "smtp_unreachable"
+def _deferred(error: BaseException) -> SendDeferred:
+    """Why there is no connection, or no longer."""
+    match error:
+        case SMTPResponseException():
+            refusal = read_refusal(error.code, error.message, "session")
+            return SendDeferred(refusal.reason, ours=refusal.about is About.SETUP)
+        case SMTPException() if type(error) in (SMTPException, SMTPNotSupported):
+            # The server offers no TLS or no sign-in, or neither over this way, and the settings want it.
+            return SendDeferred("setup_unsupported", ours=True)
+        case ssl.SSLError():
+            return SendDeferred("setup_tls", ours=True)
+        case TimeoutError():
+            return SendDeferred("smtp_timeout")
+    # The library wraps what TLS says, and a wrong host name looks like a server that is away.
+    inner = error.__cause__ or error.__context__
+    return _deferred(inner) if isinstance(inner, ssl.SSLError) else SendDeferred("smtp_unreachable")
 
 
 async def _quit(smtp: SMTP) -> None:

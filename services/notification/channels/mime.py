@@ -7,7 +7,7 @@ a test reads every mail back with `email` and finds no defect.
 from binascii import b2a_qp
 from datetime import datetime
 from email.header import Header
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import sha256
 from html import escape
@@ -15,47 +15,21 @@ from html import escape
 from services.notification.notices.notice import Block, Link, Listing, Notice, Paragraph
 from shared.i18n.messages import direction
 
-LONGEST_ADDRESS = 254
-"""RFC 5321, section 4.5.3.1.3, without the angle brackets."""
 SPACES = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
 """The control characters of ASCII and Latin-1; each becomes a space."""
-
-
-class BadAddress(ValueError):
-    """An address that no header can hold. The text of this error never repeats the address."""
-
-
-def read_address(text: str) -> str:
-    """The address to send to, its domain in ASCII (RFC 5891). Raises BadAddress for a text that is not one address.
-
-    The local part may hold letters of any language (RFC 6531).
-    """
-    local, at, domain = text.strip().rpartition("@")
-    if not at or not local or not domain or not text.strip().isprintable():
-        raise BadAddress("not an address")
-    if any(character in ' \t"(),:;<>@[\\]' for character in local) or ".." in f".{local}.":
-        raise BadAddress("a local part that is not plain")
-    try:
-        host = domain.encode("ascii" if domain.isascii() else "idna").decode("ascii")
-    except UnicodeError:
-        raise BadAddress("a domain that cannot be written") from None
-    if not all(label and label.replace("-", "").isalnum() for label in host.split(".")):
-        raise BadAddress("a domain that is not plain")
-    if len(f"{local}@{host}".encode()) > LONGEST_ADDRESS:
-        raise BadAddress("too long")
-    return f"{local}@{host}"
 
 
 def to_bytes(notice: Notice, *, sender: str, to: str, message_id: str, at: datetime) -> bytes:
     """The whole mail, ready to send: multipart/alternative, plain text first, quoted-printable.
 
-    `message_id` without angle brackets; `at` UTC-aware. Raises BadAddress.
+    `sender` and `to` as they stand in a header, see shared.mail_addresses; `message_id` without angle brackets; `at`
+    UTC-aware.
     """
     boundary = f"=_{sha256(message_id.encode()).hexdigest()[:32]}"
     headers = (
         ("Date", format_datetime(at)),
         ("From", sender),
-        ("To", read_address(to)),
+        ("To", to),
         ("Subject", _encoded(notice.subject)),
         ("Message-ID", f"<{message_id}>"),
         ("Auto-Submitted", "auto-generated"),
@@ -91,11 +65,6 @@ def write_html(notice: Notice) -> str:
         f'<meta charset="utf-8">\n<title>{escape(notice.subject)}</title>\n</head>\n'
         f'<body style="font-family: sans-serif; line-height: 1.5; max-width: 40em">\n{body}\n</body>\n</html>\n'
     )
-
-
-def envelope_sender(sender: str) -> str:
-    """The bare address of a sender such as `Hearth <hearth@example.org>`."""
-    return parseaddr(sender)[1]
 
 
 @lru_cache(maxsize=1024)

@@ -9,8 +9,10 @@ import pytest
 from services.notification.channels.channel import Channel, SendDeferred, SendRefused
 from services.notification.channels.email import EmailChannel
 from services.notification.notices.notice import Notice, Paragraph
+from shared.mail_addresses import read_address
 from shared.times import now
 from tests.fakes.notification_fakes import MemoryChannel
+from tests.support.cases import cases
 from tests.support.notification_world import Mailbox, mail_server, parse, texts
 
 LETTER = Notice("en", "We have your report", (Paragraph("Thank you – really."),))
@@ -20,11 +22,9 @@ def make(mailbox: Mailbox, connections: int = 4, timeout: float = 3.0, **more: s
     return EmailChannel(
         mailbox.host,
         mailbox.port,
-        sender="Hearth <hearth@hearth.example>",
-        mail_host="hearth.example",
         connections=connections,
         timeout=timeout,
-        **more,  # type: ignore[arg-type]  # user and password
+        **({"sender": "Hearth <hearth@hearth.example>"} | more),  # type: ignore[arg-type]  # sender, user, password, tls
     )
 
 
@@ -93,11 +93,12 @@ async def test_what_is_no_address_is_refused_and_not_repeated(either: Either) ->
     ("reply", "error", "code"),
     [
         ("451 try later", SendDeferred, "smtp_451"),
-        ("550 spam", SendRefused, "smtp_550"),
-        ("554 no", SendRefused, "smtp_554"),
-        ("552 too large", SendRefused, "smtp_552"),
+        ("550 spam", SendDeferred, "setup_550"),
+        ("554 no", SendDeferred, "setup_554"),
+        ("552 5.3.4 too large", SendDeferred, "setup_552_5.3.4"),
+        ("550 5.1.1 no such user", SendRefused, "smtp_550_5.1.1"),
         ("421 shutting down", SendDeferred, "smtp_421"),
-        ("530 sign in first", SendDeferred, "smtp_530"),
+        ("530 sign in first", SendDeferred, "setup_530"),
     ],
 )
 async def test_every_answer_to_the_mail_itself_has_its_verdict(
@@ -163,6 +164,76 @@ async def test_a_sign_in_that_is_not_accepted_means_later(mailbox: Mailbox, capl
     await channel.close()
 
 
-async def test_letters_of_any_script_may_stand_in_an_address(mailbox: Mailbox, channel: EmailChannel) -> None:
-    await channel.send("зина@bücher.example", LETTER, "mail-1", now())
-    assert mailbox.mails[0][0] == ["зина@xn--bcher-kva.example"]
+@pytest.mark.parametrize("case", cases("mail_replies"))
+async def test_each_reply_is_final_only_if_it_is_about_the_recipient(mailbox: Mailbox, case: dict[str, str]) -> None:
+    reply, to = case["reply"], "reader@example.org"
+    user = {"user": "hearth", "password": "secret"} if case["to"] == "AUTH" else {}
+    match case["to"]:
+        case "MAIL":
+            mailbox.mail_reply = reply
+        case "RCPT":
+            mailbox.replies[to] = reply
+        case "DATA":
+            mailbox.data_reply = reply
+        case "AUTH":
+            mailbox.sign_in_reply = reply
+        case _:
+            mailbox.greeting = reply
+    channel = make(mailbox, **user)
+    with pytest.raises(SendRefused if case["speaks_of"] == "recipient" else SendDeferred) as found:
+        await channel.send(to, LETTER, "mail-1", now())
+    assert getattr(found.value, "ours", False) is (case["speaks_of"] == "setup")
+    assert "reader" not in str(found.value)
+    assert mailbox.mails == []
+    await channel.close()
+
+
+async def test_a_server_that_offers_no_sign_in_or_tls_is_ours_to_mend(mailbox: Mailbox) -> None:
+    channel = make(mailbox, tls="starttls")
+    with pytest.raises(SendDeferred, match="setup_unsupported") as found:
+        await channel.send("sam@example.org", LETTER, "mail-1", now())
+    assert found.value.ours
+    await channel.close()
+
+
+async def test_a_server_that_speaks_no_tls_is_ours_to_mend(mailbox: Mailbox) -> None:
+    channel = make(mailbox, tls="tls")
+    with pytest.raises(SendDeferred, match="setup_tls") as found:
+        await channel.send("sam@example.org", LETTER, "mail-1", now())
+    assert found.value.ours
+    await channel.close()
+
+
+@pytest.mark.parametrize("case", cases("mail_addresses"))
+async def test_an_address_that_is_taken_is_written_to_as_it_goes_on_the_wire(
+    mailbox: Mailbox, channel: EmailChannel, case: dict[str, str]
+) -> None:
+    await channel.send(read_address(case["typed"]), LETTER, "mail-1", now())
+    ((_, raw),) = mailbox.mails
+    assert mailbox.named == [f"TO:<{case['wire']}>"]
+    assert f"\r\nTo: {case['wire']}\r\n".encode() in raw
+    assert len(parse(raw)["To"].addresses) == 1
+
+
+async def test_without_smtputf8_only_addresses_of_other_scripts_wait() -> None:
+    async with mail_server(Mailbox(smtputf8=False)) as mailbox:
+        channel = make(mailbox)
+        with pytest.raises(SendDeferred, match="setup_smtputf8") as found:
+            await channel.send("зина@bücher.example", LETTER, "mail-1", now())
+        assert found.value.ours
+        await channel.send("sam@bücher.example", LETTER, "mail-2", now())
+        await channel.close()
+    assert [to for to, _ in mailbox.mails] == [["sam@xn--bcher-kva.example"]]
+
+
+@pytest.mark.parametrize("case", cases("mail_senders"))
+async def test_a_sender_of_any_name_stands_in_the_mail_as_it_was_set(mailbox: Mailbox, case: dict[str, str]) -> None:
+    channel = make(mailbox, sender=case["set"])
+    await channel.send("sam@example.org", LETTER, "mail-1", now())
+    await channel.close()
+    (sender,) = mailbox.messages()[0]["From"].addresses
+    # Python's parser leaves a blank between two encoded words.
+    assert sender.display_name.replace(" ", "") == case["name"].replace(" ", "")
+    assert sender.addr_spec == case["address"]
+    assert mailbox.senders == [case["address"]]
+    assert mailbox.mails[0][1].isascii()

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from services.notification.delivery import Delivery, DeliveryState
-from services.notification.outbox import Outbox
+from services.notification.outbox import Count, Outbox
 from shared.access.principal import Role
 from shared.events import Actor, Draft, Event, ReportParties, ReportReceived, stamp
 from shared.parties import Parties
@@ -94,6 +94,6 @@ async def test_an_operator_finds_no_notice_of_a_report_that_names_them() -> None
 async def test_counts_of_notices_are_as_if_there_were_no_hidden_ones() -> None:
     deliveries = [delivery(number) for number in range(7)]
     outbox = Outbox(holding(*deliveries), Parties(await hiding(*deliveries[:4])), KEY)
-    assert await outbox.count(OPERATOR, DeliveryState.PLANNED) == (3, False)
-    assert await outbox.count(people.operator(), DeliveryState.PLANNED) == (7, False)
-    assert await outbox.count(OPERATOR, DeliveryState.FAILED) == (0, False)
+    assert await outbox.count(OPERATOR, DeliveryState.PLANNED) == Count(3, False)
+    assert await outbox.count(people.operator(), DeliveryState.PLANNED) == Count(7, False)
+    assert await outbox.count(OPERATOR, DeliveryState.FAILED) == Count(0, False)

@@ -126,6 +126,26 @@ async def test_the_page_shows_what_was_sent_and_what_failed() -> None:
     assert page.headers["cache-control"] == "no-store"
 
 
+async def test_the_page_says_when_mail_waits_for_our_own_set_up() -> None:
+    waiting = [delivery(n).postpone(now(), reason) for n, reason in enumerate(("setup_554_5.7.1", "smtp_451_4.7.1"))]
+    async with client(holding(*waiting), accept="text/html") as http:
+        page = (await http.get("/outbox")).text
+    assert "Mail waits for a change to our own set-up: the mail server objects to our own set-up (554 5.7.1)." in page
+    assert "Waiting: the mail server refused it (451 4.7.1)" in page
+    async with client(holding(waiting[1]), accept="text/html") as http:
+        assert "set-up" not in (await http.get("/outbox")).text
+
+
+@pytest.mark.parametrize(
+    "reason", ["setup_tls", "setup_smtputf8", "setup_unsupported", "setup_535", "smtp_timeout", "smtp_unreachable"]
+)
+async def test_the_page_says_in_words_why_a_notice_waits(reason: str) -> None:
+    async with client(holding(delivery().postpone(now(), reason)), accept="text/html") as http:
+        page = (await http.get("/outbox")).text
+    assert "⧼" not in page
+    assert f": {reason}" not in page
+
+
 async def test_the_page_says_in_words_why_a_notice_was_not_sent() -> None:
     reasons = ("erased", "no_contact", "passed_on", "shut_out", "told_already")
     ended = [settle(delivery(n), Suppressed(reason), now()).delivery for n, reason in enumerate(reasons)]

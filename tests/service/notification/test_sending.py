@@ -212,6 +212,35 @@ async def test_an_acknowledgement_that_is_tried_again_keeps_its_turn(world: Worl
     assert [to for to, *_ in world.channel.mails] == ["sam@example.org"]
 
 
+async def test_mail_waits_with_growing_pauses_while_our_set_up_is_refused(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    def mails(result: str) -> float:
+        labels = {"notice": "acknowledgement", "result": result}
+        return REGISTRY.get_sample_value("hearth_mails_total", labels) or 0
+
+    before = mails("refused_setup")
+    world.channel.answers["sam@example.org"] = SendDeferred("setup_554_5.7.1", ours=True)
+    async with world.running() as replica:
+        await replica.planner.plan([world.known(Story()).received()])
+        pauses = []
+        for attempt in range(1, 16):
+            await eventually(lambda n=attempt: [d.attempts for d in world.store.deliveries.values()] == [n])
+            (delivery,) = world.store.deliveries.values()
+            assert delivery.due_at
+            pauses.append((delivery.due_at - world.clock()).total_seconds())
+            world.clock.forward(seconds=pauses[-1] + 1)
+        assert delivery.reason == "setup_554_5.7.1"
+        world.channel.answers.clear()
+        await world.settled(1)
+    (delivery,) = world.store.deliveries.values()
+    assert (delivery.state, delivery.reason) == (DeliveryState.SENT, None)
+    assert pauses == sorted(pauses)
+    assert max(pauses) == 3600
+    assert mails("refused_setup") - before == 15
+    assert [r.levelname for r in caplog.records if "objects to our own set-up" in r.message] == ["ERROR"] * 15
+
+
 async def test_nothing_tells_whether_an_address_has_been_told_before(world: World) -> None:
     def shape(story: Story) -> str:
         """What the record and the list of deliveries have of a report, without what is random."""

@@ -21,6 +21,7 @@ from infra.commands.keys.service_keys import PEERS, SERVICE_FILES, keys_file
 from infra.services import SERVICES
 from services.intake.keys.keyring import keep, parse_keyring, write_keyring
 from services.intake.vault.cipher import key_id_of
+from shared.policy.loader import PACKAGED
 from shared.settings import Settings
 from shared.sign_in.identity import person_ref
 from shared.times import now
@@ -148,6 +149,17 @@ def test_the_packaged_policy_is_valid(capsys: Capture) -> None:
     found = run_json(capsys, "policy", "check")
     assert found["version"]
     assert found["findings"] == []
+    assert found["addresses"]["u4c"] == "u4c@committees.example"
+
+
+def test_policy_check_shows_each_address_as_it_goes_over_the_wire(tmp_path: Path, capsys: Capture) -> None:
+    text = (PACKAGED / "routing.toml").read_text(encoding="utf-8")
+    own = text.replace("stewards@global.example", "stewards@bücher.example").replace("u4c@committees", "ус@committees")
+    (tmp_path / "routing.toml").write_text(own, encoding="utf-8")
+    addresses = run_json(capsys, "policy", "check", str(tmp_path))["addresses"]
+    assert addresses["stewards"] == "stewards@xn--bcher-kva.example"
+    assert cli.main(["policy", "check", str(tmp_path)]) == 0
+    assert "u4c: ус@committees.example (only by a mail server that offers SMTPUTF8)" in capsys.readouterr().out
 
 
 def test_a_wrong_policy_is_a_finding_with_its_line(tmp_path: Path, capsys: Capture) -> None:

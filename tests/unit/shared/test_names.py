@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from services.intake.report.pseudonym import MOST, people_in, pseudonyms_for
 from services.intake.report.submission import Submission
 from shared.names import Key, keys_of, own_keys
+from tests.support.cases import cases
 from tests.support.spellings import OTHERS, names, spelled
 
 KEY = b"k" * 32
@@ -147,6 +148,14 @@ def test_a_person_is_known_by_an_address_in_this_spelling(text: str, address: st
 def test_one_network_address_is_one_key_in_all_spellings(text: str) -> None:
     assert Key("ip", "2001:db8::1") in keys_of(text)
     assert {"1", "db8::1"}.isdisjoint(key.text for key in keys_of(text))
+
+
+@pytest.mark.parametrize("case", cases("mail_addresses"))
+def test_an_address_is_one_person_as_typed_and_on_the_wire(case: dict[str, str]) -> None:
+    typed, wire = case["typed"].strip(), case["wire"]
+    for one, other in ((typed, wire), (wire, typed), (typed, typed)):
+        assert shuts_out(submission_about("Somebody", reporter={"email": one}), "Someone", addresses=[other])
+        assert shuts_out(submission_about(f"({one})"), "Someone", addresses=[other])
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def findings(folder: Path) -> list[str]:
             'email = "arbcom@en-wiki.example"',
             'email = "nowhere"',
             "body enwiki_arbcom",
-            "“email”: String should match",
+            "“email”: Write one address such as name@example.org.",
         ),
         ("identity.toml", 'privacy = "named"', 'privacy = "anonymous"', "identity 1", "“privacy”: Input should be"),
         (
