@@ -6,11 +6,16 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from shared.names import LONGEST_LINE
+from shared.texts import TypedText
+
 ANSWER_LIMIT = 20_000
-Receipt = Annotated[str, StringConstraints(max_length=100)]
+RECEIPT_LIMIT = 200
+"""Characters of a receipt as it is typed, with blanks and marks."""
+Receipt = Annotated[str, TypedText(RECEIPT_LIMIT, optional=True)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=320)]
-Words = Annotated[str, StringConstraints(min_length=1, max_length=ANSWER_LIMIT, pattern=r"\S")]
+Name = Annotated[str, TypedText(320, longest=LONGEST_LINE)]
+Words = Annotated[str, TypedText(ANSWER_LIMIT, one_line=False)]
 
 PRIVATE: Mapping[str, str] = MappingProxyType({"Cache-Control": "no-store"})
 """Headers of every answer: nothing on the way may keep it."""

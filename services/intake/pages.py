@@ -15,7 +15,7 @@ from services.intake.paths import EXIT, FOLLOW_UP
 from services.intake.report.submission import Submission
 from services.intake.sources import read as read_source
 from services.intake.sources.arrival import Context, Raw
-from services.intake.sources.form import Filled, FormError, FormUnusable, fill_from, make_nonce
+from services.intake.sources.form import IN_PERSON, Filled, FormError, FormUnusable, fill_from, make_nonce
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.policy import Policy, ReportFacts
 from shared.problems import Problem
@@ -76,6 +76,7 @@ class ReportForm:
             ],
             "values": filled.values if filled else {},
             "ticked": filled.flags if filled else (),
+            "in_person": ("room", "exposure", *IN_PERSON),
             "errors": texts,
             "summary": list(texts.items()),
             "notice": notice,

@@ -9,10 +9,20 @@ to show it to the accused.
 """
 
 from shared.names.addresses import mails_in
-from shared.names.keys import MOST_OF_LINE, Key, address_keys, keys_of, length_keys, normalise_name, own_keys
+from shared.names.keys import (
+    LONGEST_LINE,
+    MOST_OF_LINE,
+    Key,
+    address_keys,
+    keys_of,
+    length_keys,
+    normalise_name,
+    own_keys,
+)
 from shared.names.words import NUMBERS, number_of, spans_in
 
 __all__ = [
+    "LONGEST_LINE",
     "MOST_OF_LINE",
     "NUMBERS",
     "Key",

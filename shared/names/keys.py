@@ -10,7 +10,7 @@ from shared.names.spellings import names_in, plain_names
 from shared.names.words import LONGEST as LONGEST_NAME
 from shared.names.words import number_of, start_of
 
-LONGEST = 1000
+LONGEST_LINE = 1000
 """Characters of a text that are read. No line of names is longer."""
 MOST_OF_LINE = 150
 """So many names are read from one text. A line that people write has far fewer."""
@@ -37,7 +37,7 @@ def keys_of(text: str, most: int = MOST_OF_LINE) -> tuple[Key, ...]:
 
     At most so many names are read from it, the likeliest first.
     """
-    text = text[:LONGEST]
+    text = text[:LONGEST_LINE]
     if names := plain_names(text):
         exact = [Key("name", normalise_name(name)) for name in names]
         return tuple(dict.fromkeys((*exact, *(Key("folded", fold(name)) for name in names))))
@@ -50,7 +50,7 @@ def own_keys(name: str) -> tuple[Key, ...]:
 
     A name is never taken apart here, because a person called "Smith, John" is not every John.
     """
-    name = name[:LONGEST]
+    name = name[:LONGEST_LINE]
     cleared = clear(name)
     found = _keys(name, cleared, (cleared, normalise_name(cleared)))
     return (*found, *dict.fromkeys(key for of in found if of.kind == "folded" for key in _numbers_of(of.text)))
@@ -64,7 +64,7 @@ def length_keys(start: int) -> Iterator[tuple[Key, range]]:
 
 def address_keys(address: str) -> tuple[Key, ...]:
     """The keys of one person by a mail address."""
-    return tuple(Key("address", one) for one in mails_in(clear(address[:LONGEST])))
+    return tuple(Key("address", one) for one in mails_in(clear(address[:LONGEST_LINE])))
 
 
 def normalise_name(name: str) -> str:

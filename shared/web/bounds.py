@@ -12,8 +12,8 @@ from typing import Protocol
 
 from shared.problems import Problem
 
-BODY_LIMIT = 1_000_000
-"""Bytes of one body."""
+BODY_LIMIT = 2_000_000
+"""Bytes of one body. The largest report fits, however its letters are escaped."""
 SWEEP = 1.0
 """Seconds between two looks at the deadlines."""
 CROWDED = 0.02
@@ -47,7 +47,7 @@ class Bounds:
     pipelined: int = 16
     sent_bytes: int = 2 * BODY_LIMIT
     pieces: int = 1000
-    held_bytes: int = 4 * BODY_LIMIT
+    held_bytes: int = 2 * BODY_LIMIT
 
 
 BOUNDS = Bounds()
@@ -167,7 +167,7 @@ HOLD = "hearth.hold"
 
 def too_large() -> Problem:
     """The refusal of a body over the limit."""
-    return Problem(413, "too-large", "The body is larger than 1 MB.")
+    return Problem(413, "too-large", "The body is larger than 2 MB.")
 
 
 def busy() -> Problem:

@@ -2,13 +2,14 @@
 
 from fastapi import APIRouter, Request, Response
 
-from services.intake.fields import ANSWER_LIMIT
+from services.intake.fields import ANSWER_LIMIT, RECEIPT_LIMIT
 from services.intake.mailbox.actions import Mailbox
 from services.intake.paths import FOLLOW_UP
 from services.intake.sources.form import Filled, fill
 from shared.events import CaseState
 from shared.i18n.messages import message_key
 from shared.problems import Problem
+from shared.texts import is_blank, is_too_long
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does
 from shared.web.pages import Pages
@@ -36,17 +37,19 @@ class FollowUpPage:
             return await self._status(request, filled)
         except Problem as problem:
             if problem.code == "receipt-unknown":
-                return self.ask(request, filled.value("receipt")[:100], "follow-up-unknown")
+                return self.ask(request, filled.value("receipt")[:RECEIPT_LIMIT], "follow-up-unknown")
             raise
 
     async def _status(self, request: Request, filled: Filled) -> Response:
-        receipt, question_id = filled.value("receipt")[:100], filled.value("question_id")
-        text = filled.values.get("answer", "").strip()
+        receipt, question_id = filled.value("receipt")[:RECEIPT_LIMIT], filled.value("question_id")
+        text = filled.value("answer")
         answered = error = None
         try:
             if question_id:
-                if not text or len(text) > ANSWER_LIMIT:
-                    error = "report-too-long" if text else "field-required"
+                if is_blank(text):
+                    error = "field-required"
+                elif is_too_long(text, ANSWER_LIMIT):
+                    error = "report-too-long"
                 else:
                     await self._mailbox.answer(receipt, question_id, text)
                     answered = question_id

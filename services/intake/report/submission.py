@@ -1,19 +1,19 @@
 """A report as it is handed in, what makes it acceptable, and what may be known of it outside the vault. Pure."""
 
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.events import ReportParties, ReportReceived
 from shared.mail_addresses import MailAddress
+from shared.names import LONGEST_LINE
 from shared.policy import UNCLASSIFIED, Policy
 from shared.problems import FieldError
+from shared.texts import TypedText
 
 CLOCK_SKEW = timedelta(minutes=5)
 """How far a reporter's clock may be ahead of ours."""
@@ -23,23 +23,21 @@ NARRATIVE_LIMIT = 20_000
 Section = Literal["content", "reported", "reporter"]
 
 
-def _not_blank(text: str) -> str:
-    if all(character.isspace() or unicodedata.category(character) in ("Cc", "Cf") for character in text):
-        raise PydanticCustomError("blank", "Write at least one word.")
-    return text
+NAME_LIMIT = 300
+PASSAGE_LIMIT = 10_000
+PLACE_LIMIT = 1_000
+"""Characters of a place: the address of a page has its title, a section, and two versions."""
+MOST_PEOPLE, MOST_PLACES = 50, 21
+WHOLE_LIMIT = 150_000
+"""Code points of all texts together. So many fit into a body of BODY_LIMIT bytes, however they are written."""
 
-
-def _single_line(text: str) -> str:
-    # Many scripts need joiners and direction marks in names, and blanks of their own.
-    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text if not character.isprintable()):
-        raise PydanticCustomError("control_characters", "Line breaks and control characters do not belong here.")
-    return text
-
-
-Line = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(_not_blank)]
-NameLine = Annotated[Line, AfterValidator(_single_line)]
-Passage = Annotated[str, StringConstraints(max_length=10_000)]
-Code = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+NameLine = Annotated[str, TypedText(NAME_LIMIT, longest=LONGEST_LINE)]
+Place = Annotated[str, TypedText(PLACE_LIMIT, one_line=False)]
+Passage = Annotated[str, TypedText(PASSAGE_LIMIT, optional=True, one_line=False)]
+Narrative = Annotated[str, TypedText(NARRATIVE_LIMIT, one_line=False)]
+# A form with more questions than the API puts the answers of several into it.
+AnythingElse = Annotated[str, TypedText(2 * PASSAGE_LIMIT, optional=True, one_line=False)]
+Code = Annotated[str, TypedText(100)]
 
 
 class _Part(BaseModel):
@@ -98,13 +96,13 @@ class Submission(_Part):
     language: Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")] = "en"
     privacy: Literal["named", "confidential", "anonymous"] = "confidential"
     occurred: Occurred | None = None
-    narrative: Annotated[str, StringConstraints(min_length=1, max_length=NARRATIVE_LIMIT), AfterValidator(_not_blank)]
+    narrative: Narrative
     harmed: Passage | None = None
-    places: tuple[Line, ...] = Field((), max_length=20)
+    places: tuple[Place, ...] = Field((), max_length=MOST_PLACES)
     exposure: Literal["yes", "no", "unsure"] | None = None
-    anything_else: Passage | None = None
-    reported: tuple[Reported, ...] = Field((), max_length=50)
-    witnesses: tuple[NameLine, ...] = Field((), max_length=50)
+    anything_else: AnythingElse | None = None
+    reported: tuple[Reported, ...] = Field((), max_length=MOST_PEOPLE)
+    witnesses: tuple[NameLine, ...] = Field((), max_length=MOST_PEOPLE)
     reporter: Reporter | None = None
 
     @property
@@ -131,7 +129,24 @@ def find_faults(submission: Submission, policy: Policy, now: datetime) -> list[F
     if submission.privacy == "anonymous" and reporter is not None and (reporter.name or reporter.email):
         advice = "An anonymous report carries no name or address: leave reporter out, or choose confidential."
         found.append(FieldError("/reporter", "anonymous_with_contact", advice))
+    texts = dict(_texts_of(submission))
+    if sum(map(len, texts.values())) > WHOLE_LIMIT:
+        longest = max(texts, key=lambda at: len(texts[at]))
+        advice = f"All texts together have at most {WHOLE_LIMIT} characters."
+        found.append(FieldError(longest, "whole_too_long", advice))
     return found
+
+
+def _texts_of(submission: Submission) -> Iterator[tuple[str, str]]:
+    """The texts of people in a submission, by their JSON pointers."""
+    yield "/narrative", submission.narrative
+    yield "/harmed", submission.harmed or ""
+    yield "/anything_else", submission.anything_else or ""
+    yield "/places", "".join(submission.places)
+    yield "/witnesses", "".join(submission.witnesses)
+    for place, person in enumerate(submission.reported):
+        yield f"/reported/{place}", person.name
+        yield f"/reported/{place}/details", person.details or ""
 
 
 def sections_of(submission: Submission) -> dict[Section, bytes]:

@@ -10,14 +10,29 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from services.intake.report.submission import Submission, find_faults
+from services.intake.report.submission import (
+    MOST_PEOPLE,
+    MOST_PLACES,
+    NAME_LIMIT,
+    NARRATIVE_LIMIT,
+    PASSAGE_LIMIT,
+    Submission,
+    find_faults,
+)
 from services.intake.sources.api import SCOPE
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
 from shared.policy import Policy
 from shared.problems import FieldError, faults_of
+from shared.texts import is_too_long, lines_of, trim
 from shared.urlencoded import MOST_FIELDS, parse_fields
 
-# The field that asks for each part of a submission, in the order of the page.
+FIELDS = (
+    "community", "narrative", "category", "flags", "harmed", "setting", "places", "date", "time", "until", "reported",
+    "room", "appearance", "circumstances", "witnesses", "exposure", "noted_by", "anything_else", "privacy", "name",
+    "email",
+)  # fmt: skip
+"""The fields in the order of the page."""
+# The field that asks for each part of a submission.
 FIELD_OF: Mapping[str, str] = MappingProxyType(
     {
         "/community": "community",
@@ -47,6 +62,7 @@ MESSAGE_OF: Mapping[str, str] = MappingProxyType(
         "missing": "field-required",
         "string_too_short": "field-required",
         "string_too_long": "report-too-long",
+        "whole_too_long": "report-too-long",
         "too_long": "report-too-many",
         "control_characters": "report-one-line",
         "literal_error": "field-unknown-choice",
@@ -66,7 +82,22 @@ IN_PERSON = ("appearance", "circumstances", "witnesses", "noted_by")
 """Fields for reports of what happened in person; they become labelled lines of `anything_else`, where they have no
 place of their own.
 """
-LONGEST_NAME, MOST_WITNESSES = 300, 50
+LIMIT_OF: Mapping[str, int] = MappingProxyType(
+    {
+        "narrative": NARRATIVE_LIMIT,
+        "harmed": PASSAGE_LIMIT,
+        "room": NAME_LIMIT,
+        "appearance": 1_000,
+        "circumstances": 3_000,
+        "witnesses": 2_000,
+        "noted_by": NAME_LIMIT,
+        "anything_else": PASSAGE_LIMIT,
+        "name": NAME_LIMIT,
+    }
+)
+"""Characters of each field. A submission that joins some of them has room for all."""
+MOST_LINES: Mapping[str, int] = MappingProxyType({"places": MOST_PLACES - 1, "reported": MOST_PEOPLE})
+"""Lines of each field. The room is one more place."""
 EAST = timedelta(hours=14)
 """How long before UTC a day may begin, in the far east."""
 _NONCE = re.compile(r"([0-9a-f]{8,12})-[A-Za-z0-9_-]{16,64}")
@@ -81,8 +112,8 @@ class Filled:
     nonce: str | None
 
     def value(self, name: str) -> str:
-        """The value of a field, without blanks around it."""
-        return self.values.get(name, "").strip()
+        """The value of a field, cleaned, without blanks around it."""
+        return trim(self.values.get(name, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +179,7 @@ def read_report(
     `community` is given when the address names it; `label` words the in-person fields in the reader's language.
     """
     occurred, errors = _read_occurred(filled, now)
+    errors += _too_long(filled)
     document = {
         "community": community or filled.value("community"),
         "category": filled.value("category") or "unclassified",
@@ -157,7 +189,7 @@ def read_report(
         "privacy": filled.value("privacy") or "confidential",
         "narrative": filled.value("narrative"),
         "harmed": filled.value("harmed") or None,
-        "places": [*_lines(filled.value("places")), *_lines(filled.value("room"))],
+        "places": [*lines_of(filled.value("places")), *lines_of(filled.value("room"))],
         "exposure": filled.value("exposure") or None,
         "anything_else": _anything_else(filled, label) or None,
         "reported": _reported(filled),
@@ -211,7 +243,7 @@ def _opened_at(filled: Filled, now: datetime) -> datetime:
 
 
 def _reported(filled: Filled) -> list[dict[str, str | None]]:
-    names = _lines(filled.value("reported"))
+    names = lines_of(filled.value("reported"))
     people: list[dict[str, str | None]] = [{"name": name, "details": None} for name in names]
     # An appearance belongs to one person; with several names it is unknown to which one.
     if len(people) == 1 and filled.value("appearance"):
@@ -220,17 +252,20 @@ def _reported(filled: Filled) -> list[dict[str, str | None]]:
 
 
 def _anything_else(filled: Filled, label: Callable[[str], str]) -> str:
-    alone = len(_lines(filled.value("reported"))) == 1
+    alone = len(lines_of(filled.value("reported"))) == 1
     given = {name: filled.value(name) for name in IN_PERSON if not (name == "appearance" and alone)}
-    given["witnesses"] = "\n".join(_witnesses(filled)[1])
-    lines = [f"{label(name)}: {text}" for name, text in given.items() if text]
+    # What is too long is refused where it was typed, and not once more where it is joined.
+    fits = {name: text for name, text in given.items() if not is_too_long(text, LIMIT_OF[name])}
+    if "witnesses" in fits:
+        fits["witnesses"] = "\n".join(_witnesses(filled)[1])
+    lines = [f"{label(name)}: {text}" for name, text in fits.items() if text]
     return "\n\n".join(part for part in (filled.value("anything_else"), "\n".join(lines)) if part)
 
 
 def _witnesses(filled: Filled) -> tuple[list[str], list[str]]:
     """The lines that are names, and the others: a name shuts a witness out of the case, a description does not."""
-    lines = _lines(filled.value("witnesses"))
-    names = [line for line in lines if len(line) <= LONGEST_NAME][:MOST_WITNESSES]
+    lines = lines_of(filled.value("witnesses"))
+    names = [line for line in lines if not is_too_long(line, NAME_LIMIT)][:MOST_PEOPLE]
     return names, [line for line in lines if line not in names]
 
 
@@ -239,12 +274,15 @@ def _reporter(filled: Filled) -> dict[str, str | None] | None:
     return {"name": name, "email": email} if name or email else None
 
 
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
 def _start_of(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
+
+
+def _too_long(filled: Filled) -> list[FormError]:
+    """The fields that are too long, by their own limits: in a submission, some fields become parts of others."""
+    long = [name for name, limit in LIMIT_OF.items() if is_too_long(filled.value(name), limit)]
+    many = [name for name, most in MOST_LINES.items() if len(lines_of(filled.value(name))) > most]
+    return [FormError(name, "report-too-long") for name in long] + [FormError(name, "report-too-many") for name in many]
 
 
 def _form_error(fault: FieldError) -> FormError:
@@ -257,8 +295,7 @@ def _form_error(fault: FieldError) -> FormError:
 
 
 def _in_page_order(errors: Sequence[FormError]) -> list[FormError]:
-    order = list(dict.fromkeys(FIELD_OF.values()))
     first: dict[str, FormError] = {}
     for error in errors:
         first.setdefault(error.field, error)
-    return sorted(first.values(), key=lambda error: order.index(error.field) if error.field in order else len(order))
+    return sorted(first.values(), key=lambda error: FIELDS.index(error.field))

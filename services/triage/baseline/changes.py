@@ -15,11 +15,12 @@ from shared.events import BaselineFact
 from shared.policy import Community
 from shared.policy.baseline import Catalogue
 from shared.problems import FieldError
+from shared.texts import TypedText
 
 _TEXT = StringConstraints(max_length=8 * LINK_LIMIT)
 # The checks of words count characters as people do; here only what nobody types is refused.
 Text = Annotated[str, _TEXT, AfterValidator(tidied)]
-Code = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+Code = Annotated[str, TypedText(80)]
 
 
 def _in_utc(at: datetime) -> datetime:

@@ -18,6 +18,7 @@ from services.triage.sent import SentForm
 from shared.access.authorization import Refused
 from shared.access.conditions import Reason
 from shared.problems import NotFound, Problem
+from shared.texts import lines_of, trim_line
 from shared.web.bodies import parse_body
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
@@ -77,7 +78,7 @@ def _values_of(change: str, form: Typed) -> dict[str, object]:
     """The values of a form as the API takes them. The day on which an attestation ends is a whole one, in UTC."""
     found: dict[str, object] = {}
     for taken in INPUTS[change]:
-        given = [text.strip() for text in form.get(taken.name, ()) if text.strip()]
+        given = [line for line in map(trim_line, form.get(taken.name, ())) if line]
         if taken.kind == "fields":
             fields = {name.removeprefix(FIELD): values for name, values in form.items() if name.startswith(FIELD)}
             found[taken.name] = {name: _lines(values) for name, values in fields.items() if _lines(values)}
@@ -95,4 +96,4 @@ def _values_of(change: str, form: Typed) -> dict[str, object]:
 
 
 def _lines(values: Sequence[str]) -> list[str]:
-    return [line.strip() for text in values for line in text.splitlines() if line.strip()]
+    return [line for text in values for line in lines_of(text)]

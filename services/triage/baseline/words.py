@@ -7,21 +7,16 @@ public sentence says who a person is.
 import re
 import unicodedata
 from ipaddress import ip_address
-from itertools import pairwise
 from urllib.parse import unquote, urlsplit
 
 from shared.names.addresses import ips_in, mails_in
 from shared.names.folding import clear, normalise
+from shared.texts import Fault, is_too_long, trim_line
 
 WORDS_LIMIT = 500
 """Characters of a statement, as people count them: a letter with its marks is one, and so is a joined picture."""
 LINE_LIMIT = 200
 LINK_LIMIT = 2_000
-_CODE_POINTS = 4
-"""So many code points at most make a character, on average: no language needs more."""
-
-Fault = tuple[str, str]
-"""What is wrong with a text: a code, and a sentence in English."""
 
 _USER = (
     "user|benutzer(?:in)?|utilisat(?:eur|rice)|usuari[oa]|usuário|utente|gebruiker|användare|bruger|bruker|käyttäjä"
@@ -44,41 +39,18 @@ _DATES = re.compile(
     r"(?<!\d)(?:\d{4}-\d\d?(?:-\d\d?)?|\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d\d)|(?:19|20)\d\d\s?[-/–]\s?(?:(?:19|20)\d\d|\d\d))(?!\d)"
 )
 _PHONE = re.compile(r"(?<!\w)\+?\(?\d(?:[ .()/\-–‑]{0,3}\d){6,}")
-_NOT_TYPED = frozenset("\u202a\u202b\u202c\u202d\u202e\ufeff")
-"""Marks that turn the text of a whole page around."""
-_JOINER = "\u200d"
 
 
 def tidied(text: str) -> str:
-    """The text in NFC, with one blank wherever it has blanks or line breaks."""
-    return " ".join(normalise("NFC", text).split())
-
-
-def count_characters(text: str) -> int:
-    """How many characters a person counts, nearly: by the main rules of Unicode Standard Annex 29."""
-    extends = [_extends(char) for char in text]
-    count = sum(1 for is_more in extends if not is_more)
-    joined = sum(1 for before, char in pairwise(text) if before == _JOINER and not _extends(char))
-    flags, run = 0, 0
-    for char in text:
-        run = run + 1 if "\U0001f1e6" <= char <= "\U0001f1ff" else 0
-        flags += run > 0 and run % 2 == 0
-    return count - joined - flags
-
-
-def _extends(char: str) -> bool:
-    return (
-        char == _JOINER
-        or unicodedata.category(char) in ("Mn", "Me", "Mc", "Cf")
-        or "\U0001f3fb" <= char <= "\U0001f3ff"
-    )
+    """The text without marks of copying, in NFC, with one blank wherever it has blanks or line breaks."""
+    return " ".join(normalise("NFC", trim_line(text)).split())
 
 
 def fault_of_words(text: str, limit: int = WORDS_LIMIT) -> Fault | None:
     """What is wrong with public words: they are too long, cannot be shown, or have what looks like an address."""
-    if len(text) > limit * _CODE_POINTS or count_characters(text) > limit:
+    if is_too_long(text, limit):
         return "string_too_long", f"At most {limit} characters."
-    if any(char in _NOT_TYPED or unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn") for char in text):
+    if any(unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn") for char in text):
         return "not_printable", "This text has characters that cannot be shown."
     if has_address(text):
         return "address", "This looks like a name or an address of a person. Public words name nobody."
@@ -100,7 +72,7 @@ def has_address(text: str) -> bool:
 
 def fault_of_link(link: str) -> Fault | None:
     """What is wrong with the address of a public page. What its host resolves to is looked at later, at each look."""
-    if len(link) > LINK_LIMIT:
+    if is_too_long(link, LINK_LIMIT):
         return "string_too_long", f"At most {LINK_LIMIT} characters."
     try:
         parts = urlsplit(link)

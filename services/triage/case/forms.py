@@ -23,6 +23,7 @@ from shared.access.principal import Principal, Resource, Role
 from shared.events import Actor
 from shared.policy import Policy
 from shared.problems import FieldError, Problem
+from shared.texts import is_blank, is_too_long, trim
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def read(form: Form, values: Mapping[str, object], policy: Policy, principal: Pr
     texts: dict[str, str] = {}
     for field in form.fields:
         value = values.get(field.name)
-        text = value.replace("\r\n", "\n").strip() if isinstance(value, str) else ""
+        text = trim(value) if isinstance(value, str) else ""
         # Where a button without any field means oneself, an empty field was forgotten.
         may_leave_out = field.may_leave_out(role) and (value is None or not form.kind.button)
         fault = _fault_of(field, value, text, policy, may_leave_out)
@@ -149,8 +150,8 @@ def read(form: Form, values: Mapping[str, object], policy: Policy, principal: Pr
 def _fault_of(field: Field, value: object, text: str, policy: Policy, may_leave_out: bool) -> Fault | None:
     if value is not None and not isinstance(value, str):
         return "string_type", "Must be a text."
-    if not text:
+    if is_blank(text):
         return None if may_leave_out else ("missing", field.missing)
-    if len(text) > field.limit:
+    if is_too_long(text, field.limit):
         return "string_too_long", f"At most {field.limit} characters."
     return field.fault_of(text, policy)

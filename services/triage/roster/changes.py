@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.triage.roster.entry import (
     EntryStep,
@@ -23,8 +23,10 @@ from services.triage.roster.names import find_name
 from shared.access.entries import grants_of, principal_in
 from shared.access.principal import SCOPES, Grant, Module, serves_beside
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
+from shared.names import LONGEST_LINE
 from shared.policy import Policy
 from shared.problems import FieldError
+from shared.texts import TypedText
 
 
 def _in_utc(at: datetime) -> datetime:
@@ -35,9 +37,9 @@ def _in_utc(at: datetime) -> datetime:
 
 
 UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-RosterCode = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+RosterCode = Annotated[str, TypedText(80)]
 Codes = Annotated[tuple[RosterCode, ...], Field(max_length=50)]
-GivenName = Annotated[str, StringConstraints(min_length=1, max_length=320)]
+GivenName = Annotated[str, TypedText(320, longest=LONGEST_LINE)]
 GivenNames = Annotated[tuple[GivenName, ...], Field(max_length=20)]
 PersonRole = Literal["responder", "coordinator", "auditor", "operator"]
 Scope = Literal["meta", "proof", "export"]

@@ -24,6 +24,7 @@ from shared.events import GrantHeld
 from shared.ids import PERSON, new_id
 from shared.problems import NotFound, Problem
 from shared.sign_in.flow import SignInFlow
+from shared.texts import lines_of, trim_line
 from shared.times import now
 from shared.web.bodies import parse_body
 from shared.web.forms import read_form
@@ -63,7 +64,7 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
 
     @router.get(ROSTER, **does("roster.read"))
     async def show_people(request: Request, cursor: str = "", person: str = "") -> Response:
-        sought = person.strip().lower()
+        sought = trim_line(person).lower()
         found = sought if sought.startswith("person:") else f"person:{sought}"
         if PERSON.fullmatch(found):
             return RedirectResponse(f"{ROSTER}/{found}", 303)
@@ -118,7 +119,7 @@ def _values_of(change: str, form: Typed) -> dict[str, object]:
     """The values of a form as the API takes them; a date is a whole day, in UTC."""
     found: dict[str, object] = {}
     for taken in INPUTS[change]:
-        given = [text.strip() for text in form.get(taken.name, ()) if text.strip()]
+        given = [line for line in map(trim_line, form.get(taken.name, ())) if line]
         if not given:
             continue
         match taken.kind:
@@ -127,7 +128,7 @@ def _values_of(change: str, form: Typed) -> dict[str, object]:
             case "codes":
                 found[taken.name] = [code for code in re.split(r"[\s,;]+", given[-1]) if code]
             case "lines":
-                found[taken.name] = [line.strip() for line in given[-1].splitlines() if line.strip()]
+                found[taken.name] = lines_of(given[-1])
             case "from" | "until":
                 end = "00:00:00" if taken.kind == "from" else "23:59:59"
                 found[taken.name] = f"{given[-1]}T{end}Z" if _DATE.fullmatch(given[-1]) else given[-1]

@@ -189,6 +189,21 @@ async def test_no_address_is_taken_that_mail_cannot_reach(rig: Rig, text: str) -
     assert rig.store.reports == {}
 
 
+@pytest.mark.parametrize("name", cases("names_in_scripts"))
+async def test_names_are_kept_as_they_are_written(rig: Rig, name: str) -> None:
+    await rig.post(reported=[{"name": name}], witnesses=[name], reporter={"name": name})
+
+
+@pytest.mark.parametrize("case", cases("marks_of_copying"))
+async def test_marks_that_copying_brings_along_cost_no_report(rig: Rig, case: tuple[str, str]) -> None:
+    typed = case[0].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    lines = {"narrative": typed, "places": [typed], "witnesses": [typed], "reported": [{"name": typed}]}
+    accepted = await rig.post(**lines, community="\ufeffenwiki\u200b ", category=" unclassified")
+    async with rig.http() as http:
+        receipt = f"\ufeff{accepted['receipt']}\u200b"
+        assert (await http.post("/v1/follow-up", json={"receipt": receipt})).status_code == 200
+
+
 async def test_a_clock_may_run_five_minutes_ahead(rig: Rig) -> None:
     await rig.post(occurred={"at": "2026-11-24T12:04:59Z"})
 
@@ -198,8 +213,8 @@ async def test_an_anonymous_report_needs_nothing_but_words(rig: Rig) -> None:
     assert "reporter" not in rig.store.reports[accepted["report_id"]]["vault"]
 
 
-async def test_more_than_a_megabyte_is_refused(rig: Rig) -> None:
-    status, problem = await send(rig, b'{"narrative":"' + b"x" * 1_000_000 + b'"}')
+async def test_more_than_two_megabytes_are_refused(rig: Rig) -> None:
+    status, problem = await send(rig, b'{"narrative":"' + b"x" * 2_000_000 + b'"}')
     assert (status, problem["type"]) == (413, "/errors/too-large")
 
 

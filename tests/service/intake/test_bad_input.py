@@ -243,7 +243,7 @@ async def piece_by_piece(total: int) -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("name", [*JSON, *FORMS])
-async def test_more_than_a_megabyte_is_refused_whether_its_length_is_declared_or_not(name: str) -> None:
+async def test_more_than_two_megabytes_are_refused_whether_its_length_is_declared_or_not(name: str) -> None:
     async with (JSON | FORMS)[name]() as flow:
         for body in (b"x" * (BODY_LIMIT + 1), piece_by_piece(BODY_LIMIT)):
             problem = await flow.refusal(body)

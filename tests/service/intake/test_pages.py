@@ -20,6 +20,7 @@ from shared.events import (
     InformationRequested,
     ReportReceived,
 )
+from tests.support.cases import cases
 from tests.support.forms import SAME_ORIGIN, token_from
 from tests.support.intake_rig import START, Rig, case_event
 
@@ -133,6 +134,37 @@ async def test_days_are_ranges_that_do_not_reach_into_the_future(
     assert (found and {name: at.isoformat() for name, at in found.items()}) == occurred
 
 
+JOINED = {"anything_else": 10_000, "circumstances": 3_000, "appearance": 1_000, "witnesses": 2_000, "noted_by": 300}
+"""Fields that become one part of a report, and the characters that each may have."""
+
+
+async def test_fields_that_are_joined_refuse_nothing_that_each_of_them_takes(rig: Rig) -> None:
+    words = {name: "word " * (limit // 5) for name, limit in JOINED.items()}
+    page = await send(
+        rig, **words, exposure="unsure", reported="One\nTwo", places="\n".join("abcdefghijklmnopqrst"), room="R"
+    )
+    assert page.status_code == 200
+    kept = (await sections(rig))["content"]
+    assert all(text.strip() in kept["anything_else"] for text in words.values())
+    assert kept["places"] == [*"abcdefghijklmnopqrst", "R"]
+
+
+@pytest.mark.parametrize("field", JOINED)
+async def test_a_joined_field_that_is_too_long_is_refused_where_it_was_typed(rig: Rig, field: str) -> None:
+    page = await send(rig, **{field: "x" * (JOINED[field] + 1), "reported": "One"})
+    assert page.status_code == 422
+    assert set(re.findall(r'id="(\w+)-error"', page.text)) == {field}
+
+
+@pytest.mark.parametrize("name", cases("names_in_scripts"))
+async def test_the_form_keeps_names_as_they_are_written(rig: Rig, name: str) -> None:
+    page = await send(rig, reported=name, witnesses=f"{name}\n\ufeff{name} x\u200b", name=f"\u200e{name}\u200e")
+    assert page.status_code == 200
+    kept = await sections(rig)
+    assert kept["reported"]["people"][0]["name"] == kept["reporter"]["name"] == name
+    assert kept["content"]["witnesses"] == [name, f"{name} x"]
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "text"),
     [
@@ -146,7 +178,7 @@ async def test_days_are_ranges_that_do_not_reach_into_the_future(
         ({"until": "2026-11-19"}, "date", "Write a date such as 2026-11-24."),
         ({"email": "nobody"}, "email", "Write an e-mail address such as name@example.org."),
         ({"privacy": "anonymous", "name": "Me"}, "privacy", "empty your name and e-mail address"),
-        ({"places": "x" * 301}, "places", "This is too long. Please shorten it."),
+        ({"places": "x" * 1_001}, "places", "This is too long. Please shorten it."),
         ({"reported": "\n".join("abc" for _ in range(51))}, "reported", "These are too many."),
     ],
 )

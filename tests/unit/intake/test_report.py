@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from unicodedata import category
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
@@ -12,20 +12,36 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.intake.report.pseudonym import party_token, people_in
-from services.intake.report.submission import Submission, facts_of, find_faults, receive, sections_of
+from services.intake.report.submission import (
+    MOST_PEOPLE,
+    MOST_PLACES,
+    NAME_LIMIT,
+    NARRATIVE_LIMIT,
+    PASSAGE_LIMIT,
+    PLACE_LIMIT,
+    WHOLE_LIMIT,
+    Submission,
+    facts_of,
+    find_faults,
+    receive,
+    sections_of,
+)
 from shared.names import normalise_name
 from shared.policy import load_policy
 from shared.problems import faults_of
+from shared.texts import clean, is_blank, trim_line
+from shared.web.bounds import BODY_LIMIT
+from tests.support.cases import cases
 
 POLICY = load_policy()
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 KEY = b"k" * 32
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
-filled = words.filter(lambda text: any(category(c) not in ("Cc", "Cf") and not c.isspace() for c in text))
+filled = words.filter(lambda text: not is_blank(clean(text)))
 lines = st.text(
     st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp", "Zs", "Co", "Cn"]), min_size=1, max_size=40
-)
+).filter(lambda text: not is_blank(text))
 moments = st.datetimes(datetime(1901, 1, 1), datetime(2026, 11, 24), timezones=st.just(UTC))  # noqa: DTZ001  # Hypothesis wants naive bounds
 optional = st.none() | words
 submissions = st.fixed_dictionaries(
@@ -68,7 +84,7 @@ def test_no_word_is_lost_between_submission_and_vault(body: dict[str, Any]) -> N
         name: body[name] for name in ("narrative", "harmed", "places", "anything_else", "reported") if name in body
     }
     expected = strings_in(private) | strings_in(body.get("reporter", {}))
-    assert strings_in(sections) == expected
+    assert {trim_line(text) for text in strings_in(sections)} == set(map(trim_line, expected))
 
 
 @given(submissions)
@@ -90,11 +106,7 @@ def test_what_is_told_of_a_report_has_none_of_its_words(body: dict[str, Any]) ->
     assert {text for text in told - allowed if not text.endswith("Z")} == set()
 
 
-JOINED = ["کاربر نمونه\u200cها", "ශ්\u200dරී නාමය", "അവന്\u200d", "👩\u200d💻 Coder", "\u200fعلي\u200f"]
-SPACED = ["山田\u3000太郎", "Jean\u202fExemple", "Jean\u00a0Exemple"]
-
-
-@pytest.mark.parametrize("name", [*JOINED, *SPACED])
+@pytest.mark.parametrize("name", cases("names_in_scripts"))
 def test_a_name_stays_as_it_is_written_with_its_joiners_and_blanks(name: str) -> None:
     people = {"reported": [{"name": name}], "witnesses": [name], "reporter": {"name": name}}
     submission = read({"community": "enwiki", "narrative": "x", **people})
@@ -103,10 +115,42 @@ def test_a_name_stays_as_it_is_written_with_its_joiners_and_blanks(name: str) ->
     assert submission.reporter.name == name
 
 
-@pytest.mark.parametrize("name", ["\u200b", "\u200e \u3000", "a\u2028b", "a\x00b", "a\nb"])
+@pytest.mark.parametrize("name", ["\u200b", "\u200e \u3000", "a\u2028b", "a\nb"])
 def test_a_name_is_visible_and_on_one_line(name: str) -> None:
     with pytest.raises(ValidationError):
         read({"community": "enwiki", "narrative": "x", "witnesses": [name]})
+
+
+@pytest.mark.parametrize("link", cases("links_with_escapes"))
+def test_a_place_may_be_a_link_with_a_long_title(link: str) -> None:
+    assert read({"community": "enwiki", "narrative": "x", "places": [link]}).places == (link,)
+
+
+LARGEST = {
+    "narrative": NARRATIVE_LIMIT * "😀",
+    "harmed": PASSAGE_LIMIT * "😀",
+    "anything_else": PASSAGE_LIMIT * "😀",
+    "places": [PLACE_LIMIT * "😀"] * MOST_PLACES,
+    "witnesses": [NAME_LIMIT * "😀"] * MOST_PEOPLE,
+    "reported": [{"name": NAME_LIMIT * "😀", "details": 1_000 * "😀"}] * MOST_PEOPLE,
+    "reporter": {"name": NAME_LIMIT * "😀", "email": "a@b.example"},
+}
+"""As much as a report may say, in letters that take the most bytes."""
+
+
+def test_every_text_within_the_limits_fits_into_a_body_however_it_is_escaped() -> None:
+    body = {"community": "enwiki", **LARGEST}
+    assert len(json.dumps(body, indent=4)) < BODY_LIMIT
+    assert len(urlencode({name: str(value) for name, value in body.items()})) < BODY_LIMIT
+    assert find_faults(read(body), POLICY, NOW) == []
+    assert WHOLE_LIMIT * len(json.dumps("😀")[1:-1]) <= BODY_LIMIT * 9 // 10
+
+
+def test_all_texts_together_have_a_limit_and_the_longest_is_named() -> None:
+    reported = [{"name": "Example User", "details": "x" * PASSAGE_LIMIT}] * 15
+    body = {"community": "enwiki", "narrative": "x" * NARRATIVE_LIMIT, "reported": reported}
+    (fault,) = find_faults(read(body), POLICY, NOW)
+    assert (fault.pointer, fault.code) == ("/narrative", "whole_too_long")
 
 
 @given(submissions)
