@@ -59,6 +59,7 @@ check-contracts:
 check-documents:
 	@.venv/bin/hearth settings doc --check
 	@.venv/bin/hearth access doc --check
+	@.venv/bin/hearth forgiving doc --check
 	@.venv/bin/hearth baseline doc --check
 
 check-messages:

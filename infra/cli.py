@@ -11,7 +11,7 @@ import typer
 from infra.commands import baseline, doctor, policy, replica_set, scorecard
 from infra.commands.console import Trouble, commands
 from infra.commands.documents.contracts import asyncapi, schemas
-from infra.commands.documents.pages import access, settings
+from infra.commands.documents.pages import access, forgiving, settings
 from infra.commands.erase import erase
 from infra.commands.kafka import dead_letters, topics
 from infra.commands.keys import secrets
@@ -35,6 +35,7 @@ app.add_typer(schemas, name="schemas")
 app.add_typer(asyncapi, name="asyncapi")
 app.add_typer(settings, name="settings")
 app.add_typer(access, name="access")
+app.add_typer(forgiving, name="forgiving")
 
 VERIFIER = "infra.commands.verify"
 

@@ -128,6 +128,14 @@ def problem_of(error: ValidationError) -> Problem:
     return Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
 
 
+def problem_left(first: ValidationError, after: ValidationError) -> Problem:
+    """The problem of a body that could not be mended: what is wrong with it as it was sent, but for what was mended."""
+    problem = problem_of(after)
+    left = {fault.pointer for fault in problem.errors}
+    faults = [fault for fault in faults_of(first) if fault.pointer in left and fault.code != "json_invalid"]
+    return Problem(problem.status, problem.code, problem.title, errors=faults or problem.errors)
+
+
 def malformed_json() -> Problem:
     """The refusal of a body that is not JSON."""
     return Problem(400, "malformed-json", "The body is not valid JSON in UTF-8.")

@@ -18,7 +18,7 @@ from services.audit.tlog.tree import hash_leaf
 from shared.access.authorization import demand
 from shared.access.principal import Principal
 from shared.problems import FieldError, NotFound, Problem
-from shared.times import now, parse_rfc3339, rfc3339
+from shared.times import now, parse_query_time, rfc3339
 from shared.web.bodies import json_response
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.paging import Cursors, PlaceT
@@ -207,8 +207,7 @@ def _time(name: str, text: str | None) -> str | None:
     if text is None:
         return None
     try:
-        # An address has a space in place of a plus sign.
-        return rfc3339(parse_rfc3339(text.replace(" ", "+")))
+        return rfc3339(parse_query_time(text))
     except ValueError:
         raise _invalid(name, "A time is RFC 3339, such as 2026-11-24T09:00:00Z.") from None
 

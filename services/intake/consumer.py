@@ -27,7 +27,8 @@ def decode_inbox(
     is_open: bool,
     clock: Callable[[], datetime] = now,
 ) -> Decode[Parsed]:
-    """A decoder of the inboxes. It raises Malformed when nothing of a record can be used.
+    """A decoder of the inboxes. It raises Malformed when nothing of a record can be used, and passes over what holds no
+    report.
 
     `grants_for`: what the roster gives for a source now, or gave when the record was written; it may raise Unavailable.
     `is_open`: whether intake takes reports from the inbox that everybody may write.
@@ -45,12 +46,13 @@ def decode_inbox(
         everywhere = any(not grant.communities for grant in grants)
         return Writer(name, None if everywhere else frozenset(c for grant in grants for c in grant.communities))
 
-    def read(record: Record, trace: str | None) -> Parsed:
+    def read(record: Record, trace: str | None) -> Parsed | None:
         headers = {name.lower(): text for name, text in record.header_texts().items()}
         at = clock()
         written_at = taken_at(record, at)
         context = Context(policy, at, trace, taken_at=written_at, writer=writer_in(record, written_at))
-        return read_source(Raw("kafka", headers, record.value or b""), context)
+        parsed = read_source(Raw("kafka", headers, record.value or b""), context)
+        return parsed if parsed.arrivals or parsed.faults else None
 
     return read
 

@@ -8,6 +8,7 @@ from services.intake.fields import PRIVATE
 from services.intake.paths import FOLLOW_UP
 from services.intake.report.submission import Submission
 from services.intake.sources import read as read_source
+from services.intake.sources.api import from_nobody
 from services.intake.sources.arrival import Context, Raw
 from shared.access.authorization import demand
 from shared.access.principal import NOBODY, Principal, Resource
@@ -34,9 +35,17 @@ def make_router(submissions: Submissions, policy: Policy, gate: Gate) -> APIRout
         raw = Raw("http", request.headers, await request.body())
         (arrival,) = read_source(raw, Context(policy, now(), current_traceparent())).arrivals
         who = principal_of(request)
+        if who is NOBODY:
+            arrival = from_nobody(arrival)
         source = source_of(request, who, arrival.submission.community)
         accepted = await submissions.submit(arrival, source, None if who is NOBODY else who.ref)
-        body = {"report_id": accepted.report_id, "receipt": accepted.receipt, "status_url": FOLLOW_UP}
+        body: dict[str, object] = {
+            "report_id": accepted.report_id,
+            "receipt": accepted.receipt,
+            "status_url": FOLLOW_UP,
+        }
+        if arrival.remarks:
+            body["remarks"] = [{"pointer": remark.pointer, "code": remark.code} for remark in arrival.remarks]
         return Response(orjson.dumps(body), 202, headers=PRIVATE, media_type="application/json")
 
     return router

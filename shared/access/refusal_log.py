@@ -19,7 +19,7 @@ from shared.events import AccessRefused, Actor
 from shared.ids import derive, new_id
 from shared.mongo import Document, IndexModel, reaching
 from shared.problems import Unavailable
-from shared.times import now
+from shared.times import now, parse_day
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class Refusals:
         if total is None or not total["is_open"]:
             return None
         key = _Key(total["action"], total["reason"], total["ref"])
-        told = self._access(key, total["count"], total_id, date.fromisoformat(total["day"]))
+        told = self._access(key, total["count"], total_id, parse_day(total["day"]))
         return self._log.save_of(told, total)
 
     def _access(self, key: _Key, count: int, access_id: str | None = None, day: date | None = None) -> Access:

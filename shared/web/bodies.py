@@ -8,7 +8,8 @@ from fastapi import Response
 from pydantic import BaseModel, ValidationError
 
 from shared.json_bounds import fits
-from shared.problems import FieldError, Problem, malformed_json, problem_of, too_many_values
+from shared.json_texts import read_mended
+from shared.problems import FieldError, Problem, malformed_json, problem_left, problem_of, too_many_values
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -32,7 +33,13 @@ def parse_body(model: type[M], body: bytes) -> M:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise problem_of(error) from None
+        first = error
+    try:
+        return model.model_validate_json(orjson.dumps(read_mended(body)[0]))
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        raise problem_of(first) from None
+    except ValidationError as error:
+        raise problem_left(first, error) from None
 
 
 def read_object(body: bytes) -> dict[str, object]:
@@ -40,7 +47,7 @@ def read_object(body: bytes) -> dict[str, object]:
     if not fits(body):
         raise too_many_values()
     try:
-        values = orjson.loads(body or b"{}")
+        values, _ = read_mended(body or b"{}")
     except orjson.JSONDecodeError:
         raise malformed_json() from None
     if not isinstance(values, dict):

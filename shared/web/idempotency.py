@@ -20,7 +20,7 @@ IDEMPOTENCY_KEY: Mapping[str, Any] = {
     "in": "header",
     "schema": {"type": "string", "pattern": f"^{_KEY.pattern}$"},
     "description": "A request that comes again with the same key is carried out once. A key belongs to the holder of "
-    "the token or session; without one, to the content of the request.",
+    "the token or session. Without one only a UUID counts, and it belongs to the content of the request.",
 }
 """What OpenAPI documents say of the header."""
 IF_MATCH: Mapping[str, Any] = {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}}

@@ -7,12 +7,14 @@ import typer
 
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, commands
 from infra.commands.documents.access_page import access_page
+from infra.commands.documents.forgiving_page import forgiving_page
 from infra.commands.documents.settings_page import settings_page
 
 CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing; exit status 1 if it is out of date.")]
 
 settings = commands("Document the settings.")
 access = commands("Document who may do what.")
+forgiving = commands("Document what is forgiven.")
 
 
 def write_or_check(path: Path, text: str, check_only: bool, as_json: bool, *, command: str) -> None:
@@ -56,3 +58,18 @@ def access_doc(
 ) -> None:
     """Write the page of who may do what, or with --check say whether it is up to date."""
     write_or_check(output, access_page(), check_only, as_json, command="hearth access doc")
+
+
+@forgiving.callback()
+def _forgiving_group() -> None:
+    """Document what is forgiven in what strangers send, and what is refused."""
+
+
+@forgiving.command("doc")
+def forgiving_doc(
+    output: Annotated[Path, typer.Option("--output", help="The page.")] = Path("docs/integrate/forgiving.md"),
+    check_only: CheckOnly = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the page of what is forgiven and what is refused, or with --check say whether it is up to date."""
+    write_or_check(output, forgiving_page(), check_only, as_json, command="hearth forgiving doc")

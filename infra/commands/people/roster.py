@@ -16,7 +16,7 @@ from shared.access.principal import MODULES, PEOPLE, SCOPES, Role, serves_beside
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
 from shared.ids import PERSON
 from shared.policy import PolicyError, load_policy
-from shared.times import now, parse_rfc3339, rfc3339
+from shared.times import now, parse_day, parse_rfc3339, rfc3339
 
 if TYPE_CHECKING:
     from services.triage.roster.actions import RosterEditor
@@ -42,7 +42,7 @@ def read_time(text: str | datetime) -> datetime:
         return text
     try:
         if len(text) == len("2026-11-24"):
-            return datetime.combine(datetime.fromisoformat(text).date(), time(23, 59, 59), UTC)
+            return datetime.combine(parse_day(text), time(23, 59, 59), UTC)
         return parse_rfc3339(text)
     except ValueError:
         raise typer.BadParameter("write a date such as 2027-06-30, or a time such as 2027-06-30T12:00:00Z") from None

@@ -15,6 +15,7 @@ import orjson
 
 from services.audit.tlog.tiles import MAX_LEAF_BYTES
 from shared.events.envelope import REQUIRED
+from shared.times import parse_rfc3339, rfc3339
 
 FOREIGN = "foreign"
 """The reason for records of topics that strangers write: audit never looks into such a record."""
@@ -212,9 +213,8 @@ def _spell_time(text: str) -> str | None:
     if _WIRE_TIME.fullmatch(text):
         return text
     try:
-        at = datetime.fromisoformat(text)
-        return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at.tzinfo else None
-    except (ValueError, OverflowError):
+        return rfc3339(parse_rfc3339(text))
+    except ValueError:
         return None
 
 

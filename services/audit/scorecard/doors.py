@@ -6,7 +6,7 @@ auditors' door leads to the same pages below the place where auditors sign in.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Protocol
@@ -19,6 +19,7 @@ from services.audit.scorecard.turns import Turns
 from services.audit.scorecard.views import Words
 from shared.policy.model import Policy
 from shared.problems import FieldError, NotFound, Problem
+from shared.times import parse_day
 from shared.web.pages import Pages
 
 PATH = "/scorecard"
@@ -100,7 +101,7 @@ class Shelf:
         if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
             return int(text)
         try:
-            day = date.fromisoformat(text)
+            day = parse_day(text)
             end = datetime.combine(day, time.max, UTC)
         except ValueError:
             error = FieldError(f"/{name}", "invalid", "A checkpoint is a number, or a day such as 2026-11-24.")

@@ -29,6 +29,7 @@ from services.audit.scorecard.rows import Round, Rows, Step, settle
 from shared.events.baseline import BaselineAnnotated, ProjectChanged, ProjectEnded, ProjectListed
 from shared.policy import Policy
 from shared.policy.baseline.model import Catalogue, Responsibility
+from shared.times import parse_day
 
 TREND_MONTHS = 12
 _GOOD = frozenset({Outcome.MET, Outcome.NOT_APPLICABLE})
@@ -274,4 +275,4 @@ def _project(step: Step) -> Project:
 
 
 def _day(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)
+    return None if text is None else parse_day(text)

@@ -20,6 +20,7 @@ from shared.events import FACTS, Event, Fact, RosterEntryChanged, RosterTokenCha
 from shared.events.baseline import BaselineFact
 from shared.events.cases import CaseFact
 from shared.problems import Malformed
+from shared.times import parse_rfc3339
 
 TOPICS = frozenset({"reports", "cases", "erasures", "roster", "baseline"})
 """Scorecards are computed from the logs of these topics."""
@@ -136,7 +137,7 @@ class Rows:
 def read_step(line: str) -> Step:
     """The step that `Step.write` wrote."""
     fields = orjson.loads(line)
-    fields[5] = datetime.fromisoformat(fields[5])
+    fields[5] = parse_rfc3339(fields[5])
     return Step(*fields)
 
 
@@ -182,7 +183,7 @@ def has_gap(steps: Iterable[Step], after: int = 0) -> bool:
 
 def read_time(text: str) -> datetime:
     """A time of a step, in UTC."""
-    return datetime.fromisoformat(text)
+    return parse_rfc3339(text)
 
 
 def _decode(content: Mapping[str, Any]) -> Event | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.events import ReportParties, ReportReceived
 from shared.mail_addresses import MailAddress
@@ -14,6 +14,7 @@ from shared.names import LONGEST_LINE
 from shared.policy import UNCLASSIFIED, Policy
 from shared.problems import FieldError
 from shared.texts import TypedText
+from shared.times import Written
 
 CLOCK_SKEW = timedelta(minutes=5)
 """How far a reporter's clock may be ahead of ours."""
@@ -47,9 +48,9 @@ class _Part(BaseModel):
 class Occurred(_Part):
     """When it happened: exactly (`at`), or between `from` and `to`."""
 
-    at: AwareDatetime | None = None
-    from_: AwareDatetime | None = Field(None, alias="from")
-    to: AwareDatetime | None = None
+    at: Written | None = None
+    from_: Written | None = Field(None, alias="from")
+    to: Written | None = None
 
     def times(self) -> dict[str, datetime]:
         """The times given, by their JSON name, in UTC and cut to milliseconds because MongoDB stores no finer."""

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from services.intake.sources.api import read_api
 from services.intake.sources.arrival import Context, Parsed, Raw
-from services.intake.sources.cloudevents import read_batched, read_binary, read_structured
+from services.intake.sources.cloudevents import is_binary, read_batched, read_binary, read_structured
 from services.intake.sources.event_platform import read_event_platform
 from services.intake.sources.form import read_filled_form
 
@@ -28,10 +28,6 @@ def _is(media_type: str) -> Callable[[Mapping[str, str]], bool]:
     return lambda headers: headers.get("content-type", "").partition(";")[0].strip().lower() == media_type
 
 
-def _is_binary(headers: Mapping[str, str]) -> bool:
-    return "ce_specversion" in headers or "ce_type" in headers
-
-
 def _any(_: Mapping[str, str]) -> bool:
     return True
 
@@ -42,7 +38,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "form": Source("form", _any, read_filled_form),
         "cloudevents-batched": Source("kafka", _is("application/cloudevents-batch+json"), read_batched),
         "cloudevents-structured": Source("kafka", _is("application/cloudevents+json"), read_structured),
-        "cloudevents-binary": Source("kafka", _is_binary, read_binary),
+        "cloudevents-binary": Source("kafka", is_binary, read_binary),
         # Event Platform events carry everything in their body, so they come last.
         "event-platform": Source("kafka", _any, read_event_platform),
     }

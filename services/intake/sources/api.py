@@ -1,14 +1,20 @@
 """A submission in JSON, as programs send it to POST /v1/reports. Pure."""
 
+import re
+from dataclasses import replace
+
 from pydantic import ValidationError
 
 from services.intake.report.submission import Submission
-from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
+from services.intake.sources.arrival import Arrival, Context, Parsed, Raw, Remark
+from services.intake.sources.mending import mend_body
 from shared.json_bounds import fits
-from shared.problems import problem_of, too_many_values
+from shared.problems import problem_left, too_many_values
 
 SCOPE = "http"
 """Idempotency keys of programs and of forms share one scope. Each belongs to a token or to one report."""
+# A key may stand in quotes (draft-ietf-httpapi-idempotency-key-header).
+_UUID = re.compile(r'"?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"?', re.IGNORECASE)
 
 
 def read_api(raw: Raw, context: Context) -> Parsed:
@@ -17,8 +23,23 @@ def read_api(raw: Raw, context: Context) -> Parsed:
     """
     if not fits(raw.body):
         raise too_many_values()
+    remarks: tuple[Remark, ...] = ()
     try:
         submission = Submission.model_validate_json(raw.body)
-    except ValidationError as error:
-        raise problem_of(error) from None
-    return Parsed((Arrival("http", submission, SCOPE, raw.headers.get("idempotency-key"), trace=context.trace),))
+    except ValidationError as first:
+        try:
+            submission, remarks = mend_body(raw.body)
+        except ValidationError as error:
+            raise problem_left(first, error) from None
+    key = raw.headers.get("idempotency-key")
+    return Parsed((Arrival("http", submission, SCOPE, key, trace=context.trace, remarks=remarks),))
+
+
+def from_nobody(arrival: Arrival) -> Arrival:
+    """The arrival of a sender without a token: its key counts only if it is a UUID, which nobody guesses.
+
+    Another program may use any other key by chance. With the same words it would get the receipt of a stranger.
+    """
+    if arrival.key is None or _UUID.fullmatch(arrival.key):
+        return arrival
+    return replace(arrival, key=None, remarks=(*arrival.remarks, Remark("", "key_not_random")))

@@ -1,76 +1,95 @@
 """CloudEvents 1.0 over Kafka: binary, structured and batched content mode (CloudEvents Kafka protocol binding)."""
 
 import base64
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
-from services.intake.sources.parsing import (
-    MAJOR,
-    SUBMITTED,
-    load_body,
-    load_json,
-    make_arrival,
-    read_each,
-    read_receipt_time,
-    read_submission,
-    read_time,
-)
+from services.intake.sources.parsing import SUBMITTED, Reading, load_body, load_json, read_each, read_version
 from shared.problems import Malformed
 
-REQUIRED = ("specversion", "id", "source", "type")
-# It stands where a header was not UTF-8. Two broken ids that differ must not become one.
-_REPLACED = "\N{REPLACEMENT CHARACTER}"
+_PREFIXES = ("ce_", "ce-")
+"""Of attributes in headers: that of Kafka, and that of HTTP, which some gateways leave."""
+_SPECVERSION = re.compile(r"v?([0-9]{1,9})(?:\.[0-9.]{1,9})?", re.ASCII)
+_TYPE = re.compile(rf"{re.escape(SUBMITTED)}(?:\.v(?P<major>[0-9]{{1,9}})(?P<rest>[0-9.]{{0,9}}))?", re.ASCII)
+
+
+def is_binary(headers: Mapping[str, str]) -> bool:
+    """Whether these headers are those of an event in binary mode."""
+    return any(prefix + name in headers for prefix in _PREFIXES for name in ("specversion", "type"))
 
 
 def read_binary(raw: Raw, context: Context) -> Parsed:
     """Attributes in `ce_*` headers, the submission as the body. Raises Malformed."""
-    attributes = {name[3:]: text for name, text in raw.headers.items() if name.startswith("ce_")}
-    return Parsed((_read(attributes, load_body(raw), context, ""),))
+    reading = Reading(context)
+    attributes = {name[3:]: text for name, text in raw.headers.items() if name.startswith("ce-")}
+    if attributes:
+        reading.remark("", "header_prefix")
+    attributes |= {name[3:]: text for name, text in raw.headers.items() if name.startswith("ce_")}
+    return Parsed((_read(attributes, load_body(raw, reading), "", reading),))
 
 
 def read_structured(raw: Raw, context: Context) -> Parsed:
     """Attributes and `data` in one JSON object. Raises Malformed."""
-    return Parsed((_read_object(load_body(raw), context, ""),))
+    reading = Reading(context)
+    return Parsed((read_object(load_body(raw, reading), reading),))
 
 
 def read_batched(raw: Raw, context: Context) -> Parsed:
     """A JSON array of structured events; good ones are kept even when others are not. Raises Malformed when none is."""
-    body = load_body(raw)
+    reading = Reading(context)
+    body = load_body(raw, reading)
     if not isinstance(body, list):
         raise Malformed("invalid_data", "/: list_type")
-    return read_each(body, lambda item, at: _read_object(item, context, at))
+    return read_each(body, reading, read_object)
 
 
-def _read_object(body: Any, context: Context, at: str) -> Arrival:
+def read_object(body: Any, reading: Reading) -> Arrival:
+    """The report of one structured event. Raises Malformed."""
+    at = reading.at
     if not isinstance(body, dict):
         raise Malformed("invalid_data", f"{at or '/'}: object_type")
-    if "data_base64" in body:
+    data, wrapped = body.get("data"), body.get("data_base64")
+    if wrapped is not None:
         try:
-            data = load_json(base64.b64decode(str(body["data_base64"]), validate=True))
+            unwrapped = load_json(base64.b64decode(str(wrapped), validate=True), reading)
         except ValueError:
             raise Malformed("invalid_data", f"{at}/data_base64: not base64") from None
-    else:
-        data = body.get("data")
-    return _read(body, data, context, f"{at}/data")
+        if data is not None and data != unwrapped:
+            raise Malformed("invalid_data", f"{at}/data: not what data_base64 says")
+        data = unwrapped
+    return _read(body, data, "/data", reading)
 
 
-def _read(attributes: Mapping[str, Any], data: Any, context: Context, at: str) -> Arrival:
-    found = {name: attributes.get(name) for name in REQUIRED}
-    for name, value in found.items():
-        if not isinstance(value, str) or not value:
-            raise Malformed("missing_attribute", f"{name} is missing or empty")
-        if len(value) > 1000 or _REPLACED in value:
-            raise Malformed("invalid_attribute", f"{name} is too long or not UTF-8")
-    if found["specversion"] != "1.0":
+def _read(attributes: Mapping[str, Any], data: Any, pointer: str, reading: Reading) -> Arrival:
+    _read_specversion(attributes.get("specversion"), reading)
+    _read_type(attributes.get("type"), reading)
+    source = reading.source("/source", attributes.get("source"))
+    name = reading.name("/id", attributes.get("id"))
+    # Nothing depends on it: a report was received when Kafka took it.
+    reading.time("/time", attributes.get("time"))
+    submission = reading.submission(data, pointer)
+    return reading.arrival(source, name, submission, pointer)
+
+
+def _read_specversion(given: object, reading: Reading) -> None:
+    stated = _SPECVERSION.fullmatch(given.strip()) if isinstance(given, str) else None
+    if stated is not None and stated[1] != "1":
         raise Malformed("unknown_specversion", "only CloudEvents 1.0 is read")
-    stem, _, major = str(found["type"]).rpartition(".v")
-    if stem != SUBMITTED:
-        raise Malformed("unknown_type", f"only {SUBMITTED}.v{MAJOR} is read here")
-    if major != str(MAJOR):
-        raise Malformed("unknown_schema_version", f"only {SUBMITTED}.v{MAJOR} is read here")
-    if attributes.get("time") is not None:
-        read_time(attributes["time"], "time", context)
-    submission = read_submission(data, context, at)
-    received_at = read_receipt_time(None, context)
-    return make_arrival(str(found["source"]), str(found["id"]), submission, context, at=at, received_at=received_at)
+    if given is None or given == "":
+        reading.remark("/specversion", "missing")
+    elif given != "1.0":
+        reading.remark("/specversion", "unreadable" if stated is None else "later_minor")
+
+
+def _read_type(given: object, reading: Reading) -> None:
+    if given is None or given == "":
+        raise Malformed("missing_attribute", "type is missing or empty")
+    stated = _TYPE.fullmatch(given) if isinstance(given, str) else None
+    if stated is not None:
+        read_version(stated["major"], stated["rest"] or "", "/type", f"{SUBMITTED}.v1", reading)
+    elif isinstance(given, str) and given.startswith(f"{SUBMITTED}.v"):
+        raise Malformed("unknown_schema_version", f"only {SUBMITTED}.v1 is read here")
+    else:
+        raise Malformed("unknown_type", f"only {SUBMITTED}.v1 is read here")

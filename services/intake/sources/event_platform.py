@@ -7,60 +7,70 @@ from typing import Any
 import orjson
 
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
-from services.intake.sources.parsing import (
-    MAJOR,
-    load_body,
-    make_arrival,
-    read_each,
-    read_receipt_time,
-    read_submission,
-    read_time,
-)
+from services.intake.sources.cloudevents import read_object
+from services.intake.sources.parsing import Reading, load_body, read_each, read_version
 from shared.problems import Malformed
 
 STEM = "/hearth/report/submitted/"
-_VERSION = re.compile(r"(\d+)\.\d+\.\d+")
+CANARY = "canary"
+"""The domain of events that show only that a stream is alive."""
+_VERSION = re.compile(r"(?P<major>[0-9]{1,9})(?P<rest>(?:\.[0-9]{1,9}){0,2})(?:\.json|\.yaml)?#?", re.ASCII)
 
 
 def read_event_platform(raw: Raw, context: Context) -> Parsed:
     """One event, or an array of them as EventGate takes it: good ones are kept even when others are not.
 
-    `dt` is when the report was made, `meta.dt` when it was received; (`meta.stream`, `meta.id`) names it.
-    Raises Malformed.
+    `dt` is when the report was made, `meta.dt` when it was received; (`meta.stream`, `meta.id`) names it. CloudEvents
+    in structured mode are read as such: nothing but a header is missing. Raises Malformed.
     """
-    body = load_body(raw)
-    if isinstance(body, list) and body:
-        return read_each(body, lambda event, at: _read(event, context, at, orjson.dumps(event)))
-    return Parsed((_read(body, context, "", raw.body),))
+    reading = Reading(context)
+    body = load_body(raw, reading)
+    several = isinstance(body, list) and bool(body)
+    if all(isinstance(each, dict) and _is_cloudevent(each) for each in (body if several else [body])):
+        reading.remark("", "content_type")
+        return read_each(body, reading, read_object) if several else Parsed((read_object(body, reading),))
+    if several:
+        return read_each(body, reading, lambda event, each: _read(event, orjson.dumps(event), each))
+    arrival = _read(body, raw.body, reading)
+    return Parsed(() if arrival is None else (arrival,))
 
 
-def _read(event: Any, context: Context, at: str, text: bytes) -> Arrival:
-    """The report of one event, which stands at the JSON pointer `at` and was written as `text`."""
+def _read(event: Any, text: bytes, reading: Reading) -> Arrival | None:
+    """The report of one event, which was written as `text`; None for a canary."""
     if not isinstance(event, dict) or "$schema" not in event:
         raise Malformed("unknown_format", "neither a CloudEvent nor an Event Platform event")
-    schema = event["$schema"]
-    # A stream may name its schema by a full URI; only the path counts.
-    if not isinstance(schema, str) or STEM not in schema:
-        raise Malformed("unknown_type", f"only schemas under {STEM} are read here")
-    version = _VERSION.fullmatch(schema.rpartition(STEM)[2].removesuffix(".json"))
-    if version is None or version[1] != str(MAJOR):
-        raise Malformed("unknown_schema_version", f"only major version {MAJOR} of {STEM} is read here")
-    meta = event.get("meta")
-    if not isinstance(meta, dict) or not isinstance(meta.get("stream"), str) or not meta["stream"]:
-        raise Malformed("missing_attribute", f"{at}/meta/stream is missing")
-    if "dt" not in event:
-        raise Malformed("missing_attribute", f"{at}/dt is missing")
-    made_at = read_time(event["dt"], f"{at}/dt", context)
-    stated = read_time(meta["dt"], f"{at}/meta/dt", context) if meta.get("dt") is not None else made_at
-    received_at = read_receipt_time(stated, context)
-    submission = read_submission(event.get("report"), context, f"{at}/report")
-    name = _id_of(meta, text)
-    return make_arrival(meta["stream"], name, submission, context, at=f"{at}/report", received_at=received_at)
+    given = event.get("meta")
+    meta: dict[str, Any] = given if isinstance(given, dict) else {}
+    if meta.get("domain") == CANARY:
+        return None
+    _read_schema(event["$schema"], reading)
+    made_at = reading.time("/dt", event.get("dt"))
+    taken_at = reading.time("/meta/dt", meta.get("dt"))
+    # Only what stands in for a time that is missing may count.
+    stated = made_at if meta.get("dt") is None else taken_at
+    submission = reading.submission(event.get("report"), "/report")
+    stream = reading.source("/meta/stream", meta.get("stream"))
+    return reading.arrival(stream, _id_of(meta, text, reading), submission, "/report", stated)
 
 
-def _id_of(meta: dict[str, Any], text: bytes) -> str:
+def _id_of(meta: dict[str, Any], text: bytes, reading: Reading) -> str:
     given = meta.get("id")
     if isinstance(given, str) and given:
         return given
+    reading.remark("/meta/id", "missing" if given is None or given == "" else "unreadable")
     # Without an id, the same bytes are the same report.
     return "sha256:" + hashlib.sha256(text).hexdigest()
+
+
+def _is_cloudevent(event: dict[str, Any]) -> bool:
+    return "$schema" not in event and "specversion" in event and "type" in event
+
+
+def _read_schema(schema: object, reading: Reading) -> None:
+    # A stream may name its schema by a full URI; only the path counts.
+    if not isinstance(schema, str) or STEM not in schema:
+        raise Malformed("unknown_type", f"only schemas under {STEM} are read here")
+    version = _VERSION.fullmatch(schema.rpartition(STEM)[2])
+    if version is None:
+        raise Malformed("unknown_schema_version", f"only major version 1 of {STEM} is read here")
+    read_version(version["major"], version["rest"], "/$schema", STEM, reading)

@@ -24,6 +24,7 @@ from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
 from shared.policy import Policy
 from shared.problems import FieldError, faults_of
 from shared.texts import is_too_long, lines_of, trim
+from shared.times import parse_clock, parse_day
 from shared.urlencoded import MOST_FIELDS, parse_fields
 
 FIELDS = (
@@ -211,20 +212,20 @@ def _read_occurred(filled: Filled, now: datetime) -> tuple[dict[str, Any] | None
         blank = not filled.value("until") and not filled.value("time")
         return None, [] if blank else [FormError("date", "field-not-a-date")]
     try:
-        first = _start_of(date.fromisoformat(filled.value("date")))
+        first = _start_of(parse_day(filled.value("date")))
     except ValueError:
         return None, [FormError("date", "field-not-a-date")]
     try:
-        last = _start_of(date.fromisoformat(filled.value("until"))) if filled.value("until") else first
+        last = _start_of(parse_day(filled.value("until"))) if filled.value("until") else first
         end = last + timedelta(days=1, milliseconds=-1)
     except (ValueError, OverflowError):
         return None, [FormError("until", "field-not-a-date")]
     if filled.value("time"):
         try:
-            clock = time.fromisoformat(filled.value("time"))
+            clock = parse_clock(filled.value("time"))
         except ValueError:
             return None, [FormError("time", "report-not-a-time")]
-        first = datetime.combine(first, clock.replace(tzinfo=None), UTC)
+        first = datetime.combine(first, clock, UTC)
         if not filled.value("until"):
             return {"at": first}, []
     if end < first:

@@ -1,6 +1,11 @@
-"""What the formats of Kafka have in common: JSON, and the submission inside it. Pure."""
+"""What the formats of Kafka have in common: JSON, the envelope around a submission, and the submission. Pure.
+
+The envelope never costs the report. Only what tells that this is a report, and who may report for whom, is demanded of
+it. Whatever else is wrong with it is remarked.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +19,10 @@ from services.intake.report.submission import (
     describe_faults,
     find_faults,
 )
-from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
+from services.intake.sources.arrival import Arrival, Context, Parsed, Raw, Remark
+from services.intake.sources.mending import mend_data
 from shared.json_bounds import MOST_VALUES, fits
+from shared.json_texts import mend_json
 from shared.problems import FieldError, Malformed, faults_of
 from shared.times import parse_rfc3339
 
@@ -30,95 +37,160 @@ LARGEST = 64 * 1024
 
 MOST_SUBMISSIONS = 20
 """Submissions in one record."""
+LONGEST_NAME = 1000
+"""Characters of a source or an id."""
+# It stands where a header was not UTF-8. Two broken ids that differ must not become one.
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
-def load_body(raw: Raw) -> Any:
+@dataclass(slots=True)
+class Reading:
+    """One event while it is read: where it stands in the record (a JSON pointer), and what was odd so far."""
+
+    context: Context
+    at: str = ""
+    remarks: list[Remark] = field(default_factory=list)
+
+    def remark(self, pointer: str, code: str) -> None:
+        """Note something odd about a part of the event."""
+        self.remarks.append(Remark(self.at + pointer, code))
+
+    def name(self, pointer: str, value: object) -> str:
+        """A source or an id. Without both, a report that comes again is not known again. Raises Malformed."""
+        if not isinstance(value, str) or not value:
+            raise Malformed("missing_attribute", f"{self.at}{pointer} is missing or empty")
+        if len(value) > LONGEST_NAME or _REPLACED in value:
+            raise Malformed("invalid_attribute", f"{self.at}{pointer} is too long or not UTF-8")
+        return value
+
+    def source(self, pointer: str, value: object) -> str:
+        """The source: what the event says, or else the only writer of the inbox. Raises Malformed."""
+        writer = self.context.writer
+        if writer is not None and (value is None or value == ""):
+            self.remark(pointer, "missing")
+            return writer.name
+        return self.name(pointer, value)
+
+    def time(self, pointer: str, value: object) -> datetime | None:
+        """A time of the envelope, UTC-aware; None for one that is absent, or cannot be."""
+        if value is None:
+            return None
+        try:
+            at = parse_rfc3339(value) if isinstance(value, str) else None
+        except ValueError:
+            at = None
+        if at is None:
+            self.remark(pointer, "unreadable")
+        elif at > self.context.now + CLOCK_SKEW:
+            # A clock that is ahead tells no time.
+            self.remark(pointer, "ahead")
+            return None
+        elif at < OLDEST:
+            self.remark(pointer, "too_old")
+            return None
+        return at
+
+    def submission(self, data: Any, pointer: str) -> Submission:
+        """The submission in `data`. Raises Malformed with pointers and codes."""
+        at = self.at + pointer
+        try:
+            try:
+                submission = Submission.model_validate_json(orjson.dumps(data))
+            except ValidationError:
+                submission, remarks = mend_data(data, at)
+                self.remarks += remarks
+        except orjson.JSONEncodeError:
+            raise Malformed("invalid_data", f"{at or '/'}: nested too deeply") from None
+        except ValidationError as error:
+            raise Malformed("invalid_data", describe_faults(_below(at, faults_of(error)))) from None
+        if faults := find_faults(submission, self.context.policy, self.context.now):
+            raise Malformed(faults[0].code, describe_faults(_below(at, faults)))
+        return submission
+
+    def arrival(
+        self, source: str, name: str, submission: Submission, pointer: str, stated: datetime | None = None
+    ) -> Arrival:
+        """What came over Kafka under this source and name: unique for each writer. `pointer` is the submission's.
+
+        Raises Malformed if the writer may not report for that source or community.
+        """
+        context, scope, by = self.context, KAFKA, None
+        if writer := context.writer:
+            scope, by = f"{KAFKA}\x1f{writer.name}", writer.name
+            if source.partition("/")[0] != writer.name:
+                raise Malformed("source_not_permitted", "the source is not that of the writer of this inbox")
+            if writer.communities is not None and submission.community not in writer.communities:
+                raise Malformed("community_not_permitted", f"{self.at}{pointer}/community: not one of this writer")
+        received_at = _receipt_time(stated, context)
+        remarks = tuple(self.remarks)
+        return Arrival(KAFKA, submission, scope, f"{source}\x1f{name}", received_at, context.trace, by, remarks)
+
+
+def load_body(raw: Raw, reading: Reading) -> Any:
     """The JSON in a record. Raises Malformed `too_large` or `empty`, and what load_json raises."""
     if len(raw.body) > LARGEST:
         raise Malformed("too_large", f"{len(raw.body)} bytes, {LARGEST} are the most")
     if not raw.body:
         raise Malformed("empty", "a record without a value")
-    return load_json(raw.body)
+    return load_json(raw.body, reading)
 
 
-def load_json(value: bytes) -> Any:
+def load_json(value: bytes, reading: Reading) -> Any:
     """The JSON in a body. Raises Malformed `broken_utf8`, `too_many_values` or `malformed_json`."""
-    try:
-        value.decode()
-    except UnicodeDecodeError as error:
-        raise Malformed("broken_utf8", f"byte {error.start} is not UTF-8") from None
     if not fits(value):
         raise Malformed("too_many_values", f"{MOST_VALUES} values and names are the most")
     try:
         return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        value, codes = mend_json(value)
+    for code in codes:
+        reading.remark("", code)
+    try:
+        value.decode()
+        if not fits(value):
+            raise Malformed("too_many_values", f"{MOST_VALUES} values and names are the most")
+        return orjson.loads(value)
+    except UnicodeDecodeError as error:
+        raise Malformed("broken_utf8", f"byte {error.start} is not UTF-8") from None
     except orjson.JSONDecodeError as error:
         raise Malformed("malformed_json", f"at byte {error.pos}") from None
 
 
-def read_each(items: list[Any], read: Callable[[Any, str], Arrival]) -> Parsed:
-    """What `read` makes of each item, by its JSON pointer. Good ones are kept even when others are not.
+def read_each(items: list[Any], reading: Reading, read: Callable[[Any, Reading], Arrival | None]) -> Parsed:
+    """What `read` makes of each item; None passes one over. Good ones are kept even when others are not.
 
-    Raises Malformed when there are too many, or when none is good.
+    Raises Malformed when there are too many, or when there are faults and none is good.
     """
     if len(items) > MOST_SUBMISSIONS:
         raise Malformed("too_many_submissions", f"{len(items)} in one record, {MOST_SUBMISSIONS} are the most")
     arrivals, faults = [], []
     for place, item in enumerate(items):
         try:
-            arrivals.append(read(item, f"/{place}"))
+            arrival = read(item, Reading(reading.context, f"/{place}", list(reading.remarks)))
         except Malformed as error:
             faults.append(Malformed(error.code, f"item {place}: {error.detail}"))
+            continue
+        if arrival is not None:
+            arrivals.append(arrival)
     if faults and not arrivals:
         raise faults[0]
     return Parsed(tuple(arrivals), tuple(faults))
 
 
-def read_submission(data: Any, context: Context, at: str = "") -> Submission:
-    """The submission in `data`, which stands at the JSON pointer `at`. Raises Malformed with pointers and codes."""
-    try:
-        submission = Submission.model_validate_json(orjson.dumps(data))
-    except orjson.JSONEncodeError:
-        raise Malformed("invalid_data", f"{at or '/'}: nested too deeply") from None
-    except ValidationError as error:
-        raise Malformed("invalid_data", describe_faults(_below(at, faults_of(error)))) from None
-    if faults := find_faults(submission, context.policy, context.now):
-        raise Malformed(faults[0].code, describe_faults(_below(at, faults)))
-    return submission
+def read_version(major: str | None, rest: str, pointer: str, known: str, reading: Reading) -> None:
+    """The version that an event states: without one it is the first; a later minor is remarked.
 
-
-def read_time(value: object, pointer: str, context: Context) -> datetime:
-    """A time of the envelope, UTC-aware. Raises Malformed for a text that is no time, lies ahead, or is before 1900."""
-    try:
-        at = parse_rfc3339(value) if isinstance(value, str) else None
-    except (ValueError, OverflowError):
-        at = None
-    if at is None:
-        raise Malformed("invalid_attribute", f"{pointer}: not an RFC 3339 time")
-    if at > context.now + CLOCK_SKEW:
-        raise Malformed("future_date", f"{pointer}: future_date")
-    if at < OLDEST:
-        raise Malformed("date_too_old", f"{pointer}: date_too_old")
-    return at
-
-
-def make_arrival(
-    source: str, name: str, submission: Submission, context: Context, *, at: str, received_at: datetime | None = None
-) -> Arrival:
-    """What came over Kafka under this source and name: unique for each writer. `at` is the submission's JSON pointer.
-
-    Raises Malformed if the writer may not report for that source or community.
+    Raises Malformed for another major version.
     """
-    key, writer = f"{source}\x1f{name}", context.writer
-    if writer is None:
-        return Arrival(KAFKA, submission, KAFKA, key, received_at, context.trace)
-    if source.partition("/")[0] != writer.name:
-        raise Malformed("source_not_permitted", "the source is not that of the writer of this inbox")
-    if writer.communities is not None and submission.community not in writer.communities:
-        raise Malformed("community_not_permitted", f"{at}/community: not one of this writer")
-    return Arrival(KAFKA, submission, f"{KAFKA}\x1f{writer.name}", key, received_at, context.trace, writer.name)
+    if major is None:
+        reading.remark(pointer, "no_version")
+    elif major != str(MAJOR):
+        raise Malformed("unknown_schema_version", f"only major version {MAJOR} of {known} is read here")
+    elif rest.strip(".0"):
+        reading.remark(pointer, "later_minor")
 
 
-def read_receipt_time(stated: datetime | None, context: Context) -> datetime | None:
+def _receipt_time(stated: datetime | None, context: Context) -> datetime | None:
     """When a record was received: what it states, if that is no more than CLOCK_SKEW before Kafka took it.
 
     Else the time at which Kafka took it. A sender could state any time, and deadlines run from there.

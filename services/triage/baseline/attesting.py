@@ -1,7 +1,7 @@
 """Changes that say something of a responsibility: attest, withdraw, confirm, annotate. Pure."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -30,6 +30,7 @@ from shared.events import (
 from shared.ids import PERSON, derive
 from shared.policy.baseline import Catalogue, FieldRule, Responsibility
 from shared.problems import FieldError
+from shared.times import parse_day
 
 LONGEST = timedelta(days=365)
 """How long an attestation is good at most."""
@@ -253,7 +254,7 @@ def _fault_of_value(rule: FieldRule, value: str, ground: Ground) -> tuple[str, s
         case "date":
             if not _is_date(value):
                 return "date_parsing", "Write a date such as 2026-11-28."
-            if date.fromisoformat(value) > ground.at.date():
+            if parse_day(value) > ground.at.date():
                 return "future_date", "This is in the future."
         case "number":
             if not (value.isascii() and value.isdigit() and len(value) <= 9):
@@ -263,6 +264,7 @@ def _fault_of_value(rule: FieldRule, value: str, ground: Ground) -> tuple[str, s
 
 def _is_date(value: str) -> bool:
     try:
-        return date.fromisoformat(value).isoformat() == value
+        parse_day(value)
     except ValueError:
         return False
+    return True

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from services.triage.baseline.registry import Registry
 from services.triage.baseline.words import LINK_LIMIT, fault_of_link, fault_of_words, tidied
@@ -16,6 +16,7 @@ from shared.policy import Community
 from shared.policy.baseline import Catalogue
 from shared.problems import FieldError
 from shared.texts import TypedText
+from shared.times import Utc
 
 _TEXT = StringConstraints(max_length=8 * LINK_LIMIT)
 # The checks of words count characters as people do; here only what nobody types is refused.
@@ -23,16 +24,12 @@ Text = Annotated[str, _TEXT, AfterValidator(tidied)]
 Code = Annotated[str, TypedText(80)]
 
 
-def _in_utc(at: datetime) -> datetime:
-    try:
-        at = at.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("this time is beyond the calendar of UTC") from None
+def _cut(at: datetime) -> datetime:
     # MongoDB stores no finer.
     return at - timedelta(microseconds=at.microsecond % 1000)
 
 
-UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+UtcTime = Annotated[Utc, AfterValidator(_cut)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from services.triage.baseline.words import LINE_LIMIT
 from shared.events import BaselineFact, ProjectChanged, ProjectEnded, ProjectFact, ProjectListed
 from shared.ids import derive
 from shared.problems import FieldError
+from shared.times import Day
 
 
 class _ProjectWords(BaselineChange):
@@ -32,7 +33,7 @@ class _ProjectWords(BaselineChange):
     phase: Text = ""
     link: Text | None = None
     responsibilities: Annotated[tuple[Code, ...], Field(max_length=50)] = ()
-    began_on: date | None = None
+    began_on: Day | None = None
 
     def faults(self, registry: Registry, ground: Ground) -> Iterable[FieldError]:
         """Words that are too long or look like an address, and responsibilities that nobody knows."""
@@ -104,7 +105,7 @@ class EndProject(BaselineChange):
     name = "end_project"
 
     project_id: Code
-    ended_on: date | None = None
+    ended_on: Day | None = None
 
     def faults(self, registry: Registry, ground: Ground) -> Iterable[FieldError]:
         """A project that has ended or was never listed, and an end that is yet to come or before its beginning."""

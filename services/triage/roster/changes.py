@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.triage.roster.entry import (
     EntryStep,
@@ -27,16 +27,8 @@ from shared.names import LONGEST_LINE
 from shared.policy import Policy
 from shared.problems import FieldError
 from shared.texts import TypedText
+from shared.times import Utc
 
-
-def _in_utc(at: datetime) -> datetime:
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("this time is beyond the calendar of UTC") from None
-
-
-UtcTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 RosterCode = Annotated[str, TypedText(80)]
 Codes = Annotated[tuple[RosterCode, ...], Field(max_length=50)]
 GivenName = Annotated[str, TypedText(320, longest=LONGEST_LINE)]
@@ -78,7 +70,7 @@ class GiveRole(RosterChange):
     bodies: Codes = ()
     communities: Codes = ()
     scopes: tuple[Scope, ...] = ()
-    expires_at: UtcTime | None = None
+    expires_at: Utc | None = None
     names: GivenNames = ()
 
     def held(self) -> GrantHeld:
@@ -156,8 +148,8 @@ class NoteTraining(RosterChange):
     name = "training"
 
     module: Module
-    completed_at: UtcTime | None = None
-    expires_at: UtcTime | None = None
+    completed_at: Utc | None = None
+    expires_at: Utc | None = None
 
     def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
         """A completion that is yet to come, or an end that is over."""
@@ -176,7 +168,7 @@ class NoteAgreement(RosterChange):
 
     name = "agreement"
 
-    until: UtcTime | None = None
+    until: Utc | None = None
 
     def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
         """An end that is over: to end an agreement, leave it out."""
@@ -196,8 +188,8 @@ class NoteLeave(RosterChange):
     name = "leave"
     action = "roster.leave"
 
-    begins_at: UtcTime | None = None
-    ends_at: UtcTime | None = None
+    begins_at: Utc | None = None
+    ends_at: Utc | None = None
     ended: bool = False
 
     def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:

@@ -7,17 +7,18 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from shared.policy.baseline.model import Confirm, FieldKind, Group, Level, Setting, State, Unit
 from shared.policy.rows import Duration, Id, Names, Row
+from shared.times import parse_day
 
 Kind = Literal["wiki", "affiliate", "event", "technical_space"]
 
 
 def _is_day(text: str) -> str:
-    date.fromisoformat(text)
+    parse_day(text)
     return text
 
 
 def _is_day_or_month(text: str) -> str:
-    date.fromisoformat(text if len(text) > len("2026-07") else f"{text}-01")
+    parse_day(text if len(text) > len("2026-07") else f"{text}-01")
     return text
 
 

@@ -251,7 +251,7 @@ async def test_a_restored_backup_is_erased_again_before_the_first_answer(given: 
 
 
 async def test_without_kafka_reports_are_taken_and_nothing_is_read(given: IntakeSettings) -> None:
-    key = {"Idempotency-Key": "my-own-key"}
+    key = {"Idempotency-Key": "5f6c1b52-7d0e-4c1a-9b1e-3a52c0ffee01"}
     async with serving(given) as http:
         await ready(http)
         before = (await http.post("/v1/reports", json=REPORT, headers=key)).json()

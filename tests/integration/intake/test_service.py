@@ -104,7 +104,7 @@ async def test_a_report_by_http_is_stored_told_and_kept_under_its_key(
     intake: httpx.AsyncClient, given: IntakeSettings
 ) -> None:
     trace = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
-    headers = {"Idempotency-Key": "my-own-key", "traceparent": trace}
+    headers = {"Idempotency-Key": "5f6c1b52-7d0e-4c1a-9b1e-3a52c0ffee01", "traceparent": trace}
     answer = await intake.post("/v1/reports", json=REPORT, headers=headers)
     again = await intake.post("/v1/reports", json=REPORT, headers=headers)
     other = await intake.post("/v1/reports", json=REPORT | {"narrative": "Other"}, headers=headers)

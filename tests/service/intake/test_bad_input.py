@@ -143,7 +143,6 @@ NO_JSON = {
     "cut off": b'{"narrative": "Sekret',
     "broken UTF-8": b'{"narrative": "Sekret \xff\xfe"}',
     "UTF-16": '{"narrative": "Sekret"}'.encode("utf-16"),
-    "half a surrogate pair": b'{"narrative": "Sekret \\ud800"}',
     "nested without end": b'{"narrative": ' + b"[" * 4_000,
     "two documents": b'{"narrative": "Sekret"}{}',
     "a form": b"narrative=Sekret",
@@ -156,6 +155,18 @@ async def test_what_is_no_json_in_utf8_is_said_to_be_none(name: str) -> None:
         for what, body in NO_JSON.items():
             problem = await flow.refusal(body)
             assert (problem["status"], problem["type"]) == (400, "/errors/malformed-json"), what
+
+
+@pytest.mark.parametrize("name", JSON)
+async def test_a_byte_order_mark_half_a_character_and_null_cost_nothing(name: str) -> None:
+    async with JSON[name]() as flow:
+        first = next(iter(flow.good))
+        text = orjson.dumps(flow.good)
+        absent = await flow.refusal(orjson.dumps({**flow.good, first: None}))
+        assert [error["pointer"] for error in absent["errors"]] == [f"/{first}"]
+        unknown = await flow.refusal(b'{"\\ud800": 1, ' + text[1:])
+        assert [(error["pointer"], error["code"]) for error in unknown["errors"]] == [("", "extra_forbidden")]
+        assert (await flow.send(b"\xef\xbb\xbf" + text)).is_success
 
 
 @pytest.mark.parametrize("name", JSON)

@@ -175,7 +175,7 @@ async def test_the_case_goes_on_without_its_words(rig: Rig) -> None:
 
 async def test_the_same_report_sent_again_does_not_come_back(rig: Rig) -> None:
     body = {"community": "enwiki", **WORDS}
-    key = {"Idempotency-Key": "my-own-key"}
+    key = {"Idempotency-Key": "5f6c1b52-7d0e-4c1a-9b1e-3a52c0ffee01"}
     for headers in (key, key | {"Authorization": f"Bearer {COPIES.token()}"}):
         async with rig.http() as http:
             first = await http.post("/v1/reports", json=body, headers=headers)
@@ -365,7 +365,7 @@ async def test_a_restored_database_is_erased_again_without_a_second_event(rig: R
 
 
 async def test_a_report_younger_than_the_backup_stays_erased(rig: Rig) -> None:
-    key = {"Idempotency-Key": "my-own-key"}
+    key = {"Idempotency-Key": "5f6c1b52-7d0e-4c1a-9b1e-3a52c0ffee01"}
     async with rig.http() as http:
         first = (await http.post("/v1/reports", json={"community": "enwiki", **WORDS}, headers=key)).json()
         await rig.erasing.erase([first["report_id"]], ERASURE)
@@ -412,14 +412,14 @@ async def test_until_the_erasures_are_replayed_nothing_is_compared_with_a_report
         submission = Submission(community="enwiki", narrative=words)
         return (await submissions.submit(Arrival("http", submission, SCOPE, key), owner="integrator:1")).report_id
 
-    report_id = await hand_in("Sekret words", "my-own-key")
+    report_id = await hand_in("Sekret words", "5f6c1b52-7d0e-4c1a-9b1e-3a52c0ffee01")
     with pytest.raises(Unavailable):
-        await hand_in(words, "my-own-key")
+        await hand_in(words, "5f6c1b52-7d0e-4c1a-9b1e-3a52c0ffee01")
     assert await hand_in(words, "another-key") != report_id
     await rig.erasing.erase([report_id], ERASURE)
     await replay(rig, erasures(rig, report_id), barrier).run()
     with pytest.raises(Problem, match="report-erased"):
-        await hand_in(words, "my-own-key")
+        await hand_in(words, "5f6c1b52-7d0e-4c1a-9b1e-3a52c0ffee01")
 
 
 async def test_while_the_topic_cannot_be_read_the_door_stays_shut(rig: Rig) -> None:

@@ -50,7 +50,14 @@ def test_an_unknown_command_or_option_is_a_matter_of_usage(capsys: Capture) -> N
 
 def test_every_command_explains_itself(capsys: Capture) -> None:
     commands = ["topics create", "topics check", "policy check", "dead-letters list", "dead-letters show"]
-    commands += ["dead-letters retry", "dead-letters discard", "schemas check", "schemas freeze", "access doc"]
+    commands += [
+        "dead-letters retry",
+        "dead-letters discard",
+        "schemas check",
+        "schemas freeze",
+        "access doc",
+        "forgiving doc",
+    ]
     commands += [f"token {name}" for name in ("issue", "list", "rotate", "revoke")]
     commands += [f"roster {name}" for name in ("grant", "revoke", "training", "agreement", "leave", "sign-out")]
     commands += ["roster show", "roster person"]

@@ -81,6 +81,11 @@ def decode(record: Record) -> Parsed:
     return parsed
 
 
+def ignores(value: object, headers: dict[str, str] | None = None) -> bool:
+    """Whether the record is passed over: it is counted, and neither a report nor a dead letter."""
+    return decode_inbox(POLICY, grants_for, is_open=True, clock=lambda: NOW)(record(value, headers), None) is None
+
+
 def fault(value: object, headers: dict[str, str] | None = None) -> Malformed:
     with pytest.raises(Malformed) as caught:
         read(value, headers)
@@ -138,11 +143,8 @@ def test_binary_data_may_be_wrapped_in_base64() -> None:
         (REPORT, BINARY | {"ce_specversion": "0.3"}, "unknown_specversion"),
         (REPORT, BINARY | {"ce_type": "Sekret.v1"}, "unknown_type"),
         (REPORT, BINARY | {"ce_type": "hearth.report.submitted.v2"}, "unknown_schema_version"),
-        (REPORT, BINARY | {"ce_time": "2026-12-24T00:00:00Z"}, "future_date"),
-        (REPORT, BINARY | {"ce_time": "Sekret"}, "invalid_attribute"),
         (REPORT | {"community": "Sekret"}, BINARY, "unknown_community"),
         (REPORT | {"category": "Sekret"}, BINARY, "unknown_category"),
-        (REPORT | {"Sekret": "Sekret"}, BINARY, "invalid_data"),
         (REPORT | {"occurred": {"at": "2026-11-25T00:00:00Z"}}, BINARY, "future_date"),
         (REPORT | {"narrative": ""}, BINARY, "invalid_data"),
         (EVENT | {"data": None}, STRUCTURED, "invalid_data"),
@@ -151,10 +153,6 @@ def test_binary_data_may_be_wrapped_in_base64() -> None:
         (PLATFORM | {"$schema": "/hearth/report/submitted/2.0.0"}, {}, "unknown_schema_version"),
         (PLATFORM | {"$schema": "/hearth/report/submitted/latest"}, {}, "unknown_schema_version"),
         (PLATFORM | {"meta": {}}, {}, "missing_attribute"),
-        ({k: v for k, v in PLATFORM.items() if k != "dt"}, {}, "missing_attribute"),
-        (PLATFORM | {"dt": "2026-11-25T00:00:00Z"}, {}, "future_date"),
-        (PLATFORM | {"dt": 5}, {}, "invalid_attribute"),
-        (PLATFORM | {"dt": "1066-10-14T09:00:00Z"}, {}, "date_too_old"),
         (PLATFORM | {"report": "Sekret"}, {}, "invalid_data"),
         (PLATFORM | {"$schema": f"/hearth/report/submitted/{'1' * 5000}.0.0"}, {}, "unknown_schema_version"),
         (PLATFORM | {"report": json.loads("[" * 900 + "]" * 900)}, {}, "invalid_data"),
@@ -168,7 +166,9 @@ def test_what_cannot_be_used_says_why(value: object, headers: dict[str, str], co
 def test_a_fault_points_at_the_field() -> None:
     assert fault(PLATFORM | {"report": REPORT | {"flags": ["Sekret"]}}).detail == "/report/flags/0: unknown_flag"
     assert "/data/narrative: missing" in fault(EVENT | {"data": {"community": "enwiki"}}, STRUCTURED).detail
-    assert fault(REPORT | {"Sekret": 1}, BINARY).detail == "/: extra_forbidden"
+    assert (
+        fault(REPORT | {"Narative": 1, "narrative": None}, BINARY).detail == "/narrative: missing; /: extra_forbidden"
+    )
 
 
 def test_a_header_that_is_not_utf8_cannot_make_two_reports_one() -> None:
@@ -190,7 +190,7 @@ def test_the_good_ones_of_a_batch_are_kept() -> None:
 
 def test_a_batch_without_any_good_one_is_a_fault() -> None:
     assert fault(["Sekret"], BATCHED).code == "invalid_data"
-    assert read([], BATCHED) == Parsed(())
+    assert ignores([], BATCHED)
 
 
 def test_a_report_was_received_when_kafka_took_it_or_as_it_says_shortly_before() -> None:
@@ -299,7 +299,7 @@ def test_events_of_an_array_without_ids_are_known_by_their_own_bytes() -> None:
 def test_an_array_of_event_platform_has_bounds() -> None:
     assert fault([platform(n) for n in range(21)]).code == "too_many_submissions"
     assert fault([]).code == "unknown_format"
-    assert fault([platform(1, dt="never"), 1]).code == "invalid_attribute"
+    assert fault([platform(1, report="never"), 1]).code == "invalid_data"
 
 
 @pytest.mark.parametrize("headers", [{}, STRUCTURED, BATCHED, BINARY])
@@ -358,5 +358,6 @@ values = st.binary(max_size=60) | st.recursive(
 @given(values, headers)
 def test_whatever_strangers_write_is_either_read_or_malformed(value: bytes, strange: dict[str, str]) -> None:
     encoded = tuple((name, text.encode("utf-8", "surrogatepass")) for name, text in strange.items())
+    strangers = Record("reports.inbox", 0, 0, 0, None, encoded, value)
     with suppress(Malformed):
-        assert isinstance(decode(Record("reports.inbox", 0, 0, 0, None, encoded, value)), Parsed)
+        assert isinstance(decode_inbox(POLICY, grants_for, is_open=True)(strangers, None), Parsed | None)

@@ -1,0 +1,152 @@
+"""What is odd in what strangers send, and what becomes of it: forgiven and remarked, or refused. Pure.
+
+A test reads each example, and `hearth forgiving doc` writes docs/integrate/forgiving.md from this table. A row more is
+all that a page and a test need.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
+"""When the examples are read."""
+REPORT: Mapping[str, Any] = {"community": "enwiki", "narrative": "Something happened."}
+CLOUDEVENT: Mapping[str, str] = {
+    "specversion": "1.0", "id": "1", "source": "event-app", "type": "hearth.report.submitted.v1",
+}  # fmt: skip
+PLATFORM: Mapping[str, Any] = {
+    "$schema": "/hearth/report/submitted/1.0.0",
+    "dt": "2026-11-28T11:59:00Z",
+    "meta": {"stream": "event-app", "id": "1", "dt": "2026-11-28T11:59:30Z"},
+    "report": REPORT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What came: the channel, its headers by lower-case name, and its body."""
+
+    channel: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One oddity of a place: what it is, what Hearth makes of it, and the codes that say so.
+
+    Codes of what is forgiven are those of remarks; without one, it is not odd enough to be said. Codes of what is
+    refused are those of fields over HTTP, of a dead letter over Kafka, and of messages in the form.
+    """
+
+    place: str
+    odd: str
+    becomes: str
+    codes: tuple[str, ...]
+    example: Example
+
+
+def http(report: object, **headers: str) -> Example:
+    """A call of POST /v1/reports. A report that is text is sent as it stands."""
+    return Example("http", _bytes(report), {name.replace("_", "-"): text for name, text in headers.items()})
+
+
+def binary(report: object = REPORT, **attributes: str | None) -> Example:
+    """A CloudEvent in binary mode, with these attributes changed; None leaves one out."""
+    given = {**CLOUDEVENT, **attributes}
+    return Example("kafka", _bytes(report), {f"ce_{name}": text for name, text in given.items() if text is not None})
+
+
+def structured(**attributes: Any) -> Example:
+    """A CloudEvent in structured mode, with these attributes changed."""
+    event = {**CLOUDEVENT, "data": REPORT, **attributes}
+    return Example("kafka", _bytes(event), {"content-type": "application/cloudevents+json"})
+
+
+def platform(meta: Mapping[str, Any] | None = None, **changed: Any) -> Example:
+    """An event of the Event Platform, with these fields changed."""
+    return Example("kafka", _bytes({**PLATFORM, "meta": {**PLATFORM["meta"], **(meta or {})}, **changed}))
+
+
+def _bytes(value: object) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    return value.encode() if isinstance(value, str) else json.dumps(value).encode()
+
+
+_TEXT = json.dumps(dict(REPORT))
+_JSON, _REPORT, _CE, _EP, _KEY = "JSON", "The report", "CloudEvents", "Event Platform", "Headers of HTTP"
+
+FORGIVEN: tuple[Row, ...] = (
+    Row(_JSON, "a byte order mark before it", "read without it", ("byte_order_mark",), http("\ufeff" + _TEXT)),
+    Row(_JSON, "half of a character (one surrogate of two), as an escape or as bytes", "U+FFFD stands in its place",
+        ("half_a_character",), http('{"community": "enwiki", "narrative": "help \\ud83d"}')),
+    Row(_REPORT, "`null` in any field, or in a list", "as if it were not there", (),
+        http({**REPORT, "category": None, "flags": [None], "reporter": {"name": None, "email": None}})),
+    Row(_REPORT, "`language` as a locale of POSIX, or as a list of a browser", "the tag that it means: `en-US`",
+        ("language_rewritten",), http({**REPORT, "language": "en_US.UTF-8"})),
+    Row(_REPORT, "over Kafka: another text as `language`", "English", ("language_unknown",),
+        binary({**REPORT, "language": "no such language"})),
+    Row(_REPORT, "over Kafka: a field that Hearth does not know, and that looks like none that is missing",
+        "passed over", ("unknown_field",), binary({**REPORT, "app_version": "2.0"})),
+    Row(_CE, "`time` cannot be read, or has no offset", "not used", ("unreadable",),
+        binary(time="2026-11-28T03:00:00")),
+    Row(_CE, "`time` is ahead, or before 1900", "not used", ("ahead",), binary(time="2030-01-01T00:00:00Z")),
+    Row(_CE, "`specversion` is missing", "read as 1.0", ("missing",), binary(specversion=None)),
+    Row(_CE, "`specversion` is no version", "read as 1.0", ("unreadable",), binary(specversion="latest")),
+    Row(_CE, "`specversion` has another minor version", "read as 1.0", ("later_minor",), binary(specversion="1.1")),
+    Row(_CE, "`type` without a version", "read as v1", ("no_version",), binary(type="hearth.report.submitted")),
+    Row(_CE, "`type` with a later minor version", "read", ("later_minor",),
+        binary(type="hearth.report.submitted.v1.4")),
+    Row(_CE, "`subject`, `dataschema`, `datacontenttype`, or an extension: of any form", "not used", (),
+        structured(subject=5, dataschema="nonsense", datacontenttype="text/plain", comexample=[1])),
+    Row(_CE, "`data_base64` is `null`", "as if it were not there", (), structured(data_base64=None)),
+    Row(_CE, "headers begin with `ce-`, as over HTTP", "read", ("header_prefix",),
+        Example("kafka", _bytes(_TEXT), {f"ce-{name}": text for name, text in CLOUDEVENT.items()})),
+    Row(_CE, "structured, without the header `content-type`", "read", ("content_type",),
+        Example("kafka", _bytes({**CLOUDEVENT, "data": REPORT}))),
+    Row(_EP, "a later minor version of `$schema`", "read", ("later_minor",),
+        platform({}, **{"$schema": "/hearth/report/submitted/1.1.0"})),
+    Row(_EP, "`dt` is missing", "`meta.dt` counts", (), platform({}, dt=None)),
+    Row(_EP, "`dt` is ahead, before 1900, or cannot be read", "`meta.dt` counts", ("ahead",),
+        platform({"dt": "2026-11-28T11:59:00Z"}, dt="2026-11-28T12:10:00Z")),
+    Row(_EP, "`meta.dt` is ahead, before 1900, or cannot be read", "the time counts at which Kafka took it", ("ahead",),
+        platform({"dt": "2026-11-28T13:00:00Z"})),
+    Row(_EP, "`meta.id` is missing", "the same bytes are the same report", ("missing",), platform({"id": None})),
+    Row(_KEY, "without a token: an `Idempotency-Key` that is no UUID, and that another program may use, too",
+        "not used: each call is a report of its own", ("key_not_random",), http(REPORT, idempotency_key="00001234")),
+)  # fmt: skip
+
+REFUSED: tuple[Row, ...] = (
+    Row(_JSON, "bytes that are not UTF-8, such as Latin-1 or UTF-16", "refused", ("malformed-json",),
+        http(b'{"narrative": "\xff"}')),
+    Row(_REPORT, "`null` in a field that a report needs", "refused", ("string_type",),
+        http({**REPORT, "narrative": None})),
+    Row(_REPORT, "over HTTP: a field that Hearth does not know (the sender hears it, and a slip must not change the "
+        "report)", "refused", ("extra_forbidden",), http({**REPORT, "app_version": "2.0"})),
+    Row(_REPORT, "over Kafka: a field that looks like one that is missing", "refused", ("invalid_data",),
+        binary({**REPORT, "Privacy": "anonymous"})),
+    Row(_REPORT, "a number, a truth value or a date in place of a text, or the other way round", "refused",
+        ("string_type",), http({**REPORT, "narrative": 5})),
+    Row(_REPORT, "a text of digits as a time", "refused", ("datetime_parsing",),
+        http({**REPORT, "occurred": {"at": "20261128"}})),
+    Row(_REPORT, "a time without an offset", "refused", ("timezone_aware",),
+        http({**REPORT, "occurred": {"at": "2026-11-28T03:00:00"}})),
+    Row(_CE, "no `id`, or no `source` in the open inbox: it could not be known again", "refused",
+        ("missing_attribute",), binary(id=None)),
+    Row(_CE, "no `type`", "refused", ("missing_attribute",), binary(type=None)),
+    Row(_CE, "another `type`", "refused", ("unknown_type",), binary(type="org.example.thing.v1")),
+    Row(_CE, "another major version of `type`", "refused", ("unknown_schema_version",),
+        binary(type="hearth.report.submitted.v2")),
+    Row(_CE, "another major version of `specversion`", "refused", ("unknown_specversion",), binary(specversion="0.3")),
+    Row(_CE, "`data` and `data_base64` that differ", "refused", ("invalid_data",), structured(data_base64="e30=")),
+    Row(_EP, "another schema, or another major version", "refused", ("unknown_schema_version",),
+        platform({}, **{"$schema": "/hearth/report/submitted/2.0.0"})),
+)  # fmt: skip
+"""What is no report, or would say another thing if it were read."""
+PASSED_OVER: tuple[Row, ...] = (
+    Row(_EP, "a canary event (`meta.domain` is `canary`)", "passed over, and counted as ignored", (),
+        platform({"domain": "canary"})),
+)  # fmt: skip

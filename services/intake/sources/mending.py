@@ -1,0 +1,112 @@
+"""A submission that is not quite as it should be: what means one thing only is read, and what was odd is remarked.
+
+It runs only for what the submission itself refuses, so that it costs nothing where nothing is odd. Pure.
+"""
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from services.intake.report.submission import Occurred, Reported, Reporter, Submission
+from services.intake.sources.arrival import Remark
+from shared.json_texts import drop_nulls, read_mended
+from shared.problems import pointer
+
+Mended = tuple[Submission, tuple[Remark, ...]]
+
+_PARTS: Mapping[object, type[BaseModel]] = MappingProxyType(
+    {"occurred": Occurred, "reported": Reported, "reporter": Reporter}
+)
+_ALIKE = 0.85
+# `en_US.UTF-8`, `sr_RS@latin`, and one of a list such as `de-AT,de;q=0.9`.
+_LOCALE = re.compile(r"([A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*)(?:\.[A-Za-z0-9_-]+)?(?:@([A-Za-z0-9]{1,20}))?")
+_TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+_SCRIPTS: Mapping[str, str] = MappingProxyType({"latin": "Latn", "cyrillic": "Cyrl", "devanagari": "Deva"})
+_LONGEST_TAG = 35
+
+
+def mend_body(body: bytes) -> Mended:
+    """The submission in the body of a request. Raises ValidationError.
+
+    Its sender hears the answer and can mend it, so a field that nobody knows stays refused.
+    """
+    try:
+        data, codes = read_mended(body)
+        submission, remarks = _mend(data, "", is_heard=True)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return Submission.model_validate_json(body), ()
+    return submission, (*(Remark("", code) for code in codes), *remarks)
+
+
+def mend_data(data: Any, at: str) -> Mended:
+    """The submission in an event, at the JSON pointer `at`. Raises ValidationError, and orjson.JSONEncodeError.
+
+    Nobody hears a refusal of an event. So what a later version knows is passed over, unless it looks like a slip.
+    """
+    return _mend(drop_nulls(data), at, is_heard=False)
+
+
+def _mend(data: Any, at: str, *, is_heard: bool) -> Mended:
+    remarks = []
+    if isinstance(data, dict) and "language" in data and (odd := _mend_language(data, is_heard)):
+        remarks.append(Remark(f"{at}/language", odd))
+    try:
+        return Submission.model_validate_json(orjson.dumps(data)), tuple(remarks)
+    except ValidationError as error:
+        unknown = [fault["loc"] for fault in error.errors(include_url=False) if fault["type"] == "extra_forbidden"]
+        if is_heard or not unknown:
+            raise
+    for place in unknown:
+        if not _looks_known(data, place):
+            del _parent(data, place)[str(place[-1])]
+            remarks.append(Remark(at + pointer(place[:-1]), "unknown_field"))
+    return Submission.model_validate_json(orjson.dumps(data)), tuple(dict.fromkeys(remarks))
+
+
+def _mend_language(data: dict[str, Any], is_heard: bool) -> str | None:
+    """Bring the language into the form of BCP 47. What was odd about it, if anything was."""
+    given = data["language"]
+    tag = read_language(given) if isinstance(given, str) else None
+    if tag == given or (tag is None and is_heard):
+        return None
+    if tag is None:
+        del data["language"]
+        return "language_unknown"
+    data["language"] = tag
+    return "language_rewritten"
+
+
+def read_language(text: str) -> str | None:
+    """The tag of BCP 47 that a text means: a tag, a locale of POSIX, or a list of a browser; None if it means none."""
+    first = text.partition(",")[0].partition(";")[0].strip()
+    if first in ("C", "POSIX") or first.startswith("C."):
+        return "en"
+    found = _LOCALE.fullmatch(first)
+    if found is None:
+        return None
+    parts = found[1].replace("_", "-").split("-")
+    if found[2] in _SCRIPTS:
+        parts.insert(1, _SCRIPTS[found[2]])
+    while len(tag := "-".join(parts)) > _LONGEST_TAG:
+        parts.pop()
+    return tag if _TAG.fullmatch(tag) else None
+
+
+def _looks_known(data: Any, place: tuple[int | str, ...]) -> bool:
+    """Whether a name that nobody knows is a slip for a field that is not given. Then it counts."""
+    model = _PARTS.get(place[0], Submission) if len(place) > 1 else Submission
+    fields = {field.alias or name for name, field in model.model_fields.items()}
+    name = str(place[-1]).lower().replace("-", "_").strip("_ ")
+    return bool(get_close_matches(name, fields - set(_parent(data, place)), 1, _ALIKE))
+
+
+def _parent(data: Any, place: tuple[int | str, ...]) -> dict[str, Any]:
+    for step in place[:-1]:
+        data = data[step]
+    found: dict[str, Any] = data
+    return found
