@@ -1,10 +1,10 @@
 """What the page of a case shows of the report and of what was written since."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from services.triage.case.case import Case
+from shared.times import parse_rfc3339
 from shared.vault_client import Contents
 
 
@@ -16,7 +16,7 @@ def told_of(contents: Contents | None) -> dict[str, Any]:
     sections = contents.sections if contents else {}
     content = sections.get("content", {})
     given: Mapping[str, str] = content.get("occurred") or {}
-    times = [datetime.fromisoformat(given[name]) for name in ("at", "from", "to") if name in given]
+    times = [parse_rfc3339(given[name]) for name in ("at", "from", "to") if name in given]
     return {
         "content": {**content, "occurred": times},
         "reported": sections.get("reported", {}).get("people", ()),
