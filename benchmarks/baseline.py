@@ -57,7 +57,7 @@ COMMUNITIES = 200
 A_SEAL = 5
 PARTITIONS = 12
 CARDS = 200
-LATELY = 20
+LATELY = 10
 ORIGIN = "hearth.example/audit"
 BEGIN = datetime(2024, 11, 1, tzinfo=UTC)
 SPAN = timedelta(days=730)

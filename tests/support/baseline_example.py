@@ -10,6 +10,7 @@ from services.audit.scorecard.result import Scorecard
 from services.triage.baseline.actions import BaselineDesk, ChangeSent, RegistryEditor
 from services.triage.baseline.attesting import Attest, Confirm
 from services.triage.baseline.changes import BaselineChange
+from services.triage.baseline.links import look_at_nothing
 from services.triage.baseline.watch import TimeWatch
 from shared.access.principal import Principal, Training
 from shared.access.roster import Roster
@@ -86,7 +87,7 @@ class Example:
         for who in (*self.people.values(), *self.contacts):
             COPIES.enrol(who)
         editor = RegistryEditor(self.registries, self._clock)
-        self.desk = BaselineDesk(editor, POLICY, catalogue_versions(), Roster(COPIES), self._clock)
+        self.desk = BaselineDesk(editor, POLICY, catalogue_versions(), Roster(COPIES), look_at_nothing, self._clock)
         self.cards = self.record.cards()
         self._watch = TimeWatch(editor, every=60, clock=self._clock)
         self._coming: list[tuple[datetime, str, Fact]] = []

@@ -3,9 +3,11 @@
 A row is a set of steps: that of a case, of a community or of a person. A step is what one entry of the record says,
 with its place and the seal that first covered it. Steps are only ever added, and the same event counts once. So the
 order in which entries are read, and how often, changes nothing. An earlier checkpoint leaves out what was sealed later.
+Of looks at links that say nothing new, only the numbers stay.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from operator import attrgetter
@@ -17,7 +19,7 @@ from pydantic import BaseModel
 
 from services.audit.scorecard.result import EntryPlace
 from shared.events import FACTS, Event, Fact, RosterEntryChanged, RosterTokenChanged, decode
-from shared.events.baseline import BaselineFact
+from shared.events.baseline import BaselineFact, BaselineLinkChecked, LinkState
 from shared.events.cases import CaseFact
 from shared.problems import Malformed
 from shared.times import parse_rfc3339
@@ -28,6 +30,9 @@ CLOCK_ERROR = timedelta(minutes=5)
 """How far the clocks of two services may be apart."""
 
 _TIMES = ("received_at", "met_at")
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_NUMBERS, _ENDS = 2, 2
+_LOOKED, _UNCHANGED = BaselineLinkChecked.name, LinkState.UNCHANGED.value
 _CASE = ("community", "received_at", "report_id", "category")
 _LATER = ("attestation_id", "responsibility_id")
 _PROJECT = (
@@ -104,9 +109,13 @@ class Step(NamedTuple):
 
     def write(self) -> str:
         """The step as one line of JSON; `read_step` reads it."""
+        if self.name == NUMBERED:
+            return orjson.dumps((self.round, self.seq)).decode()
         return orjson.dumps((*self[:-1], dict(self.said)), option=orjson.OPT_SORT_KEYS).decode()
 
 
+NUMBERED = "numbered"
+"""The name of a step of which only its number and its seal are kept. It says nothing, and is no gap."""
 _ORDER = attrgetter("seq", "at", "event_id")
 
 
@@ -137,8 +146,45 @@ class Rows:
 def read_step(line: str) -> Step:
     """The step that `Step.write` wrote."""
     fields = orjson.loads(line)
+    if len(fields) == _NUMBERS:
+        return number_of(*fields)
     fields[5] = parse_rfc3339(fields[5])
     return Step(*fields)
+
+
+def number_of(sealed: int, seq: int) -> Step:
+    """The step of which only these two are kept."""
+    return Step(sealed, "", 0, f"number {seq}", NUMBERED, _LONG_AGO, seq, "", "")
+
+
+def find_repeated_looks(own: Iterable[Step]) -> list[Step]:
+    """The looks at links that say nothing new: the page was as before, and so it was at the look before and after.
+
+    The first and the last of them in a row tell the same at every checkpoint. Where a number is missing between, none
+    is repeated: what is missing may say something else.
+    """
+    steps = sorted(own, key=_ORDER)
+    known = sorted({step.seq for step in steps})
+    runs: dict[str, list[Step]] = {}
+    repeated: list[Step] = []
+    for step in steps:
+        attestation = step.said.get("attestation_id")
+        if attestation is None:
+            continue
+        run = runs.setdefault(attestation, [])
+        if step.name != _LOOKED or step.said["link_state"] != _UNCHANGED:
+            run.clear()
+            continue
+        if run and not _is_whole(known, run[-1].seq, step.seq):
+            run.clear()
+        run.append(step)
+        if len(run) > _ENDS:
+            repeated.append(run.pop(1))
+    return repeated
+
+
+def _is_whole(known: Sequence[int], first: int, last: int) -> bool:
+    return bisect_left(known, last) - bisect_left(known, first) == last - first
 
 
 def read_entry(leaf: bytes | None, log: str, index: int, sealed: Round) -> tuple[str, Step] | Gap | None:

@@ -9,8 +9,9 @@ from collections.abc import Set as AbstractSet
 
 from services.audit.record.query import read_position, write_position
 from services.audit.scorecard.projection import Position
-from services.audit.scorecard.rows import Gap, Rows, Step, read_step
+from services.audit.scorecard.rows import Gap, Rows, Step, find_repeated_looks, number_of, read_step
 from shared.documents import Codec
+from shared.events import BaselineLinkChecked
 from shared.mongo import (
     Collection,
     Database,
@@ -33,6 +34,8 @@ INDEXES = (
 )
 MARK_EVERY = 1_000
 """So many seals at least lie between two marks."""
+MOST_REPEATED = 20
+"""So many looks at links that say nothing new stay in a row at most."""
 _POSITION = "position"
 _POSITIONS = Codec(Position)
 
@@ -73,6 +76,21 @@ class MongoRows:
             if taken:
                 # Another replica made the row at the same moment; now it is there, and is added to.
                 await write_unordered(self.collection, [writes[place] for place in taken])
+        for row, steps in rows.items():
+            if any(step.name == BaselineLinkChecked.name for step in steps):
+                await self._forget_repeated_looks(row)
+
+    async def _forget_repeated_looks(self, row: str) -> None:
+        """Keep only the numbers of looks that say nothing new. In one update, so that no other step is lost."""
+        with reaching():
+            found = await self.collection.find_one({"_id": row}, {"steps": 1})
+            repeated = find_repeated_looks(_steps(found)) if found else []
+            if len(repeated) < MOST_REPEATED:
+                return
+            lines = {"$literal": [step.write() for step in repeated]}
+            numbers = {"$literal": [number_of(step.round, step.seq).write() for step in repeated]}
+            kept = {"$setUnion": [{"$setDifference": ["$steps", lines]}, numbers]}
+            await self.collection.update_one({"_id": row}, [{"$set": {"steps": kept}}])
 
     async def advance(self, old: Position | None, new: Position) -> bool:
         """Move the position from the first to the second, if it still is the first. Says whether it was."""

@@ -3,7 +3,7 @@
 Every change is one atomic write: the registry of a community, and the facts that made it so.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -12,6 +12,7 @@ from typing import Protocol
 from services.triage.author import SOURCE
 from services.triage.baseline.changes import BaselineChange, Ground
 from services.triage.baseline.forms import CHANGES, INPUTS, options_of
+from services.triage.baseline.links import Seen
 from services.triage.baseline.registry import Registry, fold
 from services.triage.baseline.stored import RegistryChange, RegistryStore, StoredRegistry
 from shared.access.authorization import allow, demand
@@ -77,6 +78,10 @@ Decide = Callable[[Registry, frozenset[str], datetime], Told]
 """Gives the facts to tell of a registry, by what was applied to it and the time, and who tells them. It may raise."""
 
 
+Look = Callable[[str], Awaitable[Seen]]
+"""Looks at the page behind a link (services.triage.baseline.links.PageReader.look); it raises nothing."""
+
+
 class RegistryEditor:
     """Writes registries. Raises Unavailable when one keeps changing, or the store is away."""
 
@@ -136,11 +141,13 @@ class BaselineDesk:
         policy: Policy,
         versions: Sequence[Catalogue],
         people: People,
+        look: Look,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        """`versions`: of the catalogue."""
+        """`versions`: of the catalogue. `look` sees the page behind a link."""
         self._editor = editor
         self._people = people
+        self._look = look
         self._followers: list[Callable[[], None]] = []
         self._clock = clock
         self.policy = policy
@@ -188,6 +195,9 @@ class BaselineDesk:
         # Before the roster is asked who has a role: not everybody may find that out.
         self.admit(who, community_id, type(wanted))
         holders = await self._holders(community, wanted.people())
+        digest = seen_at = None
+        if (link := wanted.page()) and (seen := await self._look(link)).state == "found":
+            digest, seen_at = seen.digest, self._clock()
 
         def decide(registry: Registry, applied: frozenset[str], at: datetime) -> Told:
             permit = demand(who, wanted.action(), resource_of(community, wanted.maker_in(registry)), at)
@@ -198,7 +208,7 @@ class BaselineDesk:
                 return (), actor
             if sent.seen != registry.seq:
                 raise RegistryConflict(registry)
-            ground = Ground(community, self.catalogue, permit.role, at, sent.cause, holders)
+            ground = Ground(community, self.catalogue, permit.role, at, sent.cause, holders, digest, seen_at)
             if faults := tuple(wanted.faults(registry, ground)):
                 raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
             return wanted.facts(registry, ground), actor

@@ -17,7 +17,7 @@ from services.triage.baseline.changes import (
     unknown_responsibility,
 )
 from services.triage.baseline.registry import Attestation, Registry, Standing
-from services.triage.baseline.words import WORDS_LIMIT, tidied
+from services.triage.baseline.words import WORDS_LIMIT, fault_of_link, tidied
 from shared.access.principal import Role
 from shared.events import (
     BaselineAnnotated,
@@ -57,6 +57,10 @@ class Attest(BaselineChange):
         """All values that are references."""
         return (value for values in self.fields.values() for value in values if PERSON.fullmatch(value))
 
+    def page(self) -> str | None:
+        """Its link, as far as there may be a page behind it."""
+        return self.link if self.link and not fault_of_link(self.link) else None
+
     def faults(self, registry: Registry, ground: Ground) -> Iterable[FieldError]:
         """A responsibility that is not this community's, a claim it does not allow, and what it does not take."""
         yield from faults_of_words("/statement", self.statement, WORDS_LIMIT, needed=True)
@@ -88,6 +92,8 @@ class Attest(BaselineChange):
                 claim=self.claim,
                 statement=self.statement,
                 link=self.link or None,
+                link_digest=ground.digest,
+                link_seen_at=ground.seen_at,
                 fields=tuple(
                     FieldStated(name=name, values=tuple(dict.fromkeys(map(tidied, values))))
                     for name, values in sorted(self.fields.items())

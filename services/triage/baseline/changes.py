@@ -36,7 +36,8 @@ UtcTime = Annotated[Utc, AfterValidator(_cut)]
 class Ground:
     """What a change is judged by. `holders`: those of the people it names who hold a role in the community now.
 
-    `role`: in which role it is made. `at` is UTC-aware. `cause`: the id of the request.
+    `role`: in which role it is made. `at` is UTC-aware. `cause`: the id of the request. `digest`: that of the page
+    behind its link, which was seen at `seen_at`; None where nobody has looked, or the look found no page.
     """
 
     community: Community
@@ -45,6 +46,8 @@ class Ground:
     at: datetime
     cause: str
     holders: frozenset[str] = frozenset()
+    digest: str | None = None
+    seen_at: datetime | None = None
 
 
 class BaselineChange(BaseModel):
@@ -66,6 +69,10 @@ class BaselineChange(BaseModel):
     def people(self) -> Iterable[str]:
         """The references of people that it names."""
         return ()
+
+    def page(self) -> str | None:
+        """The link of the page that it vouches for."""
+        return None
 
     def faults(self, registry: Registry, ground: Ground) -> Iterable[FieldError]:
         """What is wrong with its values, beyond their shape."""

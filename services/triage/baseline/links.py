@@ -184,6 +184,11 @@ class PageReader:
             raise _Missed(_reason_of(error)) from None
 
 
+async def look_at_nothing(_link: str) -> Seen:
+    """What a deployment sees that looks at no page."""
+    return Seen("missed")
+
+
 async def _seen_in(answer: Response) -> Seen:
     if answer.status_code in (404, 410):
         return Seen("gone", reason="not_found")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.triage.baseline.actions import BaselineDesk, People, RegistryEditor
 from services.triage.baseline.beginning import list_first_projects
-from services.triage.baseline.links import PageReader
+from services.triage.baseline.links import PageReader, look_at_nothing
 from services.triage.baseline.pages import make_baseline_pages
 from services.triage.baseline.routes import make_baseline_router
 from services.triage.baseline.scorecards import Scorecards
@@ -18,6 +18,9 @@ from shared.policy import Policy
 from shared.policy.baseline import Catalogue
 from shared.web.gate import Gate
 from shared.web.pages import Pages
+
+WHILE_A_PERSON_WAITS = 4.0
+"""Seconds that a look takes at most while a coordinator attests. If it finds nothing in time, a later look does."""
 
 
 def build(
@@ -36,8 +39,10 @@ def build(
     `collection`: where the store keeps it.
     """
     editor = RegistryEditor(store)
-    desk = BaselineDesk(editor, policy, versions, people)
-    reader = PageReader(f"Hearth (looks at links of attestations; {settings.desk_url})")
+    agent = f"Hearth (looks at links of attestations; {settings.desk_url})"
+    reader = PageReader(agent)
+    look = PageReader(agent, seconds=WHILE_A_PERSON_WAITS).look if settings.baseline_links else look_at_nothing
+    desk = BaselineDesk(editor, policy, versions, people, look)
     links = LinkWatch(editor, reader, lambda: desk.catalogue, every=settings.watch_seconds)
     times = TimeWatch(editor, every=settings.watch_seconds)
     desk.follow(links.wake)

@@ -51,9 +51,9 @@ class Standing(StrEnum):
 class Attestation:
     """One attestation, and what became of it. Times are UTC-aware.
 
-    `digest`: that of the page at the first look that found it; `link_state`: what the last look found, at `looked_at`;
-    `link_fault`: what is wrong with it after all looks, as audit weighs them. `missed`: so many looks in a row have not
-    reached the page, since `missed_since`. `reminded`: the reminders told.
+    `digest`: that of the page when it was attested, or at the first look that found it; `link_state`: what the last
+    look found, at `looked_at`; `link_fault`: what is wrong with it after all looks, as audit weighs them. `missed`: so
+    many looks in a row have not reached the page, since `missed_since`. `reminded`: the reminders told.
     """
 
     id: str
@@ -231,6 +231,8 @@ def _attested(registry: Registry, fact: BaselineAttested, event: Event) -> Regis
         supersedes=fact.supersedes,
         digest=fact.link_digest,
         seen_at=fact.link_seen_at,
+        link_state=LinkState.UNCHANGED.value if fact.link_digest else None,
+        looked_at=fact.link_seen_at if fact.link_digest else None,
     )
     kept = [a for a in registry.attestations if a.standing is not Standing.RUNNING][-ENDED_KEPT:]
     running = [a for a in registry.attestations if a.standing is Standing.RUNNING]

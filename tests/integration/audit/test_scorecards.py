@@ -13,10 +13,12 @@ from services.audit.record.leaf import Leaf, Place
 from services.audit.scorecard.projection import Projection
 from services.audit.scorecard.queries import Cards
 from services.audit.scorecard.result import Scorecard
+from services.audit.scorecard.rows import settle
 from services.audit.scorecard.store import REBUILT, MongoRows
 from services.audit.seals.actions import Sealer
 from services.audit.store import MongoRecord
 from services.audit.writer import LogWriter
+from shared.events import BaselineLinkChecked
 from shared.mongo import Database
 from shared.policy import load_policy
 from shared.policy.baseline import catalogue_versions
@@ -191,3 +193,25 @@ async def run_rebuild(mongo_uri: str, prefix: str) -> int:
     """The command line, in a thread, because it has an event loop of its own."""
     arguments = ["scorecard", "rebuild", "--mongo", mongo_uri, "--database-prefix", prefix, "--log-origin", ORIGIN]
     return await asyncio.to_thread(cli.main, [*arguments, "--json"])
+
+
+async def test_a_row_keeps_the_numbers_of_looks_and_not_the_looks(rig: Rig) -> None:
+    rig.told.tell(attested(), "enwiki", START)
+    for number in range(1, 101):
+        look = BaselineLinkChecked(
+            community="enwiki", attestation_id="a-HB-01", responsibility_id="HB-01", link_state="unchanged"
+        )
+        rig.told.tell(look, "enwiki", START + number * HOUR)
+        if number % 10 == 0:
+            await rig.seal(number)
+            await rig.follow()
+    row = await rig.rows.collection.find_one({"_id": "community/enwiki"})
+    assert row is not None
+    assert sum(len(line) > 20 for line in row["steps"]) < 30
+    assert outcome(await rig.card(), "HB-01") == ("met", "attested")
+    # An older row still has all of them, and reads the same.
+    whole = MongoRows(rig.database, "older")
+    _, rows = await rig.rows.rows_of("enwiki", [])
+    assert {step.seq for step in rows.own} == set(range(1, 102))
+    await whole.add({"community/enwiki": rows.own}, [])
+    assert settle((await whole.rows_of("enwiki", []))[1].own, 99) == settle(rows.own, 99)

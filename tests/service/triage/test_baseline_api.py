@@ -7,9 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
-from services.triage.baseline.actions import BaselineDesk, RegistryEditor
+from services.triage.baseline.actions import BaselineDesk, ChangeSent, RegistryEditor
+from services.triage.baseline.attesting import Attest
+from services.triage.baseline.links import PageReader, Seen, look_at_nothing
 from services.triage.baseline.registry import Standing
 from services.triage.baseline.stored import StoredRegistry
+from services.triage.baseline.watch import LinkWatch
 from shared.access.authorization import FRESH
 from shared.access.principal import Grant, Principal, Role
 from shared.events import BaselineAttested
@@ -420,9 +423,38 @@ async def test_what_differs_between_two_versions_is_told(rig: Rig) -> None:
 
 async def test_a_version_of_the_catalogue_holds_from_its_day_on(rig: Rig) -> None:
     made, (first, second) = await attest(rig), (FIRST, replace(CATALOGUE, effective_from=date(2999, 1, 1)))
-    desk = BaselineDesk(RegistryEditor(rig.registries), POLICY, [first, second], People())
+    desk = BaselineDesk(RegistryEditor(rig.registries), POLICY, [first, second], People(), look_at_nothing)
     assert desk.catalogue is first
     assert rig.registries.of("swwiki").attestation(made) is not None
+
+
+async def test_an_attestation_holds_the_digest_of_the_page_that_the_coordinator_had(rig: Rig) -> None:
+    looked: list[str] = []
+    at = now()
+
+    async def look(link: str) -> Seen:
+        looked.append(link)
+        return Seen("found", digest="0" * 64) if link == LINK else Seen("missed", reason="timeout")
+
+    editor = RegistryEditor(rig.registries, lambda: at)
+    desk = BaselineDesk(editor, POLICY, [CATALOGUE], People(), look, lambda: at)
+    watch = LinkWatch(editor, PageReader("t", resolve=_nowhere), lambda: CATALOGUE, every=60, clock=lambda: at)
+    for link, digest, seen_at in ((LINK, "0" * 64, at), (f"{LINK}/slow", None, None)):
+        wanted = Attest(responsibility_id=PAGE, claim="met", statement=WORDS, link=link)
+        version = rig.registries.of("swwiki").seq
+        after = await desk.carry_out(replace(CORA, authenticated_at=at), "swwiki", ChangeSent(wanted, version, link))
+        fact = rig.registries.events[-1].fact
+        assert isinstance(fact, BaselineAttested)
+        assert (fact.link_digest, fact.link_seen_at) == (digest, seen_at)
+        made = after.running(PAGE)
+        assert made is not None
+        # What was seen a moment ago is not looked at again; what was not seen is.
+        assert await watch.look() == (digest is None)
+    assert looked == [LINK, f"{LINK}/slow"]
+
+
+async def _nowhere(host: str) -> list[str]:
+    raise OSError(host)
 
 
 class People:

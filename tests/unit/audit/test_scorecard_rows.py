@@ -1,6 +1,7 @@
 """Rows: whatever the order and repetition of entries, and whatever an entry holds, the rows are the same and say so."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -12,11 +13,22 @@ from hypothesis import strategies as st
 from services.audit.record.leaf import Place, keep_hash
 from services.audit.scorecard.evaluation import evaluate
 from services.audit.scorecard.result import AsOf
-from services.audit.scorecard.rows import Gap, Round, Step, read_entry, read_step
+from services.audit.scorecard.rows import Gap, Round, Step, find_repeated_looks, number_of, read_entry, read_step
+from shared.events import BaselineAnnotated, BaselineLinkChecked
 from shared.policy import load_policy
 from shared.policy.baseline import load_catalogue
 from tests.support.scorecard_plans import plans, record_of
-from tests.support.scorecard_record import DAY, HOUR, START, SmallRecord, attested, on_roster, opened, rows_of
+from tests.support.scorecard_record import (
+    COORDINATOR,
+    DAY,
+    HOUR,
+    START,
+    SmallRecord,
+    attested,
+    on_roster,
+    opened,
+    rows_of,
+)
 
 POLICY, CATALOGUE = load_policy(), load_catalogue()
 SEALED = Round(3, START)
@@ -109,3 +121,31 @@ def test_odd_times_break_no_scorecard(received: str | int) -> None:
 def test_a_pointer_to_an_event_elsewhere_says_nothing() -> None:
     pointer = b'{"ce":{"id":"e"},"duplicate_of":{"index":1,"log":"x"},"kafka":{}}'
     assert read_entry(pointer, "cases/0", 5, SEALED) is None
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_looks_that_say_nothing_new_can_be_forgotten(seed: int) -> None:
+    random, record = Random(seed), SmallRecord()  # noqa: S311  # chance, not a secret
+    names, rounds = ("HB-01", "HB-07"), list[Round]()
+    for number in range(120):
+        name, at = random.choice(names), START + number * HOUR
+        if number < 2 or random.random() < 0.05:
+            record.tell(attested(name, attestation_id=f"{name}-{number // 60}"), "enwiki", at, COORDINATOR)
+        elif random.random() < 0.05:
+            record.tell(BaselineAnnotated(community="enwiki", responsibility_id=name, statement="So."), "enwiki", at)
+        state = random.choices(("unchanged", "changed", "gone", "unreachable"), (90, 3, 3, 4))[0]
+        look = BaselineLinkChecked(
+            community="enwiki", attestation_id=f"{name}-{number // 60}", responsibility_id=name, link_state=state
+        )
+        record.tell(look, "enwiki", at, skip=int(random.random() < 0.02))
+        rounds.append(record.seal(at))
+    rows = record.rows()
+    repeated = find_repeated_looks(rows.own)
+    assert len(repeated) > 40
+    kept = [step for step in rows.own if step not in repeated]
+    thin = replace(rows, own=(*kept, *(read_step(number_of(s.round, s.seq).write()) for s in repeated)))
+    for sealed in rounds:
+        as_of = record.as_of(sealed)
+        whole, less = (evaluate("enwiki", one, CATALOGUE, as_of, POLICY) for one in (rows, thin))
+        assert whole == less, sealed
+    assert len(b"".join(number_of(s.round, s.seq).write().encode() for s in repeated)) < 12 * len(repeated)

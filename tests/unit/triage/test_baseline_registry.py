@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from services.triage.baseline.actions import BaselineDesk, ChangeSent, RegistryConflict, RegistryEditor
 from services.triage.baseline.changes import Ground
 from services.triage.baseline.forms import CHANGES, INPUTS
+from services.triage.baseline.links import look_at_nothing
 from services.triage.baseline.projects import ListProject
 from services.triage.baseline.registry import ENDED_KEPT, PROJECTS_LIMIT, Registry, Standing, evolve, fold
 from services.triage.baseline.store import document_of, registry_of
@@ -101,7 +102,7 @@ async def send(sent: list[Any]) -> None:
     def clock() -> datetime:
         return at
 
-    desk = BaselineDesk(RegistryEditor(store, clock), POLICY, [CATALOGUE], Somebody(), clock=clock)
+    desk = BaselineDesk(RegistryEditor(store, clock), POLICY, [CATALOGUE], Somebody(), look_at_nothing, clock=clock)
     for number, ((name, body), who, seen, days) in enumerate(sent):
         at = NOW + timedelta(days=days)
         before = store.of("swwiki")
