@@ -169,14 +169,20 @@ class InformationReceived(CaseFact):
 
 
 class CaseDecided(CaseFact):
-    """The handling body decided; the reasons stay in the vault under `reason_id`."""
+    """The handling body decided; the reasons stay in the vault under `reason_id`.
+
+    `by_recused`: whether the person who decided was recused from the case at that time, on whatever ground; None in
+    events from before this was told. Who is recused on the ground `named` cannot be read from the other events.
+    """
 
     name: ClassVar[str] = "case.decided"
+    version: ClassVar[str] = "1.1"
     follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "outcome"
 
     outcome: str
     reason_id: str
+    by_recused: bool | None = None
 
 
 class RecusalDeclared(CaseFact):

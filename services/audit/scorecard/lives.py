@@ -113,7 +113,7 @@ def live(case_id: str, steps: Sequence[Step]) -> Life | None:
                 lane, category = said["lane"], said["category"]
             case CaseDecided.name:
                 outcome, decided = said["outcome"], decided or step.at
-                broken = broken or step.actor in recused
+                broken = broken or step.actor in recused or said.get("by_recused", False)
             case RecusalDeclared.name:
                 recused.add(said["person"])
             case RecusalWithdrawn.name | RecusalLapsed.name:

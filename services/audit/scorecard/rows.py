@@ -44,7 +44,7 @@ SAID: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "report.received": _CASE,
         "case.opened": _CASE,
         "case.triaged": ("category", "lane", "deadlines_told"),
-        "case.decided": ("outcome",),
+        "case.decided": ("outcome", "by_recused"),
         "case.recusal_declared": ("person",),
         "case.recusal_withdrawn": ("person",),
         "case.recusal_lapsed": ("person",),

@@ -64,7 +64,7 @@ class Form:
         if takes(self.kind, "by"):
             values["by"] = by
         if takes(self.kind, "token"):
-            values["token"] = token_of(texts["person"])
+            values["token"] = token_of(texts.get("person", by.ref))
         return self.kind(**values)
 
     def words_of(self, command: Command) -> Iterator[tuple[WordsField, Words]]:

@@ -14,6 +14,7 @@ from services.audit.scorecard.metrics import METRICS, Question, measure
 from services.audit.scorecard.result import Measured, ReasonCode
 from services.audit.scorecard.rows import Round
 from shared.events import (
+    Actor,
     CaseDecided,
     DeadlineMet,
     DeadlinePaused,
@@ -165,6 +166,22 @@ def test_times_are_what_a_slow_count_gives(
     else:
         assert reason in (ReasonCode.MEASURED, ReasonCode.WINDOW_NOT_CLOSED)
         assert found.holds is (True if reason is ReasonCode.MEASURED else None)
+
+
+@pytest.mark.parametrize(("told", "broken"), [(None, 0), (False, 0), (True, 1)])
+def test_a_decision_by_a_person_who_is_named_counts_although_only_a_token_is_told(
+    told: bool | None,
+    broken: int,
+) -> None:
+    record = SmallRecord()
+    record.tell(opened(START), "c1", START)
+    declared = RecusalDeclared(previous="received", state="received", person="0" * 32, ground="named")
+    record.tell(declared, "c1", START + HOUR)
+    decided = CaseDecided(previous="received", state="decided", outcome="advice", reason_id="r", by_recused=told)
+    record.tell(decided, "c1", START + 2 * HOUR, Actor("person:b1", "responder"))
+    record.seal(START + DAY)
+    found, _ = measured(record, rule_of("decided_by_recused", threshold=Threshold("==", 0, "cases"), min_n=1))
+    assert found.value == broken
 
 
 @given(plan=plans("recuse", "withdraw", "lapse", "decide", wait=30), now=st.integers(60 * 24, 120 * 24))

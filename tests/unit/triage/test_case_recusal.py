@@ -12,9 +12,10 @@ from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import CONFIRM_WITHIN, Confirm, Lapse, Recuse, Withdraw
 from services.triage.case.commands.table import events_of
 from services.triage.case.evolve import fold
+from services.triage.case.forms import FORMS
 from services.triage.case.lifecycle import FieldRefused
 from shared.access.principal import Role
-from shared.events import Actor, Event, RecusalDeclared, RecusalWithdrawn, ReportReceived
+from shared.events import Actor, CaseDecided, CaseState, Event, RecusalDeclared, RecusalWithdrawn, ReportReceived
 from shared.policy import load_policy
 from tests.support.people import coordinator, responder
 from tests.support.triage_rig import reported
@@ -142,6 +143,20 @@ def test_events_have_only_a_token_of_a_person_that_is_named() -> None:
     assert [event.fact.person for event in events[1:]] == [TOKEN] * 3  # type: ignore[attr-defined]  # all have it
     lapsed = after(after(opened(), named())[0], Lapse(), AT + DAY)[1]
     assert BEN.ref not in "".join(event.fact.model_dump_json() for event in (*events[1:], *lapsed))
+
+
+@pytest.mark.parametrize(
+    ("recusal", "expected"),
+    [(None, False), (named(), True), (Recuse("related", BEN.ref, ANN), True), (named(BEN, CAT), True)],
+)
+def test_a_decision_says_whether_its_author_is_recused(recusal: Recuse | None, expected: bool) -> None:
+    case = after(opened(), recusal)[0] if recusal else opened()
+    form = FORMS["decide"]
+    texts = {"outcome": "advice", "reason": "Why."}
+    command = form.command_of(texts, BEN, words_id=str, token_of=lambda person: {BEN.ref: TOKEN}[person])
+    (fact,) = command.decide(case, CaseState.DECIDED, POLICY, AT)
+    assert isinstance(fact, CaseDecided)
+    assert fact.by_recused is expected
 
 
 def test_naming_a_person_takes_the_case_from_any_handler() -> None:

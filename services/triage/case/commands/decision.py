@@ -7,7 +7,7 @@ from typing import Annotated
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
 from services.triage.case.lifecycle import FieldRefused
-from shared.events import CaseDecided, CaseFact, CaseState
+from shared.events import Actor, CaseDecided, CaseFact, CaseState
 from shared.policy import Policy
 
 
@@ -19,9 +19,20 @@ class Decide(Command):
 
     outcome: Annotated[str, ChoiceField(offers=lambda policy: policy.outcomes)]
     reason: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
+    by: Actor | None = None
+    token: str = ""
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The decision. An outcome that the policy does not have is refused."""
         if self.outcome not in policy.outcomes:
             raise FieldRefused("outcome", "unknown_choice", "Choose one of the options.")
-        return [CaseDecided(previous=case.state, state=state, outcome=self.outcome, reason_id=self.reason.id)]
+        is_recused = any(one in case.recused for one in (self.by.ref, self.token)) if self.by else None
+        return [
+            CaseDecided(
+                previous=case.state,
+                state=state,
+                outcome=self.outcome,
+                reason_id=self.reason.id,
+                by_recused=is_recused,
+            )
+        ]
