@@ -180,6 +180,11 @@ class Settings(Connections):
         "their `X-Forwarded-For` and `X-Forwarded-Proto`.",
     )
 
+    def address_of(self, service: str) -> str:
+        """The address at which people and programs find a service."""
+        addresses = {"triage": self.desk_url, "notification": self.outbox_url, "audit": self.audit_url}
+        return addresses.get(service, self.public_url)
+
 
 S = TypeVar("S", bound=Connections)
 

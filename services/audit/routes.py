@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from services.audit.answers import ConsistencyProof, EntryList, InclusionProof, LogList, VerifierKeys
 from services.audit.queries import Explorer, Proof, read_leaf
 from services.audit.reads import ReadRecorder
 from services.audit.record.log import SEALS, Entry, Head
@@ -19,7 +20,7 @@ from shared.access.authorization import demand
 from shared.access.principal import Principal
 from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, parse_query_time, rfc3339
-from shared.web.bodies import json_response
+from shared.web.bodies import gives, gives_media, json_response
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.paging import Cursors, PlaceT
 
@@ -27,8 +28,8 @@ PURPOSE = "audit"
 CURSORS = Cursors(RecordPlace)
 TIMELINE_CURSORS = Cursors(TimelinePlace)
 TLOG_PROOF = "text/plain; charset=utf-8"
-_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
-_BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
+_BYTES = gives_media("application/octet-stream")
+_PROOF: dict[int | str, dict[str, Any]] = {200: {**gives(InclusionProof)[200], **gives_media("text/plain")[200]}}
 _PURPOSE = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 
 Purpose = Annotated[str | None, Query(alias="purpose")]
@@ -39,12 +40,12 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
     """The routes of the record."""
     router = gate.router(Callers.PROGRAMS, prefix="/v1/record")
 
-    @router.get("/keys", **does("record.keys"))
+    @router.get("/keys", responses=gives(VerifierKeys), **does("record.keys"))
     async def list_keys() -> Response:
         """The verifier keys. They are public, so that people can compare them with keys that came another way."""
         return json_response({"items": [{"name": verifier.name, "vkey": str(verifier)}], "next": None})
 
-    @router.get("/logs", **does("record.heads"))
+    @router.get("/logs", responses=gives(LogList), **does("record.heads"))
     async def list_logs(request: Request) -> Response:
         """Every log with its size and root."""
         heads = await explorer.heads()
@@ -84,7 +85,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
             await reads.note_once(who, query, log, read_purpose(purpose, hearth_purpose), now())
         return Response(content, media_type="application/octet-stream", headers={"Cache-Control": _keep(log, tile)})
 
-    @router.get("/cases/{case_id}/timeline", **does("record.read"))
+    @router.get("/cases/{case_id}/timeline", responses=gives(EntryList), **does("record.read"))
     async def read_timeline(
         request: Request, case_id: str, cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
@@ -97,7 +98,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         await note(who, "/v1/record/cases/{id}/timeline", len(found), stated, case_id if found else None)
         return json_response({"items": [_item(one) for one in found], "next": _next(TIMELINE_CURSORS, more)})
 
-    @router.get("/events", **does("record.read"))
+    @router.get("/events", responses=gives(EntryList), **does("record.read"))
     async def list_events(
         request: Request,
         log: str | None = None,
@@ -137,7 +138,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         await note(who, "/v1/record/events", len(found), stated, case_id if found else None)
         return json_response({"items": [_item(one) for one in found], "next": _next(CURSORS, more)})
 
-    @router.get("/proofs/{event_id}", responses=_TEXT, **does("record.prove"))
+    @router.get("/proofs/{event_id}", responses=_PROOF, **does("record.prove"))
     async def read_proof(
         request: Request, event_id: str, purpose: Purpose = None, hearth_purpose: PurposeHeader = None
     ) -> Response:
@@ -155,7 +156,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
             return Response(proof.bundle, media_type=TLOG_PROOF)
         return json_response(_proof_item(proof))
 
-    @router.get("/consistency", **does("record.heads"))
+    @router.get("/consistency", responses=gives(ConsistencyProof), **does("record.heads"))
     async def read_consistency(
         request: Request,
         log: str,

@@ -1,23 +1,36 @@
 """Intake over HTTP, for programs: reports."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import orjson
 from fastapi import APIRouter, Request, Response
 
 from services.intake.actions import Submissions
+from services.intake.answers import ReportTaken
 from services.intake.fields import PRIVATE
 from services.intake.paths import FOLLOW_UP
-from services.intake.report.submission import Submission
 from services.intake.sources import read as read_source
 from services.intake.sources.api import from_nobody
 from services.intake.sources.arrival import Context, Raw
+from services.intake.sources.contract import EXAMPLES, submission_schema
 from shared.access.authorization import demand
 from shared.access.principal import NOBODY, Principal, Resource
 from shared.policy import Policy
 from shared.telemetry import current_traceparent
 from shared.times import now
-from shared.web.bodies import takes
+from shared.web.bodies import gives, takes_schema
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import IDEMPOTENCY_KEY, read_idempotency_key
+
+HEARTH_SOURCE: Mapping[str, Any] = {
+    "name": "Hearth-Source",
+    "in": "header",
+    "schema": {"type": "string", "maxLength": 64},
+    "description": "The source in whose name a program reports. A token with several sources needs it.",
+}
+"""What the OpenAPI document says of the header."""
+_REPORT = takes_schema(submission_schema(), *EXAMPLES.values())
 
 
 def make_router(submissions: Submissions, policy: Policy, gate: Gate) -> APIRouter:
@@ -27,7 +40,8 @@ def make_router(submissions: Submissions, policy: Policy, gate: Gate) -> APIRout
     @router.post(
         "/v1/reports",
         status_code=202,
-        **does("report.submit", {**takes(Submission), "parameters": [IDEMPOTENCY_KEY]}),
+        responses=gives(ReportTaken, 202),
+        **does("report.submit", {**_REPORT, "parameters": [HEARTH_SOURCE, IDEMPOTENCY_KEY]}),
     )
     async def submit(request: Request) -> Response:
         """Take a report. The answer comes when it is stored durably, and holds the only key to it: the receipt."""

@@ -4,21 +4,46 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from typing_extensions import TypedDict
 
 from services.notification.delivery import Delivery, DeliveryState
 from services.notification.outbox import Outbox
 from shared.times import rfc3339
-from shared.web.bodies import json_response
+from shared.web.bodies import gives, json_response
 from shared.web.gate import Callers, Gate, does, principal_of
 
 LONGEST_PAGE = 200
+
+
+class DeliveryShown(TypedDict):
+    """What an operator may see of a delivery."""
+
+    delivery_id: str
+    case_id: str
+    recipient: str
+    notice: str
+    channel: str
+    state: str
+    reason: str | None
+    message_id: str | None
+    attempts: int
+    planned_at: str
+    next_attempt_at: str | None
+    settled_at: str | None
+
+
+class DeliveryList(TypedDict):
+    """A page of deliveries, and the cursor of the next page."""
+
+    items: list[DeliveryShown]
+    next: str | None
 
 
 def make_routes(outbox: Outbox, gate: Gate) -> APIRouter:
     """The JSON API, for operators only."""
     router = gate.router(Callers.PROGRAMS)
 
-    @router.get("/v1/deliveries", **does("delivery.list"))
+    @router.get("/v1/deliveries", responses=gives(DeliveryList), **does("delivery.list"))
     async def list_deliveries(
         request: Request,
         state: DeliveryState | None = None,

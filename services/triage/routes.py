@@ -5,13 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from services.triage.actions import CommandRequest, Desk, show_step
+from services.triage.answers import CaseList, CaseShown, CommandDone, ContentShown
 from services.triage.case.case import Case
 from services.triage.case.forms import FORMS, permitted, show_form
 from services.triage.desk.queue import Queue, QueueFilter
 from shared.events import CaseState
 from shared.problems import NotFound
 from shared.times import now, rfc3339
-from shared.web.bodies import json_response, read_object
+from shared.web.bodies import gives, json_response, read_object
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import IDEMPOTENCY_KEY, IF_MATCH, cause_of, read_idempotency_key, seen_of
 
@@ -32,7 +33,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
     """The routes below /v1/cases."""
     router = gate.router(Callers.PROGRAMS, prefix="/v1/cases")
 
-    @router.get("", **does("case.list"))
+    @router.get("", responses=gives(CaseList), **does("case.list"))
     async def list_cases(
         request: Request,
         state: Annotated[list[CaseState] | None, Query()] = None,
@@ -48,7 +49,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
         cases, after = await queue.page(principal_of(request), wanted)
         return json_response({"items": [_summary(case) for case in cases], "next": after}, headers=_PRIVATE)
 
-    @router.get("/{case_id}", **does("case.read"))
+    @router.get("/{case_id}", responses=gives(CaseShown), **does("case.read"))
     async def show_case(request: Request, case_id: str) -> Response:
         """One case, its history, and the commands permitted now with what they take. ETag is its version.
 
@@ -87,7 +88,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
         }
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{case.seq}"'})
 
-    @router.get("/{case_id}/content", **does("case.read_content"))
+    @router.get("/{case_id}/content", responses=gives(ContentShown), **does("case.read_content"))
     async def show_content(request: Request, case_id: str) -> Response:
         """What was reported. The vault notes who read it before it answers; 503 while it is away."""
         principal = principal_of(request)
@@ -95,7 +96,12 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
         body = {"report_id": contents.report_id, "erased": contents.erased, "sections": contents.sections}
         return json_response(body, headers=_PRIVATE)
 
-    @router.post("/{case_id}/{command}", description=_COMMANDS, **does("case.read", _REQUEST))
+    @router.post(
+        "/{case_id}/{command}",
+        description=_COMMANDS,
+        responses=gives(CommandDone),
+        **does("case.read", _REQUEST),
+    )
     async def give_command(request: Request, case_id: str, command: str) -> Response:
         principal = principal_of(request)
         if command not in FORMS:

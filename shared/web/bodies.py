@@ -1,7 +1,7 @@
 """JSON bodies in and out."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from fastapi import Response
@@ -12,12 +12,30 @@ from shared.json_texts import read_mended
 from shared.problems import FieldError, Problem, malformed_json, problem_left, problem_of, too_many_values
 
 M = TypeVar("M", bound=BaseModel)
+_BYTES = {"type": "string", "contentMediaType": "application/octet-stream"}
 
 
-def takes(model: type[BaseModel]) -> dict[str, object]:
+def takes(model: type[BaseModel], *examples: object) -> dict[str, object]:
     """What the OpenAPI document says about a body that is read by hand."""
-    content = {"application/json": {"schema": model.model_json_schema()}}
-    return {"requestBody": {"required": True, "content": content}}
+    return takes_schema(model.model_json_schema(), *examples)
+
+
+def takes_schema(schema: Mapping[str, object], *examples: object) -> dict[str, object]:
+    """The same, of a body that is as this JSON Schema says. The tests send the examples."""
+    shown = {f"example-{number}": {"value": example} for number, example in enumerate(examples, 1)}
+    content: dict[str, object] = {"schema": dict(schema), **({"examples": shown} if shown else {})}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def gives(model: object, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """What the OpenAPI document says about an answer in JSON: a model, a dataclass or a TypedDict."""
+    return {status: {"model": model}}
+
+
+def gives_media(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """What the OpenAPI document says about an answer that is not JSON, or of which only the type is promised."""
+    schemas = {"application/json": {"type": "object"}, "application/octet-stream": _BYTES}
+    return {200: {"content": {one: {"schema": schemas.get(one, {"type": "string"})} for one in media_types}}}
 
 
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -29,10 +29,10 @@ from shared.access.table import TABLE
 from shared.brake import Brake
 from shared.problems import NotFound, TokenRefused
 from shared.times import now
+from shared.web.openapi import DECLARED
 from shared.web.rates import Rates
 
 _BEARER = re.compile(rb"(?i:Bearer) +([A-Za-z0-9._~+/=-]{1,4096})")
-_DECLARED = "x-hearth-action"
 _PRINCIPAL = "hearth.principal"
 _INTEGRATOR = f"{Role.INTEGRATOR}:"
 STRAY = "request"
@@ -203,7 +203,7 @@ class GatedRoute(APIRoute):
     @property
     def action(self) -> str:
         """The name of the declared action. Raises Undeclared."""
-        action = (self.openapi_extra or {}).get(_DECLARED)
+        action = (self.openapi_extra or {}).get(DECLARED)
         if action not in ACTIONS:
             raise Undeclared(f"{self.path} declares no action of shared.access.actions.ACTIONS")
         return str(action)
@@ -229,7 +229,7 @@ def does(action: str, extra: Mapping[str, object] | None = None) -> dict[str, An
     """The declaration of a route's action; `extra` is the rest of its `openapi_extra`. Raises Undeclared."""
     if action not in ACTIONS:
         raise Undeclared(f"{action} is not in shared.access.actions.ACTIONS")
-    return {"openapi_extra": {**(extra or {}), _DECLARED: action}}
+    return {"openapi_extra": {**(extra or {}), DECLARED: action}}
 
 
 def principal_of(request: Request) -> Principal:

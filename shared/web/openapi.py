@@ -1,7 +1,14 @@
-"""What the OpenAPI documents say beyond what the framework knows: problem details and whole schemas."""
+"""What the OpenAPI documents say beyond what the framework knows: where a service answers, who may call what, problem
+details and whole schemas.
+"""
 
 from typing import Any
 
+from shared.access.principal import Role
+from shared.access.table import TABLE
+
+DECLARED = "x-hearth-action"
+"""Under this name an operation says its action."""
 PROBLEM = "Problem"
 PROBLEM_TYPE = "application/problem+json"
 _DEFINITIONS = "#/$defs/"
@@ -27,33 +34,70 @@ _PROBLEM_SCHEMA = {
     },
     "required": ["type", "title", "status", "request_id"],
 }
+_TOKEN, _SERVICE = "token", "service"
+_SCHEMES = {
+    _TOKEN: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token of an integrator (`hearth_int_…`) or a person (`hearth_pat_…`), from an operator.",
+    },
+    _SERVICE: {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A token that another service of Hearth signs for one call.",
+    },
+}
+_ABOUT = {
+    "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    "description": "JSON in UTF-8. A refusal is a problem document (RFC 9457). Pass over fields that you do not know: "
+    "later versions add some.",
+}
 _ANSWER = {
     "description": "Any refusal, as problem details",
     "content": {PROBLEM_TYPE: {"schema": {"$ref": _SCHEMAS + PROBLEM}}},
 }
 
 
-def complete(document: dict[str, Any]) -> dict[str, Any]:
-    """The document, with a problem as a further answer of every operation, and definitions where references find them.
+def complete(document: dict[str, Any], address: str) -> dict[str, Any]:
+    """The document of a service that answers at `address`: with who may call each operation, a problem as a further
+    answer of each, and definitions where references find them.
 
     Changes the document that it is given.
     """
+    document["info"] |= _ABOUT
+    document["servers"] = [{"url": address.rstrip("/")}]
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name in _NEVER_SENT:
         schemas.pop(name, None)
     schemas[PROBLEM] = _PROBLEM_SCHEMA
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            _name_problem(operation)
-            for content in operation.get("requestBody", {}).get("content", {}).values():
-                _hoist(content["schema"], schemas)
+    for operation in _operations(document):
+        _name_problem(operation)
+        operation["security"] = _security_of(operation[DECLARED])
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            _hoist(content["schema"], schemas)
+    needed = {name for one in _operations(document) for shown in one["security"] for name in shown}
+    document["components"]["securitySchemes"] = {name: _SCHEMES[name] for name in _SCHEMES if name in needed}
     return document
+
+
+def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for operations in document["paths"].values() for operation in operations.values()]
+
+
+def _security_of(action: str) -> list[dict[str, list[str]]]:
+    roles = {row.role for row in TABLE if row.action == action}
+    if Role.ANYONE in roles:
+        # A token is optional; one that opens nothing is refused even here.
+        return [{}, {_TOKEN: []}]
+    return [{_SERVICE: []}] if roles == {Role.SERVICE} else [{_TOKEN: []}]
 
 
 def _name_problem(operation: dict[str, Any]) -> None:
     answers = operation["responses"]
     if _NEVER_SENT[0] in str(answers.get("422")):
         del answers["422"]
+    answers.setdefault("4XX", _ANSWER)
     answers.setdefault("default", _ANSWER)
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -21,6 +21,7 @@ from services.audit.scorecard.doors import (
     words_for,
 )
 from services.audit.scorecard.exports import write_csv, write_csv_of_all, write_gemara, write_wikitext
+from shared.web.bodies import gives, gives_media
 from shared.web.gate import Callers, Gate, does
 from shared.web.pages import Pages
 
@@ -28,6 +29,8 @@ JSON, CSV, SVG, TEXT = "application/json", "text/csv; charset=utf-8", "image/svg
 BADGE_SECONDS = 5
 """How long a replica shows a badge that it has drawn."""
 MOST_BADGES = 10_000
+
+_CSV, _SVG = gives_media("text/csv"), gives_media(SVG)
 
 Sealed = Annotated[int | None, Query(alias="as_of", ge=0, description="The checkpoint: entries of the seal log.")]
 
@@ -44,28 +47,28 @@ def make_scorecard_routes(shelf: Shelf, door: Door, gate: Gate, pages: Pages) ->
     router = gate.router(Callers.PROGRAMS if door.is_public else Callers.PEOPLE, tags=["scorecard"])
     badges = Badges()
 
-    @router.get(f"{door.path}.json", responses=_json(ScorecardsDocument), **does(door.action))
+    @router.get(f"{door.path}.json", responses=gives(ScorecardsDocument), **does(door.action))
     async def list_scorecards(request: Request) -> Response:
         """The scorecard of every community, by its id, at the last checkpoint."""
         cards = sorted(await shelf.scorecards.all(), key=lambda card: card.community)
         body = {"items": [write_document(card, values=door.values) for card in cards], "next": None}
         return answer(request, door, write_canonical(body), JSON, A_MINUTE)
 
-    @router.get(f"{door.path}.csv", response_class=Response, responses=_media("text/csv"), **does(door.action))
+    @router.get(f"{door.path}.csv", response_class=Response, responses=_CSV, **does(door.action))
     async def list_as_csv(request: Request) -> Response:
         """A line for each community."""
         cards = sorted(await shelf.scorecards.all(), key=lambda card: card.community)
         return answer(request, door, write_csv_of_all(cards), CSV, A_MINUTE)
 
     # Before the next route, whose path would fit, too.
-    @router.get(f"{door.path}/{{community}}.gemara.json", responses=_media(JSON), **does(door.action))
+    @router.get(f"{door.path}/{{community}}.gemara.json", responses=gives_media(JSON), **does(door.action))
     async def read_gemara(request: Request, community: str, sealed: Sealed = None) -> Response:
         """An evaluation log in the shape of Gemara, layer 4."""
         card = await shelf.card(community, sealed)
         body = write_gemara(card, shelf.name_of(card), shelf.address(community), words_for(request, pages))
         return answer(request, door, write_canonical(body), JSON, _seconds(sealed))
 
-    @router.get(f"{door.path}/{{community}}.json", responses=_json(ScorecardDocument), **does(door.action))
+    @router.get(f"{door.path}/{{community}}.json", responses=gives(ScorecardDocument), **does(door.action))
     async def read_scorecard(request: Request, community: str, sealed: Sealed = None) -> Response:
         """The scorecard as canonical JSON: UTF-8, names in order, no blanks. `values` are null without the right.
 
@@ -76,7 +79,10 @@ def make_scorecard_routes(shelf: Shelf, door: Door, gate: Gate, pages: Pages) ->
         return answer(request, door, body, JSON, _seconds(sealed))
 
     @router.get(
-        f"{door.path}/{{community}}.csv", response_class=Response, responses=_media("text/csv"), **does(door.action)
+        f"{door.path}/{{community}}.csv",
+        response_class=Response,
+        responses=gives_media("text/csv"),
+        **does(door.action),
     )
     async def read_as_csv(request: Request, community: str, sealed: Sealed = None) -> Response:
         """A line for each responsibility, with its sentence in the reader's language. No cell is a formula."""
@@ -84,7 +90,7 @@ def make_scorecard_routes(shelf: Shelf, door: Door, gate: Gate, pages: Pages) ->
         body = write_csv(card, words_for(request, pages), values=door.values)
         return answer(request, door, body, CSV, _seconds(sealed))
 
-    @router.get(f"{door.path}/{{community}}.svg", response_class=Response, responses=_media(SVG), **does(door.action))
+    @router.get(f"{door.path}/{{community}}.svg", response_class=Response, responses=_SVG, **does(door.action))
     async def read_badge(request: Request, community: str) -> Response:
         """The badge: the word of the level and the date, in the reader's language."""
         key = (community, pages.language(request))
@@ -101,7 +107,7 @@ def make_scorecard_routes(shelf: Shelf, door: Door, gate: Gate, pages: Pages) ->
         text = write_wikitext(card, shelf.name_of(card), shelf.address(community), words_for(request, pages))
         return answer(request, door, text.encode(), TEXT, _seconds(sealed))
 
-    @router.get(f"{door.path}/{{community}}/diff.json", responses=_json(DifferenceDocument), **does(door.action))
+    @router.get(f"{door.path}/{{community}}/diff.json", responses=gives(DifferenceDocument), **does(door.action))
     async def read_difference(
         request: Request, community: str,
         old: Annotated[str, Query(alias="from", description="A checkpoint, or a day such as 2026-11-24.")],
@@ -140,11 +146,3 @@ class Badges:
 def _seconds(sealed: int | None) -> int:
     """How long an answer may be kept: the past does not change, but the catalogue that it is judged by may."""
     return A_MINUTE if sealed is None else AN_HOUR
-
-
-def _json(model: Any) -> dict[int | str, dict[str, Any]]:
-    return {200: {"model": model}}
-
-
-def _media(media_type: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {media_type: {}}}}

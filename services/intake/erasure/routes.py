@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
 
+from services.intake.answers import ErasureAnswer
 from services.intake.erasure.actions import Erasing, Erasure, ErasureReason
 from services.intake.fields import PRIVATE, Body, Identifier
 from services.intake.stored import Store, StoredReport
@@ -15,7 +16,7 @@ from shared.access.principal import Principal
 from shared.ids import new_id
 from shared.problems import FieldError, Problem
 from shared.times import now
-from shared.web.bodies import json_response, parse_body, takes
+from shared.web.bodies import gives, json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does, principal_of
 
 MOST_IDS = 500
@@ -41,7 +42,7 @@ def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter
     """
     router = gate.router(Callers.PROGRAMS)
 
-    @router.post("/v1/erasures", **does("report.erase", takes(ErasureOrder)))
+    @router.post("/v1/erasures", responses=gives(ErasureAnswer), **does("report.erase", takes(ErasureOrder)))
     async def erase(request: Request) -> Response:
         """Destroy the data keys of reports, for good. Each id gets a result: erased, already (by another request) or
         unknown. With `dry_run` nothing is erased, and a report with its keys gets `standing`. Repeat after a 503."""

@@ -6,10 +6,12 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 
+from services.intake.answers import AnswerTaken
 from services.intake.fields import PRIVATE, Body, Identifier, Receipt, Words
 from services.intake.mailbox.actions import Mailbox
+from services.intake.mailbox.views import StatusView
 from shared.problems import FieldError, Problem
-from shared.web.bodies import json_response, parse_body, takes
+from shared.web.bodies import gives, json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does
 
 # A statement's id becomes the name of a field in the store.
@@ -42,14 +44,19 @@ def make_mailbox_router(mailbox: Mailbox, gate: Gate) -> APIRouter:
     """The routes."""
     router = gate.router(Callers.PROGRAMS)
 
-    @router.post("/v1/follow-up", **does("report.follow_up", takes(FollowUp)))
+    @router.post("/v1/follow-up", responses=gives(StatusView), **does("report.follow_up", takes(FollowUp)))
     async def follow_up(request: Request) -> Response:
         """What a reporter may know of the case. The receipt stands in the body, so that no log holds it."""
         body = parse_body(FollowUp, await request.body())
         view = await mailbox.follow_up(body.receipt)
         return json_response(asdict(view), headers=PRIVATE)
 
-    @router.post("/v1/follow-up/answers", status_code=202, **does("report.follow_up", takes(Answer)))
+    @router.post(
+        "/v1/follow-up/answers",
+        status_code=202,
+        responses=gives(AnswerTaken, 202),
+        **does("report.follow_up", takes(Answer)),
+    )
     async def answer(request: Request) -> Response:
         """Take a reporter's answer to a question."""
         body = parse_body(Answer, await request.body())

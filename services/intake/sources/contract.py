@@ -24,6 +24,7 @@ MEANINGS: Mapping[str, str] = {
     "privacy": "How the reporter wants to be treated. An anonymous report has no `reporter`.",
     "occurred": "When it happened: either `at`, or both `from` and `to`; RFC 3339 with an offset.",
     "narrative": "What happened, in the reporter's words.",
+    "exposure": "Whether what is told here would show who reported: yes, no, or unsure.",
     "harmed": "Who was harmed, and how.",
     "places": "Where it happened: addresses of pages and edits, or rooms.",
     "anything_else": "What else the handlers should know.",

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
 
+from services.intake.answers import GivenKeys, OwnKeys, ReadItems
 from services.intake.fields import PRIVATE, Body, Identifier, Name
 from services.intake.mentions import Naming
 from services.intake.vault.names import NameKeySource
@@ -20,7 +21,7 @@ from shared.events import Actor
 from shared.ids import PERSON
 from shared.own_names import Proof
 from shared.problems import FieldError, Problem
-from shared.web.bodies import json_response, parse_body, takes
+from shared.web.bodies import gives, json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does, principal_of
 
 _TOKEN = re.compile(r"[0-9a-f]{32}")
@@ -74,7 +75,7 @@ def make_vault_router(
             gate.keep_fault(action, problem.code.replace("-", "_"), who)
             raise
 
-    @router.post("/v1/vault/read", **does("vault.read", takes(VaultRead)))
+    @router.post("/v1/vault/read", responses=gives(ReadItems), **does("vault.read", takes(VaultRead)))
     async def read(request: Request) -> Response:
         """Hand sections of reports to another service, as far as the purpose of the call needs them.
 
@@ -105,7 +106,7 @@ def make_vault_router(
         await naming.name(report_id, token, body.person, principal_of(request).actor(Role.SERVICE))
         return Response(status_code=204)
 
-    @router.post("/v1/vault/pseudonyms", **does("vault.pseudonyms", takes(Proof)))
+    @router.post("/v1/vault/pseudonyms", responses=gives(OwnKeys), **does("vault.pseudonyms", takes(Proof)))
     async def pseudonyms(request: Request) -> Response:
         """The person of a sign-in that happened just now, and the keys of the names that the provider tells.
 
@@ -119,7 +120,7 @@ def make_vault_router(
         names = [{"keys": name.keys, "trust": name.trust.value} for name in own.names]
         return json_response({"person": own.person, "names": names, "ticket": own.ticket}, headers=PRIVATE)
 
-    @router.post("/v1/vault/given-names", **does("vault.bind_names", takes(GivenNames)))
+    @router.post("/v1/vault/given-names", responses=gives(GivenKeys), **does("vault.bind_names", takes(GivenNames)))
     async def given_names(request: Request) -> Response:
         """The keys of names that a coordinator gives to a person, by the ticket of the coordinator's own sign-in.
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from services.triage.answers import CommunityList, CommunityShown, VersionsDiffer
 from services.triage.baseline.actions import BaselineDesk, ChangeSent, Offer
 from services.triage.baseline.forms import CHANGES, INPUTS
 from services.triage.baseline.registry import Annotation, Attestation, Project, ProjectVersion, Registry
@@ -15,7 +16,7 @@ from shared.policy.baseline import Catalogue, Responsibility
 from shared.policy.baseline.difference import diff
 from shared.problems import NotFound
 from shared.times import now, rfc3339
-from shared.web.bodies import json_response, parse_body
+from shared.web.bodies import gives, json_response, parse_body
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, read_idempotency_key, seen_of, takes_change
 from shared.web.paging import Cursors
@@ -30,7 +31,7 @@ def make_baseline_router(desk: BaselineDesk, gate: Gate) -> APIRouter:
     """The routes below /v1/baseline."""
     router = gate.router(Callers.PROGRAMS, prefix="/v1/baseline")
 
-    @router.get("", **does("baseline.list"))
+    @router.get("", responses=gives(CommunityList), **does("baseline.list"))
     async def list_communities(
         request: Request, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
     ) -> Response:
@@ -40,13 +41,13 @@ def make_baseline_router(desk: BaselineDesk, gate: Gate) -> APIRouter:
         items = [_summary(community, registry, now()) for community, registry in cut]
         return json_response({"items": items, "next": after}, headers=_PRIVATE)
 
-    @router.get("/versions/{old}...{new}", **does("baseline.list"))
+    @router.get("/versions/{old}...{new}", responses=gives(VersionsDiffer), **does("baseline.list"))
     async def show_difference(old: str, new: str) -> Response:
         """What differs between two versions of the catalogue, each by its date, with or without its digest."""
         before, after = (_version_named(desk.versions, wanted) for wanted in (old, new))
         return json_response(diff(before, after).document(), headers=_PRIVATE)
 
-    @router.get("/{community}", **does("baseline.read"))
+    @router.get("/{community}", responses=gives(CommunityShown), **does("baseline.read"))
     async def show_community(request: Request, community: str) -> Response:
         """What the baseline asks of a community, what it attests, and its projects and those that serve all.
 
@@ -58,7 +59,7 @@ def make_baseline_router(desk: BaselineDesk, gate: Gate) -> APIRouter:
         body["actions"] = [show_offer(offer) for offer in desk.offers(who, known, registry)]
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{registry.seq}"'})
 
-    @router.post("/{community}/{change}", **does("baseline.read", _CHANGE))
+    @router.post("/{community}/{change}", responses=gives(CommunityShown), **does("baseline.read", _CHANGE))
     async def make_change(request: Request, community: str, change: str) -> Response:
         """attest, withdraw, confirm, annotate, list_project, change_project or end_project.
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
+from services.triage.answers import PersonList, PersonShown, SignInNoted
 from services.triage.roster.actions import SignIns
 from services.triage.roster.changes import CHANGES, INPUTS, ends_of
 from services.triage.roster.desk import EntryPlace, Offer, RosterDesk
@@ -16,7 +17,7 @@ from shared.ids import PERSON
 from shared.own_names import Proof, Trust
 from shared.problems import NotFound
 from shared.times import now, rfc3339
-from shared.web.bodies import json_response, parse_body, takes
+from shared.web.bodies import gives, json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, read_idempotency_key, seen_of, takes_change
 from shared.web.paging import Cursors
@@ -31,7 +32,7 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
     """The routes below /v1/roster."""
     router = gate.router(Callers.PROGRAMS, prefix="/v1/roster")
 
-    @router.get("", **does("roster.read"))
+    @router.get("", responses=gives(PersonList), **does("roster.read"))
     async def list_people(
         request: Request, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
     ) -> Response:
@@ -39,7 +40,7 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
         entries, after = await people_of(desk, request, cursor, limit)
         return json_response({"items": [_shown(kept) for kept in entries], "next": after}, headers=_PRIVATE)
 
-    @router.get("/{person}", **does("roster.read"))
+    @router.get("/{person}", responses=gives(PersonShown), **does("roster.read"))
     async def show_person(request: Request, person: str) -> Response:
         """One entry, and the changes permitted now with what they take. ETag is its version."""
         who = principal_of(request)
@@ -49,7 +50,7 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
         body = {**_shown(kept), "actions": [show_offer(offer) for offer in await desk.offers(who, kept)]}
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{kept.version}"'})
 
-    @router.post("/{person}/{change}", **does("roster.read", _CHANGE))
+    @router.post("/{person}/{change}", responses=gives(PersonShown), **does("roster.read", _CHANGE))
     async def make_change(request: Request, person: str, change: str) -> Response:
         """grant, revoke, training, agreement, leave or sign_out. For a new person, If-Match is `"0"`."""
         who, ref = principal_of(request), reference_of(person)
@@ -68,7 +69,7 @@ def make_sign_ins_router(sign_ins: SignIns, gate: Gate) -> APIRouter:
     """The route by which the other services have the names of people who sign in noted."""
     router = gate.router(Callers.PROGRAMS)
 
-    @router.post("/v1/sign-ins", **does("roster.note_names", takes(Proof)))
+    @router.post("/v1/sign-ins", responses=gives(SignInNoted), **does("roster.note_names", takes(Proof)))
     async def note_names(request: Request) -> Response:
         """The person of a sign-in at another service that happened just now, and the person's names, as keys.
 

@@ -1,0 +1,75 @@
+"""What intake answers to programs, for its OpenAPI document."""
+
+from typing import Any, Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+
+class ReportTaken(TypedDict):
+    """A report that is stored. The receipt is the only key to it, and is told once."""
+
+    report_id: str
+    receipt: str
+    status_url: str
+    remarks: NotRequired[list[dict[str, str]]]
+
+
+class AnswerTaken(TypedDict):
+    """An answer of a reporter that is stored."""
+
+    question_id: str
+
+
+class ReadItem(TypedDict):
+    """One report, as far as the purpose of the call needs it."""
+
+    report_id: str
+    sections: NotRequired[dict[str, Any]]
+    erased: NotRequired[bool]
+    unknown: NotRequired[bool]
+
+
+class ReadItems(TypedDict):
+    """An item for each read, in the same order."""
+
+    items: list[ReadItem]
+
+
+class KeysOfName(TypedDict):
+    """The keys of one name, and how far the name shows who the person is."""
+
+    keys: list[str]
+    trust: Literal["account", "proved", "typed"]
+
+
+class OwnKeys(TypedDict):
+    """The person of a sign-in, and the keys of the person's names."""
+
+    person: str
+    names: list[KeysOfName]
+    ticket: str | None
+
+
+class GivenKeys(TypedDict):
+    """The keys of each name that was given."""
+
+    names: list[list[str]]
+
+
+class ErasureItem(TypedDict):
+    """What became of one report. One that is unknown has only its id and the result."""
+
+    id: str
+    result: Literal["erased", "already", "unknown", "standing"]
+    report_id: NotRequired[str]
+    case_id: NotRequired[str]
+    state: NotRequired[str]
+
+
+class ErasureAnswer(TypedDict):
+    """What became of each report, in the order of the ids."""
+
+    request_id: str
+    reason: str
+    dry_run: bool
+    items: list[ErasureItem]
