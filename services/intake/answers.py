@@ -20,7 +20,7 @@ class AnswerTaken(TypedDict):
     question_id: str
 
 
-class ReadItem(TypedDict):
+class ReportRead(TypedDict):
     """One report, as far as the purpose of the call needs it."""
 
     report_id: str
@@ -29,10 +29,10 @@ class ReadItem(TypedDict):
     unknown: NotRequired[bool]
 
 
-class ReadItems(TypedDict):
+class ReportsRead(TypedDict):
     """An item for each read, in the same order."""
 
-    items: list[ReadItem]
+    items: list[ReportRead]
 
 
 class KeysOfName(TypedDict):

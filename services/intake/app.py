@@ -19,6 +19,7 @@ from services.intake.searching.part import build as build_searching
 from services.intake.settings import IntakeSettings
 from services.intake.store import ReportStore
 from services.intake.stored import Secrets
+from services.intake.terms.routes import make_terms_router
 from services.intake.vault.cipher import Vault
 from services.intake.vault.part import build as build_vault
 from shared.access.service_tokens import ServiceVerifier
@@ -54,9 +55,15 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
     if settings.open_inbox:
         log.warning("the open inbox is for demos: everybody who can write to it reports for any source and community")
     form = make_page_router(ReportForm(submissions, policy, pages), gate, settings.exit_url)
+    terms = make_terms_router(policy, pages, gate)
     parts = [
         Part(
-            [make_router(submissions, policy, gate), form, make_asset_router(gate)],
+            [
+                make_router(submissions, policy, gate),
+                make_terms_router(policy, pages, gate),
+                form,
+                make_asset_router(gate),
+            ],
             indexes=store.indexes,
             tasks=[commits.run],
         ),

@@ -14,7 +14,8 @@ from services.intake.sources import read as read_source
 from services.intake.sources.api import from_nobody
 from services.intake.sources.arrival import Context, Raw
 from services.intake.sources.contract import EXAMPLES, submission_schema
-from shared.access.authorization import demand
+from shared.access.authorization import Refused, allow
+from shared.access.conditions import Reason, Refusal
 from shared.access.principal import NOBODY, Principal, Resource
 from shared.policy import Policy
 from shared.telemetry import current_traceparent
@@ -74,5 +75,12 @@ def source_of(request: Request, who: Principal, community: str) -> str | None:
     source = request.headers.get("hearth-source") or (sources[0] if len(sources) == 1 else None)
     if source is None and not sources:
         return None
-    demand(who, "report.submit_for", Resource(source=source, community=community), now())
+    match allow(who, "report.submit_for", Resource(source=source, community=community), now()):
+        case Refusal(Reason.COMMUNITY) as refusal:
+            own = sorted({name for grant in who.grants if source in grant.sources for name in grant.communities})
+            raise Refused("report.submit_for", refusal, f"It reports for: {', '.join(own)}.")
+        case Refusal(Reason.SOURCE) as refusal:
+            raise Refused("report.submit_for", refusal, f"Hearth-Source takes: {', '.join(sorted(set(sources)))}.")
+        case Refusal() as refusal:
+            raise Refused("report.submit_for", refusal)
     return source

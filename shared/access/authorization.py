@@ -103,6 +103,7 @@ _STATUS: Mapping[Reason, tuple[int, str, str]] = {
     Reason.TRAINING: (403, "training-needed", "This needs training that counts."),
     Reason.PURPOSE: (403, "purpose-not-permitted", "This may not be asked for that purpose."),
     Reason.SOURCE: (403, "source-not-permitted", "This token may not speak for that source."),
+    Reason.COMMUNITY: (403, "community-not-permitted", "This token may not report for that community."),
     Reason.ONESELF: (403, "own-entry", "Nobody changes their own entry but for leave; another coordinator does."),
     Reason.MAKER: (403, "own-attestation", "Nobody confirms what they attested themselves."),
     Reason.LAST: (403, "last-coordinator", "Nobody else could end this leave."),
@@ -111,12 +112,18 @@ _STATUS: Mapping[Reason, tuple[int, str, str]] = {
 
 
 class Refused(Problem):
-    """The answer to a caller who is refused. Where the reason may not be told, it looks as if there were nothing."""
+    """The answer to a caller who is refused. Where the reason may not be told, it looks as if there were nothing.
 
-    def __init__(self, action: str, refusal: Refusal) -> None:
+    `detail` tells the caller more of what is the caller's own affair.
+    """
+
+    def __init__(self, action: str, refusal: Refusal, detail: str | None = None) -> None:
         self.action = action
         self.reason = refusal.reason
-        super().__init__(*(NOTHING_HERE if refusal.reason in HIDING else _STATUS.get(refusal.reason, _NOT_PERMITTED)))
+        # Only a case can be hidden. What is not about a case shows nothing of what is there.
+        is_hidden = refusal.reason in HIDING and ACTIONS[action].case
+        answer = NOTHING_HERE if is_hidden else _STATUS.get(refusal.reason, _NOT_PERMITTED)
+        super().__init__(*answer, detail=detail)
 
 
 def demand(actor: Principal, action: str, resource: Resource | None, now: datetime) -> Permit:

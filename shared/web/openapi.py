@@ -102,10 +102,14 @@ def _name_problem(operation: dict[str, Any]) -> None:
 
 
 def _hoist(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Move the definitions of a body to those of the document, because a reference starts at the document's root."""
+    """Move the definitions of a body to those of the document, because a reference starts at the document's root.
+
+    Raises ValueError for two definitions of one name: a reference would lead to either.
+    """
     for name, definition in schema.pop("$defs", {}).items():
-        schemas[name] = definition
         _point(definition)
+        if schemas.setdefault(name, definition) != definition:
+            raise ValueError(f"{name} stands for two schemas in one document")
     _point(schema)
 
 

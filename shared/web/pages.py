@@ -178,6 +178,11 @@ class Pages:
             return chosen
         return negotiate(request.headers.get("accept-language"), self._messages.languages)
 
+    @property
+    def languages(self) -> Sequence[str]:
+        """The languages that pages can be in."""
+        return self._messages.languages
+
     def message(self, request: Request, key: str, *values: Value) -> str:
         """One message in the reader's language, for texts that a route composes."""
         return self.text(self.language(request), key, *values)

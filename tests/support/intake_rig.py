@@ -25,6 +25,7 @@ from services.intake.routes import make_router
 from services.intake.settings import EXIT_URL
 from services.intake.store import outline_of, report_of, save_of
 from services.intake.stored import Change, ReportOutline, Secrets, StoredReport
+from services.intake.terms.routes import make_terms_router
 from services.intake.vault.cipher import Vault
 from services.intake.vault.identity import Identities
 from services.intake.vault.names import NameKeySource
@@ -261,6 +262,7 @@ class Rig:
             gate=self.gate,
             routers=[
                 make_router(self.submissions, POLICY, self.gate),
+                make_terms_router(POLICY, pages, self.gate),
                 make_page_router(form, self.gate, self.exit_url),
                 make_asset_router(self.gate),
                 make_mailbox_router(self.mailbox, self.gate),

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
 
-from services.intake.answers import GivenKeys, OwnKeys, ReadItems
+from services.intake.answers import GivenKeys, OwnKeys, ReportsRead
 from services.intake.fields import PRIVATE, Body, Identifier, Name
 from services.intake.mentions import Naming
 from services.intake.vault.names import NameKeySource
@@ -75,7 +75,7 @@ def make_vault_router(
             gate.keep_fault(action, problem.code.replace("-", "_"), who)
             raise
 
-    @router.post("/v1/vault/read", responses=gives(ReadItems), **does("vault.read", takes(VaultRead)))
+    @router.post("/v1/vault/read", responses=gives(ReportsRead), **does("vault.read", takes(VaultRead)))
     async def read(request: Request) -> Response:
         """Hand sections of reports to another service, as far as the purpose of the call needs them.
 

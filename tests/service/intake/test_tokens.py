@@ -70,16 +70,29 @@ async def test_no_token_speaks_for_a_source_that_is_not_its_own(rig: Rig, source
 
 async def test_a_token_is_good_for_its_communities_only(rig: Rig) -> None:
     bound = token("wiki", communities=("swwiki", "arwiki"))
-    # What is refused because of the community is answered as if there were nothing.
-    refused(rig, await hand_in(rig, bound), 404, "not-found")
+    refused(rig, await hand_in(rig, bound), 403, "community-not-permitted")
     assert (await hand_in(rig, bound, {**BODY, "community": "arwiki"})).status_code == 202
     assert sources(rig) == ["wiki"]
+
+
+async def test_a_token_is_told_its_own_communities_and_not_which_others_there_are(rig: Rig) -> None:
+    bound = token("wiki", communities=("swwiki", "arwiki"))
+    known, unknown = [await hand_in(rig, bound, {**BODY, "community": name}) for name in ("enwiki", "no-such-wiki")]
+    assert known.json()["detail"] == "It reports for: arwiki, swwiki."
+    for answer in (known, unknown):
+        refused(rig, answer, 403, "community-not-permitted")
+    assert {**known.json(), "request_id": ""} == {**unknown.json(), "request_id": ""}
+
+
+async def test_a_token_is_told_its_own_sources(rig: Rig) -> None:
+    answer = await hand_in(rig, token("wiki", "event-app"))
+    assert answer.json()["detail"] == "Hearth-Source takes: event-app, wiki."
 
 
 async def test_two_grants_are_not_mixed(rig: Rig) -> None:
     grants = [Grant(Role.INTEGRATOR, (), (c,), (s,)) for c, s in (("enwiki", "wiki"), ("swwiki", "event-app"))]
     both = COPIES.token(grants=grants)
-    assert (await hand_in(rig, both, hearth_source="event-app")).status_code in (403, 404)
+    assert (await hand_in(rig, both, hearth_source="event-app")).status_code == 403
     assert rig.store.reports == {}
     assert (await hand_in(rig, both, hearth_source="wiki")).status_code == 202
 
