@@ -58,12 +58,7 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
     terms = make_terms_router(policy, pages, gate)
     parts = [
         Part(
-            [
-                make_router(submissions, policy, gate),
-                make_terms_router(policy, pages, gate),
-                form,
-                make_asset_router(gate),
-            ],
+            [make_router(submissions, policy, gate), terms, form, make_asset_router(gate)],
             indexes=store.indexes,
             tasks=[commits.run],
         ),

@@ -39,7 +39,9 @@ from tests.support.scorecards import as_of, scorecard
 from tests.support.service_keys import call_of
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
-OPEN = {"POST /v1/reports", "GET /v1/policy", "POST /v1/follow-up", "POST /v1/follow-up/answers", "GET /v1/record/keys"} | {
+OPEN = {
+    "POST /v1/reports", "GET /v1/policy", "POST /v1/follow-up", "POST /v1/follow-up/answers", "GET /v1/record/keys",
+} | {
     f"GET /scorecard{end}"
     for end in (
         ".json", ".csv", "/{community}.json", "/{community}.csv", "/{community}.svg", "/{community}.wikitext",
