@@ -28,6 +28,7 @@ FAULTS: Mapping[str, str] = MappingProxyType(
         "extra_forbidden": "An unknown field stands here. The pointer leads to what it stands in.",
         "future_date": "The time lies ahead, by more than the limit `clock_skew_seconds`.",
         "literal_error": "The value is none of those that the schema lists.",
+        "mail_address": "The text is no address to which Hearth can write.",
         "missing": "The field must be there.",
         "model_type": "An object belongs here.",
         "range_reversed": "The end is before the beginning.",
