@@ -22,7 +22,7 @@ from shared.events import FACTS, Event, Fact, RosterEntryChanged, RosterTokenCha
 from shared.events.baseline import BaselineFact, BaselineLinkChecked, LinkState
 from shared.events.cases import CaseFact
 from shared.problems import Malformed
-from shared.times import parse_rfc3339
+from shared.times import parse_rfc3339, read_isoformat
 
 TOPICS = frozenset({"reports", "cases", "erasures", "roster", "baseline"})
 """Scorecards are computed from the logs of these topics."""
@@ -148,8 +148,8 @@ def read_step(line: str) -> Step:
     fields = orjson.loads(line)
     if len(fields) == _NUMBERS:
         return number_of(*fields)
-    # Written by `Step.write`, and read thousands of times for one scorecard.
-    fields[5] = datetime.fromisoformat(fields[5])
+    # One scorecard reads thousands.
+    fields[5] = read_isoformat(fields[5])
     return Step(*fields)
 
 
