@@ -12,7 +12,7 @@ from shared.texts import TypedText
 ANSWER_LIMIT = 20_000
 RECEIPT_LIMIT = 200
 """Characters of a receipt as it is typed, with blanks and marks."""
-Receipt = Annotated[str, TypedText(RECEIPT_LIMIT, optional=True)]
+Receipt = Annotated[str, TypedText(RECEIPT_LIMIT, optional=True, one_line=False)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 Name = Annotated[str, TypedText(320, longest=LONGEST_LINE)]
 Words = Annotated[str, TypedText(ANSWER_LIMIT, one_line=False)]

@@ -1,6 +1,7 @@
 """The HTTP side of every service: health, contracts, problem details, request ids, spans, size limits."""
 
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, get_type_hints
@@ -24,8 +25,10 @@ from shared.web.gate import Callers, Gate, GatedRoute, Undeclared, does
 from shared.web.hosts import Hosts, hosts_of
 from shared.web.inside import make_inside
 from shared.web.openapi import complete
+from shared.web.typed_addresses import Methods
 
 log = logging.getLogger(__name__)
+_OPENAPI = "/openapi.json"
 
 _FOR_ALL = {
     "Access-Control-Allow-Origin": "*",
@@ -68,12 +71,15 @@ def make_app(
         if not isinstance(route, GatedRoute) or not route.action:
             raise Undeclared(f"{getattr(route, 'path', type(route).__name__)} stands behind no gate")
     plain = _plain_routes(routers)
+    known = [(route.path_regex, route.methods or ()) for route in routes_of(routers)]
+    methods = Methods([*known, (re.compile(f"{_OPENAPI}$"), {"GET"})])
     hosts = hosts_of(settings) if settings else Hosts()
     forms = FormGuard(settings.form_key if settings else None, [r for router in routers for r in router.routes])
     app = _Bounded(
-        lambda inner: Boundary(inner, service, plain, error_page, hosts, forms, gate.keep_stray),
+        lambda inner: Boundary(inner, service, plain, methods, error_page, hosts, forms, gate.keep_stray),
         settings.address_of(service) if settings else LOCAL,
         title=f"Hearth {service}",
+        openapi_url=_OPENAPI,
         docs_url=None,
         redoc_url=None,
         # The framework's redirects to an address with or without the last slash are built from the Host header.

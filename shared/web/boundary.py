@@ -17,13 +17,14 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import metrics
-from shared.problems import NOTHING_HERE, FieldError, Problem, Unavailable, pointer
+from shared.problems import NOTHING_HERE, FieldError, NotFound, Problem, Unavailable, pointer
 from shared.telemetry import span_for
 from shared.web.bounds import BODY_LIMIT, HOLD, too_large
 from shared.web.csrf import FORM_GUARD, FormGuard, cookie_header
 from shared.web.gate import Handler
 from shared.web.headers import protect
 from shared.web.hosts import Hosts
+from shared.web.typed_addresses import Methods, tidy_path
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Boundary:
         app: ASGIApp,
         service: str,
         plain: Mapping[tuple[str, str], Plain],
+        methods: Methods,
         error_page: ErrorPage | None,
         hosts: Hosts,
         forms: FormGuard,
@@ -63,6 +65,7 @@ class Boundary:
         self._app = app
         self._service = service
         self._plain = plain
+        self._methods = methods
         self._error_page = error_page
         self._hosts = hosts
         self._forms = forms
@@ -77,6 +80,11 @@ class Boundary:
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         scope["request_id"] = request_id
+        scope["path"] = tidy_path(scope["path"])
+        asks_head_only = scope["method"] == "HEAD"
+        if asks_head_only:
+            # The routes know only GET. The server leaves the body out.
+            scope["method"] = "GET"
         scope[FORM_GUARD] = self._forms
         began = time.perf_counter()
         status = 0
@@ -86,6 +94,8 @@ class Boundary:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if asks_head_only:
+                    scope["method"] = "HEAD"
                 message["headers"] = [
                     *protect(scope, message["headers"]), *cookie_header(scope), (b"x-request-id", request_id.encode())
                 ]  # fmt: skip
@@ -141,9 +151,17 @@ class Boundary:
         except Problem as problem:
             if problem.code in _STRAY:
                 self._keep(problem.code)
+            allowed = self._methods.allowed(scope["path"]) if problem.code == "unsupported-media-type" else ""
+            if allowed and scope["method"] not in allowed.split(", "):
+                raise HTTPException(405) from None
             raise
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "OPTIONS":
+            if not (allowed := self._methods.allowed(scope["path"])):
+                raise NotFound
+            await Response(status_code=204, headers={"Allow": allowed})(scope, receive, send)
+            return
         plain = self._plain.get((scope["method"], scope["path"]))
         if plain is None:
             await self._app(scope, receive, send)
@@ -159,6 +177,8 @@ class Boundary:
         if problem.code == _INTERNAL:
             log.error("unexpected", exc_info=error, extra={"request_id": request_id, "error": type(error).__name__})
         headers = problem.headers | ({"Retry-After": str(problem.retry_after)} if problem.retry_after else {})
+        if problem.status == 405:
+            headers["Allow"] = self._methods.allowed(request.scope["path"])
         if problem.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         if self._error_page and "text/html" in request.headers.get("accept", ""):

@@ -6,6 +6,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
+import idna
 from starlette.types import Scope
 
 from shared.problems import Problem
@@ -17,7 +18,7 @@ INSIDE = ("intake", "triage", "desk", "notification", "audit")
 BY_ADDRESS = frozenset({"/health/live", "/health/ready"})
 """What machines ask for by the bare address of a replica. Nothing there is about people."""
 
-_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_-](?:[a-z0-9._-]{0,252}[a-z0-9_-])?)(?::\d{1,5})?")
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_-](?:[a-z0-9._-]{0,252}[a-z0-9_-])?)(?:(?<!\])\.)?(?::\d{1,5})?")
 
 
 class Hosts:
@@ -43,13 +44,24 @@ def hosts_of(settings: Settings) -> Hosts:
     """The names that follow from the settings: public addresses, the listening address, loopback, containers, HOSTS."""
     own = (settings.public_url, settings.desk_url, settings.audit_url, settings.outbox_url, settings.intake_url)
     addresses = (*own, f"//{bracketed(settings.host)}")
-    named = [name for name in (name_in(urlsplit(one).netloc.encode()) for one in addresses) if name]
-    return Hosts([*named, *LOOPBACK, *INSIDE, *listed(settings.hosts)])
+    names = [*(urlsplit(one).netloc for one in addresses), *listed(settings.hosts)]
+    return Hosts([*(name for name in map(name_in, map(_on_the_wire, names)) if name), *LOOPBACK, *INSIDE])
+
+
+def _on_the_wire(name: str) -> bytes:
+    """A name as browsers send it: other letters than those of ASCII by IDNA 2008. What is no name stays as it is."""
+    host, colon, port = name.partition(":")
+    if host.isascii():
+        return name.encode()
+    try:
+        return idna.encode(host, uts46=True) + f"{colon}{port}".encode()
+    except idna.IDNAError:
+        return name.encode()
 
 
 @lru_cache(maxsize=256)
 def name_in(host: bytes) -> str | None:
-    """The name in a Host header, in lower case and without the port. None for a header that holds no name."""
+    """The name in a Host header, in lower case, without the port and the dot of the root. None: it holds no name."""
     match = _HOST.fullmatch(host.decode("latin-1").lower())
     if match is None or (match[1].startswith("[") and not _is_address(match[1])):
         return None

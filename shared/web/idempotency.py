@@ -10,8 +10,9 @@ from pydantic import BaseModel
 from shared.access.principal import Principal
 from shared.ids import derive, new_id
 from shared.problems import Problem
+from shared.web.etags import tags_in
 
-_VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
+_VERSION = re.compile(r"[0-9]{1,9}")
 # Long enough that a program does not meet a key of its own by chance.
 _KEY = re.compile(r"[\x21-\x7e]{8,200}")
 
@@ -66,10 +67,11 @@ def seen_of(request: Request) -> int:
     if_match = request.headers.get("if-match")
     if if_match is None:
         raise Problem(428, "version-required", "Say which version you saw, in If-Match.")
-    match = _VERSION.fullmatch(if_match.strip())
-    if match is None:
+    tags = tags_in(if_match)
+    version = tags.pop() if len(tags) == 1 else ""
+    if not _VERSION.fullmatch(version):
         raise Problem(400, "version-malformed", 'If-Match takes the ETag of the case, such as "3".')
-    return int(match[1])
+    return int(version)
 
 
 def cause_of(principal: Principal, subject: str, key: str | None) -> str:

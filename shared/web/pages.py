@@ -27,6 +27,7 @@ from shared.i18n.wording import Value, locale_of
 from shared.problems import Problem
 from shared.times import rfc3339
 from shared.web.csrf import FORM_GUARD, FormRefused
+from shared.web.etags import is_known
 from shared.web.forms import TOKEN_FIELD
 from shared.web.gate import Callers, Gate, does
 from shared.web.headers import nonce_of
@@ -91,7 +92,7 @@ def make_asset_router(gate: Gate, static_dir: Path | None = None) -> APIRouter:
             "ETag": f'"{asset.digest}"',
             "Vary": "Accept-Encoding",
         }
-        if request.headers.get("if-none-match") == headers["ETag"]:
+        if is_known(request.headers.get("if-none-match"), asset.digest):
             return Response(status_code=304, headers=headers)
         packed = "gzip" in request.headers.get("accept-encoding", "")
         if packed:

@@ -159,12 +159,14 @@ FILL: Mapping[str, Fill] = {
     "new": lambda thing: [CATALOGUE.dated],
     "digest": lambda thing: [load_assets()["hearth.css"].digest],
     "name": lambda thing: ["hearth.css"],
+    "file": lambda thing: ["1.0.json"],
 }
 """How to fill the names in paths."""
 
 BASELINE_CHANGE = ("/v1/baseline/{community}/{change}", "/desk/baseline/{community}/{change}")
 FILL_THERE: Mapping[str, Mapping[str, Fill]] = {
-    path: {"change": lambda thing: list(BASELINE_CHANGES)} for path in BASELINE_CHANGE
+    **{path: {"change": lambda thing: list(BASELINE_CHANGES)} for path in BASELINE_CHANGE},
+    "/schemas/{name}/{file}": {"name": lambda thing: ["access.refused"]},
 }
 """How to fill a name that means something else in this path."""
 

@@ -20,6 +20,7 @@ from services.audit.scorecard.views import Words
 from shared.policy.model import Policy
 from shared.problems import FieldError, NotFound, Problem
 from shared.times import parse_day
+from shared.web.etags import is_known
 from shared.web.pages import Pages
 
 PATH = "/scorecard"
@@ -146,15 +147,14 @@ def keep(request: Request, door: Door, response: Response, seconds: int, *, anyw
     if not door.is_public or "set-cookie" in response.headers:
         response.headers["Cache-Control"] = "no-store"
         return response
-    tag = f'"{sha256(response.body).hexdigest()[:32]}"'
+    tag = sha256(response.body).hexdigest()[:32]
     response.headers["Cache-Control"] = f"public, max-age={seconds}"
-    response.headers["ETag"] = tag
+    response.headers["ETag"] = f'"{tag}"'
     response.headers["Vary"] = "Accept-Language, Cookie"
     if anywhere:
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
-    if tag not in known and "*" not in known:
+    if not is_known(request.headers.get("if-none-match"), tag):
         return response
     kept = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
     return Response(status_code=304, headers=kept)

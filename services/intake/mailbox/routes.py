@@ -15,8 +15,8 @@ from shared.web.bodies import gives, json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does
 
 # A statement's id becomes the name of a field in the store.
-_IDENTIFIER = re.compile(r"[A-Za-z0-9-]{1,64}")
-_BAD_STATEMENT_ID = FieldError("/statement_id", "invalid_id", "Letters, digits and hyphens, 64 at most.")
+_IDENTIFIER = re.compile(r"[a-z0-9-]{1,64}")
+_BAD_STATEMENT_ID = FieldError("/statement_id", "invalid_id", "Small letters, digits and hyphens, 64 at most.")
 
 
 class FollowUp(Body):

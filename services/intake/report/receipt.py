@@ -4,13 +4,18 @@ Intake stores only an HMAC of a receipt, under a pepper that is not in the datab
 """
 
 import hmac
+import unicodedata
 from uuid import UUID
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # pragma: allowlist secret  # known to everyone
 LENGTH = 20
 _PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
 _LETTERS = frozenset(ALPHABET)
-_FORGIVEN = str.maketrans({"O": "0", "I": "1", "L": "1"}) | dict.fromkeys(map(ord, " -\u2010\u2011\u2013\u00a0\t\r\n"))
+_FORGIVEN = str.maketrans("OIL", "011", " -")
+_BETWEEN = frozenset(("Pd", "Zs", "Zl", "Zp", "Cc", "Cf", "Mn"))
+"""Categories of what may stand between the letters: dashes of all kinds, blanks, and marks that nobody sees."""
+_DASHES = frozenset("\u2212\u30fc\u02d7_")
+"""What people take for a dash, and Unicode does not."""
 
 
 def make_receipt(pepper: bytes, nonce: bytes) -> str:
@@ -23,11 +28,22 @@ def make_receipt(pepper: bytes, nonce: bytes) -> str:
 
 
 def read_receipt(text: str) -> str:
-    """The 20 letters of a receipt, forgiving case, spaces, hyphens, O for 0, I and L for 1; ValueError otherwise."""
+    """The 20 letters of a receipt; ValueError otherwise.
+
+    It forgives case, blanks, dashes, O for 0, I and L for 1, wide letters, and digits of any script.
+    """
     letters = text.upper().translate(_FORGIVEN)
+    if not _LETTERS.issuperset(letters):
+        letters = _plain(text).translate(_FORGIVEN)
     if len(letters) != LENGTH or not _LETTERS.issuperset(letters):
         raise ValueError("a receipt has 20 letters and digits")
     return letters
+
+
+def _plain(text: str) -> str:
+    shown = unicodedata.normalize("NFKD", text).upper()
+    kept = (c for c in shown if unicodedata.category(c) not in _BETWEEN and c not in _DASHES)
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in kept)
 
 
 def hash_receipt(pepper: bytes, receipt: str) -> bytes:

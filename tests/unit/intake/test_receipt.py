@@ -42,6 +42,26 @@ def test_letters_that_look_alike_are_forgiven(nonce: bytes) -> None:
         assert read_receipt(receipt.replace("1", letter)) == read_receipt(receipt)
 
 
+WIDE = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
+DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d\u30fc\u058a\u301c_"
+ZEROS = "0٠۰०০੦૦୦௦౦೦൦๐໐༠၀០᠐０𝟎"
+
+
+@given(
+    nonces,
+    st.sampled_from(DASHES),
+    st.sampled_from(["", " ", "\u3000", "\u00a0", "\u200b", "\ufeff", "\n", "\u2009"]),
+    st.sampled_from(ZEROS),
+    st.booleans(),
+)
+def test_a_receipt_is_read_from_any_keyboard(nonce: bytes, dash: str, blank: str, zero: str, is_wide: bool) -> None:
+    receipt = make_receipt(PEPPER, nonce)
+    typed = receipt.translate(WIDE) if is_wide else receipt.lower()
+    typed = typed.replace("-", dash).replace("\uff0d", dash)
+    typed = "".join(chr(ord(zero) + int(c)) if c.isascii() and c.isdecimal() else c for c in typed)
+    assert read_receipt(blank + f"{blank}{dash}{blank}".join(typed.split(dash)) + blank) == read_receipt(receipt)
+
+
 @given(st.text(max_size=60))
 def test_any_text_is_either_read_or_refused(text: str) -> None:
     try:

@@ -1,0 +1,33 @@
+"""Addresses as people type them, and the methods that each address takes. Pure."""
+
+import re
+from collections.abc import Collection, Iterable
+
+from shared.texts import trim
+
+_ENDS = "/ .,;:!)>]\"'"
+"""What stands behind an address in a sentence, and slashes."""
+
+
+def tidy_path(path: str) -> str:
+    """A path as a service knows it: in small letters, without what stands behind it and without marks of copying.
+
+    No path of ours differs from another one in capitals alone.
+    """
+    if path[-1:] not in _ENDS and path.isascii() and path == path.lower():
+        return path
+    return trim(path).rstrip(_ENDS).lower() or "/"
+
+
+class Methods:
+    """The methods of each path. An address that can be read takes HEAD too, and each takes OPTIONS."""
+
+    def __init__(self, routes: Iterable[tuple[re.Pattern[str], Collection[str]]]) -> None:
+        self._routes = tuple(routes)
+
+    def allowed(self, path: str) -> str:
+        """The methods of a path, as the Allow header has them (RFC 9110, 10.2.1). Empty: there is no such path."""
+        found = {method for pattern, methods in self._routes if pattern.match(path) for method in methods}
+        if "GET" in found:
+            found.add("HEAD")
+        return ", ".join(sorted(found | {"OPTIONS"})) if found else ""
