@@ -22,7 +22,8 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 class SignInAttempt:
     """What the callback must find again. `key` and `browser` are SHA-256 of the state and of the browser's cookie.
 
-    `fresh`: the person must sign in now, even if the provider still knows them. Times are UTC-aware.
+    `fresh`: the person must sign in now, even if the provider still knows them. `draft`: what the person had typed,
+    sealed (shared.sign_in.drafts). Times are UTC-aware.
     """
 
     key: str
@@ -32,6 +33,7 @@ class SignInAttempt:
     next: str
     fresh: bool
     began_at: datetime
+    draft: str = ""
 
     def is_over(self, at: datetime) -> bool:
         """Whether the person took too long."""

@@ -30,53 +30,55 @@ def make_sign_in(flow: SignInFlow, gate: Gate) -> APIRouter:
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
     home, open_ = flow.home, does("session.sign_in")
 
-    def ask(request: Request, back: str, fresh: bool, shown: Shown | None = None) -> Response:
-        context = {
-            "action": f"{home}/sign-in",
-            "next": flow.own(back),
-            "fresh": fresh,
-            "provider": flow.provider.name,
-            "shown": shown,
-        }
-        response = flow.pages.render(request, "sign_in_ask.html", context, STATUS.get(shown, 403) if shown else 200)
+    def refuse(request: Request, shown: Shown, back: str, fresh: bool, draft: str = "") -> Response:
+        status = STATUS.get(shown, 403)
+        response = flow.ask(request, back, status=status, fresh=fresh, draft=draft, shown=shown)
         if shown in (Shown.AWAY, Shown.OURS_AWAY):
             response.headers["Retry-After"] = str(RETRY_SECONDS)
         return response
 
-    async def attempted(request: Request, step: Awaitable[Response], back: str, fresh: bool) -> Response:
+    async def attempted(
+        request: Request, step: Awaitable[Response], back: str, fresh: bool, draft: str = ""
+    ) -> Response:
         try:
             return await step
         except SignInRefused as refusal:
             await flow.refused(refusal.reason)
-            return ask(request, back, fresh, refusal.shown)
+            return refuse(request, refusal.shown, back, fresh, draft)
         except Unavailable as error:
             log.warning("nobody can sign in", extra={"reason": str(error)})
             reason, away = (AWAY, Shown.AWAY) if isinstance(error, ProviderAway) else (OURS_AWAY, Shown.OURS_AWAY)
             await flow.refused(reason)
-            return ask(request, back, fresh, away)
+            return refuse(request, away, back, fresh, draft)
 
     @router.get(f"{home}/sign-in", **open_)
-    async def offer(request: Request, next: str = home, fresh: str = "") -> Response:  # noqa: A002  # as in the address
+    async def offer(
+        request: Request,
+        next: str = home,  # noqa: A002  # as in the address
+        fresh: str = "",
+        ended: str = "",
+    ) -> Response:
         try:
             flow.sessions.store.check()
         except Unavailable:
-            return ask(request, next, fresh == "1", Shown.OURS_AWAY)
-        return ask(request, next, fresh == "1")
+            return refuse(request, Shown.OURS_AWAY, next, fresh == "1")
+        return flow.ask(request, next, fresh=fresh == "1", ended=ended == "1")
 
     @router.post(f"{home}/sign-in", **open_)
     async def leave(
         request: Request,
         next: Annotated[str, Form()] = home,  # noqa: A002  # the name in the form
         fresh: Annotated[str, Form()] = "",
+        draft: Annotated[str, Form()] = "",
     ) -> Response:
-        back = flow.own(next)
-        return await attempted(request, flow.leave(request, back, fresh == "1"), back, fresh == "1")
+        back, again = flow.own(next), fresh == "1"
+        return await attempted(request, flow.leave(request, back, again, draft), back, again, draft)
 
     @router.get(f"{home}/sign-in/callback", **open_)
     async def come_back(request: Request) -> Response:
         async def find_and_enter() -> Response:
             attempt = await flow.attempt(request)
-            return await attempted(request, flow.enter(request, attempt), attempt.next, attempt.fresh)
+            return await attempted(request, flow.enter(request, attempt), attempt.next, attempt.fresh, attempt.draft)
 
         return await attempted(request, find_and_enter(), home, False)
 

@@ -64,6 +64,19 @@ class MongoSessions:
         del document["until"]
         return SignInAttempt(key=document.pop("_id"), **document)
 
+    async def keep_draft(self, id_hash: str, draft: str, until: datetime) -> None:
+        """Keep a sealed draft under a session until then, in place of any other."""
+        with self._reaching():
+            await self._attempts.update_one(
+                {"_id": f"draft {id_hash}"}, {"$set": {"draft": draft, "until": until}}, upsert=True
+            )
+
+    async def find_draft(self, id_hash: str, at: datetime) -> str | None:
+        """The draft that is kept under a session at this time (UTC-aware)."""
+        with self._reaching():
+            document = await self._attempts.find_one({"_id": f"draft {id_hash}", "until": {"$gt": at}})
+        return str(document["draft"]) if document else None
+
     async def use_once(self, token: str, until: datetime) -> bool:
         """Whether the token was not used before. It is remembered until then."""
         used = {"_id": f"used {token}"}

@@ -3,6 +3,9 @@
 The token is `<id>.<MAC of the id>`, and a `__Host-` cookie holds the id (a signed double submit). So a form stays good
 for as long as the browser keeps the cookie, in any number of tabs. The forms of templates get the token by themselves
 (shared.web.pages). The boundary judges every form before any handler sees it.
+
+On a page that is made for a person who is signed in, the token is `<id>.<MAC>.<owner>`: a form of one person is not
+carried out for another, and its words go back to nobody else (shared.sign_in.drafts).
 """
 
 import hmac
@@ -28,6 +31,9 @@ COOKIE = "__Host-hearth_form"
 FORM_GUARD = "form_guard"
 """The key of the guard in a request's scope, for pages that need a token."""
 
+OWNER = "form_owner"
+"""The key of the owner in a request's scope: the mark (FormGuard.mark_of) of the person for whom the form was made."""
+
 _ID = re.compile(r"[A-Za-z0-9_-]{24}")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # What a page of another site can make a browser send without asking us first (Fetch, "CORS-safelisted").
@@ -50,6 +56,13 @@ class FormRefused(Problem):
         self.fields = fields
 
 
+class FormOfAnother(Problem):
+    """A form that was made for another person, who was signed in at this browser."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "form-of-another", "This form was opened by another person.")
+
+
 def from_elsewhere(endpoint: F) -> F:
     """Mark a route that takes forms of other sites. They prove themselves in another way, or do no harm."""
     setattr(endpoint, _MARK, True)
@@ -65,12 +78,24 @@ class FormGuard:
         marked = [r for r in routes if isinstance(r, APIRoute) and getattr(r.endpoint, _MARK, False)]
         self._elsewhere = [(route.methods or set(), route.path_regex) for route in marked]
 
-    def token(self, request: Request) -> str:
-        """The token for the forms of this page. A browser without our cookie gets one with the answer."""
+    def token(self, request: Request, person: str | None = None) -> str:
+        """The token for the forms of this page, which is made for `person` (a reference), or for the owner of the form
+        that was sent. A browser without our cookie gets one with the answer.
+        """
         form_id = request.cookies.get(COOKIE, "")
         if not _ID.fullmatch(form_id):
             form_id = request.scope.setdefault(_NEW_ID, token_urlsafe(18))
-        return f"{form_id}.{self._sign(form_id)}"
+        owner = self.mark_of(person) if person else request.scope.get(OWNER)
+        return f"{form_id}.{self._sign(form_id)}{f'.{owner}' if owner else ''}"
+
+    def mark_of(self, person: str) -> str:
+        """What stands for a person (a reference) in the token of a form: it tells nothing, and nobody can make one."""
+        mark = self._sign(f"owner {person}")
+        return mark + self._sign(f"mark {mark}")
+
+    def _is_mark(self, text: str) -> bool:
+        mark, proof = text[:32], text[32:]
+        return hmac.compare_digest(proof.encode(), self._sign(f"mark {mark}").encode())
 
     async def admit(self, scope: Scope, receive: Receive) -> Receive:
         """What to read the request from, if it is no form, or a form with a right token.
@@ -91,14 +116,15 @@ class FormGuard:
             raise Problem(415, "unsupported-media-type", "A form is expected here, or application/json.")
         body = await _read(receive)
         fields = dict(parse_form(body))
-        given = fields.pop(TOKEN_FIELD, [""])[-1]
-        if not self._is_right(given, request):
+        form_id, mac, owner = (*fields.pop(TOKEN_FIELD, [""])[-1].split(".", 2), "", "")[:3]
+        if self._is_mark(owner):
+            scope[OWNER] = owner
+        if not self._is_right(form_id, mac, request):
             raise FormRefused(fields if request.headers.get("sec-fetch-site") == "same-origin" else None)
         scope[FIELDS] = fields
         return _replay(body, receive)
 
-    def _is_right(self, token: str, request: Request) -> bool:
-        form_id, _, mac = token.partition(".")
+    def _is_right(self, form_id: str, mac: str, request: Request) -> bool:
         if not _ID.fullmatch(form_id) or not hmac.compare_digest(mac.encode(), self._sign(form_id).encode()):
             return False
         if COOKIE in request.cookies:
@@ -141,6 +167,16 @@ def is_from_own_page(headers: Headers) -> bool:
         return site in ("same-origin", "none")
     origin = headers.get("origin", "null")
     return origin == "null" or urlsplit(origin).netloc == headers.get("host")
+
+
+def demand_owner(request: Request, person: str) -> None:
+    """Raises FormOfAnother for a form that was made for another person than this caller (a reference).
+
+    A caller who is nobody has to sign in first.
+    """
+    owner = request.scope.get(OWNER)
+    if owner and person.startswith("person:") and owner != request.scope[FORM_GUARD].mark_of(person):
+        raise FormOfAnother
 
 
 def cookie_header(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -29,6 +29,7 @@ from shared.access.table import TABLE
 from shared.brake import Brake
 from shared.problems import NotFound, TokenRefused
 from shared.times import now
+from shared.web.csrf import FormOfAnother, demand_owner
 from shared.web.openapi import DECLARED
 from shared.web.rates import Rates
 
@@ -130,6 +131,7 @@ class Gate:
                 elif not is_open and callers is Callers.PEOPLE:
                     who = await self._visitor(request)
                 request.scope[_PRINCIPAL] = who
+                demand_owner(request, who.ref)
                 told = self.rates.take(who.ref) if self.rates and who.ref.startswith(_INTEGRATOR) else None
                 if not is_open:
                     demand(who, action, None, self._clock())
@@ -146,6 +148,9 @@ class Gate:
             except NotFound:
                 if ACTIONS[action].case:
                     self._refusals.note(action, NOT_FOUND, who)
+                raise
+            except FormOfAnother:
+                self._refusals.note(action, "form_of_another", who)
                 raise
             except TokenRefused as refused:
                 self._refusals.note(action, f"token_{refused.reason}", who)

@@ -28,8 +28,8 @@ from shared.problems import Problem
 from shared.times import rfc3339
 from shared.web.csrf import FORM_GUARD, FormRefused
 from shared.web.etags import is_known
-from shared.web.forms import TOKEN_FIELD
-from shared.web.gate import Callers, Gate, does
+from shared.web.forms import FIELDS, TOKEN_FIELD
+from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.headers import nonce_of
 from shared.web.links import linked
 from shared.web.redirects import own_address
@@ -42,6 +42,8 @@ STATIC = HERE / "static"
 MADE_ASSETS = HERE / "assets"
 
 LANGUAGE_COOKIE = "hearth_language"
+_PASSES = frozenset((429, 500, 503))
+"""Refusals that the same form may not meet again a little later."""
 _YEAR = 365 * 24 * 3600
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
@@ -157,6 +159,7 @@ class Pages:
             "title": self._messages.text(language, f"{key}-title"),
             "text": self._messages.text(language, f"{key}-text"),
             "request_id": request.scope.get("request_id", ""),
+            "typed": self.typed(request, again=problem.status in _PASSES),
         }
         response = self.render(request, "error.html", context, problem.status)
         if problem.retry_after is not None:
@@ -165,12 +168,17 @@ class Pages:
 
     def send_again(self, request: Request, fields: Mapping[str, Sequence[str]], problem: Problem) -> HTMLResponse:
         """The page that offers to send a refused form again, so that nothing typed is lost."""
-        context = {
+        request.scope[FIELDS] = fields
+        return self.render(request, "send_again.html", {"typed": self.typed(request, again=True)}, problem.status)
+
+    def typed(self, request: Request, *, again: bool = False) -> Mapping[str, object]:
+        """What the form held that was sent, for the template typed.html: its words, and with `again` all of it."""
+        fields: Mapping[str, Sequence[str]] = request.scope.get(FIELDS, {})
+        return {
             "action": own_address(quote(request.scope["path"]), self._home, below="/"),
-            "pairs": [(name, value) for name, values in fields.items() for value in values],
+            "pairs": [(name, value) for name, values in fields.items() for value in values] if again else [],
             "words": [value for values in fields.values() for value in values if len(value.split()) > 1],
         }
-        return self.render(request, "send_again.html", context, problem.status)
 
     def language(self, request: Request) -> str:
         """`?uselang=`, else the language chosen before, else the one the browser asks for, else English."""
@@ -199,7 +207,7 @@ class Pages:
     def _frame(self, request: Request, language: str) -> dict[str, object]:
         guard = request.scope.get(FORM_GUARD)
         return {
-            "form_token": lambda: guard.token(request) if guard else "",
+            "form_token": lambda: guard.token(request, _person_in(request)) if guard else "",
             "csp_nonce": lambda: nonce_of(request.scope),
             "way_out": self._way_out,
             "lang": language,
@@ -271,6 +279,12 @@ class _FormTokens(Extension):
 
     def _with_token(self, form: re.Match[str]) -> str:
         return form[0] + self._TOKEN if 'method="post"' in form[0].lower() else form[0]
+
+
+def _person_in(request: Request) -> str | None:
+    """The reference of the person who is signed in."""
+    ref = principal_of(request).ref
+    return ref if ref.startswith("person:") else None
 
 
 @pass_context

@@ -15,6 +15,7 @@ class MemorySessions:
 
     sessions: dict[str, Session] = field(default_factory=dict)
     attempts: dict[str, SignInAttempt] = field(default_factory=dict)
+    drafts: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     ends: dict[str, datetime] = field(default_factory=dict)
     reads: int = 0
@@ -31,6 +32,15 @@ class MemorySessions:
     async def take_attempt(self, key: str) -> SignInAttempt | None:
         self._reach()
         return self.attempts.pop(key, None)
+
+    async def keep_draft(self, id_hash: str, draft: str, until: datetime) -> None:
+        self._reach()
+        self.drafts[id_hash] = draft, until
+
+    async def find_draft(self, id_hash: str, at: datetime) -> str | None:
+        self._reach()
+        draft, until = self.drafts.get(id_hash, (None, at))
+        return draft if until > at else None
 
     async def use_once(self, token: str, until: datetime) -> bool:
         self._reach()

@@ -24,6 +24,16 @@ async def store(database: Database | None) -> SessionStore:
 
 
 class TestSessions:
+    async def test_a_draft_waits_under_its_session_until_its_time_is_over(self, store: SessionStore) -> None:
+        at, session = now(), a_session()
+        assert await store.find_draft(session.id_hash, at) is None
+        for draft in ("first", "second"):
+            await store.keep_draft(session.id_hash, draft, at + timedelta(minutes=10))
+        assert await store.find_draft(session.id_hash, at + timedelta(minutes=9)) == "second"
+        assert await store.find_draft(session.id_hash, at + timedelta(minutes=10)) is None
+        assert await store.find_draft(a_session().id_hash, at) is None
+        assert await store.take_attempt(session.id_hash) is None
+
     async def test_a_session_comes_back_as_it_was_opened(self, store: SessionStore) -> None:
         nobody = OwnNames("person:0123456789abcdef", ())
         whole, bare = a_session(), a_session(own=nobody, sid=None, authenticated_at=None, agent=None)

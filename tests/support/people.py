@@ -16,9 +16,12 @@ from shared.ids import new_id
 from shared.own_names import NameKeys, OwnNames, Proof, Trust
 from shared.sign_in.attempts import hash_of, new_secret
 from shared.sign_in.cookies import Cookies
+from shared.sign_in.drafts import DRAFT_LIFE, Drafts
 from shared.sign_in.sessions import Session, SessionStore
 from shared.times import now
+from shared.web.csrf import COOKIE as FORM_COOKIE
 from shared.web.gate import Gate
+from tests.support.forms import hidden_fields
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 FAR = datetime(2999, 1, 1, tzinfo=UTC)
@@ -207,6 +210,17 @@ async def sign_in(client: httpx.AsyncClient, store: SessionStore, home: str, who
     """Have the client's browser hold a session of somebody who is on the roster."""
     COPIES.enrol(who)
     client.cookies.set(Cookies(home).session, await session_of(store, who, **session))
+
+
+async def come_back(
+    client: httpx.AsyncClient, store: SessionStore, home: str, who: Principal, page: str, **session: Any
+) -> None:
+    """Have somebody sign in from the sign-in page that a form led to, as shared.sign_in.flow does it."""
+    await sign_in(client, store, home, who, **session)
+    secret, drafts = client.cookies[Cookies(home).session], Drafts(PROVIDER["identity_key"])
+    draft = drafts.open(hidden_fields(page)["draft"], client.cookies[FORM_COOKIE])
+    assert draft
+    await store.keep_draft(hash_of(secret), drafts.seal(draft, secret), now() + DRAFT_LIFE)
 
 
 async def nobody_signs_in(proof: Proof) -> OwnNames:

@@ -108,14 +108,17 @@ def _asks(method: str, route: GatedRoute, thing: Thing) -> list[Ask]:
         more = tell(thing, filled) if tell else {}
         query = more.pop("query", "")
         is_about = bool(IDS.intersection(names)) or bool(more.pop("about", False))
-        actions = (route.action, *_further(route, filled))
+        actions = (route.action, *_further(method, route, filled))
         headers = {"If-Match": f'"{STALE}"'} if method != "GET" else {}
         asks.append(Ask(method, path + query, actions, thing if is_about else None, headers, more))
     return asks
 
 
-def _further(route: GatedRoute, filled: Mapping[str, str]) -> Sequence[str]:
+def _further(method: str, route: GatedRoute, filled: Mapping[str, str]) -> Sequence[str]:
     """What an action is asked for beyond the declared one, once it is known what the request is about."""
+    if method == "GET" and ("command" in filled or "change" in filled):
+        # The page with the form, which changes nothing.
+        return ()
     if "command" in filled:
         return (f"case.{filled['command']}",)
     if route.path in BASELINE_CHANGE:

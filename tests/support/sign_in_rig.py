@@ -27,6 +27,8 @@ from shared.sign_in.providers import PROVIDERS, Provider, callback_address
 from shared.sign_in.sessions import Session, Sessions, SessionStore
 from shared.times import now
 from shared.web.app import make_app
+from shared.web.bodies import json_response
+from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.pages import TEMPLATES, make_asset_router, make_pages
 from tests.fakes.memory_sessions import MemorySessions
@@ -165,7 +167,7 @@ def make_rig(
 
 
 def _desk(flow: SignInFlow, gate: Gate) -> APIRouter:
-    """Two pages behind the gate, as a service has them."""
+    """Pages behind the gate, as a service has them."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
 
     @router.get(flow.home, **does("roster.read"))
@@ -176,6 +178,18 @@ def _desk(flow: SignInFlow, gate: Gate) -> APIRouter:
     @router.get(f"{flow.home}/decide", **does("roster.change"))
     async def decide(request: Request) -> Response:
         return Response("decided")
+
+    @router.get(f"{flow.home}/words", **does("roster.read"))
+    async def show_words(request: Request) -> Response:
+        return json_response(await flow.returned(request))
+
+    @router.post(f"{flow.home}/words", **does("roster.read"))
+    async def take_words(request: Request) -> Response:
+        return json_response(await read_form(request))
+
+    @router.post(f"{flow.home}/decide", **does("roster.change"))
+    async def take_decision(request: Request) -> Response:
+        return json_response(await read_form(request))
 
     return router
 

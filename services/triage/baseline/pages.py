@@ -14,10 +14,9 @@ from services.triage.baseline.page_forms import FIELD, about_of
 from services.triage.baseline.scorecards import Scorecards
 from services.triage.baseline.views import BaselineView
 from services.triage.paths import BASELINE
-from services.triage.sent import SentForm
-from shared.access.authorization import Refused
-from shared.access.conditions import Reason
+from services.triage.sent import SentForm, parts_of
 from shared.problems import NotFound, Problem
+from shared.sign_in.flow import Returned
 from shared.texts import lines_of, trim_line
 from shared.web.bodies import parse_body
 from shared.web.forms import read_form
@@ -31,9 +30,12 @@ Typed = Mapping[str, Sequence[str]]
 
 
 def make_baseline_pages(
-    desk: BaselineDesk, scorecards: Scorecards, audit_url: str, gate: Gate, pages: Pages
+    desk: BaselineDesk, scorecards: Scorecards, audit_url: str, gate: Gate, pages: Pages, returned: Returned
 ) -> APIRouter:
-    """The pages below /desk/baseline. `audit_url`: where everybody sees the scorecards."""
+    """The pages below /desk/baseline. `audit_url`: where everybody sees the scorecards.
+
+    `returned` gives what was typed before a sign-in.
+    """
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
     view = BaselineView(desk, scorecards, audit_url, pages)
 
@@ -46,13 +48,22 @@ def make_baseline_pages(
         known, registry = await desk.find(principal_of(request), community)
         return await view.community(request, known, registry)
 
+    @router.get(f"{BASELINE}/{{community}}/{{change}}", **does("baseline.read"))
+    async def show_form(request: Request, community: str, change: str) -> Response:
+        known, registry = await desk.find(principal_of(request), community)
+        fields = await returned(request) if change in CHANGES else None
+        if fields is None:
+            return RedirectResponse(f"{BASELINE}/{known.id}", 303)
+        form, seen, _ = parts_of(fields)
+        stale = None if seen == str(registry.seq) else RegistryConflict(registry)
+        return await view.community(request, known, registry, SentForm(change, form, stale))
+
     @router.post(f"{BASELINE}/{{community}}/{{change}}", **does("baseline.read"))
     async def make_change(request: Request, community: str, change: str) -> Response:
         who, kind = principal_of(request), CHANGES.get(change)
         if kind is None:
             raise NotFound
-        form = dict(await read_form(request))
-        seen, key = form.pop("version", [""])[-1], form.pop("key", [""])[-1]
+        form, seen, key = parts_of(await read_form(request))
         version = version_in(seen, "registry")
         cause = cause_of(who, f"baseline/{community}", checked_key(key or None))
         known, registry = await desk.find(who, community)
@@ -63,9 +74,7 @@ def make_baseline_pages(
         except RegistryConflict as problem:
             return await view.community(request, known, problem.registry, SentForm(change, form, problem))
         except Problem as problem:
-            if isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN:
-                gate.keep(problem, who)
-            elif problem.status != 422:
+            if problem.status != 422:
                 raise
             return await view.community(request, known, registry, SentForm(change, form, problem))
         done = urlencode({"done": change, "of": about_of(change, form)})

@@ -16,6 +16,7 @@ from shared.mongo import Collection
 from shared.parts import Part
 from shared.policy import Policy
 from shared.policy.baseline import Catalogue
+from shared.sign_in.flow import Returned
 from shared.web.gate import Gate
 from shared.web.pages import Pages
 
@@ -33,10 +34,11 @@ def build(
     settings: TriageSettings,
     pages: Pages,
     scorecards: Scorecards,
+    returned: Returned,
 ) -> Part:
     """Shows what communities attest, over HTTP and on pages, changes it, and looks after it.
 
-    `collection`: where the store keeps it.
+    `collection`: where the store keeps it. `returned` gives what was typed before a sign-in.
     """
     editor = RegistryEditor(store)
     agent = f"Hearth (looks at links of attestations; {settings.desk_url})"
@@ -51,7 +53,10 @@ def build(
         await list_first_projects(editor, desk.catalogue.responsibilities)
 
     return Part(
-        [make_baseline_router(desk, gate), make_baseline_pages(desk, scorecards, settings.audit_url, gate, pages)],
+        [
+            make_baseline_router(desk, gate),
+            make_baseline_pages(desk, scorecards, settings.audit_url, gate, pages, returned),
+        ],
         indexes=[(collection, REGISTRY_INDEXES)],
         prepare=[begin],
         tasks=[times.run, *([links.run] if settings.baseline_links else [])],

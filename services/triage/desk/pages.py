@@ -1,5 +1,6 @@
 """The pages of the desk: the queue and the cases of responders. Everything works without JavaScript."""
 
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -11,19 +12,18 @@ from services.triage.desk.names import CaseNames
 from services.triage.desk.queue import Queue
 from services.triage.desk.views import CaseView, QueueView
 from services.triage.paths import HOME
-from services.triage.sent import SentForm
-from shared.access.authorization import Refused
-from shared.access.conditions import Reason
+from services.triage.sent import SentForm, parts_of
 from shared.access.principal import Principal
 from shared.problems import NotFound, Problem, Unavailable
+from shared.sign_in.flow import Returned
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, checked_key, version_in
 from shared.web.pages import Pages
 
 
-def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages) -> APIRouter:
-    """The pages below /desk."""
+def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages, returned: Returned) -> APIRouter:
+    """The pages below /desk. `returned` gives what was typed before a sign-in."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
     names = CaseNames(pages, desk.policy)
     queue_view, case_view = QueueView(queue, pages, names), CaseView(desk, pages, names)
@@ -37,15 +37,25 @@ def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages) -> APIR
         principal = principal_of(request)
         return await case_view.show(request, principal, await desk.find_by_code_name(principal, code_name))
 
+    @router.get(f"{HOME}/cases/{{code_name}}/{{command}}", **does("case.read"))
+    async def show_form(request: Request, code_name: str, command: str) -> Response:
+        principal = principal_of(request)
+        case = await desk.find_by_code_name(principal, code_name)
+        fields = await returned(request) if command in FORMS else None
+        if fields is None:
+            return RedirectResponse(f"{HOME}/cases/{case.code_name}", 303)
+        form, seen, _ = parts_of(fields)
+        stale = None if seen == str(case.seq) else VersionConflict(case, version_in(seen, "case"))
+        return await case_view.show(request, principal, case, SentForm(command, _values(form), stale))
+
     @router.post(f"{HOME}/cases/{{code_name}}/{{command}}", **does("case.read"))
     async def give_command(request: Request, code_name: str, command: str) -> Response:
         principal = principal_of(request)
         case = await desk.find_by_code_name(principal, code_name)
-        form = FORMS.get(command)
-        if form is None:
+        if command not in FORMS:
             raise NotFound
-        values = {name: given[-1] for name, given in (await read_form(request)).items()}
-        seen, key = values.pop("version", ""), values.pop("key", "")
+        form, seen, key = parts_of(await read_form(request))
+        values = _values(form)
         version = version_in(seen, "case")
         cause = cause_of(principal, case.id, checked_key(key or None))
         try:
@@ -56,9 +66,7 @@ def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages) -> APIR
             away = Problem(503, "unavailable", "Please try again in a moment.", retry_after=5)
             return await case_view.show(request, principal, case, SentForm(command, values, away))
         except Problem as problem:
-            if isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN:
-                gate.keep(problem, principal)
-            elif problem.status not in (409, 422):
+            if problem.status not in (409, 422):
                 raise
             case = await desk.find(principal, case.id)
             return await case_view.show(request, principal, case, SentForm(command, values, problem))
@@ -76,3 +84,7 @@ def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages) -> APIR
         return True
 
     return router
+
+
+def _values(form: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    return {name: given[-1] for name, given in form.items()}

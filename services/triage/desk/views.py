@@ -19,7 +19,8 @@ from services.triage.desk.queue import Queue, QueueFilter
 from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
 from services.triage.sent import SentForm
-from shared.access.authorization import allow
+from shared.access.actions import ACTIONS
+from shared.access.authorization import allow, is_fresh
 from shared.access.conditions import Permit
 from shared.access.principal import Principal, Role
 from shared.events import CaseState
@@ -181,6 +182,7 @@ class CaseView:
             "fields": form.fields,
             "says": form.kind.said_in(case.state),
             "button": form.kind.button,
+            "stale": ACTIONS[form.action].fresh and not is_fresh(principal, at),
             "oneself": form.kind.button and means_reader and case.assignee != principal.ref,
             "options": {f.name: self._options(request, f.name, f.options(self._desk.policy)) for f in form.fields},
         }

@@ -17,13 +17,12 @@ from services.triage.roster.desk import RosterDesk, has_role
 from services.triage.roster.entry import EntryConflict, StoredEntry
 from services.triage.roster.names import NameHeld, is_confirmed, look_at
 from services.triage.roster.routes import people_of, reference_of
-from services.triage.sent import SentForm
-from shared.access.authorization import Refused
-from shared.access.conditions import Reason
+from services.triage.sent import SentForm, parts_of
+from shared.access.authorization import is_fresh
 from shared.events import GrantHeld
 from shared.ids import PERSON, new_id
 from shared.problems import NotFound, Problem
-from shared.sign_in.flow import SignInFlow
+from shared.sign_in.flow import Returned, SignInFlow
 from shared.texts import lines_of, trim_line
 from shared.times import now
 from shared.web.bodies import parse_body
@@ -57,8 +56,8 @@ _FAULTS = {
 Typed = Mapping[str, Sequence[str]]
 
 
-def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
-    """The pages below /desk/roster."""
+def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, returned: Returned) -> APIRouter:
+    """The pages below /desk/roster. `returned` gives what was typed before a sign-in."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
     view = _View(desk, pages)
 
@@ -80,13 +79,23 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
         await desk.end_session(principal_of(request), ref, form.get("end", [""])[-1])
         return RedirectResponse(f"{ROSTER}/{ref}?done=session", 303)
 
+    @router.get(f"{ROSTER}/{{person}}/{{change}}", **does("roster.read"))
+    async def show_form(request: Request, person: str, change: str) -> Response:
+        ref = reference_of(person)
+        fields = await returned(request) if change in CHANGES else None
+        if fields is None:
+            return RedirectResponse(f"{ROSTER}/{ref}", 303)
+        kept = await desk.find(principal_of(request), ref)
+        form, seen, _ = parts_of(fields)
+        stale = None if seen == str(kept.version) else EntryConflict(kept)
+        return await view.person(request, kept, SentForm(change, form, stale))
+
     @router.post(f"{ROSTER}/{{person}}/{{change}}", **does("roster.read"))
     async def make_change(request: Request, person: str, change: str) -> Response:
         who, ref, kind = principal_of(request), reference_of(person), CHANGES.get(change)
         if kind is None:
             raise NotFound
-        form = dict(await read_form(request))
-        seen, key = form.pop("version", [""])[-1], form.pop("key", [""])[-1]
+        form, seen, key = parts_of(await read_form(request))
         version = version_in(seen, "entry")
         cause = cause_of(who, ref, checked_key(key or None))
         try:
@@ -95,9 +104,7 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
         except EntryConflict as problem:
             return await view.person(request, problem.kept, SentForm(change, form, problem))
         except Problem as problem:
-            if isinstance(problem, Refused) and problem.reason is Reason.SIGN_IN_AGAIN:
-                gate.keep(problem, who)
-            elif problem.status != 422:
+            if problem.status != 422:
                 raise
             return await view.person(request, await desk.find(who, ref), SentForm(change, form, problem))
         return RedirectResponse(f"{ROSTER}/{ref}?{urlencode({'done': change})}", 303)
@@ -107,12 +114,14 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
 
 def make_error_page(flow: SignInFlow, request: Request, problem: Problem) -> Response:
     """The page of a problem. A reader who may see no cases is led from home to the roster, or to the baseline."""
-    if problem.status == 403 and request.url.path == HOME:
-        rooms = rooms_of(principal_of(request))
-        for name, place in (("roster", ROSTER), ("baseline", BASELINE)):
-            if rooms[name]:
-                return RedirectResponse(place, 303, {"Cache-Control": "no-store"})
-    return flow.error_page(request, problem)
+    if problem.status != 403:
+        return flow.error_page(request, problem)
+    rooms = rooms_of(principal_of(request))
+    named = (("roster", ROSTER, "roster-title"), ("baseline", BASELINE, "desk-baseline-nav"))
+    places = [(place, flow.pages.message(request, title), False) for room, place, title in named if rooms[room]]
+    if places and request.url.path == HOME and request.method == "GET":
+        return RedirectResponse(places[0][0], 303, {"Cache-Control": "no-store"})
+    return flow.error_page(request, problem, places)
 
 
 def _values_of(change: str, form: Typed) -> dict[str, object]:
@@ -194,6 +203,7 @@ class _View:
             "sessions": await self._desk.sessions_of(who, kept) if sees else None,
             "own_sessions": f"{HOME}/sessions",
             "key": new_id(),
+            "stale": not is_fresh(who, at),
             "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': address})}",
             "sent": sent,
             "problem": problem,

@@ -6,7 +6,7 @@ from services.triage.roster.pages import make_roster_pages
 from services.triage.roster.routes import make_roster_router, make_sign_ins_router
 from shared.parts import Part
 from shared.policy import Policy
-from shared.sign_in.sessions import Sessions
+from shared.sign_in.flow import SignInFlow
 from shared.succession import ToldBefore
 from shared.web.gate import Gate
 from shared.web.pages import Pages
@@ -16,7 +16,7 @@ def build(
     editor: RosterEditor,
     entries: Entries,
     policy: Policy,
-    sessions: Sessions,
+    flow: SignInFlow,
     gate: Gate,
     pages: Pages,
     sign_ins: SignIns,
@@ -24,15 +24,15 @@ def build(
     key: bytes,
     told: ToldBefore,
 ) -> Part:
-    """Shows the roster and changes it, over HTTP and on pages, and notes who signs in. `sessions`: of this service.
+    """Shows the roster and changes it, over HTTP and on pages, and notes who signs in. `flow`: of this service.
 
     `told`: what was told of the roster before.
     """
-    desk = RosterDesk(editor, entries, policy, sessions, keys_of, key)
+    desk = RosterDesk(editor, entries, policy, flow.sessions, keys_of, key)
     routers = [
         make_roster_router(desk, gate),
         make_sign_ins_router(sign_ins, gate),
-        make_roster_pages(desk, gate, pages),
+        make_roster_pages(desk, gate, pages, flow.returned),
     ]
 
     async def tell_names_apart() -> None:

@@ -13,7 +13,7 @@ from shared.access.principal import Role
 from shared.events import MentionCleared
 from shared.times import now, rfc3339
 from tests.support.forms import hidden_fields
-from tests.support.people import COPIES, sign_in
+from tests.support.people import COPIES, come_back, sign_in
 from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, bearer, make_rig
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
@@ -60,13 +60,60 @@ async def test_a_decision_long_after_the_sign_in_asks_for_another_and_keeps_the_
         assert (await send(rig, case, command)).status_code == 303
     answer = await send(rig, case, "decide", outcome="warning", reason="The edits show it.")
     assert answer.status_code == 401
-    assert "The edits show it." in answer.text
-    assert f"/desk/sign-in?fresh=1&amp;next=%2Fdesk%2Fcases%2F{case.code_name}" in answer.text
+    assert "nothing you wrote is lost" in answer.text
+    assert "The edits show it." not in answer.text
     assert rig.cases.stored[case.id].case.state == "investigating"
-    await signed_in(rig)
-    again = await send(rig, case, "decide", answer.text, outcome="warning", reason="The edits show it.")
+    await come_back(rig.http, rig.sessions, "/desk", ALICE, answer.text)
+    back = await rig.http.get(f"/desk/cases/{case.code_name}/decide")
+    assert back.status_code == 200
+    assert "You have signed in. Nothing has been sent yet" in back.text
+    assert "The edits show it." in back.text
+    assert re.search('<option value="warning" selected>', back.text)
+    assert "and yours is older" not in back.text
+    again = await send(rig, case, "decide", back.text, outcome="warning", reason="The edits show it.")
     assert again.status_code == 303
     assert rig.cases.stored[case.id].case.state == "decided"
+
+
+async def test_a_decision_says_first_that_it_needs_another_sign_in(rig: Rig) -> None:
+    case = await rig.open()
+    await signed_in(rig)
+    for command in ("assign", "start"):
+        await send(rig, case, command)
+    assert "yours is older" not in await page_of(rig, case)
+    await signed_in(rig, age=FRESH + timedelta(seconds=5))
+    page = (await rig.http.get(f"/desk/cases/{case.code_name}")).text
+    assert page.count("and yours is older") == 1
+    assert page.index("and yours is older") < page.index('id="decide-reason"')
+    assert f"/desk/sign-in?fresh=1&amp;next=%2Fdesk%2Fcases%2F{case.code_name}" in page
+
+
+@pytest.mark.parametrize("ended", ["idle", "signed out"])
+async def test_a_question_that_came_too_late_returns_after_the_sign_in(rig: Rig, ended: str) -> None:
+    case = await rig.open()
+    await signed_in(rig)
+    for command in ("assign", "start"):
+        await send(rig, case, command)
+    page = await page_of(rig, case)
+    if ended == "idle":
+        await signed_in(rig, seen_at=now() - timedelta(minutes=31))
+    else:
+        rig.sessions.sessions.clear()
+        rig.http.cookies.delete("__Host-hearth-desk")
+    answer = await send(rig, case, "ask", page, question="When was it?\nAnd where?")
+    assert answer.status_code == 401
+    assert "Your session has ended" in answer.text
+    # A colleague did something meanwhile.
+    await rig.order(case, "assign", {"assignee": COLLEAGUE.ref})
+    await come_back(rig.http, rig.sessions, "/desk", ALICE, answer.text)
+    back = await rig.http.get(f"/desk/cases/{case.code_name}/ask")
+    assert back.status_code == 412
+    assert "When was it?\nAnd where?" in back.text
+    assert "This case has changed meanwhile" in back.text
+    again = await send(rig, case, "ask", back.text, question="When was it?")
+    assert again.status_code == 303
+    other = await rig.http.get(f"/desk/cases/{case.code_name}/recuse")
+    assert (other.status_code, other.headers["location"]) == (303, f"/desk/cases/{case.code_name}")
 
 
 async def test_who_recuses_themselves_is_led_away_and_never_sees_the_case_again(rig: Rig) -> None:

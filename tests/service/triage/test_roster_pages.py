@@ -11,7 +11,7 @@ from shared.access.authorization import FRESH
 from shared.access.principal import Grant, Principal, Role
 from shared.times import now, rfc3339
 from tests.support.forms import hidden_fields
-from tests.support.people import coordinator, own_names, person, session_of, sign_in
+from tests.support.people import come_back, coordinator, own_names, person, session_of, sign_in
 from tests.support.triage_rig import ALICE, CORA, TICKET, Rig, make_rig
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
@@ -130,12 +130,14 @@ async def test_an_old_sign_in_gets_the_page_again_with_what_was_typed(rig: Rig) 
     await signed_in(rig, age=FRESH + timedelta(seconds=5))
     answer = await send(rig, NEW, "grant", role="responder", bodies=["u4c"], communities="enwiki")
     assert answer.status_code == 401
-    assert 'value="enwiki"' in answer.text
-    assert f"/desk/sign-in?fresh=1&amp;next=%2Fdesk%2Froster%2F{NEW.replace(':', '%3A')}" in answer.text
+    assert 'value="enwiki"' not in answer.text
     assert rig.entries.events == []
-    await signed_in(rig)
+    await come_back(rig.http, rig.sessions, "/desk", CHIEF, answer.text, own=own_names(CHIEF, TICKET))
+    back = await rig.http.get(f"/desk/roster/{NEW}/grant")
+    assert 'value="enwiki"' in back.text
+    assert re.search('value="u4c" checked', back.text)
     again = await send(
-        rig, NEW, "grant", answer.text, role="responder", bodies=["u4c"], communities="enwiki", names="Ada Example"
+        rig, NEW, "grant", back.text, role="responder", bodies=["u4c"], communities="enwiki", names="Ada Example"
     )
     assert again.status_code == 303
     assert len(rig.entries.of(NEW).entry.grants) == 1

@@ -1,0 +1,100 @@
+"""A person who is refused at the desk reads why, whom to ask, and finds the way on and out."""
+
+from dataclasses import replace
+from datetime import timedelta
+from html import unescape
+
+import pytest
+
+from shared.access.principal import Grant, Leave, Principal, Role
+from shared.times import now
+from tests.support.forms import hidden_fields
+from tests.support.people import COPIES, LONG_AGO, auditor, come_back, person, sign_in
+from tests.support.rosters import refresh_rosters
+from tests.support.triage_rig import ALICE, Rig, make_rig
+
+BACK = now() + timedelta(days=3)
+AUDREY = auditor("a0d17000")
+
+
+@pytest.fixture
+async def rig():
+    async with make_rig() as rig:
+        rig.http.headers.update({"accept": "text/html", "sec-fetch-site": "same-origin"})
+        yield rig
+
+
+@pytest.mark.parametrize(
+    ("who", "says"),
+    [
+        (replace(ALICE, leaves=(Leave(LONG_AGO, BACK),)), "You are on leave until "),
+        (replace(ALICE, leaves=(Leave(LONG_AGO),)), "You are on leave, and no end of it is noted."),
+        (replace(ALICE, confidential_until=None), "No confidentiality agreement of yours is noted"),
+        (replace(ALICE, trainings=()), "You lack a training that this handling body asks for"),
+        (person("e1", Grant(Role.RESPONDER, ("enwiki_admins",), expires_at=LONG_AGO)), "Your role here has ended."),
+        (person("e2", Grant(Role.OPERATOR)), "Your role does not include this."),
+        (replace(ALICE, named=False), "Hearth does not know your user name"),
+    ],
+    ids=["on leave", "on leave without end", "no agreement", "untrained", "ended", "other role", "no name"],
+)
+async def test_each_refusal_says_the_reason_and_the_way_out(rig: Rig, who: Principal, says: str) -> None:
+    case = await rig.open()
+    await sign_in(rig.http, rig.sessions, "/desk", who)
+    answer = await rig.http.get(f"/desk/cases/{case.code_name}")
+    page = unescape(answer.text)
+    assert answer.status_code == 403
+    assert says in page
+    assert 'action="/desk/sign-out"' in page
+    assert 'href="/desk/sessions"' in page or who.named is False
+    if "role" in says and "include" in says:
+        assert "Operator" in page
+
+
+async def test_who_went_on_leave_while_writing_reads_the_words_again(rig: Rig) -> None:
+    case = await rig.open()
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    for command in ("assign", "start"):
+        await rig.order(case, command)
+    page = (await rig.http.get(f"/desk/cases/{case.code_name}")).text
+    COPIES.enrol(replace(ALICE, leaves=(Leave(LONG_AGO, BACK),)))
+    await refresh_rosters(rig.app)
+    kept = {n: v for n, v in hidden_fields(page).items() if n in ("version", "key", "form_token")}
+    sent = {**kept, "question": "When was it,\nand <where>?"}
+    answer = await rig.http.post(f"/desk/cases/{case.code_name}/ask", data=sent)
+    assert answer.status_code == 403
+    assert "You are on leave until" in answer.text
+    assert "When was it,\nand &lt;where&gt;?" in answer.text
+    # And when the person signs in after that, only the sign-in is missing.
+    rig.http.cookies.delete("__Host-hearth-desk")
+    COPIES.enrol(ALICE)
+    await refresh_rosters(rig.app)
+    asked = await rig.http.post(f"/desk/cases/{case.code_name}/ask", data=sent)
+    await come_back(rig.http, rig.sessions, "/desk", ALICE, asked.text)
+    assert "and &lt;where&gt;?" in (await rig.http.get(f"/desk/cases/{case.code_name}/ask")).text
+
+
+async def test_a_store_that_is_away_loses_no_words(rig: Rig) -> None:
+    case = await rig.open()
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    for command in ("assign", "start"):
+        await rig.order(case, command)
+    page = (await rig.http.get(f"/desk/cases/{case.code_name}")).text
+    kept = {n: v for n, v in hidden_fields(page).items() if n in ("version", "key", "form_token")}
+    rig.cases.away = True
+    sent = {**kept, "question": "When was it, and where?"}
+    answer = await rig.http.post(f"/desk/cases/{case.code_name}/ask", data=sent)
+    assert answer.status_code == 503
+    assert '<div class="hearth-quote" dir="auto">When was it, and where?</div>' in answer.text
+    assert "Send it again" in answer.text
+    rig.cases.away = False
+    again = {n: v for n, v in hidden_fields(answer.text).items() if n in ("version", "key", "form_token", "question")}
+    done = await rig.http.post(f"/desk/cases/{case.code_name}/ask", data=again)
+    assert done.status_code == 303
+
+
+async def test_an_auditor_who_asks_for_a_case_finds_the_way_to_the_baseline(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", AUDREY)
+    answer = await rig.http.get("/desk/cases/amber-otter-1")
+    assert answer.status_code == 403
+    assert 'href="/desk/baseline"' in answer.text
+    assert "Auditor" in answer.text
