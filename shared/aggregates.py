@@ -51,7 +51,7 @@ class ChangeStore(Protocol[StoredT_co, ChangeT_contra]):
     async def load(self, ids: Iterable[str], /) -> Mapping[str, StoredT_co]: ...
 
     async def save(self, changes: Sequence[ChangeT_contra], /) -> set[str]:
-        """Write each change whose aggregate is still what it builds on. Returns the ids that were not written."""
+        """Write each change to an aggregate that has not changed since. Returns the ids that were not written."""
         ...
 
 
@@ -123,7 +123,7 @@ class Aggregates:
             return {document["_id"]: document async for document in found}
 
     async def save(self, saves: Sequence[Save]) -> set[str]:
-        """Write each change whose aggregate still has the version it builds on. Returns the ids that were not written.
+        """Write each change to an aggregate of the same version as before. Returns the ids that were not written.
 
         Durable on return (majority, journal). Raises Unavailable when the server is away. Then some changes may be
         written; a repetition finds their causes in `applied`.

@@ -34,14 +34,14 @@ RELAY_SECONDS = Histogram(
     "hearth_outbox_wait_seconds", "Time from state change to published.", ("service",), buckets=_SECONDS
 )
 # Aggregates with unpublished events that are older than the relay's grace: should be 0.
-OUTBOX_OVERDUE = Gauge("hearth_outbox_overdue", "Aggregates whose events are overdue.", ("service",))
+OUTBOX_OVERDUE = Gauge("hearth_outbox_overdue", "Aggregates with events that are overdue.", ("service",))
 # Reports accepted, by channel (form, http, kafka).
 REPORTS = Counter("hearth_reports_total", "Reports stored.", ("channel",))
 # Reports per durable write: group commit at work.
 COMMIT_SIZE = Histogram(
     "hearth_group_commit_size", "Reports in one durable write.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )
-# Reports whose data keys were destroyed here, by the reason that their event gives.
+# Reports without data keys, which were destroyed here, by the reason that their event gives.
 ERASED = Counter("hearth_erased_reports_total", "Reports erased.", ("reason",))
 # Erasures that a database did not show at the start: anything above 0 means that it was restored.
 REPLAYED_ERASURES = Counter("hearth_replayed_erasures_total", "Erasures applied again to a restored database.")

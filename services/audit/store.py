@@ -107,7 +107,7 @@ class MongoRecord:
         return roots
 
     async def insert(self, entries: Sequence[Entry]) -> Clash | None:
-        """Insert in order, stopping at the first entry whose place (index or offset) or event is taken."""
+        """Insert in order. Stop at the first entry with a place (index or offset) or an event that is taken."""
         documents = [_document(entry) for entry in entries]
         with reaching():
             try:
@@ -142,7 +142,7 @@ class MongoRecord:
                     raise Unavailable(f"tiles: {_code(error)}") from None
 
     async def advance(self, moves: Sequence[tuple[Head, Head]]) -> set[str]:
-        """Move each head from the first to the second, if it still is the first; returns the logs whose head is not."""
+        """Move each head from the first to the second, if it still is the first; returns the logs where it is not."""
         operations = [
             UpdateOne(
                 {"_id": old.log, "size": old.size, "epoch": old.epoch, "writer": old.writer},

@@ -33,7 +33,7 @@ class LogStore(Protocol):
         """The roots of full tiles by `(log, level, start, end)`, in order; the answer is by `(log, level)`."""
 
     async def insert(self, entries: Sequence[Entry]) -> Clash | None:
-        """Insert in order, stopping at the first entry whose place (index or offset) or event is taken."""
+        """Insert in order. Stop at the first entry with a place (index or offset) or an event that is taken."""
 
     async def find_events(self, ids: Sequence[str]) -> dict[str, Entry]:
         """The entries of these events, by event id; their leaf is left empty."""
@@ -42,7 +42,7 @@ class LogStore(Protocol):
         """Store full tiles that are not there yet."""
 
     async def advance(self, moves: Sequence[tuple[Head, Head]]) -> set[str]:
-        """Move each head from the first to the second, if it still is the first; returns the logs whose head is not."""
+        """Move each head from the first to the second, if it still is the first; returns the logs where it is not."""
 
 
 class DisplacedError(Exception):

@@ -85,8 +85,8 @@ class Submissions:
     async def submit(self, arrival: Arrival, source: str | None = None, owner: str | None = None) -> Accepted:
         """Store a report; on return it is durable. The same key with the same report gives the same answer.
 
-        `source`: the source that a program reports for. `owner`: the holder of the caller's token, to whom the key
-        belongs. Without a token the key is random (from_nobody), and belongs to the words of the report.
+        `source`: the source that a program reports for. `owner`: the holder of the caller's token, who owns the
+        key. Without a token the key is random (from_nobody), and belongs to the words of the report.
         Raises Problem 422 for a report that the policy or the calendar objects to, or for a key that its owner used for
         another report; 410 for a report that is erased. Raises Problem 503 or Unavailable when the report cannot be
         stored now, or not be compared with the stored one.

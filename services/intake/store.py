@@ -91,7 +91,7 @@ class ReportStore:
         return [outline_of(document) for document in documents]
 
     async def open_after(self, report_id: str, limit: int) -> list[StoredReport]:
-        """At most `limit` reports that are not erased and whose case is not closed, with larger ids, in their order."""
+        """At most `limit` reports with larger ids that are not erased and have no closed case, in their order."""
         found = self._reports.collection.find({"_id": {"$gt": report_id}, **OPEN})
         with reaching():
             return [report_of(document) for document in await found.sort("_id", 1).limit(limit).to_list(None)]

@@ -1,4 +1,4 @@
-"""Facts that intake writes to `erasures`: whose content is gone for good. A restored database is brought up to them."""
+"""Facts that intake writes to `erasures`: which content is gone for good. A restored database is brought up to them."""
 
 from typing import ClassVar
 

@@ -32,7 +32,7 @@ class ProofSettings(Settings):
 
 
 class ProverSettings(ProofSettings):
-    """The clients of the provider whose sign-ins count."""
+    """The clients of the provider: their sign-ins count."""
 
     sign_in_clients: str = Field(
         "hearth-desk,hearth-outbox,hearth-audit",

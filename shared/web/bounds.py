@@ -33,7 +33,7 @@ class Bounds:
     answer to the next request. `answer_seconds`: in which a client that reads slowly must have read what the server
     has ready. `requests`: at work, also for clients that have gone. `pipelined`: requests of one connection that wait
     for their turn. `sent_bytes`: of a body that was refused for its length and still goes on. `pieces`: of a body,
-    unless they have 100 bytes on the average. `held_bytes`: of all bodies whose requests are not answered.
+    unless they have 100 bytes on the average. `held_bytes`: of the bodies of all requests without an answer.
     """
 
     head_bytes: int = 16_384

@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from shared.policy import PolicyError
 from shared.policy.baseline import load_catalogue
 from shared.policy.baseline.loader import PACKAGED
 
@@ -73,3 +76,10 @@ def write_version(policy: Path, text: str, name: str = NEXT, words: dict[str, st
     (folder / f"{name}.toml").write_text(text, encoding="utf-8")
     (folder / "i18n/en.json").write_text(json.dumps(WORDS if words is None else words), encoding="utf-8")
     return policy
+
+
+def faults_of(policy: Path, text: str, name: str = NEXT, words: dict[str, str] | None = None) -> list[str]:
+    """What is wrong with a version, line by line, once it is written into the folder of a deployment's policy."""
+    with pytest.raises(PolicyError) as caught:
+        load_catalogue(write_version(policy, text, name, words))
+    return str(caught.value).splitlines()

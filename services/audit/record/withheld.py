@@ -52,7 +52,7 @@ def case_of(entry: Entry) -> str | None:
 
 
 def topic_of(entry: Entry) -> str:
-    """The topic whose log has the entry."""
+    """The topic of the log that has the entry."""
     return entry.log.partition("/")[0]
 
 

@@ -95,7 +95,7 @@ class Shelf:
             raise Problem(404, "community-unknown", "The policy knows no such community.") from None
 
     async def round_of(self, name: str, text: str) -> int:
-        """The checkpoint that a reader names: by its number, or by a day (UTC), whose last one it is.
+        """The checkpoint that a reader names: by its number, or by a day (UTC): then the last one of it.
 
         Raises Problem 422, or 404 for a day before the first one.
         """

@@ -1,4 +1,4 @@
-"""Turns: the scorecards of earlier checkpoints may take a share of the processor, whoever asks for how many.
+"""Turns: the scorecards of earlier checkpoints take a share of the processor at most, however many are asked for.
 
 Each costs one evaluation, and a record has as many checkpoints as seals. So they are computed one after the other, with
 a rest after each. Few readers wait; the others come again. No address is remembered, because many readers share one.

@@ -215,7 +215,7 @@ Pseudonyms = tuple[str, ...]
 class People:
     """The people a report names: the pseudonyms of each text that names somebody; see pseudonym.py.
 
-    `reporter`: of the name and then of the address, as far as they are given. `mentioned`: of people whom its words
+    `reporter`: of the name and then of the address, as far as they are given. `mentioned`: of people that its words
     name.
     """
 

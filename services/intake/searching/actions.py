@@ -46,7 +46,7 @@ class OpenReports(Protocol):
     """What a search needs of the store of reports."""
 
     async def open_after(self, report_id: str, limit: int) -> list[StoredReport]:
-        """At most `limit` reports that are not erased and whose case is not closed, with larger ids, in their order."""
+        """At most `limit` reports with larger ids that are not erased and have no closed case, in their order."""
         ...
 
 

@@ -71,7 +71,7 @@ class MongoSearches:
             await self.collection.update_one({"_id": _PASS}, {"$set": {"after": after}})
 
     async def end(self, searched: Mapping[str, Sized[str]]) -> None:
-        """End the pass. `searched`: all pseudonyms of people of whom every one has been looked for."""
+        """End the pass. `searched`: all pseudonyms of each person who has none left to look for."""
         writes = [
             UpdateOne({"_id": p}, {"$set": {"names": sorted(names)}}, upsert=True) for p, names in searched.items()
         ]

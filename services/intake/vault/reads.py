@@ -59,7 +59,7 @@ class VaultReader:
         """One item for each read, in the same order: the sections, or that the report is erased or unknown.
 
         Of each section the fields that the purpose needs are handed out, and no sections that it does not need. Of who
-        reported, only what the policy gives to the person for whom `actor` stands; a read that gives nothing is none.
+        reported, only what the policy gives to the person that `actor` stands for; a read that gives nothing is none.
         `names`: the reference and the pseudonyms of the person who asks. A report that names this person, or a case of
         which this person is recused, looks unknown. Raises Unavailable while the reads cannot be recorded; then nothing
         is handed out.

@@ -145,7 +145,7 @@ def alarm_of(before: Names, after: Names) -> Alarm | None:
 
 def look_at(names: Names, at: datetime, *, has_role: bool = False) -> tuple[str, ...]:
     """What a coordinator should look at: a typed name that waits, a second user name that no coordinator gave, a name
-    that a coordinator wants taken away, and a person with a role (`has_role`) of whom no name is known.
+    that a coordinator wants taken away, and a person with a role (`has_role`) and no known name.
     """
     accounts = sum(name.source is Source.ACCOUNT for name in names)
     found = {

@@ -6,70 +6,39 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from services.triage.app import build_app
 from services.triage.baseline.registry import Registry, fold
 from services.triage.baseline.store import registry_of
 from services.triage.settings import TriageSettings
 from shared.access.principal import Grant, Role
-from shared.events import FACTS, Event, decode
 from shared.mongo import connect
 from shared.times import now, rfc3339
 from tests.support.baseline_world import WORDS
-from tests.support.broker import make_topics, read
-from tests.support.people import COPIES, SIGN_IN, bearer, person
-from tests.support.service_keys import files_of
-from tests.support.triage_rig import Everywhere
+from tests.support.people import COPIES, bearer, person
+from tests.support.triage_replicas import make_settings, running, told
 
 CORA = person("c9", Grant(Role.COORDINATOR))
-TOPICS = ("reports", "parties", "cases", "erasures", "roster", "names", "baseline")
 ROW = "HB-07"
 """A row of the packaged catalogue that asks for a statement only."""
 
 
 @pytest.fixture
 async def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -> TriageSettings:
-    await make_topics(kafka, prefix, *TOPICS)
-    return TriageSettings(
-        kafka=kafka,
-        mongo=mongo_uri,
-        topic_prefix=prefix,
-        database_prefix=database_prefix,
-        form_key=b"k" * 32,
-        hosts="desk.example",
-        watch_seconds=0.2,
-        baseline_links=False,
-        **files_of("triage"),
-        **SIGN_IN,
-    )
-
-
-async def told(settings: TriageSettings, at_least: int) -> list[Event]:
-    events = []
-    for record in await read(settings.kafka, f"{settings.topic_prefix}baseline", at_least):
-        headers = {name: (value or b"").decode() for name, value in record.headers}
-        event = decode(FACTS, headers, record.key, record.value)
-        assert event is not None
-        events.append(event)
-    return events
+    given = {"hosts": "desk.example", "watch_seconds": 0.2, "baseline_links": False}
+    return await make_settings(kafka, mongo_uri, prefix, database_prefix, **given)
 
 
 async def test_two_replicas_say_everything_once_and_attestations_end_by_themselves(settings: TriageSettings) -> None:
     COPIES.enrol(CORA)
-    apps = [build_app(settings, staffing=Everywhere(), copies=COPIES) for _ in range(2)]
-    contexts = [app.router.lifespan_context(app) for app in apps]
-    await asyncio.gather(*(context.__aenter__() for context in contexts))
-    try:
+    async with running(settings, 2, copies=COPIES) as apps:
         ends = rfc3339(now() + timedelta(seconds=2))
         body = {"responsibility_id": ROW, "claim": "met", "statement": WORDS, "valid_until": ends}
         headers = {**bearer(CORA), "If-Match": '"0"', "Idempotency-Key": "the-same-key"}
         answers = await asyncio.gather(*(post(app, body, headers) for app in [*apps, *apps]))
         assert {answer.status_code for answer in answers} == {200}, [answer.text for answer in answers]
         assert len({answer.content for answer in answers}) == 1
-        events = await told(settings, 6)
+        events = await told(settings, "baseline", 6)
         await asyncio.sleep(1)
-        events = await told(settings, 6)
-    finally:
-        await asyncio.gather(*(context.__aexit__(None, None, None) for context in contexts))
+        events = await told(settings, "baseline", 6)
     of_community = [e for e in events if e.case_id == "swwiki"]
     assert [e.fact.name for e in of_community] == ["baseline.attested", "baseline.expired"]
     assert [e.fact.name for e in events if e.case_id == "global"] == ["baseline.project_listed"] * 4

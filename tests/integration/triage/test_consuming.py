@@ -2,35 +2,29 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 import httpx
 import pytest
 
-from services.triage.app import build_app
 from services.triage.case.evolve import fold
 from services.triage.settings import TriageSettings
 from services.triage.store import case_of
 from shared.events import (
-    FACTS,
     Actor,
     Draft,
     Event,
     ReportAnswered,
     ReportErased,
     ReportReceived,
-    decode,
     encode,
     stamp,
 )
 from shared.ids import case_id_of, new_id
 from shared.mongo import connect
 from shared.times import now
-from tests.support.broker import make_topics, read, write
-from tests.support.people import SIGN_IN
-from tests.support.service_keys import files_of
-from tests.support.triage_rig import Everywhere
+from tests.support.broker import read, write
+from tests.support.triage_replicas import make_settings, running, told
 
 REPORTER = Actor("reporter", "reporter")
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -38,30 +32,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @pytest.fixture
 async def settings(kafka: str, mongo_uri: str, prefix: str, database_prefix: str) -> TriageSettings:
-    await make_topics(kafka, prefix, "reports", "parties", "cases", "erasures", "roster", "names", "baseline")
-    return TriageSettings(
-        kafka=kafka,
-        mongo=mongo_uri,
-        topic_prefix=prefix,
-        database_prefix=database_prefix,
-        form_key=b"k" * 32,
-        **files_of("triage"),
-        **SIGN_IN,
-        dead_letter_limit=10,
-    )
-
-
-@asynccontextmanager
-async def running(settings: TriageSettings, replicas: int = 1) -> AsyncIterator[None]:
-    apps = [build_app(settings, staffing=Everywhere()) for _ in range(replicas)]
-    async with asyncio.TaskGroup() as group:
-        contexts = [app.router.lifespan_context(app) for app in apps]
-        for context in contexts:
-            await group.create_task(context.__aenter__())
-    try:
-        yield
-    finally:
-        await asyncio.gather(*(context.__aexit__(None, None, None) for context in contexts))
+    return await make_settings(kafka, mongo_uri, prefix, database_prefix, dead_letter_limit=10)
 
 
 def received(report_id: str, **changed: object) -> Event:
@@ -102,21 +73,11 @@ async def send(settings: TriageSettings, events: Sequence[Event]) -> None:
     )  # fmt: skip
 
 
-async def cases_written(settings: TriageSettings, at_least: int) -> list[Event]:
-    events = []
-    for record in await read(settings.kafka, f"{settings.topic_prefix}cases", at_least):
-        headers = {name: (value or b"").decode() for name, value in record.headers}
-        event = decode(FACTS, headers, record.key, record.value)
-        assert event is not None
-        events.append(event)
-    return events
-
-
 async def test_a_report_becomes_a_case_with_an_owner_in_the_same_trace(settings: TriageSettings) -> None:
     report_id = new_id()
     async with running(settings):
         await send(settings, [received(report_id, flags=("physical_violence",))])
-        opened, triaged, met = await cases_written(settings, 3)
+        opened, triaged, met = await told(settings, "cases", 3)
     assert [e.fact.name for e in (opened, triaged, met)] == ["case.opened", "case.triaged", "deadline.met"]
     assert opened.case_id == triaged.case_id == case_id_of(report_id)
     assert [opened.case_seq, triaged.case_seq, met.case_seq] == [1, 2, 3]
@@ -131,7 +92,7 @@ async def test_the_events_fold_to_the_stored_case(settings: TriageSettings) -> N
     reports = [received(new_id()) for _ in range(20)]
     async with running(settings):
         await send(settings, reports)
-        events = await cases_written(settings, 60)
+        events = await told(settings, "cases", 60)
     client = connect(settings.mongo, service="test")
     stored = {d["_id"]: case_of(d) async for d in client[f"{settings.database_prefix}triage"]["cases"].find()}
     client.close()
@@ -145,7 +106,7 @@ async def test_an_erasure_takes_the_digests_of_what_was_written(settings: Triage
     cases = client[f"{settings.database_prefix}triage"]["cases"]
     async with running(settings):
         await send(settings, [received(report_id)])
-        await cases_written(settings, 3)
+        await told(settings, "cases", 3)
         await cases.update_one({"_id": case_id_of(report_id)}, {"$set": {"requests": {"order-1": "digest-1"}}})
         before = await cases.find_one({"_id": case_id_of(report_id)})
         gone = [ReportErased(report_id=i, reason="retention", request_id="r") for i in (never_opened, report_id)]
@@ -167,7 +128,7 @@ async def test_a_restored_backup_has_forgotten_again_before_triage_is_ready(sett
     cases = client[f"{settings.database_prefix}triage"]["cases"]
     async with running(settings):
         await send(settings, [received(i) for i in (*gone, standing)])
-        await cases_written(settings, 18)
+        await told(settings, "cases", 18)
         await cases.update_many({}, {"$set": {"requests": {"order-1": "digest-1"}}})
         backup = [document async for document in cases.find()]
         messages = [encode(reported(i, ReportErased(report_id=i, reason="requested", request_id="r"), 1)) for i in gone]
@@ -183,9 +144,11 @@ async def test_a_restored_backup_has_forgotten_again_before_triage_is_ready(sett
 
     await cases.delete_many({})
     await cases.insert_many(backup)
-    app = build_app(settings, staffing=Everywhere())
-    transport = httpx.ASGITransport(app)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport) as http, asyncio.timeout(60):
+    async with (
+        running(settings) as (app,),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app)) as http,
+        asyncio.timeout(60),
+    ):
         while (await http.get("http://localhost/health/ready")).status_code != 200:
             await asyncio.sleep(0.01)
         found = {document["_id"]: document async for document in cases.find()}
@@ -201,9 +164,9 @@ async def test_redelivery_and_two_replicas_open_each_case_once(settings: TriageS
     reports = [received(new_id()) for _ in range(150)]
     async with running(settings, replicas=2):
         await send(settings, [*reports, *reports[::3], *reports])
-        await cases_written(settings, 450)
+        await told(settings, "cases", 450)
         await asyncio.sleep(1.5)
-        events = await cases_written(settings, 450)
+        events = await told(settings, "cases", 450)
     distinct = {event.id: event for event in events}
     assert Counter(e.fact.name for e in distinct.values()) == {
         "case.opened": 150,
@@ -218,6 +181,6 @@ async def test_an_answer_to_no_case_is_a_dead_letter_and_holds_nothing_up(settin
     answer = reported(lost, ReportAnswered(report_id=lost, question_id="q", answer_id="a"), 1)
     async with running(settings):
         await send(settings, [answer, received(good)])
-        await cases_written(settings, 3)
+        await told(settings, "cases", 3)
         (letter,) = await read(settings.kafka, f"{settings.topic_prefix}reports.dlq", 1)
     assert dict(letter.headers)["hearth_dead_code"] == b"unknown_case"

@@ -9,16 +9,10 @@ from hypothesis import strategies as st
 
 from shared.policy import Finding, PolicyError
 from shared.policy.baseline import METRICS, load_catalogue
-from tests.support.catalogues import edited, packaged_text, write_version
+from tests.support.catalogues import edited, faults_of, packaged_text, write_version
 
 DATED = load_catalogue().dated
 FIELDS = 'name = "contacts", kind = "people", least = 2'
-
-
-def findings(policy: Path, text: str, words: dict[str, str] | None = None) -> list[str]:
-    with pytest.raises(PolicyError) as caught:
-        load_catalogue(write_version(policy, text, DATED, words or {}))
-    return str(caught.value).splitlines()
 
 
 @pytest.mark.parametrize(
@@ -98,7 +92,7 @@ def test_a_mistake_in_a_row_is_named_with_its_line(
     tmp_path: Path, responsibility: str, old: str, new: str, said: str
 ) -> None:
     text = edited(packaged_text(), responsibility, (old, new))
-    lines = findings(tmp_path, text)
+    lines = faults_of(tmp_path, text, DATED, {})
     [line] = [line for line in lines if said in line]
     number = int(line.split(":")[1])
     start = text.splitlines().index(new.splitlines()[0] if new.startswith("id =") else f'id = "{responsibility}"')
@@ -117,7 +111,7 @@ def test_a_mistake_in_a_row_is_named_with_its_line(
 )
 def test_the_line_is_that_of_the_key(tmp_path: Path, responsibility: str, old: str, new: str, key: str) -> None:
     text = edited(packaged_text(), responsibility, (old, new))
-    [line] = findings(tmp_path, text)
+    [line] = faults_of(tmp_path, text, DATED, {})
     assert text.splitlines()[int(line.split(":")[1]) - 1].startswith(key)
 
 
@@ -125,7 +119,7 @@ def test_a_circle_of_replacements_is_named_whole(tmp_path: Path) -> None:
     text = packaged_text()
     for one, other in (("HB-13", "HB-14"), ("HB-14", "HB-15"), ("HB-15", "HB-13")):
         text = edited(text, one, ('state = "active"', f'state = "retired"\nreplaced_by = "{other}"'))
-    assert [line.rpartition(": ")[2] for line in findings(tmp_path, text)] == [
+    assert [line.rpartition(": ")[2] for line in faults_of(tmp_path, text, DATED, {})] == [
         "HB-13 → HB-14 → HB-15 → HB-13",
         "HB-14 → HB-15 → HB-13 → HB-14",
         "HB-15 → HB-13 → HB-14 → HB-15",
@@ -136,13 +130,13 @@ def test_a_row_that_leads_into_a_circle_does_not_hang_the_check(tmp_path: Path) 
     text = packaged_text()
     for one, other in (("HB-13", "HB-14"), ("HB-14", "HB-15"), ("HB-15", "HB-14")):
         text = edited(text, one, ('state = "active"', f'state = "retired"\nreplaced_by = "{other}"'))
-    assert len([line for line in findings(tmp_path, text) if "circle" in line]) == 2
+    assert len([line for line in faults_of(tmp_path, text, DATED, {}) if "circle" in line]) == 2
 
 
 def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
     text = edited(packaged_text(), "HB-03", ("min_n = 5", "min_n = 1"), ('unit = "h"', 'unit = "%"'))
     text = edited(text, "HB-14", ('state = "active"', 'state = "retired"\nreplaced_by = "HB-99"'))
-    assert len(findings(tmp_path, text)) == 3
+    assert len(faults_of(tmp_path, text, DATED, {})) == 3
 
 
 @pytest.mark.parametrize(
@@ -162,7 +156,7 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
 )
 def test_a_mistake_at_the_top_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
     text = packaged_text()
-    assert any(said in line for line in findings(tmp_path, text.replace(old, new, 1)))
+    assert any(said in line for line in faults_of(tmp_path, text.replace(old, new, 1), DATED, {}))
 
 
 def test_a_file_that_is_no_text_or_has_no_rows_is_refused(tmp_path: Path) -> None:
@@ -170,14 +164,14 @@ def test_a_file_that_is_no_text_or_has_no_rows_is_refused(tmp_path: Path) -> Non
     (folder / f"{DATED}.toml").write_bytes(b"version = '\xff'")
     with pytest.raises(PolicyError, match="not UTF-8 text"):
         load_catalogue(tmp_path)
-    assert "“responsibility” is missing" in "\n".join(findings(tmp_path, "version = '2026-11-01'\n"))
+    assert "“responsibility” is missing" in "\n".join(faults_of(tmp_path, "version = '2026-11-01'\n", DATED, {}))
 
 
 @pytest.mark.parametrize(
     "sentence", ["", " ", "Be nice", "Be nice. Be fair.", "At least $1 contacts take reports.", "Be nice!", "."]
 )
 def test_a_requirement_is_one_sentence(tmp_path: Path, sentence: str) -> None:
-    [line] = findings(tmp_path, packaged_text(), {"hb-03-requirement": sentence})
+    [line] = faults_of(tmp_path, packaged_text(), DATED, {"hb-03-requirement": sentence})
     assert "responsibility HB-03: “hb-03-requirement” must be one sentence without parameters" in line
 
 
