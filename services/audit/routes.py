@@ -23,6 +23,7 @@ from shared.times import now, parse_query_time, rfc3339
 from shared.web.bodies import gives, gives_media, json_response
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.paging import Cursors, PlaceT
+from shared.web.queries import Whole
 
 PURPOSE = "audit"
 CURSORS = Cursors(RecordPlace)
@@ -88,7 +89,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
     @router.get("/cases/{case_id}/timeline", responses=gives(EntryList), **does("record.read"))
     async def read_timeline(
         request: Request, case_id: str, cursor: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+        limit: Annotated[Whole, Query(ge=1, le=1000)] = 1000,
         purpose: Purpose = None, hearth_purpose: PurposeHeader = None,
     ) -> Response:  # fmt: skip
         """Every entry about a case, page by page, in order of the times of the events across all logs."""
@@ -111,7 +112,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         since: Annotated[str | None, Query(alias="from")] = None,
         until: Annotated[str | None, Query(alias="to")] = None,
         cursor: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        limit: Annotated[Whole, Query(ge=1, le=1000)] = 100,
         purpose: Purpose = None,
         hearth_purpose: PurposeHeader = None,
     ) -> Response:
@@ -160,8 +161,8 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
     async def read_consistency(
         request: Request,
         log: str,
-        old: Annotated[int, Query(alias="from", ge=0)],
-        new: Annotated[int, Query(alias="to", ge=0)],
+        old: Annotated[Whole, Query(alias="from", ge=0)],
+        new: Annotated[Whole, Query(alias="to", ge=0)],
     ) -> Response:
         """The proof that a log only grew between two sizes (RFC 6962 §2.1.2)."""
         proof = await explorer.consistency(log, old, new)

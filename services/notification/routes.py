@@ -11,6 +11,7 @@ from services.notification.outbox import Outbox
 from shared.times import rfc3339
 from shared.web.bodies import gives, json_response
 from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.queries import Whole
 
 LONGEST_PAGE = 200
 
@@ -48,7 +49,7 @@ def make_routes(outbox: Outbox, gate: Gate) -> APIRouter:
         request: Request,
         state: DeliveryState | None = None,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
-        limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
+        limit: Annotated[Whole, Query(ge=1, le=LONGEST_PAGE)] = 50,
     ) -> Response:
         """Notices, newest first. A page may be short, or empty, and have a `next` page."""
         found, after = await outbox.page(principal_of(request), state, cursor, limit)

@@ -15,6 +15,7 @@ from shared.times import now, rfc3339
 from shared.web.bodies import gives, json_response, read_object
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import IDEMPOTENCY_KEY, IF_MATCH, cause_of, read_idempotency_key, seen_of
+from shared.web.queries import Whole
 
 _PRIVATE = {"Cache-Control": "no-store"}
 _REQUEST = {
@@ -39,7 +40,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
         state: Annotated[list[CaseState] | None, Query()] = None,
         body: Annotated[list[str] | None, Query()] = None,
         cursor: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        limit: Annotated[Whole, Query(ge=1, le=200)] = 50,
     ) -> Response:
         """Cases of the caller's handling bodies: emergencies first, then by the next deadline.
 

@@ -27,7 +27,12 @@ def test_no_error_is_explained_that_the_code_does_not_know() -> None:
 
 
 def test_every_reason_for_a_dead_letter_is_explained_and_no_other() -> None:
-    explained = set(re.findall(r"`([a-z0-9_]+)`", PAGE.partition("| code |")[2].replace("`reports.inbox`", "")))
+    explained = set(
+        re.findall(
+            r"`([a-z0-9_]+)`",
+            PAGE.partition("## Dead letters")[2].partition("| code |")[2].replace("`reports.inbox`", ""),
+        )
+    )
     # A code that several modules know has a name there, and is no literal.
     buried = {NO_TOKEN} | {code for text in CODE for code in BURIED.findall(text)}
     # What is wrong with a report over HTTP is a dead letter over Kafka, by the same code.

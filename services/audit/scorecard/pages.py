@@ -31,6 +31,7 @@ from shared.policy.model import CommunityKind
 from shared.problems import Problem
 from shared.web.gate import Callers, Gate, does
 from shared.web.pages import Pages
+from shared.web.queries import Whole
 
 KINDS: tuple[CommunityKind, ...] = get_args(CommunityKind)
 
@@ -56,7 +57,7 @@ def make_scorecard_pages(shelf: Shelf, door: Door, gate: Gate, pages: Pages) -> 
 
     @router.get(f"{door.path}/{{community}}", **does(door.action))
     async def show_one(
-        request: Request, community: str, sealed: Annotated[int | None, Query(alias="as_of", ge=0)] = None
+        request: Request, community: str, sealed: Annotated[Whole | None, Query(alias="as_of", ge=0)] = None
     ) -> Response:
         words = words_for(request, pages)
         try:

@@ -24,6 +24,7 @@ from services.audit.scorecard.exports import write_csv, write_csv_of_all, write_
 from shared.web.bodies import gives, gives_media
 from shared.web.gate import Callers, Gate, does
 from shared.web.pages import Pages
+from shared.web.queries import Whole
 
 JSON, CSV, SVG, TEXT = "application/json", "text/csv; charset=utf-8", "image/svg+xml", "text/plain; charset=utf-8"
 BADGE_SECONDS = 5
@@ -32,7 +33,7 @@ MOST_BADGES = 10_000
 
 _CSV, _SVG = gives_media("text/csv"), gives_media(SVG)
 
-Sealed = Annotated[int | None, Query(alias="as_of", ge=0, description="The checkpoint: entries of the seal log.")]
+Sealed = Annotated[Whole | None, Query(alias="as_of", ge=0, description="The checkpoint: entries of the seal log.")]
 
 
 class ScorecardsDocument(TypedDict):

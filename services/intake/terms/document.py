@@ -22,7 +22,6 @@ FAULTS: Mapping[str, str] = MappingProxyType(
         "control_characters": "Line breaks and control characters do not belong here.",
         "date_too_old": "The time is before 1900.",
         "datetime_parsing": "The text is no time of RFC 3339.",
-        "datetime_from_date_parsing": "The text is no time of RFC 3339.",
         "datetime_type": "A time is a text of RFC 3339.",
         "exact_or_range": "Give either `at`, or both `from` and `to`.",
         "extra_forbidden": "An unknown field stands here. The pointer leads to what it stands in.",
@@ -43,6 +42,7 @@ FAULTS: Mapping[str, str] = MappingProxyType(
         "unknown_community": "The policy has no such community.",
         "unknown_flag": "The policy has no such flag.",
         "unknown_setting": "The policy has no such setting.",
+        "whole_too_long": "All texts of a report together are longer than what is stored.",
     }
 )
 """What is wrong with a field, by its code."""

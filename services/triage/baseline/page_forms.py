@@ -46,7 +46,7 @@ _FAULTS = {
     "not_taken": "desk-baseline-fault-not-taken",
 }
 """The messages of faults of fields."""
-_DATE_FAULTS = ("date_parsing", "datetime_parsing", "date_from_datetime_parsing", "datetime_from_date_parsing")
+_DATE_FAULTS = ("date_parsing", "datetime_parsing")
 _LABELS = {
     ("annotate", "statement"): "desk-baseline-field-annotation",
     ("withdraw", "statement"): "desk-baseline-field-because",

@@ -20,6 +20,7 @@ from shared.web.bodies import gives, json_response, parse_body
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, read_idempotency_key, seen_of, takes_change
 from shared.web.paging import Cursors
+from shared.web.queries import Whole
 
 _PRIVATE = {"Cache-Control": "no-store"}
 _CHANGE = takes_change(CHANGES.values(), required=True)
@@ -33,7 +34,7 @@ def make_baseline_router(desk: BaselineDesk, gate: Gate) -> APIRouter:
 
     @router.get("", responses=gives(CommunityList), **does("baseline.list"))
     async def list_communities(
-        request: Request, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+        request: Request, cursor: str | None = None, limit: Annotated[Whole, Query(ge=1, le=200)] = 50
     ) -> Response:
         """The communities that the caller may read, by their ids, with what they attest and what ends next."""
         found = await desk.page(principal_of(request), _CURSORS.read(cursor), limit + 1)

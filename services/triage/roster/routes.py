@@ -21,6 +21,7 @@ from shared.web.bodies import gives, json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, read_idempotency_key, seen_of, takes_change
 from shared.web.paging import Cursors
+from shared.web.queries import Whole
 
 _PRIVATE = {"Cache-Control": "no-store"}
 _CHANGE = takes_change(CHANGES.values(), required=False)
@@ -34,7 +35,7 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
 
     @router.get("", responses=gives(PersonList), **does("roster.read"))
     async def list_people(
-        request: Request, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+        request: Request, cursor: str | None = None, limit: Annotated[Whole, Query(ge=1, le=200)] = 50
     ) -> Response:
         """The people on the roster, sorted by what of theirs ends next."""
         entries, after = await people_of(desk, request, cursor, limit)
