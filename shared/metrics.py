@@ -88,5 +88,5 @@ REFUSALS = Counter(
 )
 # Names of people on the roster that a coordinator should look at: typed freely, or a further user name.
 NAME_ALARMS = Counter("hearth_name_alarms_total", "New names that a coordinator should look at.", ("kind",))
-# People on the roster with names that intake has not yet looked for in all open reports.
+# People on the roster with names that intake has not yet looked for in all reports.
 NAMES_UNSEARCHED = Gauge("hearth_names_unsearched", "People with names that earlier reports were not searched for.")

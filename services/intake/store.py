@@ -90,9 +90,11 @@ class ReportStore:
             documents = await found.sort([("status.updated_at", 1), ("_id", 1)]).limit(limit).to_list(None)
         return [outline_of(document) for document in documents]
 
-    async def open_after(self, report_id: str, limit: int) -> list[StoredReport]:
-        """At most `limit` reports with larger ids that are not erased and have no closed case, in their order."""
-        found = self._reports.collection.find({"_id": {"$gt": report_id}, **OPEN})
+    async def standing_after(self, report_id: str, limit: int, *, closed: bool) -> list[StoredReport]:
+        """At most `limit` reports with larger ids that are not erased, in their order. `closed`: those of closed cases,
+        or all others.
+        """
+        found = self._reports.collection.find({"_id": {"$gt": report_id}, **(CLOSED if closed else OPEN)})
         with reaching():
             return [report_of(document) for document in await found.sort("_id", 1).limit(limit).to_list(None)]
 

@@ -1,8 +1,9 @@
 """Looks for names that came onto the roster later in the words of earlier reports, and shuts out those it finds.
 
-One replica searches at a time. A pass goes through all open reports by their ids. It keeps how far it has come, and
-another replica goes on from there. Names count as looked for after a pass that began when every replica looked for them
-in new reports. So names are looked for at once, and once more a little later.
+One replica searches at a time. A pass goes through all reports that are not erased by their ids: first those of open
+cases, in which people still act, then those of closed ones. It keeps how far it has come, and another replica goes on
+from there. Names count as looked for after a pass that began when every replica looked for them in new reports. So
+names are looked for at once, and once more a little later.
 """
 
 import asyncio
@@ -42,11 +43,13 @@ class NamesOfPeople(Protocol):
         ...
 
 
-class OpenReports(Protocol):
+class StandingReports(Protocol):
     """What a search needs of the store of reports."""
 
-    async def open_after(self, report_id: str, limit: int) -> list[StoredReport]:
-        """At most `limit` reports with larger ids that are not erased and have no closed case, in their order."""
+    async def standing_after(self, report_id: str, limit: int, *, closed: bool) -> list[StoredReport]:
+        """At most `limit` reports with larger ids that are not erased, in their order. `closed`: those of closed cases,
+        or all others.
+        """
         ...
 
 
@@ -63,7 +66,7 @@ class Searches(Protocol):
 
     async def keep(self, search: Pass) -> None: ...
 
-    async def move(self, after: str) -> None: ...
+    async def move(self, after: str, *, closed: bool) -> None: ...
 
     async def end(self, searched: Mapping[str, Collection[str]]) -> None: ...
 
@@ -73,7 +76,7 @@ class NameSearch:
 
     def __init__(
         self,
-        reports: OpenReports,
+        reports: StandingReports,
         store: Store,
         searches: Searches,
         roster: NamesOfPeople,
@@ -149,16 +152,19 @@ class NameSearch:
         return known == names <= search.names and search.began_at - came_at >= SETTLED
 
     async def _carry_out(self, search: Pass) -> int:
-        found, after = 0, search.after
-        while batch := await self._reports.open_after(after, self._at_once):
-            after = batch[-1].id
+        found, after, closed = 0, search.after, search.closed
+        while True:
+            batch = await self._reports.standing_after(after, self._at_once, closed=closed)
+            if not batch and closed:
+                return found
+            # A case that closes meanwhile is found among the closed ones, which come last.
+            after, closed = (batch[-1].id, closed) if batch else ("", True)
             named = [report.id for report in batch if await self._is_found(report, search.names)]
             found += await self._shut_out(named, search.names)
-            await self._searches.move(after)
+            await self._searches.move(after, closed=closed)
             if not await self._searches.lease(self._owner, LEASE):
                 raise Unavailable("another replica searches")
             await asyncio.sleep(self._pause)
-        return found
 
     async def _is_found(self, report: StoredReport, names: frozenset[str]) -> bool:
         # A long report takes a while, so requests that wait go first.

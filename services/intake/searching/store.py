@@ -14,18 +14,19 @@ _PASS = "pass"  # noqa: S105  # no password, but the id of a document
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """A pass through the open reports. `names`: what it looks for. `after`: the last report that it has searched.
+    """A pass through all reports that are not erased, first those of open cases, then those of `closed` ones.
 
-    `began_at`: when it began, UTC-aware.
+    `names`: what it looks for. `after`: the last report that it has searched. `began_at`: when it began, UTC-aware.
     """
 
     began_at: datetime
     names: frozenset[str]
     after: str = ""
+    closed: bool = False
 
 
 class MongoSearches:
-    """Which names have been looked for in all open reports. Every method raises Unavailable."""
+    """Which names have been looked for in all reports. Every method raises Unavailable."""
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
@@ -57,18 +58,20 @@ class MongoSearches:
             found = await self.collection.find_one({"_id": _PASS})
         if not found or not found.get("names"):
             return None
-        return Pass(found["began_at"], frozenset(found["names"]), found["after"])
+        return Pass(found["began_at"], frozenset(found["names"]), found["after"], found.get("closed", False))
 
     async def keep(self, search: Pass) -> None:
         """Keep how far a pass has come."""
-        fields: Document = {"began_at": search.began_at, "names": sorted(search.names), "after": search.after}
+        fields: Document = {
+            "began_at": search.began_at, "names": sorted(search.names), "after": search.after, "closed": search.closed
+        }  # fmt: skip
         with reaching():
             await self.collection.update_one({"_id": _PASS}, {"$set": fields})
 
-    async def move(self, after: str) -> None:
-        """Keep which report the running pass has searched last."""
+    async def move(self, after: str, *, closed: bool) -> None:
+        """Keep which report the running pass has searched last, and whether it is at those of closed cases."""
         with reaching():
-            await self.collection.update_one({"_id": _PASS}, {"$set": {"after": after}})
+            await self.collection.update_one({"_id": _PASS}, {"$set": {"after": after, "closed": closed}})
 
     async def end(self, searched: Mapping[str, Sized[str]]) -> None:
         """End the pass. `searched`: all pseudonyms of each person who has none left to look for."""
@@ -78,4 +81,6 @@ class MongoSearches:
         with reaching():
             if writes:
                 await self.collection.bulk_write(writes, ordered=False)
-            await self.collection.update_one({"_id": _PASS}, {"$unset": {"names": "", "after": "", "began_at": ""}})
+            await self.collection.update_one(
+                {"_id": _PASS}, {"$unset": {"names": "", "after": "", "closed": "", "began_at": ""}}
+            )

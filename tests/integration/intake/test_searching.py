@@ -30,17 +30,17 @@ ROLES = (Grant(Role.RESPONDER, ("enwiki_arbcom",)),)
 
 
 class Pages:
-    """The open reports, and how many of them were read."""
+    """The reports that are not erased, and how many of them were read."""
 
     def __init__(self, store: ReportStore) -> None:
         self._store = store
         self.read = 0
         self.ends_after: int | None = None
 
-    async def open_after(self, report_id: str, limit: int) -> list[StoredReport]:
+    async def standing_after(self, report_id: str, limit: int, *, closed: bool) -> list[StoredReport]:
         if self.ends_after is not None and self.read >= self.ends_after:
             raise Unavailable("the replica is killed here")
-        batch = await self._store.open_after(report_id, limit)
+        batch = await self._store.standing_after(report_id, limit, closed=closed)
         self.read += len(batch)
         return batch
 
@@ -183,11 +183,8 @@ async def test_one_replica_searches_at_a_time(world: World) -> None:
     assert world.pages.read == 9
 
 
-async def test_what_is_closed_or_cleared_is_left_alone(world: World) -> None:
-    closed, cleared = [await world.report(narrative=f"It was {NAME}.") for _ in range(2)]
-    (one,) = (await world.store.load([closed])).values()
-    after = replace(one, status=replace(one.status, state="closed"))
-    await world.store.save([Change(one, after, [], ["closed"])])
+async def test_what_is_cleared_is_left_alone(world: World) -> None:
+    cleared = await world.report(narrative=f"It was {NAME}.")
     who = await world.enrol()
     assert await world.search.look() == 1
     (mention,) = await mentions_in(world.rig, cleared)
@@ -195,3 +192,39 @@ async def test_what_is_closed_or_cleared_is_left_alone(world: World) -> None:
     world.rig.clock.at += SETTLED
     assert await world.search.look() == 0
     assert await world.reads(cleared, who)
+
+
+async def test_closed_cases_are_searched_after_the_open_ones_and_erased_ones_never(world: World) -> None:
+    reports = sorted([await world.report(narrative=f"It was {NAME}.") for _ in range(6)])
+    for number, (_, one) in enumerate(sorted((await world.store.load(reports)).items())):
+        if number < 3:
+            after = replace(one, status=replace(one.status, state="closed"))
+            await world.store.save([Change(one, after, [], ["closed"])])
+    who = await world.enrol()
+    searched: list[str] = []
+    is_found = world.search._is_found
+
+    async def note(report: StoredReport, names: frozenset[str]) -> bool:
+        searched.append(report.id)
+        return await is_found(report, names)
+
+    world.search._is_found = note  # type: ignore[method-assign]  # in the order in which reports are searched
+    assert await world.look_twice() == [6, 0]
+    assert searched == [*reports[3:], *reports[:3]] * 2
+    for report_id in reports:
+        assert len((await world.find(report_id)).mentioned) == 1
+        assert not await world.reads(report_id, who)
+
+
+async def test_a_killed_search_goes_on_among_the_closed_cases(world: World) -> None:
+    reports = [await world.report(narrative=f"It was {NAME}.") for _ in range(6)]
+    for one in (await world.store.load(reports)).values():
+        after = replace(one, status=replace(one.status, state="closed"))
+        await world.store.save([Change(one, after, [], ["closed"])])
+    await world.enrol()
+    world.pages.ends_after = 4
+    with pytest.raises(Unavailable):
+        await world.search.look()
+    world.pages.ends_after = None
+    assert await world.replica().look() == 2
+    assert world.pages.read == 6
