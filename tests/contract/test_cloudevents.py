@@ -12,6 +12,7 @@ import pytest
 from shared.aggregates import Save
 from shared.events import FACTS, Event, Fact, encode
 from shared.events.freeze import published
+from shared.ids import case_id_of
 from shared.runtime import Runtime
 from shared.settings import Settings
 from tests.support.audit_rig import event_of
@@ -78,3 +79,11 @@ async def test_an_event_names_the_public_address_of_the_settings(public_url: str
     address = pending["headers"]["ce_dataschema"].decode()
     assert address.startswith("https://reports.example.org/schemas/")
     assert urlsplit(address).path.removeprefix("/schemas/") in published()
+
+
+def test_the_id_of_a_report_leads_to_its_case_as_the_page_for_integrators_says() -> None:
+    page = (Path(__file__).parents[2] / "docs/integrators.md").read_text(encoding="utf-8")
+    code = page.partition("```python\n")[2].partition("```")[0]
+    found: dict[str, Any] = {"report_id": "0f0e0d0c-0b0a-4908-8706-050403020100"}
+    exec(code, found)  # noqa: S102  # the page is our own
+    assert str(found["case_id"]) == case_id_of(found["report_id"])

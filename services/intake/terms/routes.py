@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from services.intake.terms.document import Terms, write_terms
 from shared.policy import Policy
 from shared.web.bodies import gives
+from shared.web.etags import is_known
 from shared.web.gate import Callers, Gate, does
 from shared.web.pages import Pages
 
@@ -23,7 +24,7 @@ def make_terms_router(policy: Policy, pages: Pages, gate: Gate) -> APIRouter:
         if language not in written:
             terms = write_terms(policy, language, pages.languages, lambda key: pages.text(language, key))
             body = orjson.dumps(terms)
-            written[language] = f'"{sha256(body).hexdigest()[:32]}"', body
+            written[language] = sha256(body).hexdigest()[:32], body
         return written[language]
 
     @router.get("/v1/policy", responses=gives(Terms), **does("report.submit", {"parameters": [_USELANG]}))
@@ -40,11 +41,10 @@ def make_terms_router(policy: Policy, pages: Pages, gate: Gate) -> APIRouter:
             "Cache-Control": f"public, max-age={_SECONDS}",
             "Content-Language": language,
             "Cross-Origin-Resource-Policy": "cross-origin",
-            "ETag": tag,
+            "ETag": f'"{tag}"',
             "Vary": "Accept-Language, Cookie",
         }
-        known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
-        if tag in known or "*" in known:
+        if is_known(request.headers.get("if-none-match"), tag):
             return Response(status_code=304, headers=headers)
         return Response(body, headers=headers, media_type="application/json")
 
