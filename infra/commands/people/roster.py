@@ -174,11 +174,17 @@ def training(
 
 @app.command()
 def agreement(
-    person: Person, until: Until = None, mongo: Mongo = MONGO, database_prefix: DatabasePrefix = "",
+    person: Person,
+    until: Until = None,
+    end: Annotated[bool, typer.Option("--end", help="It has ended.")] = False,
+    mongo: Mongo = MONGO,
+    database_prefix: DatabasePrefix = "",
     as_json: AsJson = False,
-) -> None:  # fmt: skip
-    """Note until when a person's confidentiality agreement holds. Without --until it ends."""
+) -> None:
+    """Note until when a person's confidentiality agreement holds, or that it has ended."""
     check_end("--until", until)
+    if end == (until is not None):
+        raise Trouble("Say --until when the agreement holds, or --end to end it.", USAGE)
     _change(mongo, database_prefix, as_json, lambda editor: editor.note_agreement(person, until, OPERATOR))
 
 

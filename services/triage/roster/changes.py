@@ -53,6 +53,10 @@ class RosterChange(BaseModel):
         """What is wrong with its values, beyond their shape."""
         return ()
 
+    def slips(self, kept: StoredEntry, policy: Policy, at: datetime) -> Sequence[FieldError]:
+        """What may have been mistyped or forgotten, where it reaches further than the role of its maker."""
+        return ()
+
     def step(self, at: datetime, by: str) -> EntryStep:
         """What it does to an entry. `by`: the coordinator's reference."""
         raise NotImplementedError
@@ -86,6 +90,13 @@ class GiveRole(RosterChange):
     def touched(self, entry: RosterEntryChanged, at: datetime) -> tuple[Grant, ...]:
         """Only what is given."""
         return grants_of([self.held()])
+
+    def slips(self, kept: StoredEntry, policy: Policy, at: datetime) -> Sequence[FieldError]:
+        """Its faults. A coordinator's role without a handling body reaches all of them; the body may be forgotten."""
+        found = tuple(self.faults(kept, policy, at))
+        if self.role == "coordinator" and not self.bodies:
+            return (FieldError("/bodies", "missing", "Choose at least one handling body."), *found)
+        return found
 
     def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
         """Places that the policy does not know or that do not go together, bounds that the role does not have, and an
@@ -131,6 +142,10 @@ class TakeRole(RosterChange):
         elif not self._taken(kept.entry):
             yield FieldError("/body", "not_held", "This person does not have this role in this handling body.")
 
+    def slips(self, kept: StoredEntry, policy: Policy, at: datetime) -> Sequence[FieldError]:
+        """Its faults."""
+        return tuple(self.faults(kept, policy, at))
+
     def step(self, at: datetime, by: str) -> EntryStep:
         """Take it."""
         return without_role(self.role, self.body)
@@ -164,19 +179,24 @@ class NoteTraining(RosterChange):
 
 
 class NoteAgreement(RosterChange):
-    """POST /v1/roster/{person}/agreement. Without `until`, the agreement has ended."""
+    """POST /v1/roster/{person}/agreement: until when it holds, or that it is `ended`."""
 
     name = "agreement"
 
     until: Utc | None = None
+    ended: bool = False
 
     def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
-        """An end that is over: to end an agreement, leave it out."""
-        return _over("until", self.until, at)
+        """An end that is over, or missing: a date that was forgotten takes nobody's agreement away."""
+        if self.ended:
+            return
+        if self.until is None:
+            yield FieldError("/until", "missing", "Say until when it holds, or that it is ended.")
+        yield from _over("until", self.until, at)
 
     def step(self, at: datetime, by: str) -> EntryStep:
         """Note it."""
-        return with_agreement(self.until)
+        return with_agreement(None if self.ended else self.until)
 
 
 class NoteLeave(RosterChange):
@@ -287,7 +307,7 @@ INPUTS: Mapping[str, tuple[Input, ...]] = {
         Input("completed_at", "from"),
         Input("expires_at", "until"),
     ),
-    NoteAgreement.name: (Input("until", "until"),),
+    NoteAgreement.name: (Input("until", "until", required=True), Input("ended", "yes")),
     NoteLeave.name: (Input("begins_at", "from"), Input("ends_at", "until"), Input("ended", "yes")),
     SignOut.name: (),
 }

@@ -124,8 +124,7 @@ class RosterDesk:
         given = await self._given(who, person, change)
 
         def by(kept: StoredEntry) -> Actor:
-            resource = Resource(owner=person, grants=change.touched(kept.entry, at), relieved=relieved)
-            return who.actor(demand(who, change.action, resource, at).role)
+            return who.actor(self._admit(who, change, kept, relieved, at).role)
 
         def decide(kept: StoredEntry) -> EntryStep:
             faults = tuple(change.faults(kept, self.policy, at))
@@ -135,7 +134,7 @@ class RosterDesk:
                 told = "Say by which user names you know this person." if who.ticket else _ONLY_PEOPLE_NAME
                 faults += (FieldError("/names", "needs_names", told),)
             if faults:
-                raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
+                raise _faulty(faults)
             step = change.step(at, who.ref)
             return both(step, with_names_given(given, at)) if given else step
 
@@ -148,6 +147,17 @@ class RosterDesk:
             return await self._note_names(kept)
         return kept
 
+    def _admit(self, who: Principal, change: RosterChange, kept: StoredEntry, relieved: bool, at: datetime) -> Permit:
+        """The permit for a change. Raises Refused, and Problem 422 for a slip that makes a role reach too far."""
+        about = Resource(owner=kept.entry.person, grants=change.touched(kept.entry, at), relieved=relieved)
+        try:
+            return demand(who, change.action, about, at)
+        except Refused as refused:
+            slips = change.slips(kept, self.policy, at) if refused.reason is Reason.REACH else ()
+            if slips:
+                raise _faulty(slips) from None
+            raise
+
     async def _given(self, who: Principal, person: str, change: RosterChange) -> list[tuple[str, ...]]:
         """The keys of the names that a change gives. Raises Problem 422 without a sign-in that intake can verify."""
         names = change.names if isinstance(change, GiveRole | GiveNames) else ()
@@ -155,10 +165,9 @@ class RosterDesk:
             return []
         # Before intake is asked: who may not make this change turns no name into a key.
         at, kept = self._clock(), await self._editor.find(person)
-        demand(who, change.action, Resource(owner=person, grants=change.touched(kept.entry, at)), at)
+        self._admit(who, change, kept, False, at)
         if who.ticket is None:
-            fault = FieldError("/names", "needs_sign_in", _ONLY_PEOPLE_NAME)
-            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=(fault,))
+            raise _faulty([FieldError("/names", "needs_sign_in", _ONLY_PEOPLE_NAME)])
         try:
             return await self._keys_of(who.ticket, names)
         except Problem as problem:
@@ -247,6 +256,10 @@ class RosterDesk:
 
     def _about(self, kept: StoredEntry) -> Resource:
         return Resource(owner=kept.entry.person, grants=running(kept.entry.grants, self._clock()))
+
+
+def _faulty(faults: Sequence[FieldError]) -> Problem:
+    return Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
 
 
 def has_role(kept: StoredEntry, at: datetime) -> bool:

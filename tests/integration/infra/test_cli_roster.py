@@ -176,7 +176,7 @@ def test_everything_of_a_person_is_noted_and_shown(place: Place, capsys: Capture
     assert "responder (u4c, stewards)" in " ".join(shown.split())
 
     assert run_json(capsys, "roster", "leave", ANN, "--end")["leaves"] == []
-    assert run_json(capsys, "roster", "agreement", ANN)["confidential_until"] is None
+    assert run_json(capsys, "roster", "agreement", ANN, "--end")["confidential_until"] is None
     left = run_json(capsys, "roster", "revoke", ANN, "--role", "responder", "--body", "u4c")["grants"]
     assert {(g["role"], *g["bodies"]) for g in left} == {("responder", "stewards"), ("auditor",)}
     before = now()

@@ -115,6 +115,7 @@ async def test_an_auditor_without_scopes_named_may_see_all_of_the_record(rig: Ri
         ("training", {"module": "Z"}, {"/module": "literal_error"}),
         ("training", {"module": "A", "completed_at": "2999-01-01T00:00:00Z"}, {"/completed_at": "future_date"}),
         ("agreement", {"until": "2026-01-01T00:00:00Z"}, {"/until": "past_date"}),
+        ("agreement", {}, {"/until": "missing"}),
         ("leave", {"begins_at": "2999-02-01T00:00:00Z", "ends_at": "2999-01-01T00:00:00Z"},
          {"/ends_at": "range_reversed"}),
         ("leave", {"ended": "yes"}, {"/ended": "bool_type"}),
@@ -212,7 +213,7 @@ async def test_no_pseudonym_of_anybody_is_shown(rig: Rig) -> None:
     answers = [
         await rig.http.get("/v1/roster", headers=bearer(CHIEF)),
         await rig.http.get(f"/v1/roster/{ref}", headers=bearer(CHIEF)),
-        await change(rig, ref, "agreement"),
+        await change(rig, ref, "agreement", {"ended": True}),
     ]
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     assert not any("55555" in answer.text for answer in answers)
@@ -238,7 +239,6 @@ async def test_only_coordinators_open_the_roster(rig: Rig) -> None:
         {"role": "responder", "bodies": ["swwiki_admins", "u4c"], "communities": ["swwiki"]},
         {"role": "responder", "bodies": ["swwiki_admins"]},
         {"role": "responder", "bodies": ["swwiki_admins"], "communities": ["swwiki", "enwiki"]},
-        {"role": "coordinator"},
         {"role": "auditor"},
         {"role": "operator"},
     ],
@@ -251,12 +251,19 @@ async def test_a_bound_coordinator_cannot_give_more_than_they_reach(rig: Rig, bo
     assert (await change(rig, NEW, "grant", body, CHIEF)).status_code == 200
 
 
+async def test_a_coordinator_of_all_bodies_is_given_by_one_of_all_bodies(rig: Rig) -> None:
+    await name(rig, NEW)
+    assert pointers(await change(rig, NEW, "grant", {"role": "coordinator"}, BOUND)) == {"/bodies": "missing"}
+    assert rig.entries.events == []
+    assert (await change(rig, NEW, "grant", {"role": "coordinator"}, CHIEF)).status_code == 200
+
+
 async def test_a_bound_coordinator_gives_within_their_reach_and_leaves_others_alone(rig: Rig) -> None:
     await name(rig, NEW)
     own = {"role": "responder", "bodies": ["swwiki_admins"], "communities": ["swwiki"]}
     assert (await change(rig, NEW, "grant", own, BOUND)).status_code == 200
     for step in ("training", "agreement", "leave", "sign_out"):
-        body = {"module": "A"} if step == "training" else {}
+        body = {"training": {"module": "A"}, "agreement": {"ended": True}}.get(step, {})
         assert (await change(rig, SWAHILI.ref, step, body, BOUND)).status_code == 200
         refused = await change(rig, ALICE.ref, step, body, BOUND)
         assert (refused.status_code, refused.json()["type"]) == (403, "/errors/beyond-own-reach")

@@ -126,6 +126,52 @@ async def test_a_form_with_mistakes_comes_back_with_what_was_typed(rig: Rig) -> 
     assert "Ends on: Write a date" in unescape(again.text)
 
 
+async def test_a_forgotten_date_ends_no_agreement(rig: Rig) -> None:
+    await signed_in(rig)
+    await send(rig, NEW, "agreement", until=TOMORROW)
+    forgotten = await send(rig, NEW, "agreement", until="")
+    assert forgotten.status_code == 422
+    assert 'href="#agreement-until"' in forgotten.text
+    assert rig.entries.of(NEW).entry.confidential_until is not None
+    page = await page_of(rig, NEW)
+    assert "End the confidentiality agreement" in page
+    assert (await send(rig, NEW, "agreement", page, ended="1")).status_code == 303
+    assert rig.entries.of(NEW).entry.confidential_until is None
+    assert "End the confidentiality agreement" not in await page_of(rig, NEW)
+
+
+@pytest.mark.parametrize(
+    ("change", "values", "fields"),
+    [
+        ("grant", {"role": "responder", "names": "Ada Example"}, ["bodies"]),
+        (
+            "grant",
+            {"role": "coordinator", "names": "Ada Example", "expires_at": "2026-01-01"},
+            ["bodies", "expires_at"],
+        ),
+        ("grant", {"role": "responder", "bodies": ["swwiki_admins"], "communities": "swwikii"}, ["communities"]),
+    ],
+)
+async def test_a_slip_of_a_bound_coordinator_stands_at_its_field(
+    rig: Rig, change: str, values: dict[str, object], fields: list[str]
+) -> None:
+    await signed_in(rig, BOUND)
+    answer = await send(rig, NEW, change, **values)
+    assert answer.status_code == 422
+    for field in fields:
+        assert f'href="#{change}-{field}"' in answer.text
+    assert rig.entries.events == []
+
+
+async def test_a_role_beyond_the_own_reach_is_no_slip(rig: Rig) -> None:
+    await signed_in(rig, BOUND)
+    for values in ({"role": "responder", "bodies": ["u4c"]}, {"role": "auditor"}, {"role": "operator"}):
+        answer = await send(rig, NEW, "grant", **values)
+        assert answer.status_code == 403
+        assert "reaches further than your own role" in answer.text
+    assert rig.entries.events == []
+
+
 async def test_an_old_sign_in_gets_the_page_again_with_what_was_typed(rig: Rig) -> None:
     await signed_in(rig, age=FRESH + timedelta(seconds=5))
     answer = await send(rig, NEW, "grant", role="responder", bodies=["u4c"], communities="enwiki")
@@ -146,7 +192,7 @@ async def test_an_old_sign_in_gets_the_page_again_with_what_was_typed(rig: Rig) 
 async def test_an_entry_that_changed_meanwhile_is_shown_as_it_is_and_nothing_typed_is_lost(rig: Rig) -> None:
     await signed_in(rig)
     page = await page_of(rig, ALICE.ref)
-    await send(rig, ALICE.ref, "agreement")
+    await send(rig, ALICE.ref, "agreement", ended="1")
     answer = await send(rig, ALICE.ref, "grant", page, role="auditor", communities="enwiki")
     assert answer.status_code == 412
     assert "This entry has changed meanwhile" in answer.text

@@ -226,6 +226,7 @@ def test_an_overlap_that_is_no_duration_is_refused(capsys: Capture, overlap: str
         (["training", ANN, "A", "--completed", "2999-01-01"], "--completed is in the future"),
         (["training", ANN, "A", "--until", "2026-01-01"], "--until is over already"),
         (["agreement", ANN, "--until", "2026-01-01"], "--until is over already"),
+        (["agreement", ANN], "Say --until when the agreement holds, or --end to end it."),
         (["leave", ANN, "--end", "--until", "2999-01-01"], "--end ends all leave"),
         (["leave", ANN, "--from", "2999-02-01", "--until", "2999-01-01"], "--until lies before --from"),
         (["sign-out", "everybody"], "write the reference that"),
