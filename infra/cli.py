@@ -3,6 +3,7 @@
 import importlib
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -17,6 +18,7 @@ from infra.commands.kafka import dead_letters, topics
 from infra.commands.keys import secrets
 from infra.commands.keys.certificates import certificates
 from infra.commands.people import roster, tokens
+from shared.environment import tidy
 
 app = commands("Hearth's command line. Exit status: 0 fine, 1 finding, 2 usage.")
 app.command("doctor")(doctor.doctor)
@@ -51,6 +53,8 @@ def verify(context: typer.Context) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # Options read their variables by themselves.
+    tidy(os.environ)
     # The client libraries log every failed attempt. A command says it once, in a sentence.
     for library in ("aiokafka", "pymongo", "shared.kafka.publisher"):
         logging.getLogger(library).setLevel(logging.CRITICAL)

@@ -20,9 +20,11 @@ from pymongo.errors import (
     PyMongoError,
     WriteConcernError,
 )
+from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
 
 from shared.connections import OPEN_MONGO, MongoAccess
+from shared.host_names import name_in
 from shared.problems import Unavailable
 
 Document: TypeAlias = dict[str, Any]
@@ -69,6 +71,23 @@ def reaching(away: str | None = None) -> Iterator[None]:
         if is_outage(error):
             raise Unavailable(f"mongodb: {type(error).__name__}") from None
         raise
+
+
+def check_uri(uri: str) -> str:
+    """The URI, if `connect` can read it. Raises ValueError, which repeats nothing of it.
+
+    A name under which DNS has the servers (`mongodb+srv://`) is not asked for.
+    """
+    if uri.startswith("mongodb+srv://"):
+        return uri
+    try:
+        found = parse_uri(uri)
+    except (ConfigurationError, ValueError) as error:
+        secretive = "" if "@" in uri else f": {error}"
+        raise ValueError(f"is not a URI such as mongodb://mongo:27017/?replicaSet=rs0{secretive}") from None
+    if any(name_in(host.encode()) is None for host, port in found["nodelist"] if port is not None and ":" not in host):
+        raise ValueError("names a host with characters that no host has")
+    return uri
 
 
 def connect(uri: str, *, service: str, access: MongoAccess = OPEN_MONGO) -> Client:

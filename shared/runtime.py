@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from opentelemetry import trace
 
 from shared.aggregates import Aggregates
+from shared.environment import PREFIX
 from shared.events import FACTS, Event, Fact, decode
 from shared.kafka.consumption import Consumption, Decode, Handle, make_broker
 from shared.kafka.publisher import Publisher
@@ -20,7 +21,9 @@ from shared.kafka.topics import RESTRICTED
 from shared.lifecycle import Lifecycle, Readiness
 from shared.mongo import Collection, IndexModel, connect, trace_commands
 from shared.outbox import Relay
-from shared.settings import Settings, listed
+from shared.policy import PolicyError
+from shared.setting_kinds import listed
+from shared.settings import Settings, end_start
 from shared.telemetry import make_tracer_provider, set_up_logging
 from shared.web.bounds import BOUNDS, Bounds
 from shared.web.inside import listening
@@ -150,7 +153,12 @@ def serve(service: str, settings: S, build: Callable[[S], FastAPI]) -> None:
     trace.set_tracer_provider(provider)
     if settings.otlp_endpoint:
         trace_commands(provider)
-    app = build(settings)
+    try:
+        app = build(settings)
+    except PolicyError as error:
+        first, *more = error.findings
+        rest = f" (and {len(more)} more: run `hearth policy check`)" if more else ""
+        end_start({f"{PREFIX}POLICY_DIR": f"is wrong: {first}{rest}"})
     # What is loaded by now stays. To look through it at each collection would stop the service for a tenth of a second.
     gc.collect()
     gc.freeze()

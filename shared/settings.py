@@ -1,73 +1,85 @@
-"""Settings come from `HEARTH_*` environment variables. A secret may stand in a file that `HEARTH_*_FILE` names."""
+"""Settings come from `HEARTH_*` environment variables. A secret may stand in a file that `HEARTH_*_FILE` names.
 
-import base64
+An empty variable is as good as none. shared.environment says what is no part of a value, shared.setting_kinds what each
+kind of setting may be.
+"""
+
 import os
 import sys
-from ipaddress import ip_network
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.addresses import LOCAL
 from shared.connections import KafkaAccess, KafkaSecurity, MongoAccess
-
-PREFIX = "HEARTH_"
-
-
-def _from_base64(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            return base64.b64decode(value, validate=True)
-        except ValueError:
-            raise ValueError("is not base64") from None
-    return value
-
-
-Key = Annotated[bytes, BeforeValidator(_from_base64), Field(min_length=32, max_length=32, repr=False)]
-"""A secret of 32 bytes, written in base64."""
-
-
-def _is_there(value: Path | None) -> Path | None:
-    if value and not value.is_file():
-        raise ValueError("is not a file")
-    return value
+from shared.environment import PREFIX, read_secret, read_variables
+from shared.setting_kinds import (
+    Address,
+    Authorities,
+    Certificate,
+    DatabasePrefix,
+    Endpoint,
+    Folder,
+    Hosts,
+    Key,
+    Listening,
+    LogLevel,
+    MongoUri,
+    Networks,
+    Servers,
+    TopicPrefix,
+)
 
 
-File = Annotated[Path | None, BeforeValidator(lambda value: value or None), AfterValidator(_is_there)]
-"""A file that must exist at the start, or nothing."""
+@dataclass(frozen=True, slots=True)
+class _Unusable:
+    """Stands in the place of a value that cannot be had, and says why."""
+
+    reason: str
 
 
-def _are_networks(value: str) -> str:
-    for network in listed(value):
-        ip_network(network)
-    return value
-
-
-Networks = Annotated[str, AfterValidator(_are_networks)]
-"""Addresses or networks in CIDR notation, separated by commas."""
-
-
-class _Files(PydanticBaseSettingsSource):
-    """Reads `HEARTH_X` from the file that `HEARTH_X_FILE` names. Docker hands secrets over so."""
+class _Variables(PydanticBaseSettingsSource):
+    """Reads `HEARTH_X`, or else the file that `HEARTH_X_FILE` names. Docker hands secrets over so."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        return (Path(path).read_text(encoding="utf-8").strip() if path else None), field_name, False
+        return self().get(field_name), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        given = read_variables(os.environ)
+        found = {name: _value(given, f"{PREFIX}{name.upper()}") for name in self.settings_cls.model_fields}
         return {name: value for name, value in found.items() if value is not None}
+
+
+def _value(given: dict[str, str], variable: str) -> str | _Unusable | None:
+    value, file = given.get(variable), given.get(f"{variable}_FILE")
+    if not all(map(_is_text, (value or "", file or ""))):
+        return _Unusable("is not text in UTF-8")
+    if value is None and file is not None:
+        try:
+            value = read_secret(Path(file))
+        except OSError as error:
+            return _Unusable(f"{file}, which {variable}_FILE names, cannot be read ({error.strerror})")
+        except ValueError:
+            return _Unusable(f"{file}, which {variable}_FILE names, does not hold text in UTF-8")
+    return value
+
+
+def _is_text(value: str) -> bool:
+    # Python keeps other bytes as half surrogates.
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 class Connections(BaseSettings):
     """Where Kafka and MongoDB are, and how to get in: for services and the command line."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", allow_inf_nan=False)
 
-    kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, separated by commas.")
+    kafka: Servers = Field("127.0.0.1:9092", description="Kafka bootstrap servers, separated by commas.")
     kafka_security: KafkaSecurity = Field(
         "plaintext", description="`sasl_ssl`: TLS and SCRAM-SHA-512; `ssl`: TLS, with a client certificate if given."
     )
@@ -77,24 +89,35 @@ class Connections(BaseSettings):
     kafka_password: SecretStr | None = Field(
         None, validate_default=True, description="Password at Kafka; needed for `sasl_ssl`."
     )
-    kafka_ca: File = Field(None, description="Certificates of the authority behind Kafka's; unset: the system's.")
-    kafka_certificate: File = Field(None, description="Key and certificate shown to Kafka, in one PEM file.")
-    mongo: str = Field("mongodb://127.0.0.1:27017/?replicaSet=rs0", description="MongoDB connection URI.")
+    kafka_ca: Authorities | None = Field(
+        None, description="Certificates of the authority behind Kafka's; unset: the system's."
+    )
+    kafka_certificate: Certificate | None = Field(
+        None, description="Key and certificate shown to Kafka, in one PEM file."
+    )
+    mongo: MongoUri = Field("mongodb://127.0.0.1:27017/?replicaSet=rs0", description="MongoDB connection URI.")
     mongo_user: str | None = Field(
         None, description="User at MongoDB; unset: the prefix of databases and the service's name."
     )
     mongo_password: SecretStr | None = Field(
         None, description="Password at MongoDB, with SCRAM-SHA-256; unset: no sign-in but what the URI says."
     )
-    mongo_ca: File = Field(
+    mongo_ca: Authorities | None = Field(
         None, description="Certificates of the authority behind MongoDB's; unset: no TLS but what the URI says."
     )
-    topic_prefix: str = Field("", description="Put before every topic and consumer group, to share one broker.")
-    database_prefix: str = Field("", description="Put before every database name, to share one server.")
-    public_url: str = Field(
+    topic_prefix: TopicPrefix = Field("", description="Put before every topic and consumer group, to share one broker.")
+    database_prefix: DatabasePrefix = Field("", description="Put before every database name, to share one server.")
+    public_url: Address = Field(
         LOCAL,
         description="Address that reporters see. Events name it as the place of their schemas (`/schemas/…`).",
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _can_be_had(cls, value: object) -> object:
+        if isinstance(value, _Unusable):
+            raise ValueError(value.reason)
+        return value
 
     @field_validator("kafka_password")
     @classmethod
@@ -127,13 +150,13 @@ class Connections(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, _Files(settings_cls)
+        return init_settings, _Variables(settings_cls)
 
 
 class Settings(Connections):
     """The settings of every service."""
 
-    host: str = Field("127.0.0.1", description="Address the service listens on.")
+    host: Listening = Field("127.0.0.1", description="Address the service listens on.")
     port: int = Field(0, ge=0, le=65535, description="Port the service listens on.")
     inside_port: int | None = Field(
         None,
@@ -143,10 +166,12 @@ class Settings(Connections):
         "Unset: none.",
     )
     form_key: Key = Field(description="Secret that signs the forms of pages; 32 bytes in base64.")
-    policy_dir: Path | None = Field(None, description="Folder with policy files that replace the packaged ones.")
-    otlp_endpoint: str | None = Field(None, description="OpenTelemetry collector (OTLP over HTTP); unset: no export.")
+    policy_dir: Folder | None = Field(None, description="Folder with policy files that replace the packaged ones.")
+    otlp_endpoint: Endpoint | None = Field(
+        None, description="OpenTelemetry collector (OTLP over HTTP); unset: no export."
+    )
     trace_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces that are exported.")
-    log_level: str = Field("INFO", description="Lowest level that the service logs.")
+    log_level: LogLevel = Field("INFO", description="Lowest level that the service logs.")
     batch: int = Field(200, ge=1, le=5000, description="Most records in one batch.")
     attempts: int = Field(
         5, ge=1, description="Attempts at a message that fails by itself, before it becomes a dead letter."
@@ -158,18 +183,18 @@ class Settings(Connections):
         description="Requests a minute that an integrator's token may make at each replica; after a minute's pause, "
         "as many at once.",
     )
-    intake_url: str = Field("http://127.0.0.1:8001", description="Where intake's vault answers.")
-    triage_url: str = Field(
+    intake_url: Address = Field("http://127.0.0.1:8001", description="Where intake's vault answers.")
+    triage_url: Address = Field(
         "http://127.0.0.1:8002", description="Where triage answers other services, which tell it who signs in."
     )
-    desk_url: str = Field("http://127.0.0.1:8002", description="Address that responders see.")
-    audit_url: str = Field("http://127.0.0.1:8004", description="Address that auditors see.")
-    outbox_url: str = Field("http://127.0.0.1:8003", description="Address that operators see.")
-    integrator_kafka: str = Field(
+    desk_url: Address = Field("http://127.0.0.1:8002", description="Address that responders see.")
+    audit_url: Address = Field("http://127.0.0.1:8004", description="Address that auditors see.")
+    outbox_url: Address = Field("http://127.0.0.1:8003", description="Address that operators see.")
+    integrator_kafka: Servers = Field(
         "127.0.0.1:9095",
         description="Address (`host:port`) at which integrators reach Kafka. `/asyncapi` names it.",
     )
-    hosts: str = Field(
+    hosts: Hosts = Field(
         "",
         description="Further host names, separated by commas, under which services answer, beside those of the public "
         "addresses, loopback and the containers.",
@@ -194,18 +219,24 @@ def load_settings(kind: type[S], **given: object) -> S:
     try:
         return kind(**given)  # type: ignore[arg-type]  # the fields are validated at run time
     except ValidationError as error:
-        for finding in error.errors(include_url=False, include_input=False):
-            name = PREFIX + "_".join(str(part) for part in finding["loc"]).upper()
-            reason = "is missing" if finding["type"] == "missing" else f"is wrong: {finding['msg']}"
-            print(f"{name} {reason}.", file=sys.stderr)  # noqa: T201  # logging is not set up before settings are read
-    except OSError as error:
-        print(f"A secret's file cannot be read: {error.filename}.", file=sys.stderr)  # noqa: T201  # as above
+        end_start(faults_in(error))
+
+
+def end_start(faults: Mapping[str, str]) -> NoReturn:
+    """End the process (exit status 2) with one sentence for each variable; see `faults_in`."""
+    for name, reason in faults.items():
+        print(f"{name} {reason}.", file=sys.stderr)  # noqa: T201  # logging is not set up before settings are read
     sys.exit(2)
 
 
-def listed(value: str) -> list[str]:
-    """The parts of a setting that are separated by commas."""
-    return [part.strip() for part in value.split(",") if part.strip()]
+def faults_in(error: ValidationError) -> dict[str, str]:
+    """What is wrong with each variable, by its name: the end of a sentence that begins with the name."""
+    found: dict[str, str] = {}
+    for finding in error.errors(include_url=False, include_input=False):
+        said = finding["msg"].removeprefix("Value error, ").rstrip(".").replace("\n", " ")
+        reason = "is missing" if finding["type"] == "missing" else f"is wrong: {said}"
+        found.setdefault(PREFIX + str(finding["loc"][0]).upper(), reason)
+    return found
 
 
 def secret_text(value: SecretStr | None) -> str | None:

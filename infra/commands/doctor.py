@@ -31,6 +31,7 @@ from infra.commands.options import (
     Mongo,
     PolicyDir,
     TopicPrefix,
+    checked,
     kafka_access,
     mongo_access,
 )
@@ -39,18 +40,22 @@ from infra.credentials import ENDS_SOON
 from infra.kafka.topics import Drift, find_drift, topics_at
 from infra.services import SERVICES
 from shared.connections import MongoAccess
+from shared.host_names import bracketed
 from shared.http import AsyncClient, HTTPError, InvalidURL, make_http
 from shared.kafka.topics import INBOX, NO_TOKEN, TOPICS, is_inbox, writer_of
 from shared.mongo import PyMongoError, connect
 from shared.policy import PolicyError
-from shared.settings import PREFIX
+from shared.setting_kinds import check_address, check_server
+from shared.settings import faults_in
 from shared.times import now
-from shared.web.hosts import bracketed
 
 MOST_SKEW_SECONDS = 2.0
 TIMEOUT_SECONDS = 5.0
 
-Smtp = Annotated[str, typer.Option("--smtp", envvar="HEARTH_SMTP", help="Mail server, as host:port.")]
+Smtp = Annotated[
+    str,
+    typer.Option("--smtp", envvar="HEARTH_SMTP", help="Mail server, as host:port.", callback=checked(check_server)),
+]
 
 
 def _url(service: str) -> str:
@@ -58,7 +63,12 @@ def _url(service: str) -> str:
 
 
 def _url_option(service: str) -> object:
-    return typer.Option(f"--{service}-url", envvar=f"HEARTH_{service.upper()}_URL", help=f"Where {service} answers.")
+    return typer.Option(
+        f"--{service}-url",
+        envvar=f"HEARTH_{service.upper()}_URL",
+        help=f"Where {service} answers.",
+        callback=checked(check_address),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,11 +260,8 @@ def check_settings() -> list[Finding]:
         try:
             kind()
         except ValidationError as error:
-            problems = error.errors(include_url=False, include_input=False)
-            names = sorted({PREFIX + str(p["loc"][0]).upper() for p in problems if p["loc"]})
+            names = sorted(faults_in(error))
             found.append(Finding(f"settings of {service}", False, f"Missing or wrong: {', '.join(names)}."))
-        except OSError as error:
-            found.append(Finding(f"settings of {service}", False, f"{error.filename} cannot be read."))
         else:
             found.append(Finding(f"settings of {service}", True, "Complete."))
     return found

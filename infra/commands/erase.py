@@ -16,7 +16,9 @@ from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, count, note, table
+from infra.commands.options import checked
 from shared.http import Client, InvalidURL, Response, TransportError, make_blocking_http
+from shared.setting_kinds import check_address
 from shared.settings import Settings
 
 BATCH = 100
@@ -54,7 +56,12 @@ RequestOption = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-IntakeUrl = Annotated[str, typer.Option("--intake-url", envvar="HEARTH_INTAKE_URL", help="Where intake answers.")]
+IntakeUrl = Annotated[
+    str,
+    typer.Option(
+        "--intake-url", envvar="HEARTH_INTAKE_URL", help="Where intake answers.", callback=checked(check_address)
+    ),
+]
 INTAKE_URL = str(Settings.model_fields["intake_url"].default)
 TokenFile = Annotated[
     Path | None,

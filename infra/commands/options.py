@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from infra.acls import COMMAND_LINE
 from shared.connections import KafkaAccess, MongoAccess
+from shared.setting_kinds import check_mongo, check_servers
 from shared.settings import Connections, Settings, load_settings
 
 
@@ -19,8 +21,26 @@ def _default(field: str) -> str:
 KAFKA = _default("kafka")
 MONGO = _default("mongo")
 
-Kafka = Annotated[str, typer.Option("--kafka", envvar="HEARTH_KAFKA", help="Kafka bootstrap servers.")]
-Mongo = Annotated[str, typer.Option("--mongo", envvar="HEARTH_MONGO", help="MongoDB connection URI.")]
+
+def checked(check: Callable[[str], str]) -> Callable[[str], str]:
+    """What checks an option as the setting is checked, and says what is wrong."""
+
+    def check_option(value: str) -> str:
+        try:
+            return check(value)
+        except ValueError as error:
+            raise typer.BadParameter(f"{error}.") from None
+
+    return check_option
+
+
+Kafka = Annotated[
+    str,
+    typer.Option("--kafka", envvar="HEARTH_KAFKA", help="Kafka bootstrap servers.", callback=checked(check_servers)),
+]
+Mongo = Annotated[
+    str, typer.Option("--mongo", envvar="HEARTH_MONGO", help="MongoDB connection URI.", callback=checked(check_mongo))
+]
 TopicPrefix = Annotated[
     str, typer.Option("--topic-prefix", envvar="HEARTH_TOPIC_PREFIX", help="Put before every topic.")
 ]

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from services.audit.tlog.note import check_key_name
 from shared.access.service_keys import CallerSettings
-from shared.settings import Key
+from shared.setting_kinds import Key
 from shared.sign_in.settings import SignInSettings
 
 
@@ -19,7 +19,9 @@ class AuditSettings(SignInSettings, CallerSettings):
         "hearth.example/audit", description="Name of this deployment's record; every log's origin begins with it."
     )
     signing_key: Key = Field(description="Seed of the Ed25519 key that signs checkpoints; 32 bytes in base64.")
-    seal_seconds: float = Field(10, gt=0, description="Seconds between two entries of the seal log, if logs changed.")
+    seal_seconds: float = Field(
+        10, gt=0, le=31_622_400, description="Seconds between two entries of the seal log, if logs changed."
+    )
     record_pause: float = Field(
         0.1, ge=0, le=5, description="Least seconds between two batches of a topic, so that small batches gather."
     )

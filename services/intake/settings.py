@@ -1,13 +1,24 @@
 """Settings of intake, beside those that every service has."""
 
-from pydantic import Field
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from services.intake.keys.settings import KeyringText, KeySettings
 from shared.access.service_keys import PEERS_MEANING, PeersFile
-from shared.settings import Key
+from shared.setting_kinds import Key, check_address
 from shared.sign_in.settings import ProverSettings
 
 EXIT_URL = "https://www.wikipedia.org/"
+
+
+def _exit(value: str) -> str:
+    # The address stands in a header that allows the button to lead there.
+    check_address(re.split("[?#]", value)[0], path=True)
+    if not re.fullmatch(r"https://[^\s\"'<>\\;,]+", value):
+        raise ValueError("is not an https address without quotes, commas, semicolons and brackets")
+    return value
 
 
 class IntakeSettings(KeySettings, ProverSettings):
@@ -20,9 +31,8 @@ class IntakeSettings(KeySettings, ProverSettings):
     )
     receipt_pepper: Key = Field(description="Secret behind receipts and idempotency keys; 32 bytes in base64.")
     pseudonym_key: Key = Field(description="Secret behind the pseudonyms of people; 32 bytes in base64.")
-    exit_url: str = Field(
+    exit_url: Annotated[str, AfterValidator(_exit)] = Field(
         EXIT_URL,
-        pattern=r"^https://[^\s\"'<>\\;,]+$",
         description="Where the button leads that lets reporters leave a page quickly; a harmless site, with https.",
     )
     open_inbox: bool = Field(
@@ -31,6 +41,6 @@ class IntakeSettings(KeySettings, ProverSettings):
         "who can write to it. For demos only: give each integrator an inbox of its own (`hearth topics integrator`).",
     )
     retention_seconds: float = Field(
-        3600, gt=0, description="Seconds between two searches for reports that retention erases."
+        3600, gt=0, le=31_622_400, description="Seconds between two searches for reports that retention erases."
     )
     commit_queue: int = Field(2000, ge=1, description="Most reports that wait for a write, before intake answers 503.")

@@ -2,18 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from shared.access.service_keys import CallerSettings
 from shared.mail_addresses import read_mailbox, wire_form
+from shared.setting_kinds import Server
 from shared.sign_in.settings import SignInSettings
-
-
-def _server(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError("is not host:port")
-    return value
 
 
 def _sender(value: str) -> str:
@@ -26,9 +20,11 @@ class NotificationSettings(SignInSettings, CallerSettings):
     """The mail server, and the periods of digests and leases."""
 
     port: int = Field(8003, ge=0, le=65535, description="Port the service listens on.")
-    smtp: Annotated[str, AfterValidator(_server)] = Field("127.0.0.1:1025", description="Mail server, as host:port.")
+    smtp: Server = Field("127.0.0.1:1025", description="Mail server, as host:port.")
     smtp_user: str | None = Field(None, description="User name at the mail server; unset: no sign-in.")
-    smtp_password: SecretStr | None = Field(None, description="Password at the mail server.")
+    smtp_password: SecretStr | None = Field(
+        None, validate_default=True, description="Password at the mail server; needed with a user name."
+    )
     smtp_tls: Literal["none", "starttls", "tls"] = Field(
         "none", description="How the way to the mail server is encrypted."
     )
@@ -45,6 +41,13 @@ class NotificationSettings(SignInSettings, CallerSettings):
     lease_seconds: float = Field(
         30.0, ge=1, le=3600, description="Seconds after which another replica takes over a notice that was not sent."
     )
+
+    @field_validator("smtp_password")
+    @classmethod
+    def _is_needed_with_a_user(cls, value: SecretStr | None, found: ValidationInfo) -> SecretStr | None:
+        if value is None and found.data.get("smtp_user"):
+            raise ValueError("HEARTH_SMTP_USER is set, which needs it")
+        return value
 
     @property
     def smtp_host(self) -> str:

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from shared.access.service_keys import CallerSettings
+from shared.setting_kinds import Address
 from shared.sign_in.settings import SignInSettings
 
 
@@ -13,6 +14,7 @@ class TriageSettings(SignInSettings, CallerSettings):
     watch_seconds: float = Field(
         60,
         gt=0,
+        le=31_622_400,
         description="Seconds between two looks at all open cases, for whether people are there for each, and at all "
         "attestations of the baseline.",
     )
@@ -21,8 +23,8 @@ class TriageSettings(SignInSettings, CallerSettings):
         description="Whether triage looks at the pages behind the links of attestations: public hosts, over HTTPS at "
         "port 443, without a proxy. Turn it off where triage has no way out; links then stay without a digest.",
     )
-    scorecard_url: str = Field(
-        "",
+    scorecard_url: Address | None = Field(
+        None,
         description="Address at which the desk asks audit what is measured of a community, such as "
-        "`http://audit:8004`; empty: the desk does not ask, and only links to the scorecards.",
+        "`http://audit:8004`; unset: the desk does not ask, and only links to the scorecards.",
     )

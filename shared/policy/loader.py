@@ -32,6 +32,8 @@ from shared.policy.rows import (
 from shared.policy.source import Finding, PolicyError, Source, digest, read_source, validated
 
 PACKAGED = Path(__file__).parent
+BASELINE = "baseline"
+"""The folder of baseline versions beside the policy files."""
 FILES = (
     "policy.toml",
     "taxonomy.toml",
@@ -93,6 +95,8 @@ def _read(directory: Path | None) -> dict[str, Source]:
     if directory is not None:
         if not directory.is_dir():
             raise PolicyError([Finding(str(directory), 1, "", "the policy folder is missing")])
+        if not any(directory.glob("*.toml")) and not any(directory.glob(f"{BASELINE}/*.toml")):
+            findings.append(Finding(str(directory), 1, "", f"no policy file stands here: {', '.join(FILES)}"))
         findings += [
             Finding(path.name, 1, "", f"not a policy file: use {', '.join(FILES)}")
             for path in sorted(directory.glob("*.toml"))

@@ -4,14 +4,22 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from shared.settings import Key, Settings, secret_text
+from shared.setting_kinds import Key, check_address, listed
+from shared.settings import Settings, secret_text
 from shared.sign_in.addresses import is_private
 from shared.sign_in.attempts import Registration
 
 
 def _issuer(value: str) -> str:
-    if not is_private(value) or "?" in value or "#" in value:
+    check_address(value, path=True)
+    if not is_private(value):
         raise ValueError("is not an https address without query (http only on this machine, such as 127.0.0.1)")
+    return value
+
+
+def _clients(value: str) -> str:
+    if not listed(value):
+        raise ValueError("names no client")
     return value
 
 
@@ -34,9 +42,8 @@ class ProofSettings(Settings):
 class ProverSettings(ProofSettings):
     """The clients of the provider: their sign-ins count."""
 
-    sign_in_clients: str = Field(
+    sign_in_clients: Annotated[str, AfterValidator(_clients)] = Field(
         "hearth-desk,hearth-outbox,hearth-audit",
-        min_length=1,
         description="What the sign-in provider calls desk, outbox and record, separated by commas. Intake takes "
         "the proof of a sign-in only from these.",
     )
@@ -46,7 +53,6 @@ class SignInSettings(ProofSettings):
     """The provider, and how this service is registered there."""
 
     sign_in_client_id: str = Field(
-        min_length=1,
         description="What the provider calls this service. For logout from its side, one for each service.",
     )
     sign_in_client_secret: SecretStr | None = Field(

@@ -15,7 +15,8 @@ from infra.commands.keys.service_keys import PEERS, SERVICE_FILES, keys_file
 from infra.local.downloads import KEYCLOAK
 from infra.local.keycloak import REALM
 from infra.services import SERVICES
-from shared.settings import PREFIX, Connections, Settings
+from shared.environment import PREFIX
+from shared.settings import Connections, Settings
 from shared.web.hosts import INSIDE
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,8 @@ from infra.credentials import Credentials
 from infra.local.kafka import SECURE
 from infra.local.mongod import TLS
 from infra.services import SERVICES
-from shared.settings import PREFIX, Connections
+from shared.environment import PREFIX
+from shared.settings import Connections
 from tests.contract.test_compose import COMPOSE, ONE_SHOTS, resolve
 
 ROOT = Path(__file__).parents[2]

@@ -3,12 +3,14 @@
 import importlib
 import importlib.util
 from pathlib import Path
+from typing import Annotated, get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from infra.services import SERVICES
-from shared.settings import PREFIX, Settings
+from shared.environment import PREFIX
+from shared.settings import Settings
 
 _INTRODUCTION = """\
 # Settings
@@ -16,8 +18,11 @@ _INTRODUCTION = """\
 Made by `hearth settings doc`; `make check` compares it.
 
 Every service reads its settings from environment variables. Instead of each variable, `…_FILE` may name a file that
-holds the value; secrets come this way. A wrong or missing setting stops the start, with one sentence for each.
-`hearth secrets` makes the files of all keys.
+holds the value; secrets come this way. A wrong or missing setting stops the start with exit status 2, and with one
+sentence for each. `hearth secrets` makes the files of all keys.
+
+An empty variable is as good as none. Blanks, line ends of Windows, a byte order mark and one pair of quotes around a
+value are no part of it. Put a secret that begins and ends with a quote into quotes of the other kind.
 
 """
 
@@ -68,7 +73,8 @@ def _kind(field: FieldInfo) -> str:
         Path: "path",
         SecretStr: "secret text",  # pragma: allowlist secret  # the name of a kind
     }
-    parts = getattr(annotation, "__args__", (annotation,))
+    parts = get_args(annotation) if get_origin(annotation) is not Annotated else (annotation,)
+    parts = tuple(get_args(part)[0] if get_origin(part) is Annotated else part for part in parts or (annotation,))
     return " or ".join(kinds.get(part, _name(part)) for part in parts if part is not type(None))
 
 

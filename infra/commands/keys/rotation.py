@@ -12,9 +12,9 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, count, table
+from shared.environment import PREFIX
 from shared.mongo import PyMongoError, connect
 from shared.problems import Unavailable
-from shared.settings import PREFIX
 from shared.times import now, rfc3339
 
 # The command line starts without any service.

@@ -13,7 +13,7 @@ from shared.access.roster import Roster
 from shared.parts import Part
 from shared.policy import Policy
 from shared.runtime import Runtime
-from shared.settings import listed
+from shared.setting_kinds import listed
 from shared.sign_in.providers import make_prover
 from shared.sign_in.settings import ProverSettings
 from shared.web.gate import Gate

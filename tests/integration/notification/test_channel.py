@@ -9,11 +9,14 @@ import pytest
 from services.notification.channels.channel import Channel, SendDeferred, SendRefused
 from services.notification.channels.email import EmailChannel
 from services.notification.notices.notice import Notice, Paragraph
+from services.notification.settings import NotificationSettings
 from shared.mail_addresses import read_address
+from shared.settings import load_settings
 from shared.times import now
 from tests.fakes.notification_fakes import MemoryChannel
 from tests.support.cases import cases
-from tests.support.notification_world import Mailbox, mail_server, parse, texts
+from tests.support.notification_world import Mailbox, environment, mail_server, parse, texts
+from tests.support.people import SIGN_IN
 
 LETTER = Notice("en", "We have your report", (Paragraph("Thank you – really."),))
 
@@ -186,6 +189,16 @@ async def test_each_reply_is_final_only_if_it_is_about_the_recipient(mailbox: Ma
     assert "reader" not in str(found.value)
     assert mailbox.mails == []
     await channel.close()
+
+
+async def test_an_empty_user_name_means_no_sign_in(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = environment(HEARTH_SMTP=f"{mailbox.host}:{mailbox.port}", HEARTH_SMTP_USER="", HEARTH_SMTP_PASSWORD="")
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    channel = EmailChannel.of(load_settings(NotificationSettings, **SIGN_IN))
+    await channel.send("sam@example.org", LETTER, "mail-1", now())
+    await channel.close()
+    assert len(mailbox.mails) == 1
 
 
 async def test_a_server_that_offers_no_sign_in_or_tls_is_ours_to_mend(mailbox: Mailbox) -> None:

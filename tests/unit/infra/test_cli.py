@@ -152,6 +152,36 @@ def test_the_made_secrets_are_what_the_services_ask_for(tmp_path: Path, monkeypa
     assert [f.detail for f in check_settings() if not f.ok] == []
 
 
+@pytest.mark.parametrize(
+    ("variable", "wrong", "command"),
+    [
+        ("HEARTH_KAFKA", "kafka", ["topics", "check"]),
+        ("HEARTH_MONGO", "mongo:27017", ["roster", "show"]),
+        ("HEARTH_SMTP", "mail.example.org", ["doctor"]),
+        ("HEARTH_INTAKE_URL", "intake:8001", ["doctor"]),
+        ("HEARTH_TOPIC_PREFIX", "a b", ["topics", "check"]),
+        ("HEARTH_KAFKA_CA", "/nowhere/ca.pem", ["topics", "check"]),
+    ],
+)
+def test_a_command_says_in_one_sentence_which_setting_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, variable: str, wrong: str, command: list[str]
+) -> None:
+    monkeypatch.setattr(os, "environ", {variable: wrong, "TERM": "dumb", "COLUMNS": "500"})
+    assert cli.main(command) == 2
+    said = capsys.readouterr().err
+    option = variable.removeprefix("HEARTH_").lower().replace("_", "-")
+    assert variable in said or f"--{option}" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "\r", "\ufeff", '""'])
+def test_an_empty_variable_is_none_for_a_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, nothing: str
+) -> None:
+    monkeypatch.setattr(os, "environ", {"HEARTH_POLICY_DIR": nothing, "HEARTH_MONGO": nothing})
+    assert run_json(capsys, "policy", "check")["findings"] == []
+
+
 def test_the_packaged_policy_is_valid(capsys: Capture) -> None:
     found = run_json(capsys, "policy", "check")
     assert found["version"]

@@ -61,7 +61,8 @@ def test_any_openid_provider_is_the_default_and_a_wiki_a_word(variables: pytest.
         ("https://id.example/#a", False),
         ("https://", False),
         ("javascript:alert(1)", False),
-        ("", False),
+        ("https://id example", False),
+        ("https://user@id.example", False),
     ],
 )
 def test_plain_http_is_for_this_machine_only(
