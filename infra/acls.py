@@ -17,7 +17,8 @@ from shared.kafka.topics import (
     TOPICS,
     Topic,
     dead_letters_of,
-    inbox_of,
+    is_inbox,
+    topics_of,
 )
 
 COMMAND_LINE = "hearth"
@@ -54,19 +55,33 @@ def users() -> tuple[str, ...]:
 def acls(prefix: str = "", integrators: Collection[str] = ()) -> tuple[Acl, ...]:
     """Everything that is allowed. `prefix` is put before topics, groups and users.
 
-    `integrators` are whole names of users at Kafka. Each alone may write an inbox, which has the name of its user.
+    `integrators` are whole names of users at Kafka. Each alone may write an inbox, which has the name of its user, and
+    read what became of it.
     """
-    inboxes = tuple(inbox_of(name) for name in integrators)
+    theirs = tuple(topic for name in integrators for topic in topics_of(name))
     found = {
-        *_of_services(prefix, inboxes),
-        *(Acl(name, "topic", prefix + inbox_of(name).name, "literal", "write") for name in integrators),
-        *_of_the_command_line(prefix, inboxes),
+        *_of_services(prefix, theirs),
+        *(acl for name in integrators for acl in _of_an_integrator(prefix, name)),
+        *_of_the_command_line(prefix, theirs),
     }
     return tuple(sorted(found))
 
 
-def _of_services(prefix: str, inboxes: Sequence[Topic]) -> Iterator[Acl]:
-    for topic in (*TOPICS, *inboxes):
+def group_of(integrator: str, prefix: str = "") -> str:
+    """The consumer group of an integrator. No other name of a user or of a group of ours begins like this."""
+    return f"{prefix}integrator.{integrator}"
+
+
+def _of_an_integrator(prefix: str, name: str) -> Iterator[Acl]:
+    inbox, outcomes = topics_of(name)
+    yield Acl(name, "topic", prefix + inbox.name, "literal", "write")
+    yield Acl(name, "topic", prefix + outcomes.name, "literal", "read")
+    # Not all groups that begin like this: the name of one integrator may begin with that of another one.
+    yield Acl(name, "group", group_of(name, prefix), "literal", "read")
+
+
+def _of_services(prefix: str, theirs: Sequence[Topic]) -> Iterator[Acl]:
+    for topic in (*TOPICS, *theirs):
         for writer in topic.writers:
             if writer != ANYONE:
                 yield Acl(prefix + writer, "topic", prefix + topic.name, "literal", "write")
@@ -79,16 +94,16 @@ def _of_services(prefix: str, inboxes: Sequence[Topic]) -> Iterator[Acl]:
             yield Acl(prefix + consumer, "group", f"{prefix}{consumer}.", "prefixed", "read")
 
 
-def _of_the_command_line(prefix: str, inboxes: Sequence[Topic]) -> Iterator[Acl]:
+def _of_the_command_line(prefix: str, theirs: Sequence[Topic]) -> Iterator[Acl]:
     user = prefix + COMMAND_LINE
     operations: tuple[Operation, ...] = ("create", "alter", "describe", "describe-configs")
-    for topic in (*TOPICS, *inboxes):
+    for topic in (*TOPICS, *theirs):
         for operation in operations:
             yield Acl(user, "topic", prefix + topic.name, "literal", operation)
     buried = {topic.name for topic in DEAD_LETTER_TOPICS if topic.writers}
     for topic in DEAD_LETTER_TOPICS:
         yield Acl(user, "topic", prefix + topic.name, "literal", "read")
-    for topic in (*FACT_TOPICS, *inboxes):
+    for topic in (*FACT_TOPICS, *(topic for topic in theirs if is_inbox(topic.name))):
         if dead_letters_of(topic.name) in buried:
             # A dead letter is sent again on its topic, and then settled on its own.
             yield Acl(user, "topic", prefix + topic.name, "literal", "write")

@@ -20,6 +20,8 @@ CONSUMED = Counter("hearth_consumed_records_total", "Records consumed.", ("group
 INBOX_DEAD_LETTERS = Counter("hearth_inbox_dead_letters_total", "Dead letters of inboxes.", ("group", "writer"))
 # Of those, the ones of writers without a good token. An alarm when it grows: reports wait for an operator.
 WITHOUT_TOKEN = Counter("hearth_inbox_without_token_total", "Records of writers without a token.", ("group", "writer"))
+# Outcomes of submissions of integrators for which Kafka has no topic of outcomes: `hearth topics create` makes it.
+UNTOLD_OUTCOMES = Counter("hearth_untold_outcomes_total", "Outcomes without a topic to tell them.", ("writer",))
 # How long a batch takes from its arrival to its commit point.
 BATCH_SECONDS = Histogram("hearth_consume_batch_seconds", "Duration of a consumed batch.", ("group",), buckets=_SECONDS)
 # Batches that will be tried again because something outside was away.

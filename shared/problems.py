@@ -89,12 +89,27 @@ class TokenRefused(Problem):
 
 
 class Malformed(Exception):
-    """A message that no retry can mend: it becomes a dead letter. `code` is stable; `detail` holds no content."""
+    """A message that no retry can mend: it becomes a dead letter. `code` is stable; `detail` holds no content.
 
-    def __init__(self, code: str, detail: str) -> None:
+    `errors`: the fields that are wrong. `parts`: of a message that holds several things, what is wrong with those that
+    are refused, each with its `place` in the message.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        *,
+        place: int = 0,
+        parts: Sequence["Malformed"] = (),
+    ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+        self.errors = tuple(errors)[:MOST_ERRORS]
+        self.place = place
+        self.parts = tuple(parts)
 
 
 class Unavailable(Exception):

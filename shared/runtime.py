@@ -13,7 +13,7 @@ from opentelemetry import trace
 from shared.aggregates import Aggregates
 from shared.environment import PREFIX
 from shared.events import FACTS, Event, Fact, decode
-from shared.kafka.consumption import Consumption, Decode, Handle, make_broker
+from shared.kafka.consumption import Consumption, Decode, Handle, TellBuried, make_broker
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
 from shared.kafka.replay import read_to_end
@@ -53,7 +53,14 @@ class Runtime:
         return Aggregates(self.database[collection], self.relay, public_url=self.settings.public_url)
 
     def consume(
-        self, topic: str, decode: Decode[T], handle: Handle[T], use: str = "", *, keep_unreadable: bool = False
+        self,
+        topic: str,
+        decode: Decode[T],
+        handle: Handle[T],
+        use: str = "",
+        *,
+        tell_buried: TellBuried | None = None,
+        keep_unreadable: bool = False,
     ) -> Consumption[T]:
         """Consume a topic in a group of this service, one for each `use`; see shared.kafka.consumption."""
         settings = self.settings
@@ -64,6 +71,7 @@ class Runtime:
             topic=topic,
             decode=decode,
             handle=handle,
+            tell_buried=tell_buried,
             use=use,
             keep_unreadable=keep_unreadable,
             prefix=settings.topic_prefix,

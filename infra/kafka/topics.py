@@ -16,7 +16,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Schema, String
 
-from shared.kafka.topics import TOPICS, Topic, inbox_of, writer_of
+from shared.kafka.topics import TOPICS, Topic, topics_of, writer_of
 
 _SET = 0
 """AlterConfigOp.OpType of the protocol. The other types delete, append and subtract."""
@@ -39,8 +39,8 @@ async def integrators_at(admin: AIOKafkaAdminClient, prefix: str = "") -> list[s
 
 
 async def topics_at(admin: AIOKafkaAdminClient, prefix: str = "") -> tuple[Topic, ...]:
-    """What the broker should have: the topics of the table, and the inboxes that are there."""
-    return (*TOPICS, *map(inbox_of, await integrators_at(admin, prefix)))
+    """What the broker should have: the topics of the table, and those of the integrators that have an inbox."""
+    return (*TOPICS, *(topic for name in await integrators_at(admin, prefix) for topic in topics_of(name)))
 
 
 async def find_drift(admin: AIOKafkaAdminClient, prefix: str = "", topics: Iterable[Topic] = TOPICS) -> list[Drift]:

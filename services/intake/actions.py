@@ -1,6 +1,6 @@
 """What intake does with an arrival: check it, seal it, store it once, and answer only when it is durable."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,6 +29,7 @@ from services.intake.stored import (
     Store,
     StoredReport,
     make_salt,
+    owned_key,
     refuse_erased,
     tell_parties,
 )
@@ -37,7 +38,7 @@ from shared import metrics
 from shared.events import Draft, stamp
 from shared.ids import case_id_of, derive, new_id
 from shared.policy import Policy
-from shared.problems import KeyReused, Malformed, Problem, Unavailable
+from shared.problems import KeyReused, Problem, Unavailable
 from shared.succession import Succession
 from shared.times import now
 
@@ -57,6 +58,18 @@ class Accepted:
 
     report_id: str
     receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of an arrival in a batch: the id of its report, and whether the report is new.
+
+    `is_same` False: the arrival has the name of another report, and is not stored.
+    """
+
+    report_id: str
+    is_new: bool
+    is_same: bool
 
 
 class Submissions:
@@ -110,20 +123,19 @@ class Submissions:
                 raise KeyReused
         return accepted
 
-    async def take_in(self, arrivals: Sequence[Arrival]) -> int:
-        """Store a batch in one write, without reports that are stored already; returns how many were new.
+    async def take_in(self, arrivals: Sequence[Arrival]) -> Sequence[Taken]:
+        """Store a batch in one write, without reports that are stored already. What became of each, in their order.
 
         There is no receipt, because no reporter waits for one. Raises Unavailable while the store is away; then the
-        batch may be handed in again. Raises Malformed `id_reused` when one has the id of another report; the others are
-        stored.
+        batch may be handed in again.
         """
         at, names = self._clock(), await self._mentions.ready()
         channels: dict[str, str] = {}
         changes: dict[str, Change] = {}
-        told: dict[str, list[ReportContent]] = defaultdict(list)
+        told: list[tuple[str, ReportContent]] = []
         for arrival in arrivals:
             report_id, content = self._id_of(arrival), _content_of(arrival)
-            told[report_id].append(content)
+            told.append((report_id, content))
             if report_id not in changes:
                 channels[report_id] = arrival.channel
                 changes[report_id] = self._new_report(report_id, arrival, content, names, at)
@@ -131,12 +143,14 @@ class Submissions:
         for report_id, channel in channels.items():
             if report_id not in known:
                 metrics.REPORTS.labels(channel).inc()
-        repeated = {i: reports for i, reports in told.items() if i in known or len(reports) > 1}
-        if repeated:
-            stored = await self._load(repeated)
-            if not all(self._is_same(stored[i], report) for i, reports in repeated.items() for report in reports):
-                raise Malformed("id_reused", "the source and id of another report")
-        return len(changes) - len(known)
+        repeated = known | {report_id for report_id, count in Counter(i for i, _ in told).items() if count > 1}
+        stored = await self._load(repeated) if repeated else {}
+        return [
+            Taken(
+                report_id, report_id not in known, report_id not in stored or self._is_same(stored[report_id], content)
+            )
+            for report_id, content in told
+        ]
 
     def _owned(self, arrival: Arrival, owner: str | None) -> Arrival:
         """The arrival under a key that only its owner, or the very same report, can come with again."""
@@ -146,7 +160,7 @@ class Submissions:
             # Defaults are left out, so that a later version with more fields still knows the report.
             words = arrival.submission.model_dump_json(exclude_defaults=True).encode()
             owner = digest_content(self._secrets.pepper, arrival.channel, words)
-        return replace(arrival, key=f"{owner}\x1f{arrival.key}")
+        return replace(arrival, key=owned_key(owner, arrival.key))
 
     def _id_of(self, arrival: Arrival) -> str:
         return new_id() if arrival.key is None else derive_report_id(self._secrets.pepper, arrival.scope, arrival.key)
@@ -191,6 +205,7 @@ class Submissions:
             vault=sealed,
             status=Status(updated_at=received_at),
             receipt=hash_receipt(self._secrets.pepper, receipt) if receipt else None,
+            remarks=arrival.remarks,
         )
         # A restored database may lack a report that was told already, and comes again.
         apart = Draft(people.told(report_id, make_salt()), REPORTER, self._succession.after(None, at), cause)

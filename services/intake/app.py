@@ -13,6 +13,7 @@ from services.intake.keys.pace import PACE, Pace
 from services.intake.keys.part import build as build_keys
 from services.intake.mailbox.part import build as build_mailbox
 from services.intake.mentions import Mentions
+from services.intake.outcomes.part import build as build_outcomes
 from services.intake.pages import ReportForm, load_pages, make_page_router
 from services.intake.routes import make_router
 from services.intake.searching.part import build as build_searching
@@ -51,7 +52,9 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
     mentions = Mentions(access_control.roster, vault, secrets.pseudonyms, succession)
     submissions = Submissions(barrier, commits, vault, policy, secrets, mentions, succession)
     grants_for = access_control.roster.grants_for
-    runtime.consume(INBOX, decode_inbox(policy, grants_for, is_open=settings.open_inbox), take_in(submissions))
+    outcome_part, outcomes = build_outcomes(runtime, barrier, secrets.pepper, gate)
+    decode = decode_inbox(policy, grants_for, is_open=settings.open_inbox)
+    runtime.consume(INBOX, decode, take_in(submissions, outcomes), tell_buried=outcomes.tell_buried)
     if settings.open_inbox:
         log.warning("the open inbox is for demos: everybody who can write to it reports for any source and community")
     form = make_page_router(ReportForm(submissions, policy, pages), gate, settings.exit_url)
@@ -62,6 +65,7 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
             indexes=store.indexes,
             tasks=[commits.run],
         ),
+        outcome_part,
         build_mailbox(runtime, barrier, vault, secrets, mentions, pages, gate),
         build_vault(
             runtime, barrier, vault, mentions, policy, settings, secrets.pseudonyms, gate, access_control.roster

@@ -1,11 +1,13 @@
 """From Kafka to actions: submissions from the inboxes, and the steps of each case from `cases`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from services.intake.actions import Submissions
+from services.intake.outcomes.actions import Outcomes, Stored
 from services.intake.sources import read as read_source
-from services.intake.sources.arrival import Context, Parsed, Raw, Writer
+from services.intake.sources.arrival import Context, Origin, Parsed, Raw, Writer
 from shared.access.principal import Grant
 from shared.kafka.consumption import Decode, Handle
 from shared.kafka.records import Record
@@ -52,7 +54,8 @@ def decode_inbox(
         written_at = taken_at(record, at)
         context = Context(policy, at, trace, taken_at=written_at, writer=writer_in(record, written_at))
         parsed = read_source(Raw("kafka", headers, record.value or b""), context)
-        return parsed if parsed.arrivals or parsed.faults else None
+        origin = Origin(record.topic, record.partition, record.offset)
+        return replace(parsed, origin=origin) if parsed.arrivals or parsed.faults else None
 
     return read
 
@@ -69,17 +72,30 @@ def taken_at(record: Record, at: datetime) -> datetime:
     return min(at, max(told, at - KEPT))
 
 
-def take_in(submissions: Submissions) -> Handle[Parsed]:
-    """A handler that stores the submissions of a batch, AT_ONCE in one write."""
+def take_in(submissions: Submissions, outcomes: Outcomes) -> Handle[Parsed]:
+    """A handler that stores the submissions of a batch, AT_ONCE in one write, and tells their writers."""
 
-    async def handle(items: Sequence[Parsed]) -> None:
-        arrivals = [arrival for item in items for arrival in item.arrivals]
+    async def handle(items: Sequence[Parsed]) -> Mapping[int, Malformed]:
+        arrivals = [(place, item.origin, arrival) for place, item in enumerate(items) for arrival in item.arrivals]
+        faults: dict[int, list[Malformed]] = {place: list(item.faults) for place, item in enumerate(items)}
+        stored = []
         for start in range(0, len(arrivals), AT_ONCE):
-            await submissions.take_in(arrivals[start : start + AT_ONCE])
-        faults = [fault for item in items for fault in item.faults]
-        # The good submissions are stored by now. The consumer tries again record by record, and passes them over.
-        if faults:
-            first = faults[0]
-            raise Malformed(first.code, "; ".join(fault.detail for fault in faults[:5]))
+            portion = arrivals[start : start + AT_ONCE]
+            taken = await submissions.take_in([arrival for _, _, arrival in portion])
+            for (place, origin, arrival), result in zip(portion, taken, strict=True):
+                if not result.is_same:
+                    faults[place].append(Malformed(*_REUSED, place=arrival.place))
+                elif origin and arrival.writer:
+                    stored.append(Stored(origin, arrival, result.report_id))
+        await outcomes.tell_stored(stored)
+        return {place: _all_of(found) for place, found in faults.items() if found}
 
     return handle
+
+
+_REUSED = ("id_reused", "the source and id of another report")
+
+
+def _all_of(faults: list[Malformed]) -> Malformed:
+    """The reason for which a record becomes a dead letter, while its other submissions are stored."""
+    return Malformed(faults[0].code, "; ".join(fault.detail for fault in faults[:5]), parts=faults)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from services.intake.report.sealed import SealedAnswer, SealedSections, SealedStatement
 from services.intake.report.status import Status
 from services.intake.report.submission import Facts
+from services.intake.sources.arrival import Remark
 from shared.events import Actor, Draft, Event, ReportParties, stamp
 from shared.problems import Problem
 
@@ -67,12 +68,12 @@ class StoredReport(ReportOutline):
     """A report. A report without a `vault` is erased: no words of it are left, and `erased` says since when.
 
     `receipt` is the hash of the receipt; a report from Kafka has none. `parties`: pseudonyms of all people the report
-    names; `mentioned`: of people on the roster that its words mention, also words that came later; `cleared`: of
-    those, the ones that are nobody on the roster, as a handler said. An erasure removes all three. `shut_out`:
-    references of people on the roster in an erased report. `further`: references of people that handlers name, by the
-    token that the case has for each; they are shut out while the case has the token among its recusals. `version`,
-    `seq`, `outbox` and `told_at` (when it was told last who is named; UTC-aware) belong to the store; in a new report
-    they are 0 or empty.
+    names; `mentioned`: of people on the roster that its words mention, also words that came later; `cleared`: of those,
+    the ones that are nobody on the roster, as a handler said. An erasure removes all three. `shut_out`: references of
+    people on the roster in an erased report. `further`: references of people that handlers name, by the token that the
+    case has for each; they are shut out while the case has the token among its recusals. `remarks`: what was odd about
+    the submission, and did not cost it. `version`, `seq`, `outbox` and `told_at` (when it was told last who is named;
+    UTC-aware) belong to the store; in a new report they are 0 or empty.
     """
 
     case_id: str
@@ -91,6 +92,7 @@ class StoredReport(ReportOutline):
     seq: int = 0
     outbox: tuple[Any, ...] = field(default=(), repr=False)
     told_at: datetime | None = None
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -119,6 +121,11 @@ class Change:
     def id(self) -> str:
         """The id of the report."""
         return self.report.id
+
+
+def owned_key(owner: str, key: str) -> str:
+    """An Idempotency-Key as one that only its owner can use."""
+    return f"{owner}\x1f{key}"
 
 
 def refuse_erased(report: StoredReport) -> None:

@@ -34,6 +34,7 @@ ACTIONS: Mapping[str, Action] = {
         Action("session.end", "end a session of another person"),
         Action("report.submit", "hand in a report"),
         Action("report.submit_for", "hand in a report in the name of a source"),
+        Action("submission.read", "see what became of a submission of a source"),
         Action("report.follow_up", "follow a report by its receipt, and answer questions"),
         Action("report.erase", "erase a report for good", case=True, fresh=True),
         Action("vault.read", "read what was reported, for a stated purpose"),

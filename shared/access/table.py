@@ -53,6 +53,7 @@ TABLE: tuple[Row, ...] = (
     *_rows(Role.ANYONE, "service.probe page.asset page.leave session.sign_in"),
     *_rows(Role.ANYONE, "report.submit report.follow_up record.keys scorecard.read"),
     *_rows(Role.INTEGRATOR, "report.submit_for", OWN_SOURCE, OWN_COMMUNITY),
+    *_rows(Role.INTEGRATOR, "submission.read", OWN_SOURCE),
     *_rows(Role.SERVICE, "vault.read vault.correspond vault.name vault.pseudonyms vault.bind_names", PURPOSE),
     *_rows(Role.SERVICE, "roster.note_names", PURPOSE),
     *_rows(Role.RESPONDER, "case.list", *HANDLING),

@@ -3,7 +3,19 @@
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 
-from shared.events import access, baseline, cases, erasures, notifications, parties, reports, roster, scorecards, seals
+from shared.events import (
+    access,
+    baseline,
+    cases,
+    erasures,
+    notifications,
+    parties,
+    reports,
+    roster,
+    scorecards,
+    seals,
+    submissions,
+)
 from shared.events.access import *  # noqa: F403  # every fact, without a second list of them
 from shared.events.baseline import *  # noqa: F403
 from shared.events.cases import *  # noqa: F403
@@ -16,6 +28,7 @@ from shared.events.reports import *  # noqa: F403
 from shared.events.roster import *  # noqa: F403
 from shared.events.scorecards import *  # noqa: F403
 from shared.events.seals import *  # noqa: F403
+from shared.events.submissions import *  # noqa: F403
 
 
 def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
@@ -24,6 +37,6 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
             yield value
 
 
-_MODULES = (reports, parties, erasures, cases, notifications, access, roster, baseline, scorecards, seals)
+_MODULES = (reports, parties, erasures, cases, notifications, access, roster, baseline, scorecards, seals, submissions)
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}
 """Every fact by its CloudEvents type: each class with a name in the modules above."""

@@ -15,6 +15,7 @@ from shared.kafka.dead_letters import DeadLetter
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
 from shared.kafka.topics import ANYONE, NO_TOKEN, is_inbox, writer_of
+from shared.problems import FieldError, Malformed
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,13 @@ class Fault:
     record: Record
     code: str
     detail: str
+    errors: tuple[FieldError, ...] = ()
+    parts: tuple[Malformed, ...] = ()
+
+    @classmethod
+    def of(cls, record: Record, error: Malformed) -> "Fault":
+        """Why this record cannot be handled."""
+        return cls(record, error.code, error.detail, error.errors, error.parts)
 
 
 class Burials:

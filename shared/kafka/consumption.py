@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
@@ -53,7 +53,10 @@ OWN_FETCH = (8 * 1024 * 1024, 1024 * 1024)
 Decode = Callable[[Record, str | None], T | None]
 """Makes of a record, and of the traceparent of its span, what the handler takes. None passes the record over. Raises
 Malformed."""
-Handle = Callable[[Sequence[T]], Awaitable[None]]
+Handle = Callable[[Sequence[T]], Awaitable[Mapping[int, Malformed] | None]]
+"""Handles what was decoded. Returns what it can never handle, by the place in the batch; the rest is handled."""
+TellBuried = Callable[[Sequence[Fault]], Awaitable[None]]
+"""Learns of the records that have just become dead letters, before their offsets are committed."""
 
 
 def make_broker(bootstrap: str, *, client: str, access: KafkaAccess = OPEN_KAFKA) -> KafkaBroker:
@@ -124,6 +127,7 @@ class Consumption(Generic[T]):
         topic: str,
         decode: Decode[T],
         handle: Handle[T],
+        tell_buried: TellBuried | None = None,
         use: str = "",
         prefix: str = "",
         keep_unreadable: bool = False,
@@ -142,6 +146,7 @@ class Consumption(Generic[T]):
         self._keep_unreadable = keep_unreadable
         self._decode = decode
         self._handle = handle
+        self._tell_buried = tell_buried
         self._prefix = prefix
         self._attempts = attempts
         self._tracer = tracer or trace.get_tracer(__name__)
@@ -296,7 +301,7 @@ class Consumption(Generic[T]):
                 except Malformed as error:
                     if span:
                         span.set_attribute("error.type", error.code)
-                    faults.append(Fault(record, error.code, error.detail))
+                    faults.append(Fault.of(record, error))
                     continue
                 if item is None:
                     ignored += 1
@@ -342,7 +347,7 @@ class Consumption(Generic[T]):
 
     async def _hand_over(self, items: list[T], sources: list[Record]) -> None:
         try:
-            await self._handle(items)
+            refused = await self._handle(items)
         except _AWAY:
             raise
         except Exception as error:
@@ -354,16 +359,23 @@ class Consumption(Generic[T]):
             for item, record in zip(items, sources, strict=True):
                 await self._hand_over_alone(item, record)
         else:
-            metrics.CONSUMED.labels(self.group, self.topic, "handled").inc(len(items))
+            await self._settle(items, sources, refused)
+
+    async def _settle(
+        self, items: Sequence[T], sources: Sequence[Record], refused: Mapping[int, Malformed] | None
+    ) -> None:
+        refused = refused or {}
+        metrics.CONSUMED.labels(self.group, self.topic, "handled").inc(len(items) - len(refused))
+        await self._bury(*(Fault.of(sources[place], error) for place, error in refused.items()))
 
     async def _hand_over_alone(self, item: T, record: Record) -> None:
         for attempt in range(1, self._attempts + 1):
             try:
-                await self._handle([item])
+                refused = await self._handle([item])
             except _AWAY:
                 raise
             except Malformed as error:
-                await self._bury(Fault(record, error.code, error.detail))
+                await self._bury(Fault.of(record, error))
                 return
             except Exception as error:
                 if attempt == self._attempts:
@@ -374,13 +386,15 @@ class Consumption(Generic[T]):
                 if self._stopping.is_set():
                     raise Redelivery("stopping") from None
             else:
-                metrics.CONSUMED.labels(self.group, self.topic, "handled").inc()
+                await self._settle([item], [record], refused)
                 return
 
     async def _bury(self, *faults: Fault) -> None:
         if not await self._burials.bury(faults):
             await self._stopping.wait()
             raise Redelivery(str(self.stopped))
+        if faults and self._tell_buried:
+            await self._tell_buried(faults)
 
 
 class Redelivery(Exception):

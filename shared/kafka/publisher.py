@@ -50,10 +50,16 @@ class Publisher:
 
     async def ping(self) -> None:
         """Return when the broker answers a metadata request. Raises Unavailable otherwise."""
+        await self.topics()
+
+    async def topics(self) -> frozenset[str]:
+        """The topics that are there and may be seen, by their logical names. Raises Unavailable."""
         try:
             async with asyncio.timeout(5):
                 producer = await self._started()
-                await producer.client.fetch_all_metadata()
+                cluster = await producer.client.fetch_all_metadata()
+                there = cluster.topics()
+                return frozenset(t.removeprefix(self._prefix) for t in there if t.startswith(self._prefix))
         except (KafkaError, TimeoutError, OSError) as error:
             raise Unavailable(f"kafka: {type(error).__name__}") from None
 

@@ -12,6 +12,7 @@ FOREVER = -1
 ANYONE = "anyone"
 """The writer of a topic that integrators write."""
 INBOX = "reports.inbox"
+OUTCOMES = "reports.outcomes"
 NO_TOKEN = "no_good_token"  # noqa: S105  # no password: the code of a dead letter
 """Why a record of an inbox waits as a dead letter when no token of its writer is, or was, good."""
 COMPACTION_LAG_MS = 30 * DAY_MS
@@ -102,6 +103,16 @@ def is_integrator(name: str) -> bool:
 def inbox_of(integrator: str) -> Topic:
     """The inbox that this integrator alone may write. With one partition, what it floods takes little memory."""
     return replace(FACT_TOPICS[0], name=f"{INBOX}.{integrator}", partitions=1)
+
+
+def outcomes_of(integrator: str) -> Topic:
+    """Where this integrator alone reads what became of the records of its inbox."""
+    return Topic(f"{OUTCOMES}.{integrator}", ("intake",), "case_id", 1, 7 * DAY_MS, segment_ms=6 * HOUR_MS)
+
+
+def topics_of(integrator: str) -> tuple[Topic, Topic]:
+    """The topics of one integrator: its inbox, and what became of it."""
+    return inbox_of(integrator), outcomes_of(integrator)
 
 
 def is_inbox(topic: str) -> bool:

@@ -163,6 +163,8 @@ FILL: Mapping[str, Fill] = {
     "digest": lambda thing: [load_assets()["hearth.css"].digest],
     "name": lambda thing: ["hearth.css"],
     "file": lambda thing: ["1.0.json"],
+    "source": lambda thing: ["wiki"],
+    "id": lambda thing: ["an-id"],
 }
 """How to fill the names in paths."""
 

@@ -13,15 +13,20 @@ from services.intake.sources.arrival import Context, Parsed, Raw
 from services.intake.sources.cloudevents import is_binary, read_batched, read_binary, read_structured
 from services.intake.sources.event_platform import read_event_platform
 from services.intake.sources.form import read_filled_form
+from services.intake.sources.names import Names, names_in_body, names_in_headers
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A format of a channel: which messages are in it (by their headers), and how they are read."""
+    """A format of a channel: which messages are in it (by their headers), and how they are read.
+
+    `names`: what the writer (by name) calls the submissions in a message, also in one that is refused.
+    """
 
     channel: str
     claims: Callable[[Mapping[str, str]], bool]
     read: Callable[[Raw, Context], Parsed]
+    names: Callable[[Raw, str], Names] = names_in_body
 
 
 def _is(media_type: str) -> Callable[[Mapping[str, str]], bool]:
@@ -38,7 +43,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "form": Source("form", _any, read_filled_form),
         "cloudevents-batched": Source("kafka", _is("application/cloudevents-batch+json"), read_batched),
         "cloudevents-structured": Source("kafka", _is("application/cloudevents+json"), read_structured),
-        "cloudevents-binary": Source("kafka", is_binary, read_binary),
+        "cloudevents-binary": Source("kafka", is_binary, read_binary, names_in_headers),
         # Event Platform events carry everything in their body, so they come last.
         "event-platform": Source("kafka", _any, read_event_platform),
     }
@@ -47,7 +52,16 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
 
 def read(raw: Raw, context: Context) -> Parsed:
     """What the first source of its channel makes of it that claims it. Raises what that source raises."""
+    return _source_of(raw).read(raw, context)
+
+
+def names_in(raw: Raw, writer: str) -> Names:
+    """What this integrator calls the submissions in a message; None for one without a usable name."""
+    return _source_of(raw).names(raw, writer)
+
+
+def _source_of(raw: Raw) -> Source:
     for source in SOURCES.values():
         if source.channel == raw.channel and source.claims(raw.headers):
-            return source.read(raw, context)
+            return source
     raise LookupError(f"no source reads {raw.channel}")

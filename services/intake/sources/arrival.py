@@ -54,12 +54,21 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
+class SubmissionName:
+    """What a writer calls a submission: its source, and the id that it has there."""
+
+    source: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """A submission that came over `channel`.
 
     `key` names it within its `scope`, however often it comes again; without a key, each arrival is a report of its own.
     `received_at` (UTC-aware) is when another system took it; None when that was intake. `writer`: the integrator who
-    wrote it into an inbox of its own. `remarks`: what its source found odd, and passed over.
+    wrote it into an inbox of its own. `remarks`: what its source found odd, and passed over. `name`: what a writer at
+    Kafka calls it. `place`: which of the submissions of its record it is, from 0.
     """
 
     channel: str
@@ -70,11 +79,26 @@ class Arrival:
     trace: str | None = None
     writer: str | None = None
     remarks: tuple[Remark, ...] = ()
+    name: SubmissionName | None = None
+    place: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The place of a record in an inbox: what the broker told its writer when it took the record."""
+
+    topic: str
+    partition: int
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a source made of a Raw: arrivals, and (of a batch) what is wrong with the rest."""
+    """What a source made of a Raw: arrivals, and (of a batch) what is wrong with the rest.
+
+    `origin`: the record of Kafka that it was.
+    """
 
     arrivals: tuple[Arrival, ...]
     faults: tuple[Malformed, ...] = ()
+    origin: Origin | None = None

@@ -23,11 +23,15 @@ def is_binary(headers: Mapping[str, str]) -> bool:
 def read_binary(raw: Raw, context: Context) -> Parsed:
     """Attributes in `ce_*` headers, the submission as the body. Raises Malformed."""
     reading = Reading(context)
-    attributes = {name[3:]: text for name, text in raw.headers.items() if name.startswith("ce-")}
-    if attributes:
+    if any(name.startswith("ce-") for name in raw.headers):
         reading.remark("", "header_prefix")
-    attributes |= {name[3:]: text for name, text in raw.headers.items() if name.startswith("ce_")}
-    return Parsed((_read(attributes, load_body(raw, reading), "", reading),))
+    return Parsed((_read(attributes_in(raw), load_body(raw, reading), "", reading),))
+
+
+def attributes_in(raw: Raw) -> dict[str, str]:
+    """The attributes in headers. Those with the prefix of Kafka stand before those with that of HTTP."""
+    found = {name[3:]: text for name, text in raw.headers.items() if name.startswith("ce-")}
+    return found | {name[3:]: text for name, text in raw.headers.items() if name.startswith("ce_")}
 
 
 def read_structured(raw: Raw, context: Context) -> Parsed:

@@ -50,14 +50,17 @@ def _read(event: Any, text: bytes, reading: Reading) -> Arrival | None:
     stated = made_at if meta.get("dt") is None else taken_at
     submission = reading.submission(event.get("report"), "/report")
     stream = reading.source("/meta/stream", meta.get("stream"))
-    return reading.arrival(stream, _id_of(meta, text, reading), submission, "/report", stated)
+    given = meta.get("id")
+    if not isinstance(given, str) or not given:
+        reading.remark("/meta/id", "missing" if given is None or given == "" else "unreadable")
+    return reading.arrival(stream, id_of(meta, text), submission, "/report", stated)
 
 
-def _id_of(meta: dict[str, Any], text: bytes, reading: Reading) -> str:
+def id_of(meta: dict[str, Any], text: bytes) -> str:
+    """The id of an event, which was written as `text`."""
     given = meta.get("id")
     if isinstance(given, str) and given:
         return given
-    reading.remark("/meta/id", "missing" if given is None or given == "" else "unreadable")
     # Without an id, the same bytes are the same report.
     return "sha256:" + hashlib.sha256(text).hexdigest()
 

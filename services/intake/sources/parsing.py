@@ -4,7 +4,7 @@ The envelope never costs the report. Only what tells that this is a report, and 
 it. Whatever else is wrong with it is remarked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from services.intake.report.submission import (
     describe_faults,
     find_faults,
 )
-from services.intake.sources.arrival import Arrival, Context, Parsed, Raw, Remark
+from services.intake.sources.arrival import Arrival, Context, Parsed, Raw, Remark, SubmissionName
 from services.intake.sources.mending import mend_data
 from shared.json_bounds import MOST_VALUES, fits
 from shared.json_texts import mend_json
@@ -45,11 +45,12 @@ _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 @dataclass(slots=True)
 class Reading:
-    """One event while it is read: where it stands in the record (a JSON pointer), and what was odd so far."""
+    """One event while it is read: where it stands in the record (a JSON pointer, and its place), and what was odd."""
 
     context: Context
     at: str = ""
     remarks: list[Remark] = field(default_factory=list)
+    place: int = 0
 
     def remark(self, pointer: str, code: str) -> None:
         """Note something odd about a part of the event."""
@@ -102,9 +103,10 @@ class Reading:
         except orjson.JSONEncodeError:
             raise Malformed("invalid_data", f"{at or '/'}: nested too deeply") from None
         except ValidationError as error:
-            raise Malformed("invalid_data", describe_faults(_below(at, faults_of(error)))) from None
-        if faults := find_faults(submission, self.context.policy, self.context.now):
-            raise Malformed(faults[0].code, describe_faults(_below(at, faults)))
+            faults = _below(at, faults_of(error))
+            raise Malformed("invalid_data", describe_faults(faults), faults) from None
+        if faults := _below(at, find_faults(submission, self.context.policy, self.context.now)):
+            raise Malformed(faults[0].code, describe_faults(faults), faults)
         return submission
 
     def arrival(
@@ -116,14 +118,26 @@ class Reading:
         """
         context, scope, by = self.context, KAFKA, None
         if writer := context.writer:
-            scope, by = f"{KAFKA}\x1f{writer.name}", writer.name
+            scope, by = scope_of(writer.name), writer.name
             if source.partition("/")[0] != writer.name:
                 raise Malformed("source_not_permitted", "the source is not that of the writer of this inbox")
             if writer.communities is not None and submission.community not in writer.communities:
                 raise Malformed("community_not_permitted", f"{self.at}{pointer}/community: not one of this writer")
         received_at = _receipt_time(stated, context)
-        remarks = tuple(self.remarks)
-        return Arrival(KAFKA, submission, scope, f"{source}\x1f{name}", received_at, context.trace, by, remarks)
+        remarks, named = tuple(self.remarks), SubmissionName(source, name)
+        return Arrival(
+            KAFKA, submission, scope, key_of(source, name), received_at, context.trace, by, remarks, named, self.place
+        )
+
+
+def scope_of(writer: str) -> str:
+    """The scope of all that an integrator writes into its inbox."""
+    return f"{KAFKA}\x1f{writer}"
+
+
+def key_of(source: str, name: str) -> str:
+    """The key of a submission within the scope of its writer."""
+    return f"{source}\x1f{name}"
 
 
 def load_body(raw: Raw, reading: Reading) -> Any:
@@ -136,20 +150,28 @@ def load_body(raw: Raw, reading: Reading) -> Any:
 
 
 def load_json(value: bytes, reading: Reading) -> Any:
-    """The JSON in a body. Raises Malformed `broken_utf8`, `too_many_values` or `malformed_json`."""
+    """The JSON in a body. Raises what load_mended raises."""
+    found, codes = load_mended(value)
+    for code in codes:
+        reading.remark("", code)
+    return found
+
+
+def load_mended(value: bytes) -> tuple[Any, Sequence[str]]:
+    """The JSON in a body, and what was odd about it. Raises Malformed `broken_utf8`, `too_many_values` or
+    `malformed_json`.
+    """
     if not fits(value):
         raise Malformed("too_many_values", f"{MOST_VALUES} values and names are the most")
     try:
-        return orjson.loads(value)
+        return orjson.loads(value), ()
     except orjson.JSONDecodeError:
         value, codes = mend_json(value)
-    for code in codes:
-        reading.remark("", code)
     try:
         value.decode()
         if not fits(value):
             raise Malformed("too_many_values", f"{MOST_VALUES} values and names are the most")
-        return orjson.loads(value)
+        return orjson.loads(value), codes
     except UnicodeDecodeError as error:
         raise Malformed("broken_utf8", f"byte {error.start} is not UTF-8") from None
     except orjson.JSONDecodeError as error:
@@ -166,14 +188,14 @@ def read_each(items: list[Any], reading: Reading, read: Callable[[Any, Reading],
     arrivals, faults = [], []
     for place, item in enumerate(items):
         try:
-            arrival = read(item, Reading(reading.context, f"/{place}", list(reading.remarks)))
+            arrival = read(item, Reading(reading.context, f"/{place}", list(reading.remarks), place))
         except Malformed as error:
-            faults.append(Malformed(error.code, f"item {place}: {error.detail}"))
+            faults.append(Malformed(error.code, f"item {place}: {error.detail}", error.errors, place=place))
             continue
         if arrival is not None:
             arrivals.append(arrival)
     if faults and not arrivals:
-        raise faults[0]
+        raise Malformed(faults[0].code, faults[0].detail, parts=faults)
     return Parsed(tuple(arrivals), tuple(faults))
 
 

@@ -42,6 +42,7 @@ HANDLING = "confidentiality names body community"
 MAY: dict[str, dict[str, str]] = {
     **{action: {"anyone": ""} for action in OPEN},
     "report.submit_for": {"integrator": "source community"},
+    "submission.read": {"integrator": "source"},
     "report.erase": {"coordinator": HANDLING, "operator": "names"},
     "vault.read": {"service": "purpose"},
     "vault.correspond": {"service": "purpose"},

@@ -32,7 +32,16 @@ def test_only_services_and_the_command_line_have_a_user() -> None:
 def test_an_integrator_alone_writes_an_inbox_of_its_own_and_nobody_the_open_one() -> None:
     found = acls("t.", ["wiki-bot", "event-app"])
     mine = [acl for acl in found if acl.user == "wiki-bot"]
-    assert mine == [Acl("wiki-bot", "topic", "t.reports.inbox.wiki-bot", "literal", "write")]
+    assert mine == [
+        Acl("wiki-bot", "group", "t.integrator.wiki-bot", "literal", "read"),
+        Acl("wiki-bot", "topic", "t.reports.inbox.wiki-bot", "literal", "write"),
+        Acl("wiki-bot", "topic", "t.reports.outcomes.wiki-bot", "literal", "read"),
+    ]
+    outcomes = {(acl.user, acl.operation) for acl in found if acl.name == "t.reports.outcomes.wiki-bot"}
+    assert {(user, operation) for user, operation in outcomes if user != f"t.{COMMAND_LINE}"} == {
+        ("wiki-bot", "read"), ("t.intake", "write")
+    }  # fmt: skip
+    assert (f"t.{COMMAND_LINE}", "read") not in outcomes
     inbox = {(acl.user, acl.operation) for acl in found if acl.name == "t.reports.inbox.wiki-bot"} - {
         (f"t.{COMMAND_LINE}", operation) for operation in ("create", "alter", "describe", "describe-configs")
     }

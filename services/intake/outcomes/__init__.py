@@ -1,0 +1,1 @@
+"""What became of the submissions of integrators: told on a topic of their own, and over HTTP to whom asks."""

@@ -1,0 +1,60 @@
+"""What became of a submission, over HTTP: for the integrator that made it."""
+
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from fastapi import APIRouter, Request, Response
+
+from services.intake.fields import PRIVATE
+from services.intake.outcomes.actions import Outcomes
+from services.intake.outcomes.store import StoredRefusal
+from services.intake.stored import StoredReport
+from shared.access.authorization import demand
+from shared.access.principal import Resource
+from shared.problems import NotFound
+from shared.times import now, rfc3339
+from shared.web.bodies import json_response
+from shared.web.gate import Callers, Gate, does, principal_of
+
+PATH = "/v1/submissions/"
+
+
+def make_outcome_router(outcomes: Outcomes, gate: Gate) -> APIRouter:
+    """The route."""
+    router = gate.router(Callers.PROGRAMS)
+
+    # An id may hold slashes. The server decodes them, so the id is read from the address as it came.
+    @router.get(PATH + "{source}/{id:path}", **does("submission.read"))
+    async def read_outcome(request: Request, source: str, id: str) -> Response:  # noqa: A002  # as the contract says
+        """What became of what a source handed in: over Kafka by the `source` and `id` of its event, percent-encoded;
+        over HTTP by the Idempotency-Key."""
+        source, name = _named_in(request)
+        who = principal_of(request)
+        demand(who, "submission.read", Resource(source=source.partition("/")[0]), now())
+        found = await outcomes.find(source, name, who.ref)
+        if found is None:
+            raise NotFound
+        return json_response({"source": source, "id": name, **_document(found)}, headers=PRIVATE)
+
+    return router
+
+
+def _named_in(request: Request) -> tuple[str, str]:
+    """The source and the id in the address. Raises NotFound for an address that names none."""
+    _, _, rest = bytes(request.scope["raw_path"]).partition(b"?")[0].partition(PATH.encode())
+    parts = rest.split(b"/")
+    try:
+        source, name = (unquote_to_bytes(part).decode() for part in parts)
+    except ValueError:
+        raise NotFound from None
+    return source, name
+
+
+def _document(found: StoredReport | StoredRefusal) -> dict[str, Any]:
+    if isinstance(found, StoredRefusal):
+        errors = [{"pointer": pointer, "code": code} for pointer, code in found.errors]
+        about = {"code": found.code, "detail": found.detail, "errors": errors}
+        return {"outcome": "refused", "at": rfc3339(found.at), **about}
+    remarks = [{"pointer": remark.pointer, "code": remark.code} for remark in found.remarks]
+    at = rfc3339(found.received_at)
+    return {"outcome": "accepted", "at": at, "report_id": found.id, "remarks": remarks}
