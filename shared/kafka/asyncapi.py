@@ -8,7 +8,7 @@ from typing import Any
 from shared.events import FACTS
 from shared.events.freeze import inlined, schema_of
 from shared.kafka.inbox_messages import JSON_SCHEMA, inbox_messages
-from shared.kafka.topics import INBOX, TOPICS, Topic, inbox_of, is_inbox
+from shared.kafka.topics import INBOX, OUTCOMES, TOPICS, Topic, inbox_of, is_inbox, outcomes_of
 
 INTEGRATOR_KAFKA = "127.0.0.1:9095"
 """Where integrators reach Kafka, if a deployment says nothing else."""
@@ -37,6 +37,13 @@ _INBOX_NOTE = f"Anyone's topic, for demos. {_FORMATS}"
 _OWN_INBOX_NOTE = (
     f"The inbox of one integrator, who alone may write there. The source of what it reports is its name. {_FORMATS}"
 )
+
+
+_OUTCOMES_NOTE = (
+    "What became of each submission in the inbox of this integrator, who alone may read it, in the consumer group "
+    "integrator.{integrator}. The key of what is accepted is the case id."
+)
+TELLS_INTEGRATORS = "intake"
 
 
 _PROTOCOLS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
@@ -82,7 +89,8 @@ def _server(kafka: str, security: str) -> dict[str, Any]:
 
 
 def _document(title: str, topics: list[Topic], services: list[str], servers: dict[str, Any]) -> dict[str, Any]:
-    facts = [fact for fact in FACTS.values() if fact.topic in {t.name for t in topics}]
+    told = {topic.name for topic in topics} | ({OUTCOMES} if TELLS_INTEGRATORS in services else set())
+    facts = [fact for fact in FACTS.values() if fact.topic in told]
     own = any(is_inbox(topic.name) for topic in topics)
     return {
         "asyncapi": "3.0.0",
@@ -94,7 +102,7 @@ def _document(title: str, topics: list[Topic], services: list[str], servers: dic
         },
         "defaultContentType": "application/json",
         "servers": servers,
-        "channels": {topic.name: _channel(topic) for topic in topics} | _inboxes(topics),
+        "channels": {topic.name: _channel(topic) for topic in topics} | _inboxes(topics) | _outcomes(services),
         "operations": dict(_operations(topics, services)),
         "components": {
             "messages": {
@@ -147,23 +155,27 @@ def _channel(topic: Topic) -> dict[str, Any]:
 def _messages_of(topic: Topic) -> list[str]:
     if is_inbox(topic.name):
         return list(inbox_messages())
-    return [fact.type() for fact in FACTS.values() if fact.topic == topic.name]
+    return [fact.type() for fact in FACTS.values() if topic.name in (fact.topic, f"{fact.topic}.integrator")]
 
 
 def _inboxes(topics: list[Topic]) -> dict[str, Any]:
     """The channel of all inboxes of integrators, beside that of the open inbox."""
     if all(topic.name != INBOX for topic in topics):
         return {}
-    inbox = _channel(inbox_of("integrator"))
+    return {f"{INBOX}.integrator": _of_integrators(inbox_of("integrator"), INBOX, _OWN_INBOX_NOTE)}
+
+
+def _outcomes(services: list[str]) -> dict[str, Any]:
+    """The channel of what each integrator is told."""
+    if TELLS_INTEGRATORS not in services:
+        return {}
+    return {f"{OUTCOMES}.integrator": _of_integrators(outcomes_of("integrator"), OUTCOMES, _OUTCOMES_NOTE)}
+
+
+def _of_integrators(topic: Topic, stem: str, note: str) -> dict[str, Any]:
     parameter = {"description": "The name of the integrator: its user at Kafka, and its source."}
-    return {
-        f"{INBOX}.integrator": inbox
-        | {
-            "address": f"{INBOX}.{{integrator}}",
-            "description": _OWN_INBOX_NOTE,
-            "parameters": {"integrator": parameter},
-        }
-    }
+    about = {"address": f"{stem}.{{integrator}}", "description": note, "parameters": {"integrator": parameter}}
+    return _channel(topic) | about
 
 
 def _operations(topics: list[Topic], services: list[str]) -> list[tuple[str, dict[str, Any]]]:
@@ -174,6 +186,8 @@ def _operations(topics: list[Topic], services: list[str]) -> list[tuple[str, dic
                 found.append((f"{service}.sends.{topic.name}", _operation("send", topic)))
             if service in topic.consumers:
                 found.append((f"{service}.receives.{topic.name}", _operation("receive", topic)))
+        if service == TELLS_INTEGRATORS:
+            found.append((f"{service}.sends.{OUTCOMES}", _operation("send", outcomes_of("integrator"))))
     return found
 
 

@@ -46,7 +46,9 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 def test_the_merged_document_holds_every_topic_and_every_fact() -> None:
     document = merged()
-    assert set(document["channels"]) == {"reports.inbox.integrator", *(t.name for t in TOPICS)}
+    assert set(document["channels"]) == {
+        "reports.inbox.integrator", "reports.outcomes.integrator", *(t.name for t in TOPICS)
+    }  # fmt: skip
     assert document["channels"]["reports.inbox.integrator"]["address"] == "reports.inbox.{integrator}"
     assert set(document["components"]["messages"]) == {*FACTS, *inbox_messages()}
 

@@ -17,6 +17,9 @@ from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.pages import FollowUpPage, make_follow_up_router
 from services.intake.mailbox.routes import make_mailbox_router
 from services.intake.mentions import Mentions, Naming
+from services.intake.outcomes.actions import Outcomes
+from services.intake.outcomes.routes import make_outcome_router
+from services.intake.outcomes.store import StoredRefusal
 from services.intake.pages import ReportForm, load_pages, make_page_router
 from services.intake.report.sealed import SealedSections, WrappedKey
 from services.intake.report.status import Status
@@ -35,11 +38,12 @@ from shared.access.access_log import AccessLog, AccessStore
 from shared.access.roster import Roster
 from shared.access.service_tokens import ServiceVerifier
 from shared.aggregates import Save, count_numbered, told_last
-from shared.events import Actor, CaseFact, Draft, Event, Fact, stamp
+from shared.events import Actor, CaseFact, Draft, Event, Fact, Message, stamp
 from shared.ids import case_id_of, new_id
 from shared.lifecycle import Lifecycle
 from shared.mongo import Document
 from shared.policy import load_policy
+from shared.problems import Unavailable
 from shared.sign_in.attempts import Registration
 from shared.sign_in.openid import OpenId
 from shared.succession import Succession
@@ -184,6 +188,40 @@ class MemoryTicketUses:
         return True
 
 
+@dataclass
+class MemoryPublisher:
+    """Keeps what is published, and has the topics that a test says."""
+
+    there: set[str] = field(default_factory=set)
+    messages: list[Message] = field(default_factory=list)
+    away: bool = False
+
+    async def topics(self) -> frozenset[str]:
+        self._reach()
+        return frozenset(self.there)
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        self._reach()
+        self.messages += messages
+
+    def _reach(self) -> None:
+        if self.away:
+            raise Unavailable("kafka")
+
+
+@dataclass
+class MemoryRefusals:
+    """Keeps what MongoRefusals keeps."""
+
+    kept: dict[str, StoredRefusal] = field(default_factory=dict)
+
+    async def keep(self, refusals: Sequence[StoredRefusal]) -> None:
+        self.kept.update({refusal.id: refusal for refusal in refusals})
+
+    async def find(self, refusal_id: str) -> StoredRefusal | None:
+        return self.kept.get(refusal_id)
+
+
 class DirectCommit:
     """Stores each report at once."""
 
@@ -256,6 +294,10 @@ class Rig:
             httpx.ASGITransport(self.provider.app),
         )
         self.keys = NameKeySource(prover, [CLIENT], IDENTITY_KEY, SECRETS.pseudonyms, roster, MemoryTicketUses())
+        self.published = MemoryPublisher()
+        self.outcomes = Outcomes(
+            self.published, MemoryRefusals(), self.store, SECRETS.pepper, clock=self.clock, monotonic=lambda: 0
+        )
         self.app: FastAPI = make_app(
             "intake",
             cast(Lifecycle, _NothingRunning()),
@@ -268,6 +310,7 @@ class Rig:
                 make_mailbox_router(self.mailbox, self.gate),
                 make_follow_up_router(FollowUpPage(self.mailbox, pages), self.gate),
                 make_vault_router(self.reader, naming, self.gate, self.keys, roster.names_of),
+                make_outcome_router(self.outcomes, self.gate),
                 make_erasure_router(self.erasing, self.store, self.gate),
             ],
             asyncapi=dict,

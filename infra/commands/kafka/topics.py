@@ -1,6 +1,7 @@
 """`hearth topics`: make the broker's topics and rights what shared/kafka/topics.py says, or show where they differ."""
 
 import asyncio
+import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from infra import acls as table_of_rights
 from infra.acls import Acl
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, commands, count, table
 from infra.commands.kafka.broker import ask_admin
+from infra.commands.kafka.way_in import INTEGRATOR_KAFKA, WayIn
 from infra.commands.options import KAFKA, Accounts, Kafka, TopicPrefix, Wait, kafka_access
 from infra.credentials import Credentials, read_secret
 from infra.kafka.accounts import (
@@ -28,7 +30,7 @@ from infra.kafka.accounts import (
 )
 from infra.kafka.quotas import BYTES_PER_SECOND, Quota, set_quota
 from infra.kafka.topics import Drift, alter_topics, create_topics, find_drift, topics_at
-from shared.kafka.topics import TOPICS, inbox_of, is_integrator
+from shared.kafka.topics import TOPICS, is_integrator, topics_of
 
 BytesPerSecond = Annotated[
     int,
@@ -55,14 +57,15 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create the topics that are missing, and give the others the settings of the table. Safe to repeat; no topic is
-    ever deleted."""
+    ever deleted. An integrator with an inbox also gets the topic where it reads what became of its records."""
 
     async def create_and_see(admin: AIOKafkaAdminClient) -> tuple[list[str], list[Drift] | None]:
         # Before any topic is made, because a question about a new topic could fail at first.
         changed = await _alter(admin, topic_prefix)
-        made = await create_topics(admin, topic_prefix, replication=replication)
+        topics = await topics_at(admin, topic_prefix)
+        made = await create_topics(admin, topic_prefix, topics, replication)
         # The controller answers before the brokers know, and the next command is to find the topics.
-        await _until_there(admin, {topic_prefix + t.name for t in TOPICS})
+        await _until_there(admin, {topic_prefix + t.name for t in topics})
         if accounts:
             await _open(admin, accounts, topic_prefix)
         return made, changed
@@ -161,43 +164,55 @@ def acls(
         answer({"acls": [asdict(acl) for acl in wanted]}, as_json, lambda: _rights(wanted))
 
 
+Address = Annotated[
+    str,
+    typer.Option("--address", envvar="HEARTH_INTEGRATOR_KAFKA", help="Where integrators reach Kafka (host:port)."),
+]
+
+
 @app.command()
 def integrator(
-    user: Annotated[str, typer.Argument(metavar="USER", help="Its name: of its user, its inbox and its source.")],
+    user: Annotated[str, typer.Argument(metavar="USER", help="Its name: of its user, its topics and its source.")],
     password_file: Annotated[
-        Path | None, typer.Option("--password-file", help="File with the password, of at least 16 characters.")
+        Path | None,
+        typer.Option(
+            "--password-file", help="File with the password, of at least 16 characters. Without it one is made."
+        ),
     ] = None,
     no_user: Annotated[
-        bool, typer.Option("--no-user", help="Make only the inbox, at a Kafka that asks nobody who they are.")
+        bool, typer.Option("--no-user", help="Make only the topics, at a Kafka that asks nobody who they are.")
     ] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take its rights and password away.")] = False,
     bytes_per_second: BytesPerSecond = BYTES_PER_SECOND,
     replication: Replication = 1,
+    address: Address = INTEGRATOR_KAFKA,
     kafka: Kafka = KAFKA,
     topic_prefix: TopicPrefix = "",
     wait: Wait = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Give an integrator an inbox of its own, and a user at Kafka that alone may write there; or end that.
+    """Give an integrator an inbox of its own, a topic with what became of its records, and a user at Kafka that alone
+    may write the one and read the other; or end that. Prints what the integrator needs.
 
-    Intake takes from it what the roster gives to its source: `hearth token issue --source USER`. Only a user who may
-    alter users can do this.
+    Intake takes from the inbox what the roster gives to its source: `hearth token issue --source USER`. Only a user who
+    may alter users can do this.
     """
     _demand_names([user])
     if _is_ours(user, topic_prefix):
         raise Trouble(f"{user} is one of ours: choose another name.", USAGE)
-    if bool(password_file) + no_user + remove != 1:
-        raise Trouble("Give a --password-file, or say --no-user or --remove.", USAGE)
-    password = "" if password_file is None else _password_in(password_file)
-    inbox = inbox_of(user)
+    if bool(password_file) + no_user + remove > 1:
+        raise Trouble("Give one of --password-file, --no-user and --remove.", USAGE)
+    password = secrets.token_urlsafe(32) if password_file is None else _password_in(password_file)
+    topics = topics_of(user)
+    access = kafka_access(topic_prefix)
 
     async def change(admin: AIOKafkaAdminClient) -> Changes:
         if remove:
             changes = await remove_user(admin, user)
             await set_quota(admin, user, None)
             return changes
-        await create_topics(admin, topic_prefix, [inbox], replication)
-        await _until_there(admin, {topic_prefix + inbox.name})
+        await create_topics(admin, topic_prefix, topics, replication)
+        await _until_there(admin, {topic_prefix + topic.name for topic in topics})
         if no_user:
             return Changes((), ())
         # The quota goes first, so that the user never writes without one.
@@ -205,9 +220,14 @@ def integrator(
         await set_passwords(admin, {user: password})
         return await set_rights_of_the_table(admin, topic_prefix, [user])
 
-    changes = asyncio.run(ask_admin(kafka, wait, change, access=kafka_access(topic_prefix)))
-    text = f"{user} is shut out." if remove else f"{user} may write to {topic_prefix}{inbox.name}."
-    answer({"user": user, "topic": inbox.name, **_changes(changes)}, as_json, lambda: text)
+    changes = asyncio.run(ask_admin(kafka, wait, change, access=access))
+    if remove:
+        answer({"user": user, **_changes(changes)}, as_json, lambda: f"{user} is shut out.")
+        return
+    way_in = WayIn(user, address, topic_prefix, is_open=no_user, is_encrypted=access.security != "plaintext")
+    shown = None if no_user or password_file else password
+    document = {"user": user, **way_in.needs(), **({"password": shown} if shown else {}), **_changes(changes)}
+    answer(document, as_json, lambda: way_in.text(shown))
 
 
 def _is_ours(user: str, prefix: str) -> bool:

@@ -15,6 +15,7 @@ from services.intake.sources.arrival import Arrival, Origin, Raw
 from services.intake.sources.parsing import key_of, scope_of
 from services.intake.stored import Store, StoredReport, owned_key
 from shared import metrics
+from shared.addresses import LOCAL
 from shared.events import Message
 from shared.kafka.burials import Fault, label_of
 from shared.kafka.topics import OUTCOMES, outcomes_of, writer_of
@@ -64,6 +65,7 @@ class Outcomes:
         refusals: Refusals,
         reports: Store,
         pepper: bytes,
+        public_url: str = LOCAL,
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -71,6 +73,7 @@ class Outcomes:
         self._refusals = refusals
         self._reports = reports
         self._pepper = pepper
+        self._url = public_url.rstrip("/")
         self._clock = clock
         self._monotonic = monotonic
         self._topics: frozenset[str] = frozenset()
@@ -85,7 +88,7 @@ class Outcomes:
         for item in stored:
             writer = item.arrival.writer
             if writer is not None and self._is_there(writer, topics):
-                messages.append(tell_accepted(writer, item.origin, item.arrival, item.report_id, at))
+                messages.append(tell_accepted(writer, item.origin, item.arrival, item.report_id, at, self._url))
         if messages:
             await self._publisher.publish(messages)
 
@@ -106,7 +109,7 @@ class Outcomes:
                     refusal_id = self._kafka_id(name.source, name.id)
                     kept.append(StoredRefusal(refusal_id, fact.code, fact.detail, errors, at))
                 if self._is_there(writer, topics):
-                    messages.append(tell_refused(writer, origin, fact, at))
+                    messages.append(tell_refused(writer, origin, fact, at, self._url))
         await self._refusals.keep(kept)
         if messages:
             await self._publisher.publish(messages)

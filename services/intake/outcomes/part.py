@@ -12,6 +12,6 @@ from shared.web.gate import Gate
 def build(runtime: Runtime, reports: Store, pepper: bytes, gate: Gate) -> tuple[Part, Outcomes]:
     """The part, and what the consumer of the inboxes tells by it."""
     refusals = MongoRefusals(runtime.database["refused_submissions"])
-    outcomes = Outcomes(runtime.publisher, refusals, reports, pepper)
+    outcomes = Outcomes(runtime.publisher, refusals, reports, pepper, runtime.settings.public_url)
     indexes = ((refusals.collection, (REFUSALS_INDEX,)),)
     return Part([make_outcome_router(outcomes, gate)], indexes=indexes), outcomes

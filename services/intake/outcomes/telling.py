@@ -14,8 +14,8 @@ from shared.kafka.topics import outcomes_of
 from shared.problems import FieldError
 
 
-def tell_accepted(writer: str, origin: Origin, arrival: Arrival, report_id: str, at: datetime) -> Message:
-    """The message that a submission is stored as this report, at `at` (UTC-aware)."""
+def tell_accepted(writer: str, origin: Origin, arrival: Arrival, report_id: str, at: datetime, url: str) -> Message:
+    """The message that a submission is stored as this report, at `at` (UTC-aware). `url`: where schemas stand."""
     name = arrival.name
     fact = SubmissionAccepted(
         source=name.source if name else None,
@@ -26,7 +26,7 @@ def tell_accepted(writer: str, origin: Origin, arrival: Arrival, report_id: str,
         report_id=report_id,
         remarks=tuple(Oddity(pointer=remark.pointer, code=remark.code) for remark in arrival.remarks),
     )
-    return _message(writer, origin, fact, case_id_of(report_id), at, arrival.trace)
+    return _message(writer, origin, fact, case_id_of(report_id), at, arrival.trace, url)
 
 
 def refusals_in(fault: Fault, raw: Raw, writer: str) -> Iterator[tuple[SubmissionName | None, SubmissionRefused]]:
@@ -51,9 +51,9 @@ def refusals_in(fault: Fault, raw: Raw, writer: str) -> Iterator[tuple[Submissio
             )
 
 
-def tell_refused(writer: str, origin: Origin, fact: SubmissionRefused, at: datetime) -> Message:
-    """The message that a submission is refused, at `at` (UTC-aware)."""
-    return _message(writer, origin, fact, derive("refused", *_subject(origin, fact)), at, None)
+def tell_refused(writer: str, origin: Origin, fact: SubmissionRefused, at: datetime, url: str) -> Message:
+    """The message that a submission is refused, at `at` (UTC-aware). `url`: where schemas stand."""
+    return _message(writer, origin, fact, derive("refused", *_subject(origin, fact)), at, None, url)
 
 
 def _without_words(error: FieldError) -> Oddity:
@@ -64,9 +64,11 @@ def _subject(origin: Origin, fact: SubmissionFact) -> tuple[str, ...]:
     return (origin.topic, str(origin.partition), str(origin.offset), str(fact.place))
 
 
-def _message(writer: str, origin: Origin, fact: SubmissionFact, key: str, at: datetime, trace: str | None) -> Message:
+def _message(
+    writer: str, origin: Origin, fact: SubmissionFact, key: str, at: datetime, trace: str | None, url: str
+) -> Message:
     """One record of the integrator's topic. It has the same id however often the record of the inbox is read."""
     subject = "/".join(("submission", *_subject(origin, fact)))
     draft = Draft(fact, INTAKE, at, derive("told", subject))
     (event,) = stamp([draft], source=SOURCE, subject=subject, case_id=key, last_seq=0, trace=trace)
-    return replace(encode(event), topic=outcomes_of(writer).name)
+    return replace(encode(event, url), topic=outcomes_of(writer).name)

@@ -287,7 +287,11 @@ def test_the_operator_finds_all_rights_in_order_and_repairs_what_is_not(run: Run
     assert run("topics", "acls", "--apply", operator=True) == {"given": [], "taken": []}
     extra = run("topics", "acls", "--apply", "--integrator", "t1.intake", operator=True)
     given = [(acl["name"], acl["operation"]) for acl in extra["given"] if acl["user"] == "t1.intake"]
-    assert given == [("t1.reports.inbox.t1.intake", "read"), ("t1.reports.inbox.t1.intake", "write")]
+    assert given == [
+        ("t1.integrator.t1.intake", "read"), ("t1.reports.inbox.t1.intake", "read"),
+        ("t1.reports.inbox.t1.intake", "write"), ("t1.reports.outcomes.t1.intake", "read"),
+        ("t1.reports.outcomes.t1.intake", "write"),
+    ]  # fmt: skip
     repaired = run("topics", "acls", "--apply", operator=True)
     assert repaired == {"given": [], "taken": extra["given"]}
 
@@ -300,24 +304,32 @@ def test_an_integrator_writes_to_its_own_inbox_until_it_is_shut_out(stack: Stack
     done = run("topics", "integrator", "wiki-bot", "--password-file", str(password), operator=True)
     inbox = f"{TOPIC_PREFIX}reports.inbox.wiki-bot"
     other = f"{TOPIC_PREFIX}reports.inbox.event-app"
+    outcomes, group = f"{TOPIC_PREFIX}reports.outcomes.wiki-bot", f"{TOPIC_PREFIX}integrator.wiki-bot"
     assert {(acl["user"], acl["name"]) for acl in done["given"] if acl["operation"] == "read"} == {
-        (f"{TOPIC_PREFIX}{service}", inbox) for service in ("intake", "audit")
-    }
+        ("wiki-bot", outcomes), ("wiki-bot", group),
+        *((f"{TOPIC_PREFIX}{service}", inbox) for service in ("intake", "audit")),
+    }  # fmt: skip
+    assert (done["inbox"], done["outcomes"], done["group.id"]) == (inbox, outcomes, group)
+    assert (done["security.protocol"], done["sasl.mechanism"]) == ("SASL_SSL", "SCRAM-SHA-512")
+    assert "password" not in done
     run("topics", "integrator", "event-app", "--password-file", str(password), operator=True)
-    everything = {*every_topic(), inbox, other}
+    theirs = f"{TOPIC_PREFIX}reports.outcomes.event-app"
+    everything = {*every_topic(), inbox, other, outcomes, theirs}
     assert writable(bot, everything) == {inbox}
     app = as_user(stack.kafka, credentials_of(stack).ca, "event-app", "a password of some length")
     assert writable(app, everything) == {other}
-    assert readable(bot, everything) == set()
+    assert writable(user_of(stack, "intake"), {outcomes, theirs}) == {outcomes, theirs}
+    assert readable(bot, everything, group) == {outcomes}
+    assert readable(app, everything, f"{TOPIC_PREFIX}integrator.event-app") == {theirs}
     for service in SERVICES:
         may = {inbox, other} if service in ("intake", "audit") else set()
-        group = f"{TOPIC_PREFIX}{service}.probe"
-        assert readable(user_of(stack, service), {inbox, other}, group) == may
+        probe = f"{TOPIC_PREFIX}{service}.probe"
+        assert readable(user_of(stack, service), {inbox, other, outcomes, theirs}, probe) == may
     assert run("topics", "check")["drift"] == []
     # What compose does at each start changes nothing of it.
     assert run("topics", "acls", "--apply", operator=True) == {"given": [], "taken": []}
     assert writable(bot, everything) == {inbox}
-    assert len(run("topics", "integrator", "wiki-bot", "--remove", operator=True)["taken"]) == 1
+    assert len(run("topics", "integrator", "wiki-bot", "--remove", operator=True)["taken"]) == 3
     assert not gets_in(bot)
 
 
