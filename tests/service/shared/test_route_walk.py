@@ -313,8 +313,8 @@ def _is_problem(answer: httpx.Response) -> bool:
 
 
 def _may_be_over(ask: Ask) -> bool:
-    # Nobody's session is named, so there is none to end.
-    return ask.actions == ("session.end",)
+    # Nobody's session is named, so there is none to end; and no submission has been handed in.
+    return ask.actions in (("session.end",), ("submission.read",))
 
 
 def _bytes_of(answer: httpx.Response) -> bytes:
