@@ -10,6 +10,7 @@ from shared.access.principal import Module
 from shared.events import CaseState
 from shared.mail_addresses import MailAddress
 from shared.policy.model import ClockStart, CommunityKind, Lane
+from shared.texts import TypedText
 
 _DURATION = re.compile(r"(\d+) (min|h|d)")
 _UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -68,7 +69,7 @@ class BodyRow(Row):
 class CommunityRow(Row):
     id: Id
     kind: CommunityKind
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, TypedText(200)]
     language: Language
     bodies: dict[str, str] = {}
 

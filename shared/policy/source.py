@@ -83,7 +83,8 @@ class Source:
 def read_source(path: Path) -> Source:
     """Parse one file. Raises PolicyError (with the line) if it can't be read or is not TOML."""
     try:
-        text = path.read_text(encoding="utf-8")
+        # Some editors put a byte order mark before the text.
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise PolicyError([Finding(path.name, 1, "", "the file is missing")]) from None
     except UnicodeDecodeError as error:

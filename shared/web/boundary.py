@@ -24,7 +24,7 @@ from shared.web.csrf import FORM_GUARD, FormGuard, cookie_header
 from shared.web.gate import Handler
 from shared.web.headers import protect
 from shared.web.hosts import Hosts
-from shared.web.typed_addresses import Methods, tidy_path
+from shared.web.typed_addresses import Methods, tidy_path, tidy_query
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,7 @@ class Boundary:
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         scope["request_id"] = request_id
         scope["path"] = tidy_path(scope["path"])
+        scope["query_string"] = tidy_query(scope["query_string"])
         asks_head_only = scope["method"] == "HEAD"
         if asks_head_only:
             # The routes know only GET. The server leaves the body out.

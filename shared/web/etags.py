@@ -7,7 +7,6 @@ _CODING = re.compile(
     r"(?:[-;:+._,]{1,2}(?:x-)?(?:gzip|gunzip|gz|brotli|br|deflate|df|zstd|zst|compress|identity))+$", re.IGNORECASE
 )
 """What servers put behind a tag of ours when they pack the answer: Apache, Jetty, LiteSpeed and others."""
-ANY = "*"
 
 
 def tags_in(header: str) -> set[str]:
@@ -18,4 +17,4 @@ def tags_in(header: str) -> set[str]:
 
 def is_known(header: str | None, tag: str) -> bool:
     """Whether a reader says, in If-None-Match, that it has the answer with this tag (without quotes)."""
-    return header is not None and not tags_in(header).isdisjoint({tag, ANY})
+    return header is not None and (header.strip() == "*" or tag in tags_in(header))

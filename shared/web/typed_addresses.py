@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Collection, Iterable
+from urllib.parse import parse_qsl, urlencode
 
-from shared.texts import trim
+from shared.texts import trim, trim_line
 
 _ENDS = "/ .,;:!)>]\"'"
 """What stands behind an address in a sentence, and slashes."""
@@ -17,6 +18,15 @@ def tidy_path(path: str) -> str:
     if path[-1:] not in _ENDS and path.isascii() and path == path.lower():
         return path
     return trim(path).rstrip(_ENDS).lower() or "/"
+
+
+def tidy_query(query: bytes) -> bytes:
+    """A query string whose values have no blanks around them and no marks of copying."""
+    if b"%" not in query and b"+" not in query:
+        return query
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    tidy = [(name, trim_line(value)) for name, value in pairs]
+    return query if tidy == pairs else urlencode(tidy).encode()
 
 
 class Methods:

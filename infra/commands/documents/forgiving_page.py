@@ -20,6 +20,16 @@ one thing only, and says what was odd: over HTTP, the answer 202 has `remarks`, 
 the place) and a `code`. A remark never repeats what was sent.
 
 """
+_CALLS = """
+## Addresses and headers
+
+Every service answers these. `If-Match` and `If-None-Match` take a tag that a proxy made weak (`W/`), or behind which it
+put the name of a coding (`"3-gzip"`, `"3;br"`). A receipt is read in any case, in wide letters, with any dash or blank,
+with the digits of any script, and with O for 0, I and L for 1.
+
+| where | how it comes | how it is answered |
+| --- | --- | --- |
+"""
 _REFUSED = """
 ## Refused
 
@@ -37,6 +47,8 @@ def forgiving_page() -> str:
             _INTRODUCTION,
             "## Forgiven\n\n",
             _table((*table.FORGIVEN, *table.PASSED_OVER), "what is odd", "what Hearth does", "remark"),
+            _CALLS,
+            *(f"| {row.place} | {row.odd} | {row.becomes} |\n" for row in table.CALLS),
             _REFUSED,
             _table(table.REFUSED, "what is wrong", "what Hearth does", "code"),
         )

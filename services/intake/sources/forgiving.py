@@ -48,6 +48,26 @@ class Row:
     example: Example
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request without a body."""
+
+    path: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TypedCall:
+    """A way in which an address or a header comes, and the call that it is answered like."""
+
+    place: str
+    odd: str
+    becomes: str
+    typed: Call
+    plain: Call
+
+
 def http(report: object, **headers: str) -> Example:
     """A call of POST /v1/reports. A report that is text is sent as it stands."""
     return Example("http", _bytes(report), {name.replace("_", "-"): text for name, text in headers.items()})
@@ -77,7 +97,8 @@ def _bytes(value: object) -> bytes:
 
 
 _TEXT = json.dumps(dict(REPORT))
-_JSON, _REPORT, _CE, _EP, _KEY = "JSON", "The report", "CloudEvents", "Event Platform", "Headers of HTTP"
+_JSON, _REPORT, _TEXTS, _CE = "JSON", "The report", "Texts", "CloudEvents"
+_EP, _KEY, _ADDRESS = "Event Platform", "Headers of HTTP", "Addresses"
 
 FORGIVEN: tuple[Row, ...] = (
     Row(_JSON, "a byte order mark before it", "read without it", ("byte_order_mark",), http("\ufeff" + _TEXT)),
@@ -91,6 +112,19 @@ FORGIVEN: tuple[Row, ...] = (
         binary({**REPORT, "language": "no such language"})),
     Row(_REPORT, "over Kafka: a field that Hearth does not know, and that looks like none that is missing",
         "passed over", ("unknown_field",), binary({**REPORT, "app_version": "2.0"})),
+    Row(_TEXTS, "marks that copying brings along: a byte order mark, blanks without width, soft hyphens, direction "
+        "marks without a partner, control characters", "cleaned", (),
+        http({**REPORT, "witnesses": ["\ufeffExample\u200b User\u00ad\u200e\u0000"]})),
+    Row(_TEXTS, "joiners, marks on letters, and pairs of direction marks inside a text", "kept", (),
+        http({**REPORT, "witnesses": ["ක්\u200dෂ \u2067مثال\u2069 x"]})),
+    Row(_TEXTS, "blanks of any script and width, and tabs", "blanks", (),
+        http({**REPORT, "witnesses": ["\u3000山田\u3000太郎\t"]})),
+    Row(_TEXTS, "blanks and marks around a code, such as that of the community", "passed over", (),
+        http({**REPORT, "community": " enwiki\u200b"})),
+    Row(_TEXTS, "a link to a title with percent signs: what they mean is counted", "kept as it is", (),
+        http({**REPORT, "places": ["https://hi.wikipedia.org/wiki/" + "%E0%A4%B8" * 255]})),
+    Row(_TEXTS, "letters of several code points, such as a letter with its marks: each counts as one", "kept", (),
+        http({**REPORT, "witnesses": ["नि" * 300]})),
     Row(_CE, "`time` cannot be read, or has no offset", "not used", ("unreadable",),
         binary(time="2026-11-28T03:00:00")),
     Row(_CE, "`time` is ahead, or before 1900", "not used", ("ahead",), binary(time="2030-01-01T00:00:00Z")),
@@ -130,6 +164,13 @@ REFUSED: tuple[Row, ...] = (
         binary({**REPORT, "Privacy": "anonymous"})),
     Row(_REPORT, "a number, a truth value or a date in place of a text, or the other way round", "refused",
         ("string_type",), http({**REPORT, "narrative": 5})),
+    Row(_TEXTS, "a text that shows nothing where one is needed", "refused", ("blank",),
+        http({**REPORT, "witnesses": ["\u200b\u3164"]})),
+    Row(_TEXTS, "a line break inside a name: it would be two names", "refused", ("control_characters",),
+        http({**REPORT, "witnesses": ["Example\nUser"]})),
+    Row(_TEXTS, "more characters than the limit of the field, or than that of all texts together", "refused",
+        ("whole_too_long",),
+        http({**REPORT, "reported": [{"name": "Example User", "details": "x" * 10_000} for _ in range(16)]})),
     Row(_REPORT, "a text of digits as a time", "refused", ("datetime_parsing",),
         http({**REPORT, "occurred": {"at": "20261128"}})),
     Row(_REPORT, "a time without an offset", "refused", ("timezone_aware",),
@@ -150,3 +191,16 @@ PASSED_OVER: tuple[Row, ...] = (
     Row(_EP, "a canary event (`meta.domain` is `canary`)", "passed over, and counted as ignored", (),
         platform({"domain": "canary"})),
 )  # fmt: skip
+
+CALLS: tuple[TypedCall, ...] = (
+    TypedCall(_ADDRESS, "a slash, a blank, or a sign of a sentence at the end", "answered without it",
+        Call("/report/enwiki/."), Call("/report/enwiki")),
+    TypedCall(_ADDRESS, "capitals", "answered as small letters", Call("/Report/EnWiki"), Call("/report/enwiki")),
+    TypedCall(_ADDRESS, "marks of copying and blanks in a query", "answered without them",
+        Call("/report?uselang=%EF%BB%BFde%20"), Call("/report?uselang=de")),
+    TypedCall(_ADDRESS, "a dot after the host", "answered as the host",
+        Call("/report", headers={"Host": "localhost."}), Call("/report")),
+    TypedCall(_ADDRESS, "`HEAD` where `GET` is answered", "the headers alone",
+        Call("/report", "HEAD"), Call("/report")),
+)  # fmt: skip
+"""What a call may look like; `plain` is how it is meant."""

@@ -33,6 +33,8 @@ MAJOR = 1
 KAFKA = "kafka"
 LARGEST = 64 * 1024
 """Bytes of one record: the size that every CloudEvents intermediary must forward."""
+RECORD_CHARACTERS = 5_000
+"""Code points of a report that fit a record however they are escaped, with all that stands around them."""
 
 
 MOST_SUBMISSIONS = 20

@@ -6,9 +6,9 @@ from typing import Any, get_args
 
 from typing_extensions import TypedDict
 
-from services.intake.report.submission import CLOCK_SKEW, OLDEST, Submission
+from services.intake.report.submission import CLOCK_SKEW, OLDEST, WHOLE_LIMIT, Submission
 from services.intake.sources.contract import NAME, submission_schema
-from services.intake.sources.parsing import LARGEST, MAJOR, MOST_SUBMISSIONS
+from services.intake.sources.parsing import LARGEST, MAJOR, MOST_SUBMISSIONS, RECORD_CHARACTERS
 from shared.addresses import SCHEMAS
 from shared.events.freeze import inlined
 from shared.i18n.messages import message_key
@@ -42,7 +42,7 @@ FAULTS: Mapping[str, str] = MappingProxyType(
         "unknown_community": "The policy has no such community.",
         "unknown_flag": "The policy has no such flag.",
         "unknown_setting": "The policy has no such setting.",
-        "whole_too_long": "All texts of a report together are longer than what is stored.",
+        "whole_too_long": "All texts together have more code points than the limit `report_characters`.",
     }
 )
 """What is wrong with a field, by its code."""
@@ -91,9 +91,15 @@ class FieldLimit(TypedDict):
 
 
 class Limits(TypedDict):
-    """What a report may hold, and what one record on Kafka may."""
+    """What a report may hold, and what one record on Kafka may.
+
+    `report_characters`: code points of all texts together. `record_characters`: so many always fit a record, however
+    they are escaped.
+    """
 
     fields: list[FieldLimit]
+    report_characters: int
+    record_characters: int
     json_values: int
     record_bytes: int
     record_submissions: int
@@ -157,6 +163,8 @@ def write_terms(policy: Policy, language: str, languages: Sequence[str], say: Sa
         ],
         "limits": {
             "fields": list(_limits(inlined(submission_schema()), "")),
+            "report_characters": WHOLE_LIMIT,
+            "record_characters": RECORD_CHARACTERS,
             "json_values": MOST_VALUES,
             "record_bytes": LARGEST,
             "record_submissions": MOST_SUBMISSIONS,

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from shared.web.typed_addresses import tidy_path
+from shared.web.typed_addresses import tidy_path, tidy_query
 from tests.support.every_app import SERVICES
 from tests.support.one_report import HTML, hand_in
 from tests.support.rosters import fresh_roster
@@ -107,3 +107,14 @@ async def test_a_typed_address_is_answered_at_once_and_leads_nowhere_else(servic
 def test_an_address_has_one_form(typed: str, path: str) -> None:
     assert tidy_path(typed) == path
     assert tidy_path(path) == path
+
+
+@pytest.mark.parametrize(
+    ("typed", "query"),
+    [
+        (b"", b""), (b"a=b&c=%2F", b"a=b&c=%2F"), (b"body=%EF%BB%BFenwiki_admins%E2%80%8B", b"body=enwiki_admins"),
+        (b"q=+x+y%20&z=", b"q=x+y&z="), (b"a=%C2%ADb&a=%E2%80%8Ec", b"a=b&a=c"), (b"q=%ff", b"q=%ff"),
+    ],
+)  # fmt: skip
+def test_a_query_has_no_marks_of_copying(typed: bytes, query: bytes) -> None:
+    assert tidy_query(typed) == query

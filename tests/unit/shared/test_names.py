@@ -158,6 +158,16 @@ def test_an_address_is_one_person_as_typed_and_on_the_wire(case: dict[str, str])
         assert shuts_out(submission_about(f"({one})"), "Someone", addresses=[other])
 
 
+@pytest.mark.parametrize("text", cases("one_network_address"))
+def test_one_network_address_has_one_key_however_wikis_write_it(text: str) -> None:
+    assert Key("ip", "2001:db8::1") in keys_of(text)
+
+
+@pytest.mark.parametrize("text", cases("names_with_namespaces"))
+def test_the_accused_is_known_behind_the_namespace_of_any_wiki(text: str) -> None:
+    assert shuts_out(submission_about(text), "Example User")
+
+
 @pytest.mark.parametrize(
     "text", ["192.0.2.7", "::ffff:192.0.2.7", "::FFFF:c000:207", "192.000.002.007", "192.0.2.7:80"]
 )

@@ -326,6 +326,13 @@ def test_text_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None:
     assert findings(tmp_path) == ["policy.toml:2: not UTF-8 text"]
 
 
+def test_a_file_with_a_byte_order_mark_and_a_copied_name_is_read(tmp_path: Path) -> None:
+    text = (PACKAGED / "communities.toml").read_text(encoding="utf-8").replace('name = "', 'name = "\u200e')
+    write(tmp_path, "communities.toml", f"\ufeff{text}")
+    names = [community.name for community in load_policy(tmp_path).communities.values()]
+    assert names == [community.name for community in load_policy().communities.values()]
+
+
 def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
     write(tmp_path, "deadlines.toml", (PACKAGED / "deadlines.toml").read_text().replace('"3 h"', '"3"'))
     write(tmp_path, "policy.toml", "version = 1\nowner = 2\n")
