@@ -13,7 +13,7 @@ from itertools import takewhile
 from services.audit.scorecard.attestations import NO_WORD, Word, hear
 from services.audit.scorecard.document import with_digest
 from services.audit.scorecard.lives import RECEIVED, Life, live
-from services.audit.scorecard.metrics import Question, measure
+from services.audit.scorecard.metrics import Question, has_fewer, measure
 from services.audit.scorecard.people import Member, members_of
 from services.audit.scorecard.result import (
     AsOf,
@@ -165,16 +165,17 @@ class Gathering:
 def judge(responsibility: Responsibility, evidence: Evidence, policy: Policy) -> Item:
     """The result of one responsibility. What is measured beats what is said, and a contradiction is not met."""
     word = hear(responsibility, evidence.own, evidence.at)
-    measured, reason = None, ReasonCode.NO_DATA_YET
+    measured, reason, is_small = None, ReasonCode.NO_DATA_YET, False
     if responsibility.measured is not None:
         question = Question(
             responsibility.measured, evidence.at, policy, evidence.community, evidence.lives, evidence.members
         )
-        measured, reason = measure(question)
+        is_small = has_fewer(question, responsibility.min_cases)
+        measured, reason = measure(question, responsibility.min_cases)
         if evidence.unreadable:
             excluded = (*measured.excluded, ("unreadable_entries", evidence.unreadable))
             measured = replace(measured, excluded=excluded)
-    outcome, reason, since = _weigh(responsibility, word, measured, reason)
+    outcome, reason, since = _weigh(responsibility, word, measured, reason, is_small=is_small)
     counts = responsibility.counts_on(evidence.at.date())
     return Item(
         responsibility_id=responsibility.id,
@@ -204,7 +205,7 @@ def level_of(items: Sequence[Item]) -> tuple[int, tuple[str, ...]]:
 
 
 def _weigh(
-    responsibility: Responsibility, word: Word, measured: Measured | None, reason: ReasonCode
+    responsibility: Responsibility, word: Word, measured: Measured | None, reason: ReasonCode, *, is_small: bool
 ) -> tuple[Outcome, ReasonCode, datetime | None]:
     holds = measured.holds if measured is not None else None
     said = word.outcome
@@ -219,7 +220,7 @@ def _weigh(
         return Outcome.MET, reason, None
     if responsibility.attested is None:
         return Outcome.NO_EVIDENCE, reason, None
-    needs_both = responsibility.evidence == "all" and said is Outcome.MET
+    needs_both = responsibility.evidence == "all" and said is Outcome.MET and not is_small
     if responsibility.measured is not None and (word is NO_WORD or needs_both):
         return Outcome.NO_EVIDENCE, reason, None
     return word.outcome, word.reason, word.since

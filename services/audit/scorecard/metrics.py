@@ -62,15 +62,19 @@ class Finding:
 Metric = Callable[[Question], Finding]
 
 
-def measure(question: Question) -> tuple[Measured, ReasonCode]:
-    """The measured value, and the reason code that goes with it. Raises KeyError for a metric that does not exist."""
+def measure(question: Question, min_cases: int = 0) -> tuple[Measured, ReasonCode]:
+    """The measured value, and the reason code that goes with it. Raises KeyError for a metric that does not exist.
+
+    With fewer than `min_cases` received in the window, there is no value.
+    """
     rule, at = question.rule, question.at
     metric = METRICS[rule.metric]
     found = Finding() if metric is None else metric(question)
     value, holds = found.value, None
+    is_small = has_fewer(question, min_cases)
     if metric is None:
         reason = ReasonCode.NO_DATA_YET
-    elif found.n < max(rule.min_n, 1) or value is None:
+    elif is_small or found.n < max(rule.min_n, 1) or value is None:
         value, reason = None, ReasonCode.TOO_FEW_CASES
     elif not rule.threshold.holds(value):
         holds, reason = False, ReasonCode.THRESHOLD_MISSED
@@ -87,12 +91,17 @@ def measure(question: Question) -> tuple[Measured, ReasonCode]:
         holds=holds,
         n=found.n,
         open_count=found.open_count,
-        min_n=rule.min_n,
+        min_n=max(rule.min_n, min_cases) if is_small else rule.min_n,
         window_from=question.begin,
         window_until=at,
         excluded=tuple(sorted(found.excluded.items())),
     )
     return measured, reason
+
+
+def has_fewer(question: Question, cases: int) -> bool:
+    """Whether the community received fewer cases in the window, usable or not."""
+    return sum(question.begin < life.received_at <= question.at for life in question.lives) < cases
 
 
 def percentile(values: Sequence[timedelta], percent: float) -> timedelta | None:

@@ -120,10 +120,17 @@ def _evidence(row: ResponsibilityRow) -> Iterator[_Complaint]:
         yield "not_applicable", "the reason is given in an attestation: give it “attested”, or write “never”"
     if row.level == 1 and row.state != "retired" and not _by_attestation_alone(row):
         yield "level", "level 1 is reached by attestation alone: “attested” without “confirm”, and “evidence” any"
+    if row.min_cases is not None and (attested is None or measured is None or not _counts_cases(measured)):
+        # With “measured” alone, a community without cases would have nothing to show, and nothing to do.
+        yield "min_cases", "below “min_cases” what is attested decides: give it “attested”, and a metric of cases"
     if attested is not None:
         yield from _attested(attested)
     if measured is not None:
         yield from _measured(measured)
+
+
+def _counts_cases(rule: MeasuredRow) -> bool:
+    return rule.metric not in METRICS or METRICS[rule.metric].counts == "cases"
 
 
 def _by_attestation_alone(row: ResponsibilityRow) -> bool:

@@ -104,6 +104,7 @@ _KINDS = {
     "level": ChangeKind.LEVEL,
     "setting": ChangeKind.APPLIES,
     "kinds": ChangeKind.APPLIES,
+    "min_cases": ChangeKind.APPLIES,
     "not_applicable": ChangeKind.APPLIES,
     "sources": ChangeKind.SOURCE,
     "maps": ChangeKind.MAPS,

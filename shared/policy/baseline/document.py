@@ -40,6 +40,7 @@ def row_document(row: Responsibility) -> dict[str, object]:
         "level": row.level,
         "setting": row.setting,
         "kinds": sorted(row.kinds),
+        "min_cases": row.min_cases or None,
         "not_applicable": row.not_applicable,
         "sources": list(row.sources),
         "wording": row.wording,

@@ -123,6 +123,7 @@ def _responsibility(row: ResponsibilityRow) -> Responsibility:
         wording=row.wording,
         sources=tuple(row.sources),
         maps=tuple(row.maps),
+        min_cases=row.min_cases or 0,
     )
 
 

@@ -113,6 +113,7 @@ class Responsibility:
 
     Its words are messages (`message_of`). `wording` counts the ways in which the requirement has been put.
     `counts_from`: the day from which an upcoming responsibility counts; None while nobody has decided it.
+    `min_cases`: with fewer cases received in the window nothing is measured, and what is attested decides alone.
     """
 
     id: str
@@ -131,6 +132,7 @@ class Responsibility:
     wording: int = 1
     sources: tuple[str, ...] = ()
     maps: tuple[str, ...] = ()
+    min_cases: int = 0
 
     def message(self, part: Part) -> str:
         """The key of one of its texts in `i18n` beside this module."""

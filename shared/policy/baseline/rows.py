@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from shared.policy.baseline.metrics import LEAST_CASES
 from shared.policy.baseline.model import Confirm, FieldKind, Group, Level, Setting, State, Unit
 from shared.policy.rows import Duration, Id, Names, Row
 from shared.times import parse_day
@@ -79,6 +80,7 @@ class ResponsibilityRow(Row):
     level: Annotated[Level, BeforeValidator(_is_whole)]
     setting: Setting
     kinds: Annotated[list[Kind], Field(min_length=1)]
+    min_cases: Annotated[int, Field(ge=LEAST_CASES)] | None = None
     not_applicable: Literal["never", "with_reason"]
     sources: Names
     evidence: Literal["any", "all"]

@@ -386,3 +386,52 @@ class TestScorecards:
 
     def test_reasons_say_what_programs_may_rely_on(self) -> None:
         assert {ReasonCode.EXPIRED, ReasonCode.RECORD_GAP, ReasonCode.CONTRADICTED} <= set(ReasonCode)
+
+
+class TestMinCases:
+    """A row that asks for both, and is measured from eight cases on."""
+
+    ROWS = CATALOGUE.responsibilities
+    BOTH = replace(ROWS["HB-03"], evidence="all", min_cases=8)
+
+    def result(self, cases: int, *, said: bool, confirmed: bool = True, taken: timedelta = HOUR) -> tuple[str, str]:
+        record = SmallRecord()
+        add_cases(record, cases, taken)
+        if said:
+            tell(record, attested("HB-03"), START)
+        if said and confirmed:
+            tell(record, about(BaselineConfirmed, "HB-03"), START + HOUR, AUDITOR)
+        record.seal(START + 10 * DAY)
+        catalogue = replace(CATALOGUE, responsibilities={**self.ROWS, "HB-03": self.BOTH})
+        (item,) = (i for i in card_of(record, catalogue=catalogue).items if i.responsibility_id == "HB-03")
+        assert item.measured is not None
+        assert (item.measured.value is None, item.measured.min_n) == ((True, 8) if cases < 8 else (False, 5))
+        return says(item)
+
+    def test_with_too_few_cases_what_is_attested_decides_alone(self) -> None:
+        for cases in (0, 4, 7):
+            assert self.result(cases, said=True) == ("met", "attested")
+            assert self.result(cases, said=True, taken=9 * DAY) == ("met", "attested")
+
+    def test_with_too_few_cases_a_level_still_needs_the_attestation(self) -> None:
+        for cases in (0, 7):
+            assert self.result(cases, said=False) == ("no_evidence", "too_few_cases")
+            assert self.result(cases, said=True, confirmed=False) == ("needs_review", "unconfirmed")
+
+    def test_with_enough_cases_both_are_needed(self) -> None:
+        assert self.result(8, said=True) == ("met", "measured")
+        assert self.result(8, said=False) == ("no_evidence", "never_attested")
+        assert self.result(8, said=True, taken=9 * DAY) == ("not_met", "contradicted")
+
+    def test_cases_that_cannot_be_measured_are_not_too_few(self) -> None:
+        record = SmallRecord()
+        add_cases(record, 9, HOUR)
+        for number in range(9):
+            # A number is missing in each case.
+            record.tell(met("first_response", START + DAY), f"case-{START:%m%d%H}-{HOUR}-{number}", START + DAY, skip=1)
+        tell(record, attested("HB-03"), START)
+        tell(record, about(BaselineConfirmed, "HB-03"), START + HOUR, AUDITOR)
+        record.seal(START + 10 * DAY)
+        catalogue = replace(CATALOGUE, responsibilities={**self.ROWS, "HB-03": self.BOTH})
+        (item,) = (i for i in card_of(record, catalogue=catalogue).items if i.responsibility_id == "HB-03")
+        assert says(item) == ("no_evidence", "too_few_cases")
