@@ -148,11 +148,15 @@ class Desk:
         actor = principal.actor(permit.role)
         found = await self._vault.read([case.report_id], sections=SECTIONS, purpose="review", behalf=actor)
         contents = found.get(case.report_id) or Contents(case.report_id, {})
-        if not contents.sections or not self.policy.identity_of(case.privacy, case.state):
+        if not contents.sections or not self.tells_reporter(case, principal):
             return contents
         who = await self._vault.read([case.report_id], sections=("reporter",), purpose="identify", behalf=actor)
         told = who[case.report_id].sections if case.report_id in who else {}
         return replace(contents, sections={**contents.sections, **told})
+
+    def tells_reporter(self, case: Case, principal: Principal) -> bool:
+        """Whether the policy gives the name of the reporter to this person: to the responder who has the case."""
+        return case.assignee == principal.ref and bool(self.policy.identity_of(case.privacy, case.state))
 
     async def named_in(self, case: Case) -> dict[str, str]:
         """The people on the roster (references) that handlers have named in a case, by their tokens."""

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from shared.events import (
     MET_BY_STEP,
+    CaseAssigned,
     CaseAttended,
     CaseDecided,
     CaseFact,
@@ -56,8 +57,9 @@ class Question:
 class Status:
     """Where a report stands. `state` may be one that only a later version of Hearth knows.
 
-    `body` and `recused` decide who may erase and read the report; the reporter sees neither. `deadlines_told`: triage
-    tells when a deadline is met. Cases from before that do not have it, and MET_BY_STEP says which step met a deadline.
+    `body`, `assignee` and `recused` decide who may erase and read the report, and who learns the name of the reporter,
+    who sees none of them. `deadlines_told`: triage tells when a deadline is met. Cases from before that do not have it,
+    and MET_BY_STEP says which step met a deadline.
     """
 
     updated_at: datetime
@@ -71,6 +73,7 @@ class Status:
     outcome: str | None = None
     reason_id: str | None = None
     recused: tuple[str, ...] = ()
+    assignee: str | None = None
 
 
 def follow(status: Status, event: Event) -> Status | None:
@@ -81,12 +84,13 @@ def follow(status: Status, event: Event) -> Status | None:
     match fact:
         # These decide who may read the report; the reporter sees no change.
         case RecusalDeclared():
-            return replace(status, seq=event.case_seq, recused=(*status.recused, fact.person))
+            recused = (*status.recused, fact.person)
+            return replace(status, seq=event.case_seq, recused=recused, assignee=fact.assignee)
         case RecusalWithdrawn() | RecusalLapsed():
             recused = tuple(person for person in status.recused if person != fact.person)
             return replace(status, seq=event.case_seq, recused=recused)
         case CasePassedOn():
-            return replace(status, seq=event.case_seq, body=fact.body)
+            return replace(status, seq=event.case_seq, body=fact.body, assignee=None)
         case RecusalConfirmed() | CaseUnattended() | CaseAttended():
             return replace(status, seq=event.case_seq)
         case _:
@@ -99,6 +103,8 @@ def follow(status: Status, event: Event) -> Status | None:
             after = replace(
                 after, lane=fact.lane, body=fact.body, deadlines=deadlines, deadlines_told=fact.deadlines_told
             )
+        case CaseAssigned():
+            after = replace(after, assignee=fact.assignee)
         case InformationRequested():
             after = replace(after, questions=(*status.questions, Question(fact.question_id, event.time)))
         case CaseDecided():

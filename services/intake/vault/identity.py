@@ -1,4 +1,4 @@
-"""Who learns who reported: what the policy gives to responders of the handling body, report by report."""
+"""Who learns who reported: what the policy gives to the responder who has the case, report by report."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -32,7 +32,7 @@ class Identities:
     async def fields_for(self, report: StoredReport, ref: str) -> tuple[str, ...]:
         """The fields of the section `reporter` that this person may be told of the report. Raises Unavailable."""
         fields = self._policy.identity_of(report.facts.privacy, report.status.state)
-        if not fields:
+        if not fields or report.status.assignee != ref:
             return ()
         at = self._clock()
         who = await self._people.person(ref, began_at=at, authenticated_at=None)

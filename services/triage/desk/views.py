@@ -138,6 +138,7 @@ class CaseView:
             **told_of(contents),
             "away": away,
             "may_read": self._may(principal, case, "case.read_content", at) is not None,
+            "tells_reporter": self._desk.tells_reporter(case, principal),
             "talk": talk_of(case, contents),
             "reasons": reasons_of(case, contents),
             "mentions": mentions,

@@ -30,7 +30,7 @@ async def given(rig: Rig, privacy: str = "named", state: str = "investigating") 
     """A report whose case stands with the body in this state."""
     fields = {} if privacy == "anonymous" else {"reporter": REPORTER}
     report_id = (await rig.post(privacy=privacy, **fields))["report_id"]
-    rig.store.reports[report_id]["status"] |= {"state": state, "body": BODY}
+    rig.store.reports[report_id]["status"] |= {"state": state, "body": BODY, "assignee": HANDLER.ref}
     return report_id
 
 
@@ -62,7 +62,10 @@ async def test_the_policy_says_at_which_states_of_the_case(rig: Rig, privacy: st
 
 @pytest.mark.parametrize("role", PEOPLE)
 async def test_of_all_roles_only_responders_are_told(rig: Rig, role: Role) -> None:
-    item = await asked(rig, await given(rig), person("b0b", Grant(role, (BODY,), scopes=("meta", "proof", "export"))))
+    report_id = await given(rig)
+    who = person("b0b", Grant(role, (BODY,), scopes=("meta", "proof", "export")))
+    rig.store.reports[report_id]["status"]["assignee"] = who.ref
+    item = await asked(rig, report_id, who)
     assert bool(item["sections"]) == (role is Role.RESPONDER)
 
 
@@ -80,9 +83,21 @@ async def test_of_all_roles_only_responders_are_told(rig: Rig, role: Role) -> No
     ids=["nobody", "elsewhere", "other community", "ended", "untrained", "no agreement", "names unknown"],
 )
 async def test_a_person_who_may_not_read_the_words_is_told_nothing(rig: Rig, who: Principal) -> None:
-    item = await asked(rig, await given(rig), who)
+    report_id = await given(rig)
+    rig.store.reports[report_id]["status"]["assignee"] = who.ref
+    item = await asked(rig, report_id, who)
     assert item["sections"] == {}
     assert rig.store.accesses == {}
+
+
+async def test_a_colleague_who_does_not_have_the_case_is_told_nothing(rig: Rig) -> None:
+    report_id = await given(rig)
+    colleague = person("c011ea", Grant(Role.RESPONDER, (BODY,)))
+    assert (await asked(rig, report_id, colleague))["sections"] == {}
+    assert rig.store.accesses == {}
+    rig.store.reports[report_id]["status"]["assignee"] = colleague.ref
+    assert (await asked(rig, report_id, colleague))["sections"]
+    assert (await asked(rig, report_id, HANDLER))["sections"] == {}
 
 
 async def test_a_person_in_the_case_is_told_nothing(rig: Rig) -> None:

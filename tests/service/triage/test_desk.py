@@ -306,6 +306,12 @@ async def test_who_reported_is_shown_once_the_policy_gives_it(rig: Rig) -> None:
     await send(rig, case, "start")
     assert "Quixotina" in await page_of(rig, case)
     assert rig.vault.reads[-1] == (case.report_id, "identify", ALICE.actor(Role.RESPONDER))
+    # A colleague of the same body does not have the case.
+    await rig.order(case, "assign", {"assignee": COLLEAGUE.ref})
+    page = await page_of(rig, case)
+    assert "Quixotina" not in page
+    assert "Only the responder who has the case sees the name" in page
+    assert rig.vault.reads[-1][1] == "review"
 
 
 async def test_without_the_vault_the_case_is_still_there(rig: Rig) -> None:
