@@ -6,7 +6,9 @@ import pytest
 
 from services.triage.case.evolve import fold
 from shared.access.principal import Principal, Role
+from shared.texts import trim_line
 from shared.times import now, rfc3339
+from tests.support.cases import cases
 from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, bearer, make_rig, reported
 
 KEY = {"idempotency-key": "5f0c9a1e-retry"}
@@ -142,6 +144,23 @@ async def test_the_words_are_in_the_vault_before_the_event_that_names_them(rig: 
     await rig.order(case, "ask", {"question": "When?"})
     asked = next(e.fact for e in rig.cases.events if e.fact.name == "case.information_requested")
     assert rig.vault.statements == {(case.report_id, asked.question_id): ("question", "When?")}
+
+
+@pytest.mark.parametrize("tag", cases("changed_etags"))
+async def test_a_command_takes_a_version_whose_tag_a_proxy_changed(rig: Rig, tag: str) -> None:
+    case = await led_to(rig, "assign")
+    seen = rig.cases.stored[case.id].case.seq
+    answer = await rig.order(case, "start", if_match=tag.replace("3", str(seen)))
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("case", cases("marks_of_copying"))
+async def test_marks_of_copying_cost_no_command(rig: Rig, case: tuple[str, str]) -> None:
+    typed = case[0].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    begun = await led_to(rig, "assign", "start")
+    assert (await rig.order(begun, "ask", {"question": typed})).status_code == 200
+    ((_, kept),) = rig.vault.statements.values()
+    assert trim_line(kept) == case[1].replace("\ud83d", "\ufffd")
 
 
 async def test_no_word_of_a_question_or_reason_is_in_any_event_or_stored_case(rig: Rig) -> None:
