@@ -14,6 +14,20 @@ class ReportTaken(TypedDict):
     remarks: NotRequired[list[dict[str, str]]]
 
 
+class Outcome(TypedDict):
+    """What became of a submission: one that was accepted has a report, and one that was refused a code."""
+
+    source: str
+    id: str
+    outcome: Literal["accepted", "refused"]
+    at: str
+    report_id: NotRequired[str]
+    remarks: NotRequired[list[dict[str, str]]]
+    code: NotRequired[str]
+    detail: NotRequired[str]
+    errors: NotRequired[list[dict[str, str]]]
+
+
 class AnswerTaken(TypedDict):
     """An answer of a reporter that is stored."""
 

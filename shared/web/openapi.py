@@ -74,6 +74,7 @@ def complete(document: dict[str, Any], address: str) -> dict[str, Any]:
     for operation in _operations(document):
         _name_problem(operation)
         operation["security"] = _security_of(operation[DECLARED])
+        _bound(operation.get("parameters", []))
         for content in operation.get("requestBody", {}).get("content", {}).values():
             _hoist(content["schema"], schemas)
     needed = {name for one in _operations(document) for shown in one["security"] for name in shown}
@@ -83,6 +84,16 @@ def complete(document: dict[str, Any], address: str) -> dict[str, Any]:
 
 def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [operation for operations in document["paths"].values() for operation in operations.values()]
+
+
+def _bound(part: Any) -> None:
+    # The models leave a bound in their own words where a validator of ours stands before it.
+    if isinstance(part, dict):
+        for ours, theirs in (("ge", "minimum"), ("le", "maximum")):
+            if isinstance(part.get(ours), int):
+                part[theirs] = part.pop(ours)
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _bound(inner)
 
 
 def _security_of(action: str) -> list[dict[str, list[str]]]:

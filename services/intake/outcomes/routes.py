@@ -5,6 +5,7 @@ from urllib.parse import unquote_to_bytes
 
 from fastapi import APIRouter, Request, Response
 
+from services.intake.answers import Outcome
 from services.intake.fields import PRIVATE
 from services.intake.outcomes.actions import Outcomes
 from services.intake.outcomes.store import StoredRefusal
@@ -13,7 +14,7 @@ from shared.access.authorization import demand
 from shared.access.principal import Resource
 from shared.problems import NotFound
 from shared.times import now, rfc3339
-from shared.web.bodies import json_response
+from shared.web.bodies import gives, json_response
 from shared.web.gate import Callers, Gate, does, principal_of
 
 PATH = "/v1/submissions/"
@@ -24,7 +25,7 @@ def make_outcome_router(outcomes: Outcomes, gate: Gate) -> APIRouter:
     router = gate.router(Callers.PROGRAMS)
 
     # An id may hold slashes. The server decodes them, so the id is read from the address as it came.
-    @router.get(PATH + "{source}/{id:path}", **does("submission.read"))
+    @router.get(PATH + "{source}/{id:path}", responses=gives(Outcome), **does("submission.read"))
     async def read_outcome(request: Request, source: str, id: str) -> Response:  # noqa: A002  # as the contract says
         """What became of what a source handed in: over Kafka by the `source` and `id` of its event, percent-encoded;
         over HTTP by the Idempotency-Key."""
