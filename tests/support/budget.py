@@ -109,7 +109,8 @@ class Stopwatch:
         self._over: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when != "teardown":
+        # The report of a worker that has crashed is not made by the worker, and measured nothing.
+        if report.when in ("setup", "call"):
             self._seconds[file_of(report.nodeid)] += report.duration - report.shared_setup
 
     @pytest.hookimpl(tryfirst=True)
