@@ -135,7 +135,7 @@ FAR_OFF = rfc3339(now() + timedelta(days=366))
         ({**PLAIN, "statement": "Write to ada@example.org."}, {"/statement": "address"}),
         ({**PLAIN, "statement": "Ask [[User:Ada]]."}, {"/statement": "address"}),
         ({**PLAIN, "statement": "Call +49 30 1234567."}, {"/statement": "address"}),
-        ({**PLAIN, "statement": "a\u0007"}, {"/statement": "not_printable"}),
+        ({**PLAIN, "statement": "a\ue000"}, {"/statement": "not_printable"}),
         ({**PAGED, "link": None}, {"/link": "missing"}),
         ({**PAGED, "link": "http://meta.wikimedia.org/"}, {"/link": "not_https"}),
         ({**PAGED, "link": "https://169.254.169.254/latest/meta-data"}, {"/link": "private_host"}),
