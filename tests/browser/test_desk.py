@@ -7,10 +7,10 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from services.triage.case.case import Case
-from shared.access.principal import Principal
+from shared.access.principal import Grant, Principal, Role
 from shared.times import now
 from tests.support.browser_rig import Look, hold_session, looks
-from tests.support.people import session_of
+from tests.support.people import person, session_of
 from tests.support.triage_rig import ALICE, COLLEAGUE, Rig, answered
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -21,6 +21,8 @@ async def a_full_case(rig: Rig) -> Case:
     case = await rig.open(received_at=now() - timedelta(days=9), flags=("ongoing", "retaliation"))
     rig.vault.sections[case.report_id] = {
         "content": {
+            "exposure": "yes",
+            "occurred": {"from": "2026-11-01T20:15:00Z", "to": "2026-11-03T23:59:59.999000Z"},
             "narrative": "They followed me from page to page.\n\nوعندما سألت، شتموني.",
             "harmed": "Two new editors left.",
             "witnesses": ["Another user"],
@@ -195,6 +197,13 @@ async def test_every_page_of_the_desk_is_accessible_and_fits(
     await look.judge(page)
     await page.goto(f"{address}/desk?state=closed")
     await look.judge(page)
+    await page.goto(f"{address}/desk/sign-in?ended=1")
+    await look.judge(page)
+    await sign_in(page, rig, address, person("0b", Grant(Role.OPERATOR)))
+    await page.goto(f"{address}/desk/cases/{case.code_name}")
+    await expect(page.get_by_text("Your role does not include this.")).to_be_visible()
+    await look.judge(page)
+    await sign_in(page, rig, address)
     await page.goto(f"{address}/desk/cases/{case.code_name}")
     await look.judge(page, opened=False)
     await look.judge(page)
