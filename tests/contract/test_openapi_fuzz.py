@@ -111,6 +111,11 @@ async def make_intake() -> World:
     await rig.mailbox.project([intake_rig.case_event(report_id, 1, asked)])
     chief = person("c1", Grant(Role.COORDINATOR))
     COPIES.enrol(chief)
+    integrator = {"Authorization": f"Bearer {COPIES.token(grants=[Grant(Role.INTEGRATOR, sources=('wiki',))])}"}
+    async with rig.http() as http:
+        body = {"community": "enwiki", "narrative": "Words."}
+        answer = await http.post("/v1/reports", json=body, headers={**integrator, "Idempotency-Key": "submission-1"})
+    assert answer.status_code == 202
     known = {
         "report_id": [report_id], "statement_id": ["statement-1"], "question_id": ["q-1"], "text": ["Yes."],
         "receipt": [sent["receipt"]], "community": ["enwiki"], "category": ["harassment.insults"], "flags": [[]],
@@ -119,12 +124,15 @@ async def make_intake() -> World:
         "person": ["person:5f2c81aa90b1c2d3"], "token": ["7" * 32],
         "kind": ["question"], "names": [["Some one"]], "ticket": [rig.keys._ticket(chief.ref)],
         **{name: [token] for name, token in rig.proof().items()},
+        "source": ["wiki"], "id": ["submission-1"],
         "reads": [[{"report_id": report_id, "sections": ["content", "correspondence"]}]],
     }  # fmt: skip
 
     def caller(operation: str) -> Mapping[str, str]:
         if operation == "POST /v1/erasures":
             return bearer(operator())
+        if operation == "GET /v1/submissions/{source}/{id}":
+            return integrator
         return intake_rig.bearer(PURPOSES.get(operation) or PURPOSES.get(operation.partition(" ")[0], "review"))
 
     return World(rig.app, caller, known)
