@@ -45,7 +45,7 @@ class Bounds:
     connections: int = 500
     requests: int = 500
     pipelined: int = 16
-    sent_bytes: int = 2 * BODY_LIMIT
+    sent_bytes: int = 3 * BODY_LIMIT // 2
     pieces: int = 1000
     held_bytes: int = 2 * BODY_LIMIT
 
