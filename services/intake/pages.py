@@ -15,7 +15,8 @@ from services.intake.paths import EXIT, FOLLOW_UP
 from services.intake.report.submission import Submission
 from services.intake.sources import read as read_source
 from services.intake.sources.arrival import Context, Raw
-from services.intake.sources.form import IN_PERSON, Filled, FormError, FormUnusable, fill_from, make_nonce
+from services.intake.sources.form import IN_PERSON, Filled, FormError, FormUnusable, fill_from, make_nonce, names_in
+from services.intake.zone_choices import zone_choices
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.policy import Policy, ReportFacts
 from shared.problems import Problem
@@ -71,18 +72,26 @@ class ReportForm:
             "settings": [(setting, self._name(request, "setting", setting)) for setting in self._policy.settings],
             "exposures": [(code, self._name(request, "report-exposure", code)) for code in EXPOSURES],
             "privacy_levels": [
-                (level, self._name(request, "privacy", level), self._name(request, "report-privacy-help", level))
+                (level, self._name(request, "privacy", level), self._promise(request, level))
                 for level in PRIVACY_LEVELS
             ],
+            "address_help": self._name(request, "report-address", "told" if "email" in self._told else "kept"),
+            "understood": {
+                field: self._pages.message(request, "report-names-understood", "; ".join(names))
+                for field, names in (names_in(filled) if filled else {}).items()
+                if names
+            },
+            "zones": self._zones(request, filled.value("zone") if filled else ""),
             "values": filled.values if filled else {},
             "ticked": filled.flags if filled else (),
             "in_person": ("room", "exposure", *IN_PERSON),
             "errors": texts,
-            "summary": list(texts.items()),
+            "summary": [(field, self._entry(request, field, text)) for field, text in texts.items()],
             "notice": notice,
             "nonce": filled.nonce if filled and filled.nonce and not notice else self._new_nonce(),
         }
-        return self._pages.render(request, "report.html", context, 410 if notice else 422 if errors else 200)
+        status = 410 if notice else 422 if errors else 200
+        return self._pages.render(request, "report.html", context, status, packable=filled is None)
 
     async def take(self, request: Request, community: str | None) -> Response:
         """Store what was sent and show the receipt, or the form again. A form sent twice is one report."""
@@ -105,6 +114,28 @@ class ReportForm:
             return self.show(request, community, fill_from(raw.body), notice="report-erased-before")
         return self._pages.render(request, "receipt.html", self._receipt(arrival.submission, accepted))
 
+    def _promise(self, request: Request, level: str) -> str:
+        """Who is told the name of a reporter who chooses this privacy, as the policy has it."""
+        untold = level != "anonymous" and "name" not in self._told_of(level)
+        return self._name(request, "report-privacy-help", "untold" if untold else level)
+
+    @property
+    def _told(self) -> set[str]:
+        return {field for level in PRIVACY_LEVELS for field in self._told_of(level)}
+
+    def _told_of(self, level: str) -> set[str]:
+        rows = self._policy.identities.items()
+        return {field for (privacy, _), fields in rows if privacy == level for field in fields}
+
+    def _zones(self, request: Request, chosen: str) -> list[tuple[str, str]]:
+        offered = zone_choices(self._pages.language(request))
+        known = not chosen or chosen in dict(offered)
+        return [*offered, *([] if known else [(chosen, chosen)])]
+
+    def _entry(self, request: Request, field: str, text: str) -> str:
+        label = self._pages.message(request, f"report-{field.replace('_', '-')}")
+        return self._pages.message(request, "error-summary-entry", label, text)
+
     def _receipt(self, submission: Submission, accepted: Accepted) -> Mapping[str, object]:
         facts = ReportFacts(submission.community, submission.category, frozenset(submission.flags), submission.setting)
         return {
@@ -112,6 +143,7 @@ class ReportForm:
             "emergency": self._policy.triage(facts).lane == "emergency",
             "contactable": submission.contactable,
             "follow_up": FOLLOW_UP,
+            "understood": [*(person.name for person in submission.reported), *submission.witnesses],
         }
 
     def _new_nonce(self) -> str:

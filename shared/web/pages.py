@@ -44,6 +44,7 @@ MADE_ASSETS = HERE / "assets"
 LANGUAGE_COOKIE = "hearth_language"
 _PASSES = frozenset((429, 500, 503))
 """Refusals that the same form may not meet again a little later."""
+_NO_WEIGHT = re.compile(r"q *= *0(\.0*)?")
 _YEAR = 365 * 24 * 3600
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
@@ -96,13 +97,22 @@ def make_asset_router(gate: Gate, static_dir: Path | None = None) -> APIRouter:
         }
         if is_known(request.headers.get("if-none-match"), asset.digest):
             return Response(status_code=304, headers=headers)
-        packed = "gzip" in request.headers.get("accept-encoding", "")
+        packed = takes_gzip(request)
         if packed:
             headers["Content-Encoding"] = "gzip"
         content = asset.packed if packed else asset.content
         return Response(content, headers=headers, media_type=_TYPES[Path(name).suffix])
 
     return router
+
+
+def takes_gzip(request: Request) -> bool:
+    """Whether the client says that it takes gzip: by name, and not with a weight of 0."""
+    for part in request.headers.get("accept-encoding", "").lower().split(","):
+        name, _, weight = part.partition(";")
+        if name.strip() in ("gzip", "x-gzip"):
+            return not _NO_WEIGHT.fullmatch(weight.strip())
+    return False
 
 
 class Pages:
@@ -135,8 +145,13 @@ class Pages:
         status: int = 200,
         *,
         cacheable: bool = False,
+        packable: bool = False,
     ) -> HTMLResponse:
-        """The page in the reader's language. `cacheable` is only for pages that are the same for all."""
+        """The page in the reader's language. `cacheable` is only for pages that are the same for all.
+
+        `packable` is only for pages that repeat nothing of what a request says. The length of a compressed page that holds
+        words of a request tells what else stands in it, the token of its forms or a receipt (BREACH).
+        """
         language = self.language(request)
         html = self._environment.get_template(name).render({**(context or {}), **self._frame(request, language)})
         headers = {
@@ -144,7 +159,13 @@ class Pages:
             "Vary": "Accept-Language, Cookie",
             "Cache-Control": "public, max-age=300" if cacheable else "no-store",
         }
-        response = HTMLResponse(html, status_code=status, headers=headers)
+        content = html.encode()
+        if packable:
+            headers["Vary"] += ", Accept-Encoding"
+            if takes_gzip(request):
+                headers["Content-Encoding"] = "gzip"
+                content = gzip.compress(content, 6, mtime=0)
+        response = HTMLResponse(content, status_code=status, headers=headers)
         if self._asked_language(request):
             response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="lax", httponly=True)
         return response

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -21,16 +21,16 @@ from services.intake.report.submission import (
 )
 from services.intake.sources.api import SCOPE
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
+from services.intake.sources.form_times import read_times
 from shared.policy import Policy
 from shared.problems import FieldError, faults_of
 from shared.texts import is_too_long, lines_of, trim
-from shared.times import parse_clock, parse_day
 from shared.urlencoded import MOST_FIELDS, parse_fields
 
 FIELDS = (
-    "community", "narrative", "category", "flags", "harmed", "setting", "places", "date", "time", "until", "reported",
-    "room", "appearance", "circumstances", "witnesses", "exposure", "noted_by", "anything_else", "privacy", "name",
-    "email",
+    "community", "narrative", "category", "flags", "harmed", "setting", "places", "date", "time", "until", "zone",
+    "reported", "room", "appearance", "circumstances", "witnesses", "exposure", "noted_by", "anything_else", "privacy",
+    "name", "email",
 )  # fmt: skip
 """The fields in the order of the page."""
 # The field that asks for each part of a submission.
@@ -99,8 +99,6 @@ LIMIT_OF: Mapping[str, int] = MappingProxyType(
 """Characters of each field. A submission that joins some of them has room for all."""
 MOST_LINES: Mapping[str, int] = MappingProxyType({"places": MOST_PLACES - 1, "reported": MOST_PEOPLE})
 """Lines of each field. The room is one more place."""
-EAST = timedelta(hours=14)
-"""How long before UTC a day may begin, in the far east."""
 _NONCE = re.compile(r"([0-9a-f]{8,12})-[A-Za-z0-9_-]{16,64}")
 
 
@@ -179,7 +177,8 @@ def read_report(
 
     `community` is given when the address names it; `label` words the in-person fields in the reader's language.
     """
-    occurred, errors = _read_occurred(filled, now)
+    times = read_times(filled.value, _opened_at(filled, now), now)
+    errors = [FormError(field, message) for field, message in times.faults.items()]
     errors += _too_long(filled)
     document = {
         "community": community or filled.value("community"),
@@ -195,47 +194,28 @@ def read_report(
         "anything_else": _anything_else(filled, label) or None,
         "reported": _reported(filled),
         "witnesses": _witnesses(filled)[0],
-        "occurred": occurred,
+        "occurred": times.occurred,
         "reporter": _reporter(filled),
     }
     try:
         submission = Submission.model_validate_json(orjson.dumps(document))
     except ValidationError as error:
-        return None, _in_page_order([*errors, *map(_form_error, faults_of(error))])
+        faults = faults_of(error)
+        errors += map(_form_error, faults)
+        # What the policy and the calendar object to is said in the same round: the faulty parts stand aside meanwhile.
+        rest = Submission.model_validate_json(orjson.dumps(_without(document, faults)))
+        errors += map(_form_error, find_faults(rest, policy, now))
+        return None, _in_page_order(errors)
     errors += map(_form_error, find_faults(submission, policy, now))
     return (None, _in_page_order(errors)) if errors else (submission, ())
 
 
-def _read_occurred(filled: Filled, now: datetime) -> tuple[dict[str, Any] | None, list[FormError]]:
-    """A day is a range. It ends when the form was opened, at the latest, so that the same form gives the same range."""
-    if not filled.value("date"):
-        blank = not filled.value("until") and not filled.value("time")
-        return None, [] if blank else [FormError("date", "field-not-a-date")]
-    try:
-        first = _start_of(parse_day(filled.value("date")))
-    except ValueError:
-        return None, [FormError("date", "field-not-a-date")]
-    try:
-        last = _start_of(parse_day(filled.value("until"))) if filled.value("until") else first
-        end = last + timedelta(days=1, milliseconds=-1)
-    except (ValueError, OverflowError):
-        return None, [FormError("until", "field-not-a-date")]
-    if filled.value("time"):
-        try:
-            clock = parse_clock(filled.value("time"))
-        except ValueError:
-            return None, [FormError("time", "report-not-a-time")]
-        first = datetime.combine(first, clock, UTC)
-        if not filled.value("until"):
-            return {"at": first}, []
-    if end < first:
-        return None, [FormError("until", "report-range-reversed")]
-    opened = _opened_at(filled, now)
-    if first > now and first <= now + EAST:
-        first = opened
-    if end > now and last <= now + EAST:
-        end = max(first, opened)
-    return {"from": first, "to": end}, []
+def _without(document: Mapping[str, Any], faults: Sequence[FieldError]) -> dict[str, Any]:
+    """The document with a stand-in for each part that has a fault; what is not needed is left out."""
+    wrong = {fault.pointer.split("/")[1] for fault in faults if fault.pointer}
+    stand_ins = {"community": "-", "narrative": "-", "reporter": {"name": "-"}}
+    given = {name: value for name, value in document.items() if name not in wrong}
+    return given | {name: stand_in for name, stand_in in stand_ins.items() if name in wrong}
 
 
 def _opened_at(filled: Filled, now: datetime) -> datetime:
@@ -263,6 +243,12 @@ def _anything_else(filled: Filled, label: Callable[[str], str]) -> str:
     return "\n\n".join(part for part in (filled.value("anything_else"), "\n".join(lines)) if part)
 
 
+def names_in(filled: Filled) -> dict[str, list[str]]:
+    """The lines of a form that are read as names of people, by field: these people are kept out of the case."""
+    reported = [line for line in lines_of(filled.value("reported")) if not is_too_long(line, NAME_LIMIT)]
+    return {"reported": reported, "witnesses": _witnesses(filled)[0]}
+
+
 def _witnesses(filled: Filled) -> tuple[list[str], list[str]]:
     """The lines that are names, and the others: a name shuts a witness out of the case, a description does not."""
     lines = lines_of(filled.value("witnesses"))
@@ -273,10 +259,6 @@ def _witnesses(filled: Filled) -> tuple[list[str], list[str]]:
 def _reporter(filled: Filled) -> dict[str, str | None] | None:
     name, email = filled.value("name") or None, filled.value("email") or None
     return {"name": name, "email": email} if name or email else None
-
-
-def _start_of(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def _too_long(filled: Filled) -> list[FormError]:

@@ -3,14 +3,19 @@
 import html
 import json
 import re
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from services.intake.erasure.actions import Erasure
+from services.intake.pages import ReportForm, load_pages
 from services.intake.report.submission import Section
+from services.intake.sources.form_times import read_times, zones
 from shared.events import (
     Actor,
     CaseClosed,
@@ -22,7 +27,7 @@ from shared.events import (
 )
 from tests.support.cases import cases
 from tests.support.forms import SAME_ORIGIN, token_from
-from tests.support.intake_rig import START, Rig, case_event
+from tests.support.intake_rig import POLICY, START, Rig, case_event
 
 FORM = {
     "community": "enwiki",
@@ -121,7 +126,7 @@ async def test_an_appearance_without_a_name_is_kept_in_the_words(rig: Rig) -> No
         # It is tomorrow already in the east.
         (
             {"date": "2026-11-25", "nonce": "6b057a7c-abcdefghijklmnopqrstuvwx"},
-            {"from": "2026-11-24T11:52:28+00:00", "to": "2026-11-24T11:52:28+00:00"},
+            {"from": "2026-11-24T10:00:00+00:00", "to": "2026-11-24T11:52:28+00:00"},
         ),
     ],
 )
@@ -322,3 +327,112 @@ async def test_a_state_without_a_name_here_is_told_as_in_progress(rig: Rig) -> N
     shown = await send(rig, "/follow-up", receipt=receipt)
     assert "In progress" in shown.text
     assert "moon" not in shown.text
+
+
+async def test_the_summary_stands_first_names_the_fields_and_takes_the_focus(rig: Rig) -> None:
+    page = html.unescape((await send(rig, narrative="", email="nobody", time="noon", date="2026-11-20")).text)
+    assert "<title>Error: Report something" in page
+    assert page.index("autofocus") < page.index("<h1>")
+    listed = re.findall(r'<li><a class="cdx-link" href="#(\w+)">([^<]+)</a>', page)
+    assert [field for field, _ in listed] == ["narrative", "time", "email"]
+    assert all(text.startswith(f"{label}: ") for (_, text), label in zip(listed, LABELS, strict=True))
+
+
+LABELS = ("What happened?", "Time", "Your e-mail address")
+
+
+async def test_a_page_without_a_fault_has_no_error_in_its_title(rig: Rig) -> None:
+    async with rig.http() as http:
+        page = (await http.get("/report")).text
+    assert "<title>Report something" in page
+    assert "autofocus" not in page
+
+
+async def test_no_field_cuts_what_is_pasted_and_none_is_filled_by_the_browser(rig: Rig) -> None:
+    async with rig.http() as http:
+        page = (await http.get("/report")).text
+    assert "maxlength" not in page
+    assert set(re.findall(r'autocomplete="(\w+)"', page)) == {"off"}
+
+
+@pytest.mark.parametrize("case", cases("times_in_zones"))
+async def test_times_are_read_by_the_clock_of_the_zone(rig: Rig, case: dict[str, Any]) -> None:
+    rig.clock.at = datetime.fromisoformat(case["now"])
+    nonce = f"{int(rig.clock.at.timestamp()):08x}-{'x' * 24}"
+    page = await send(rig, nonce=nonce, **case["fields"])
+    assert page.status_code == 200
+    (document,) = rig.store.reports.values()
+    found = document["facts"]["occurred"]
+    assert {name: at.isoformat().replace("+00:00", "Z") for name, at in found.items()} == case["occurred"]
+
+
+async def test_the_present_is_never_refused_in_any_zone(rig: Rig) -> None:
+    for hour in range(0, 24, 5):
+        rig.clock.at = START + timedelta(hours=hour, minutes=59)
+        for name in sorted(zones()):
+            here = rig.clock.at.astimezone(ZoneInfo(name))
+            for zone in (name, ""):
+                fields = {"date": f"{here:%Y-%m-%d}", "time": f"{here:%H:%M}", "zone": zone, "until": ""}
+                times = read_times(fields.__getitem__, rig.clock.at, rig.clock.at)
+                assert times.faults == {}
+                assert times.occurred
+                assert max(times.occurred.values()) <= rig.clock.at, (name, fields)
+
+
+async def test_all_faults_are_said_at_once(rig: Rig) -> None:
+    page = await send(
+        rig, community="nowhere", narrative=" ", flags="made-up", date="soon", time="noon", until="then",
+        zone="Mars/Olympus", privacy="anonymous", name="Me", email="nobody", witnesses="x" * 2_001,
+    )  # fmt: skip
+    wrong = ["community", "narrative", "flags", "date", "time", "until", "zone", "witnesses", "privacy", "email"]
+    assert re.findall(r'<li><a class="cdx-link" href="#(\w+)">', page.text) == wrong
+
+
+async def test_the_form_says_who_is_told_the_name_and_who_is_kept_out(rig: Rig) -> None:
+    async with rig.http() as http:
+        page = (await http.get("/report")).text
+    assert "while they look into what happened" in page
+    assert "No person who handles the report sees it." in page
+    assert page.count("that person does not get to see yours") == 2
+
+
+async def test_a_policy_that_tells_nobody_promises_that_nobody_is_told(rig: Rig) -> None:
+    policy = replace(POLICY, identities={})
+    form = ReportForm(rig.submissions, policy, load_pages(), rig.clock)
+    page = form.show(
+        Request({"type": "http", "method": "GET", "path": "/report", "headers": [], "query_string": b""}), None
+    )
+    assert bytes(page.body).decode().count("No person who handles the report is told your name.") == 2
+
+
+async def test_the_names_that_were_understood_are_shown(rig: Rig) -> None:
+    fields = {"reported": "Some <one>\nUser:Two", "witnesses": f"Three\n{'a man who ' * 40}"}
+    refused = await send(rig, **fields, narrative="")
+    assert "Read as names: Some &lt;one&gt;; User:Two." in refused.text
+    assert "Read as names: Three." in refused.text
+    taken = await send(rig, **fields)
+    assert re.findall("<li><bdi>(.*?)</bdi></li>", taken.text) == ["Some &lt;one&gt;", "User:Two", "Three"]
+
+
+async def test_nothing_but_the_way_out_leads_away_above_a_form(rig: Rig) -> None:
+    async with rig.http() as http:
+        for path in ("/report", "/follow-up"):
+            page = (await http.get(path)).text
+            above = page[page.index("<body>") : page.index(f'action="{path}"')]
+            assert re.findall(r'(?:href|action)="([^"]+)"', above) == ["#content", "/exit"]
+
+
+async def test_an_empty_form_is_compressed_and_nothing_that_repeats_words_is(rig: Rig) -> None:
+    async with rig.http() as http:
+        for path in ("/report", "/report/enwiki", "/follow-up"):
+            page = await http.get(path, headers={"Accept-Encoding": "br, gzip;q=0.8"})
+            assert page.headers["content-encoding"] == "gzip"
+            assert "Accept-Encoding" in page.headers["vary"]
+            for refused in ("identity", "gzip;q=0", "br, gzip; q=0.00"):
+                assert "content-encoding" not in (await http.get(path, headers={"Accept-Encoding": refused})).headers
+    receipt = receipt_in(taken := await send(rig))
+    for page in (
+        taken, await send(rig, narrative=""), await send(rig, "/follow-up", receipt=receipt),
+        await send(rig, "/follow-up", receipt="0" * 20), await send(rig, form_token="wrong"),
+    ):  # fmt: skip
+        assert "content-encoding" not in page.headers
