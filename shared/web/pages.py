@@ -149,8 +149,8 @@ class Pages:
     ) -> HTMLResponse:
         """The page in the reader's language. `cacheable` is only for pages that are the same for all.
 
-        `packable` is only for pages that repeat nothing of what a request says. The length of a compressed page that holds
-        words of a request tells what else stands in it, the token of its forms or a receipt (BREACH).
+        `packable` is only for pages that repeat nothing of what a request says. The length of a compressed page that
+        holds words of a request tells what else stands in it, the token of its forms or a receipt (BREACH).
         """
         language = self.language(request)
         html = self._environment.get_template(name).render({**(context or {}), **self._frame(request, language)})

@@ -1,5 +1,6 @@
 """tests/support/page_rules.py judges every page that a test of the services has made, also those nobody looks at."""
 
+import gzip
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +22,9 @@ def judged_pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     def render_and_keep(*given: Any, **named: Any) -> HTMLResponse:
         response = render(*given, **named)
-        made.append(bytes(response.body).decode())
+        body = bytes(response.body)
+        packed = response.headers.get("content-encoding") == "gzip"
+        made.append((gzip.decompress(body) if packed else body).decode())
         return response
 
     monkeypatch.setattr(Pages, "render", render_and_keep)
