@@ -24,6 +24,7 @@ from starlette.types import Message, Receive, Scope
 
 from shared.problems import Problem
 from shared.web.forms import FIELDS, TOKEN_FIELD, is_urlencoded, media_type_of, parse_form
+from shared.web.headers import LANGUAGE_COOKIE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,6 +41,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
 _JSON = (b"content-type", b"application/json")
 _NEW_ID = "new_form_id"
+_AGAIN = "form_again"
 _MARK = "__forms_from_elsewhere__"
 
 
@@ -85,8 +87,9 @@ class FormGuard:
         form_id = request.cookies.get(COOKIE, "")
         if not _ID.fullmatch(form_id):
             form_id = request.scope.setdefault(_NEW_ID, token_urlsafe(18))
+        mac = self._sign(_AGAIN + form_id if request.scope.get(_AGAIN) else form_id)
         owner = self.mark_of(person) if person else request.scope.get(OWNER)
-        return f"{form_id}.{self._sign(form_id)}{f'.{owner}' if owner else ''}"
+        return f"{form_id}.{mac}{f'.{owner}' if owner else ''}"
 
     def mark_of(self, person: str) -> str:
         """What stands for a person (a reference) in the token of a form: it tells nothing, and nobody can make one."""
@@ -120,18 +123,25 @@ class FormGuard:
         if self._is_mark(owner):
             scope[OWNER] = owner
         if not self._is_right(form_id, mac, request):
-            raise FormRefused(fields if request.headers.get("sec-fetch-site") == "same-origin" else None)
+            scope[_AGAIN] = _is_untold(request)
+            own = request.headers.get("sec-fetch-site") == "same-origin"
+            raise FormRefused(fields if own or scope[_AGAIN] else None)
         scope[FIELDS] = fields
         return _replay(body, receive)
 
     def _is_right(self, form_id: str, mac: str, request: Request) -> bool:
-        if not _ID.fullmatch(form_id) or not hmac.compare_digest(mac.encode(), self._sign(form_id).encode()):
+        if not _ID.fullmatch(form_id):
             return False
+        first, again = (
+            hmac.compare_digest(mac.encode(), self._sign(f"{purpose}{form_id}").encode()) for purpose in ("", _AGAIN)
+        )
         if COOKIE in request.cookies:
-            return hmac.compare_digest(request.cookies[COOKIE].encode(), form_id.encode())
+            return (first or again) and hmac.compare_digest(request.cookies[COOKIE].encode(), form_id.encode())
         # A browser that keeps no cookies must be able to report, too. A request without cookies has nothing that a
-        # forger could use, and the browser itself says that our own page sent it.
-        return not request.cookies and request.headers.get("sec-fetch-site") == "same-origin"
+        # forger could use, and the browser itself says that our own page sent it, or the person has pressed twice.
+        if again and _is_untold(request):
+            return True
+        return first and not request.cookies and request.headers.get("sec-fetch-site") == "same-origin"
 
     def _sign(self, form_id: str) -> str:
         return urlsafe_b64encode(hmac.digest(self._key, form_id.encode(), "sha256")[:24]).decode()
@@ -177,6 +187,15 @@ def demand_owner(request: Request, person: str) -> None:
     owner = request.scope.get(OWNER)
     if owner and person.startswith("person:") and owner != request.scope[FORM_GUARD].mark_of(person):
         raise FormOfAnother
+
+
+def _is_untold(request: Request) -> bool:
+    """Whether the browser does not tell which site sent the form, and no cookie makes the request one of a person.
+
+    So ask old browsers, and all browsers over plain HTTP, which may keep no cookie either. Nothing in such a request is
+    of use to a forger. Its form is offered to the person once more, and is taken when the person presses again.
+    """
+    return "sec-fetch-site" not in request.headers and request.cookies.keys() <= {LANGUAGE_COOKIE, COOKIE}
 
 
 def cookie_header(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -8,6 +8,8 @@ from starlette.types import Scope
 
 Headers = list[tuple[bytes, bytes]]
 
+LANGUAGE_COOKIE = "hearth_language"
+"""The cookie that keeps the language that a reader chose. It says nothing about a person."""
 _NONCE = "csp_nonce"
 # Every feature that Chromium 156 lets a page use by itself, and some that other systems have.
 _FEATURES = (

@@ -30,7 +30,7 @@ from shared.web.csrf import FORM_GUARD, FormRefused
 from shared.web.etags import is_known
 from shared.web.forms import FIELDS, TOKEN_FIELD
 from shared.web.gate import Callers, Gate, does, principal_of
-from shared.web.headers import nonce_of
+from shared.web.headers import LANGUAGE_COOKIE, nonce_of
 from shared.web.links import linked
 from shared.web.redirects import own_address
 
@@ -41,7 +41,6 @@ TEMPLATES = HERE / "templates"
 STATIC = HERE / "static"
 MADE_ASSETS = HERE / "assets"
 
-LANGUAGE_COOKIE = "hearth_language"
 _PASSES = frozenset((429, 500, 503))
 """Refusals that the same form may not meet again a little later."""
 _NO_WEIGHT = re.compile(r"q *= *0(\.0*)?")

@@ -39,7 +39,9 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
     @app.get("/")
     def page(request: Request) -> Response:
         link = Markup('<a href="#more">amber-harbour</a>')
-        return pages.render(request, "kitchen_sink.html", {"at": datetime(2026, 11, 24, tzinfo=UTC), "case_link": link})
+        context = {"at": datetime(2026, 11, 24, tzinfo=UTC), "case_link": link}
+        context["faulty"] = "faulty" in request.query_params
+        return pages.render(request, "kitchen_sink.html", context)
 
     app.include_router(make_asset_router(gate_of()))
     async with serving(app) as address:
@@ -49,14 +51,15 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
 @looks(320, "en", "ar")
 async def test_every_piece_of_a_page_is_accessible(browser: Browser, address: str, look: Look) -> None:
     page = await look.page(browser)
-    await page.goto(f"{address}/?uselang={look.way}")
+    await page.goto(f"{address}/?faulty&uselang={look.way}")
     await judge(page)
     assert await page.evaluate(SMALL_TARGETS) == []
 
 
 async def test_the_summary_of_errors_leads_to_the_fields(browser: Browser, address: str) -> None:
     page = await browser.new_page()
-    await page.goto(address)
+    await page.goto(f"{address}/?faulty")
+    assert await page.locator(":focus").get_attribute("id") == "error-summary"
     await page.get_by_role("alert").get_by_role("link").first.click()
     focused = page.locator(":focus")
     assert await focused.get_attribute("id") == "details"

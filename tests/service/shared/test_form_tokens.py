@@ -135,10 +135,36 @@ async def test_a_refused_form_comes_back_with_every_word_and_a_token_that_works(
 async def test_a_refused_form_is_offered_again_only_to_our_own_pages(rig: Rig) -> None:
     async with rig.http() as http:
         await token_from(http, "/report")
-        for headers in ({}, {"Sec-Fetch-Site": "none"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+        strange = {"Sec-Fetch-Site": "none"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}
+        for headers in (
+            *strange,
+            {"Cookie": "__Host-hearth_desk=a-session"},
+            {"Cookie": "hearth_language=en; other=1"},
+        ):
             refused = await report(rig, http, {}, **headers)
             assert refused.status_code == 403
             assert "They followed" not in refused.text
+
+
+@pytest.mark.parametrize("cookie", [None, "hearth_language=en", f"{COOKIE}={'A' * 24}"])
+@pytest.mark.parametrize("headers", [{}, {"Origin": "null"}, {"Origin": "https://intake.example"}])
+async def test_a_browser_that_tells_nothing_gets_its_form_back_and_presses_again(
+    rig: Rig, headers: dict[str, str], cookie: str | None
+) -> None:
+    sent = {**HTML, **headers, **({"Cookie": cookie} if cookie else {})}
+    async with rig.http() as http:
+        page = await http.get("/report", headers=HTML)
+    async with rig.http() as bare:
+        token = hidden_fields(page.text)[TOKEN_FIELD]
+        refused = await bare.post(
+            "/report", data={"community": "enwiki", "narrative": "A long text.", TOKEN_FIELD: token}, headers=sent
+        )
+        assert (refused.status_code, "A long text." in refused.text) == (403, True)
+        bare.cookies.clear()
+        # Old browsers may keep the cookie of the page that they got, or none.
+        taken = await bare.post("/report", data=hidden_fields(refused.text), headers=sent)
+    assert taken.status_code == 200
+    assert len(rig.store.reports) == 1
 
 
 async def test_a_form_is_never_offered_again_to_another_host(rig: Rig) -> None:

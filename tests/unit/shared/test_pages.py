@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.problems import Problem
-from shared.web.pages import LANGUAGE_COOKIE, STATIC, TEMPLATES, load_assets, make_asset_router, make_pages
+from shared.web.headers import LANGUAGE_COOKIE
+from shared.web.pages import STATIC, TEMPLATES, load_assets, make_asset_router, make_pages
 from tests.support.people import gate_of
 
 FRAME = '{% extends "base.html" %}{% import "parts.html" as parts with context %}{% block title %}T{% endblock %}'
