@@ -66,7 +66,7 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
             tasks=[commits.run],
         ),
         outcome_part,
-        build_mailbox(runtime, barrier, vault, secrets, mentions, pages, gate),
+        build_mailbox(runtime, barrier, vault, secrets, mentions, pages, policy, gate),
         build_vault(
             runtime, barrier, vault, mentions, policy, settings, secrets.pseudonyms, gate, access_control.roster
         ),

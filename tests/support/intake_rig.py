@@ -308,7 +308,7 @@ class Rig:
                 make_page_router(form, self.gate, self.exit_url),
                 make_asset_router(self.gate),
                 make_mailbox_router(self.mailbox, self.gate),
-                make_follow_up_router(FollowUpPage(self.mailbox, pages), self.gate),
+                make_follow_up_router(FollowUpPage(self.mailbox, pages, POLICY), self.gate),
                 make_vault_router(self.reader, naming, self.gate, self.keys, roster.names_of),
                 make_outcome_router(self.outcomes, self.gate),
                 make_erasure_router(self.erasing, self.store, self.gate),

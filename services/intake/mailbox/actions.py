@@ -186,6 +186,7 @@ class Mailbox:
             reason=self._statement(report, status.reason_id) if status.reason_id else None,
             updated_at=status.updated_at,
             erased_at=report.erased.at if report.erased else None,
+            body=status.body,
         )
 
     def _statement(self, report: StoredReport, statement_id: str) -> str | None:

@@ -4,10 +4,12 @@ from fastapi import APIRouter, Request, Response
 
 from services.intake.fields import ANSWER_LIMIT, RECEIPT_LIMIT
 from services.intake.mailbox.actions import Mailbox
+from services.intake.mailbox.views import StatusView
 from services.intake.paths import FOLLOW_UP
 from services.intake.sources.form import Filled, fill
 from shared.events import CaseState
 from shared.i18n.messages import message_key
+from shared.policy import Policy
 from shared.problems import Problem
 from shared.texts import is_blank, is_too_long
 from shared.web.forms import read_form
@@ -20,8 +22,9 @@ _NAMED = frozenset(state.value for state in CaseState)
 class FollowUpPage:
     """Shows what became of a report, and takes answers to questions."""
 
-    def __init__(self, mailbox: Mailbox, pages: Pages) -> None:
+    def __init__(self, mailbox: Mailbox, pages: Pages, policy: Policy) -> None:
         self._mailbox = mailbox
+        self._policy = policy
         self._pages = pages
 
     def ask(self, request: Request, receipt: str = "", error: str | None = None) -> Response:
@@ -40,6 +43,20 @@ class FollowUpPage:
                 return self.ask(request, filled.value("receipt")[:RECEIPT_LIMIT], "follow-up-unknown")
             raise
 
+    def _body(self, request: Request, view: StatusView) -> str | None:
+        known = self._policy.bodies.get(view.body or "")
+        return self._pages.message(request, known.name_key) if known else None
+
+    def _awaited(self, request: Request, view: StatusView) -> str:
+        """Who has to act now, and what the reporter can do."""
+        if view.erased_at:
+            return self._pages.message(request, "status-now-erased")
+        if any(question.answer is None for question in view.questions):
+            return self._pages.message(request, "status-now-yours")
+        if view.state == "awaiting_information":
+            return self._pages.message(request, "status-now-answered")
+        return self._pages.message(request, "status-now-decided" if view.outcome else "status-now-theirs")
+
     async def _status(self, request: Request, filled: Filled) -> Response:
         receipt, question_id = filled.value("receipt")[:RECEIPT_LIMIT], filled.value("question_id")
         text = filled.value("answer")
@@ -57,9 +74,11 @@ class FollowUpPage:
         except Problem as problem:
             if problem.code == "already-answered":
                 error, view = "follow-up-already-answered", await self._mailbox.follow_up(receipt)
+            elif problem.code == "question-unknown":
+                error, view = "follow-up-question-gone", await self._mailbox.follow_up(receipt)
             elif problem.code == "report-erased":
-                # Nothing is left to answer: the page says so.
-                error, view = None, await self._mailbox.follow_up(receipt)
+                # Nothing is left to answer: the page says so, and keeps the words.
+                error, view = "follow-up-question-gone", await self._mailbox.follow_up(receipt)
             elif problem.code == "invalid-fields":
                 return self.ask(request, receipt, "follow-up-not-a-receipt")
             else:
@@ -73,9 +92,19 @@ class FollowUpPage:
             "answered": answered,
             "question_id": question_id,
             "draft": text,
+            # The words of an answer that no field on the page can hold stay on the page.
+            "unsent": text if error and not _is_asked(view, question_id) else "",
+            "error_place": f"answer-{question_id}" if _is_asked(view, question_id) else "unsent",
+            "body": self._body(request, view),
+            "awaited": self._awaited(request, view),
             "error": self._pages.message(request, error) if error else None,
         }
         return self._pages.render(request, "status.html", context, 422 if error else 200)
+
+
+def _is_asked(view: StatusView, question_id: str) -> bool:
+    """Whether the page has a field for an answer to this question."""
+    return not view.erased_at and any(q.question_id == question_id and q.answer is None for q in view.questions)
 
 
 def make_follow_up_router(page: FollowUpPage, gate: Gate) -> APIRouter:

@@ -8,16 +8,24 @@ from services.intake.stored import Secrets, Store
 from services.intake.vault.cipher import Vault
 from shared.events import CaseFact
 from shared.parts import Part
+from shared.policy import Policy
 from shared.runtime import Runtime
 from shared.web.gate import Gate
 from shared.web.pages import Pages
 
 
 def build(
-    runtime: Runtime, store: Store, vault: Vault, secrets: Secrets, mentions: Mentions, pages: Pages, gate: Gate
+    runtime: Runtime,
+    store: Store,
+    vault: Vault,
+    secrets: Secrets,
+    mentions: Mentions,
+    pages: Pages,
+    policy: Policy,
+    gate: Gate,
 ) -> Part:
     """Follows every case, and shows a reporter what became of a report, over HTTP and on a page."""
     mailbox = Mailbox(store, vault, secrets, mentions)
     runtime.consume_facts("cases", [CaseFact], mailbox.project)
-    page = FollowUpPage(mailbox, pages)
+    page = FollowUpPage(mailbox, pages, policy)
     return Part([make_mailbox_router(mailbox, gate), make_follow_up_router(page, gate)])

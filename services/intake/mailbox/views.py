@@ -35,7 +35,9 @@ class QuestionView:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """Everything that a receipt opens. Times are UTC-aware; `reason` is the handling body's own words.
+    """Everything that a receipt opens. Times are UTC-aware.
+
+    `body` is the id of the handling body, and `reason` its own words.
 
     Of an erased report (`erased_at`) no words are left: no questions, no reason.
     """
@@ -48,6 +50,7 @@ class StatusView:
     reason: str | None
     updated_at: datetime
     erased_at: datetime | None = None
+    body: str | None = None
 
 
 def view_deadlines(status: Status, now: datetime) -> tuple[DeadlineView, ...]:

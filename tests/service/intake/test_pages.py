@@ -19,12 +19,15 @@ from services.intake.sources.form_times import read_times, zones
 from shared.events import (
     Actor,
     CaseClosed,
+    CaseDecided,
+    CaseFact,
     CaseTriaged,
     DeadlinePaused,
     DeadlineSet,
     InformationRequested,
     ReportReceived,
 )
+from shared.web.pages import STATIC
 from tests.support.cases import cases
 from tests.support.forms import SAME_ORIGIN, token_from
 from tests.support.intake_rig import POLICY, START, Rig, case_event
@@ -436,3 +439,62 @@ async def test_an_empty_form_is_compressed_and_nothing_that_repeats_words_is(rig
         await send(rig, "/follow-up", receipt="0" * 20), await send(rig, form_token="wrong"),
     ):  # fmt: skip
         assert "content-encoding" not in page.headers
+
+
+async def status_page(rig: Rig, *facts: CaseFact, **fields: str) -> httpx.Response:
+    """The status of a new report after these facts, once the fields were sent."""
+    receipt = receipt_in(await send(rig))
+    (report_id,) = rig.store.reports
+    await rig.mailbox.project([case_event(report_id, seq, fact) for seq, fact in enumerate(facts, 1)])
+    return await send(rig, "/follow-up", receipt=receipt, **fields)
+
+
+TRIAGED = CaseTriaged(
+    previous="received", state="triaged", category="unclassified", lane="standard", body="enwiki_arbcom",
+    rule="one-wiki", deadlines=(DeadlineSet(name="decision", due_at=START),), deadlines_told=True,
+)  # fmt: skip
+ASKED = InformationRequested(previous="triaged", state="awaiting_information", question_id="q-1")
+
+
+@pytest.mark.parametrize("outcome", POLICY.outcomes)
+async def test_a_decision_is_told_in_a_sentence(rig: Rig, outcome: str) -> None:
+    decided = CaseDecided(previous="investigating", state="decided", outcome=outcome, reason_id="r-1")
+    page = (await status_page(rig, TRIAGED, decided)).text
+    assert re.search(r"<p><strong>[A-Z][^<]+ [^<]+\.</strong></p>", page)
+    assert "If something new happens, send a new report." in page
+
+
+async def test_the_status_says_who_handles_the_report_and_who_has_to_act(rig: Rig) -> None:
+    page = html.unescape((await status_page(rig, TRIAGED)).text)
+    assert load_pages().text("en", POLICY.bodies["enwiki_arbcom"].name_key) in page
+    assert "The people who handle your report have to act now." in page
+
+
+async def test_the_reporter_reads_that_an_answer_is_awaited_and_that_it_came(rig: Rig) -> None:
+    assert "We wait for your answer." in (await status_page(rig, TRIAGED, ASKED)).text
+    answered = await send(rig, "/follow-up", receipt=receipt_in(await send(rig)), question_id="q-1", answer="Yes.\nNo.")
+    assert "We have your answers." in answered.text
+    assert '<p class="hearth-words" dir="auto">Yes.\nNo.</p>' in answered.text
+    assert re.search(r"\.hearth-words \{[^}]*white-space: pre-wrap", (STATIC / "hearth.css").read_text())
+
+
+async def test_an_answer_to_a_question_that_is_gone_keeps_its_words(rig: Rig) -> None:
+    page = await status_page(rig, TRIAGED, ASKED, question_id="q-2", answer="My <long> answer.")
+    assert page.status_code == 422
+    assert "My &lt;long&gt; answer." in page.text
+    assert '<a class="cdx-link" href="#unsent">' in page.text
+    await send(rig, "/follow-up", receipt=receipt_in(await send(rig)), question_id="q-1", answer="One answer.")
+    other = await send(rig, "/follow-up", receipt=receipt_in(await send(rig)), question_id="q-1", answer="Another one.")
+    assert "Another one." in other.text
+
+
+async def test_a_report_that_was_erased_offers_nothing_and_keeps_the_words(rig: Rig) -> None:
+    await status_page(rig, TRIAGED, ASKED)
+    (report_id,) = rig.store.reports
+    receipt = receipt_in(await send(rig))
+    await rig.erasing.erase([report_id], Erasure("requested", "r-1", Actor("operator:1", "operator")))
+    page = await send(rig, "/follow-up", receipt=receipt, question_id="q-1", answer="Too late.")
+    assert "There is nothing that you can or need to do here any more." in page.text
+    assert "Too late." in page.text
+    assert "What we owe you" not in page.text
+    assert 'action="/follow-up"' not in page.text
