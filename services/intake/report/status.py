@@ -58,8 +58,8 @@ class Status:
     """Where a report stands. `state` may be one that only a later version of Hearth knows.
 
     `body`, `assignee` and `recused` decide who may erase and read the report, and who learns the name of the reporter,
-    who sees only the body. `deadlines_told`: triage tells when a deadline is met. Cases from before that do not have it,
-    and MET_BY_STEP says which step met a deadline.
+    who sees only the body. `deadlines_told`: triage tells when a deadline is met. Cases from before that do not have
+    it, and MET_BY_STEP says which step met a deadline.
     """
 
     updated_at: datetime
