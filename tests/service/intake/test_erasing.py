@@ -156,7 +156,7 @@ async def test_answers_and_words_of_handlers_are_refused(rig: Rig) -> None:
         refused = await http.post("/v1/follow-up/answers", json=body)
         page = await send(http, **body, answer=body["text"])
     assert (refused.status_code, refused.json()["type"]) == (410, "/errors/report-erased")
-    assert (page.status_code, "This report has been erased." in page.text) == (200, True)
+    assert (page.status_code, "This report has been erased." in page.text) == (422, True)
     with pytest.raises(Problem) as caught:
         await rig.mailbox.keep_statement(accepted["report_id"], "q-3", "question", "Sekret")
     assert caught.value.status == 410

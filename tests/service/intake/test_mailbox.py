@@ -100,6 +100,7 @@ async def test_a_receipt_opens_the_status_at_once(rig: Rig, accepted: dict[str, 
         "reason": None,
         "updated_at": "2026-11-24T12:00:00Z",
         "erased_at": None,
+        "body": None,
     }
 
 
