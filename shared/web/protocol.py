@@ -74,9 +74,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._loose += len(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
             # Nobody here speaks another protocol: the request is answered as it is, and nothing after it is read.
             self.cycle.keep_alive = False
+            self._read_body_after_all(data[upgrade.args[0] :])
             return
         except httptools.HttpParserError as error:
             cause = error.__context__
@@ -92,6 +93,19 @@ class BoundedProtocol(HttpToolsProtocol):
             if before == "idle":
                 self.crowd.forget(self)
             self._wait()
+
+    def _read_body_after_all(self, rest: bytes) -> None:
+        """Read the body of a request that offers another protocol, as Java's client does with HTTP/2.
+
+        The parser takes such a body for the other protocol, and the request for whole.
+        """
+        kept = [line for line in self.scope["headers"] if line[0] in (b"content-length", b"transfer-encoding")]
+        if not kept or self._refused:
+            return
+        self.cycle.more_body = True
+        self._part = "body"
+        self.parser = httptools.HttpRequestParser(_BodyOnly(self))
+        self.data_received(b"POST / HTTP/1.1\r\n" + b"".join(b"%s: %s\r\n" % line for line in kept) + b"\r\n" + rest)
 
     # Callbacks of the parser. What they raise comes out of feed_data.
 
@@ -210,6 +224,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.body = bytearray()
         if self._hold:
             self._hold.release()
+
+
+class _BodyOnly:
+    """What a parser tells of one body. It passes over everything after that."""
+
+    def __init__(self, connection: BoundedProtocol) -> None:
+        self.on_body = connection.on_body
+        self.on_message_complete = connection.on_message_complete
 
 
 def bounded_protocol(bounds: Bounds) -> type[BoundedProtocol]:

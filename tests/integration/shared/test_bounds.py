@@ -234,6 +234,21 @@ async def test_one_connection_holds_only_so_many_requests() -> None:
         assert await takes_reports(port)
 
 
+@pytest.mark.parametrize("in_pieces", [False, True], ids=["at once", "in pieces"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "chunked"])
+async def test_the_body_of_a_request_that_offers_http_2_is_read(chunked: bool, in_pieces: bool) -> None:
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\n"
+    if chunked:
+        request = HEAD + offer + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(REPORT), REPORT)
+    else:
+        request = HEAD + offer + b"Content-Length: %d\r\n\r\n" % len(REPORT) + REPORT
+    pieces = [request[at : at + 40] for at in range(0, len(request), 40)] if in_pieces else [request]
+    async with intake() as port:
+        assert status(await ask(port, *pieces, pause=0.001)) == 202
+        too_large = HEAD + offer + b"Content-Length: 1100000\r\n\r\n" + b" " * 1_100_000
+        assert status(await ask(port, too_large)) == 413
+
+
 async def test_an_upgrade_to_another_protocol_is_passed_over() -> None:
     async with intake() as port:
         for name in (b"websocket", b"h2c"):
