@@ -116,7 +116,7 @@ ANSWERS = {
     "purpose": (403, "purpose-not-permitted"),
     "source": (403, "source-not-permitted"),
     "reach": (403, "beyond-own-reach"),
-    "community": (404, "not-found"),
+    "community": (403, "community-not-permitted"),
     "scope": (403, "role-not-permitted"),
     "role": (403, "role-not-permitted"),
 }
