@@ -84,16 +84,14 @@ def take_in(submissions: Submissions, outcomes: Outcomes) -> Handle[Parsed]:
             taken = await submissions.take_in([arrival for _, _, arrival in portion])
             for (place, origin, arrival), result in zip(portion, taken, strict=True):
                 if not result.is_same:
-                    faults[place].append(Malformed(*_REUSED, place=arrival.place))
+                    reused = Malformed("id_reused", "the source and id of another report", place=arrival.place)
+                    faults[place].append(reused)
                 elif origin and arrival.writer:
                     stored.append(Stored(origin, arrival, result.report_id))
         await outcomes.tell_stored(stored)
         return {place: _all_of(found) for place, found in faults.items() if found}
 
     return handle
-
-
-_REUSED = ("id_reused", "the source and id of another report")
 
 
 def _all_of(faults: list[Malformed]) -> Malformed:

@@ -116,7 +116,7 @@ async def test_what_was_stored_before_is_shown_and_handed_out_as_before(rig: Rig
         ("decision", False),
     ]
     (item,) = await rig.reader.read([Read(REPORT_ID, ("content",))], purpose=PURPOSES["review"], actor=RESPONDER)
-    assert item["sections"] == {"content": {"narrative": "They followed me."}}
+    assert item["sections"] == {"content": {"narrative": "They followed me.", "occurred": {"at": day(1)}}}
 
 
 async def test_a_step_of_a_case_from_before_keeps_its_deadlines_as_before(rig: Rig) -> None:

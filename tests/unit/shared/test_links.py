@@ -21,7 +21,7 @@ DIFF = "https://en.wikipedia.org/w/index.php?title=Foo&diff=1&oldid=2"
         ("https://fa.wikipedia.org/wiki/%D9%88%DB%8C۔", ["https://fa.wikipedia.org/wiki/%D9%88%DB%8C"]),
         ("「https://ja.wikipedia.org/wiki/猫」。", ["https://ja.wikipedia.org/wiki/猫"]),
         ("javascript:alert(1) data:text/html,x ftp://a.example", []),
-        ("https://user:word@evil.example/", []),
+        ("https://user:word@evil.example/", []),  # pragma: allowlist secret
         ("https://", []),
         ("https://[half.example/", []),
         ("https://a.example/\u202egnp.exe", []),
