@@ -40,6 +40,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._bounds = self.crowd.bounds
         self._hold: Hold | None = None
         self._refused = False
+        self._last_body: _BodyOnly | None = None
         self._part: Part = "idle"
         # What a head has of lines and bytes.
         self._lines = 0
@@ -68,21 +69,23 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        if self._refused:
+        if self._refused or self._is_over():
             return
         before = self._part
         self._loose += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            # Nobody here speaks another protocol: the request is answered as it is, and nothing after it is read.
-            self.cycle.keep_alive = False
-            self._read_body_after_all(data[upgrade.args[0] :])
-            return
+            if not self._is_over():
+                # Nobody here speaks another protocol: the request is answered as it is, and nothing after it is read.
+                self.cycle.keep_alive = False
+                self._read_body_after_all(data[upgrade.args[0] :])
+                return
         except httptools.HttpParserError as error:
-            cause = error.__context__
-            self.refuse(cause if isinstance(cause, Problem) else _malformed())
-            return
+            if not self._is_over():
+                cause = error.__context__
+                self.refuse(cause if isinstance(cause, Problem) else _malformed())
+                return
         if self._loose > self._bounds.head_bytes:
             self.refuse(_head_too_large())
             return
@@ -104,8 +107,13 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self.cycle.more_body = True
         self._part = "body"
-        self.parser = httptools.HttpRequestParser(_BodyOnly(self))
+        self._last_body = _BodyOnly(self)
+        self.parser = httptools.HttpRequestParser(self._last_body)
         self.data_received(b"POST / HTTP/1.1\r\n" + b"".join(b"%s: %s\r\n" % line for line in kept) + b"\r\n" + rest)
+
+    def _is_over(self) -> bool:
+        """Whether the last request that counts has come as a whole."""
+        return self._last_body is not None and self._last_body.is_whole
 
     # Callbacks of the parser. What they raise comes out of feed_data.
 
@@ -230,8 +238,17 @@ class _BodyOnly:
     """What a parser tells of one body. It passes over everything after that."""
 
     def __init__(self, connection: BoundedProtocol) -> None:
-        self.on_body = connection.on_body
-        self.on_message_complete = connection.on_message_complete
+        self._connection = connection
+        self.is_whole = False
+
+    def on_body(self, body: bytes) -> None:
+        if not self.is_whole:
+            self._connection.on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self.is_whole:
+            self.is_whole = True
+            self._connection.on_message_complete()
 
 
 def bounded_protocol(bounds: Bounds) -> type[BoundedProtocol]:

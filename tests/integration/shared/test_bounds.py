@@ -245,6 +245,26 @@ async def test_the_body_of_a_request_that_offers_http_2_is_read(chunked: bool, i
     pieces = [request[at : at + 40] for at in range(0, len(request), 40)] if in_pieces else [request]
     async with intake() as port:
         assert status(await ask(port, *pieces, pause=0.001)) == 202
+        too_large = HEAD + offer + b"Content-Length: %d\r\n\r\n" % (BODY_LIMIT + 1)
+        assert status(await ask(port, too_large)) == 413
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n,,,,,,,,,",
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n" * 900,
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ],
+    ids=["a body", "one more offer", "many offers", "another protocol"],
+)
+async def test_what_follows_a_request_with_an_offer_is_passed_over(rest: bytes) -> None:
+    offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n" % len(REPORT)
+    async with intake() as port:
+        assert status(await ask(port, HEAD + offer + REPORT + rest, seconds=5)) == 202
+        assert status(await ask(port, HEAD + offer + REPORT, rest, pause=0.001, seconds=5)) in (0, 202)
+        assert await takes_reports(port)
 
 
 async def test_an_upgrade_to_another_protocol_is_passed_over() -> None:
