@@ -101,7 +101,8 @@ def measure(question: Question, min_cases: int = 0) -> tuple[Measured, ReasonCod
 
 def has_fewer(question: Question, cases: int) -> bool:
     """Whether the community received fewer cases in the window, usable or not."""
-    return sum(question.begin < life.received_at <= question.at for life in question.lives) < cases
+    first, last = (bisect_right(question.lives, at, key=RECEIVED) for at in (question.begin, question.at))
+    return last - first < cases
 
 
 def percentile(values: Sequence[timedelta], percent: float) -> timedelta | None:
