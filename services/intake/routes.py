@@ -28,7 +28,7 @@ HEARTH_SOURCE: Mapping[str, Any] = {
     "name": "Hearth-Source",
     "in": "header",
     "schema": {"type": "string", "maxLength": 64},
-    "description": "The source in whose name a program reports. A token with several sources needs it.",
+    "description": "The source that a program reports for. A token with several sources needs it.",
 }
 """What the OpenAPI document says of the header."""
 _REPORT = takes_schema(submission_schema(), *EXAMPLES.values())

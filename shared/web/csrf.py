@@ -33,7 +33,7 @@ FORM_GUARD = "form_guard"
 """The key of the guard in a request's scope, for pages that need a token."""
 
 OWNER = "form_owner"
-"""The key of the owner in a request's scope: the mark (FormGuard.mark_of) of the person for whom the form was made."""
+"""The key of the owner in a request's scope: the mark (FormGuard.mark_of) of the person that the form was made for."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{24}")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

@@ -21,7 +21,7 @@ def tidy_path(path: str) -> str:
 
 
 def tidy_query(query: bytes) -> bytes:
-    """A query string whose values have no blanks around them and no marks of copying."""
+    """The query string, with values that have no blanks around them and no marks of copying."""
     if b"%" not in query and b"+" not in query:
         return query
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)

@@ -215,7 +215,7 @@ async def sign_in(client: httpx.AsyncClient, store: SessionStore, home: str, who
 async def come_back(
     client: httpx.AsyncClient, store: SessionStore, home: str, who: Principal, page: str, **session: Any
 ) -> None:
-    """Have somebody sign in from the sign-in page that a form led to, as shared.sign_in.flow does it."""
+    """Have a person sign in from the sign-in page that a form led to, as shared.sign_in.flow does it."""
     await sign_in(client, store, home, who, **session)
     secret, drafts = client.cookies[Cookies(home).session], Drafts(PROVIDER["identity_key"])
     draft = drafts.open(hidden_fields(page)["draft"], client.cookies[FORM_COOKIE])

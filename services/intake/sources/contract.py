@@ -28,7 +28,7 @@ MEANINGS: Mapping[str, str] = {
     "harmed": "Who was harmed, and how.",
     "places": "Where it happened: addresses of pages and edits, or rooms.",
     "anything_else": "What else the handlers should know.",
-    "reported": "The people whom the report is about.",
+    "reported": "The people that the report is about.",
     "witnesses": "The names of people who saw it. Hearth keeps them out of the case.",
     "reporter": "How to reach the reporter.",
 }

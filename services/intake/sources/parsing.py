@@ -1,7 +1,7 @@
 """What the formats of Kafka have in common: JSON, the envelope around a submission, and the submission. Pure.
 
-The envelope never costs the report. Only what tells that this is a report, and who may report for whom, is demanded of
-it. Whatever else is wrong with it is remarked.
+The envelope never costs the report. It must tell that this is a report, and that its sender may report for this
+source and community. Everything else that is wrong with it is remarked.
 """
 
 from collections.abc import Callable, Sequence

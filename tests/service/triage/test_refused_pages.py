@@ -1,4 +1,4 @@
-"""A person who is refused at the desk reads why, whom to ask, and finds the way on and out."""
+"""A person who is refused at the desk reads why and who can help, and finds the way on and out."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -175,7 +175,7 @@ async def test_a_program_gives_no_first_role_to_a_person_without_a_name(rig: Rig
     assert (error["pointer"], error["code"]) == ("/names", "needs_names")
     assert "hearth roster grant --name" in error["detail"]
     assert rig.entries.events == []
-    # Once somebody has given a name, a program may give roles.
+    # Once a coordinator has given a name, a program may give roles.
     await sign_in_as(rig, CHIEF)
     assert (await send(rig, NEW, "names", names="Ada Example")).status_code == 303
     headers["if-match"] = f'"{rig.entries.of(NEW).version}"'
