@@ -16,8 +16,9 @@ Made by `hearth forgiving doc` from the table in `services/intake/sources/forgiv
 test sends the example of each row.
 
 The envelope never costs the report. What Hearth uses a field for decides how strict it is. Hearth reads what can mean
-one thing only, and says what was odd: over HTTP, the answer 202 has `remarks`, each with a `pointer` (a JSON pointer to
-the place) and a `code`. A remark never repeats what was sent.
+one thing only, and says what was odd in `remarks`: over HTTP in the answer 202, over Kafka in the outcome
+([integrators.md](../integrators.md#what-became-of-it)). Each remark has a `pointer` (a JSON pointer to the place) and a
+`code`. It never repeats what was sent.
 
 """
 _CALLS = """

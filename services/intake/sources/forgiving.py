@@ -6,7 +6,7 @@ all that a page and a test need.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,11 +26,12 @@ PLATFORM: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What came: the channel, its headers by lower-case name, and its body."""
+    """What came: the channel, its headers by lower-case name, and its body. `writer`: who alone writes the inbox."""
 
     channel: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    writer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,11 @@ def platform(meta: Mapping[str, Any] | None = None, **changed: Any) -> Example:
     return Example("kafka", _bytes({**PLATFORM, "meta": {**PLATFORM["meta"], **(meta or {})}, **changed}))
 
 
+def own(example: Example) -> Example:
+    """The same in the inbox of one integrator."""
+    return replace(example, writer=CLOUDEVENT["source"])
+
+
 def _bytes(value: object) -> bytes:
     if isinstance(value, bytes):
         return value
@@ -99,6 +105,8 @@ def _bytes(value: object) -> bytes:
 _TEXT = json.dumps(dict(REPORT))
 _JSON, _REPORT, _TEXTS, _CE = "JSON", "The report", "Texts", "CloudEvents"
 _EP, _KEY, _ADDRESS = "Event Platform", "Headers of HTTP", "Addresses"
+_TAKEN, _SAME = "the time counts at which Kafka took it", "the same bytes are the same report"
+_OWN = "in an inbox of its own: "
 
 FORGIVEN: tuple[Row, ...] = (
     Row(_JSON, "a byte order mark before it", "read without it", ("byte_order_mark",), http("\ufeff" + _TEXT)),
@@ -133,7 +141,9 @@ FORGIVEN: tuple[Row, ...] = (
         http({**REPORT, "reporter": {"email": "first..last@docomo.example"}})),
     Row(_CE, "`time` cannot be read, or has no offset", "not used", ("unreadable",),
         binary(time="2026-11-28T03:00:00")),
-    Row(_CE, "`time` is ahead, or before 1900", "not used", ("ahead",), binary(time="2030-01-01T00:00:00Z")),
+    Row(_CE, "`time` is ahead", "not used", ("ahead",), binary(time="2030-01-01T00:00:00Z")),
+    Row(_CE, "`time` is before 1900", "not used", ("too_old",), binary(time="1601-01-01T00:00:00Z")),
+    Row(_CE, _OWN + "`source` is missing", "its writer is the source", ("missing",), own(binary(source=None))),
     Row(_CE, "`specversion` is missing", "read as 1.0", ("missing",), binary(specversion=None)),
     Row(_CE, "`specversion` is no version", "read as 1.0", ("unreadable",), binary(specversion="latest")),
     Row(_CE, "`specversion` has another minor version", "read as 1.0", ("later_minor",), binary(specversion="1.1")),
@@ -150,11 +160,17 @@ FORGIVEN: tuple[Row, ...] = (
     Row(_EP, "a later minor version of `$schema`", "read", ("later_minor",),
         platform({}, **{"$schema": "/hearth/report/submitted/1.1.0"})),
     Row(_EP, "`dt` is missing", "`meta.dt` counts", (), platform({}, dt=None)),
-    Row(_EP, "`dt` is ahead, before 1900, or cannot be read", "`meta.dt` counts", ("ahead",),
+    Row(_EP, "`dt` is ahead", "`meta.dt` counts", ("ahead",),
         platform({"dt": "2026-11-28T11:59:00Z"}, dt="2026-11-28T12:10:00Z")),
-    Row(_EP, "`meta.dt` is ahead, before 1900, or cannot be read", "the time counts at which Kafka took it", ("ahead",),
-        platform({"dt": "2026-11-28T13:00:00Z"})),
-    Row(_EP, "`meta.id` is missing", "the same bytes are the same report", ("missing",), platform({"id": None})),
+    Row(_EP, "`dt` is before 1900", "`meta.dt` counts", ("too_old",), platform({}, dt="1601-01-01T00:00:00Z")),
+    Row(_EP, "`dt` cannot be read", "`meta.dt` counts", ("unreadable",), platform({}, dt="yesterday")),
+    Row(_EP, "`meta.dt` is ahead", _TAKEN, ("ahead",), platform({"dt": "2026-11-28T13:00:00Z"})),
+    Row(_EP, "`meta.dt` is before 1900", _TAKEN, ("too_old",), platform({"dt": "1601-01-01T00:00:00Z"})),
+    Row(_EP, "`meta.dt` cannot be read", _TAKEN, ("unreadable",), platform({"dt": "yesterday"})),
+    Row(_EP, _OWN + "`meta.stream` is missing", "its writer is the source", ("missing",),
+        own(platform({"stream": None}))),
+    Row(_EP, "`meta.id` is missing", _SAME, ("missing",), platform({"id": None})),
+    Row(_EP, "`meta.id` is no text", _SAME, ("unreadable",), platform({"id": 7})),
     Row(_KEY, "without a token: an `Idempotency-Key` that is no UUID, and that another program may use, too",
         "not used: each call is a report of its own", ("key_not_random",), http(REPORT, idempotency_key="00001234")),
 )  # fmt: skip

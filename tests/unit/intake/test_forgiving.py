@@ -7,7 +7,7 @@ import pytest
 from services.intake.report.submission import find_faults
 from services.intake.sources import read as read_source
 from services.intake.sources.api import from_nobody
-from services.intake.sources.arrival import Arrival, Context, Raw
+from services.intake.sources.arrival import Arrival, Context, Raw, Writer
 from services.intake.sources.forgiving import AT, CLOUDEVENT, FORGIVEN, PASSED_OVER, REFUSED, Row
 from services.intake.sources.form import FormUnusable
 from services.intake.sources.parsing import RECORD_CHARACTERS
@@ -20,7 +20,8 @@ POLICY = load_policy()
 def arrivals(row: Row) -> list[Arrival]:
     example = row.example
     raw = Raw(example.channel, {"content-language": "en", **example.headers}, example.body)
-    found = read_source(raw, Context(POLICY, AT, taken_at=AT)).arrivals
+    writer = Writer(example.writer, None) if example.writer else None
+    found = read_source(raw, Context(POLICY, AT, taken_at=AT, writer=writer)).arrivals
     return [from_nobody(arrival) if example.channel == "http" else arrival for arrival in found]
 
 
