@@ -15,7 +15,7 @@ from services.intake.paths import EXIT, FOLLOW_UP
 from services.intake.report.submission import Submission
 from services.intake.sources import read as read_source
 from services.intake.sources.arrival import Context, Raw
-from services.intake.sources.form import IN_PERSON, Filled, FormError, FormUnusable, fill_from, make_nonce, names_in
+from services.intake.sources.form import IN_PERSON, Filled, FormError, FormUnusable, fill_from, make_nonce, people_in
 from services.intake.zone_choices import zone_choices
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.policy import Policy, ReportFacts
@@ -78,7 +78,7 @@ class ReportForm:
             "address_help": self._name(request, "report-address", "told" if "email" in self._told else "kept"),
             "understood": {
                 field: self._pages.message(request, "report-names-understood", "; ".join(names))
-                for field, names in (names_in(filled) if filled else {}).items()
+                for field, names in (people_in(filled) if filled else {}).items()
                 if names
             },
             "zones": self._zones(request, filled.value("zone") if filled else ""),

@@ -243,7 +243,7 @@ def _anything_else(filled: Filled, label: Callable[[str], str]) -> str:
     return "\n\n".join(part for part in (filled.value("anything_else"), "\n".join(lines)) if part)
 
 
-def names_in(filled: Filled) -> dict[str, list[str]]:
+def people_in(filled: Filled) -> dict[str, list[str]]:
     """The lines of a form that are read as names of people, by field: these people are kept out of the case."""
     reported = [line for line in lines_of(filled.value("reported")) if not is_too_long(line, NAME_LIMIT)]
     return {"reported": reported, "witnesses": _witnesses(filled)[0]}
