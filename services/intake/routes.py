@@ -60,7 +60,7 @@ def make_router(submissions: Submissions, policy: Policy, gate: Gate) -> APIRout
             "status_url": FOLLOW_UP,
         }
         if arrival.remarks:
-            body["remarks"] = [{"pointer": remark.pointer, "code": remark.code} for remark in arrival.remarks]
+            body["remarks"] = [remark.document() for remark in arrival.remarks]
         return Response(orjson.dumps(body), 202, headers=PRIVATE, media_type="application/json")
 
     return router

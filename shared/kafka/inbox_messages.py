@@ -13,10 +13,9 @@ JSON_SCHEMA = "application/schema+json;version=draft-2020-12"
 
 def inbox_messages() -> dict[str, dict[str, Any]]:
     """The messages by name. Their examples are the examples of the schemas."""
-    report, event, platform_event = (_load(f"1{form}.json") for form in ("", ".cloudevent", ".event-platform"))
-    bounds = {name: event.pop(name) for name in ("x-most-bytes", "x-most-submissions")}
-    for schema in (report, platform_event):
-        schema.pop("x-most-submissions"), schema.pop("x-most-bytes")
+    schemas = [_load(f"1{form}.json") for form in ("", ".cloudevent", ".event-platform")]
+    bounds, _, _ = ({name: schema.pop(name) for name in ("x-most-bytes", "x-most-submissions")} for schema in schemas)
+    report, event, platform_event = schemas
     reports, events, platform_events = (schema.pop("examples") for schema in (report, event, platform_event))
     several = {"type": "array", "minItems": 1, "maxItems": bounds["x-most-submissions"]}
     headers = _binary_headers(event["properties"])

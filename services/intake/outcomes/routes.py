@@ -56,6 +56,6 @@ def _document(found: StoredReport | StoredRefusal) -> dict[str, Any]:
         errors = [{"pointer": pointer, "code": code} for pointer, code in found.errors]
         about = {"code": found.code, "detail": found.detail, "errors": errors}
         return {"outcome": "refused", "at": rfc3339(found.at), **about}
-    remarks = [{"pointer": remark.pointer, "code": remark.code} for remark in found.remarks]
+    remarks = [remark.document() for remark in found.remarks]
     at = rfc3339(found.received_at)
     return {"outcome": "accepted", "at": at, "report_id": found.id, "remarks": remarks}

@@ -24,7 +24,7 @@ def tell_accepted(writer: str, origin: Origin, arrival: Arrival, report_id: str,
         offset=origin.offset,
         place=arrival.place,
         report_id=report_id,
-        remarks=tuple(Oddity(pointer=remark.pointer, code=remark.code) for remark in arrival.remarks),
+        remarks=tuple(Oddity(**remark.document()) for remark in arrival.remarks),
     )
     return _message(writer, origin, fact, case_id_of(report_id), at, arrival.trace, url)
 

@@ -52,6 +52,10 @@ class Remark:
     pointer: str
     code: str
 
+    def document(self) -> dict[str, str]:
+        """The remark as programs get it."""
+        return {"pointer": self.pointer, "code": self.code}
+
 
 @dataclass(frozen=True, slots=True)
 class SubmissionName:
