@@ -53,7 +53,8 @@ OWN_FETCH = (8 * 1024 * 1024, 1024 * 1024)
 Decode = Callable[[Record, str | None], T | None]
 """Makes of a record, and of the traceparent of its span, what the handler takes. None passes the record over. Raises
 Malformed."""
-Handle = Callable[[Sequence[T]], Awaitable[Mapping[int, Malformed] | None]]
+Unfit = Mapping[int, Malformed] | None
+Handle = Callable[[Sequence[T]], Awaitable[Unfit]]
 """Handles what was decoded. Returns what it can never handle, by the place in the batch; the rest is handled."""
 TellBuried = Callable[[Sequence[Fault]], Awaitable[None]]
 """Learns of the records that have just become dead letters, before their offsets are committed."""
@@ -347,7 +348,7 @@ class Consumption(Generic[T]):
 
     async def _hand_over(self, items: list[T], sources: list[Record]) -> None:
         try:
-            refused = await self._handle(items)
+            unfit = await self._handle(items)
         except _AWAY:
             raise
         except Exception as error:
@@ -359,19 +360,17 @@ class Consumption(Generic[T]):
             for item, record in zip(items, sources, strict=True):
                 await self._hand_over_alone(item, record)
         else:
-            await self._settle(items, sources, refused)
+            await self._settle(sources, unfit)
 
-    async def _settle(
-        self, items: Sequence[T], sources: Sequence[Record], refused: Mapping[int, Malformed] | None
-    ) -> None:
-        refused = refused or {}
-        metrics.CONSUMED.labels(self.group, self.topic, "handled").inc(len(items) - len(refused))
-        await self._bury(*(Fault.of(sources[place], error) for place, error in refused.items()))
+    async def _settle(self, sources: Sequence[Record], unfit: Unfit) -> None:
+        unfit = unfit or {}
+        metrics.CONSUMED.labels(self.group, self.topic, "handled").inc(len(sources) - len(unfit))
+        await self._bury(*(Fault.of(sources[place], error) for place, error in unfit.items()))
 
     async def _hand_over_alone(self, item: T, record: Record) -> None:
         for attempt in range(1, self._attempts + 1):
             try:
-                refused = await self._handle([item])
+                unfit = await self._handle([item])
             except _AWAY:
                 raise
             except Malformed as error:
@@ -386,7 +385,7 @@ class Consumption(Generic[T]):
                 if self._stopping.is_set():
                     raise Redelivery("stopping") from None
             else:
-                await self._settle([item], [record], refused)
+                await self._settle([record], unfit)
                 return
 
     async def _bury(self, *faults: Fault) -> None:
