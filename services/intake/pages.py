@@ -16,6 +16,7 @@ from services.intake.report.submission import Submission
 from services.intake.sources import read as read_source
 from services.intake.sources.arrival import Context, Raw
 from services.intake.sources.form import IN_PERSON, Filled, FormError, FormUnusable, fill_from, make_nonce, people_in
+from services.intake.terms.document import promise_key
 from services.intake.zone_choices import zone_choices
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.policy import Policy, ReportFacts
@@ -72,10 +73,14 @@ class ReportForm:
             "settings": [(setting, self._name(request, "setting", setting)) for setting in self._policy.settings],
             "exposures": [(code, self._name(request, "report-exposure", code)) for code in EXPOSURES],
             "privacy_levels": [
-                (level, self._name(request, "privacy", level), self._promise(request, level))
+                (
+                    level,
+                    self._name(request, "privacy", level),
+                    self._pages.message(request, promise_key(self._policy, level)),
+                )
                 for level in PRIVACY_LEVELS
             ],
-            "address_help": self._name(request, "report-address", "told" if "email" in self._told else "kept"),
+            "address_help": self._name(request, "report-address", "told" if self._tells_addresses else "kept"),
             "understood": {
                 field: self._pages.message(request, "report-names-understood", "; ".join(names))
                 for field, names in (people_in(filled) if filled else {}).items()
@@ -114,18 +119,9 @@ class ReportForm:
             return self.show(request, community, fill_from(raw.body), notice="report-erased-before")
         return self._pages.render(request, "receipt.html", self._receipt(arrival.submission, accepted))
 
-    def _promise(self, request: Request, level: str) -> str:
-        """Who is told the name of a reporter who chooses this privacy, as the policy has it."""
-        untold = level != "anonymous" and "name" not in self._told_of(level)
-        return self._name(request, "report-privacy-help", "untold" if untold else level)
-
     @property
-    def _told(self) -> set[str]:
-        return {field for level in PRIVACY_LEVELS for field in self._told_of(level)}
-
-    def _told_of(self, level: str) -> set[str]:
-        rows = self._policy.identities.items()
-        return {field for (privacy, _), fields in rows if privacy == level for field in fields}
+    def _tells_addresses(self) -> bool:
+        return any("email" in self._policy.ever_told(level) for level in PRIVACY_LEVELS)
 
     def _zones(self, request: Request, chosen: str) -> list[tuple[str, str]]:
         offered = zone_choices(self._pages.language(request))

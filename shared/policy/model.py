@@ -190,6 +190,10 @@ class Policy:
         """What the handlers of a case in this state are told of a reporter who chose this privacy: names of fields."""
         return self.identities.get((privacy, state), ())
 
+    def ever_told(self, privacy: str) -> frozenset[str]:
+        """What the handlers are told of such a reporter at one state or another: names of fields."""
+        return frozenset(field for (row, _), fields in self.identities.items() if row == privacy for field in fields)
+
     def triage(self, facts: ReportFacts) -> Triage:
         """The lane and the handling body of a report. There always is one.
 

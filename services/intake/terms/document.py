@@ -130,6 +130,12 @@ class Terms(TypedDict):
     schema: str
 
 
+def promise_key(policy: Policy, level: str) -> str:
+    """The message that says who is told the name of a reporter who chooses this privacy, as the policy has it."""
+    is_untold = level != "anonymous" and "name" not in policy.ever_told(level)
+    return message_key("report-privacy-help", "untold" if is_untold else level)
+
+
 def write_terms(policy: Policy, language: str, languages: Sequence[str], say: Say) -> Terms:
     """What a report can say under this policy, with names in one of the `languages`."""
 
@@ -158,7 +164,7 @@ def write_terms(policy: Policy, language: str, languages: Sequence[str], say: Sa
         "flags": [{"code": flag, "name": name("flag", flag)} for flag in policy.flags],
         "settings": [{"code": setting, "name": name("setting", setting)} for setting in policy.settings],
         "privacy": [
-            {"code": level, "name": name("privacy", level), "meaning": name("report-privacy-help", level)}
+            {"code": level, "name": name("privacy", level), "meaning": say(promise_key(policy, level))}
             for level in levels
         ],
         "limits": {

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from services.intake.report.submission import Submission, find_faults
 from services.intake.sources.api import read_api
 from services.intake.sources.arrival import Context, Raw
 from services.intake.sources.contract import WHOLE
-from services.intake.terms.document import FAULTS
+from services.intake.terms.document import FAULTS, write_terms
 from shared.problems import Problem
 from shared.times import now
 from tests.support.intake_rig import POLICY, Rig
@@ -46,6 +47,13 @@ async def test_names_are_in_the_language_of_the_reader() -> None:
     assert terms["languages"][0] == "en"
     insults = next(one for one in terms["categories"] if one["code"] == "harassment.insults")
     assert (insults["name"], insults["group_name"]) == ("Insults", "Harassment")
+
+
+def test_a_policy_that_tells_nobody_promises_programs_the_same_as_people() -> None:
+    terms = write_terms(replace(POLICY, identities={}), "en", ["en"], lambda key: key)
+    told = {one["code"]: one["meaning"] for one in terms["privacy"]}
+    assert told["named"] == told["confidential"] == "report-privacy-help-untold"
+    assert told["anonymous"] == "report-privacy-help-anonymous"
 
 
 async def test_a_policy_that_has_not_changed_is_not_sent_again() -> None:
