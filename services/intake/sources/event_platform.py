@@ -30,7 +30,7 @@ def read_event_platform(raw: Raw, context: Context) -> Parsed:
         reading.remark("", "content_type")
         return read_each(body, reading, read_object) if several else Parsed((read_object(body, reading),))
     if several:
-        return read_each(body, reading, lambda event, each: _read(event, orjson.dumps(event), each))
+        return read_each(body, reading, lambda event, each: _read(event, text_of(event), each))
     arrival = _read(body, raw.body, reading)
     return Parsed(() if arrival is None else (arrival,))
 
@@ -54,6 +54,14 @@ def _read(event: Any, text: bytes, reading: Reading) -> Arrival | None:
     if not isinstance(given, str) or not given:
         reading.remark("/meta/id", "missing" if given is None or given == "" else "unreadable")
     return reading.arrival(stream, id_of(meta, text), submission, "/report", stated)
+
+
+def text_of(event: object) -> bytes:
+    """One event of an array, as it counts for an id. Raises Malformed for one that is nested too deeply."""
+    try:
+        return orjson.dumps(event)
+    except orjson.JSONEncodeError:
+        raise Malformed("invalid_data", "nested too deeply") from None
 
 
 def id_of(meta: dict[str, Any], text: bytes) -> str:

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from services.intake.sources.arrival import Raw, SubmissionName
 from services.intake.sources.cloudevents import attributes_in
-from services.intake.sources.event_platform import id_of
+from services.intake.sources.event_platform import id_of, text_of
 from services.intake.sources.parsing import LARGEST, LONGEST_NAME, MOST_SUBMISSIONS, load_mended
 from shared.problems import Malformed
 
@@ -29,7 +27,14 @@ def names_in_body(raw: Raw, writer: str) -> Names:
         return (None,)
     if not isinstance(body, list):
         return (_name_in(body, raw.body, writer),)
-    return [_name_in(item, orjson.dumps(item), writer) for item in body[:MOST_SUBMISSIONS]]
+    return [_name_of_item(item, writer) for item in body[:MOST_SUBMISSIONS]]
+
+
+def _name_of_item(event: object, writer: str) -> SubmissionName | None:
+    try:
+        return _name_in(event, text_of(event), writer)
+    except Malformed:
+        return None
 
 
 def _name_in(event: object, text: bytes, writer: str) -> SubmissionName | None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from services.intake.consumer import decode_inbox
 from services.intake.report.receipt import derive_report_id
-from services.intake.sources import SOURCES
+from services.intake.sources import SOURCES, names_in
 from services.intake.sources import read as read_source
 from services.intake.sources.arrival import Context, Parsed, Raw
 from services.intake.sources.parsing import LARGEST
@@ -294,6 +294,17 @@ def test_events_of_an_array_without_ids_are_known_by_their_own_bytes() -> None:
     again, repeated = read([other, other]).arrivals
     assert first.key != second.key
     assert again.key == repeated.key == second.key
+
+
+def test_an_event_of_an_array_that_is_nested_too_deeply_is_a_fault_of_its_own() -> None:
+    event = {"$schema": "/hearth/report/submitted/1.0.0", "meta": {"stream": "event-app", "id": "1"}}
+    good = json.dumps({**event, "report": REPORT})
+    deep = json.dumps({**event, "report": 1})[:-2] + "[" * 900 + "]" * 900 + "}"
+    raw = Raw("kafka", {}, f"[{deep}, {good}]".encode())
+    found = read_source(raw, Context(POLICY, NOW))
+    assert [fault.code for fault in found.faults] == ["invalid_data"]
+    assert [arrival.place for arrival in found.arrivals] == [1]
+    assert [name and name.id for name in names_in(raw, "event-app")] == [None, "1"]
 
 
 def test_an_array_of_event_platform_has_bounds() -> None:
