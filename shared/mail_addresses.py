@@ -29,6 +29,10 @@ _COMMON = re.compile(
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 _JOINERS = "\u200c\u200d"
+_COPIED = re.compile("[\u00ad\u200b\u2060\ufeff]")
+"""Marks without a width that pages put where a line may break."""
+_AROUND = " \t\r\n\u00a0\u200e\u200f\u061c\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
+"""Blanks and direction marks that copying brings along."""
 
 
 class BadAddress(ValueError):
@@ -90,7 +94,7 @@ def _parts(text: str) -> tuple[str, str, str]:
     """The part before the `@` without quotes, the domain as it was typed, and the domain in ASCII."""
     if len(text) > LONGEST_TYPED:
         raise BadAddress("This is longer than an address can be.")
-    typed = unicodedata.normalize("NFC", text.strip().translate(_WIDE))
+    typed = unicodedata.normalize("NFC", _COPIED.sub("", text).strip(_AROUND).strip().translate(_WIDE))
     local, at, domain = typed.rpartition("@")
     if len(local) > 2 and local[0] == local[-1] == '"':
         local = local[1:-1]
