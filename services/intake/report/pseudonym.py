@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from services.intake.report.submission import People, Pseudonyms, Submission
 from shared.names import MOST_OF_LINE, Key, address_keys, keys_of, own_keys
+from shared.texts import trim_line
 
 MOST = 1000
 """So many names are read from all lines of a report that name the reported, and from those that name witnesses."""
@@ -53,9 +54,13 @@ def party_token(report_key: bytes, keys: Pseudonyms) -> str:
 
 
 def pseudonyms_for(key: bytes, names: Iterable[str], addresses: Iterable[str]) -> tuple[str, ...]:
-    """The pseudonyms under which a person with these user names and mail addresses may stand in a submission."""
-    found = [key for name in names for key in own_keys(name)]
-    return _pseudonyms(key, [*found, *(key for address in addresses for key in _keys_of_address(address))])
+    """The pseudonyms under which a person with these user names and mail addresses may stand in a submission.
+
+    They are cleaned as the texts of a submission are: no mark in a name makes a person another one.
+    """
+    found = [key for name in names for key in own_keys(trim_line(name))]
+    found += [key for address in addresses for key in _keys_of_address(trim_line(address))]
+    return _pseudonyms(key, found)
 
 
 def _keys_of_address(address: str) -> tuple[Key, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from services.intake.report.pseudonym import MOST, people_in, pseudonyms_for
 from services.intake.report.submission import Submission
@@ -37,6 +38,19 @@ def test_the_accused_is_shut_out_for_any_way_to_write_the_name(data: st.DataObje
     assert shuts_out(submission_about(text), provided)
     assert shuts_out(submission_about("Nobody", witnesses=["Nobody", text]), provided)
     assert shuts_out(submission_about("Nobody", reporter={"name": text}), provided)
+
+
+@pytest.mark.parametrize("mark", ["\x00", "\x1b", "\x7f", "\ufffe", "\ufff9", "\ud800", "\u2028", "\x85"])
+def test_a_mark_in_a_user_name_does_not_open_the_case_to_the_accused(mark: str) -> None:
+    for own in (f"Exa{mark}mple User", f"{mark}Example User", f"Example User{mark}"):
+        try:
+            told = submission_about(own)
+        except ValidationError:
+            # A line break inside of a name is refused where it is typed.
+            continue
+        assert shuts_out(told, own)
+    address = f"sam{mark}@example.org"
+    assert pseudonyms_for(KEY, (), (address,))
 
 
 @given(st.data(), names(), names())
