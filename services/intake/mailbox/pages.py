@@ -51,7 +51,7 @@ class FollowUpPage:
         """Who has to act now, and what the reporter can do."""
         if view.erased_at:
             return self._pages.message(request, "status-now-erased")
-        if any(question.answer is None for question in view.questions):
+        if not view.outcome and any(question.answer is None for question in view.questions):
             return self._pages.message(request, "status-now-yours")
         if view.state == "awaiting_information":
             return self._pages.message(request, "status-now-answered")

@@ -459,7 +459,8 @@ ASKED = InformationRequested(previous="triaged", state="awaiting_information", q
 @pytest.mark.parametrize("outcome", POLICY.outcomes)
 async def test_a_decision_is_told_in_a_sentence(rig: Rig, outcome: str) -> None:
     decided = CaseDecided(previous="investigating", state="decided", outcome=outcome, reason_id="r-1")
-    page = (await status_page(rig, TRIAGED, decided)).text
+    page = (await status_page(rig, TRIAGED, ASKED, decided)).text
+    assert "We wait for your answer." not in page
     assert re.search(r"<p><strong>[A-Z][^<]+ [^<]+\.</strong></p>", page)
     assert "If something new happens, send a new report." in page
 
