@@ -219,6 +219,16 @@ async def test_withdrawing_needs_a_fresh_sign_in_and_keeps_the_reason(rig: Rig) 
     assert "The page is being rewritten." in article(page, "HB-01")
 
 
+async def test_withdrawing_says_first_that_it_needs_another_sign_in(rig: Rig) -> None:
+    await signed_in(rig)
+    await attest(rig)
+    assert "yours is older" not in await page_of(rig, "/desk/baseline/swwiki")
+    await signed_in(rig, age=FRESH + timedelta(seconds=5))
+    page = article(await page_of(rig, "/desk/baseline/swwiki"), "HB-01")
+    assert page.count("and yours is older") == 1
+    assert "/desk/sign-in?fresh=1&next=%2Fdesk%2Fbaseline%2Fswwiki" in page
+
+
 async def test_another_coordinator_or_an_auditor_confirms_and_nobody_their_own(rig: Rig) -> None:
     await signed_in(rig)
     made = await attest(rig, "HB-09")
