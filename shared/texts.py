@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
@@ -139,6 +139,10 @@ class TypedText:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         least = {} if self.optional else {"minLength": 1}
         return {**handler(schema), **least, "maxLength": self.limit}
+
+
+Trimmed = BeforeValidator(lambda value: trim_line(value) if isinstance(value, str) else value)
+"""For what pydantic takes for a code or an id: blanks and marks of copying around it are no part of it."""
 
 
 def _paired(line: str) -> str:

@@ -4,21 +4,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from shared.names import LONGEST_LINE
-from shared.texts import TypedText, trim_line
-
-
-def _trimmed(value: object) -> object:
-    return trim_line(value) if isinstance(value, str) else value
-
+from shared.texts import Trimmed, TypedText
 
 ANSWER_LIMIT = 20_000
 RECEIPT_LIMIT = 200
 """Characters of a receipt as it is typed, with blanks and marks."""
 Receipt = Annotated[str, TypedText(RECEIPT_LIMIT, optional=True, one_line=False)]
-Identifier = Annotated[str, BeforeValidator(_trimmed), StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+Identifier = Annotated[str, Trimmed, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 Name = Annotated[str, TypedText(320, longest=LONGEST_LINE)]
 Words = Annotated[str, TypedText(ANSWER_LIMIT, one_line=False)]
 

@@ -13,7 +13,7 @@ from shared.mail_addresses import MailAddress
 from shared.names import LONGEST_LINE
 from shared.policy import UNCLASSIFIED, Policy
 from shared.problems import FieldError
-from shared.texts import TypedText
+from shared.texts import Trimmed, TypedText
 from shared.times import Written
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -95,12 +95,12 @@ class Submission(_Part):
     flags: tuple[Code, ...] = Field((), max_length=20)
     setting: Code = "online"
     language: Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")] = "en"
-    privacy: Literal["named", "confidential", "anonymous"] = "confidential"
+    privacy: Annotated[Literal["named", "confidential", "anonymous"], Trimmed] = "confidential"
     occurred: Occurred | None = None
     narrative: Narrative
     harmed: Passage | None = None
     places: tuple[Place, ...] = Field((), max_length=MOST_PLACES)
-    exposure: Literal["yes", "no", "unsure"] | None = None
+    exposure: Annotated[Literal["yes", "no", "unsure"] | None, Trimmed] = None
     anything_else: AnythingElse | None = None
     reported: tuple[Reported, ...] = Field((), max_length=MOST_PEOPLE)
     witnesses: tuple[NameLine, ...] = Field((), max_length=MOST_PEOPLE)

@@ -128,7 +128,7 @@ FORGIVEN: tuple[Row, ...] = (
     Row(_TEXTS, "blanks of any script and width, and tabs", "blanks", (),
         http({**REPORT, "witnesses": ["\u3000山田\u3000太郎\t"]})),
     Row(_TEXTS, "blanks and marks around a code, such as that of the community", "passed over", (),
-        http({**REPORT, "community": " enwiki\u200b"})),
+        http({**REPORT, "community": " enwiki\u200b", "privacy": "named\ufeff "})),
     Row(_TEXTS, "a link to a title with percent signs: what they mean is counted", "kept as it is", (),
         http({**REPORT, "places": ["https://hi.wikipedia.org/wiki/" + "%E0%A4%B8" * 255]})),
     Row(_TEXTS, "letters of several code points, such as a letter with its marks: each counts as one", "kept", (),
