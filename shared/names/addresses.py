@@ -11,11 +11,16 @@ _MAIL = re.compile(r"[^\s@<>()\[\]{},;:\"|]{1,100}\"?@[^\s@<>()\[\]{},;:\"|/?&#]
 _IP = re.compile(r"(?<!\w)(?:::)?[0-9A-Fa-f][0-9A-Fa-f:.]{2,58}|(?<!\w)::[0-9A-Fa-f]{1,4}")
 MOST_OF_KIND = 40
 """So many addresses of each kind are read from one text."""
+_WIDE = {0xFF01 + offset: 0x21 + offset for offset in range(94)} | {0xFE6B: "@", 0x3002: ".", 0xFF61: "."}
+"""What keyboards of East Asia write instead of the characters of ASCII."""
+_AT_SIGNS = frozenset("@\uff20\ufe6b")
 _ZEROS = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
 
 
 def mails_in(text: str, parts: Iterable[str] = (), most: int | None = MOST_OF_KIND) -> Iterator[str]:
     """Each mail address in a text (see `folding.clear`) and in parts of it, in one form; `most`: None for all."""
+    if not text.isascii() and not _AT_SIGNS.isdisjoint(text):
+        text = text.translate(_WIDE)
     if "@" in text or "%40" in text:
         yield from filter(None, map(read_mail, _found(_MAIL, (text, *parts), most)))
 

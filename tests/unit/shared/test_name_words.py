@@ -165,6 +165,15 @@ def test_every_address_in_a_text_is_read() -> None:
     assert KNOWN.mentioned([f"{text} nadja@mail.example"], known)
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ["ｎａｄｊａ＠ｍａｉｌ．ｅｘａｍｐｌｅ", "nadja@mail．example", "nadja﹫mail。example", "nadja@mail｡example"],
+)
+def test_a_mail_address_in_wide_letters_is_read(typed: str) -> None:
+    known = frozenset(pseudonyms_for(KEY, [], ["nadja@mail.example"]))
+    assert KNOWN.mentioned([f"it was {typed}, again", f"彼は {typed} です"], known)
+
+
 @given(st.text(alphabet="ae\u0301\u0323\u0344\u0f73\uff9e\u3099\u05b0 \u200dが", max_size=200))
 def test_many_marks_are_ordered_as_unicode_says(text: str) -> None:
     for form in ("NFC", "NFD", "NFKC"):
