@@ -4,9 +4,12 @@ import re
 
 _TAG = re.compile(r'(?:W/)?"([^"]*)"([^",\s]*)|([^",\s]+)', re.IGNORECASE)
 _CODING = re.compile(
-    r"(?:[-;:+._,]{1,2}(?:x-)?(?:gzip|gunzip|gz|brotli|br|deflate|df|zstd|zst|compress|identity))+$", re.IGNORECASE
+    r"(?:[-;:+._,]{1,2}(?:x-)?(?:gzip|gunzip|gz|brotli|br|deflate|df|zstd|zst|compress|identity)){1,4}$", re.IGNORECASE
 )
-"""What servers put behind a tag of ours when they pack the answer: Apache, Jetty, LiteSpeed and others."""
+"""What servers put behind a tag of ours when they pack the answer: Apache, Jetty, LiteSpeed and others.
+
+So many proxies at most, because a longer run of codings would be read from each of its places to its end.
+"""
 
 
 def tags_in(header: str) -> set[str]:

@@ -1,5 +1,7 @@
 """Entity tags come back as proxies changed them."""
 
+import time
+
 import pytest
 from starlette.requests import Request
 
@@ -27,6 +29,13 @@ def test_a_version_is_known_by_a_tag_that_a_proxy_changed(tag: str) -> None:
 def test_what_is_no_version_is_refused(tag: str) -> None:
     with pytest.raises(Problem, match="version-malformed"):
         seen_of(asking(tag))
+
+
+@pytest.mark.parametrize("run", ["-gz", "-x-gzip", ";br", "--identity"])
+def test_a_long_run_of_codings_takes_little_time(run: str) -> None:
+    began = time.process_time()
+    assert not is_known(run * (15_000 // len(run)) + "x", "3")
+    assert time.process_time() - began < 0.5
 
 
 def test_a_reader_without_a_tag_has_nothing() -> None:
