@@ -89,7 +89,8 @@ def read_language(text: str) -> str | None:
     found = _LOCALE.fullmatch(first)
     if found is None:
         return None
-    parts = found[1].replace("_", "-").split("-")
+    # No tag has more parts, and to shorten a text of thousands one by one would take seconds.
+    parts = found[1].replace("_", "-").split("-", _LONGEST_TAG)[:_LONGEST_TAG]
     if found[2] in _SCRIPTS:
         parts.insert(1, _SCRIPTS[found[2]])
     while len(tag := "-".join(parts)) > _LONGEST_TAG:

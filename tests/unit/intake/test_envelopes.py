@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -139,6 +140,12 @@ def test_fields_of_later_versions_are_passed_over_or_named_as_slips(later: dict[
 @pytest.mark.parametrize("case", cases("languages_as_written"))
 def test_a_language_is_read_from_what_programs_have(case: dict[str, str | None]) -> None:
     assert read_language(str(case["written"])) == case["is"]
+
+
+def test_a_language_of_thousands_of_parts_takes_little_time() -> None:
+    began = time.process_time()
+    assert read_language("en" + "-a" * 30_000) == "en" + "-a" * 16
+    assert time.process_time() - began < 0.5
 
 
 @given(st.text(max_size=40))
