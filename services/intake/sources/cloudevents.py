@@ -60,7 +60,11 @@ def read_object(body: Any, reading: Reading) -> Arrival:
             unwrapped = load_json(base64.b64decode(str(wrapped), validate=True), reading)
         except ValueError:
             raise Malformed("invalid_data", f"{at}/data_base64: not base64") from None
-        if data is not None and data != unwrapped:
+        try:
+            is_other = data is not None and data != unwrapped
+        except RecursionError:
+            raise Malformed("invalid_data", f"{at}/data: nested too deeply") from None
+        if is_other:
             raise Malformed("invalid_data", f"{at}/data: not what data_base64 says")
         data = unwrapped
     return _read(body, data, "/data", reading)

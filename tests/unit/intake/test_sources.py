@@ -307,6 +307,14 @@ def test_an_event_of_an_array_that_is_nested_too_deeply_is_a_fault_of_its_own() 
     assert [name and name.id for name in names_in(raw, "event-app")] == [None, "1"]
 
 
+def test_data_that_is_told_twice_and_nested_too_deeply_is_malformed() -> None:
+    deep = "[" * 1020 + "]" * 1020
+    event = {**EVENT, "data": 1, "data_base64": base64.b64encode(deep.encode()).decode()}
+    body = json.dumps(event).replace('"data": 1', f'"data": {deep}').encode()
+    with pytest.raises(Malformed, match="nested too deeply"):
+        read_source(Raw("kafka", {"content-type": "application/cloudevents+json"}, body), Context(POLICY, NOW))
+
+
 def test_an_array_of_event_platform_has_bounds() -> None:
     assert fault([platform(n) for n in range(21)]).code == "too_many_submissions"
     assert fault([]).code == "unknown_format"
