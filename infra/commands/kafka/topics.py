@@ -18,7 +18,7 @@ from infra.acls import Acl
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, commands, count, table
 from infra.commands.kafka.broker import ask_admin
 from infra.commands.kafka.way_in import INTEGRATOR_KAFKA, WayIn
-from infra.commands.options import KAFKA, Accounts, Kafka, TopicPrefix, Wait, kafka_access
+from infra.commands.options import KAFKA, Accounts, Kafka, TopicPrefix, Wait, checked, kafka_access
 from infra.credentials import Credentials, read_secret
 from infra.kafka.accounts import (
     Changes,
@@ -31,6 +31,7 @@ from infra.kafka.accounts import (
 from infra.kafka.quotas import BYTES_PER_SECOND, Quota, set_quota
 from infra.kafka.topics import Drift, alter_topics, create_topics, find_drift, topics_at
 from shared.kafka.topics import TOPICS, is_integrator, topics_of
+from shared.setting_kinds import check_servers
 
 BytesPerSecond = Annotated[
     int,
@@ -166,7 +167,12 @@ def acls(
 
 Address = Annotated[
     str,
-    typer.Option("--address", envvar="HEARTH_INTEGRATOR_KAFKA", help="Where integrators reach Kafka (host:port)."),
+    typer.Option(
+        "--address",
+        envvar="HEARTH_INTEGRATOR_KAFKA",
+        help="Where integrators reach Kafka (host:port).",
+        callback=checked(check_servers),
+    ),
 ]
 
 

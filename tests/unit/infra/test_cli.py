@@ -161,6 +161,7 @@ def test_the_made_secrets_are_what_the_services_ask_for(tmp_path: Path, monkeypa
         ("HEARTH_INTAKE_URL", "intake:8001", ["doctor"]),
         ("HEARTH_TOPIC_PREFIX", "a b", ["topics", "check"]),
         ("HEARTH_KAFKA_CA", "/nowhere/ca.pem", ["topics", "check"]),
+        ("HEARTH_INTEGRATOR_KAFKA", "kafka", ["topics", "integrator", "wiki-bot"]),
     ],
 )
 def test_a_command_says_in_one_sentence_which_setting_is_wrong(
