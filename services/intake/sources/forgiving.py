@@ -118,7 +118,7 @@ FORGIVEN: tuple[Row, ...] = (
         ("language_rewritten",), http({**REPORT, "language": "en_US.UTF-8"})),
     Row(_REPORT, "over Kafka: another text as `language`", "English", ("language_unknown",),
         binary({**REPORT, "language": "no such language"})),
-    Row(_REPORT, "over Kafka: a field that Hearth does not know, and that looks like none that is missing",
+    Row(_REPORT, "over Kafka: a field that Hearth does not know, looks like none that is missing, and names nobody",
         "passed over", ("unknown_field",), binary({**REPORT, "app_version": "2.0"})),
     Row(_TEXTS, "marks that copying brings along: a byte order mark, blanks without width, soft hyphens, direction "
         "marks without a partner, control characters", "cleaned", (),
@@ -182,6 +182,9 @@ REFUSED: tuple[Row, ...] = (
         http({**REPORT, "narrative": None})),
     Row(_REPORT, "over HTTP: a field that Hearth does not know (the sender hears it, and a slip must not change the "
         "report)", "refused", ("extra_forbidden",), http({**REPORT, "app_version": "2.0"})),
+    Row(_REPORT, "over Kafka: an unknown field that by its name says who is concerned, or how much of them is known "
+        "(such as `anonymous`, `reporter_name` or `accused`)", "refused", ("invalid_data",),
+        binary({**REPORT, "isAnonymous": True})),
     Row(_REPORT, "over Kafka: a field that looks like one that is missing", "refused", ("invalid_data",),
         binary({**REPORT, "Privacy": "anonymous"})),
     Row(_REPORT, "a number, a truth value or a date in place of a text, or the other way round", "refused",

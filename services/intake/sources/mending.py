@@ -23,6 +23,8 @@ _PARTS: Mapping[object, type[BaseModel]] = MappingProxyType(
     {"occurred": Occurred, "reported": Reported, "reporter": Reporter}
 )
 _ALIKE = 0.85
+# A field that says who is concerned, or how much of them is known, is never passed over: it would change the report.
+_TELLING = re.compile("anonym|privacy|confidential|reporter|reported|accused|witness|victim|harmed|e_?mail|identit")
 # `en_US.UTF-8`, `sr_RS@latin`, and one of a list such as `de-AT,de;q=0.9`.
 _LOCALE = re.compile(r"([A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*)(?:\.[A-Za-z0-9_-]+)?(?:@([A-Za-z0-9]{1,20}))?")
 _TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
@@ -99,11 +101,14 @@ def read_language(text: str) -> str | None:
 
 
 def _looks_known(data: Any, place: tuple[int | str, ...]) -> bool:
-    """Whether a name that nobody knows is a slip for a field that is not given. Then it counts."""
+    """Whether a name that nobody knows says who is concerned, or is a slip for a field that is not given.
+
+    Then it counts.
+    """
     model = _PARTS.get(place[0], Submission) if len(place) > 1 else Submission
     fields = {field.alias or name for name, field in model.model_fields.items()}
     name = str(place[-1]).lower().replace("-", "_").strip("_ ")
-    return bool(get_close_matches(name, fields - set(_parent(data, place)), 1, _ALIKE))
+    return bool(_TELLING.search(name)) or bool(get_close_matches(name, fields - set(_parent(data, place)), 1, _ALIKE))
 
 
 def _parent(data: Any, place: tuple[int | str, ...]) -> dict[str, Any]:

@@ -380,3 +380,11 @@ def test_whatever_strangers_write_is_either_read_or_malformed(value: bytes, stra
     strangers = Record("reports.inbox", 0, 0, 0, None, encoded, value)
     with suppress(Malformed):
         assert isinstance(decode_inbox(POLICY, grants_for, is_open=True)(strangers, None), Parsed | None)
+
+
+@pytest.mark.parametrize(
+    "name", ["anonymous", "isAnonymous", "privacyLevel", "reporter_name", "reporterEmail", "accused", "witness_names"]
+)
+def test_an_unknown_field_that_says_who_is_concerned_is_never_passed_over(name: str) -> None:
+    with pytest.raises(Malformed):
+        read(PLATFORM | {"report": {"community": "enwiki", "narrative": "words", name: "x"}})
