@@ -120,18 +120,24 @@ async def test_a_coordinator_attests_without_javascript_and_another_confirms(
     await expect(page.locator("#HB-09")).to_contain_text("Met")
 
 
-async def test_an_old_sign_in_keeps_the_reason_of_a_withdrawal(rig: Rig, browser: Browser, address: str) -> None:
+async def test_an_old_sign_in_is_said_before_a_reason_is_written_and_keeps_it(
+    rig: Rig, browser: Browser, address: str
+) -> None:
     await fill_the_baseline(rig)
     page = await browser.new_page()
     await come_as(page, rig, address, age=FRESH + timedelta(minutes=1))
     await page.goto(f"{address}{PLACE}")
     duty = page.locator("#HB-01")
     await duty.get_by_text("Take it back", exact=True).click()
+    await expect(duty.get_by_text("Sign in again before you write.")).to_be_visible()
     await duty.get_by_label("Why is it taken back?").fill("The page was deleted.")
     await duty.get_by_role("button", name="Take the statement back").click()
-    await expect(page.get_by_role("link", name="Sign in again")).to_be_visible()
-    await expect(duty.get_by_label("Why is it taken back?")).to_have_value("The page was deleted.")
+    await expect(page.get_by_text("nothing you wrote is lost")).to_be_visible()
+    assert await page.locator("input[name=draft]").get_attribute("value")
     await come_as(page, rig, address)
+    await page.goto(f"{address}{PLACE}")
+    await duty.get_by_text("Take it back", exact=True).click()
+    await duty.get_by_label("Why is it taken back?").fill("The page was deleted.")
     await duty.get_by_role("button", name="Take the statement back").click()
     await expect(page.get_by_role("status")).to_contain_text("It is taken back.")
     await expect(duty).to_contain_text("The page was deleted.")

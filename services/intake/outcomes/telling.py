@@ -1,4 +1,4 @@
-"""The events that tell an integrator what became of its submissions. Pure."""
+"""The events that tell an integrator what became of its submissions."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -79,7 +79,7 @@ async def test_reports_are_taken_all_through_a_rotation(given: IntakeSettings) -
 
 async def test_a_report_that_is_repeated_after_a_rotation_is_known_as_the_same(given: IntakeSettings) -> None:
     world = world_of(given)
-    key = {"Idempotency-Key": "a-key-of-its-own"}
+    key = {"Idempotency-Key": "5f0c7a0e-6a0f-4f5e-9d0a-3f6f5c1f7a11"}
     async with serving(given, QUICK) as http:
         await ready(http)
         first = await http.post("/v1/reports", json=REPORT, headers=key)

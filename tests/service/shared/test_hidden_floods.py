@@ -71,9 +71,9 @@ async def test_a_page_of_the_outbox_looks_at_so_many_deliveries_and_no_more() ->
 async def test_a_count_of_the_outbox_looks_at_so_many_and_says_at_least() -> None:
     deliveries = flood_of_deliveries(FLOOD)
     outbox = Outbox(deliveries, nobody_named(), KEY)
-    assert await outbox.count(HIDDEN_FROM, DeliveryState.PLANNED) == (0, True)
+    assert await outbox.count(HIDDEN_FROM, DeliveryState.PLANNED) == (0, True, None)
     assert deliveries.read <= MOST_LOOKED_AT
-    assert await outbox.count(people.operator(), DeliveryState.PLANNED) == (1_000, True)
+    assert await outbox.count(people.operator(), DeliveryState.PLANNED) == (1_000, True, None)
 
 
 async def test_a_short_page_does_not_tell_how_many_more_are_hidden() -> None:

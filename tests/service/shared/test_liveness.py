@@ -52,7 +52,7 @@ class Outside:
     async def running(self) -> AsyncIterator[Lifecycle]:
         given: dict[str, Any] = {
             "client": SimpleNamespace(admin=SimpleNamespace(command=self.nothing), close=lambda: None),
-            "broker": SimpleNamespace(start=self.nothing, stop=self.nothing),
+            "broker": SimpleNamespace(connect=self.nothing, subscribers=[], stop=self.nothing),
             "publisher": SimpleNamespace(ping=self.ping, stop=self.nothing),
             "relay": SimpleNamespace(run=self.nothing, flush=self.nothing),
             "readiness": lifecycle.Readiness(),

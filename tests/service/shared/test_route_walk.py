@@ -18,7 +18,6 @@ from shared.access.actions import ACTIONS
 from shared.access.principal import Principal, Role
 from shared.access.refusal_log import Refusals
 from shared.access.table import TABLE
-from shared.problems import NotFound
 from tests.support import people
 from tests.support.callers import (
     ASKED_BY_SERVICES,
@@ -385,7 +384,3 @@ def test_the_second_table_is_the_first() -> None:
     assert {name for name, action in ACTIONS.items() if action.fresh} == FRESH
     assert {name for name, action in ACTIONS.items() if action.case} == OF_A_CASE
     assert {name: action.scope for name, action in ACTIONS.items() if action.scope} == SCOPE
-
-
-def test_a_report_in_the_name_of_another_community_is_answered_like_nothing() -> None:
-    assert (NotFound().status, NotFound().code) == ANSWERS["community"]

@@ -78,7 +78,7 @@ def given_to(
 ) -> tuple[Case, list[Event]]:
     """The case after a command, with these people on the roster; tokens of the case stand for those `meant`."""
     there = People(staff_of(*people), frozenset(case.parties), meant)
-    by = getattr(command, "by", TRIAGE)
+    by = getattr(command, "by", None) or TRIAGE
     after, events = carry_out(
         case, command, POLICY, there, at, case_id=case.id, actor=by, cause=f"c{case.seq}", trace=None
     )
