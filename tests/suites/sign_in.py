@@ -128,14 +128,11 @@ class World:
             assert aged.matched_count
 
     async def sign_in_again(self, page: Page, account: Account) -> None:
-        """Follow the link for it, into a tab of its own, where the provider asks again."""
-        async with page.context.expect_page() as opened:
-            await page.get_by_role("link", name="Sign in again").click()
-        tab = await opened.value
-        await tab.get_by_role("button", name="Sign in with").click()
-        await self.provider.enter(tab, account)
-        await tab.wait_for_url(page.url.partition("?")[0].rsplit("/", 1)[0] + "**")
-        await tab.close()
+        """Where the page asks for it: the provider asks again, and leads back to the form."""
+        await expect(page.get_by_text("nothing you wrote is lost")).to_be_visible()
+        await page.get_by_role("button", name="Sign in with").click()
+        await self.provider.enter(page, account)
+        await expect(page.get_by_text("what you wrote stands in the form below")).to_be_visible()
 
 
 @contextmanager
@@ -236,7 +233,7 @@ class SignInSuite:
         world.age_sessions(RESPONDER)
         await page.wait_for_timeout(4000)  # for as long a service answers from memory
         await page.get_by_role("button", name="Record the decision").click()
-        await expect(page.get_by_text("This needs a sign-in of the last ten minutes")).to_be_visible()
+        await expect(page.get_by_text("needs a sign-in of the last ten minutes")).to_be_visible()
         assert (await world.case(case["id"]))["outcome"] is None
         await world.sign_in_again(page, RESPONDER)
         await expect(page.get_by_label("Reasons")).to_have_value("The edits show it.")
@@ -255,7 +252,7 @@ class SignInSuite:
         await page.wait_for_timeout(4000)  # as above
         await page.get_by_text("Sign out everywhere", exact=True).click()
         await page.get_by_role("button", name="Sign out in every service").click()
-        await expect(page.get_by_text("This needs a sign-in of the last ten minutes")).to_be_visible()
+        await expect(page.get_by_text("needs a sign-in of the last ten minutes")).to_be_visible()
         await responder.reload()
         await heading(responder, "Cases")
         await world.sign_in_again(page, COORDINATOR)
