@@ -11,7 +11,7 @@ from rich.table import Table
 from infra.commands.baseline_preview import preview
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, commands, count, table
 from infra.commands.documents.baseline_page import attested_text, baseline_page, measured_text
-from infra.commands.documents.pages import CheckOnly, write_or_check
+from infra.commands.documents.pages import add_page
 from infra.commands.options import MONGO, DatabasePrefix, Mongo, PolicyDir, mongo_access
 from shared.i18n.messages import ENGLISH, Messages
 from shared.policy import Policy, PolicyError, load_policy
@@ -142,14 +142,7 @@ def show_preview(
     )
 
 
-@app.command()
-def doc(
-    output: Annotated[Path, typer.Option("--output", help="The page.")] = Path("docs/responsibilities.md"),
-    check_only: CheckOnly = False,
-    as_json: AsJson = False,
-) -> None:
-    """Write the page of what the baseline asks for, or with --check say whether it is up to date."""
-    write_or_check(output, baseline_page(), check_only, as_json, command="hearth baseline doc")
+add_page(app, "baseline", baseline_page, "docs/responsibilities.md", "what the baseline asks for")
 
 
 def known_versions(policy_dir: Path | None) -> tuple[Catalogue, ...]:

@@ -1,5 +1,6 @@
 """Documents that are made from code: written, or compared with what is there."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -35,41 +36,24 @@ def write_or_check(path: Path, text: str, check_only: bool, as_json: bool, *, co
         raise typer.Exit(FINDING)
 
 
-@settings.command()
-def doc(
-    output: Annotated[Path, typer.Option("--output", help="The page.")] = Path("docs/settings.md"),
-    check_only: CheckOnly = False,
-    as_json: AsJson = False,
-) -> None:
-    """Write the page of all settings, or with --check say whether it is up to date."""
-    write_or_check(output, settings_page(), check_only, as_json, command="hearth settings doc")
+def add_page(group: typer.Typer, name: str, page: Callable[[], str], path: str, what: str) -> None:
+    """Give the group of commands of this name its `doc`: it writes the `page` of `what` to `path`, or compares it."""
+
+    @group.command("doc", help=f"Write the page of {what}, or with --check say whether it is up to date.")
+    def doc(
+        output: Annotated[Path, typer.Option("--output", help="The page.")] = Path(path),
+        check_only: CheckOnly = False,
+        as_json: AsJson = False,
+    ) -> None:
+        write_or_check(output, page(), check_only, as_json, command=f"hearth {name} doc")
 
 
-@access.callback()
-def _group() -> None:
-    """Document who may do what."""
-
-
-@access.command("doc")
-def access_doc(
-    output: Annotated[Path, typer.Option("--output", help="The page.")] = Path("docs/access.md"),
-    check_only: CheckOnly = False,
-    as_json: AsJson = False,
-) -> None:
-    """Write the page of who may do what, or with --check say whether it is up to date."""
-    write_or_check(output, access_page(), check_only, as_json, command="hearth access doc")
-
-
-@forgiving.callback()
-def _forgiving_group() -> None:
-    """Document what is forgiven in what strangers send, and what is refused."""
-
-
-@forgiving.command("doc")
-def forgiving_doc(
-    output: Annotated[Path, typer.Option("--output", help="The page.")] = Path("docs/integrate/forgiving.md"),
-    check_only: CheckOnly = False,
-    as_json: AsJson = False,
-) -> None:
-    """Write the page of what is forgiven and what is refused, or with --check say whether it is up to date."""
-    write_or_check(output, forgiving_page(), check_only, as_json, command="hearth forgiving doc")
+add_page(settings, "settings", settings_page, "docs/settings.md", "all settings")
+add_page(access, "access", access_page, "docs/access.md", "who may do what")
+add_page(
+    forgiving,
+    "forgiving",
+    forgiving_page,
+    "docs/integrate/forgiving.md",
+    "what is forgiven and what is refused",
+)
