@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
@@ -35,12 +36,15 @@ _LINK = Markup('<a class="cdx-link" dir="ltr" href="{}" rel="external nofollow n
 
 def _without_the_end_of_a_sentence(address: str) -> str:
     """An address ends before the signs that end a sentence, but a bracket that it opened belongs to it."""
+    left = Counter(address)
+    end = len(address)
     while True:
-        last = address[-1]
-        is_open = last in _CLOSING and address.count(_CLOSING[last]) >= address.count(last)
+        last = address[end - 1]
+        is_open = last in _CLOSING and left[_CLOSING[last]] >= left[last]
         if unicodedata.category(last) not in _SIGNS or last in _OF_ADDRESSES or is_open:
-            return address
-        address = address[:-1]
+            return address[:end]
+        left[last] -= 1
+        end -= 1
 
 
 def _is_safe(address: str) -> bool:
