@@ -6,7 +6,7 @@ from typing import Any
 from services.intake.sources.arrival import Raw, SubmissionName
 from services.intake.sources.cloudevents import attributes_in
 from services.intake.sources.event_platform import id_of, text_of
-from services.intake.sources.parsing import LARGEST, LONGEST_NAME, MOST_SUBMISSIONS, load_mended
+from services.intake.sources.parsing import LARGEST, MOST_SUBMISSIONS, is_usable, load_mended
 from shared.problems import Malformed
 
 Names = Sequence[SubmissionName | None]
@@ -56,6 +56,4 @@ def _name(source: object, name: object, writer: str) -> SubmissionName | None:
     source = writer if source is None or source == "" else source
     if not isinstance(source, str) or not isinstance(name, str) or not name:
         return None
-    # What was not UTF-8 is no name: two that differ would look alike.
-    usable = max(len(source), len(name)) <= LONGEST_NAME and "\N{REPLACEMENT CHARACTER}" not in source + name
-    return SubmissionName(source, name) if usable else None
+    return SubmissionName(source, name) if is_usable(source) and is_usable(name) else None

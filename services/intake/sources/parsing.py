@@ -62,7 +62,7 @@ class Reading:
         """A source or an id. Without both, a report that comes again is not known again. Raises Malformed."""
         if not isinstance(value, str) or not value:
             raise Malformed("missing_attribute", f"{self.at}{pointer} is missing or empty")
-        if len(value) > LONGEST_NAME or _REPLACED in value:
+        if not is_usable(value):
             raise Malformed("invalid_attribute", f"{self.at}{pointer} is too long or not UTF-8")
         return value
 
@@ -130,6 +130,11 @@ class Reading:
         return Arrival(
             KAFKA, submission, scope, key_of(source, name), received_at, context.trace, by, remarks, named, self.place
         )
+
+
+def is_usable(name: str) -> bool:
+    """Whether a source or an id is one that can be told again."""
+    return len(name) <= LONGEST_NAME and _REPLACED not in name
 
 
 def scope_of(writer: str) -> str:
