@@ -111,7 +111,7 @@ class Aggregates:
         `public_url`: the address at which the events say that their schemas stand.
         """
         self.collection = collection
-        self._public_url = public_url.rstrip("/")
+        self._public_url = public_url
         self._grace = grace
         self._relay = relay
         relay.watch(collection)

@@ -5,6 +5,7 @@ import logging
 import re
 import ssl
 from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +24,7 @@ def listed(value: str) -> list[str]:
 def check_address(value: str, *, path: bool = False) -> str:
     """An address with http or https and a host, and with a path only where `path` says so; its host in ASCII.
 
-    Raises ValueError.
+    It comes back without a slash at its end. Raises ValueError.
     """
     example = "such as https://hearth.example.org"
     try:
@@ -40,7 +41,7 @@ def check_address(value: str, *, path: bool = False) -> str:
         raise ValueError(f"names no host, {example}")
     if "?" in value or "#" in value or (not path and parts.path.strip("/")):
         raise ValueError(f"has something behind the host, {example}")
-    return value
+    return value.rstrip("/")
 
 
 def check_server(value: str) -> str:
@@ -163,11 +164,9 @@ Authorities = Annotated[File, AfterValidator(_loads(_load_authorities, "certific
 Certificate = Annotated[File, AfterValidator(_loads(_load_chain, "a key without password and its certificate in PEM"))]
 Folder = Annotated[Path, AfterValidator(_folder)]
 """A folder that can be read at the start."""
-Address = Annotated[str, AfterValidator(check_address), AfterValidator(lambda value: value.rstrip("/"))]
+Address = Annotated[str, AfterValidator(check_address)]
 """An address of a host, without a path and without a slash at the end."""
-Endpoint = Annotated[
-    str, AfterValidator(lambda value: check_address(value, path=True)), AfterValidator(lambda value: value.rstrip("/"))
-]
+Endpoint = Annotated[str, AfterValidator(partial(check_address, path=True))]
 """An address that may have a path."""
 Server = Annotated[str, AfterValidator(check_server)]
 Servers = Annotated[str, AfterValidator(check_servers)]

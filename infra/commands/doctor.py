@@ -239,7 +239,7 @@ def _inside(url: str) -> str:
     """Where a service says what it waits for. Where no port for that is known, it only says whether it is ready."""
     port = os.environ.get("HEARTH_INSIDE_PORT")
     parts = urlsplit(url)
-    return f"{parts.scheme}://{bracketed(parts.hostname or '')}:{port}" if port else url.rstrip("/")
+    return f"{parts.scheme}://{bracketed(parts.hostname or '')}:{port}" if port else url
 
 
 def _check_policy(directory: Path | None) -> Finding:

@@ -96,7 +96,7 @@ def erase(
     asked = list(dict.fromkeys([*(ids or ()), *(_ids_in(file) if file else ())]))
     if not asked:
         raise Trouble("Name reports, or a --file of them.", USAGE)
-    door = Door(intake_url.rstrip("/"), _token(token_file))
+    door = Door(intake_url, _token(token_file))
     if as_json and not yes and not dry_run:
         raise Trouble("With --json nobody can be asked: add --yes.", USAGE)
     if not yes and not dry_run:

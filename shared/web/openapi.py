@@ -66,7 +66,7 @@ def complete(document: dict[str, Any], address: str) -> dict[str, Any]:
     Changes the document that it is given.
     """
     document["info"] |= _ABOUT
-    document["servers"] = [{"url": address.rstrip("/")}]
+    document["servers"] = [{"url": address}]
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name in _NEVER_SENT:
         schemas.pop(name, None)

@@ -73,7 +73,7 @@ class Outcomes:
         self._refusals = refusals
         self._reports = reports
         self._pepper = pepper
-        self._url = public_url.rstrip("/")
+        self._url = public_url
         self._clock = clock
         self._monotonic = monotonic
         self._topics: frozenset[str] = frozenset()
