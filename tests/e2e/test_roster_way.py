@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from infra.commands.people.editor import OPERATOR, run_with_editor
-from infra.local.people import give_name
+from infra.local.people import enrol, give_name
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from services.triage.roster.actions import RosterEditor
@@ -72,13 +72,15 @@ def test_what_a_coordinator_changes_holds_in_every_service_within_a_minute(syste
     within_a_minute(lambda: [status(service) for service in PLACES] == [403, 403, 403])
     assert desk.get(f"/v1/roster/{NEW}").status_code == 404
 
-    # A program gives no first role to a person of which nobody has said the names.
+    # A program gives no first role, because it cannot say the names of the person.
     bare = desk.post(f"/v1/roster/{NEW}/grant", json={"role": "auditor"}, headers={"If-Match": '"0"'})
     assert (bare.status_code, bare.json()["errors"][0]["code"]) == (422, "needs_names")
-    run_with_editor(*system._book(), lambda book, _: give_name(book, NEW))
-    change("grant", 1, role="auditor")
-    change("grant", 2, role="operator")
+    run_with_editor(*system._book(), lambda book, _: enrol(book, NEW, Role.AUDITOR, (), now(), agreed=False))
+    change("grant", 1, role="operator")
     within_a_minute(lambda: status("audit") == 200)
+    # The heads of the record say nothing of cases; for all else it has to be known what somebody is called.
+    assert [status("notification"), status("triage")] == [403, 403]
+    run_with_editor(*system._book(), lambda book, _: give_name(book, NEW))
     change("grant", 3, role="responder", bodies=["enwiki_admins"])
     within_a_minute(lambda: status("notification") == 200)
     # A responder needs an agreement, too.

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.intake.report.pseudonym import pseudonyms_for
+from services.intake.report.submission import WHOLE_LIMIT
 from shared.access.principal import Grant, Principal, Role
 from shared.events import (
     Actor,
@@ -80,8 +81,8 @@ async def test_the_longest_report_is_searched_to_its_end(rig: Rig, who: Principa
     def fill(length: int) -> str:
         return (padding * length)[:length]
 
-    # As much as the limits of the API and a body of a megabyte allow.
-    size = min(10_000, 900_000 // len(fill(80).encode()) * 80 // 51)
+    # As much as all texts together may have: the words of 50 people and the narrative, and 20 for each name.
+    size = WHOLE_LIMIT // 51 - 20
     reported = [{"name": f"Somebody {number}", "details": fill(size)} for number in range(50)]
     reported[-1]["details"] = f"{fill(size - 50)}. {NAME}"
     fields = {"narrative": fill(size), "reported": reported}
