@@ -31,7 +31,7 @@ SIGN_IN = "session.sign_in"
 SignedInNames = Callable[[Proof], Awaitable[OwnNames]]
 """Gives the names of the person of a sign-in, by its proof, once the roster has noted them.
 
-Triage's own (services.triage.roster.actions.SignIns), or shared.roster_client.RosterClient. Raises Unavailable, and
+Triage's own (services.triage.roster.actions.SignIns), or shared.clients.roster.RosterClient. Raises Unavailable, and
 Problem 422 for a proof that proves nothing.
 """
 

@@ -24,7 +24,7 @@ from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
 
 from shared.connections import OPEN_MONGO, MongoAccess
-from shared.host_names import name_in
+from shared.input.host_names import name_in
 from shared.problems import Unavailable
 
 Document: TypeAlias = dict[str, Any]

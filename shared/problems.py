@@ -157,5 +157,5 @@ def malformed_json() -> Problem:
 
 
 def too_many_values() -> Problem:
-    """The refusal of a JSON body with more values than anybody reads (shared.json_bounds)."""
+    """The refusal of a JSON body with more values than anybody reads (shared.input.json_bounds)."""
     return Problem(413, "too-many-values", "The body holds more values than any request needs.")

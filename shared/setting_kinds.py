@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from shared.host_names import bracketed, name_in, wire_name
+from shared.input.host_names import bracketed, name_in, wire_name
 
 
 def listed(value: str) -> list[str]:

@@ -40,8 +40,8 @@ from infra.credentials import ENDS_SOON
 from infra.kafka.topics import Drift, find_drift, topics_at
 from infra.services import SERVICES
 from shared.connections import MongoAccess
-from shared.host_names import bracketed
 from shared.http import AsyncClient, HTTPError, InvalidURL, make_http
+from shared.input.host_names import bracketed
 from shared.kafka.topics import INBOX, NO_TOKEN, TOPICS, is_inbox, writer_of
 from shared.mongo import PyMongoError, connect
 from shared.policy import PolicyError

@@ -10,7 +10,7 @@ from infra.commands.options import MONGO, DatabasePrefix, Mongo, mongo_access
 from shared.access.entries import principal_in
 from shared.access.principal import serves_beside
 from shared.events import RosterEntryChanged
-from shared.mail_addresses import wire_form
+from shared.input.mail_addresses import wire_form
 from shared.policy import Finding, Policy, PolicyError, load_policy
 from shared.policy.baseline import Catalogue, load_catalogue
 from shared.times import now

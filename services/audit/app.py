@@ -26,6 +26,7 @@ from shared.access.roster import RosterStore
 from shared.access.service_tokens import ServiceSigner
 from shared.access_control import AccessControl, SignIn
 from shared.aggregates import OUTBOX_INDEX
+from shared.clients.roster import RosterClient
 from shared.http import make_http
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
@@ -33,7 +34,6 @@ from shared.parties import Parties, follow_parties
 from shared.parts import Part, assemble
 from shared.policy import load_policy
 from shared.policy.baseline import word_folders
-from shared.roster_client import RosterClient
 from shared.runtime import Runtime
 from shared.web.gate import Gate
 from shared.web.pages import Pages, make_asset_router, make_pages

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from shared.input.texts import Trimmed, TypedText
 from shared.names import LONGEST_LINE
-from shared.texts import Trimmed, TypedText
 
 ANSWER_LIMIT = 20_000
 RECEIPT_LIMIT = 200

@@ -24,14 +24,14 @@ from services.notification.spacing import Spacing
 from services.notification.store import INDEXES, TURN_INDEXES, MongoStore
 from shared.access.service_tokens import ServiceSigner
 from shared.access_control import AccessControl, SignIn
+from shared.clients.roster import RosterClient
+from shared.clients.vault import VaultClient
 from shared.http import make_http
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.parties import follow_parties
 from shared.parts import Part, assemble
 from shared.policy import load_policy
-from shared.roster_client import RosterClient
 from shared.runtime import Runtime
-from shared.vault_client import VaultClient
 from shared.web.pages import make_asset_router, make_pages
 
 HERE = Path(__file__).parent

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from shared.access.service_keys import CallerSettings
-from shared.mail_addresses import read_mailbox, wire_form
+from shared.input.mail_addresses import read_mailbox, wire_form
 from shared.setting_kinds import Server
 from shared.sign_in.settings import SignInSettings
 

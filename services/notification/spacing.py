@@ -9,7 +9,7 @@ from unicodedata import normalize
 from services.notification.delivery import Suppressed
 from services.notification.routing.audiences import Located
 from services.notification.routing.table import Routes
-from shared.mail_addresses import BadAddress, wire_form
+from shared.input.mail_addresses import BadAddress, wire_form
 
 PERIOD = timedelta(hours=1)
 TOLD = Suppressed("told_already")

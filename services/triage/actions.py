@@ -21,20 +21,20 @@ from shared.access.authorization import allow, demand
 from shared.access.conditions import Permit
 from shared.access.principal import Principal
 from shared.aggregates import change
+from shared.clients.vault import Contents
 from shared.events import Actor, CaseState, Event
 from shared.ids import derive
 from shared.policy import Policy
 from shared.problems import KeyReused, NotFound, Problem
 from shared.telemetry import current_traceparent
 from shared.times import now, rfc3339
-from shared.vault_client import Contents
 
 SECTIONS = ("content", "reported", "correspondence", "mentions")
 """What a responder reads. The policy says when the vault tells also who reported."""
 
 
 class Vault(Protocol):
-    """What the desk needs of intake's vault (shared.vault_client.VaultClient)."""
+    """What the desk needs of intake's vault (shared.clients.vault.VaultClient)."""
 
     async def read(
         self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str, behalf: Actor | None = None

@@ -33,6 +33,7 @@ from shared.access.entries import ROSTER_TOPICS
 from shared.access.roster import RosterStore
 from shared.access.service_tokens import ServiceSigner, ServiceVerifier
 from shared.access_control import AccessControl, SignIn
+from shared.clients.vault import VaultClient
 from shared.http import make_http
 from shared.kafka.erasures import ErasureReplay, case_named_by
 from shared.own_names import OwnNames, Proof
@@ -43,11 +44,10 @@ from shared.policy.baseline import Catalogue, catalogue_versions
 from shared.runtime import Runtime
 from shared.sign_in.sessions import SessionStore
 from shared.succession import follow_own
-from shared.vault_client import VaultClient
 
 
 class Intake(Vault, Protocol):
-    """What triage needs of intake (shared.vault_client.VaultClient)."""
+    """What triage needs of intake (shared.clients.vault.VaultClient)."""
 
     async def prove(self, proof: Proof) -> OwnNames: ...
 

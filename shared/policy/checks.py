@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import get_args
 
 from shared.events import FACTS, CaseFact, DeadlineFact
-from shared.mail_addresses import wire_form
+from shared.input.mail_addresses import wire_form
 from shared.policy.model import GLOBAL_COMMUNITY, UNCLASSIFIED, Community, CommunityKind, Policy, ReportFacts, Rule
 from shared.policy.retention import LifeCondition, ReportLife, RetentionRule
 from shared.policy.rows import (

@@ -8,9 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from shared.access.principal import Module
 from shared.events import CaseState
-from shared.mail_addresses import MailAddress
+from shared.input.mail_addresses import MailAddress
+from shared.input.texts import TypedText
 from shared.policy.model import ClockStart, CommunityKind, Lane
-from shared.texts import TypedText
 
 _DURATION = re.compile(r"(\d+) (min|h|d)")
 _UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}

@@ -7,8 +7,8 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel, ValidationError
 
-from shared.json_bounds import fits
-from shared.json_texts import read_mended
+from shared.input.json_bounds import fits
+from shared.input.json_texts import read_mended
 from shared.problems import FieldError, Problem, malformed_json, problem_left, problem_of, too_many_values
 
 M = TypeVar("M", bound=BaseModel)

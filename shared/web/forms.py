@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from fastapi import Request
 from starlette.datastructures import Headers
 
+from shared.input.urlencoded import MOST_FIELDS, parse_fields
 from shared.problems import Problem
-from shared.urlencoded import MOST_FIELDS, parse_fields
 
 TOKEN_FIELD = "form_token"  # noqa: S105  # the name of a field
 """The field that proves where a form comes from (shared.web.csrf). Handlers never see it."""

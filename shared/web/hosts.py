@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
-from shared.host_names import bracketed, is_ip, name_in, wire_name
+from shared.input.host_names import bracketed, is_ip, name_in, wire_name
 from shared.problems import Problem
 from shared.setting_kinds import listed
 from shared.settings import Settings

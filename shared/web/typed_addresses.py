@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable
 from urllib.parse import parse_qsl, urlencode
 
-from shared.texts import trim, trim_line
+from shared.input.texts import trim, trim_line
 
 _ENDS = "/ .,;:!)>]\"'"
 """What stands behind an address in a sentence, and slashes."""

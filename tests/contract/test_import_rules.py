@@ -40,7 +40,7 @@ PLANTED = [
     ("pure", "shared.problems", "asyncio"),
     ("one-door-to-motor", "shared.outbox", "motor"),
     ("one-door-to-motor", "services.audit.store", "pymongo"),
-    ("one-door-to-httpx", "shared.vault_client", "httpx"),
+    ("one-door-to-httpx", "shared.clients.vault", "httpx"),
     ("one-door-to-httpx", "infra.commands.erase", "httpx"),
 ]
 """The id of a contract, a module, and what that module must not import by it."""

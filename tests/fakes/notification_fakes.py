@@ -12,9 +12,9 @@ from services.notification.notices.notice import Notice
 from services.notification.routing.plan import shut_out
 from services.notification.routing.summary import CaseSummary
 from services.notification.store import DeliveryPlace, ListedDelivery
+from shared.clients.vault import Contents
 from shared.events import Event
-from shared.mail_addresses import BadAddress, wire_form
-from shared.vault_client import Contents
+from shared.input.mail_addresses import BadAddress, wire_form
 
 
 @dataclass

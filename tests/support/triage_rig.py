@@ -18,6 +18,7 @@ from services.triage.settings import TriageSettings
 from services.triage.stored import CaseChange, CaseQuery, Staffing, StoredCase
 from shared.access.principal import Principal
 from shared.access.roster import Staff
+from shared.clients.vault import Contents
 from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportErased, ReportReceived, stamp
 from shared.ids import case_id_of, new_id
 from shared.own_names import NameKeys, OwnNames, Proof, Trust
@@ -26,7 +27,6 @@ from shared.policy import load_policy
 from shared.policy.baseline import Catalogue
 from shared.problems import Problem, Unavailable
 from shared.times import now
-from shared.vault_client import Contents
 from tests.fakes.memory_entries import MemoryEntries
 from tests.fakes.memory_parties import MemoryParties
 from tests.fakes.memory_registries import MemoryRegistries

@@ -9,9 +9,9 @@ from services.intake.paths import FOLLOW_UP
 from services.intake.sources.form import Filled, fill
 from shared.events import CaseState
 from shared.i18n.messages import message_key
+from shared.input.texts import is_blank, is_too_long
 from shared.policy import Policy
 from shared.problems import Problem
-from shared.texts import is_blank, is_too_long
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does
 from shared.web.pages import Pages

@@ -8,8 +8,8 @@ import hmac
 from collections.abc import Iterable, Sequence
 
 from services.intake.report.submission import People, Pseudonyms, Submission
+from shared.input.texts import trim_line
 from shared.names import MOST_OF_LINE, Key, address_keys, keys_of, own_keys
-from shared.texts import trim_line
 
 MOST = 1000
 """So many names are read from all lines of a report that name the reported, and from those that name witnesses."""

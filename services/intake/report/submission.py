@@ -9,11 +9,11 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.events import ReportParties, ReportReceived
-from shared.mail_addresses import MailAddress
+from shared.input.mail_addresses import MailAddress
+from shared.input.texts import Trimmed, TypedText
 from shared.names import LONGEST_LINE
 from shared.policy import UNCLASSIFIED, Policy
 from shared.problems import FieldError
-from shared.texts import Trimmed, TypedText
 from shared.times import Written
 
 CLOCK_SKEW = timedelta(minutes=5)

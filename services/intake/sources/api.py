@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from services.intake.report.submission import Submission
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw, Remark
 from services.intake.sources.mending import mend_body
-from shared.json_bounds import fits
+from shared.input.json_bounds import fits
 from shared.problems import problem_left, too_many_values
 
 SCOPE = "http"

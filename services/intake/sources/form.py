@@ -22,10 +22,10 @@ from services.intake.report.submission import (
 from services.intake.sources.api import SCOPE
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
 from services.intake.sources.form_times import read_times
+from shared.input.texts import is_too_long, lines_of, trim
+from shared.input.urlencoded import MOST_FIELDS, parse_fields
 from shared.policy import Policy
 from shared.problems import FieldError, faults_of
-from shared.texts import is_too_long, lines_of, trim
-from shared.urlencoded import MOST_FIELDS, parse_fields
 
 FIELDS = (
     "community", "narrative", "category", "flags", "harmed", "setting", "places", "date", "time", "until", "zone",

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from services.intake.report.submission import Occurred, Reported, Reporter, Submission
 from services.intake.sources.arrival import Remark
-from shared.json_texts import drop_nulls, read_mended
+from shared.input.json_texts import drop_nulls, read_mended
 from shared.problems import pointer
 
 Mended = tuple[Submission, tuple[Remark, ...]]

@@ -21,8 +21,8 @@ from services.intake.report.submission import (
 )
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw, Remark, SubmissionName
 from services.intake.sources.mending import mend_data
-from shared.json_bounds import MOST_VALUES, fits
-from shared.json_texts import mend_json
+from shared.input.json_bounds import MOST_VALUES, fits
+from shared.input.json_texts import mend_json
 from shared.problems import FieldError, Malformed, faults_of
 from shared.times import parse_rfc3339
 

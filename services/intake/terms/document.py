@@ -12,7 +12,7 @@ from services.intake.sources.parsing import LARGEST, MAJOR, MOST_SUBMISSIONS, RE
 from shared.addresses import SCHEMAS
 from shared.events.freeze import inlined
 from shared.i18n.messages import message_key
-from shared.json_bounds import MOST_VALUES
+from shared.input.json_bounds import MOST_VALUES
 from shared.policy import Policy
 
 FAULTS: Mapping[str, str] = MappingProxyType(

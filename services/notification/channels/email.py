@@ -23,7 +23,7 @@ from services.notification.channels.mime import to_bytes
 from services.notification.channels.replies import About, Step, read_refusal
 from services.notification.notices.notice import Notice
 from services.notification.settings import NotificationSettings
-from shared.mail_addresses import BadAddress, mailbox_header, read_mailbox, wire_form
+from shared.input.mail_addresses import BadAddress, mailbox_header, read_mailbox, wire_form
 from shared.settings import secret_text
 
 TIMEOUT = 10.0

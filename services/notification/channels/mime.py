@@ -22,8 +22,8 @@ SPACES = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
 def to_bytes(notice: Notice, *, sender: str, to: str, message_id: str, at: datetime) -> bytes:
     """The whole mail, ready to send: multipart/alternative, plain text first, quoted-printable.
 
-    `sender` and `to` as they stand in a header, see shared.mail_addresses; `message_id` without angle brackets; `at`
-    UTC-aware.
+    `sender` and `to` as they stand in a header, see shared.input.mail_addresses; `message_id` without angle brackets;
+    `at` UTC-aware.
     """
     boundary = f"=_{sha256(message_id.encode()).hexdigest()[:32]}"
     headers = (

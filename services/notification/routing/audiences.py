@@ -35,7 +35,7 @@ class BodyMembers(Protocol):
 
 
 class Contents(Protocol):
-    """What the vault hands out of one report (shared.vault_client.Contents)."""
+    """What the vault hands out of one report (shared.clients.vault.Contents)."""
 
     @property
     def sections(self) -> Mapping[str, Mapping[str, Any]]: ...

@@ -12,10 +12,10 @@ from services.triage.baseline.registry import Registry
 from services.triage.baseline.words import LINK_LIMIT, fault_of_link, fault_of_words, tidied
 from shared.access.principal import Role
 from shared.events import BaselineFact
+from shared.input.texts import TypedText
 from shared.policy import Community
 from shared.policy.baseline import Catalogue
 from shared.problems import FieldError
-from shared.texts import TypedText
 from shared.times import Utc
 
 _TEXT = StringConstraints(max_length=8 * LINK_LIMIT)

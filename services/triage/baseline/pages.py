@@ -15,9 +15,9 @@ from services.triage.baseline.scorecards import Scorecards
 from services.triage.baseline.views import BaselineView
 from services.triage.paths import BASELINE
 from services.triage.sent import SentForm, parts_of
+from shared.input.texts import lines_of, trim_line
 from shared.problems import NotFound, Problem
 from shared.sign_in.flow import Returned
-from shared.texts import lines_of, trim_line
 from shared.web.bodies import parse_body
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of

@@ -9,9 +9,9 @@ import unicodedata
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
+from shared.input.texts import Fault, is_too_long, trim_line
 from shared.names.addresses import ips_in, mails_in
 from shared.names.folding import clear, normalise
-from shared.texts import Fault, is_too_long, trim_line
 
 WORDS_LIMIT = 500
 """Characters of a statement, as people count them: a letter with its marks is one, and so is a joined picture."""

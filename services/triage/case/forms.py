@@ -21,9 +21,9 @@ from shared.access.authorization import allow
 from shared.access.conditions import Permit, Reason
 from shared.access.principal import Principal, Resource, Role
 from shared.events import Actor
+from shared.input.texts import is_blank, is_too_long, trim
 from shared.policy import Policy
 from shared.problems import FieldError, Problem
-from shared.texts import is_blank, is_too_long, trim
 
 
 @dataclass(frozen=True, slots=True)

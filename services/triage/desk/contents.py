@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.triage.case.case import Case
+from shared.clients.vault import Contents
 from shared.times import parse_rfc3339
-from shared.vault_client import Contents
 
 
 def told_of(contents: Contents | None) -> dict[str, Any]:

@@ -23,13 +23,13 @@ from shared.access.actions import ACTIONS
 from shared.access.authorization import allow, is_fresh
 from shared.access.conditions import Permit
 from shared.access.principal import Principal, Role
+from shared.clients.vault import Contents
 from shared.events import CaseState
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.policy.baseline import word_folders
 from shared.problems import Problem, Unavailable
 from shared.times import now
-from shared.vault_client import Contents
 from shared.web.pages import Pages, make_pages
 
 HERE = Path(__file__).parents[1]

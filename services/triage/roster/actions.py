@@ -255,7 +255,7 @@ class SignIns:
     """What the roster does when a person signs in, at any service."""
 
     def __init__(self, roster: Roster, editor: RosterEditor, prove: Callable[[Proof], Awaitable[OwnNames]]) -> None:
-        """`prove` asks intake (shared.vault_client.VaultClient.prove)."""
+        """`prove` asks intake (shared.clients.vault.VaultClient.prove)."""
         self._roster = roster
         self._editor = editor
         self._prove = prove

@@ -23,10 +23,10 @@ from services.triage.roster.names import find_name
 from shared.access.entries import grants_of, principal_in
 from shared.access.principal import SCOPES, Grant, Module, serves_beside
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
+from shared.input.texts import TypedText
 from shared.names import LONGEST_LINE
 from shared.policy import Policy
 from shared.problems import FieldError
-from shared.texts import TypedText
 from shared.times import Utc
 
 RosterCode = Annotated[str, TypedText(80)]

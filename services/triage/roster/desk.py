@@ -77,7 +77,7 @@ class RosterDesk:
         key: bytes,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        """`sessions`: those of this service. `keys_of` asks intake (shared.vault_client.VaultClient.given_names).
+        """`sessions`: those of this service. `keys_of` asks intake (shared.clients.vault.VaultClient.given_names).
 
         `key` makes the digests of requests: names stand in them, and nobody may try names against a digest.
         """

@@ -21,9 +21,9 @@ from services.triage.sent import SentForm, parts_of
 from shared.access.authorization import is_fresh
 from shared.events import GrantHeld
 from shared.ids import PERSON, new_id
+from shared.input.texts import lines_of, trim_line
 from shared.problems import NotFound, Problem
 from shared.sign_in.flow import Returned, SignInFlow
-from shared.texts import lines_of, trim_line
 from shared.times import now
 from shared.web.bodies import parse_body
 from shared.web.forms import read_form

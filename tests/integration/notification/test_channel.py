@@ -10,7 +10,7 @@ from services.notification.channels.channel import Channel, SendDeferred, SendRe
 from services.notification.channels.email import EmailChannel
 from services.notification.notices.notice import Notice, Paragraph
 from services.notification.settings import NotificationSettings
-from shared.mail_addresses import read_address
+from shared.input.mail_addresses import read_address
 from shared.settings import load_settings
 from shared.times import now
 from tests.fakes.notification_fakes import MemoryChannel

@@ -21,10 +21,10 @@ from infra.local.system import create_topics_on
 from infra.services import SERVICES
 from shared.access.service_keys import read_ring
 from shared.access.service_tokens import ServiceSigner
+from shared.clients.vault import VaultClient
 from shared.events import Actor
 from shared.http import make_http
 from shared.problems import Problem
-from shared.vault_client import VaultClient
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 

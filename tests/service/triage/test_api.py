@@ -6,7 +6,7 @@ import pytest
 
 from services.triage.case.evolve import fold
 from shared.access.principal import Principal, Role
-from shared.texts import trim_line
+from shared.input.texts import trim_line
 from shared.times import now, rfc3339
 from tests.support.cases import cases
 from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, bearer, make_rig, reported

@@ -11,11 +11,11 @@ from services.triage.roster.actions import RosterEditor, SignIns
 from services.triage.roster.names import TYPED_DELAY
 from shared.access.principal import Grant, Principal, Role
 from shared.access.roster import Roster
+from shared.clients.roster import RosterClient
 from shared.events import RosterEntryChanged
 from shared.metrics import NAME_ALARMS
 from shared.own_names import OwnNames, Proof
 from shared.problems import Problem, Unavailable
-from shared.roster_client import RosterClient
 from shared.sign_in.cookies import Cookies
 from shared.succession import Succession
 from shared.times import now

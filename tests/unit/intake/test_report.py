@@ -26,10 +26,10 @@ from services.intake.report.submission import (
     receive,
     sections_of,
 )
+from shared.input.texts import clean, is_blank, trim_line
 from shared.names import normalise_name
 from shared.policy import load_policy
 from shared.problems import faults_of
-from shared.texts import clean, is_blank, trim_line
 from shared.web.bounds import BODY_LIMIT
 from tests.support.cases import cases
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.json_bounds import MOST_VALUES, fits
+from shared.input.json_bounds import MOST_VALUES, fits
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(0, 10**9) | st.text(),

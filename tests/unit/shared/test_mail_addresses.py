@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.notification.channels.mime import to_bytes
 from services.notification.notices.notice import Notice
-from shared.mail_addresses import BadAddress, mailbox_header, read_address, read_mailbox, wire_form
+from shared.input.mail_addresses import BadAddress, mailbox_header, read_address, read_mailbox, wire_form
 from shared.times import now
 from tests.support.cases import cases
 from tests.support.notification_world import parse

@@ -27,10 +27,10 @@ from shared.access.service_tokens import (
     ServiceVerifier,
     TokenRefused,
 )
+from shared.clients.vault import VaultClient
 from shared.events import Actor
 from shared.http import make_http
 from shared.problems import Unavailable
-from shared.vault_client import VaultClient
 from tests.support.service_keys import PEERS_FILE, Claims, claims, key_of, public_x, sign, signer, stranger
 
 JANE = Actor("person:0123456789abcdef", "responder")

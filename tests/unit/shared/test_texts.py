@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
+from shared.input.texts import TypedText, clean, count_characters, is_too_long, lines_of, trim, trim_line
 from shared.names import keys_of, own_keys
-from shared.texts import TypedText, clean, count_characters, is_too_long, lines_of, trim, trim_line
 from tests.support.cases import cases
 
 NAME = TypedText(300)

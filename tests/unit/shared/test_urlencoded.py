@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.urlencoded import parse_fields
+from shared.input.urlencoded import parse_fields
 
 
 @given(st.lists(st.tuples(st.text(), st.text()), max_size=20))

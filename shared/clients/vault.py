@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.access.service_tokens import ServiceSigner
+from shared.clients.service import ServiceClient
 from shared.events import Actor
 from shared.http import AsyncClient
 from shared.own_names import NameKeys, OwnNames, Proof, Trust
-from shared.service_client import ServiceClient
 
 
 @dataclass(frozen=True, slots=True)

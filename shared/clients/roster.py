@@ -1,9 +1,9 @@
 """The client of triage's roster: how the other services have the names of people who sign in noted."""
 
 from shared.access.service_tokens import ServiceSigner
+from shared.clients.service import ServiceClient
 from shared.http import AsyncClient
 from shared.own_names import NameKeys, OwnNames, Proof, Trust
-from shared.service_client import ServiceClient
 
 
 class RosterClient:

@@ -1,0 +1,1 @@
+"""What people and programs write, cleaned of what copying brings along, held to bounds, and read. Pure."""
