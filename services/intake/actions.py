@@ -180,7 +180,7 @@ class Submissions:
         received_at = min(arrival.received_at or at, at)
         sealed, content_digest, party_key = self._vault.seal_report(report_id, sections)
         people = people_in(self._secrets.pseudonyms, arrival.submission)
-        people = self._mentions.added_to(people, arrival.submission, names)
+        people = self._mentions.added_to(people, arrival.submission, arrival.unknown, names)
         token_of = partial(party_token, party_key)
         # The name of a writer is the source of all that it reports.
         told_by = (source or arrival.writer, arrival.writer)
@@ -227,4 +227,4 @@ class Submissions:
 
 
 def _content_of(arrival: Arrival) -> ReportContent:
-    return facts_of(arrival.submission, arrival.channel), sections_of(arrival.submission)
+    return facts_of(arrival.submission, arrival.channel), sections_of(arrival.submission, arrival.unknown)

@@ -1,6 +1,6 @@
 """Looks for people on the roster in every word that comes, and tells under which pseudonyms they are shut out."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
@@ -59,9 +59,13 @@ class Mentions:
         """The pseudonyms to look for. Raises Unavailable before the roster was ever read."""
         return await self._roster.everybody()
 
-    def added_to(self, people: People, submission: Submission, names: frozenset[str]) -> People:
-        """The people that a new report names, and those that its words mention."""
-        found = self._known.mentioned(words_of(submission), names)
+    def added_to(
+        self, people: People, submission: Submission, unknown: Mapping[str, Any], names: frozenset[str]
+    ) -> People:
+        """The people that a new report names, and those that its words mention, also in fields that Hearth does not
+        know.
+        """
+        found = self._known.mentioned((*words_of(submission), *_texts_in(unknown, names=True)), names)
         return replace(people, mentioned=tuple(sorted(found.keys() - set(people.parties))))
 
     async def noted(self, report: StoredReport, words: Iterable[str]) -> StoredReport:
@@ -141,7 +145,7 @@ class Mentions:
         if report.vault is None:
             return
         for name in get_args(Section):
-            yield from _texts_in(self._section(report.id, report.vault, name))
+            yield from _texts_in(self._section(report.id, report.vault, name), names=name == "unknown")
         for kind, sealed in (("statements", report.statements), ("answers", report.answers)):
             for key, words in sealed.items():
                 yield self._vault.open(f"{report.id}/{kind}/{key}", words).decode()
@@ -190,9 +194,12 @@ def _with_mentions(report: StoredReport, found: Iterable[str]) -> StoredReport:
     return replace(report, mentioned=(*report.mentioned, *sorted(new))) if new else report
 
 
-def _texts_in(value: object) -> Iterator[str]:
+def _texts_in(value: object, *, names: bool = False) -> Iterator[str]:
+    """Each text in a value. `names`: also the names of its fields."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
+        if names and isinstance(value, dict):
+            yield from value
         for part in value.values() if isinstance(value, dict) else value:
-            yield from _texts_in(part)
+            yield from _texts_in(part, names=names)

@@ -138,15 +138,17 @@ class Desk:
         """The case that people call by this name. Raises Problem 404."""
         return (await self._theirs(principal, await self._cases.find_by_code_name(code_name))).case
 
-    async def read(self, principal: Principal, case: Case) -> Contents:
+    async def read(self, principal: Principal, case: Case, also: Sequence[str] = ()) -> Contents:
         """What was reported, and where the policy gives it (shared/policy/identity.toml) who reported.
 
-        The vault notes who read it before it answers. Raises Problem 403 for a role that may not, Unavailable while the
+        `also`: sections that nobody sees who does not ask for them. The vault notes who read what before it answers.
+        Raises Problem 403 for a role that may not, Unavailable while the
         vault is away.
         """
         permit = demand(principal, "case.read_content", resource_of(case, self.policy), self._clock())
         actor = principal.actor(permit.role)
-        found = await self._vault.read([case.report_id], sections=SECTIONS, purpose="review", behalf=actor)
+        sections = (*SECTIONS, *also)
+        found = await self._vault.read([case.report_id], sections=sections, purpose="review", behalf=actor)
         contents = found.get(case.report_id) or Contents(case.report_id, {})
         if not contents.sections or not self.tells_reporter(case, principal):
             return contents

@@ -1,6 +1,6 @@
 """The API of cases, for programs: a bearer token of a person, JSON in and out."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -27,6 +27,10 @@ _REQUEST = {
     }}}},
 }  # fmt: skip
 """What the OpenAPI document says about a command; the case itself says what each takes."""
+Also = Annotated[
+    Literal["unknown"] | None,
+    Query(description="`unknown` adds what the sender wrote in fields that Hearth does not know, by JSON pointer."),
+]
 _COMMANDS = f"{', '.join(FORMS)}: each has an action of its own, and needs If-Match."
 
 
@@ -90,10 +94,11 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{case.seq}"'})
 
     @router.get("/{case_id}/content", responses=gives(ContentShown), **does("case.read_content"))
-    async def show_content(request: Request, case_id: str) -> Response:
+    async def show_content(request: Request, case_id: str, also: Also = None) -> Response:
         """What was reported. The vault notes who read it before it answers; 503 while it is away."""
         principal = principal_of(request)
-        contents = await desk.read(principal, await desk.find(principal, case_id))
+        case = await desk.find(principal, case_id)
+        contents = await desk.read(principal, case, (also,) if also else ())
         body = {"report_id": contents.report_id, "erased": contents.erased, "sections": contents.sections}
         return json_response(body, headers=_PRIVATE)
 

@@ -31,7 +31,13 @@ PURPOSES: Mapping[str, Purpose] = {
             "vault.read",
             ("triage",),
             for_person=True,
-            sections={"content": WHOLE, "reported": WHOLE, "correspondence": WHOLE, "mentions": WHOLE},
+            sections={
+                "content": WHOLE,
+                "reported": WHOLE,
+                "correspondence": WHOLE,
+                "mentions": WHOLE,
+                "unknown": WHOLE,
+            },
         ),
         # Who reported: the policy says of each report to which handlers, and which of these fields (identity.toml).
         Purpose(

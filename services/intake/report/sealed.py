@@ -32,6 +32,7 @@ class SealedSections:
     content: Sealed | None = None
     reported: Sealed | None = None
     reporter: Sealed | None = None
+    unknown: Sealed | None = None
 
     def section(self, name: Section) -> Sealed | None:
         """The section of this name; None for one without anything in it."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -21,8 +21,8 @@ CLOCK_SKEW = timedelta(minutes=5)
 OLDEST = datetime(1900, 1, 1, tzinfo=UTC)
 NARRATIVE_LIMIT = 20_000
 
-Section = Literal["content", "reported", "reporter"]
-
+Section = Literal["content", "reported", "reporter", "unknown"]
+"""Parts of a report with a key each. `unknown`: by JSON pointer, the fields that Hearth does not know."""
 
 NAME_LIMIT = 300
 PASSAGE_LIMIT = 10_000
@@ -150,8 +150,11 @@ def _texts_of(submission: Submission) -> Iterator[tuple[str, str]]:
         yield f"/reported/{place}/details", person.details or ""
 
 
-def sections_of(submission: Submission) -> dict[Section, bytes]:
-    """The personal data, by section of the vault, as canonical JSON; a section without any data is absent."""
+def sections_of(submission: Submission, unknown: Mapping[str, Any]) -> dict[Section, bytes]:
+    """The personal data, by section of the vault, as canonical JSON; a section without any data is absent.
+
+    `unknown`: fields that Hearth does not know, by JSON pointer.
+    """
     sections: dict[Section, bytes] = {
         "content": orjson.dumps(
             {
@@ -171,6 +174,8 @@ def sections_of(submission: Submission) -> dict[Section, bytes]:
     reporter = submission.reporter
     if reporter is not None and (reporter.name or reporter.email):
         sections["reporter"] = orjson.dumps({"name": reporter.name, "email": reporter.email})
+    if unknown:
+        sections["unknown"] = orjson.dumps(unknown)
     return sections
 
 

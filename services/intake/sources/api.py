@@ -28,7 +28,7 @@ def read_api(raw: Raw, context: Context) -> Parsed:
         submission = Submission.model_validate_json(raw.body)
     except ValidationError as first:
         try:
-            submission, remarks = mend_body(raw.body)
+            submission, remarks, _ = mend_body(raw.body)
         except ValidationError as error:
             raise problem_left(first, error) from None
     key = raw.headers.get("idempotency-key")

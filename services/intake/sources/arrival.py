@@ -1,8 +1,9 @@
 """What comes to intake, before and after a source has read it. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from services.intake.report.submission import Submission
 from shared.policy import Policy
@@ -72,7 +73,8 @@ class Arrival:
     `key` names it within its `scope`, however often it comes again; without a key, each arrival is a report of its own.
     `received_at` (UTC-aware) is when another system took it; None when that was intake. `writer`: the integrator who
     wrote it into an inbox of its own. `remarks`: what its source found odd, and passed over. `name`: what a writer at
-    Kafka calls it. `place`: which of the submissions of its record it is, from 0.
+    Kafka calls it. `place`: which of the submissions of its record it is, from 0. `unknown`: the fields of the
+    submission that Hearth does not know, by JSON pointer.
     """
 
     channel: str
@@ -85,6 +87,7 @@ class Arrival:
     remarks: tuple[Remark, ...] = ()
     name: SubmissionName | None = None
     place: int = 0
+    unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from services.intake.sources.mending import MOST_UNKNOWN
+
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
 """When the examples are read."""
 REPORT: Mapping[str, Any] = {"community": "enwiki", "narrative": "Something happened."}
@@ -119,7 +121,10 @@ FORGIVEN: tuple[Row, ...] = (
     Row(_REPORT, "over Kafka: another text as `language`", "English", ("language_unknown",),
         binary({**REPORT, "language": "no such language"})),
     Row(_REPORT, "over Kafka: a field that Hearth does not know, looks like none that is missing, and names nobody",
-        "passed over", ("unknown_field",), binary({**REPORT, "app_version": "2.0"})),
+        "kept in the vault with the report until it is erased; no page shows it", ("unknown_field",),
+        binary({**REPORT, "app_version": "2.0"})),
+    Row(_REPORT, f"over Kafka: more than {MOST_UNKNOWN // 1024} KiB of such fields, or objects in them that are nested "
+        "deeper than 20", "the field is not kept", ("unknown_field_lost",), binary({**REPORT, "log": "x" * 20_000})),
     Row(_TEXTS, "marks that copying brings along: a byte order mark, blanks without width, soft hyphens, direction "
         "marks without a partner, control characters", "cleaned", (),
         http({**REPORT, "witnesses": ["\ufeffExample\u200b User\u00ad\u200e\u0000"]})),
@@ -159,6 +164,8 @@ FORGIVEN: tuple[Row, ...] = (
         Example("kafka", _bytes({**CLOUDEVENT, "data": REPORT}))),
     Row(_EP, "a later minor version of `$schema`", "read", ("later_minor",),
         platform({}, **{"$schema": "/hearth/report/submitted/1.1.0"})),
+    Row(_EP, "a field beside `report` that Hearth does not know: it tells of the way of the event, such as `http`",
+        "not used, and not kept", (), platform({"request_id": "x"}, http={"client_ip": "192.0.2.1"})),
     Row(_EP, "`dt` is missing", "`meta.dt` counts", (), platform({}, dt=None)),
     Row(_EP, "`dt` is ahead", "`meta.dt` counts", ("ahead",),
         platform({"dt": "2026-11-28T11:59:00Z"}, dt="2026-11-28T12:10:00Z")),

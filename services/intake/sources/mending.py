@@ -4,7 +4,7 @@ It runs only for what the submission itself refuses, so that it costs nothing wh
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
@@ -17,13 +17,17 @@ from services.intake.sources.arrival import Remark
 from shared.input.json_texts import drop_nulls, read_mended
 from shared.problems import pointer
 
-Mended = tuple[Submission, tuple[Remark, ...]]
+Mended = tuple[Submission, tuple[Remark, ...], Mapping[str, Any]]
+"""A submission, what was odd about it, and by JSON pointer the fields that Hearth does not know."""
 
 _PARTS: Mapping[object, type[BaseModel]] = MappingProxyType(
     {"occurred": Occurred, "reported": Reported, "reporter": Reporter}
 )
+MOST_UNKNOWN = 16 * 1024
+"""Bytes of JSON, of all fields together that Hearth does not know and keeps."""
+_DEEPEST = 20
 _ALIKE = 0.85
-# A field that says who is concerned, or how much of them is known, is never passed over: it would change the report.
+# A field that says who is concerned, or how much of them is known, would change the report.
 _TELLING = re.compile("anonym|privacy|confidential|reporter|reported|accused|witness|victim|harmed|e_?mail|identit")
 # `en_US.UTF-8`, `sr_RS@latin`, and one of a list such as `de-AT,de;q=0.9`.
 _LOCALE = re.compile(r"([A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*)(?:\.[A-Za-z0-9_-]+)?(?:@([A-Za-z0-9]{1,20}))?")
@@ -39,35 +43,42 @@ def mend_body(body: bytes) -> Mended:
     """
     try:
         data, codes = read_mended(body)
-        submission, remarks = _mend(data, "", is_heard=True)
+        submission, remarks, unknown = _mend(data, "", is_heard=True)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-        return Submission.model_validate_json(body), ()
-    return submission, (*(Remark("", code) for code in codes), *remarks)
+        return Submission.model_validate_json(body), (), {}
+    return submission, (*(Remark("", code) for code in codes), *remarks), unknown
 
 
 def mend_data(data: Any, at: str) -> Mended:
     """The submission in an event, at the JSON pointer `at`. Raises ValidationError, and orjson.JSONEncodeError.
 
-    Nobody hears a refusal of an event. So what a later version knows is passed over, unless it looks like a slip.
+    Nobody hears a refusal of an event. So what a later version knows is kept apart, unless it looks like a slip.
     """
     return _mend(drop_nulls(data), at, is_heard=False)
 
 
 def _mend(data: Any, at: str, *, is_heard: bool) -> Mended:
-    remarks = []
+    remarks: list[Remark] = []
     if isinstance(data, dict) and "language" in data and (odd := _mend_language(data, is_heard)):
         remarks.append(Remark(f"{at}/language", odd))
     try:
-        return Submission.model_validate_json(orjson.dumps(data)), tuple(remarks)
+        return Submission.model_validate_json(orjson.dumps(data)), tuple(remarks), {}
     except ValidationError as error:
         unknown = [fault["loc"] for fault in error.errors(include_url=False) if fault["type"] == "extra_forbidden"]
         if is_heard or not unknown:
             raise
+    kept: dict[str, Any] = {}
+    room = MOST_UNKNOWN
     for place in unknown:
         if not _looks_known(data, place):
-            del _parent(data, place)[str(place[-1])]
-            remarks.append(Remark(at + pointer(place[:-1]), "unknown_field"))
-    return Submission.model_validate_json(orjson.dumps(data)), tuple(dict.fromkeys(remarks))
+            value = _parent(data, place).pop(str(place[-1]))
+            size = len(orjson.dumps({pointer(place): value}))
+            fits = size <= room and _is_shallow(value)
+            if fits:
+                kept[pointer(place)] = value
+                room -= size
+            remarks.append(Remark(at + pointer(place[:-1]), "unknown_field" if fits else "unknown_field_lost"))
+    return Submission.model_validate_json(orjson.dumps(data)), tuple(dict.fromkeys(remarks)), kept
 
 
 def _mend_language(data: dict[str, Any], is_heard: bool) -> str | None:
@@ -108,7 +119,25 @@ def _looks_known(data: Any, place: tuple[int | str, ...]) -> bool:
     model = _PARTS.get(place[0], Submission) if len(place) > 1 else Submission
     fields = {field.alias or name for name, field in model.model_fields.items()}
     name = str(place[-1]).lower().replace("-", "_").strip("_ ")
-    return bool(_TELLING.search(name)) or bool(get_close_matches(name, fields - set(_parent(data, place)), 1, _ALIKE))
+    siblings = _parent(data, place)
+    if any(_TELLING.search(within.lower()) for within in (name, *names_within(siblings[str(place[-1])]))):
+        return True
+    return bool(get_close_matches(name, fields - set(siblings), 1, _ALIKE))
+
+
+def names_within(value: Any) -> Iterator[str]:
+    """The names of all fields in the objects of a value."""
+    if isinstance(value, dict):
+        yield from value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from names_within(inner)
+
+
+def _is_shallow(value: Any, depth: int = _DEEPEST) -> bool:
+    """Whether a value can be told again within other objects."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return not isinstance(value, list) or (depth > 0 and all(_is_shallow(inner, depth - 1) for inner in value))
 
 
 def _parent(data: Any, place: tuple[int | str, ...]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ The envelope never costs the report. It must tell that this is a report, and tha
 source and community. Everything else that is wrong with it is remarked.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -47,12 +47,16 @@ _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 @dataclass(slots=True)
 class Reading:
-    """One event while it is read: where it stands in the record (a JSON pointer, and its place), and what was odd."""
+    """One event while it is read: where it stands in the record (a JSON pointer, and its place), and what was odd.
+
+    `unknown`: the fields of its submission that Hearth does not know, by JSON pointer within the submission.
+    """
 
     context: Context
     at: str = ""
     remarks: list[Remark] = field(default_factory=list)
     place: int = 0
+    unknown: Mapping[str, Any] = field(default_factory=dict)
 
     def remark(self, pointer: str, code: str) -> None:
         """Note something odd about a part of the event."""
@@ -100,7 +104,7 @@ class Reading:
             try:
                 submission = Submission.model_validate_json(orjson.dumps(data))
             except ValidationError:
-                submission, remarks = mend_data(data, at)
+                submission, remarks, self.unknown = mend_data(data, at)
                 self.remarks += remarks
         except orjson.JSONEncodeError:
             raise Malformed("invalid_data", f"{at or '/'}: nested too deeply") from None
@@ -128,7 +132,17 @@ class Reading:
         received_at = _receipt_time(stated, context)
         remarks, named = tuple(self.remarks), SubmissionName(source, name)
         return Arrival(
-            KAFKA, submission, scope, key_of(source, name), received_at, context.trace, by, remarks, named, self.place
+            KAFKA,
+            submission,
+            scope,
+            key_of(source, name),
+            received_at,
+            context.trace,
+            by,
+            remarks,
+            named,
+            self.place,
+            self.unknown,
         )
 
 

@@ -150,10 +150,12 @@ class Vault:
 
 
 def digest_of(key: bytes, sections: Mapping[Section, bytes]) -> str:
-    """HMAC-SHA-256 (hex) over all sections, each preceded by its name and length, in the order of their names."""
-    framed = b"".join(
-        [b"%s %d\n%s" % (name.encode(), len(sections[name]), sections[name]) for name in sorted(sections)]
-    )
+    """HMAC-SHA-256 (hex) over the sections, each preceded by its name and length, in the order of their names.
+
+    A report stays the same whatever its sender wrote in fields that Hearth does not know.
+    """
+    known = [name for name in sorted(sections) if name != "unknown"]
+    framed = b"".join([b"%s %d\n%s" % (name.encode(), len(sections[name]), sections[name]) for name in known])
     return hmac.digest(key, framed, "sha256").hex()
 
 

@@ -34,7 +34,7 @@ class ReadItem(Body):
     """One report to read from."""
 
     report_id: Identifier
-    sections: Annotated[tuple[Readable, ...], Field(min_length=1, max_length=5)]
+    sections: Annotated[tuple[Readable, ...], Field(min_length=1, max_length=6)]
 
 
 class VaultRead(Body):

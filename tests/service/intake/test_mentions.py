@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from services.intake.report.pseudonym import pseudonyms_for
-from services.intake.report.submission import WHOLE_LIMIT
+from services.intake.report.submission import WHOLE_LIMIT, Submission
+from services.intake.sources.arrival import Arrival
 from shared.access.principal import Grant, Principal, Role
 from shared.events import (
     Actor,
@@ -51,6 +52,20 @@ async def reads(rig: Rig, report_id: str, who: Principal) -> bool:
 
 def told(rig: Rig) -> list[ReportParties]:
     return [fact for fact in rig.store.events() if isinstance(fact, ReportParties)]
+
+
+def over_kafka(unknown: dict[str, Any]) -> Arrival:
+    submission = Submission(community="enwiki", narrative="Something happened.")
+    return Arrival("kafka", submission, "kafka", "app\x1f1", unknown=unknown)
+
+
+@pytest.mark.parametrize("unknown", [{"/seen_by": [NAME]}, {"/counts": {NAME: 3}}, {f"/{NAME}": 3}])
+async def test_a_name_in_a_field_that_hearth_does_not_know_hides_the_report(
+    rig: Rig, who: Principal, unknown: dict[str, Any]
+) -> None:
+    (taken,) = await rig.submissions.take_in([over_kafka(unknown)])
+    assert not await reads(rig, taken.report_id, who)
+    assert await reads(rig, taken.report_id, person("0ther", *ROLES))
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,16 @@ from urllib.parse import quote
 import pytest
 
 from services.intake.consumer import decode_inbox, take_in
+from services.intake.erasure.actions import Erasure
 from shared.access.principal import Grant, Role
-from shared.events import FACTS, Event, SubmissionAccepted, SubmissionRefused, decode
+from shared.events import FACTS, Actor, Event, SubmissionAccepted, SubmissionRefused, decode
 from shared.ids import case_id_of
 from shared.kafka.burials import Fault
 from shared.kafka.records import Record
 from shared.problems import Malformed, Unavailable
 from tests.support.intake_rig import POLICY, START, Rig
 from tests.support.people import COPIES
+from tests.support.service_keys import call_of
 
 REPORT = {"community": "enwiki", "narrative": "Sekret words"}
 STRUCTURED = "application/cloudevents+json"
@@ -68,6 +70,30 @@ def _event_in(message: Any) -> Event:
     assert found is not None
     assert b"Sekret" not in message.value
     return found
+
+
+async def test_unknown_fields_are_kept_with_the_words_until_they_are_erased(rig: Rig) -> None:
+    (told,) = await consume(rig, record(event("1", device="Sekret phone")))
+    assert isinstance(told.fact, SubmissionAccepted)
+    assert [(odd.pointer, odd.code) for odd in told.fact.remarks] == [("/data", "unknown_field")]
+    report_id = told.fact.report_id
+    assert "Sekret" not in f"{rig.store.reports}{rig.published.messages}"
+    read = {"purpose": "review", "reads": [{"report_id": report_id, "sections": ["unknown"]}]}
+    async with rig.http() as http:
+        answer = await http.post("/v1/vault/read", json=read, headers=call_of())
+        assert answer.json()["items"][0]["sections"] == {"unknown": {"/device": "Sekret phone"}}
+        await rig.erasing.erase([report_id], Erasure("requested", "e-1", Actor("operator:1", "operator")))
+        answer = await http.post("/v1/vault/read", json=read, headers=call_of())
+        assert answer.json()["items"] == [{"report_id": report_id, "erased": True}]
+    assert rig.store.reports[report_id]["vault"] is None
+
+
+async def test_another_value_of_an_unknown_field_makes_no_other_report(rig: Rig) -> None:
+    (first,) = await consume(rig, record(event("1", sent=1)))
+    (again,) = await consume(rig, record(event("1", sent=2)))
+    assert isinstance(first.fact, SubmissionAccepted)
+    assert isinstance(again.fact, SubmissionAccepted)
+    assert first.fact.report_id == again.fact.report_id
 
 
 async def ask(rig: Rig, source: str, name: str, *, token: str | None = None) -> tuple[int, dict[str, Any]]:

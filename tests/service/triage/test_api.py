@@ -281,6 +281,17 @@ async def test_content_comes_from_the_vault_on_behalf_of_the_reader(rig: Rig) ->
     assert rig.vault.reads == [(case.report_id, "review", ALICE.actor(Role.RESPONDER))]
 
 
+async def test_unknown_fields_are_shown_to_a_handler_who_asks_for_them(rig: Rig) -> None:
+    case = await rig.open()
+    rig.vault.sections[case.report_id] = {"content": {"narrative": "It happened."}, "unknown": {"/page_id": 7}}
+    path = f"/v1/cases/{case.id}/content"
+    answer = await rig.http.get(path, headers=bearer(ALICE))
+    assert "unknown" not in answer.json()["sections"]
+    answer = await rig.http.get(path, params={"also": "unknown"}, headers=bearer(ALICE))
+    assert answer.json()["sections"]["unknown"] == {"/page_id": 7}
+    assert (await rig.http.get(path, params={"also": "reporter"}, headers=bearer(ALICE))).status_code == 422
+
+
 async def test_content_of_an_erased_report_says_so(rig: Rig) -> None:
     case = await rig.open()
     rig.vault.erased.add(case.report_id)

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from services.intake.consumer import decode_inbox
 from services.intake.sources.arrival import Arrival, Parsed
-from services.intake.sources.mending import read_language
+from services.intake.sources.mending import MOST_UNKNOWN, read_language
 from shared.access.principal import Grant, Role
 from shared.kafka.records import Record
 from shared.policy import load_policy
-from shared.problems import Malformed
+from shared.problems import Malformed, pointer
 from shared.times import rfc3339
 from tests.support.cases import cases
 
@@ -124,7 +124,7 @@ def test_a_slip_is_no_field_of_a_later_version(slip: str) -> None:
 
 
 @given(st.dictionaries(st.text(max_size=12), st.integers() | st.text(max_size=5) | st.none(), max_size=3))
-def test_fields_of_later_versions_are_passed_over_or_named_as_slips(later: dict[str, Any]) -> None:
+def test_fields_of_later_versions_are_kept_or_named_as_slips(later: dict[str, Any]) -> None:
     fields = {"appeal_of", "page_id", *later} - set(POLICY.communities)
     value = {**dict.fromkeys(fields, 7), **later, **REPORT}
     try:
@@ -135,6 +135,27 @@ def test_fields_of_later_versions_are_passed_over_or_named_as_slips(later: dict[
     else:
         assert parsed is not None
         assert said(parsed.arrivals[0]) == [" unknown_field"]
+        kept = {pointer([name]): found for name, found in value.items() if found is not None and name not in REPORT}
+        assert parsed.arrivals[0].unknown == kept
+
+
+def test_of_unknown_fields_so_many_bytes_are_kept_and_the_rest_is_told() -> None:
+    deep: Any = "x"
+    for _ in range(60):
+        deep = [deep]
+    later = {"small": "x", "large": "x" * MOST_UNKNOWN, "deep": deep, "list": [{"a": [1]}]}
+    parsed = decode({**REPORT, **later, "reported": [{"name": "A", "x/y": 1}]}, binary(EVENT)[1])
+    assert parsed is not None
+    (arrival,) = parsed.arrivals
+    assert arrival.unknown == {"/small": "x", "/list": [{"a": [1]}], "/reported/0/x~1y": 1}
+    assert set(said(arrival)) == {" unknown_field", " unknown_field_lost", "/reported/0 unknown_field"}
+
+
+@pytest.mark.parametrize("inner", [{"isAnonymous": True}, [{"a": {"witness": "x"}}]])
+def test_what_says_within_an_unknown_field_who_is_concerned_is_refused(inner: object) -> None:
+    with pytest.raises(Malformed) as caught:
+        decode({**REPORT, "options": inner}, binary(EVENT)[1])
+    assert caught.value.code == "invalid_data"
 
 
 @pytest.mark.parametrize("case", cases("languages_as_written"))

@@ -79,7 +79,7 @@ def strings_in(value: Any) -> set[str]:
 
 @given(submissions)
 def test_no_word_is_lost_between_submission_and_vault(body: dict[str, Any]) -> None:
-    sections = {name: json.loads(data) for name, data in sections_of(read(body)).items()}
+    sections = {name: json.loads(data) for name, data in sections_of(read(body), {}).items()}
     private = {
         name: body[name] for name in ("narrative", "harmed", "places", "anything_else", "reported") if name in body
     }
