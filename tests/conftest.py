@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import shutil
+import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ from tests.support.people import COPIES
 from tests.support.shared_stack import Addresses, MailServer, StackHost, ask, given
 
 register_profiles()
+# httpx looks for it at every request to an application, and would search all folders for it each time.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # None says that there is no such module
 
 pytest_plugins = ["tests.support.budget", "tests.support.scheduling"]
 

@@ -1,7 +1,9 @@
 """What is pinned is pinned by its content and names no host; what must be there is there."""
 
 import json
+import os
 import re
+import subprocess
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -78,3 +80,12 @@ def test_everything_has_its_place_and_nothing_can_be_uploaded_by_accident() -> N
     assert PROJECT["scripts"] == {"hearth": "infra.cli:main"}
     assert PROJECT["requires-python"] == ">=3.11"
     assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_no_command_has_each_of_its_processes_compile_the_code_again() -> None:
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "--eval", "show: ; @$(PYTHON) -c 'import sys; print(sys.dont_write_bytecode)'",
+         "show"],
+        cwd=ROOT, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert shown.stdout == "False\n"

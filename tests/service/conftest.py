@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 from shared.web.pages import Pages
 from tests.support.page_rules import faults_of
 
-PROVIDERS = {"id.example"}
+PROVIDERS = frozenset({"id.example"})
 """Where people sign in, in these tests: the pages for people who are signed in lead to it, and load nothing from it."""
 
 

@@ -25,7 +25,7 @@ NARROWING = ("keyword", "deselect", "ignore", "ignore_glob", "lf", "collectonly"
 LEAST = 0.05
 """Below this share of the whole nothing counts: other work on the machine moves the shares of small files that far."""
 HEAD = """\
-# The largest share of the whole run that each file took, quiet or busy, from 1.5 % on; see tests/support/budget.py.
+# The largest share of the whole run that each file took, quiet or busy, from 2.5 % on; see tests/support/budget.py.
 # `make test ARGS=--write-budget` and `make test-slow ARGS=--write-budget` write it.
 """
 

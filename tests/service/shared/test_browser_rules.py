@@ -163,6 +163,7 @@ async def test_every_page_for_reporters_has_the_way_out_first(judged_pages: list
         '<script src="/x.js"></script>', '<p onclick="x()">', '<p style="color: red">', "<style>p {}</style>",
         '<a href="javascript:alert(1)">x</a>', '<form method="post"><button>x</button></form>', "<iframe></iframe>",
         '<base href="/x">', '<form action="http:evil.example"></form>', '<meta http-equiv="refresh" content="0">',
+        "<p title=it's>", "<!-- <iframe></iframe> -->", '<a href="/x',
     ],
 )  # fmt: skip
 def test_the_judge_of_pages_finds_what_it_is_there_for(page: str) -> None:
