@@ -175,6 +175,7 @@ def test_what_is_read_as_a_language_is_a_tag(text: str) -> None:
     if tag is not None:
         parsed = decode({**REPORT, "language": tag}, binary(EVENT)[1])
         assert parsed is not None
+        assert not parsed.arrivals[0].remarks
         assert parsed.arrivals[0].submission.language == tag
         assert read_language(tag) in (tag, "en")
 
