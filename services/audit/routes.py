@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from services.audit.answers import ConsistencyProof, EntryList, InclusionProof, LogList, VerifierKeys
@@ -23,9 +24,10 @@ from shared.times import now, parse_query_time, rfc3339
 from shared.web.bodies import gives, gives_media, json_response
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.paging import Cursors, PlaceT
-from shared.web.queries import Whole
+from shared.web.queries import Whole, refuse_unknown_names
 
 PURPOSE = "audit"
+PROGRAM = Path(__file__).with_name("verify.py")
 CURSORS = Cursors(RecordPlace)
 TIMELINE_CURSORS = Cursors(TimelinePlace)
 TLOG_PROOF = "text/plain; charset=utf-8"
@@ -40,11 +42,18 @@ PurposeHeader = Annotated[str | None, Header(alias="Hearth-Purpose")]
 def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: VerifierKey) -> APIRouter:
     """The routes of the record."""
     router = gate.router(Callers.PROGRAMS, prefix="/v1/record")
+    program = PROGRAM.read_bytes()
+    only_known = [Depends(refuse_unknown_names)]
 
     @router.get("/keys", responses=gives(VerifierKeys), **does("record.keys"))
     async def list_keys() -> Response:
         """The verifier keys. They are public, so that people can compare them with keys that came another way."""
         return json_response({"items": [{"name": verifier.name, "vkey": str(verifier)}], "next": None})
+
+    @router.get("/verify.py", response_class=PlainTextResponse, **does("record.keys"))
+    async def read_program() -> Response:
+        """The program that verifies the record. It is only as true as this service: compare it with a release."""
+        return PlainTextResponse(program, media_type="text/x-python")
 
     @router.get("/logs", responses=gives(LogList), **does("record.heads"))
     async def list_logs(request: Request) -> Response:
@@ -86,7 +95,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
             await reads.note_once(who, query, log, read_purpose(purpose, hearth_purpose), now())
         return Response(content, media_type="application/octet-stream", headers={"Cache-Control": _keep(log, tile)})
 
-    @router.get("/cases/{case_id}/timeline", responses=gives(EntryList), **does("record.read"))
+    @router.get("/cases/{case_id}/timeline", responses=gives(EntryList), dependencies=only_known, **does("record.read"))
     async def read_timeline(
         request: Request, case_id: str, cursor: str | None = None,
         limit: Annotated[Whole, Query(ge=1, le=1000)] = 1000,
@@ -99,7 +108,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         await note(who, "/v1/record/cases/{id}/timeline", len(found), stated, case_id if found else None)
         return json_response({"items": [_item(one) for one in found], "next": _next(TIMELINE_CURSORS, more)})
 
-    @router.get("/events", responses=gives(EntryList), **does("record.read"))
+    @router.get("/events", responses=gives(EntryList), dependencies=only_known, **does("record.read"))
     async def list_events(
         request: Request,
         log: str | None = None,
@@ -124,6 +133,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         """
         who = principal_of(request)
         stated = read_purpose(purpose, hearth_purpose)
+        log = None if log is None else short_name(log)
         given = {
             "event": event_id, "case": case_id, "type": type_, "actor": actor, "community": community,
             "trace": trace_id,
@@ -165,8 +175,13 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         new: Annotated[Whole, Query(alias="to", ge=0)],
     ) -> Response:
         """The proof that a log only grew between two sizes (RFC 6962 §2.1.2)."""
+        log = short_name(log)
         proof = await explorer.consistency(log, old, new)
         return json_response({"log": log, "from": old, "to": new, "proof": [encode_base64(one) for one in proof]})
+
+    def short_name(log: str) -> str:
+        # Checkpoints and the list of logs name a log by its origin.
+        return log.removeprefix(f"{verifier.name}/")
 
     async def note(who: Principal, query: str, results: int, purpose: str, case_id: str | None) -> None:
         await reads.note(who, query, results, purpose, now(), case_id)

@@ -44,6 +44,8 @@ EMPTY_ROOT = hashlib.sha256(b"").digest()
 MAX_BUNDLE_BYTES = WIDTH * (2 + 65_535)
 MAX_TEXT_BYTES = 1 << 20
 MAX_LIST_BYTES = 1 << 26
+MOST_WAIT = 60
+"""The longest time, in seconds, for which a service may make the next try wait."""
 DETAILED = 20
 """The most findings of one kind in one log that the report names one by one; it only counts the others."""
 
@@ -398,6 +400,8 @@ class Web:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._connection: http.client.HTTPConnection | None = None
+        self._wait = 0
+        """Seconds that the last answer asks to wait before the next try."""
         self._place: tuple[str, str] | None = None
 
     def read(self, path: str, limit: int) -> bytes:
@@ -443,7 +447,7 @@ class Web:
         failure = ""
         for attempt in range(4):
             if attempt:
-                time.sleep(0.5 * (attempt - 1) ** 2)
+                time.sleep(max(0.5 * (attempt - 1) ** 2, self._wait))
             try:
                 status, data = self._get(path, limit)
             except (OSError, http.client.HTTPException, zlib.error) as error:
@@ -468,6 +472,7 @@ class Web:
                 self._connection = http.client.HTTPConnection(self._host, self._port, timeout=60)
         self._connection.request("GET", path, headers=self._headers)
         answer = self._connection.getresponse()
+        self._wait = _read_wait(answer.headers.get("Retry-After", ""))
         data = answer.read(limit + 1)
         if answer.headers.get("Content-Encoding") == "gzip":
             # The format allows a log to compress every answer; the limit holds for the decompressed bytes, too.
@@ -475,6 +480,10 @@ class Web:
         if len(data) > limit or answer.will_close:
             self.close()
         return answer.status, data
+
+
+def _read_wait(retry_after: str) -> int:
+    return min(int(retry_after), MOST_WAIT) if re.fullmatch(r"[0-9]{1,9}", retry_after, re.ASCII) else 0
 
 
 def open_source(place: str, token: str | None = None) -> Source:

@@ -68,7 +68,7 @@ ACTIONS: Mapping[str, Action] = {
         Action("baseline.change_project", "change what is known of a project"),
         Action("baseline.end_project", "say that a project has ended"),
         Action("delivery.list", "see what was sent and what failed", case=True),
-        Action("record.keys", "see the keys that verify the record"),
+        Action("record.keys", "get the keys and the program that verify the record"),
         Action("record.heads", "see checkpoints, hash tiles and consistency proofs", scope="proof"),
         Action("record.read", "query the record", case=True, scope="meta"),
         Action("record.prove", "get the proof of an entry", case=True, scope="proof"),

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from infra.cli import app
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("infra/decisions/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("infra/decisions/*.md")])
 MESSAGES = sorted(path for top in ("services", "shared") for path in (ROOT / top).rglob("i18n/en.json"))
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
@@ -42,7 +42,9 @@ def test_every_link_leads_to_a_file_and_its_heading(page: Path) -> None:
 
 def test_the_index_leads_to_every_page_of_docs() -> None:
     index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
-    pages = {path.name for path in (ROOT / "docs").iterdir() if path.is_file()} - {"README.md"}
+    docs = ROOT / "docs"
+    found = [*docs.glob("*.*"), *docs.glob("integrate/*")]
+    pages = {str(path.relative_to(docs)) for path in found} - {"README.md"}
     assert pages - set(LINK.findall(index)) == set()
 
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -671,8 +671,16 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     as_service = False
+    refusals: ClassVar[list[str]] = []
+    """What `Retry-After` says in the next answers, which are refusals."""
 
     def do_GET(self) -> None:
+        if self.refusals:
+            self.send_response(429)
+            self.send_header("Retry-After", self.refusals.pop())
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if self.as_service:
             if self.headers.get("Authorization") != "Bearer sesame":
                 self.send_error(401)
@@ -735,6 +743,16 @@ def test_a_running_service_verifies_with_a_token(
     assert verifier.main(arguments) == 1
     token.write_text("wrong")
     assert verifier.main(arguments) == 2
+
+
+def test_the_verifier_waits_as_long_as_the_service_asks_and_never_for_hours(
+    serve: Callable[[bool], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(verifier.time, "sleep", waited.append)
+    monkeypatch.setattr(Handler, "refusals", ["soon", "86400", "7"])
+    assert verifier.main([serve(False), "--key", str(KEY.verifier)]) == 0
+    assert waited == [7, 60, 2]
 
 
 def stub_of(entry: bytes) -> bytes:
