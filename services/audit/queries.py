@@ -1,7 +1,7 @@
 """The questions of auditors to the record: checkpoints, tiles, entries, timelines, proofs; only of committed heads."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
@@ -257,7 +257,6 @@ def place_of(entry: Entry) -> TimelinePlace:
     return TimelinePlace(entry.about["at"], entry.log, entry.index)
 
 
-def read_leaf(entry: Entry) -> Mapping[str, Any]:
-    """An entry as JSON."""
-    leaf: Mapping[str, Any] = orjson.loads(entry.leaf)
-    return leaf
+def read_leaf(entry: Entry) -> Any:
+    """An entry as JSON: one of the shapes of services.audit.answers.LeafShown."""
+    return orjson.loads(entry.leaf)

@@ -1,14 +1,21 @@
 """HTTP for programs: `/v1/record/*`. Every route but that of the verifier keys needs an auditor."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from services.audit.answers import ConsistencyProof, EntryList, InclusionProof, LogList, VerifierKeys
+from services.audit.answers import (
+    ConsistencyProof,
+    EntryList,
+    EntryShown,
+    InclusionProof,
+    LogList,
+    LogShown,
+    VerifierKeys,
+)
 from services.audit.queries import Explorer, Proof, read_leaf
 from services.audit.reads import ReadRecorder
 from services.audit.record.log import SEALS, Entry, Head
@@ -229,38 +236,40 @@ def _time(name: str, text: str | None) -> str | None:
         raise _invalid(name, "A time is RFC 3339, such as 2026-11-24T09:00:00Z.") from None
 
 
-def _log_item(head: Head, explorer: Explorer) -> dict[str, object]:
+def _log_item(head: Head, explorer: Explorer) -> LogShown:
     signed = explorer.sign(head)
     topic, _, partition = head.log.rpartition("/")
-    item: dict[str, object] = {
+    return {
         "log": signed.note.partition("\n")[0],
         "path": f"logs/{head.log}",
         "size": signed.size,
         "root": encode_base64(signed.root),
-        "at": head.at,
+        "at": rfc3339(head.at) if head.at else None,
+        "topic": topic or SEALS,
+        "partition": int(partition) if topic else None,
     }
-    return item | ({"topic": topic, "partition": int(partition)} if topic else {"topic": SEALS, "partition": None})
 
 
-def _item(one: Entry | Withheld) -> dict[str, object]:
+def _item(one: Entry | Withheld) -> EntryShown:
     if isinstance(one, Withheld):
-        return {"log": one.log, "index": one.index, **one.fields}
-    links = {"proof": f"/v1/record/proofs/{one.about['event']}"} if "event" in one.about else {}
-    return {"log": one.log, "index": one.index, "entry": read_leaf(one), **links}
+        return {"log": one.log, "index": one.index, "leaf_hash": encode_base64(one.leaf_hash), "withheld": True}
+    shown: EntryShown = {"log": one.log, "index": one.index, "entry": read_leaf(one)}
+    if "event" in one.about:
+        shown["proof"] = f"/v1/record/proofs/{one.about['event']}"
+    return shown
 
 
 def _next(cursors: Cursors[PlaceT], place: PlaceT | None) -> str | None:
     return None if place is None else cursors.write(place)
 
 
-def _proof_item(proof: Proof) -> dict[str, object]:
-    path: Sequence[bytes] = proof.path
+def _proof_item(proof: Proof) -> InclusionProof:
     return {
         "log": proof.signed.note.partition("\n")[0],
         "index": proof.entry.index,
         "size": proof.signed.size,
         "leaf_hash": encode_base64(hash_leaf(proof.entry.leaf)),
-        "path": [encode_base64(one) for one in path],
+        "path": [encode_base64(one) for one in proof.path],
         "checkpoint": proof.signed.note,
         "entry": proof.entry.leaf.decode(),
     }

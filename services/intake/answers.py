@@ -1,8 +1,17 @@
 """What intake answers to programs, for its OpenAPI document."""
 
-from typing import Any, Literal, NotRequired
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
+
+from shared.report_sections import Sections
+
+
+class RemarkShown(TypedDict):
+    """Something odd that did not cost the report: where it stands, and its code."""
+
+    pointer: str
+    code: str
 
 
 class ReportTaken(TypedDict):
@@ -11,7 +20,7 @@ class ReportTaken(TypedDict):
     report_id: str
     receipt: str
     status_url: str
-    remarks: NotRequired[list[dict[str, str]]]
+    remarks: NotRequired[list[RemarkShown]]
 
 
 class Outcome(TypedDict):
@@ -22,10 +31,10 @@ class Outcome(TypedDict):
     outcome: Literal["accepted", "refused"]
     at: str
     report_id: NotRequired[str]
-    remarks: NotRequired[list[dict[str, str]]]
+    remarks: NotRequired[list[RemarkShown]]
     code: NotRequired[str]
     detail: NotRequired[str]
-    errors: NotRequired[list[dict[str, str]]]
+    errors: NotRequired[list[RemarkShown]]
 
 
 class AnswerTaken(TypedDict):
@@ -38,7 +47,7 @@ class ReportRead(TypedDict):
     """One report, as far as the purpose of the call needs it."""
 
     report_id: str
-    sections: NotRequired[dict[str, Any]]
+    sections: NotRequired[Sections]
     erased: NotRequired[bool]
     unknown: NotRequired[bool]
 
@@ -70,11 +79,14 @@ class GivenKeys(TypedDict):
     names: list[list[str]]
 
 
+ErasureResult = Literal["erased", "already", "unknown", "standing"]
+
+
 class ErasureItem(TypedDict):
     """What became of one report. One that is unknown has only its id and the result."""
 
     id: str
-    result: Literal["erased", "already", "unknown", "standing"]
+    result: ErasureResult
     report_id: NotRequired[str]
     case_id: NotRequired[str]
     state: NotRequired[str]

@@ -54,7 +54,7 @@ def make_router(submissions: Submissions, policy: Policy, gate: Gate) -> APIRout
             arrival = from_nobody(arrival)
         source = source_of(request, who, arrival.submission.community)
         accepted = await submissions.submit(arrival, source, None if who is NOBODY else who.ref)
-        body: dict[str, object] = {
+        body: ReportTaken = {
             "report_id": accepted.report_id,
             "receipt": accepted.receipt,
             "status_url": FOLLOW_UP,

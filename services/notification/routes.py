@@ -1,7 +1,7 @@
 """`/v1/deliveries`, for operators: what was sent, what failed. There is no address and no content to show."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from typing_extensions import TypedDict
@@ -58,7 +58,7 @@ def make_routes(outbox: Outbox, gate: Gate) -> APIRouter:
     return router
 
 
-def show(delivery: Delivery) -> dict[str, Any]:
+def show(delivery: Delivery) -> DeliveryShown:
     """What an operator may see of a delivery."""
     return {
         "delivery_id": delivery.id,

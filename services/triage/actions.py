@@ -8,6 +8,7 @@ from typing import Protocol
 
 import orjson
 
+from services.triage.answers import StepShown
 from services.triage.case.case import Case, Step
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.table import carry_out
@@ -90,7 +91,7 @@ class VersionConflict(Problem):
         return {**super().document(request_id), "version": self.case.seq, "changes": steps}
 
 
-def show_step(step: Step) -> dict[str, object]:
+def show_step(step: Step) -> StepShown:
     """A step of a case's history as the API shows it."""
     return {
         "version": step.seq,

@@ -1,8 +1,11 @@
 """What triage answers to programs, for its OpenAPI document."""
 
-from typing import Any, NotRequired
+from collections.abc import Sequence
+from typing import NotRequired
 
 from typing_extensions import TypedDict
+
+from shared.report_sections import Sections
 
 
 class DeadlineShown(TypedDict):
@@ -21,23 +24,23 @@ class CaseSummary(TypedDict):
     id: str
     code_name: str
     state: str
-    lane: str
-    body: str
+    lane: str | None
+    body: str | None
     community: str
     category: str
-    flags: list[str]
+    flags: Sequence[str]
     assignee: str | None
     outcome: str | None
     received_at: str
     updated_at: str
     version: int
-    deadlines: list[DeadlineShown]
+    deadlines: Sequence[DeadlineShown]
 
 
 class CaseList(TypedDict):
     """A page of cases, and the cursor of the next page."""
 
-    items: list[CaseSummary]
+    items: Sequence[CaseSummary]
     next: str | None
 
 
@@ -56,7 +59,7 @@ class QuestionShown(TypedDict):
 
     question_id: str
     asked_at: str
-    answers: list[str]
+    answers: Sequence[str]
 
 
 class StepShown(TypedDict):
@@ -69,7 +72,7 @@ class StepShown(TypedDict):
     role: str
     previous: str | None
     state: str | None
-    detail: Any
+    detail: str | None
 
 
 class FieldTaken(TypedDict):
@@ -78,7 +81,7 @@ class FieldTaken(TypedDict):
     name: str
     kind: str
     required: bool
-    options: NotRequired[list[str]]
+    options: NotRequired[Sequence[str]]
     max_length: NotRequired[int | None]
 
 
@@ -86,24 +89,24 @@ class CommandOffered(TypedDict):
     """A command that is permitted now."""
 
     command: str
-    fields: list[FieldTaken]
+    fields: Sequence[FieldTaken]
 
 
 class CaseShown(CaseSummary):
     """A case as a whole."""
 
     report_id: str
-    rule: str
+    rule: str | None
     setting: str
     language: str
     privacy: str
     contactable: bool
     policy_version: str | None
     reason_id: str | None
-    recusals: list[RecusalShown]
-    questions: list[QuestionShown]
-    history: list[StepShown]
-    actions: list[CommandOffered]
+    recusals: Sequence[RecusalShown]
+    questions: Sequence[QuestionShown]
+    history: Sequence[StepShown]
+    actions: Sequence[CommandOffered]
 
 
 class ContentShown(TypedDict):
@@ -111,7 +114,7 @@ class ContentShown(TypedDict):
 
     report_id: str
     erased: bool
-    sections: dict[str, Any]
+    sections: Sections
 
 
 class CommandDone(TypedDict):
@@ -128,79 +131,4 @@ class ChangeOffered(TypedDict):
     """A change that is permitted now."""
 
     change: str
-    fields: list[FieldTaken]
-
-
-class PersonShown(TypedDict):
-    """An entry on the roster, without the keys of the person's names."""
-
-    person: str
-    version: int
-    grants: list[dict[str, Any]]
-    trainings: list[dict[str, Any]]
-    confidential_until: str | None
-    leaves: list[dict[str, Any]]
-    signed_out_at: str | None
-    user_name_known: bool
-    names_confirmed: bool
-    names: list[dict[str, Any]]
-    next_end: str | None
-    actions: NotRequired[list[ChangeOffered]]
-
-
-class PersonList(TypedDict):
-    """A page of the roster, and the cursor of the next page."""
-
-    items: list[PersonShown]
-    next: str | None
-
-
-class SignInNoted(TypedDict):
-    """The person of a sign-in, the keys of the person's names, and those that the roster holds."""
-
-    person: str
-    names: list[dict[str, Any]]
-    held: list[str]
-
-
-class CommunitySummary(TypedDict):
-    """A community in a list: what it attests, by responsibility, and what ends next."""
-
-    community: str
-    name: str
-    kind: str
-    version: int
-    attested: dict[str, str]
-    next_end: str | None
-    projects: int
-
-
-class CommunityList(TypedDict):
-    """A page of communities, and the cursor of the next page."""
-
-    items: list[CommunitySummary]
-    next: str | None
-
-
-class CommunityShown(TypedDict):
-    """What the baseline asks of a community, what the community attests, and its projects."""
-
-    community: str
-    name: str
-    kind: str
-    version: int
-    catalogue_version: str
-    responsibilities: list[dict[str, Any]]
-    attestations: list[dict[str, Any]]
-    annotations: list[dict[str, Any]]
-    projects: list[dict[str, Any]]
-    actions: NotRequired[list[ChangeOffered]]
-
-
-class VersionsDiffer(TypedDict):
-    """What differs between two versions of the catalogue."""
-
-    old: str
-    new: str
-    effective_from: str
-    changes: list[dict[str, Any]]
+    fields: Sequence[FieldTaken]

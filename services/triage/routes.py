@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from services.triage.actions import CommandRequest, Desk, show_step
-from services.triage.answers import CaseList, CaseShown, CommandDone, ContentShown
+from services.triage.answers import CaseList, CaseShown, CaseSummary, CommandDone, ContentShown
 from services.triage.case.case import Case
 from services.triage.case.forms import FORMS, permitted, show_form
 from services.triage.desk.queue import Queue, QueueFilter
@@ -64,7 +64,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
         principal = principal_of(request)
         case = await desk.find(principal, case_id)
         meant = await desk.named_in(case)
-        body = {
+        body: CaseShown = {
             **_summary(case),
             "report_id": case.report_id,
             "rule": case.rule,
@@ -119,7 +119,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
             cause_of(principal, case_id, read_idempotency_key(request)),
         )
         done = await desk.carry_out(principal, case_id, given)
-        body = {
+        body: CommandDone = {
             "id": done.case_id,
             "code_name": done.code_name,
             "command": done.command,
@@ -131,7 +131,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
     return router
 
 
-def _summary(case: Case) -> dict[str, object]:
+def _summary(case: Case) -> CaseSummary:
     """A case in a list. A paused deadline has `remaining_seconds`, and is due as if its clock ran again now."""
     at = now()
     return {

@@ -33,8 +33,8 @@ def gives(model: object, status: int = 200) -> dict[int | str, dict[str, Any]]:
 
 
 def gives_media(*media_types: str) -> dict[int | str, dict[str, Any]]:
-    """What the OpenAPI document says about an answer that is not JSON, or of which only the type is promised."""
-    schemas = {"application/json": {"type": "object"}, "application/octet-stream": _BYTES}
+    """What the OpenAPI document says about an answer that is not JSON."""
+    schemas = {"application/octet-stream": _BYTES}
     return {200: {"content": {one: {"schema": schemas.get(one, {"type": "string"})} for one in media_types}}}
 
 

@@ -1,6 +1,7 @@
 """The OpenAPI documents: a linter of others takes them, and what they promise and show is so."""
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,55 @@ def test_every_success_has_a_schema(documents: dict[str, dict[str, Any]], servic
         if not content.get("schema")
     ]
     assert empty == []
+
+
+SENT, DATA = "what a sender wrote in a field that Hearth does not know", "the schema at `ce.dataschema` says it"
+OPEN = {
+    "POST /v1/vault/read /items/-/sections/unknown": SENT,
+    "GET /v1/cases/{case_id}/content /sections/unknown": SENT,
+    "GET /v1/record/cases/{case_id}/timeline /items/-/entry/data": DATA,
+    "GET /v1/record/events /items/-/entry/data": DATA,
+}
+"""What a success may hold anything in, and why."""
+
+
+def untyped(schema: Mapping[str, Any], components: Mapping[str, Any], place: str = "") -> Iterator[str]:
+    """The places below a schema at which anything may stand."""
+    schema = components[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    if choices := schema.get("anyOf", schema.get("oneOf", schema.get("allOf"))):
+        inner = [(place, one) for one in choices]
+    elif schema.get("type") == "object":
+        rest = schema.get("additionalProperties")
+        inner = [(f"{place}/{name}", one) for name, one in schema.get("properties", {}).items()]
+        inner += [(f"{place}/*", rest)] if isinstance(rest, dict) else []
+        if not inner or rest is True:
+            yield place
+    elif schema.get("type") == "array":
+        found = schema.get("prefixItems", [schema.get("items")])
+        if None in found:
+            yield place
+        inner = [(f"{place}/-", one) for one in found if one is not None]
+    else:
+        inner = []
+        if not schema.keys() & {"type", "enum", "const"}:
+            yield place
+    for further, one in inner:
+        yield from untyped(one, components, further)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_success_is_typed_down_to_its_leaves(documents: dict[str, dict[str, Any]], service: str) -> None:
+    document = documents[service]
+    found = {
+        f"{name} {place}"
+        for name, operation in operations(document)
+        for status, answer in operation["responses"].items()
+        for media_type, content in answer.get("content", {}).items()
+        for place in untyped(content["schema"], document["components"]["schemas"])
+        if status.startswith("2") and media_type.endswith("json")
+    }
+    named = {place for place in OPEN if place.rpartition(" ")[0] in dict(operations(document))}
+    assert found == named
 
 
 @pytest.mark.parametrize("service", SERVICES)

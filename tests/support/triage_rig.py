@@ -26,7 +26,7 @@ from shared.parties import Parties
 from shared.policy import load_policy
 from shared.policy.baseline import Catalogue
 from shared.problems import Problem, Unavailable
-from shared.times import now
+from shared.times import now, rfc3339
 from tests.fakes.memory_entries import MemoryEntries
 from tests.fakes.memory_parties import MemoryParties
 from tests.fakes.memory_registries import MemoryRegistries
@@ -167,9 +167,12 @@ class MemoryVault:
         if report_id in self.erased:
             return Contents(report_id, {}, erased=True)
         known = dict(self.sections.get(report_id, {}))
-        known.setdefault("correspondence", {})["statements"] = [
-            {"id": i, "kind": kind, "text": text} for (r, i), (kind, text) in self.statements.items() if r == report_id
+        said = [
+            {"id": i, "kind": kind, "at": rfc3339(now()), "text": text}
+            for (r, i), (kind, text) in self.statements.items()
+            if r == report_id
         ]
+        known["correspondence"] = {"answers": [], **known.get("correspondence", {}), "statements": said}
         return Contents(report_id, {name: known[name] for name in sections if name in known})
 
     async def keep_statement(self, report_id: str, statement_id: str, *, kind: str, text: str, behalf: Actor) -> None:

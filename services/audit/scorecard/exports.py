@@ -5,7 +5,10 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import NotRequired
 from urllib.parse import quote
+
+from typing_extensions import TypedDict
 
 from services.audit.scorecard.document import ItemDocument, RangeDocument, write_document, write_time
 from services.audit.scorecard.result import Item, Outcome, Scorecard
@@ -96,7 +99,62 @@ def write_wikitext(card: Scorecard, name: str, address: str, words: Words) -> st
 _WIKI_COLUMNS = ("responsibility", "level", "outcome", "reason", "statement")
 
 
-def write_gemara(card: Scorecard, name: str, address: str, words: Words) -> dict[str, object]:
+GemaraEntry = TypedDict("GemaraEntry", {"reference-id": str, "entry-id": str})
+"""An entry of a catalogue."""
+
+
+class GemaraAssessment(TypedDict):
+    """How one responsibility was looked at."""
+
+    requirement: GemaraEntry
+    procedure: GemaraEntry
+    description: str
+    result: str
+    message: str
+    applicability: list[str]
+    steps: list[str]
+    start: str
+    end: str
+    recommendation: NotRequired[str]
+
+
+GemaraEvaluation = TypedDict(
+    "GemaraEvaluation",
+    {"name": str, "result": str, "message": str, "control": GemaraEntry, "assessment-logs": list[GemaraAssessment]},
+)
+"""The result of one responsibility."""
+
+
+class GemaraCatalogue(TypedDict):
+    """A catalogue, and its version."""
+
+    id: str
+    title: str
+    version: str
+
+
+class GemaraAuthor(TypedDict):
+    """The author of a log."""
+
+    name: str
+    uri: str
+
+
+GemaraMetadata = TypedDict(
+    "GemaraMetadata",
+    {"id": str, "version": str, "author": GemaraAuthor, "mapping-references": list[GemaraCatalogue]},
+)
+"""What a log is about, and which version of it."""
+
+
+class GemaraLog(TypedDict):
+    """An evaluation log of Gemara, layer 4."""
+
+    metadata: GemaraMetadata
+    evaluations: list[GemaraEvaluation]
+
+
+def write_gemara(card: Scorecard, name: str, address: str, words: Words) -> GemaraLog:
     """An evaluation log in the shape of Gemara, layer 4 (ossf/gemara, schemas/layer-4.cue)."""
     return {
         "metadata": {
@@ -111,30 +169,30 @@ def write_gemara(card: Scorecard, name: str, address: str, words: Words) -> dict
     }
 
 
-def _evaluation(card: Scorecard, item: Item, name: str, words: Words) -> dict[str, object]:
-    entry = {"reference-id": CATALOGUE, "entry-id": item.responsibility_id}
+def _evaluation(card: Scorecard, item: Item, name: str, words: Words) -> GemaraEvaluation:
+    entry: GemaraEntry = {"reference-id": CATALOGUE, "entry-id": item.responsibility_id}
     result, reason = GEMARA_RESULTS[item.outcome], tell_reason(item, card.as_of.at, words)
     step = tell_step(item, words)
     kind = "measured" if item.measured else "attested"
+    assessment: GemaraAssessment = {
+        "requirement": entry,
+        "procedure": {"reference-id": CATALOGUE, "entry-id": f"{item.responsibility_id}-{kind}"},
+        "description": words.requirement(item.responsibility_id),
+        "result": result,
+        "message": reason,
+        "applicability": [name],
+        "steps": [item.reason.value],
+        "start": write_time(card.as_of.at),
+        "end": write_time(card.as_of.at),
+    }
+    if step:
+        assessment["recommendation"] = step
     return {
         "name": words.requirement(item.responsibility_id),
         "result": result,
         "message": reason,
         "control": entry,
-        "assessment-logs": [
-            {
-                "requirement": entry,
-                "procedure": {"reference-id": CATALOGUE, "entry-id": f"{item.responsibility_id}-{kind}"},
-                "description": words.requirement(item.responsibility_id),
-                "result": result,
-                "message": reason,
-                "applicability": [name],
-                "steps": [item.reason.value],
-                "start": write_time(card.as_of.at),
-                "end": write_time(card.as_of.at),
-                **({"recommendation": step} if step else {}),
-            }
-        ],
+        "assessment-logs": [assessment],
     }
 
 

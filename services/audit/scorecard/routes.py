@@ -20,7 +20,7 @@ from services.audit.scorecard.doors import (
     answer,
     words_for,
 )
-from services.audit.scorecard.exports import write_csv, write_csv_of_all, write_gemara, write_wikitext
+from services.audit.scorecard.exports import GemaraLog, write_csv, write_csv_of_all, write_gemara, write_wikitext
 from shared.web.bodies import gives, gives_media
 from shared.web.gate import Callers, Gate, does
 from shared.web.pages import Pages
@@ -62,7 +62,7 @@ def make_scorecard_routes(shelf: Shelf, door: Door, gate: Gate, pages: Pages) ->
         return answer(request, door, write_csv_of_all(cards), CSV, A_MINUTE)
 
     # Before the next route, whose path would fit, too.
-    @router.get(f"{door.path}/{{community}}.gemara.json", responses=gives_media(JSON), **does(door.action))
+    @router.get(f"{door.path}/{{community}}.gemara.json", responses=gives(GemaraLog), **does(door.action))
     async def read_gemara(request: Request, community: str, sealed: Sealed = None) -> Response:
         """An evaluation log in the shape of Gemara, layer 4."""
         card = await shelf.card(community, sealed)

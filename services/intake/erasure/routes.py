@@ -1,11 +1,11 @@
 """Erasure over HTTP, for people who may order it, by the ids of reports or of their cases."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
 
-from services.intake.answers import ErasureAnswer
+from services.intake.answers import ErasureAnswer, ErasureItem, ErasureResult
 from services.intake.erasure.actions import Erasing, Erasure, ErasureReason
 from services.intake.fields import PRIVATE, Body, Identifier
 from services.intake.stored import Store, StoredReport
@@ -56,12 +56,19 @@ def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter
         found = [(asked, r if r and _may(who, r) else None) for asked, r in await _find(store, order)]
         known = [report for _, report in found if report is not None]
         if order.dry_run:
-            results = {report.id: "standing" if report.vault else "already" for report in known}
+            results: dict[str, ErasureResult] = {
+                report.id: "standing" if report.vault else "already" for report in known
+            }
         else:
             erasure = Erasure(order.reason, request_id, actor)
             results = dict(await erasing.erase([report.id for report in known], erasure))
         items = [_item(asked, report, results) for asked, report in found]
-        body = {"request_id": request_id, "reason": order.reason, "dry_run": order.dry_run, "items": items}
+        body: ErasureAnswer = {
+            "request_id": request_id,
+            "reason": order.reason,
+            "dry_run": order.dry_run,
+            "items": items,
+        }
         return json_response(body, headers=PRIVATE)
 
     return router
@@ -81,7 +88,7 @@ async def _find(store: Store, order: ErasureOrder) -> Found:
     return found + [(asked, by_case.get(asked)) for asked in dict.fromkeys(order.case_ids)]
 
 
-def _item(asked: str, report: StoredReport | None, results: dict[str, str]) -> dict[str, Any]:
+def _item(asked: str, report: StoredReport | None, results: dict[str, ErasureResult]) -> ErasureItem:
     if report is None:
         return {"id": asked, "result": "unknown"}
     return {

@@ -1,6 +1,5 @@
 """What became of a submission, over HTTP: for the integrator that made it."""
 
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from fastapi import APIRouter, Request, Response
@@ -35,7 +34,7 @@ def make_outcome_router(outcomes: Outcomes, gate: Gate) -> APIRouter:
         found = await outcomes.find(source, name, who.ref)
         if found is None:
             raise NotFound
-        return json_response({"source": source, "id": name, **_document(found)}, headers=PRIVATE)
+        return json_response(_outcome(source, name, found), headers=PRIVATE)
 
     return router
 
@@ -51,11 +50,22 @@ def _named_in(request: Request) -> tuple[str, str]:
     return source, name
 
 
-def _document(found: StoredReport | StoredRefusal) -> dict[str, Any]:
+def _outcome(source: str, name: str, found: StoredReport | StoredRefusal) -> Outcome:
     if isinstance(found, StoredRefusal):
-        errors = [{"pointer": pointer, "code": code} for pointer, code in found.errors]
-        about = {"code": found.code, "detail": found.detail, "errors": errors}
-        return {"outcome": "refused", "at": rfc3339(found.at), **about}
-    remarks = [remark.document() for remark in found.remarks]
-    at = rfc3339(found.received_at)
-    return {"outcome": "accepted", "at": at, "report_id": found.id, "remarks": remarks}
+        return {
+            "source": source,
+            "id": name,
+            "outcome": "refused",
+            "at": rfc3339(found.at),
+            "code": found.code,
+            "detail": found.detail,
+            "errors": [{"pointer": pointer, "code": code} for pointer, code in found.errors],
+        }
+    return {
+        "source": source,
+        "id": name,
+        "outcome": "accepted",
+        "at": rfc3339(found.received_at),
+        "report_id": found.id,
+        "remarks": [remark.document() for remark in found.remarks],
+    }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from services.intake.answers import RemarkShown
 from services.intake.report.submission import Submission
 from shared.policy import Policy
 from shared.problems import Malformed
@@ -53,7 +54,7 @@ class Remark:
     pointer: str
     code: str
 
-    def document(self) -> dict[str, str]:
+    def document(self) -> RemarkShown:
         """The remark as programs get it."""
         return {"pointer": self.pointer, "code": self.code}
 

@@ -6,14 +6,24 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.triage.answers import CommunityList, CommunityShown, VersionsDiffer
+from services.triage.answers import ChangeOffered, FieldTaken
 from services.triage.baseline.actions import BaselineDesk, ChangeSent, Offer
+from services.triage.baseline.answers import (
+    AnnotationShown,
+    AttestationShown,
+    CommunityList,
+    CommunityShown,
+    CommunitySummary,
+    ProjectShown,
+    ProjectVersionShown,
+    ResponsibilityShown,
+)
 from services.triage.baseline.forms import CHANGES, INPUTS
 from services.triage.baseline.registry import Annotation, Attestation, Project, ProjectVersion, Registry
 from shared.events import FieldStated
 from shared.policy import GLOBAL_COMMUNITY, Community
 from shared.policy.baseline import Catalogue, Responsibility
-from shared.policy.baseline.difference import diff
+from shared.policy.baseline.difference import Difference, diff
 from shared.problems import NotFound
 from shared.times import now, rfc3339
 from shared.web.bodies import gives, json_response, parse_body
@@ -42,7 +52,7 @@ def make_baseline_router(desk: BaselineDesk, gate: Gate) -> APIRouter:
         items = [_summary(community, registry, now()) for community, registry in cut]
         return json_response({"items": items, "next": after}, headers=_PRIVATE)
 
-    @router.get("/versions/{old}...{new}", responses=gives(VersionsDiffer), **does("baseline.list"))
+    @router.get("/versions/{old}...{new}", responses=gives(Difference), **does("baseline.list"))
     async def show_difference(old: str, new: str) -> Response:
         """What differs between two versions of the catalogue, each by its date, with or without its digest."""
         before, after = (_version_named(desk.versions, wanted) for wanted in (old, new))
@@ -79,11 +89,11 @@ def make_baseline_router(desk: BaselineDesk, gate: Gate) -> APIRouter:
     return router
 
 
-def show_offer(offer: Offer) -> dict[str, object]:
+def show_offer(offer: Offer) -> ChangeOffered:
     """A change as the API shows it."""
-    fields: list[dict[str, object]] = []
+    fields: list[FieldTaken] = []
     for taken in INPUTS[offer.change.name]:
-        shown: dict[str, object] = {"name": taken.name, "kind": taken.kind, "required": taken.required}
+        shown: FieldTaken = {"name": taken.name, "kind": taken.kind, "required": taken.required}
         if taken.name in offer.options:
             shown["options"] = list(offer.options[taken.name])
         if taken.max_length:
@@ -100,7 +110,7 @@ def _version_named(versions: Sequence[Catalogue], wanted: str) -> Catalogue:
     return found
 
 
-def _summary(community: Community, registry: Registry, at: datetime) -> dict[str, object]:
+def _summary(community: Community, registry: Registry, at: datetime) -> CommunitySummary:
     running = [a for a in registry.attestations if a.holds(at)]
     return {
         "community": community.id,
@@ -113,7 +123,7 @@ def _summary(community: Community, registry: Registry, at: datetime) -> dict[str
     }
 
 
-async def _shown(desk: BaselineDesk, community: Community, registry: Registry) -> dict[str, object]:
+async def _shown(desk: BaselineDesk, community: Community, registry: Registry) -> CommunityShown:
     at = now()
     everywhere = registry if community.id == GLOBAL_COMMUNITY else await desk.global_projects()
     listed = {source.id: source for source in (registry, everywhere)}.values()
@@ -130,7 +140,7 @@ async def _shown(desk: BaselineDesk, community: Community, registry: Registry) -
     }
 
 
-def _responsibility(row: Responsibility) -> dict[str, object]:
+def _responsibility(row: Responsibility) -> ResponsibilityShown:
     attested, measured = row.attested, row.measured
     return {
         "id": row.id,
@@ -138,20 +148,20 @@ def _responsibility(row: Responsibility) -> dict[str, object]:
         "group": row.group,
         "level": row.level,
         "setting": row.setting,
-        "counts_from": row.counts_from,
+        "counts_from": row.counts_from.isoformat() if row.counts_from else None,
         "replaced_by": row.replaced_by,
         "not_applicable": row.not_applicable,
         "evidence": row.evidence,
-        "attested": attested
-        and {
+        "attested": {
             "link": attested.link,
             "fields": [{"name": f.name, "kind": f.kind, "least": f.least} for f in attested.fields],
             "valid_days": attested.valid_for.days,
             "confirm": attested.confirm,
             "link_check_days": attested.link_check.days if attested.link_check else None,
-        },
-        "measured": measured
-        and {
+        }
+        if attested
+        else None,
+        "measured": {
             "metric": measured.metric,
             "threshold": {
                 "op": measured.threshold.op,
@@ -160,12 +170,14 @@ def _responsibility(row: Responsibility) -> dict[str, object]:
             },
             "window_days": measured.window / timedelta(days=1),
             "min_n": measured.min_n,
-        },
+        }
+        if measured
+        else None,
         "surveyed": row.surveyed,
     }
 
 
-def _attestation(made: Attestation, at: datetime) -> dict[str, object]:
+def _attestation(made: Attestation, at: datetime) -> AttestationShown:
     standing = made.standing_at(at)
     ended_at = made.ended_at or (made.valid_until if made.valid_until <= at else None)
     return {
@@ -200,7 +212,7 @@ def stated(values: Sequence[FieldStated]) -> dict[str, list[str]]:
     return {field.name: list(field.values) for field in values}
 
 
-def _annotation(made: Annotation) -> dict[str, object]:
+def _annotation(made: Annotation) -> AnnotationShown:
     return {
         "responsibility_id": made.responsibility_id,
         "statement": made.statement,
@@ -209,7 +221,7 @@ def _annotation(made: Annotation) -> dict[str, object]:
     }
 
 
-def _project(project: Project, community: str) -> dict[str, object]:
+def _project(project: Project, community: str) -> ProjectShown:
     return {
         "project_id": project.id,
         "community": community,
@@ -218,7 +230,7 @@ def _project(project: Project, community: str) -> dict[str, object]:
     }
 
 
-def _version(version: ProjectVersion) -> dict[str, object]:
+def _version(version: ProjectVersion) -> ProjectVersionShown:
     return {
         "title": version.title,
         "stakeholder": version.stakeholder,
@@ -227,8 +239,8 @@ def _version(version: ProjectVersion) -> dict[str, object]:
         "phase": version.phase,
         "link": version.link,
         "responsibilities": list(version.responsibilities),
-        "began_on": version.began_on,
-        "ended_on": version.ended_on,
+        "began_on": version.began_on.isoformat() if version.began_on else None,
+        "ended_on": version.ended_on.isoformat() if version.ended_on else None,
         "event": version.change,
         "by": version.by,
         "at": rfc3339(version.at),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.triage.answers import CommandOffered, FieldTaken
 from services.triage.case.case import Case
 from services.triage.case.commands.command import (
     Command,
@@ -112,11 +113,11 @@ def _offers(principal: Principal, form: Form, resource: Resource, now: datetime)
     return isinstance(answer, Permit) or answer.reason is Reason.SIGN_IN_AGAIN
 
 
-def show_form(form: Form, policy: Policy) -> dict[str, object]:
+def show_form(form: Form, policy: Policy) -> CommandOffered:
     """The form as the API shows it."""
-    fields = []
+    fields: list[FieldTaken] = []
     for field in form.fields:
-        shown: dict[str, object] = {"name": field.name, "kind": field.kind, "required": field.required}
+        shown: FieldTaken = {"name": field.name, "kind": field.kind, "required": field.required}
         if options := field.options(policy):
             shown["options"] = list(options)
         else:

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
 
-from services.triage.answers import PersonList, PersonShown, SignInNoted
+from services.triage.answers import ChangeOffered, FieldTaken
 from services.triage.roster.actions import SignIns
+from services.triage.roster.answers import KeysOfName, PersonList, PersonShown, SignInNoted
 from services.triage.roster.changes import CHANGES, INPUTS, ends_of
 from services.triage.roster.desk import EntryPlace, Offer, RosterDesk
 from services.triage.roster.entry import StoredEntry
@@ -48,7 +48,7 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
         kept = await desk.find(who, reference_of(person))
         if not kept.version:
             raise NotFound
-        body = {**_shown(kept), "actions": [show_offer(offer) for offer in await desk.offers(who, kept)]}
+        body: PersonShown = {**_shown(kept), "actions": [show_offer(offer) for offer in await desk.offers(who, kept)]}
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{kept.version}"'})
 
     @router.post("/{person}/{change}", responses=gives(PersonShown), **does("roster.read", _CHANGE))
@@ -77,8 +77,11 @@ def make_sign_ins_router(sign_ins: SignIns, gate: Gate) -> APIRouter:
         The roster has noted the names before the answer, and says which it holds. Typed names that wait are left out.
         """
         own = await sign_ins.take(parse_body(Proof, await request.body()))
-        names = [{"keys": n.keys, "trust": n.trust.value} for n in own.names if n.trust is not Trust.TYPED]
-        return json_response({"person": own.person, "names": names, "held": own.held}, headers=_PRIVATE)
+        names: list[KeysOfName] = [
+            {"keys": n.keys, "trust": n.trust.value} for n in own.names if n.trust is not Trust.TYPED
+        ]
+        body: SignInNoted = {"person": own.person, "names": names, "held": own.held}
+        return json_response(body, headers=_PRIVATE)
 
     return router
 
@@ -98,27 +101,43 @@ async def people_of(
     return ENTRY_CURSORS.cut(found, limit, desk.place)
 
 
-def show_offer(offer: Offer) -> dict[str, object]:
+def show_offer(offer: Offer) -> ChangeOffered:
     """A change as the API shows it."""
-    fields: list[dict[str, object]] = []
+    fields: list[FieldTaken] = []
     for taken in INPUTS[offer.change.name]:
-        shown: dict[str, object] = {"name": taken.name, "kind": taken.kind, "required": taken.required}
+        shown: FieldTaken = {"name": taken.name, "kind": taken.kind, "required": taken.required}
         if taken.name in offer.options:
             shown["options"] = list(offer.options[taken.name])
         fields.append(shown)
     return {"change": offer.change.name, "fields": fields}
 
 
-def _shown(kept: StoredEntry) -> dict[str, object]:
+def _shown(kept: StoredEntry) -> PersonShown:
     # Without the keys of the person's names: a reader could look for them in reports.
     entry, at = kept.entry, now()
     return {
         "person": entry.person,
         "version": kept.version,
-        "grants": [_part(grant) for grant in entry.grants],
-        "trainings": [_part(training) for training in entry.trainings],
+        "grants": [
+            {
+                "role": grant.role,
+                "bodies": grant.bodies,
+                "communities": grant.communities,
+                "scopes": grant.scopes,
+                "expires_at": _time(grant.expires_at),
+            }
+            for grant in entry.grants
+        ],
+        "trainings": [
+            {
+                "module": training.module,
+                "completed_at": rfc3339(training.completed_at),
+                "expires_at": _time(training.expires_at),
+            }
+            for training in entry.trainings
+        ],
         "confidential_until": _time(entry.confidential_until),
-        "leaves": [_part(leave) for leave in entry.leaves],
+        "leaves": [{"begins_at": rfc3339(leave.begins_at), "ends_at": _time(leave.ends_at)} for leave in entry.leaves],
         "signed_out_at": _time(entry.signed_out_at),
         "user_name_known": entry.named,
         "names_confirmed": is_confirmed(kept.names),
@@ -134,11 +153,6 @@ def _shown(kept: StoredEntry) -> dict[str, object]:
         ],
         "next_end": _time(next(iter(ends_of(entry, at)), None)),
     }
-
-
-def _part(part: BaseModel) -> dict[str, object]:
-    fields = part.model_dump(exclude={"sources"})
-    return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in fields.items()}
 
 
 def _time(at: datetime | None) -> str | None:

@@ -1,0 +1,91 @@
+"""The sections of a report as the vault hands them out and the desk passes them on. Times are RFC 3339 in UTC. Pure."""
+
+from typing import Any
+
+from typing_extensions import TypedDict
+
+TimesTold = TypedDict("TimesTold", {"at": str, "from": str, "to": str}, total=False)
+"""When it happened, in RFC 3339: at a time, or between two."""
+
+
+class ContentSection(TypedDict, total=False):
+    """What was told. A report from before a question came has no answer to it."""
+
+    narrative: str
+    harmed: str | None
+    places: list[str]
+    anything_else: str | None
+    witnesses: list[str]
+    exposure: str
+    occurred: TimesTold
+
+
+class PersonReported(TypedDict):
+    """A person whom a report is about."""
+
+    name: str
+    details: str | None
+
+
+class ReportedSection(TypedDict):
+    """The people whom a report is about."""
+
+    people: list[PersonReported]
+
+
+class ReporterSection(TypedDict, total=False):
+    """Who reported, as far as the reader may know."""
+
+    name: str | None
+    email: str | None
+
+
+class Statement(TypedDict):
+    """A handler's words to the reporter."""
+
+    id: str
+    kind: str
+    at: str
+    text: str
+
+
+class Answer(TypedDict):
+    """A reporter's answer to a question."""
+
+    question_id: str
+    at: str
+    text: str
+
+
+class CorrespondenceSection(TypedDict):
+    """What handlers and reporter have written to each other since."""
+
+    statements: list[Statement]
+    answers: list[Answer]
+
+
+class Mention(TypedDict):
+    """A person on the roster whom the words mention: an id within the report, and the words."""
+
+    id: str
+    words: str
+
+
+class MentionsSection(TypedDict):
+    """The people on the roster whom the words mention."""
+
+    items: list[Mention]
+
+
+class Sections(TypedDict, total=False):
+    """The sections of a report that were asked for, as far as the purpose of the call needs them.
+
+    `unknown`: by JSON pointer, what the sender wrote in fields that Hearth does not know.
+    """
+
+    content: ContentSection
+    reported: ReportedSection
+    reporter: ReporterSection
+    correspondence: CorrespondenceSection
+    mentions: MentionsSection
+    unknown: dict[str, Any]
