@@ -1,16 +1,20 @@
 """Times are UTC-aware everywhere. On the wire they are RFC 3339 with `Z`.
 
 This is the one reader of times that others write: in envelopes, bodies, addresses and forms. It reads text alone, in
-the grammar of RFC 3339, 5.6, and nothing that only looks like it: a text of digits is no time.
+the grammar of RFC 3339, 5.6, and nothing that only looks like it: a text of digits is no time. What copying brings
+along is no part of a text, and a sign that keyboards write for another one counts as this one.
 """
 
 import re
+import unicodedata
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError
+
+from shared.input.texts import trim_line
 
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _HOUR = r"(?:[01][0-9]|2[0-3])"
@@ -20,6 +24,8 @@ _DATE_TIME = re.compile(rf"{_DAY}[Tt ]{_HOUR}:[0-5][0-9]:([0-5][0-9]|60)(?:\.[0-
 # What a browser sends of an input of a time (HTML, 2.3.5.4).
 _CLOCK = re.compile(rf"{_HOUR}:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{{1,3}})?)?")
 _SECONDS = slice(17, 19)
+_WIDE = dict(zip("：．＋−ＴｔＺｚ", ":.+-TtZz", strict=True))  # what stands for signs of ASCII
+_LONGEST = 200
 _NOT_A_TIME = "a time is RFC 3339 with an offset, such as 2026-11-28T12:00:00Z"
 
 
@@ -49,26 +55,43 @@ def read_isoformat(text: str) -> datetime:
 
 def parse_query_time(text: str) -> datetime:
     """The time in the query of an address, where `+` is read as a space. Raises ValueError as parse_rfc3339 does."""
+    text = _plain(text)
     return parse_rfc3339(f"{text[:-6]}+{text[-5:]}" if text[-6:-5] == " " else text)
 
 
 def parse_day(text: str) -> date:
     """The day that `text` names: the full-date of RFC 3339, such as 2026-11-28. Raises ValueError for anything else."""
-    if _FULL_DATE.fullmatch(text) is None:
+    if _FULL_DATE.fullmatch(text) is None and _FULL_DATE.fullmatch(text := _plain(text)) is None:
         raise ValueError("write a day such as 2026-11-28")
     return date.fromisoformat(text)
 
 
 def parse_clock(text: str) -> time:
     """The time of a day as a form sends it, such as 17:30, without an offset. Raises ValueError for anything else."""
-    if _CLOCK.fullmatch(text) is None:
+    if _CLOCK.fullmatch(text) is None and _CLOCK.fullmatch(text := _plain(text)) is None:
         raise ValueError("write a time such as 17:30")
     return time.fromisoformat(text)
 
 
+def _plain(text: str) -> str:
+    """The text as it is meant: without marks and blanks around it, with the digits and signs of ASCII."""
+    return text if len(text) > _LONGEST else "".join(map(_plain_sign, trim_line(text)))
+
+
+def _plain_sign(sign: str) -> str:
+    if sign.isascii():
+        return sign
+    if sign.isdecimal():
+        return str(unicodedata.decimal(sign))
+    if sign in _WIDE or sign.isspace():
+        return _WIDE.get(sign, " ")
+    category = unicodedata.category(sign)
+    return "-" if category == "Pd" else "" if category == "Cf" else sign
+
+
 def _parse(text: str) -> datetime:
     """The time with its own offset, which may lie beyond the calendar of UTC."""
-    found = _DATE_TIME.fullmatch(text)
+    found = _DATE_TIME.fullmatch(text) or _DATE_TIME.fullmatch(text := _plain(text))
     if found is None:
         raise ValueError(_NOT_A_TIME)
     if found[1] == "60":
@@ -104,7 +127,7 @@ def _read(value: object) -> datetime:
     try:
         return _parse(value)
     except ValueError:
-        if _DATE_TIME.fullmatch(value + "Z"):
+        if _DATE_TIME.fullmatch(_plain(value) + "Z"):
             raise PydanticCustomError("timezone_aware", "Write the offset of the time, such as Z.") from None
         raise PydanticCustomError("datetime_parsing", "Write a time such as 2026-11-28T12:00:00Z.") from None
 

@@ -134,6 +134,9 @@ FORGIVEN: tuple[Row, ...] = (
         http({**REPORT, "witnesses": ["\u3000山田\u3000太郎\t"]})),
     Row(_TEXTS, "blanks and marks around a code, such as that of the community", "passed over", (),
         http({**REPORT, "community": " enwiki\u200b", "privacy": "named\ufeff "})),
+    Row(_TEXTS, "around or within a time or a day: blanks, marks of copying, wide signs, long dashes, digits of any "
+        "script", "read as the time that it names", (),
+        http({**REPORT, "occurred": {"at": "\ufeff２０２６-11-27T12：00：00Ｚ\u200e "}})),
     Row(_TEXTS, "a link to a title with percent signs: what they mean is counted", "kept as it is", (),
         http({**REPORT, "places": ["https://hi.wikipedia.org/wiki/" + "%E0%A4%B8" * 255]})),
     Row(_TEXTS, "letters of several code points, such as a letter with its marks: each counts as one", "kept", (),
@@ -203,7 +206,7 @@ REFUSED: tuple[Row, ...] = (
     Row(_TEXTS, "more characters than the limit of the field, or than that of all texts together", "refused",
         ("whole_too_long",),
         http({**REPORT, "reported": [{"name": "Example User", "details": "x" * 10_000} for _ in range(16)]})),
-    Row(_REPORT, "a text of digits as a time", "refused", ("datetime_parsing",),
+    Row(_REPORT, "a text of digits as a time, in whatever script", "refused", ("datetime_parsing",),
         http({**REPORT, "occurred": {"at": "20261128"}})),
     Row(_REPORT, "a time without an offset", "refused", ("timezone_aware",),
         http({**REPORT, "occurred": {"at": "2026-11-28T03:00:00"}})),
