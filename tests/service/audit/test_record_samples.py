@@ -1,11 +1,8 @@
 """The commands and the program of docs/integrate/record.md read and verify a record, as they stand there."""
 
 import ast
-import asyncio
-import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from services.audit.routes import PROGRAM
 from services.audit.tlog.note import SigningKey
 from tests.support.audit_rig import AT, ORIGIN, SIGNING_KEY
 from tests.support.audit_world import AuditWorld
+from tests.support.bash import run
 from tests.support.documented import DOCS, commands, programs
 from tests.support.people import COPIES, auditor
 from tests.support.served import served
@@ -28,9 +26,7 @@ class Auditor:
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
-        bin_folder = Path(sys.executable).parent
         self._environment = {
-            "PATH": f"{bin_folder}:{os.environ['PATH']}",
             "AUDIT": f"http://127.0.0.1:{port}",
             "TOKEN": COPIES.token(auditor("aa")),
             "KEY": str(SigningKey(ORIGIN, SIGNING_KEY).verifier),
@@ -41,13 +37,7 @@ class Auditor:
 
     async def run(self, text: str) -> tuple[int | None, str]:
         """How the shell ended, and all that it said."""
-        shell = await asyncio.create_subprocess_exec(
-            "bash", "-euo", "pipefail", "-c", text, cwd=self.folder, env=self._environment,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        async with asyncio.timeout(60):
-            out, _ = await shell.communicate()
-        return shell.returncode, out.decode()
+        return await run(text, self._environment, self.folder)
 
     async def follow(self, text: str) -> str:
         """What a command said that has to go well."""
