@@ -101,6 +101,12 @@ def kafka(shared: Callable[[Part], Addresses]) -> str:
 
 
 @pytest.fixture(scope="session")
+def integrator_kafka(shared: Callable[[Part], Addresses]) -> str:
+    """Where integrators reach that Kafka, each by its password. Users are of the whole run: name them by `prefix`."""
+    return shared("kafka").integrators
+
+
+@pytest.fixture(scope="session")
 def mongo_uri(shared: Callable[[Part], Addresses]) -> str:
     """URI of a real MongoDB replica set, one for the whole run: use `database_prefix`."""
     return shared("mongo").mongo

@@ -20,6 +20,7 @@ def _default(field: str) -> str:
 
 KAFKA = _default("kafka")
 MONGO = _default("mongo")
+INTEGRATOR_KAFKA = _default("integrator_kafka")
 
 
 def checked(check: Callable[[str], str]) -> Callable[[str], str]:
@@ -37,6 +38,15 @@ def checked(check: Callable[[str], str]) -> Callable[[str], str]:
 Kafka = Annotated[
     str,
     typer.Option("--kafka", envvar="HEARTH_KAFKA", help="Kafka bootstrap servers.", callback=checked(check_servers)),
+]
+IntegratorKafka = Annotated[
+    str,
+    typer.Option(
+        "--integrator-kafka",
+        envvar="HEARTH_INTEGRATOR_KAFKA",
+        help="Where integrators reach Kafka (host:port).",
+        callback=checked(check_servers),
+    ),
 ]
 Mongo = Annotated[
     str, typer.Option("--mongo", envvar="HEARTH_MONGO", help="MongoDB connection URI.", callback=checked(check_mongo))

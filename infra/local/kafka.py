@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -26,28 +26,44 @@ CLUSTER_ID = "aGVhcnRoLWxvY2FsLTAwMQ"
 # The C1 compiler alone and the serial collector start fastest and leave the most of two cores to the services.
 JVM_OPTIONS = ("-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
-# Listeners without encryption: everyone, on this machine only.
-OPEN = """\
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+# An integrator shows a password, and may do what the table of topics says. What one request can hold is bounded.
+_DOOR = """\
+listener.name.integrators.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.integrators.scram-sha-512.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required;
+sasl.server.max.receive.size=16384
+socket.request.max.bytes=16777216
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 """
 
-# As in docker-compose.secure.yml: services by password, brokers and the operator by certificate, and nobody else.
-SECURE = """\
-listeners=CLIENTS://127.0.0.1:{port},BROKERS://127.0.0.1:{brokers_port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=CLIENTS://127.0.0.1:{port},BROKERS://127.0.0.1:{brokers_port}
-listener.security.protocol.map=CLIENTS:SASL_SSL,BROKERS:SSL,CONTROLLER:SSL
+# As in docker-compose.yml: integrators by password, and all others on this machine without one.
+OPEN = f"""\
+listeners=PLAINTEXT://127.0.0.1:{{port}},INTEGRATORS://127.0.0.1:{{integrators_port}},\
+CONTROLLER://127.0.0.1:{{controller_port}}
+advertised.listeners=PLAINTEXT://127.0.0.1:{{port}},INTEGRATORS://127.0.0.1:{{integrators_port}}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INTEGRATORS:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+{_DOOR}\
+super.users=User:ANONYMOUS
+"""
+
+# As in docker-compose.secure.yml: services and integrators by password, brokers and the operator by certificate.
+SECURE = f"""\
+listeners=CLIENTS://127.0.0.1:{{port}},INTEGRATORS://127.0.0.1:{{integrators_port}},\
+BROKERS://127.0.0.1:{{brokers_port}},CONTROLLER://127.0.0.1:{{controller_port}}
+advertised.listeners=CLIENTS://127.0.0.1:{{port}},INTEGRATORS://127.0.0.1:{{integrators_port}},\
+BROKERS://127.0.0.1:{{brokers_port}}
+listener.security.protocol.map=CLIENTS:SASL_SSL,INTEGRATORS:SASL_SSL,BROKERS:SSL,CONTROLLER:SSL
 inter.broker.listener.name=BROKERS
 listener.name.clients.sasl.enabled.mechanisms=SCRAM-SHA-512
 listener.name.clients.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.brokers.ssl.client.auth=required
 listener.name.controller.ssl.client.auth=required
 ssl.keystore.type=PEM
-ssl.keystore.location={certificate}
+ssl.keystore.location={{certificate}}
 ssl.truststore.type=PEM
-ssl.truststore.location={ca}
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+ssl.truststore.location={{ca}}
+{_DOOR}\
 super.users=User:CN=kafka;User:CN=operator
 """
 
@@ -103,6 +119,15 @@ def why_not() -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class KafkaPorts:
+    """Where the broker listens: for services, for integrators, and for itself."""
+
+    port: int
+    integrators_port: int
+    controller_port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Operators:
     """Where the broker takes orders about topics, users and rights, and how to get in."""
 
@@ -122,19 +147,14 @@ class KafkaGuard:
         """The operator shows a certificate, because there are no passwords before the operator makes them."""
         return Operators(f"{ports.LOOPBACK}:{self.brokers_port}", self.credentials.operator_at_kafka())
 
-    def listeners(self, port: int, controller_port: int) -> str:
+    def listeners(self, at: KafkaPorts) -> str:
         """The part of the broker's properties that says who is let in."""
         return SECURE.format(
-            port=port,
+            **asdict(at),
             brokers_port=self.brokers_port,
-            controller_port=controller_port,
             certificate=self.credentials.certificate("kafka").absolute(),
             ca=self.credentials.ca.absolute(),
         )
-
-
-def _listeners(port: int, controller_port: int) -> str:
-    return OPEN.format(port=port, controller_port=controller_port)
 
 
 class KafkaServer:
@@ -147,19 +167,18 @@ class KafkaServer:
         self,
         folder: Path,
         log: Path,
-        port: int,
-        controller_port: int,
+        at: KafkaPorts,
         heap_mb: int = 384,
         guard: "KafkaGuard | None" = None,
     ) -> None:
-        self.bootstrap = f"{ports.LOOPBACK}:{port}"
+        self.bootstrap = f"{ports.LOOPBACK}:{at.port}"
+        self.integrators = f"{ports.LOOPBACK}:{at.integrators_port}"
         self.operators = guard.operators if guard else Operators(self.bootstrap)
         self._folder = folder
         self._log = log
-        self._port = port
-        self._controller_port = controller_port
+        self._at = at
         self._heap_mb = heap_mb
-        self._listeners = guard.listeners(port, controller_port) if guard else _listeners(port, controller_port)
+        self._listeners = guard.listeners(at) if guard else OPEN.format(**asdict(at))
 
     def start(self, children: Children, *extra_options: str) -> Process:
         """Start the broker on what its data folder holds; see `is_ready`."""
@@ -169,7 +188,7 @@ class KafkaServer:
             shutil.copytree(_formatted_storage(), data)
         properties = self._folder / "server.properties"
         properties.write_text(
-            self._listeners + PROPERTIES.format(controller_port=self._controller_port, data=data.absolute())
+            self._listeners + PROPERTIES.format(controller_port=self._at.controller_port, data=data.absolute())
         )
         return children.start(
             "kafka", [*_java(f"-Xmx{self._heap_mb}m", *extra_options), "kafka.Kafka", properties], self._log
@@ -177,7 +196,7 @@ class KafkaServer:
 
     def is_ready(self) -> bool:
         """Whether the broker answers the admin client as a live broker. Works inside a running event loop, too."""
-        if not ports.is_open(self._port):
+        if not ports.is_open(self._at.port):
             return False
         with ThreadPoolExecutor(max_workers=1) as thread:
             return thread.submit(asyncio.run, self._answers()).result()
@@ -209,7 +228,9 @@ def prepare_kafka() -> None:
             made = folder / "classes.jsa"
             children = Children()
             with ports.Ports() as free:
-                kafka = KafkaServer(folder / "kafka", folder / "log", free.any_free(), free.any_free())
+                kafka = KafkaServer(
+                    folder / "kafka", folder / "log", KafkaPorts(free.any_free(), free.any_free(), free.any_free())
+                )
                 try:
                     broker = kafka.start(children, f"-XX:ArchiveClassesAtExit={made}")
                     broker.wait_ready(kafka.is_ready)
@@ -243,7 +264,8 @@ def _formatted_storage() -> Path:
             with tempfile.TemporaryDirectory(dir=kafka_folder(), prefix="formatting-") as place:
                 data = Path(place) / "data"
                 properties = Path(place) / "server.properties"
-                properties.write_text(_listeners(9092, 9093) + PROPERTIES.format(controller_port=9093, data=data))
+                listeners = OPEN.format(**asdict(KafkaPorts(9092, 9095, 9093)))
+                properties.write_text(listeners + PROPERTIES.format(controller_port=9093, data=data))
                 done = subprocess.run(
                     [*_java(), "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", properties],
                     capture_output=True,

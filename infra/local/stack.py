@@ -19,7 +19,7 @@ from infra.commands.keys.service_keys import PEERS, keys_file, make_service_keys
 from infra.credentials import Credentials, read_secret
 from infra.local import ports
 from infra.local.folder import locked_folder, throw_away
-from infra.local.kafka import KafkaGuard, KafkaServer, Operators, why_not
+from infra.local.kafka import KafkaGuard, KafkaPorts, KafkaServer, Operators, why_not
 from infra.local.keycloak import Keycloak, KeycloakServer
 from infra.local.mongod import Mongod
 from infra.local.probes import answers, greets
@@ -48,6 +48,7 @@ class StackSettings:
     data: Path | None = None
     parts: frozenset[Part] = frozenset(("kafka", "mongo", "mail", "sign_in"))
     kafka_port: int = 9092
+    integrators_port: int = 9095
     kafka_controller_port: int = 9093
     mongo_port: int = 27017
     smtp_port: int = 1025
@@ -74,7 +75,7 @@ class StackSettings:
         """A quiet stack of the real parts (without names: of all), on any free ports: for tests and benchmarks."""
         wanted = frozenset(parts) or cls.parts
         quiet = cls(broker="kafka", parts=wanted, secure=secure, announce=lambda _: None)
-        quiet = replace(quiet, kafka_port=0, kafka_controller_port=0, mongo_port=0)
+        quiet = replace(quiet, kafka_port=0, integrators_port=0, kafka_controller_port=0, mongo_port=0)
         return replace(quiet, smtp_port=0, mail_port=0, sign_in_port=0)
 
 
@@ -88,6 +89,8 @@ class Stack:
 
     kafka: str
     """Bootstrap server, "127.0.0.1:port"."""
+    integrator_kafka: str
+    """Where integrators reach it, each by a password. A broker in memory has no such door."""
     mongo: str
     """Connection URI."""
     smtp: tuple[str, int]
@@ -144,6 +147,8 @@ class Stack:
         found: dict[str, str] = {}
         if "kafka" in self.settings.parts:
             found["HEARTH_KAFKA"] = self.kafka
+            if self.broker == "kafka":
+                found["HEARTH_INTEGRATOR_KAFKA"] = self.integrator_kafka
         if "mongo" in self.settings.parts:
             found["HEARTH_MONGO"] = self.mongo
         if "mail" in self.settings.parts:
@@ -286,15 +291,13 @@ class Stack:
             return self._ports.choose(wanted, purpose, settings.announce)
 
         if "kafka" in settings.parts and self.broker == "kafka":
-            port, controller_port = (
-                choose(settings.kafka_port, "Kafka"),
-                choose(settings.kafka_controller_port, "Kafka"),
-            )
+            wanted = (settings.kafka_port, settings.integrators_port, settings.kafka_controller_port)
+            at = KafkaPorts(*(choose(port, "Kafka") for port in wanted))
             guard = KafkaGuard(self._ports.any_free(), self.credentials) if self.credentials else None
             self._kafka = KafkaServer(
-                self._folder / "kafka", self.logs / "kafka.log", port, controller_port, settings.kafka_heap_mb, guard
+                self._folder / "kafka", self.logs / "kafka.log", at, settings.kafka_heap_mb, guard
             )
-            self.kafka = self._kafka.bootstrap
+            self.kafka, self.integrator_kafka = self._kafka.bootstrap, self._kafka.integrators
         if "mongo" in settings.parts:
             port = choose(settings.mongo_port, "MongoDB")
             log, options = self.logs / "mongod.log", settings.mongo_options

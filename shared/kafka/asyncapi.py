@@ -1,8 +1,6 @@
 """AsyncAPI 3.0 documents, made from the tables of topics and facts by which the code runs."""
 
-from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 from shared.events import FACTS
@@ -46,24 +44,24 @@ _OUTCOMES_NOTE = (
 TELLS_INTEGRATORS = "intake"
 
 
-_PROTOCOLS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
-    {"plaintext": ("kafka", None), "ssl": ("kafka-secure", "certificate"), "sasl_ssl": ("kafka-secure", "password")}
-)
-"""By the security of Kafka: the protocol, and how a client shows who it is."""
 _SECURITY = {
     "password": {
         "type": "scramSha512",
         "description": "The user is the integrator's name. `hearth topics integrator` makes it, with a password.",
     },
-    "certificate": {"type": "X509", "description": "The certificate of a client, by an authority that Kafka trusts."},
 }
+_DOOR = (
+    "Kafka, as integrators reach it (HEARTH_INTEGRATOR_KAFKA), where the operator has opened the door to it. Each "
+    "signs in by its own password, {way}, and may write its inbox and read its outcomes, and nothing else."
+)
 
 
 @cache
 def describe_service(service: str, kafka: str = INTEGRATOR_KAFKA, security: str = "plaintext") -> dict[str, Any]:
     """The AsyncAPI document of one service: what it sends, and what it receives. Made once, because anyone may ask.
 
-    `kafka`: the address (host:port) at which integrators reach Kafka; `security`: as HEARTH_KAFKA_SECURITY has it.
+    `kafka`: the address (host:port) at which integrators reach Kafka. `security`: as HEARTH_KAFKA_SECURITY has it;
+    integrators are encrypted where the services are.
     """
     mine = [t for t in TOPICS if service in t.writers or service in t.consumers]
     return _document(f"Hearth {service}", mine, [service], {"kafka": _server(kafka, security)})
@@ -72,20 +70,19 @@ def describe_service(service: str, kafka: str = INTEGRATOR_KAFKA, security: str 
 def merged() -> dict[str, Any]:
     """One document of all services."""
     services = sorted({name for t in TOPICS for name in (*t.writers, *t.consumers) if name != "anyone"})
-    kinds = {"kafka": "sasl_ssl", "kafka-for-demos": "plaintext"}
+    kinds = {"kafka": "sasl_ssl", "kafka-in-clear": "plaintext"}
     servers = {name: _server(INTEGRATOR_KAFKA, security) for name, security in kinds.items()}
     return _document("Hearth", list(TOPICS), services, servers)
 
 
 def _server(kafka: str, security: str) -> dict[str, Any]:
-    protocol, scheme = _PROTOCOLS[security]
-    shown = [{"$ref": f"#/components/securitySchemes/{scheme}"}] if scheme else None
-    server = {
+    encrypted = security != "plaintext"
+    return {
         "host": kafka,
-        "protocol": protocol,
-        "description": "Kafka, as integrators reach it (HEARTH_INTEGRATOR_KAFKA).",
+        "protocol": "kafka-secure" if encrypted else "kafka",
+        "description": _DOOR.format(way="over TLS" if encrypted else "in clear"),
+        "security": [{"$ref": "#/components/securitySchemes/password"}],
     }
-    return server | ({"security": shown} if shown else {})
 
 
 def _document(title: str, topics: list[Topic], services: list[str], servers: dict[str, Any]) -> dict[str, Any]:

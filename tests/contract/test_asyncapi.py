@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from infra.commands.kafka.way_in import WayIn
 from services.intake.sources import read
 from services.intake.sources.arrival import Context, Raw
 from shared.events import FACTS
@@ -107,9 +108,16 @@ def test_the_inboxes_say_what_is_written_there() -> None:
         assert channels[name]["bindings"]["kafka"]["topicConfiguration"]["max.message.bytes"] == LARGEST_RECORD
 
 
-def test_a_document_says_where_kafka_is_and_how_to_get_in() -> None:
-    document = describe_service("intake", "kafka.example.org:9095", "sasl_ssl")
+@pytest.mark.parametrize(
+    ("security", "protocol"), [("plaintext", "kafka"), ("ssl", "kafka-secure"), ("sasl_ssl", "kafka-secure")]
+)
+def test_a_document_says_where_kafka_is_and_how_to_get_in(security: str, protocol: str) -> None:
+    document = describe_service("intake", "kafka.example.org:9095", security)
     server = document["servers"]["kafka"]
-    assert (server["host"], server["protocol"]) == ("kafka.example.org:9095", "kafka-secure")
+    assert (server["host"], server["protocol"]) == ("kafka.example.org:9095", protocol)
     assert server["security"] == [{"$ref": "#/components/securitySchemes/password"}]
     assert document["components"]["securitySchemes"]["password"]["type"] == "scramSha512"
+    # What the operator's command tells an integrator is the same.
+    needs = WayIn("wiki", "kafka.example.org:9095", "", is_open=False, is_encrypted=security != "plaintext").needs()
+    assert (needs["security.protocol"] == "SASL_SSL") == (protocol == "kafka-secure")
+    assert needs["sasl.mechanism"] == "SCRAM-SHA-512"

@@ -13,6 +13,7 @@ from infra.commands.documents.settings_page import settings_of
 from infra.commands.keys.secrets import IMAGE_UID, SECRETS
 from infra.commands.keys.service_keys import PEERS, SERVICE_FILES, keys_file
 from infra.local.downloads import KEYCLOAK
+from infra.local.kafka import OPEN
 from infra.local.keycloak import REALM
 from infra.services import SERVICES
 from shared.environment import PREFIX
@@ -42,9 +43,11 @@ def resolve(text: str) -> str:
 
 COMPOSE: dict[str, Any] = yaml.safe_load(resolve(TEXT))
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
-TOOLS = {name for name, container in CONTAINERS.items() if "profiles" in container}
-LASTING = {name for name, container in CONTAINERS.items() if "restart" in container}
-ONE_SHOTS = CONTAINERS.keys() - TOOLS - LASTING
+ASKED_FOR = {name for name, container in CONTAINERS.items() if "profiles" in container}
+LASTING = {name for name, container in CONTAINERS.items() if "restart" in container} - ASKED_FOR
+ONE_SHOTS = CONTAINERS.keys() - ASKED_FOR - LASTING
+DOOR = "integrators"
+"""Publishes a port of Kafka, once somebody asks for it."""
 
 
 def memory(*names: str) -> int:
@@ -82,7 +85,7 @@ def secrets_of(name: str) -> dict[str, str]:
 def test_the_containers_are_those_that_the_readme_tells_of() -> None:
     assert {*SERVICES, "desk", "kafka", "mongo", "mailpit"} == LASTING
     assert {"topics", "replica-set"} == ONE_SHOTS
-    assert {"hearth", "secrets", "master-key", "keycloak"} == TOOLS
+    assert {"hearth", "operator", "secrets", "master-key", "keycloak", DOOR} == ASKED_FOR
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -124,6 +127,36 @@ def test_kafka_and_mongodb_are_reached_from_inside_only() -> None:
         assert "ports" not in CONTAINERS[name]
 
 
+def test_the_door_to_kafka_is_shut_until_asked_for_and_leads_to_the_listener_of_integrators() -> None:
+    door, kafka = CONTAINERS[DOOR], CONTAINERS["kafka"]["environment"]
+    assert door["profiles"] == [DOOR]
+    assert door["ports"] == ["127.0.0.1:9095:9095"]
+    assert door["command"][-2:] == ["9095", "kafka:9095"]
+    assert "INTEGRATORS://:9095" in kafka["KAFKA_LISTENERS"].split(",")
+    assert "secrets" not in door
+
+
+def test_the_broker_lets_integrators_in_as_in_the_tests() -> None:
+    given = {property_of(n): v for n, v in CONTAINERS["kafka"]["environment"].items() if n.startswith("KAFKA_")}
+    tried = dict(line.split("=", 1) for line in OPEN.splitlines())
+    assert {name for name, value in tried.items() if given.get(name) != value} == {"listeners", "advertised.listeners"}
+
+
+def property_of(variable: str) -> str:
+    """The property that the image makes of a variable: `___` is a hyphen, `__` an underscore, `_` a dot."""
+    name = variable.removeprefix("KAFKA_").lower()
+    return name.replace("___", "-").replace("__", "\0").replace("_", ".").replace("\0", "_")
+
+
+def test_an_integrator_is_sent_to_the_address_that_asyncapi_names() -> None:
+    told = {CONTAINERS[name]["environment"]["HEARTH_INTEGRATOR_KAFKA"] for name in (*SERVICES, "hearth", "operator")}
+    assert told == {"127.0.0.1:9095"}
+    assert f"INTEGRATORS://{told.pop()}" in CONTAINERS["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(",")
+    given = "${HEARTH_INTEGRATOR_KAFKA:-127.0.0.1:${INTEGRATOR_PORT:-9095}}"
+    assert TEXT.count(given) == 2
+    assert OVERRIDE.count(f"INTEGRATORS://{given}") == 1
+
+
 def test_a_scaled_service_publishes_no_port_of_its_own() -> None:
     assert "ports" not in CONTAINERS["triage"]
     assert CONTAINERS["desk"]["command"][-1] == "triage:8002"
@@ -133,6 +166,7 @@ def test_the_memory_limits_stay_within_two_gigabytes() -> None:
     assert memory(*LASTING, *ONE_SHOTS) <= MEMORY
     assert memory(*LASTING, "hearth") <= MEMORY
     assert memory(*LASTING, *REPLICAS) <= MEMORY
+    assert memory(*LASTING, DOOR) <= MEMORY
 
 
 def test_the_page_for_operators_tells_the_sums_of_the_limits() -> None:
@@ -149,15 +183,16 @@ def test_kafka_and_mongodb_fit_into_their_limits() -> None:
     assert float(command[command.index("--wiredTigerCacheSizeGB") + 1]) * 1024 <= memory("mongo") / 2
 
 
-@pytest.mark.parametrize("name", sorted(LASTING))
+@pytest.mark.parametrize("name", sorted({*LASTING, DOOR}))
 def test_what_lasts_is_started_again_checked_and_given_time_to_stop(name: str) -> None:
     container = CONTAINERS[name]
     assert container["restart"] == "unless-stopped"
     assert int(container["stop_grace_period"].removesuffix("s")) > 10
     assert not container.get("healthcheck", {}).get("disable")
     ours = container["image"].startswith("hearth:")
-    assert "test" in container.get("healthcheck", {}) or (ours and "HEALTHCHECK" in DOCKERFILE)
-    assert not ours or "HEARTH_PORT" in container["environment"]
+    checked = "test" in container.get("healthcheck", {})
+    assert checked or (ours and "HEALTHCHECK" in DOCKERFILE)
+    assert checked or "HEARTH_PORT" in container["environment"]
 
 
 @pytest.mark.parametrize("name", CONTAINERS)

@@ -14,8 +14,8 @@ from infra.local.kafka import SECURE
 from infra.local.mongod import TLS
 from infra.services import SERVICES
 from shared.environment import PREFIX
-from shared.settings import Connections
-from tests.contract.test_compose import COMPOSE, ONE_SHOTS, resolve
+from shared.settings import Settings
+from tests.contract.test_compose import COMPOSE, ONE_SHOTS, property_of, resolve
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.secure.yml").read_text(encoding="utf-8")
@@ -62,7 +62,7 @@ def test_each_service_is_given_its_own_passwords_and_nobody_elses(name: str) -> 
 
 
 def test_every_setting_of_the_override_exists() -> None:
-    known = {f"{PREFIX}{name.upper()}{end}" for name in Connections.model_fields for end in ("", "_FILE")}
+    known = {f"{PREFIX}{name.upper()}{end}" for name in Settings.model_fields for end in ("", "_FILE")}
     given = {name for container in CONTAINERS.values() for name in container.get("environment", {})}
     assert {name for name in given if name.startswith(PREFIX)} <= known
 
@@ -104,16 +104,10 @@ def test_the_broker_is_as_in_the_tests_that_try_every_right() -> None:
     differing = {name for name, value in tried.items() if given.get(name) != value}
     assert differing == {"listeners", "advertised.listeners", "ssl.keystore.location", "ssl.truststore.location"}
     listeners = dict(listener.split("://") for listener in given["listeners"].split(","))
-    assert listeners.keys() == {"CLIENTS", "BROKERS", "CONTROLLER"}
+    assert listeners.keys() == {"CLIENTS", "INTEGRATORS", "BROKERS", "CONTROLLER"}
     assert "PLAINTEXT" not in given["listener.security.protocol.map"]
     # For listeners of these names the image's start script asks for keystores with passwords.
     assert not re.search(r"SSL://|SASL_", given["advertised.listeners"])
-
-
-def property_of(variable: str) -> str:
-    """The property that the image makes of a variable: `___` is a hyphen, `__` an underscore, `_` a dot."""
-    name = variable.removeprefix("KAFKA_").lower()
-    return name.replace("___", "-").replace("__", "\0").replace("_", ".").replace("\0", "_")
 
 
 def test_the_database_is_as_in_the_tests_that_try_every_right() -> None:
@@ -135,15 +129,12 @@ def test_the_override_loosens_nothing_that_the_first_file_holds_tight() -> None:
     held = {"read_only", "cap_drop", "security_opt", "user", "ports", "restart", "mem_limit", "privileged", "image"}
     assert {name for name, container in CONTAINERS.items() if container.keys() & held} == set()
     new = CONTAINERS.keys() - COMPOSE["services"].keys()
-    assert {name: CONTAINERS[name]["extends"]["service"] for name in new} == {
-        "operator": "hearth",
-        "certificates": "secrets",
-    }
+    assert {name: CONTAINERS[name]["extends"]["service"] for name in new} == {"certificates": "secrets"}
 
 
 def test_every_variable_of_the_override_is_explained() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     explained = dict(re.findall(r"^#(\w+)=(.*)$", example, re.MULTILINE))
-    for name, default in re.findall(r"\$\{(\w+):-([^${}]*)\}", TEXT):
-        assert explained[name] == default
+    for name, default in re.findall(r"\$\{(\w+):-((?:\$\{[^${}]*\}|[^${}])*)\}", TEXT):
+        assert explained[name] == resolve(default)
     assert "COMPOSE_FILE=docker-compose.yml:docker-compose.secure.yml" in example

@@ -14,15 +14,15 @@ SHUT_OUT = {KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._ALL_BROKERS
 REFUSED = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
 
 
-def as_user(kafka: str, ca: Path, user: str, password: str) -> dict[str, Any]:
-    """The settings of a client that signs in by password."""
+def as_user(kafka: str, ca: Path | None, user: str, password: str) -> dict[str, Any]:
+    """The settings of a client that signs in by password; without an authority in clear."""
     return {
         "bootstrap.servers": kafka,
-        "security.protocol": "SASL_SSL",
+        "security.protocol": "SASL_SSL" if ca else "SASL_PLAINTEXT",
         "sasl.mechanisms": "SCRAM-SHA-512",
         "sasl.username": user,
         "sasl.password": password,
-        "ssl.ca.location": str(ca),
+        **({"ssl.ca.location": str(ca)} if ca else {}),
         "log_level": 0,
     }
 

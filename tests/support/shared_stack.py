@@ -34,6 +34,7 @@ class Addresses:
     """Where a part answers; the fields of other parts are empty."""
 
     kafka: str = ""
+    integrators: str = ""
     mongo: str = ""
     mail: MailServer | None = None
     sign_in: str = ""
@@ -61,7 +62,7 @@ class StackHost:
             stack = self._stacks[part]
         match part:
             case "kafka":
-                return Addresses(kafka=stack.kafka)
+                return Addresses(kafka=stack.kafka, integrators=stack.integrator_kafka)
             case "mongo":
                 return Addresses(mongo=stack.mongo)
             case "mail":
@@ -107,8 +108,8 @@ def given(part: Part) -> Addresses | None:
     """A running stack named by the environment, for quick iteration: `HEARTH_TEST_KAFKA=127.0.0.1:9092` …."""
     match part:
         case "kafka":
-            kafka = os.environ.get("HEARTH_TEST_KAFKA")
-            return Addresses(kafka=kafka) if kafka else None
+            kafka, integrators = os.environ.get("HEARTH_TEST_KAFKA"), os.environ.get("HEARTH_TEST_INTEGRATOR_KAFKA")
+            return Addresses(kafka=kafka, integrators=integrators or "") if kafka else None
         case "mongo":
             mongo = os.environ.get("HEARTH_TEST_MONGO")
             return Addresses(mongo=mongo) if mongo else None

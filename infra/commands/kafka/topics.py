@@ -17,8 +17,17 @@ from infra import acls as table_of_rights
 from infra.acls import Acl
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, commands, count, table
 from infra.commands.kafka.broker import ask_admin
-from infra.commands.kafka.way_in import INTEGRATOR_KAFKA, WayIn
-from infra.commands.options import KAFKA, Accounts, Kafka, TopicPrefix, Wait, checked, kafka_access
+from infra.commands.kafka.way_in import WayIn
+from infra.commands.options import (
+    INTEGRATOR_KAFKA,
+    KAFKA,
+    Accounts,
+    IntegratorKafka,
+    Kafka,
+    TopicPrefix,
+    Wait,
+    kafka_access,
+)
 from infra.credentials import Credentials, read_secret
 from infra.kafka.accounts import (
     Changes,
@@ -31,7 +40,6 @@ from infra.kafka.accounts import (
 from infra.kafka.quotas import BYTES_PER_SECOND, Quota, set_quota
 from infra.kafka.topics import Drift, alter_topics, create_topics, find_drift, topics_at
 from shared.kafka.topics import TOPICS, is_integrator, topics_of
-from shared.setting_kinds import check_servers
 
 BytesPerSecond = Annotated[
     int,
@@ -165,17 +173,6 @@ def acls(
         answer({"acls": [asdict(acl) for acl in wanted]}, as_json, lambda: _rights(wanted))
 
 
-Address = Annotated[
-    str,
-    typer.Option(
-        "--address",
-        envvar="HEARTH_INTEGRATOR_KAFKA",
-        help="Where integrators reach Kafka (host:port).",
-        callback=checked(check_servers),
-    ),
-]
-
-
 @app.command()
 def integrator(
     user: Annotated[str, typer.Argument(metavar="USER", help="Its name: of its user, its topics and its source.")],
@@ -191,7 +188,7 @@ def integrator(
     remove: Annotated[bool, typer.Option("--remove", help="Take its rights and password away.")] = False,
     bytes_per_second: BytesPerSecond = BYTES_PER_SECOND,
     replication: Replication = 1,
-    address: Address = INTEGRATOR_KAFKA,
+    integrator_kafka: IntegratorKafka = INTEGRATOR_KAFKA,
     kafka: Kafka = KAFKA,
     topic_prefix: TopicPrefix = "",
     wait: Wait = 0,
@@ -230,7 +227,7 @@ def integrator(
     if remove:
         answer({"user": user, **_changes(changes)}, as_json, lambda: f"{user} is shut out.")
         return
-    way_in = WayIn(user, address, topic_prefix, is_open=no_user, is_encrypted=access.security != "plaintext")
+    way_in = WayIn(user, integrator_kafka, topic_prefix, is_open=no_user, is_encrypted=access.security != "plaintext")
     shown = None if no_user or password_file else password
     document = {"user": user, **way_in.needs(), **({"password": shown} if shown else {}), **_changes(changes)}
     answer(document, as_json, lambda: way_in.text(shown))

@@ -4,9 +4,6 @@ from dataclasses import dataclass
 
 from infra.acls import group_of
 from shared.kafka.topics import topics_of
-from shared.settings import Settings
-
-INTEGRATOR_KAFKA = str(Settings.model_fields["integrator_kafka"].default)
 
 
 @dataclass(frozen=True, slots=True)

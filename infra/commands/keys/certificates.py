@@ -9,6 +9,7 @@ from rich.console import RenderableType
 
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, table
 from infra.commands.keys.secrets import IMAGE_UID
+from infra.commands.options import INTEGRATOR_KAFKA, IntegratorKafka
 from infra.credentials import CA_KEY, Credentials, Holder, Made, Names
 
 KAFKA_UID, MONGO_UID = 1000, 999
@@ -27,15 +28,20 @@ def certificates(
     directory: Directory = Path("secrets"),
     owner: Owner = IMAGE_UID,
     kafka_host: KafkaHosts = ["kafka"],  # noqa: B006  # typer reads it and nobody changes it
+    integrator_kafka: IntegratorKafka = INTEGRATOR_KAFKA,
     mongo_host: MongoHosts = ["mongo"],  # noqa: B006  # as above
     renew: Renew = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make the missing certificates and passwords of Kafka and MongoDB, mode 0600. Passwords are never overwritten."""
+    """Make the missing certificates and passwords of Kafka and MongoDB, mode 0600. Passwords are never overwritten.
+
+    Kafka's certificate is also good for the address at which integrators reach it.
+    """
     owners: dict[Holder, int] = {"hearth": owner, "kafka": KAFKA_UID, "mongo": MONGO_UID}
+    hosts = (server.rpartition(":")[0].strip("[]") for server in integrator_kafka.split(","))
     credentials = Credentials(directory, owners if os.geteuid() == 0 else {})
     try:
-        made = credentials.make(Names(tuple(kafka_host), tuple(mongo_host)), renew)
+        made = credentials.make(Names((*kafka_host, *hosts), tuple(mongo_host)), renew)
     except OSError as error:
         raise Trouble(f"{error.filename or directory} cannot be read or written: {error.strerror}.", USAGE) from None
     except ValueError:

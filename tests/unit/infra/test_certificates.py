@@ -51,6 +51,15 @@ def test_a_server_is_known_by_its_names_and_the_operator_by_none(made: Credentia
     assert x509.oid.ExtendedKeyUsageOID.SERVER_AUTH not in uses
 
 
+def test_integrators_know_kafka_by_the_address_that_they_are_told(tmp_path: Path) -> None:
+    told = "kafka.example.org:9095,[2001:db8::1]:9095"
+    assert cli.main(["certificates", "--directory", str(tmp_path), "--integrator-kafka", told]) == 0
+    certificate = certificate_in(tmp_path / "kafka.pem")
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert {"kafka", "kafka.example.org", "localhost"} == set(names.get_values_for_type(x509.DNSName))
+    assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["2001:db8::1", "127.0.0.1"]
+
+
 def test_passwords_are_long_and_different(made: Credentials) -> None:
     found = [read_secret(path) for path in made.folder.iterdir() if path.suffix == "" and path.name != "ca"]
     assert len(found) == len(set(found)) == 11
