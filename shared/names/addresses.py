@@ -6,6 +6,7 @@ from ipaddress import IPv6Address, ip_address
 from itertools import islice
 
 from shared.names.folding import fold
+from shared.names.readings import decodings_of
 
 _MAIL = re.compile(r"[^\s@<>()\[\]{},;:\"|]{1,100}\"?@[^\s@<>()\[\]{},;:\"|/?&#]{1,255}")
 _IP = re.compile(r"(?<!\w)(?:::)?[0-9A-Fa-f][0-9A-Fa-f:.]{2,58}|(?<!\w)::[0-9A-Fa-f]{1,4}")
@@ -14,6 +15,16 @@ MOST_OF_KIND = 40
 _WIDE = {0xFF01 + offset: 0x21 + offset for offset in range(94)} | {0xFE6B: "@", 0x3002: ".", 0xFF61: "."}
 """What keyboards of East Asia write instead of the characters of ASCII."""
 _AT_SIGNS = frozenset("@\uff20\ufe6b")
+_HIDDEN = re.compile(r"[\[({<]\s*(?:at|ät|@|arroba|собака)\s*[\])}>]|\s@\s|\sdot\s", re.IGNORECASE)
+_SIGNS = (*"[({<@", " dot ")
+"""A text with none of these hides no address."""
+_AT = re.compile(
+    r"\s*[\[({<]\s*(?:at|ät|@|arroba|собака)\s*[\])}>]\s*|\s+@\s+|\s+at\s+(?=[\w-]+(?:\.[\w-]+)*\s+dot\s)",
+    re.IGNORECASE,
+)
+_DOT = re.compile(r"\s*[\[({<]\s*(?:dot|punkt|punto|ponto|point|точка|\.)\s*[\])}>]\s*|\s+dot\s+", re.IGNORECASE)
+_WITHOUT_DOTS = [["gmail", "com"], ["googlemail", "com"]]
+"""Domains under which dots in the name before them mean nothing; all of them lead to one mailbox."""
 _ZEROS = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
 
 
@@ -21,8 +32,9 @@ def mails_in(text: str, parts: Iterable[str] = (), most: int | None = MOST_OF_KI
     """Each mail address in a text (see `folding.clear`) and in parts of it, in one form; `most`: None for all."""
     if not text.isascii() and not _AT_SIGNS.isdisjoint(text):
         text = text.translate(_WIDE)
-    if "@" in text or "%40" in text:
-        yield from filter(None, map(read_mail, _found(_MAIL, (text, *parts), most)))
+    shown = [_with_signs(one) for one in decodings_of(text)]
+    if any("@" in one for one in shown):
+        yield from filter(None, map(read_mail, _found(_MAIL, (*shown, *parts), most)))
 
 
 def read_mail(text: str) -> str | None:
@@ -30,7 +42,16 @@ def read_mail(text: str) -> str | None:
     local, _, domain = text.strip(" <>'.").rpartition("@")
     labels = [fold(_in_letters(label)) for label in domain.replace("\u3002", ".").split(".")]
     name = fold(local.partition("+")[0] or local)
+    if labels in _WITHOUT_DOTS:
+        name, labels = name.replace(".", ""), _WITHOUT_DOTS[0]
     return f"{name}@{'.'.join(labels)}" if name and len(labels) > 1 and all(labels) else None
+
+
+def _with_signs(text: str) -> str:
+    """The text with signs for the words that hide an address from programs, as in `sam (at) mail dot example`."""
+    if any(sign in text for sign in _SIGNS) and _HIDDEN.search(text):
+        return _DOT.sub(".", _AT.sub("@", text))
+    return text
 
 
 def ips_in(text: str, parts: Iterable[str] = ()) -> Iterator[str]:

@@ -5,20 +5,28 @@ import unicodedata
 from itertools import groupby
 from typing import Literal
 
+from shared.names.scripts import SYMBOLS
+
 _INVISIBLE = frozenset(
     map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x0640, *range(0x180B, 0x1810), 0x3164, 0xFFA0))
 ) | frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 """Characters without a shape of their own that Unicode does not call format characters, and the Arabic stretcher."""
 _SAME = str.maketrans(
     # Word processors put the curved and the long ones in place of what was typed.
-    dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u02b9\u2032\u00b4`\u05f3", "'")
+    dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u02b9\u02bb\u02bd\ua78c\u2032\u00b4`\u05f3", "'")
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u05be", "-")
-    # Persian and Arabic keyboards write one letter as two characters.
-    | {"\u064a": "\u06cc", "\u0649": "\u06cc", "\u0643": "\u06a9", "\u2800": " ", "_": " ", "\u3002": "."}
+    # Keyboards of languages in the Arabic script write one letter as several characters.
+    | dict.fromkeys("\u064a\u0649\u06d0\u06d2", "\u06cc")
+    | dict.fromkeys("\u0643\u06aa", "\u06a9")
+    | dict.fromkeys("\u0629\u06be\u06c1\u06c3\u06d5", "\u0647")
+    | {"\u0671": "\u0627", "\u2800": " ", "_": " ", "\u3002": "."}
+    # People leave a stroke out as they leave out an accent, but it is no mark of its own in Unicode.
+    | dict(zip("øłđðɖħŧŋƶǥɨʉ", "oldddhtnzgiu", strict=True))
+    | {"æ": "ae", "œ": "oe", "þ": "th"}
 )
 _BARE = dict.fromkeys((*range(0x0300, 0x0370), *range(0x0591, 0x05C8), *range(0x064B, 0x0660), 0x0670))
 """Accents, and the vowel points of Hebrew and Arabic, which people leave out when they type a name."""
-_MARKS = re.compile(r"(?:[^\w\s\x00-\x7f]|[\uff9e\uff9f]){31,}")
+_MARKS = re.compile(rf"(?:[^\w\s\x00-\x7f\u2000-\u206f{SYMBOLS}]|[\uff9e\uff9f]){{31,}}")
 """Runs of characters that may all combine with the letter before them."""
 _OUTER = frozenset("`´<>|=~^¨")
 """Symbols that stand around a name, as punctuation does."""

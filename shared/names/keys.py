@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from shared.names.addresses import ips_in, mails_in
-from shared.names.folding import clear, fold
+from shared.names.folding import clear
+from shared.names.forms import forms_in_line, forms_in_words
 from shared.names.spellings import names_in, plain_names
 from shared.names.words import LONGEST as LONGEST_NAME
 from shared.names.words import number_of, start_of
@@ -40,7 +41,7 @@ def keys_of(text: str, most: int = MOST_OF_LINE) -> tuple[Key, ...]:
     text = text[:LONGEST_LINE]
     if names := plain_names(text):
         exact = [Key("name", normalise_name(name)) for name in names]
-        return tuple(dict.fromkeys((*exact, *(Key("folded", fold(name)) for name in names))))
+        return tuple(dict.fromkeys((*exact, *(Key("folded", form) for name in names for form in forms_in_line(name)))))
     cleared = clear(text)
     return _keys(text, cleared, names_in(cleared, most))
 
@@ -52,8 +53,10 @@ def own_keys(name: str) -> tuple[Key, ...]:
     """
     name = name[:LONGEST_LINE]
     cleared = clear(name)
-    found = _keys(name, cleared, (cleared, normalise_name(cleared)))
-    return (*found, *dict.fromkeys(key for of in found if of.kind == "folded" for key in _numbers_of(of.text)))
+    names = (cleared, normalise_name(cleared))
+    forms = dict.fromkeys(form for one in names for form in forms_in_words(one))
+    by_words = [key for form in forms for key in (Key("folded", form), *_numbers_of(form))]
+    return tuple(dict.fromkeys((*_keys(name, cleared, names), *by_words)))
 
 
 def length_keys(start: int) -> Iterator[tuple[Key, range]]:
@@ -97,7 +100,7 @@ def _keys(text: str, cleared: str, names: Iterable[str]) -> tuple[Key, ...]:
 def _each(text: str, cleared: str, names: Iterable[str]) -> Iterator[Key]:
     yield Key("name", normalise_name(text))
     for name in names:
-        yield Key("folded", fold(name))
+        yield from (Key("folded", form) for form in forms_in_line(name))
         if _NO_USER_NAME.isdisjoint(name):
             yield Key("name", normalise_name(name))
     for address in mails_in(cleared, names):

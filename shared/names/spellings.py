@@ -1,14 +1,14 @@
 """The names that a text may mean: people write them in wikitext, in addresses of pages, and in lists."""
 
-import html
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
-from urllib.parse import unquote, unquote_to_bytes
 
 from shared.names.addresses import without_ips
 from shared.names.folding import trim
+from shared.names.readings import percent_decoded, readings_of
+from shared.names.scripts import ARROWS
 
 _AND = (
     "and|or|with|vs|aka|alias|und|oder|mit|et|ou|avec|y|e|o|con|och|eller|og|en|of|ja|tai|sekä|és|i|oraz|lub|и|или|та|й|або|а|ve"
@@ -42,7 +42,7 @@ _PAGE = re.compile(
 _PATH = re.compile(r"/(?:wiki|index\.php)/", re.IGNORECASE)
 _COMMENT = re.compile(r"[ch]-(.+?)-\d{8,14}")
 _BETWEEN = re.compile(
-    r"((?:^|\s)\d{1,2}[.)]\s|[,;&+/\\•·・、،؛؍፣፤।։|]|\s[-\u2010-\u2015*]+\s|\s(?=@)|\s(?=[^\s:]+:[^\s:])|\s[וو](?=\w\w)"
+    rf"((?:^|\s)\d{{1,2}}[.)]\s|[,;&+/\\•·・、،؛؍፣፤।։|{ARROWS}]|\s[-\u2010-\u2015*]+\s|\s(?=@)|\s(?=[^\s:]+:[^\s:])|\s[וو](?=\w\w)"
     rf"|\s(?:{_AND})\s"
     r"|(?<=\w\w)(?:和|与|與|及び|及|跟|と|및)(?=\w\w))",
     re.IGNORECASE,
@@ -71,29 +71,10 @@ def plain_names(text: str) -> tuple[str, ...]:
 def names_in(text: str, most: int) -> list[str]:
     """The names that a text (see `folding.clear`) may mean, each once, the likeliest first, and at most so many."""
     reader = _Reader(most)
-    for variant in _decoded(text):
+    for variant in readings_of(text):
         reader.found[variant] = None
         reader.read(without_ips(variant))
     return list(reader.found)[:most]
-
-
-def _decoded(text: str) -> Iterable[str]:
-    """The text, and what it says without the ways of HTML and of addresses to write a character."""
-    variants = {text: None}
-    if "&" in text:
-        variants[html.unescape(text)] = None
-    for variant in [*variants]:
-        once = _percent_decoded(variant)
-        variants |= dict.fromkeys((once, _percent_decoded(once)))
-    return variants
-
-
-def _percent_decoded(text: str) -> str:
-    if "%" not in text:
-        return text
-    decoded = unquote(text)
-    # Old links of Western wikis are not in UTF-8.
-    return unquote_to_bytes(text).decode("cp1252", "replace") if "\ufffd" in decoded and text.isascii() else decoded
 
 
 class _Reader:
@@ -179,7 +160,7 @@ def _titles_of_page(address: str) -> Iterator[str]:
 
 
 def _title_of(text: str) -> str:
-    return without_ips(_percent_decoded(text))
+    return without_ips(percent_decoded(text))
 
 
 def _without_one(name: str) -> Iterator[str]:

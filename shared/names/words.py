@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from itertools import islice
-from urllib.parse import unquote
 from zlib import crc32
 
 from shared.names.folding import clear, fold_all
+from shared.names.readings import readings_of
+from shared.names.scripts import DENSE, SYMBOLS
 
 NUMBERS = 1 << 15
 """How many ways to begin are told apart, and how many names."""
@@ -24,17 +25,14 @@ _LIGATURES = re.compile(r"[\ufdfa\ufdfb]")
 _SHORT = 2
 """A name of so few letters is found only where a mark such as `@` or `:` stands before it: it is a word, too."""
 
-_DENSE = (
-    r"\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
-    r"\U00020000-\U0003ffff"
-)
 _BREAK = (
     r"\x00-/:-@\[-`{-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\u055d\u0589\u05be\u060c\u061b\u061f\u066a-\u066d\u06d4\u0964\u0965"
     r"\u2000-\u206f\u2e00-\u2e7f\u3000-\u303f\u30fb"
 )
-_PART = re.compile(rf"[{_DENSE}]+|[^{_DENSE}{_BREAK}]+|(?<!\S)[$+#&]")
+_PART = re.compile(rf"[{DENSE}]+|[{SYMBOLS}]|[^{DENSE}{SYMBOLS}{_BREAK}]+|(?<!\S)[$+#&]")
 _ASCII_PART = re.compile(rb"[0-9a-z]+|(?<!\S)[$+#&]")
-_IS_DENSE = re.compile(rf"[{_DENSE}]")
+_IS_DENSE = re.compile(rf"[{DENSE}]")
+_BETWEEN_DENSE = re.compile(rf"(?<=[{DENSE}])[ ・](?=[{DENSE}])")
 _PREFIXED = re.compile(r"[وفبلك](?=[\u0620-\u06ff]{2})|[ובלהמשכ](?=[\u05d0-\u05ea]{2})")
 """Letters that Arabic and Hebrew write together with the word behind them."""
 _MARKS = frozenset(":@/|[{#\"'=")
@@ -56,7 +54,7 @@ _COMMON = frozenset(
 def start_of(name: str) -> int | None:
     """The number of how a folded name begins. None: there is nothing in it that could be looked for."""
     found = _PART.match(name)
-    return number_of(_head(name, found.start(), found.end())) if found else None
+    return number_of(next(iter(_begins(found[0])))[1]) if found else None
 
 
 def number_of(text: str) -> int:
@@ -69,12 +67,18 @@ def spans_in(text: str, starts: AbstractSet[int], lengths_of: Callable[[int], Ab
 
     `starts`: the numbers that names begin with; `lengths_of`: the lengths of those that begin with one of them.
     """
-    shown = " ".join((text if text.isascii() else clear(_shortened(text))).split())
-    for variant in dict.fromkeys((shown, " ".join(unquote(shown).split()))) if "%" in shown else (shown,):
+    shown = text if text.isascii() else clear(_shortened(text))
+    for variant in dict.fromkeys(" ".join(reading.split()) for reading in _readings(shown)):
         folded = fold_all(variant)
         known = {h.decode(): lengths_of(number) for h in _heads(folded) if (number := _number(h)) in starts}
         if known:
             yield from _spans(variant, folded, known)
+
+
+def _readings(text: str) -> Iterator[str]:
+    yield from readings_of(text)
+    if not text.isascii() and (joined := _BETWEEN_DENSE.sub("", text)) != text:
+        yield joined
 
 
 def _shortened(text: str) -> str:
@@ -87,21 +91,15 @@ def _heads(text: str) -> AbstractSet[bytes]:
     """How names in a folded text may begin."""
     if text.isascii():
         return frozenset(_ASCII_PART.findall(text.encode()))
-    heads: set[str] = set()
-    for part in _PART.findall(text):
-        if _IS_DENSE.match(part):
-            heads.update(part[first : first + 2] for first in range(len(part)))
-        else:
-            heads.update(part[first:] for first in _firsts(part, 0, len(part)))
-    return {head.encode() for head in heads}
+    return {head.encode() for part in set(_PART.findall(text)) for _, head in _begins(part)}
 
 
 def _spans(shown: str, text: str, known: Mapping[str, AbstractSet[int]]) -> Iterator[str]:
     ends, is_lower = _ends(text), shown.islower()
     for found in _PART.finditer(text):
-        start, end = found.span()
-        for first in _firsts(text, start, end):
-            for length in known.get(_head(text, first, end), ()):
+        for place, head in _begins(found[0]):
+            for length in known.get(head, ()):
+                first = found.start() + place
                 last = first + length
                 if last < len(ends) and ends[last] and _may_be_name(text, shown, first, last, is_lower=is_lower):
                     yield text[first:last]
@@ -120,11 +118,13 @@ def _ends(text: str) -> bytearray:
     return ends
 
 
-def _firsts(text: str, start: int, end: int) -> Iterable[int]:
-    """Where in a part a name may begin."""
-    if _IS_DENSE.match(text, start):
-        return range(start, end)
-    return (start, start + 1) if _PREFIXED.match(text, start) else (start,)
+def _begins(part: str) -> Iterable[tuple[int, str]]:
+    """Where in a part a name may begin, each with how it begins."""
+    if part.isascii():
+        return ((0, part),)
+    if _IS_DENSE.match(part):
+        return ((first, part[first : first + 2]) for first in range(len(part)))
+    return ((0, part), (1, part[1:])) if _PREFIXED.match(part) else ((0, part),)
 
 
 def _may_be_name(text: str, shown: str, first: int, last: int, *, is_lower: bool) -> bool:
@@ -139,10 +139,6 @@ def _may_be_name(text: str, shown: str, first: int, last: int, *, is_lower: bool
     if text[first:last] not in _COMMON or len(shown) != len(text):
         return True
     return is_lower or shown[first].isupper()
-
-
-def _head(text: str, first: int, end: int) -> str:
-    return text[first : min(first + 2, end)] if _IS_DENSE.match(text, first) else text[first:end]
 
 
 def _number(text: bytes) -> int:

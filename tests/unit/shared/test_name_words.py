@@ -66,6 +66,30 @@ def test_a_name_is_found_in_any_sentence(name: str, sentence: str, written) -> N
         ("An", "An"),
         ("I think Will did it.", "Will"),
         ("i think will did it", "Will"),
+        ("see https://meta.wikimedia.org/wiki/Special:CentralAuth?target=Example+User&x=1 there", "Example User"),
+        ("see https://de.wikipedia.org/wiki/Benutzer:Andr%E9 für mehr", "André"),
+        ("the page User%253AExample%2520User", "Example User"),
+        ("by Example&nbsp;User", "Example User"),
+        ("by &#69;xample User", "Example User"),
+        ("it was <b>E</b>xample <i>User</i>", "Example User"),
+        ("it was Example<br/>User", "Example User"),
+        ("it was '''Example''' User", "Example User"),
+        ("it was **Example** `User`", "Example User"),
+        (r"it was Example\_User", "Example User"),
+        ("> it was Example\n> User again", "Example User"),
+        ("it was Exam-\nple User", "Example User"),
+        ("it was 😀Bob😀 again", "Bob"),
+        ("it was Bob→Alice", "Alice"),
+        ("it was ★Alice★", "Alice"),
+        ("it was Alice", "★Alice★"),
+        ("#ExampleUser is at it", "Example User"),
+        ("@exampleuser stop", "Example User"),
+        ("it was example.user, or Example-User", "Example User"),
+        ("it was Jean Luc", "Jean-Luc"),
+        ("by OBrien", "O'Brien"),
+        ("by Soren", "Søren"),
+        ("昨日、山田太郎さんに", "山田 太郎"),
+        ("昨日、山田・太郎さんに", "山田太郎"),
     ],
 )
 def test_a_person_is_mentioned_here(text: str, own: str) -> None:
@@ -76,7 +100,8 @@ def test_a_person_is_mentioned_here(text: str, own: str) -> None:
     ("text", "own"),
     [
         ("Joanna and Annabel", "Ann"),
-        ("Exampleuser", "Example User"),
+        ("it was Lina", "Li Na"),
+        ("see a.b for more", "A B"),
         ("An apple and an idea", "An"),
         ("It will never stop.", "Will"),
         ("in the middle of 中国", "中"),
@@ -135,6 +160,10 @@ PADDING = {
     "letters with marks": "e\u0301\u0323\u0302",
     "no blanks": "山田太郎",
     "ligatures of many letters": "\ufdfa",
+    "pictures": "😀",
+    "pictures in pieces": "👩‍💻",
+    "marks of HTML": "<a&#",
+    "marks of quoted mails": "> a-\n",
     "percent signs": "%41%20",
     "addresses": "a@b.example ",
 }
@@ -172,6 +201,12 @@ def test_every_address_in_a_text_is_read() -> None:
 def test_a_mail_address_in_wide_letters_is_read(typed: str) -> None:
     known = frozenset(pseudonyms_for(KEY, [], ["nadja@mail.example"]))
     assert KNOWN.mentioned([f"it was {typed}, again", f"彼は {typed} です"], known)
+
+
+@pytest.mark.parametrize("typed", ["nadja&#64;mail.example", "nadja%40mail.example", "nadja [at] mail dot example"])
+def test_a_mail_address_that_is_hidden_from_programs_is_read(typed: str) -> None:
+    known = frozenset(pseudonyms_for(KEY, [], ["nadja@mail.example"]))
+    assert KNOWN.mentioned([f"it was {typed}, again"], known)
 
 
 @given(st.text(alphabet="ae\u0301\u0323\u0344\u0f73\uff9e\u3099\u05b0 \u200dが", max_size=200))
