@@ -1,9 +1,9 @@
 """Make this machine ready: `python3 infra/prepare.py [check|demo|test]`. Does nothing when nothing is missing.
 
 It makes `.venv`, installs the locked packages and this project, makes the browser assets, and fetches Kafka, MongoDB
-and (for `test`) Keycloak into the cache. Only the system can give Java, Maven and Chromium: as root on Debian or Ubuntu
-this program installs them with apt-get, otherwise it names them in one line, with the command that installs them.
-`check` needs only the Python packages, `demo` all but Chromium, `test` everything.
+and (for `test`) Keycloak into the cache. Only the system can give Java, Maven, Go and Chromium: as root on Debian or
+Ubuntu this program installs them with apt-get, otherwise it names them in one line, with the command that installs
+them. `check` needs only the Python packages, `demo` all but Go and Chromium, `test` everything.
 
 It uses the standard library only, because it runs before anything is installed. Any Python since 3.9 can run it far
 enough to find a newer one.
@@ -29,6 +29,8 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 11)
 OLDEST_JAVA = 17
+OLDEST_GO = 18
+GO_MODULES = "tests/support/go/cloudevents"
 GOALS = ("check", "demo", "test")
 
 Check = Callable[["Machine"], bool]
@@ -89,6 +91,16 @@ def has_java(machine: Machine) -> bool:
     return found is not None and int(found.group(1)) >= OLDEST_JAVA
 
 
+def has_go(machine: Machine) -> bool:
+    """Whether the `go` on the PATH, with which tests ask an SDK of others, is new enough for it."""
+    try:
+        shown = machine.run(["go", "version"], capture_output=True, text=True, check=False)
+    except OSError:
+        return False
+    found = re.search(r"go1\.(\d+)", shown.stdout)
+    return found is not None and int(found.group(1)) >= OLDEST_GO
+
+
 def has_jars_or_maven(machine: Machine) -> bool:
     """Whether Kafka's jars are in the cache, or can be fetched into it."""
     return _downloads().kafka_folder().exists() or machine.which("mvn") is not None
@@ -132,6 +144,7 @@ NEEDS = (
     ),
     Need("Maven", has_keycloak_or_maven, ("maven",), ("test",)),
     Need("libcurl and libssl for MongoDB", has_mongod_libraries, ("libcurl4", "libcurl4t64"), ("demo", "test")),
+    Need("Go 1.18 or newer", has_go, ("golang-go",), ("test",)),
     Need("Chromium", has_chromium, ("chromium",), ("test",)),
 )
 KAFKA_NEEDS = ("Java 17 or newer", "Maven")
@@ -240,10 +253,10 @@ def fetch_parts(machine: Machine, kafka: bool, keycloak: bool) -> None:
     step(machine, ", ".join(wanted), [str(venv_python()), "-m", "infra.local.fetch", *options])
 
 
-def step(machine: Machine, name: str, command: Sequence[str]) -> None:
-    """Run one step, with its time if it took a while. Raises Missing with the command if it fails."""
+def step(machine: Machine, name: str, command: Sequence[str], folder: str = ".") -> None:
+    """Run one step in a folder of the tree, and tell its time if it took a while. Raises Missing with the command."""
     began = time.monotonic()
-    if machine.run(command, cwd=ROOT, check=False, text=True).returncode:
+    if machine.run(command, cwd=ROOT / folder, check=False, text=True).returncode:
         raise Missing(f"{name}: this failed, its reason stands above: {' '.join(command)}")
     seconds = time.monotonic() - began
     if seconds > 1:
@@ -262,6 +275,8 @@ def prepare(machine: Machine, goal: str) -> None:
     if goal != "check":
         make_assets(machine)
         fetch_parts(machine, kafka, keycloak=goal == "test")
+    if goal == "test":
+        step(machine, "Go modules", ["go", "mod", "download"], GO_MODULES)
 
 
 def is_done(machine: Machine, goal: str) -> bool:
@@ -279,7 +294,7 @@ def is_done(machine: Machine, goal: str) -> bool:
     made += [] if wants_memory(machine) else [downloads.kafka_folder()]
     made += [downloads.keycloak_folder()] if goal == "test" else []
     programs = [] if wants_memory(machine) else [machine.which("java") is not None]
-    programs += [has_chromium(machine)] if goal == "test" else []
+    programs += [has_chromium(machine), machine.which("go") is not None] if goal == "test" else []
     return all(path is not None and path.exists() for path in made) and all(programs)
 
 
@@ -302,6 +317,7 @@ def inputs(machine: Machine) -> str:
         "infra/local/kafka-jars.sha256",
         "infra/local/mongod.lock",
         "infra/local/keycloak.sha256",
+        f"{GO_MODULES}/go.sum",
     )
     found = digest(*locks, *parts, "infra/assets.py", "infra/prepare.py")
     return f"{found} memory" if wants_memory(machine) else found

@@ -1,6 +1,7 @@
 """Every event that Hearth publishes is a CloudEvent 1.0 to the SDKs of others."""
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from shared.settings import Settings
 from tests.support.audit_rig import event_of
 from tests.support.node_tools import answer_of
 
+GO = Path(__file__).parents[1] / "support/go/cloudevents"
 TRACE = f"00-{'ab' * 16}-{'cd' * 8}-01"
 PUBLIC = ("http://127.0.0.1:8001", "https://reports.example.org", "https://example.org/hearth")
 
@@ -55,6 +57,33 @@ def test_names_of_attributes_are_as_cloudevents_wants_them(fact: type[Fact]) -> 
     event = replace(events()[0], fact=fact.model_construct())
     names = [name for name, _ in encode(event).headers if name.startswith("ce_")]
     assert all(name[3:].isalnum() and name[3:].islower() and len(name) <= 23 for name in names)
+
+
+def as_structured(record: dict[str, Any]) -> dict[str, Any]:
+    """The same event in structured mode."""
+    headers: dict[str, str] = record["headers"]
+    given = {name.removeprefix("ce_"): text for name, text in headers.items() if name.startswith("ce_")}
+    return {"datacontenttype": headers["content-type"], **given, "data": json.loads(record["value"])}
+
+
+def judged_by_go(events: list[dict[str, Any]]) -> list[str]:
+    """What the SDK for Go says to each: nothing, or why it is no CloudEvent."""
+    told = json.dumps(events)
+    done = subprocess.run(["go", "run", "."], cwd=GO, input=told, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answers: list[str] = json.loads(done.stdout)
+    assert len(answers) == len(events)
+    return answers
+
+
+@pytest.mark.slow
+def test_the_sdk_for_go_takes_every_event_and_refuses_what_is_none() -> None:
+    good = [as_structured(as_record(event, url)) for url in PUBLIC for event in events()]
+    wrong = {"dataschema": "/schemas/case.closed/1.0.json", "time": "now", "source": "", "id": "", "type": ""}
+    bad = [{**good[0], name: text} for name, text in wrong.items()]
+    answers = judged_by_go([*good, *bad])
+    assert {answer for answer in answers[: len(good)] if answer} == set()
+    assert all(answers[len(good) :])
 
 
 class Written:

@@ -12,7 +12,7 @@ from infra import prepare
 from infra.prepare import Machine, Missing
 
 DEBIAN = ("apt-get",)
-EVERYTHING = (*DEBIAN, "java", "mvn", "mongod", "chromium")
+EVERYTHING = (*DEBIAN, "java", "mvn", "mongod", "chromium", "go")
 
 
 @dataclass
@@ -21,7 +21,8 @@ class OtherMachine:
 
     programs: Sequence[str]
     java: str = "17.0.15"
-    packages: Sequence[str] = ("openjdk-17-jre-headless", "maven", "libcurl4", "chromium", "python3-venv")
+    go: str = "1.19.8"
+    packages: Sequence[str] = ("openjdk-17-jre-headless", "maven", "libcurl4", "golang-go", "chromium", "python3-venv")
     modules: Sequence[str] = ("ensurepip", "venv")
     failing: str = ""
     commands: list[str] = field(default_factory=list)
@@ -43,6 +44,10 @@ class OtherMachine:
                 if "java" not in self.programs:
                     raise FileNotFoundError("java")
                 return subprocess.CompletedProcess(command, 0, "", f'openjdk version "{self.java}" 2025-04-15')
+            case ["go", "version"]:
+                if "go" not in self.programs:
+                    raise FileNotFoundError("go")
+                return subprocess.CompletedProcess(command, 0, f"go version go{self.go} linux/amd64", "")
             case ["apt-get", "install", "-s", "-qq", package]:
                 return subprocess.CompletedProcess(command, 0 if package in self.packages else 100, "", "")
             case [_, "-c", "import ensurepip, venv"]:
@@ -81,7 +86,7 @@ def test_root_on_debian_gets_all_that_is_missing_with_one_update_and_one_install
     other = OtherMachine(DEBIAN)
     assert prepare.system_needs(other.machine(), "test")
     assert [c.split()[5] for c in other.commands] == ["update", "install"]
-    assert other.installed == ["openjdk-17-jre-headless maven libcurl4 chromium"]
+    assert other.installed == ["openjdk-17-jre-headless maven libcurl4 golang-go chromium"]
 
 
 def test_an_old_java_counts_as_missing() -> None:
@@ -91,8 +96,15 @@ def test_an_old_java_counts_as_missing() -> None:
         assert prepare.has_java(OtherMachine(("java",), java=version).machine())
 
 
+def test_an_old_go_counts_as_missing() -> None:
+    for version in ("1.17.13", "1.4"):
+        assert not prepare.has_go(OtherMachine(("go",), go=version).machine())
+    for version in ("1.18", "1.26.8"):
+        assert prepare.has_go(OtherMachine(("go",), go=version).machine())
+
+
 def test_the_next_package_is_taken_where_a_system_does_not_have_the_first() -> None:
-    other = OtherMachine((*DEBIAN, "mvn", "mongod", "chromium"), packages=("openjdk-21-jre-headless",))
+    other = OtherMachine((*DEBIAN, "mvn", "mongod", "chromium", "go"), packages=("openjdk-21-jre-headless",))
     assert prepare.system_needs(other.machine(), "test")
     assert other.installed == ["openjdk-21-jre-headless"]
 
@@ -104,13 +116,13 @@ def test_without_root_it_names_everything_in_one_line_with_the_command() -> None
     line = str(missing.value)
     assert "\n" not in line
     assert line.startswith("Missing: Java 17 or newer, Maven, libcurl")
-    assert line.endswith("sudo apt-get install openjdk-17-jre-headless maven libcurl4 chromium")
+    assert line.endswith("sudo apt-get install openjdk-17-jre-headless maven libcurl4 golang-go chromium")
     assert other.commands == []
 
 
 def test_another_system_is_told_what_is_missing() -> None:
     with pytest.raises(Missing, match=r"Missing: Maven\. Install it with your system's packages"):
-        prepare.system_needs(OtherMachine(("java", "mongod", "chromium")).machine(), "test")
+        prepare.system_needs(OtherMachine(("java", "mongod", "chromium", "go")).machine(), "test")
 
 
 def test_the_demo_goes_on_in_memory_where_java_cannot_be_had() -> None:
