@@ -5,6 +5,7 @@ infra/decisions/2026-11-28-httpx.md says why, and how to move to its successor.
 
 import ssl
 from collections.abc import Mapping
+from functools import cache
 
 from httpx import (
     AsyncBaseTransport,
@@ -20,6 +21,7 @@ from httpx import (
     Timeout,
     TimeoutException,
     TransportError,
+    create_ssl_context,
 )
 
 LIMITS = Limits(max_connections=20, max_keepalive_connections=10)
@@ -46,7 +48,7 @@ def make_http(
         limits=LIMITS,
         headers=headers,
         transport=transport,
-        verify=trust,
+        verify=_trusted(proxies) if trust is True and transport is None else trust,
         trust_env=proxies,
     )
 
@@ -56,13 +58,24 @@ def make_blocking_http(
 ) -> Client:
     """The same for the command line, without proxies: those of the environment are not for services of our own."""
     return Client(
-        base_url=base_url, timeout=Timeout(seconds, connect=connect), limits=LIMITS, headers=headers, trust_env=False
+        base_url=base_url,
+        timeout=Timeout(seconds, connect=connect),
+        limits=LIMITS,
+        headers=headers,
+        verify=_trusted(False),
+        trust_env=False,
     )
 
 
 def make_transport() -> AsyncBaseTransport:
     """A way over the network that clients can share. It tries a second time to open a connection."""
-    return AsyncHTTPTransport(retries=1)
+    return AsyncHTTPTransport(retries=1, verify=_trusted(True))
+
+
+@cache
+def _trusted(environment: bool) -> ssl.SSLContext:
+    # Reading the certificates takes longer than all else that a client needs, so clients share them.
+    return create_ssl_context(trust_env=environment)
 
 
 __all__ = [

@@ -1,5 +1,6 @@
 """From TOML files to a checked `Policy`: it reads every file, collects every finding, and then builds."""
 
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -50,6 +51,16 @@ def load_policy(directory: Path | None = None) -> Policy:
 
     Raises PolicyError with everything that is wrong: file, line and row of each finding.
     """
+    return _packaged() if directory is None else _load(directory)
+
+
+@cache
+def _packaged() -> Policy:
+    # These files stay as they are while a process runs, and checking them takes longer than reading them.
+    return _load(None)
+
+
+def _load(directory: Path | None) -> Policy:
     sources = _read(directory)
     findings: list[Finding] = []
     version = validated(PolicyFile, sources["policy.toml"], findings)

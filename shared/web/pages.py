@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -64,9 +65,14 @@ class Asset:
 
 def load_assets(static_dir: Path | None = None) -> Mapping[str, Asset]:
     """The static files of the shared pages and a service (`static_dir`), and Codex's bundle if set-up has made it."""
+    return _read_assets((MADE_ASSETS, STATIC, *([static_dir] if static_dir else [])))
+
+
+@cache
+def _read_assets(folders: tuple[Path, ...]) -> Mapping[str, Asset]:
     found: dict[str, Asset] = {}
-    for folder in (MADE_ASSETS, STATIC, static_dir):
-        for path in sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ():
+    for folder in folders:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.suffix in _TYPES:
                 content = path.read_bytes()
                 # mtime=0: the same file gives the same bytes in every replica.
@@ -267,9 +273,18 @@ def make_pages(
     way_out: str | None = None,
 ) -> Pages:
     """The pages of a service: its own templates first, then the shared ones (base.html, parts.html, error.html)."""
+    assets = load_assets(static_dir)
+    if "codex.css" not in assets:
+        log.warning("Codex's style sheet is missing, pages are plainer: run python -m infra.assets")
+    return Pages(_templates_in(service_template_dir), messages, assets, home=home, way_out=way_out)
+
+
+@cache
+def _templates_in(folder: Path) -> Environment:
+    # Compiling a template takes longer than filling it, so everything that shows the same templates shares them.
     environment = Environment(
         extensions=[_FormTokens],
-        loader=FileSystemLoader([service_template_dir, TEMPLATES]),
+        loader=FileSystemLoader([folder, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         auto_reload=False,
@@ -280,10 +295,7 @@ def make_pages(
     environment.filters["rfc3339"] = rfc3339
     environment.filters["written"] = _written
     environment.filters["linked"] = linked
-    assets = load_assets(static_dir)
-    if "codex.css" not in assets:
-        log.warning("Codex's style sheet is missing, pages are plainer: run python -m infra.assets")
-    return Pages(environment, messages, assets, home=home, way_out=way_out)
+    return environment
 
 
 class _FormTokens(Extension):

@@ -1,6 +1,7 @@
 """From TOML files to checked catalogues: one file a version, each held against the version before it."""
 
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -41,6 +42,16 @@ def load_catalogue(directory: Path | None = None, version: str | None = None) ->
 
 def catalogue_versions(directory: Path | None = None) -> tuple[Catalogue, ...]:
     """All versions, the oldest first. Raises PolicyError like `load_catalogue`."""
+    return _packaged() if directory is None else _load(directory)
+
+
+@cache
+def _packaged() -> tuple[Catalogue, ...]:
+    # These files stay as they are while a process runs.
+    return _load(None)
+
+
+def _load(directory: Path | None) -> tuple[Catalogue, ...]:
     words = _words(directory)
     findings: list[Finding] = []
     read: list[tuple[Source, CatalogueFile]] = []

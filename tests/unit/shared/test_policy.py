@@ -128,3 +128,7 @@ def test_a_policy_cannot_be_changed_once_loaded() -> None:
         policy.communities["mine"] = policy.communities["enwiki"]  # type: ignore[index]  # the point of the test
     with pytest.raises(TypeError):
         policy.communities["enwiki"].bodies["arbcom"] = "mine"  # type: ignore[index]  # the point of the test
+
+
+def test_the_packaged_policy_is_checked_once_in_a_process() -> None:
+    assert load_policy() is load_policy(None)
