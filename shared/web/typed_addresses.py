@@ -1,13 +1,16 @@
 """Addresses as people type them, and the methods that each address takes. Pure."""
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable
 from urllib.parse import parse_qsl, urlencode
 
 from shared.input.texts import trim, trim_line
 
-_ENDS = "/ .,;:!)>]\"'"
-"""What stands behind an address in a sentence, and slashes."""
+_ENDS = frozenset("/ .,;:!?)>]}\"'*|`\\")
+"""What stands behind an address in a sentence or in wikitext, and slashes; of ASCII."""
+_ENDING = frozenset(("Po", "Pe", "Pf", "Pi", "Ps", "Zs"))
+"""Categories of what stands there in other scripts: full stops, closing brackets and quotes, blanks."""
 
 
 def tidy_path(path: str) -> str:
@@ -15,9 +18,17 @@ def tidy_path(path: str) -> str:
 
     No path of ours differs from another one in capitals alone.
     """
-    if path[-1:] not in _ENDS and path.isascii() and path == path.lower():
+    if path and path[-1] not in _ENDS and path.isascii() and path == path.lower():
         return path
-    return trim(path).rstrip(_ENDS).lower() or "/"
+    path = trim(path)
+    end = len(path)
+    while end and _is_end(path[end - 1]):
+        end -= 1
+    return path[:end].lower() or "/"
+
+
+def _is_end(sign: str) -> bool:
+    return sign in _ENDS if sign.isascii() else unicodedata.category(sign) in _ENDING
 
 
 def tidy_query(query: bytes) -> bytes:

@@ -26,7 +26,7 @@ _CALLS = """
 
 Every service answers these. `If-Match` and `If-None-Match` take a tag that a proxy made weak (`W/`), or behind which it
 put the name of a coding (`"3-gzip"`, `"3;br"`). A receipt is read in any case, in wide letters, with any dash or blank,
-with the digits of any script, and with O for 0, I and L for 1.
+with the digits of any script, with O for 0, I and L for 1, in brackets or quotes, and behind words such as `Receipt:`.
 
 | where | how it comes | how it is answered |
 | --- | --- | --- |

@@ -36,13 +36,17 @@ def make_outcome_router(outcomes: Outcomes, gate: Gate) -> APIRouter:
             raise NotFound
         return json_response(_outcome(source, name, found), headers=PRIVATE)
 
+    # An id of signs alone is lost at the end of an address.
+    @router.get(PATH + "{source}", include_in_schema=False, **does("submission.read"))
+    async def read_outcome_of_signs(request: Request, source: str) -> Response:
+        return await read_outcome(request, source, "")
+
     return router
 
 
 def _named_in(request: Request) -> tuple[str, str]:
     """The source and the id in the address. Raises NotFound for an address that names none."""
-    _, _, rest = bytes(request.scope["raw_path"]).partition(b"?")[0].partition(PATH.encode())
-    parts = rest.split(b"/")
+    _, _, *parts = bytes(request.scope["raw_path"]).partition(b"?")[0].strip(b"/").split(b"/")
     try:
         source, name = (unquote_to_bytes(part).decode() for part in parts)
     except ValueError:

@@ -4,6 +4,7 @@ Intake stores only an HMAC of a receipt, under a pepper that is not in the datab
 """
 
 import hmac
+import re
 import unicodedata
 from uuid import UUID
 
@@ -12,10 +13,10 @@ LENGTH = 20
 _PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
 _LETTERS = frozenset(ALPHABET)
 _FORGIVEN = str.maketrans("OIL", "011", " -")
-_BETWEEN = frozenset(("Pd", "Zs", "Zl", "Zp", "Cc", "Cf", "Mn"))
-"""Categories of what may stand between the letters: dashes of all kinds, blanks, and marks that nobody sees."""
-_DASHES = frozenset("\u2212\u30fc\u02d7_")
+_BLANKS = frozenset(("Zs", "Zl", "Zp", "Cc"))
+_DASHES = frozenset("\u2212\u30fc\u02d7")
 """What people take for a dash, and Unicode does not."""
+_IN_GROUPS = re.compile(r"(?<![0-9A-Z-])(?:[0-9A-TV-Z]{4} ?- ?){4}[0-9A-TV-Z]{4}(?![0-9A-Z]| ?- ?[0-9A-Z])")
 
 
 def make_receipt(pepper: bytes, nonce: bytes) -> str:
@@ -30,20 +31,35 @@ def make_receipt(pepper: bytes, nonce: bytes) -> str:
 def read_receipt(text: str) -> str:
     """The 20 letters of a receipt; ValueError otherwise.
 
-    It forgives case, blanks, dashes, O for 0, I and L for 1, wide letters, and digits of any script.
+    It forgives case, blanks, dashes, O for 0, I and L for 1, wide letters, digits of any script, signs around it, and
+    words before it or around its groups.
     """
     letters = text.upper().translate(_FORGIVEN)
-    if not _LETTERS.issuperset(letters):
-        letters = _plain(text).translate(_FORGIVEN)
-    if len(letters) != LENGTH or not _LETTERS.issuperset(letters):
+    if _is_whole(letters):
+        return letters
+    shown = "".join(map(_shown, unicodedata.normalize("NFKD", text).upper()))
+    # What follows `Receipt:`, or else all of it; and what looks like a receipt in the middle of words.
+    tried = (shown.rpartition(":")[2], *_IN_GROUPS.findall(shown))
+    plain = ("".join(filter(str.isalnum, some)).translate(_FORGIVEN) for some in tried)
+    found = set(filter(_is_whole, plain))
+    if len(found) != 1:
         raise ValueError("a receipt has 20 letters and digits")
-    return letters
+    return found.pop()
 
 
-def _plain(text: str) -> str:
-    shown = unicodedata.normalize("NFKD", text).upper()
-    kept = (c for c in shown if unicodedata.category(c) not in _BETWEEN and c not in _DASHES)
-    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in kept)
+def _is_whole(letters: str) -> bool:
+    return len(letters) == LENGTH and _LETTERS.issuperset(letters)
+
+
+def _shown(character: str) -> str:
+    if character.isascii():
+        return "-" if character == "_" else character if character.isprintable() else " "
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
+    category = unicodedata.category(character)
+    if category == "Pd" or character in _DASHES:
+        return "-"
+    return "" if category in ("Cf", "Mn") else " " if category in _BLANKS else character
 
 
 def hash_receipt(pepper: bytes, receipt: str) -> bytes:

@@ -230,8 +230,8 @@ PASSED_OVER: tuple[Row, ...] = (
 )  # fmt: skip
 
 CALLS: tuple[TypedCall, ...] = (
-    TypedCall(_ADDRESS, "a slash, a blank, or a sign of a sentence at the end", "answered without it",
-        Call("/report/enwiki/."), Call("/report/enwiki")),
+    TypedCall(_ADDRESS, "a slash, a blank, or a sign of a sentence of any script at the end", "answered without it",
+        Call("/report/enwiki/%E3%80%82"), Call("/report/enwiki")),
     TypedCall(_ADDRESS, "capitals", "answered as small letters", Call("/Report/EnWiki"), Call("/report/enwiki")),
     TypedCall(_ADDRESS, "marks of copying and blanks in a query", "answered without them",
         Call("/report?uselang=%EF%BB%BFde%20"), Call("/report?uselang=de")),

@@ -104,6 +104,21 @@ async def ask(rig: Rig, source: str, name: str, *, token: str | None = None) -> 
     return answer.status_code, answer.json()
 
 
+@pytest.mark.parametrize("name", ["...", "/", "a/", "a.", "。", " ", "%2E", "!", "a/../b", "A", "é"])
+async def test_an_id_is_found_however_its_signs_look(rig: Rig, name: str) -> None:
+    (told,) = await consume(rig, record(event(name)))
+    assert isinstance(told.fact, SubmissionAccepted)
+    given = {"authorization": f"Bearer {COPIES.token(grants=[Grant(Role.INTEGRATOR, sources=('wiki',))])}"}
+    encoded = "".join(f"%{byte:02X}" for byte in name.encode())
+    async with rig.http() as http:
+        for path in ("/v1/submissions/wiki/", "/V1/Submissions/wiki/"):
+            for end in ("", "/"):
+                answer = await http.get(f"{path}{encoded}{end}", headers=given)
+                assert answer.json().get("report_id") == told.fact.report_id
+        assert (await http.get("/v1/submissions/wiki", headers=given)).status_code == 404
+        assert (await http.get(f"/v1/submissions/wiki/x{encoded}", headers=given)).status_code == 404
+
+
 async def test_what_is_stored_is_told_with_the_report_id_and_by_its_case(rig: Rig) -> None:
     (told,) = await consume(rig, record(event("one")))
     assert isinstance(told.fact, SubmissionAccepted)

@@ -1,7 +1,9 @@
 """Receipts: 100 bits, easy to copy by hand, read back forgivingly."""
 
+import time
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.report.receipt import ALPHABET, LENGTH, derive_report_id, hash_receipt, make_receipt, read_receipt
@@ -60,6 +62,48 @@ def test_a_receipt_is_read_from_any_keyboard(nonce: bytes, dash: str, blank: str
     typed = typed.replace("-", dash).replace("\uff0d", dash)
     typed = "".join(chr(ord(zero) + int(c)) if c.isascii() and c.isdecimal() else c for c in typed)
     assert read_receipt(blank + f"{blank}{dash}{blank}".join(typed.split(dash)) + blank) == read_receipt(receipt)
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "{}.", "{},", "({})", "“{}”", "„{}“.", "'{}'", "`{}`", "**{}**", "<{}>", "[{}]", "{}。", "「{}」",
+        "#{}", "{}!", "{};",
+        "« {} »", "\u200e{}\u200e.", "receipt: {}", "Receipt:{}", "Your receipt is {}.", "Mein Beleg lautet {}, danke",
+        "領収書 {}", "領収書：{}", "قسيمة: {}", "Receipt\n{}\n", "Receipt\t{}", "{} {}", "K7Q2: {}", "code {}",
+        "https://hearth.example/follow-up {}",
+    ],
+)  # fmt: skip
+@settings(max_examples=5)
+@given(nonces)
+def test_a_receipt_is_read_among_what_was_copied_with_it(pasted: str, nonce: bytes) -> None:
+    receipt = make_receipt(PEPPER, nonce)
+    dashes = receipt.replace("-", "\u2013"), receipt.replace("-", " - ")
+    for typed in (receipt, receipt.lower(), receipt.translate(WIDE), *dashes):
+        assert read_receipt(pasted.format(typed, typed)) == read_receipt(receipt)
+
+
+@given(nonces)
+def test_a_receipt_with_blanks_is_read_behind_a_colon_and_between_signs(nonce: bytes) -> None:
+    receipt = make_receipt(PEPPER, nonce)
+    for typed in (receipt.replace("-", " "), receipt.replace("-", "")):
+        for pasted in ("receipt: {}.", "({})", "„{}“", "レシート：{}。"):
+            assert read_receipt(pasted.format(typed)) == read_receipt(receipt)
+
+
+def test_of_two_receipts_none_is_chosen() -> None:
+    one, other = make_receipt(PEPPER, b"1" * 16), make_receipt(PEPPER, b"2" * 16)
+    for text in (f"{one} {other}", f"{one}, {other}", f"{one}: {other}"):
+        with pytest.raises(ValueError, match="20 letters"):
+            read_receipt(text)
+
+
+def test_a_long_text_without_a_receipt_is_refused_at_once() -> None:
+    began = time.process_time()
+    for text in ("K7Q2-" * 40_000 + "!", "K7Q2 - " * 30_000 + "u", "-" * 200_000):
+        with pytest.raises(ValueError, match="20 letters"):
+            read_receipt(text)
+    assert time.process_time() - began < 2
 
 
 @given(st.text(max_size=60))
