@@ -1,6 +1,6 @@
 """Errors as values a caller can show: RFC 9457 problem details with JSON pointers (RFC 6901)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -65,6 +65,20 @@ class NotFound(Problem):
 
     def __init__(self) -> None:
         super().__init__(*NOTHING_HERE)
+
+
+class FieldsWrong(Problem):
+    """Fields that are wrong. `said`: the JSON in which they stand, as far as it can be read."""
+
+    def __init__(self, errors: Sequence[FieldError], said: object = None) -> None:
+        super().__init__(422, "invalid-fields", "Some fields are not valid.", errors=errors)
+        self.said = said
+
+    def and_further(self, found: Iterable[FieldError]) -> "FieldsWrong":
+        """The same with the faults that were found beside these. Where one is told already, no other is added."""
+        told = [fault.pointer for fault in self.errors if fault.pointer]
+        new = (f for f in found if not any(f.pointer == at or f.pointer.startswith(f"{at}/") for at in told))
+        return FieldsWrong((*self.errors, *new), self.said)
 
 
 class KeyReused(Problem):
@@ -135,20 +149,26 @@ def faults_of(error: ValidationError) -> list[FieldError]:
     return found
 
 
-def problem_of(error: ValidationError) -> Problem:
-    """The problem that tells a caller which fields of a JSON body are wrong, without repeating what was sent."""
+def problem_of(error: ValidationError, said: object = None) -> Problem:
+    """The problem that tells a caller which fields of a JSON body are wrong, without repeating what was sent.
+
+    `said`: what the body says.
+    """
     faults = faults_of(error)
     if faults and faults[0].code == "json_invalid":
         return malformed_json()
-    return Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
+    return FieldsWrong(faults, said)
 
 
-def problem_left(first: ValidationError, after: ValidationError) -> Problem:
-    """The problem of a body that could not be mended: what is wrong with it as it was sent, but for what was mended."""
+def problem_left(first: ValidationError, after: ValidationError, said: object) -> Problem:
+    """The problem of a body that could not be mended: what is wrong with it as it was sent, but for what was mended.
+
+    `said`: what the mended body says.
+    """
     problem = problem_of(after)
     left = {fault.pointer for fault in problem.errors}
     faults = [fault for fault in faults_of(first) if fault.pointer in left and fault.code != "json_invalid"]
-    return Problem(problem.status, problem.code, problem.title, errors=faults or problem.errors)
+    return FieldsWrong(faults or problem.errors, said) if isinstance(problem, FieldsWrong) else problem
 
 
 def malformed_json() -> Problem:

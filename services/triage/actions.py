@@ -13,7 +13,7 @@ from services.triage.case.case import Case, Step
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.table import carry_out
 from services.triage.case.forms import FORMS, Form, read, resource_of
-from services.triage.case.lifecycle import CannotHave, FieldRefused, NotPermitted
+from services.triage.case.lifecycle import FieldsRefused, NotPermitted, cannot_have
 from services.triage.case.tokens import Tokens
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
@@ -26,7 +26,7 @@ from shared.clients.vault import Contents
 from shared.events import Actor, CaseState, Event
 from shared.ids import derive
 from shared.policy import Policy
-from shared.problems import KeyReused, NotFound, Problem
+from shared.problems import FieldsWrong, KeyReused, NotFound, Problem
 from shared.telemetry import current_traceparent
 from shared.times import now, rfc3339
 
@@ -188,13 +188,15 @@ class Desk:
                 metrics.COMMANDS.labels(request.command, "conflict").inc()
                 raise VersionConflict(stored.case, request.seen)
             actor = principal.actor(permit.role)
-            texts = read(form, request.values, self.policy, principal, permit.role)
+            texts, faults = read(form, request.values, self.policy, principal, permit.role)
             command = form.command_of(
                 texts,
                 actor,
                 words_id=lambda field: derive(form.command, request.cause, digest, field),
                 token_of=lambda person: self._tokens.of(case_id, person),
             )
+            if faults:
+                raise FieldsWrong(faults).and_further(command.faults(stored.case, self.policy, self._clock()))
             after, events = await self._after(stored.case, form, command, principal, actor, request)
             result = "done", CommandResult(case_id, after.code_name, request.command, after.state, after.seq)
             if not events:
@@ -221,7 +223,7 @@ class Desk:
         try:
             for field, person in form.handlers_of(command):
                 if not await self._can_have(case, person, principal):
-                    raise CannotHave(field)
+                    raise FieldsRefused([cannot_have(field)])
             after, events = carry_out(
                 case,
                 command,
@@ -238,8 +240,8 @@ class Desk:
             permitted = ", ".join(refusal.permitted) or "nothing"
             detail = f"The case is in state {refusal.state}; permitted now: {permitted}."
             raise Problem(409, "command-not-permitted", "This cannot be done now.", detail=detail) from None
-        except FieldRefused as refusal:
-            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[refusal.fault]) from None
+        except FieldsRefused as refusal:
+            raise FieldsWrong(refusal.faults) from None
         return after or case, events
 
     async def _can_have(self, case: Case, person: str, giver: Principal) -> bool:

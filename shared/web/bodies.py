@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.input.json_bounds import fits
 from shared.input.json_texts import read_mended
-from shared.problems import FieldError, Problem, malformed_json, problem_left, problem_of, too_many_values
+from shared.problems import FieldError, FieldsWrong, malformed_json, problem_left, problem_of, too_many_values
 
 M = TypeVar("M", bound=BaseModel)
 _BYTES = {"type": "string", "contentMediaType": "application/octet-stream"}
@@ -45,7 +45,7 @@ def json_response(body: object, status: int = 200, headers: Mapping[str, str] | 
 
 
 def parse_body(model: type[M], body: bytes) -> M:
-    """The model in a JSON body. Raises Problem 400 for no JSON, 413 for too many values, 422 for wrong fields."""
+    """The model in a JSON body. Raises Problem 400 for no JSON, 413 for too many values, FieldsWrong (422)."""
     if not fits(body):
         raise too_many_values()
     try:
@@ -53,11 +53,12 @@ def parse_body(model: type[M], body: bytes) -> M:
     except ValidationError as error:
         first = error
     try:
-        return model.model_validate_json(orjson.dumps(read_mended(body)[0]))
+        said = read_mended(body)[0]
+        return model.model_validate_json(orjson.dumps(said))
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         raise problem_of(first) from None
     except ValidationError as error:
-        raise problem_left(first, error) from None
+        raise problem_left(first, error, said) from None
 
 
 def read_object(body: bytes) -> dict[str, object]:
@@ -70,5 +71,5 @@ def read_object(body: bytes) -> dict[str, object]:
         raise malformed_json() from None
     if not isinstance(values, dict):
         fault = FieldError("", "object_type", "The body must be an object.")
-        raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault])
+        raise FieldsWrong([fault])
     return values

@@ -13,15 +13,16 @@ NEEDED = ("services/triage", "shared", "tests/support", "tests/fakes")
 
 CLASS = '''"""A case is referred to another handling body. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
-from services.triage.case.lifecycle import FieldRefused
 from shared.events import CaseReferred, CaseState, CaseFact
 from shared.policy import Policy
+from shared.problems import FieldError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,13 @@ class Refer(Command):
     body: Annotated[str, ChoiceField(offers=lambda policy: tuple(policy.bodies))]
     reason: Annotated[Words, WordsField(kept_as="reason")]
 
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The referral, to any body but the one that has the case."""
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """The body that has the case."""
         if self.body == case.body:
-            raise FieldRefused("body", "unknown_choice", "Choose another body.")
+            yield FieldError("/body", "unknown_choice", "Choose another body.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The referral."""
         return [CaseReferred(previous=case.state, state=state, body=self.body, reason_id=self.reason.id)]
 '''
 FACT = '''

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.events import ReportParties, ReportReceived
 from shared.input.mail_addresses import MailAddress
+from shared.input.readable import readable
 from shared.input.texts import Trimmed, TypedText
 from shared.names import LONGEST_LINE
 from shared.policy import UNCLASSIFIED, Policy
@@ -136,6 +137,17 @@ def find_faults(submission: Submission, policy: Policy, now: datetime) -> list[F
         advice = f"All texts together have at most {WHOLE_LIMIT} characters."
         found.append(FieldError(longest, "whole_too_long", advice))
     return found
+
+
+def find_further_faults(said: object, policy: Policy, now: datetime) -> list[FieldError]:
+    """What the policy and the calendar object to in what can be read of a JSON document that is no submission."""
+    left = readable(Submission, said)
+    if left is None:
+        return []
+    if left.reporter is None and isinstance(said, Mapping) and said.get("reporter"):
+        # An anonymous report says nothing here, and not even what cannot be read.
+        left = left.model_copy(update={"reporter": Reporter(name="-")})
+    return find_faults(left, policy, now)
 
 
 def _texts_of(submission: Submission) -> Iterator[tuple[str, str]]:

@@ -3,13 +3,15 @@
 import re
 from dataclasses import replace
 
+import orjson
 from pydantic import ValidationError
 
-from services.intake.report.submission import Submission
+from services.intake.report.submission import Submission, find_further_faults
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw, Remark
 from services.intake.sources.mending import mend_body
 from shared.input.json_bounds import fits
-from shared.problems import problem_left, too_many_values
+from shared.input.json_texts import read_mended
+from shared.problems import FieldsWrong, Problem, problem_left, too_many_values
 
 SCOPE = "http"
 """Idempotency keys of programs and of forms share one scope. Each belongs to a token or to one report."""
@@ -30,9 +32,21 @@ def read_api(raw: Raw, context: Context) -> Parsed:
         try:
             submission, remarks, _ = mend_body(raw.body)
         except ValidationError as error:
-            raise problem_left(first, error) from None
+            raise _with_all_faults(first, error, raw, context) from None
     key = raw.headers.get("idempotency-key")
     return Parsed((Arrival("http", submission, SCOPE, key, trace=context.trace, remarks=remarks),))
+
+
+def _with_all_faults(first: ValidationError, after: ValidationError, raw: Raw, context: Context) -> Problem:
+    """What is wrong with a body that is no submission, and with what can be read of it."""
+    try:
+        said, _ = read_mended(raw.body)
+    except orjson.JSONDecodeError:
+        said = None
+    problem = problem_left(first, after, said)
+    if not isinstance(problem, FieldsWrong):
+        return problem
+    return problem.and_further(find_further_faults(said, context.policy, context.now))
 
 
 def from_nobody(arrival: Arrival) -> Arrival:

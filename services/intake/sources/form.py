@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any
 
 import orjson
 from pydantic import ValidationError
@@ -18,6 +17,7 @@ from services.intake.report.submission import (
     PASSAGE_LIMIT,
     Submission,
     find_faults,
+    find_further_faults,
 )
 from services.intake.sources.api import SCOPE
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
@@ -200,22 +200,11 @@ def read_report(
     try:
         submission = Submission.model_validate_json(orjson.dumps(document))
     except ValidationError as error:
-        faults = faults_of(error)
-        errors += map(_form_error, faults)
-        # What the policy and the calendar object to is said in the same round: the faulty parts stand aside meanwhile.
-        rest = Submission.model_validate_json(orjson.dumps(_without(document, faults)))
-        errors += map(_form_error, find_faults(rest, policy, now))
+        errors += map(_form_error, faults_of(error))
+        errors += map(_form_error, find_further_faults(orjson.loads(orjson.dumps(document)), policy, now))
         return None, _in_page_order(errors)
     errors += map(_form_error, find_faults(submission, policy, now))
     return (None, _in_page_order(errors)) if errors else (submission, ())
-
-
-def _without(document: Mapping[str, Any], faults: Sequence[FieldError]) -> dict[str, Any]:
-    """The document with a stand-in for each part that has a fault; what is not needed is left out."""
-    wrong = {fault.pointer.split("/")[1] for fault in faults if fault.pointer}
-    stand_ins = {"community": "-", "narrative": "-", "reporter": {"name": "-"}}
-    given = {name: value for name, value in document.items() if name not in wrong}
-    return given | {name: stand_in for name, stand_in in stand_ins.items() if name in wrong}
 
 
 def _opened_at(filled: Filled, now: datetime) -> datetime:

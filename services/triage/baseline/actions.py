@@ -20,9 +20,10 @@ from shared.access.conditions import Permit, Reason
 from shared.access.principal import Principal, Resource, Role, speaks_for
 from shared.aggregates import change
 from shared.events import Actor, BaselineFact, Draft, stamp
+from shared.input.readable import readable
 from shared.policy import GLOBAL_COMMUNITY, Community, Policy
 from shared.policy.baseline import Catalogue, in_force
-from shared.problems import KeyReused, NotFound, Problem
+from shared.problems import FieldsWrong, KeyReused, NotFound, Problem
 from shared.telemetry import current_traceparent
 from shared.times import now
 
@@ -210,13 +211,29 @@ class BaselineDesk:
                 raise RegistryConflict(registry)
             ground = Ground(community, self.catalogue, permit.role, at, sent.cause, holders, digest, seen_at)
             if faults := tuple(wanted.faults(registry, ground)):
-                raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
+                raise FieldsWrong(faults)
             return wanted.facts(registry, ground), actor
 
         after = await self._editor.tell(community_id, (sent.cause, sent.mark), decide)
         for follower in self._followers:
             follower()
         return after
+
+    async def all_faults(
+        self, who: Principal, community_id: str, kind: type[BaselineChange], wrong: FieldsWrong
+    ) -> FieldsWrong:
+        """What is wrong with a change of this kind: in its shape, and by the catalogue and the registry.
+
+        Raises Problem: 401 (fresh sign-in), 403 and 404.
+        """
+        left, community = readable(kind, wrong.said), self._community(community_id)
+        at = self._clock()
+        role = demand(who, kind.action(), resource_of(community), at).role
+        if left is None:
+            return wrong
+        registry = (await self._editor.find([community_id]))[community_id]
+        holders = await self._holders(community, left.people())
+        return wrong.and_further(left.faults(registry, Ground(community, self.catalogue, role, at, "", holders)))
 
     def offers(self, who: Principal, community: Community, registry: Registry) -> list[Offer]:
         """The changes that `who` may make now, or would after a fresh sign-in, where there is anything to choose."""

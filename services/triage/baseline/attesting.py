@@ -69,11 +69,10 @@ class Attest(BaselineChange):
         responsibility, fault = _responsibility(self.responsibility_id, ground)
         if fault:
             yield fault
-        if responsibility is None:
-            return
-        yield from self._faults_of_claim(responsibility)
-        yield from self._faults_of_fields(responsibility, ground)
-        longest = _longest(responsibility)
+        if responsibility is not None:
+            yield from self._faults_of_claim(responsibility)
+            yield from self._faults_of_fields(responsibility, ground)
+        longest = _longest(responsibility) if responsibility else LONGEST
         if self.valid_until and self.valid_until <= ground.at:
             yield FieldError("/valid_until", "past_date", "This is over already.")
         elif self.valid_until and self.valid_until > ground.at + longest:
@@ -108,7 +107,7 @@ class Attest(BaselineChange):
         if self.claim == "not_applicable":
             if responsibility.not_applicable == "never":
                 yield FieldError("/claim", "always_applies", "This responsibility applies to every community.")
-        elif responsibility.attested is None:
+        elif self.claim and responsibility.attested is None:
             yield FieldError("/responsibility_id", "only_measured", "This is measured; nobody attests it.")
         rule = responsibility.attested
         if self.link and (rule is None or rule.link == "none"):

@@ -51,7 +51,10 @@ class Ground:
 
 
 class BaselineChange(BaseModel):
-    """One change of a registry."""
+    """One change of a registry.
+
+    Of one that has faults, `faults` judges what is readable (shared.input.readable): what it needs may be empty text.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 

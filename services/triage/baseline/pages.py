@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse
 from services.triage.baseline.actions import BaselineDesk, ChangeSent, RegistryConflict
 from services.triage.baseline.forms import CHANGES, INPUTS
 from services.triage.baseline.page_forms import FIELD, about_of
+from services.triage.baseline.routes import read_change
 from services.triage.baseline.scorecards import Scorecards
 from services.triage.baseline.views import BaselineView
 from services.triage.paths import BASELINE
@@ -18,7 +19,6 @@ from services.triage.sent import SentForm, parts_of
 from shared.input.texts import lines_of, trim_line
 from shared.problems import NotFound, Problem
 from shared.sign_in.flow import Returned
-from shared.web.bodies import parse_body
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, checked_key, version_in
@@ -69,7 +69,7 @@ def make_baseline_pages(
         known, registry = await desk.find(who, community)
         try:
             desk.admit(who, community, kind)
-            values = parse_body(kind, orjson.dumps(_values_of(change, form)))
+            values = await read_change(desk, who, community, kind, orjson.dumps(_values_of(change, form)))
             await desk.carry_out(who, community, ChangeSent(values, version, cause))
         except RegistryConflict as problem:
             return await view.community(request, known, problem.registry, SentForm(change, form, problem))

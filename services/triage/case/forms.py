@@ -24,7 +24,7 @@ from shared.access.principal import Principal, Resource, Role
 from shared.events import Actor
 from shared.input.texts import is_blank, is_too_long, trim
 from shared.policy import Policy
-from shared.problems import FieldError, Problem
+from shared.problems import FieldError
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +126,10 @@ def show_form(form: Form, policy: Policy) -> CommandOffered:
     return {"command": form.command, "fields": fields}
 
 
-def read(form: Form, values: Mapping[str, object], policy: Policy, principal: Principal, role: Role) -> dict[str, str]:
-    """The texts of a command that `principal` gives in `role`, tidied. Raises Problem 422 that points to each fault."""
+def read(
+    form: Form, values: Mapping[str, object], policy: Policy, principal: Principal, role: Role
+) -> tuple[dict[str, str], list[FieldError]]:
+    """The texts of a command that `principal` gives in `role`, tidied; and each fault. What has one is empty."""
     known = {field.name for field in form.fields}
     # The name of an unknown field is the sender's own text, so the answer does not repeat it.
     errors = [] if values.keys() <= known else [FieldError("", "extra_forbidden", "There is a field too many.")]
@@ -140,12 +142,9 @@ def read(form: Form, values: Mapping[str, object], policy: Policy, principal: Pr
         fault = _fault_of(field, value, text, policy, may_leave_out)
         if fault:
             errors.append(FieldError(f"/{field.name}", *fault))
-        else:
-            # Only a reference may be left out, and then it means the person who gives the command.
-            texts[field.name] = text or principal.ref
-    if errors:
-        raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=errors)
-    return texts
+        # Only a reference may be left out, and then it means the person who gives the command.
+        texts[field.name] = "" if fault else text or principal.ref
+    return texts, errors
 
 
 def _fault_of(field: Field, value: object, text: str, policy: Policy, may_leave_out: bool) -> Fault | None:

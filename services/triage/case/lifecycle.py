@@ -1,6 +1,6 @@
 """The states of a case, the commands on it, and the table of where each leads. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from services.triage.case.case import ENDED
 from shared.events import CaseState
@@ -57,23 +57,21 @@ class NotPermitted(CommandRefused):
         super().__init__(f"{command} is not permitted in state {state or 'none'}; permitted: {instead}")
 
 
-class FieldRefused(CommandRefused):
-    """A value of the command does not fit this case: `fault` says which, and why."""
+class FieldsRefused(CommandRefused):
+    """Values of the command do not fit this case: `faults` say which, and why."""
 
-    def __init__(self, field: str, code: str, says: str) -> None:
-        self.fault = FieldError(f"/{field}", code, says)
-        super().__init__(f"{field}: {code}")
-
-
-class CannotHave(FieldRefused):
-    """The case cannot be given to the person in this field: they are recused from it, or may not handle it."""
-
-    def __init__(self, field: str) -> None:
-        super().__init__(field, "cannot_have", "This person cannot have this case.")
+    def __init__(self, faults: Sequence[FieldError]) -> None:
+        self.faults = faults
+        super().__init__("; ".join(f"{fault.pointer}: {fault.code}" for fault in faults))
 
 
 class UnknownQuestion(CommandRefused):
     """An answer to a question that this case never asked."""
+
+
+def cannot_have(field: str) -> FieldError:
+    """The fault of a person in this field who is recused from the case, or may not handle it."""
+    return FieldError(f"/{field}", "cannot_have", "This person cannot have this case.")
 
 
 def permitted_in(state: CaseState | None) -> tuple[str, ...]:

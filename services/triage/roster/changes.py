@@ -38,7 +38,10 @@ Scope = Literal["meta", "proof", "export"]
 
 
 class RosterChange(BaseModel):
-    """One change. `action`: its action in shared/access/table.py."""
+    """One change. `action`: its action in shared/access/table.py.
+
+    Of one that has faults, `faults` judges what is readable (shared.input.readable): what it needs may be empty text.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -102,19 +105,19 @@ class GiveRole(RosterChange):
         """Places that the policy does not know or that do not go together, bounds that the role does not have, and an
         end that is over.
         """
-        if self.role in ("responder", "coordinator"):
-            if self.role == "responder" and not self.bodies:
-                yield FieldError("/bodies", "missing", "A responder works for at least one handling body.")
-            yield from _unknown("bodies", self.bodies, policy.bodies, "unknown_body")
-            yield from _unknown("communities", self.communities, policy.communities, "unknown_community")
-        else:
+        if self.role == "responder" and not self.bodies:
+            yield FieldError("/bodies", "missing", "A responder works for at least one handling body.")
+        if self.role in ("auditor", "operator"):
             for name, given in (("bodies", self.bodies), ("communities", self.communities)):
                 if given:
                     yield FieldError(f"/{name}", "not_of_this_role", "This role is not bound to places.")
-        if self.scopes and self.role != "auditor":
+        else:
+            yield from _unknown("bodies", self.bodies, policy.bodies, "unknown_body")
+            yield from _unknown("communities", self.communities, policy.communities, "unknown_community")
+        if self.scopes and self.role in ("responder", "coordinator", "operator"):
             yield FieldError("/scopes", "not_of_this_role", "Only auditors have scopes.")
         yield from _over("expires_at", self.expires_at, at)
-        if serves_beside(principal_in(with_grant(self.held())(kept).entry), policy.last_resort, at):
+        if self.role and serves_beside(principal_in(with_grant(self.held())(kept).entry), policy.last_resort, at):
             says = "The people of the body of last resort have a role in no other handling body."
             yield FieldError("/bodies", "not_apart", says)
 
@@ -136,10 +139,11 @@ class TakeRole(RosterChange):
         return running(self._taken(entry), at)
 
     def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
-        """A role that the person does not have, or not there."""
-        if not any(g.role == self.role for g in kept.entry.grants):
+        """A role that the person does not have, or not there; nor any other role there, where they do not have it."""
+        held = [g for g in kept.entry.grants if g.role == self.role]
+        if not held:
             yield FieldError("/role", "not_held", "This person does not have this role.")
-        elif not self._taken(kept.entry):
+        if self.body and not any(self.body in g.bodies for g in held or kept.entry.grants):
             yield FieldError("/body", "not_held", "This person does not have this role in this handling body.")
 
     def slips(self, kept: StoredEntry, policy: Policy, at: datetime) -> Sequence[FieldError]:

@@ -27,9 +27,10 @@ from shared.access.entries import principal_in
 from shared.access.principal import MODULES, PEOPLE, SCOPES, Grant, Principal, Resource, Role, has_ended
 from shared.aggregates import ChangeStore, Save
 from shared.events import Actor
+from shared.input.readable import readable
 from shared.mongo import Document
 from shared.policy import Policy
-from shared.problems import FieldError, NotFound, Problem
+from shared.problems import FieldError, FieldsWrong, NotFound, Problem
 from shared.sign_in.sessions import Session, Sessions
 from shared.times import Utc, now
 
@@ -127,14 +128,8 @@ class RosterDesk:
             return who.actor(self._admit(who, change, kept, relieved, at).role)
 
         def decide(kept: StoredEntry) -> EntryStep:
-            faults = tuple(change.faults(kept, self.policy, at))
-            # A program gives further roles: the first one came with names.
-            is_bare = isinstance(change, GiveRole) and not given and not has_given(kept.names)
-            if is_bare and (who.ticket or not has_role(kept, at)):
-                told = "Say by which user names you know this person." if who.ticket else _ONLY_PEOPLE_NAME
-                faults += (FieldError("/names", "needs_names", told),)
-            if faults:
-                raise _faulty(faults)
+            if faults := self._faults(who, change, kept, at):
+                raise FieldsWrong(faults)
             step = change.step(at, who.ref)
             return both(step, with_names_given(given, at)) if given else step
 
@@ -147,6 +142,25 @@ class RosterDesk:
             return await self._note_names(kept)
         return kept
 
+    async def all_faults(
+        self, who: Principal, person: str, kind: type[RosterChange], wrong: FieldsWrong
+    ) -> FieldsWrong:
+        """What is wrong with the fields of a change of this kind, and with the others as well. Raises Problem 403."""
+        kept, left = await self.find(who, person), readable(kind, wrong.said)
+        return wrong.and_further(self._faults(who, left, kept, self._clock())) if left else wrong
+
+    def _faults(self, who: Principal, change: RosterChange, kept: StoredEntry, at: datetime) -> tuple[FieldError, ...]:
+        faults = tuple(change.faults(kept, self.policy, at))
+        names = change.names if isinstance(change, GiveRole | GiveNames) else ()
+        if names and who.ticket is None:
+            return (*faults, FieldError("/names", "needs_sign_in", _ONLY_PEOPLE_NAME))
+        # A program gives further roles: the first one came with names.
+        is_bare = isinstance(change, GiveRole) and not names and not has_given(kept.names)
+        if is_bare and (who.ticket or not has_role(kept, at)):
+            told = "Say by which user names you know this person." if who.ticket else _ONLY_PEOPLE_NAME
+            return (*faults, FieldError("/names", "needs_names", told))
+        return faults
+
     def _admit(self, who: Principal, change: RosterChange, kept: StoredEntry, relieved: bool, at: datetime) -> Permit:
         """The permit for a change. Raises Refused, and Problem 422 for a slip that makes a role reach too far."""
         about = Resource(owner=kept.entry.person, grants=change.touched(kept.entry, at), relieved=relieved)
@@ -155,11 +169,11 @@ class RosterDesk:
         except Refused as refused:
             slips = change.slips(kept, self.policy, at) if refused.reason is Reason.REACH else ()
             if slips:
-                raise _faulty(slips) from None
+                raise FieldsWrong(slips) from None
             raise
 
     async def _given(self, who: Principal, person: str, change: RosterChange) -> list[tuple[str, ...]]:
-        """The keys of the names that a change gives. Raises Problem 422 without a sign-in that intake can verify."""
+        """The keys of the names that a change gives; none without a sign-in that intake can verify."""
         names = change.names if isinstance(change, GiveRole | GiveNames) else ()
         if not names:
             return []
@@ -167,7 +181,7 @@ class RosterDesk:
         at, kept = self._clock(), await self._editor.find(person)
         self._admit(who, change, kept, False, at)
         if who.ticket is None:
-            raise _faulty([FieldError("/names", "needs_sign_in", _ONLY_PEOPLE_NAME)])
+            return []
         try:
             return await self._keys_of(who.ticket, names)
         except Problem as problem:
@@ -256,10 +270,6 @@ class RosterDesk:
 
     def _about(self, kept: StoredEntry) -> Resource:
         return Resource(owner=kept.entry.person, grants=running(kept.entry.grants, self._clock()))
-
-
-def _faulty(faults: Sequence[FieldError]) -> Problem:
-    return Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
 
 
 def has_role(kept: StoredEntry, at: datetime) -> bool:

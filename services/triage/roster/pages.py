@@ -16,7 +16,7 @@ from services.triage.roster.changes import CHANGES, INPUTS, TakeName, ends_of, r
 from services.triage.roster.desk import RosterDesk, has_role
 from services.triage.roster.entry import EntryConflict, StoredEntry
 from services.triage.roster.names import NameHeld, is_confirmed, look_at
-from services.triage.roster.routes import people_of, reference_of
+from services.triage.roster.routes import people_of, read_change, reference_of
 from services.triage.sent import SentForm, parts_of
 from shared.access.authorization import is_fresh
 from shared.events import GrantHeld
@@ -25,7 +25,6 @@ from shared.input.texts import lines_of, trim_line
 from shared.problems import NotFound, Problem
 from shared.sign_in.flow import Returned, SignInFlow
 from shared.times import now
-from shared.web.bodies import parse_body
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, checked_key, version_in
@@ -99,7 +98,7 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, returned: Retu
         version = version_in(seen, "entry")
         cause = cause_of(who, ref, checked_key(key or None))
         try:
-            values = parse_body(kind, orjson.dumps(_values_of(change, form)))
+            values = await read_change(desk, who, ref, kind, orjson.dumps(_values_of(change, form)))
             await desk.carry_out(who, ref, values, version, cause)
         except EntryConflict as problem:
             return await view.person(request, problem.kept, SentForm(change, form, problem))

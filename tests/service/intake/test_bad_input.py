@@ -248,6 +248,19 @@ async def test_no_name_in_address_or_headers_comes_back(name: str) -> None:
         await flow.refusal(b'{"Sekret": "Sekret"}')
 
 
+async def test_a_report_in_json_tells_its_faults_of_shape_policy_and_calendar_at_once() -> None:
+    body = {
+        "community": "nowhere", "category": "rudeness", "flags": ["ongoing", "loud", 5], "setting": "moon",
+        "occurred": {"at": "2099-01-01T00:00:00Z"}, "privacy": "anonymous", "reporter": {"email": "nobody"}, "more": 1,
+    }  # fmt: skip
+    async with JSON["report"]() as door:
+        problem = await door.refusal(orjson.dumps(body))
+    assert {error["pointer"] for error in problem["errors"]} == {
+        "", "/narrative", "/community", "/category", "/flags/1", "/flags/2", "/setting", "/occurred/at",
+        "/reporter/email", "/reporter",
+    }  # fmt: skip
+
+
 async def piece_by_piece(total: int) -> AsyncIterator[bytes]:
     for _ in range(total // 50_000 + 1):
         yield b"x" * 50_000

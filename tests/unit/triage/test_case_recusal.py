@@ -13,7 +13,7 @@ from services.triage.case.commands.recusal import CONFIRM_WITHIN, Confirm, Lapse
 from services.triage.case.commands.table import events_of
 from services.triage.case.evolve import fold
 from services.triage.case.forms import FORMS
-from services.triage.case.lifecycle import FieldRefused
+from services.triage.case.lifecycle import FieldsRefused
 from shared.access.principal import Role
 from shared.events import Actor, CaseDecided, CaseState, Event, RecusalDeclared, RecusalWithdrawn, ReportReceived
 from shared.policy import load_policy
@@ -45,9 +45,9 @@ def after(case: Case | None, command: Command, at: datetime = AT, by: Actor = TR
 
 
 def refused(case: Case, command: Command, at: datetime = AT) -> str:
-    with pytest.raises(FieldRefused) as caught:
+    with pytest.raises(FieldsRefused) as caught:
         after(case, command, at)
-    return caught.value.fault.code
+    return caught.value.faults[0].code
 
 
 def names_of(events: list[Event]) -> list[str]:

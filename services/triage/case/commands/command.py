@@ -1,7 +1,7 @@
 """What every command on a case has: a name, the fields it takes, and what it decides. Pure."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal, get_args, get_origin, get_type_hints
@@ -11,6 +11,7 @@ from shared.access.principal import Role
 from shared.events import CaseFact, CaseState
 from shared.ids import PERSON
 from shared.policy import Policy
+from shared.problems import FieldError
 
 WORDS_LIMIT = 5_000
 """Characters of a question or a reason."""
@@ -158,10 +159,17 @@ class Command:
         """The people (references) that it names as those that the case is about, by their tokens."""
         return {}
 
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """Which of its values do not fit this case. `now` is UTC-aware.
+
+        What was wrong in itself is an empty text here, so that a person hears of all faults in one round.
+        """
+        return ()
+
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The facts that it causes on its way to `state`; none when it has been done already. `now` is UTC-aware.
 
-        Raises FieldRefused for a value that does not fit this case.
+        To be called where it has no faults.
         """
         raise NotImplementedError
 

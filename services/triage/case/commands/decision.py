@@ -1,14 +1,15 @@
 """A case is decided. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
-from services.triage.case.lifecycle import FieldRefused
 from shared.events import Actor, CaseDecided, CaseFact, CaseState
 from shared.policy import Policy
+from shared.problems import FieldError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,13 @@ class Decide(Command):
     by: Actor | None = None
     token: str = ""
 
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The decision. An outcome that the policy does not have is refused."""
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """An outcome that the policy does not have."""
         if self.outcome not in policy.outcomes:
-            raise FieldRefused("outcome", "unknown_choice", "Choose one of the options.")
+            yield FieldError("/outcome", "unknown_choice", "Choose one of the options.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The decision."""
         is_recused = any(one in case.recused for one in (self.by.ref, self.token)) if self.by else None
         return [
             CaseDecided(

@@ -1,15 +1,17 @@
 """A case is assigned, looked into and closed. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, ReferenceField
-from services.triage.case.lifecycle import CannotHave
+from services.triage.case.lifecycle import cannot_have
 from shared.access.principal import Role
 from shared.events import CaseAssigned, CaseClosed, CaseFact, CaseState, InvestigationStarted
 from shared.policy import Policy
+from shared.problems import FieldError
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +23,13 @@ class Assign(Command):
 
     assignee: Annotated[str, ReferenceField(oneself=(Role.RESPONDER,), gets_case=True)]
 
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The assignment. A person who is recused from the case cannot have it."""
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """A person who is recused from the case cannot have it."""
         if self.assignee in case.recused:
-            raise CannotHave("assignee")
+            yield cannot_have("assignee")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The assignment."""
         if self.assignee == case.assignee:
             return []
         assigned = CaseAssigned(

@@ -4,14 +4,13 @@ Where the case is about the person, the ground is NAMED, it always takes two peo
 case instead of a reference: who is named in a case must not be read in the record.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
 from services.triage.case.case import Case, Recusal
 from services.triage.case.commands.command import ChoiceField, Command, ReferenceField
-from services.triage.case.lifecycle import FieldRefused
 from shared.access.principal import PEOPLE, Role
 from shared.events import (
     Actor,
@@ -23,6 +22,7 @@ from shared.events import (
     RecusalWithdrawn,
 )
 from shared.policy import Policy
+from shared.problems import FieldError
 
 NAMED = "named"
 """The ground of a person that the case is about."""
@@ -54,23 +54,24 @@ class Recuse(Command):
         """The person, where the case is about the person."""
         return {self.token: self.person} if self.ground == NAMED else {}
 
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The recusal, once; it takes the case from the person who has it. A second person who says so confirms it.
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """Nobody is recused as named by themselves.
 
         Nobody declares again what was taken back or has lapsed: with each round, the person would be away for a day.
         """
-        is_named = self.ground == NAMED
-        if is_named and self.person == self.by.ref:
-            raise FieldRefused("person", "missing", ReferenceField.missing)
-        person = self.token if is_named else self.person
+        if self.ground == NAMED and self.person == self.by.ref:
+            yield FieldError("/person", "missing", ReferenceField.missing)
+        elif self._meant not in case.recused and self._is_alone and self._was_declared(case):
+            yield FieldError("/person", "declared_before", "You have declared this before. Another person may do so.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The recusal, once; it takes the case from the person who has it. A second person who says so confirms it."""
+        is_named, person = self.ground == NAMED, self._meant
         if person in case.recused:
             known = case.recusal_of(person)
             if known is None or known.confirm_by is None or known.by == self.by.ref:
                 return []
             return [RecusalConfirmed(previous=case.state, state=state, person=person)]
-        is_alone = self.person != self.by.ref and (is_named or self.by.role != Role.COORDINATOR)
-        if is_alone and self._was_declared(case):
-            raise FieldRefused("person", "declared_before", "You have declared this before. Another person may do so.")
         return [
             RecusalDeclared(
                 previous=case.state,
@@ -79,9 +80,19 @@ class Recuse(Command):
                 ground=self.ground,
                 # By who has it no longer, everybody could tell who is named.
                 assignee=None if is_named or person == case.assignee else case.assignee,
-                confirm_by=now + CONFIRM_WITHIN if is_alone else None,
+                confirm_by=now + CONFIRM_WITHIN if self._is_alone else None,
             )
         ]
+
+    @property
+    def _meant(self) -> str:
+        """The person as the events tell it."""
+        return self.token if self.ground == NAMED else self.person
+
+    @property
+    def _is_alone(self) -> bool:
+        """Whether another person has to confirm it."""
+        return self.person != self.by.ref and (self.ground == NAMED or self.by.role != Role.COORDINATOR)
 
     def _was_declared(self, case: Case) -> bool:
         """Whether the same actor has kept the person away before, or does so now, on whatever ground."""
@@ -107,13 +118,16 @@ class Confirm(Command):
         """Where a recusal waits for it."""
         return case.lapses_at is not None
 
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The confirmation. The person who declared the recusal cannot give it, in no role."""
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """Nothing waits for it, or the person who declared the recusal gives it, in whatever role."""
         recusal = case.recusal_of(self.person)
         if recusal is None or recusal.confirm_by is None or recusal.confirm_by <= now:
-            raise FieldRefused("person", "not_pending", "No recusal of this person waits to be confirmed.")
-        if recusal.by == self.by.ref:
-            raise FieldRefused("person", "own_recusal", "Another person has to confirm what you have declared.")
+            yield FieldError("/person", "not_pending", "No recusal of this person waits to be confirmed.")
+        elif recusal.by == self.by.ref:
+            yield FieldError("/person", "own_recusal", "Another person has to confirm what you have declared.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The confirmation."""
         return [RecusalConfirmed(previous=case.state, state=state, person=self.person)]
 
 
@@ -133,11 +147,14 @@ class Withdraw(Command):
         """Where a person was recused by another one."""
         return any(recusal.person != recusal.by for recusal in case.recusals)
 
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The withdrawal, by those who `may_withdraw` it."""
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """Only those who `may_withdraw` it do."""
         recusal = case.recusal_of(self.person)
         if recusal is None or not may_withdraw(recusal, self.by):
-            raise FieldRefused("person", "not_to_withdraw", "You cannot take back a recusal of this person.")
+            yield FieldError("/person", "not_to_withdraw", "You cannot take back a recusal of this person.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The withdrawal."""
         return [RecusalWithdrawn(previous=case.state, state=state, person=self.person, withdrawal=self.withdrawal)]
 
 

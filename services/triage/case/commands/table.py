@@ -13,7 +13,7 @@ from services.triage.case.commands.command import Command
 from services.triage.case.commands.opening import Open
 from services.triage.case.deadlines import judge
 from services.triage.case.evolve import fold
-from services.triage.case.lifecycle import TRANSITIONS, NotPermitted
+from services.triage.case.lifecycle import TRANSITIONS, FieldsRefused, NotPermitted
 from shared.events import Actor, CaseFact, DeadlineFact, Draft, Event, stamp
 from shared.policy import Policy
 
@@ -37,7 +37,7 @@ def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -
 
     None when the command has been done already. `now` is UTC-aware.
 
-    Raises a CommandRefused: NotPermitted outside TRANSITIONS, else what the command raises.
+    Raises a CommandRefused: NotPermitted outside TRANSITIONS, FieldsRefused, else what the command raises.
     """
     facts = _step(case, command, policy, now)
     return [*facts, *judge(case, facts, policy, now)]
@@ -51,6 +51,8 @@ def _step(case: Case | None, command: Command, policy: Policy, now: datetime) ->
     if isinstance(command, Open):
         return command.decide(case, state, policy, now)
     assert case is not None  # noqa: S101  # TRANSITIONS has None only for Open
+    if faults := tuple(command.faults(case, policy, now)):
+        raise FieldsRefused(faults)
     return command.decide(case, state, policy, now)
 
 
