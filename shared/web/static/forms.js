@@ -5,12 +5,12 @@
 (() => {
   const zone = document.querySelector("select[data-zone]");
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
-  if (zone && !zone.value && timeZone) {
+  if (zone && timeZone) {
     if (![...zone.options].some((option) => option.value === timeZone)) zone.add(new Option(timeZone, timeZone));
-    zone.value = timeZone;
+    zone.value ||= timeZone;
   }
 
-  for (const form of document.querySelectorAll("form[data-typed]")) {
+  for (const form of document.querySelectorAll('form[method="post"]')) {
     let typed = false;
     let sent = false;
     form.addEventListener("input", () => { typed = true; });

@@ -1,0 +1,144 @@
+"""What the script of forms does in a real browser: it chooses the zone, and asks before words are left unsent."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Dialog, Page, expect
+
+from services.intake.group_commit import GroupCommit
+from shared.access.principal import Grant, Role
+from shared.web.pages import make_asset_router
+from tests.support.browser_rig import hold_session, serving
+from tests.support.intake_rig import MemoryStore
+from tests.support.intake_rig import Rig as IntakeRig
+from tests.support.people import COPIES, gate_of, own_names, person, session_of
+from tests.support.triage_rig import ALICE, TICKET, Rig
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CHIEF = person("c9", Grant(Role.COORDINATOR))
+EASTERN, UNLISTED = "Asia/Tokyo", "Asia/Pyongyang"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def reports() -> AsyncIterator[IntakeRig]:
+    store = MemoryStore()
+    commits = GroupCommit(store.save)
+    running = asyncio.create_task(commits.run())
+    rig = IntakeRig(store=store, commits=commits)
+    rig.app.include_router(make_asset_router(gate_of()))
+    yield rig
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def intake(reports: IntakeRig) -> AsyncIterator[str]:
+    async with serving(reports.app) as address:
+        yield address
+
+
+class Asked:
+    """Leaves pages, and counts how often the browser asked whether to."""
+
+    def __init__(self, page: Page) -> None:
+        self.count = 0
+        page.on("dialog", self._answer)
+        self._page = page
+
+    async def _answer(self, dialog: Dialog) -> None:
+        assert dialog.type == "beforeunload"
+        self.count += 1
+        await dialog.accept()
+
+    async def leaving(self, address: str) -> int:
+        """How often it asks when the page is left for another."""
+        before = self.count
+        await self._page.goto(address)
+        return self.count - before
+
+
+@pytest.mark.parametrize("zone", [EASTERN, pytest.param(UNLISTED, marks=pytest.mark.slow)])
+async def test_the_form_takes_the_zone_of_the_browser(
+    reports: IntakeRig, browser: Browser, intake: str, zone: str
+) -> None:
+    context = await browser.new_context(timezone_id=zone)
+    page = await context.new_page()
+    await page.goto(f"{intake}/report/enwiki")
+    await expect(page.get_by_label("time zone")).to_have_value(zone)
+    await page.get_by_label("What happened?").fill("It happened at nine in the morning there.")
+    await page.get_by_label("Date", exact=False).first.fill("2026-11-02")
+    await page.get_by_label("Time", exact=False).first.fill("09:00")
+    await page.get_by_label("E-mail", exact=False).fill("nobody")
+    await page.get_by_role("button", name="Send the report").click()
+    await expect(page.get_by_role("alert")).to_contain_text("There is a problem with 1 answer")
+    await expect(page.get_by_label("time zone")).to_have_value(zone)
+    await page.get_by_label("time zone").select_option("Asia/Kolkata")
+    await page.get_by_role("button", name="Send the report").click()
+    # What a person has chosen stays.
+    await expect(page.get_by_label("time zone")).to_have_value("Asia/Kolkata")
+    await page.get_by_label("E-mail", exact=False).fill("")
+    await page.get_by_label("time zone").select_option(zone)
+    await page.get_by_role("button", name="Send the report").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your report has arrived")
+    (report,) = (await reports.store.load(list(reports.store.reports))).values()
+    assert report.facts.occurred == {"at": datetime(2026, 11, 2, tzinfo=UTC)}
+    await context.close()
+
+
+async def test_words_of_a_report_are_not_left_unsent_without_a_question(
+    reports: IntakeRig, browser: Browser, intake: str
+) -> None:
+    context = await browser.new_context()
+    page = await context.new_page()
+    asked = Asked(page)
+    await page.goto(f"{intake}/report/enwiki")
+    assert await asked.leaving(f"{intake}/report/enwiki") == 0
+    await page.get_by_label("What happened?").fill("They followed me.")
+    assert await asked.leaving(f"{intake}/report/enwiki") == 1
+    await page.get_by_label("What happened?").fill("They followed me.")
+    await page.get_by_label("E-mail", exact=False).fill("nobody")
+    await page.get_by_role("button", name="Send the report").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await page.get_by_label("E-mail", exact=False).fill("")
+    await page.get_by_role("button", name="Send the report").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your report has arrived")
+    assert await asked.leaving(f"{intake}/report/enwiki") == 0
+    assert asked.count == 1
+    await context.close()
+
+
+async def test_words_at_the_desk_are_not_left_unsent_without_a_question(
+    rig: Rig, browser: Browser, address: str
+) -> None:
+    case = await rig.open()
+    for command in ("assign", "start"):
+        await rig.order(case, command)
+    COPIES.enrol(CHIEF)
+    rig.entries.enrol(ALICE)
+    rig.entries.enrol(CHIEF)
+    context = await browser.new_context()
+    page = await context.new_page()
+    asked = Asked(page)
+    for who, place, field, done in (
+        (ALICE, f"/desk/cases/{case.code_name}", "#ask-question", "ask"),
+        (CHIEF, f"/desk/roster/{ALICE.ref}", "#leave-ends_at", "leave"),
+        (CHIEF, "/desk/baseline/enwiki", "#list_project-title", "list_project"),
+    ):
+        await hold_session(page, address, "/desk", await session_of(rig.sessions, who, own=own_names(who, TICKET)))
+        form = page.locator("details", has=page.locator(field))
+        await page.goto(f"{address}{place}")
+        await form.locator("summary").click()
+        assert await asked.leaving(f"{address}{place}") == 0
+        await form.locator("summary").click()
+        await page.locator(field).fill("2030-01-01")
+        assert await asked.leaving(f"{address}{place}") == 1
+        await form.locator("summary").click()
+        await page.locator(field).fill("2030-01-01")
+        await form.get_by_role("button").click()
+        await page.wait_for_url(f"**done={done}**")
+    assert asked.count == 3
+    await context.close()
