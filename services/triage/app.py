@@ -109,7 +109,7 @@ def build_app(
             prepare=[replay.run],
             tasks=[watch.run],
         ),
-        build_desk(desk, queue, gate, pages, flow.returned),
+        build_desk(desk, queue, gate, pages, flow.drafts),
         build_roster(
             editor,
             entries,
@@ -132,7 +132,7 @@ def build_app(
             settings,
             pages,
             scorecards,
-            flow.returned,
+            flow.drafts,
         ),
         sign_in,
         access_control.part,

@@ -74,6 +74,11 @@ def is_fresh(actor: Principal, now: datetime) -> bool:
     return actor.authenticated_at is not None and now - actor.authenticated_at <= FRESH
 
 
+def fresh_until(actor: Principal, now: datetime) -> datetime | None:
+    """Until when the sign-in of the actor is fresh (UTC-aware); None where it is not fresh `now`."""
+    return actor.authenticated_at + FRESH if actor.authenticated_at and is_fresh(actor, now) else None
+
+
 def reaches(actor: Principal, action: str, now: datetime) -> list[Reach]:
     """What the grants reach by which `actor` may do `action`. A store is asked for no more than that."""
     asked = ACTIONS[action]

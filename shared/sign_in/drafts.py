@@ -1,22 +1,35 @@
-"""What was typed into a form that was refused until its person signs in: sealed, and given back to this person alone.
+"""What was typed into a form that was refused for now: sealed, and given back to its person alone.
 
-First the sealed draft stands in the sign-in page, and no browser but the one that sent the form can use it. After the
-sign-in it waits under the new session, and the person gets it back at the address to which the form was sent.
+Where the person has to sign in first, the sealed draft stands in the sign-in page, and no browser but the one that sent
+the form can use it. After the sign-in it waits under the new session. Where the person is refused, for a leave or for a
+training that is missing, it waits under their session, and goes on to the next session at the same browser. The person
+gets it back at the address to which the form was sent, until the form is sent with success.
 """
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from os import urandom
 
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from fastapi import Request
+
+from shared.problems import Unavailable
+from shared.sign_in.attempts import hash_of, is_secret
+from shared.sign_in.cookies import Cookies
+from shared.sign_in.sessions import Session, Sessions
+from shared.web.csrf import COOKIE, FORM_GUARD, OWNER
+from shared.web.forms import FIELDS
 
 DRAFT_LIFE = timedelta(minutes=10)
 """How long a draft waits after the sign-in. Until then the page can be loaded again."""
+REFUSED_LIFE = timedelta(days=14)
+"""How long a draft waits for a person who is refused. The browser must keep its cookie for so long, too."""
 LONGEST_DRAFT = 200_000
 """Characters of a sealed draft; every form within its limits has less."""
 _NONCE = 12
@@ -55,3 +68,77 @@ class Drafts:
 
     def _cipher(self, secret: str) -> AESGCM:
         return AESGCM(hmac.digest(self._key, secret.encode(), "sha256"))
+
+
+@dataclass(frozen=True, slots=True)
+class FormDrafts:
+    """The drafts of the forms of one service. What asks the store raises Unavailable."""
+
+    drafts: Drafts
+    sessions: Sessions
+    cookies: Cookies
+
+    def sealed(self, request: Request) -> str:
+        """What the form that was sent holds, sealed for this browser; empty if nobody is known to have typed it."""
+        draft, form_id = _draft_in(request), request.cookies.get(COOKIE)
+        return self.drafts.seal(draft, form_id) if draft and form_id else ""
+
+    def opened(self, request: Request, sealed: str) -> Draft | None:
+        """The draft that was sealed for this browser."""
+        return self.drafts.open(sealed, request.cookies.get(COOKIE, "")) if sealed else None
+
+    async def keep(self, request: Request, person: str) -> bool:
+        """Have the form that was sent wait for a person who is refused. False if it is not theirs, or too long."""
+        secret, draft = self.cookies.read_session(request), _draft_in(request)
+        if not is_secret(secret) or draft is None or not _is_of(request, draft, person):
+            return False
+        sealed = self.drafts.seal(draft, secret)
+        if sealed:
+            await self.sessions.store.keep_draft(hash_of(secret), sealed, self.sessions.clock() + REFUSED_LIFE)
+        return bool(sealed)
+
+    async def take_along(self, request: Request, sealed: str, session: Session, secret: str) -> str | None:
+        """Have the draft that came with a sign-in wait under its session, or else the one that waited at this browser.
+
+        Only if the form was made for the person of the session. Returns the path of a draft that had waited.
+        """
+        draft, until = self.opened(request, sealed), self.sessions.clock() + DRAFT_LIFE
+        waited = None if draft else await self._waiting(request)
+        if waited:
+            draft, until = waited
+        if draft is None or not _is_of(request, draft, session.person):
+            return None
+        await self.sessions.store.keep_draft(session.id_hash, self.drafts.seal(draft, secret), until)
+        return draft.path if waited else None
+
+    async def find(self, request: Request) -> Mapping[str, Sequence[str]] | None:
+        """The fields of the form that the person of this session had sent to this address before."""
+        found = await self._waiting(request)
+        return found[0].fields if found and found[0].path == request.scope["path"] else None
+
+    async def drop(self, request: Request) -> None:
+        """Forget the draft of the form that was now sent to this address with success. It raises nothing."""
+        secret = self.cookies.read_session(request)
+        # While the store is away the form is sent all the same, and its draft ends by itself.
+        with suppress(Unavailable):
+            if is_secret(secret) and await self.find(request) is not None:
+                await self.sessions.store.drop_draft(hash_of(secret))
+
+    async def _waiting(self, request: Request) -> tuple[Draft, datetime] | None:
+        """The draft under the session of this browser, ended or not, and until when it waits (UTC-aware)."""
+        secret = self.cookies.read_session(request)
+        if not is_secret(secret):
+            return None
+        found = await self.sessions.store.find_draft(hash_of(secret), self.sessions.clock())
+        draft = self.drafts.open(found[0], secret) if found else None
+        return (draft, found[1]) if found and draft else None
+
+
+def _draft_in(request: Request) -> Draft | None:
+    """The form that was sent, if it was made for a person."""
+    owner = request.scope.get(OWNER)
+    return Draft(request.scope["path"], owner, request.scope[FIELDS]) if owner and FIELDS in request.scope else None
+
+
+def _is_of(request: Request, draft: Draft, person: str) -> bool:
+    return bool(draft.owner == request.scope[FORM_GUARD].mark_of(person))

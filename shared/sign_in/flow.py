@@ -1,6 +1,6 @@
 """The steps of signing in and out at one service, without the pages around them."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
@@ -12,15 +12,15 @@ from starlette.responses import RedirectResponse
 
 from shared.access.principal import NOBODY, Principal, has_ended
 from shared.own_names import OwnNames, Proof
-from shared.problems import Problem
+from shared.problems import Problem, Unavailable
 from shared.sign_in.agents import label_of
 from shared.sign_in.attempts import SKEW, Logout, Shown, SignInAttempt, SignInRefused, hash_of, is_secret, new_secret
 from shared.sign_in.cookies import Cookies
-from shared.sign_in.drafts import DRAFT_LIFE, Draft, Drafts
+from shared.sign_in.drafts import REFUSED_LIFE, Drafts, FormDrafts
 from shared.sign_in.identity import person_ref
 from shared.sign_in.providers import Provider
 from shared.sign_in.sessions import Session, Sessions
-from shared.web.csrf import COOKIE, FORM_GUARD, OWNER, FormOfAnother
+from shared.web.csrf import FormOfAnother
 from shared.web.forms import FIELDS
 from shared.web.gate import principal_of
 from shared.web.pages import Pages
@@ -33,6 +33,8 @@ _OWN_AFFAIRS = frozenset({
     "last-coordinator", "beyond-own-reach", "form-of-another",
 })  # fmt: skip
 """The problems that a page explains to the person who meets them. Each has a message `refused-…`."""
+_PASSING = frozenset({_LEAVE, "access-ended", "confidentiality-needed", "training-needed"})
+"""Those that pass. What the person had typed waits until then."""
 Places = Sequence[tuple[str, str, bool]]
 """For the navigation: the address and the name of each page, and whether it is this one."""
 
@@ -55,8 +57,6 @@ class SignedInPeople(Protocol):
     async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None: ...
 
 
-Returned = Callable[[Request], Awaitable[Mapping[str, Sequence[str]] | None]]
-"""Gives the fields of a form that was sent to this address before its person signed in. Raises Unavailable."""
 Noted = Callable[[OwnNames], Awaitable[None]]
 """Is told the names of the person of a session. Raises Unavailable; then nobody gets in."""
 
@@ -138,35 +138,10 @@ class SignInFlow:
         }
         return self.pages.render(request, "sign_in_ask.html", context, status)
 
-    async def returned(self, request: Request) -> Mapping[str, Sequence[str]] | None:
-        """The fields of the form that the person of this session had sent to this address before they signed in.
-
-        Raises Unavailable.
-        """
-        secret = self.cookies.read_session(request)
-        if not is_secret(secret):
-            return None
-        sealed = await self.sessions.store.find_draft(hash_of(secret), self.sessions.clock())
-        draft = self._drafts.open(sealed, secret) if sealed else None
-        return draft.fields if draft and draft.path == request.scope["path"] else None
-
     @property
-    def _drafts(self) -> Drafts:
-        return Drafts(self.identity_key)
-
-    def _draft_of(self, request: Request) -> str:
-        """What the form that was sent holds, sealed for this browser; empty if nobody is known to have typed it."""
-        owner, form_id = request.scope.get(OWNER), request.cookies.get(COOKIE)
-        if not owner or not form_id:
-            return ""
-        return self._drafts.seal(Draft(request.scope["path"], owner, request.scope[FIELDS]), form_id)
-
-    async def _keep_draft(self, request: Request, attempt: SignInAttempt, session: Session, secret: str) -> None:
-        """Have the draft of the attempt wait under the session, if the form was made for the person of the session."""
-        draft = self._drafts.open(attempt.draft, request.cookies.get(COOKIE, "")) if attempt.draft else None
-        if draft and draft.owner == request.scope[FORM_GUARD].mark_of(session.person):
-            sealed, until = self._drafts.seal(draft, secret), self.sessions.clock() + DRAFT_LIFE
-            await self.sessions.store.keep_draft(session.id_hash, sealed, until)
+    def drafts(self) -> FormDrafts:
+        """The drafts of the forms of this service."""
+        return FormDrafts(Drafts(self.identity_key), self.sessions, self.cookies)
 
     def own(self, address: str) -> str:
         """`address` if it is one of ours, else home."""
@@ -175,14 +150,17 @@ class SignInFlow:
         steps, path = f"{self.home}/sign-in", found.partition("?")[0]
         return self.home if path == steps or path.startswith(f"{steps}/") else found
 
-    def _refused_page(self, request: Request, problem: Problem, who: Principal, places: Places) -> Response:
+    async def _refused_page(self, request: Request, problem: Problem, who: Principal, places: Places) -> Response:
         at = self.sessions.clock()
         ends = [leave.ends_at for leave in who.leaves if leave.begins_at <= at and not has_ended(leave.ends_at, at)]
         if isinstance(problem, FormOfAnother):
             # The words are not those of the reader.
             request.scope.pop(FIELDS, None)
+        kept = problem.code in _PASSING and await self._kept(request, who)
         context = {
             "code": problem.code,
+            "kept_at": request.url.path if kept else None,
+            "kept_days": REFUSED_LIFE.days,
             "until": ends[0] if ends and problem.code == _LEAVE else None,
             "roles": [grant.role.value for grant in who.running(at)] if problem.code == _ROLE else (),
             "places": places,
@@ -190,7 +168,14 @@ class SignInFlow:
         }
         return self.pages.render(request, "refused.html", context, problem.status)
 
-    def error_page(self, request: Request, problem: Problem, places: Places = ()) -> Response:
+    async def _kept(self, request: Request, who: Principal) -> bool:
+        try:
+            return await self.drafts.keep(request, who.ref)
+        except Unavailable:
+            # The words stand on the page all the same.
+            return False
+
+    async def error_page(self, request: Request, problem: Problem, places: Places = ()) -> Response:
         """The page of a problem. It leads to the sign-in and back where that helps; a person on no roster sees their
         reference. A person who is refused sees why, and the `places` that are open to them.
         """
@@ -198,17 +183,17 @@ class SignInFlow:
         if may_lead and problem.status == 401 and "authorization" not in request.headers:
             again = problem.code == _AGAIN
             if FIELDS in request.scope:
-                draft = self._draft_of(request)
+                draft = self.drafts.sealed(request)
                 return self.ask(request, request.url.path, status=401, fresh=again, ended=not again, draft=draft)
             return RedirectResponse(self.sign_in_address(request, fresh=again), 303, {"Cache-Control": "no-store"})
         if may_lead and problem.status == 403 and who != NOBODY and not who.grants:
             context = {"person": who.ref, "sign_out": f"{self.home}/sign-out"}
             return self.pages.render(request, "not_enrolled.html", context, 403)
         if may_lead and problem.code in _OWN_AFFAIRS and who.ref.startswith("person:"):
-            return self._refused_page(request, problem, who, places)
+            return await self._refused_page(request, problem, who, places)
         if may_lead and problem.code == _NO_NAME and "authorization" not in request.headers:
             return self.pages.render(request, "no_user_name.html", {"sign_out": f"{self.home}/sign-out"}, 403)
-        return self.pages.error(request, problem)
+        return await self.pages.error(request, problem)
 
     async def leave(self, request: Request, back: str, fresh: bool, draft: str = "") -> Response:
         """Begin an attempt and send the browser to the provider. Raises Unavailable and SignInRefused.
@@ -220,7 +205,7 @@ class SignInFlow:
         browser = self.cookies.read_attempt(request)
         if not is_secret(browser):
             browser = new_secret()
-        if not self._drafts.open(draft, request.cookies.get(COOKIE, "")):
+        if not self.drafts.opened(request, draft):
             draft = ""
         attempt = SignInAttempt(
             hash_of(state), hash_of(browser), new_secret(), new_secret(), back, fresh, self.sessions.clock(), draft
@@ -269,8 +254,10 @@ class SignInFlow:
         if await self.sessions.store.ended_since(_names_of(identity.issuer, identity.sid, person), attempt.began_at):
             await self.sessions.end(session)
             raise SignInRefused("ended-meanwhile", Shown.ATTEMPT)
-        await self._keep_draft(request, attempt, session, secret)
-        response = RedirectResponse(self.own(attempt.next), 303, {"Cache-Control": "no-store"})
+        waited_at = await self.drafts.take_along(request, attempt.draft, session, secret)
+        # A person who was on the way to nothing else is led to the words that had waited.
+        place = waited_at if waited_at and attempt.next == self.home else attempt.next
+        response = RedirectResponse(self.own(place), 303, {"Cache-Control": "no-store"})
         self.cookies.keep_session(response, secret)
         return response
 

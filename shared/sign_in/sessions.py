@@ -77,8 +77,11 @@ class SessionStore(Protocol):
     async def keep_draft(self, id_hash: str, draft: str, until: datetime) -> None:
         """Keep a sealed draft under a session until then, in place of any other."""
 
-    async def find_draft(self, id_hash: str, at: datetime) -> str | None:
-        """The draft that is kept under a session at this time (UTC-aware)."""
+    async def find_draft(self, id_hash: str, at: datetime) -> tuple[str, datetime] | None:
+        """The draft that is kept under a session at this time, and until when (UTC-aware)."""
+
+    async def drop_draft(self, id_hash: str) -> None:
+        """Forget the draft that is kept under a session."""
 
     async def use_once(self, token: str, until: datetime) -> bool:
         """Whether the token was not used before. It is remembered until then."""

@@ -71,11 +71,16 @@ class MongoSessions:
                 {"_id": f"draft {id_hash}"}, {"$set": {"draft": draft, "until": until}}, upsert=True
             )
 
-    async def find_draft(self, id_hash: str, at: datetime) -> str | None:
-        """The draft that is kept under a session at this time (UTC-aware)."""
+    async def find_draft(self, id_hash: str, at: datetime) -> tuple[str, datetime] | None:
+        """The draft that is kept under a session at this time, and until when (UTC-aware)."""
         with self._reaching():
             document = await self._attempts.find_one({"_id": f"draft {id_hash}", "until": {"$gt": at}})
-        return str(document["draft"]) if document else None
+        return (document["draft"], document["until"]) if document else None
+
+    async def drop_draft(self, id_hash: str) -> None:
+        """Forget the draft that is kept under a session."""
+        with self._reaching():
+            await self._attempts.delete_one({"_id": f"draft {id_hash}"})
 
     async def use_once(self, token: str, until: datetime) -> bool:
         """Whether the token was not used before. It is remembered until then."""

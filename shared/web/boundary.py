@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from uuid import uuid4
 
 import orjson
@@ -37,7 +37,7 @@ _STRAY = frozenset({"host-malformed", "host-unknown", "cross-site", "form-token-
 _OTHER_HTTP_PROBLEM = ("http-error", "The request cannot be answered.")
 _CALL_OF_A_SERVICE = re.compile(rb"(?i:Bearer) +[\w-]+\.[\w-]+\.[\w-]+")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
-ErrorPage = Callable[[Request, Problem], Response]
+ErrorPage = Callable[[Request, Problem], Awaitable[Response]]
 Plain = tuple[APIRoute, Handler]
 
 
@@ -129,7 +129,8 @@ class Boundary:
             except Exception as error:
                 if status:
                     raise
-                await self._answer(Request(scope), error)(scope, receive, send_with_headers)
+                answer = await self._answer(Request(scope), error)
+                await answer(scope, receive, send_with_headers)
             finally:
                 if HOLD in scope:
                     scope[HOLD].release()
@@ -171,7 +172,7 @@ class Boundary:
         response = await handler(Request(scope, receive))
         await response(scope, receive, send)
 
-    def _answer(self, request: Request, error: Exception) -> Response:
+    async def _answer(self, request: Request, error: Exception) -> Response:
         """The problem as JSON, or as a page when a browser asks."""
         request_id = request.scope["request_id"]
         problem = _problem_for(error)
@@ -183,7 +184,7 @@ class Boundary:
         if problem.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         if self._error_page and "text/html" in request.headers.get("accept", ""):
-            page = self._error_page(request, problem)
+            page = await self._error_page(request, problem)
             page.headers.update(headers)
             return page
         body = orjson.dumps(problem.document(request_id))

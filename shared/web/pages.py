@@ -175,8 +175,8 @@ class Pages:
             response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="lax", httponly=True)
         return response
 
-    def error(self, request: Request, problem: Problem) -> HTMLResponse:
-        """The page that tells a person what went wrong and what to do. It never shows technical details."""
+    async def error(self, request: Request, problem: Problem) -> HTMLResponse:
+        """The page that tells a person what went wrong and what to do (an ErrorPage). It shows no technical details."""
         if isinstance(problem, FormRefused) and problem.fields is not None:
             return self.send_again(request, problem.fields, problem)
         language = self.language(request)

@@ -37,10 +37,14 @@ class MemorySessions:
         self._reach()
         self.drafts[id_hash] = draft, until
 
-    async def find_draft(self, id_hash: str, at: datetime) -> str | None:
+    async def find_draft(self, id_hash: str, at: datetime) -> tuple[str, datetime] | None:
         self._reach()
-        draft, until = self.drafts.get(id_hash, (None, at))
-        return draft if until > at else None
+        found = self.drafts.get(id_hash)
+        return found if found and found[1] > at else None
+
+    async def drop_draft(self, id_hash: str) -> None:
+        self._reach()
+        self.drafts.pop(id_hash, None)
 
     async def use_once(self, token: str, until: datetime) -> bool:
         self._reach()

@@ -29,9 +29,14 @@ class TestSessions:
         assert await store.find_draft(session.id_hash, at) is None
         for draft in ("first", "second"):
             await store.keep_draft(session.id_hash, draft, at + timedelta(minutes=10))
-        assert await store.find_draft(session.id_hash, at + timedelta(minutes=9)) == "second"
+        found = await store.find_draft(session.id_hash, at + timedelta(minutes=9))
+        assert found
+        assert (found[0], abs(found[1] - at - timedelta(minutes=10)) < timedelta(milliseconds=1)) == ("second", True)
         assert await store.find_draft(session.id_hash, at + timedelta(minutes=10)) is None
         assert await store.find_draft(a_session().id_hash, at) is None
+        for _ in range(2):
+            await store.drop_draft(session.id_hash)
+            assert await store.find_draft(session.id_hash, at) is None
         assert await store.take_attempt(session.id_hash) is None
 
     async def test_a_session_comes_back_as_it_was_opened(self, store: SessionStore) -> None:

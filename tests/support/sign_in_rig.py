@@ -181,7 +181,7 @@ def _desk(flow: SignInFlow, gate: Gate) -> APIRouter:
 
     @router.get(f"{flow.home}/words", **does("roster.read"))
     async def show_words(request: Request) -> Response:
-        return json_response(await flow.returned(request))
+        return json_response(await flow.drafts.find(request))
 
     @router.post(f"{flow.home}/words", **does("roster.read"))
     async def take_words(request: Request) -> Response:

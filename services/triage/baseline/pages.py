@@ -18,7 +18,7 @@ from services.triage.paths import BASELINE
 from services.triage.sent import SentForm, parts_of
 from shared.input.texts import lines_of, trim_line
 from shared.problems import NotFound, Problem
-from shared.sign_in.flow import Returned
+from shared.sign_in.drafts import FormDrafts
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, checked_key, version_in
@@ -30,11 +30,11 @@ Typed = Mapping[str, Sequence[str]]
 
 
 def make_baseline_pages(
-    desk: BaselineDesk, scorecards: Scorecards, audit_url: str, gate: Gate, pages: Pages, returned: Returned
+    desk: BaselineDesk, scorecards: Scorecards, audit_url: str, gate: Gate, pages: Pages, drafts: FormDrafts
 ) -> APIRouter:
     """The pages below /desk/baseline. `audit_url`: where everybody sees the scorecards.
 
-    `returned` gives what was typed before a sign-in.
+    `drafts`: what was typed and had to wait.
     """
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
     view = BaselineView(desk, scorecards, audit_url, pages)
@@ -51,7 +51,7 @@ def make_baseline_pages(
     @router.get(f"{BASELINE}/{{community}}/{{change}}", **does("baseline.read"))
     async def show_form(request: Request, community: str, change: str) -> Response:
         known, registry = await desk.find(principal_of(request), community)
-        fields = await returned(request) if change in CHANGES else None
+        fields = await drafts.find(request) if change in CHANGES else None
         if fields is None:
             return RedirectResponse(f"{BASELINE}/{known.id}", 303)
         form, seen, _ = parts_of(fields)
@@ -77,6 +77,7 @@ def make_baseline_pages(
             if problem.status != 422:
                 raise
             return await view.community(request, known, registry, SentForm(change, form, problem))
+        await drafts.drop(request)
         done = urlencode({"done": change, "of": about_of(change, form)})
         return RedirectResponse(f"{BASELINE}/{community}?{done}", 303)
 

@@ -16,7 +16,7 @@ from shared.mongo import Collection
 from shared.parts import Part
 from shared.policy import Policy
 from shared.policy.baseline import Catalogue
-from shared.sign_in.flow import Returned
+from shared.sign_in.drafts import FormDrafts
 from shared.web.gate import Gate
 from shared.web.pages import Pages
 
@@ -34,11 +34,11 @@ def build(
     settings: TriageSettings,
     pages: Pages,
     scorecards: Scorecards,
-    returned: Returned,
+    drafts: FormDrafts,
 ) -> Part:
     """Shows what communities attest, over HTTP and on pages, changes it, and looks after it.
 
-    `collection`: where the store keeps it. `returned` gives what was typed before a sign-in.
+    `collection`: where the store keeps it. `drafts`: what was typed and had to wait.
     """
     editor = RegistryEditor(store)
     agent = f"Hearth (looks at links of attestations; {settings.desk_url})"
@@ -55,7 +55,7 @@ def build(
     return Part(
         [
             make_baseline_router(desk, gate),
-            make_baseline_pages(desk, scorecards, settings.audit_url, gate, pages, returned),
+            make_baseline_pages(desk, scorecards, settings.audit_url, gate, pages, drafts),
         ],
         indexes=[(collection, REGISTRY_INDEXES)],
         prepare=[begin],

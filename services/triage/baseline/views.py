@@ -18,7 +18,7 @@ from services.triage.baseline.words import LINE_LIMIT, LINK_LIMIT, WORDS_LIMIT
 from services.triage.paths import BASELINE, HOME
 from services.triage.rooms import rooms_of
 from services.triage.sent import SentForm
-from shared.access.authorization import is_fresh
+from shared.access.authorization import fresh_until
 from shared.ids import new_id
 from shared.policy import GLOBAL_COMMUNITY, Community
 from shared.policy.baseline import Responsibility
@@ -112,7 +112,7 @@ class BaselineView:
             "limits": {"words": WORDS_LIMIT, "line": LINE_LIMIT, "link": LINK_LIMIT},
             "reader": who.ref,
             "new_key": new_id,
-            "stale": not is_fresh(who, at),
+            "fresh_until": fresh_until(who, at),
             "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': address})}",
             "sent": sent,
             "problem": problem,

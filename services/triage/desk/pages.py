@@ -15,15 +15,15 @@ from services.triage.paths import HOME
 from services.triage.sent import SentForm, parts_of
 from shared.access.principal import Principal
 from shared.problems import NotFound, Problem, Unavailable
-from shared.sign_in.flow import Returned
+from shared.sign_in.drafts import FormDrafts
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, checked_key, version_in
 from shared.web.pages import Pages
 
 
-def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages, returned: Returned) -> APIRouter:
-    """The pages below /desk. `returned` gives what was typed before a sign-in."""
+def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages, drafts: FormDrafts) -> APIRouter:
+    """The pages below /desk. `drafts`: what was typed and had to wait."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
     names = CaseNames(pages, desk.policy)
     queue_view, case_view = QueueView(queue, pages, names), CaseView(desk, pages, names)
@@ -41,7 +41,7 @@ def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages, returne
     async def show_form(request: Request, code_name: str, command: str) -> Response:
         principal = principal_of(request)
         case = await desk.find_by_code_name(principal, code_name)
-        fields = await returned(request) if command in FORMS else None
+        fields = await drafts.find(request) if command in FORMS else None
         if fields is None:
             return RedirectResponse(f"{HOME}/cases/{case.code_name}", 303)
         form, seen, _ = parts_of(fields)
@@ -70,6 +70,7 @@ def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages, returne
                 raise
             case = await desk.find(principal, case.id)
             return await case_view.show(request, principal, case, SentForm(command, values, problem))
+        await drafts.drop(request)
         done = urlencode({"done": command})
         # By any command the case may go to another body, or be hidden from the person who gave it.
         if not await _still_sees(principal, case.id):

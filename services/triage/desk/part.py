@@ -5,11 +5,11 @@ from services.triage.desk.pages import make_page_router
 from services.triage.desk.queue import Queue
 from services.triage.desk.views import HERE
 from shared.parts import Part
-from shared.sign_in.flow import Returned
+from shared.sign_in.drafts import FormDrafts
 from shared.web.gate import Gate
 from shared.web.pages import Pages, make_asset_router
 
 
-def build(desk: Desk, queue: Queue, gate: Gate, pages: Pages, returned: Returned) -> Part:
+def build(desk: Desk, queue: Queue, gate: Gate, pages: Pages, drafts: FormDrafts) -> Part:
     """The pages of the queue and of cases, and what they load."""
-    return Part([make_page_router(desk, queue, gate, pages, returned), make_asset_router(gate, HERE / "static")])
+    return Part([make_page_router(desk, queue, gate, pages, drafts), make_asset_router(gate, HERE / "static")])

@@ -20,7 +20,7 @@ from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
 from services.triage.sent import SentForm
 from shared.access.actions import ACTIONS
-from shared.access.authorization import allow, is_fresh
+from shared.access.authorization import allow, fresh_until
 from shared.access.conditions import Permit
 from shared.access.principal import Principal, Role
 from shared.clients.vault import Contents
@@ -144,6 +144,7 @@ class CaseView:
             "mentions": mentions,
             "forms": [self._form(request, principal, case, form, at) for form in forms if not form.kind.own_place],
             "recusals": [self._recusal(request, principal, case, recusal, meant, at) for recusal in case.recusals],
+            "fresh_until": fresh_until(principal, at),
             "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': f'{HOME}/cases/{case.code_name}'})}",
             "key": new_id(),
             "principal": principal,
@@ -183,7 +184,7 @@ class CaseView:
             "fields": form.fields,
             "says": form.kind.said_in(case.state),
             "button": form.kind.button,
-            "stale": ACTIONS[form.action].fresh and not is_fresh(principal, at),
+            "fresh": ACTIONS[form.action].fresh,
             "oneself": form.kind.button and means_reader and case.assignee != principal.ref,
             "options": {f.name: self._options(request, f.name, f.options(self._desk.policy)) for f in form.fields},
         }

@@ -18,12 +18,13 @@ from services.triage.roster.entry import EntryConflict, StoredEntry
 from services.triage.roster.names import NameHeld, is_confirmed, look_at
 from services.triage.roster.routes import people_of, read_change, reference_of
 from services.triage.sent import SentForm, parts_of
-from shared.access.authorization import is_fresh
+from shared.access.authorization import fresh_until
 from shared.events import GrantHeld
 from shared.ids import PERSON, new_id
 from shared.input.texts import lines_of, trim_line
 from shared.problems import NotFound, Problem
-from shared.sign_in.flow import Returned, SignInFlow
+from shared.sign_in.drafts import FormDrafts
+from shared.sign_in.flow import SignInFlow
 from shared.times import now
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
@@ -55,8 +56,8 @@ _FAULTS = {
 Typed = Mapping[str, Sequence[str]]
 
 
-def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, returned: Returned) -> APIRouter:
-    """The pages below /desk/roster. `returned` gives what was typed before a sign-in."""
+def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, drafts: FormDrafts) -> APIRouter:
+    """The pages below /desk/roster. `drafts`: what was typed and had to wait."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
     view = _View(desk, pages)
 
@@ -81,7 +82,7 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, returned: Retu
     @router.get(f"{ROSTER}/{{person}}/{{change}}", **does("roster.read"))
     async def show_form(request: Request, person: str, change: str) -> Response:
         ref = reference_of(person)
-        fields = await returned(request) if change in CHANGES else None
+        fields = await drafts.find(request) if change in CHANGES else None
         if fields is None:
             return RedirectResponse(f"{ROSTER}/{ref}", 303)
         kept = await desk.find(principal_of(request), ref)
@@ -106,21 +107,22 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, returned: Retu
             if problem.status != 422:
                 raise
             return await view.person(request, await desk.find(who, ref), SentForm(change, form, problem))
+        await drafts.drop(request)
         return RedirectResponse(f"{ROSTER}/{ref}?{urlencode({'done': change})}", 303)
 
     return router
 
 
-def make_error_page(flow: SignInFlow, request: Request, problem: Problem) -> Response:
+async def make_error_page(flow: SignInFlow, request: Request, problem: Problem) -> Response:
     """The page of a problem. A reader who may see no cases is led from home to the roster, or to the baseline."""
     if problem.status != 403:
-        return flow.error_page(request, problem)
+        return await flow.error_page(request, problem)
     rooms = rooms_of(principal_of(request))
     named = (("roster", ROSTER, "roster-title"), ("baseline", BASELINE, "desk-baseline-nav"))
     places = [(place, flow.pages.message(request, title), False) for room, place, title in named if rooms[room]]
     if places and request.url.path == HOME and request.method == "GET":
         return RedirectResponse(places[0][0], 303, {"Cache-Control": "no-store"})
-    return flow.error_page(request, problem, places)
+    return await flow.error_page(request, problem, places)
 
 
 def _values_of(change: str, form: Typed) -> dict[str, object]:
@@ -202,7 +204,7 @@ class _View:
             "sessions": await self._desk.sessions_of(who, kept) if sees else None,
             "own_sessions": f"{HOME}/sessions",
             "key": new_id(),
-            "stale": not is_fresh(who, at),
+            "fresh_until": fresh_until(who, at),
             "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': address})}",
             "sent": sent,
             "problem": problem,

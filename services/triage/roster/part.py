@@ -32,7 +32,7 @@ def build(
     routers = [
         make_roster_router(desk, gate),
         make_sign_ins_router(sign_ins, gate),
-        make_roster_pages(desk, gate, pages, flow.returned),
+        make_roster_pages(desk, gate, pages, flow.drafts),
     ]
 
     async def tell_names_apart() -> None:

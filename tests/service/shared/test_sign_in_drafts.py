@@ -7,9 +7,12 @@ import httpx
 import pytest
 
 from shared.access.authorization import FRESH
-from shared.sign_in.drafts import DRAFT_LIFE, LONGEST_DRAFT, Draft, Drafts
+from shared.access.principal import Grant, Leave, Principal, Role
+from shared.sign_in.drafts import DRAFT_LIFE, LONGEST_DRAFT, REFUSED_LIFE, Draft, Drafts
 from tests.stand_ins.oidc import OidcStandIn
 from tests.support.forms import hidden_fields, token_from
+from tests.support.people import LONG_AGO
+from tests.support.rosters import refresh_rosters
 from tests.support.sign_in_rig import HOME, Browser, Rig, ada, browsing, press
 
 WORDS = "What she wrote was meant for me."
@@ -94,6 +97,44 @@ async def test_another_person_cannot_send_a_form_that_was_opened_before_them(
     assert WORDS not in refused.text
     own = await token_from(browser.desk, HOME)
     assert (await browser.desk.post(f"{HOME}/words", data={**own, "words": WORDS})).json() == {"words": [WORDS]}
+
+
+async def refused_on_leave(rig: Rig, browser: Browser, provider: OidcStandIn) -> httpx.Response:
+    """The answer to words that a person sends after a leave of theirs was noted."""
+    token = await written(browser)
+    rig.copies.enrol(Principal(ada(provider), (Grant(Role.COORDINATOR),), leaves=(Leave(LONG_AGO),)))
+    await refresh_rosters(rig.app)
+    return await browser.desk.post(f"{HOME}/words", data={**token, "words": WORDS})
+
+
+async def test_words_written_before_a_leave_outlast_the_session(
+    rig: Rig, provider: OidcStandIn, browser: Browser
+) -> None:
+    assert (await refused_on_leave(rig, browser, provider)).status_code == 403
+    assert WORDS not in repr(rig.store)
+    await rig.flow.sessions.revoke_person(ada(provider), rig.clock())
+    # Somebody who only looks whether the leave is over loses nothing either.
+    for _ in range(2):
+        entered = await browser.sign_in()
+        assert entered.headers["location"] == f"{HOME}/words"
+    rig.enrol(ada(provider))
+    await refresh_rosters(rig.app)
+    assert (await browser.sign_in(next=f"{HOME}/decide")).headers["location"] == f"{HOME}/decide"
+    assert (await browser.desk.get(f"{HOME}/words")).json() == {"words": [WORDS]}
+
+
+async def test_words_written_before_a_leave_come_to_nobody_else_and_do_not_wait_for_ever(
+    rig: Rig, provider: OidcStandIn, browser: Browser
+) -> None:
+    await refused_on_leave(rig, browser, provider)
+    ((_, until),) = rig.store.drafts.values()
+    assert until - rig.clock() <= REFUSED_LIFE
+    account, provider.account = provider.account, replace(provider.account, sub="another")
+    rig.enrol(ada(provider))
+    assert (await browser.sign_in()).headers["location"] == HOME
+    assert (await browser.desk.get(f"{HOME}/words")).json() is None
+    provider.account = account
+    assert (await browser.sign_in()).headers["location"] == HOME
 
 
 async def test_another_browser_cannot_use_a_draft(rig: Rig, provider: OidcStandIn, browser: Browser) -> None:

@@ -11,7 +11,7 @@ from shared.times import now
 from tests.support.forms import hidden_fields
 from tests.support.people import COPIES, LONG_AGO, auditor, come_back, person, sign_in
 from tests.support.rosters import refresh_rosters
-from tests.support.triage_rig import ALICE, Rig, make_rig
+from tests.support.triage_rig import ALICE, BOB, Rig, make_rig
 
 BACK = now() + timedelta(days=3)
 AUDREY = auditor("a0d17000")
@@ -48,6 +48,60 @@ async def test_each_refusal_says_the_reason_and_the_way_out(rig: Rig, who: Princ
     assert 'href="/desk/sessions"' in page or who.named is False
     if "role" in says and "include" in says:
         assert "Operator" in page
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        replace(ALICE, leaves=(Leave(LONG_AGO, BACK),)),
+        replace(ALICE, confidential_until=None),
+        replace(ALICE, trainings=()),
+        replace(ALICE, grants=tuple(replace(grant, expires_at=LONG_AGO) for grant in ALICE.grants)),
+    ],
+    ids=["on leave", "no agreement", "untrained", "ended"],
+)
+async def test_words_of_a_refused_person_stand_in_the_form_once_the_reason_has_passed(
+    rig: Rig, refused: Principal
+) -> None:
+    case = await rig.open()
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    for command in ("assign", "start"):
+        await rig.order(case, command)
+    page = (await rig.http.get(f"/desk/cases/{case.code_name}")).text
+    kept = {n: v for n, v in hidden_fields(page).items() if n in ("version", "key", "form_token")}
+    form = f"/desk/cases/{case.code_name}/ask"
+    COPIES.enrol(refused)
+    await refresh_rosters(rig.app)
+    answer = await rig.http.post(form, data={**kept, "question": "When was it, and where?"})
+    assert answer.status_code == 403
+    assert "kept sealed, for up to 14 days" in answer.text
+    assert f'href="{form}"' in answer.text
+    assert (await rig.http.get(form)).status_code == 403
+    COPIES.enrol(ALICE)
+    await refresh_rosters(rig.app)
+    back = await rig.http.get(form)
+    assert (back.status_code, "When was it, and where?" in back.text) == (200, True)
+    sent = {n: v for n, v in hidden_fields(back.text).items() if n in ("version", "key", "form_token")}
+    wrong = await rig.http.post(form, data={**sent, "question": ""})
+    assert wrong.status_code == 422
+    assert (await rig.http.get(form)).status_code == 200
+    done = await rig.http.post(form, data={**sent, "question": "When was it, and where?"})
+    assert done.status_code == 303
+    # What was sent waits for nobody any more.
+    assert (await rig.http.get(form)).status_code == 303
+    assert rig.sessions.drafts == {}
+
+
+async def test_a_refusal_that_does_not_pass_keeps_nothing(rig: Rig) -> None:
+    case = await rig.open()
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    page = (await rig.http.get(f"/desk/cases/{case.code_name}")).text
+    kept = {n: v for n, v in hidden_fields(page).items() if n in ("version", "key", "form_token")}
+    await sign_in(rig.http, rig.sessions, "/desk", replace(BOB, leaves=(Leave(LONG_AGO),)))
+    await refresh_rosters(rig.app)
+    answer = await rig.http.post(f"/desk/cases/{case.code_name}/ask", data={**kept, "question": "When was it?"})
+    assert answer.status_code == 403
+    assert rig.sessions.drafts == {}
 
 
 async def test_who_went_on_leave_while_writing_reads_the_words_again(rig: Rig) -> None:

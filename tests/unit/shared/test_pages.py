@@ -45,8 +45,10 @@ def client_for(tmp_path: Path) -> MakeClient:
             return pages.render(request, "page.html", context)
 
         @app.get("/refused/{status}")
-        def refused(request: Request, status: int) -> Response:
-            return pages.error(request, Problem(status, "code", "technical title", detail="secret", retry_after=30))
+        async def refused(request: Request, status: int) -> Response:
+            return await pages.error(
+                request, Problem(status, "code", "technical title", detail="secret", retry_after=30)
+            )
 
         app.include_router(make_asset_router(gate_of()))
         return AsyncClient(transport=ASGITransport(app), base_url="http://hearth.example")
