@@ -60,8 +60,12 @@ class ReportForm:
         filled: Filled | None = None,
         errors: Sequence[FormError] = (),
         notice: str | None = None,
+        checked: Submission | None = None,
     ) -> Response:
-        """The form, empty or as it was sent, with what is wrong. Raises Problem 404 for an unknown community."""
+        """The form, empty or as it was sent, with what is wrong, or with what was understood when it was `checked`.
+
+        Raises Problem 404 for an unknown community.
+        """
         if community is not None and community not in self._policy.communities:
             raise Problem(404, "community-unknown", "This community is not known here.")
         texts = {error.field: self._pages.message(request, error.message) for error in errors}
@@ -93,15 +97,21 @@ class ReportForm:
             "errors": texts,
             "summary": [(field, self._entry(request, field, text)) for field, text in texts.items()],
             "notice": notice,
+            "checked": checked is not None,
+            "names": _names_in(checked) if checked else (),
+            "came_back": filled is not None,
             "nonce": filled.nonce if filled and filled.nonce and not notice else self._new_nonce(),
         }
         status = 410 if notice else 422 if errors else 200
         return self._pages.render(request, "report.html", context, status, packable=filled is None)
 
     async def take(self, request: Request, community: str | None) -> Response:
-        """Store what was sent and show the receipt, or the form again. A form sent twice is one report."""
+        """Store what was sent and show the receipt, or the form again. A form sent twice is one report.
+
+        With the field `check` nothing is stored, and the form shows what was understood.
+        """
         # Refuses what is no form, as on every page; the source reads the same bytes.
-        await read_form(request)
+        fields = await read_form(request)
         place = {"hearth-community": community} if community else {}
         raw = Raw("form", {"content-language": self._pages.language(request), **place}, await request.body())
         context = Context(
@@ -111,6 +121,8 @@ class ReportForm:
             (arrival,) = read_source(raw, context).arrivals
         except FormUnusable as refused:
             return self.show(request, community, refused.filled, refused.errors)
+        if "check" in fields:
+            return self.show(request, community, fill_from(raw.body), checked=arrival.submission)
         try:
             accepted = await self._submissions.submit(arrival)
         except Problem as problem:
@@ -139,7 +151,7 @@ class ReportForm:
             "emergency": self._policy.triage(facts).lane == "emergency",
             "contactable": submission.contactable,
             "follow_up": FOLLOW_UP,
-            "understood": [*(person.name for person in submission.reported), *submission.witnesses],
+            "understood": _names_in(submission),
         }
 
     def _new_nonce(self) -> str:
@@ -164,6 +176,11 @@ class ReportForm:
 
     def _name(self, request: Request, kind: str, code: str) -> str:
         return self._pages.message(request, f"{kind}-{code.replace('.', '-').replace('_', '-')}")
+
+
+def _names_in(submission: Submission) -> list[str]:
+    """The people who are kept out of the case, as they were understood."""
+    return [*(person.name for person in submission.reported), *submission.witnesses]
 
 
 def make_page_router(form: ReportForm, gate: Gate, exit_url: str) -> APIRouter:

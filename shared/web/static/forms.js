@@ -11,7 +11,7 @@
   }
 
   for (const form of document.querySelectorAll('form[method="post"]')) {
-    let typed = false;
+    let typed = "unsent" in form.dataset;
     let sent = false;
     form.addEventListener("input", () => { typed = true; });
     form.addEventListener("submit", () => { sent = true; });

@@ -29,7 +29,7 @@ from shared.events import (
 )
 from shared.web.pages import STATIC
 from tests.support.cases import cases
-from tests.support.forms import SAME_ORIGIN, token_from
+from tests.support.forms import SAME_ORIGIN, hidden_fields, token_from
 from tests.support.intake_rig import POLICY, START, Rig, case_event
 
 FORM = {
@@ -415,6 +415,30 @@ async def test_the_names_that_were_understood_are_shown(rig: Rig) -> None:
     assert "Read as names: Three." in refused.text
     taken = await send(rig, **fields)
     assert re.findall("<li><bdi>(.*?)</bdi></li>", taken.text) == ["Some &lt;one&gt;", "User:Two", "Three"]
+
+
+async def test_the_names_can_be_checked_before_anything_is_sent(rig: Rig) -> None:
+    fields = {"reported": "Some <one>\nUser:Two", "witnesses": "Three", "narrative": "They followed me."}
+    checked = await send(rig, **fields, check="1")
+    assert checked.status_code == 200
+    assert "Nothing has been sent yet.</strong> We read these names:" in checked.text
+    assert re.findall("<li><bdi>(.*?)</bdi></li>", checked.text) == ["Some &lt;one&gt;", "User:Two", "Three"]
+    assert "They followed me.</textarea>" in checked.text
+    assert checked.text.count("Send the report</button>") == 2
+    assert rig.store.reports == {}
+    nonce = hidden_fields(checked.text)["nonce"]
+    sent = [await send(rig, **fields, nonce=nonce) for _ in range(2)]
+    assert [page.status_code for page in sent] == [200, 200]
+    assert len(rig.store.reports) == 1
+    assert (await send(rig, **fields, nonce=nonce, check="1")).status_code == 200
+
+
+async def test_a_check_tells_what_is_wrong_and_that_nobody_was_named(rig: Rig) -> None:
+    refused = await send(rig, narrative="", email="nobody", check="1")
+    assert refused.status_code == 422
+    assert refused.text.count("cdx-field__validation-message") == 2
+    assert "We read no names in your report." in (await send(rig, check="1")).text
+    assert rig.store.reports == {}
 
 
 async def test_nothing_but_the_way_out_leads_away_above_a_form(rig: Rig) -> None:

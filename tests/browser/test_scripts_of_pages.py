@@ -1,8 +1,9 @@
-"""What the script of forms does in a real browser: it chooses the zone, and asks before words are left unsent."""
+"""What scripts do in a real browser: they know the zone, and ask before words are left unsent."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
@@ -87,6 +88,28 @@ async def test_the_form_takes_the_zone_of_the_browser(
     (report,) = (await reports.store.load(list(reports.store.reports))).values()
     assert report.facts.occurred == {"at": datetime(2026, 11, 2, tzinfo=UTC)}
     await context.close()
+
+
+async def test_the_reporter_reads_times_by_their_own_clock(reports: IntakeRig, browser: Browser, intake: str) -> None:
+    for script in (True, False):
+        context = await browser.new_context(timezone_id=EASTERN, java_script_enabled=script)
+        page = await context.new_page()
+        await page.goto(f"{intake}/report/enwiki")
+        await page.get_by_label("What happened?").fill("They followed me.")
+        await page.get_by_role("button", name="Send the report").click()
+        receipt = await page.locator("#receipt").inner_text()
+        await page.goto(f"{intake}/follow-up")
+        await page.get_by_label("Your receipt").fill(receipt)
+        await page.get_by_role("button", name="Show my report").click()
+        received = page.locator("time").first
+        at = datetime.fromisoformat(str(await received.get_attribute("datetime")))
+        shown = at.astimezone(ZoneInfo(EASTERN) if script else UTC)
+        await expect(received).to_contain_text(f"{shown:%H:%M}")
+        await expect(received).to_contain_text("GMT+9" if script else "UTC")
+        note = page.get_by_text("Asia/Tokyo" if script else "Times are in UTC.")
+        await expect(note).to_be_visible()
+        await expect(page.get_by_text("Times are in UTC.")).to_be_visible(visible=not script)
+        await context.close()
 
 
 async def test_words_of_a_report_are_not_left_unsent_without_a_question(
