@@ -81,17 +81,18 @@ def _weigh(
     claim = last.said["claim"]
     if claim == Claim.NOT_MET:
         return Outcome.NOT_MET, ReasonCode.SAID_NOT_MET, last.at
-    if claim == Claim.NOT_APPLICABLE:
-        allowed = responsibility.not_applicable == "with_reason"
-        outcome = Outcome.NOT_APPLICABLE if allowed else Outcome.NEEDS_REVIEW
-        return outcome, ReasonCode.SAID_NOT_APPLICABLE, last.at
-    if claim != Claim.MET:
+    if claim == Claim.NOT_APPLICABLE and responsibility.not_applicable != "with_reason":
+        return Outcome.NEEDS_REVIEW, ReasonCode.SAID_NOT_APPLICABLE, last.at
+    if claim not in (Claim.MET, Claim.NOT_APPLICABLE):
         return Outcome.NO_EVIDENCE, ReasonCode.NEVER_ATTESTED, last.at
     since = last.at
     if rule.confirm != "none":
+        # Also that it does not apply: it brings a community as far as meeting it.
         if confirmed is None:
             return Outcome.NEEDS_REVIEW, ReasonCode.UNCONFIRMED, last.at
         since = confirmed.at
+    if claim == Claim.NOT_APPLICABLE:
+        return Outcome.NOT_APPLICABLE, ReasonCode.SAID_NOT_APPLICABLE, since
     if last.said.get("link") and rule.link != "none":
         state, changed = _see(last, looks)
         if state is not None:

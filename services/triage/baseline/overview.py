@@ -141,7 +141,7 @@ def ending(registry: Registry, catalogue: Catalogue, at: datetime) -> list[Attes
 def waits(row: Responsibility, said: Attestation) -> bool:
     """Whether an attestation counts only once another person has confirmed it, and nobody has."""
     return (
-        said.claim == Claim.MET
+        said.claim in (Claim.MET, Claim.NOT_APPLICABLE)
         and row.attested is not None
         and row.attested.confirm != "none"
         and not (said.confirmed_by)
@@ -161,10 +161,10 @@ def _hear(row: Responsibility, said: Attestation | None, at: datetime) -> Outloo
             return Outlook.NEVER
     if said.claim == Claim.NOT_MET:
         return Outlook.SAID_NOT_MET
-    if said.claim == Claim.NOT_APPLICABLE:
-        return Outlook.NOT_APPLICABLE
     if waits(row, said):
         return Outlook.WAITING
+    if said.claim == Claim.NOT_APPLICABLE:
+        return Outlook.NOT_APPLICABLE
     match said.link_fault if said.link else None:
         case LinkState.CHANGED:
             return Outlook.LINK_CHANGED

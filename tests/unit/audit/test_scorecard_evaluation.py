@@ -139,6 +139,22 @@ class TestAttestations:
         record.seal(START + 2 * DAY)
         assert says(item_of(record, "HB-09")) == ("met", "attested")
 
+    def test_that_a_responsibility_does_not_apply_needs_the_same_confirmation(self) -> None:
+        optional = replace(CATALOGUE.responsibilities["HB-09"], not_applicable="with_reason")
+        catalogue = replace(CATALOGUE, responsibilities={**CATALOGUE.responsibilities, "HB-09": optional})
+
+        def result() -> tuple[str, str]:
+            items = card_of(record, catalogue=catalogue).items
+            return says(next(item for item in items if item.responsibility_id == "HB-09"))
+
+        record = SmallRecord()
+        tell(record, attested("HB-09", claim="not_applicable"), START)
+        record.seal(START + DAY)
+        assert result() == ("needs_review", "unconfirmed")
+        tell(record, about(BaselineConfirmed, "HB-09"), START + DAY, Actor("person:c2", "coordinator"))
+        record.seal(START + 2 * DAY)
+        assert result() == ("not_applicable", "said_not_applicable")
+
     def test_what_needs_an_auditor_is_not_confirmed_by_a_coordinator(self) -> None:
         record = SmallRecord()
         tell(record, attested("HB-06"), START)

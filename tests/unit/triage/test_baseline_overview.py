@@ -45,6 +45,13 @@ def said(wanted: str = "HB-01", **changed: object) -> Attestation:
         (CONFIRMED, said("HB-02"), None, Outlook.WAITING),
         (CONFIRMED, said("HB-02", confirmed_by="person:2"), None, Outlook.MET),
         (CONFIRMED, said("HB-02", claim=Claim.NOT_MET), None, Outlook.SAID_NOT_MET),
+        (CONFIRMED, said("HB-02", claim=Claim.NOT_APPLICABLE), None, Outlook.WAITING),
+        (
+            CONFIRMED,
+            said("HB-02", claim=Claim.NOT_APPLICABLE, confirmed_by="person:2"),
+            None,
+            Outlook.NOT_APPLICABLE,
+        ),
         # What is measured goes before what is said, and a contradiction is not met.
         (PLAIN, said(), False, Outlook.CONTRADICTED),
         (PLAIN, None, False, Outlook.MISSED),
