@@ -6,8 +6,8 @@ MOST_VALUES = 5_000
 """Values and names in one text. The largest call of our own services has 3,500."""
 
 _STRUCTURE = (b",", b"[", b"{", b":")
-# A string that does not end goes to the end of the text, so each byte is looked at once.
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
+# A string that does not end goes to the end of the text, also behind a last backslash, so each byte is looked at once.
+_STRING = re.compile(rb'"(?:[^"\\]|\\(?:.|\Z))*+(?:"|\Z)', re.DOTALL)
 
 
 def fits(text: bytes) -> bool:

@@ -15,14 +15,14 @@ MOST_OF_KIND = 40
 _WIDE = {0xFF01 + offset: 0x21 + offset for offset in range(94)} | {0xFE6B: "@", 0x3002: ".", 0xFF61: "."}
 """What keyboards of East Asia write instead of the characters of ASCII."""
 _AT_SIGNS = frozenset("@\uff20\ufe6b")
-_HIDDEN = re.compile(r"[\[({<]\s*(?:at|ät|@|arroba|собака)\s*[\])}>]|\s@\s|\sdot\s", re.IGNORECASE)
-_SIGNS = (*"[({<@", " dot ")
-"""A text with none of these hides no address."""
+_BEFORE_SIGN, _AFTER_SIGN = r"\s{0,3}[\[({<]\s?(?:", r")\s?[\])}>]\s{0,3}"
 _AT = re.compile(
-    r"\s*[\[({<]\s*(?:at|ät|@|arroba|собака)\s*[\])}>]\s*|\s+@\s+|\s+at\s+(?=[\w-]+(?:\.[\w-]+)*\s+dot\s)",
+    rf"{_BEFORE_SIGN}at|ät|@|arroba|собака{_AFTER_SIGN}|\s@\s|\sat\s(?=[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{0,9}}\sdot\s)",
     re.IGNORECASE,
 )
-_DOT = re.compile(r"\s*[\[({<]\s*(?:dot|punkt|punto|ponto|point|точка|\.)\s*[\])}>]\s*|\s+dot\s+", re.IGNORECASE)
+_DOT = re.compile(rf"{_BEFORE_SIGN}dot|punkt|punto|ponto|point|точка|\.{_AFTER_SIGN}|\sdot\s", re.IGNORECASE)
+_SIGNS = (*"[({<@", " dot ")
+"""A text with none of these hides no address."""
 _WITHOUT_DOTS = [["gmail", "com"], ["googlemail", "com"]]
 """Domains under which dots in the name before them mean nothing; all of them lead to one mailbox."""
 _ZEROS = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
@@ -49,9 +49,10 @@ def read_mail(text: str) -> str | None:
 
 def _with_signs(text: str) -> str:
     """The text with signs for the words that hide an address from programs, as in `sam (at) mail dot example`."""
-    if any(sign in text for sign in _SIGNS) and _HIDDEN.search(text):
-        return _DOT.sub(".", _AT.sub("@", text))
-    return text
+    if not any(sign in text for sign in _SIGNS):
+        return text
+    shown = _AT.sub("@", text)
+    return text if shown == text else _DOT.sub(".", shown)
 
 
 def ips_in(text: str, parts: Iterable[str] = ()) -> Iterator[str]:

@@ -45,4 +45,6 @@ def test_what_has_few_values_fits_however_many_marks_its_words_hold(value: objec
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("piece", [b'\\"', b'"', b'",', b"\\", b'\\\\"', b'"[', b",\\"])
 def test_too_many_values_are_refused_whatever_a_megabyte_behind_them_holds(piece: bytes) -> None:
-    assert not fits(b"," * (MOST_VALUES + 1_000) + piece * (1_000_000 // len(piece)))
+    for begin in (b"", b'"'):
+        for end in (b"", b"\\"):
+            assert not fits(b"," * (MOST_VALUES + 1_000) + begin + piece * (1_000_000 // len(piece)) + end)
