@@ -1,13 +1,16 @@
 """The page of what is forgiven and what is refused, made from the table of intake."""
 
 import importlib
+import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from services.intake.sources.forgiving import Row
 
 _TABLE = "services.intake.sources.forgiving"
+_CASES = Path(__file__).parents[3] / "tests/cases"
 
 _INTRODUCTION = """\
 # What Hearth forgives
@@ -31,6 +34,22 @@ with the digits of any script, with O for 0, I and L for 1, in brackets or quote
 | where | how it comes | how it is answered |
 | --- | --- | --- |
 """
+_TIMES = """
+## Times
+
+One reader reads the times of reports, envelopes and addresses: RFC 3339 with an offset, and what can mean nothing else.
+Tests read each example, from `tests/cases`. `\\u200e` and the like stand for marks that nobody sees.
+
+| what is read | for example | as |
+| --- | --- | --- |
+"""
+_NO_TIMES = """
+What follows is refused in a report and in an address, at its field: with `datetime_parsing`, with `timezone_aware` where
+only the offset is missing, or with `value_error` beyond the calendar. In an envelope it costs nothing, and is not used.
+
+| what is not read | for example |
+| --- | --- |
+"""
 _REFUSED = """
 ## Refused
 
@@ -52,8 +71,23 @@ def forgiving_page() -> str:
             *(f"| {row.place} | {row.odd} | {row.becomes} |\n" for row in table.CALLS),
             _REFUSED,
             _table(table.REFUSED, "what is wrong", "what Hearth does", "code"),
+            _TIMES,
+            *(f"| {name} | {_shown(case['text'])} | `{case['is']}` |\n" for name, case in _cases("read")),
+            _NO_TIMES,
+            *(f"| {name} | {_shown(text)} |\n" for name, text in _cases("refused")),
         )
     )
+
+
+def _cases(become: str) -> list[tuple[str, Any]]:
+    cases = json.loads((_CASES / f"times_that_are_{become}.json").read_text(encoding="utf-8"))
+    return list(cases.items())
+
+
+def _shown(text: str) -> str:
+    # In a table, a bar ends the cell; what cannot be seen stands as its escape.
+    seen = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text.replace("|", r"\|"))
+    return f"`{seen}`" if seen else "nothing"
 
 
 def _table(rows: Sequence["Row"], *heads: str) -> str:
