@@ -44,8 +44,9 @@ Tests read each example, from `tests/cases`. `\\u200e` and the like stand for ma
 | --- | --- | --- |
 """
 _NO_TIMES = """
-What follows is refused in a report and in an address, at its field: with `datetime_parsing`, with `timezone_aware` where
-only the offset is missing, or with `value_error` beyond the calendar. In an envelope it costs nothing, and is not used.
+What follows is refused at its field in a report and in an address: with `datetime_parsing`, with `timezone_aware`
+where only the offset is missing, or with `value_error` beyond the calendar. In an envelope it costs nothing, and is not
+used.
 
 | what is not read | for example |
 | --- | --- |
