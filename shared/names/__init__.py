@@ -16,6 +16,7 @@ from shared.names.keys import (
     address_keys,
     keys_of,
     length_keys,
+    names_at_most,
     normalise_name,
     own_keys,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "keys_of",
     "length_keys",
     "mails_in",
+    "names_at_most",
     "normalise_name",
     "number_of",
     "own_keys",

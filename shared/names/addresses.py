@@ -8,10 +8,13 @@ from itertools import islice
 from shared.names.folding import fold
 from shared.names.readings import decodings_of
 
-_MAIL = re.compile(r"[^\s@<>()\[\]{},;:\"|]{1,100}\"?@[^\s@<>()\[\]{},;:\"|/?&#]{1,255}")
+_MAIL = re.compile(r"[^\s@<>()\[\],;:\"]{1,100}\"?@[^\s@<>()\[\]{},;:\"|/?&#]{1,255}")
 _IP = re.compile(r"(?<!\w)(?:::)?[0-9A-Fa-f][0-9A-Fa-f:.]{2,58}|(?<!\w)::[0-9A-Fa-f]{1,4}")
-MOST_OF_KIND = 40
+_SIGNS_OF_NAMES = re.compile(r"[!#$%&'*/=?^`{|}~]")
+"""Signs that may stand in an address (RFC 5322, 3.2.3), and also before one."""
+MOST_OF_KIND = 150
 """So many addresses of each kind are read from one text."""
+_MOST_STARTS = 10
 _WIDE = {0xFF01 + offset: 0x21 + offset for offset in range(94)} | {0xFE6B: "@", 0x3002: ".", 0xFF61: "."}
 """What keyboards of East Asia write instead of the characters of ASCII."""
 _AT_SIGNS = frozenset("@\uff20\ufe6b")
@@ -34,7 +37,9 @@ def mails_in(text: str, parts: Iterable[str] = (), most: int | None = MOST_OF_KI
         text = text.translate(_WIDE)
     shown = [_with_signs(one) for one in decodings_of(text)]
     if any("@" in one for one in shown):
-        yield from filter(None, map(read_mail, _found(_MAIL, (*shown, *parts), most)))
+        for token in _found(_MAIL, (*shown, *parts), most):
+            signs = islice(_SIGNS_OF_NAMES.finditer(token, 0, token.index("@")), _MOST_STARTS)
+            yield from filter(None, (read_mail(token[start:]) for start in (0, *(sign.end() for sign in signs))))
 
 
 def read_mail(text: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from shared.names.addresses import ips_in, mails_in
 from shared.names.folding import clear
 from shared.names.forms import forms_in_line, forms_in_words
-from shared.names.spellings import names_in, plain_names
+from shared.names.spellings import count_names, names_in, plain_names
 from shared.names.words import LONGEST as LONGEST_NAME
 from shared.names.words import number_of, start_of
 
@@ -44,6 +44,12 @@ def keys_of(text: str, most: int = MOST_OF_LINE) -> tuple[Key, ...]:
         return tuple(dict.fromkeys((*exact, *(Key("folded", form) for name in names for form in forms_in_line(name)))))
     cleared = clear(text)
     return _keys(text, cleared, names_in(cleared, most))
+
+
+def names_at_most(text: str) -> int:
+    """How many people this text of a report names at most."""
+    text = text[:LONGEST_LINE]
+    return 1 if plain_names(text) else count_names(clear(text))
 
 
 def own_keys(name: str) -> tuple[Key, ...]:

@@ -68,6 +68,11 @@ def plain_names(text: str) -> tuple[str, ...]:
     return () if plain is None or _MORE.search(text) else (text, plain[1])
 
 
+def count_names(text: str) -> int:
+    """How many names a text (see `folding.clear`) has at most, as a list reads."""
+    return 1 + max(len(_BETWEEN.findall(reading)) + len(_MARKUP.findall(reading)) for reading in readings_of(text))
+
+
 def names_in(text: str, most: int) -> list[str]:
     """The names that a text (see `folding.clear`) may mean, each once, the likeliest first, and at most so many."""
     reader = _Reader(most)
@@ -87,6 +92,11 @@ class _Reader:
 
     def read(self, text: str) -> None:
         self._title(text)
+        if "//" not in text:
+            # Each name of a list comes before all that its neighbours may be with it.
+            for piece in _pieces(text):
+                for part in _BETWEEN.split(piece)[::2]:
+                    self._title(part)
         for piece in _pieces(text):
             starts = [found.start() for found in _PAGE.finditer(piece)]
             for start, end in pairwise([*starts, len(piece)]):

@@ -7,12 +7,12 @@ They stand in intake and on restricted topics only. Events carry party tokens, w
 import hmac
 from collections.abc import Iterable, Sequence
 
-from services.intake.report.submission import People, Pseudonyms, Submission
+from services.intake.report.submission import MOST_NAMES, People, Pseudonyms, Submission
 from shared.input.texts import trim_line
-from shared.names import MOST_OF_LINE, Key, address_keys, keys_of, own_keys
+from shared.names import MOST_OF_LINE, Key, address_keys, keys_of, names_at_most, own_keys
 
-MOST = 1000
-"""So many names are read from all lines of a report that name the reported, and from those that name witnesses."""
+_SPELLINGS = 4
+"""So many names at least are read for each one that stands in a line: people write around names."""
 
 
 def pseudonym_of(key: bytes, of: Key) -> str:
@@ -69,9 +69,12 @@ def _keys_of_address(address: str) -> tuple[Key, ...]:
 
 
 def _keys_of_lines(key: bytes, lines: Sequence[str]) -> tuple[Pseudonyms, ...]:
-    # Each line has its share, so that no long line hides who stands below.
-    share = min(MOST_OF_LINE, MOST // max(len(lines), 1))
-    return tuple(_pseudonyms(key, keys_of(line, share)) for line in lines)
+    # Each line has its share, so that no long line hides who stands below, and room for each name in it.
+    share = min(MOST_OF_LINE, MOST_NAMES // max(len(lines), 1))
+    if share == MOST_OF_LINE:
+        return tuple(_pseudonyms(key, keys_of(line, share)) for line in lines)
+    rooms = (min(MOST_OF_LINE, max(share, _SPELLINGS * names_at_most(line))) for line in lines)
+    return tuple(_pseudonyms(key, keys_of(line, room)) for line, room in zip(lines, rooms, strict=True))
 
 
 def _pseudonyms(key: bytes, keys: Iterable[Key]) -> Pseudonyms:

@@ -12,7 +12,7 @@ from shared.events import ReportParties, ReportReceived
 from shared.input.mail_addresses import MailAddress
 from shared.input.readable import readable
 from shared.input.texts import Trimmed, TypedText
-from shared.names import LONGEST_LINE
+from shared.names import LONGEST_LINE, names_at_most
 from shared.policy import UNCLASSIFIED, Policy
 from shared.problems import FieldError
 from shared.times import Written
@@ -30,6 +30,8 @@ PASSAGE_LIMIT = 10_000
 PLACE_LIMIT = 1_000
 """Characters of a place: the address of a page has its title, a section, and two versions."""
 MOST_PEOPLE, MOST_PLACES = 50, 21
+MOST_NAMES = 1000
+"""Names in all lines of a report that name the reported, and in those that name witnesses. A line may hold several."""
 WHOLE_LIMIT = 150_000
 """Code points of all texts together. So many fit into a body of BODY_LIMIT bytes, however they are written."""
 
@@ -131,6 +133,12 @@ def find_faults(submission: Submission, policy: Policy, now: datetime) -> list[F
     if submission.privacy == "anonymous" and reporter is not None and (reporter.name or reporter.email):
         advice = "An anonymous report carries no name or address: leave reporter out, or choose confidential."
         found.append(FieldError("/reporter", "anonymous_with_contact", advice))
+    lines = {"/reported": [person.name for person in submission.reported], "/witnesses": submission.witnesses}
+    for pointer, names in lines.items():
+        # Between two names stands a sign at least.
+        if sum(map(len, names)) > MOST_NAMES and sum(map(names_at_most, names)) > MOST_NAMES:
+            advice = f"At most {MOST_NAMES} names: write one person on a line."
+            found.append(FieldError(pointer, "too_many_names", advice))
     texts = dict(_texts_of(submission))
     if sum(map(len, texts.values())) > WHOLE_LIMIT:
         longest = max(texts, key=lambda at: len(texts[at]))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from services.intake.report.submission import MOST_NAMES
 from services.intake.sources.mending import MOST_UNKNOWN
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -206,6 +207,8 @@ REFUSED: tuple[Row, ...] = (
     Row(_TEXTS, "more characters than the limit of the field, or than that of all texts together", "refused",
         ("whole_too_long",),
         http({**REPORT, "reported": [{"name": "Example User", "details": "x" * 10_000} for _ in range(16)]})),
+    Row(_TEXTS, f"more than {MOST_NAMES} names in all lines of `reported`, or of `witnesses`: none is passed over in "
+        "silence", "refused", ("too_many_names",), http({**REPORT, "witnesses": [",".join("a" * 100)] * 21})),
     Row(_REPORT, "a text of digits as a time, in whatever script", "refused", ("datetime_parsing",),
         http({**REPORT, "occurred": {"at": "20261128"}})),
     Row(_REPORT, "a time without an offset", "refused", ("timezone_aware",),

@@ -65,6 +65,7 @@ MESSAGE_OF: Mapping[str, str] = MappingProxyType(
         "string_too_long": "report-too-long",
         "whole_too_long": "report-too-long",
         "too_long": "report-too-many",
+        "too_many_names": "report-too-many",
         "control_characters": "report-one-line",
         "literal_error": "field-unknown-choice",
         "unknown_community": "field-choose",

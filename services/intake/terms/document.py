@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from typing_extensions import TypedDict
 
-from services.intake.report.submission import CLOCK_SKEW, OLDEST, WHOLE_LIMIT, Submission
+from services.intake.report.submission import CLOCK_SKEW, MOST_NAMES, OLDEST, WHOLE_LIMIT, Submission
 from services.intake.sources.contract import NAME, submission_schema
 from services.intake.sources.parsing import LARGEST, MAJOR, MOST_SUBMISSIONS, RECORD_CHARACTERS
 from shared.addresses import SCHEMAS
@@ -37,6 +37,7 @@ FAULTS: Mapping[str, str] = MappingProxyType(
         "string_type": "A text belongs here.",
         "timezone_aware": "The time needs an offset, such as `Z`.",
         "too_long": "The list has more items than its limit.",
+        "too_many_names": f"The lines of names have more than {MOST_NAMES} names in all.",
         "tuple_type": "A list belongs here.",
         "unknown_category": "The policy has no such category.",
         "unknown_community": "The policy has no such community.",

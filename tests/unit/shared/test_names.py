@@ -11,9 +11,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.intake.report.pseudonym import MOST, people_in, pseudonyms_for
-from services.intake.report.submission import Submission
-from shared.names import Key, keys_of, own_keys
+from services.intake.report.pseudonym import people_in, pseudonyms_for
+from services.intake.report.submission import MOST_NAMES, MOST_PEOPLE, Submission, find_faults
+from shared.names import Key, address_keys, keys_of, own_keys
+from shared.policy import load_policy
+from shared.times import now
 from tests.support.cases import cases
 from tests.support.spellings import OTHERS, names, spelled
 
@@ -274,6 +276,38 @@ def _steps_of(line: str) -> int:
 
 def test_a_report_has_a_bound_of_pseudonyms_and_no_line_hides_the_next() -> None:
     line = ",".join(f"{number:x}" for number in range(100))[:300]
-    about = submission_about(*[line.replace("1", chr(0x4E00 + n)) for n in range(49)], "[[User:Example User|x]]")
-    assert sum(map(len, people_in(KEY, about).subjects)) <= 3 * MOST
+    about = submission_about(*[line.replace("1", chr(0x4E00 + n)) for n in range(9)], "[[User:Example User|x]]")
+    assert not find_faults(about, load_policy(), now())
+    assert sum(map(len, people_in(KEY, about).subjects)) <= 3 * MOST_NAMES
     assert shuts_out(about, "example user")
+
+
+@pytest.mark.parametrize("between", [", ", ";", " and ", " | ", " / ", " و ", "、", "&#44; ", "%2C", " [[User:"])
+def test_each_of_many_names_on_each_of_many_lines_shuts_its_owner_out(between: str) -> None:
+    each = min(40, 300 // (6 + len(between)))
+    lines = [[f"q{line}x{place}" for place in range(each)] for line in range(7)] + [["Eve"]] * (MOST_PEOPLE - 7)
+    about = submission_about(*map(between.join, lines))
+    assert not [fault for fault in find_faults(about, load_policy(), now()) if fault.pointer == "/reported"]
+    named = set(people_in(KEY, about).parties)
+    for line in lines:
+        for name in line:
+            assert named & set(pseudonyms_for(KEY, [name], [])), name
+
+
+def test_more_names_than_are_read_are_refused_and_none_is_passed_over() -> None:
+    about = submission_about(*[",".join("a" * 100)] * 10)
+    assert not find_faults(about, load_policy(), now())
+    about = submission_about(*[",".join("a" * 100)] * 10, "One more")
+    (fault,) = find_faults(about, load_policy(), now())
+    assert (fault.pointer, fault.code) == ("/reported", "too_many_names")
+
+
+@pytest.mark.parametrize("sign", "!#$%&'*+/=?^_`{|}~-")
+def test_a_mail_address_is_found_whatever_signs_stand_in_it_or_before_it(sign: str) -> None:
+    for local in (f"a{sign}b", f"ab{sign}{sign}c", f"x{sign}y{sign}z"):
+        address = f"{local}@mail.example"
+        for around in ("{}", "write to {}, please", "({})", "<{}>", "„{}“", "mailto:{}", "[{}]", "{};"):
+            assert set(address_keys(address)) <= set(keys_of(around.format(address))), around
+    for text in (f"a{sign}sam@mail.example", "{{mail|sam@mail.example}}", f"{sign}{sign}sam@mail.example"):
+        if sign not in "+_-":
+            assert set(address_keys("sam@mail.example")) <= set(keys_of(text)), text
