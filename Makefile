@@ -14,7 +14,7 @@ NO_TEXT := ':!*.lock' ':!package-lock.json' ':!*.png' ':!*.sha256'
 # Each is a target of its own; a new check is a target and a word here.
 CHECKS := check-types check-leaks check-weaknesses check-format check-imports check-policy check-contracts \
 	check-documents check-messages
-.PHONY: help demo test test-slow fuzz check $(CHECKS) audit check-advisories bench profile format clean prepare
+.PHONY: help demo test test-slow fuzz check $(CHECKS) audit check-advisories bench profile format examples clean prepare
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -72,8 +72,8 @@ check-weaknesses:
 
 # Tests are full of made-up passwords and published test vectors, so there only tokens and keys of known kinds are a sign.
 check-leaks:
-	@git ls-files -z --cached --others --exclude-standard -- . ':!tests' $(NO_TEXT) | xargs -0 $(DETECT)
-	@git ls-files -z --cached --others --exclude-standard -- tests $(NO_TEXT) | \
+	@git ls-files -z --cached --others --exclude-standard -- . ':!tests' ':!shared/web/examples' $(NO_TEXT) | xargs -0 $(DETECT)
+	@git ls-files -z --cached --others --exclude-standard -- tests shared/web/examples $(NO_TEXT) | \
 		xargs -0 $(DETECT) $(addprefix --disable-plugin ,HexHighEntropyString Base64HighEntropyString KeywordDetector)
 
 audit: check-advisories  ## Known weaknesses of the packages we lock; asks the network (OSV=address of another source)
@@ -97,6 +97,9 @@ format:  ## Format the code, and fix what can be fixed
 
 prepare:  ## Install everything, and do nothing else
 	@python3 infra/prepare.py test
+
+examples:  ## Write the examples of the OpenAPI documents anew, from what the services answer
+	@$(PYTHON) -m tests.support.exchanges
 
 clean:  ## Remove what was made here: environment, assets, kept data, caches (not the downloads in ~/.cache/hearth)
 	rm -rf .venv .data node_modules shared/web/assets benchmarks/results build dist *.egg-info

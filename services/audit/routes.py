@@ -57,7 +57,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         """The verifier keys. They are public, so that people can compare them with keys that came another way."""
         return json_response({"items": [{"name": verifier.name, "vkey": str(verifier)}], "next": None})
 
-    @router.get("/verify.py", response_class=PlainTextResponse, **does("record.keys"))
+    @router.get("/verify.py", response_class=Response, responses=gives_media("text/x-python"), **does("record.keys"))
     async def read_program() -> Response:
         """The program that verifies the record. It is only as true as this service: compare it with a release."""
         return PlainTextResponse(program, media_type="text/x-python")

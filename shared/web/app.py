@@ -77,6 +77,7 @@ def make_app(
     forms = FormGuard(settings.form_key if settings else None, [r for router in routers for r in router.routes])
     app = _Bounded(
         lambda inner: Boundary(inner, service, plain, methods, error_page, hosts, forms, gate.keep_stray),
+        service,
         settings.address_of(service) if settings else LOCAL,
         title=f"Hearth {service}",
         openapi_url=_OPENAPI,
@@ -103,14 +104,14 @@ async def _pass_on(_: Request, error: Exception) -> Response:
 class _Bounded(FastAPI):
     """The framework with our boundary around all of its layers. It would put an added layer inside its own."""
 
-    def __init__(self, bound: Callable[[ASGIApp], ASGIApp], address: str, **options: Any) -> None:
+    def __init__(self, bound: Callable[[ASGIApp], ASGIApp], service: str, address: str, **options: Any) -> None:
         super().__init__(**options)
         self._bound = bound
-        self._address = address
+        self._service, self._address = service, address
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document. It is made with the first request for it."""
-        return self.openapi_schema or complete(super().openapi(), self._address)
+        return self.openapi_schema or complete(super().openapi(), self._service, self._address)
 
     def build_middleware_stack(self) -> ASGIApp:
         """What answers requests. It is made with the first request."""

@@ -2,6 +2,8 @@
 details and whole schemas.
 """
 
+import json
+from pathlib import Path
 from typing import Any
 
 from shared.access.principal import Role
@@ -9,8 +11,11 @@ from shared.access.table import TABLE
 
 DECLARED = "x-hearth-action"
 """Under this name an operation says its action."""
+EXAMPLES = Path(__file__).parent / "examples"
+"""By service and operation: what it was sent and what it answered in a test (tests/support/exchanges.py)."""
 PROBLEM = "Problem"
 PROBLEM_TYPE = "application/problem+json"
+_JSON = "application/json"
 _DEFINITIONS = "#/$defs/"
 _SCHEMAS = "#/components/schemas/"
 _NEVER_SENT = ("HTTPValidationError", "ValidationError")
@@ -51,7 +56,7 @@ _SCHEMES = {
 _ABOUT = {
     "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     "description": "JSON in UTF-8. A refusal is a problem document (RFC 9457). Pass over fields that you do not know: "
-    "later versions add some.",
+    "later versions add some. Examples are messages of tests; their lists are shortened.",
 }
 _ANSWER = {
     "description": "Any refusal, as problem details",
@@ -59,9 +64,9 @@ _ANSWER = {
 }
 
 
-def complete(document: dict[str, Any], address: str) -> dict[str, Any]:
-    """The document of a service that answers at `address`: with who may call each operation, a problem as a further
-    answer of each, and definitions where references find them.
+def complete(document: dict[str, Any], service: str, address: str) -> dict[str, Any]:
+    """The document of a `service` that answers at `address`: with who may call each operation, examples, a problem as a
+    further answer of each, and definitions where references find them.
 
     Changes the document that it is given.
     """
@@ -77,6 +82,7 @@ def complete(document: dict[str, Any], address: str) -> dict[str, Any]:
         _bound(operation.get("parameters", []))
         for content in operation.get("requestBody", {}).get("content", {}).values():
             _hoist(content["schema"], schemas)
+    _show(document, service)
     needed = {name for one in _operations(document) for shown in one["security"] for name in shown}
     document["components"]["securitySchemes"] = {name: _SCHEMES[name] for name in _SCHEMES if name in needed}
     return document
@@ -84,6 +90,21 @@ def complete(document: dict[str, Any], address: str) -> dict[str, Any]:
 
 def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [operation for operations in document["paths"].values() for operation in operations.values()]
+
+
+def _show(document: dict[str, Any], service: str) -> None:
+    path = EXAMPLES / f"{service}.json"
+    shown = json.loads(path.read_bytes()) if path.exists() else {}
+    for address, operations in document["paths"].items():
+        for method, operation in operations.items():
+            exchange = shown.get(f"{method.upper()} {address}", {})
+            taken = operation.get("requestBody", {}).get("content", {}).get(_JSON, {})
+            if "request" in exchange and "examples" not in taken:
+                taken["example"] = exchange["request"]
+            for status, answer in operation["responses"].items():
+                given = answer.get("content", {}).get(_JSON)
+                if "answer" in exchange and given and status.startswith("2"):
+                    given["example"] = exchange["answer"]
 
 
 def _bound(part: Any) -> None:

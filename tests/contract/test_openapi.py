@@ -9,8 +9,10 @@ import jsonschema
 import pytest
 
 from tests.support.every_app import SERVICES, build
+from tests.support.exchanges import exchanges_of, gives_json, shape
 from tests.support.intake_rig import Rig
 from tests.support.node_tools import run_node
+from tests.support.worlds import WORLDS
 
 ADDRESSES = {
     "intake": ("public_url", "https://reports.example.org/"),
@@ -137,6 +139,31 @@ def test_a_report_names_its_headers(documents: dict[str, dict[str, Any]]) -> Non
 def test_every_field_of_a_report_says_what_it_means(documents: dict[str, dict[str, Any]]) -> None:
     schema = documents["intake"]["paths"]["/v1/reports"]["post"]["requestBody"]["content"][JSON]["schema"]
     assert [name for name, field in schema["properties"].items() if not field.get("description")] == []
+
+
+def example_of(contents: Mapping[str, Any]) -> Any:
+    content = contents[JSON]
+    return content["example"] if "example" in content else next(iter(content["examples"].values()))["value"]
+
+
+@pytest.mark.parametrize("service", WORLDS)
+async def test_every_example_is_a_message_as_the_service_takes_and_gives_it(service: str) -> None:
+    world = await WORLDS[service]()
+    document = world.app.openapi()
+    exchanges = await exchanges_of(world)
+    for name, operation in operations(document):
+        shown, real = {}, exchanges.get(name, {})
+        if "requestBody" in operation:
+            shown["request"] = example_of(operation["requestBody"]["content"])
+        if gives_json(operation):
+            ((_, success),) = ((s, a) for s, a in operation["responses"].items() if s.startswith("2"))
+            shown["answer"] = example_of(success["content"])
+            whole = {**success["content"][JSON]["schema"], "components": document["components"]}
+            for message in (shown["answer"], real["answer"]):
+                jsonschema.validate(message, whole, jsonschema.Draft202012Validator)
+        for part, message in shown.items():
+            what = f"{name}: the {part} has changed. Run `make examples` and read what it changes."
+            assert set(shape(message)) == set(shape(real[part])), what
 
 
 async def test_each_example_of_a_report_is_taken(documents: dict[str, dict[str, Any]]) -> None:
