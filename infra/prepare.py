@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 11)
 OLDEST_JAVA = 17
 OLDEST_GO = 18
-GO_MODULES = "tests/support/go/cloudevents"
+GO_MODULES = ("tests/support/go/cloudevents", "tests/support/go/kafka")
 GOALS = ("check", "demo", "test")
 
 Check = Callable[["Machine"], bool]
@@ -92,7 +92,7 @@ def has_java(machine: Machine) -> bool:
 
 
 def has_go(machine: Machine) -> bool:
-    """Whether the `go` on the PATH, with which tests ask an SDK of others, is new enough for it."""
+    """Whether the `go` on the PATH, with which tests run programs that use packages of others, is new enough for it."""
     try:
         shown = machine.run(["go", "version"], capture_output=True, text=True, check=False)
     except OSError:
@@ -276,7 +276,8 @@ def prepare(machine: Machine, goal: str) -> None:
         make_assets(machine)
         fetch_parts(machine, kafka, keycloak=goal == "test")
     if goal == "test":
-        step(machine, "Go modules", ["go", "mod", "download"], GO_MODULES)
+        for folder in GO_MODULES:
+            step(machine, "Go modules", ["go", "mod", "download"], folder)
 
 
 def is_done(machine: Machine, goal: str) -> bool:
@@ -317,7 +318,7 @@ def inputs(machine: Machine) -> str:
         "infra/local/kafka-jars.sha256",
         "infra/local/mongod.lock",
         "infra/local/keycloak.sha256",
-        f"{GO_MODULES}/go.sum",
+        *(f"{folder}/go.sum" for folder in GO_MODULES),
     )
     found = digest(*locks, *parts, "infra/assets.py", "infra/prepare.py")
     return f"{found} memory" if wants_memory(machine) else found

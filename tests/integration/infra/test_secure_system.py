@@ -1,8 +1,11 @@
 """All four services on a Kafka and a MongoDB that ask everyone who they are: a report's whole way, nothing denied."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +14,7 @@ from confluent_kafka import Producer
 from pymongo import MongoClient
 
 from infra import cli
-from infra.credentials import read_secret
+from infra.credentials import OPERATOR_USER, read_secret
 from infra.local.probes import answers
 from infra.local.processes import StackError
 from infra.local.stack import Stack, StackSettings
@@ -19,6 +22,9 @@ from infra.local.system import System, run_system
 from infra.services import SERVICES
 from shared.connections import MongoAccess
 from shared.ids import case_id_of
+from shared.times import now, rfc3339
+from tests.support.command_line import run_json
+from tests.support.kafka_samples import RUN, run_program
 from tests.support.secure_rig import as_operator
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -76,6 +82,30 @@ def test_a_report_travels_the_whole_way_and_no_service_is_denied_anything(system
     kinds = {"report.received", "case.opened", "case.triaged", "notification.sent"}
     wanted = {f"hearth.{kind}.v1" for kind in kinds}
     wait_for(lambda: wanted <= set(recorded(system, case_id)))
+    assert denials(system) == []
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_a_program_of_the_page_for_integrators_gets_in_over_tls(
+    system: System, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user, expires = name.lower(), rfc3339(now() + timedelta(hours=1))
+    sign_in(system, monkeypatch)
+    token = run_json(capsys, "token", "issue", "--source", user, "--expires", expires)["token"]
+    credentials = system.stack.credentials
+    assert credentials is not None
+    monkeypatch.setenv("HEARTH_KAFKA", system.stack.operators.bootstrap)
+    monkeypatch.setenv("HEARTH_KAFKA_SECURITY", "ssl")
+    monkeypatch.setenv("HEARTH_KAFKA_CERTIFICATE", str(credentials.certificate(OPERATOR_USER)))
+    needs = run_json(capsys, "topics", "integrator", user)
+    server = httpx.get(f"{system.url('intake')}/asyncapi").json()["servers"]["kafka"]
+    assert (server["host"], server["protocol"]) == (needs["bootstrap.servers"], "kafka-secure")
+    outcome = f"{system.url('intake')}/v1/submissions/{user}/none"
+    # From then on intake knows the token.
+    wait_for(lambda: httpx.get(outcome, headers={"Authorization": f"Bearer {token}"}).status_code == 404)
+    report_id = asyncio.run(run_program(name, tmp_path, needs, credentials.ca))
+    with database_of(system, "triage") as client:
+        wait_for(lambda: client["triage"]["cases"].find_one({"_id": case_id_of(report_id)}))
     assert denials(system) == []
 
 

@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,8 +11,8 @@ from shared.events import SubmissionAccepted, SubmissionRefused
 from tests.integration.intake.test_service import TOPICS, event_of, ready, serving, settings
 from tests.integration.shared.test_inbox_attacks import STRUCTURED, Attacked, let_in
 from tests.support.broker import make_topics, read, write
-
-PAGE = Path(__file__).parents[3] / "docs/integrate/kafka.md"
+from tests.support.command_line import run_json
+from tests.support.kafka_samples import RUN, run_program
 
 
 @pytest.fixture
@@ -49,25 +46,21 @@ async def test_what_became_of_each_record_stands_on_the_integrators_topic(given:
     assert not any(b"Sekret" in record.value for record in records)
 
 
-async def test_the_program_of_the_page_hands_in_a_report_and_reads_what_became_of_it(
-    given: IntakeSettings, tmp_path: Path
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n != "report.py")) for n in RUN])
+async def test_a_program_of_the_page_hands_in_a_report_and_reads_what_became_of_it(
+    name: str, given: IntakeSettings, integrator_kafka: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = re.search(r"^```python report\.py\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert found
-    (tmp_path / "report.py").write_text(found[1], encoding="utf-8")
-    prefix = given.topic_prefix
-    names = {"KAFKA": given.kafka, "GROUP": f"{prefix}integrator.wiki"}
-    names |= {kind.upper(): f"{prefix}reports.{kind}.wiki" for kind in ("inbox", "outcomes")}
-    async with serving(given) as http:
+    user = f"wiki-{given.topic_prefix.rstrip('.')}"
+    where = ("--kafka", given.kafka, "--topic-prefix", given.topic_prefix)
+    async with serving(given.model_copy(update={"integrator_kafka": integrator_kafka})) as http:
         await ready(http)
-        await let_in(Attacked(given, http, http), "wiki")
-        async with asyncio.timeout(90):
-            program = await asyncio.create_subprocess_exec(
-                sys.executable, "report.py", cwd=tmp_path, env={**os.environ, **names}, stdout=asyncio.subprocess.PIPE
-            )
-            out, _ = await program.communicate()
-        kind, report_id = out.decode().split()
-        (record,) = await read(given.kafka, f"{prefix}reports.outcomes.wiki", 1)
+        await let_in(Attacked(given, http, http), user)
+        door = (await http.get("/asyncapi")).json()["servers"]["kafka"]["host"]
+        command = ("topics", "integrator", user, "--integrator-kafka", door)
+        needs = await asyncio.to_thread(run_json, capsys, *command, *where)
+        said = await run_program(name, tmp_path, needs)
+        (record,) = await read(given.kafka, needs["outcomes"], 1)
     told = event_of(record).fact
     assert isinstance(told, SubmissionAccepted)
-    assert (kind, report_id) == (told.type(), told.report_id)
+    assert (told.source, told.report_id) == (user, said)
