@@ -1242,6 +1242,10 @@ def verify(
             reader = readers[log.origin] = EventReader(log, cases, report, strict)
         check = LogCheck(source, log.path, checkpoint, claims, reader, report, advance)
         check.run()
+        if log.is_seals and seals is not None and not seals.sealed.keys() <= paths.keys():
+            # A running service may have begun and sealed a log since the list was read.
+            logs += [later for later in _list_again(source) if later.origin not in paths]
+            paths |= {later.origin: later.path for later in logs}
         if cases is not None and not log.is_seals:
             cases.incomplete = cases.incomplete or not check.complete
             cases.settle()
@@ -1261,6 +1265,13 @@ def verify(
             remembered[origin] = Seen(checkpoint.size, checkpoint.root, checkpoint.note)
     report.seconds = time.monotonic() - started
     return report
+
+
+def _list_again(source: Source) -> list[ListedLog]:
+    try:
+        return read_listed(source.read_list("logs"), Report())
+    except (MissingError, ValueError):
+        return []
 
 
 def check_published_keys(source: Source, keys: Sequence[Key], report: Report) -> None:

@@ -317,6 +317,23 @@ def test_a_vanished_log_is_missed_by_the_seals(record: Record) -> None:
     assert only(record.verify(), "log_missing").log == REPORTS_0
 
 
+class Growing(verifier.Folder):
+    """A record in which a log begins while it is read: the first list has not got it yet."""
+
+    lists = 0
+
+    def read_list(self, name: str) -> list[verifier.JsonObject]:
+        items = super().read_list(name)
+        self.lists += name == "logs"
+        return items if self.lists > 1 else [item for item in items if item.get("log") != REPORTS_0]
+
+
+def test_a_log_that_begins_while_the_record_is_read_is_not_missing(record: Record) -> None:
+    report = verifier.verify(Growing(record.root), [verifier.Key.parse(str(KEY.verifier))])
+    assert report.ok, report.findings
+    assert REPORTS_0 in {log.log for log in report.logs}
+
+
 def test_a_record_without_a_seal_log_is_not_accepted(record: Record) -> None:
     del record.logs["seals"]
     record.write()
