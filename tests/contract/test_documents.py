@@ -2,13 +2,8 @@
 
 import re
 from pathlib import Path
-from typing import cast
 
 import pytest
-import typer
-from typer.core import TyperGroup
-
-from infra.cli import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("infra/decisions/*.md")])
@@ -71,20 +66,3 @@ def test_no_sentence_hides_its_actor_behind_whoever_or_somebody(page: Path) -> N
 @pytest.mark.parametrize("file", MESSAGES, ids=names(MESSAGES))
 def test_no_message_hides_its_actor_behind_whoever_or_somebody(file: Path) -> None:
     assert HIDDEN_ACTOR.findall(file.read_text(encoding="utf-8")) == []
-
-
-def said_in_code(page: Path) -> str:
-    """What stands in the code spans and blocks of a page."""
-    return "\n".join(CODE.findall(page.read_text(encoding="utf-8")))
-
-
-@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
-def test_every_command_that_a_document_names_exists(page: Path) -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"\bmake ([a-z-]+)", said_in_code(page)))
-    assert {target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)} == set()
-    hearth = cast("TyperGroup", typer.main.get_command(app)).commands
-    for name, argument in re.findall(r"(?<![/\w])hearth ([a-z-]+)(?: ([a-z-]+))?", said_in_code(page)):
-        assert name in hearth
-        group = hearth[name]
-        assert not argument or not isinstance(group, TyperGroup) or argument in group.commands, (name, argument)
