@@ -191,8 +191,11 @@ async def test_each_reply_is_final_only_if_it_is_about_the_recipient(mailbox: Ma
     await channel.close()
 
 
-async def test_an_empty_user_name_means_no_sign_in(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = environment(HEARTH_SMTP=f"{mailbox.host}:{mailbox.port}", HEARTH_SMTP_USER="", HEARTH_SMTP_PASSWORD="")
+@pytest.mark.parametrize("case", cases("no_mail_users"))
+async def test_an_empty_user_name_means_no_sign_in(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, case: dict[str, str]
+) -> None:
+    given = environment(HEARTH_SMTP=f"{mailbox.host}:{mailbox.port}", **case)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     channel = EmailChannel.of(load_settings(NotificationSettings, **SIGN_IN))

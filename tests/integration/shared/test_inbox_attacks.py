@@ -30,6 +30,7 @@ from tests.integration.intake.test_service import ready, serving, settings
 from tests.support.audit_rig import eventually, make_all_topics, running, settings_for, sizes
 from tests.support.batches import CODECS, batch, record, written
 from tests.support.broker import read, write, write_batch
+from tests.support.cases import cases
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -157,6 +158,23 @@ async def test_any_number_of_bad_records_stops_nothing_and_is_counted_by_writer(
     assert len(await rig.letters(1000)) == 1000
     assert counted._value.get() - before == 1000
     assert await rig.are_ready()
+
+
+async def test_no_flood_of_one_program_holds_up_the_report_behind_it(rig: Attacked) -> None:
+    refused: Counter[str] = Counter()
+    reports = 0
+    for flood in (parameter.values[0] for parameter in cases("floods")):
+        value = flood["value"].encode() if isinstance(flood["value"], str) else json.dumps(flood["value"]).encode()
+        headers = [(name, text.encode()) for name, text in flood["headers"].items()]
+        await rig.write(batch(*[value] * flood["times"], codec="lz4", headers=headers))
+        if flood["code"]:
+            refused[flood["code"]] += flood["times"]
+        await rig.write(good(f"after {flood['code']}"))
+        # A program that sends one report again and again has reported once.
+        reports += 1 if flood["code"] else 2
+        assert await rig.reports(reports) == reports
+        assert await rig.are_ready()
+    assert Counter(letter.code for letter in await rig.letters(refused.total())) == refused
 
 
 async def test_headers_that_look_like_ours_are_the_senders(rig: Attacked) -> None:

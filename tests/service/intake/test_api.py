@@ -126,17 +126,17 @@ async def test_what_was_odd_is_said_beside_the_receipt(rig: Rig) -> None:
     assert plain.keys() == {"report_id", "receipt", "status_url"}
 
 
-async def test_a_key_without_a_token_counts_only_if_nobody_can_guess_it(rig: Rig) -> None:
+@pytest.mark.parametrize("case", cases("keys_of_strangers"))
+async def test_a_key_without_a_token_counts_only_if_nobody_can_guess_it(rig: Rig, case: dict[str, Any]) -> None:
+    headers = {"Idempotency-Key": case["key"]}
     async with rig.http() as http:
-        for key, reports in (
-            ("00001234", 2), ("a-key-of-mine", 2),
-            ("8e03978e-40d5-43dd-bc93-6894a57f9324", 1), ('"018F6B2A-7C1E-7ABC-9D2E-1A2B3C4D5E6F"', 1),
-        ):  # fmt: skip
-            answers = [(await http.post("/v1/reports", json=FULL, headers={"Idempotency-Key": key})) for _ in range(2)]
-            assert {answer.status_code for answer in answers} == {202}
-            assert len({answer.json()["receipt"] for answer in answers}) == reports
-            remarks = [{"pointer": "", "code": "key_not_random"}] if reports == 2 else None
-            assert [answer.json().get("remarks") for answer in answers] == [remarks, remarks]
+        same = [await http.post("/v1/reports", json=FULL, headers=headers) for _ in range(2)]
+        other = await http.post("/v1/reports", json={**FULL, "narrative": "What another was told."}, headers=headers)
+    assert {answer.status_code for answer in (*same, other)} == {202}
+    assert len({answer.json()["receipt"] for answer in same}) == (1 if case["counts"] else 2)
+    assert other.json()["receipt"] not in {answer.json()["receipt"] for answer in same}
+    remarks = None if case["counts"] else [{"pointer": "", "code": "key_not_random"}]
+    assert [answer.json().get("remarks") for answer in (*same, other)] == [remarks] * 3
 
 
 @pytest.mark.parametrize(

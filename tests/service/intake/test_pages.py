@@ -28,7 +28,7 @@ from shared.events import (
     ReportReceived,
 )
 from shared.web.pages import STATIC
-from tests.support.cases import cases
+from tests.support.cases import cases, written
 from tests.support.forms import SAME_ORIGIN, hidden_fields, token_from
 from tests.support.intake_rig import POLICY, START, Rig, case_event
 
@@ -146,8 +146,9 @@ JOINED = {"anything_else": 10_000, "circumstances": 3_000, "appearance": 1_000, 
 """Fields that become one part of a report, and the characters that each may have."""
 
 
-async def test_fields_that_are_joined_refuse_nothing_that_each_of_them_takes(rig: Rig) -> None:
-    words = {name: "word " * (limit // 5) for name, limit in JOINED.items()}
+@pytest.mark.parametrize("case", cases("joined_fields"))
+async def test_fields_that_are_joined_refuse_nothing_that_each_of_them_takes(rig: Rig, case: dict[str, Any]) -> None:
+    words = {name: written(words) for name, words in case.items()}
     page = await send(
         rig, **words, exposure="unsure", reported="One\nTwo", places="\n".join("abcdefghijklmnopqrst"), room="R"
     )
@@ -155,6 +156,21 @@ async def test_fields_that_are_joined_refuse_nothing_that_each_of_them_takes(rig
     kept = (await sections(rig))["content"]
     assert all(text.strip() in kept["anything_else"] for text in words.values())
     assert kept["places"] == [*"abcdefghijklmnopqrst", "R"]
+
+
+@pytest.mark.parametrize("case", cases("faults_of_forms"))
+async def test_a_fault_stands_at_the_field_that_has_it(rig: Rig, case: dict[str, Any]) -> None:
+    page = await send(rig, **{name: written(words) for name, words in case["fields"].items()})
+    assert page.status_code == (422 if case["wrong"] else 200)
+    assert re.findall(r'id="(\w+)-error"', page.text) == case["wrong"]
+
+
+@pytest.mark.parametrize("case", cases("methods"))
+async def test_a_method_is_answered_as_http_says(rig: Rig, case: dict[str, Any]) -> None:
+    async with rig.http() as http:
+        answer = await http.request(case["method"], case["path"])
+    assert (answer.status_code, answer.headers.get("allow")) == (case["status"], case["allow"])
+    assert case["method"] != "HEAD" or answer.content == b""
 
 
 @pytest.mark.parametrize("field", JOINED)

@@ -15,6 +15,7 @@ from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.web.csrf import COOKIE, FormGuard
 from shared.web.forms import TOKEN_FIELD
 from shared.web.pages import TEMPLATES, make_pages
+from tests.support.cases import cases
 from tests.support.every_app import SERVICES, build
 from tests.support.forms import SAME_ORIGIN, hidden_fields, token_from
 from tests.support.intake_rig import Rig
@@ -147,7 +148,7 @@ async def test_a_refused_form_is_offered_again_only_to_our_own_pages(rig: Rig) -
 
 
 @pytest.mark.parametrize("cookie", [None, "hearth_language=en", f"{COOKIE}={'A' * 24}"])
-@pytest.mark.parametrize("headers", [{}, {"Origin": "null"}, {"Origin": "https://intake.example"}])
+@pytest.mark.parametrize("headers", cases("browsers_that_tell_nothing"))
 async def test_a_browser_that_tells_nothing_gets_its_form_back_and_presses_again(
     rig: Rig, headers: dict[str, str], cookie: str | None
 ) -> None:
