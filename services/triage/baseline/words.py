@@ -7,11 +7,13 @@ public sentence says who a person is.
 import re
 import unicodedata
 from ipaddress import ip_address
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from shared.input.texts import Fault, is_too_long, trim_line
 from shared.names.addresses import ips_in, mails_in
 from shared.names.folding import clear, normalise
+from shared.names.readings import decodings_of
+from shared.names.scripts import DENSE
 
 WORDS_LIMIT = 500
 """Characters of a statement, as people count them: a letter with its marks is one, and so is a joined picture."""
@@ -19,19 +21,49 @@ LINE_LIMIT = 200
 LINK_LIMIT = 2_000
 
 _USER = (
-    "user|benutzer(?:in)?|utilisat(?:eur|rice)|usuari[oa]|usuário|utente|gebruiker|användare|bruger|bruker|käyttäjä"
-    "|szerkesztő|wikipedyst[ak]a?|uživatel(?:ka)?|redaktor(?:ka)?|utilizator|kullanıcı|pengguna|mtumiaji|ma'aikaci"
-    "|участни(?:к|ца)|користувач(?:ка)?|корисник|потребител|χρήστης|משתמש(?:ת)?|مستخدمة?|کاربر|صارف|सदस्य|ব্যবহারকারী|பயனர்"
-    "|వాడుకరి|ഉപയോക്താവ്|ผู้ใช้|thành viên|使用者|用户|用戶|利用者|사용자"
+    "user|benutzer(?:in)?|bruker|bruger|brukar|användare|gebruik(?:er|ster)|meidogger|notandi|brúkari|utilisat(?:eur|rice)"
+    "|usuari[oa]?|usuário|usuària|utente|utilizat(?:or|oare)|uusuari|wantaria|utent|utilizador|usator|uzanto|vikipediist[oi]?"
+    "|käyttäjä|kasutaja|szerkesztő|lankide|wikipedyst(?:a|k[ai]|y)|uživatel(?:ka)?|redaktor(?:ka)?|uporabni(?:k|ca)|korisni(?:k|ca)"
+    "|suradni(?:k|ca)|przezděwk|lietotāj[as]|naudotoj(?:as|a)|përdoruesi?|perdoruesi?|kullanıcı|[iİ]stifadəçi|foydalanuvchi"
+    "|qatısushı|ulanyjy|pengguna|naraguna|paraguna|gumagamit|mtumiaji|ma'aikaci|oníṣe|umsebenzisi|defnyddiwr|úsáideoir|implijer"
+    "|cleachdaiche|thành viên|участни(?:к|ца|цы)|удзельни(?:к|ца)|користувач(?:ка|ки)?|корисни(?:к|ца)|потребител"
+    "|қатысушы|катышуучу|корбар|хэрэглэгч|кулланучы|χρήστη[ςσ]|χρήστρια|մասնակից|მომხმარებელი|משתמש(?:ת)?|באַניצער"
+    "|مستخدمة?|مستعمل|کاربر|صارف|بەکارھێنەر|ئىشلەتكۈچى|सदस्य|प्रयोगकर्ता|प्रयोक्ता|ব্যবহারকারী|সদস্য|ਵਰਤੋਂਕਾਰ|સભ્ય"
+    "|ବ୍ୟବହାରକାରୀ|பயனர்|వాడుకరి|ಸದಸ್ಯ|ഉപയോക്താവ്|පරිශීලක|ผู้ใช้|ຜູ້ໃຊ້|အသုံးပြုသူ|អ្នកប្រើប្រាស់|አባል|使用者|用户|用戶|利用者|사용자"
+)
+"""What wikis call the pages of their users."""
+_TALK = (
+    "talk|diskussion(?:en)?|diskusjon|diskusjo|overleg|oerlis|spjall|discuss(?:ion|ione|ió|io)|discusi[óo]n"
+    "|discussão|discuție|diskuto|keskustelu|arutelu|eztabaida|vita|dyskusja|diskus[ei]a?|pogovor|razgovor|diskusija|aptarimas"
+    "|tartışma|mesaj|müzakirəsi|munozarasi|pembicaraan|perbincangan|thảo luận"
+    "|sgwrs|plé|обсуждение|гутарк[іи]|обговорення|разговор|беседа"
+    "|талқылауы|συζήτηση|քննարկում|განხილვა|שיחת|نقاش|بحث|تبادلۂ خیال|वार्ता|चर्चा|আলাপ|আলোচনা|பேச்சு|చర్చ|സംവാദം|สนทนา|พูดคุย"
+    "|會話|会話|討論|讨论|토론"
+)
+_SPECIAL = (
+    "spe[cz]ial|spécial|especial|speciale|speciaal|spesial|specjalna|speciální|špeciálne|special[aă]|specialus|istimewa|khas|özel"
+    "|toiminnot|eri|speciális|служебная|спеціальна|специални|посебно|ειδικό|מיוחד|خاص|ویژه|विशेष|বিশেষ|พิเศษ"
+    "|đặc biệt|特別|特殊|특수"
+)
+_SITES = (
+    r"t(?:elegram)?\.me|wa\.me|signal\.me|github\.com|(?:twitter|x|instagram|facebook|linkedin|threads|tiktok|vk)\.com"
+    r"|bsky\.app/profile"
 )
 _PERSON = re.compile(
-    rf"\b(?:{_USER})(?:[ _](?:talk|diskussion|discussion|discusión|discussão|обсуждение))?[ _]?:[ _]?\w"
-    r"|special:(?:contributions|contribs|emailuser|centralauth|log)/\w"
-    r"|\{\{\s*(?:ping|u|user\w*|re|reply to|@)\s*\|"
+    rf"(?:\b|(?<=[{DENSE}]))(?:(?:{_TALK})[ _\-\u2010:])?(?:{_USER})(?:[ _\-\u2010・·]?(?:{_TALK}))?[ _]?:[ _]?\w"
+    # Short forms, which stand in links only.
+    r"|\[\[\s*:?\s*(?:u|ut|bd|b|ud|ou|оу|ло|лу|у|п|uv|sd|ks)\s*:\s*\w"
+    r"|\b(?:u|ut|bd|ud|оу|лу):\w"
+    rf"|\b(?:{_SPECIAL})[ _]?:[^\s/:?]{{1,60}}/\w"
+    r"|[?&](?:target|user|username|ucuser|ususers)=\w"
+    # Templates take names, and public words need none.
+    r"|\{\{[^{}|]{1,60}\|\s*\w"
     r"|(?<![\w.])@\w{2,}"
     r"|\w\s*[\[({<]\s*(?:at|@|ät)\s*[\])}>]\s*\w"
     r"|\w\s+at\s+[\w-]+\s+dot\s+\w"
-    r"|\bt\.me/\w|\b(?:twitter|x|instagram|facebook|linkedin)\.com/\w"
+    r"|\w\s?@\s?[\w-]{1,63}\.\w"
+    r"|\b(?:mailto|skype|xmpp|sip|tel):\w"
+    rf"|\b(?:{_SITES})/@?\w"
     r"|\w#\d{4}\b",
     re.IGNORECASE,
 )
@@ -59,9 +91,7 @@ def fault_of_words(text: str, limit: int = WORDS_LIMIT) -> Fault | None:
 
 def has_address(text: str) -> bool:
     """Whether a text has what looks like an address of a person: of mail, a user page, a network, or a telephone."""
-    cleared = clear(text)
-    if "%" in cleared:
-        cleared = f"{cleared} {clear(unquote(cleared))}"
+    cleared = "\n".join(map(clear, decodings_of(clear(text))))
     return (
         _PERSON.search(cleared) is not None
         or any(mails_in(cleared))
@@ -89,7 +119,7 @@ def fault_of_link(link: str) -> Fault | None:
         return "other_port", "A link has no port, or 443."
     if not _is_public_name(host):
         return "private_host", "A link leads to a public host, by its name."
-    shown = unquote(f"{parts.path} {parts.query} {parts.fragment}").replace("_", " ")
+    *_, shown = decodings_of(f"{host}{parts.path} ?{parts.query} {parts.fragment}".replace("_", " "))
     if _PERSON.search(clear(shown)) or any(mails_in(clear(shown))):
         return "address", "This looks like the page or the address of a person. Public links name nobody."
     return None

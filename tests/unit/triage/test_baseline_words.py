@@ -23,6 +23,11 @@ FINE = [
     "An admin and a steward decide @ the meeting; 3/4 agree, 100%.",
     "The page https://meta.wikimedia.org/wiki/Universal_Code_of_Conduct says so.",
     "\U0001f44d\U0001f3fd We answer within 24 h.",
+    "The user feedback: good. Discussion: open; plan B: closed. Talk: two hours.",
+    "注意:我们在一天内回答。注意：報告には二人が答えます。",
+    "Users: 300, of whom 120 reported; ratio 3:2:1, 24/7, ISO 639-3.",
+    "We meet at example.org and follow https://meta.wikimedia.org/w/index.php?title=Help&action=history.",
+    "Help:Contents, Project:Sera and Mradi:Sera say so.",
 ]
 ADDRESSES = [
     "Write to ada@example.org.",
@@ -53,6 +58,25 @@ ADDRESSES = [
     "From 2001:db8::1.",
     "https://t.me/ada",
     "Ask ada#1234 there.",
+    "Ask BD:Ada.",
+    "Ask [[U:Ada]].",
+    "質問は利用者・会話:アダに",
+    "利用者‐会話:アダ",
+    "Dyskusja wikipedystki:Ada",
+    "Обсуждение участницы:Ада",
+    "Ask Felhasználó:Ada, or Szerkesztő:Ada.",
+    "Ask İstifadəçi:Ada.",
+    "Մասնակից:Ադա",
+    "მომხმარებელი:ადა",
+    "Spezial:Beiträge/Ada",
+    "特別:投稿記録/アダ",
+    "See Special:CentralAuth?target=Ada",
+    "{{noping|Ada}} and {{Benutzer|Ada}}",
+    "Write to ada&#64;example.org.",
+    "Write to ada%2540example.org.",
+    "Write to ada@ example.org.",
+    "mailto:ada",
+    "https://bsky.app/profile/ada",
 ]
 
 
