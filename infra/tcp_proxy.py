@@ -1,9 +1,10 @@
 """One fixed port in front of any number of replicas: `python -m infra.tcp_proxy PORT HOST:PORT`.
 
-Compose cannot publish one host port for several containers. So this program passes connections on, byte by byte, to the
-addresses that the name has at that moment, each in turn. It passes over a replica that does not answer. It uses the
-standard library only, and bare sockets, to stay small. When it has as many connections as it can hold, the address with
-the most of them gives one up: the one that has been silent for the longest. So one stranger cannot push others out.
+Compose cannot publish one host port for several containers, nor a port of a container on a network without a way in. So
+this program passes connections on, byte by byte, to the addresses that the name has at that moment, each in turn. It
+passes over a replica that does not answer. It uses the standard library only, and bare sockets, to stay small. When it
+has as many connections as it can hold, the address with the most of them gives one up: the one that has been silent for
+the longest. So one stranger cannot push others out.
 """
 
 import asyncio

@@ -1,5 +1,7 @@
 """The listener of integrators, as docker-compose.yml has it: who gets in, and what each may do there."""
 
+import socket
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,3 +101,11 @@ def test_an_integrator_sees_its_own_topics_only_and_gives_no_orders(let: Let) ->
         with pytest.raises(KafkaException) as refused:
             order.result(timeout=30)
         assert refused.value.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+@pytest.mark.parametrize("size", [16 * 1024 + 1, 2**31 - 1])
+def test_the_broker_keeps_no_room_for_a_large_request_of_a_stranger(integrator_kafka: str, size: int) -> None:
+    host, _, port = integrator_kafka.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as stranger:
+        stranger.sendall(struct.pack(">i", size))
+        assert stranger.recv(1) == b""
