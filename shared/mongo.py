@@ -3,13 +3,15 @@
 infra/decisions/2026-11-23-motor.md says why, and how to move to PyMongo's own async API.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from opentelemetry.trace import TracerProvider
-from pymongo import IndexModel, InsertOne, ReplaceOne, UpdateOne, timeout
+from pymongo import IndexModel, InsertOne, MongoClient, ReplaceOne, UpdateOne, timeout
 from pymongo.errors import (
     BulkWriteError,
     ConfigurationError,
@@ -24,7 +26,7 @@ from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
 
 from shared.connections import OPEN_MONGO, MongoAccess
-from shared.input.host_names import name_in
+from shared.input.host_names import is_ip, name_in
 from shared.problems import Unavailable
 
 Document: TypeAlias = dict[str, Any]
@@ -38,6 +40,10 @@ else:
 RELAXED = WriteConcern(w=1)
 PATIENCE = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 20_000}
 """Milliseconds that a client waits for a server, where its URI names no others."""
+
+_NAMED_IN_DNS = "mongodb+srv"
+_LONGEST_PREFIX = 40
+"""Bytes; MongoDB takes 63 in all."""
 
 DUPLICATE_KEY = 11000
 
@@ -76,18 +82,39 @@ def reaching(away: str | None = None) -> Iterator[None]:
 def check_uri(uri: str) -> str:
     """The URI, if `connect` can read it. Raises ValueError, which repeats nothing of it.
 
-    A name under which DNS has the servers (`mongodb+srv://`) is not asked for.
+    No name is looked up: with `mongodb+srv://`, DNS may have no answer yet when a service starts.
     """
-    if uri.startswith("mongodb+srv://"):
-        return uri
     try:
-        found = parse_uri(uri)
-    except (ConfigurationError, ValueError) as error:
+        with warnings.catch_warnings():
+            # A client only warns of an option that it does not know, and works without it.
+            warnings.simplefilter("error")
+            MongoClient[Document](uri, connect=False).close()
+        named = urlsplit(uri)
+        hosts = [named.hostname or ""] if named.scheme == _NAMED_IN_DNS else _hosts_in(uri)
+    except (ConfigurationError, ValueError, OSError, UserWarning) as error:
         secretive = "" if "@" in uri else f": {error}"
         raise ValueError(f"is not a URI such as mongodb://mongo:27017/?replicaSet=rs0{secretive}") from None
-    if any(name_in(host.encode()) is None for host, port in found["nodelist"] if port is not None and ":" not in host):
+    if any(name_in(host.encode()) is None for host in hosts):
         raise ValueError("names a host with characters that no host has")
+    if named.scheme == _NAMED_IN_DNS and any(map(is_ip, hosts)):
+        raise ValueError("names an IP address where a name of DNS stands, under which the servers are found")
     return uri
+
+
+def _hosts_in(uri: str) -> list[str]:
+    """The hosts of a URI that names its servers, without sockets and without IPv6."""
+    return [host for host, port in parse_uri(uri)["nodelist"] if port is not None and ":" not in host]
+
+
+def check_database_prefix(prefix: str) -> str:
+    """The prefix, if the client takes names of databases that begin so. Raises ValueError."""
+    if len(prefix.encode()) > _LONGEST_PREFIX or not prefix.isprintable():
+        raise ValueError(f"has more than {_LONGEST_PREFIX} bytes, or characters that nobody sees")
+    try:
+        MongoClient[Document](connect=False)[f"{prefix}x"]
+    except InvalidName as error:
+        raise ValueError(f"cannot be: {error}") from None
+    return prefix
 
 
 def connect(uri: str, *, service: str, access: MongoAccess = OPEN_MONGO) -> Client:

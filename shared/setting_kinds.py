@@ -96,14 +96,20 @@ def _networks(value: str) -> str:
     return value
 
 
-def _prefix(allowed: str, longest: int) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if len(value) > longest or not re.fullmatch(f"[A-Za-z0-9{re.escape(allowed)}]*", value):
-            signs = " and ".join(f"`{sign}`" for sign in allowed)
-            raise ValueError(f"has more than {longest} characters, or others than letters, digits, {signs}")
-        return value
+def _topic_prefix(value: str) -> str:
+    # The client of Kafka checks no names, so these are the rules of the broker.
+    if len(value) > _LONGEST_PREFIX or not re.fullmatch(r"[A-Za-z0-9._-]*", value):
+        raise ValueError(
+            f"has more than {_LONGEST_PREFIX} characters, or others than letters, digits, `.`, `_` and `-`"
+        )
+    return value
 
-    return check
+
+def _database_prefix(value: str) -> str:
+    # Imported late, because most commands need no driver.
+    from shared.mongo import check_database_prefix
+
+    return check_database_prefix(value)
 
 
 def _key(value: object) -> object:
@@ -156,6 +162,8 @@ def _folder(path: Path) -> Path:
 
 
 KEY_BYTES = 32
+_LONGEST_PREFIX = 100
+"""Characters; Kafka takes 249 in all."""
 Key = Annotated[bytes, BeforeValidator(_key), Field(min_length=KEY_BYTES, max_length=KEY_BYTES, repr=False)]
 """A secret of 32 bytes, written in base64."""
 File = Annotated[Path, AfterValidator(_file)]
@@ -179,7 +187,7 @@ Networks = Annotated[str, AfterValidator(_networks)]
 """Addresses or networks in CIDR notation, separated by commas."""
 LogLevel = Annotated[str, AfterValidator(_log_level)]
 """The name of a level, in any case."""
-TopicPrefix = Annotated[str, AfterValidator(_prefix("._-", 100))]
-"""Characters that names of topics may have; Kafka takes 249 of them in all."""
-DatabasePrefix = Annotated[str, AfterValidator(_prefix("_-", 40))]
-"""Characters that names of databases may have; MongoDB takes 63 of them in all."""
+TopicPrefix = Annotated[str, AfterValidator(_topic_prefix)]
+"""How names of topics and of groups begin."""
+DatabasePrefix = Annotated[str, AfterValidator(_database_prefix)]
+"""How names of databases begin."""

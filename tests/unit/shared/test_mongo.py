@@ -14,7 +14,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from shared.mongo import connect, reaching
+from shared.mongo import check_database_prefix, check_uri, connect, reaching
 from shared.problems import Unavailable
 
 
@@ -84,3 +84,24 @@ async def test_an_address_may_name_how_long_a_server_is_waited_for() -> None:
         client = connect(uri, service="test")
         assert client.options.server_selection_timeout == seconds
         client.close()
+
+
+def test_a_uri_is_checked_without_a_question_to_dns(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(*_: object, **__: object) -> None:
+        pytest.fail("DNS was asked")
+
+    monkeypatch.setattr("dns.resolver.resolve", asked)
+    monkeypatch.setattr("dns.resolver.Resolver.resolve", asked)
+    for uri in ("mongodb+srv://cluster.example.net", "mongodb+srv://user:p%40ss@cluster.example.net/?retryWrites=true"):
+        assert check_uri(uri) == uri
+        connect(uri, service="test").close()
+    with pytest.raises(ValueError, match="is not a URI") as caught:
+        check_uri("mongodb+srv://user:sekret@cluster.example.net:27017")
+    assert "sekret" not in str(caught.value)
+
+
+def test_a_prefix_of_databases_is_what_the_client_takes() -> None:
+    for prefix in ("", "a_", "équipe-", "信頼_"):
+        assert check_database_prefix(prefix) == prefix
+    with pytest.raises(ValueError, match="cannot contain the character"):
+        check_database_prefix("a.b")
