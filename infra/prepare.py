@@ -91,6 +91,11 @@ def has_java(machine: Machine) -> bool:
     return found is not None and int(found.group(1)) >= OLDEST_JAVA
 
 
+def has_compiler(machine: Machine) -> bool:
+    """Whether Java's compiler is there, with which tests run programs of documents."""
+    return machine.which("javac") is not None
+
+
 def has_go(machine: Machine) -> bool:
     """Whether the `go` on the PATH, with which tests run programs that use packages of others, is new enough for it."""
     try:
@@ -141,6 +146,12 @@ NEEDS = (
         ("maven",),
         ("demo",),
         "Kafka's jars cannot be fetched, and the demo takes the broker in memory (BROKER=memory)",
+    ),
+    Need(
+        "a Java that compiles",
+        has_compiler,
+        ("openjdk-17-jdk-headless", "openjdk-21-jdk-headless", "openjdk-25-jdk-headless", "default-jdk-headless"),
+        ("test",),
     ),
     Need("Maven", has_keycloak_or_maven, ("maven",), ("test",)),
     Need("libcurl and libssl for MongoDB", has_mongod_libraries, ("libcurl4", "libcurl4t64"), ("demo", "test")),
@@ -295,7 +306,9 @@ def is_done(machine: Machine, goal: str) -> bool:
     made += [] if wants_memory(machine) else [downloads.kafka_folder()]
     made += [downloads.keycloak_folder()] if goal == "test" else []
     programs = [] if wants_memory(machine) else [machine.which("java") is not None]
-    programs += [has_chromium(machine), machine.which("go") is not None] if goal == "test" else []
+    programs += (
+        [has_chromium(machine), has_compiler(machine), machine.which("go") is not None] if goal == "test" else []
+    )
     return all(path is not None and path.exists() for path in made) and all(programs)
 
 

@@ -37,6 +37,7 @@ PURPOSE = "audit"
 PROGRAM = Path(__file__).with_name("verify.py")
 CURSORS = Cursors(RecordPlace)
 TIMELINE_CURSORS = Cursors(TimelinePlace)
+PYTHON = "text/x-python"
 TLOG_PROOF = "text/plain; charset=utf-8"
 _BYTES = gives_media("application/octet-stream")
 _PROOF: dict[int | str, dict[str, Any]] = {200: {**gives(InclusionProof)[200], **gives_media("text/plain")[200]}}
@@ -60,7 +61,7 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
     @router.get("/verify.py", response_class=Response, responses=gives_media("text/x-python"), **does("record.keys"))
     async def read_program() -> Response:
         """The program that verifies the record. It is only as true as this service: compare it with a release."""
-        return PlainTextResponse(program, media_type="text/x-python")
+        return Response(program, media_type=f"{PYTHON}; charset=utf-8")
 
     @router.get("/logs", responses=gives(LogList), **does("record.heads"))
     async def list_logs(request: Request) -> Response:

@@ -98,6 +98,7 @@ async def test_the_verifier_that_audit_hands_out_is_the_one_of_the_release() -> 
     answer = await AuditWorld().client.get("/v1/record/verify.py")
     assert answer.status_code == 200
     assert answer.content == PROGRAM.read_bytes()
+    assert answer.headers["content-type"] == "text/x-python; charset=utf-8"
 
 
 @pytest.mark.parametrize("query", ["case=case-7", "case_id=case-7&kind=x", "_=1"])

@@ -74,6 +74,19 @@ async def test_the_command_of_the_page_leads_from_an_event_to_its_report(rig: Ri
     assert missing == 22  # curl: the server refused
 
 
+async def test_the_command_of_the_page_for_integrators_asks_for_a_name_with_slashes() -> None:
+    rig = Rig()
+    rig.published.there = {"reports.outcomes.wiki-bot"}
+    stream = {**WHOLE, "meta": {**WHOLE["meta"], "stream": "wiki-bot/forms", "id": "2026/17"}}
+    (told,) = await consume(rig, replace(sent(stream), topic="reports.inbox.wiki-bot"))
+    assert isinstance(told.fact, SubmissionAccepted)
+    (command,) = commands(DOCS / "integrators.md")
+    token = COPIES.token(grants=[Grant(Role.INTEGRATOR, sources=("wiki-bot",))])
+    async with served(rig.app) as port:
+        status, out = await run(f"{command.strip()} -sS", {"INTAKE": f"http://127.0.0.1:{port}", "TOKEN": token})
+    assert (status, json.loads(out)["report_id"]) == (0, told.fact.report_id)
+
+
 def test_the_table_of_fields_has_each_field_of_the_schema() -> None:
     schema = event_platform_schema()
     rows = dict(re.findall(r"^\| `([^`]+)` \| (yes|no) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))

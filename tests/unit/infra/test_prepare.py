@@ -12,7 +12,8 @@ from infra import prepare
 from infra.prepare import Machine, Missing
 
 DEBIAN = ("apt-get",)
-EVERYTHING = (*DEBIAN, "java", "mvn", "mongod", "chromium", "go")
+PACKAGES = ("openjdk-17-jre-headless", "openjdk-17-jdk-headless", "maven", "libcurl4", "golang-go", "chromium")
+EVERYTHING = (*DEBIAN, "java", "javac", "mvn", "mongod", "chromium", "go")
 
 
 @dataclass
@@ -22,7 +23,7 @@ class OtherMachine:
     programs: Sequence[str]
     java: str = "17.0.15"
     go: str = "1.19.8"
-    packages: Sequence[str] = ("openjdk-17-jre-headless", "maven", "libcurl4", "golang-go", "chromium", "python3-venv")
+    packages: Sequence[str] = (*PACKAGES, "python3-venv")
     modules: Sequence[str] = ("ensurepip", "venv")
     failing: str = ""
     commands: list[str] = field(default_factory=list)
@@ -86,7 +87,7 @@ def test_root_on_debian_gets_all_that_is_missing_with_one_update_and_one_install
     other = OtherMachine(DEBIAN)
     assert prepare.system_needs(other.machine(), "test")
     assert [c.split()[5] for c in other.commands] == ["update", "install"]
-    assert other.installed == ["openjdk-17-jre-headless maven libcurl4 golang-go chromium"]
+    assert other.installed == [" ".join(PACKAGES)]
 
 
 def test_an_old_java_counts_as_missing() -> None:
@@ -104,7 +105,7 @@ def test_an_old_go_counts_as_missing() -> None:
 
 
 def test_the_next_package_is_taken_where_a_system_does_not_have_the_first() -> None:
-    other = OtherMachine((*DEBIAN, "mvn", "mongod", "chromium", "go"), packages=("openjdk-21-jre-headless",))
+    other = OtherMachine((*DEBIAN, "javac", "mvn", "mongod", "chromium", "go"), packages=("openjdk-21-jre-headless",))
     assert prepare.system_needs(other.machine(), "test")
     assert other.installed == ["openjdk-21-jre-headless"]
 
@@ -115,14 +116,16 @@ def test_without_root_it_names_everything_in_one_line_with_the_command() -> None
         prepare.system_needs(other.machine(root=False), "test")
     line = str(missing.value)
     assert "\n" not in line
-    assert line.startswith("Missing: Java 17 or newer, Maven, libcurl")
-    assert line.endswith("sudo apt-get install openjdk-17-jre-headless maven libcurl4 golang-go chromium")
+    assert line.startswith("Missing: Java 17 or newer, a Java that compiles, Maven, libcurl")
+    assert line.endswith(
+        "sudo apt-get install openjdk-17-jre-headless openjdk-17-jdk-headless maven libcurl4 golang-go chromium"
+    )
     assert other.commands == []
 
 
 def test_another_system_is_told_what_is_missing() -> None:
     with pytest.raises(Missing, match=r"Missing: Maven\. Install it with your system's packages"):
-        prepare.system_needs(OtherMachine(("java", "mongod", "chromium", "go")).machine(), "test")
+        prepare.system_needs(OtherMachine(("java", "javac", "mongod", "chromium", "go")).machine(), "test")
 
 
 def test_the_demo_goes_on_in_memory_where_java_cannot_be_had() -> None:
