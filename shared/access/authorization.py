@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from shared.access.actions import ACTIONS, Action
-from shared.access.conditions import HIDING, Permit, Reason, Refusal
+from shared.access.conditions import HIDING, Permit, Reason, Refusal, lacking
 from shared.access.principal import NOBODY, Grant, Principal, Reach, Resource, Role, has_ended
 from shared.access.table import TABLE, Row
 from shared.problems import NOTHING_HERE, Problem
@@ -106,6 +106,7 @@ _STATUS: Mapping[Reason, tuple[int, str, str]] = {
         ),
     ),
     Reason.TRAINING: (403, "training-needed", "This needs training that counts."),
+    Reason.SCOPE: (403, "scope-needed", "This role does not have the scope for that part of the record."),
     Reason.PURPOSE: (403, "purpose-not-permitted", "This may not be asked for that purpose."),
     Reason.SOURCE: (403, "source-not-permitted", "This token may not speak for that source."),
     Reason.COMMUNITY: (403, "community-not-permitted", "This token may not report for that community."),
@@ -119,16 +120,20 @@ _STATUS: Mapping[Reason, tuple[int, str, str]] = {
 class Refused(Problem):
     """The answer to a caller who is refused. Where the reason may not be told, it looks as if there were nothing.
 
-    `detail` tells the caller more of what is the caller's own affair.
+    `detail` tells the caller more of what is the caller's own affair, and `lacks` names what the caller lacks: training
+    modules, or the scope of a part of the record.
     """
 
-    def __init__(self, action: str, refusal: Refusal, detail: str | None = None) -> None:
+    def __init__(
+        self, action: str, refusal: Refusal, detail: str | None = None, *, lacks: tuple[str, ...] = ()
+    ) -> None:
+        self.lacks = lacks
         self.action = action
         self.reason = refusal.reason
         # Only a case can be hidden. What is not about a case shows nothing of what is there.
         is_hidden = refusal.reason in HIDING and ACTIONS[action].case
         answer = NOTHING_HERE if is_hidden else _STATUS.get(refusal.reason, _NOT_PERMITTED)
-        super().__init__(*answer, detail=detail)
+        super().__init__(*answer, detail=detail or (f"Missing: {', '.join(lacks)}." if lacks else None))
 
 
 def demand(actor: Principal, action: str, resource: Resource | None, now: datetime) -> Permit:
@@ -137,4 +142,14 @@ def demand(actor: Principal, action: str, resource: Resource | None, now: dateti
         case Permit() as permit:
             return permit
         case Refusal() as refusal:
-            raise Refused(action, refusal)
+            raise Refused(action, refusal, lacks=_lacks(actor, action, resource, refusal.reason, now))
+
+
+def _lacks(actor: Principal, action: str, resource: Resource | None, reason: Reason, now: datetime) -> tuple[str, ...]:
+    match reason:
+        case Reason.TRAINING if resource:
+            return tuple(sorted(lacking(actor, resource, now)))
+        case Reason.SCOPE:
+            return (ACTIONS[action].scope or "",)
+        case _:
+            return ()

@@ -86,7 +86,7 @@ NAMED = Condition(
 TRAINED = Condition(
     Reason.TRAINING,
     "trained for it",
-    lambda who, _grant, _action, resource, now: set(resource.training) <= _trained(who, now),
+    lambda who, _grant, _action, resource, now: not lacking(who, resource, now),
     of_resource=True,
 )
 
@@ -203,5 +203,7 @@ def _holds(bounds: tuple[str, ...], names: tuple[str, ...]) -> bool:
     return not bounds or (bool(names) and set(names) <= set(bounds))
 
 
-def _trained(who: Principal, now: datetime) -> set[str]:
-    return {t.module for t in who.trainings if t.completed_at <= now and not has_ended(t.expires_at, now)}
+def lacking(who: Principal, resource: Resource, now: datetime) -> set[str]:
+    """The training modules that the handling body of a resource asks for, and that do not count for `who`."""
+    counting = (t for t in who.trainings if t.completed_at <= now and not has_ended(t.expires_at, now))
+    return set(resource.training) - {t.module for t in counting}

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from starlette.responses import RedirectResponse
 
+from shared.access.authorization import Refused
 from shared.access.principal import NOBODY, Principal, has_ended
 from shared.own_names import OwnNames, Proof
 from shared.problems import Problem, Unavailable
@@ -30,7 +31,7 @@ LONGEST_CODE = 4096
 _AGAIN, _NO_NAME, _LEAVE, _ROLE = "sign-in-again", "names-needed", "on-leave", "role-not-permitted"
 _OWN_AFFAIRS = frozenset({
     _LEAVE, _ROLE, "access-ended", "confidentiality-needed", "training-needed", "own-entry", "own-attestation",
-    "last-coordinator", "beyond-own-reach", "form-of-another",
+    "last-coordinator", "beyond-own-reach", "form-of-another", "scope-needed",
 })  # fmt: skip
 """The problems that a page explains to the person who meets them. Each has a message `refused-…`."""
 _PASSING = frozenset({_LEAVE, "access-ended", "confidentiality-needed", "training-needed"})
@@ -163,6 +164,7 @@ class SignInFlow:
             "kept_days": REFUSED_LIFE.days,
             "until": ends[0] if ends and problem.code == _LEAVE else None,
             "roles": [grant.role.value for grant in who.running(at)] if problem.code == _ROLE else (),
+            "lacks": problem.lacks if isinstance(problem, Refused) else (),
             "places": places,
             "typed": self.pages.typed(request),
         }

@@ -7,7 +7,8 @@ import pytest
 from shared.access.principal import Role
 from tests.support.audit_rig import bearer, event_of
 from tests.support.audit_world import AuditWorld, leaf_of
-from tests.support.people import anybody, sign_in
+from tests.support.people import anybody, auditor, sign_in
+from tests.support.people import bearer as bearer_of
 
 
 @pytest.fixture
@@ -42,6 +43,16 @@ async def test_a_timeline_has_the_proof_beside_every_entry(world: AuditWorld) ->
     assert "⧼" not in page.text
     assert page.headers["cache-control"] == "no-store"
     assert [read.results for read in world.saving.reads] == [3]
+
+
+async def test_an_auditor_without_the_scope_reads_which_one_is_missing(world: AuditWorld) -> None:
+    await sign_in(world.client, world.sessions, "/audit", auditor("a3", "proof"))
+    page = await world.client.get("/audit/cases/case-1", headers={"Accept": "text/html"})
+    assert page.status_code == 403
+    assert "it lacks the scope meta." in page.text
+    assert 'action="/audit/sign-out"' in page.text
+    told = await world.client.get("/v1/record/cases/case-1/timeline", headers=bearer_of(auditor("a3", "proof")))
+    assert (told.json()["type"], told.json()["detail"]) == ("/errors/scope-needed", "Missing: meta.")
 
 
 async def test_an_entry_that_was_changed_is_shown_as_not_proved(world: AuditWorld) -> None:

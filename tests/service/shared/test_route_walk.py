@@ -116,7 +116,7 @@ ANSWERS = {
     "source": (403, "source-not-permitted"),
     "reach": (403, "beyond-own-reach"),
     "community": (403, "community-not-permitted"),
-    "scope": (403, "role-not-permitted"),
+    "scope": (403, "scope-needed"),
     "role": (403, "role-not-permitted"),
 }
 """What is answered for each reason that is told, and for a report in the name of a community that is not one's own."""

@@ -9,7 +9,7 @@ import pytest
 from shared.access.principal import Grant, Leave, Principal, Role
 from shared.times import now
 from tests.support.forms import hidden_fields
-from tests.support.people import COPIES, LONG_AGO, auditor, come_back, person, sign_in
+from tests.support.people import COPIES, LONG_AGO, TRAINED, auditor, come_back, person, sign_in
 from tests.support.rosters import refresh_rosters
 from tests.support.triage_rig import ALICE, BOB, Rig, make_rig
 
@@ -30,12 +30,25 @@ async def rig():
         (replace(ALICE, leaves=(Leave(LONG_AGO, BACK),)), "You are on leave until "),
         (replace(ALICE, leaves=(Leave(LONG_AGO),)), "You are on leave, and no end of it is noted."),
         (replace(ALICE, confidential_until=None), "No confidentiality agreement of yours is noted"),
-        (replace(ALICE, trainings=()), "You lack a training that this handling body asks for"),
+        (replace(ALICE, trainings=()), "asks for the training modules A, B, and none that count are noted for you"),
+        (
+            replace(ALICE, trainings=TRAINED[:1]),
+            "asks for the training module B, and none that counts is noted for you",
+        ),
         (person("e1", Grant(Role.RESPONDER, ("enwiki_admins",), expires_at=LONG_AGO)), "Your role here has ended."),
         (person("e2", Grant(Role.OPERATOR)), "Your role does not include this."),
         (replace(ALICE, named=False), "Hearth does not know your user name"),
     ],
-    ids=["on leave", "on leave without end", "no agreement", "untrained", "ended", "other role", "no name"],
+    ids=[
+        "on leave",
+        "on leave without end",
+        "no agreement",
+        "untrained",
+        "half trained",
+        "ended",
+        "other role",
+        "no name",
+    ],
 )
 async def test_each_refusal_says_the_reason_and_the_way_out(rig: Rig, who: Principal, says: str) -> None:
     case = await rig.open()
