@@ -171,8 +171,11 @@ class SignInFlow:
         return self.pages.render(request, "refused.html", context, problem.status)
 
     async def _kept(self, request: Request, who: Principal) -> bool:
+        """Whether words of a form wait for this person at this address."""
         try:
-            return await self.drafts.keep(request, who.ref)
+            if FIELDS in request.scope:
+                return await self.drafts.keep(request, who.ref)
+            return await self.drafts.find(request) is not None
         except Unavailable:
             # The words stand on the page all the same.
             return False

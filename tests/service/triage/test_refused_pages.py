@@ -89,7 +89,9 @@ async def test_words_of_a_refused_person_stand_in_the_form_once_the_reason_has_p
     assert answer.status_code == 403
     assert "kept sealed, for up to 14 days" in answer.text
     assert f'href="{form}"' in answer.text
-    assert (await rig.http.get(form)).status_code == 403
+    still = await rig.http.get(form)
+    assert (still.status_code, "kept sealed" in still.text, "When was it" in still.text) == (403, True, False)
+    assert "kept sealed" not in (await rig.http.get(f"/desk/cases/{case.code_name}")).text
     COPIES.enrol(ALICE)
     await refresh_rosters(rig.app)
     back = await rig.http.get(form)
