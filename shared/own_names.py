@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.field_words import PRINTABLE, of_form
 
 
 class Trust(StrEnum):
@@ -18,7 +20,7 @@ class Trust(StrEnum):
     """The person can type whatever they like: a nickname, a real name, an address that nobody has verified."""
 
 
-ProviderToken = Annotated[str, StringConstraints(min_length=1, max_length=16_384, pattern=r"^[\x21-\x7e]+$")]
+ProviderToken = Annotated[str, of_form(PRINTABLE, min_length=1, max_length=16_384)]
 """A token of a sign-in provider. Those of Keycloak have about two thousand characters."""
 
 

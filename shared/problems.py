@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from shared.field_words import detail_of
+
 MOST_ERRORS = 20
 """Faults in one answer: nobody mends more at once, and a sender must not decide how long an answer gets."""
 
@@ -141,11 +143,14 @@ def pointer(location: Sequence[int | str]) -> str:
 
 
 def faults_of(error: ValidationError) -> list[FieldError]:
-    """What pydantic objects to. A pointer leaves out the name of an unknown field: that is the sender's own text."""
+    """What pydantic objects to, in our words.
+
+    A pointer leaves out the name of an unknown field: that is the sender's own text.
+    """
     found = []
-    for finding in error.errors(include_url=False, include_input=False, include_context=False):
+    for finding in error.errors(include_url=False, include_input=False):
         where = finding["loc"][:-1] if finding["type"] == "extra_forbidden" else finding["loc"]
-        found.append(FieldError(pointer(where), finding["type"], finding["msg"]))
+        found.append(FieldError(pointer(where), finding["type"], detail_of(finding)))
     return found
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict
 
+from shared.field_words import IDENTIFIER, of_form
 from shared.input.texts import Trimmed, TypedText
 from shared.names import LONGEST_LINE
 
@@ -13,7 +14,7 @@ ANSWER_LIMIT = 20_000
 RECEIPT_LIMIT = 200
 """Characters of a receipt as it is typed, with blanks and marks."""
 Receipt = Annotated[str, TypedText(RECEIPT_LIMIT, optional=True, one_line=False)]
-Identifier = Annotated[str, Trimmed, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+Identifier = Annotated[str, Trimmed, of_form(IDENTIFIER)]
 Name = Annotated[str, TypedText(320, longest=LONGEST_LINE)]
 Words = Annotated[str, TypedText(ANSWER_LIMIT, one_line=False)]
 

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import metrics
+from shared.field_words import detail_of
 from shared.problems import NOTHING_HERE, FieldError, NotFound, Problem, Unavailable, pointer
 from shared.telemetry import span_for
 from shared.web.bounds import BODY_LIMIT, HOLD, too_large
@@ -195,7 +196,7 @@ def _problem_for(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, RequestValidationError):
-        errors = [FieldError(pointer(e["loc"][1:]), e["type"], e["msg"]) for e in error.errors()]
+        errors = [FieldError(pointer(e["loc"][1:]), e["type"], detail_of(e)) for e in error.errors()]
         return Problem(422, "invalid-fields", "Some fields are not valid.", errors=errors)
     if isinstance(error, HTTPException):
         return Problem(error.status_code, *_HTTP_PROBLEMS.get(error.status_code, _OTHER_HTTP_PROBLEM))

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from services.intake.answers import ErasureAnswer, ErasureItem, ErasureResult
 from services.intake.erasure.actions import Erasing, Erasure, ErasureReason
@@ -13,6 +13,7 @@ from services.intake.vault.resources import resource_of
 from shared.access.authorization import allow, demand
 from shared.access.conditions import Permit
 from shared.access.principal import Principal
+from shared.field_words import UUID, of_form
 from shared.ids import new_id
 from shared.problems import FieldError, Problem
 from shared.times import now
@@ -21,7 +22,7 @@ from shared.web.gate import Callers, Gate, does, principal_of
 
 MOST_IDS = 500
 # Nothing but a random id, because it stands in events for ever. Who made the request is written down elsewhere.
-RequestId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+RequestId = Annotated[str, of_form(UUID)]
 
 
 class ErasureOrder(Body):

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events import ReportParties, ReportReceived
+from shared.field_words import LANGUAGE, of_form
 from shared.input.mail_addresses import MailAddress
 from shared.input.readable import readable
 from shared.input.texts import Trimmed, TypedText
@@ -97,7 +98,7 @@ class Submission(_Part):
     category: Code = UNCLASSIFIED
     flags: tuple[Code, ...] = Field((), max_length=20)
     setting: Code = "online"
-    language: Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")] = "en"
+    language: Annotated[str, of_form(LANGUAGE, max_length=35)] = "en"
     privacy: Annotated[Literal["named", "confidential", "anonymous"], Trimmed] = "confidential"
     occurred: Occurred | None = None
     narrative: Narrative

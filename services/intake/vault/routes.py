@@ -18,7 +18,7 @@ from shared.access.conditions import Reason, Refusal
 from shared.access.principal import Principal, Role
 from shared.access.purposes import PURPOSES
 from shared.events import Actor
-from shared.ids import PERSON
+from shared.field_words import PERSON_REFERENCE, PURPOSE, of_form
 from shared.own_names import Proof
 from shared.problems import FieldError, Problem
 from shared.web.bodies import gives, json_response, parse_body, takes
@@ -40,14 +40,14 @@ class ReadItem(Body):
 class VaultRead(Body):
     """POST /v1/vault/read."""
 
-    purpose: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
+    purpose: Annotated[str, of_form(PURPOSE)]
     reads: Annotated[tuple[ReadItem, ...], Field(max_length=500)]
 
 
 class NamedPerson(Body):
     """PUT /v1/vault/reports/{report_id}/named/{token}."""
 
-    person: Annotated[str, StringConstraints(pattern=f"^{PERSON.pattern}$")]
+    person: Annotated[str, of_form(PERSON_REFERENCE)]
 
 
 class GivenNames(Body):
