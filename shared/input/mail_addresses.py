@@ -14,6 +14,8 @@ import idna
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from shared.input.texts import AROUND, LARGEST_CHARACTER
+
 LONGEST_LOCAL, LONGEST = 64, 254
 """Bytes on the wire: of the part before the `@`, and of all of it (RFC 5321, 4.5.3.1)."""
 LONGEST_NAME, LONGEST_TYPED = 200, 320
@@ -29,10 +31,11 @@ _COMMON = re.compile(
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 _JOINERS = "\u200c\u200d"
+
+
+# `clean` takes more out of a text: control characters, and marks that turn letters around, may hide another address.
 _COPIED = re.compile("[\u00ad\u200b\u2060\ufeff]")
 """Marks without a width that pages put where a line may break."""
-_AROUND = " \t\r\n\u00a0\u200e\u200f\u061c\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
-"""Blanks and direction marks that copying brings along."""
 
 
 class BadAddress(ValueError):
@@ -64,17 +67,25 @@ def wire_form(text: str) -> str:
 
 def read_mailbox(text: str) -> Mailbox:
     """`Trust, Safety <safety@example.org>` or a bare address; the name may be in quotes. Raises BadAddress."""
-    name, bracket, rest = text.strip().rpartition("<")
+    name, bracket, rest = text.strip(AROUND).rpartition("<")
     if not bracket:
         return Mailbox("", read_address(text))
-    name = unicodedata.normalize("NFC", " ".join(name.split()))
+    name = " ".join(name.split())
+    if len(name) > LONGEST_NAME * LARGEST_CHARACTER:
+        # To bring thousands of marks into order would take their number squared.
+        raise _bad_name()
+    name = unicodedata.normalize("NFC", name)
     if len(name) > 1 and name[0] == name[-1] == '"':
         name = re.sub(r"\\(.)", r"\1", name[1:-1])
     if not rest.endswith(">"):
         raise BadAddress("Write a name and an address, such as Hearth <hearth@example.org>.")
     if len(name) > LONGEST_NAME or not all(character.isprintable() or character in _JOINERS for character in name):
-        raise BadAddress(f"The name has at most {LONGEST_NAME} characters, all of them visible.")
+        raise _bad_name()
     return Mailbox(name, read_address(rest[:-1]))
+
+
+def _bad_name() -> BadAddress:
+    return BadAddress(f"The name has at most {LONGEST_NAME} characters, all of them visible.")
 
 
 def mailbox_header(mailbox: Mailbox) -> str:
@@ -94,7 +105,7 @@ def _parts(text: str) -> tuple[str, str, str]:
     """The part before the `@` without quotes, the domain as it was typed, and the domain in ASCII."""
     if len(text) > LONGEST_TYPED:
         raise BadAddress("This is longer than an address can be.")
-    typed = unicodedata.normalize("NFC", _COPIED.sub("", text).strip(_AROUND).strip().translate(_WIDE))
+    typed = unicodedata.normalize("NFC", _COPIED.sub("", text).strip(AROUND).translate(_WIDE))
     local, at, domain = typed.rpartition("@")
     if len(local) > 2 and local[0] == local[-1] == '"':
         local = local[1:-1]

@@ -32,10 +32,11 @@ _NOTHING = re.compile(
 )
 _PAIRED = re.compile("[\u202a-\u202c\u2066-\u2069]")
 _CLOSING = {"\u202c": "\u202a\u202b", "\u2069": "\u2066\u2067\u2068"}
-_AROUND = (
+AROUND = (
     "".join(filter(str.isspace, map(chr, range(0x3001))))
     + "\u200e\u200f\u061c\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
 )
+"""Blanks and direction marks that copying brings along at both ends."""
 _HALVES = re.compile("[\ud800-\udfff]")
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters without a shape."""
@@ -60,7 +61,7 @@ def trim(text: str) -> str:
     """The same without blanks and direction marks around it."""
     if text.isprintable() and text == text.strip():
         return text
-    return clean(clean(text).strip(_AROUND))
+    return clean(clean(text).strip(AROUND))
 
 
 def trim_line(text: str) -> str:

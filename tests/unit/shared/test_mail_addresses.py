@@ -1,5 +1,6 @@
 """One rule for mail addresses: what is taken can be written to, and what cannot be written to is not taken."""
 
+import time
 import unicodedata
 from email.utils import parseaddr
 
@@ -101,3 +102,25 @@ def test_a_mailbox_has_a_name_and_an_address(case: dict[str, str]) -> None:
 def test_what_is_no_mailbox_is_refused(text: str) -> None:
     with pytest.raises(BadAddress):
         read_mailbox(text)
+
+
+def test_a_name_of_any_length_is_read_or_refused_in_linear_time() -> None:
+    began = time.process_time()
+    for name in (
+        "a" + "\u0301\u0316" * 100_000,
+        "<" * 200_000,
+        '"' + "\\a" * 100_000 + '"',
+        " a" * 100_000,
+        "x\u2066" * 100_000,
+    ):
+        with pytest.raises(BadAddress):
+            read_mailbox(f"{name} <sam@example.org>")
+    for address in (
+        "a" * 200_000 + "@example.org",
+        "@" * 200_000,
+        "a@" + "b." * 100_000,
+        "\u0301\u0316" * 100_000 + "@x.org",
+    ):
+        with pytest.raises(BadAddress):
+            read_address(address)
+    assert time.process_time() - began < 2
