@@ -47,7 +47,6 @@ async def tables(kafka: str, prefix: str) -> None:
 
 @pytest.fixture
 def let(
-    tables: None,
     kafka: str,
     integrator_kafka: str,
     prefix: str,
@@ -65,10 +64,11 @@ def let(
     yield Let(integrator_kafka, prefix, *users)
     for user in users:
         run_json(capsys, "topics", "integrator", user, "--remove", "--kafka", kafka, "--topic-prefix", prefix)
-        assert not gets_in(as_user(integrator_kafka, None, user, PASSWORD))
 
 
-def test_an_integrator_writes_its_inbox_and_reads_its_outcomes_and_nothing_else(let: Let, kafka: str) -> None:
+def test_an_integrator_writes_its_inbox_and_reads_its_outcomes_and_nothing_else(
+    tables: None, let: Let, kafka: str
+) -> None:
     # Something to read, everywhere: without a password, as a service beside the broker.
     assert writable({"bootstrap.servers": kafka}, let.topics()) == let.topics()
     ours, group = let.client(let.ours), f"{let.prefix}integrator.{let.ours}"
@@ -79,8 +79,13 @@ def test_an_integrator_writes_its_inbox_and_reads_its_outcomes_and_nothing_else(
         assert not may_join(ours, let.topic("outcomes", let.ours), other)
 
 
-def test_nobody_gets_through_the_door_without_the_right_password(let: Let) -> None:
+def test_nobody_gets_through_the_door_without_the_right_password(
+    let: Let, kafka: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert gets_in(let.client(let.ours))
+    assert gets_in(let.client(let.theirs))
+    run_json(capsys, "topics", "integrator", let.theirs, "--remove", "--kafka", kafka, "--topic-prefix", let.prefix)
+    assert not gets_in(let.client(let.theirs))
     assert not gets_in(let.client(let.ours, PASSWORD + "x"))
     assert not gets_in(let.client("intake"))
     assert not gets_in(let.client("ANONYMOUS"))
