@@ -32,7 +32,7 @@ listener.name.integrators.sasl.enabled.mechanisms=SCRAM-SHA-512
 listener.name.integrators.scram-sha-512.sasl.jaas.config=\
 org.apache.kafka.common.security.scram.ScramLoginModule required;
 sasl.server.max.receive.size=16384
-socket.request.max.bytes=16777216
+socket.request.max.bytes=33554432
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 """
 
