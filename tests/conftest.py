@@ -17,12 +17,14 @@ from pymongo import MongoClient
 
 from infra.local.keycloak import KeycloakServer
 from infra.local.stack import Part, Stack, StackSettings
+from tests.support.adapters import share_adapters
 from tests.support.browser_rig import CHROMIUM
 from tests.support.examples import register_profiles
 from tests.support.people import COPIES
 from tests.support.shared_stack import Addresses, MailServer, StackHost, ask, given
 
 register_profiles()
+share_adapters()
 # httpx looks for it at every request to an application, and would search all folders for it each time.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # None says that there is no such module
 

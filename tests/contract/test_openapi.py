@@ -12,6 +12,7 @@ from tests.support.every_app import SERVICES, build
 from tests.support.exchanges import exchanges_of, gives_json, shape
 from tests.support.intake_rig import Rig
 from tests.support.node_tools import run_node
+from tests.support.route_walk import routes_of
 from tests.support.worlds import WORLDS
 
 ADDRESSES = {
@@ -179,3 +180,16 @@ async def test_each_example_of_a_report_is_taken(documents: dict[str, dict[str, 
             whole = {**answer_schema, "components": document["components"]}
             jsonschema.validate(answer.json(), whole, jsonschema.Draft202012Validator)
             assert not answer.json().get("remarks")
+
+
+def test_applications_of_a_run_share_what_pydantic_makes_of_their_types() -> None:
+    first, second = (
+        {
+            (route.path, status): field
+            for route in routes_of(build("audit"))
+            for status, field in route.response_fields.items()
+        }
+        for _ in range(2)
+    )
+    assert len(first) > 5
+    assert [place for place, field in first.items() if second[place]._type_adapter is not field._type_adapter] == []
