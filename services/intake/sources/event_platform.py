@@ -2,13 +2,13 @@
 
 import hashlib
 import re
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
 from services.intake.sources.cloudevents import read_object
-from services.intake.sources.parsing import Reading, load_body, read_each, read_version
+from services.intake.sources.parsing import Reading, is_usable, load_body, read_each, read_version
 from shared.problems import Malformed
 
 STEM = "/hearth/report/submitted/"
@@ -51,7 +51,7 @@ def _read(event: Any, text: bytes, reading: Reading) -> Arrival | None:
     submission = reading.submission(event.get("report"), "/report")
     stream = reading.source("/meta/stream", meta.get("stream"))
     given = meta.get("id")
-    if not isinstance(given, str) or not given:
+    if not _is_id(given):
         reading.remark("/meta/id", "missing" if given is None or given == "" else "unreadable")
     return reading.arrival(stream, id_of(meta, text), submission, "/report", stated)
 
@@ -67,10 +67,12 @@ def text_of(event: object) -> bytes:
 def id_of(meta: dict[str, Any], text: bytes) -> str:
     """The id of an event, which was written as `text`."""
     given = meta.get("id")
-    if isinstance(given, str) and given:
-        return given
     # Without an id, the same bytes are the same report.
-    return "sha256:" + hashlib.sha256(text).hexdigest()
+    return given if _is_id(given) else "sha256:" + hashlib.sha256(text).hexdigest()
+
+
+def _is_id(given: object) -> TypeGuard[str]:
+    return isinstance(given, str) and given != "" and is_usable(given)
 
 
 def _is_cloudevent(event: dict[str, Any]) -> bool:

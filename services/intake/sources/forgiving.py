@@ -181,7 +181,7 @@ FORGIVEN: tuple[Row, ...] = (
     Row(_EP, _OWN + "`meta.stream` is missing", "its writer is the source", ("missing",),
         own(platform({"stream": None}))),
     Row(_EP, "`meta.id` is missing", _SAME, ("missing",), platform({"id": None})),
-    Row(_EP, "`meta.id` is no text", _SAME, ("unreadable",), platform({"id": 7})),
+    Row(_EP, "`meta.id` is no text, or has more than 1000 characters", _SAME, ("unreadable",), platform({"id": 7})),
     Row(_KEY, "without a token: an `Idempotency-Key` that is no UUID, and that another program may use, too",
         "not used: each call is a report of its own", ("key_not_random",), http(REPORT, idempotency_key="00001234")),
 )  # fmt: skip

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from services.intake.consumer import decode_inbox
 from services.intake.sources.arrival import Arrival, Parsed
+from services.intake.sources.forgiving import PLATFORM
 from services.intake.sources.mending import MOST_UNKNOWN, read_language
+from services.intake.sources.parsing import is_usable
 from shared.access.principal import Grant, Role
 from shared.kafka.records import Record
 from shared.policy import load_policy
@@ -99,6 +101,51 @@ def test_an_attribute_is_as_strict_as_what_it_is_used_for(attribute: str, mode: 
             assert arrival.submission.narrative == "Something happened."
             assert attribute in ("id", "source") or arrival.key == "event-app\x1f1"
             assert attribute != "type"
+
+
+PLATFORM_NEEDED = {
+    "$schema": {"unknown_format", "unknown_type", "unknown_schema_version"},
+    "meta": {"missing_attribute"},
+    "meta/stream": {"missing_attribute", "invalid_attribute"},
+    "report": {"invalid_data"},
+}
+"""The same for an event of the Event Platform."""
+PLATFORM_UNUSED = (
+    "dt", "meta/dt", "meta/id", "meta/domain", "meta/uri", "meta/request_id", "meta/topic", "meta/partition", "http",
+    "$id", "database", "page_id", "comexample",
+)  # fmt: skip
+PLATFORM_ODD = (
+    *ODD, "2026-02-30T00:00:00Z", "1764298800", "1601-01-01T00:00:00Z", "2026-11-28T03:00:00z", "\ufeff", "9" * 400,
+    {"dt": []}, [None], "/hearth/report/submitted/", "/hearth/report/submitted/1.9.9", "/hearth/report/submitted/2.0.0",
+)  # fmt: skip
+ABSENT = object()
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("field", [*PLATFORM_NEEDED, *PLATFORM_UNUSED])
+def test_a_field_of_the_event_platform_is_as_strict_as_what_it_is_used_for(field: str, *, several: bool) -> None:
+    for value in (ABSENT, *PLATFORM_ODD):
+        event: dict[str, Any] = {**PLATFORM, "meta": dict(PLATFORM["meta"])}
+        *above, name = field.split("/")
+        holder = event[above[0]] if above else event
+        holder.pop(name, None)
+        if value is not ABSENT:
+            holder[name] = value
+        try:
+            parsed = decode([event] if several else event, {})
+        except Malformed as error:
+            refused = error.code in PLATFORM_NEEDED.get(field, ())
+            assert refused, value
+        else:
+            assert parsed is not None
+            (arrival,) = parsed.arrivals
+            assert arrival.submission.narrative == "Something happened."
+            assert field in ("meta/stream", "meta/id") or arrival.key == "event-app\x1f1"
+            assert arrival.name is not None
+            assert is_usable(arrival.name.id)
+            assert field not in ("meta", "report") or value is ABSENT
+            assert arrival.received_at is not None
+            assert arrival.received_at <= NOW
 
 
 @pytest.mark.parametrize("mode", MODES)
