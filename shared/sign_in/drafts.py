@@ -97,6 +97,15 @@ class FormDrafts:
             await self.sessions.store.keep_draft(hash_of(secret), sealed, self.sessions.clock() + REFUSED_LIFE)
         return bool(sealed)
 
+    async def hold(self, request: Request) -> bool:
+        """Have the draft of the form at this address wait on, for a person who is refused. False if there is none."""
+        secret, found = self.cookies.read_session(request), await self._waiting(request)
+        if not is_secret(secret) or found is None or found[0].path != request.scope["path"]:
+            return False
+        sealed, until = self.drafts.seal(found[0], secret), self.sessions.clock() + REFUSED_LIFE
+        await self.sessions.store.keep_draft(hash_of(secret), sealed, until)
+        return True
+
     async def take_along(self, request: Request, sealed: str, session: Session, secret: str) -> str | None:
         """Have the draft that came with a sign-in wait under its session, or else the one that waited at this browser.
 

@@ -175,7 +175,7 @@ class SignInFlow:
         try:
             if FIELDS in request.scope:
                 return await self.drafts.keep(request, who.ref)
-            return await self.drafts.find(request) is not None
+            return await self.drafts.hold(request)
         except Unavailable:
             # The words stand on the page all the same.
             return False

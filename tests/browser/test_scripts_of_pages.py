@@ -164,4 +164,12 @@ async def test_words_at_the_desk_are_not_left_unsent_without_a_question(
         await form.get_by_role("button").click()
         await page.wait_for_url(f"**done={done}**")
     assert asked.count == 3
+    # What came back is not sent either.
+    form = page.locator("details", has=page.locator("#list_project-title"))
+    await form.locator("summary").click()
+    await page.locator("#list_project-began_on").fill("2026-01-01")
+    await form.get_by_role("button").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await page.get_by_role("heading", level=1).click()
+    assert await asked.leaving(f"{address}/desk") == 1
     await context.close()

@@ -11,7 +11,8 @@
   }
 
   for (const form of document.querySelectorAll('form[method="post"]')) {
-    let typed = "unsent" in form.dataset;
+    // A form that came back holds words already. At the desk it is the one whose fold is open from the beginning.
+    let typed = "unsent" in form.dataset || form.closest("details[open]") !== null;
     let sent = false;
     form.addEventListener("input", () => { typed = true; });
     form.addEventListener("submit", () => { sent = true; });

@@ -123,6 +123,21 @@ async def test_words_written_before_a_leave_outlast_the_session(
     assert (await browser.desk.get(f"{HOME}/words")).json() == {"words": [WORDS]}
 
 
+async def test_words_of_an_ended_session_wait_for_the_end_of_a_leave_too(
+    rig: Rig, provider: OidcStandIn, browser: Browser
+) -> None:
+    asked = await signed_out_while_writing(rig, browser, provider)
+    rig.copies.enrol(Principal(ada(provider), (Grant(Role.COORDINATOR),), leaves=(Leave(LONG_AGO),)))
+    await refresh_rosters(rig.app)
+    await browser.come_back(await press(browser.desk, asked))
+    refused = await browser.desk.get(f"{HOME}/words")
+    assert (refused.status_code, "kept sealed" in refused.text) == (403, True)
+    rig.enrol(ada(provider))
+    await refresh_rosters(rig.app)
+    rig.clock.ahead = 2 * DRAFT_LIFE
+    assert (await browser.desk.get(f"{HOME}/words")).json() == {"words": [WORDS]}
+
+
 async def test_words_written_before_a_leave_come_to_nobody_else_and_do_not_wait_for_ever(
     rig: Rig, provider: OidcStandIn, browser: Browser
 ) -> None:
