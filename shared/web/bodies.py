@@ -1,6 +1,6 @@
 """JSON bodies in and out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import orjson
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.input.json_bounds import fits
 from shared.input.json_texts import read_mended
+from shared.input.readable import readable
 from shared.problems import FieldError, FieldsWrong, malformed_json, problem_left, problem_of, too_many_values
 
 M = TypeVar("M", bound=BaseModel)
@@ -44,8 +45,24 @@ def json_response(body: object, status: int = 200, headers: Mapping[str, str] | 
     return Response(content, status, headers=headers, media_type="application/json")
 
 
-def parse_body(model: type[M], body: bytes) -> M:
-    """The model in a JSON body. Raises Problem 400 for no JSON, 413 for too many values, FieldsWrong (422)."""
+def parse_body(model: type[M], body: bytes, faults_of: Callable[[M], Iterable[FieldError]] | None = None) -> M:
+    """The model in a JSON body. Raises Problem 400 for no JSON, 413 for too many values, FieldsWrong (422).
+
+    `faults_of` judges what is readable of the model (shared.input.readable).
+    """
+    if faults_of is None:
+        return _parse_body(model, body)
+    try:
+        found = _parse_body(model, body)
+    except FieldsWrong as wrong:
+        left = readable(model, wrong.said)
+        raise wrong.and_further(faults_of(left) if left else ()) from None
+    if faults := tuple(faults_of(found)):
+        raise FieldsWrong(faults)
+    return found
+
+
+def _parse_body(model: type[M], body: bytes) -> M:
     if not fits(body):
         raise too_many_values()
     try:

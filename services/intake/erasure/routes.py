@@ -1,5 +1,6 @@
 """Erasure over HTTP, for people who may order it, by the ids of reports or of their cases."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -15,7 +16,7 @@ from shared.access.conditions import Permit
 from shared.access.principal import Principal
 from shared.field_words import UUID, of_form
 from shared.ids import new_id
-from shared.problems import FieldError, Problem
+from shared.problems import FieldError
 from shared.times import now
 from shared.web.bodies import gives, json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does, principal_of
@@ -35,6 +36,11 @@ class ErasureOrder(Body):
     dry_run: bool = False
 
 
+def _faults_of(order: ErasureOrder) -> Iterable[FieldError]:
+    if not order.report_ids and not order.case_ids:
+        yield FieldError("/report_ids", "missing", "Name reports or cases.")
+
+
 def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter:
     """The route.
 
@@ -49,10 +55,7 @@ def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter
         unknown. With `dry_run` nothing is erased, and a report with its keys gets `standing`. Repeat after a 503."""
         who = principal_of(request)
         actor = who.actor(demand(who, "report.erase", None, now()).role)
-        order = parse_body(ErasureOrder, await request.body())
-        if not order.report_ids and not order.case_ids:
-            fault = FieldError("/report_ids", "missing", "Name reports or cases.")
-            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault])
+        order = parse_body(ErasureOrder, await request.body(), _faults_of)
         request_id = order.request_id or new_id()
         found = [(asked, r if r and _may(who, r) else None) for asked, r in await _find(store, order)]
         known = [report for _, report in found if report is not None]

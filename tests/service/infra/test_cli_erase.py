@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import cast, get_args
 
+import httpx
 import pytest
 import uvicorn
 
@@ -95,6 +96,17 @@ def test_reports_are_erased_by_id_and_told_who_asked_and_why(rig: Rig, reports: 
     assert again["results"] == {"erased": 3}
     other = run_json(capsys, "erase", reports[0], "--reason", "requested", "--yes")
     assert [item["result"] for item in other["items"]] == ["already"]
+
+
+def test_an_order_with_faults_of_every_kind_hears_of_all_of_them(intake: str) -> None:
+    headers = {"Authorization": f"Bearer {COPIES.token(WHO)}"}
+    for order, faults in (
+        ({"reason": "because", "request_id": "x", "more": 1}, {"", "/reason", "/request_id", "/report_ids"}),
+        ({"reason": "requested"}, {"/report_ids"}),
+    ):
+        answer = httpx.post(f"{intake}/v1/erasures", json=order, headers=headers)
+        assert answer.status_code == 422
+        assert {error["pointer"] for error in answer.json()["errors"]} == faults
 
 
 @pytest.mark.usefixtures("intake")
