@@ -28,9 +28,10 @@ def make_outcome_router(outcomes: Outcomes, gate: Gate) -> APIRouter:
     async def read_outcome(request: Request, source: str, id: str) -> Response:  # noqa: A002  # as the contract says
         """What became of what a source handed in: over Kafka by the `source` and `id` of its event, percent-encoded;
         over HTTP by the Idempotency-Key."""
-        source, name = _named_in(request)
         who = principal_of(request)
-        demand(who, "submission.read", Resource(source=source.partition("/")[0]), now())
+        # A program of another source is refused before anything is said of the address.
+        demand(who, "submission.read", Resource(source=source), now())
+        source, name = _named_in(request)
         found = await outcomes.find(source, name, who.ref)
         if found is None:
             raise NotFound
