@@ -86,7 +86,7 @@ class ReportForm:
             ],
             "address_help": self._name(request, "report-address", "told" if self._tells_addresses else "kept"),
             "understood": {
-                field: self._pages.message(request, "report-names-understood", "; ".join(names))
+                field: self._pages.message(request, "report-names-understood", "; ".join(map(_apart, names)))
                 for field, names in (people_in(filled) if filled else {}).items()
                 if names
             },
@@ -176,6 +176,11 @@ class ReportForm:
 
     def _name(self, request: Request, kind: str, code: str) -> str:
         return self._pages.message(request, f"{kind}-{code.replace('.', '-').replace('_', '-')}")
+
+
+def _apart(name: str) -> str:
+    """The name between isolating marks: its direction changes nothing around it."""
+    return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
 
 
 def _names_in(submission: Submission) -> list[str]:

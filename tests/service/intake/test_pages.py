@@ -427,8 +427,8 @@ async def test_a_policy_that_tells_nobody_promises_that_nobody_is_told(rig: Rig)
 async def test_the_names_that_were_understood_are_shown(rig: Rig) -> None:
     fields = {"reported": "Some <one>\nUser:Two", "witnesses": f"Three\n{'a man who ' * 40}"}
     refused = await send(rig, **fields, narrative="")
-    assert "Read as names: Some &lt;one&gt;; User:Two." in refused.text
-    assert "Read as names: Three." in refused.text
+    assert "Read as names: \u2068Some &lt;one&gt;\u2069; \u2068User:Two\u2069." in refused.text
+    assert "Read as names: \u2068Three\u2069." in refused.text
     taken = await send(rig, **fields)
     assert re.findall("<li><bdi>(.*?)</bdi></li>", taken.text) == ["Some &lt;one&gt;", "User:Two", "Three"]
 

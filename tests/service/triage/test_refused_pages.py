@@ -30,10 +30,10 @@ async def rig():
         (replace(ALICE, leaves=(Leave(LONG_AGO, BACK),)), "You are on leave until "),
         (replace(ALICE, leaves=(Leave(LONG_AGO),)), "You are on leave, and no end of it is noted."),
         (replace(ALICE, confidential_until=None), "No confidentiality agreement of yours is noted"),
-        (replace(ALICE, trainings=()), "asks for the training modules A, B, and none that count are noted for you"),
+        (replace(ALICE, trainings=()), "asks for the training modules A, B. They are not noted for you"),
         (
             replace(ALICE, trainings=TRAINED[:1]),
-            "asks for the training module B, and none that counts is noted for you",
+            "asks for the training module B. It is not noted for you",
         ),
         (person("e1", Grant(Role.RESPONDER, ("enwiki_admins",), expires_at=LONG_AGO)), "Your role here has ended."),
         (person("e2", Grant(Role.OPERATOR)), "Your role does not include this."),
