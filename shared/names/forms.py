@@ -7,6 +7,7 @@ from shared.names.scripts import DENSE, SYMBOLS
 
 _SEPARATORS = re.compile(rf"[\s\-.'·・(),~{SYMBOLS}]+")
 """What stands between the words of a name, or around it as a decoration."""
+_DECORATION = re.compile(rf"[\s\u200d\ufe0f{SYMBOLS}]")
 _DIGRAPHS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
 """What people type for letters that their keyboard does not have."""
 _SHORTEST, _SHORTEST_DENSE = 6, 3
@@ -36,7 +37,17 @@ def forms_in_words(name: str) -> tuple[str, ...]:
 def _folded(name: str) -> tuple[str, ...]:
     if name.isascii():
         return (fold(name),)
-    return tuple(dict.fromkeys((fold(name), fold(normalise("NFC", name).lower().translate(_DIGRAPHS)))))
+    typed = normalise("NFC", name).lower().translate(_DIGRAPHS)
+    return tuple(dict.fromkeys(fold(one) for one in (name, typed, _undecorated(name))))
+
+
+def _undecorated(name: str) -> str:
+    first, last = 0, len(name)
+    while first < last and _DECORATION.match(name, first):
+        first += 1
+    while last > first and _DECORATION.match(name, last - 1):
+        last -= 1
+    return name[first:last]
 
 
 def _joined(folded: str) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 _DEPTH = 4
 """So often a text that was encoded again and again is decoded."""
 _BYTES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
-_PLUS = re.compile(r"(?<=[\w%])\+(?=[\w%])")
+_PLUS = re.compile(r"(?<=\S)\+{1,2}(?=\S)")
 """A blank in the parameters of an address."""
 _MARKUP = re.compile(
     r"^[ \t]*(?:[>|*#:;][ \t]*)+|<[^<>]{0,200}>|'{2,}|\*+|`+|~~+|\\(?=[^\w\s]|_)|(?<=\w)[-\u2010][ \t]*\n\s*(?=\w)",

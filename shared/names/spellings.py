@@ -40,6 +40,7 @@ _PAGE = re.compile(
     r"(?:[a-z][a-z0-9+.-]{0,20}:)?//|(?<!\w)[\w.-]{1,80}\.[a-z]{2,}/|/?\b(?:wiki|index\.php)[/?]", re.IGNORECASE
 )
 _PATH = re.compile(r"/(?:wiki|index\.php)/", re.IGNORECASE)
+_END_OF_ADDRESS = re.compile("[,;、。،؛।]")
 _COMMENT = re.compile(r"[ch]-(.+?)-\d{8,14}")
 _BETWEEN = re.compile(
     rf"((?:^|\s)\d{{1,2}}[.)]\s|[,;&+/\\•·・、،؛؍፣፤।։|{ARROWS}]|\s[-\u2010-\u2015*]+\s|\s(?=@)|\s(?=[^\s:]+:[^\s:])|\s[וو](?=\w\w)"
@@ -112,6 +113,11 @@ class _Reader:
                 self._title(title)
         if rest:
             self._list(rest)
+        if found := _END_OF_ADDRESS.search(first):
+            # A list may go on without a blank. The sign may belong to the title as well, and then it is read above.
+            for title in _titles_of_page(first[: found.start()]):
+                self._title(title)
+            self._list(first[found.end() :])
 
     def _list(self, text: str) -> None:
         """The names in a list, up to _RUN neighbours as one name, and "Smith, Alice" as "Alice Smith"."""
@@ -123,6 +129,9 @@ class _Reader:
         for last_name, between, first_name in zip(parts[::2], parts[1::2], parts[2::2], strict=False):
             if between == ",":
                 self._title(f"{first_name.strip()} {last_name.strip()}")
+            if between.strip()[:1].isdigit():
+                # What looks like the number of the next name may be the end of this one.
+                self._title(f"{last_name}{between}")
 
     def _title(self, title: str) -> None:
         """The names in the title of a page, and in what is left of each without one thing more around it."""

@@ -52,6 +52,8 @@ SEPARATORS = (
 )
 INVISIBLE = "\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2069\u200b\u2060\ufeff\u00ad\u061c\u200d\u200c"
 BLANKS = "\u00a0\u2002\u2009\u202f\u3000_\u205f"
+SYMBOLS = ("★", "😀", "👩‍💻", "✉️", "♥", "🇺🇳", "→")
+ARROWS = ("→", " ⇒ ", "➜", "⟶")
 OTHERS = ("Somebodyelse", "Другой", "他の人", "شخص")
 WIKIS = (
     "https://en.wikipedia.org",
@@ -141,6 +143,15 @@ def spelled(draw: st.DrawFn, name: str) -> str:
         lambda: f"see {draw(_linked(name))}, please",
         lambda: quote(f"{space}:{written}"),
         lambda: f"{written}".replace(" ", "&nbsp;"),
+        lambda: "".join(f"&#{ord(character)};" for character in written),
+        lambda: f"{space}:{quote(written)}".replace("%20", "+") if " " in written else written,
+        lambda: quote(quote(quote(written))),
+        lambda: f"<b>{written[:1]}</b>{written[1:]}",
+        lambda: f"'''{written[:2]}'''{written[2:]}",
+        lambda: f"{draw(st.sampled_from(SYMBOLS))}{written}{draw(st.sampled_from(SYMBOLS))}",
+        lambda: f"{draw(st.sampled_from(OTHERS))}{draw(st.sampled_from(ARROWS))}{written}",
+        lambda: "#" + written.replace(" ", "").replace("-", "") if len(name) > 9 else written,
+        lambda: f"> {written}",
     )
     text = draw(st.sampled_from(around))()
     quotes = draw(st.sampled_from(("", "", "", *QUOTES)))
