@@ -3,9 +3,11 @@
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
+from shared.input.texts import AROUND
+
 PREFIX = "HEARTH_"
-_AROUND = "\ufeff\u200b\u2060 \t\r\n\v\f\u00a0"
-"""A byte order mark, blanks of all kinds, and line ends."""
+_AROUND = f"{AROUND}\ufeff\u200b\u2060"
+"""Blanks of all kinds and widths, line ends, and marks of copying."""
 _QUOTES = "\"'"
 
 

@@ -23,19 +23,23 @@ LONGEST_NAME, LONGEST_TYPED = 200, 320
 
 _WIDE = {0xFF01 + offset: 0x21 + offset for offset in range(94)} | {0x3002: ".", 0xFF61: "."}
 """What keyboards of East Asia write instead of the characters of ASCII, and the dots that IDNA takes for a dot."""
+_BRACKETS = {0xFF1C: "<", 0xFF1E: ">"}
 _COMMON = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@"
     r"(?:(?!xn--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
 )
 """What nearly all addresses look like; these need no other check but of their length."""
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
+# Without ASCII, a dotless i would count as an i, and stay in the domain as it is.
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE | re.ASCII)
 _JOINERS = "\u200c\u200d"
 
 
 # `clean` takes more out of a text: control characters, and marks that turn letters around, may hide another address.
-_COPIED = re.compile("[\u00ad\u200b\u2060\ufeff]")
-"""Marks without a width that pages put where a line may break."""
+_COPIED = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u2060\ufeff]")
+"""Marks without a width that pages put where a line may break, or between letters of two directions."""
+_PAIRED = re.compile("[\u202a-\u202c\u2066-\u2069]")
+"""Direction marks that stand around a word of a name. Mail programs set a name apart by themselves."""
 
 
 class BadAddress(ValueError):
@@ -67,10 +71,10 @@ def wire_form(text: str) -> str:
 
 def read_mailbox(text: str) -> Mailbox:
     """`Trust, Safety <safety@example.org>` or a bare address; the name may be in quotes. Raises BadAddress."""
-    name, bracket, rest = text.strip(AROUND).rpartition("<")
+    name, bracket, rest = text.strip(AROUND).translate(_BRACKETS).rpartition("<")
     if not bracket:
         return Mailbox("", read_address(text))
-    name = " ".join(name.split())
+    name = " ".join(_PAIRED.sub("", _COPIED.sub("", name)).split())
     if len(name) > LONGEST_NAME * LARGEST_CHARACTER:
         # To bring thousands of marks into order would take their number squared.
         raise _bad_name()
@@ -132,6 +136,9 @@ def _quoted(local: str) -> str:
 
 def _host(domain: str) -> str:
     labels = domain.split(".")
+    if not labels[-1]:
+        # The library leaves the dot of the root, which no mail server takes.
+        raise BadAddress("After the @ stands no domain that can exist.")
     # Labels such as `a--b` are in use, although IDNA keeps them for later; those with `xn--` have to be true.
     plain = all(_LABEL.fullmatch(label) and label[:4].lower() != "xn--" for label in labels)
     try:

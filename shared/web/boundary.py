@@ -37,6 +37,8 @@ _INTERNAL = "internal"
 _STRAY = frozenset({"host-malformed", "host-unknown", "cross-site", "form-token-wrong"})
 _OTHER_HTTP_PROBLEM = ("http-error", "The request cannot be answered.")
 _CALL_OF_A_SERVICE = re.compile(rb"(?i:Bearer) +[\w-]+\.[\w-]+\.[\w-]+")
+_UNREADABLE = frozenset({"malformed-json", "malformed-form"})
+_CODED = re.compile(rb"(?i:gzip|deflate|compress|\bbr\b|zstd)")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 ErrorPage = Callable[[Request, Problem], Awaitable[Response]]
 Plain = tuple[APIRoute, Handler]
@@ -177,6 +179,8 @@ class Boundary:
         """The problem as JSON, or as a page when a browser asks."""
         request_id = request.scope["request_id"]
         problem = _problem_for(error)
+        if problem.code in _UNREADABLE and _CODED.search(dict(request.scope["headers"]).get(b"content-encoding", b"")):
+            problem = _coded()
         if problem.code == _INTERNAL:
             log.error("unexpected", exc_info=error, extra={"request_id": request_id, "error": type(error).__name__})
         headers = problem.headers | ({"Retry-After": str(problem.retry_after)} if problem.retry_after else {})
@@ -204,6 +208,13 @@ def _problem_for(error: Exception) -> Problem:
         log.warning("unavailable", extra={"reason": str(error)})
         return Problem(503, "unavailable", "Please try again in a moment.", retry_after=5)
     return Problem(500, _INTERNAL, "Something went wrong here.")
+
+
+def _coded() -> Problem:
+    """The answer to a body in a coding, which says what no reader of the body can (RFC 9110, 12.5.3 and 15.5.16)."""
+    title = "The body is compressed, which is not read here."
+    detail = "Send it as it is, without Content-Encoding."
+    return Problem(415, "unsupported-media-type", title, detail=detail, headers={"Accept-Encoding": "identity"})
 
 
 def _route_of(scope: Scope) -> str:

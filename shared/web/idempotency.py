@@ -43,8 +43,8 @@ def takes_change(changes: Iterable[type[BaseModel]], *, required: bool) -> dict[
 
 
 def read_idempotency_key(request: Request) -> str | None:
-    """The Idempotency-Key of a request, if it has one. Raises Problem 422 for one that cannot serve."""
-    return checked_key(request.headers.get("idempotency-key"))
+    """The Idempotency-Key of a request; an empty one is none. Raises Problem 422 for one that cannot serve."""
+    return checked_key(request.headers.get("idempotency-key") or None)
 
 
 def checked_key(key: str | None) -> str | None:

@@ -21,7 +21,7 @@ Every service reads its settings from environment variables. Instead of each var
 holds the value; secrets come this way. A wrong or missing setting stops the start with exit status 2, and with one
 sentence for each. `hearth secrets` makes the files of all keys.
 
-An empty variable is as good as none. Blanks, line ends of Windows, a byte order mark and one pair of quotes around a
+An empty variable is as good as none. Blanks, line ends of Windows, marks of copying and one pair of quotes around a
 value are no part of it. Put a secret that begins and ends with a quote into quotes of the other kind.
 
 """

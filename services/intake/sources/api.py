@@ -33,7 +33,7 @@ def read_api(raw: Raw, context: Context) -> Parsed:
             submission, remarks, _ = mend_body(raw.body)
         except ValidationError as error:
             raise _with_all_faults(first, error, raw, context) from None
-    key = raw.headers.get("idempotency-key")
+    key = raw.headers.get("idempotency-key") or None
     return Parsed((Arrival("http", submission, SCOPE, key, trace=context.trace, remarks=remarks),))
 
 

@@ -71,6 +71,15 @@ _RECIPIENT_WORDS = re.compile(
     r"no longer|disabled|inactive|suspended|full|over ?quota|rejected|not known|is closed)|quota exceeded",
     re.IGNORECASE | re.DOTALL,
 )
+_SETUP_FOR_NOW = re.compile(
+    r"relay(?:ing)? (?:\w+ )?(?:denied|not permitted|not allowed|prohibited)|unable to relay|authentication required|"
+    r"password|starttls command|encryption required|unauthenticated|\b(?:spf|dkim|dmarc|ptr)\b|reverse dns|reputation|"
+    r"\b(?:block|black|deny)[ -]?list|sender (?:address|domain)\b.{0,60}?rejected|cannot find your",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Words of a reply 4yz by which it will come again until the operator mends our set-up."""
+_GREYLISTED = re.compile(r"gr[ae]y[ -]?list", re.IGNORECASE)
+_ADDRESS = re.compile(r"\S+@\S+")
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 
 
@@ -86,8 +95,10 @@ def _about(code: int, enhanced: tuple[int, int] | None, text: str, step: Step) -
     if code in SIGN_IN_CODES:
         return About.SETUP
     if not 500 <= code < 600:
-        # 454 to AUTH or STARTTLS is about a moment of the server's (RFC 3207, RFC 4954); so is every other 4yz.
-        return About.MOMENT
+        # 454 to AUTH or STARTTLS is about a moment of the server's (RFC 3207, RFC 4954). Postfix also defers relaying.
+        words = _ADDRESS.sub(" ", text)
+        lasts = _SETUP_FOR_NOW.search(words) and not _GREYLISTED.search(words)
+        return About.SETUP if lasts else About.MOMENT
     if step in ("session", "sender"):
         # Nobody has been named to the server yet.
         return About.SETUP
@@ -102,7 +113,7 @@ def _about(code: int, enhanced: tuple[int, int] | None, text: str, step: Step) -
 def _in_words(text: str) -> About | None:
     """What the words of a reply speak of, where its codes leave that open. Many servers write no enhanced codes."""
     # An address may hold any of the words.
-    words = re.sub(r"\S+@\S+", " ", text)
+    words = _ADDRESS.sub(" ", text)
     if _RECIPIENT_WORDS.search(words) and not re.search(r"relay|sender", words, re.IGNORECASE):
         return About.RECIPIENT
     return About.SETUP if _SETUP_WORDS.search(words) else None

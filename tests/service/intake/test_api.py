@@ -1,5 +1,6 @@
 """POST /v1/reports: what is accepted, what is refused and how it is said, and what stands in the store afterwards."""
 
+import gzip
 import json
 from typing import Any
 
@@ -297,6 +298,26 @@ async def test_different_keys_make_different_reports_and_receipts(rig: Rig) -> N
             for n in range(3)
         ]
     assert len({a["report_id"] for a in answers}) == len({a["receipt"] for a in answers}) == 3
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip", "identity, gzip", "deflate", "br", "zstd"])
+async def test_a_compressed_body_hears_that_it_is_compressed(rig: Rig, coding: str) -> None:
+    headers = {"Content-Encoding": coding}
+    async with rig.http() as http:
+        answer = await http.post("/v1/reports", content=gzip.compress(json.dumps(FULL).encode()), headers=headers)
+        plain = await http.post("/v1/reports", json=FULL, headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (415, "/errors/unsupported-media-type")
+    assert "Content-Encoding" in answer.json()["detail"]
+    assert answer.headers["accept-encoding"] == "identity"
+    assert plain.status_code == 202
+
+
+async def test_an_empty_key_is_no_key(rig: Rig) -> None:
+    async with rig.http() as http:
+        answers = [await http.post("/v1/reports", json=FULL, headers={"Idempotency-Key": ""}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert len({answer.json()["receipt"] for answer in answers}) == 2
+    assert "remarks" not in answers[0].json()
 
 
 @pytest.mark.parametrize("key", ["short", "with a space in it", "ü" * 10, "x" * 201])

@@ -22,8 +22,10 @@ KINDS: dict[str, type[Connections]] = {name: kind for name in SERVICES if (kind 
     "rotation": KeySettings,
 }
 FIELDS = [(service, field) for service, kind in KINDS.items() for field in kind.model_fields]
-NOTHING = ["", " ", "\t", "\r", "\r\n", "\ufeff", "\ufeff\r\n", "\u00a0", '""', "''", '" "', '"\r"', '\ufeff""\r']
-AROUND = ["{}\r", "{}\r\n", "\ufeff{}", " {} ", "\t{}", '"{}"', "'{}'", '\ufeff"{}"\r', '" {} "']
+BLANKS = ["", " ", "\t", "\r", "\r\n", "\ufeff", "\ufeff\r\n", "\u00a0", "\u3000\u200e"]
+NOTHING = [*BLANKS, '""', "''", '" "', '"\r"', '\ufeff""\r']
+MARKS = ["{}\r", "{}\r\n", "\ufeff{}", " {} ", "\t{}", "\u202a{}\u202c\u3000"]
+AROUND = [*MARKS, '"{}"', "'{}'", '\ufeff"{}"\r', '" {} "']
 
 ADDRESS = (
     "https://other.example",
