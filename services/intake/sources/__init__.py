@@ -10,9 +10,9 @@ from types import MappingProxyType
 
 from services.intake.sources.api import read_api
 from services.intake.sources.arrival import Context, Parsed, Raw
-from services.intake.sources.cloudevents import is_binary, read_batched, read_binary, read_structured
-from services.intake.sources.event_platform import read_event_platform
+from services.intake.sources.cloudevents import is_binary, read_binary
 from services.intake.sources.form import read_filled_form
+from services.intake.sources.in_body import read_in_body
 from services.intake.sources.names import Names, names_in_body, names_in_headers
 
 
@@ -29,10 +29,6 @@ class Source:
     names: Callable[[Raw, str], Names] = names_in_body
 
 
-def _is(media_type: str) -> Callable[[Mapping[str, str]], bool]:
-    return lambda headers: headers.get("content-type", "").partition(";")[0].strip().lower() == media_type
-
-
 def _any(_: Mapping[str, str]) -> bool:
     return True
 
@@ -41,11 +37,9 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
     {
         "api": Source("http", _any, read_api),
         "form": Source("form", _any, read_filled_form),
-        "cloudevents-batched": Source("kafka", _is("application/cloudevents-batch+json"), read_batched),
-        "cloudevents-structured": Source("kafka", _is("application/cloudevents+json"), read_structured),
-        "cloudevents-binary": Source("kafka", is_binary, read_binary, names_in_headers),
-        # Event Platform events carry everything in their body, so they come last.
-        "event-platform": Source("kafka", _any, read_event_platform),
+        "kafka-headers": Source("kafka", is_binary, read_binary, names_in_headers),
+        # Where no header claims an event, it stands whole in the body.
+        "kafka-body": Source("kafka", _any, read_in_body),
     }
 )
 

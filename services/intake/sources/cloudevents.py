@@ -6,17 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
-from services.intake.sources.parsing import SUBMITTED, Reading, load_body, load_json, read_each, read_version
+from services.intake.sources.parsing import SUBMITTED, Reading, load_body, load_json, read_version
 from shared.problems import Malformed
 
+STRUCTURED = "application/cloudevents+json"
+BATCHED = "application/cloudevents-batch+json"
 _PREFIXES = ("ce_", "ce-")
 """Of attributes in headers: that of Kafka, and that of HTTP, which some gateways leave."""
 _SPECVERSION = re.compile(r"v?([0-9]{1,9})(?:\.[0-9.]{1,9})?", re.ASCII)
 _TYPE = re.compile(rf"{re.escape(SUBMITTED)}(?:\.v(?P<major>[0-9]{{1,9}})(?P<rest>[0-9.]{{0,9}}))?", re.ASCII)
 
 
+def media_type_in(headers: Mapping[str, str]) -> str:
+    """The media type that the header `content-type` states; empty without one."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def is_binary(headers: Mapping[str, str]) -> bool:
     """Whether these headers are those of an event in binary mode."""
+    if media_type_in(headers) in (STRUCTURED, BATCHED):
+        return False
     return any(prefix + name in headers for prefix in _PREFIXES for name in ("specversion", "type"))
 
 
@@ -32,21 +41,6 @@ def attributes_in(raw: Raw) -> dict[str, str]:
     """The attributes in headers. Those with the prefix of Kafka stand before those with that of HTTP."""
     found = {name[3:]: text for name, text in raw.headers.items() if name.startswith("ce-")}
     return found | {name[3:]: text for name, text in raw.headers.items() if name.startswith("ce_")}
-
-
-def read_structured(raw: Raw, context: Context) -> Parsed:
-    """Attributes and `data` in one JSON object. Raises Malformed."""
-    reading = Reading(context)
-    return Parsed((read_object(load_body(raw, reading), reading),))
-
-
-def read_batched(raw: Raw, context: Context) -> Parsed:
-    """A JSON array of structured events; good ones are kept even when others are not. Raises Malformed when none is."""
-    reading = Reading(context)
-    body = load_body(raw, reading)
-    if not isinstance(body, list):
-        raise Malformed("invalid_data", "/: list_type")
-    return read_each(body, reading, read_object)
 
 
 def read_object(body: Any, reading: Reading) -> Arrival:

@@ -6,9 +6,8 @@ from typing import Any, TypeGuard
 
 import orjson
 
-from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
-from services.intake.sources.cloudevents import read_object
-from services.intake.sources.parsing import Reading, is_usable, load_body, read_each, read_version
+from services.intake.sources.arrival import Arrival
+from services.intake.sources.parsing import Reading, is_usable, read_version
 from shared.problems import Malformed
 
 STEM = "/hearth/report/submitted/"
@@ -17,28 +16,11 @@ CANARY = "canary"
 _VERSION = re.compile(r"(?P<major>[0-9]{1,9})(?P<rest>(?:\.[0-9]{1,9}){0,2})(?:\.json|\.yaml)?#?", re.ASCII)
 
 
-def read_event_platform(raw: Raw, context: Context) -> Parsed:
-    """One event, or an array of them as EventGate takes it: good ones are kept even when others are not.
+def read_event(event: dict[str, Any], text: bytes, reading: Reading) -> Arrival | None:
+    """The report of one event, which was written as `text`; None for a canary. Raises Malformed.
 
-    `dt` is when the report was made, `meta.dt` when it was received; (`meta.stream`, `meta.id`) names it. CloudEvents
-    in structured mode are read as such: nothing but a header is missing. Raises Malformed.
+    `dt` is when the report was made, `meta.dt` when it was received; (`meta.stream`, `meta.id`) names it.
     """
-    reading = Reading(context)
-    body = load_body(raw, reading)
-    several = isinstance(body, list) and bool(body)
-    if all(isinstance(each, dict) and _is_cloudevent(each) for each in (body if several else [body])):
-        reading.remark("", "content_type")
-        return read_each(body, reading, read_object) if several else Parsed((read_object(body, reading),))
-    if several:
-        return read_each(body, reading, lambda event, each: _read(event, text_of(event), each))
-    arrival = _read(body, raw.body, reading)
-    return Parsed(() if arrival is None else (arrival,))
-
-
-def _read(event: Any, text: bytes, reading: Reading) -> Arrival | None:
-    """The report of one event, which was written as `text`; None for a canary."""
-    if not isinstance(event, dict) or "$schema" not in event:
-        raise Malformed("unknown_format", "neither a CloudEvent nor an Event Platform event")
     given = event.get("meta")
     meta: dict[str, Any] = given if isinstance(given, dict) else {}
     if meta.get("domain") == CANARY:
@@ -73,10 +55,6 @@ def id_of(meta: dict[str, Any], text: bytes) -> str:
 
 def _is_id(given: object) -> TypeGuard[str]:
     return isinstance(given, str) and given != "" and is_usable(given)
-
-
-def _is_cloudevent(event: dict[str, Any]) -> bool:
-    return "$schema" not in event and "specversion" in event and "type" in event
 
 
 def _read_schema(schema: object, reading: Reading) -> None:

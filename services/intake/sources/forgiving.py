@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.intake.report.submission import MOST_NAMES
+from services.intake.sources.cloudevents import BATCHED, STRUCTURED
 from services.intake.sources.mending import MOST_UNKNOWN
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -86,7 +87,7 @@ def binary(report: object = REPORT, **attributes: str | None) -> Example:
 def structured(**attributes: Any) -> Example:
     """A CloudEvent in structured mode, with these attributes changed."""
     event = {**CLOUDEVENT, "data": REPORT, **attributes}
-    return Example("kafka", _bytes(event), {"content-type": "application/cloudevents+json"})
+    return Example("kafka", _bytes(event), {"content-type": STRUCTURED})
 
 
 def platform(meta: Mapping[str, Any] | None = None, **changed: Any) -> Example:
@@ -166,6 +167,11 @@ FORGIVEN: tuple[Row, ...] = (
         Example("kafka", _bytes(_TEXT), {f"ce-{name}": text for name, text in CLOUDEVENT.items()})),
     Row(_CE, "structured, without the header `content-type`", "read", ("content_type",),
         Example("kafka", _bytes({**CLOUDEVENT, "data": REPORT}))),
+    Row(_CE, "one event, and `content-type` says that there are several, or the other way round", "read",
+        ("content_type",),
+        Example("kafka", _bytes({**CLOUDEVENT, "data": REPORT}), {"content-type": BATCHED})),
+    Row(_EP, "`content-type` is one of CloudEvents", "read", ("content_type",),
+        Example("kafka", platform().body, {"content-type": STRUCTURED})),
     Row(_EP, "a later minor version of `$schema`", "read", ("later_minor",),
         platform({}, **{"$schema": "/hearth/report/submitted/1.1.0"})),
     Row(_EP, "a field beside `report` that Hearth does not know: it tells of the way of the event, such as `http`",

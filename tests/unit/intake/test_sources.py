@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from services.intake.consumer import decode_inbox
 from services.intake.report.receipt import derive_report_id
-from services.intake.sources import SOURCES, names_in
+from services.intake.sources import names_in
 from services.intake.sources import read as read_source
 from services.intake.sources.arrival import Context, Parsed, Raw
 from services.intake.sources.parsing import LARGEST
@@ -93,27 +93,31 @@ def fault(value: object, headers: dict[str, str] | None = None) -> Malformed:
     return caught.value
 
 
-FORMATS: dict[str, tuple[object, dict[str, str]]] = {
-    "api": (REPORT, {"content-type": "application/json", "idempotency-key": "here\x1f1"}),
-    "form": (urlencode(FILLED).encode(), {"content-language": "en"}),
-    "cloudevents-binary": (REPORT, BINARY | {"content-type": "application/json"}),
-    "cloudevents-structured": (EVENT, STRUCTURED),
-    "cloudevents-batched": ([EVENT], BATCHED),
-    "event-platform": (PLATFORM, {}),
+FORMATS: dict[str, tuple[str, object, dict[str, str]]] = {
+    "api": ("http", REPORT, {"content-type": "application/json", "idempotency-key": "here\x1f1"}),
+    "form": ("form", urlencode(FILLED).encode(), {"content-language": "en"}),
+    "cloudevents-binary": ("kafka", REPORT, BINARY | {"content-type": "application/json"}),
+    "cloudevents-structured": ("kafka", EVENT, STRUCTURED),
+    "cloudevents-batched": ("kafka", [EVENT], BATCHED),
+    "event-platform": ("kafka", PLATFORM, {}),
+    "event-platform called structured": ("kafka", PLATFORM, STRUCTURED),
+    "array called structured": ("kafka", [PLATFORM], STRUCTURED),
+    "array called batched": ("kafka", [PLATFORM], BATCHED),
+    "one event called batched": ("kafka", EVENT, BATCHED),
 }
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_format_gives_the_same_report(name: str) -> None:
-    value, headers = FORMATS[name]
+    channel, value, headers = FORMATS[name]
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
     headers = {header.lower(): text for header, text in headers.items()}
-    raw = Raw(SOURCES[name].channel, headers, body)
+    raw = Raw(channel, headers, body)
     (arrival,) = read_source(raw, Context(POLICY, NOW, "trace")).arrivals
     assert arrival.submission.narrative == "Sekret words"
     assert arrival.submission.category == "harassment.threats"
     assert arrival.key == (f"form-{NONCE}" if name == "form" else "here\x1f1")
-    assert (arrival.channel, arrival.trace) == (SOURCES[name].channel, "trace")
+    assert (arrival.channel, arrival.trace) == (channel, "trace")
     assert arrival.scope == ("kafka" if arrival.channel == "kafka" else "http")
 
 
@@ -134,7 +138,6 @@ def test_binary_data_may_be_wrapped_in_base64() -> None:
         (b'"' + b"x" * LARGEST + b'"', BINARY, "too_large"),
         ([], BINARY, "invalid_data"),
         ("Sekret", STRUCTURED, "invalid_data"),
-        (EVENT, BATCHED, "invalid_data"),
         (REPORT, {}, "unknown_format"),
         (["Sekret"], {}, "unknown_format"),
         (REPORT, BINARY | {"ce_id": ""}, "missing_attribute"),
@@ -279,13 +282,15 @@ def platform(number: int, **changed: Any) -> dict[str, Any]:
 
 def test_each_event_of_an_array_of_event_platform_is_a_report_of_its_own() -> None:
     bad = platform(2, report=REPORT | {"community": "nowhere"})
-    parsed = read([platform(1), bad, EVENT, platform(3)])
+    parsed = read([platform(1), bad, REPORT, platform(3)])
     assert [arrival.key for arrival in parsed.arrivals] == ["here\x1f1", "here\x1f3"]
     assert [(fault.code, fault.detail) for fault in parsed.faults] == [
         ("unknown_community", "item 1: /1/report/community: unknown_community"),
         ("unknown_format", "item 2: neither a CloudEvent nor an Event Platform event"),
     ]
     assert [arrival.key for arrival in read(platform(1)).arrivals] == ["here\x1f1"]
+    both = read([platform(1), EVENT | {"id": "2"}])
+    assert [arrival.key for arrival in both.arrivals] == ["here\x1f1", "here\x1f2"]
 
 
 def test_events_of_an_array_without_ids_are_known_by_their_own_bytes() -> None:
