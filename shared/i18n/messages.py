@@ -15,6 +15,7 @@ from types import MappingProxyType
 from babel.dates import format_date
 
 from shared.i18n.wording import Value, WordingError, choices, fill, locale_of, parse, plural_categories, slots
+from shared.input.languages import read_language
 
 ENGLISH = "en"
 DOCUMENTATION = "qqq"
@@ -90,19 +91,29 @@ def negotiate(accept_language: str | None, available: Iterable[str]) -> str:
     What cannot be read is passed over, so a broken header is no error.
     """
     known = {language.lower(): language for language in available}
-    matches = (_RANGE.fullmatch(item) for item in (accept_language or "")[:1000].split(","))
+    matches = (_RANGE.fullmatch(item) for item in (accept_language or "")[:1000].replace("_", "-").split(","))
     ranges = [(float(match[2] or 1), match[1].lower()) for match in matches if match]
     # sorted() is stable: equal weights keep the reader's order.
     for weight, wanted in sorted(ranges, key=lambda item: -item[0]):
         if weight == 0 or wanted == "*":
             continue
-        for candidate in _shorter(wanted):
-            if candidate in known:
-                return known[candidate]
-        relative = min((name for name in known if name.startswith(f"{wanted.partition('-')[0]}-")), default=None)
-        if relative is not None:
-            return known[relative]
+        if found := _best(wanted, known):
+            return found
     return ENGLISH
+
+
+def find_language(written: str, available: Iterable[str]) -> str | None:
+    """The best available language for what people write as one: a tag in any case, a locale, or a list."""
+    tag = read_language(written)
+    return _best(tag.lower(), {language.lower(): language for language in available}) if tag else None
+
+
+def _best(wanted: str, known: Mapping[str, str]) -> str | None:
+    for candidate in _shorter(wanted):
+        if candidate in known:
+            return known[candidate]
+    relative = min((name for name in known if name.startswith(f"{wanted.partition('-')[0]}-")), default=None)
+    return None if relative is None else known[relative]
 
 
 def direction(language: str) -> str:

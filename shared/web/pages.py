@@ -23,7 +23,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
-from shared.i18n.messages import Messages, direction, negotiate, write_time
+from shared.i18n.messages import Messages, direction, find_language, negotiate, write_time
 from shared.i18n.wording import Value, locale_of
 from shared.problems import Problem
 from shared.times import rfc3339
@@ -228,7 +228,9 @@ class Pages:
 
     def _asked_language(self, request: Request) -> str | None:
         asked = request.query_params.get("uselang")
-        return asked if asked in self._messages.languages else None
+        if asked is None or asked in self._messages.languages:
+            return asked
+        return find_language(asked, self._messages.languages)
 
     def _frame(self, request: Request, language: str) -> dict[str, object]:
         guard = request.scope.get(FORM_GUARD)

@@ -180,13 +180,16 @@ async def test_a_joined_field_that_is_too_long_is_refused_where_it_was_typed(rig
     assert set(re.findall(r'id="(\w+)-error"', page.text)) == {field}
 
 
-@pytest.mark.parametrize("name", cases("names_in_scripts"))
-async def test_the_form_keeps_names_as_they_are_written(rig: Rig, name: str) -> None:
-    page = await send(rig, reported=name, witnesses=f"{name}\n\ufeff{name} x\u200b", name=f"\u200e{name}\u200e")
-    assert page.status_code == 200
-    kept = await sections(rig)
-    assert kept["reported"]["people"][0]["name"] == kept["reporter"]["name"] == name
-    assert kept["content"]["witnesses"] == [name, f"{name} x"]
+async def test_the_form_keeps_names_as_they_are_written() -> None:
+    names = [parameter.values[0] for parameter in cases("names_in_scripts")]
+    for some in (names[start : start + 20] for start in range(0, len(names), 20)):
+        rig, lines, last = Rig(), "\n".join(some), some[-1]
+        page = await send(rig, reported=lines, witnesses=f"\ufeff{lines}\n{last} x\u200b", name=f"\u200e{last}\u200e")
+        assert page.status_code == 200
+        kept = await sections(rig)
+        assert [person["name"] for person in kept["reported"]["people"]] == some
+        assert kept["reporter"]["name"] == last
+        assert kept["content"]["witnesses"] == [*some, f"{last} x"]
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from services.intake.consumer import decode_inbox
 from services.intake.sources.arrival import Arrival, Parsed
 from services.intake.sources.forgiving import PLATFORM
-from services.intake.sources.mending import MOST_UNKNOWN, read_language
+from services.intake.sources.mending import MOST_UNKNOWN
 from services.intake.sources.parsing import is_usable
 from shared.access.principal import Grant, Role
+from shared.input.languages import read_language
 from shared.kafka.records import Record
 from shared.policy import load_policy
 from shared.problems import Malformed, pointer

@@ -14,6 +14,7 @@ from shared.i18n.messages import (
     Messages,
     MissingMessage,
     direction,
+    find_language,
     main,
     message_key,
     negotiate,
@@ -170,10 +171,23 @@ def test_a_missing_message_is_shown_to_readers_and_stops_tests() -> None:
         ("de", "de"), ("de-AT,en;q=0.5", "de"), ("en;q=0.2, fr ; q=0.9", "fr"), ("pt", "pt-br"), ("pt-PT", "pt-br"),
         ("zh-CN", "zh-hans"), ("zh-Hans-CN", "zh-hans"), ("ZH-HANS", "zh-hans"), ("xx, ar", "ar"), ("de;q=0, fr", "fr"),
         ("*", "en"), ("", "en"), (None, "en"), (";;;,,=q", "en"), ("de;q=banana, fr;q=0.1", "fr"), ("fr;q=1.0", "fr"),
+        ("de_DE", "de"), ("xx, pt_BR;q=0.1", "pt-br"),
     ],
 )  # fmt: skip
 def test_the_reader_gets_the_best_language_there_is(header: str | None, language: str) -> None:
     assert negotiate(header, SHIPPED) == language
+
+
+@pytest.mark.parametrize(
+    ("written", "language"),
+    [
+        ("DE", "de"), ("pt-BR", "pt-br"), ("pt_BR.UTF-8", "pt-br"), ("de_", "de"), ("fr_FR@euro", "fr"),
+        ("zh_TW_#Hant", "zh-hans"), ("\u200ear", "ar"), ("en;q=0.8", "en"), ("user", None), ("qqx", None), ("", None),
+        ("*", None), ("i-klingon", None),
+    ],
+)  # fmt: skip
+def test_a_language_is_found_however_it_is_written(written: str, language: str | None) -> None:
+    assert find_language(written, SHIPPED) == language
 
 
 @given(st.text())
