@@ -19,7 +19,7 @@ from tests.support import people
 from tests.support.notification_rig import delivery
 from tests.support.triage_rig import ALICE, KEY, POLICY, TOKENS, make_rig
 
-FLOOD = 100_000
+FLOOD = 20_000
 HIDDEN_FROM = people.anybody(Role.OPERATOR)
 
 

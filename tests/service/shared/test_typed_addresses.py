@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI
 
 from shared.web.typed_addresses import tidy_path, tidy_query
@@ -11,6 +12,8 @@ from tests.support.every_app import SERVICES
 from tests.support.one_report import HTML, hand_in
 from tests.support.rosters import fresh_roster
 from tests.support.route_walk import Ask, Thing, routes_of, steps_of
+
+on_one_loop = pytest.mark.asyncio(loop_scope="module")
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 OWN = {"x-request-id", "date", "set-cookie", "content-security-policy"}
@@ -22,9 +25,12 @@ def client(app: FastAPI, **headers: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="https://localhost", headers=headers)
 
 
-@pytest.fixture(params=SERVICES)
+@pytest_asyncio.fixture(params=SERVICES, scope="module", loop_scope="module")
 async def service(request: pytest.FixtureRequest) -> AsyncIterator[tuple[FastAPI, list[Ask]]]:
-    """The application of a service, and a request for each of its routes in every way in which it is filled."""
+    """The application of a service, and a request for each of its routes in every way in which it is filled.
+
+    One for all tests here, because none of them is let in to change anything.
+    """
     report = await hand_in([])
     there = Thing(report.case.id, report.case.code_name, report.case.report_id, report.events[1].id, True)
     app = report.apps[request.param]
@@ -42,6 +48,7 @@ def listed(answer: httpx.Response) -> set[str]:
     return set(answer.headers["allow"].split(", "))
 
 
+@on_one_loop
 async def test_every_route_says_which_methods_it_takes(service: tuple[FastAPI, list[Ask]]) -> None:
     app, asks = service
     async with client(app) as http:
@@ -59,6 +66,7 @@ async def test_every_route_says_which_methods_it_takes(service: tuple[FastAPI, l
                     )
 
 
+@on_one_loop
 async def test_the_head_of_every_page_is_that_of_the_page(service: tuple[FastAPI, list[Ask]]) -> None:
     app, asks = service
     async with client(app, Accept="text/html") as http:
@@ -70,6 +78,7 @@ async def test_the_head_of_every_page_is_that_of_the_page(service: tuple[FastAPI
             assert kept[0].keys() == kept[1].keys(), ask.path
 
 
+@on_one_loop
 async def test_every_address_may_be_typed_with_capitals_and_a_slash(service: tuple[FastAPI, list[Ask]]) -> None:
     app, asks = service
     async with client(app) as http:
@@ -79,6 +88,7 @@ async def test_every_address_may_be_typed_with_capitals_and_a_slash(service: tup
                 assert (await http.options(typed)).headers.get("allow", "") == ", ".join(sorted(takes)), typed
 
 
+@on_one_loop
 @pytest.mark.parametrize("path", ["/nowhere", "/report/a/b/c", "//report", "/"])
 async def test_what_is_not_there_takes_no_method(service: tuple[FastAPI, list[Ask]], path: str) -> None:
     async with client(service[0]) as http:
@@ -87,6 +97,7 @@ async def test_what_is_not_there_takes_no_method(service: tuple[FastAPI, list[As
             assert (answer.status_code, "allow" in answer.headers) in ((404, False), (403, False)), method
 
 
+@on_one_loop
 async def test_a_typed_address_is_answered_at_once_and_leads_nowhere_else(service: tuple[FastAPI, list[Ask]]) -> None:
     async with client(service[0], **HTML) as http:
         for path in ("/Report/", "/REPORT/EnWiki/", "/DESK/", "/Outbox/", "/audit//", "/Follow-Up."):
