@@ -30,6 +30,7 @@ from shared.problems import FieldError, NotFound, Problem
 from shared.times import now, parse_query_time, rfc3339
 from shared.web.bodies import gives, gives_media, json_response
 from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.headers import FOR_ALL
 from shared.web.paging import Cursors, PlaceT
 from shared.web.queries import Whole, refuse_unknown_names
 
@@ -58,10 +59,10 @@ def make_routes(explorer: Explorer, reads: ReadRecorder, gate: Gate, verifier: V
         """The verifier keys. They are public, so that people can compare them with keys that came another way."""
         return json_response({"items": [{"name": verifier.name, "vkey": str(verifier)}], "next": None})
 
-    @router.get("/verify.py", response_class=Response, responses=gives_media("text/x-python"), **does("record.keys"))
+    @router.get("/verify.py", response_class=Response, responses=gives_media(PYTHON), **does("record.keys"))
     async def read_program() -> Response:
         """The program that verifies the record. It is only as true as this service: compare it with a release."""
-        return Response(program, media_type=f"{PYTHON}; charset=utf-8")
+        return Response(program, media_type=f"{PYTHON}; charset=utf-8", headers=FOR_ALL)
 
     @router.get("/logs", responses=gives(LogList), **does("record.heads"))
     async def list_logs(request: Request) -> Response:

@@ -1,7 +1,6 @@
 """The HTTP side of every service: health, contracts, problem details, request ids, spans, size limits."""
 
 import logging
-import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, get_type_hints
@@ -22,20 +21,13 @@ from shared.web.bodies import json_response
 from shared.web.boundary import Boundary, ErrorPage, Plain
 from shared.web.csrf import FormGuard
 from shared.web.gate import Callers, Gate, GatedRoute, Undeclared, does
+from shared.web.headers import FOR_ALL
 from shared.web.hosts import Hosts, hosts_of
 from shared.web.inside import make_inside
 from shared.web.openapi import complete
 from shared.web.typed_addresses import Methods
 
 log = logging.getLogger(__name__)
-_OPENAPI = "/openapi.json"
-
-_FOR_ALL = {
-    "Access-Control-Allow-Origin": "*",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-    "Cache-Control": "public, max-age=3600",
-}
-"""Contracts hold no secret: pages of other sites may read them, and caches keep them for an hour."""
 
 
 def make_app(
@@ -65,14 +57,13 @@ def make_app(
     # The interactive documentation pages load their scripts from another host, so they stay off.
     # The framework's own spans would double ours. They record the texts of exceptions, which may quote a reporter.
     silent: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
-    routers = [*routers, _plumbing(gate, lifecycle, asyncapi)]
+    routers = [*routers, _plumbing(gate, lifecycle, asyncapi, lambda: app.openapi())]  # noqa: PLW0108  # there is no app yet
     for route in (route for router in routers for route in router.routes):
         # A mounted application, a nested router or a socket would be reached without the gate, too.
         if not isinstance(route, GatedRoute) or not route.action:
             raise Undeclared(f"{getattr(route, 'path', type(route).__name__)} stands behind no gate")
     plain = _plain_routes(routers)
-    known = [(route.path_regex, route.methods or ()) for route in routes_of(routers)]
-    methods = Methods([*known, (re.compile(f"{_OPENAPI}$"), {"GET"})])
+    methods = Methods((route.path_regex, route.methods or ()) for route in routes_of(routers))
     hosts = hosts_of(settings) if settings else Hosts()
     forms = FormGuard(settings.form_key if settings else None, [r for router in routers for r in router.routes])
     app = _Bounded(
@@ -80,7 +71,7 @@ def make_app(
         service,
         settings.address_of(service) if settings else LOCAL,
         title=f"Hearth {service}",
-        openapi_url=_OPENAPI,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         # The framework's redirects to an address with or without the last slash are built from the Host header.
@@ -135,7 +126,9 @@ def _bare(good: str, wrong: str, *, bad: bool) -> Response:
     return json_response({"status": wrong if bad else good}, 503 if bad else 200)
 
 
-def _plumbing(gate: Gate, lifecycle: Lifecycle, asyncapi: Callable[[], dict[str, Any]]) -> APIRouter:
+def _plumbing(
+    gate: Gate, lifecycle: Lifecycle, asyncapi: Callable[[], dict[str, Any]], openapi: Callable[[], dict[str, Any]]
+) -> APIRouter:
     router = gate.router(Callers.PROGRAMS, include_in_schema=False)
     probe = does("service.probe")
 
@@ -149,17 +142,21 @@ def _plumbing(gate: Gate, lifecycle: Lifecycle, asyncapi: Callable[[], dict[str,
 
     @router.get("/schemas", **probe)
     async def list_schemas() -> Response:
-        return json_response({"items": [f"{SCHEMAS}{path}" for path in published()], "next": None}, headers=_FOR_ALL)
+        return json_response({"items": [f"{SCHEMAS}{path}" for path in published()], "next": None}, headers=FOR_ALL)
 
     @router.get(SCHEMAS + "{name}/{file}", **probe)
     async def read_schema(name: str, file: str) -> Response:
         schema = published().get(f"{name}/{file}")
         if schema is None:
             raise NotFound
-        return Response(schema, headers=_FOR_ALL, media_type="application/schema+json")
+        return Response(schema, headers=FOR_ALL, media_type="application/schema+json")
+
+    @router.get("/openapi.json", **probe)
+    async def read_openapi() -> Response:
+        return json_response(openapi(), headers=FOR_ALL)
 
     @router.get("/asyncapi", **probe)
     async def read_asyncapi() -> Response:
-        return json_response(asyncapi(), headers=_FOR_ALL)
+        return json_response(asyncapi(), headers=FOR_ALL)
 
     return router

@@ -25,6 +25,7 @@ from shared.web.csrf import FORM_GUARD, FormGuard, cookie_header
 from shared.web.gate import Handler
 from shared.web.headers import protect
 from shared.web.hosts import Hosts
+from shared.web.packing import packed
 from shared.web.typed_addresses import Methods, tidy_path, tidy_query
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,8 @@ class Boundary:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] in ("GET", "HEAD"):
+            send = packed(scope, send)
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex

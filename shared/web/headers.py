@@ -10,6 +10,12 @@ Headers = list[tuple[bytes, bytes]]
 
 LANGUAGE_COOKIE = "hearth_language"
 """The cookie that keeps the language that a reader chose. It says nothing about a person."""
+FOR_ALL = {
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Cache-Control": "public, max-age=3600",
+}
+"""Contracts hold no secret: pages of other sites may read them, and caches keep them for an hour."""
 _NONCE = "csp_nonce"
 # Every feature that Chromium 156 lets a page use by itself, and some that other systems have.
 _FEATURES = (

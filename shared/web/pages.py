@@ -5,7 +5,6 @@ unless its route says so, because a page about a report must not stay on a share
 gets its token by itself (shared.web.csrf).
 """
 
-import gzip
 import hashlib
 import logging
 import re
@@ -33,6 +32,7 @@ from shared.web.forms import FIELDS, TOKEN_FIELD
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.headers import LANGUAGE_COOKIE, nonce_of
 from shared.web.links import linked
+from shared.web.packing import repeats_nothing
 from shared.web.redirects import own_address
 
 log = logging.getLogger(__name__)
@@ -44,18 +44,16 @@ MADE_ASSETS = HERE / "assets"
 
 _PASSES = frozenset((429, 500, 503))
 """Refusals that the same form may not meet again a little later."""
-_NO_WEIGHT = re.compile(r"q *= *0(\.0*)?")
 _YEAR = 365 * 24 * 3600
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One static file, read once: its bytes, its compressed bytes, and the digest in its address."""
+    """One static file, read once: its bytes, and the digest in its address."""
 
     name: str
     content: bytes
-    packed: bytes
     digest: str
 
     @property
@@ -75,9 +73,7 @@ def _read_assets(folders: tuple[Path, ...]) -> Mapping[str, Asset]:
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.suffix in _TYPES:
                 content = path.read_bytes()
-                # mtime=0: the same file gives the same bytes in every replica.
-                packed = gzip.compress(content, mtime=0)
-                found[path.name] = Asset(path.name, content, packed, hashlib.sha256(content).hexdigest()[:16])
+                found[path.name] = Asset(path.name, content, hashlib.sha256(content).hexdigest()[:16])
     return found
 
 
@@ -98,26 +94,12 @@ def make_asset_router(gate: Gate, static_dir: Path | None = None) -> APIRouter:
         headers = {
             "Cache-Control": f"public, max-age={_YEAR}, immutable" if lasting else "no-cache",
             "ETag": f'"{asset.digest}"',
-            "Vary": "Accept-Encoding",
         }
         if is_known(request.headers.get("if-none-match"), asset.digest):
             return Response(status_code=304, headers=headers)
-        packed = takes_gzip(request)
-        if packed:
-            headers["Content-Encoding"] = "gzip"
-        content = asset.packed if packed else asset.content
-        return Response(content, headers=headers, media_type=_TYPES[Path(name).suffix])
+        return Response(asset.content, headers=headers, media_type=_TYPES[Path(name).suffix])
 
     return router
-
-
-def takes_gzip(request: Request) -> bool:
-    """Whether the client says that it takes gzip: by name, and not with a weight of 0."""
-    for part in request.headers.get("accept-encoding", "").lower().split(","):
-        name, _, weight = part.partition(";")
-        if name.strip() in ("gzip", "x-gzip"):
-            return not _NO_WEIGHT.fullmatch(weight.strip())
-    return False
 
 
 class Pages:
@@ -150,12 +132,11 @@ class Pages:
         status: int = 200,
         *,
         cacheable: bool = False,
-        packable: bool = False,
+        alike: bool = False,
     ) -> HTMLResponse:
         """The page in the reader's language. `cacheable` is only for pages that are the same for all.
 
-        `packable` is only for pages that repeat nothing of what a request says. The length of a compressed page that
-        holds words of a request tells what else stands in it, the token of its forms or a receipt (BREACH).
+        `alike` is only for pages that repeat nothing of what a request says (shared.web.packing).
         """
         language = self.language(request)
         html = self._environment.get_template(name).render({**(context or {}), **self._frame(request, language)})
@@ -164,13 +145,9 @@ class Pages:
             "Vary": "Accept-Language, Cookie",
             "Cache-Control": "public, max-age=300" if cacheable else "no-store",
         }
-        content = html.encode()
-        if packable:
-            headers["Vary"] += ", Accept-Encoding"
-            if takes_gzip(request):
-                headers["Content-Encoding"] = "gzip"
-                content = gzip.compress(content, 6, mtime=0)
-        response = HTMLResponse(content, status_code=status, headers=headers)
+        if alike:
+            repeats_nothing(request.scope)
+        response = HTMLResponse(html, status_code=status, headers=headers)
         if self._asked_language(request):
             response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="lax", httponly=True)
         return response

@@ -40,6 +40,7 @@ from shared.access.service_tokens import ServiceVerifier
 from shared.aggregates import Save, count_numbered, told_last
 from shared.events import Actor, CaseFact, Draft, Event, Fact, Message, stamp
 from shared.ids import case_id_of, new_id
+from shared.kafka.asyncapi import describe_service
 from shared.lifecycle import Lifecycle
 from shared.mongo import Document
 from shared.policy import load_policy
@@ -313,7 +314,7 @@ class Rig:
                 make_outcome_router(self.outcomes, self.gate),
                 make_erasure_router(self.erasing, self.store, self.gate),
             ],
-            asyncapi=dict,
+            asyncapi=lambda: describe_service("intake"),
             error_page=pages.error,
         )
 

@@ -16,6 +16,7 @@ from services.notification.settings import NotificationSettings
 from shared.access.principal import Role
 from shared.access_control import AccessControl, SignIn
 from shared.i18n.messages import SHARED_MESSAGES, Messages
+from shared.kafka.asyncapi import describe_service
 from shared.lifecycle import Lifecycle
 from shared.parties import Parties
 from shared.policy import load_policy
@@ -66,7 +67,7 @@ def app_over(
             make_sign_in(flow, gate),
             make_asset_router(gate),
         ],
-        asyncapi=dict,
+        asyncapi=lambda: describe_service("notification"),
         error_page=flow.error_page,
     )
 

@@ -114,7 +114,7 @@ async def make_triage() -> World:
     def caller(operation: str) -> Mapping[str, str]:
         if operation == "POST /v1/sign-ins":
             return call_of("audit", "note_names", "triage")
-        return bearer(chief if operation.split("/")[2] in ("roster", "baseline") else triage_rig.ALICE)
+        return bearer(chief if operation.split("/")[2:3] in (["roster"], ["baseline"]) else triage_rig.ALICE)
 
     said = {"change": ["attest", "annotate", "list_project"], "If-Match": ['"0"', '"1"', '"2"']}
     change = "POST /v1/baseline/{community}/{change}"

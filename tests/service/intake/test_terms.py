@@ -63,7 +63,7 @@ async def test_a_policy_that_has_not_changed_is_not_sent_again() -> None:
             again = await http.get(PATH, headers={"if-none-match": known})
             assert (again.status_code, again.content) == (304, b"")
         assert (await http.get(PATH, headers={"if-none-match": '"other"'})).status_code == 200
-        assert first.headers["vary"] == "Accept-Language, Cookie"
+        assert first.headers["vary"] == "Accept-Language, Cookie, Accept-Encoding"
 
 
 async def test_nothing_of_the_handling_bodies_is_told() -> None:
