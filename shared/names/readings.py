@@ -11,8 +11,9 @@ _BYTES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _PLUS = re.compile(r"(?<=\S)\+{1,2}(?=\S)")
 """A blank in the parameters of an address."""
 _MARKUP = re.compile(
-    r"^[ \t]*(?:[>|*#:;][ \t]*)+|<[^<>]{0,200}>|'{2,}|\*+|`+|~~+|\\(?=[^\w\s]|_)|(?<=\w)[-\u2010][ \t]*\n\s*(?=\w)",
-    re.MULTILINE,
+    r"^[ \t]*(?:[>|*#:;][ \t]*)+|</?[a-z!][^<>]{0,200}>|'{2,}|\*+|`+|~~+|\\(?=[^\w\s]|_)"
+    r"|(?<=\w)[-\u2010][ \t]*\n\s*(?=\w)",
+    re.MULTILINE | re.IGNORECASE,
 )
 """Marks of wikis, of HTML, of Markdown and of quoted mails, and a word that is parted at the end of a line."""
 _SIGNS = ("<", "''", "*", "`", "~~", "\\", "-\n", "\u2010\n", "\n>", "\n|", "\n#", "\n:", "\n;")

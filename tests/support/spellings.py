@@ -1,5 +1,6 @@
 """Ways in which people write names, for Hypothesis: wikitext, addresses, lists, scripts, and what programs add."""
 
+import re
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
@@ -150,7 +151,7 @@ def spelled(draw: st.DrawFn, name: str) -> str:
         lambda: f"'''{written[:2]}'''{written[2:]}",
         lambda: f"{draw(st.sampled_from(SYMBOLS))}{written}{draw(st.sampled_from(SYMBOLS))}",
         lambda: f"{draw(st.sampled_from(OTHERS))}{draw(st.sampled_from(ARROWS))}{written}",
-        lambda: "#" + written.replace(" ", "").replace("-", "") if len(name) > 9 else written,
+        lambda: "#" + re.sub(r"[-' ]", "", written) if len(name) > 9 else written,
         lambda: f"> {written}",
     )
     text = draw(st.sampled_from(around))()

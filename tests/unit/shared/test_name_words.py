@@ -13,7 +13,7 @@ from services.intake.report.mentions import Known, words_of
 from services.intake.report.pseudonym import pseudonyms_for
 from services.intake.report.submission import Submission
 from shared.names.folding import normalise
-from tests.support.spellings import names
+from tests.support.spellings import names, spelled
 
 KEY = b"k" * 32
 KNOWN = Known(KEY)
@@ -41,6 +41,12 @@ def mentions(text: str, *own: str) -> bool:
 def test_a_name_is_found_in_any_sentence(name: str, sentence: str, written) -> None:
     assume(len(name.replace("\u200c", "")) > 2)
     assert mentions(sentence.format(written(name)), name)
+
+
+@given(st.data(), names())
+def test_a_name_is_found_in_words_for_any_way_to_write_it(data: st.DataObject, name: str) -> None:
+    assume(len(name.replace("\u200c", "")) > 2)
+    assert mentions(f"yesterday {data.draw(spelled(name))} again", name)
 
 
 @pytest.mark.parametrize(
