@@ -41,13 +41,21 @@ def read_mended(text: bytes) -> tuple[Any, tuple[str, ...]]:
 def drop_nulls(value: Any, depth: int = _DEEPEST) -> Any:
     """The value without what is null in its objects and lists: null says that a thing is not there.
 
+    A part that holds nothing but nulls goes with them; an item of a list stays, because one was written there.
+
     What is nested deeper than anything that Hearth reads stays as it is.
     """
     if isinstance(value, dict) and depth:
-        return {name: drop_nulls(inner, depth - 1) for name, inner in value.items() if inner is not None}
+        return {name: drop_nulls(inner, depth - 1) for name, inner in value.items() if not _is_null(inner, depth)}
     if isinstance(value, list) and depth:
         return [drop_nulls(inner, depth - 1) for inner in value if inner is not None]
     return value
+
+
+def _is_null(value: Any, depth: int) -> bool:
+    if isinstance(value, dict) and value and depth:
+        return all(_is_null(inner, depth - 1) for inner in value.values())
+    return value is None
 
 
 def _mend_bytes(text: bytes) -> bytes:

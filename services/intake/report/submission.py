@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from shared.events import ReportParties, ReportReceived
 from shared.field_words import LANGUAGE, of_form
@@ -109,6 +109,12 @@ class Submission(_Part):
     reported: tuple[Reported, ...] = Field((), max_length=MOST_PEOPLE)
     witnesses: tuple[NameLine, ...] = Field((), max_length=MOST_PEOPLE)
     reporter: Reporter | None = None
+
+    @field_validator("occurred")
+    @classmethod
+    def _is_told(cls, value: Occurred | None) -> Occurred | None:
+        # Programs write every field of a time, and null in those that they do not know.
+        return None if value is not None and value.model_fields_set and value == Occurred() else value
 
     @property
     def contactable(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.intake.sources.arrival import Arrival, Context, Parsed, Raw
 from services.intake.sources.parsing import SUBMITTED, Reading, load_body, load_json, read_version
+from shared.input.texts import trim_line
 from shared.problems import Malformed
 
 STRUCTURED = "application/cloudevents+json"
@@ -49,9 +50,9 @@ def read_object(body: Any, reading: Reading) -> Arrival:
     if not isinstance(body, dict):
         raise Malformed("invalid_data", f"{at or '/'}: object_type")
     data, wrapped = body.get("data"), body.get("data_base64")
-    if wrapped is not None:
+    if wrapped is not None and (wrapped != "" or data is None):
         try:
-            unwrapped = load_json(base64.b64decode(str(wrapped), validate=True), reading)
+            unwrapped = load_json(_unwrap(str(wrapped)), reading)
         except ValueError:
             raise Malformed("invalid_data", f"{at}/data_base64: not base64") from None
         try:
@@ -62,6 +63,15 @@ def read_object(body: Any, reading: Reading) -> Arrival:
             raise Malformed("invalid_data", f"{at}/data: not what data_base64 says")
         data = unwrapped
     return _read(body, data, "/data", reading)
+
+
+def _unwrap(text: str) -> bytes:
+    """The bytes in base64, also in lines, with the letters for addresses, and without the signs at its end (RFC 4648).
+
+    Raises ValueError.
+    """
+    text = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
 def _read(attributes: Mapping[str, Any], data: Any, pointer: str, reading: Reading) -> Arrival:
@@ -76,7 +86,8 @@ def _read(attributes: Mapping[str, Any], data: Any, pointer: str, reading: Readi
 
 
 def _read_specversion(given: object, reading: Reading) -> None:
-    stated = _SPECVERSION.fullmatch(given.strip()) if isinstance(given, str) else None
+    given = trim_line(given) if isinstance(given, str) else given
+    stated = _SPECVERSION.fullmatch(given) if isinstance(given, str) else None
     if stated is not None and stated[1] != "1":
         raise Malformed("unknown_specversion", "only CloudEvents 1.0 is read")
     if given is None or given == "":
@@ -86,6 +97,7 @@ def _read_specversion(given: object, reading: Reading) -> None:
 
 
 def _read_type(given: object, reading: Reading) -> None:
+    given = trim_line(given) if isinstance(given, str) else given
     if given is None or given == "":
         raise Malformed("missing_attribute", "type is missing or empty")
     stated = _TYPE.fullmatch(given) if isinstance(given, str) else None

@@ -5,6 +5,7 @@ all that a page and a test need.
 """
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -118,6 +119,8 @@ FORGIVEN: tuple[Row, ...] = (
         ("half_a_character",), http('{"community": "enwiki", "narrative": "help \\ud83d"}')),
     Row(_REPORT, "`null` in any field, or in a list", "as if it were not there", (),
         http({**REPORT, "category": None, "flags": [None], "reporter": {"name": None, "email": None}})),
+    Row(_REPORT, "an object, such as `occurred`, that holds nothing but `null`", "as if it were not there", (),
+        http({**REPORT, "occurred": {"at": None, "from": None, "to": None}})),
     Row(_REPORT, "`language` as a locale of POSIX or Java, or as a list of a browser", "the tag that it means: `en-US`",
         ("language_rewritten",), http({**REPORT, "language": "en_US.UTF-8"})),
     Row(_REPORT, "anything else as `language`, such as `*`, `i-klingon` or a number", "English", ("language_unknown",),
@@ -165,6 +168,10 @@ FORGIVEN: tuple[Row, ...] = (
     Row(_CE, "`data_base64` is `null`", "as if it were not there", (), structured(data_base64=None)),
     Row(_CE, "headers begin with `ce-`, as over HTTP", "read", ("header_prefix",),
         Example("kafka", _bytes(_TEXT), {f"ce-{name}": text for name, text in CLOUDEVENT.items()})),
+    Row(_CE, "`data_base64` in lines, with the letters for addresses, or without `=` at its end", "read", (),
+        structured(data=None, data_base64=urlsafe_b64encode(_bytes(REPORT)).decode().rstrip("=") + "\n")),
+    Row(_CE, "blanks and marks of copying around `type` or `specversion`", "passed over", (),
+        structured(type=" hearth.report.submitted.v1\ufeff", specversion="1.0 ")),
     Row(_CE, "structured, without the header `content-type`", "read", ("content_type",),
         Example("kafka", _bytes({**CLOUDEVENT, "data": REPORT}))),
     Row(_CE, "one event, and `content-type` says that there are several, or the other way round", "read",
