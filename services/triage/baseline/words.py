@@ -54,7 +54,8 @@ _PERSON = re.compile(
     # Short forms, which stand in links only.
     r"|\[\[\s*:?\s*(?:u|ut|bd|b|ud|ou|оу|ло|лу|у|п|uv|sd|ks)\s*:\s*\w"
     r"|\b(?:u|ut|bd|ud|оу|лу):\w"
-    rf"|\b(?:{_SPECIAL})[ _]?:[^\s/:?]{{1,60}}/\w"
+    # The number of a revision or of a difference names nobody, nor does a page in the reader's language.
+    rf"|\b(?:{_SPECIAL})[ _]?:(?!mylanguage/)[^\s/:?]{{1,60}}/(?!(?:\d+/)*\d+(?![\w/.]))\w"
     r"|[?&](?:target|user|username|ucuser|ususers)=\w"
     # Templates take names, and public words need none.
     r"|\{\{[^{}|]{1,60}\|\s*\w"

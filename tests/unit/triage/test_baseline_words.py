@@ -28,6 +28,7 @@ FINE = [
     "Users: 300, of whom 120 reported; ratio 3:2:1, 24/7, ISO 639-3.",
     "We meet at example.org and follow https://meta.wikimedia.org/w/index.php?title=Help&action=history.",
     "Help:Contents, Project:Sera and Mradi:Sera say so.",
+    "See Special:Permalink/1, Special:Diff/1/2 and Special:MyLanguage/Universal_Code_of_Conduct.",
 ]
 ADDRESSES = [
     "Write to ada@example.org.",
@@ -69,6 +70,7 @@ ADDRESSES = [
     "Մասնակից:Ադա",
     "მომხმარებელი:ადა",
     "Spezial:Beiträge/Ada",
+    "Special:Contributions/1Ada",
     "特別:投稿記録/アダ",
     "See Special:CentralAuth?target=Ada",
     "{{noping|Ada}} and {{Benutzer|Ada}}",
