@@ -45,7 +45,8 @@ def check_address(value: str, *, path: bool = False) -> str:
 
 
 def check_server(value: str) -> str:
-    """A server as host:port, IPv6 in brackets. Raises ValueError."""
+    """A server as host:port, IPv6 in brackets; its host in ASCII. Raises ValueError."""
+    value = wire_name(value).decode()
     host, _, port = value.rpartition(":")
     if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536 or name_in(host.encode()) is None:
         raise ValueError("is not host:port, such as mail.example.org:25")

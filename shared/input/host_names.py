@@ -6,7 +6,9 @@ from ipaddress import IPv6Address, ip_address
 
 import idna
 
-_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_-](?:[a-z0-9._-]{0,252}[a-z0-9_-])?)(?:(?<!\])\.)?(?::\d{1,5})?")
+_HOST = re.compile(
+    r"(\[[0-9a-f:.]{2,45}\]|(?![a-z0-9._-]{256})[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,126})(?:(?<!\])\.)?(?::\d{1,5})?"
+)
 
 
 @lru_cache(maxsize=256)

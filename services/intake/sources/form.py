@@ -203,9 +203,9 @@ def read_report(
     except ValidationError as error:
         errors += map(_form_error, faults_of(error))
         errors += map(_form_error, find_further_faults(orjson.loads(orjson.dumps(document)), policy, now))
-        return None, _in_page_order(errors)
+        return None, _in_page_order(errors, filled)
     errors += map(_form_error, find_faults(submission, policy, now))
-    return (None, _in_page_order(errors)) if errors else (submission, ())
+    return (None, _in_page_order(errors, filled)) if errors else (submission, ())
 
 
 def _opened_at(filled: Filled, now: datetime) -> datetime:
@@ -267,8 +267,10 @@ def _form_error(fault: FieldError) -> FormError:
     return FormError(field, MESSAGE_OF.get(fault.code, "field-unknown-choice"))
 
 
-def _in_page_order(errors: Sequence[FormError]) -> list[FormError]:
+def _in_page_order(errors: Sequence[FormError], filled: Filled) -> list[FormError]:
     first: dict[str, FormError] = {}
     for error in errors:
-        first.setdefault(error.field, error)
+        # Without a last day, the end of a range follows from the first.
+        field = "date" if error.field == "until" and not filled.value("until") else error.field
+        first.setdefault(field, FormError(field, error.message))
     return sorted(first.values(), key=lambda error: FIELDS.index(error.field))

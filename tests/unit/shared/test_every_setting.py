@@ -36,7 +36,8 @@ ADDRESS = (
 SERVER = (
     "other.example:2500",
     ["other.example", ":25", "other.example:", "other.example:0", "other.example:99999", "http://other.example:25",
-     "oth er.example:25", "other.example:²", "[::1:25"],
+     "oth er.example:25", "other.example:²", "[::1:25", "other..example:25", ".example:25", "☃.example:25",
+     f"{'x' * 64}.example:25"],
 )  # fmt: skip
 SERVERS = ("a.example:9092,b.example:9093", [*SERVER[1], ",", "a.example:9092,b"])
 PERIOD = ("7", ["0", "-1", "nan", "inf", "1e300", "soon", "1 0", "1,5"])
@@ -273,3 +274,10 @@ def test_an_address_has_a_host_in_ascii_and_no_slash_at_the_end(start: Start, wr
     found = start({"HEARTH_PUBLIC_URL": written})
     assert isinstance(found, dict)
     assert found["public_url"] == read
+
+
+@pytest.mark.parametrize("service", ["notification"])
+def test_a_mail_server_has_a_host_in_ascii(start: Start) -> None:
+    found = start({"HEARTH_SMTP": "пошта.example:25"})
+    assert isinstance(found, dict)
+    assert found["smtp"] == "xn--80a1acn3a.example:25"
