@@ -46,7 +46,7 @@ _SPECIAL = (
     "|đặc biệt|特別|特殊|특수"
 )
 _SITES = (
-    r"t(?:elegram)?\.me|wa\.me|signal\.me|github\.com|(?:twitter|x|instagram|facebook|linkedin|threads|tiktok|vk)\.com"
+    r"t(?:elegram)?\.me|wa\.me|signal\.me|(?:twitter|x|instagram|facebook|linkedin|threads|tiktok|vk)\.com"
     r"|bsky\.app/profile"
 )
 _PERSON = re.compile(

@@ -139,6 +139,7 @@ def test_a_letter_with_thousands_of_marks_is_tidied_at_once() -> None:
         "https://meta.wikimedia.org/wiki/Universal_Code_of_Conduct",
         "https://meta.wikimedia.org:443/w/index.php?title=Help&oldid=1234567890",
         "https://sw.wikipedia.org/wiki/Wikipedia:Sera",
+        "https://github.com/ossf/gemara",
         "https://الويكي.example/صفحة",
         "https://xn--e1afmkfd.xn--p1ai/",
         "https://meta.wikimedia.org./",
