@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from shared.input.host_names import bracketed, name_in, wire_name
+from shared.input.host_names import bracketed, can_be_found, name_in, wire_name
 
 
 def listed(value: str) -> list[str]:
@@ -37,7 +37,7 @@ def check_address(value: str, *, path: bool = False) -> str:
         raise ValueError(f"has blanks, or letters beyond ASCII behind its host; write an address {example}")
     if parts.scheme not in ("http", "https"):
         raise ValueError(f"does not begin with http:// or https://, {example}")
-    if port == 0 or "@" in parts.netloc or parts.netloc.endswith(":") or name_in(parts.netloc.encode()) is None:
+    if port == 0 or "@" in parts.netloc or parts.netloc.endswith(":") or not can_be_found(parts.netloc):
         raise ValueError(f"names no host, {example}")
     if "?" in value or "#" in value or (not path and parts.path.strip("/")):
         raise ValueError(f"has something behind the host, {example}")
@@ -48,7 +48,7 @@ def check_server(value: str) -> str:
     """A server as host:port, IPv6 in brackets; its host in ASCII. Raises ValueError."""
     value = wire_name(value).decode()
     host, _, port = value.rpartition(":")
-    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536 or name_in(host.encode()) is None:
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536 or not can_be_found(host):
         raise ValueError("is not host:port, such as mail.example.org:25")
     return value
 

@@ -6,9 +6,7 @@ from ipaddress import IPv6Address, ip_address
 
 import idna
 
-_HOST = re.compile(
-    r"(\[[0-9a-f:.]{2,45}\]|(?![a-z0-9._-]{256})[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,126})(?:(?<!\])\.)?(?::\d{1,5})?"
-)
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_-](?:[a-z0-9._-]{0,252}[a-z0-9_-])?)(?:(?<!\])\.)?(?::\d{1,5})?")
 
 
 @lru_cache(maxsize=256)
@@ -18,6 +16,12 @@ def name_in(host: bytes) -> str | None:
     if match is None or (match[1].startswith("[") and not is_ip(match[1])):
         return None
     return match[1]
+
+
+def can_be_found(host: str) -> bool:
+    """Whether this names a host, perhaps with a port, and DNS could know it: each part has 1 to 63 characters."""
+    name = name_in(host.encode())
+    return name is not None and (name.startswith("[") or all(0 < len(part) < 64 for part in name.split(".")))
 
 
 def bracketed(host: str) -> str:

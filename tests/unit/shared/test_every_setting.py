@@ -30,7 +30,7 @@ AROUND = [*MARKS, '"{}"', "'{}'", '\ufeff"{}"\r', '" {} "']
 ADDRESS = (
     "https://other.example",
     ["other.example", "//other.example", "ftp://other.example", "https://", "https://oth er.example",
-     "https://other.example:port", "https://other.example:0", "https://other.example:", "https://u:p@other.example",
+     "https://other.example:port", "https://other.example:0", "https://other.example:", "https://u:p@other.example", "https://other..example",
      "https://other.example/path", "https://other.example?a=b", "https://bücher.example/ö", "https:other.example"],
 )  # fmt: skip
 SERVER = (
