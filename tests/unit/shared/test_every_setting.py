@@ -58,6 +58,7 @@ ROWS: dict[str, tuple[str, list[str]]] = {
          "mongodb://user:p@ss@other.example/", "mongodb://oth er.example/", "mongodb://other.example/?nosuch=1",
          "mongodb://other.example/?tlsCAFile=/nowhere", "mongodb+srv://", "mongodb+srv://oth er.example",
          "mongodb+srv://other.example:27017", "mongodb+srv://a.example,b.example", "mongodb+srv://127.0.0.1",
+         # pragma: allowlist nextline secret
          "mongodb+srv://other.example/?tls=maybe", "mongodb+srv://u:p%@other.example", "mongodb+srv://o.example/a$b"],
     ),
     "mongo_user": WORDS,
