@@ -55,6 +55,11 @@ OF_THE_BASELINE: list[tuple[str, dict[str, Any], set[str]]] = [
 ]  # fmt: skip
 
 
+def ids_of(rows: list[tuple[str, dict[str, Any], set[str]]]) -> list[str]:
+    # The same in every process: a set has no order, and the times differ.
+    return [f"{change}-{number}" for number, (change, *_) in enumerate(rows)]
+
+
 @pytest.fixture
 async def rig():
     for who in (CHIEF, CORA, OTHER, ALICE, BOB):
@@ -76,14 +81,14 @@ def test_each_change_has_an_example_here() -> None:
     assert {change for change, _, _ in OF_THE_BASELINE} == set(BASELINE)
 
 
-@pytest.mark.parametrize(("change", "body", "faults"), OF_THE_ROSTER, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("change", "body", "faults"), OF_THE_ROSTER, ids=ids_of(OF_THE_ROSTER))
 async def test_a_change_of_the_roster_tells_all_its_faults(
     rig: Rig, change: str, body: dict[str, Any], faults: set[str]
 ) -> None:
     assert await told(rig, f"/v1/roster/{'person:00000000000000ee'}/{change}", body, CHIEF) == faults
 
 
-@pytest.mark.parametrize(("change", "body", "faults"), OF_THE_BASELINE, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("change", "body", "faults"), OF_THE_BASELINE, ids=ids_of(OF_THE_BASELINE))
 async def test_a_change_of_the_baseline_tells_all_its_faults(
     rig: Rig, change: str, body: dict[str, Any], faults: set[str]
 ) -> None:
