@@ -21,14 +21,14 @@ class ContentSection(TypedDict, total=False):
 
 
 class PersonReported(TypedDict):
-    """A person whom a report is about."""
+    """A person that a report is about."""
 
     name: str
     details: str | None
 
 
 class ReportedSection(TypedDict):
-    """The people whom a report is about."""
+    """The people that a report is about."""
 
     people: list[PersonReported]
 
@@ -65,14 +65,14 @@ class CorrespondenceSection(TypedDict):
 
 
 class Mention(TypedDict):
-    """A person on the roster whom the words mention: an id within the report, and the words."""
+    """A person on the roster that the words mention: an id within the report, and the words."""
 
     id: str
     words: str
 
 
 class MentionsSection(TypedDict):
-    """The people on the roster whom the words mention."""
+    """The people on the roster that the words mention."""
 
     items: list[Mention]
 

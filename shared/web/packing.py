@@ -2,7 +2,7 @@
 
 The length of a compressed answer that holds a secret beside words of a request tells the secret, guess by guess
 (BREACH). So two kinds of answers are compressed: those that anybody may keep (`Cache-Control: public`, and no cookie),
-which hold no secret, and pages whose route says that they repeat nothing of a request (`repeats_nothing`).
+which hold no secret, and pages of which the route says that they repeat nothing (`repeats_nothing`).
 """
 
 import gzip

@@ -47,7 +47,7 @@ ASKED_FOR = {name for name, container in CONTAINERS.items() if "profiles" in con
 LASTING = {name for name, container in CONTAINERS.items() if "restart" in container} - ASKED_FOR
 ONE_SHOTS = CONTAINERS.keys() - ASKED_FOR - LASTING
 DOOR = "integrators"
-"""Publishes a port of Kafka, once somebody asks for it."""
+"""Publishes a port of Kafka, once an operator asks for it."""
 
 
 def memory(*names: str) -> int:
@@ -127,7 +127,7 @@ def test_kafka_and_mongodb_are_reached_from_inside_only() -> None:
         assert "ports" not in CONTAINERS[name]
 
 
-def test_the_door_to_kafka_is_shut_until_asked_for_and_leads_to_the_listener_of_integrators() -> None:
+def test_the_door_to_kafka_is_shut_until_asked_for_and_leads_to_its_listener() -> None:
     door, kafka = CONTAINERS[DOOR], CONTAINERS["kafka"]["environment"]
     assert door["profiles"] == [DOOR]
     assert door["ports"] == ["127.0.0.1:9095:9095"]

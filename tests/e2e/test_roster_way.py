@@ -78,7 +78,7 @@ def test_what_a_coordinator_changes_holds_in_every_service_within_a_minute(syste
     run_with_editor(*system._book(), lambda book, _: enrol(book, NEW, Role.AUDITOR, (), now(), agreed=False))
     change("grant", 1, role="operator")
     within_a_minute(lambda: status("audit") == 200)
-    # The heads of the record say nothing of cases; for all else it has to be known what somebody is called.
+    # The heads of the record say nothing of cases; for all else Hearth has to know what the person is called.
     assert [status("notification"), status("triage")] == [403, 403]
     run_with_editor(*system._book(), lambda book, _: give_name(book, NEW))
     change("grant", 3, role="responder", bodies=["enwiki_admins"])

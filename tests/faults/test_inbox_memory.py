@@ -43,9 +43,7 @@ def attacks(partition: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("service", ["intake", "audit"])
-async def test_a_service_reads_inboxes_full_of_large_batches_in_the_memory_of_its_container(
-    stack: Stack, service: str
-) -> None:
+async def test_a_service_reads_inboxes_full_of_large_batches_in_the_memory_it_has(stack: Stack, service: str) -> None:
     if service == "intake":  # the other one reads the same records
         for partition in range(PARTITIONS):
             for data in attacks(partition):

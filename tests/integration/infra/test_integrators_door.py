@@ -21,7 +21,7 @@ PASSWORD = "a password of some length"  # of a test
 
 @dataclass(frozen=True)
 class Let:
-    """Two integrators whom an operator has let in, by their names."""
+    """Two integrators that an operator has let in, by their names."""
 
     door: str
     prefix: str

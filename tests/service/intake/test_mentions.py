@@ -161,9 +161,7 @@ async def clear(rig: Rig, report_id: str, mention: str, seq: int = 3) -> None:
     await rig.mailbox.project([case_event(report_id, seq, cleared, START)])
 
 
-async def test_handlers_see_the_words_that_mention_somebody_under_an_id_of_this_report_only(
-    rig: Rig, who: Principal
-) -> None:
+async def test_handlers_see_words_that_mention_a_person_under_an_id_of_this_report(rig: Rig, who: Principal) -> None:
     found = []
     for _ in range(2):
         accepted = await rig.post(narrative=f"It was {NAME}.")

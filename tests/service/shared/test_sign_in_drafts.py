@@ -113,7 +113,7 @@ async def test_words_written_before_a_leave_outlast_the_session(
     assert (await refused_on_leave(rig, browser, provider)).status_code == 403
     assert WORDS not in repr(rig.store)
     await rig.flow.sessions.revoke_person(ada(provider), rig.clock())
-    # Somebody who only looks whether the leave is over loses nothing either.
+    # A person who only looks whether the leave is over loses nothing either.
     for _ in range(2):
         entered = await browser.sign_in()
         assert entered.headers["location"] == f"{HOME}/words"

@@ -815,7 +815,7 @@ def test_a_changed_hash_of_a_withheld_entry_is_found(record: Record) -> None:
     assert (finding.log, finding.index, finding.expected, finding.actual) == (CASES_0, 10, right, wrong)
 
 
-def test_a_withheld_hash_that_is_changed_in_bundle_and_tile_contradicts_what_was_signed(record: Record) -> None:
+def test_a_withheld_hash_changed_in_bundle_and_tile_contradicts_what_was_signed(record: Record) -> None:
     withhold(record, "cases", {3})
     right = hash_leaves([record.logs["cases"].entries[10]])[0]
     for tile, spell in ((Tile(-1, 0), lambda h: verifier.encode(h).encode()), (Tile(0, 0), lambda h: h)):

@@ -104,7 +104,7 @@ def test_a_question_is_kept_with_the_state_it_led_to() -> None:
     assert [question.question_id for question in status.questions] == ["q-1"]
 
 
-def test_who_may_read_follows_recusals_and_the_body_and_the_reporter_sees_nothing_of_it() -> None:
+def test_who_may_read_follows_recusals_and_body_and_the_reporter_sees_none_of_it() -> None:
     ben, cat = "person:b1b1000000000000", "person:c1c1000000000000"
     declared = [RecusalDeclared(**STEP, person=person, ground="other") for person in (ben, cat)]
     passed = CasePassedOn(**STEP, lane="standard", body="u4c", previous_body="enwiki_arbcom")
