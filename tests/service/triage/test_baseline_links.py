@@ -355,6 +355,6 @@ def test_of_a_page_only_what_it_shows_counts(page: bytes, shown: bytes) -> None:
 
 @pytest.mark.parametrize("part", [b"<", b"<script>", b"<!--", b"<!-- -->", b"</", b"<a ", b"<p>"])
 def test_no_page_takes_long_to_go_through(part: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     visible_text(part * (PAGE_LIMIT // len(part)))
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3

@@ -119,17 +119,17 @@ def test_a_heap_of_marks_on_one_letter_is_too_long() -> None:
     "text", ["1 " * 1_000, "(" * 2_000, "a@" * 1_000, "[[" * 1_000, "1-" * 1_000, ":" * 2_000, "user " * 400]
 )
 def test_no_text_takes_long_to_look_through(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     has_address(text)
     fault_of_words(text)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_a_letter_with_thousands_of_marks_is_tidied_at_once() -> None:
     marks = "a" + "\u0315" * 8_000 + "\u0334" * 7_999
-    began = time.perf_counter()
+    began = time.process_time()
     assert tidied(f" {marks}  b ") == "a" + "\u0334" * 7_999 + "\u0315" * 8_000 + " b"
-    assert time.perf_counter() - began < 0.2
+    assert time.process_time() - began < 0.2
     assert tidied("e\u0301  \u2026 ½ ™") == "\u00e9 \u2026 ½ ™"
 
 
