@@ -105,7 +105,10 @@ def ask(socket: str, part: Part) -> Addresses:
 
 
 def given(part: Part) -> Addresses | None:
-    """A running stack named by the environment, for quick iteration: `HEARTH_TEST_KAFKA=127.0.0.1:9092` …."""
+    """A running stack named by the environment, for quick iteration: `HEARTH_TEST_KAFKA=127.0.0.1:9092` ….
+
+    Tests of the door to Kafka need its address, too: `HEARTH_TEST_INTEGRATOR_KAFKA=127.0.0.1:9095`.
+    """
     match part:
         case "kafka":
             kafka, integrators = os.environ.get("HEARTH_TEST_KAFKA"), os.environ.get("HEARTH_TEST_INTEGRATOR_KAFKA")
