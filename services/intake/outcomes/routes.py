@@ -32,6 +32,8 @@ def make_outcome_router(outcomes: Outcomes, gate: Gate) -> APIRouter:
         # A program of another source is refused before anything is said of the address.
         demand(who, "submission.read", Resource(source=source), now())
         source, name = _named_in(request)
+        # The server decodes slashes before it divides an address, so this source may be another one.
+        demand(who, "submission.read", Resource(source=source.partition("/")[0]), now())
         found = await outcomes.find(source, name, who.ref)
         if found is None:
             raise NotFound

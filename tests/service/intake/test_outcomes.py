@@ -273,6 +273,16 @@ async def test_no_token_reads_what_became_of_anothers(rig: Rig) -> None:
     assert (await ask(rig, "wiki", "a", token=ended))[0] == 401
 
 
+@pytest.mark.parametrize("path", ["/v1/submissions%2Fevent-app/wiki/one", "/v1%2Fsubmissions/event-app/wiki/one"])
+async def test_a_slash_in_percent_signs_opens_no_outcome_of_another_source(rig: Rig, path: str) -> None:
+    await consume(rig, record(event("one")))
+    token = COPIES.token(grants=[Grant(Role.INTEGRATOR, sources=("event-app",))])
+    async with rig.http() as http:
+        answer = await http.get(path, headers={"authorization": f"Bearer {token}"})
+    assert answer.status_code in (403, 404)
+    assert "report_id" not in answer.json()
+
+
 async def test_a_report_over_http_is_found_under_its_key_by_its_own_token(rig: Rig) -> None:
     own, other = (COPIES.token(grants=[Grant(Role.INTEGRATOR, sources=("wiki",))]) for _ in range(2))
     async with rig.http() as http:
