@@ -14,8 +14,9 @@ M = TypeVar("M", bound=BaseModel)
 def readable(model: type[M], document: object) -> M | None:
     """The model of a JSON document, without what is wrong with it. None for what is no object.
 
-    A part that is wrong is as if it were not there; of a list of texts, the wrong ones are empty. A part that is needed
-    is an empty text then: what judges the model has to bear that.
+    A part that is wrong is as if it were not there; of a list of texts, the wrong ones are empty. A list that is too
+    long is wrong as a whole, so that nothing judges more items than a model can have. A part that is needed is an empty
+    text then: what judges the model has to bear that.
     """
     if not isinstance(document, Mapping):
         return None
@@ -36,9 +37,13 @@ class _Field:
     holds: object
 
     def read(self, value: object) -> object:
-        found = self._read(value)
-        if found is not None:
-            return found[0]
+        try:
+            return self.kind.validate_json(orjson.dumps(value), strict=True)
+        except orjson.JSONEncodeError:
+            return self.default
+        except ValidationError as error:
+            if any(not fault["loc"] for fault in error.errors(include_url=False, include_context=False)):
+                return self.default
         if self.holds is tuple and isinstance(value, list) and value:
             return tuple(self._item(item) for item in value)
         if self.holds is Mapping and isinstance(value, Mapping):

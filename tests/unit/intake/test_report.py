@@ -23,6 +23,7 @@ from services.intake.report.submission import (
     Submission,
     facts_of,
     find_faults,
+    find_further_faults,
     receive,
     sections_of,
 )
@@ -218,3 +219,8 @@ def test_a_reporter_without_a_name_is_known_by_the_address() -> None:
     ]
     first, second = (people_in(KEY, read(body)).reporter for body in bodies)
     assert first[0][0] == second[0][0]
+
+
+def test_what_stands_in_a_list_that_is_too_long_is_not_judged() -> None:
+    said = {"community": "enwiki", "narrative": "x", "witnesses": ["%41 " * 75] * 4_000, "flags": ["none"]}
+    assert [fault.pointer for fault in find_further_faults(said, POLICY, NOW)] == ["/flags/0"]
