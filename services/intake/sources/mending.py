@@ -102,7 +102,7 @@ def _looks_known(data: Any, place: tuple[int | str, ...]) -> bool:
     siblings = _parent(data, place)
     if any(_TELLING.search(within.lower()) for within in (name, *names_within(siblings[str(place[-1])]))):
         return True
-    return bool(get_close_matches(name, fields - set(siblings), 1, _ALIKE))
+    return bool(get_close_matches(name, [field for field in fields if field not in siblings], 1, _ALIKE))
 
 
 def names_within(value: Any) -> Iterator[str]:
