@@ -21,6 +21,8 @@ _LEAST = 500
 """Fewer bytes fit one packet anyway."""
 _KEPT = 128
 """So many answers stay compressed: contracts and static files never change while a service runs."""
+_LARGEST_KEPT = 256 * 1024
+"""Bytes of an answer that stays: scorecards change with each checkpoint, and memory is small."""
 
 
 def repeats_nothing(scope: Scope) -> None:
@@ -39,7 +41,7 @@ def packed(scope: Scope, send: Send) -> Send:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=message["headers"])
             if is_for_all := _is_for_all(headers):
-                pack = _pack_once
+                pack = _pack_for_all
             if is_for_all or _REPEATS_NOTHING in scope:
                 headers.add_vary_header("Accept-Encoding")
                 if message["status"] == 304:
@@ -98,3 +100,7 @@ def _pack(content: bytes) -> bytes:
 
 
 _pack_once = lru_cache(_KEPT)(_pack)
+
+
+def _pack_for_all(content: bytes) -> bytes:
+    return (_pack_once if len(content) <= _LARGEST_KEPT else _pack)(content)
