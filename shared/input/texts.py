@@ -6,7 +6,7 @@ Joiners (U+200C, U+200D) stay, because many scripts need them, and so do pairs o
 import re
 import unicodedata
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 from urllib.parse import unquote
 
@@ -69,10 +69,10 @@ def trim_line(text: str) -> str:
     return trim(text).replace("\t", " ")
 
 
-def lines_of(text: str) -> list[str]:
-    """Each line of a text as `trim_line` gives it, without those that are blank."""
-    lines = map(trim_line, clean(text).split("\n"))
-    return [line for line in lines if not is_blank(line)]
+def lines_of(text: str, most: int | None = None) -> list[str]:
+    """Each line of a text as `trim_line` gives it, without those that are blank; at `most` so many, if given."""
+    lines = (trim_line(line) for line in clean(text).split("\n") if line)
+    return list(islice((line for line in lines if not is_blank(line)), most))
 
 
 def is_blank(text: str) -> bool:

@@ -115,6 +115,11 @@ class Filled:
         """The value of a field, cleaned, without blanks around it."""
         return trim(self.values.get(name, ""))
 
+    def lines(self, name: str) -> list[str]:
+        """The lines of a field; of too many, one more than there can be. No text has more lines than characters."""
+        most = MOST_LINES[name] if name in MOST_LINES else LIMIT_OF[name]
+        return lines_of(self.value(name), most + 1)
+
 
 @dataclass(frozen=True, slots=True)
 class FormError:
@@ -190,7 +195,7 @@ def read_report(
         "privacy": filled.value("privacy") or "confidential",
         "narrative": filled.value("narrative"),
         "harmed": filled.value("harmed") or None,
-        "places": [*lines_of(filled.value("places")), *lines_of(filled.value("room"))],
+        "places": [*filled.lines("places"), *filled.lines("room")],
         "exposure": filled.value("exposure") or None,
         "anything_else": _anything_else(filled, label) or None,
         "reported": _reported(filled),
@@ -214,7 +219,7 @@ def _opened_at(filled: Filled, now: datetime) -> datetime:
 
 
 def _reported(filled: Filled) -> list[dict[str, str | None]]:
-    names = lines_of(filled.value("reported"))
+    names = filled.lines("reported")
     people: list[dict[str, str | None]] = [{"name": name, "details": None} for name in names]
     # An appearance belongs to one person; with several names it is unknown to which one.
     if len(people) == 1 and filled.value("appearance"):
@@ -223,7 +228,7 @@ def _reported(filled: Filled) -> list[dict[str, str | None]]:
 
 
 def _anything_else(filled: Filled, label: Callable[[str], str]) -> str:
-    alone = len(lines_of(filled.value("reported"))) == 1
+    alone = len(filled.lines("reported")) == 1
     given = {name: filled.value(name) for name in IN_PERSON if not (name == "appearance" and alone)}
     # What is too long is refused where it was typed, and not once more where it is joined.
     fits = {name: text for name, text in given.items() if not is_too_long(text, LIMIT_OF[name])}
@@ -235,13 +240,13 @@ def _anything_else(filled: Filled, label: Callable[[str], str]) -> str:
 
 def people_in(filled: Filled) -> dict[str, list[str]]:
     """The lines of a form that are read as names of people, by field: these people are kept out of the case."""
-    reported = [line for line in lines_of(filled.value("reported")) if not is_too_long(line, NAME_LIMIT)]
+    reported = [line for line in filled.lines("reported") if not is_too_long(line, NAME_LIMIT)]
     return {"reported": reported, "witnesses": _witnesses(filled)[0]}
 
 
 def _witnesses(filled: Filled) -> tuple[list[str], list[str]]:
     """The lines that are names, and the others: a name shuts a witness out of the case, a description does not."""
-    lines = lines_of(filled.value("witnesses"))
+    lines = filled.lines("witnesses")
     names = [line for line in lines if not is_too_long(line, NAME_LIMIT)][:MOST_PEOPLE]
     return names, [line for line in lines if line not in names]
 
@@ -254,7 +259,7 @@ def _reporter(filled: Filled) -> dict[str, str | None] | None:
 def _too_long(filled: Filled) -> list[FormError]:
     """The fields that are too long, by their own limits: in a submission, some fields become parts of others."""
     long = [name for name, limit in LIMIT_OF.items() if is_too_long(filled.value(name), limit)]
-    many = [name for name, most in MOST_LINES.items() if len(lines_of(filled.value(name))) > most]
+    many = [name for name, most in MOST_LINES.items() if len(filled.lines(name)) > most]
     return [FormError(name, "report-too-long") for name in long] + [FormError(name, "report-too-many") for name in many]
 
 

@@ -44,6 +44,7 @@ def names(draw: st.DrawFn) -> str:
 def test_a_name_in_any_script_is_kept_as_it_is_written(name: str) -> None:
     assert NAME.read(name) == name
     assert lines_of(f"{name}\r\n{name}") == [name, name]
+    assert lines_of(f"\n{name}\n\n{name}\n{name}", 2) == [name, name]
 
 
 @given(names(), st.data())
