@@ -14,6 +14,13 @@ class RemarkShown(TypedDict):
     code: str
 
 
+class FaultShown(TypedDict):
+    """Something that cost the report: where it stands, and its code."""
+
+    pointer: str
+    code: str
+
+
 class ReportTaken(TypedDict):
     """A report that is stored. The receipt is the only key to it, and is told once."""
 
@@ -34,7 +41,7 @@ class Outcome(TypedDict):
     remarks: NotRequired[list[RemarkShown]]
     code: NotRequired[str]
     detail: NotRequired[str]
-    errors: NotRequired[list[RemarkShown]]
+    errors: NotRequired[list[FaultShown]]
 
 
 class AnswerTaken(TypedDict):

@@ -142,9 +142,8 @@ class Desk:
     async def read(self, principal: Principal, case: Case, also: Sequence[str] = ()) -> Contents:
         """What was reported, and where the policy gives it (shared/policy/identity.toml) who reported.
 
-        `also`: sections that nobody sees who does not ask for them. The vault notes who read what before it answers.
-        Raises Problem 403 for a role that may not, Unavailable while the
-        vault is away.
+        `also`: further sections, which only a caller who asks for them gets. The vault notes who read what before it
+        answers. Raises Problem 403 for a role that may not, Unavailable while the vault is away.
         """
         permit = demand(principal, "case.read_content", resource_of(case, self.policy), self._clock())
         actor = principal.actor(permit.role)
