@@ -103,4 +103,4 @@ _pack_once = lru_cache(_KEPT)(_pack)
 
 
 def _pack_for_all(content: bytes) -> bytes:
-    return (_pack_once if len(content) <= _LARGEST_KEPT else _pack)(content)
+    return _pack_once(content) if len(content) <= _LARGEST_KEPT else _pack(content)
