@@ -11,6 +11,7 @@ HALF_A_CHARACTER = "half_a_character"
 
 _DEEPEST = 10
 
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # A whole pair of surrogates, half a pair, or any other escape; in this order, so that each is found as what it is.
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
@@ -26,7 +27,10 @@ def mend_json(text: bytes) -> tuple[bytes, tuple[str, ...]]:
     if text.startswith(codecs.BOM_UTF8):
         text = text.removeprefix(codecs.BOM_UTF8)
         found.append(BYTE_ORDER_MARK)
-    whole = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], _mend_bytes(text))
+    whole = _mend_bytes(text)
+    # To look at each escape takes long, and hardly any text has one of these.
+    if _SURROGATE.search(whole):
+        whole = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], whole)
     if whole != text:
         found.append(HALF_A_CHARACTER)
     return whole, tuple(found)

@@ -30,12 +30,12 @@ _NOTHING = re.compile(
     # Tags, but for those of flags.
     "|(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0001\U000e0020-\U000e007f]+"
 )
-_PAIRED = re.compile("[\u202a-\u202c\u2066-\u2069]")
+_DIRECTION_MARKS = "\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
+_PAIRED = re.compile(f"[{_DIRECTION_MARKS}]")
+MOST_MARKS = 10_000
+"""So many direction marks are held against each other. A text with more of them is no writing: it loses them all."""
 _CLOSING = {"\u202c": "\u202a\u202b", "\u2069": "\u2066\u2067\u2068"}
-AROUND = (
-    "".join(filter(str.isspace, map(chr, range(0x3001))))
-    + "\u200e\u200f\u061c\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
-)
+AROUND = "".join(filter(str.isspace, map(chr, range(0x3001)))) + f"\u200e\u200f\u061c{_DIRECTION_MARKS}"
 """Blanks and direction marks that copying brings along at both ends."""
 _HALVES = re.compile("[\ud800-\udfff]")
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
@@ -54,7 +54,10 @@ def clean(text: str) -> str:
     if _HALVES.search(text):
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     text = _NOTHING.sub("", _BREAKS.sub("\n", text))
-    return "\n".join(map(_paired, text.split("\n"))) if _PAIRED.search(text) else text
+    marks = sum(map(text.count, _DIRECTION_MARKS))
+    if marks > MOST_MARKS:
+        return _PAIRED.sub("", text)
+    return "\n".join(map(_paired, text.split("\n"))) if marks else text
 
 
 def trim(text: str) -> str:
@@ -123,6 +126,9 @@ class TypedText:
 
     def read(self, typed: str) -> str:
         """The text as it is kept. Raises PydanticCustomError."""
+        # Cleaning takes time, and megabytes of marks are no writing.
+        if len(typed) > self.limit * LARGEST_CHARACTER + MOST_MARKS:
+            raise PydanticCustomError("string_too_long", "At most {limit} characters.", {"limit": self.limit})
         text = trim_line(typed) if self.one_line else clean(typed)
         if not self.optional and is_blank(text):
             if typed:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from shared.input.texts import TypedText, clean, count_characters, is_too_long, lines_of, trim, trim_line
+from shared.input.texts import MOST_MARKS, TypedText, clean, count_characters, is_too_long, lines_of, trim, trim_line
 from shared.names import keys_of, own_keys
 from tests.support.cases import cases
 
@@ -106,10 +106,23 @@ def test_what_shows_nothing_is_no_text(text: str) -> None:
         NAME.read(text)
 
 
-@pytest.mark.parametrize("piece", [" ", "\u2066", "\u2069", "\ufeff", "\u0301", "%E0", "\n", "\U000e0041"])
+@pytest.mark.parametrize("piece", [" ", "\u2066", "\u2069", "\ufeff", "\u0301", "%E0", "\n", "\u202a\n", "\U000e0041"])
 def test_no_text_takes_long_to_clean(piece: str) -> None:
     text = "x" + piece * (500_000 // len(piece)) + "x"
     began = time.process_time()
     lines_of(text)
     is_too_long(trim(text), 20_000)
     assert time.process_time() - began < 3
+
+
+def test_of_a_heap_of_direction_marks_none_is_held_against_another() -> None:
+    pair = "\u2067x\u2069"
+    assert clean(pair * (MOST_MARKS // 2)) == pair * (MOST_MARKS // 2)
+    assert clean(pair * MOST_MARKS) == "x" * MOST_MARKS
+
+
+def test_megabytes_of_marks_are_too_long_before_they_are_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert NAME.read("\u200bAda" + "\u200b" * MOST_MARKS) == "Ada"
+    monkeypatch.setattr("shared.input.texts.clean", lambda _: pytest.fail("it was cleaned"))
+    with pytest.raises(PydanticCustomError, match="At most"):
+        NAME.read("Ada" + "\u200b" * (MOST_MARKS + 12 * NAME.limit))
