@@ -83,12 +83,7 @@ class Need:
 
 def has_java(machine: Machine) -> bool:
     """Whether the `java` on the PATH is new enough for Kafka."""
-    try:
-        shown = machine.run(["java", "-version"], capture_output=True, text=True, check=False)
-    except OSError:
-        return False
-    found = re.search(r'version "(?:1\.)?(\d+)', shown.stderr)
-    return found is not None and int(found.group(1)) >= OLDEST_JAVA
+    return _says_version(machine, ["java", "-version"], r'version "(?:1\.)?(\d+)', OLDEST_JAVA)
 
 
 def has_compiler(machine: Machine) -> bool:
@@ -98,12 +93,17 @@ def has_compiler(machine: Machine) -> bool:
 
 def has_go(machine: Machine) -> bool:
     """Whether the `go` on the PATH, with which tests run programs that use packages of others, is new enough for it."""
+    return _says_version(machine, ["go", "version"], r"go1\.(\d+)", OLDEST_GO)
+
+
+def _says_version(machine: Machine, command: Sequence[str], pattern: str, oldest: int) -> bool:
     try:
-        shown = machine.run(["go", "version"], capture_output=True, text=True, check=False)
+        shown = machine.run(command, capture_output=True, text=True, check=False)
     except OSError:
         return False
-    found = re.search(r"go1\.(\d+)", shown.stdout)
-    return found is not None and int(found.group(1)) >= OLDEST_GO
+    # Java writes its version to the standard error.
+    found = re.search(pattern, shown.stdout + shown.stderr)
+    return found is not None and int(found.group(1)) >= oldest
 
 
 def has_jars_or_maven(machine: Machine) -> bool:

@@ -26,7 +26,7 @@ from services.audit.tlog.tiles import ENTRIES, TILE_WIDTH, Tile
 from services.audit.tlog.tree import hash_leaf
 from shared.access.authorization import demand
 from shared.access.principal import Principal
-from shared.problems import FieldError, NotFound, Problem
+from shared.problems import FieldError, FieldsWrong, NotFound
 from shared.times import now, parse_query_time, rfc3339
 from shared.web.bodies import gives, gives_media, json_response
 from shared.web.gate import Callers, Gate, does, principal_of
@@ -224,9 +224,9 @@ def read_purpose(*stated: str | None) -> str:
     return purpose
 
 
-def _invalid(name: str, detail: str) -> Problem:
+def _invalid(name: str, detail: str) -> FieldsWrong:
     error = FieldError(f"/{name}", "invalid", detail)
-    return Problem(422, "invalid-fields", "Some fields are not valid.", errors=[error])
+    return FieldsWrong([error])
 
 
 def _time(name: str, text: str | None) -> str | None:

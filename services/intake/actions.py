@@ -38,7 +38,7 @@ from shared import metrics
 from shared.events import Draft, stamp
 from shared.ids import case_id_of, derive, new_id
 from shared.policy import Policy
-from shared.problems import KeyReused, Problem, Unavailable
+from shared.problems import FieldsWrong, KeyReused, Unavailable
 from shared.succession import Succession
 from shared.times import now
 
@@ -106,7 +106,7 @@ class Submissions:
         """
         at, pepper = self._clock(), self._secrets.pepper
         if faults := find_faults(arrival.submission, self._policy, at):
-            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=faults)
+            raise FieldsWrong(faults)
         arrival = self._owned(arrival, owner)
         report_id = self._id_of(arrival)
         nonce = urandom(16) if arrival.key is None else f"{arrival.scope}\x1f{arrival.key}".encode()

@@ -1,6 +1,6 @@
 """JSON bodies in and out."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import orjson
@@ -60,6 +60,14 @@ def parse_body(model: type[M], body: bytes, faults_of: Callable[[M], Iterable[Fi
     if faults := tuple(faults_of(found)):
         raise FieldsWrong(faults)
     return found
+
+
+async def parse_change(model: type[M], body: bytes, all_faults: Callable[[FieldsWrong], Awaitable[FieldsWrong]]) -> M:
+    """The same for what stored things decide, too: `all_faults` adds what they object to in the readable fields."""
+    try:
+        return parse_body(model, body)
+    except FieldsWrong as wrong:
+        raise await all_faults(wrong) from None
 
 
 def _parse_body(model: type[M], body: bytes) -> M:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import metrics
 from shared.field_words import detail_of
-from shared.problems import NOTHING_HERE, FieldError, NotFound, Problem, Unavailable, pointer
+from shared.problems import NOTHING_HERE, FieldError, FieldsWrong, NotFound, Problem, Unavailable, pointer
 from shared.telemetry import span_for
 from shared.web.bounds import BODY_LIMIT, HOLD, too_large
 from shared.web.csrf import FORM_GUARD, FormGuard, cookie_header
@@ -204,7 +204,7 @@ def _problem_for(error: Exception) -> Problem:
         return error
     if isinstance(error, RequestValidationError):
         errors = [FieldError(pointer(e["loc"][1:]), e["type"], detail_of(e)) for e in error.errors()]
-        return Problem(422, "invalid-fields", "Some fields are not valid.", errors=errors)
+        return FieldsWrong(errors)
     if isinstance(error, HTTPException):
         return Problem(error.status_code, *_HTTP_PROBLEMS.get(error.status_code, _OTHER_HTTP_PROBLEM))
     if isinstance(error, Unavailable):

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from pydantic import TypeAdapter
 
-from shared.problems import FieldError, Problem
+from shared.problems import FieldError, FieldsWrong
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -84,7 +84,7 @@ class Cursors(Generic[PlaceT]):
             return self._adapter.validate_json(self._seal.decrypt(text, None) if self._seal else text, strict=True)
         except (ValueError, OverflowError, binascii.Error, InvalidTag):
             fault = FieldError("/cursor", "invalid_cursor", "Use the cursor of an earlier answer as it is.")
-            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[fault]) from None
+            raise FieldsWrong([fault]) from None
 
     async def page(
         self,

@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from shared.problems import FieldError, Problem
+from shared.problems import FieldError, FieldsWrong
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
@@ -35,4 +35,4 @@ def refuse_unknown_names(request: Request) -> None:
     if not set(known) >= set(request.query_params):
         detail = f"An unknown filter stands here. There are: {', '.join(known)}."
         errors = [FieldError("", "extra_forbidden", detail)]
-        raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=errors)
+        raise FieldsWrong(errors)

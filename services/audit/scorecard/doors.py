@@ -18,7 +18,7 @@ from services.audit.scorecard.result import Scorecard
 from services.audit.scorecard.turns import Turns
 from services.audit.scorecard.views import Words
 from shared.policy.model import Policy
-from shared.problems import FieldError, NotFound, Problem
+from shared.problems import FieldError, FieldsWrong, NotFound, Problem
 from shared.times import parse_day
 from shared.web.etags import is_known
 from shared.web.pages import Pages
@@ -106,7 +106,7 @@ class Shelf:
             end = datetime.combine(day, time.max, UTC)
         except ValueError:
             error = FieldError(f"/{name}", "invalid", "A checkpoint is a number, or a day such as 2026-11-24.")
-            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[error]) from None
+            raise FieldsWrong([error]) from None
         sealed = await self.scorecards.round_until(end)
         if sealed is None:
             raise Problem(404, "checkpoint-unknown", "The record has no such checkpoint.")

@@ -16,7 +16,7 @@ from shared.aggregates import change
 from shared.brake import Brake
 from shared.events import Draft, Event, MentionCleared, ReportAnswered, stamp
 from shared.ids import derive
-from shared.problems import FieldError, Problem, Unavailable
+from shared.problems import FieldError, FieldsWrong, Problem, Unavailable
 from shared.telemetry import current_traceparent
 from shared.times import now
 
@@ -140,7 +140,7 @@ class Mailbox:
             receipt_hash = hash_receipt(self._secrets.pepper, receipt)
         except ValueError:
             error = FieldError("/receipt", "not_a_receipt", "A receipt has 20 letters and digits.")
-            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[error]) from None
+            raise FieldsWrong([error]) from None
         report = await self._store.find_by_receipt(receipt_hash)
         if report is None:
             await self._brake.hold()

@@ -10,7 +10,7 @@ from services.intake.answers import AnswerTaken
 from services.intake.fields import PRIVATE, Body, Identifier, Receipt, Words
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.views import StatusView
-from shared.problems import FieldError, Problem
+from shared.problems import FieldError, FieldsWrong
 from shared.web.bodies import gives, json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does
 
@@ -71,7 +71,7 @@ def make_mailbox_router(mailbox: Mailbox, gate: Gate) -> APIRouter:
     async def keep_statement(request: Request, report_id: str, statement_id: str) -> Response:
         """Keep a handler's words to the reporter. The request may be repeated."""
         if not _IDENTIFIER.fullmatch(statement_id):
-            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[_BAD_STATEMENT_ID])
+            raise FieldsWrong([_BAD_STATEMENT_ID])
         body = parse_body(Statement, await request.body())
         await mailbox.keep_statement(report_id, statement_id, body.kind, body.text)
         return Response(status_code=204)

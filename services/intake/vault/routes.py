@@ -20,7 +20,7 @@ from shared.access.purposes import PURPOSES
 from shared.events import Actor
 from shared.field_words import PERSON_REFERENCE, PURPOSE, of_form
 from shared.own_names import Proof
-from shared.problems import FieldError, Problem
+from shared.problems import FieldError, FieldsWrong, Problem
 from shared.web.bodies import gives, json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does, principal_of
 
@@ -101,7 +101,7 @@ def make_vault_router(
         The person is shut out of everything about the report while the case has the token among its recusals.
         """
         if not _TOKEN.fullmatch(token):
-            raise Problem(422, "invalid-fields", "Some fields are not valid.", errors=[_NO_TOKEN])
+            raise FieldsWrong([_NO_TOKEN])
         body = parse_body(NamedPerson, await request.body())
         await naming.name(report_id, token, body.person, principal_of(request).actor(Role.SERVICE))
         return Response(status_code=204)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from urllib.parse import urlencode
 
 import orjson
@@ -11,7 +12,6 @@ from starlette.responses import RedirectResponse
 from services.triage.baseline.actions import BaselineDesk, ChangeSent, RegistryConflict
 from services.triage.baseline.forms import CHANGES, INPUTS
 from services.triage.baseline.page_forms import FIELD, about_of
-from services.triage.baseline.routes import read_change
 from services.triage.baseline.scorecards import Scorecards
 from services.triage.baseline.views import BaselineView
 from services.triage.paths import BASELINE
@@ -19,6 +19,7 @@ from services.triage.sent import SentForm, parts_of
 from shared.input.texts import lines_of, trim_line
 from shared.problems import NotFound, Problem
 from shared.sign_in.drafts import FormDrafts
+from shared.web.bodies import parse_change
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, checked_key, version_in
@@ -69,7 +70,9 @@ def make_baseline_pages(
         known, registry = await desk.find(who, community)
         try:
             desk.admit(who, community, kind)
-            values = await read_change(desk, who, community, kind, orjson.dumps(_values_of(change, form)))
+            values = await parse_change(
+                kind, orjson.dumps(_values_of(change, form)), partial(desk.all_faults, who, community, kind)
+            )
             await desk.carry_out(who, community, ChangeSent(values, version, cause))
         except RegistryConflict as problem:
             return await view.community(request, known, problem.registry, SentForm(change, form, problem))

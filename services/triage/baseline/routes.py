@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -18,17 +19,15 @@ from services.triage.baseline.answers import (
     ProjectVersionShown,
     ResponsibilityShown,
 )
-from services.triage.baseline.changes import BaselineChange
 from services.triage.baseline.forms import CHANGES, INPUTS
 from services.triage.baseline.registry import Annotation, Attestation, Project, ProjectVersion, Registry
-from shared.access.principal import Principal
 from shared.events import FieldStated
 from shared.policy import GLOBAL_COMMUNITY, Community
 from shared.policy.baseline import Catalogue, Responsibility
 from shared.policy.baseline.difference import Difference, diff
-from shared.problems import FieldsWrong, NotFound
+from shared.problems import NotFound
 from shared.times import now, rfc3339
-from shared.web.bodies import gives, json_response, parse_body
+from shared.web.bodies import gives, json_response, parse_change
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, read_idempotency_key, seen_of, takes_change
 from shared.web.paging import Cursors
@@ -83,23 +82,13 @@ def make_baseline_router(desk: BaselineDesk, gate: Gate) -> APIRouter:
             raise NotFound
         desk.admit(who, community, kind)
         cause = cause_of(who, f"baseline/{community}", read_idempotency_key(request))
-        wanted = await read_change(desk, who, community, kind, await request.body() or b"{}")
+        wanted = await parse_change(kind, await request.body() or b"{}", partial(desk.all_faults, who, community, kind))
         sent = ChangeSent(wanted, seen_of(request), cause)
         registry = await desk.carry_out(who, community, sent)
         body = await _shown(desk, desk.policy.communities[community], registry)
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{registry.seq}"'})
 
     return router
-
-
-async def read_change(
-    desk: BaselineDesk, who: Principal, community: str, kind: type[BaselineChange], body: bytes
-) -> BaselineChange:
-    """The change in a JSON body. Raises Problem 400, 401 and 403, and 422 that points to each fault."""
-    try:
-        return parse_body(kind, body)
-    except FieldsWrong as wrong:
-        raise await desk.all_faults(who, community, kind, wrong) from None
 
 
 def show_offer(offer: Offer) -> ChangeOffered:

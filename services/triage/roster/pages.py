@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +17,7 @@ from services.triage.roster.changes import CHANGES, INPUTS, TakeName, ends_of, r
 from services.triage.roster.desk import RosterDesk, has_role
 from services.triage.roster.entry import EntryConflict, StoredEntry
 from services.triage.roster.names import NameHeld, is_confirmed, look_at
-from services.triage.roster.routes import people_of, read_change, reference_of
+from services.triage.roster.routes import people_of, reference_of
 from services.triage.sent import SentForm, parts_of
 from shared.access.authorization import fresh_until
 from shared.events import GrantHeld
@@ -26,6 +27,7 @@ from shared.problems import NotFound, Problem
 from shared.sign_in.drafts import FormDrafts
 from shared.sign_in.flow import SignInFlow
 from shared.times import now
+from shared.web.bodies import parse_change
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, checked_key, version_in
@@ -99,7 +101,9 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, drafts: FormDr
         version = version_in(seen, "entry")
         cause = cause_of(who, ref, checked_key(key or None))
         try:
-            values = await read_change(desk, who, ref, kind, orjson.dumps(_values_of(change, form)))
+            values = await parse_change(
+                kind, orjson.dumps(_values_of(change, form)), partial(desk.all_faults, who, ref, kind)
+            )
             await desk.carry_out(who, ref, values, version, cause)
         except EntryConflict as problem:
             return await view.person(request, problem.kept, SentForm(change, form, problem))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -9,16 +10,15 @@ from fastapi import APIRouter, Query, Request, Response
 from services.triage.answers import ChangeOffered, FieldTaken
 from services.triage.roster.actions import SignIns
 from services.triage.roster.answers import KeysOfName, PersonList, PersonShown, SignInNoted
-from services.triage.roster.changes import CHANGES, INPUTS, RosterChange, ends_of
+from services.triage.roster.changes import CHANGES, INPUTS, ends_of
 from services.triage.roster.desk import EntryPlace, Offer, RosterDesk
 from services.triage.roster.entry import StoredEntry
 from services.triage.roster.names import is_confirmed
-from shared.access.principal import Principal
 from shared.ids import PERSON
 from shared.own_names import Proof, Trust
-from shared.problems import FieldsWrong, NotFound
+from shared.problems import NotFound
 from shared.times import now, rfc3339
-from shared.web.bodies import gives, json_response, parse_body, takes
+from shared.web.bodies import gives, json_response, parse_body, parse_change, takes
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, read_idempotency_key, seen_of, takes_change
 from shared.web.paging import Cursors
@@ -61,7 +61,7 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
             raise NotFound
         seen = seen_of(request)
         cause = cause_of(who, ref, read_idempotency_key(request))
-        wanted = await read_change(desk, who, ref, kind, await request.body() or b"{}")
+        wanted = await parse_change(kind, await request.body() or b"{}", partial(desk.all_faults, who, ref, kind))
         kept = await desk.carry_out(who, ref, wanted, seen, cause)
         return json_response(_shown(kept), headers={**_PRIVATE, "ETag": f'"{kept.version}"'})
 
@@ -86,16 +86,6 @@ def make_sign_ins_router(sign_ins: SignIns, gate: Gate) -> APIRouter:
         return json_response(body, headers=_PRIVATE)
 
     return router
-
-
-async def read_change(
-    desk: RosterDesk, who: Principal, person: str, kind: type[RosterChange], body: bytes
-) -> RosterChange:
-    """The change in a JSON body. Raises Problem 400 and 403, and 422 that points to each fault."""
-    try:
-        return parse_body(kind, body)
-    except FieldsWrong as wrong:
-        raise await desk.all_faults(who, person, kind, wrong) from None
 
 
 def reference_of(person: str) -> str:
