@@ -103,7 +103,7 @@ class ReportForm:
             "nonce": filled.nonce if filled and filled.nonce and not notice else self._new_nonce(),
         }
         status = 410 if notice else 422 if errors else 200
-        return self._pages.render(request, "report.html", context, status, alike=filled is None)
+        return self._pages.render(request, "report.html", context, status, repeats_nothing=filled is None)
 
     async def take(self, request: Request, community: str | None) -> Response:
         """Store what was sent and show the receipt, or the form again. A form sent twice is one report.

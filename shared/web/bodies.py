@@ -63,7 +63,10 @@ def parse_body(model: type[M], body: bytes, faults_of: Callable[[M], Iterable[Fi
 
 
 async def parse_change(model: type[M], body: bytes, all_faults: Callable[[FieldsWrong], Awaitable[FieldsWrong]]) -> M:
-    """The same for what stored things decide, too: `all_faults` adds what they object to in the readable fields."""
+    """The change in a JSON body. Raises what `parse_body` and `all_faults` raise.
+
+    `all_faults` adds to wrong fields what the thing that is to change objects to in the readable ones.
+    """
     try:
         return parse_body(model, body)
     except FieldsWrong as wrong:

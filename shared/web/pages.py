@@ -26,13 +26,13 @@ from shared.i18n.messages import Messages, direction, find_language, negotiate, 
 from shared.i18n.wording import Value, locale_of
 from shared.problems import Problem
 from shared.times import rfc3339
+from shared.web import packing
 from shared.web.csrf import FORM_GUARD, FormRefused
 from shared.web.etags import is_known
 from shared.web.forms import FIELDS, TOKEN_FIELD
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.headers import LANGUAGE_COOKIE, nonce_of
 from shared.web.links import linked
-from shared.web.packing import repeats_nothing
 from shared.web.redirects import own_address
 
 log = logging.getLogger(__name__)
@@ -132,11 +132,11 @@ class Pages:
         status: int = 200,
         *,
         cacheable: bool = False,
-        alike: bool = False,
+        repeats_nothing: bool = False,
     ) -> HTMLResponse:
         """The page in the reader's language. `cacheable` is only for pages that are the same for all.
 
-        `alike` is only for pages that repeat nothing of what a request says (shared.web.packing).
+        `repeats_nothing` of what a request says: only such pages are compressed (shared.web.packing).
         """
         language = self.language(request)
         html = self._environment.get_template(name).render({**(context or {}), **self._frame(request, language)})
@@ -145,8 +145,8 @@ class Pages:
             "Vary": "Accept-Language, Cookie",
             "Cache-Control": "public, max-age=300" if cacheable else "no-store",
         }
-        if alike:
-            repeats_nothing(request.scope)
+        if repeats_nothing:
+            packing.repeats_nothing(request.scope)
         response = HTMLResponse(html, status_code=status, headers=headers)
         if self._asked_language(request):
             response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="lax", httponly=True)

@@ -1,18 +1,14 @@
 """The report form in a real browser without JavaScript, on a phone and on a desktop: readable, usable, small."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Response, expect
 
-from services.intake.group_commit import GroupCommit
 from shared.events import CaseTriaged, DeadlinePaused, DeadlineSet, InformationRequested
-from shared.web.pages import make_asset_router
 from tests.support.browser_rig import judge, serving
-from tests.support.intake_rig import START, MemoryStore, Rig, case_event
-from tests.support.people import gate_of
+from tests.support.intake_rig import START, Rig, case_event, committing_rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -25,14 +21,8 @@ FIRST_LOAD = 50_000
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def rig() -> AsyncIterator[Rig]:
-    store = MemoryStore()
-    commits = GroupCommit(store.save)
-    running = asyncio.create_task(commits.run())
-    rig = Rig(store=store, commits=commits)
-    rig.app.include_router(make_asset_router(gate_of()))
-    yield rig
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    async with committing_rig() as rig:
+        yield rig
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -1,6 +1,5 @@
 """What scripts do in a real browser: they know the zone, and ask before words are left unsent."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -9,13 +8,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Dialog, Page, expect
 
-from services.intake.group_commit import GroupCommit
 from shared.access.principal import Grant, Role
-from shared.web.pages import make_asset_router
 from tests.support.browser_rig import hold_session, serving
-from tests.support.intake_rig import MemoryStore
 from tests.support.intake_rig import Rig as IntakeRig
-from tests.support.people import COPIES, gate_of, own_names, person, session_of
+from tests.support.intake_rig import committing_rig
+from tests.support.people import COPIES, own_names, person, session_of
 from tests.support.triage_rig import ALICE, TICKET, Rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -26,14 +23,8 @@ EASTERN, UNLISTED = "Asia/Tokyo", "Asia/Pyongyang"
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def reports() -> AsyncIterator[IntakeRig]:
-    store = MemoryStore()
-    commits = GroupCommit(store.save)
-    running = asyncio.create_task(commits.run())
-    rig = IntakeRig(store=store, commits=commits)
-    rig.app.include_router(make_asset_router(gate_of()))
-    yield rig
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    async with committing_rig() as rig:
+        yield rig
 
 
 @pytest_asyncio.fixture(loop_scope="session")

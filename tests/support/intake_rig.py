@@ -1,7 +1,9 @@
 """Intake without Kafka and MongoDB: a store in memory that passes the real one's suite, and the HTTP side on it."""
 
+import asyncio
 import copy
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -52,7 +54,7 @@ from shared.web.app import make_app
 from shared.web.gate import Gate
 from shared.web.pages import make_asset_router
 from tests.stand_ins.oidc import CLIENT, OidcStandIn
-from tests.support.people import COPIES, Refusals
+from tests.support.people import COPIES, Refusals, gate_of
 from tests.support.service_keys import PEERS_FILE, call_of
 
 POLICY = load_policy()
@@ -356,3 +358,16 @@ def case_event(report_id: str, seq: int, fact: CaseFact, at: datetime = START) -
         [draft], source="hearth/triage", subject=f"case/{case_id}", case_id=case_id, last_seq=seq - 1, trace=None
     )
     return stamped[0]
+
+
+@asynccontextmanager
+async def committing_rig() -> AsyncIterator[Rig]:
+    """A rig for a browser: reports are written in groups, and the files of pages are served."""
+    store = MemoryStore()
+    commits = GroupCommit(store.save)
+    running = asyncio.create_task(commits.run())
+    rig = Rig(store=store, commits=commits)
+    rig.app.include_router(make_asset_router(gate_of()))
+    yield rig
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

@@ -31,7 +31,9 @@ class FollowUpPage:
         """The page that asks for the receipt."""
         text = self._pages.message(request, error) if error else None
         context = {"receipt": receipt, "error": text}
-        return self._pages.render(request, "follow_up.html", context, 422 if error else 200, alike=not receipt)
+        return self._pages.render(
+            request, "follow_up.html", context, 422 if error else 200, repeats_nothing=not receipt
+        )
 
     async def show(self, request: Request) -> Response:
         """The status behind the receipt in the body; takes an answer first, if there is one."""

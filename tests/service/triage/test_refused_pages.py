@@ -6,6 +6,7 @@ from html import unescape
 
 import pytest
 
+from services.triage.case.case import Case
 from shared.access.principal import Grant, Leave, Principal, Role
 from shared.times import now
 from tests.support.forms import hidden_fields
@@ -63,6 +64,16 @@ async def test_each_refusal_says_the_reason_and_the_way_out(rig: Rig, who: Princ
         assert "Operator" in page
 
 
+async def open_question_form(rig: Rig) -> tuple[Case, dict[str, str]]:
+    """A case that ALICE works on, and what the form of a question holds beside her words."""
+    case = await rig.open()
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    for command in ("assign", "start"):
+        await rig.order(case, command)
+    page = (await rig.http.get(f"/desk/cases/{case.code_name}")).text
+    return case, {n: v for n, v in hidden_fields(page).items() if n in ("version", "key", "form_token")}
+
+
 @pytest.mark.parametrize(
     "refused",
     [
@@ -76,12 +87,7 @@ async def test_each_refusal_says_the_reason_and_the_way_out(rig: Rig, who: Princ
 async def test_words_of_a_refused_person_stand_in_the_form_once_the_reason_has_passed(
     rig: Rig, refused: Principal
 ) -> None:
-    case = await rig.open()
-    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
-    for command in ("assign", "start"):
-        await rig.order(case, command)
-    page = (await rig.http.get(f"/desk/cases/{case.code_name}")).text
-    kept = {n: v for n, v in hidden_fields(page).items() if n in ("version", "key", "form_token")}
+    case, kept = await open_question_form(rig)
     form = f"/desk/cases/{case.code_name}/ask"
     COPIES.enrol(refused)
     await refresh_rosters(rig.app)
@@ -143,12 +149,7 @@ async def test_who_went_on_leave_while_writing_reads_the_words_again(rig: Rig) -
 
 
 async def test_a_store_that_is_away_loses_no_words(rig: Rig) -> None:
-    case = await rig.open()
-    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
-    for command in ("assign", "start"):
-        await rig.order(case, command)
-    page = (await rig.http.get(f"/desk/cases/{case.code_name}")).text
-    kept = {n: v for n, v in hidden_fields(page).items() if n in ("version", "key", "form_token")}
+    case, kept = await open_question_form(rig)
     rig.cases.away = True
     sent = {**kept, "question": "When was it, and where?"}
     answer = await rig.http.post(f"/desk/cases/{case.code_name}/ask", data=sent)
