@@ -7,9 +7,11 @@ from shared.events import (
     access,
     baseline,
     cases,
+    deadlines,
     erasures,
     notifications,
     parties,
+    recusals,
     reports,
     roster,
     scorecards,
@@ -19,11 +21,13 @@ from shared.events import (
 from shared.events.access import *  # noqa: F403  # every fact, without a second list of them
 from shared.events.baseline import *  # noqa: F403
 from shared.events.cases import *  # noqa: F403
+from shared.events.deadlines import *  # noqa: F403
 from shared.events.envelope import *  # noqa: F403
 from shared.events.envelope import Fact as Fact
 from shared.events.erasures import *  # noqa: F403
 from shared.events.notifications import *  # noqa: F403
 from shared.events.parties import *  # noqa: F403
+from shared.events.recusals import *  # noqa: F403
 from shared.events.reports import *  # noqa: F403
 from shared.events.roster import *  # noqa: F403
 from shared.events.scorecards import *  # noqa: F403
@@ -37,6 +41,9 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
             yield value
 
 
-_MODULES = (reports, parties, erasures, cases, notifications, access, roster, baseline, scorecards, seals, submissions)
+_MODULES = (
+    reports, parties, erasures, cases, recusals, deadlines, notifications, access, roster, baseline, scorecards, seals,
+    submissions,
+)  # fmt: skip
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}
 """Every fact by its CloudEvents type: each class with a name in the modules above."""

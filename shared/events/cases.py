@@ -1,8 +1,6 @@
 """Facts that triage writes to `cases`: every step of a case, with the state before and after it."""
 
-from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
 from typing import ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -40,12 +38,14 @@ class CaseFact(Fact):
     """What every step of a case carries. `previous` is None only when the case is opened.
 
     `follows_policy`: it follows from the policy, so its event names the policy's version. `shows`: the field that a
-    history shows beside it.
+    history shows beside it. `unseen`: it is an affair of the handlers, and changes nothing that the reporter sees; the
+    time from which a closed case is kept does not begin anew.
     """
 
     topic: ClassVar[str] = "cases"
     follows_policy: ClassVar[bool] = False
     shows: ClassVar[str | None] = None
+    unseen: ClassVar[bool] = False
 
     previous: str | None
     state: str
@@ -106,6 +106,7 @@ class CasePassedOn(CaseFact):
     """
 
     name: ClassVar[str] = "case.passed_on"
+    unseen: ClassVar[bool] = True
     follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "body"
 
@@ -119,6 +120,7 @@ class CaseUnattended(CaseFact):
     """No handling body is left that could look after the case, not even that of last resort. It stays in `body`."""
 
     name: ClassVar[str] = "case.unattended"
+    unseen: ClassVar[bool] = True
     follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "body"
 
@@ -129,6 +131,7 @@ class CaseAttended(CaseFact):
     """The body of an unattended case can look after it after all."""
 
     name: ClassVar[str] = "case.attended"
+    unseen: ClassVar[bool] = True
     follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "body"
 
@@ -185,54 +188,6 @@ class CaseDecided(CaseFact):
     by_recused: bool | None = None
 
 
-class RecusalDeclared(CaseFact):
-    """A person has nothing more to do with the case, on a `ground`; the state stays.
-
-    `person` is a reference. On the ground `named` the case is about the person: then it is a token that holds in this
-    case only, also in the later facts of the recusal; intake alone tells the services that shut people out who it is.
-    `assignee`: who has the case from now on; None when it was the recused person's, and always on the ground `named`.
-    `confirm_by`: until when a second person (or a coordinator, but for the ground `named`) has to confirm it, or it
-    lapses; None where nobody has to.
-    """
-
-    name: ClassVar[str] = "case.recusal_declared"
-    version: ClassVar[str] = "1.2"
-    shows: ClassVar[str | None] = "ground"
-
-    person: str
-    ground: str
-    assignee: str | None = None
-    confirm_by: AwareDatetime | None = None
-
-
-class RecusalConfirmed(CaseFact):
-    """A second person or a coordinator confirmed a recusal; it holds for good."""
-
-    name: ClassVar[str] = "case.recusal_confirmed"
-    shows: ClassVar[str | None] = "person"
-
-    person: str
-
-
-class RecusalWithdrawn(CaseFact):
-    """A recusal was taken back, for the reason `withdrawal`; the person may see the case again."""
-
-    name: ClassVar[str] = "case.recusal_withdrawn"
-    shows: ClassVar[str | None] = "withdrawal"
-
-    person: str
-    withdrawal: str
-
-
-class RecusalLapsed(CaseFact):
-    """Nobody confirmed a recusal in time; the person may see the case again."""
-
-    name: ClassVar[str] = "case.recusal_lapsed"
-    shows: ClassVar[str | None] = "person"
-
-    person: str
-
-
 class MentionCleared(CaseFact):
     """Words of the report that seemed to mention a person on the roster do not; the state stays.
 
@@ -258,56 +213,3 @@ class CaseClosed(CaseFact):
     """Nothing more is owed on the case, for now."""
 
     name: ClassVar[str] = "case.closed"
-
-
-class DeadlineFact(CaseFact):
-    """What happened to one deadline of a case, as triage judged it. `deadline` is its name; the state stays."""
-
-    follows_policy: ClassVar[bool] = True
-    shows: ClassVar[str | None] = "deadline"
-
-    deadline: str
-    due_at: AwareDatetime
-
-
-class DeadlineMet(DeadlineFact):
-    """A step of the case kept a deadline, in time or not. The state stays, as in every fact of a deadline."""
-
-    name: ClassVar[str] = "deadline.met"
-
-    met_at: AwareDatetime
-
-
-class DeadlineBreached(DeadlineFact):
-    """A deadline passed, and nothing had kept it."""
-
-    name: ClassVar[str] = "deadline.breached"
-
-
-class DeadlinePaused(DeadlineFact):
-    """The clock of a deadline stands still while the reporter is asked; `due_at` holds no longer."""
-
-    name: ClassVar[str] = "deadline.paused"
-
-    remaining_seconds: int
-
-
-class DeadlineResumed(DeadlineFact):
-    """The clock of a deadline runs again, to a new `due_at`."""
-
-    name: ClassVar[str] = "deadline.resumed"
-
-
-MET_BY_STEP: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        "emergency_action": frozenset({InvestigationStarted.name}),
-        "child_protection_action": frozenset({InvestigationStarted.name}),
-        "acknowledgement": frozenset({CaseTriaged.name}),
-        "first_response": frozenset({InformationRequested.name, CaseDecided.name}),
-        "decision": frozenset({CaseDecided.name}),
-    }
-)
-"""Which facts kept which deadline before `deadline.met` told it: for cases that were triaged without `deadlines_told`.
-
-Nothing is added here. What keeps a deadline today stands in shared/policy/deadlines.toml.
-"""

@@ -10,18 +10,16 @@ from operator import attrgetter
 
 from services.audit.scorecard.rows import CLOCK_ERROR, Step, has_gap, read_time
 from shared.events import (
+    FACTS,
     MET_BY_STEP,
-    CaseAttended,
     CaseDecided,
+    CaseFact,
     CaseOpened,
-    CasePassedOn,
     CaseState,
     CaseTriaged,
-    CaseUnattended,
     DeadlineMet,
     DeadlinePaused,
     DeadlineResumed,
-    RecusalConfirmed,
     RecusalDeclared,
     RecusalLapsed,
     RecusalWithdrawn,
@@ -31,12 +29,7 @@ from shared.events import (
 
 _CASES = "cases/"
 _OPENING = (CaseOpened.name, ReportReceived.name)
-_UNSEEN = frozenset(
-    fact.name
-    for fact in (
-        RecusalDeclared, RecusalConfirmed, RecusalWithdrawn, RecusalLapsed, CasePassedOn, CaseUnattended, CaseAttended,
-    )
-)  # fmt: skip
+_UNSEEN = frozenset(fact.name for fact in FACTS.values() if issubclass(fact, CaseFact) and fact.unseen)
 """Steps that leave the time alone from which intake counts how long the content of a closed case is kept."""
 
 Pause = tuple[datetime, datetime | None]

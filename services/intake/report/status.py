@@ -10,20 +10,17 @@ from datetime import datetime
 from shared.events import (
     MET_BY_STEP,
     CaseAssigned,
-    CaseAttended,
     CaseDecided,
     CaseFact,
     CasePassedOn,
     CaseState,
     CaseTriaged,
-    CaseUnattended,
     DeadlineBreached,
     DeadlineMet,
     DeadlinePaused,
     DeadlineResumed,
     Event,
     InformationRequested,
-    RecusalConfirmed,
     RecusalDeclared,
     RecusalLapsed,
     RecusalWithdrawn,
@@ -81,22 +78,17 @@ def follow(status: Status, event: Event) -> Status | None:
     fact = event.fact
     if event.case_seq <= status.seq or not isinstance(fact, CaseFact):
         return None
+    after = replace(status, seq=event.case_seq)
+    if not fact.unseen:
+        after = replace(after, state=fact.state, updated_at=event.time)
     match fact:
-        # These decide who may read the report; the reporter sees no change.
+        # What is unseen decides who may read the report.
         case RecusalDeclared():
-            recused = (*status.recused, fact.person)
-            return replace(status, seq=event.case_seq, recused=recused, assignee=fact.assignee)
+            after = replace(after, recused=(*status.recused, fact.person), assignee=fact.assignee)
         case RecusalWithdrawn() | RecusalLapsed():
-            recused = tuple(person for person in status.recused if person != fact.person)
-            return replace(status, seq=event.case_seq, recused=recused)
+            after = replace(after, recused=tuple(person for person in status.recused if person != fact.person))
         case CasePassedOn():
-            return replace(status, seq=event.case_seq, body=fact.body, assignee=None)
-        case RecusalConfirmed() | CaseUnattended() | CaseAttended():
-            return replace(status, seq=event.case_seq)
-        case _:
-            pass
-    after = replace(status, seq=event.case_seq, state=fact.state, updated_at=event.time)
-    match fact:
+            after = replace(after, body=fact.body, assignee=None)
         case CaseTriaged():
             met = {deadline.name: deadline.met_at for deadline in status.deadlines}
             deadlines = tuple(Deadline(d.name, d.due_at, met.get(d.name)) for d in fact.deadlines)

@@ -1,0 +1,62 @@
+"""Facts that triage writes to `cases`: what happened to the deadlines of a case."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
+from pydantic import AwareDatetime
+
+from shared.events.cases import CaseDecided, CaseFact, CaseTriaged, InformationRequested, InvestigationStarted
+
+
+class DeadlineFact(CaseFact):
+    """What happened to one deadline of a case, as triage judged it. `deadline` is its name; the state stays."""
+
+    follows_policy: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "deadline"
+
+    deadline: str
+    due_at: AwareDatetime
+
+
+class DeadlineMet(DeadlineFact):
+    """A step of the case kept a deadline, in time or not. The state stays, as in every fact of a deadline."""
+
+    name: ClassVar[str] = "deadline.met"
+
+    met_at: AwareDatetime
+
+
+class DeadlineBreached(DeadlineFact):
+    """A deadline passed, and nothing had kept it."""
+
+    name: ClassVar[str] = "deadline.breached"
+
+
+class DeadlinePaused(DeadlineFact):
+    """The clock of a deadline stands still while the reporter is asked; `due_at` holds no longer."""
+
+    name: ClassVar[str] = "deadline.paused"
+
+    remaining_seconds: int
+
+
+class DeadlineResumed(DeadlineFact):
+    """The clock of a deadline runs again, to a new `due_at`."""
+
+    name: ClassVar[str] = "deadline.resumed"
+
+
+MET_BY_STEP: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "emergency_action": frozenset({InvestigationStarted.name}),
+        "child_protection_action": frozenset({InvestigationStarted.name}),
+        "acknowledgement": frozenset({CaseTriaged.name}),
+        "first_response": frozenset({InformationRequested.name, CaseDecided.name}),
+        "decision": frozenset({CaseDecided.name}),
+    }
+)
+"""Which facts kept which deadline before `deadline.met` told it: for cases that were triaged without `deadlines_told`.
+
+Nothing is added here. What keeps a deadline today stands in shared/policy/deadlines.toml.
+"""
