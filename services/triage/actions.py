@@ -9,12 +9,13 @@ from typing import Protocol
 import orjson
 
 from services.triage.answers import StepShown
-from services.triage.case.case import Case, Step
+from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.table import carry_out
 from services.triage.case.forms import FORMS, Form, read, resource_of
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted, cannot_have
 from services.triage.case.tokens import Tokens
+from services.triage.case.values import Step
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics

@@ -19,7 +19,7 @@ from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, run_system
 from services.audit import verify
 from services.triage.case.case import Case
-from services.triage.case.evolve import fold
+from services.triage.case.evolve.fold import fold
 from services.triage.store import case_of
 from shared.access.principal import Role
 from shared.ids import case_id_of

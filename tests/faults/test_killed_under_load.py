@@ -27,7 +27,7 @@ from infra.local.system import System, run_system
 from services.audit import verify
 from services.audit.settings import AuditSettings
 from services.audit.tlog.note import SigningKey
-from services.triage.case.evolve import fold
+from services.triage.case.evolve.fold import fold
 from services.triage.store import case_of
 from shared.access.principal import Role
 from shared.events import Event

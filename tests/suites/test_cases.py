@@ -14,7 +14,7 @@ from services.triage.case.commands.handling import Assign, Start
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import Recuse, Withdraw
 from services.triage.case.commands.table import events_of
-from services.triage.case.evolve import fold
+from services.triage.case.evolve.fold import fold
 from services.triage.reports import DigestEraser, ReportFollower
 from services.triage.stored import CaseChange, CaseQuery, CaseStore, StoredCase
 from shared.access.principal import Role

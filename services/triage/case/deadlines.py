@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.triage.case.case import Case, Deadline
+from services.triage.case.case import Case
+from services.triage.case.values import Deadline
 from shared.events import CaseFact, CaseState, CaseTriaged, DeadlineFact, DeadlineMet, DeadlinePaused, DeadlineResumed
 from shared.policy import Policy
 

@@ -2,7 +2,7 @@
 
 from fastapi import Request
 
-from services.triage.case.case import Step
+from services.triage.case.values import Step
 from shared.access.principal import Principal, Role
 from shared.events import FACTS, CaseFact, CaseState
 from shared.i18n.messages import message_key

@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 
 from services.triage.actions import Desk, VersionConflict
-from services.triage.case.case import ENDED, Case, Deadline, Recusal
+from services.triage.case.case import ENDED, Case
 from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw, may_withdraw
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
+from services.triage.case.values import Deadline, Recusal
 from services.triage.desk.contents import reasons_of, talk_of, told_of
 from services.triage.desk.names import CaseNames
 from services.triage.desk.queue import Queue, QueueFilter

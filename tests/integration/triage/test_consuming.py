@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import httpx
 import pytest
 
-from services.triage.case.evolve import fold
+from services.triage.case.evolve.fold import fold
 from services.triage.settings import TriageSettings
 from services.triage.store import case_of
 from shared.events import (

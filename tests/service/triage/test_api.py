@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.triage.case.evolve import fold
+from services.triage.case.evolve.fold import fold
 from shared.access.principal import Principal, Role
 from shared.input.texts import trim_line
 from shared.times import now, rfc3339

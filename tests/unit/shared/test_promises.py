@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 
 from services.intake.mailbox.views import view_deadlines
 from services.intake.report.status import Status, follow
-from services.triage.case.case import Case, Deadline
+from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import Assign, Close, Start
 from services.triage.case.commands.inquiry import Ask
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.table import events_of
-from services.triage.case.evolve import fold
+from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import NotPermitted
+from services.triage.case.values import Deadline
 from shared.events import MET_BY_STEP, Actor, Event, ReportReceived
 from shared.policy import load_policy
 from shared.times import now

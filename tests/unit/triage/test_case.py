@@ -17,7 +17,7 @@ from services.triage.case.commands.naming import Clear
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import GROUNDS, NAMED, WITHDRAWALS, Confirm, Lapse, Recuse, Withdraw
 from services.triage.case.commands.table import COMMANDS, _commands, decide
-from services.triage.case.evolve import evolve, fold
+from services.triage.case.evolve.fold import evolve, fold
 from services.triage.case.lifecycle import (
     TRANSITIONS,
     FieldsRefused,

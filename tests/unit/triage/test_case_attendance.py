@@ -19,7 +19,7 @@ from services.triage.case.commands.inquiry import Ask
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import Confirm, Lapse, Recuse, Withdraw
 from services.triage.case.commands.table import carry_out
-from services.triage.case.evolve import fold
+from services.triage.case.evolve.fold import fold
 from services.triage.case.forms import resource_of
 from services.triage.case.lifecycle import CommandRefused
 from shared.access.authorization import allow

@@ -14,7 +14,7 @@ from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import Recuse
 from services.triage.case.commands.table import events_of
-from services.triage.case.evolve import fold
+from services.triage.case.evolve.fold import fold
 from shared.events import (
     Actor,
     CaseTriaged,

@@ -5,7 +5,8 @@ from typing import Any
 
 import bson
 
-from services.triage.case.case import Case, Deadline, Question, Step
+from services.triage.case.case import Case
+from services.triage.case.values import Deadline, Question, Step
 from services.triage.store import case_of, document_of
 from shared.events import CaseState
 

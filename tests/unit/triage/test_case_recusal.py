@@ -11,7 +11,7 @@ from services.triage.case.commands.handling import Assign
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import CONFIRM_WITHIN, Confirm, Lapse, Recuse, Withdraw
 from services.triage.case.commands.table import events_of
-from services.triage.case.evolve import fold
+from services.triage.case.evolve.fold import fold
 from services.triage.case.forms import FORMS
 from services.triage.case.lifecycle import FieldsRefused
 from shared.access.principal import Role

@@ -14,7 +14,7 @@ from services.triage.case.commands.command import Command
 from services.triage.case.commands.handling import Attend
 from services.triage.case.commands.recusal import CONFIRM_WITHIN, GROUNDS, Confirm, Lapse, Recuse, Withdraw
 from services.triage.case.commands.table import events_of
-from services.triage.case.evolve import evolve
+from services.triage.case.evolve.fold import evolve
 from services.triage.case.forms import resource_of
 from services.triage.case.lifecycle import CommandRefused
 from shared.access.principal import Grant, Principal, Role

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from services.triage.case.case import Case, Recusal
+from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, ReferenceField
+from services.triage.case.values import Recusal
 from shared.access.principal import PEOPLE, Role
 from shared.events import (
     Actor,

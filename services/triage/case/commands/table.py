@@ -12,7 +12,7 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.opening import Open
 from services.triage.case.deadlines import judge
-from services.triage.case.evolve import fold
+from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import TRANSITIONS, FieldsRefused, NotPermitted
 from shared.events import Actor, CaseFact, DeadlineFact, Draft, Event, stamp
 from shared.policy import Policy

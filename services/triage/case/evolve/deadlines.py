@@ -1,0 +1,56 @@
+"""What the facts of deadlines change, and in older cases the steps that kept them. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from services.triage.case.case import Case
+from services.triage.case.evolve.changes import Change, Fields
+from services.triage.case.values import Deadline
+from shared.events import (
+    MET_BY_STEP,
+    CaseFact,
+    DeadlineBreached,
+    DeadlineFact,
+    DeadlineMet,
+    DeadlinePaused,
+    DeadlineResumed,
+    Event,
+)
+
+
+def _met(case: Case, fact: DeadlineMet, _event: Event) -> Fields:
+    return _with(case, fact, lambda d: replace(d, due_at=fact.due_at, met_at=fact.met_at, remaining_seconds=None))
+
+
+def _paused(case: Case, fact: DeadlinePaused, _event: Event) -> Fields:
+    return _with(case, fact, lambda d: replace(d, remaining_seconds=fact.remaining_seconds))
+
+
+def _resumed(case: Case, fact: DeadlineResumed, _event: Event) -> Fields:
+    return _with(case, fact, lambda d: replace(d, due_at=fact.due_at, remaining_seconds=None))
+
+
+def _breached(case: Case, fact: DeadlineBreached, event: Event) -> Fields:
+    return _with(case, fact, lambda d: replace(d, breached_at=event.time))
+
+
+def _with(case: Case, fact: DeadlineFact, change: Callable[[Deadline], Deadline]) -> Fields:
+    return {"deadlines": tuple(change(d) if d.name == fact.deadline else d for d in case.deadlines)}
+
+
+def met_by_step(case: Case, fact: CaseFact, at: datetime) -> Case:
+    """A case from before `deadline.met`: its steps keep its deadlines, and no fact tells it. `at` is UTC-aware."""
+    deadlines = tuple(
+        replace(d, met_at=at) if d.met_at is None and fact.name in MET_BY_STEP.get(d.name, ()) else d
+        for d in case.deadlines
+    )
+    return replace(case, deadlines=deadlines)
+
+
+CHANGES: Mapping[type[CaseFact], Change] = {
+    DeadlineMet: _met,
+    DeadlinePaused: _paused,
+    DeadlineResumed: _resumed,
+    DeadlineBreached: _breached,
+}

@@ -1,0 +1,73 @@
+"""The case after an event, and after many: its state, its history, and what the event's chapter changes. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from services.triage.case.case import Case
+from services.triage.case.evolve import deadlines, decision, handling, inquiry, recusal
+from services.triage.case.evolve.changes import Change
+from services.triage.case.values import Step
+from shared.events import CaseFact, CaseOpened, CaseState, Event
+
+CHANGES: Mapping[type[CaseFact], Change] = MappingProxyType(
+    {
+        fact: change
+        for chapter in (handling, inquiry, decision, recusal, deadlines)
+        for fact, change in chapter.CHANGES.items()
+    }
+)
+"""What each fact changes of a case, beside its state and history; a fact that is not here changes nothing else."""
+
+
+def evolve(case: Case | None, event: Event) -> Case:
+    """The case after `event`. Raises TypeError for an event that does not follow on `case`."""
+    fact = event.fact
+    if case is None:
+        if not isinstance(fact, CaseOpened):
+            raise TypeError(f"a case begins with case.opened, not with {fact.name}")
+        return Case(
+            id=event.case_id,
+            report_id=fact.report_id,
+            code_name=fact.code_name,
+            community=fact.community,
+            category=fact.category,
+            flags=fact.flags,
+            setting=fact.setting,
+            language=fact.language,
+            privacy=fact.privacy,
+            contactable=fact.contactable,
+            received_at=fact.received_at,
+            parties=fact.parties,
+            parties_apart=fact.parties_apart,
+            state=CaseState(fact.state),
+            history=(_step(event, fact),),
+        )
+    if not isinstance(fact, CaseFact) or isinstance(fact, CaseOpened) or event.case_seq != case.seq + 1:
+        raise TypeError(f"{fact.name} {event.case_seq} does not follow on event {case.seq} of the case")
+    history = (*case.history, _step(event, fact))
+    change = CHANGES.get(type(fact))
+    # One copy of the case for each event, because a batch of reports makes thousands of them.
+    after = replace(case, state=CaseState(fact.state), history=history, **(change(case, fact, event) if change else {}))
+    return after if after.deadlines_told else deadlines.met_by_step(after, fact, event.time)
+
+
+def fold(events: Iterable[Event], case: Case | None = None) -> Case | None:
+    """The case that `events` (in order) make of `case`."""
+    for event in events:
+        case = evolve(case, event)
+    return case
+
+
+def _step(event: Event, fact: CaseFact) -> Step:
+    return Step(
+        seq=event.case_seq,
+        fact=fact.name,
+        at=event.time,
+        actor=event.actor.ref,
+        role=event.actor.role,
+        cause=event.cause,
+        previous=CaseState(fact.previous) if fact.previous else None,
+        state=CaseState(fact.state),
+        detail=getattr(fact, fact.shows) if fact.shows else None,
+    )

@@ -1,0 +1,44 @@
+"""What the facts of the way of a case change: it is triaged, passed on, and assigned. Pure."""
+
+from services.triage.case.case import Case
+from services.triage.case.evolve.changes import Fields
+from services.triage.case.values import Deadline
+from shared.events import CaseAssigned, CaseAttended, CasePassedOn, CaseTriaged, CaseUnattended, Event
+
+
+def _triaged(_case: Case, fact: CaseTriaged, event: Event) -> Fields:
+    return {
+        "category": fact.category,
+        "lane": fact.lane,
+        "body": fact.body,
+        "own_body": fact.own_body,
+        "rule": fact.rule,
+        "policy_version": event.policy_version,
+        "deadlines": tuple(Deadline(d.name, d.due_at) for d in fact.deadlines),
+        "deadlines_told": fact.deadlines_told,
+    }
+
+
+def _passed_on(_case: Case, fact: CasePassedOn, _event: Event) -> Fields:
+    return {"body": fact.body, "assignee": None, "unattended": False}
+
+
+def _unattended(_case: Case, _fact: CaseUnattended, _event: Event) -> Fields:
+    return {"unattended": True}
+
+
+def _attended(_case: Case, _fact: CaseAttended, _event: Event) -> Fields:
+    return {"unattended": False}
+
+
+def _assigned(_case: Case, fact: CaseAssigned, _event: Event) -> Fields:
+    return {"assignee": fact.assignee}
+
+
+CHANGES = {
+    CaseTriaged: _triaged,
+    CasePassedOn: _passed_on,
+    CaseUnattended: _unattended,
+    CaseAttended: _attended,
+    CaseAssigned: _assigned,
+}

@@ -1,0 +1,23 @@
+"""What the facts of an inquiry change: the reporter is asked, and answers. Pure."""
+
+from dataclasses import replace
+
+from services.triage.case.case import Case
+from services.triage.case.evolve.changes import Fields
+from services.triage.case.values import Question
+from shared.events import Event, InformationReceived, InformationRequested
+
+
+def _requested(case: Case, fact: InformationRequested, event: Event) -> Fields:
+    return {"questions": (*case.questions, Question(fact.question_id, event.time))}
+
+
+def _received(case: Case, fact: InformationReceived, _event: Event) -> Fields:
+    return {
+        "questions": tuple(
+            replace(q, answers=(*q.answers, fact.answer_id)) if q.id == fact.question_id else q for q in case.questions
+        )
+    }
+
+
+CHANGES = {InformationRequested: _requested, InformationReceived: _received}

@@ -1,0 +1,74 @@
+"""The values that a case is made of. Pure, and all times are UTC-aware."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.events import CaseState
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A deadline of the case. Times are UTC-aware; `met_at` is when a step kept it, in time or not.
+
+    `remaining_seconds`: how much time is left while its clock stands still; None while it runs. `breached_at`: when
+    triage told that it was missed.
+    """
+
+    name: str
+    due_at: datetime
+    met_at: datetime | None = None
+    remaining_seconds: int | None = None
+    breached_at: datetime | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is still to be kept, and its clock runs."""
+        return self.met_at is None and self.remaining_seconds is None
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether it is neither kept, nor paused, nor still to come."""
+        return self.is_running and self.due_at < now
+
+    def due_if_running(self, now: datetime) -> datetime:
+        """When it is due if its clock runs from now on."""
+        if self.remaining_seconds is None:
+            return self.due_at
+        return now + timedelta(seconds=self.remaining_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question to the reporter, and the answers so far; the vault has the words of both."""
+
+    id: str
+    asked_at: datetime
+    answers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recusal:
+    """That `by` declared, in `role`, a recusal of `person` on a ground (person and by are references).
+
+    `confirm_by`: until when (UTC-aware) another person has to confirm it; None when that is done, or is not needed.
+    """
+
+    person: str
+    by: str
+    role: str
+    ground: str
+    confirm_by: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event of the case's history. `detail` is the field that the fact `shows`, such as the assignee."""
+
+    seq: int
+    fact: str
+    at: datetime
+    actor: str
+    role: str
+    cause: str
+    previous: CaseState | None
+    state: CaseState
+    detail: str | None = None
