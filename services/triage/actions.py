@@ -188,9 +188,9 @@ class Desk:
                 metrics.COMMANDS.labels(request.command, "conflict").inc()
                 raise VersionConflict(stored.case, request.seen)
             actor = principal.actor(permit.role)
-            texts, faults = read(form, request.values, self.policy, principal, permit.role)
+            meant, faults = read(form, request.values, self.policy, principal, permit.role)
             command = form.command_of(
-                texts,
+                meant,
                 actor,
                 words_id=lambda field: derive(form.command, request.cause, digest, field),
                 token_of=lambda person: self._tokens.of(case_id, person),

@@ -22,7 +22,7 @@ _REQUEST = {
     "parameters": [IF_MATCH, IDEMPOTENCY_KEY],
     "requestBody": {"content": {"application/json": {"schema": {
         "type": "object",
-        "properties": {field.name: {"type": "string"} for form in FORMS.values() for field in form.fields},
+        "properties": {field.name: dict(field.schema) for form in FORMS.values() for field in form.fields},
         "additionalProperties": False,
     }}}},
 }  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 from services.audit.app import HERE as AUDIT
 from services.audit.scorecard.document import ItemDocument
 from services.audit.scorecard.result import Outcome, ReasonCode
+from services.triage.case.commands.command import ChoiceField
 from services.triage.case.forms import FORMS, Form
 from services.triage.desk.views import HERE
 from shared.access.principal import Role
@@ -37,13 +38,14 @@ def test_every_name_has_its_message(kind: str) -> None:
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_every_command_has_the_words_of_its_form(form: Form) -> None:
     messages = Messages.load([SHARED_MESSAGES])
-    wanted = {f"command-{form.command}-done"}
-    wanted |= {f"command-{form.command}-button"} if form.fields else set()
-    wanted |= {f"command-{form.command}-oneself"} if form.kind.button else set()
-    wanted |= {f"command-{form.kind.said_in(state)}" for state in CaseState}
-    wanted |= {f"command-field-{field.name}-help" for field in form.fields if field.kind != "choice"}
-    options = ((field.name, code) for field in form.fields for code in field.options(load_policy()))
-    wanted |= {message_key(name, code) for name, code in options}
+    said = {f"{form.command}-done", *(form.kind.said_in(state) for state in CaseState)}
+    said |= {f"{form.command}-button"} if form.fields else set()
+    said |= {f"{form.command}-oneself"} if form.kind.button else set()
+    wanted = {message_key("command", name) for name in said}
+    helped = (field.name for field in form.fields if field.kind != "choice")
+    wanted |= {message_key("command-field", f"{name}-help") for name in helped}
+    choices = [field for field in form.fields if isinstance(field, ChoiceField) and field.prefix != "body"]
+    wanted |= {message_key(field.prefix, code) for field in choices for code in field.options(load_policy())}
     assert {key for key in wanted if not messages.has(key)} == set()
 
 

@@ -31,7 +31,7 @@ class Refer(Command):
 
     name = "refer"
 
-    body: Annotated[str, ChoiceField(offers=lambda policy: tuple(policy.bodies))]
+    body: Annotated[str, ChoiceField(offers=lambda policy: tuple(policy.bodies), said_as="body")]
     reason: Annotated[Words, WordsField(kept_as="reason")]
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
@@ -54,9 +54,19 @@ class CaseReferred(CaseFact):
     body: str
     reason_id: str
 '''
-BRANCH = """        case CaseReferred():
-            return {"body": fact.body, "own_body": fact.body}
-"""
+CHANGE = '''"""What the facts of a referral change. Pure."""
+
+from services.triage.case.case import Case
+from services.triage.case.evolve.changes import Fields
+from shared.events import CaseReferred, Event
+
+
+def _referred(_case: Case, fact: CaseReferred, _event: Event) -> Fields:
+    return {"body": fact.body, "own_body": fact.body}
+
+
+CHANGES = {CaseReferred: _referred}
+'''
 WORDS = {
     "command-refer": "Refer to another body",
     "command-refer-button": "Refer the case",
@@ -119,7 +129,7 @@ def add_the_command(tree: Path) -> list[str]:
     files = [
         "services/triage/case/commands/referral.py",
         "services/triage/case/lifecycle.py",
-        "services/triage/case/evolve.py",
+        "services/triage/case/evolve/referral.py",
         "shared/events/cases.py",
         "shared/access/actions.py",
         "shared/i18n/en.json",
@@ -128,8 +138,7 @@ def add_the_command(tree: Path) -> list[str]:
     command, lifecycle, evolve, facts, actions, *messages = (tree / name for name in files)
     command.write_text(CLASS, encoding="utf-8")
     insert(lifecycle, '    "close": {', '    "refer": {CaseState.INVESTIGATING: CaseState.REFERRED},\n')
-    insert(evolve, "        case CaseDecided():\n", BRANCH)
-    insert(evolve, "    CaseState,\n", "    CaseReferred,\n")
+    evolve.write_text(CHANGE, encoding="utf-8")
     facts.write_text(facts.read_text(encoding="utf-8") + FACT, encoding="utf-8")
     insert(actions, '        _command("close"', '        _command("refer", "refer a case", Role.RESPONDER),\n')
     for path in messages:

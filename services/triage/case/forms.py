@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from services.triage.answers import CommandOffered, FieldTaken
 from services.triage.case.case import Case
 from services.triage.case.commands.command import (
     Command,
-    Fault,
     Field,
+    FieldWrong,
     ReferenceField,
     Words,
     WordsField,
@@ -22,7 +23,6 @@ from shared.access.authorization import allow
 from shared.access.conditions import Permit, Reason
 from shared.access.principal import Principal, Resource, Role
 from shared.events import Actor
-from shared.input.texts import is_blank, is_too_long, trim
 from shared.policy import Policy
 from shared.problems import FieldError
 
@@ -46,33 +46,32 @@ class Form:
 
     def command_of(
         self,
-        texts: Mapping[str, str],
+        meant: Mapping[str, Any],
         by: Actor,
         *,
         words_id: Callable[[str], str],
         token_of: Callable[[str], str],
     ) -> Command:
-        """The command with these texts, as `read` gives them.
+        """The command with what its fields mean, as `read` gives it.
 
         `words_id` names the words of a field for the vault; `token_of` gives the token of a person in the case.
         """
-        values: dict[str, str | Words | Actor] = {
-            field.name: Words(words_id(field.name), texts[field.name])
-            if isinstance(field, WordsField)
-            else texts[field.name]
-            for field in self.fields
-        }
+        values = dict(meant)
+        for field in self.fields:
+            if isinstance(field, WordsField):
+                text = meant[field.name]
+                values[field.name] = Words(words_id(field.name), text) if text or not field.optional else None
         if takes(self.kind, "by"):
             values["by"] = by
         if takes(self.kind, "token"):
-            values["token"] = token_of(texts.get("person", by.ref))
+            values["token"] = token_of(meant.get("person", by.ref))
         return self.kind(**values)
 
     def words_of(self, command: Command) -> Iterator[tuple[WordsField, Words]]:
         """The words of a command that the vault is to keep."""
         for field in self.fields:
-            if isinstance(field, WordsField):
-                yield field, getattr(command, field.name)
+            if isinstance(field, WordsField) and (words := getattr(command, field.name)) is not None:
+                yield field, words
 
     def handlers_of(self, command: Command) -> Iterator[tuple[str, str]]:
         """The fields that say who gets the case, each with the reference of the person."""
@@ -120,7 +119,7 @@ def show_form(form: Form, policy: Policy) -> CommandOffered:
         shown: FieldTaken = {"name": field.name, "kind": field.kind, "required": field.required}
         if options := field.options(policy):
             shown["options"] = list(options)
-        else:
+        elif field.kind != "day":
             shown["max_length"] = field.limit
         fields.append(shown)
     return {"command": form.command, "fields": fields}
@@ -128,30 +127,25 @@ def show_form(form: Form, policy: Policy) -> CommandOffered:
 
 def read(
     form: Form, values: Mapping[str, object], policy: Policy, principal: Principal, role: Role
-) -> tuple[dict[str, str], list[FieldError]]:
-    """The texts of a command that `principal` gives in `role`, tidied; and each fault. What has one is empty."""
+) -> tuple[dict[str, Any], list[FieldError]]:
+    """What the fields of a command mean that `principal` gives in `role`; and each fault. What has one is empty."""
     known = {field.name for field in form.fields}
     # The name of an unknown field is the sender's own text, so the answer does not repeat it.
     errors = [] if values.keys() <= known else [FieldError("", "extra_forbidden", "There is a field too many.")]
-    texts: dict[str, str] = {}
+    meant: dict[str, Any] = {}
     for field in form.fields:
         value = values.get(field.name)
-        text = trim(value) if isinstance(value, str) else ""
+        meant[field.name] = field.empty
+        try:
+            given = field.read(value, policy)
+        except FieldWrong as wrong:
+            errors.append(FieldError(f"/{field.name}", wrong.code, wrong.detail))
+            continue
+        if given is not None:
+            meant[field.name] = given
         # Where a button without any field means oneself, an empty field was forgotten.
-        may_leave_out = field.may_leave_out(role) and (value is None or not form.kind.button)
-        fault = _fault_of(field, value, text, policy, may_leave_out)
-        if fault:
-            errors.append(FieldError(f"/{field.name}", *fault))
-        # Only a reference may be left out, and then it means the person who gives the command.
-        texts[field.name] = "" if fault else text or principal.ref
-    return texts, errors
-
-
-def _fault_of(field: Field, value: object, text: str, policy: Policy, may_leave_out: bool) -> Fault | None:
-    if value is not None and not isinstance(value, str):
-        return "string_type", "Must be a text."
-    if is_blank(text):
-        return None if may_leave_out else ("missing", field.missing)
-    if is_too_long(text, field.limit):
-        return "string_too_long", f"At most {field.limit} characters."
-    return field.fault_of(text, policy)
+        elif field.may_leave_out(role) and (value is None or not form.kind.button):
+            meant[field.name] = field.left_out(principal)
+        else:
+            errors.append(FieldError(f"/{field.name}", "missing", field.missing))
+    return meant, errors

@@ -1,5 +1,7 @@
 """What the desk calls the codes of a case, in the reader's language."""
 
+from collections.abc import Sequence
+
 from fastapi import Request
 
 from services.triage.case.values import Step
@@ -23,6 +25,12 @@ class CaseNames:
     def code(self, request: Request, prefix: str, code: str) -> str:
         """The message of a code: `("outcome", "warning")`."""
         return self._pages.message(request, message_key(prefix, code))
+
+    def options(self, request: Request, prefix: str, codes: Sequence[str]) -> list[tuple[str, str]]:
+        """The codes of a choice, each with its message. `prefix` begins the keys; handling bodies have their names."""
+        if prefix == "body":
+            return [(code, self.body(request, code)) for code in codes]
+        return [(code, self.code(request, prefix, code)) for code in codes]
 
     def body(self, request: Request, body: str | None) -> str:
         """A handling body."""

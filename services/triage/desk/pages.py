@@ -46,7 +46,7 @@ def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages, drafts:
             return RedirectResponse(f"{HOME}/cases/{case.code_name}", 303)
         form, seen, _ = parts_of(fields)
         stale = None if seen == str(case.seq) else VersionConflict(case, version_in(seen, "case"))
-        return await case_view.show(request, principal, case, SentForm(command, _values(form), stale))
+        return await case_view.show(request, principal, case, SentForm(command, _values(command, form), stale))
 
     @router.post(f"{HOME}/cases/{{code_name}}/{{command}}", **does("case.read"))
     async def give_command(request: Request, code_name: str, command: str) -> Response:
@@ -55,7 +55,7 @@ def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages, drafts:
         if command not in FORMS:
             raise NotFound
         form, seen, key = parts_of(await read_form(request))
-        values = _values(form)
+        values = _values(command, form)
         version = version_in(seen, "case")
         cause = cause_of(principal, case.id, checked_key(key or None))
         try:
@@ -87,5 +87,8 @@ def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages, drafts:
     return router
 
 
-def _values(form: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    return {name: given[-1] for name, given in form.items()}
+def _values(command: str, form: Mapping[str, Sequence[str]]) -> dict[str, object]:
+    """What a form says: all that was ticked, and of other fields the last value."""
+    ticked = {field.name for field in FORMS[command].fields if field.kind == "choices"}
+    given = {name: list(values) if name in ticked else values[-1] for name, values in form.items()}
+    return {**{name: [] for name in ticked}, **given}

@@ -11,6 +11,7 @@ from fastapi import Request, Response
 
 from services.triage.actions import Desk, VersionConflict
 from services.triage.case.case import ENDED, Case
+from services.triage.case.commands.command import ChoiceField
 from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw, may_withdraw
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
 from services.triage.case.values import Deadline, Recusal
@@ -48,6 +49,7 @@ FIELD_MESSAGES = {
     "missing": "field-required",
     "string_too_long": "field-too-long",
     "unknown_choice": "field-unknown-choice",
+    "date_parsing": "field-not-a-date",
     "not_a_reference": "desk-not-a-reference",
     "cannot_have": "desk-cannot-have",
     "declared_before": "desk-declared-before",
@@ -117,7 +119,7 @@ class CaseView:
         self._names = names
 
     async def show(
-        self, request: Request, principal: Principal, case: Case, sent: SentForm[str] | None = None
+        self, request: Request, principal: Principal, case: Case, sent: SentForm[Any] | None = None
     ) -> Response:
         """The case: what was reported if the vault answers, and exactly the commands permitted now."""
         contents, away = await self._contents(principal, case)
@@ -186,8 +188,13 @@ class CaseView:
             "says": form.kind.said_in(case.state),
             "button": form.kind.button,
             "fresh": ACTIONS[form.action].fresh,
+            "chosen": form.kind.chosen(case),
             "oneself": form.kind.button and means_reader and case.assignee != principal.ref,
-            "options": {f.name: self._options(request, f.name, f.options(self._desk.policy)) for f in form.fields},
+            "options": {
+                f.name: self._names.options(request, f.prefix, f.options(self._desk.policy))
+                for f in form.fields
+                if isinstance(f, ChoiceField)
+            },
         }
 
     def _recusal(
@@ -217,11 +224,8 @@ class CaseView:
             "until": recusal.confirm_by,
             "confirm": confirm is not None and waits and not is_own,
             "withdraw": withdraw is not None and may_withdraw(recusal, principal.actor(withdraw.role)),
-            "options": self._options(request, "withdrawal", WITHDRAWALS),
+            "options": self._names.options(request, "withdrawal", WITHDRAWALS),
         }
-
-    def _options(self, request: Request, field: str, codes: Sequence[str]) -> list[tuple[str, str]]:
-        return [(code, self._names.code(request, field, code)) for code in codes]
 
     def _deadline(self, request: Request, deadline: Deadline, at: datetime) -> dict[str, Any]:
         met, left = deadline.met_at, deadline.remaining_seconds
@@ -239,7 +243,7 @@ class CaseView:
             "status": self._pages.message(request, key, *values),
         }
 
-    def _errors(self, request: Request, sent: SentForm[str] | None) -> dict[str, str]:
+    def _errors(self, request: Request, sent: SentForm[Any] | None) -> dict[str, str]:
         if sent is None or sent.problem is None:
             return {}
         limits = {field.name: field.limit for field in FORMS[sent.name].fields}
@@ -264,7 +268,7 @@ def _is_of_use(form: Form, mentions: Sequence[tuple[str, str]]) -> bool:
     return bool(mentions) or all(field.kind != "mention" for field in form.fields)
 
 
-def _unsent(sent: SentForm[str] | None, forms: Sequence[Form]) -> list[str]:
+def _unsent(sent: SentForm[Any] | None, forms: Sequence[Form]) -> list[str]:
     """Words that have no form to go back into, because the command is no longer permitted."""
     if sent is None or sent.name in {form.command for form in forms}:
         return []

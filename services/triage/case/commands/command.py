@@ -3,25 +3,36 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
-from typing import Annotated, ClassVar, Literal, get_args, get_origin, get_type_hints
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from services.triage.case.case import Case
-from shared.access.principal import Role
+from shared.access.principal import Principal, Role
 from shared.events import CaseFact, CaseState
 from shared.ids import PERSON
+from shared.input.texts import is_blank, is_too_long, trim
 from shared.policy import Policy
 from shared.problems import FieldError
+from shared.times import parse_day
 
 WORDS_LIMIT = 5_000
 """Characters of a question or a reason."""
 REFERENCE_LIMIT = 80
 
-FieldKind = Literal["words", "choice", "reference", "mention"]
+FieldKind = Literal["words", "choice", "choices", "reference", "mention", "day"]
 TOKEN = re.compile(r"[0-9a-f]{32}")
 """A token that holds within one case: of a mention, or of a person."""
 Fault = tuple[str, str]
 """What is wrong with a value: a code, and a sentence in English."""
+
+
+class FieldWrong(Exception):
+    """A value that a field does not take: a code, and a sentence in English."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.code = code
+        self.detail = detail
+        super().__init__(code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +45,41 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """What one attribute of a command takes: it annotates the attribute, and has its `name`."""
+    """What one attribute of a command takes: it annotates the attribute, and has its `name`.
+
+    `optional`: anybody may leave it out. `empty`: what the attribute is where the field was left out, or has a fault.
+    `schema`: the JSON Schema of what the API takes.
+    """
 
     kind: ClassVar[FieldKind]
     limit: ClassVar[int] = REFERENCE_LIMIT
     missing: ClassVar[str] = "This field needs an answer."
+    empty: ClassVar[Any] = ""
+    schema: ClassVar[Mapping[str, Any]] = {"type": "string"}
 
     name: str = ""
+    optional: bool = False
 
     def may_leave_out(self, role: Role) -> bool:
         """Whether a person in this role may give the command without it."""
-        return False
+        return self.optional
+
+    def left_out(self, principal: Principal) -> Any:
+        """What it means where this person leaves it out."""
+        return self.empty
+
+    def read(self, value: object, policy: Policy) -> Any:
+        """What the value, as it was sent, means: None for nothing. Raises FieldWrong."""
+        if value is not None and not isinstance(value, str):
+            raise FieldWrong("string_type", "Must be a text.")
+        text = trim(value or "")
+        if is_blank(text):
+            return None
+        if is_too_long(text, self.limit):
+            raise FieldWrong("string_too_long", f"At most {self.limit} characters.")
+        if fault := self.fault_of(text, policy):
+            raise FieldWrong(*fault)
+        return text
 
     @property
     def required(self) -> bool:
@@ -62,7 +97,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordsField(Field):
-    """Words of the handler, an attribute of type Words. The vault keeps them as words of the kind `kept_as`.
+    """Words of the handler, an attribute of type Words (with `optional`: or None). The vault keeps them as `kept_as`.
 
     `outlived`: the command is carried out although the report is erased, and the vault takes no words of it any more.
     """
@@ -76,11 +111,17 @@ class WordsField(Field):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChoiceField(Field):
-    """One of the codes that `offers` gives for a policy."""
+    """One of the codes that `offers` gives for a policy. `said_as`: what begins the keys of their messages."""
 
-    kind = "choice"
+    kind: ClassVar[FieldKind] = "choice"
 
     offers: Callable[[Policy], tuple[str, ...]]
+    said_as: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """What begins the keys of their messages: the field's own name, where `said_as` says nothing else."""
+        return self.said_as or self.name
 
     def options(self, policy: Policy) -> tuple[str, ...]:
         """What the policy offers."""
@@ -89,6 +130,47 @@ class ChoiceField(Field):
     def fault_of(self, text: str, policy: Policy) -> Fault | None:
         """A code that is not offered."""
         return None if text in self.offers(policy) else ("unknown_choice", "Choose one of the options.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoicesField(ChoiceField):
+    """Any number of the codes that `offers` gives for a policy, or none: an attribute of type tuple[str, ...]."""
+
+    kind: ClassVar[FieldKind] = "choices"
+    empty = ()
+    schema: ClassVar[Mapping[str, Any]] = {"type": "array", "items": {"type": "string"}}
+
+    optional: bool = True
+
+    def read(self, value: object, policy: Policy) -> tuple[str, ...]:
+        """The codes, each once, in the order of the policy. One text counts as a list of one."""
+        given = [value] if isinstance(value, str) else value if value is not None else []
+        if not isinstance(given, list) or not all(isinstance(code, str) for code in given):
+            raise FieldWrong("list_type", "Must be a list of texts.")
+        codes = {trim(code) for code in given if not is_blank(code)}
+        offered = self.offers(policy)
+        if not codes <= set(offered):
+            raise FieldWrong("unknown_choice", "Choose from the options.")
+        return tuple(code for code in offered if code in codes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayField(Field):
+    """A day, an attribute of type date (with `optional`: or None); empty is date.min."""
+
+    kind = "day"
+    empty = date.min
+
+    def left_out(self, principal: Principal) -> None:
+        """No day."""
+
+    def read(self, value: object, policy: Policy) -> date | None:
+        """The day, such as 2026-11-28."""
+        text = super(DayField, self).read(value, policy)
+        try:
+            return parse_day(text) if text else None
+        except ValueError:
+            raise FieldWrong("date_parsing", "Write a day such as 2026-11-28.") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +184,17 @@ class ReferenceField(Field):
     kind = "reference"
     missing = "Say who is meant."
 
-    oneself: tuple[Role, ...]
+    oneself: tuple[Role, ...] = ()
     gets_case: bool = False
     by_token: bool = False
 
     def may_leave_out(self, role: Role) -> bool:
         """Whether the role may mean itself."""
-        return role in self.oneself
+        return self.optional or role in self.oneself
+
+    def left_out(self, principal: Principal) -> str:
+        """The person; with `optional`, nobody."""
+        return "" if self.optional else principal.ref
 
     def fault_of(self, text: str, policy: Policy) -> Fault | None:
         """Anything but a reference: no name of a person may ever stand in an event."""
@@ -153,6 +239,11 @@ class Command:
     def applies(cls, case: Case) -> bool:
         """Whether there is anything in this case that it could be about; elsewhere it is not offered."""
         return True
+
+    @classmethod
+    def chosen(cls, case: Case) -> Mapping[str, Any]:
+        """What its form shows of this case before anybody has typed anything, by field."""
+        return {}
 
     @property
     def named(self) -> Mapping[str, str]:

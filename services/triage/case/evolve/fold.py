@@ -1,22 +1,27 @@
 """The case after an event, and after many: its state, its history, and what the event's chapter changes. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from importlib import import_module
+from pkgutil import iter_modules
 from types import MappingProxyType
 
+from services.triage.case import evolve as chapters
 from services.triage.case.case import Case
-from services.triage.case.evolve import deadlines, decision, handling, inquiry, recusal
+from services.triage.case.evolve import deadlines
 from services.triage.case.evolve.changes import Change
 from services.triage.case.values import Step
 from shared.events import CaseFact, CaseOpened, CaseState, Event
 
-CHANGES: Mapping[type[CaseFact], Change] = MappingProxyType(
-    {
-        fact: change
-        for chapter in (handling, inquiry, decision, recusal, deadlines)
-        for fact, change in chapter.CHANGES.items()
-    }
-)
+
+def _changes() -> Iterator[tuple[type[CaseFact], Change]]:
+    for chapter in iter_modules(chapters.__path__):
+        if chapter.name != "fold":
+            module = import_module(f"{chapters.__name__}.{chapter.name}")
+            yield from getattr(module, "CHANGES", {}).items()
+
+
+CHANGES: Mapping[type[CaseFact], Change] = MappingProxyType(dict(_changes()))
 """What each fact changes of a case, beside its state and history; a fact that is not here changes nothing else."""
 
 
