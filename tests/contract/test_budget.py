@@ -1,5 +1,6 @@
 """A test file that takes twice its share of a run is found, whatever the machine."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from tests.support.budget import (
     LANES,
     LEAST,
+    OTHERS,
+    ProcessorTime,
     SharedSetup,
     file_of,
     lane_of,
@@ -74,6 +77,20 @@ def test_what_the_whole_run_shares_counts_for_no_file(pytester: pytest.Pytester)
     assert setup.shared_setup >= 0.3
     assert setup.duration - setup.shared_setup >= 0.1
     assert call.shared_setup == 0
+
+
+def test_the_work_of_other_processes_is_told_apart(tmp_path: Path) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text("cpu 1000 0 0 50000 0 0 0 0 0 0\ncpu0 1 1 1 1\n")
+    processors = ProcessorTime(stat)
+    begun = time.process_time()
+    while time.process_time() - begun < 0.2:
+        pass
+    stat.write_text("cpu 1010 5 5 90000 0 0 0 0 0 0\ncpu0 1 1 1 1\n")
+    assert processors.of_others() < OTHERS
+    stat.write_text("cpu 1100 50 50 90000 0 0 0 0 0 0\ncpu0 1 1 1 1\n")
+    assert OTHERS < processors.of_others() < 1
+    assert ProcessorTime(tmp_path / "none").of_others() == 0
 
 
 def test_every_file_with_a_share_is_there() -> None:

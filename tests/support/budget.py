@@ -4,10 +4,14 @@ A share says the same on a fast machine and on a slow one. A run of a whole lane
 when a file takes more than twice its share; a file without a share may take LEAST of the whole. `--write-budget` writes
 the shares of the lane that has run, and keeps a larger share that an earlier run wrote.
 
+Where other processes take more than OTHERS of the processors' time, a run is held to no budget, and says so: they slow
+some files down more than others.
+
 What a file's tests and its own fixtures take counts. What the whole run shares (the stack, Keycloak, the browser) does
 not: chance decides which file asks for it first.
 """
 
+import os
 import time
 import tomllib
 from collections import defaultdict
@@ -24,6 +28,8 @@ NARROWING = ("keyword", "deselect", "ignore", "ignore_glob", "lf", "collectonly"
 """The options by which a run leaves out tests of its lane."""
 LEAST = 0.05
 """Below this share of the whole nothing counts: other work on the machine moves the shares of small files that far."""
+OTHERS = 0.25
+"""The share of what the processors did that other processes may take in a run that is held to the budget."""
 HEAD = """\
 # The largest share of the whole run that each file took, quiet or busy, from 2.5 % on; see tests/support/budget.py.
 # `make test ARGS=--write-budget` and `make test-slow ARGS=--write-budget` write it.
@@ -72,6 +78,31 @@ def larger_shares(budget: Mapping[str, float], shares: Mapping[str, float]) -> d
     return {file: max(share, budget.get(file, 0)) for file, share in shares.items()}
 
 
+class ProcessorTime:
+    """What the processors of this machine have done since it was made, and how much of that was not for this run."""
+
+    def __init__(self, stat: Path = Path("/proc/stat")) -> None:
+        """`stat`: the kernel's own count; a system without it has no others."""
+        self._stat = stat
+        self._begun = self._all(), self._own()
+
+    def of_others(self) -> float:
+        """The share of other processes. To be asked when all processes of the run have ended."""
+        begun, own = self._begun
+        done = self._all() - begun
+        return max(0.0, 1 - (self._own() - own) / done) if done > 0 else 0.0
+
+    def _all(self) -> float:
+        if not self._stat.is_file():
+            return 0.0
+        user, nice, system, _idle, _waiting, *interrupted = map(int, self._stat.read_text().split("\n")[0].split()[1:9])
+        return float(user + nice + system + sum(interrupted)) / os.sysconf("SC_CLK_TCK")
+
+    @staticmethod
+    def _own() -> float:
+        return sum(os.times()[:4])
+
+
 class SharedSetup:
     """Measures, in the process that runs a test, what its setup spent on fixtures of the whole run."""
 
@@ -107,15 +138,22 @@ class Stopwatch:
         self._write = write
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._over: list[str] = []
+        self._others = 0.0
+        self._processors = ProcessorTime()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         # The report of a worker that has crashed is not made by the worker, and measured nothing.
         if report.when in ("setup", "call"):
             self._seconds[file_of(report.nodeid)] += report.duration - report.shared_setup
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+    # Innermost, so that the workers have ended when it goes on, and the summary is still to come.
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None]:
+        yield
         if self._lane is None or exitstatus != pytest.ExitCode.OK:
+            return
+        self._others = self._processors.of_others()
+        if self._others > OTHERS:
             return
         budget, shares = read_budget(), shares_of(self._seconds)
         if self._write:
@@ -126,6 +164,9 @@ class Stopwatch:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._others > OTHERS:
+            says = f"other processes took {self._others:.0%} of the processors' time: tests/budget.toml is not asked"
+            terminalreporter.line(says)
         if self._over:
             terminalreporter.section("slower than tests/budget.toml says", red=True)
             for sentence in self._over:
