@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.triage.case.case import ENDED, Case
+from services.triage.case.timers.table import wakes_at
 from services.triage.stored import CaseChange, CaseQuery, StoredCase
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.documents import Codec
@@ -14,7 +15,7 @@ from shared.mongo import Document, IndexModel, reaching
 CASE_INDEXES = (
     OUTBOX_INDEX,
     IndexModel([("code_name", 1)], name="code_name", unique=True),
-    IndexModel([("lapses_at", 1)], name="lapses", partialFilterExpression={"lapses_at": {"$type": "date"}}),
+    IndexModel([("wakes_at", 1)], name="wakes", partialFilterExpression={"wakes_at": {"$type": "date"}}),
     IndexModel([("body", 1), ("state", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)], name="queue"),
 )
 QUEUE_ORDER = [("lane_rank", 1), ("due", 1), ("_id", 1)]
@@ -82,9 +83,9 @@ class MongoCases:
         with reaching():
             return [case_of(document) async for document in found]
 
-    async def lapsing(self, at: datetime, limit: int) -> list[str]:
-        """The ids of at most `limit` cases of which a recusal lapses by that time (UTC-aware)."""
-        found = self._aggregates.collection.find({"lapses_at": {"$lte": at}}, {"_id": 1}).sort("lapses_at", 1)
+    async def waking(self, at: datetime, limit: int) -> list[str]:
+        """The ids of at most `limit` cases of which a timer is due by that time (UTC-aware), the earliest first."""
+        found = self._aggregates.collection.find({"wakes_at": {"$lte": at}}, {"_id": 1}).sort("wakes_at", 1)
         with reaching():
             return [document["_id"] async for document in found.limit(limit)]
 
@@ -138,9 +139,9 @@ def _stored(document: Document) -> StoredCase:
 
 
 def document_of(case: Case) -> Document:
-    """The fields of a case as MongoDB keeps them, with its place in the queue and when a recusal of it lapses."""
+    """The fields of a case as MongoDB keeps them, with its place in the queue and when it is to be woken."""
     rank, due, _ = case.place
-    return {**_CASES.to_document(case), "lane_rank": rank, "due": due, "lapses_at": case.lapses_at}
+    return {**_CASES.to_document(case), "lane_rank": rank, "due": due, "wakes_at": wakes_at(case)}
 
 
 def case_of(document: Mapping[str, Any]) -> Case:

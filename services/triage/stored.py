@@ -89,8 +89,8 @@ class CaseStore(Protocol):
         """Emergencies first, then by the next deadline, then by id."""
         ...
 
-    async def lapsing(self, at: datetime, limit: int) -> list[str]:
-        """The ids of at most `limit` cases of which a recusal lapses by that time (UTC-aware)."""
+    async def waking(self, at: datetime, limit: int) -> list[str]:
+        """The ids of at most `limit` cases of which a timer is due by that time (UTC-aware), the earliest first."""
         ...
 
     async def open_after(self, case_id: str, limit: int) -> list[Case]:

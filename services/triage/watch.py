@@ -1,4 +1,4 @@
-"""Looks after cases, whether or not anybody does something with them: recusals lapse, and each case needs people.
+"""Looks after cases, whether or not anybody does something with them: times come, and each case needs people.
 
 Everything that it does follows from what the store holds. So it goes on after a restart, in any number of replicas.
 """
@@ -13,9 +13,10 @@ from services.triage.case.attendance import People, attend, attendance
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.handling import Attend
-from services.triage.case.commands.recusal import Lapse
 from services.triage.case.commands.table import carry_out
+from services.triage.case.commands.waking import Wake
 from services.triage.case.lifecycle import NotPermitted
+from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
@@ -35,7 +36,7 @@ RETRY = 5.0
 
 
 class CaseWatch:
-    """Ends recusals in time, and judges again, at intervals, who is there for each open case."""
+    """Wakes cases in time, and judges again, at intervals, who is there for each open case."""
 
     def __init__(
         self,
@@ -73,10 +74,13 @@ class CaseWatch:
     async def look(self) -> int:
         """Go through all open cases once; returns how many changes there were. Raises Unavailable."""
         staff = await self._staffing.staff()
-        changed, unattended, after = await self._lapse(staff), 0, ""
+        changed, unattended, after = await self._wake(staff), 0, ""
         while batch := await self._cases.open_after(after, LOOKED_AT_ONCE):
             after = batch[-1].id
             named, at = await self._parties.load({case.id for case in batch}), self._clock()
+            # A case that was stored before its timer was built is found only here.
+            overdue = [case.id for case in batch if (time := wakes_at(case)) and time <= at]
+            changed += len(await self._carry_out(overdue, Wake(), staff))
             due = [
                 c.id
                 for c in batch
@@ -90,13 +94,13 @@ class CaseWatch:
         metrics.ATTENDANCE_SWEPT.set(self._clock().timestamp())
         return changed
 
-    async def _lapse(self, staff: Staff) -> int:
-        """End the recusals that nobody has confirmed in time; returns in how many cases."""
+    async def _wake(self, staff: Staff) -> int:
+        """Carry out the timers that are due, the earliest first; returns how many changes that made."""
         changed, at = 0, self._clock()
-        while ids := await self._cases.lapsing(at, LOOKED_AT_ONCE):
-            written = await self._carry_out(ids, Lapse(), staff)
+        while ids := await self._cases.waking(at, LOOKED_AT_ONCE):
+            written = await self._carry_out(ids, Wake(), staff)
             changed += len(written)
-            if len(written) < len(ids):
+            if not written:
                 break
         return changed
 

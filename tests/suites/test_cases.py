@@ -192,7 +192,7 @@ class TestCases:
         assert await cases.queue(wanted(mine, (CaseState.TRIAGED,))) == []
         assert await cases.queue(wanted(())) == []
 
-    async def test_the_cases_of_which_a_recusal_lapses_are_found(self, cases: CaseStore) -> None:
+    async def test_the_cases_of_which_a_timer_is_due_are_found(self, cases: CaseStore) -> None:
         case, other = opening(reported()), opening(reported())
         await cases.save([case, other])
         by = ALICE.actor(Role.RESPONDER)
@@ -200,10 +200,10 @@ class TestCases:
         await cases.save([commanded(await loaded(cases, other.case), Recuse("involved", ALICE.ref, by))])
         stored = await loaded(cases, case.case)
         assert stored.case.lapses_at
-        assert await cases.lapsing(stored.case.lapses_at - timedelta(seconds=1), 10) == []
-        assert await cases.lapsing(stored.case.lapses_at, 10) == [case.case.id]
+        assert await cases.waking(stored.case.lapses_at - timedelta(seconds=1), 10) == []
+        assert await cases.waking(stored.case.lapses_at, 10) == [case.case.id]
         await cases.save([commanded(stored, Withdraw("person:" + "0" * 16, "mistaken", by))])
-        assert await cases.lapsing(now() + timedelta(days=9), 10) == []
+        assert await cases.waking(now() + timedelta(days=9), 10) == []
 
     async def test_a_batch_opens_every_case_once_and_takes_answers_in_order(self, cases: CaseStore) -> None:
         intake = follower(cases)

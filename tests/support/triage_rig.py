@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from services.triage.app import build_app
 from services.triage.baseline.scorecards import Scorecards
 from services.triage.case.case import ENDED, Case
+from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
 from services.triage.reports import ReportFollower
 from services.triage.settings import TriageSettings
@@ -112,10 +113,10 @@ class MemoryCases:
         ]
         return sorted(fitting, key=lambda case: case.place)[: query.limit]
 
-    async def lapsing(self, at: datetime, limit: int) -> list[str]:
+    async def waking(self, at: datetime, limit: int) -> list[str]:
         self._reach()
-        due = [s.case for s in self.stored.values() if s.case.lapses_at and s.case.lapses_at <= at]
-        return [case.id for case in due][:limit]
+        times = [(due, case_id) for case_id, stored in self.stored.items() if (due := wakes_at(stored.case))]
+        return [case_id for due, case_id in sorted(times) if due <= at][:limit]
 
     async def open_after(self, case_id: str, limit: int) -> list[Case]:
         self._reach()

@@ -33,9 +33,9 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
     "recuse": _ANY,
     "confirm": _ANY,
     "withdraw": _ANY,
-    "lapse": _ANY,
     "clear": _ANY,
     "close": {CaseState.DECIDED: CaseState.CLOSED},
+    "wake": _ANY,
     # Who is there for a case is judged behind every command, and by this one when nobody gives another.
     "attend": {state: state for state in CaseState if state not in (CaseState.RECEIVED, *ENDED)},
 }

@@ -15,8 +15,9 @@ from services.triage.case.commands.handling import Assign, Attend, Close, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.naming import Clear
 from services.triage.case.commands.opening import Open
-from services.triage.case.commands.recusal import GROUNDS, NAMED, WITHDRAWALS, Confirm, Lapse, Recuse, Withdraw
+from services.triage.case.commands.recusal import GROUNDS, NAMED, WITHDRAWALS, Confirm, Recuse, Withdraw
 from services.triage.case.commands.table import COMMANDS, _commands, decide
+from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import evolve, fold
 from services.triage.case.lifecycle import (
     TRANSITIONS,
@@ -201,7 +202,7 @@ class Life(RuleBasedStateMachine):
     @rule(hours=st.sampled_from([1, 23, 25]))
     def let_time_pass(self, hours: int) -> None:
         self.clock += timedelta(hours=hours)
-        self.attempt(Lapse())
+        self.attempt(Wake())
 
     @rule()
     def clear(self) -> None:
@@ -255,7 +256,7 @@ def test_the_table_reaches_exactly_the_documented_states() -> None:
         reached |= more
     assert reached - {None} | {CaseState.RECEIVED} == ENTERED
     # What shuts people out is possible in states that nothing leads to yet, because older records may hold them.
-    recusals = (Recuse.name, Confirm.name, Withdraw.name, Lapse.name)
+    recusals = (Recuse.name, Confirm.name, Withdraw.name, Wake.name)
     everywhere = (*recusals, Clear.name, Attend.name)
     assert {state for name, ways in TRANSITIONS.items() for state in ways if name not in everywhere} <= reached
 

@@ -17,8 +17,9 @@ from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import Assign, Attend, Close, Start
 from services.triage.case.commands.inquiry import Ask
 from services.triage.case.commands.opening import Open
-from services.triage.case.commands.recusal import Confirm, Lapse, Recuse, Withdraw
+from services.triage.case.commands.recusal import Confirm, Recuse, Withdraw
 from services.triage.case.commands.table import carry_out
+from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
 from services.triage.case.forms import resource_of
 from services.triage.case.lifecycle import CommandRefused
@@ -314,7 +315,7 @@ def test_no_commands_of_one_person_leave_a_case_that_nobody_can_open(
                     Recuse("other", target.ref, actor(anybody)),
                     Confirm(target.ref, actor(anybody)),
                     Withdraw(target.ref, "mistaken", actor(anybody)),
-                    Lapse(),
+                    Wake(),
                     Attend(),
                 ]
             )

@@ -9,8 +9,9 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.handling import Assign
 from services.triage.case.commands.opening import Open
-from services.triage.case.commands.recusal import CONFIRM_WITHIN, Confirm, Lapse, Recuse, Withdraw
+from services.triage.case.commands.recusal import CONFIRM_WITHIN, Confirm, Recuse, Withdraw
 from services.triage.case.commands.table import events_of
+from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
 from services.triage.case.forms import FORMS
 from services.triage.case.lifecycle import FieldsRefused
@@ -71,14 +72,14 @@ def test_a_recusal_of_another_person_holds_at_once_and_waits_for_a_second_one() 
 def test_to_step_back_oneself_and_what_a_coordinator_declares_needs_nobody_else(by: Actor, person: Actor) -> None:
     case = declared(by, person)
     assert (case.recused, case.lapses_at) == ((person.ref,), None)
-    assert after(case, Lapse(), AT + 30 * DAY) == (case, [])
+    assert after(case, Wake(), AT + 30 * DAY) == (case, [])
 
 
 @pytest.mark.parametrize("command", [Confirm(BEN.ref, CAT), Confirm(BEN.ref, CORA), Recuse("other", BEN.ref, CAT)])
 def test_a_second_person_or_a_coordinator_confirms_it_for_good(command: Command) -> None:
     case, events = after(declared(), command, AT + DAY - timedelta(seconds=1))
     assert names_of(events) == ["case.recusal_confirmed"]
-    case, events = after(case, Lapse(), AT + 2 * DAY)
+    case, events = after(case, Wake(), AT + 2 * DAY)
     assert (case.recused, events) == ((BEN.ref,), [])
 
 
@@ -91,16 +92,16 @@ def test_one_person_alone_confirms_nothing_in_no_role() -> None:
 
 def test_what_nobody_confirms_lapses_after_a_day_and_not_before() -> None:
     case = declared()
-    assert after(case, Lapse(), AT + DAY - timedelta(seconds=1))[1] == []
+    assert after(case, Wake(), AT + DAY - timedelta(seconds=1))[1] == []
     assert refused(case, Confirm(BEN.ref, CAT), AT + DAY) == "not_pending"
-    case, events = after(case, Lapse(), AT + DAY)
+    case, events = after(case, Wake(), AT + DAY)
     assert names_of(events) == ["case.recusal_lapsed"]
     assert (case.recused, case.lapses_at) == ((), None)
-    assert after(case, Lapse(), AT + DAY) == (case, [])
+    assert after(case, Wake(), AT + DAY) == (case, [])
 
 
 def test_nobody_keeps_a_person_away_by_declaring_it_day_after_day() -> None:
-    case, _ = after(declared(), Lapse(), AT + DAY)
+    case, _ = after(declared(), Wake(), AT + DAY)
     assert refused(case, Recuse("related", BEN.ref, ANN)) == "declared_before"
     taken_back, _ = after(declared(), Withdraw(BEN.ref, "mistaken", ANN))
     assert refused(taken_back, Recuse("related", BEN.ref, ANN)) == "declared_before"
@@ -141,7 +142,7 @@ def test_events_have_only_a_token_of_a_person_that_is_named() -> None:
         events += more
     assert names_of(events)[1:] == ["case.recusal_declared", "case.recusal_confirmed", "case.recusal_withdrawn"]
     assert [event.fact.person for event in events[1:]] == [TOKEN] * 3  # type: ignore[attr-defined]  # all have it
-    lapsed = after(after(opened(), named())[0], Lapse(), AT + DAY)[1]
+    lapsed = after(after(opened(), named())[0], Wake(), AT + DAY)[1]
     assert BEN.ref not in "".join(event.fact.model_dump_json() for event in (*events[1:], *lapsed))
 
 
@@ -173,7 +174,7 @@ def test_naming_a_person_takes_two_in_every_role(by: Actor) -> None:
     assert refused(case, Confirm(TOKEN, by)) == "own_recusal"
     assert after(case, named(by)) == (case, [])
     assert after(case, named(CAT))[0].lapses_at is None
-    lapsed, events = after(case, Lapse(), AT + DAY)
+    lapsed, events = after(case, Wake(), AT + DAY)
     assert (lapsed.recused, names_of(events)) == ((), ["case.recusal_lapsed"])
 
 
@@ -186,7 +187,7 @@ def test_one_person_keeps_another_away_for_one_day_on_whatever_ground() -> None:
     for first, second in ((named(), other), (other, named())):
         case, _ = after(opened(), first)
         assert refused(case, second) == "declared_before"
-        case, _ = after(case, Lapse(), AT + DAY)
+        case, _ = after(case, Wake(), AT + DAY)
         assert refused(case, second) == "declared_before"
     # Where a second person agreed, it holds already.
     case, _ = after(after(opened(), other)[0], Confirm(BEN.ref, CAT))

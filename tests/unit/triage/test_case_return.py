@@ -12,8 +12,9 @@ from services.triage.author import TRIAGE
 from services.triage.case.attendance import Attendance, People, attend, attendance
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.handling import Attend
-from services.triage.case.commands.recusal import CONFIRM_WITHIN, GROUNDS, Confirm, Lapse, Recuse, Withdraw
+from services.triage.case.commands.recusal import CONFIRM_WITHIN, GROUNDS, Confirm, Recuse, Withdraw
 from services.triage.case.commands.table import events_of
+from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import evolve
 from services.triage.case.forms import resource_of
 from services.triage.case.lifecycle import CommandRefused
@@ -48,7 +49,7 @@ def test_a_case_comes_back_when_a_recusal_lapses_or_is_taken_back() -> None:
     case, _ = opened(ANN, BEN, UMA)
     away, events = given_to(case, Recuse("involved", BEN.ref, actor(ANN)), ANN, BEN, UMA)
     assert (away.body, names_of(events)) == ("u4c", ["case.recusal_declared", "case.passed_on"])
-    back, events = given_to(away, Lapse(), ANN, BEN, UMA, at=AT + CONFIRM_WITHIN)
+    back, events = given_to(away, Wake(), ANN, BEN, UMA, at=AT + CONFIRM_WITHIN)
     assert (back.body, names_of(events)) == ("enwiki_arbcom", ["case.recusal_lapsed", "case.passed_on"])
     assert can_open(back, ANN, BEN, UMA) == {ANN.ref, BEN.ref}
     # A person of the stand-in sees no conflict.
@@ -57,7 +58,7 @@ def test_a_case_comes_back_when_a_recusal_lapses_or_is_taken_back() -> None:
     # The token of a person who was named means nothing any more, also before intake has told it everywhere.
     away, _ = given_to(case, naming(BEN, ANN), ANN, BEN, UMA, meant=meaning(BEN))
     there = People(staff_of(ANN, BEN, UMA), frozenset({BEN.ref}), meaning(BEN))
-    (lapsed,) = events_of(away, Lapse(), POLICY, AT + CONFIRM_WITHIN, case_id="c", actor=TRIAGE, cause="l", trace=None)
+    (lapsed,) = events_of(away, Wake(), POLICY, AT + CONFIRM_WITHIN, case_id="c", actor=TRIAGE, cause="l", trace=None)
     assert [fact.name for fact in attend(evolve(away, lapsed), there, POLICY, AT)] == ["case.passed_on"]
 
 
@@ -78,7 +79,7 @@ def test_a_stand_in_gets_back_what_one_of_its_handlers_sent_away() -> None:
     assert case.body == "u4c"
     case, _ = given_to(case, Recuse("other", ULI.ref, actor(UMA)), *people)
     assert case.body == "trust_safety"
-    case, _ = given_to(case, Lapse(), *people, at=AT + CONFIRM_WITHIN)
+    case, _ = given_to(case, Wake(), *people, at=AT + CONFIRM_WITHIN)
     assert case.body == "u4c"
 
 
@@ -121,7 +122,7 @@ class Story:
         while self.at < until:
             self.at += HOUR
             if self.case.lapses_at and self.case.lapses_at <= self.at:
-                self.do(Lapse())
+                self.do(Wake())
 
     def recuse(self, ground: str, who: Principal, by: Principal) -> None:
         self.do(Recuse(ground, who.ref, actor(by), TOKENS.of(self.case.id, who.ref)))

@@ -19,7 +19,6 @@ from shared.events import (
     CaseState,
     RecusalConfirmed,
     RecusalDeclared,
-    RecusalLapsed,
     RecusalWithdrawn,
 )
 from shared.policy import Policy
@@ -157,22 +156,6 @@ class Withdraw(Command):
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The withdrawal."""
         return [RecusalWithdrawn(previous=case.state, state=state, person=self.person, withdrawal=self.withdrawal)]
-
-
-@dataclass(frozen=True, slots=True)
-class Lapse(Command):
-    """The time is over in which recusals had to be confirmed."""
-
-    name = "lapse"
-    by_people = False
-
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The end of each recusal that nobody has confirmed in time."""
-        return [
-            RecusalLapsed(previous=case.state, state=state, person=recusal.person)
-            for recusal in case.recusals
-            if recusal.confirm_by is not None and recusal.confirm_by <= now
-        ]
 
 
 def may_withdraw(recusal: Recusal, by: Actor) -> bool:

@@ -1,0 +1,35 @@
+"""All timers, found in the chapters beside this module, and when a case is next to be woken. Pure."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from importlib import import_module
+from pkgutil import iter_modules
+
+from services.triage.case import timers
+from services.triage.case.case import Case
+from services.triage.case.timers.timer import Timer
+from shared.events import CaseFact
+from shared.policy import Policy
+
+
+def _timers() -> Iterator[Timer]:
+    for chapter in iter_modules(timers.__path__):
+        if chapter.name != "table":
+            yield from getattr(import_module(f"{timers.__name__}.{chapter.name}"), "TIMERS", ())
+
+
+TIMERS = tuple(_timers())
+
+
+def wakes_at(case: Case) -> datetime | None:
+    """When the next timer of a case is due (UTC-aware); None where none is."""
+    return min((at for timer in TIMERS if (at := timer.next_at(case))), default=None)
+
+
+def due(case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
+    """The facts of the timer that was due first, if one is due by `now` (UTC-aware).
+
+    One timer at a time: what another one tells may depend on what the first has changed.
+    """
+    waiting = [(at, place) for place, timer in enumerate(TIMERS) if (at := timer.next_at(case)) and at <= now]
+    return TIMERS[min(waiting)[1]].facts(case, policy, now) if waiting else []
