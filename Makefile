@@ -62,6 +62,7 @@ check-documents:
 	@.venv/bin/hearth settings doc --check
 	@.venv/bin/hearth access doc --check
 	@.venv/bin/hearth forgiving doc --check
+	@.venv/bin/hearth lifecycle doc --check
 	@.venv/bin/hearth baseline doc --check
 
 check-messages:

@@ -12,7 +12,7 @@ import typer
 from infra.commands import baseline, doctor, policy, replica_set, scorecard
 from infra.commands.console import Trouble, commands
 from infra.commands.documents.contracts import asyncapi, schemas
-from infra.commands.documents.pages import access, forgiving, settings
+from infra.commands.documents.pages import access, forgiving, lifecycle, settings
 from infra.commands.erase import erase
 from infra.commands.kafka import dead_letters, topics
 from infra.commands.keys import secrets
@@ -38,6 +38,7 @@ app.add_typer(asyncapi, name="asyncapi")
 app.add_typer(settings, name="settings")
 app.add_typer(access, name="access")
 app.add_typer(forgiving, name="forgiving")
+app.add_typer(lifecycle, name="lifecycle")
 
 VERIFIER = "infra.commands.verify"
 

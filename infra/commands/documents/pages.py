@@ -9,6 +9,7 @@ import typer
 from infra.commands.console import FINDING, USAGE, AsJson, Trouble, answer, commands
 from infra.commands.documents.access_page import access_page
 from infra.commands.documents.forgiving_page import forgiving_page
+from infra.commands.documents.lifecycle_page import lifecycle_page
 from infra.commands.documents.settings_page import settings_page
 
 CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing; exit status 1 if it is out of date.")]
@@ -16,6 +17,7 @@ CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing; exit st
 settings = commands("Document the settings.")
 access = commands("Document who may do what.")
 forgiving = commands("Document what is forgiven.")
+lifecycle = commands("Document the life of a case.")
 
 
 def write_or_check(path: Path, text: str, check_only: bool, as_json: bool, *, command: str) -> None:
@@ -57,3 +59,4 @@ add_page(
     "docs/integrate/forgiving.md",
     "what is forgiven and what is refused",
 )
+add_page(lifecycle, "lifecycle", lifecycle_page, "docs/case-lifecycle.md", "the life of a case")

@@ -57,6 +57,7 @@ def test_every_command_explains_itself(capsys: Capture) -> None:
         "schemas freeze",
         "access doc",
         "forgiving doc",
+        "lifecycle doc",
     ]
     commands += [f"token {name}" for name in ("issue", "list", "rotate", "revoke")]
     commands += [f"roster {name}" for name in ("grant", "revoke", "training", "agreement", "leave", "sign-out")]
