@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _LIFECYCLE = "services.triage.case.lifecycle"
 _COMMAND = "services.triage.case.commands.command"
 _TABLE = "services.triage.case.commands.table"
+_TIMERS = "services.triage.case.timers.table"
 
 _INTRODUCTION = """\
 # The life of a case
@@ -74,20 +75,25 @@ def lifecycle_page() -> str:
 
 
 def facts_of(command: type["Command"]) -> tuple[type[CaseFact], ...]:
-    """The facts that the code of a command names: its own methods, and the functions of its module that they call."""
+    """The facts that the code of a command names: its methods, and the functions of its module that they call.
+
+    Those of `wake` are the facts of all timers.
+    """
     todo = [value for kind in command.__mro__ for value in vars(kind).values()]
-    seen: set[str] = set()
+    if command.name == "wake":
+        todo += [timer.facts for timer in importlib.import_module(_TIMERS).TIMERS]
+    seen: set[FunctionType] = set()
     found: list[type[CaseFact]] = []
     while todo:
         value = todo.pop(0)
         function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
-        if not isinstance(function, FunctionType) or function.__qualname__ in seen:
+        if not isinstance(function, FunctionType) or function in seen:
             continue
-        seen.add(function.__qualname__)
+        seen.add(function)
         for meant in (function.__globals__.get(name) for name in _names(function.__code__)):
             if isinstance(meant, type) and issubclass(meant, CaseFact) and "name" in vars(meant):
                 found.append(meant)
-            elif isinstance(meant, FunctionType) and meant.__module__ == command.__module__:
+            elif isinstance(meant, FunctionType) and meant.__module__ == function.__module__:
                 todo.append(meant)
     return tuple(dict.fromkeys(found))
 

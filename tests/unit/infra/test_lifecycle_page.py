@@ -9,8 +9,9 @@ from infra.commands.documents.lifecycle_page import facts_of, lifecycle_page
 from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.recusal import Recuse
 from services.triage.case.commands.table import COMMANDS
+from services.triage.case.commands.waking import Wake
 from services.triage.case.lifecycle import TRANSITIONS
-from shared.events import CaseDecided, CaseState, RecusalConfirmed, RecusalDeclared
+from shared.events import CaseDecided, CaseState, RecusalConfirmed, RecusalDeclared, RecusalLapsed
 
 PAGE = Path(__file__).parents[3] / "docs/case-lifecycle.md"
 
@@ -46,3 +47,4 @@ def test_each_command_has_its_row() -> None:
 def test_facts_are_found_in_what_a_command_decides() -> None:
     assert facts_of(Decide) == (CaseDecided,)
     assert set(facts_of(Recuse)) == {RecusalDeclared, RecusalConfirmed}
+    assert RecusalLapsed in facts_of(Wake)
