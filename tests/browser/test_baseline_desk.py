@@ -1,9 +1,7 @@
 """The baseline in a real browser: a coordinator who has never seen it attests, and another one confirms."""
 
-import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -15,14 +13,12 @@ from shared.access.authorization import FRESH
 from shared.access.principal import Principal
 from shared.policy.baseline import load_catalogue
 from shared.times import now
-from tests.support.browser_rig import Look, hold_session, looks, serving
+from tests.support.browser_rig import View, hold_session, looks, serving
 from tests.support.people import COPIES, auditor, bearer, coordinator, responder, session_of
 from tests.support.triage_rig import Rig, make_rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PICTURES = os.environ.get("HEARTH_PICTURES")
-"""A folder for pictures of the pages; without it, none are made."""
 CORA = coordinator("d1", "swwiki_admins", "arwiki_admins")
 SECOND = coordinator("d2", "swwiki_admins")
 AUDREY = auditor("d4")
@@ -143,33 +139,24 @@ async def test_an_old_sign_in_is_said_before_a_reason_is_written_and_keeps_it(
     await expect(duty).to_contain_text("The page was deleted.")
 
 
-async def take(page: Page, name: str, look: Look) -> None:
-    if PICTURES:
-        path = Path(PICTURES) / f"baseline-{name}-{look.width}-{look.way}-{look.scheme}.png"
-        await page.screenshot(path=path, full_page=True)
-
-
 @looks(360, "ltr", "rtl")
 async def test_every_page_of_the_baseline_is_accessible_and_fits(
-    rig: Rig, browser: Browser, address: str, look: Look
+    rig: Rig, browser: Browser, address: str, view: View
 ) -> None:
     await fill_the_baseline(rig)
-    page = await look.page(browser)
+    page = await view.page(browser)
     for who, name, path in (
         (CORA, "mine", "/desk/baseline"), (CORA, "one", PLACE), (CORA, "new", "/desk/baseline/arwiki"),
         (AUDREY, "auditor", PLACE),
     ):  # fmt: skip
         await come_as(page, rig, address, who)
         await page.goto(f"{address}{path}")
-        await look.judge(page, opened=False)
-        await take(page, name, look)
-        await look.judge(page)
+        await view.judge(page, f"baseline-{name}", opened=False)
+        await view.judge(page)
     await come_as(page, rig, address)
     await page.goto(f"{address}{PLACE}")
     await page.locator("#HB-01 summary").first.click()
     await page.locator("#HB-01").get_by_role("button", name="Say it in public").click()
     await expect(page.get_by_role("alert")).to_be_visible()
-    await look.judge(page, opened=False)
-    await take(page, "mistake", look)
-    await look.judge(page)
-    await take(page, "open", look)
+    await view.judge(page, "baseline-mistake", opened=False)
+    await view.judge(page, "baseline-open")

@@ -1,6 +1,5 @@
 """The worked example of docs/baseline.md on running pages. HEARTH_PICTURES=docs/images makes its pictures anew."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,13 @@ from shared.policy.baseline import load_catalogue
 from shared.times import now
 from tests.support.audit_world import AuditWorld
 from tests.support.baseline_example import WIKI, Example, read_rows
-from tests.support.browser_rig import hold_session, serving
+from tests.support.browser_rig import PICTURES, hold_session, serving
 from tests.support.people import session_of
 from tests.support.scorecard_record import DAY, START
 from tests.support.triage_rig import make_rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PICTURES = os.environ.get("HEARTH_PICTURES")
-"""A folder for pictures of the pages; without it, none are made."""
 APPEALS, REPORTS = "HB-09", 80
 """What the coordinator attests in the pictures, and the day on which enough reports have been answered."""
 

@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from services.triage.case.case import Case
 from shared.access.principal import Grant, Principal, Role
 from shared.times import now
-from tests.support.browser_rig import Look, hold_session, looks
+from tests.support.browser_rig import View, hold_session, looks
 from tests.support.people import person, session_of
 from tests.support.triage_rig import ALICE, COLLEAGUE, Rig, answered
 
@@ -185,33 +185,33 @@ async def test_a_page_still_opens_in_a_test_that_takes_longer_than_a_roster_last
 
 @looks(360, "ltr", "rtl")
 async def test_every_page_of_the_desk_is_accessible_and_fits(
-    rig: Rig, browser: Browser, address: str, look: Look
+    rig: Rig, browser: Browser, address: str, view: View
 ) -> None:
     case = await a_full_case(rig)
     await rig.open(flags=("physical_violence",))
     await rig.open(received_at=now() - timedelta(days=40))
-    page = await look.page(browser)
+    page = await view.page(browser)
     await page.goto(f"{address}/desk")
-    await look.judge(page)
+    await view.judge(page)
     await sign_in(page, rig, address)
-    await look.judge(page)
+    await view.judge(page)
     await page.goto(f"{address}/desk?state=closed")
-    await look.judge(page)
+    await view.judge(page)
     await page.goto(f"{address}/desk/sign-in?ended=1")
-    await look.judge(page)
+    await view.judge(page)
     await sign_in(page, rig, address, person("0b", Grant(Role.OPERATOR)))
     await page.goto(f"{address}/desk/cases/{case.code_name}")
     await expect(page.get_by_text("Your role does not include this.")).to_be_visible()
-    await look.judge(page)
+    await view.judge(page)
     await sign_in(page, rig, address)
     await page.goto(f"{address}/desk/cases/{case.code_name}")
-    await look.judge(page, opened=False)
-    await look.judge(page)
+    await view.judge(page, opened=False)
+    await view.judge(page)
     await page.get_by_role("button", name="It is nobody’s name").click()
     await expect(page.get_by_role("alert")).to_be_visible()
-    await look.judge(page)
+    await view.judge(page)
     await rig.order(case, "assign", {"assignee": COLLEAGUE.ref})
     await page.get_by_label("Your question").fill("Was it on Monday?")
     await page.get_by_role("button", name="Send the question").click()
     await expect(page.get_by_text("This case has changed meanwhile.")).to_be_visible()
-    await look.judge(page)
+    await view.judge(page)

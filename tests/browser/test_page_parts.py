@@ -13,7 +13,7 @@ from playwright.async_api import Browser
 
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.web.pages import make_asset_router, make_pages
-from tests.support.browser_rig import Look, judge, looks, serving
+from tests.support.browser_rig import Look, View, judge, looks, serving
 from tests.support.people import gate_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -49,11 +49,37 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
 
 
 @looks(320, "en", "ar")
-async def test_every_piece_of_a_page_is_accessible(browser: Browser, address: str, look: Look) -> None:
-    page = await look.page(browser)
-    await page.goto(f"{address}/?faulty&uselang={look.way}")
-    await judge(page)
-    assert await page.evaluate(SMALL_TARGETS) == []
+async def test_every_piece_of_a_page_is_accessible(browser: Browser, address: str, view: View) -> None:
+    page = await view.page(browser)
+    for look in view.looks:
+        await look.take(page)
+        await page.goto(f"{address}/?faulty&uselang={look.way}")
+        await judge(page)
+        assert await page.evaluate(SMALL_TARGETS) == []
+
+
+FAULTS = {
+    "<img src='data:,'>": "image-alt",
+    "<style>@media (prefers-color-scheme: dark) { p { color: #eee } }</style><p>Pale in the dark</p>": "color-contrast",
+    "<style>[dir=rtl] p { color: #eee }</style><p>Pale from right to left</p>": "color-contrast",
+    "<style>@media (max-width: 400px) { p { width: 700px } }</style><p>Wide on a phone</p>": "px are beside the page",
+    "<button style='width: 9px; height: 9px; padding: 0'>x</button><button>y</button>": "target-size",
+    "<details><summary>More</summary><input></details>": "label",
+}
+"""Pages that somebody cannot use: each in a look of its own, or when it is opened."""
+
+
+async def test_the_judge_of_looks_finds_what_it_is_there_for(browser: Browser) -> None:
+    view = View((Look("ltr", 1280, "light"), Look("rtl", 360, "dark")))
+    page = await view.page(browser)
+    head = "<meta name=viewport content='width=device-width'><title>A page</title>"
+    whole = f"<!doctype html><html lang=en>{head}<main><h1>A page</h1>"
+    await page.set_content(whole)
+    await view.judge(page)
+    for fault, said in FAULTS.items():
+        await page.set_content(whole + fault)
+        with pytest.raises(AssertionError, match=said):
+            await view.judge(page)
 
 
 async def test_the_summary_of_errors_leads_to_the_fields(browser: Browser, address: str) -> None:

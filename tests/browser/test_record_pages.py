@@ -10,7 +10,7 @@ from playwright.async_api import Browser, expect
 
 from tests.support.audit_rig import event_of
 from tests.support.audit_world import AuditWorld, leaf_of
-from tests.support.browser_rig import Look, hold_session, looks, serving
+from tests.support.browser_rig import View, hold_session, looks, serving
 from tests.support.people import COPIES, auditor, session_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -36,25 +36,25 @@ async def world() -> AsyncIterator[AuditWorld]:
 
 @looks(360, "ltr", "rtl")
 async def test_a_long_timeline_is_walked_through_and_every_page_fits(
-    world: AuditWorld, browser: Browser, look: Look
+    world: AuditWorld, browser: Browser, view: View
 ) -> None:
-    page = await look.page(browser)
+    page = await view.page(browser)
     async with serving(world.app) as address:
         COPIES.enrol(NAMED)
         await hold_session(page, address, "/audit", await session_of(world.sessions, NAMED))
         await page.goto(f"{address}/audit")
-        await look.judge(page)
+        await view.judge(page)
         await page.get_by_label("Case or event").fill("case-1")
         await page.get_by_role("button", name="Show").click()
         await expect(page.get_by_text("All 200 entries on this page are proved")).to_be_visible()
-        await look.judge(page)
+        await view.judge(page)
         ids = await page.locator("dd code", has_text=re.compile("^.{8}-.{4}-")).all()
         assert [await one.evaluate(ORDER) for one in ids[:9]] == [True] * 9
         await page.get_by_role("link", name="Later entries").click()
         await expect(page.get_by_text("All 5 entries on this page are proved")).to_be_visible()
-        await look.judge(page)
+        await view.judge(page)
         await page.get_by_role("link", name="From the beginning").click()
         await expect(page.get_by_text("All 200 entries on this page are proved")).to_be_visible()
         await page.goto(f"{address}/audit/cases/case-2")
         await expect(page.get_by_text("The record has no such case or event.")).to_be_visible()
-        await look.judge(page)
+        await view.judge(page)

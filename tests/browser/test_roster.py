@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page, expect
 from shared.access.authorization import FRESH
 from shared.access.principal import Grant, Leave, Principal, Role, Training
 from shared.times import now
-from tests.support.browser_rig import Look, hold_session, looks
+from tests.support.browser_rig import View, hold_session, looks
 from tests.support.people import auditor, own_names, person, session_of
 from tests.support.triage_rig import ALICE, BOB, CORA, TICKET, Rig
 
@@ -137,21 +137,21 @@ async def test_a_mistake_leads_to_its_field(rig: Rig, browser: Browser, address:
 
 @looks(360, "ltr", "rtl")
 async def test_every_page_of_the_roster_is_accessible_and_fits(
-    rig: Rig, browser: Browser, address: str, look: Look
+    rig: Rig, browser: Browser, address: str, view: View
 ) -> None:
     await fill_the_roster(rig)
-    page = await look.page(browser)
+    page = await view.page(browser)
     await sign_in(page, rig, address)
     await page.goto(f"{address}/desk/roster")
-    await look.judge(page)
+    await view.judge(page)
     await page.goto(f"{address}/desk/roster?person=Ada")
-    await look.judge(page)
+    await view.judge(page)
     for ref in (ALICE.ref, NEW, CHIEF.ref):
         await page.goto(f"{address}/desk/roster/{ref}")
-        await look.judge(page, opened=False)
-        await look.judge(page)
+        await view.judge(page, opened=False)
+        await view.judge(page)
     await page.goto(f"{address}/desk/roster/{ALICE.ref}")
     await page.locator("summary").first.click()
     await page.get_by_role("button", name="Give the role").click()
     await expect(page.get_by_role("alert")).to_be_visible()
-    await look.judge(page)
+    await view.judge(page)

@@ -1,22 +1,17 @@
 """The pages of scorecards in a real browser: without JavaScript, on a phone, in both directions, light and dark."""
 
-import os
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from tests.support.audit_world import AuditWorld
-from tests.support.browser_rig import Look, hold_session, looks, serving
+from tests.support.browser_rig import View, hold_session, looks, serving
 from tests.support.people import COPIES, auditor, session_of
 from tests.support.scorecards import AT, DAY, as_of, scorecard
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-PICTURES = os.environ.get("HEARTH_PICTURES")
-"""A folder for pictures of the pages; without it, none are made."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -31,29 +26,21 @@ async def world() -> AsyncIterator[AuditWorld]:
         yield world
 
 
-async def take(page: Page, name: str, look: Look) -> None:
-    if PICTURES:
-        path = Path(PICTURES) / f"scorecard-{name}-{look.width}-{look.way}-{look.scheme}.png"
-        await page.screenshot(path=path, full_page=True)
-
-
 @looks(360, "ltr", "rtl")
-async def test_every_page_of_scorecards_is_accessible_and_fits(world: AuditWorld, browser: Browser, look: Look) -> None:
-    page = await look.page(browser)
+async def test_every_page_of_scorecards_is_accessible_and_fits(world: AuditWorld, browser: Browser, view: View) -> None:
+    page = await view.page(browser)
     async with serving(world.app) as address:
         for name, path in (
             ("all", ""), ("one", "/enwiki"), ("none", "/swwiki"), ("removed", "/oldwiki"), ("diff", "/enwiki/diff"),
             ("missing", "/nowhere"),
         ):  # fmt: skip
             await page.goto(f"{address}/scorecard{path}")
-            await look.judge(page, opened=False)
-            await take(page, name, look)
-            await look.judge(page)
+            await view.judge(page, f"scorecard-{name}", opened=False)
+            await view.judge(page)
         COPIES.enrol(auditor())
         await hold_session(page, address, "/audit", await session_of(world.sessions, auditor()))
         await page.goto(f"{address}/audit/scorecard/enwiki")
-        await look.judge(page)
-        await take(page, "values", look)
+        await view.judge(page, "scorecard-values")
 
 
 async def test_a_newcomer_finds_out_what_holds_without_javascript(world: AuditWorld, browser: Browser) -> None:

@@ -19,7 +19,7 @@ from shared.sign_in.attempts import Registration
 from shared.sign_in.providers import callback_address
 from tests.stand_ins import oidc as oidc_stand_in
 from tests.stand_ins.oidc import OidcStandIn
-from tests.support.browser_rig import Look, looks, serving
+from tests.support.browser_rig import View, looks, serving
 from tests.support.sign_in_rig import HOME, Rig, ada, make_rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -181,19 +181,19 @@ async def test_a_provider_that_is_down_is_said_to_be(browser: Browser, two: Two)
 
 
 @looks(320, "ltr", "rtl")
-async def test_every_page_of_signing_in_is_accessible_and_fits(browser: Browser, two: Two, look: Look) -> None:
-    page = await look.page(browser)
+async def test_every_page_of_signing_in_is_accessible_and_fits(browser: Browser, two: Two, view: View) -> None:
+    page = await view.page(browser)
     await page.goto(f"{two.address}{HOME}/sign-in?fresh=1")
-    await look.judge(page)
+    await view.judge(page)
     two.provider.refuse = "access_denied"
     await sign_in(page, two)
-    await look.judge(page)
+    await view.judge(page)
     two.provider.refuse = None
     other = await (await browser.new_context()).new_page()
     await sign_in(other, two)
     await sign_in(page, two)
-    await look.judge(page)
+    await view.judge(page)
     await page.goto(f"{two.address}{HOME}/sessions?ended=1")
-    await look.judge(page)
+    await view.judge(page)
     await page.get_by_role("button", name="Sign out").click()
-    await look.judge(page)
+    await view.judge(page)

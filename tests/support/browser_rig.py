@@ -1,9 +1,11 @@
 """What every test in a browser has: an application on a port of its own, and what axe-core finds on a page."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -23,6 +25,14 @@ CHROMIUM = [
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # The same patience in every file, whichever files run: a busy machine answers late, and is no fault.
 expect.set_options(timeout=20_000)
+HEIGHT = 800
+PICTURES = os.environ.get("HEARTH_PICTURES")
+"""A folder for pictures of the pages; without it, none are made."""
+OPEN = "open => document.querySelectorAll('details').forEach(one => { one.open = open })"
+# What passes is thousands of places on a long page; to tell of them takes four times as long as to find them.
+VIOLATIONS = """async rules => {
+  const found = await axe.run(document, {runOnly: rules, resultTypes: ['violations']});
+  return found.violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.html.slice(0, 120)}`)) }"""
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -34,30 +44,57 @@ class Look:
     width: int
     scheme: Literal["light", "dark"]
 
+    def __str__(self) -> str:
+        return f"{self.way}-{self.width}-{self.scheme}"
+
+    async def take(self, page: Page) -> None:
+        """Look at the page so from now on; its way of reading is its own affair."""
+        await page.set_viewport_size({"width": self.width, "height": HEIGHT})
+        await page.emulate_media(color_scheme=self.scheme)
+
+
+@dataclass(frozen=True)
+class View:
+    """The looks at every page of one walk: what a page shows is judged in each of them, and the walk goes on."""
+
+    looks: tuple[Look, ...]
+
+    def __str__(self) -> str:
+        return "+".join(map(str, self.looks))
+
     async def page(self, browser: Browser) -> Page:
         """A page of a browser of its own."""
-        context = await browser.new_context(viewport={"width": self.width, "height": 800}, color_scheme=self.scheme)
-        return await context.new_page()
+        # Colors that turn slowly into those of another scheme would be judged on their way.
+        context = await browser.new_context(reduced_motion="reduce")
+        page = await context.new_page()
+        await self.looks[-1].take(page)
+        return page
 
-    async def judge(self, page: Page, *, opened: bool = True) -> None:
-        """Assert that everybody can use the page read this way, with its details `opened` or closed."""
-        await page.evaluate("way => { document.documentElement.dir = way }", self.way)
-        await page.evaluate("open => document.querySelectorAll('details').forEach(one => { one.open = open })", opened)
-        await judge(page)
+    async def judge(self, page: Page, picture: str = "", *, opened: bool = True) -> None:
+        """Assert that everybody can use the page, with its details `opened` or closed, and keep it as a `picture`."""
+        await page.evaluate(OPEN, opened)
+        for look in self.looks:
+            await look.take(page)
+            await page.evaluate("way => { document.documentElement.dir = way }", look.way)
+            await judge(page)
+            if PICTURES and picture:
+                await page.screenshot(path=Path(PICTURES) / f"{picture}-{look}.png", full_page=True)
 
 
 def looks(narrow: int, *ways: str) -> Any:
-    """The marks of a test that gets each `look` at its pages: one for every run, the rest slow."""
+    """The marks of a test that gets a `view`: with one look for every run, with all others for the slow ones."""
     first, second = ways
-    others = [Look(second, narrow, "dark"), Look(first, 1280, "dark"), Look(second, 1280, "light")]
-    slow = [pytest.param(look, marks=pytest.mark.slow) for look in others]
-    return pytest.mark.parametrize("look", [Look(first, narrow, "light"), *slow], ids=str)
+    others = View((Look(first, 1280, "dark"), Look(second, 1280, "light"), Look(second, narrow, "dark")))
+    slow = pytest.param(others, marks=pytest.mark.slow)
+    return pytest.mark.parametrize("view", [View((Look(first, narrow, "light"),)), slow], ids=str)
 
 
 async def judge(page: Page) -> None:
     """Assert that axe-core finds nothing on the page, and that nobody has to scroll sideways."""
-    assert await violations(page) == []
-    assert await page.evaluate(OVERFLOW) <= 0
+    found = await violations(page)
+    assert not found, "\n".join(found)
+    over = await page.evaluate(OVERFLOW)
+    assert over <= 0, f"{over} px are beside the page"
 
 
 @asynccontextmanager
@@ -85,6 +122,7 @@ async def hold_session(page: Page, address: str, home: str, secret: str) -> None
 
 async def violations(page: Page) -> list[str]:
     """What axe-core finds on the page, one line a place."""
-    await page.evaluate((ROOT / "node_modules" / AXE).read_text(encoding="utf-8"))
-    found = await page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
-    return [f"{one['id']}: {node['html'][:120]}" for one in found["violations"] for node in one["nodes"]]
+    if await page.evaluate("() => typeof axe === 'undefined'"):
+        await page.evaluate((ROOT / "node_modules" / AXE).read_text(encoding="utf-8"))
+    found: list[str] = await page.evaluate(VIOLATIONS, RULES)
+    return found
