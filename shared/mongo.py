@@ -6,6 +6,7 @@ infra/decisions/2026-11-23-motor.md says why, and how to move to PyMongo's own a
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -79,6 +80,8 @@ def reaching(away: str | None = None) -> Iterator[None]:
         raise
 
 
+# Making a client takes milliseconds, and all settings that a process reads name the same few servers.
+@lru_cache(maxsize=4)
 def check_uri(uri: str) -> str:
     """The URI, if `connect` can read it. Raises ValueError, which repeats nothing of it.
 
@@ -111,10 +114,16 @@ def check_database_prefix(prefix: str) -> str:
     if len(prefix.encode()) > _LONGEST_PREFIX or not prefix.isprintable():
         raise ValueError(f"has more than {_LONGEST_PREFIX} bytes, or characters that nobody sees")
     try:
-        MongoClient[Document](connect=False)[f"{prefix}x"]
+        _idle_client()[f"{prefix}x"]
     except InvalidName as error:
         raise ValueError(f"cannot be: {error}") from None
     return prefix
+
+
+@cache
+def _idle_client() -> MongoClient[Document]:
+    """A client that never connects, for its rules about names."""
+    return MongoClient(connect=False)
 
 
 def connect(uri: str, *, service: str, access: MongoAccess = OPEN_MONGO) -> Client:

@@ -45,18 +45,20 @@ async def topics_at(admin: AIOKafkaAdminClient, prefix: str = "") -> tuple[Topic
 
 async def find_drift(admin: AIOKafkaAdminClient, prefix: str = "", topics: Iterable[Topic] = TOPICS) -> list[Drift]:
     """Where the broker differs from the table: missing topics, partitions, retention, segments, clean-up."""
+    topics = tuple(topics)
     present = set(await admin.list_topics())
+    there = [topic for topic in topics if prefix + topic.name in present]
+    partitions = await _count_partitions(admin, [prefix + topic.name for topic in there])
+    settings = await _read_settings(admin, [prefix + topic.name for topic in there])
     drift = []
     for topic in topics:
         name = prefix + topic.name
         if name not in present:
             drift.append(Drift(topic.name, "topic", "present", "missing"))
             continue
-        (description,) = await admin.describe_topics([name])
-        partitions = len(description["partitions"])
-        if partitions != topic.partitions:
-            drift.append(Drift(topic.name, "partitions", str(topic.partitions), str(partitions)))
-        drift += await _compare_config(admin, prefix, topic)
+        if partitions[name] != topic.partitions:
+            drift.append(Drift(topic.name, "partitions", str(topic.partitions), str(partitions[name])))
+        drift += _compare(topic, settings[name])
     return drift
 
 
@@ -69,7 +71,7 @@ async def alter_topics(
     """
     present = set(await admin.list_topics())
     there = [topic for topic in topics if prefix + topic.name in present]
-    changed = [drift for topic in there for drift in await _compare_config(admin, prefix, topic)]
+    changed = await _differences(admin, prefix, there)
     if not changed:
         return []
     settings: dict[str, dict[str, str]] = defaultdict(dict)
@@ -82,7 +84,7 @@ async def alter_topics(
     altered = [topic for topic in there if prefix + topic.name in settings]
     # The controller answers before the brokers know.
     while True:
-        if not any([await _compare_config(admin, prefix, topic) for topic in altered]):
+        if not await _differences(admin, prefix, altered):
             return changed
         await asyncio.sleep(0.1)
 
@@ -101,19 +103,20 @@ async def create_topics(
         for name, code, *_ in response.topic_errors:
             if code and for_code(code) is not TopicAlreadyExistsError:
                 raise for_code(code)(f"topic {name}")
-    grown = []
-    for topic in topics:
-        if topic in missing:
-            continue
-        (description,) = await admin.describe_topics([prefix + topic.name])
-        if len(description["partitions"]) < topic.partitions:
-            await admin.create_partitions({prefix + topic.name: NewPartitions(topic.partitions)})
-            grown.append(topic)
+    older = [topic for topic in topics if topic not in missing]
+    found = await _count_partitions(admin, [prefix + topic.name for topic in older])
+    grown = [topic for topic in older if found[prefix + topic.name] < topic.partitions]
+    if grown:
+        await admin.create_partitions({prefix + topic.name: NewPartitions(topic.partitions) for topic in grown})
     return [t.name for t in (*missing, *grown)]
 
 
-async def _compare_config(admin: AIOKafkaAdminClient, prefix: str, topic: Topic) -> Sequence[Drift]:
-    found = await _read_config(admin, prefix + topic.name)
+async def _differences(admin: AIOKafkaAdminClient, prefix: str, there: Sequence[Topic]) -> list[Drift]:
+    settings = await _read_settings(admin, [prefix + topic.name for topic in there])
+    return [drift for topic in there for drift in _compare(topic, settings[prefix + topic.name])]
+
+
+def _compare(topic: Topic, found: Mapping[str, str]) -> Sequence[Drift]:
     return [
         Drift(topic.name, key, wanted, found.get(key, "unset"))
         for key, wanted in topic.config().items()
@@ -121,10 +124,21 @@ async def _compare_config(admin: AIOKafkaAdminClient, prefix: str, topic: Topic)
     ]
 
 
-async def _read_config(admin: AIOKafkaAdminClient, name: str) -> dict[str, str]:
-    responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+async def _count_partitions(admin: AIOKafkaAdminClient, names: Sequence[str]) -> Mapping[str, int]:
+    """The partitions of topics, in one question, because each question costs a round trip."""
+    # A question about no topic is one about all of them.
+    described = await admin.describe_topics(list(names)) if names else []
+    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+
+
+async def _read_settings(admin: AIOKafkaAdminClient, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+    """The settings of topics, in one question; those of a topic that the broker does not know yet are empty."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    responses = await admin.describe_configs(resources) if resources else []
     return {
-        entry[0]: str(entry[1]) for response in responses for resource in response.resources for entry in resource[4]
+        resource[3]: {entry[0]: str(entry[1]) for entry in resource[4]}
+        for response in responses
+        for resource in response.resources
     }
 
 

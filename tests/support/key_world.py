@@ -29,7 +29,7 @@ from shared.outbox import Relay
 from tests.support.intake_rig import Clock, MemoryStore, Rig, case_event
 
 READER = Actor("service:test", "service")
-QUICK = Pace(look=0.05, tell=0.2, recheck=0.1, settle=0.5, lease=2)
+QUICK = Pace(look=0.05, tell=0.2, recheck=0.1, settle=0.5, lease=2, ask=0.05)
 
 
 class Nobody:

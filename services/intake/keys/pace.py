@@ -19,6 +19,8 @@ class Pace:
     """After which no vault seals by an older confirmation (vault.cipher.FRESH), and all it sealed is written."""
     lease: float = 20.0
     """For which a rotation has the right to change the keyring, unless it renews the lease."""
+    ask: float = 0.5
+    """Between two questions of a rotation, while it waits for replicas, for the lease or for MongoDB."""
     outage: float = 120.0
     """For which MongoDB may be away before a rotation gives up; the next run goes on with it."""
 

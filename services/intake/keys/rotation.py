@@ -210,7 +210,7 @@ class Rotation:
                     f"{len(late)} of {len(running)} running intakes do not {what}. Do they read {self._path}? "
                     "Their logs and /health/ready say what keeps them. Run it again to go on."
                 )
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(self._pace.ask)
 
     def _read(self) -> Keyring:
         try:
@@ -249,7 +249,7 @@ class Rotation:
                 self._showing.step(f"MongoDB is away ({str(error).removeprefix('mongodb: ')})")
                 if loop.time() > until:
                     raise Halted("MongoDB does not answer. Run it again to go on.") from None
-                await asyncio.sleep(1)
+                await asyncio.sleep(self._pace.ask)
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
@@ -283,7 +283,7 @@ class Rotation:
             self._showing.step("another rotation is under way, or has just been ended")
             if loop.time() > until:
                 raise Halted("Another rotation is under way on another machine.")
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(self._pace.ask)
 
     async def _renew(self, owner: str) -> None:
         while True:

@@ -250,7 +250,8 @@ def _faults(
     ask, status = step.ask, answer.status_code
     # What was asked for may be repeated, as in the address to come back to after a sign-in.
     asked = f"{ask.path} {ask.content}"
-    shows = any(mark.encode() in _bytes_of(answer) for mark in report.marks if mark not in asked)
+    shown = _bytes_of(answer)
+    shows = any(mark.encode() in shown for mark in report.marks if mark not in asked)
     is_same = other is not None and _unnamed(answer, ask) == _unnamed(other, step.missing)
     if expected.hidden:
         if other is not None and not is_same:
