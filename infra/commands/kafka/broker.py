@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -55,14 +55,17 @@ def explain(bootstrap: str, error: BaseException, access: KafkaAccess) -> Troubl
     return Trouble(f"Kafka at {bootstrap} refused: {type(error).__name__}.")
 
 
-async def read_to_end(bootstrap: str, topic: str, prefix: str) -> AsyncIterator[Record]:
-    """Every record of a topic up to where it ends now, without a consumer group. Raises Trouble."""
-    full_name, access = prefix + topic, kafka_access(prefix)
-    if full_name not in await ask_admin(bootstrap, 0, lambda admin: admin.list_topics(), access=access):
-        raise Trouble(f"Topic {full_name} does not exist: run `hearth topics create`.")
+async def read_to_end(bootstrap: str, topics: Sequence[str], prefix: str) -> AsyncIterator[Record]:
+    """Every record of the topics up to where they end now, without a consumer group. Raises Trouble."""
+    if not topics:
+        return
+    access = kafka_access(prefix)
+    there = await ask_admin(bootstrap, 0, lambda admin: admin.list_topics(), access=access)
+    if missing := [prefix + topic for topic in topics if prefix + topic not in there]:
+        raise Trouble(f"Topic {missing[0]} does not exist: run `hearth topics create`.")
     try:
-        async for records in replay.read_to_end(bootstrap, topic, client="cli", prefix=prefix, access=access):
+        async for records in replay.read_to_end(bootstrap, *topics, client="cli", prefix=prefix, access=access):
             for record in records:
                 yield record
     except Unavailable:
-        raise Trouble(f"Topic {full_name} could not be read to its end.") from None
+        raise Trouble(f"{', '.join(topics)} could not be read to the end.") from None

@@ -64,19 +64,18 @@ async def unsettled(
     `with_values` False keeps only the sizes, so that a list needs little memory. Raises Trouble.
     """
     newest: dict[tuple[str, bytes | None], Entry] = {}
-    for topic in topics:
-        async for record in read_to_end(kafka, dead_letters_of(topic), prefix):
-            place = (topic, record.key)
-            if record.value is None:
-                newest.pop(place, None)
-                continue
-            try:
-                letter = DeadLetter.read(record)
-            except ValueError:
-                # Only consumers write here. A record that is no dead letter has no place to go back to.
-                continue
-            size = len(letter.value or b"")
-            newest[place] = Entry(letter if with_values else replace(letter, value=None), size)
+    async for record in read_to_end(kafka, [dead_letters_of(topic) for topic in topics], prefix):
+        place = (record.topic, record.key)
+        if record.value is None:
+            newest.pop(place, None)
+            continue
+        try:
+            letter = DeadLetter.read(record)
+        except ValueError:
+            # Only consumers write here. A record that is no dead letter has no place to go back to.
+            continue
+        size = len(letter.value or b"")
+        newest[place] = Entry(letter if with_values else replace(letter, value=None), size)
     return sorted(newest.values(), key=lambda entry: (entry.letter.at, entry.id))
 
 
