@@ -74,7 +74,9 @@ async def _next(
         while any([await consumer.position(tp) < end for tp, end in ends.items()]):
             found = await consumer.getmany(timeout_ms=500, max_records=batch)
             records = [
-                Record(tp.topic.removeprefix(prefix), r.partition, r.offset, r.timestamp, r.key, tuple(r.headers), r.value)
+                Record(
+                    tp.topic.removeprefix(prefix), r.partition, r.offset, r.timestamp, r.key, tuple(r.headers), r.value
+                )
                 for tp, raw in found.items()
                 for r in raw
             ]
