@@ -182,8 +182,8 @@ def database_prefix(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def own_stack() -> Iterator[Stack]:
-    """A whole stack for one test that breaks things. It costs seconds: share the run's unless a part must die."""
-    with Stack(StackSettings.private()) as stack:
+    """A Kafka and a MongoDB for one test that breaks things. They cost seconds: share the run's unless one must die."""
+    with Stack(StackSettings.private("kafka", "mongo")) as stack:
         yield stack
 
 

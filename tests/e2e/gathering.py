@@ -3,8 +3,10 @@
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from html import unescape
 from typing import Any
 from urllib.parse import quote
 
@@ -43,21 +45,23 @@ class Known:
     words: tuple[str, ...]
 
 
-def everything(system: System, token: str, known: Known) -> Iterator[Answer]:
+def everything(system: System, token: str, known: Known) -> list[Answer]:
     """Every answer that this token gets, to every request that can be thought of."""
-    clients = {
-        name: httpx.Client(base_url=system.url(name), headers={"Authorization": f"Bearer {token}"}, timeout=30)
-        for name in SERVICES
-    }
-    try:
-        for name, http in clients.items():
+
+    def of(name: str) -> list[Answer]:
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=system.url(name), headers=headers, timeout=30) as http:
             asker = _Asker(http)
-            yield from asker.routes(name, known.thing)
-            yield from asker.paths(_MORE[name](http, known))
-            yield from asker.links()
-    finally:
-        for http in clients.values():
-            http.close()
+            return [
+                *asker.routes(name, known.thing),
+                *asker.paths(_MORE[name](http, known)),
+                *asker.links(),
+            ]
+
+    for name in SERVICES:
+        _app(name)
+    with ThreadPoolExecutor(len(SERVICES)) as threads:
+        return [answer for answers in threads.map(of, SERVICES) for answer in answers]
 
 
 _app = lru_cache(build)
@@ -93,13 +97,13 @@ class _Asker:
         for path in self._found:
             if path not in self._asked and self._links < MOST_LINKS:
                 self._links += 1
-                yield self._send("GET", path.replace("&amp;", "&"), HTML, {})
+                yield self._send("GET", path, HTML, {})
 
     def _send(self, method: str, path: str, headers: Mapping[str, str], content: Mapping[str, Any]) -> Answer:
         answer = self._http.request(method, path, headers=dict(headers), **content)
         self._asked.add(path)
         if answer.headers.get("content-type", "").startswith("text/html"):
-            self._found += LINK.findall(answer.text)
+            self._found += map(unescape, LINK.findall(answer.text))
         text = answer.content + repr(answer.headers.multi_items()).encode()
         return Answer(f"{method} {path} {content}", answer.status_code, text)
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(300)
 def test_the_demo_runs_to_its_end_and_its_record_verifies(broker: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "infra.demo"],
-        env={**os.environ, "ONCE": "1", "BROKER": broker},
+        env={**os.environ, "ONCE": "1", "BROKER": broker, "HEARTH_SEAL_SECONDS": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -1,19 +1,16 @@
 """Who signs in with an account of the demo sees what the account is for, and who is reported sees nothing of it."""
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from infra.local.people import ACCOUNT_ROLES
 from infra.local.sign_in_provider import ACCOUNTS
-from infra.local.stack import Stack, StackSettings
-from infra.local.system import System, run_system
+from infra.local.system import System
 from shared.access.principal import Role
 from shared.ids import case_id_of
 from shared.policy import load_policy
-from tests.e2e.test_whole_way import wait_for
+from tests.e2e.way import wait_for
 from tests.suites.sign_in import eventually
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="session")]
@@ -28,11 +25,9 @@ PAGES = {
 """What each role opens: the service, the page, and its heading."""
 
 
-@pytest.fixture(scope="module")
-def system() -> Iterator[System]:
-    with Stack(StackSettings.private()) as stack, run_system(stack) as system:
-        system.enrol_accounts()
-        yield system
+@pytest.fixture(scope="module", autouse=True)
+def enrolled(system: System) -> None:
+    system.enrol_accounts()
 
 
 async def sign_in(browser: Browser, system: System, address: str, subject: str) -> Page:

@@ -6,8 +6,8 @@ import json
 import quopri
 import re
 import smtplib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -22,21 +22,16 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from pymongo import MongoClient
 
-from infra.local.stack import StackSettings
 from shared.ids import case_id_of
 from shared.times import now, rfc3339
 from tests.e2e.canaries import Hit, canary, search
 from tests.e2e.page_forms import send_form
-from tests.e2e.test_whole_way import Way, cloud_event, mails_to, new_case, open_way, to_inbox, wait_for
+from tests.e2e.way import Way, cloud_event, mails_to, new_case, to_inbox, wait_for
 from tests.e2e.written import places
 from tests.support.broker import admin_of, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-UNCOMPRESSED = (
-    "--wiredTigerCollectionBlockCompressor", "none", "--wiredTigerJournalCompressor", "none",
-    "--wiredTigerIndexPrefixCompression", "false",
-)  # fmt: skip
 TOLD = ("narrative", "harmed", "place", "else", "reported", "details", "name", "email")
 STRANGERS = ("binary", "structured", "armoured", "batched", "platform")
 """Ways by Kafka: what strangers write to `reports.inbox` stands there as they wrote it, until its retention ends."""
@@ -265,18 +260,17 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story() -> Iterator[Story]:
-    with open_way(replace(StackSettings.private(), mongo_options=UNCOMPRESSED)) as way:
-        plant(way)
-        receipts = tell(way)
-        bare = [form.encode() for r in receipts.values() for form in (r, r.replace("-", ""), r.lower())]
-        hits, receipts_in, searched = set(), set(), set()
-        for place, found in places(way.system, list(way.collector.spans)):
-            hits |= search([(place, found)])
-            searched.add(place)
-            if any(receipt in found for receipt in bare):
-                receipts_in.add(place)
-        yield Story(frozenset(hits), frozenset(receipts_in), frozenset(searched))
+def story(way: Way) -> Story:
+    plant(way)
+    receipts = tell(way)
+    bare = [form.encode() for r in receipts.values() for form in (r, r.replace("-", ""), r.lower())]
+    hits, receipts_in, searched = set(), set(), set()
+    for place, found in places(way.system, list(way.collector.spans)):
+        hits |= search([(place, found)])
+        searched.add(place)
+        if any(receipt in found for receipt in bare):
+            receipts_in.add(place)
+    return Story(frozenset(hits), frozenset(receipts_in), frozenset(searched))
 
 
 KINDS = ("kafka files planted", "kafka records planted", "mongo files", "mongo documents planted.words",
@@ -325,9 +319,9 @@ def test_what_strangers_write_stands_in_the_inbox_or_in_its_dead_letters(
     assert "kafka records reports.inbox.dlq" in story.where("broken")
 
 
-@pytest.mark.parametrize("way", ["http", "form", *STRANGERS])
-def test_a_reporters_address_stands_in_the_head_of_her_own_mails(story: Story, way: str) -> None:
-    assert f"mail to {address(way)}" in story.where(f"{way}email")
+@pytest.mark.parametrize("by", ["http", "form", *STRANGERS])
+def test_a_reporters_address_stands_in_the_head_of_her_own_mails(story: Story, by: str) -> None:
+    assert f"mail to {address(by)}" in story.where(f"{by}email")
 
 
 def test_no_receipt_stands_anywhere(story: Story) -> None:

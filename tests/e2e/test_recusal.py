@@ -31,7 +31,7 @@ from shared.policy import load_policy
 from shared.times import now
 from tests.e2e.canaries import canary
 from tests.e2e.gathering import Answer, Known, Search, everything
-from tests.e2e.test_whole_way import wait_for
+from tests.e2e.way import wait_for
 from tests.support.route_walk import Thing
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -53,6 +53,8 @@ ENROLLED = (*(who for who in EVERYBODY if who != "later"), "colleague", "another
 ADDRESS = "quixotina@reporter.example"
 WORDS = {name: canary(name) for name in ("narrative", "details", "question", "answer", "reason")}
 KEY = "the-order-of-who-is-recused-later"
+SOON = {"HEARTH_GATHER_SECONDS": "2"}
+"""A minute between two mails to one body would be most of the story."""
 
 
 @dataclass
@@ -167,7 +169,7 @@ def tell(system: System, tokens: Mapping[str, str], open_client: Callable[[str, 
 
 @pytest.fixture(scope="module")
 def story() -> Iterator[Story]:
-    with Stack(StackSettings.private()) as stack, run_system(stack) as system:
+    with Stack(StackSettings.private()) as stack, run_system(stack, SOON) as system:
         with ExitStack() as clients:
             story = tell(system, enrol_all(system, ENROLLED), lambda *of: clients.enter_context(client_of(system, *of)))
         with story.http("recused", "notification") as http:
@@ -188,7 +190,7 @@ def story() -> Iterator[Story]:
 @pytest.fixture(scope="module")
 def gathered(story: Story) -> dict[str, list[Answer]]:
     """Everything that each of them can get."""
-    return {who: list(everything(story.system, story.tokens[who], story.known)) for who in EVERYBODY}
+    return {who: everything(story.system, story.tokens[who], story.known) for who in EVERYBODY}
 
 
 @pytest.mark.parametrize("who", SHUT_OUT)

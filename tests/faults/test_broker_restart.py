@@ -1,11 +1,11 @@
 """The broker is killed and comes back: producers and consumers go on by themselves and nothing is lost."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from infra.local.stack import Stack
+from infra.local.stack import Stack, StackSettings
 from shared.events import Message
 from shared.kafka.consumption import Consumption, make_broker
 from shared.kafka.publisher import Publisher
@@ -16,9 +16,15 @@ from tests.support.broker import make_topics, until
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
-async def test_a_killed_broker_loses_nothing_and_consumers_go_on(own_stack: Stack) -> None:
-    kafka = own_stack.kafka
-    await make_topics(kafka, "", "cases")
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with Stack(StackSettings.private("kafka")) as stack:
+        asyncio.run(make_topics(stack.kafka, "", "cases"))
+        yield stack
+
+
+async def test_a_killed_broker_loses_nothing_and_consumers_go_on(stack: Stack) -> None:
+    kafka = stack.kafka
     handled: list[bytes] = []
 
     async def handle(values: Sequence[bytes]) -> None:
@@ -45,9 +51,9 @@ async def test_a_killed_broker_loses_nothing_and_consumers_go_on(own_stack: Stac
 
     producing = asyncio.create_task(produce())
     await until(lambda: len(handled) > 20)
-    await asyncio.to_thread(own_stack.stop_kafka, kill=True)
+    await asyncio.to_thread(stack.stop_kafka, kill=True)
     await asyncio.sleep(8)
-    await asyncio.to_thread(own_stack.start_kafka)
+    await asyncio.to_thread(stack.start_kafka)
     await asyncio.wait_for(producing, 90)
     await until(lambda: set(sent) <= set(handled), seconds=60)
     assert len(sent) == 150
@@ -59,14 +65,16 @@ async def test_a_killed_broker_loses_nothing_and_consumers_go_on(own_stack: Stac
     await consumer_side.stop()
 
 
-async def test_publishing_and_stopping_end_in_bounded_time_while_the_broker_is_gone(own_stack: Stack) -> None:
-    await make_topics(own_stack.kafka, "", "cases")
-    publisher = Publisher(own_stack.kafka, client="test", timeout=2)
+async def test_publishing_and_stopping_end_in_bounded_time_while_the_broker_is_gone(stack: Stack) -> None:
+    publisher = Publisher(stack.kafka, client="test", timeout=2)
     await publisher.publish([Message("cases", b"k", (), b"1")])
-    await asyncio.to_thread(own_stack.stop_kafka, kill=True)
+    await asyncio.to_thread(stack.stop_kafka, kill=True)
     loop = asyncio.get_running_loop()
     began = loop.time()
-    with pytest.raises(Unavailable):
-        await publisher.publish([Message("cases", b"k", (), b"2")])
-    await publisher.stop()
-    assert loop.time() - began < 12
+    try:
+        with pytest.raises(Unavailable):
+            await publisher.publish([Message("cases", b"k", (), b"2")])
+        await publisher.stop()
+        assert loop.time() - began < 12
+    finally:
+        await asyncio.to_thread(stack.start_kafka)

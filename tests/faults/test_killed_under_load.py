@@ -111,7 +111,7 @@ def test_every_process_killed_under_load_each_report_is_one_case_acknowledged_on
     seed = int(os.environ.get("HEARTH_TEST_SEED") or time.time_ns() % 1_000_000)
     with (
         Stack(StackSettings.private()) as stack,
-        run_system(stack, {"HEARTH_GATHER_SECONDS": "2"}) as system,
+        run_system(stack, {"HEARTH_GATHER_SECONDS": "2", "HEARTH_SEAL_SECONDS": "2"}) as system,
         MongoClient(stack.mongo, tz_aware=True) as mongo,
     ):
         log.warning("HEARTH_TEST_SEED=%d, logs in %s", seed, stack.logs)

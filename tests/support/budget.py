@@ -7,8 +7,8 @@ the shares of the lane that has run, and keeps a larger share that an earlier ru
 Where other processes take more than OTHERS of the processors' time, a run is held to no budget, and says so: they slow
 some files down more than others.
 
-What a file's tests and its own fixtures take counts. What the whole run shares (the stack, Keycloak, the browser) does
-not: chance decides which file asks for it first.
+What a file's tests and its own fixtures take counts. What the whole run shares (the stack, Keycloak, the browser) or
+the files of a folder share does not: chance decides which file asks for it first.
 """
 
 import os
@@ -104,7 +104,7 @@ class ProcessorTime:
 
 
 class SharedSetup:
-    """Measures, in the process that runs a test, what its setup spent on fixtures of the whole run."""
+    """Measures, in the process that runs a test, what its setup spent on fixtures of the whole run or a folder."""
 
     def __init__(self) -> None:
         self._depth = 0
@@ -112,7 +112,7 @@ class SharedSetup:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
-        shared = fixturedef.scope == "session"
+        shared = fixturedef.scope in ("session", "package")
         begun = time.monotonic()
         self._depth += shared
         try:

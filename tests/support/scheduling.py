@@ -1,7 +1,8 @@
 """Which worker runs which files, and in what order.
 
 A file stays with one worker, so that what a module starts is started once. The slowest files of a lane begin first, so
-that no worker is left alone with one of them. Keycloak has one realm for all, so its files stay together.
+that no worker is left alone with one of them. Keycloak has one realm for all, so its files stay together; and files in
+tests/e2e share one system that a worker starts.
 """
 
 from typing import Any
@@ -11,8 +12,8 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests.support.budget import LANES, file_of, read_budget
 
-TOGETHER = ("keycloak",)
-"""Files with one of these words in their name run one after the other in one worker."""
+TOGETHER = ("keycloak", "tests/e2e/")
+"""Files with one of these in their path run one after the other in one worker."""
 
 
 class FileScheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types

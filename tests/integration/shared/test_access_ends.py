@@ -3,7 +3,8 @@
 What is measured is printed (`-s`); it is a few seconds, because every replica looks at its copy every two.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import pytest
@@ -18,6 +19,8 @@ from shared.times import now
 from tests.support.access_ends_rig import BODY, LONGEST, ROLES, Doors, Way, all_open, seconds_until_closed, two_of_each
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+Story = Callable[[Doors], Awaitable[None]]
 
 SOON = timedelta(seconds=8)
 LONG = timedelta(hours=1)
@@ -57,7 +60,7 @@ async def ways_of(doors: Doors, ref: str) -> list[Way]:
     return ways
 
 
-async def test_a_role_that_expires_is_gone_everywhere_when_its_time_is_over(doors: Doors) -> None:
+async def expire_a_role(doors: Doors) -> None:
     ref = await doors.enrol()
     ways = await ways_of(doors, ref)
     ends = now() + SOON
@@ -71,7 +74,7 @@ async def expire(book: RosterEditor, ref: str, ends: datetime) -> None:
         await book.grant(ref, grant.model_copy(update={"expires_at": ends}), OPERATOR)
 
 
-async def test_a_role_that_is_taken_away_is_gone_everywhere(doors: Doors) -> None:
+async def take_a_role_away(doors: Doors) -> None:
     ref = await doors.enrol()
     ways = await ways_of(doors, ref)
 
@@ -84,7 +87,7 @@ async def test_a_role_that_is_taken_away_is_gone_everywhere(doors: Doors) -> Non
     judge("a role is taken away", await seconds_until_closed(ways, since, 403))
 
 
-async def test_a_person_signed_out_everywhere_is_out_everywhere(doors: Doors) -> None:
+async def sign_a_person_out(doors: Doors) -> None:
     ref = await doors.enrol()
     ways = await ways_of(doors, ref)
     since = now()
@@ -94,7 +97,7 @@ async def test_a_person_signed_out_everywhere_is_out_everywhere(doors: Doors) ->
     await all_open(again)
 
 
-async def test_leave_begins_everywhere_when_it_was_said_to(doors: Doors) -> None:
+async def begin_a_leave(doors: Doors) -> None:
     ref = await doors.enrol()
     ways = await ways_of(doors, ref)
     begins = now() + SOON
@@ -103,8 +106,8 @@ async def test_leave_begins_everywhere_when_it_was_said_to(doors: Doors) -> None
     judge("leave begins", await seconds_until_closed(ways, begins, 403))
 
 
-async def test_an_agreement_that_lapses_ends_what_needs_it(doors: Doors) -> None:
-    lapses = now() + 2 * SOON
+async def let_an_agreement_lapse(doors: Doors) -> None:
+    lapses = now() + 3 * SOON
     ref = await doors.enrol(*(grant for grant in ROLES if grant.role != Role.OPERATOR), until=lapses)
     # A coordinator is led from the cases to the roster, which needs no agreement.
     responder = await doors.enrol(ROLES[0], until=lapses)
@@ -117,8 +120,8 @@ async def test_an_agreement_that_lapses_ends_what_needs_it(doors: Doors) -> None
     await all_open(rest)
 
 
-async def test_a_token_that_expires_opens_nothing_anywhere_from_then_on(doors: Doors) -> None:
-    ends = now() + 2 * SOON
+async def expire_tokens(doors: Doors) -> None:
+    ends = now() + 3 * SOON
     ref = await doors.enrol()
     mine, other = await doors.issue(ref, ends), await doors.issue_integrator(ends)
     passing = await doors.issue_integrator(now() + LONG, ends)
@@ -130,7 +133,7 @@ async def test_a_token_that_expires_opens_nothing_anywhere_from_then_on(doors: D
     judge("an integrator's role expires", await seconds_until_closed(by_role, ends, 403))
 
 
-async def test_a_token_that_is_revoked_opens_nothing_anywhere(doors: Doors) -> None:
+async def revoke_tokens(doors: Doors) -> None:
     ref = await doors.enrol()
     mine, other = await doors.issue(ref, now() + LONG), await doors.issue_integrator(now() + LONG)
     ids = [mine.state.token_id, other.state.token_id]
@@ -149,7 +152,7 @@ async def test_a_token_that_is_revoked_opens_nothing_anywhere(doors: Doors) -> N
     await all_open(sessions)
 
 
-async def test_a_person_who_turns_out_to_be_named_in_a_report_finds_it_at_no_vault(doors: Doors) -> None:
+async def learn_a_name(doors: Doors) -> None:
     report_id, other = await doors.report(reported=[{"name": "Some One"}]), await doors.report()
     ref = await doors.enrol(GrantHeld(role=Role.RESPONDER.value, bodies=(BODY,)))
     ways, rest = await doors.by_vault(ref, report_id), await doors.by_vault(ref, other)
@@ -160,6 +163,67 @@ async def test_a_person_who_turns_out_to_be_named_in_a_report_finds_it_at_no_vau
     await doors.book(lambda book: book.give_names(ref, [names], OPERATOR))
     judge("a name becomes known", await seconds_until_closed(ways, since, 404))
     await all_open(rest)
+
+
+STORIES: tuple[Story, ...] = (
+    expire_a_role,
+    take_a_role_away,
+    sign_a_person_out,
+    begin_a_leave,
+    let_an_agreement_lapse,
+    expire_tokens,
+    revoke_tokens,
+    learn_a_name,
+)
+
+
+@pytest.fixture(scope="module")
+def told(running: tuple[System, dict[str, tuple[Process, Process]]]) -> Callable[[Story], None]:
+    """Raises what failed in a story. They happen side by side, to different people, because most of each is waiting."""
+
+    async def tell() -> list[BaseException | None]:
+        async with Doors(*running) as doors:
+            return await asyncio.gather(*(story(doors) for story in STORIES), return_exceptions=True)
+
+    failures = dict(zip(STORIES, asyncio.run(tell()), strict=True))
+
+    def ask(story: Story) -> None:
+        if failure := failures[story]:
+            raise failure
+
+    return ask
+
+
+def test_a_role_that_expires_is_gone_everywhere_when_its_time_is_over(told: Callable[[Story], None]) -> None:
+    told(expire_a_role)
+
+
+def test_a_role_that_is_taken_away_is_gone_everywhere(told: Callable[[Story], None]) -> None:
+    told(take_a_role_away)
+
+
+def test_a_person_signed_out_everywhere_is_out_everywhere(told: Callable[[Story], None]) -> None:
+    told(sign_a_person_out)
+
+
+def test_leave_begins_everywhere_when_it_was_said_to(told: Callable[[Story], None]) -> None:
+    told(begin_a_leave)
+
+
+def test_an_agreement_that_lapses_ends_what_needs_it(told: Callable[[Story], None]) -> None:
+    told(let_an_agreement_lapse)
+
+
+def test_a_token_that_expires_opens_nothing_anywhere_from_then_on(told: Callable[[Story], None]) -> None:
+    told(expire_tokens)
+
+
+def test_a_token_that_is_revoked_opens_nothing_anywhere(told: Callable[[Story], None]) -> None:
+    told(revoke_tokens)
+
+
+def test_a_person_who_turns_out_to_be_named_in_a_report_finds_it_at_no_vault(told: Callable[[Story], None]) -> None:
+    told(learn_a_name)
 
 
 async def test_what_was_to_end_ends_all_the_same_while_kafka_is_away(doors: Doors) -> None:

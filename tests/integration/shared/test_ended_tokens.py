@@ -44,10 +44,10 @@ def waiting() -> float:
 
 
 async def test_what_was_written_in_time_is_taken_and_what_came_later_waits_for_a_token(given: IntakeSettings) -> None:
-    ends = now() + timedelta(seconds=15)
     async with serving(given) as intake:
         await ready(intake)
         await let_in(Attacked(given, intake, intake), "calm")
+        ends = now() + timedelta(seconds=10)
         await let_in(Attacked(given, intake, intake), "bot", ends_at=ends)
     # No intake is there while the token ends.
     await send(given, "bot", "1")

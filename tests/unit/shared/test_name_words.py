@@ -179,13 +179,15 @@ PADDING = {
 @pytest.mark.parametrize("padding", PADDING)
 def test_a_name_is_found_behind_any_padding(padding: str) -> None:
     known = frozenset(pseudonyms_for(KEY, ["Example User", "Example Xanthippe", "Am Us", "山田花子"], ["a@b.org"]))
-    own = frozenset(pseudonyms_for(KEY, ["Nadja Petrova"], ["nadja@mail.example"]))
+    name = frozenset(pseudonyms_for(KEY, ["Nadja Petrova"], []))
+    address = frozenset(pseudonyms_for(KEY, [], ["nadja@mail.example"]))
     letters = PADDING[padding]
     text = (letters * (LONGEST_REPORT // len(letters)))[:LONGEST_REPORT]
     began = time.process_time()
-    for words in ("it was Nadja Petrova", "write to nadja@mail.example"):
-        assert not own.isdisjoint(KNOWN.mentioned([f"{text}. \n{words}."], known | own))
-    assert time.process_time() - began < 20
+    found = KNOWN.mentioned([f"{text}. \nit was Nadja Petrova.\nwrite to nadja@mail.example."], known | name | address)
+    assert time.process_time() - began < 10
+    assert not name.isdisjoint(found)
+    assert not address.isdisjoint(found)
 
 
 @pytest.mark.parametrize("length", [*range(30, 52), 63, 64, 65, 240, 254, 255])
