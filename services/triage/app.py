@@ -107,7 +107,7 @@ def build_app(
             [make_router(desk, queue, gate)],
             indexes=[(aggregates.collection, CASE_INDEXES)],
             prepare=[replay.run],
-            tasks=[watch.run],
+            tasks=[watch.run, watch.run_timers],
         ),
         build_desk(desk, queue, gate, pages, flow.drafts),
         build_roster(

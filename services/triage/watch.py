@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 LOOKED_AT_ONCE = 500
 RETRY = 5.0
+TICK = 5.0
+"""Seconds between two looks for timers that are due."""
 
 
 class CaseWatch:
@@ -61,20 +63,27 @@ class CaseWatch:
         self._sleep = sleep
 
     async def run(self) -> None:
-        """Look until cancelled; an outage only makes it wait."""
+        """Look at all open cases until cancelled; an outage only makes it wait."""
+        await self._repeat(self.look, self._every)
+
+    async def run_timers(self) -> None:
+        """Wake cases in time until cancelled; an outage only makes it wait."""
+        await self._repeat(self.wake, min(self._every, TICK))
+
+    async def _repeat(self, work: Callable[[], Awaitable[int]], every: float) -> None:
         while True:
             try:
-                await self.look()
-                wait = self._every
+                await work()
+                wait = every
             except Unavailable as error:
-                log.info("the look at open cases waits", extra={"reason": str(error)})
+                log.info("the look at cases waits", extra={"reason": str(error)})
                 wait = RETRY
             await self._sleep(wait)
 
     async def look(self) -> int:
         """Go through all open cases once; returns how many changes there were. Raises Unavailable."""
         staff = await self._staffing.staff()
-        changed, unattended, after = await self._wake(staff), 0, ""
+        changed, unattended, after = await self.wake(), 0, ""
         while batch := await self._cases.open_after(after, LOOKED_AT_ONCE):
             after = batch[-1].id
             named, at = await self._parties.load({case.id for case in batch}), self._clock()
@@ -94,9 +103,12 @@ class CaseWatch:
         metrics.ATTENDANCE_SWEPT.set(self._clock().timestamp())
         return changed
 
-    async def _wake(self, staff: Staff) -> int:
-        """Carry out the timers that are due, the earliest first; returns how many changes that made."""
-        changed, at = 0, self._clock()
+    async def wake(self) -> int:
+        """Carry out the timers that are due, the earliest first, and touch no other case.
+
+        Returns how many changes that made. Raises Unavailable.
+        """
+        staff, changed, at = await self._staffing.staff(), 0, self._clock()
         while ids := await self._cases.waking(at, LOOKED_AT_ONCE):
             written = await self._carry_out(ids, Wake(), staff)
             changed += len(written)

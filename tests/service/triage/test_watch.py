@@ -198,6 +198,28 @@ async def test_a_recusal_that_nobody_confirms_lapses_once_whichever_replica_is_t
     assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(BEN))).status_code == 200
 
 
+async def test_a_missed_deadline_is_told_once_whichever_replica_looks_first(rig: Rig, world: World) -> None:
+    case = await rig.open()
+    world.at += timedelta(days=8)
+    done = await asyncio.gather(*(watch_of(rig, world).wake() for _ in range(3)))
+    assert sorted(done) == [0, 0, 1]
+    told = [event.fact for event in rig.cases.events if event.fact.name == "deadline.breached"]
+    assert [fact.deadline for fact in told] == ["first_response"]
+    # Nothing is touched before its time, nor again after it.
+    assert await watch_of(rig, world).wake() == 0
+    assert rig.cases.stored[case.id].case.history[-1].actor == "service:triage"
+
+
+async def test_a_case_of_which_nothing_is_due_is_not_touched(rig: Rig, world: World) -> None:
+    late, early = await rig.open(), await rig.open()
+    for command, body in (("assign", {}), ("start", {}), ("ask", {"question": "When?"})):
+        assert (await rig.order(early, command, body, ANN)).status_code == 200
+    world.at += timedelta(days=40)
+    assert await watch_of(rig, world).wake() == 1
+    assert "deadline.breached" not in {step.fact for step in rig.cases.stored[early.id].case.history}
+    assert [step.fact for step in rig.cases.stored[late.id].case.history][-2:] == ["deadline.breached"] * 2
+
+
 async def test_a_recusal_on_a_closed_case_lapses_as_well(rig: Rig, world: World) -> None:
     world.people.append(CAT)
     case = await rig.open()

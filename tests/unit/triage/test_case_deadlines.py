@@ -9,12 +9,14 @@ from services.triage.author import TRIAGE
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
-from services.triage.case.commands.handling import Assign, Start
+from services.triage.case.commands.handling import Assign, Close, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import Recuse
 from services.triage.case.commands.table import events_of
+from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
+from services.triage.case.timers.table import due, wakes_at
 from shared.events import (
     Actor,
     CaseTriaged,
@@ -53,6 +55,10 @@ def case_of(events: list[Event]) -> Case:
     case = fold(events)
     assert case is not None
     return case
+
+
+def woken(case: Case, at: datetime) -> Case:
+    return fold(events_of(case, Wake(), POLICY, at, case_id="c-1", actor=TRIAGE, cause="w", trace=None), case) or case
 
 
 def names(events: list[Event]) -> list[str]:
@@ -146,6 +152,41 @@ def test_a_breach_is_kept_beside_its_deadline() -> None:
     after = case_of([*events, *breach])
     assert deadline(after, "first_response").breached_at == due_at
     assert after.history[-1].detail == "first_response"
+
+
+def test_what_nothing_kept_is_missed_once_when_its_time_comes() -> None:
+    case = case_of(told())
+    assert wakes_at(case) == deadline(case, "first_response").due_at == AT + 7 * DAY
+    assert due(case, POLICY, AT + 7 * DAY - timedelta(seconds=1)) == []
+    assert missed(case, AT + 7 * DAY) == ["first_response"]
+    # After an outage all that was missed meanwhile is told, the earliest first.
+    assert missed(case, AT + 30 * DAY) == ["first_response", "decision"]
+    after = woken(case, AT + 30 * DAY)
+    assert (missed(after, AT + 300 * DAY), wakes_at(after)) == ([], None)
+
+
+def test_what_was_missed_can_still_be_done_and_both_are_kept() -> None:
+    case = case_of(told(Assign(ALICE.ref), Start()))
+    at = AT + 29 * DAY
+    late = woken(case, at)
+    events = events_of(
+        late, Decide("advice", Words("r")), POLICY, at, case_id="c-1", actor=ALICE, cause="d", trace=None
+    )
+    kept = deadline(fold(events, late), "decision")
+    assert (kept.due_at, kept.breached_at, kept.met_at) == (AT + 28 * DAY, at, at)
+
+
+def missed(case: Case, at: datetime) -> list[str]:
+    return [fact.deadline for fact in due(case, POLICY, at) if isinstance(fact, DeadlineBreached)]
+
+
+@pytest.mark.parametrize("commands", [
+    (*TO_THE_QUESTION, Start(), Decide("advice", Words("r-1")), Close()),
+    (Assign(ALICE.ref), Start(), Ask(Words("q-1"))),
+], ids=["closed", "its clock stands still"])  # fmt: skip
+def test_a_case_that_has_ended_or_waits_misses_nothing(commands: tuple[Command, ...]) -> None:
+    case = case_of(told(*commands))
+    assert (due(case, POLICY, AT + 300 * DAY), wakes_at(case)) == ([], None)
 
 
 def test_a_case_recorded_before_these_facts_folds_to_what_it_was() -> None:
