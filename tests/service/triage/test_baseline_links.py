@@ -44,7 +44,7 @@ class World:
         self.server = server
         self.trust = trust
 
-    def reader(self, names: Names | None = None, seconds: float = 5.0) -> PageReader:
+    def reader(self, names: Names | None = None, seconds: float = 60.0) -> PageReader:
         """A reader for which this machine is public."""
         return PageReader(
             "Hearth (test)",
@@ -160,7 +160,7 @@ async def test_the_connection_goes_to_the_address_that_was_checked(
 
 async def test_another_address_of_a_host_is_tried(world: World) -> None:
     class Both(World):
-        def reader(self, names: Names | None = None, seconds: float = 5.0) -> PageReader:
+        def reader(self, names: Names | None = None, seconds: float = 60.0) -> PageReader:
             return PageReader(
                 "t", trust=self.trust, resolve=Names(["127.0.0.9", "127.0.0.1"]), allowed=bool, port=self.server.port
             )
