@@ -9,12 +9,17 @@ from shared.events.envelope import Fact
 
 
 class DeadlineSet(BaseModel):
-    """One deadline that binds the handlers, by its name in the policy."""
+    """One deadline that binds the handlers, by its name in the policy.
+
+    `warn_at`: when they are warned of it; `escalate_at`: when others hear of it, if nothing has kept it by then.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: str
     due_at: AwareDatetime
+    warn_at: AwareDatetime | None = None
+    escalate_at: AwareDatetime | None = None
 
 
 class CaseState(StrEnum):
@@ -85,7 +90,7 @@ class CaseTriaged(CaseFact):
     """
 
     name: ClassVar[str] = "case.triaged"
-    version: ClassVar[str] = "1.3"
+    version: ClassVar[str] = "1.4"
     follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "body"
 
@@ -106,6 +111,7 @@ class CasePassedOn(CaseFact):
     """
 
     name: ClassVar[str] = "case.passed_on"
+    version: ClassVar[str] = "1.1"
     unseen: ClassVar[bool] = True
     follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "body"

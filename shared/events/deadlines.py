@@ -33,6 +33,22 @@ class DeadlineBreached(DeadlineFact):
     name: ClassVar[str] = "deadline.breached"
 
 
+class DeadlineWarned(DeadlineFact):
+    """A deadline comes near, and nothing has kept it yet."""
+
+    name: ClassVar[str] = "deadline.warned"
+    unseen: ClassVar[bool] = True
+
+
+class DeadlineEscalated(DeadlineFact):
+    """A deadline was missed long ago, and nothing has kept it yet: `to_body` hears of it. The case stays."""
+
+    name: ClassVar[str] = "deadline.escalated"
+    unseen: ClassVar[bool] = True
+
+    to_body: str
+
+
 class DeadlinePaused(DeadlineFact):
     """The clock of a deadline stands still while the reporter is asked; `due_at` holds no longer."""
 

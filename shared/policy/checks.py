@@ -23,6 +23,7 @@ from shared.policy.rows import (
     RoutingFile,
     RuleRow,
     TaxonomyFile,
+    parse_duration,
 )
 from shared.policy.source import Finding, Source
 
@@ -206,6 +207,9 @@ def check_met_by(source: Source, deadlines: DeadlinesFile) -> list[Finding]:
                 line = source.line_naming(name, "deadline", index, "met_by")
                 near = ", ".join(get_close_matches(name, _STEPS, n=3, cutoff=0.4) or _STEPS)
                 findings.append(Finding(source.file, line, entry, f"“{name}” is no fact of a case; there are: {near}"))
+        if row.warn and parse_duration(row.warn) >= parse_duration(row.within):
+            text = f"`warn` has to be shorter than `within`, which is {row.within}"
+            findings.append(Finding(source.file, source.line_of("deadline", index, "warn"), entry, text))
         if row.starts == "received" and not row.met_by:
             text = "nothing could ever keep it: name the facts that do in `met_by`"
             findings.append(Finding(source.file, source.line_of("deadline", index), entry, text))

@@ -141,6 +141,8 @@ def _build(
             frozenset(row.lanes or ()),
             row.pausable,
             frozenset(row.met_by),
+            parse_duration(row.warn) if row.warn else None,
+            parse_duration(row.escalate) if row.escalate else None,
         )
         for row in deadlines.deadline
     }

@@ -86,7 +86,8 @@ class Triage:
 class DeadlineRule:
     """`lanes` empty means every lane; `pausable` clocks stand still while the case awaits information.
 
-    `met_by`: the names of the facts that keep it.
+    `met_by`: the names of the facts that keep it. `warn`: so long before it is due the handlers are warned. `escalate`:
+    so long after it was missed the stand-in of the handling body hears of it.
     """
 
     id: str
@@ -95,16 +96,33 @@ class DeadlineRule:
     lanes: frozenset[str]
     pausable: bool
     met_by: frozenset[str]
+    warn: timedelta | None = None
+    escalate: timedelta | None = None
 
     def applies_to(self, lane: str) -> bool:
         return not self.lanes or lane in self.lanes
 
+    def from_start(self, at: datetime) -> "Deadline":
+        """The deadline of a case whose clock starts at that time (UTC-aware)."""
+        due_at = at + self.within
+        return Deadline(
+            self.id,
+            due_at,
+            due_at - self.warn if self.warn else None,
+            due_at + self.escalate if self.escalate else None,
+        )
+
 
 class Deadline(NamedTuple):
-    """A deadline of one case. `due_at` is UTC-aware."""
+    """A deadline of one case. All times are UTC-aware.
+
+    `warn_at`: when the handlers are warned; `escalate_at`: when others hear of it, if nothing has kept it by then.
+    """
 
     name: str
     due_at: datetime
+    warn_at: datetime | None = None
+    escalate_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +230,7 @@ class Policy:
         `received_at` must be UTC-aware; the answers are, too.
         """
         found = [
-            Deadline(name=rule.id, due_at=received_at + rule.within)
+            rule.from_start(received_at)
             for rule in self.deadlines.values()
             if rule.starts == "received" and rule.applies_to(lane)
         ]
@@ -223,4 +241,4 @@ class Policy:
 
         Raises KeyError for an id that deadlines.toml does not have.
         """
-        return Deadline(name=name, due_at=started_at + self.deadlines[name].within)
+        return self.deadlines[name].from_start(started_at)

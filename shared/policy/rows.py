@@ -81,6 +81,8 @@ class DeadlineRow(Row):
     lanes: Annotated[list[Lane], Field(min_length=1)] | None = None
     pausable: bool = False
     met_by: list[str] = []
+    warn: Duration | None = None
+    escalate: Duration | None = None
 
 
 class ConditionRow(Row):

@@ -133,7 +133,11 @@ def _passed_on(case: Case, body: str) -> CasePassedOn:
         lane=case.lane or "standard",
         body=body,
         previous_body=case.body,
-        deadlines=tuple(DeadlineSet(name=d.name, due_at=d.due_at) for d in case.deadlines if d.is_running),
+        deadlines=tuple(
+            DeadlineSet(name=d.name, due_at=d.due_at, warn_at=d.warn_at, escalate_at=d.escalate_at)
+            for d in case.deadlines
+            if d.is_running
+        ),
     )
 
 

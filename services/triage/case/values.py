@@ -11,7 +11,8 @@ class Deadline:
     """A deadline of the case. Times are UTC-aware; `met_at` is when a step kept it, in time or not.
 
     `remaining_seconds`: how much time is left while its clock stands still; None while it runs. `breached_at`: when
-    triage told that it was missed.
+    triage told that it was missed. `warn_at` and `escalate_at`: when triage is to warn of it, and to tell others
+    that it was missed; `warned_at` and `escalated_at`: when it did.
     """
 
     name: str
@@ -19,6 +20,10 @@ class Deadline:
     met_at: datetime | None = None
     remaining_seconds: int | None = None
     breached_at: datetime | None = None
+    warn_at: datetime | None = None
+    escalate_at: datetime | None = None
+    warned_at: datetime | None = None
+    escalated_at: datetime | None = None
 
     @property
     def is_running(self) -> bool:

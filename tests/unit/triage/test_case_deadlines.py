@@ -21,6 +21,7 @@ from shared.events import (
     Actor,
     CaseTriaged,
     DeadlineBreached,
+    DeadlineEscalated,
     DeadlineFact,
     DeadlineMet,
     Draft,
@@ -154,15 +155,52 @@ def test_a_breach_is_kept_beside_its_deadline() -> None:
     assert after.history[-1].detail == "first_response"
 
 
-def test_what_nothing_kept_is_missed_once_when_its_time_comes() -> None:
+def due_of(case: Case, at: datetime) -> list[str]:
+    """What would be told of which deadline at that time."""
+    return [f"{fact.name} {fact.deadline}" for fact in due(case, POLICY, at) if isinstance(fact, DeadlineFact)]
+
+
+def test_handlers_are_warned_then_it_is_missed_then_others_hear_of_it_each_once() -> None:
     case = case_of(told())
-    assert wakes_at(case) == deadline(case, "first_response").due_at == AT + 7 * DAY
-    assert due(case, POLICY, AT + 7 * DAY - timedelta(seconds=1)) == []
-    assert missed(case, AT + 7 * DAY) == ["first_response"]
-    # After an outage all that was missed meanwhile is told, the earliest first.
-    assert missed(case, AT + 30 * DAY) == ["first_response", "decision"]
+    for at, said in (
+        (AT + 5 * DAY, "deadline.warned first_response"),
+        (AT + 7 * DAY, "deadline.breached first_response"),
+        (AT + 10 * DAY, "deadline.escalated first_response"),
+        (AT + 23 * DAY, "deadline.warned decision"),
+        (AT + 28 * DAY, "deadline.breached decision"),
+        (AT + 35 * DAY, "deadline.escalated decision"),
+    ):
+        assert wakes_at(case) == at
+        assert (due_of(case, at - timedelta(seconds=1)), due_of(case, at)) == ([], [said])
+        case = woken(case, at)
+    assert (wakes_at(case), due_of(case, AT + 300 * DAY)) == (None, [])
+
+
+def test_after_an_outage_what_was_missed_is_told_in_order_and_nobody_is_warned_of_it() -> None:
+    case = case_of(told())
+    assert due_of(case, AT + 30 * DAY) == [
+        "deadline.breached first_response",
+        "deadline.escalated first_response",
+        "deadline.breached decision",
+    ]
     after = woken(case, AT + 30 * DAY)
-    assert (missed(after, AT + 300 * DAY), wakes_at(after)) == ([], None)
+    assert wakes_at(after) == AT + 35 * DAY
+
+
+def test_others_hear_of_it_who_would_have_the_case_next() -> None:
+    (*_, fact) = due(woken(case_of(told()), AT + 7 * DAY), POLICY, AT + 10 * DAY)
+    assert isinstance(fact, DeadlineEscalated)
+    assert fact.to_body == POLICY.stand_ins("enwiki_arbcom")[0]
+
+
+def test_a_clock_that_stood_still_warns_later_by_as_much() -> None:
+    case = case_of(told(*TO_THE_QUESTION))
+    before = deadline(case, "decision")
+    again = case_of(told(*TO_THE_QUESTION, ReceiveAnswer("q-1", "a-1")))
+    after = deadline(again, "decision")
+    assert (
+        after.warn_at - before.warn_at == after.escalate_at - before.escalate_at == after.due_at - before.due_at == DAY
+    )
 
 
 def test_what_was_missed_can_still_be_done_and_both_are_kept() -> None:
@@ -174,10 +212,6 @@ def test_what_was_missed_can_still_be_done_and_both_are_kept() -> None:
     )
     kept = deadline(fold(events, late), "decision")
     assert (kept.due_at, kept.breached_at, kept.met_at) == (AT + 28 * DAY, at, at)
-
-
-def missed(case: Case, at: datetime) -> list[str]:
-    return [fact.deadline for fact in due(case, POLICY, at) if isinstance(fact, DeadlineBreached)]
 
 
 @pytest.mark.parametrize("commands", [

@@ -54,7 +54,7 @@ class Open(Command):
             lane=way.lane,
             body=body,
             rule=way.rule,
-            deadlines=tuple(DeadlineSet(name=d.name, due_at=d.due_at) for d in deadlines),
+            deadlines=tuple(DeadlineSet(**d._asdict()) for d in deadlines),
             deadlines_told=True,
             own_body=way.body,
         )

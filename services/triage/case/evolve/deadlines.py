@@ -11,10 +11,12 @@ from shared.events import (
     MET_BY_STEP,
     CaseFact,
     DeadlineBreached,
+    DeadlineEscalated,
     DeadlineFact,
     DeadlineMet,
     DeadlinePaused,
     DeadlineResumed,
+    DeadlineWarned,
     Event,
 )
 
@@ -28,7 +30,25 @@ def _paused(case: Case, fact: DeadlinePaused, _event: Event) -> Fields:
 
 
 def _resumed(case: Case, fact: DeadlineResumed, _event: Event) -> Fields:
-    return _with(case, fact, lambda d: replace(d, due_at=fact.due_at, remaining_seconds=None))
+    def resumed(d: Deadline) -> Deadline:
+        later = fact.due_at - d.due_at
+        return replace(
+            d,
+            due_at=fact.due_at,
+            remaining_seconds=None,
+            warn_at=d.warn_at and d.warn_at + later,
+            escalate_at=d.escalate_at and d.escalate_at + later,
+        )
+
+    return _with(case, fact, resumed)
+
+
+def _warned(case: Case, fact: DeadlineWarned, event: Event) -> Fields:
+    return _with(case, fact, lambda d: replace(d, warned_at=event.time))
+
+
+def _escalated(case: Case, fact: DeadlineEscalated, event: Event) -> Fields:
+    return _with(case, fact, lambda d: replace(d, escalated_at=event.time))
 
 
 def _breached(case: Case, fact: DeadlineBreached, event: Event) -> Fields:
@@ -53,4 +73,6 @@ CHANGES: Mapping[type[CaseFact], Change] = {
     DeadlinePaused: _paused,
     DeadlineResumed: _resumed,
     DeadlineBreached: _breached,
+    DeadlineWarned: _warned,
+    DeadlineEscalated: _escalated,
 }

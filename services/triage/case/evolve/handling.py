@@ -3,7 +3,7 @@
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
 from services.triage.case.values import Deadline
-from shared.events import CaseAssigned, CaseAttended, CasePassedOn, CaseTriaged, CaseUnattended, Event
+from shared.events import CaseAssigned, CaseAttended, CasePassedOn, CaseTriaged, CaseUnattended, DeadlineSet, Event
 
 
 def _triaged(_case: Case, fact: CaseTriaged, event: Event) -> Fields:
@@ -14,9 +14,14 @@ def _triaged(_case: Case, fact: CaseTriaged, event: Event) -> Fields:
         "own_body": fact.own_body,
         "rule": fact.rule,
         "policy_version": event.policy_version,
-        "deadlines": tuple(Deadline(d.name, d.due_at) for d in fact.deadlines),
+        "deadlines": tuple(deadline_of(d) for d in fact.deadlines),
         "deadlines_told": fact.deadlines_told,
     }
+
+
+def deadline_of(told: DeadlineSet) -> Deadline:
+    """A deadline of the case whose clock starts."""
+    return Deadline(told.name, told.due_at, warn_at=told.warn_at, escalate_at=told.escalate_at)
 
 
 def _passed_on(_case: Case, fact: CasePassedOn, _event: Event) -> Fields:

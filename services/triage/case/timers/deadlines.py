@@ -1,23 +1,47 @@
-"""Deadlines that nothing has kept are missed. Pure."""
+"""Handlers are warned of a deadline that comes near; what nothing keeps is missed, and then others hear of it. Pure."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from services.triage.case.case import ENDED, Case
 from services.triage.case.timers.timer import Timer
-from shared.events import CaseFact, DeadlineBreached
+from services.triage.case.values import Deadline
+from shared.events import CaseFact, DeadlineBreached, DeadlineEscalated, DeadlineWarned
 from shared.policy import Policy
 
 
-def _missed_next(case: Case) -> datetime | None:
-    """When the next deadline is missed that still can be. On a case that has ended nothing is owed."""
+def _next(case: Case) -> datetime | None:
+    """When the next deadline has something to tell. On a case that has ended nothing is owed."""
     if case.state in ENDED:
         return None
-    return min((d.due_at for d in case.deadlines if d.is_running and d.breached_at is None), default=None)
+    return min((at for d in case.deadlines if (at := _next_of(d))), default=None)
 
 
-def _breached(case: Case, _policy: Policy, now: datetime) -> list[CaseFact]:
-    missed = [d for d in case.deadlines if d.is_running and d.breached_at is None and d.due_at <= now]
-    return [DeadlineBreached(previous=case.state, state=case.state, deadline=d.name, due_at=d.due_at) for d in missed]
+def _next_of(deadline: Deadline) -> datetime | None:
+    if not deadline.is_running:
+        return None
+    if deadline.breached_at is None:
+        return deadline.due_at if deadline.warned_at or not deadline.warn_at else deadline.warn_at
+    return None if deadline.escalated_at else deadline.escalate_at
 
 
-TIMERS = (Timer(_missed_next, _breached),)
+def _told(case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
+    return [fact for d in case.deadlines if (at := _next_of(d)) and at <= now for fact in _of(case, d, policy, now)]
+
+
+def _of(case: Case, deadline: Deadline, policy: Policy, now: datetime) -> Iterator[CaseFact]:
+    """What is due of one deadline. After an outage nobody is warned of what was missed meanwhile."""
+    is_missed = deadline.breached_at is not None
+    state, name, due_at = case.state, deadline.name, deadline.due_at
+    if not is_missed and due_at > now:
+        yield DeadlineWarned(previous=state, state=state, deadline=name, due_at=due_at)
+        return
+    if not is_missed:
+        yield DeadlineBreached(previous=state, state=state, deadline=name, due_at=due_at)
+    if deadline.escalate_at and deadline.escalate_at <= now:
+        body = case.body or ""
+        to_body = next(iter(policy.stand_ins(body)), body)
+        yield DeadlineEscalated(previous=state, state=state, deadline=name, due_at=due_at, to_body=to_body)
+
+
+TIMERS = (Timer(_next, _told),)
