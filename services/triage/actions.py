@@ -9,6 +9,7 @@ from typing import Protocol
 import orjson
 
 from services.triage.answers import StepShown
+from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.table import carry_out
@@ -16,6 +17,7 @@ from services.triage.case.forms import FORMS, Form, read, resource_of
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted, cannot_have
 from services.triage.case.tokens import Tokens
 from services.triage.case.values import Step
+from services.triage.case.voting import Tally, count_votes
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
@@ -165,6 +167,12 @@ class Desk:
         """The people on the roster (references) that handlers have named in a case, by their tokens."""
         return self._tokens.meant(case, await self._people.refs())
 
+    async def tally(self, case: Case) -> Tally | None:
+        """What the proposal of a case has and needs; None where nothing is proposed. Raises Unavailable."""
+        if case.proposal is None:
+            return None
+        return count_votes(case, case.proposal, await self._people_of(case), self.policy, self._clock())
+
     async def carry_out(self, principal: Principal, case_id: str, request: CommandRequest) -> CommandResult:
         """Carry a command out, once however often its request comes.
 
@@ -189,15 +197,17 @@ class Desk:
                 raise VersionConflict(stored.case, request.seen)
             actor = principal.actor(permit.role)
             meant, faults = read(form, request.values, self.policy, principal, permit.role)
+            people = await self._people_of(stored.case)
             command = form.command_of(
                 meant,
                 actor,
+                people=people,
                 words_id=lambda field: derive(form.command, request.cause, digest, field),
                 token_of=lambda person: self._tokens.of(case_id, person),
             )
             if faults:
                 raise FieldsWrong(faults).and_further(command.faults(stored.case, self.policy, self._clock()))
-            after, events = await self._after(stored.case, form, command, principal, actor, request)
+            after, events = await self._after(stored.case, people, form, command, principal, actor, request)
             result = "done", CommandResult(case_id, after.code_name, request.command, after.state, after.seq)
             if not events:
                 return None
@@ -215,10 +225,20 @@ class Desk:
         metrics.COMMANDS.labels(request.command, result[0]).inc()
         return result[1]
 
+    async def _people_of(self, case: Case) -> People:
+        """Who could handle the case."""
+        return self._tokens.people(case, await self._staffing.staff(), await self._sight.names_of(case))
+
     async def _after(
-        self, case: Case, form: Form, command: Command, principal: Principal, actor: Actor, request: CommandRequest
+        self,
+        case: Case,
+        people: People,
+        form: Form,
+        command: Command,
+        principal: Principal,
+        actor: Actor,
+        request: CommandRequest,
     ) -> tuple[Case, list[Event]]:
-        people = self._tokens.people(case, await self._staffing.staff(), await self._sight.names_of(case))
         people = replace(people, meant={**people.meant, **command.named})
         try:
             for field, person in form.handlers_of(command):

@@ -62,6 +62,30 @@ class QuestionShown(TypedDict):
     answers: Sequence[str]
 
 
+class VoteShown(TypedDict):
+    """The vote of a person on a proposed decision."""
+
+    by: str
+    in_favour: bool
+    counts: bool
+    reason_id: str | None
+
+
+class ProposalShown(TypedDict):
+    """A decision that is proposed. `needs` says what it still needs; `until` is its last day."""
+
+    proposal_id: str
+    outcome: str
+    proposed_by: str
+    proposed_at: str
+    reason_id: str
+    until: str | None
+    scope: str | None
+    votes: Sequence[VoteShown]
+    may_vote: int
+    needs: Sequence[str]
+
+
 class StepShown(TypedDict):
     """A step of the history of a case."""
 
@@ -105,6 +129,7 @@ class CaseShown(CaseSummary):
     reason_id: str | None
     recusals: Sequence[RecusalShown]
     questions: Sequence[QuestionShown]
+    proposal: ProposalShown | None
     history: Sequence[StepShown]
     actions: Sequence[CommandOffered]
 

@@ -8,6 +8,7 @@ from shared.events import (
     baseline,
     cases,
     deadlines,
+    decisions,
     erasures,
     notifications,
     parties,
@@ -22,6 +23,7 @@ from shared.events.access import *  # noqa: F403  # every fact, without a second
 from shared.events.baseline import *  # noqa: F403
 from shared.events.cases import *  # noqa: F403
 from shared.events.deadlines import *  # noqa: F403
+from shared.events.decisions import *  # noqa: F403
 from shared.events.envelope import *  # noqa: F403
 from shared.events.envelope import Fact as Fact
 from shared.events.erasures import *  # noqa: F403
@@ -42,8 +44,8 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
 
 
 _MODULES = (
-    reports, parties, erasures, cases, recusals, deadlines, notifications, access, roster, baseline, scorecards, seals,
-    submissions,
+    reports, parties, erasures, cases, recusals, decisions, deadlines, notifications, access, roster, baseline,
+    scorecards, seals, submissions,
 )  # fmt: skip
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}
 """Every fact by its CloudEvents type: each class with a name in the modules above."""

@@ -1,5 +1,6 @@
 """Facts that triage writes to `cases`: every step of a case, with the state before and after it."""
 
+from datetime import date
 from enum import StrEnum
 from typing import ClassVar
 
@@ -182,16 +183,24 @@ class CaseDecided(CaseFact):
 
     `by_recused`: whether the person who decided was recused from the case at that time, on whatever ground; None in
     events from before this was told. Who is recused on the ground `named` cannot be read from the other events.
+    `in_favour` and `against`: the people with votes on the proposal that counted; both are empty where a person decided
+    alone. `until`: the last day (UTC) of what is decided, and `scope` what it holds for. `previous_outcome`: what was
+    decided before.
     """
 
     name: ClassVar[str] = "case.decided"
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
     follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "outcome"
 
     outcome: str
     reason_id: str
     by_recused: bool | None = None
+    previous_outcome: str | None = None
+    until: date | None = None
+    scope: str | None = None
+    in_favour: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
 
 
 class MentionCleared(CaseFact):

@@ -44,13 +44,14 @@ def check_references(
     words, places, routes = sources["taxonomy.toml"], sources["communities.toml"], sources["routing.toml"]
     findings = [
         *_twice(words, "category", [row.code for row in taxonomy.category]),
+        *_twice(words, "outcome", [row.code for row in taxonomy.outcome]),
         *_twice(sources["deadlines.toml"], "deadline", [row.id for row in deadlines.deadline]),
         *_twice(places, "community", [row.id for row in communities.community]),
         *_twice(routes, "rule", [row.id for row in routing.rule]),
         *_twice(routes, "body", [row.id for row in routing.body]),
         *_twice(places, "body", [row.id for row in communities.body], taken={row.id for row in routing.body}),
     ]
-    for key, names in (("flags", taxonomy.flags), ("settings", taxonomy.settings), ("outcomes", taxonomy.outcomes)):
+    for key, names in (("flags", taxonomy.flags), ("settings", taxonomy.settings), ("scopes", taxonomy.scopes)):
         findings += [
             Finding(words.file, words.line_of(key=key), "", f"“{name}” stands more than once in {key}")
             for name in sorted({name for name in names if names.count(name) > 1})
@@ -135,6 +136,26 @@ def _unknown_targets(targets: list[str], bodies: set[str], parts: set[str]) -> I
                 yield target, f"no community names a local part for “{target}”"
         elif target not in bodies:
             yield target, f"no [[body]] defines the handling body “{target}”"
+
+
+def check_outcomes(source: Source, taxonomy: TaxonomyFile) -> list[Finding]:
+    """No sanction is decided by one person alone, votes have a quorum, and a body of one person can end a case."""
+    findings: list[Finding] = []
+    for index, row in enumerate(taxonomy.outcome):
+
+        def found(key: str, text: str, index: int = index, code: str = row.code) -> None:
+            findings.append(Finding(source.file, source.line_of("outcome", index, key), f"outcome {code}", text))
+
+        if row.sanction and row.needs == "alone":
+            found("needs", "a sanction needs a second person: “four_eyes” or “two_thirds”")
+        if (row.needs == "two_thirds") != (row.quorum is not None):
+            found("quorum", "“quorum” is for what needs “two_thirds”, and nothing else")
+        if row.emergency and not row.scoped:
+            found("emergency", "only a measure that goes on (`scoped = true`) can be taken in an emergency")
+    if all(row.needs != "alone" for row in taxonomy.outcome):
+        text = 'one outcome must need nobody else (`needs = "alone"`), or a body of one person could end no case'
+        findings.append(Finding(source.file, source.line_of("outcome"), "", text))
+    return findings
 
 
 def check_last_resort(
@@ -298,7 +319,7 @@ def check_retention(
     """
     codes = {row.code for row in taxonomy.category}
     known = {
-        "outcomes": set(taxonomy.outcomes),
+        "outcomes": {row.code for row in taxonomy.outcome},
         "categories": codes | {f"{code.partition('.')[0]}.*" for code in codes if "." in code},
         "communities": {row.id for row in communities.community},
     }

@@ -9,12 +9,13 @@ from shared.policy.checks import (
     check_identity,
     check_last_resort,
     check_met_by,
+    check_outcomes,
     check_periods,
     check_references,
     check_retention,
     check_rules,
 )
-from shared.policy.model import Category, Community, DeadlineRule, HandlingBody, Policy, RowCondition, Rule
+from shared.policy.model import Category, Community, DeadlineRule, HandlingBody, Outcome, Policy, RowCondition, Rule
 from shared.policy.retention import Hold, LifeCondition, Retention, RetentionRule
 from shared.policy.rows import (
     BodyRow,
@@ -23,6 +24,7 @@ from shared.policy.rows import (
     DeadlinesFile,
     IdentityFile,
     LifeConditionRow,
+    OutcomeRow,
     PolicyFile,
     RetentionFile,
     RoutingFile,
@@ -76,6 +78,7 @@ def _load(directory: Path | None) -> Policy:
         raise PolicyError(findings)
 
     findings += check_references(sources, taxonomy, deadlines, communities, routing)
+    findings += check_outcomes(sources["taxonomy.toml"], taxonomy)
     findings += check_last_resort(sources, communities, routing)
     findings += check_deadlines(sources, deadlines, routing)
     findings += check_met_by(sources["deadlines.toml"], deadlines)
@@ -152,7 +155,8 @@ def _build(
         categories=MappingProxyType({r.code: Category(r.code, r.source, r.accuses) for r in taxonomy.category}),
         flags=tuple(taxonomy.flags),
         settings=tuple(taxonomy.settings),
-        outcomes=tuple(taxonomy.outcomes),
+        scopes=tuple(taxonomy.scopes),
+        outcomes=MappingProxyType({row.code: _outcome(row) for row in taxonomy.outcome}),
         communities=MappingProxyType(
             {
                 row.id: Community(row.id, row.kind, row.name, row.language, MappingProxyType(dict(row.bodies)))
@@ -167,6 +171,10 @@ def _build(
             {(row.privacy, state): tuple(row.fields) for row in identity.identity for state in row.states}
         ),
     )
+
+
+def _outcome(row: OutcomeRow) -> Outcome:
+    return Outcome(**{**row.model_dump(), "quorum": row.quorum or 0})
 
 
 def _body(row: BodyRow) -> HandlingBody:

@@ -12,6 +12,7 @@ from shared.policy.retention import Retention
 
 Lane = Literal["standard", "emergency", "child_protection"]
 CommunityKind = Literal["wiki", "affiliate", "event", "technical_space", "global"]
+Consent = Literal["alone", "four_eyes", "two_thirds"]
 ClockStart = Literal["received", "last_update", "emergency_measure", "decided", "event_ended", "closed"]
 
 GLOBAL_COMMUNITY = "global"
@@ -30,6 +31,30 @@ class Category:
     def group(self) -> str:
         """The part before the dot: `harassment` of `harassment.insults`."""
         return self.code.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a case can end, and who has to agree (see taxonomy.toml).
+
+    `quorum`: how many in a hundred of those who may vote must have voted. `reporter_first`: the reporter is asked about
+    the proposal. `timed`: it ends on a date. `scoped`: it is a measure that goes on. `emergency`: one person alone may
+    take it in an emergency.
+    """
+
+    code: str
+    needs: Consent
+    quorum: int = 0
+    sanction: bool = False
+    reporter_first: bool = False
+    timed: bool = False
+    scoped: bool = False
+    emergency: bool = False
+
+    @property
+    def needs_proposal(self) -> bool:
+        """Whether it is proposed before the case is decided so."""
+        return self.needs != "alone" or self.reporter_first or self.timed or self.scoped
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +201,8 @@ class Policy:
     categories: Mapping[str, Category]
     flags: tuple[str, ...]
     settings: tuple[str, ...]
-    outcomes: tuple[str, ...]
+    scopes: tuple[str, ...]
+    outcomes: Mapping[str, Outcome]
     communities: Mapping[str, Community]
     bodies: Mapping[str, HandlingBody]
     rules: tuple[Rule, ...]
@@ -184,6 +210,11 @@ class Policy:
     retention: Retention
     identities: Mapping[tuple[str, str], tuple[str, ...]]
     """By privacy of the report and state of its case: what handlers are told of the reporter."""
+
+    @property
+    def emergency_outcomes(self) -> tuple[str, ...]:
+        """The codes of the measures that one person alone may take in an emergency."""
+        return tuple(outcome.code for outcome in self.outcomes.values() if outcome.emergency)
 
     @property
     def last_resort(self) -> str:

@@ -10,7 +10,7 @@ from shared.access.principal import Module
 from shared.events import CaseState
 from shared.input.mail_addresses import MailAddress
 from shared.input.texts import TypedText
-from shared.policy.model import ClockStart, CommunityKind, Lane
+from shared.policy.model import ClockStart, CommunityKind, Consent, Lane
 
 _DURATION = re.compile(r"(\d+) (min|h|d)")
 _UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -54,6 +54,17 @@ class CategoryRow(Row):
     code: Code
     source: str
     accuses: bool = True
+
+
+class OutcomeRow(Row):
+    code: Code
+    needs: Consent
+    quorum: Annotated[int, Field(ge=1, le=100)] | None = None
+    sanction: bool = False
+    reporter_first: bool = False
+    timed: bool = False
+    scoped: bool = False
+    emergency: bool = False
 
 
 class BodyRow(Row):
@@ -138,8 +149,9 @@ class PolicyFile(Row):
 class TaxonomyFile(Row):
     flags: Names
     settings: Names
-    outcomes: Names
+    scopes: Names
     category: Annotated[list[CategoryRow], Field(min_length=1)]
+    outcome: Annotated[list[OutcomeRow], Field(min_length=1)]
 
 
 class RoutingFile(Row):

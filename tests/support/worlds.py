@@ -106,7 +106,10 @@ async def make_triage() -> World:
         "role": ["responder", "operator"], "bodies": [["u4c"], ["none"]], "communities": [["enwiki"]],
         "expires_at": ["2999-01-01T00:00:00Z"], "until": [None], "module": ["A"],
         "case_id": [case.id],
-        "command": ["assign", "start", "ask", "decide", "recuse", "confirm", "withdraw", "clear", "name", "close"],
+        "command": [
+            "assign", "start", "ask", "propose_decision", "second", "object", "decide", "recuse", "confirm", "withdraw",
+            "clear", "name", "close",
+        ],
         "If-Match": [f'"{number}"' for number in (case.seq, case.seq + 1, case.seq + 2)],
         "body": [["trust_safety"], []], "assignee": ["person:b0b0b0b0b0b0b0b0"],
     }  # fmt: skip

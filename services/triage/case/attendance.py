@@ -85,6 +85,17 @@ def attendance(resource: Resource, people: People, now: datetime) -> Attendance:
     )
 
 
+def voters(case: Case, people: People, policy: Policy, now: datetime) -> frozenset[str]:
+    """The people (references) who may vote on a decision: those of its body who may handle the case.
+
+    `now` is UTC-aware.
+    """
+    people, recused = people.of(case)
+    about = _about(case.body or "", case.community, people, policy, recused)
+    serving = people.staff.get(case.body or "", ())
+    return frozenset(one.ref for one in serving if isinstance(allow(one, "case.start", about, now), Permit))
+
+
 def choose_body(own: str, community: str, people: People, policy: Policy, now: datetime) -> str:
     """The body that gets a new case: `own`, or else the first stand-in that can take it.
 

@@ -6,7 +6,7 @@ Property, tested: folding the events of a case with `evolve` gives exactly the s
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.triage.case.values import Deadline, Question, Recusal, Step
+from services.triage.case.values import Deadline, Proposal, Question, Recusal, Step
 from shared.events import CaseState
 
 ENDED = frozenset({CaseState.CLOSED, CaseState.MERGED})
@@ -26,6 +26,7 @@ class Case:
     before that. Otherwise the pseudonyms stand beside the case, in shared.parties. `recused`: references of people.
     `deadlines_told`: facts tell when a deadline is met; in an older case its steps do (see evolve).
     `recusals`: how those of `recused` came about, but for older ones; `ended_recusals`: those taken back or lapsed.
+    `proposal`: the decision that is proposed, and not made yet.
     `unattended`: no handling body could look after it when that was last judged.
     """
 
@@ -59,6 +60,7 @@ class Case:
     unattended: bool = False
     recusals: tuple[Recusal, ...] = ()
     ended_recusals: tuple[Recusal, ...] = ()
+    proposal: Proposal | None = None
 
     @property
     def seq(self) -> int:

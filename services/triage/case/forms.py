@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.triage.answers import CommandOffered, FieldTaken
+from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.commands.command import (
     Command,
@@ -49,12 +50,14 @@ class Form:
         meant: Mapping[str, Any],
         by: Actor,
         *,
+        people: People,
         words_id: Callable[[str], str],
         token_of: Callable[[str], str],
     ) -> Command:
         """The command with what its fields mean, as `read` gives it.
 
-        `words_id` names the words of a field for the vault; `token_of` gives the token of a person in the case.
+        `people`: who could handle the case. `words_id` names the words of a field for the vault; `token_of` gives the
+        token of a person in the case.
         """
         values = dict(meant)
         for field in self.fields:
@@ -65,6 +68,8 @@ class Form:
             values["by"] = by
         if takes(self.kind, "token"):
             values["token"] = token_of(meant.get("person", by.ref))
+        if takes(self.kind, "people"):
+            values["people"] = people
         return self.kind(**values)
 
     def words_of(self, command: Command) -> Iterator[tuple[WordsField, Words]]:

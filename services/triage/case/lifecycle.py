@@ -11,6 +11,11 @@ _ANY: Mapping[CaseState | None, CaseState] = {
     state: state for state in CaseState if state not in (CaseState.RECEIVED, CaseState.MERGED)
 }
 
+# The reporter may be asked about a proposal while others vote on it.
+_VOTING: Mapping[CaseState | None, CaseState] = {
+    state: state for state in (CaseState.INVESTIGATING, CaseState.AWAITING_INFORMATION)
+}
+
 TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
     # Opening passes through `received`: the two facts are one write, so that no case is ever without an owner.
     "open": {None: CaseState.TRIAGED},
@@ -29,6 +34,9 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
         CaseState.DECIDED: CaseState.DECIDED,
         CaseState.CLOSED: CaseState.CLOSED,
     },
+    "propose_decision": {CaseState.INVESTIGATING: CaseState.INVESTIGATING},
+    "second": _VOTING,
+    "object": _VOTING,
     "decide": {CaseState.INVESTIGATING: CaseState.DECIDED},
     "recuse": _ANY,
     "confirm": _ANY,

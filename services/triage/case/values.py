@@ -1,7 +1,7 @@
 """The values that a case is made of. Pure, and all times are UTC-aware."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from shared.events import CaseState
 
@@ -51,6 +51,37 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Vote:
+    """The vote of a person (a reference) on a proposal. The vault has the reasons under `reason_id`."""
+
+    by: str
+    in_favour: bool
+    reason_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A decision that a person (a reference) has proposed, and the votes of others: one a person.
+
+    `until`: when it ends, `scope`: what it holds for; both None where the outcome has none.
+    """
+
+    id: str
+    outcome: str
+    by: str
+    at: datetime
+    reason_id: str
+    until: datetime | None = None
+    scope: str | None = None
+    votes: tuple[Vote, ...] = ()
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day on which it holds."""
+        return last_day_of(self.until)
+
+
+@dataclass(frozen=True, slots=True)
 class Recusal:
     """That `by` declared, in `role`, a recusal of `person` on a ground (person and by are references).
 
@@ -77,3 +108,13 @@ class Step:
     previous: CaseState | None
     state: CaseState
     detail: str | None = None
+
+
+def end_of(day: date | None) -> datetime | None:
+    """When a day is over: the midnight after it, in UTC. None for no day."""
+    return datetime.combine(day, time(), UTC) + timedelta(days=1) if day else None
+
+
+def last_day_of(end: datetime | None) -> date | None:
+    """The day whose end this is; see end_of."""
+    return (end - timedelta(days=1)).date() if end else None

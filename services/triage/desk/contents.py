@@ -28,7 +28,7 @@ def told_of(contents: Contents | None) -> dict[str, Any]:
 def talk_of(case: Case, contents: Contents | None) -> list[dict[str, Any]]:
     """The questions to the reporter with their answers, in their order."""
     written = contents.sections.get("correspondence", {}) if contents else {}
-    said = {s["id"]: s["text"] for s in written.get("statements", ())}
+    said = words_in(contents)
     answers = {a["question_id"]: a for a in written.get("answers", ())}
     return [
         {
@@ -41,7 +41,12 @@ def talk_of(case: Case, contents: Contents | None) -> list[dict[str, Any]]:
     ]
 
 
+def words_in(contents: Contents | None) -> dict[str, str]:
+    """The words that handlers have written about the case, by their ids, as far as they are at hand."""
+    written = contents.sections.get("correspondence", {}) if contents else {}
+    return {statement["id"]: statement["text"] for statement in written.get("statements", ())}
+
+
 def reasons_of(case: Case, contents: Contents | None) -> str | None:
     """The words in which the outcome was reasoned, if they are at hand."""
-    written = contents.sections.get("correspondence", {}) if contents else {}
-    return next((s["text"] for s in written.get("statements", ()) if s["id"] == case.reason_id), None)
+    return words_in(contents).get(case.reason_id or "")

@@ -26,6 +26,10 @@ class CaseNames:
         """The message of a code: `("outcome", "warning")`."""
         return self._pages.message(request, message_key(prefix, code))
 
+    def said(self, request: Request, key: str, *values: str | int) -> str:
+        """A message with its values."""
+        return self._pages.message(request, key, *values)
+
     def options(self, request: Request, prefix: str, codes: Sequence[str]) -> list[tuple[str, str]]:
         """The codes of a choice, each with its message. `prefix` begins the keys; handling bodies have their names."""
         if prefix == "body":

@@ -12,11 +12,13 @@ from fastapi import Request, Response
 from services.triage.actions import Desk, VersionConflict
 from services.triage.case.case import ENDED, Case
 from services.triage.case.commands.command import ChoiceField
+from services.triage.case.commands.decision import NEEDS
 from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw, may_withdraw
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
 from services.triage.case.values import Deadline, Recusal
 from services.triage.desk.contents import reasons_of, talk_of, told_of
 from services.triage.desk.names import CaseNames
+from services.triage.desk.proposals import proposal_of
 from services.triage.desk.queue import Queue, QueueFilter
 from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
@@ -56,6 +58,14 @@ FIELD_MESSAGES = {
     "not_pending": "desk-not-pending",
     "own_recusal": "desk-own-recusal",
     "not_to_withdraw": "desk-not-to-withdraw",
+    **{f"needs_{need}": f"desk-needs-{need}" for need in NEEDS},
+    "not_proposed": "desk-not-proposed",
+    "proposal_stands": "desk-proposal-stands",
+    "nothing_proposed": "desk-nothing-proposed",
+    "own_proposal": "desk-own-proposal",
+    "not_timed": "desk-not-timed",
+    "not_scoped": "desk-not-scoped",
+    "in_the_past": "desk-in-the-past",
 }
 
 
@@ -144,6 +154,7 @@ class CaseView:
             "tells_reporter": self._desk.tells_reporter(case, principal),
             "talk": talk_of(case, contents),
             "reasons": reasons_of(case, contents),
+            "proposal": proposal_of(names, request, principal, case, await self._desk.tally(case), contents),
             "mentions": mentions,
             "forms": [self._form(request, principal, case, form, at) for form in forms if not form.kind.own_place],
             "recusals": [self._recusal(request, principal, case, recusal, meant, at) for recusal in case.recusals],

@@ -39,7 +39,7 @@ async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None
     expected = {
         (): ["assign", "recuse", "clear"],
         ("assign",): ["assign", "start", "recuse", "clear"],
-        ("assign", "start"): ["assign", "ask", "decide", "recuse", "clear"],
+        ("assign", "start"): ["assign", "ask", "propose_decision", "decide", "recuse", "clear"],
         ("assign", "start", "ask"): ["assign", "start", "recuse", "clear"],
         ("assign", "start", "decide"): ["assign", "recuse", "clear", "close"],
         ("assign", "start", "decide", "close"): ["recuse", "clear"],

@@ -171,7 +171,7 @@ def findings(folder: Path) -> list[str]:
             "identity confidential",
             "“investigating” stands here twice",
         ),
-        ("policy.toml", 'version = "2026-11.3"', 'version = "new"', "", "“version”: String should match"),
+        ("policy.toml", 'version = "2026-11.4"', 'version = "new"', "", "“version”: String should match"),
     ],
 )
 def test_a_wrong_value_is_named_with_file_line_and_row(
@@ -278,6 +278,38 @@ def test_a_flag_given_twice_is_named(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "at", "entry", "text"),
+    [
+        ('needs = "four_eyes"', 'needs = "alone"', "needs", "restriction", "a sanction needs a second person"),
+        ("quorum = 50\n", "", "code", "permanent_ban", "“quorum” is for what needs “two_thirds”"),
+        ("quorum = 50", "quorum = 101", "quorum", "permanent_ban", "“quorum”"),
+        ('"two_thirds"\nquorum', '"four_eyes"\nquorum', "quorum", "permanent_ban", "“quorum” is for what"),
+        ('"two_thirds"\nquorum', '"half"\nquorum', "needs", "permanent_ban", "“needs”"),
+        ("timed = true\nscoped = true\nemergency", "emergency", "emergency", "restriction", "only a measure"),
+        ('code = "referral"', 'code = "warning"', "code", "warning", "this id is already taken"),
+    ],
+)
+def test_an_outcome_that_cannot_be_is_named_with_its_line(
+    tmp_path: Path, old: str, new: str, at: str, entry: str, text: str
+) -> None:
+    packaged = (PACKAGED / "taxonomy.toml").read_text(encoding="utf-8")
+    head, table, rows = packaged.partition("[[outcome]]")
+    own = head + table + rows.replace(old, new, 1)
+    lines = own.splitlines()
+    first = max(number for number, line in enumerate(lines, 1) if line == f'code = "{entry}"')
+    line = first if at != "code" else first - 1
+    while at != "code" and not lines[line - 1].startswith(f"{at} = "):
+        line += 1
+    (found,) = findings(write(tmp_path, "taxonomy.toml", own))
+    assert found.startswith(f"taxonomy.toml:{line}: outcome {entry}: {text}")
+
+
+def test_a_policy_that_a_body_of_one_person_could_not_follow_is_refused(tmp_path: Path) -> None:
+    own = (PACKAGED / "taxonomy.toml").read_text(encoding="utf-8").replace('needs = "alone"', 'needs = "four_eyes"')
+    assert "one outcome must need nobody else" in findings(write(tmp_path, "taxonomy.toml", own))[0]
+
+
 def test_without_a_rule_that_always_matches_the_policy_is_refused(tmp_path: Path) -> None:
     text = ROUTING[: ROUTING.index("# Always matches")]
     line = text[: text.index('id = "one-wiki"')].count("\n")
@@ -322,7 +354,7 @@ def test_malformed_toml_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_text_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None:
-    (tmp_path / "policy.toml").write_bytes(b'# one\n# \xff\nversion = "2026-11.3"\n')
+    (tmp_path / "policy.toml").write_bytes(b'# one\n# \xff\nversion = "2026-11.4"\n')
     assert findings(tmp_path) == ["policy.toml:2: not UTF-8 text"]
 
 

@@ -1,16 +1,17 @@
 """Hypothesis walks the state machine: whatever the commands, the table, the fold and the ownership hold."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
-from services.triage.case.commands.decision import Decide
+from services.triage.case.commands.decision import Decide, Object, ProposeDecision, Second
 from services.triage.case.commands.handling import Assign, Attend, Close, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.naming import Clear
@@ -28,6 +29,7 @@ from services.triage.case.lifecycle import (
 )
 from shared.events import (
     Actor,
+    CaseDecided,
     CaseFact,
     CaseOpened,
     CaseState,
@@ -41,12 +43,18 @@ from shared.events import (
 from shared.ids import case_id_of
 from shared.policy import load_policy
 from tests.support.examples import up_to
+from tests.support.people import responder
 
 POLICY = load_policy(None)
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ALICE = Actor("responder:a1", "responder")
 BEN = Actor("responder:b2", "responder")
 CORA = Actor("coordinator:c3", "coordinator")
+LATER = date(2999, 12, 24)
+VOTERS = [ALICE, BEN, Actor("responder:d4", "responder")]
+PEOPLE = People(
+    {body: [replace(responder(one.ref[-2:], body), ref=one.ref) for one in VOTERS] for body in POLICY.bodies}
+)
 ENTERED = {
     CaseState.RECEIVED,
     CaseState.TRIAGED,
@@ -175,9 +183,24 @@ class Life(RuleBasedStateMachine):
         question = data.draw(st.sampled_from(questions)) if known and questions else "never asked"
         self.attempt(ReceiveAnswer(question, answer))
 
-    @rule(outcome=st.sampled_from([*POLICY.outcomes, "pillory"]))
-    def conclude(self, outcome: str) -> None:
-        self.attempt(Decide(outcome, Words(f"reason {len(self.log)}")))
+    @rule(outcome=st.sampled_from([*POLICY.outcomes, "pillory"]), by=st.sampled_from(VOTERS))
+    def conclude(self, outcome: str, by: Actor) -> None:
+        self.attempt(Decide(outcome, Words(f"reason {len(self.log)}"), by, people=PEOPLE), by)
+
+    @rule(by=st.sampled_from(VOTERS))
+    def conclude_as_proposed(self, by: Actor) -> None:
+        if self.case.proposal:
+            self.conclude(self.case.proposal.outcome, by)
+
+    @rule(outcome=st.sampled_from([*POLICY.outcomes, "pillory"]), by=st.sampled_from(VOTERS))
+    def propose(self, outcome: str, by: Actor) -> None:
+        rule = POLICY.outcomes.get(outcome)
+        until, scope = LATER if rule and rule.timed else None, "pages" if rule and rule.scoped else ""
+        self.attempt(ProposeDecision(outcome, until, scope, Words(f"why {len(self.log)}"), by, PEOPLE), by)
+
+    @rule(by=st.sampled_from(VOTERS), agrees=st.booleans())
+    def vote(self, by: Actor, agrees: bool) -> None:
+        self.attempt(Second(None, by) if agrees else Object(Words(f"why {len(self.log)}"), by), by)
 
     @rule(
         person=st.sampled_from(["responder:a1", "responder:b2"]),
@@ -216,6 +239,12 @@ class Life(RuleBasedStateMachine):
     def nobody_has_a_case_from_which_they_are_recused(self) -> None:
         assert self.case.assignee not in self.case.recused
         assert len(set(self.case.recused)) == len(self.case.recused)
+
+    @invariant()
+    def no_sanction_stands_by_the_word_of_one_person(self) -> None:
+        decided = [event.fact for event in self.log if isinstance(event.fact, CaseDecided)]
+        for fact in decided:
+            assert not POLICY.outcomes[fact.outcome].sanction or len(set(fact.in_favour)) > 1
 
     @invariant()
     def each_recusal_stands_once_and_says_how_it_came_about(self) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.triage.author import TRIAGE
+from services.triage.case.attendance import NOBODY
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.handling import Assign
@@ -154,7 +155,7 @@ def test_a_decision_says_whether_its_author_is_recused(recusal: Recuse | None, e
     case = after(opened(), recusal)[0] if recusal else opened()
     form = FORMS["decide"]
     texts = {"outcome": "advice", "reason": "Why."}
-    command = form.command_of(texts, BEN, words_id=str, token_of=lambda person: {BEN.ref: TOKEN}[person])
+    command = form.command_of(texts, BEN, people=NOBODY, words_id=str, token_of=lambda person: {BEN.ref: TOKEN}[person])
     (fact,) = command.decide(case, CaseState.DECIDED, POLICY, AT)
     assert isinstance(fact, CaseDecided)
     assert fact.by_recused is expected

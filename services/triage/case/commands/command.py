@@ -220,7 +220,8 @@ class Command:
     `by_people`: people give it, so that it has a form, a route and the action `case.<name>`; `button`: the desk has a
     button for it without any value, beside its form; `own_place`: the desk offers it at what it is about, and not among
     the others. A command with an attribute `by` gets the actor who gives it; one with an attribute `token` gets the
-    token that the case has for its person, or without a person for the actor.
+    token that the case has for its person, or without a person for the actor; one with an attribute `people` gets
+    those who could handle the case.
     """
 
     __slots__ = ()

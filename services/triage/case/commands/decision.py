@@ -1,42 +1,226 @@
-"""A case is decided. Pure."""
+"""A decision is proposed, others of the handling body vote on it, and the case is decided. Pure.
+
+The policy says who has to agree before a case ends so (shared/policy/taxonomy.toml).
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
+from services.triage.case.attendance import NOBODY, People
 from services.triage.case.case import Case
-from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
-from shared.events import Actor, CaseDecided, CaseFact, CaseState
+from services.triage.case.commands.command import ChoiceField, Command, DayField, Words, WordsField
+from services.triage.case.values import Proposal, end_of
+from services.triage.case.voting import count_votes, stands_against
+from shared.events import (
+    Actor,
+    CaseDecided,
+    CaseFact,
+    CaseState,
+    DecisionObjected,
+    DecisionProposed,
+    DecisionSeconded,
+)
 from shared.policy import Policy
 from shared.problems import FieldError
+
+UNKNOWN_OUTCOME = FieldError("/outcome", "unknown_choice", "Choose one of the options.")
+PROPOSAL_STANDS = FieldError("/outcome", "proposal_stands", "Another proposal stands: vote on that one first.")
+NEEDS = {
+    "outcome": "The policy no longer has this outcome.",
+    "second": "Another person has to agree.",
+    "majority": "Two thirds of the votes have to be in favour.",
+    "quorum": "More people have to vote.",
+    "reporter": "The reporter has to be asked about it first.",
+    "date": "Its last day has passed.",
+}
+"""What a proposal can need, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeDecision(Command):
+    """Propose an outcome to the others of the body, with the reasons for it. It takes the place of one's own before."""
+
+    name = "propose_decision"
+
+    outcome: Annotated[str, ChoiceField(offers=lambda policy: tuple(policy.outcomes))]
+    until: Annotated[date | None, DayField(optional=True)]
+    scope: Annotated[str, ChoiceField(offers=lambda policy: policy.scopes, optional=True)]
+    why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
+    by: Actor
+    people: People = NOBODY
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """An outcome that the policy does not have, a day or scope that does not fit it, and what stands against it."""
+        rule = policy.outcomes.get(self.outcome)
+        if rule is None:
+            yield UNKNOWN_OUTCOME
+            return
+        if stands_against(case, self.by.ref, self.people, policy, now):
+            yield PROPOSAL_STANDS
+        yield from day_faults(self.until, now, needed=rule.timed)
+        if rule.scoped and not self.scope:
+            yield FieldError("/scope", "missing", "Say what it holds for.")
+        elif self.scope and not rule.scoped:
+            yield FieldError("/scope", "not_scoped", "This outcome holds for nothing in particular.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The proposal."""
+        return [
+            DecisionProposed(
+                previous=case.state,
+                state=state,
+                proposal_id=self.why.id,
+                previous_outcome=case.proposal.outcome if case.proposal else None,
+                outcome=self.outcome,
+                reason_id=self.why.id,
+                until=self.until,
+                scope=self.scope or None,
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Second(Command):
+    """Agree with the proposal of another person."""
+
+    name = "second"
+
+    why: Annotated[Words | None, WordsField(kept_as="reason", outlived=True, optional=True)]
+    by: Actor
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where a decision is proposed."""
+        return case.proposal is not None
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """Nothing is proposed, or the person proposed it."""
+        return vote_faults(case.proposal, self.by)
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The vote, once."""
+        proposal = case.proposal
+        if proposal is None or has_voted(proposal, self.by, in_favour=True):
+            return []
+        return [
+            DecisionSeconded(
+                previous=case.state,
+                state=state,
+                proposal_id=proposal.id,
+                outcome=proposal.outcome,
+                reason_id=self.why.id if self.why else None,
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Object(Command):
+    """Object to the proposal of another person, with the reasons for it."""
+
+    name = "object"
+
+    why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
+    by: Actor
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where a decision is proposed."""
+        return case.proposal is not None
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """Nothing is proposed, or the person proposed it."""
+        return vote_faults(case.proposal, self.by)
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The vote, once."""
+        proposal = case.proposal
+        if proposal is None or has_voted(proposal, self.by, in_favour=False):
+            return []
+        return [
+            DecisionObjected(
+                previous=case.state,
+                state=state,
+                proposal_id=proposal.id,
+                outcome=proposal.outcome,
+                reason_id=self.why.id,
+            )
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Decide(Command):
-    """Decide on an outcome of the policy, with the reasons for it."""
+    """Decide on an outcome of the policy, with the reasons for it: alone where the policy lets one person do so.
+
+    Else the proposal is decided on, once it has what the policy asks for.
+    """
 
     name = "decide"
 
-    outcome: Annotated[str, ChoiceField(offers=lambda policy: policy.outcomes)]
+    outcome: Annotated[str, ChoiceField(offers=lambda policy: tuple(policy.outcomes))]
     reason: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
     by: Actor | None = None
     token: str = ""
+    people: People = NOBODY
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """An outcome that the policy does not have."""
-        if self.outcome not in policy.outcomes:
-            yield FieldError("/outcome", "unknown_choice", "Choose one of the options.")
+        """An outcome that the policy does not have, that is not proposed, or whose proposal needs more."""
+        rule = policy.outcomes.get(self.outcome)
+        if rule is None:
+            yield UNKNOWN_OUTCOME
+        elif proposal := self._proposal(case):
+            for need in count_votes(case, proposal, self.people, policy, now).needs[:1]:
+                yield FieldError("/outcome", f"needs_{need}", NEEDS[need])
+        elif rule.needs_proposal:
+            yield FieldError("/outcome", "not_proposed", "This outcome has to be proposed first.")
+        elif stands_against(case, self.by.ref if self.by else None, self.people, policy, now):
+            yield PROPOSAL_STANDS
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The decision."""
+        """The decision, and the people who carried it."""
+        proposal = self._proposal(case)
+        tally = count_votes(case, proposal, self.people, policy, now) if proposal else None
         is_recused = any(one in case.recused for one in (self.by.ref, self.token)) if self.by else None
         return [
             CaseDecided(
                 previous=case.state,
                 state=state,
+                previous_outcome=case.outcome,
                 outcome=self.outcome,
                 reason_id=self.reason.id,
                 by_recused=is_recused,
+                until=proposal.last_day if proposal else None,
+                scope=proposal.scope if proposal else None,
+                in_favour=tally.in_favour if tally else (),
+                against=tally.against if tally else (),
             )
         ]
+
+    def _proposal(self, case: Case) -> Proposal | None:
+        """The proposal that is decided on."""
+        return case.proposal if case.proposal and case.proposal.outcome == self.outcome else None
+
+
+def day_faults(day: date | None, now: datetime, *, needed: bool) -> Iterable[FieldError]:
+    """What is wrong with the last day of something that has to have one, or cannot have one. It is in `until`."""
+    end = None if day == date.min else end_of(day)
+    if needed and end is None:
+        yield FieldError("/until", "missing", "Say the last day on which it holds.")
+    elif end is not None and not needed:
+        yield FieldError("/until", "not_timed", "This outcome has no last day.")
+    elif end is not None and end <= now:
+        yield FieldError("/until", "in_the_past", "This day has passed.")
+
+
+def vote_faults(proposal: Proposal | None, by: Actor) -> Iterable[FieldError]:
+    """What keeps a person from voting: nothing is proposed, or the proposal is the person's own, in whatever role."""
+    if proposal is None:
+        yield FieldError("/why", "nothing_proposed", "Nothing is proposed any more.")
+    elif proposal.by == by.ref:
+        yield FieldError("/why", "own_proposal", "Another person has to vote on what you have proposed.")
+
+
+def has_voted(proposal: Proposal, by: Actor, *, in_favour: bool) -> bool:
+    """Whether the person's vote is this one already."""
+    return any(vote.by == by.ref and vote.in_favour is in_favour for vote in proposal.votes)

@@ -1,12 +1,41 @@
-"""What the facts of a decision change. Pure."""
+"""What the facts of a decision change: it is proposed, voted on, and made. Pure."""
+
+from dataclasses import replace
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
-from shared.events import CaseDecided, Event
+from services.triage.case.values import Proposal, Vote, end_of
+from shared.events import CaseDecided, DecisionObjected, DecisionProposed, DecisionSeconded, Event
+
+
+def _proposed(_case: Case, fact: DecisionProposed, event: Event) -> Fields:
+    proposal = Proposal(
+        id=fact.proposal_id,
+        outcome=fact.outcome,
+        by=event.actor.ref,
+        at=event.time,
+        reason_id=fact.reason_id,
+        until=end_of(fact.until),
+        scope=fact.scope,
+    )
+    return {"proposal": proposal}
+
+
+def _voted(case: Case, fact: DecisionSeconded | DecisionObjected, event: Event) -> Fields:
+    if case.proposal is None or case.proposal.id != fact.proposal_id:
+        return {}
+    vote = Vote(event.actor.ref, isinstance(fact, DecisionSeconded), fact.reason_id)
+    others = (other for other in case.proposal.votes if other.by != vote.by)
+    return {"proposal": replace(case.proposal, votes=(*others, vote))}
 
 
 def _decided(_case: Case, fact: CaseDecided, _event: Event) -> Fields:
-    return {"outcome": fact.outcome, "reason_id": fact.reason_id}
+    return {"outcome": fact.outcome, "reason_id": fact.reason_id, "proposal": None}
 
 
-CHANGES = {CaseDecided: _decided}
+CHANGES = {
+    DecisionProposed: _proposed,
+    DecisionSeconded: _voted,
+    DecisionObjected: _voted,
+    CaseDecided: _decided,
+}

@@ -1,0 +1,76 @@
+"""What a proposed decision has, and what it still needs. Pure.
+
+Votes count while the person who gave them may handle the case: not once the person is recused, or gone from the body.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from services.triage.case.attendance import People, voters
+from services.triage.case.case import Case
+from services.triage.case.values import Proposal
+from shared.policy import Outcome, Policy
+
+ENOUGH = 2
+"""So many people have to be in favour where one person alone does not suffice."""
+Need = Literal["outcome", "second", "majority", "quorum", "reporter", "date"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The people (references) with votes that count, how many may vote, and what the proposal still needs.
+
+    `outcome`: the policy has it no longer. `second`: another person in favour. `majority`: two thirds of the votes.
+    `quorum`: more votes. `reporter`: the reporter is asked. `date`: another proposal, because its last day has passed.
+    """
+
+    in_favour: tuple[str, ...]
+    against: tuple[str, ...]
+    voters: int
+    needs: tuple[Need, ...]
+
+
+def count_votes(case: Case, proposal: Proposal, people: People, policy: Policy, now: datetime) -> Tally:
+    """What the proposal of a case has at `now` (UTC-aware). `people`: who could handle the case."""
+    may_vote = voters(case, people, policy, now)
+    votes = [(proposal.by, True), *((vote.by, vote.in_favour) for vote in proposal.votes)]
+    in_favour = tuple(by for by, agrees in votes if agrees and by in may_vote)
+    against = tuple(by for by, agrees in votes if not agrees and by in may_vote)
+    needs: list[Need] = []
+    rule = policy.outcomes.get(proposal.outcome)
+    if rule is None:
+        needs.append("outcome")
+    else:
+        needs += _votes_needed(rule, len(in_favour), len(against), len(may_vote))
+        if rule.reporter_first and all(question.asked_at < proposal.at for question in case.questions):
+            needs.append("reporter")
+    if proposal.until is not None and proposal.until <= now:
+        needs.append("date")
+    return Tally(in_favour, against, len(may_vote), tuple(needs))
+
+
+def _votes_needed(rule: Outcome, in_favour: int, against: int, may_vote: int) -> list[Need]:
+    needs: list[Need] = []
+    if rule.needs != "alone" and in_favour < ENOUGH:
+        needs.append("second")
+    if rule.needs == "two_thirds":
+        votes = in_favour + against
+        if 3 * in_favour < 2 * votes:
+            needs.append("majority")
+        if 100 * votes < rule.quorum * may_vote:
+            needs.append("quorum")
+    return needs
+
+
+def stands_against(case: Case, person: str | None, people: People, policy: Policy, now: datetime) -> bool:
+    """Whether the proposal of a case stands against another one by this person (a reference).
+
+    Only the person who made it replaces it, unless another person objects to it, or that person may vote no longer.
+    """
+    proposal = case.proposal
+    if proposal is None or person == proposal.by:
+        return False
+    may_vote = voters(case, people, policy, now)
+    objected = any(not vote.in_favour and vote.by in may_vote for vote in proposal.votes)
+    return proposal.by in may_vote and not objected

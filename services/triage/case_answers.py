@@ -1,0 +1,29 @@
+"""What became of a case beside its state, as the API shows it."""
+
+from services.triage.answers import ProposalShown
+from services.triage.case.case import Case
+from services.triage.case.voting import Tally
+from shared.times import rfc3339
+
+
+def show_proposal(case: Case, tally: Tally | None) -> ProposalShown | None:
+    """The decision that is proposed. `tally`: what it has and needs."""
+    proposal = case.proposal
+    if proposal is None or tally is None:
+        return None
+    counted = {*tally.in_favour, *tally.against}
+    return {
+        "proposal_id": proposal.id,
+        "outcome": proposal.outcome,
+        "proposed_by": proposal.by,
+        "proposed_at": rfc3339(proposal.at),
+        "reason_id": proposal.reason_id,
+        "until": proposal.last_day.isoformat() if proposal.last_day else None,
+        "scope": proposal.scope,
+        "votes": [
+            {"by": vote.by, "in_favour": vote.in_favour, "counts": vote.by in counted, "reason_id": vote.reason_id}
+            for vote in proposal.votes
+        ],
+        "may_vote": tally.voters,
+        "needs": list(tally.needs),
+    }

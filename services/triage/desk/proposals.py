@@ -1,0 +1,50 @@
+"""What the page of a case shows of a proposed decision: who proposes what, the votes, and what is still missing."""
+
+from typing import Any
+
+from fastapi import Request
+
+from services.triage.case.case import Case
+from services.triage.case.voting import Tally
+from services.triage.desk.contents import words_in
+from services.triage.desk.names import CaseNames
+from shared.access.principal import Principal, Role
+from shared.clients.vault import Contents
+
+
+def proposal_of(
+    names: CaseNames,
+    request: Request,
+    reader: Principal,
+    case: Case,
+    tally: Tally | None,
+    contents: Contents | None,
+) -> dict[str, Any] | None:
+    """The proposal of a case in the reader's language; None where there is none, or where its votes are not known."""
+    proposal = case.proposal
+    if proposal is None or tally is None:
+        return None
+    said = words_in(contents)
+    counted = {*tally.in_favour, *tally.against}
+
+    def person(ref: str) -> str:
+        return names.person(request, reader, Role.RESPONDER, ref)
+
+    return {
+        "text": names.said(
+            request, "desk-proposal-by", person(proposal.by), names.code(request, "outcome", proposal.outcome)
+        ),
+        "scope": names.code(request, "scope", proposal.scope) if proposal.scope else None,
+        "until": proposal.last_day,
+        "reason": said.get(proposal.reason_id),
+        "votes": [
+            {
+                "text": names.said(request, f"desk-vote-{'for' if vote.in_favour else 'against'}", person(vote.by)),
+                "void": vote.by not in counted,
+                "reason": said.get(vote.reason_id or ""),
+            }
+            for vote in proposal.votes
+        ],
+        "count": names.said(request, "desk-proposal-votes", len(tally.in_favour), len(tally.against), tally.voters),
+        "needs": [names.said(request, f"desk-needs-{need}") for need in tally.needs],
+    }

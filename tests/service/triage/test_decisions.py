@@ -1,0 +1,138 @@
+"""Decisions at the desk and by the API: a proposal, votes on it, and what is still missing, in words."""
+
+from collections.abc import AsyncIterator
+from html import unescape
+from typing import Any
+
+import pytest
+
+from services.triage.case.case import Case
+from shared.access.principal import Principal
+from shared.access.roster import Staff
+from tests.support.forms import hidden_fields
+from tests.support.people import responder, sign_in
+from tests.support.triage_rig import ALICE, COLLEAGUE, POLICY, Rig, bearer, make_rig
+
+DORA = responder("d0d0d0d0", *POLICY.bodies)
+BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
+SUSPENSION = {"outcome": "temporary_suspension", "until": "2999-12-24", "scope": "community", "why": "It goes on."}
+
+
+class Three:
+    """Each handling body has these three people."""
+
+    async def staff(self) -> Staff:
+        return {body: [ALICE, COLLEAGUE, DORA] for body in POLICY.bodies}
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with make_rig(staffing=Three()) as rig:
+        yield rig
+
+
+async def given(rig: Rig, case: Case, command: str, body: object = None, who: Principal = ALICE) -> None:
+    answer = await rig.order(case, command, body, who)
+    assert answer.status_code == 200, answer.text
+
+
+async def investigated(rig: Rig) -> Case:
+    case = await rig.open()
+    for command in ("assign", "start"):
+        await given(rig, case, command)
+    return case
+
+
+async def shown(rig: Rig, case: Case) -> dict[str, Any]:
+    answer = await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(ALICE))
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def page_of(rig: Rig, case: Case, who: Principal = ALICE) -> str:
+    await sign_in(rig.http, rig.sessions, "/desk", who)
+    answer = await rig.http.get(f"/desk/cases/{case.code_name}", headers=BROWSER)
+    assert answer.status_code == 200
+    return unescape(answer.text)
+
+
+async def test_a_suspension_is_proposed_seconded_and_decided(rig: Rig) -> None:
+    case = await investigated(rig)
+    await given(rig, case, "propose_decision", SUSPENSION)
+    proposal = (await shown(rig, case))["proposal"]
+    assert (proposal["outcome"], proposal["until"], proposal["scope"]) == (
+        "temporary_suspension",
+        "2999-12-24",
+        "community",
+    )
+    assert (proposal["proposed_by"], proposal["may_vote"], proposal["needs"]) == (ALICE.ref, 3, ["second"])
+    decide = {"outcome": "temporary_suspension", "reason": "It went on and on."}
+    refused = await rig.order(case, "decide", decide)
+    assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [("/outcome", "needs_second")]
+    await given(rig, case, "second", who=COLLEAGUE)
+    assert (await shown(rig, case))["proposal"]["needs"] == []
+    await given(rig, case, "decide", decide)
+    body = await shown(rig, case)
+    assert (body["state"], body["outcome"], body["proposal"]) == ("decided", "temporary_suspension", None)
+    decided = next(e.fact for e in rig.cases.events if e.fact.name == "case.decided")
+    assert decided.in_favour == (ALICE.ref, COLLEAGUE.ref)
+
+
+async def test_the_reasons_of_proposals_and_votes_are_in_the_vault_alone(rig: Rig) -> None:
+    case = await investigated(rig)
+    await given(rig, case, "propose_decision", {**SUSPENSION, "why": "Sekret one"})
+    await given(rig, case, "object", {"why": "Sekret two"}, COLLEAGUE)
+    assert sorted(text for _, text in rig.vault.statements.values()) == ["Sekret one", "Sekret two"]
+    assert "Sekret" not in repr(rig.cases.events)
+    page = await page_of(rig, case)
+    assert "Sekret one" in page
+    assert "Sekret two" in page
+
+
+async def test_the_page_says_who_voted_how_and_what_is_missing(rig: Rig) -> None:
+    case = await investigated(rig)
+    await given(rig, case, "propose_decision", {"outcome": "permanent_ban", "scope": "everywhere", "why": "Again."})
+    page = await page_of(rig, case)
+    for words in (
+        "Permanent ban, proposed by: You",
+        "Another person of the handling body has to agree.",
+        "3 people may vote",
+    ):
+        assert words in page
+    await given(rig, case, "object", {"why": "Too much."}, COLLEAGUE)
+    await given(rig, case, "second", {}, DORA)
+    page = await page_of(rig, case)
+    assert "2 votes for it, 1 against it." in page
+    assert "Nothing is missing" in page
+    await given(rig, case, "recuse", {"ground": "related"}, DORA)
+    page = await page_of(rig, case)
+    assert "This vote does not count any more." in page
+    assert "Two thirds of the votes have to be for it." in page
+
+
+async def test_the_forms_of_the_desk_propose_and_vote(rig: Rig) -> None:
+    case = await investigated(rig)
+    address = f"/desk/cases/{case.code_name}"
+
+    async def send(command: str, who: Principal, **values: str) -> int:
+        page = await page_of(rig, case, who)
+        answer = await rig.http.post(f"{address}/{command}", data={**hidden_fields(page), **values}, headers=BROWSER)
+        return answer.status_code
+
+    assert await send("propose_decision", ALICE, outcome="restriction", why="So.") == 422
+    assert await send("propose_decision", ALICE, **SUSPENSION) == 303
+    assert await send("second", ALICE) == 422
+    assert await send("second", COLLEAGUE) == 303
+    assert await send("decide", ALICE, outcome="temporary_suspension", reason="So.") == 303
+    assert rig.cases.stored[case.id].case.outcome == "temporary_suspension"
+
+
+async def test_two_who_decide_at_once_have_one_decision(rig: Rig) -> None:
+    case = await investigated(rig)
+    seen = f'"{rig.cases.stored[case.id].case.seq}"'
+    answers = [
+        await rig.order(case, "decide", {"outcome": outcome, "reason": "So."}, who, if_match=seen)
+        for outcome, who in (("advice", ALICE), ("warning", COLLEAGUE))
+    ]
+    assert [answer.status_code for answer in answers] == [200, 412]
+    assert rig.cases.stored[case.id].case.outcome == "advice"

@@ -1,0 +1,281 @@
+"""Sanctions take a second person, bans two thirds of the votes; who is recused or gone has no vote any more."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
+
+import pytest
+
+from services.triage.author import TRIAGE
+from services.triage.case.attendance import People, voters
+from services.triage.case.case import Case
+from services.triage.case.commands.command import Command, Words, takes
+from services.triage.case.commands.decision import Decide, Object, ProposeDecision, Second
+from services.triage.case.commands.handling import Assign, Start
+from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.opening import Open
+from services.triage.case.commands.recusal import NAMED, Confirm, Recuse, Withdraw
+from services.triage.case.commands.table import events_of
+from services.triage.case.evolve.fold import fold
+from services.triage.case.lifecycle import FieldsRefused, NotPermitted
+from services.triage.case.voting import count_votes
+from shared.access.principal import Leave, Role
+from shared.events import Actor, CaseDecided, CaseFact, CaseState, Event, ReportReceived
+from shared.policy import load_policy
+from tests.support.people import coordinator, responder
+from tests.support.triage_rig import reported
+
+POLICY = load_policy(None)
+AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+BODY = "enwiki_arbcom"
+STAFF = [responder(name * 4, BODY) for name in ("a1", "b1", "c1", "d1", "e1", "f1")]
+ANN, BEN, CAT, DOT, EVE, FAY = (one.actor(Role.RESPONDER) for one in STAFF)
+CORA = coordinator("c0acc0ac", BODY).actor(Role.COORDINATOR)
+PEOPLE = People({BODY: STAFF})
+TOKEN = "7" * 32
+LATER = date(2026, 12, 24)
+
+
+def given_people(command: Command, people: People) -> Command:
+    # Commands that count votes are dataclasses with an attribute for it.
+    return replace(command, people=people) if takes(type(command), "people") else command  # type: ignore[type-var]
+
+
+def after(case: Case | None, command: Command, at: datetime = AT, people: People = PEOPLE) -> tuple[Case, list[Event]]:
+    by = getattr(command, "by", None) or TRIAGE
+    seq = case.seq if case else 0
+    command = given_people(command, people)
+    events = events_of(case, command, POLICY, at, case_id="c", actor=by, cause=f"c{seq}", trace=None)
+    folded = fold(events, case)
+    assert folded is not None
+    return folded, events
+
+
+def refused(case: Case, command: Command, at: datetime = AT, people: People = PEOPLE) -> list[tuple[str, str]]:
+    with pytest.raises(FieldsRefused) as caught:
+        after(case, command, at, people)
+    return [(fault.pointer, fault.code) for fault in caught.value.faults]
+
+
+def led(*commands: Command) -> Case:
+    event = reported()
+    assert isinstance(event.fact, ReportReceived)
+    case, _ = after(None, Open("amber-harbour", event.fact))
+    for command in (Assign(ANN.ref), Start(), *commands):
+        case, _ = after(case, command)
+    assert case.body == BODY
+    return case
+
+
+def proposal(outcome: str, by: Actor = ANN, why: str = "p1") -> ProposeDecision:
+    rule = POLICY.outcomes[outcome]
+    return ProposeDecision(outcome, LATER if rule.timed else None, "pages" if rule.scoped else "", Words(why), by)
+
+
+def agree(by: Actor) -> Second:
+    return Second(None, by)
+
+
+def against(by: Actor) -> Object:
+    return Object(Words(f"o {by.ref}"), by)
+
+
+def needs(case: Case, people: People = PEOPLE, at: datetime = AT) -> tuple[str, ...]:
+    assert case.proposal is not None
+    return count_votes(case, case.proposal, people, POLICY, at).needs
+
+
+def decision(outcome: str, by: Actor = ANN) -> Decide:
+    return Decide(outcome, Words("d1"), by)
+
+
+ALONE = [code for code, rule in POLICY.outcomes.items() if not rule.needs_proposal]
+SANCTIONS = [code for code, rule in POLICY.outcomes.items() if rule.sanction]
+
+
+def test_the_policy_says_what_a_sanction_is() -> None:
+    assert SANCTIONS == ["restriction", "temporary_suspension", "permanent_ban", "event_removal"]
+    assert ALONE == ["no_violation", "out_of_scope", "advice", "mediation", "warning", "referral"]
+    assert [code for code, rule in POLICY.outcomes.items() if rule.needs == "two_thirds"] == ["permanent_ban"]
+
+
+@pytest.mark.parametrize("outcome", ALONE)
+def test_what_is_no_sanction_one_person_decides(outcome: str) -> None:
+    case, (decided, *_) = after(led(), decision(outcome))
+    assert isinstance(decided.fact, CaseDecided)
+    assert (case.state, case.outcome, decided.fact.in_favour) == (CaseState.DECIDED, outcome, ())
+
+
+@pytest.mark.parametrize("outcome", [code for code in POLICY.outcomes if code not in ALONE])
+def test_nothing_else_is_decided_without_a_proposal_of_it(outcome: str) -> None:
+    assert refused(led(), decision(outcome)) == [("/outcome", "not_proposed")]
+    assert refused(led(proposal("advice")), decision(outcome)) == [("/outcome", "not_proposed")]
+
+
+@pytest.mark.parametrize("outcome", SANCTIONS)
+def test_nobody_decides_on_a_sanction_alone(outcome: str) -> None:
+    case = led(proposal(outcome))
+    assert refused(case, decision(outcome)) == [("/outcome", "needs_second")]
+    assert refused(case, agree(ANN)) == [("/why", "own_proposal")]
+    assert refused(case, agree(Actor(ANN.ref, "coordinator"))) == [("/why", "own_proposal")]
+
+
+def test_a_second_person_carries_a_sanction_and_the_decision_tells_so() -> None:
+    case, events = after(led(proposal("restriction"), agree(BEN)), decision("restriction", CAT))
+    fact = events[0].fact
+    assert isinstance(fact, CaseDecided)
+    assert (fact.in_favour, fact.against) == ((ANN.ref, BEN.ref), ())
+    assert (fact.until, fact.scope) == (LATER, "pages")
+    assert (case.state, case.proposal) == (CaseState.DECIDED, None)
+
+
+@pytest.mark.parametrize(
+    ("votes", "missing"),
+    [
+        ([], ("second", "quorum")),
+        ([agree(BEN)], ("quorum",)),
+        ([agree(BEN), agree(CAT)], ()),
+        ([agree(BEN), against(CAT)], ()),
+        ([against(BEN), against(CAT)], ("second", "majority")),
+        ([agree(BEN), against(CAT), against(DOT)], ("majority",)),
+        ([agree(BEN), agree(CAT), against(DOT), against(EVE)], ("majority",)),
+        ([agree(BEN), agree(CAT), against(DOT), against(EVE), agree(FAY)], ()),
+    ],
+)
+def test_a_ban_needs_two_thirds_of_the_votes_and_half_of_the_body(votes: list[Command], missing: tuple[str]) -> None:
+    case = led(proposal("permanent_ban"), *votes)
+    assert needs(case) == missing
+    if missing:
+        assert refused(case, decision("permanent_ban")) == [("/outcome", f"needs_{missing[0]}")]
+    else:
+        assert after(case, decision("permanent_ban"))[0].outcome == "permanent_ban"
+
+
+def test_a_person_has_one_vote_and_may_change_it() -> None:
+    case = led(proposal("restriction"), against(BEN), agree(BEN))
+    assert case.proposal is not None
+    assert [(vote.by, vote.in_favour) for vote in case.proposal.votes] == [(BEN.ref, True)]
+    assert after(case, agree(BEN)) == (case, [])
+    assert needs(after(case, against(BEN))[0]) == ("second",)
+
+
+def test_votes_of_who_was_recused_after_voting_do_not_count() -> None:
+    case = led(proposal("restriction"), agree(BEN), Recuse("related", BEN.ref, BEN))
+    assert needs(case) == ("second",)
+    assert refused(case, decision("restriction")) == [("/outcome", "needs_second")]
+    # Neither does that of the person who proposed it.
+    case = led(proposal("restriction"), agree(BEN), Recuse("related", ANN.ref, CORA))
+    assert needs(case) == ("second",)
+    assert needs(after(case, agree(CAT))[0]) == ()
+
+
+def test_a_recusal_that_is_taken_back_gives_the_vote_back() -> None:
+    case = led(proposal("restriction"), agree(BEN), Recuse("related", BEN.ref, CAT))
+    assert needs(case) == ("second",)
+    assert needs(after(case, Withdraw(BEN.ref, "mistaken", CAT))[0]) == ()
+
+
+def test_votes_of_who_is_named_by_handlers_do_not_count() -> None:
+    people = replace(PEOPLE, meant={TOKEN: BEN.ref})
+    case = led(proposal("restriction"), agree(BEN), Recuse(NAMED, BEN.ref, CAT, TOKEN))
+    assert needs(case, people) == ("second",)
+    assert needs(after(case, Confirm(TOKEN, DOT))[0], people) == ("second",)
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        replace(STAFF[1], grants=()),
+        replace(STAFF[1], trainings=()),
+        replace(STAFF[1], confidential_until=AT - timedelta(days=1)),
+        replace(STAFF[1], leaves=(Leave(AT - timedelta(days=1)),)),
+        replace(STAFF[1], grants=responder("b1b1b1b1", "enwiki_admins").grants),
+    ],
+)
+def test_only_who_may_handle_the_case_has_a_vote(gone: object) -> None:
+    people = People({BODY: [*STAFF[:1], gone, *STAFF[2:]]})  # type: ignore[list-item]  # a table of principals
+    case = led(proposal("restriction"), agree(BEN))
+    assert BEN.ref not in voters(case, people, POLICY, AT)
+    assert needs(case, people) == ("second",)
+
+
+def test_a_person_who_is_named_in_the_report_has_no_vote() -> None:
+    people = replace(PEOPLE, parties=STAFF[1].pseudonyms)
+    assert BEN.ref not in voters(led(), people, POLICY, AT)
+
+
+def test_a_proposal_that_changes_starts_its_vote_anew() -> None:
+    case = led(proposal("restriction"), agree(BEN), proposal("temporary_suspension", why="p2"))
+    assert case.proposal is not None
+    assert (case.proposal.votes, needs(case)) == ((), ("second",))
+    assert refused(case, decision("restriction")) == [("/outcome", "not_proposed")]
+    # The same outcome with other words is another proposal, too.
+    case = led(proposal("restriction"), agree(BEN), proposal("restriction", why="p3"))
+    assert needs(case) == ("second",)
+
+
+def test_nobody_gets_around_the_proposal_of_another_person() -> None:
+    case = led(proposal("permanent_ban"))
+    for command in (proposal("advice", BEN, "p2"), decision("advice", BEN)):
+        assert refused(case, command) == [("/outcome", "proposal_stands")]
+    # The person who proposed it may, anybody may after an objection, and where that person may vote no longer.
+    for way in ((), (against(CAT),), (Recuse("related", ANN.ref, ANN),)):
+        by = BEN if way else ANN
+        assert after(led(proposal("permanent_ban"), *way), decision("advice", by))[0].outcome == "advice"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "until", "scope", "faults"),
+    [
+        ("pillory", None, "", [("/outcome", "unknown_choice")]),
+        ("restriction", None, "", [("/until", "missing"), ("/scope", "missing")]),
+        ("restriction", date(2026, 11, 23), "pages", [("/until", "in_the_past")]),
+        ("restriction", date.min, "pages", [("/until", "missing")]),
+        ("permanent_ban", LATER, "everywhere", [("/until", "not_timed")]),
+        ("advice", LATER, "pages", [("/until", "not_timed"), ("/scope", "not_scoped")]),
+    ],
+)
+def test_what_is_proposed_says_its_end_and_its_scope(
+    outcome: str, until: date | None, scope: str, faults: list[tuple[str, str]]
+) -> None:
+    assert refused(led(), ProposeDecision(outcome, until, scope, Words("p"), ANN)) == faults
+
+
+def test_a_measure_may_end_today_and_cannot_be_decided_tomorrow() -> None:
+    case = led(ProposeDecision("restriction", AT.date(), "pages", Words("p"), ANN), agree(BEN))
+    assert needs(case) == ()
+    assert needs(case, at=datetime(2026, 11, 25, tzinfo=UTC)) == ("date",)
+
+
+def test_the_reporter_hears_first_what_the_policy_says() -> None:
+    measure = "protective_measure"
+    case = led(Ask(Words("q0")), ReceiveAnswer("q0", "a0"))
+    case, _ = after(case, proposal(measure), AT + timedelta(hours=1))
+    assert needs(case) == ("reporter",)
+    assert refused(case, decision(measure), AT + timedelta(hours=2)) == [("/outcome", "needs_reporter")]
+    case, _ = after(case, Ask(Words("q1")), AT + timedelta(hours=2))
+    with pytest.raises(NotPermitted):
+        after(case, decision(measure))
+    case, _ = after(case, ReceiveAnswer("q1", "a1"), AT + timedelta(hours=3))
+    assert after(case, decision(measure), AT + timedelta(hours=4))[0].outcome == measure
+
+
+def test_an_outcome_that_left_the_policy_is_not_decided() -> None:
+    case = led(proposal("restriction"), agree(BEN))
+    fewer = {code: rule for code, rule in POLICY.outcomes.items() if code != "restriction"}
+    policy = replace(POLICY, outcomes=MappingProxyType(fewer))
+    assert case.proposal is not None
+    assert count_votes(case, case.proposal, PEOPLE, policy, AT).needs == ("outcome",)
+
+
+def test_nobody_votes_on_nothing() -> None:
+    assert refused(led(), agree(BEN)) == refused(led(), against(BEN)) == [("/why", "nothing_proposed")]
+
+
+def test_votes_and_proposals_are_unseen_by_the_reporter() -> None:
+    case, events = after(led(), proposal("restriction"))
+    events += after(case, agree(BEN))[1] + after(case, against(CAT))[1]
+    assert [event.fact.name for event in events] == [
+        f"decision.{what}" for what in ("proposed", "seconded", "objected")
+    ]
+    assert all(isinstance(event.fact, CaseFact) and event.fact.unseen for event in events)
