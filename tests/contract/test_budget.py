@@ -18,6 +18,7 @@ from tests.support.budget import (
     read_budget,
     shares_of,
 )
+from tests.support.scheduling import share_of
 
 ROOT = Path(__file__).parents[2]
 pytest_plugins = ["pytester"]
@@ -112,3 +113,11 @@ def test_every_file_with_a_share_is_there() -> None:
 )
 def test_a_run_of_some_tests_is_held_to_no_budget(arguments: list[str], lane: str | None) -> None:
     assert lane_of(pytest.Config.fromdictargs({}, arguments)) == lane
+
+
+def test_each_test_module_is_imported_first_by_one_worker() -> None:
+    tests = ROOT / "tests"
+    shares = [share_of([tests], number, 3) for number in range(3)]
+    names = [name for share in shares for name in share]
+    assert len(names) == len(set(names)) == len(list(tests.rglob("test_*.py")))
+    assert __name__ in names
