@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from itertools import product
 from types import MappingProxyType
 from typing import get_args
 
-from shared.events import FACTS, CaseFact, DeadlineFact
 from shared.input.mail_addresses import wire_form
 from shared.policy.model import GLOBAL_COMMUNITY, UNCLASSIFIED, Community, CommunityKind, Policy, ReportFacts, Rule
 from shared.policy.retention import LifeCondition, ReportLife, RetentionRule
@@ -23,14 +21,8 @@ from shared.policy.rows import (
     RoutingFile,
     RuleRow,
     TaxonomyFile,
-    parse_duration,
 )
 from shared.policy.source import Finding, Source
-
-_STEPS = sorted(
-    fact.name for fact in FACTS.values() if issubclass(fact, CaseFact) and not issubclass(fact, DeadlineFact)
-)
-"""The facts that can be a step of a case."""
 
 
 def check_references(
@@ -43,13 +35,13 @@ def check_references(
     """Each id is given once, and every name that is used is defined."""
     words, places, routes = sources["taxonomy.toml"], sources["communities.toml"], sources["routing.toml"]
     findings = [
-        *_twice(words, "category", [row.code for row in taxonomy.category]),
-        *_twice(words, "outcome", [row.code for row in taxonomy.outcome]),
-        *_twice(sources["deadlines.toml"], "deadline", [row.id for row in deadlines.deadline]),
-        *_twice(places, "community", [row.id for row in communities.community]),
-        *_twice(routes, "rule", [row.id for row in routing.rule]),
-        *_twice(routes, "body", [row.id for row in routing.body]),
-        *_twice(places, "body", [row.id for row in communities.body], taken={row.id for row in routing.body}),
+        *twice(words, "category", [row.code for row in taxonomy.category]),
+        *twice(words, "outcome", [row.code for row in taxonomy.outcome]),
+        *twice(sources["deadlines.toml"], "deadline", [row.id for row in deadlines.deadline]),
+        *twice(places, "community", [row.id for row in communities.community]),
+        *twice(routes, "rule", [row.id for row in routing.rule]),
+        *twice(routes, "body", [row.id for row in routing.body]),
+        *twice(places, "body", [row.id for row in communities.body], taken={row.id for row in routing.body}),
     ]
     for key, names in (("flags", taxonomy.flags), ("settings", taxonomy.settings), ("scopes", taxonomy.scopes)):
         findings += [
@@ -93,7 +85,8 @@ def check_references(
     return findings
 
 
-def _twice(source: Source, table: str, ids: list[str], taken: Iterable[str] = ()) -> Iterator[Finding]:
+def twice(source: Source, table: str, ids: list[str], taken: Iterable[str] = ()) -> Iterator[Finding]:
+    """Each row of a table whose id an earlier row has, or `taken`."""
     seen = set(taken)
     for index, name in enumerate(ids):
         if name in seen:
@@ -197,46 +190,6 @@ def check_last_resort(
     return findings
 
 
-def check_deadlines(sources: Mapping[str, Source], deadlines: DeadlinesFile, routing: RoutingFile) -> list[Finding]:
-    """A rule's `act_by` names a deadline that runs from the receipt, in the rule's own lane."""
-    source = sources["routing.toml"]
-    rows = {row.id: row for row in deadlines.deadline}
-    findings: list[Finding] = []
-    for index, rule in enumerate(routing.rule):
-        if rule.act_by is None:
-            continue
-        deadline = rows.get(rule.act_by)
-        if deadline is None:
-            text = f"deadlines.toml has no “{rule.act_by}”"
-        elif deadline.starts != "received":
-            text = f"“{rule.act_by}” does not run from the receipt of a report"
-        elif deadline.lanes and rule.lane not in deadline.lanes:
-            text = f"“{rule.act_by}” does not apply to the lane “{rule.lane}”"
-        else:
-            continue
-        findings.append(Finding(source.file, source.line_of("rule", index, "act_by"), f"rule {rule.id}", text))
-    return findings
-
-
-def check_met_by(source: Source, deadlines: DeadlinesFile) -> list[Finding]:
-    """Each deadline is met by a fact of a case, and each deadline that runs from the report is met by some fact."""
-    findings: list[Finding] = []
-    for index, row in enumerate(deadlines.deadline):
-        entry = f"deadline {row.id}"
-        for name in row.met_by:
-            if name not in _STEPS:
-                line = source.line_naming(name, "deadline", index, "met_by")
-                near = ", ".join(get_close_matches(name, _STEPS, n=3, cutoff=0.4) or _STEPS)
-                findings.append(Finding(source.file, line, entry, f"“{name}” is no fact of a case; there are: {near}"))
-        if row.warn and parse_duration(row.warn) >= parse_duration(row.within):
-            text = f"`warn` has to be shorter than `within`, which is {row.within}"
-            findings.append(Finding(source.file, source.line_of("deadline", index, "warn"), entry, text))
-        if row.starts == "received" and not row.met_by:
-            text = "nothing could ever keep it: name the facts that do in `met_by`"
-            findings.append(Finding(source.file, source.line_of("deadline", index), entry, text))
-    return findings
-
-
 def check_rules(source: Source, policy: Policy) -> list[Finding]:
     """Every rule can match and finds a body where it matches. The last rule always matches."""
     findings: list[Finding] = []
@@ -324,8 +277,8 @@ def check_retention(
         "communities": {row.id for row in communities.community},
     }
     findings = [
-        *_twice(source, "retention", [row.id for row in retention.retention]),
-        *_twice(source, "hold", [row.id for row in retention.hold]),
+        *twice(source, "retention", [row.id for row in retention.retention]),
+        *twice(source, "hold", [row.id for row in retention.hold]),
     ]
     whens = [("retention", index, row.id, row.when) for index, row in enumerate(retention.retention)]
     whens += [("hold", index, row.id, row.when) for index, row in enumerate(retention.hold)]

@@ -1,27 +1,40 @@
 """From TOML files to a checked `Policy`: it reads every file, collects every finding, and then builds."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
+from shared.policy.business_days import Calendar
 from shared.policy.checks import (
-    check_deadlines,
     check_identity,
     check_last_resort,
-    check_met_by,
     check_outcomes,
     check_periods,
     check_references,
     check_retention,
     check_rules,
 )
-from shared.policy.model import Category, Community, DeadlineRule, HandlingBody, Outcome, Policy, RowCondition, Rule
+from shared.policy.clock_checks import check_calendars, check_deadlines, check_met_by
+from shared.policy.model import (
+    EVERYWHERE,
+    Category,
+    Community,
+    DeadlineRule,
+    HandlingBody,
+    Outcome,
+    Policy,
+    RowCondition,
+    Rule,
+)
 from shared.policy.retention import Hold, LifeCondition, Retention, RetentionRule
 from shared.policy.rows import (
     BodyRow,
     CommunitiesFile,
     ConditionRow,
     DeadlinesFile,
+    HolidaysFile,
     IdentityFile,
     LifeConditionRow,
     OutcomeRow,
@@ -45,6 +58,7 @@ FILES = (
     "routing.toml",
     "retention.toml",
     "identity.toml",
+    "holidays.toml",
 )
 
 
@@ -72,9 +86,10 @@ def _load(directory: Path | None) -> Policy:
     routing = validated(RoutingFile, sources["routing.toml"], findings)
     retention = validated(RetentionFile, sources["retention.toml"], findings)
     identity = validated(IdentityFile, sources["identity.toml"], findings)
+    holidays = validated(HolidaysFile, sources["holidays.toml"], findings)
     if version is None or taxonomy is None or deadlines is None or communities is None or routing is None:
         raise PolicyError(findings)
-    if retention is None or identity is None:
+    if retention is None or identity is None or holidays is None:
         raise PolicyError(findings)
 
     findings += check_references(sources, taxonomy, deadlines, communities, routing)
@@ -82,6 +97,7 @@ def _load(directory: Path | None) -> Policy:
     findings += check_last_resort(sources, communities, routing)
     findings += check_deadlines(sources, deadlines, routing)
     findings += check_met_by(sources["deadlines.toml"], deadlines)
+    findings += check_calendars(sources, holidays, deadlines, communities, routing)
     findings += check_identity(sources["identity.toml"], identity)
     findings += check_retention(sources["retention.toml"], retention, taxonomy, communities)
     if findings:
@@ -95,6 +111,7 @@ def _load(directory: Path | None) -> Policy:
         routing,
         retention,
         identity,
+        holidays,
     )
     findings += check_rules(sources["routing.toml"], policy)
     findings += check_periods(sources["retention.toml"], policy.retention.rules)
@@ -135,7 +152,12 @@ def _build(
     routing: RoutingFile,
     retention: RetentionFile,
     identity: IdentityFile,
+    holidays: HolidaysFile,
 ) -> Policy:
+    calendars = {
+        row.id: Calendar(ZoneInfo(row.zone), frozenset(row.weekend), frozenset(row.holidays))
+        for row in holidays.calendar
+    }
     clocks = {
         row.id: DeadlineRule(
             row.id,
@@ -146,6 +168,7 @@ def _build(
             frozenset(row.met_by),
             parse_duration(row.warn) if row.warn else None,
             parse_duration(row.escalate) if row.escalate else None,
+            row.business,
         )
         for row in deadlines.deadline
     }
@@ -163,7 +186,7 @@ def _build(
                 for row in communities.community
             }
         ),
-        bodies=MappingProxyType({row.id: _body(row) for row in (*routing.body, *communities.body)}),
+        bodies=MappingProxyType({row.id: _body(row, calendars) for row in (*routing.body, *communities.body)}),
         rules=tuple(_rule(row, codes, clocks) for row in routing.rule),
         deadlines=MappingProxyType(clocks),
         retention=_retention(retention, codes),
@@ -177,9 +200,17 @@ def _outcome(row: OutcomeRow) -> Outcome:
     return Outcome(**{**row.model_dump(), "quorum": row.quorum or 0})
 
 
-def _body(row: BodyRow) -> HandlingBody:
-    training = tuple(row.training)
-    return HandlingBody(row.id, row.name_key, row.email, training, row.stand_in, row.language, row.last_resort)
+def _body(row: BodyRow, calendars: Mapping[str, Calendar]) -> HandlingBody:
+    return HandlingBody(
+        row.id,
+        row.name_key,
+        row.email,
+        tuple(row.training),
+        row.stand_in,
+        row.language,
+        row.last_resort,
+        calendars[row.calendar] if row.calendar else EVERYWHERE,
+    )
 
 
 def _rule(row: RuleRow, codes: tuple[str, ...], clocks: dict[str, DeadlineRule]) -> Rule:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
+from shared.policy.business_days import Calendar
 from shared.policy.retention import Retention
 
 Lane = Literal["standard", "emergency", "child_protection"]
@@ -15,6 +16,8 @@ CommunityKind = Literal["wiki", "affiliate", "event", "technical_space", "global
 Consent = Literal["alone", "four_eyes", "two_thirds"]
 ClockStart = Literal["received", "last_update", "emergency_measure", "decided", "event_ended", "closed"]
 
+EVERYWHERE = Calendar()
+"""The calendar of a handling body that names none."""
 GLOBAL_COMMUNITY = "global"
 UNCLASSIFIED = "unclassified"
 
@@ -62,7 +65,8 @@ class HandlingBody:
     """People who may handle cases. `name_key` is a message of shared/i18n; `email` takes notices without content.
 
     `training`: the modules that its people must have completed; `stand_in`: the body that gets a case which this one
-    cannot look after; `last_resort`: it gets what nobody else can look after; `language`: that of its notices.
+    cannot look after; `last_resort`: it gets what nobody else can look after; `language`: that of its notices;
+    `calendar`: its business days.
     """
 
     id: str
@@ -72,6 +76,7 @@ class HandlingBody:
     stand_in: str | None = None
     language: str = "en"
     last_resort: bool = False
+    calendar: Calendar = EVERYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,8 @@ class DeadlineRule:
     """`lanes` empty means every lane; `pausable` clocks stand still while the case awaits information.
 
     `met_by`: the names of the facts that keep it. `warn`: so long before it is due the handlers are warned. `escalate`:
-    so long after it was missed the stand-in of the handling body hears of it.
+    so long after it was missed the stand-in of the handling body hears of it. `business`: its days are business days of
+    the handling body.
     """
 
     id: str
@@ -123,13 +129,14 @@ class DeadlineRule:
     met_by: frozenset[str]
     warn: timedelta | None = None
     escalate: timedelta | None = None
+    business: bool = False
 
     def applies_to(self, lane: str) -> bool:
         return not self.lanes or lane in self.lanes
 
-    def from_start(self, at: datetime) -> "Deadline":
-        """The deadline of a case whose clock starts at that time (UTC-aware)."""
-        due_at = at + self.within
+    def from_start(self, at: datetime, calendar: Calendar = EVERYWHERE) -> "Deadline":
+        """The deadline of a case whose clock starts at that time (UTC-aware), in a body with that calendar."""
+        due_at = calendar.after(at, self.within.days) if self.business else at + self.within
         return Deadline(
             self.id,
             due_at,
@@ -255,21 +262,26 @@ class Policy:
                 return Triage(lane=rule.lane, body=body, rule=rule.id, act_within=rule.act_within)
         raise AssertionError("the last rule matches everything: load_policy has checked that")
 
-    def deadlines_for(self, lane: Lane, received_at: datetime) -> tuple[Deadline, ...]:
-        """The deadlines that run from the receipt of a report in this lane, soonest first.
+    def deadlines_for(self, lane: Lane, received_at: datetime, body: str | None = None) -> tuple[Deadline, ...]:
+        """The deadlines that run from the receipt of a report in this lane, soonest first; `body` handles it.
 
         `received_at` must be UTC-aware; the answers are, too.
         """
         found = [
-            rule.from_start(received_at)
+            rule.from_start(received_at, self.calendar_of(body))
             for rule in self.deadlines.values()
             if rule.starts == "received" and rule.applies_to(lane)
         ]
         return tuple(sorted(found, key=lambda deadline: (deadline.due_at, deadline.name)))
 
-    def deadline(self, name: str, started_at: datetime) -> Deadline:
-        """One deadline by its id, for clocks that start later (`update`, `appeal_window`, …).
+    def deadline(self, name: str, started_at: datetime, body: str | None = None) -> Deadline:
+        """One deadline by its id, for clocks that start later (`update`, `appeal_window`, …); `body` has the case.
 
         Raises KeyError for an id that deadlines.toml does not have.
         """
-        return self.deadlines[name].from_start(started_at)
+        return self.deadlines[name].from_start(started_at, self.calendar_of(body))
+
+    def calendar_of(self, body: str | None) -> Calendar:
+        """The business days of a handling body."""
+        known = self.bodies.get(body or "")
+        return known.calendar if known else EVERYWHERE

@@ -1,8 +1,9 @@
 """The shape of each row of the policy files: types, names and durations, one row at a time."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -10,6 +11,7 @@ from shared.access.principal import Module
 from shared.events import CaseState
 from shared.input.mail_addresses import MailAddress
 from shared.input.texts import TypedText
+from shared.policy.business_days import WEEKDAYS, WEEKEND
 from shared.policy.model import ClockStart, CommunityKind, Consent, Lane
 
 _DURATION = re.compile(r"(\d+) (min|h|d)")
@@ -38,10 +40,24 @@ def _is_state(text: str) -> str:
     return text
 
 
+def _is_zone(text: str) -> str:
+    if text not in available_timezones():
+        raise ValueError(f"“{text}” is no time zone of the IANA database, such as “Europe/Berlin”")
+    return text
+
+
+def _is_weekday(text: str) -> str:
+    if text not in WEEKDAYS:
+        raise ValueError(f"“{text}” is no day of the week; there are: {', '.join(WEEKDAYS)}")
+    return text
+
+
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Code = Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)?$")]
 Duration = Annotated[str, AfterValidator(_is_duration)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z]+)*$")]
+Zone = Annotated[str, AfterValidator(_is_zone)]
+Weekday = Annotated[str, AfterValidator(_is_weekday)]
 State = Annotated[str, AfterValidator(_is_state)]
 Names = Annotated[list[str], Field(min_length=1)]
 
@@ -75,6 +91,7 @@ class BodyRow(Row):
     stand_in: Id | None = None
     language: Language = "en"
     last_resort: bool = False
+    calendar: Id | None = None
 
 
 class CommunityRow(Row):
@@ -94,6 +111,18 @@ class DeadlineRow(Row):
     met_by: list[str] = []
     warn: Duration | None = None
     escalate: Duration | None = None
+    business: bool = False
+
+
+class CalendarRow(Row):
+    id: Id
+    zone: Zone
+    weekend: list[Weekday] = list(WEEKEND)
+    holidays: list[date] = []
+
+
+class HolidaysFile(Row):
+    calendar: list[CalendarRow] = []
 
 
 class ConditionRow(Row):

@@ -31,7 +31,8 @@ def plan(
         case ReportReceived() as fact:
             about = _received(event.case_id, fact, summary)
             facts = ReportFacts(fact.community, fact.category, frozenset(fact.flags), fact.setting)
-            deadlines = policy.deadlines_for(policy.triage(facts).lane, fact.received_at)
+            way = policy.triage(facts)
+            deadlines = policy.deadlines_for(way.lane, fact.received_at, way.body)
             version = policy.version
         case CaseTriaged() | CasePassedOn() as fact:
             deadlines = tuple(Deadline(deadline.name, deadline.due_at) for deadline in fact.deadlines)

@@ -30,7 +30,7 @@ class Open(Command):
         way = policy.triage(ReportFacts(report.community, report.category, frozenset(report.flags), report.setting))
         body = choose_body(way.body, report.community, self.people, policy, now)
         # No report comes from the future: two clocks that disagree must not give the handlers more time.
-        deadlines = policy.deadlines_for(way.lane, min(report.received_at, now))
+        deadlines = policy.deadlines_for(way.lane, min(report.received_at, now), way.body)
         opened = CaseOpened(
             previous=None,
             state=CaseState.RECEIVED,
