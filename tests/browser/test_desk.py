@@ -68,7 +68,7 @@ async def test_a_responder_closes_a_case_without_javascript(rig: Rig, browser: B
     await expect(page.get_by_role("status")).to_contain_text("on its way")
     await page.get_by_role("button", name="Go on without an answer").click()
     await page.get_by_text("Decide", exact=True).click()
-    await page.get_by_label("Outcome").select_option("warning")
+    await page.locator("#decide-outcome").select_option("warning")
     await page.get_by_label("Reasons").fill("The edits show it.")
     await page.get_by_role("button", name="Record the decision").click()
     await page.get_by_role("button", name="Close the case").click()

@@ -228,7 +228,7 @@ class SignInSuite:
         await page.get_by_role("button", name="Take this case").click()
         await page.get_by_role("button", name="Start to look into it").click()
         await page.get_by_text("Decide", exact=True).click()
-        await page.get_by_label("Outcome").select_option("warning")
+        await page.locator("#decide-outcome").select_option("warning")
         await page.get_by_label("Reasons").fill("The edits show it.")
         world.age_sessions(RESPONDER)
         await page.wait_for_timeout(4000)  # for as long a service answers from memory
