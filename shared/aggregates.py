@@ -1,11 +1,14 @@
 """Aggregates: one document update holds a change of state and the events that it causes. Lost races are run again.
 
+A change of several aggregates together is one transaction, which writes all of their documents or none.
+
 An aggregate is one document: its own fields, `version`, `seq` (events so far, but for those on restricted topics),
 `applied` (a bounded window of causes), `outbox` (events that Kafka has not acknowledged), `outbox_due` (from when on
 any replica may publish them), and `told_at` (the time of the last fact that takes the place of earlier ones; see
 shared.succession).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,6 +27,7 @@ from shared.mongo import (
     UpdateOne,
     WriteConcernError,
     reaching,
+    write_together,
 )
 from shared.outbox import Parcel, Relay
 from shared.problems import Unavailable
@@ -34,6 +38,9 @@ GRACE = timedelta(seconds=5)
 APPLIED_WINDOW = 200
 ROUNDS = 12
 """How many races a change may lose before the caller is told that the aggregate keeps changing."""
+
+STEP = 0.005
+"""Seconds that a change of several aggregates waits after it lost a race; after each further one, so much longer."""
 
 OUTBOX_INDEX = IndexModel(
     [("outbox_due", 1)], name="outbox_due", partialFilterExpression={"outbox.0": {"$exists": True}}
@@ -81,6 +88,39 @@ async def change(
         if not lost:
             return written
         waiting = [aggregate_id for aggregate_id in waiting if aggregate_id in lost]
+    raise Unavailable("written by others all the time")
+
+
+class JointStore(Protocol[StoredT_co, ChangeT_contra]):
+    """A store of aggregates that writes changes of several of them at once."""
+
+    async def load(self, ids: Iterable[str], /) -> Mapping[str, StoredT_co]: ...
+
+    async def save_together(self, changes: Sequence[ChangeT_contra], /) -> bool:
+        """Write all of these changes, or none where one of the aggregates has changed since. Returns whether."""
+        ...
+
+
+DecideTogether = Callable[[Mapping[str, StoredT]], Awaitable[Sequence[ChangeT]]]
+"""Gets what is stored, by id, without what is not there. Gives the changes; none for no change."""
+
+
+async def change_together(
+    store: JointStore[StoredT, ChangeT], ids: Iterable[str], decide: DecideTogether[StoredT, ChangeT]
+) -> Sequence[ChangeT]:
+    """As `change`, but of several aggregates at once: all changes are written, or none.
+
+    Returns the changes that were written. Raises what `decide` raises. Raises Unavailable when the store is away, an
+    aggregate keeps changing, or it is not known whether the changes are written; a repetition finds their causes in
+    `applied`.
+    """
+    wanted = list(dict.fromkeys(ids))
+    for number in range(ROUNDS):
+        made = await decide(await store.load(wanted))
+        if not made or await store.save_together(made):
+            return made
+        # A transaction is refused from the first write of another one on, long before what that one writes can be read.
+        await asyncio.sleep(STEP * (number + 1))
     raise Unavailable("written by others all the time")
 
 
@@ -158,6 +198,25 @@ class Aggregates:
             parcels |= stored
         self._relay.wake([parcel for parcel in parcels.values() if parcel.pending and parcel.id not in lost])
         return lost
+
+    async def save_together(self, saves: Sequence[Save]) -> bool:
+        """Write all of these changes in one transaction, each to an aggregate of the same version as before, or none.
+
+        Returns whether they are written. Durable on return (majority, journal). Raises Unavailable when the server is
+        away, or it is not known whether they are written; a repetition finds their causes in `applied`.
+        """
+        due = now() + self._grace
+        operations = [_operation(save, due, self._public_url) for save in saves]
+        with reaching():
+            if await write_together(self.collection, operations):
+                parcels = [Parcel(self.collection, s.id, s.version, s.pending) for s in saves]
+            else:
+                stored = await self._applied([save for save in saves if save.base is not None])
+                if len(stored) < len(saves):
+                    return False
+                parcels = list(stored.values())
+        self._relay.wake([parcel for parcel in parcels if parcel.pending])
+        return True
 
     async def _applied(self, saves: Sequence[Save]) -> dict[str, "Parcel"]:
         """The parcels of changes that are stored: another replica may have written them, with events of its own."""

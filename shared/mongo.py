@@ -23,6 +23,7 @@ from pymongo.errors import (
     PyMongoError,
     WriteConcernError,
 )
+from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
 
@@ -42,6 +43,7 @@ RELAXED = WriteConcern(w=1)
 PATIENCE = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 20_000}
 """Milliseconds that a client waits for a server, where its URI names no others."""
 
+_UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
 _NAMED_IN_DNS = "mongodb+srv"
 _LONGEST_PREFIX = 40
 """Bytes; MongoDB takes 63 in all."""
@@ -177,6 +179,35 @@ async def write_unordered(collection: Collection, writes: Sequence[InsertOne[Doc
     return []
 
 
+async def write_together(collection: Collection, writes: Sequence[InsertOne[Document] | UpdateOne]) -> bool:
+    """Write all of these in one transaction, or none; False where one of them met a change of another writer.
+
+    An update must find its document. Goes inside `reaching`, which makes an outage of an unknown commit. Durable on
+    return.
+    """
+    based = sum(isinstance(write, UpdateOne) for write in writes)
+    durable = WriteConcern("majority", j=True)
+    try:
+        async with (
+            await collection.database.client.start_session() as session,
+            session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=durable),
+        ):
+            result = await collection.bulk_write(writes, session=session)
+            if result.matched_count < based:
+                await session.abort_transaction()
+                return False
+    except BulkWriteError as error:
+        if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
+            raise
+        return False
+    except PyMongoError as error:
+        # The driver itself sends an unknown commit once more; whether it holds, only a look at the store can tell.
+        if error.has_error_label("TransientTransactionError") and not error.has_error_label(_UNKNOWN_COMMIT):
+            return False
+        raise
+    return True
+
+
 async def ping(client: Client) -> None:
     """Return when a primary answers. Raises Unavailable otherwise."""
     with reaching():
@@ -206,5 +237,6 @@ __all__ = [
     "ping",
     "reaching",
     "trace_commands",
+    "write_together",
     "write_unordered",
 ]

@@ -12,19 +12,20 @@ from services.triage.answers import StepShown
 from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
-from services.triage.case.commands.table import carry_out
+from services.triage.case.commands.table import carry_out, carry_out_other
 from services.triage.case.forms import FORMS, Form, read, resource_of
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted, cannot_have
 from services.triage.case.tokens import Tokens
 from services.triage.case.values import Step
 from services.triage.case.voting import Tally, count_votes
+from services.triage.others import Beside, Others
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
 from shared.access.authorization import allow, demand
 from shared.access.conditions import Permit
 from shared.access.principal import Principal
-from shared.aggregates import change
+from shared.aggregates import change, change_together
 from shared.clients.vault import Contents
 from shared.events import Actor, CaseState, Event
 from shared.ids import derive
@@ -83,10 +84,10 @@ class CommandResult:
 class VersionConflict(Problem):
     """The case is no longer what the sender saw; `steps` are those since then."""
 
-    def __init__(self, case: Case, seen: int) -> None:
+    def __init__(self, case: Case, seen: int, beside: Beside) -> None:
         super().__init__(412, "case-changed", "The case has changed since you looked at it.")
         self.case = case
-        self.steps = tuple(step for step in case.history if step.seq > seen)
+        self.steps = tuple(step for step in beside.steps(case.history) if step.seq > seen)
 
     def document(self, request_id: str) -> dict[str, object]:
         """The problem, with the version to use next and the steps since the version that was seen."""
@@ -131,6 +132,7 @@ class Desk:
         self._sight = sight
         self._staffing = staffing
         self._tokens = tokens
+        self._others = Others(cases, sight, policy, tokens, clock)
         self._clock = clock
         self.policy = policy
 
@@ -153,6 +155,7 @@ class Desk:
         sections = (*SECTIONS, *also)
         found = await self._vault.read([case.report_id], sections=sections, purpose="review", behalf=actor)
         contents = found.get(case.report_id) or Contents(case.report_id, {})
+        contents = (await self.beside(principal, case)).contents(case, contents)
         if not contents.sections or not self.tells_reporter(case, principal):
             return contents
         who = await self._vault.read([case.report_id], sections=("reporter",), purpose="identify", behalf=actor)
@@ -184,42 +187,53 @@ class Desk:
             raise NotFound
         digest = self._digest(request)
         result: tuple[str, CommandResult] | None = None
+        other_id = await self._others.named_in(form, request.values)
 
-        async def decide(_: str, found: StoredCase | None) -> CaseChange | None:
+        async def decide(found: Mapping[str, StoredCase]) -> Sequence[CaseChange]:
             nonlocal result
-            stored = await self._theirs(principal, found)
+            stored = await self._theirs(principal, found.get(case_id))
             permit = demand(principal, form.action, resource_of(stored.case, self.policy), self._clock())
             if request.cause in stored.applied:
                 result = "repeated", self._repeated(stored, request, digest)
-                return None
+                return []
             if request.seen != stored.case.seq:
                 metrics.COMMANDS.labels(request.command, "conflict").inc()
-                raise VersionConflict(stored.case, request.seen)
+                raise await self.conflict(principal, stored.case, request.seen)
             actor = principal.actor(permit.role)
             meant, faults = read(form, request.values, self.policy, principal, permit.role)
             people = await self._people_of(stored.case)
+            other = found.get(other_id or "")
+            faults += await self._others.give(form, meant, other, principal)
             command = form.command_of(
                 meant,
                 actor,
                 people=people,
                 words_id=lambda field: derive(form.command, request.cause, digest, field),
                 token_of=lambda person: self._tokens.of(case_id, person),
+                refs=self._others.refs(case_id, other_id),
             )
             if faults:
                 raise FieldsWrong(faults).and_further(command.faults(stored.case, self.policy, self._clock()))
             after, events = await self._after(stored.case, people, form, command, principal, actor, request)
             result = "done", CommandResult(case_id, after.code_name, request.command, after.state, after.seq)
             if not events:
-                return None
+                return []
             # The vault keeps the words first: nobody sees words without an event, but no event may lack its words.
             is_kept = await self._keep_words(form, command, stored.case, actor)
             # The vault learns who a token is, and shuts nobody out before an event of the case has it.
             for token, person in command.named.items():
                 await self._vault.name(stored.case.report_id, token, person, behalf=actor)
-            return CaseChange(after, stored, events, [request.cause], {request.cause: digest} if is_kept else {})
+            ours = CaseChange(after, stored, events, [request.cause], {request.cause: digest} if is_kept else {})
+            return [ours, await self._after_other(other, stored.case, command, actor, request)] if other else [ours]
 
-        written = await change(self._cases, [case_id], decide)
-        for done in written.values():
+        async def decide_one(_: str, stored: StoredCase | None) -> CaseChange | None:
+            return next(iter(await decide({case_id: stored} if stored else {})), None)
+
+        if other_id is None:
+            written: Collection[CaseChange] = (await change(self._cases, [case_id], decide_one)).values()
+        else:
+            written = await change_together(self._cases, [case_id, other_id], decide)
+        for done in written:
             count_passed_on(done, self.policy)
         assert result is not None  # noqa: S101  # `decide` has set it, or raised
         metrics.COMMANDS.labels(request.command, result[0]).inc()
@@ -228,6 +242,14 @@ class Desk:
     async def _people_of(self, case: Case) -> People:
         """Who could handle the case."""
         return self._tokens.people(case, await self._staffing.staff(), await self._sight.names_of(case))
+
+    async def beside(self, principal: Principal, case: Case) -> Beside:
+        """The other cases of a case that the principal may see."""
+        return await self._others.beside(principal, case)
+
+    async def conflict(self, principal: Principal, case: Case, seen: int) -> VersionConflict:
+        """That a case is no longer what the principal saw, with the steps since then as far as they may be seen."""
+        return VersionConflict(case, seen, await self.beside(principal, case))
 
     async def _after(
         self,
@@ -263,6 +285,22 @@ class Desk:
         except FieldsRefused as refusal:
             raise FieldsWrong(refusal.faults) from None
         return after or case, events
+
+    async def _after_other(
+        self, other: StoredCase, case: Case, command: Command, actor: Actor, request: CommandRequest
+    ) -> CaseChange:
+        after, events = carry_out_other(
+            other.case,
+            case,
+            command,
+            self.policy,
+            await self._people_of(other.case),
+            self._clock(),
+            actor=actor,
+            cause=request.cause,
+            trace=current_traceparent(),
+        )
+        return CaseChange(after, other, events, [request.cause])
 
     async def _can_have(self, case: Case, person: str, giver: Principal) -> bool:
         """Whether a person may look into a case. The reason is not told, because the report may name them."""

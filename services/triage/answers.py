@@ -86,6 +86,15 @@ class ProposalShown(TypedDict):
     needs: Sequence[str]
 
 
+class LinkShown(TypedDict):
+    """What a case has to do with another one that the reader may see."""
+
+    id: str
+    code_name: str
+    relation: str
+    note_id: str | None
+
+
 class StepShown(TypedDict):
     """A step of the history of a case."""
 
@@ -130,6 +139,7 @@ class CaseShown(CaseSummary):
     recusals: Sequence[RecusalShown]
     questions: Sequence[QuestionShown]
     proposal: ProposalShown | None
+    links: Sequence[LinkShown]
     history: Sequence[StepShown]
     actions: Sequence[CommandOffered]
 

@@ -64,7 +64,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
         """
         principal = principal_of(request)
         case = await desk.find(principal, case_id)
-        meant = await desk.named_in(case)
+        meant, beside = await desk.named_in(case), await desk.beside(principal, case)
         body: CaseShown = {
             **_summary(case),
             "report_id": case.report_id,
@@ -90,7 +90,11 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
                 for q in case.questions
             ],
             "proposal": show_proposal(case, await desk.tally(case)),
-            "history": [show_step(step) for step in case.history],
+            "links": [
+                {"id": other.id, "code_name": other.code_name, "relation": link.relation, "note_id": link.note_id}
+                for link, other in beside.links(case)
+            ],
+            "history": [show_step(step) for step in beside.steps(case.history)],
             "actions": [show_form(form, desk.policy) for form in permitted(case, principal, desk.policy, now())],
         }
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{case.seq}"'})

@@ -67,6 +67,10 @@ class MongoCases:
         """One bulk write; returns the ids of cases that were not written."""
         return await self._aggregates.save([_save(change) for change in changes])
 
+    async def save_together(self, changes: Sequence[CaseChange]) -> bool:
+        """One transaction; returns whether all of them are written, or none."""
+        return await self._aggregates.save_together([_save(change) for change in changes])
+
     async def queue(self, query: CaseQuery) -> list[Case]:
         """Emergencies first, then by the next deadline, then by id."""
         cases: list[Case] = []

@@ -85,6 +85,13 @@ class CaseStore(Protocol):
         """
         ...
 
+    async def save_together(self, changes: Sequence[CaseChange], /) -> bool:
+        """Write all of these changes, or none where one of the cases is not the one that its change builds on.
+
+        Returns whether they are written.
+        """
+        ...
+
     async def queue(self, query: CaseQuery) -> list[Case]:
         """Emergencies first, then by the next deadline, then by id."""
         ...

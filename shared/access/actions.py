@@ -57,6 +57,8 @@ ACTIONS: Mapping[str, Action] = {
         _command("recuse", "recuse oneself or another person", Role.RESPONDER, Role.COORDINATOR),
         _command("confirm", "confirm a recusal that another person declared", Role.RESPONDER, Role.COORDINATOR),
         _command("withdraw", "take back a recusal of another person", Role.RESPONDER, Role.COORDINATOR),
+        _command("link", "say what a case has to do with another one", Role.RESPONDER, Role.COORDINATOR),
+        _command("unlink", "take back what a case has to do with another one", Role.RESPONDER, Role.COORDINATOR),
         Action("roster.read", "see who may do what"),
         Action("roster.change", "change who may do what", fresh=True),
         Action("roster.note_names", "have the names of a person who signs in noted on the roster"),

@@ -10,6 +10,7 @@ from shared.events import (
     deadlines,
     decisions,
     erasures,
+    linking,
     notifications,
     parties,
     recusals,
@@ -27,6 +28,7 @@ from shared.events.decisions import *  # noqa: F403
 from shared.events.envelope import *  # noqa: F403
 from shared.events.envelope import Fact as Fact
 from shared.events.erasures import *  # noqa: F403
+from shared.events.linking import *  # noqa: F403
 from shared.events.notifications import *  # noqa: F403
 from shared.events.parties import *  # noqa: F403
 from shared.events.recusals import *  # noqa: F403
@@ -44,8 +46,8 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
 
 
 _MODULES = (
-    reports, parties, erasures, cases, recusals, decisions, deadlines, notifications, access, roster, baseline,
-    scorecards, seals, submissions,
+    reports, parties, erasures, cases, recusals, decisions, linking, deadlines, notifications, access, roster,
+    baseline, scorecards, seals, submissions,
 )  # fmt: skip
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}
 """Every fact by its CloudEvents type: each class with a name in the modules above."""

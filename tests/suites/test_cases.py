@@ -1,6 +1,7 @@
 """What triage relies on in a store of cases; run against the one in memory and against MongoDB."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from services.triage.case.evolve.fold import fold
 from services.triage.reports import DigestEraser, ReportFollower
 from services.triage.stored import CaseChange, CaseQuery, CaseStore, StoredCase
 from shared.access.principal import Role
+from shared.aggregates import change_together
 from shared.events import CaseState, Event, ReportReceived
 from shared.ids import new_id
 from shared.mongo import Database
@@ -58,6 +60,13 @@ def commanded(stored: StoredCase, command: Command, cause: str | None = None, di
     case = fold(events, stored.case)
     assert case is not None
     return CaseChange(case, stored, events, [cause], {cause: digest})
+
+
+async def opened_two(cases: CaseStore) -> tuple[StoredCase, StoredCase]:
+    changes = [opening(reported()), opening(reported())]
+    assert await cases.save(changes) == set()
+    first, second = [await loaded(cases, change.case) for change in changes]
+    return first, second
 
 
 async def loaded(cases: CaseStore, case: Case) -> StoredCase:
@@ -153,6 +162,66 @@ class TestCases:
         fresh = opening(reported())
         assert await cases.save([known, fresh]) == {known.case.id}
         assert (await loaded(cases, fresh.case)).case == fresh.case
+
+    async def test_two_cases_are_written_together_or_not_at_all(self, cases: CaseStore) -> None:
+        first, second = await opened_two(cases)
+        ours = [commanded(first, Assign("responder:aaaa")), commanded(second, Assign("responder:aaaa"))]
+        theirs = commanded(await loaded(cases, second.case), Assign("responder:bbbb"))
+        assert await cases.save([theirs]) == set()
+        assert not await cases.save_together(ours)
+        assert (await loaded(cases, first.case)).case == first.case
+        again = [ours[0], commanded(await loaded(cases, second.case), Assign("responder:aaaa"))]
+        assert await cases.save_together(again)
+        assert [(await loaded(cases, change.case)).case for change in again] == [change.case for change in again]
+
+    async def test_what_was_written_together_already_is_not_lost(self, cases: CaseStore) -> None:
+        changes = [commanded(stored, Assign("responder:aaaa")) for stored in await opened_two(cases)]
+        assert await cases.save_together(changes)
+        assert await cases.save_together(changes)
+        assert [(await loaded(cases, change.case)).case.seq for change in changes] == [4, 4]
+
+    async def test_a_new_case_is_written_together_with_a_change_of_another(self, cases: CaseStore) -> None:
+        stored, _ = await opened_two(cases)
+        new, taken = opening(reported()), opening(reported(), stored.case.code_name)
+        assert not await cases.save_together([commanded(stored, Assign("responder:aaaa")), taken])
+        assert (await loaded(cases, stored.case)).case == stored.case
+        assert await cases.save_together([commanded(stored, Assign("responder:aaaa")), new])
+        assert (await loaded(cases, new.case)).case == new.case
+        assert (await loaded(cases, stored.case)).case.assignee == "responder:aaaa"
+
+    async def test_writers_of_the_same_two_cases_at_once_all_come_through(self, cases: CaseStore) -> None:
+        ids = [stored.case.id for stored in await opened_two(cases)]
+
+        async def give(name: str, order: Sequence[str]) -> None:
+            async def decide(found: Mapping[str, StoredCase]) -> list[CaseChange]:
+                return [commanded(found[one], Assign(name), f"order {name}") for one in order]
+
+            await change_together(cases, order, decide)
+
+        await asyncio.gather(*(give(f"responder:{n:04}", ids if n % 2 else ids[::-1]) for n in range(4)))
+        both = list((await cases.load(ids)).values())
+        assert [stored.case.seq for stored in both] == [7, 7]
+        assert len({stored.case.assignee for stored in both}) == 1
+        assert all({f"order responder:{n:04}" for n in range(4)} <= stored.applied for stored in both)
+
+    async def test_a_writer_who_is_stopped_at_any_moment_leaves_nothing_half_done(self, cases: CaseStore) -> None:
+        ids = [stored.case.id for stored in await opened_two(cases)]
+
+        async def give(name: str) -> None:
+            async def decide(found: Mapping[str, StoredCase]) -> list[CaseChange]:
+                return [commanded(stored, Assign(name)) for stored in found.values()]
+
+            await change_together(cases, ids, decide)
+
+        for n in range(12):
+            writing = asyncio.create_task(give(f"responder:{n:04}"))
+            await asyncio.wait([writing], timeout=n / 1_000)
+            writing.cancel()
+            await asyncio.wait([writing])
+            both = list((await cases.load(ids)).values())
+            assert len({(stored.case.assignee, stored.case.seq) for stored in both}) == 1
+        await give("responder:last")
+        assert {stored.case.assignee for stored in (await cases.load(ids)).values()} == {"responder:last"}
 
     async def test_the_queue_is_by_urgency_then_by_what_is_due(self, cases: CaseStore) -> None:
         at = now()

@@ -83,6 +83,17 @@ class MemoryCases:
         self._reach()
         return {i for i in case_ids if i in self.stored and self.stored[i].requests}
 
+    async def save_together(self, changes: Sequence[CaseChange]) -> bool:
+        self._reach()
+        known = [(change, self.stored.get(change.case.id)) for change in changes]
+        if all(stored and stored.applied.issuperset(change.causes) for change, stored in known):
+            return True
+        based = ((stored and stored.base, change.stored and change.stored.base) for change, stored in known)
+        new = [change.case.code_name for change in changes if change.stored is None]
+        if any(now != then for now, then in based) or await self.taken(new):
+            return False
+        return not await self.save(changes)
+
     async def save(self, changes: Sequence[CaseChange]) -> set[str]:
         self._reach()
         lost: set[str] = set()

@@ -6,7 +6,7 @@ Property, tested: folding the events of a case with `evolve` gives exactly the s
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.triage.case.values import Deadline, Proposal, Question, Recusal, Step
+from services.triage.case.values import Deadline, Link, Proposal, Question, Recusal, Step
 from shared.events import CaseState
 
 ENDED = frozenset({CaseState.CLOSED, CaseState.MERGED})
@@ -61,6 +61,7 @@ class Case:
     recusals: tuple[Recusal, ...] = ()
     ended_recusals: tuple[Recusal, ...] = ()
     proposal: Proposal | None = None
+    links: tuple[Link, ...] = ()
 
     @property
     def seq(self) -> int:
@@ -83,6 +84,10 @@ class Case:
     def lapses_at(self) -> datetime | None:
         """When the next recusal lapses that nobody has confirmed (UTC-aware)."""
         return min((r.confirm_by for r in self.recusals if r.confirm_by), default=None)
+
+    def link_to(self, other: str) -> Link | None:
+        """What this case has to do with another one, by what it calls that one."""
+        return next((link for link in self.links if link.other == other), None)
 
     def recusal_of(self, person: str) -> Recusal | None:
         """The recusal of this person that holds now."""

@@ -53,11 +53,13 @@ class Form:
         people: People,
         words_id: Callable[[str], str],
         token_of: Callable[[str], str],
+        refs: tuple[str, str] = ("", ""),
     ) -> Command:
         """The command with what its fields mean, as `read` gives it.
 
         `people`: who could handle the case. `words_id` names the words of a field for the vault; `token_of` gives the
         token of a person in the case.
+        `refs`: what the case calls the other one, and the other one calls it.
         """
         values = dict(meant)
         for field in self.fields:
@@ -70,6 +72,8 @@ class Form:
             values["token"] = token_of(meant.get("person", by.ref))
         if takes(self.kind, "people"):
             values["people"] = people
+        if takes(self.kind, "other_ref"):
+            values["other_ref"], values["own_ref"] = refs
         return self.kind(**values)
 
     def words_of(self, command: Command) -> Iterator[tuple[WordsField, Words]]:

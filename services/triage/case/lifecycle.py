@@ -42,6 +42,8 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
     "confirm": _ANY,
     "withdraw": _ANY,
     "clear": _ANY,
+    "link": _ANY,
+    "unlink": _ANY,
     "close": {CaseState.DECIDED: CaseState.CLOSED},
     "wake": _ANY,
     # Who is there for a case is judged behind every command, and by this one when nobody gives another.

@@ -1,12 +1,18 @@
-"""Tokens that stand for people in the events of one case, where a reference would link cases. Pure.
+"""Tokens that stand for people and other cases in the events of one case, where a reference would link cases. Pure.
 
 A person that handlers name as one that the case is about has such a token. Nobody without the key can tell who it is,
-and no other case has it.
+and no other case has it. Another case has a reference that only the key opens: the record shows which cases have to do
+with each other to nobody.
 """
 
 import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from services.triage.case.attendance import People
 from services.triage.case.case import Case
@@ -23,6 +29,22 @@ class Tokens:
     def of(self, case_id: str, person: str) -> str:
         """The token (32 hex digits) of a person, by the reference, within this case."""
         return hmac.digest(self.key, f"hearth case\x1f{case_id}\x1f{person}".encode(), "sha256")[:16].hex()
+
+    def ref_of(self, case_id: str, other_id: str) -> str:
+        """What the events of a case call another case: always the same, and nothing to another case."""
+        return urlsafe_b64encode(self._cases.encrypt(other_id.encode(), [case_id.encode()])).decode().rstrip("=")
+
+    def case_meant(self, case_id: str, ref: str) -> str | None:
+        """The id of the case that the events of a case call so; None for a reference that is none."""
+        try:
+            sealed = urlsafe_b64decode(ref + "=" * (-len(ref) % 4))
+            return self._cases.decrypt(sealed, [case_id.encode()]).decode()
+        except (InvalidTag, ValueError):
+            return None
+
+    @property
+    def _cases(self) -> AESSIV:
+        return AESSIV(hmac.digest(self.key, b"hearth other cases", sha256))
 
     def meant(self, case: Case, people: Iterable[str]) -> dict[str, str]:
         """Those of the people (references) that handlers have ever named in the case, by their tokens."""

@@ -96,8 +96,23 @@ class Recusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """That the case has to do with another one, by a relation. `note_id`: the vault has the reasons.
+
+    `other`: what the events of this case call the other one (see services.triage.case.tokens).
+    """
+
+    other: str
+    relation: str
+    note_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """One event of the case's history. `detail` is the field that the fact `shows`, such as the assignee."""
+    """One event of the case's history. `detail` is the field that the fact `shows`, such as the assignee.
+
+    `other_case`: what this case calls the one that it tells of; only a person who may see that case is shown the step.
+    """
 
     seq: int
     fact: str
@@ -108,6 +123,7 @@ class Step:
     previous: CaseState | None
     state: CaseState
     detail: str | None = None
+    other_case: str | None = None
 
 
 def end_of(day: date | None) -> datetime | None:

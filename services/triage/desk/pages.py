@@ -45,7 +45,7 @@ def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages, drafts:
         if fields is None:
             return RedirectResponse(f"{HOME}/cases/{case.code_name}", 303)
         form, seen, _ = parts_of(fields)
-        stale = None if seen == str(case.seq) else VersionConflict(case, version_in(seen, "case"))
+        stale = None if seen == str(case.seq) else await desk.conflict(principal, case, version_in(seen, "case"))
         return await case_view.show(request, principal, case, SentForm(command, _values(command, form), stale))
 
     @router.post(f"{HOME}/cases/{{code_name}}/{{command}}", **does("case.read"))

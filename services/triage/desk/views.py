@@ -13,13 +13,15 @@ from services.triage.actions import Desk, VersionConflict
 from services.triage.case.case import ENDED, Case
 from services.triage.case.commands.command import ChoiceField
 from services.triage.case.commands.decision import NEEDS
+from services.triage.case.commands.linking import Unlink
 from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw, may_withdraw
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
 from services.triage.case.values import Deadline, Recusal
-from services.triage.desk.contents import reasons_of, talk_of, told_of
+from services.triage.desk.contents import reasons_of, talk_of, told_of, words_in
 from services.triage.desk.names import CaseNames
 from services.triage.desk.proposals import proposal_of
 from services.triage.desk.queue import Queue, QueueFilter
+from services.triage.others import Beside
 from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
 from services.triage.sent import SentForm
@@ -55,6 +57,8 @@ FIELD_MESSAGES = {
     "not_a_reference": "desk-not-a-reference",
     "cannot_have": "desk-cannot-have",
     "declared_before": "desk-declared-before",
+    "same_case": "desk-same-case",
+    "unknown_case": "desk-unknown-case",
     "not_pending": "desk-not-pending",
     "own_recusal": "desk-own-recusal",
     "not_to_withdraw": "desk-not-to-withdraw",
@@ -140,7 +144,7 @@ class CaseView:
         problem = sent.problem if sent else None
         steps = problem.steps if isinstance(problem, VersionConflict) else ()
         names = self._names
-        meant = await self._desk.named_in(case)
+        meant, beside = await self._desk.named_in(case), await self._desk.beside(principal, case)
         context = {
             "case": case,
             "state_name": partial(names.state, request),
@@ -158,13 +162,14 @@ class CaseView:
             "mentions": mentions,
             "forms": [self._form(request, principal, case, form, at) for form in forms if not form.kind.own_place],
             "recusals": [self._recusal(request, principal, case, recusal, meant, at) for recusal in case.recusals],
+            **self._others(request, principal, case, beside, contents, at),
             "fresh_until": fresh_until(principal, at),
             "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': f'{HOME}/cases/{case.code_name}'})}",
             "key": new_id(),
             "principal": principal,
             "rooms": rooms_of(principal),
             "mine": case.assignee == principal.ref,
-            "steps": [names.step(request, principal, step) for step in reversed(case.history)],
+            "steps": [names.step(request, principal, step) for step in reversed(beside.steps(case.history))],
             "problem": problem,
             "changes": [names.step(request, principal, step) for step in steps],
             "sent": sent,
@@ -236,6 +241,29 @@ class CaseView:
             "confirm": confirm is not None and waits and not is_own,
             "withdraw": withdraw is not None and may_withdraw(recusal, principal.actor(withdraw.role)),
             "options": self._names.options(request, "withdrawal", WITHDRAWALS),
+        }
+
+    def _others(
+        self,
+        request: Request,
+        principal: Principal,
+        case: Case,
+        beside: Beside,
+        contents: Contents | None,
+        at: datetime,
+    ) -> dict[str, Any]:
+        """The other cases that the reader may see, and what they have to do with this one."""
+        said = words_in(contents)
+        return {
+            "links": [
+                {
+                    "code_name": other.code_name,
+                    "relation": self._names.code(request, "relation", link.relation),
+                    "note": said.get(link.note_id or ""),
+                }
+                for link, other in beside.links(case)
+            ],
+            "may_unlink": self._may(principal, case, f"case.{Unlink.name}", at) is not None,
         }
 
     def _deadline(self, request: Request, deadline: Deadline, at: datetime) -> dict[str, Any]:

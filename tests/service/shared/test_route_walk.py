@@ -64,6 +64,8 @@ MAY: dict[str, dict[str, str]] = {
     "case.recuse": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.confirm": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.withdraw": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "case.link": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "case.unlink": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "roster.read": {"coordinator": ""},
     "roster.change": {"coordinator": "oneself reach"},
     "roster.leave": {"coordinator": "last reach"},

@@ -37,12 +37,12 @@ async def shown(rig: Rig, case, who: Principal = ALICE):
 
 async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None:
     expected = {
-        (): ["assign", "recuse", "clear"],
-        ("assign",): ["assign", "start", "recuse", "clear"],
-        ("assign", "start"): ["assign", "ask", "propose_decision", "decide", "recuse", "clear"],
-        ("assign", "start", "ask"): ["assign", "start", "recuse", "clear"],
-        ("assign", "start", "decide"): ["assign", "recuse", "clear", "close"],
-        ("assign", "start", "decide", "close"): ["recuse", "clear"],
+        (): ["assign", "recuse", "clear", "link"],
+        ("assign",): ["assign", "start", "recuse", "clear", "link"],
+        ("assign", "start"): ["assign", "ask", "propose_decision", "decide", "recuse", "clear", "link"],
+        ("assign", "start", "ask"): ["assign", "start", "recuse", "clear", "link"],
+        ("assign", "start", "decide"): ["assign", "recuse", "clear", "link", "close"],
+        ("assign", "start", "decide", "close"): ["recuse", "clear", "link"],
     }
     for commands, permitted in expected.items():
         body = await shown(rig, await led_to(rig, *commands))

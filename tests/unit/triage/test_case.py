@@ -14,6 +14,7 @@ from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide, Object, ProposeDecision, Second
 from services.triage.case.commands.handling import Assign, Attend, Close, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.linking import RELATIONS, Link, Unlink
 from services.triage.case.commands.naming import Clear
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import GROUNDS, NAMED, WITHDRAWALS, Confirm, Recuse, Withdraw
@@ -122,6 +123,7 @@ def led(*commands: Command) -> Case:
     return case
 
 
+OTHER = replace(opened(), id="another case", code_name="calm-river")
 RECUSED = ["responder:a1", "responder:b2", "token of responder:a1", "token of responder:b2"]
 
 
@@ -231,6 +233,14 @@ class Life(RuleBasedStateMachine):
     def clear(self) -> None:
         self.attempt(Clear("0" * 32))
 
+    @rule(relation=st.sampled_from(RELATIONS))
+    def link(self, relation: str) -> None:
+        self.attempt(Link(OTHER, relation, other_ref="calm", own_ref="amber"))
+
+    @rule()
+    def unlink(self) -> None:
+        self.attempt(Unlink(OTHER, other_ref="calm", own_ref="amber"))
+
     @rule()
     def close(self) -> None:
         self.attempt(Close())
@@ -251,6 +261,10 @@ class Life(RuleBasedStateMachine):
         assert tuple(recusal.person for recusal in self.case.recusals) == self.case.recused
         for recusal in self.case.recusals:
             assert recusal.confirm_by is None or recusal.ground == NAMED or recusal.person != recusal.by != CORA.ref
+
+    @invariant()
+    def two_cases_have_one_relation(self) -> None:
+        assert len({link.other for link in self.case.links}) == len(self.case.links)
 
     @invariant()
     def folding_the_log_gives_the_case(self) -> None:
@@ -286,7 +300,7 @@ def test_the_table_reaches_exactly_the_documented_states() -> None:
     assert reached - {None} | {CaseState.RECEIVED} == ENTERED
     # What shuts people out is possible in states that nothing leads to yet, because older records may hold them.
     recusals = (Recuse.name, Confirm.name, Withdraw.name, Wake.name)
-    everywhere = (*recusals, Clear.name, Attend.name)
+    everywhere = (*recusals, Link.name, Unlink.name, Clear.name, Attend.name)
     assert {state for name, ways in TRANSITIONS.items() for state in ways if name not in everywhere} <= reached
 
 

@@ -19,7 +19,7 @@ WORDS_LIMIT = 5_000
 """Characters of a question or a reason."""
 REFERENCE_LIMIT = 80
 
-FieldKind = Literal["words", "choice", "choices", "reference", "mention", "day"]
+FieldKind = Literal["words", "choice", "choices", "reference", "mention", "day", "case"]
 TOKEN = re.compile(r"[0-9a-f]{32}")
 """A token that holds within one case: of a mention, or of a person."""
 Fault = tuple[str, str]
@@ -214,6 +214,18 @@ class MentionField(Field):
         return None if TOKEN.fullmatch(text) else ("unknown_choice", "Choose one of the mentions.")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseField(Field):
+    """Another case, by its code name or id: an attribute of type Case, or None where it cannot be found.
+
+    The giver of the command must be permitted the same action on that case. Else it is like one that is not there.
+    """
+
+    kind = "case"
+    missing = "Say which case is meant."
+    empty = None
+
+
 class Command:
     """A command on a case: a frozen dataclass. Its attributes are its values, annotated by their fields.
 
@@ -221,7 +233,9 @@ class Command:
     button for it without any value, beside its form; `own_place`: the desk offers it at what it is about, and not among
     the others. A command with an attribute `by` gets the actor who gives it; one with an attribute `token` gets the
     token that the case has for its person, or without a person for the actor; one with an attribute `people` gets
-    those who could handle the case.
+    those who could handle the case. One with the attributes `other_ref` and
+    `own_ref` gets what the case calls the other case in its events, and what that one calls it (see
+    services.triage.case.tokens).
     """
 
     __slots__ = ()
@@ -264,6 +278,13 @@ class Command:
         To be called where it has no faults.
         """
         raise NotImplementedError
+
+    def decide_other(self, other: Case, case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
+        """What happens to the `other` case that a field names; `case` is the first, as it was. `now` is UTC-aware.
+
+        Both cases are written together, or neither. To be called where `decide` gave facts.
+        """
+        return []
 
 
 def takes(command: type[Command], name: str) -> bool:

@@ -82,6 +82,31 @@ def carry_out(
     return fold(more, after), [*events, *more]
 
 
+def carry_out_other(
+    other: Case,
+    case: Case,
+    command: Command,
+    policy: Policy,
+    people: People,
+    now: datetime,
+    *,
+    actor: Actor,
+    cause: str,
+    trace: str | None,
+) -> tuple[Case, list[Event]]:
+    """As carry_out, of the `other` case that a command on `case` names: what it is then, and its stamped events.
+
+    `case` is the first as it was; `people` are those of the other.
+    """
+    facts = command.decide_other(other, case, policy, now)
+    facts = [*facts, *judge(other, facts, policy, now)]
+    events = _stamped(facts, actor, policy, now, other.seq, case_id=other.id, cause=cause, trace=trace)
+    after = fold(events, other) or other
+    judged = attend(after, people, policy, now)
+    more = _stamped(judged, TRIAGE, policy, now, after.seq, case_id=other.id, cause=cause, trace=trace)
+    return fold(more, after) or after, [*events, *more]
+
+
 def events_of(
     case: Case | None,
     command: Command,

@@ -75,4 +75,5 @@ def _step(event: Event, fact: CaseFact) -> Step:
         previous=CaseState(fact.previous) if fact.previous else None,
         state=CaseState(fact.state),
         detail=getattr(fact, fact.shows) if fact.shows else None,
+        other_case=getattr(fact, "other_case", None),
     )

@@ -1,0 +1,114 @@
+"""Other cases that a case has to do with: found for commands, and shown only to those who may see them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from services.triage.case.case import Case
+from services.triage.case.commands.linking import LINK
+from services.triage.case.forms import Form, resource_of
+from services.triage.case.tokens import Tokens
+from services.triage.case.values import Link, Step
+from services.triage.sight import Sight
+from services.triage.stored import CaseStore, StoredCase
+from shared.access.authorization import allow
+from shared.access.conditions import Permit
+from shared.access.principal import Principal
+from shared.clients.vault import Contents
+from shared.policy import Policy
+from shared.problems import FieldError
+from shared.times import now
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Those of the other cases of a case that one person may see, by what the case calls them.
+
+    Nothing is shown of those that the person may not see.
+    """
+
+    cases: Mapping[str, Case] = field(default_factory=dict)
+
+    def links(self, case: Case) -> list[tuple[Link, Case]]:
+        """What the case has to do with others, and these."""
+        return [(link, self.cases[link.other]) for link in case.links if link.other in self.cases]
+
+    def steps(self, steps: Sequence[Step]) -> list[Step]:
+        """The steps that tell of no other case, or of one that the person may see."""
+        return [step for step in steps if step.other_case is None or step.other_case in self.cases]
+
+    def contents(self, case: Case, contents: Contents) -> Contents:
+        """The contents, without the words of links to cases that the person may not see, or of links that ended."""
+        written: Any = contents.sections.get("correspondence")
+        if not written:
+            return contents
+        shown = {link.note_id for link, _ in self.links(case)}
+        said = [one for one in written.get("statements", ()) if one.get("kind") != LINK or one["id"] in shown]
+        return replace(contents, sections={**contents.sections, "correspondence": {**written, "statements": said}})
+
+
+class Others:
+    """Finds other cases, as far as one person may."""
+
+    def __init__(
+        self,
+        cases: CaseStore,
+        sight: Sight,
+        policy: Policy,
+        tokens: Tokens,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._cases = cases
+        self._tokens = tokens
+        self._sight = sight
+        self._policy = policy
+        self._clock = clock
+
+    async def beside(self, principal: Principal, case: Case) -> Beside:
+        """The other cases of the case that the person may see."""
+        refs = {step.other_case for step in case.history if step.other_case}
+        if not refs:
+            return Beside()
+        meant = {ref: i for ref in refs if (i := self._tokens.case_meant(case.id, ref))}
+        found = await self._cases.load(meant.values())
+        seen = {i: one.case for i, one in found.items() if await self._may(principal, "case.read", one.case)}
+        return Beside({ref: seen[i] for ref, i in meant.items() if i in seen})
+
+    def refs(self, case_id: str, other_id: str | None) -> tuple[str, str]:
+        """What the case calls the other one, and the other one calls it."""
+        if other_id is None:
+            return "", ""
+        return self._tokens.ref_of(case_id, other_id), self._tokens.ref_of(other_id, case_id)
+
+    async def named_in(self, form: Form, values: Mapping[str, object]) -> str | None:
+        """The id of the other case that a command names, by its code name or id; None where there is none."""
+        for taken in form.fields:
+            value = values.get(taken.name)
+            if taken.kind == "case" and isinstance(value, str) and (text := value.strip()):
+                if len(text) > taken.limit:
+                    return None
+                by_name = await self._cases.find_by_code_name(text.lower())
+                return by_name.case.id if by_name else text.lower()
+        return None
+
+    async def give(
+        self, form: Form, meant: dict[str, Any], other: StoredCase | None, principal: Principal
+    ) -> list[FieldError]:
+        """Put the other case where the command names one. The fault is the same for one that the person may not act on
+        as for one that is not there.
+        """
+        faults: list[FieldError] = []
+        for taken in form.fields:
+            if taken.kind == "case" and meant[taken.name] is not None:
+                may = other is not None and await self._may(principal, form.action, other.case)
+                meant[taken.name] = other.case if other is not None and may else None
+                if not may:
+                    faults.append(FieldError(f"/{taken.name}", "unknown_case", "There is no such case."))
+        return faults
+
+    async def _may(self, principal: Principal, action: str, case: Case) -> bool:
+        """Whether the person may see this case, and do this to it."""
+        resource = resource_of(case, self._policy, await self._sight.shut_out_of(case, principal.ref))
+        at = self._clock()
+        return all(isinstance(allow(principal, one, resource, at), Permit) for one in {"case.read", action})

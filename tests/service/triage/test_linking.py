@@ -1,0 +1,188 @@
+"""Cases that have to do with each other: by the API and on the desk, and only for those who may see both."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from services.triage.case.case import Case
+from services.triage.case.commands.linking import RELATIONS
+from services.triage.case.evolve.fold import fold
+from shared.access.principal import Principal
+from shared.events import encode
+from tests.support.forms import hidden_fields
+from tests.support.people import bearer, sign_in
+from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, make_rig
+
+BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
+NAMED = replace(COLLEAGUE, ref="person:4a3ed00000000000", pseudonyms=frozenset({"4" * 32}))
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with make_rig() as rig:
+        yield rig
+
+
+async def shown(rig: Rig, case: Case, who: Principal = ALICE) -> dict[str, Any]:
+    answer = await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(who))
+    assert answer.status_code == 200
+    return dict(answer.json())
+
+
+async def two(rig: Rig) -> tuple[Case, Case]:
+    """A case, and one that names somebody who may see the first."""
+    return await rig.open(), await rig.open(subjects=tuple(NAMED.pseudonyms))
+
+
+@pytest.mark.parametrize("relation", RELATIONS)
+async def test_both_cases_show_a_link_and_both_records_fold_to_them(rig: Rig, relation: str) -> None:
+    a, b = await two(rig)
+    answer = await rig.order(a, "link", {"other": b.code_name, "relation": relation, "link_note": "The same words."})
+    assert answer.status_code == 200, answer.text
+    (note,) = rig.vault.statements.items()
+    assert (note[0][0], note[1]) == (a.report_id, ("link", "The same words."))
+    assert (await shown(rig, a))["links"] == [
+        {"id": b.id, "code_name": b.code_name, "relation": relation, "note_id": note[0][1]}
+    ]
+    assert (await shown(rig, b))["links"] == [
+        {"id": a.id, "code_name": a.code_name, "relation": relation, "note_id": None}
+    ]
+    for case in (a, b):
+        assert fold(e for e in rig.cases.events if e.case_id == case.id) == rig.cases.stored[case.id].case
+        step = (await shown(rig, case))["history"][-1]
+        assert (step["event"], step["detail"], step["actor"]) == ("case.linked", relation, ALICE.ref)
+
+
+async def test_no_event_says_which_other_case_it_is(rig: Rig) -> None:
+    a, b = await two(rig)
+    await rig.order(a, "link", {"other": b.id, "relation": "related"})
+    for event in rig.cases.events:
+        other = b if event.case_id == a.id else a
+        message = encode(event)
+        told = b"".join([message.value or b"", *(value or b"" for _, value in message.headers)]).decode()
+        assert not [part for part in (other.id, other.code_name, other.report_id) if part in told]
+
+
+async def test_a_link_comes_and_goes_once_in_both_directions(rig: Rig) -> None:
+    a, b = await two(rig)
+    related = {"relation": "duplicate"}
+    for case, other in ((a, b), (a, b), (b, a)):
+        assert (await rig.order(case, "link", {"other": other.code_name, **related})).status_code == 200
+    assert [e.fact.name for e in rig.cases.events].count("case.linked") == 2
+    for case, other in ((b, a), (b, a), (a, b)):
+        assert (await rig.order(case, "unlink", {"other": other.id})).status_code == 200
+    assert [e.fact.name for e in rig.cases.events].count("case.unlinked") == 2
+    assert [(await shown(rig, case))["links"] for case in (a, b)] == [[], []]
+
+
+async def test_a_repeated_request_links_once(rig: Rig) -> None:
+    a, b = await two(rig)
+    request = {"other": b.code_name, "relation": "follows"}
+    seen = f'"{a.seq}"'
+    first, again = [
+        await rig.order(a, "link", request, idempotency_key="link-one-two", if_match=seen) for _ in range(2)
+    ]
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.json() == again.json()
+    assert rig.cases.stored[b.id].case.seq == b.seq + 1
+
+
+@pytest.mark.parametrize(
+    "other", ["never-was", "Never Was", "x" * 500, "5f0c9a1e-0000-4000-8000-000000000000", "🦊", 7, None, ""]
+)
+async def test_a_case_that_is_not_there_is_a_fault_of_the_field(rig: Rig, other: object) -> None:
+    a, _ = await two(rig)
+    for command in ("link", "unlink"):
+        answer = await rig.order(a, command, {"other": other, **({"relation": "pals"} if command == "link" else {})})
+        assert answer.status_code == 422
+        pointers = {error["pointer"] for error in answer.json()["errors"]}
+        assert pointers == ({"/other", "/relation"} if command == "link" else {"/other"})
+    assert rig.cases.stored[a.id].case == a
+
+
+async def test_a_hidden_case_is_answered_like_one_that_is_not_there(rig: Rig) -> None:
+    a, b = await two(rig)
+    elsewhere = await rig.open(community="swwiki")
+    asked = {"relation": "related"}
+    answers = [
+        (await rig.order(a, "link", {"other": other, **asked}, who)).json()
+        for who, other in ((NAMED, b.code_name), (NAMED, b.id), (ALICE, elsewhere.id), (ALICE, "never-was"))
+    ]
+    assert {str(answer["errors"]) for answer in answers} == {str(answers[-1]["errors"])}
+    assert answers[-1]["errors"] == [{"pointer": "/other", "code": "unknown_case", "detail": "There is no such case."}]
+    assert (await rig.order(elsewhere, "link", {"other": a.id, **asked}, BOB)).status_code == 422
+
+
+async def test_a_case_is_not_linked_to_itself(rig: Rig) -> None:
+    a, _ = await two(rig)
+    answer = await rig.order(a, "link", {"other": a.code_name, "relation": "related"})
+    assert [error["code"] for error in answer.json()["errors"]] == ["same_case"]
+
+
+async def test_a_reader_who_may_not_see_the_other_case_is_shown_nothing_of_it(rig: Rig) -> None:
+    a, b = await two(rig)
+    before = await shown(rig, a, NAMED)
+    note = {"link_note": "They are in both."}
+    for relation in ("related", "duplicate"):
+        await rig.order(a, "link", {"other": b.code_name, "relation": relation, **note})
+    after = await shown(rig, a, NAMED)
+    assert after["links"] == []
+    assert after["history"] == before["history"]
+    content = (await rig.http.get(f"/v1/cases/{a.id}/content", headers=bearer(NAMED))).text
+    assert "They are in both." not in content
+    assert "They are in both." in (await rig.http.get(f"/v1/cases/{a.id}/content", headers=bearer(ALICE))).text
+    stale = await rig.order(a, "start", who=NAMED, if_match=f'"{a.seq}"')
+    assert (stale.status_code, stale.json()["changes"]) == (412, [])
+    await sign_in(rig.http, rig.sessions, "/desk", NAMED)
+    page = (await rig.http.get(f"/desk/cases/{a.code_name}", headers=BROWSER)).text
+    assert not [
+        words
+        for words in (b.code_name, b.id, "Other cases", "Linked to another case", "They are in both")
+        if words in page
+    ]
+
+
+async def test_a_coordinator_links_cases_and_reads_no_words(rig: Rig) -> None:
+    a, b = await two(rig)
+    answer = await rig.order(a, "link", {"other": b.code_name, "relation": "same_people"}, CORA)
+    assert answer.status_code == 200
+    assert [link["id"] for link in (await shown(rig, a, CORA))["links"]] == [b.id]
+
+
+async def test_the_desk_links_shows_and_unlinks(rig: Rig) -> None:
+    a, b = await two(rig)
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    address = f"/desk/cases/{a.code_name}"
+
+    async def send(command: str, **values: str) -> Any:
+        page = (await rig.http.get(address, headers=BROWSER)).text
+        return await rig.http.post(f"{address}/{command}", data={**hidden_fields(page), **values}, headers=BROWSER)
+
+    wrong = await send("link", other="no-such", relation="", link_note="Kept while I look.")
+    assert wrong.status_code == 422
+    assert "There is no such case, or you cannot do this to it." in wrong.text
+    assert "Kept while I look." in wrong.text
+    done = await send("link", other=b.code_name, relation="duplicate", link_note="The same words.")
+    assert (done.status_code, done.headers["location"]) == (303, f"{address}?done=link")
+    page = (await rig.http.get(address, headers=BROWSER)).text
+    assert f'href="/desk/cases/{b.code_name}"' in page
+    assert "Both report the same" in page
+    assert "The same words." in page
+    assert "Linked to another case" in page
+    other = (await rig.http.get(f"/desk/cases/{b.code_name}", headers=BROWSER)).text
+    assert f'href="{address}"' in other
+    assert "The same words." not in other
+    assert (await send("unlink", other=b.code_name)).status_code == 303
+    page = (await rig.http.get(address, headers=BROWSER)).text
+    assert f'href="/desk/cases/{b.code_name}"' not in page
+    assert "Link to another case taken back" in page
+
+
+async def test_an_outage_links_neither_case(rig: Rig) -> None:
+    a, b = await two(rig)
+    rig.vault.away = True
+    given = {"other": b.code_name, "relation": "related", "link_note": "Because."}
+    assert (await rig.order(a, "link", given)).status_code == 503
+    assert [rig.cases.stored[case.id].case for case in (a, b)] == [a, b]
