@@ -1,7 +1,8 @@
 """What triage does with what intake tells: cases are opened, get answers, and forget."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from services.triage.author import TRIAGE
 from services.triage.case.attendance import People
@@ -46,7 +47,16 @@ class _Work:
 class ReportFollower:
     """Takes what intake reports: one load and one save a batch, however many messages."""
 
-    def __init__(self, cases: CaseStore, policy: Policy, parties: Parties, staffing: Staffing, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        cases: CaseStore,
+        policy: Policy,
+        parties: Parties,
+        staffing: Staffing,
+        tokens: Tokens,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._clock = clock
         self._cases = cases
         self._policy = policy
         self._parties = parties
@@ -114,7 +124,7 @@ class ReportFollower:
                 command,
                 self._policy,
                 people,
-                now(),
+                self._clock(),
                 case_id=case_id,
                 actor=actor,
                 cause=event.id,

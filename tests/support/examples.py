@@ -20,8 +20,12 @@ def register_profiles() -> None:
     settings.load_profile(REPEATABLE)
 
 
-def up_to(examples: int, **options: Any) -> settings:
-    """Settings of a test that tries at most so many examples; the profile that searches tries ten times as many."""
+def up_to(examples: int, *, searching: int | None = None, **options: Any) -> settings:
+    """Settings of a test that tries at most so many examples; the profile that searches tries ten times as many.
+
+    `searching`: so many of them instead of ten times as many.
+    """
     profile = settings.default
     assert profile is not None
-    return settings(max_examples=examples * profile.max_examples // 100, **options)
+    more = profile.max_examples // 100
+    return settings(max_examples=searching if searching and more > 1 else examples * more, **options)

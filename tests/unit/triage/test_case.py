@@ -1,26 +1,27 @@
-"""Hypothesis walks the state machine: whatever the commands, the table, the fold and the ownership hold."""
+"""Hypothesis walks the state machine: whatever people and services do, the promises of a case hold."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
-from services.triage.case.commands.decision import Decide, Object, ProposeDecision, Second
+from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import Assign, Attend, Close, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
-from services.triage.case.commands.linking import RELATIONS, Link, Unlink
+from services.triage.case.commands.linking import Link, Unlink
 from services.triage.case.commands.naming import Clear
 from services.triage.case.commands.opening import Open
-from services.triage.case.commands.recusal import GROUNDS, NAMED, WITHDRAWALS, Confirm, Recuse, Withdraw
+from services.triage.case.commands.recusal import NAMED, Confirm, Recuse, Withdraw
 from services.triage.case.commands.table import COMMANDS, _commands, decide
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import evolve, fold
+from services.triage.case.forms import FORMS
 from services.triage.case.lifecycle import (
     TRANSITIONS,
     FieldsRefused,
@@ -28,6 +29,8 @@ from services.triage.case.lifecycle import (
     UnknownQuestion,
     permitted_in,
 )
+from services.triage.case.timers.table import wakes_at
+from shared.access.principal import PEOPLE as ROLES
 from shared.events import (
     Actor,
     CaseDecided,
@@ -43,19 +46,13 @@ from shared.events import (
 )
 from shared.ids import case_id_of
 from shared.policy import load_policy
+from shared.problems import Malformed
+from tests.support.case_walks import CANARY, Walk, arriving, draw_command, qualified
 from tests.support.examples import up_to
-from tests.support.people import responder
 
 POLICY = load_policy(None)
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ALICE = Actor("responder:a1", "responder")
-BEN = Actor("responder:b2", "responder")
-CORA = Actor("coordinator:c3", "coordinator")
-LATER = date(2999, 12, 24)
-VOTERS = [ALICE, BEN, Actor("responder:d4", "responder")]
-PEOPLE = People(
-    {body: [replace(responder(one.ref[-2:], body), ref=one.ref) for one in VOTERS] for body in POLICY.bodies}
-)
 ENTERED = {
     CaseState.RECEIVED,
     CaseState.TRIAGED,
@@ -123,172 +120,174 @@ def led(*commands: Command) -> Case:
     return case
 
 
-OTHER = replace(opened(), id="another case", code_name="calm-river")
-RECUSED = ["responder:a1", "responder:b2", "token of responder:a1", "token of responder:b2"]
-
-
 class Life(RuleBasedStateMachine):
-    """One case, and every command tried on it in every state."""
+    """One case. People and services try every command on it, at any time and again; whatever they do, this holds.
 
-    @initialize(report=reports)
-    def open_it(self, report: ReportReceived) -> None:
-        self.log = do(None, Open("amber-harbour", report))
-        self.case = fold(self.log)
-        self.clock = AT
+    A chapter adds its invariants here. The commands come from the tables by themselves (tests/support/case_walks.py).
+    """
 
-    def attempt(self, command: Command, by: Actor = ALICE) -> None:
-        self.clock += timedelta(minutes=7)
-        before = self.case
-        assert before is not None
-        ways = TRANSITIONS[command.name]
-        try:
-            events = do(before, command, self.clock, f"cause {len(self.log)}", by)
-        except NotPermitted as error:
-            refusal: NotPermitted | None = error
-        except FieldsRefused:
-            assert not isinstance(command, Assign) or command.assignee in before.recused
-            return
-        except UnknownQuestion:
-            return
-        else:
-            refusal = None
-        if refusal:
-            assert before.state not in ways
-            assert refusal.command == command.name
-            assert refusal.permitted == permitted_in(before.state)
-            return
-        assert before.state in ways
-        self.log += events
-        self.case = fold(events, before)
-        assert self.case is not None
-        if events:
-            assert self.case.state == ways[before.state]
-            fact = events[0].fact
-            assert isinstance(fact, CaseFact)
-            assert (fact.previous, fact.state) == (before.state, self.case.state)
+    @initialize(report=arriving)
+    def open_it(self, report: Mapping[str, object]) -> None:
+        self.walk = Walk()
+        self.walk.open(**report)
+        self.known: Case | None = None
+        self.seen = 0
+        self.look()
 
-    @rule(assignee=st.sampled_from(["responder:a1", "responder:b2"]))
-    def assign(self, assignee: str) -> None:
-        self.attempt(Assign(assignee))
+    def _give(self, data: st.DataObject) -> None:
+        """A refusal is a problem that tells the person what to do, and changes nothing."""
+        tried = draw_command(self.walk, data)
+        self.look()
+        assert tried.status in (200, 401, 403, 404, 409, 412, 422), tried
+        assert tried.status == 200 or not self.new
+        if self.new:
+            REACHED.add(tried.request.command)
 
-    @rule()
-    def start(self) -> None:
-        self.attempt(Start())
-
-    @rule()
-    def ask(self) -> None:
-        self.attempt(Ask(Words(f"q{len(self.log)}")))
+    # Of the steps of a walk, most are commands.
+    give = rule(data=st.data())(_give)
+    give_more = rule(data=st.data())(_give)
+    give_still_more = rule(data=st.data())(_give)
 
     @rule(known=st.booleans(), answer=st.sampled_from(["a1", "a2"]), data=st.data())
     def answer(self, known: bool, answer: str, data: st.DataObject) -> None:
-        questions = [q.id for q in self.case.questions]
-        question = data.draw(st.sampled_from(questions)) if known and questions else "never asked"
-        self.attempt(ReceiveAnswer(question, answer))
+        """An answer to a question that was asked is never refused."""
+        questions = [question.id for question in self.walk.case.questions]
+        if known and questions:
+            asked = data.draw(st.sampled_from(questions))
+            self.walk.answer(asked, f"{answer} to {asked}")
+            assert any(q.id == asked and f"{answer} to {asked}" in q.answers for q in self.walk.case.questions)
+            REACHED.add(ReceiveAnswer.name)
+        else:
+            with pytest.raises(Malformed):
+                self.walk.answer("never asked", answer)
+        self.look()
 
-    @rule(outcome=st.sampled_from([*POLICY.outcomes, "pillory"]), by=st.sampled_from(VOTERS))
-    def conclude(self, outcome: str, by: Actor) -> None:
-        self.attempt(Decide(outcome, Words(f"reason {len(self.log)}"), by, people=PEOPLE), by)
-
-    @rule(by=st.sampled_from(VOTERS))
-    def conclude_as_proposed(self, by: Actor) -> None:
-        if self.case.proposal:
-            self.conclude(self.case.proposal.outcome, by)
-
-    @rule(outcome=st.sampled_from([*POLICY.outcomes, "pillory"]), by=st.sampled_from(VOTERS))
-    def propose(self, outcome: str, by: Actor) -> None:
-        rule = POLICY.outcomes.get(outcome)
-        until, scope = LATER if rule and rule.timed else None, "pages" if rule and rule.scoped else ""
-        self.attempt(ProposeDecision(outcome, until, scope, Words(f"why {len(self.log)}"), by, PEOPLE), by)
-
-    @rule(by=st.sampled_from(VOTERS), agrees=st.booleans())
-    def vote(self, by: Actor, agrees: bool) -> None:
-        self.attempt(Second(None, by) if agrees else Object(Words(f"why {len(self.log)}"), by), by)
-
-    @rule(
-        person=st.sampled_from(["responder:a1", "responder:b2"]),
-        ground=st.sampled_from(GROUNDS),
-        by=st.sampled_from([ALICE, BEN, CORA]),
-    )
-    def recuse(self, person: str, ground: str, by: Actor) -> None:
-        self.attempt(Recuse(ground, person, by, f"token of {person}"), by)
-
-    @rule(person=st.sampled_from(RECUSED), by=st.sampled_from([ALICE, BEN, CORA]))
-    def confirm(self, person: str, by: Actor) -> None:
-        self.attempt(Confirm(person, by), by)
-
-    @rule(
-        person=st.sampled_from(RECUSED),
-        why=st.sampled_from(WITHDRAWALS),
-        by=st.sampled_from([ALICE, BEN, CORA]),
-    )
-    def withdraw(self, person: str, why: str, by: Actor) -> None:
-        self.attempt(Withdraw(person, why, by), by)
-
-    @rule(hours=st.sampled_from([1, 23, 25]))
+    @rule(hours=st.sampled_from([1, 23, 25, 8 * 24, 40 * 24]))
     def let_time_pass(self, hours: int) -> None:
-        self.clock += timedelta(hours=hours)
-        self.attempt(Wake())
+        self.walk.wait(timedelta(hours=hours))
+        self.look()
+        wakes = wakes_at(self.walk.case)
+        assert wakes is None or wakes > self.walk.clock
 
-    @rule()
-    def clear(self) -> None:
-        self.attempt(Clear("0" * 32))
+    @rule(data=st.data())
+    def come_again(self, data: st.DataObject) -> None:
+        """What came before comes again, in any number and order; it changes nothing, and the answer stays the same."""
+        before = self.walk.case
+        # A command that had nothing to do left no trace, so that its request may be told that the case has changed.
+        causes = {event.cause for event in self.walk.events}
+        told, orders = self.walk.told, [tried for tried in self.walk.tried if tried.request.cause in causes]
+        at = data.draw(st.lists(st.integers(0, 99), max_size=4))
+        self.walk.take(*(told[place % len(told)] for place in at))
+        for place in at if orders else ():
+            tried = orders[place % len(orders)]
+            again = self.walk.carry_out(tried.who, tried.request)
+            assert again.came_to == tried.came_to or again.status in (401, 403, 404)
+        assert self.walk.case == before
+        self.look()
 
-    @rule(relation=st.sampled_from(RELATIONS))
-    def link(self, relation: str) -> None:
-        self.attempt(Link(OTHER, relation, other_ref="calm", own_ref="amber"))
+    def look(self) -> None:
+        """Take note of what is new since the last look."""
+        events = self.walk.events
+        self.before, self.known = self.known, fold(events[self.seen :], self.known)
+        self.new, self.seen = events[self.seen :], len(events)
 
-    @rule()
-    def unlink(self) -> None:
-        self.attempt(Unlink(OTHER, other_ref="calm", own_ref="amber"))
+    @invariant()
+    def folding_the_events_gives_the_stored_case(self) -> None:
+        assert self.known == self.walk.case
+        if self.new:
+            assert fold(self.walk.events) == self.known
 
-    @rule()
-    def close(self) -> None:
-        self.attempt(Close())
+    @invariant()
+    def the_history_tells_each_step_once(self) -> None:
+        case, events = self.walk.case, self.walk.events
+        assert [step.seq for step in case.history] == list(range(1, len(events) + 1))
+        assert [(step.fact, step.cause) for step in case.history] == [(e.fact.name, e.cause) for e in events]
+        assert len({event.id for event in events}) == len(events)
+
+    @invariant()
+    def each_step_begins_where_the_one_before_ended(self) -> None:
+        state: str | None = None
+        for step in self.walk.case.history:
+            assert step.previous == state
+            state = step.state
+
+    @invariant()
+    def each_change_of_the_state_stands_in_the_table(self) -> None:
+        ways = {way for moves in TRANSITIONS.values() for way in moves.items()} | {
+            (None, CaseState.RECEIVED),
+            (CaseState.RECEIVED, CaseState.TRIAGED),
+        }
+        for event in self.new:
+            fact = event.fact
+            assert isinstance(fact, CaseFact)
+            assert fact.previous == fact.state or (fact.previous, fact.state) in ways
+
+    @invariant()
+    def no_fact_carries_words(self) -> None:
+        for event in self.new:
+            assert CANARY not in event.fact.model_dump_json()
+            assert CANARY not in f"{event.actor} {event.cause} {event.subject}"
+
+    @invariant()
+    def nobody_takes_a_step_who_is_recused_or_not_qualified(self) -> None:
+        case = self.before
+        for event in self.new:
+            if event.actor.role in ROLES:
+                assert case is not None
+                assert qualified(event.actor, case, self.walk.clock, {case.body or ""}, self.walk.tokens)
 
     @invariant()
     def nobody_has_a_case_from_which_they_are_recused(self) -> None:
-        assert self.case.assignee not in self.case.recused
-        assert len(set(self.case.recused)) == len(self.case.recused)
+        case = self.walk.case
+        assert case.assignee not in case.recused
+        assert len(set(case.recused)) == len(case.recused)
 
     @invariant()
     def no_sanction_stands_by_the_word_of_one_person(self) -> None:
-        decided = [event.fact for event in self.log if isinstance(event.fact, CaseDecided)]
+        decided = [event.fact for event in self.walk.events if isinstance(event.fact, CaseDecided)]
         for fact in decided:
             assert not POLICY.outcomes[fact.outcome].sanction or len(set(fact.in_favour)) > 1
 
     @invariant()
     def each_recusal_stands_once_and_says_how_it_came_about(self) -> None:
-        assert tuple(recusal.person for recusal in self.case.recusals) == self.case.recused
-        for recusal in self.case.recusals:
-            assert recusal.confirm_by is None or recusal.ground == NAMED or recusal.person != recusal.by != CORA.ref
+        case = self.walk.case
+        assert tuple(recusal.person for recusal in case.recusals) == case.recused
+        for recusal in case.recusals:
+            own = recusal.person == recusal.by
+            assert recusal.confirm_by is None or recusal.ground == NAMED or not (own or recusal.role == "coordinator")
 
     @invariant()
     def two_cases_have_one_relation(self) -> None:
-        assert len({link.other for link in self.case.links}) == len(self.case.links)
-
-    @invariant()
-    def folding_the_log_gives_the_case(self) -> None:
-        assert fold(self.log) == self.case
-        assert self.case.seq == len(self.log)
+        case = self.walk.case
+        assert len({link.other for link in case.links}) == len(case.links)
 
     @invariant()
     def the_case_has_an_owner(self) -> None:
-        assert self.case.body in POLICY.bodies
-        assert self.case.rule
-        assert self.case.policy_version == POLICY.version
+        case = self.walk.case
+        assert case.body in POLICY.bodies
+        assert case.rule
+        assert case.policy_version == POLICY.version
 
     @invariant()
-    def the_state_is_one_that_is_documented(self) -> None:
-        assert self.case.state in ENTERED
+    def the_state_is_one_that_is_documented_and_has_a_way_out(self) -> None:
+        state = self.walk.case.state
+        assert state in ENTERED
+        assert state is CaseState.MERGED or set(permitted_in(state)) & FORMS.keys()
 
     @invariant()
     def a_promise_is_kept_at_most_once_and_not_before_it_was_made(self) -> None:
-        for deadline in self.case.deadlines:
-            assert deadline.met_at is None or AT <= deadline.met_at <= self.clock
+        for deadline in self.walk.case.deadlines:
+            assert deadline.met_at is None or AT <= deadline.met_at <= self.walk.clock
 
 
-TestLife = Life.TestCase
-TestLife.settings = up_to(60, stateful_step_count=20)
+REACHED: set[str] = set()
+"""The commands that the walks of this process have carried out."""
+
+
+def test_whatever_is_done_to_a_case_its_promises_hold() -> None:
+    REACHED.clear()
+    run_state_machine_as_test(Life, settings=up_to(300, searching=10_000, stateful_step_count=40))
+    assert REACHED | {Open.name, Wake.name, Attend.name} == set(TRANSITIONS)
 
 
 def test_the_table_reaches_exactly_the_documented_states() -> None:

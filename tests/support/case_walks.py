@@ -1,0 +1,275 @@
+"""A case on its way: people and services try every command on it, through the real actions over memory.
+
+What is tried is made up from the tables: each command of TRANSITIONS, and for each of its fields values that fit its
+kind and values that do not. Nothing here knows a single command of people.
+"""
+
+import dataclasses
+from collections.abc import Collection, Coroutine, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+
+from services.triage.actions import CommandRequest, CommandResult, Desk
+from services.triage.case.case import Case
+from services.triage.case.commands.command import (
+    ChoiceField,
+    ChoicesField,
+    DayField,
+    Field,
+    ReferenceField,
+    WordsField,
+)
+from services.triage.case.forms import FORMS, Form, resource_of
+from services.triage.case.lifecycle import TRANSITIONS, permitted_in
+from services.triage.case.tokens import Tokens
+from services.triage.reports import ReportFollower
+from services.triage.sight import Sight
+from services.triage.watch import CaseWatch
+from shared.access.authorization import allow
+from shared.access.conditions import Permit
+from shared.access.principal import Grant, Principal, Role, Training, has_ended
+from shared.access.roster import Staff
+from shared.events import Actor, Event
+from shared.ids import case_id_of
+from shared.policy import load_policy
+from shared.problems import Problem
+from tests.fakes.memory_parties import nobody_named
+from tests.support.people import LONG_AGO, auditor, coordinator, operator, person, responder
+from tests.support.triage_rig import MemoryCases, MemoryVault, answered, reported
+
+T = TypeVar("T")
+POLICY = load_policy(None)
+AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+REPORT = "r1"
+CASE = case_id_of(REPORT)
+CANARY = "heron"
+"""Stands in all words that handlers write, and so must stand in no event."""
+_LAST = tuple(body.id for body in POLICY.bodies.values() if body.last_resort)
+_BODIES = tuple(body for body in POLICY.bodies if body not in _LAST)
+
+
+def _people() -> Iterator[Principal]:
+    """Four who may handle nearly everything, coordinators, and people who lack one thing each."""
+    yield from (responder(name, *_BODIES) for name in ("a1a1", "b1b1", "c1c1", "d1d1"))
+    yield from (responder(name, *_LAST) for name in ("e1e1", "f1f1"))
+    yield from (coordinator("c0ac", *_BODIES), coordinator("c0ad", *_BODIES, *_LAST))
+    yield replace(responder("0001", *_BODIES), confidential_until=None)
+    yield replace(responder("0002", *_BODIES), confidential_until=AT + timedelta(days=2))
+    yield replace(responder("0003", *_BODIES), trainings=(Training("A", LONG_AGO),))
+    yield person("0004", Grant(Role.RESPONDER, _BODIES, expires_at=AT + timedelta(days=3)))
+    yield responder("0005", *_BODIES, communities=("one without cases",))
+    yield from (auditor(), operator())
+
+
+PEOPLE: Mapping[str, Principal] = {who.ref: who for who in _people()}
+STAFF: Staff = {
+    body: [who for who in PEOPLE.values() if any(body in grant.bodies for grant in who.grants)]
+    for body in POLICY.bodies
+}
+
+
+class Roster:
+    """What the desk and the watch ask of a roster."""
+
+    async def staff(self) -> Staff:
+        return STAFF
+
+    async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None:
+        return PEOPLE.get(ref)
+
+    async def refs(self) -> Collection[str]:
+        return PEOPLE
+
+
+def at_once(work: Coroutine[Any, Any, T]) -> T:
+    """What work comes to that waits for nothing. Over memory nothing does, so no loop is needed."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    raise AssertionError("it waits for something")
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A command as a person sent it, and what it came to: a result, or the code of a problem."""
+
+    who: Principal
+    request: CommandRequest
+    came_to: CommandResult | str
+    status: int
+
+
+@dataclass
+class Walk:
+    """One case, with everything that was tried on it. `clock` stands still between the steps."""
+
+    clock: datetime = AT
+    cases: MemoryCases = field(default_factory=MemoryCases)
+    vault: MemoryVault = field(default_factory=MemoryVault)
+    tried: list[Try] = field(default_factory=list)
+    told: list[Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        named, tokens, roster = nobody_named(), Tokens(b"t" * 32), Roster()
+        sight, now = Sight(named, tokens), lambda: self.clock
+        self.tokens = tokens
+        self.intake = ReportFollower(self.cases, POLICY, named, roster, tokens, now)
+        self.desk = Desk(self.cases, self.vault, POLICY, b"k" * 32, roster, sight, roster, tokens, now)
+        self.watch = CaseWatch(self.cases, named, roster, POLICY, tokens, every=1, clock=now)
+
+    @property
+    def case(self) -> Case:
+        """As it is stored."""
+        return self.cases.stored[CASE].case
+
+    @property
+    def events(self) -> list[Event]:
+        """All events of the case, in the order in which they were stored."""
+        return [event for event in self.cases.events if event.case_id == CASE]
+
+    def open(self, **report: object) -> None:
+        """The case of this report, and another one beside it."""
+        self.tell(reported(REPORT, AT, **report))
+        self.tell(reported("r2", AT))
+
+    def tell(self, event: Event) -> None:
+        """What intake reports for the first time."""
+        self.take(event)
+        self.told.append(event)
+
+    def take(self, *events: Event) -> None:
+        """What Kafka delivers in one batch. Raises what triage raises."""
+        at_once(self.intake.take(events))
+
+    def answer(self, question_id: str, answer_id: str) -> None:
+        self.tell(answered(REPORT, question_id, answer_id))
+
+    def wait(self, time: timedelta) -> None:
+        """Time passes, and the watch looks at all cases."""
+        self.clock += time
+        at_once(self.watch.look())
+
+    def send(self, who: Principal, command: str, values: Mapping[str, object], *, behind: int = 0) -> Try:
+        """A person gives a command for the first time. `behind`: so many events are not in what the person saw."""
+        request = CommandRequest(command, values, self.case.seq - behind, f"request {len(self.tried)}")
+        tried = self.carry_out(who, request)
+        self.tried.append(tried)
+        return tried
+
+    def carry_out(self, who: Principal, request: CommandRequest) -> Try:
+        """A request as it comes in, for the first time or again."""
+        try:
+            return Try(who, request, at_once(self.desk.carry_out(who, CASE, request)), 200)
+        except Problem as problem:
+            return Try(who, request, problem.code, problem.status)
+
+    def may(self, who: Principal, form: Form) -> bool:
+        """Whether the table of access lets this person give it to the case now."""
+        shut_out = self.tokens.shut_out(self.case, [who.ref])
+        return isinstance(allow(who, form.action, resource_of(self.case, POLICY, shut_out), self.clock), Permit)
+
+    def offered(self) -> list[str]:
+        """The commands of people that the state permits and that could be about something."""
+        return [name for name in permitted_in(self.case.state) if name in FORMS and FORMS[name].kind.applies(self.case)]
+
+
+arriving = st.fixed_dictionaries(
+    {
+        "category": st.sampled_from(sorted(POLICY.categories)),
+        "flags": st.lists(st.sampled_from(POLICY.flags), unique=True, max_size=2),
+        "community": st.sampled_from([*POLICY.communities, "one that the policy has forgotten"]),
+        "setting": st.sampled_from(POLICY.settings),
+        "subjects": st.sampled_from([(), tuple(PEOPLE["person:b1b1b1b1b1b1b1b1"].pseudonyms)]),
+    }
+)
+_ODDS = st.integers(0, 9)
+_MADE_UP = st.sampled_from(
+    ["pillory", "", "  ", "Ann Example", "person:zz", "2026-13-01", "x" * 5_001, 7, None, ["pillory"]]
+)
+_WORDS = st.sampled_from([f"The {CANARY} stood in the reeds.", f"{CANARY}\n\u202eand more"])
+_OWN = st.sampled_from([*PEOPLE])
+_DAYS = (-3, 0, 1, 29, 400)
+
+
+def draw_command(walk: Walk, data: st.DataObject) -> Try:
+    """A person gives a command: most often one that is permitted, a person who may, and values that fit."""
+    offered = walk.offered()
+    moving = [name for name in offered if TRANSITIONS[name][walk.case.state] is not walk.case.state]
+    odds = data.draw(_ODDS)
+    names = (moving if odds < 5 else offered if odds < 9 else [*FORMS]) or [*FORMS]
+    form = FORMS[data.draw(st.sampled_from(names))]
+    able = [ref for ref, who in PEOPLE.items() if walk.may(who, form)] if data.draw(_ODDS) else []
+    who = PEOPLE[data.draw(st.sampled_from(able or [*PEOPLE]))]
+    if data.draw(_ODDS):
+        who = replace(who, authenticated_at=walk.clock)
+    wrong = data.draw(_ODDS)
+    values = {
+        one.name: data.draw(_MADE_UP) if number == wrong else _fitting(one, walk, data)
+        for number, one in enumerate(form.fields)
+    }
+    behind = 1 if data.draw(_ODDS) == 9 else 0
+    return walk.send(who, form.command, values, behind=behind)
+
+
+def _fitting(one: Field, walk: Walk, data: st.DataObject) -> object:
+    """A value that a field of this kind takes: what it offers, what the case holds, or words."""
+    match one:
+        case WordsField():
+            return None if one.optional and data.draw(_ODDS) > 6 else data.draw(_WORDS)
+        case ChoicesField():
+            return data.draw(st.lists(st.sampled_from(one.options(POLICY)), unique=True, max_size=3))
+        case ChoiceField():
+            return data.draw(st.sampled_from(one.options(POLICY)))
+        case DayField():
+            return (walk.clock + timedelta(days=data.draw(st.sampled_from(_DAYS)))).date().isoformat()
+        case _:
+            return _known(one, walk, data)
+
+
+def _known(one: Field, walk: Walk, data: st.DataObject) -> object:
+    """A person, a token or an id: from the case, where it holds one that the field takes."""
+    if one.optional and data.draw(_ODDS) > 6:
+        return None
+    held = [text for text in dict.fromkeys(_texts(walk.case)) if one.fault_of(text, POLICY) is None]
+    if held and data.draw(_ODDS) < 5:
+        return data.draw(st.sampled_from(held))
+    return data.draw(_OWN) if isinstance(one, ReferenceField) else "0" * 32
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _texts(part)
+    elif dataclasses.is_dataclass(value):
+        for one in dataclasses.fields(value):
+            if one.name != "history":
+                yield from _texts(getattr(value, one.name))
+
+
+def qualified(actor: Actor, case: Case, at: datetime, bodies: Collection[str], tokens: Tokens) -> bool:
+    """Whether a person could take a step of this case in one of the bodies then, told without the table of access."""
+    who = PEOPLE[actor.ref]
+    modules = {training.module for training in who.trainings}
+    return (
+        who.ref not in case.recused
+        and tokens.of(CASE, who.ref) not in case.recused
+        and who.pseudonyms.isdisjoint(case.parties)
+        and who.confidential_until is not None
+        and who.confidential_until > at
+        and any(
+            grant.role == actor.role
+            and body in grant.bodies
+            and (grant.role != Role.RESPONDER or modules.issuperset(POLICY.bodies[body].training))
+            and (not grant.communities or case.community in grant.communities)
+            and not has_ended(grant.expires_at, at)
+            for grant in who.grants
+            for body in bodies
+        )
+    )
