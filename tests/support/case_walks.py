@@ -168,10 +168,15 @@ class Walk:
         except Problem as problem:
             return Try(who, request, problem.code, problem.status)
 
-    def may(self, who: Principal, form: Form) -> bool:
-        """Whether the table of access lets this person give it to the case now."""
-        shut_out = self.tokens.shut_out(self.case, [who.ref])
-        return isinstance(allow(who, form.action, resource_of(self.case, POLICY, shut_out), self.clock), Permit)
+    def able(self, form: Form) -> list[str]:
+        """The people (references) that the table of access lets give it to the case now, after a fresh sign-in."""
+        resource = resource_of(self.case, POLICY, self.tokens.shut_out(self.case, PEOPLE))
+        people = (self.signed_in(who) for who in PEOPLE.values())
+        return [who.ref for who in people if isinstance(allow(who, form.action, resource, self.clock), Permit)]
+
+    def signed_in(self, who: Principal) -> Principal:
+        """The person, just now."""
+        return replace(who, authenticated_at=self.clock)
 
     def offered(self) -> list[str]:
         """The commands of people that the state permits and that could be about something."""
@@ -184,7 +189,7 @@ arriving = st.fixed_dictionaries(
         "flags": st.lists(st.sampled_from(POLICY.flags), unique=True, max_size=2),
         "community": st.sampled_from([*POLICY.communities, "one that the policy has forgotten"]),
         "setting": st.sampled_from(POLICY.settings),
-        "subjects": st.sampled_from([(), tuple(PEOPLE["person:b1b1b1b1b1b1b1b1"].pseudonyms)]),
+        "subjects": st.sampled_from([(), (), (), tuple(PEOPLE["person:b1b1b1b1b1b1b1b1"].pseudonyms)]),
     }
 )
 _ODDS = st.integers(0, 9)
@@ -200,27 +205,32 @@ def draw_command(walk: Walk, data: st.DataObject) -> Try:
     """A person gives a command: most often one that is permitted, a person who may, and values that fit."""
     offered = walk.offered()
     moving = [name for name in offered if TRANSITIONS[name][walk.case.state] is not walk.case.state]
+    # What is seldom possible is taken up while it is.
+    seldom = [name for name in offered if "applies" in vars(FORMS[name].kind)]
     odds = data.draw(_ODDS)
-    names = (moving if odds < 5 else offered if odds < 9 else [*FORMS]) or [*FORMS]
+    names = (seldom if odds < 3 else moving if odds < 6 else [*FORMS] if odds == 7 else []) or offered or [*FORMS]
     form = FORMS[data.draw(st.sampled_from(names))]
-    able = [ref for ref, who in PEOPLE.items() if walk.may(who, form)] if data.draw(_ODDS) else []
+    able = walk.able(form) if data.draw(_ODDS) != 5 else []
     who = PEOPLE[data.draw(st.sampled_from(able or [*PEOPLE]))]
-    if data.draw(_ODDS):
-        who = replace(who, authenticated_at=walk.clock)
-    wrong = data.draw(_ODDS)
+    # Zero and nine come more often than other odds, so what is to be rare has another number.
+    if data.draw(_ODDS) != 5:
+        who = walk.signed_in(who)
+    wrong = data.draw(_ODDS) - 5
     values = {
         one.name: data.draw(_MADE_UP) if number == wrong else _fitting(one, walk, data)
         for number, one in enumerate(form.fields)
     }
-    behind = 1 if data.draw(_ODDS) == 9 else 0
+    behind = 1 if data.draw(_ODDS) == 5 else 0
     return walk.send(who, form.command, values, behind=behind)
 
 
 def _fitting(one: Field, walk: Walk, data: st.DataObject) -> object:
     """A value that a field of this kind takes: what it offers, what the case holds, or words."""
+    if one.optional and not isinstance(one, ChoicesField) and data.draw(_ODDS) < 5:
+        return None
     match one:
         case WordsField():
-            return None if one.optional and data.draw(_ODDS) > 6 else data.draw(_WORDS)
+            return data.draw(_WORDS)
         case ChoicesField():
             return data.draw(st.lists(st.sampled_from(one.options(POLICY)), unique=True, max_size=3))
         case ChoiceField():
@@ -233,12 +243,13 @@ def _fitting(one: Field, walk: Walk, data: st.DataObject) -> object:
 
 def _known(one: Field, walk: Walk, data: st.DataObject) -> object:
     """A person, a token or an id: from the case, where it holds one that the field takes."""
-    if one.optional and data.draw(_ODDS) > 6:
-        return None
     held = [text for text in dict.fromkeys(_texts(walk.case)) if one.fault_of(text, POLICY) is None]
-    if held and data.draw(_ODDS) < 5:
+    if held and not (isinstance(one, ReferenceField) and one.gets_case) and data.draw(_ODDS) < 6:
         return data.draw(st.sampled_from(held))
-    return data.draw(_OWN) if isinstance(one, ReferenceField) else "0" * 32
+    if not isinstance(one, ReferenceField):
+        return "0" * 32
+    handlers = walk.able(FORMS["start"]) if one.gets_case and data.draw(_ODDS) != 5 else []
+    return data.draw(st.sampled_from(handlers)) if handlers else data.draw(_OWN)
 
 
 def _texts(value: object) -> Iterator[str]:
