@@ -95,6 +95,19 @@ class LinkShown(TypedDict):
     note_id: str | None
 
 
+class AppealShown(TypedDict):
+    """An appeal of a direct party. `verdict` and those below are None while it waits."""
+
+    appeal_id: str
+    party: str
+    ground: str
+    lodged_at: str
+    reason_id: str
+    verdict: str | None
+    decided_by: str | None
+    verdict_reason_id: str | None
+
+
 class StepShown(TypedDict):
     """A step of the history of a case."""
 
@@ -140,6 +153,7 @@ class CaseShown(CaseSummary):
     questions: Sequence[QuestionShown]
     proposal: ProposalShown | None
     links: Sequence[LinkShown]
+    appeals: Sequence[AppealShown]
     history: Sequence[StepShown]
     actions: Sequence[CommandOffered]
 

@@ -1,6 +1,6 @@
 """What became of a case beside its state, as the API shows it."""
 
-from services.triage.answers import ProposalShown
+from services.triage.answers import AppealShown, ProposalShown
 from services.triage.case.case import Case
 from services.triage.case.voting import Tally
 from shared.times import rfc3339
@@ -27,3 +27,20 @@ def show_proposal(case: Case, tally: Tally | None) -> ProposalShown | None:
         "may_vote": tally.voters,
         "needs": list(tally.needs),
     }
+
+
+def show_appeals(case: Case) -> list[AppealShown]:
+    """The appeals of direct parties, in their order."""
+    return [
+        {
+            "appeal_id": appeal.id,
+            "party": appeal.party,
+            "ground": appeal.ground,
+            "lodged_at": rfc3339(appeal.at),
+            "reason_id": appeal.reason_id,
+            "verdict": appeal.verdict,
+            "decided_by": appeal.decided_by,
+            "verdict_reason_id": appeal.verdict_id,
+        }
+        for appeal in case.appeals
+    ]

@@ -8,7 +8,7 @@ from services.triage.actions import CommandRequest, Desk, show_step
 from services.triage.answers import CaseList, CaseShown, CaseSummary, CommandDone, ContentShown
 from services.triage.case.case import Case
 from services.triage.case.forms import FORMS, permitted, show_form
-from services.triage.case_answers import show_proposal
+from services.triage.case_answers import show_appeals, show_proposal
 from services.triage.desk.queue import Queue, QueueFilter
 from shared.events import CaseState
 from shared.problems import NotFound
@@ -89,6 +89,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
                 {"question_id": q.id, "asked_at": rfc3339(q.asked_at), "answers": list(q.answers)}
                 for q in case.questions
             ],
+            "appeals": show_appeals(case),
             "proposal": show_proposal(case, await desk.tally(case)),
             "links": [
                 {"id": other.id, "code_name": other.code_name, "relation": link.relation, "note_id": link.note_id}

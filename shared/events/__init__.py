@@ -5,6 +5,7 @@ from types import ModuleType
 
 from shared.events import (
     access,
+    appeals,
     baseline,
     cases,
     deadlines,
@@ -21,6 +22,7 @@ from shared.events import (
     submissions,
 )
 from shared.events.access import *  # noqa: F403  # every fact, without a second list of them
+from shared.events.appeals import *  # noqa: F403
 from shared.events.baseline import *  # noqa: F403
 from shared.events.cases import *  # noqa: F403
 from shared.events.deadlines import *  # noqa: F403
@@ -46,7 +48,7 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
 
 
 _MODULES = (
-    reports, parties, erasures, cases, recusals, decisions, linking, deadlines, notifications, access, roster,
+    reports, parties, erasures, cases, recusals, decisions, appeals, linking, deadlines, notifications, access, roster,
     baseline, scorecards, seals, submissions,
 )  # fmt: skip
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}

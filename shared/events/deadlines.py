@@ -63,6 +63,20 @@ class DeadlineResumed(DeadlineFact):
     name: ClassVar[str] = "deadline.resumed"
 
 
+class DeadlineStarted(DeadlineFact):
+    """The clock of a deadline starts later than the case, or anew, as if it had not been kept before.
+
+    `previous_due_at`: when it was due before. `warn_at` and `escalate_at`: see DeadlineSet.
+    """
+
+    name: ClassVar[str] = "deadline.started"
+    unseen: ClassVar[bool] = True
+
+    previous_due_at: AwareDatetime | None = None
+    warn_at: AwareDatetime | None = None
+    escalate_at: AwareDatetime | None = None
+
+
 MET_BY_STEP: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "emergency_action": frozenset({InvestigationStarted.name}),

@@ -169,6 +169,7 @@ def _build(
             parse_duration(row.warn) if row.warn else None,
             parse_duration(row.escalate) if row.escalate else None,
             row.business,
+            row.restarts,
         )
         for row in deadlines.deadline
     }

@@ -118,7 +118,7 @@ class DeadlineRule:
 
     `met_by`: the names of the facts that keep it. `warn`: so long before it is due the handlers are warned. `escalate`:
     so long after it was missed the stand-in of the handling body hears of it. `business`: its days are business days of
-    the handling body.
+    the handling body. `restarts`: its clock starts anew where the case is reopened.
     """
 
     id: str
@@ -130,6 +130,7 @@ class DeadlineRule:
     warn: timedelta | None = None
     escalate: timedelta | None = None
     business: bool = False
+    restarts: bool = True
 
     def applies_to(self, lane: str) -> bool:
         return not self.lanes or lane in self.lanes

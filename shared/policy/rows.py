@@ -112,6 +112,7 @@ class DeadlineRow(Row):
     warn: Duration | None = None
     escalate: Duration | None = None
     business: bool = False
+    restarts: bool = True
 
 
 class CalendarRow(Row):

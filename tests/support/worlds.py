@@ -108,7 +108,7 @@ async def make_triage() -> World:
         "case_id": [case.id],
         "command": [
             "assign", "start", "ask", "propose_decision", "second", "object", "decide", "recuse", "confirm", "withdraw",
-            "clear", "name", "close",
+            "clear", "name", "close", "appeal", "decide_appeal", "reopen",
         ],
         "If-Match": [f'"{number}"' for number in (case.seq, case.seq + 1, case.seq + 2)],
         "body": [["trust_safety"], []], "assignee": ["person:b0b0b0b0b0b0b0b0"],

@@ -17,6 +17,8 @@ _COMMAND = "services.triage.case.commands.command"
 _TABLE = "services.triage.case.commands.table"
 _TIMERS = "services.triage.case.timers.table"
 
+Ways = Mapping[CaseState | None, CaseState | tuple[CaseState, ...]]
+
 _INTRODUCTION = """\
 # The life of a case
 
@@ -58,7 +60,7 @@ _STATES = """
 
 def lifecycle_page() -> str:
     """The page, in Markdown."""
-    transitions: Mapping[str, Mapping[CaseState | None, CaseState]] = importlib.import_module(_LIFECYCLE).TRANSITIONS
+    transitions: Mapping[str, Ways] = importlib.import_module(_LIFECYCLE).TRANSITIONS
     commands: Mapping[str, type[Command]] = importlib.import_module(_TABLE).COMMANDS
     permitted = {state: [name for name, ways in transitions.items() if state in ways] for state in CaseState}
     return "".join(
@@ -105,17 +107,17 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _arrows(transitions: Mapping[str, Mapping[CaseState | None, CaseState]]) -> Iterator[str]:
+def _arrows(transitions: Mapping[str, Ways]) -> Iterator[str]:
     arrows: dict[tuple[CaseState | None, CaseState], list[str]] = {}
     for name, ways in transitions.items():
-        for state, to in ways.items():
+        for state, to in _each(ways):
             if state is not to:
                 arrows.setdefault((state, to), []).append(name)
     for (state, to), names in arrows.items():
         yield f"    {state or '[*]'} --> {to}: {', '.join(names)}\n"
 
 
-def _line(command: type["Command"], ways: Mapping[CaseState | None, CaseState]) -> str:
+def _line(command: type["Command"], ways: Ways) -> str:
     fields_of = importlib.import_module(_COMMAND).fields_of
     facts = facts_of(command)
     names = {fact.name for fact in facts}
@@ -140,9 +142,9 @@ def _who(command: type["Command"]) -> str:
     return ", ".join([*(role.value for role in action.handlers), *(["*fresh*"] if action.fresh else [])])
 
 
-def _ways(ways: Mapping[CaseState | None, CaseState]) -> str:
+def _ways(ways: Ways) -> str:
     lead: dict[CaseState, list[CaseState | None]] = {}
-    for state, to in ways.items():
+    for state, to in _each(ways):
         if state is not to:
             lead.setdefault(to, []).append(state)
     parts = [f"{_codes(state or 'no case' for state in states)} → `{to}`" for to, states in lead.items()]
@@ -153,6 +155,13 @@ def _ways(ways: Mapping[CaseState | None, CaseState]) -> str:
     elif stay:
         parts.append(f"stays in {_codes(stay)}")
     return "<br>".join(parts)
+
+
+def _each(ways: Ways) -> Iterator[tuple[CaseState | None, CaseState]]:
+    """Each state with each state to which a command leads from it."""
+    for state, way in ways.items():
+        for to in (way,) if isinstance(way, CaseState) else way:
+            yield state, to
 
 
 def _field(field: "Field") -> str:

@@ -9,16 +9,19 @@ from datetime import datetime
 
 from shared.events import (
     MET_BY_STEP,
+    AppealDecided,
     CaseAssigned,
     CaseDecided,
     CaseFact,
     CasePassedOn,
+    CaseReopened,
     CaseState,
     CaseTriaged,
     DeadlineBreached,
     DeadlineMet,
     DeadlinePaused,
     DeadlineResumed,
+    DeadlineStarted,
     Event,
     InformationRequested,
     RecusalDeclared,
@@ -101,6 +104,11 @@ def follow(status: Status, event: Event) -> Status | None:
             after = replace(after, questions=(*status.questions, Question(fact.question_id, event.time)))
         case CaseDecided():
             after = replace(after, outcome=fact.outcome, reason_id=fact.reason_id)
+        case AppealDecided() | CaseReopened() if fact.state == CaseState.REOPENED:
+            after = replace(after, outcome=None, reason_id=None)
+        case DeadlineStarted():
+            # A deadline that the reporter has not heard of before is an affair of the handlers.
+            return _with(after, fact.deadline, lambda d: Deadline(d.name, fact.due_at))
         case DeadlineMet():
             return _with(after, fact.deadline, lambda d: Deadline(d.name, fact.due_at, fact.met_at))
         case DeadlineBreached():

@@ -12,7 +12,7 @@ from services.triage.case.case import ENDED, Case
 from shared.access.authorization import allow, is_shut_out
 from shared.access.conditions import Permit
 from shared.access.principal import Principal, Resource, serves
-from shared.events import CaseAttended, CaseFact, CasePassedOn, CaseTriaged, CaseUnattended, DeadlineSet
+from shared.events import CaseAttended, CaseFact, CasePassedOn, CaseState, CaseTriaged, CaseUnattended, DeadlineSet
 from shared.policy import Policy
 
 ENOUGH = 2
@@ -71,13 +71,17 @@ class Attendance:
         return not self.named and self.able >= (ENOUGH if self.shut_out else 1)
 
 
-def attendance(resource: Resource, people: People, now: datetime) -> Attendance:
-    """Who there is for a case in the body of `resource`. `now` is UTC-aware."""
+def attendance(resource: Resource, people: People, now: datetime, apart: frozenset[str] = frozenset()) -> Attendance:
+    """Who there is for a case in the body of `resource`. `now` is UTC-aware.
+
+    `apart`: people (references) who may handle it, and have no part in what it needs now.
+    """
     body = resource.body or ""
     serving = [person for person in people.staff.get(body, ()) if serves(person, body, now)]
     shut_out = [person for person in serving if is_shut_out(person, resource)]
     # No more are counted than anything depends on, because each new case of a large body asks for it.
-    able = islice((one for one in serving if isinstance(allow(one, "case.start", resource, now), Permit)), ENOUGH)
+    others = (one for one in serving if one.ref not in apart)
+    able = islice((one for one in others if isinstance(allow(one, "case.start", resource, now), Permit)), ENOUGH)
     return Attendance(
         able=sum(1 for _ in able),
         named=any(not resource.parties.isdisjoint((person.ref, *person.pseudonyms)) for person in shut_out),
@@ -114,16 +118,18 @@ def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[Ca
     """What follows for the case from who is there for it: it stays, goes to another body, or is unattended.
 
     Its own body has it, or else the first stand-in that can look after it: it also comes back. So recusals that nobody
-    confirms take it from a body for no longer than they hold.
+    confirms take it from a body for no longer than they hold. While an appeal waits, the case needs people who did not
+    decide before.
     """
     if case.body is None or case.state in ENDED:
         return []
     people, recused = people.of(case)
     state, own = case.state, case.own_body or case.body
     before = {own, *(step.detail for step in case.history if step.fact in _GIVEN)}
+    apart = case.deciders if state is CaseState.APPEALED else frozenset[str]()
     able: list[str] = []
     for body in dict.fromkeys((own, *policy.stand_ins(own), case.body)):
-        there = attendance(_about(body, case.community, people, policy, recused), people, now)
+        there = attendance(_about(body, case.community, people, policy, recused), people, now, apart)
         if there.can_keep if body in before else there.can_take:
             if body != case.body:
                 return [_passed_on(case, body)]

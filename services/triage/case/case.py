@@ -6,11 +6,14 @@ Property, tested: folding the events of a case with `evolve` gives exactly the s
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.triage.case.values import Deadline, Link, Proposal, Question, Recusal, Step
-from shared.events import CaseState
+from services.triage.case.values import Appeal, Deadline, Link, Proposal, Question, Recusal, Step
+from shared.events import AppealDecided, CaseDecided, CaseState, DecisionProposed, DecisionSeconded
 
 ENDED = frozenset({CaseState.CLOSED, CaseState.MERGED})
 """States in which nothing is owed on a case."""
+INACTION = "inaction"
+"""The ground of an appeal against the lack of a decision."""
+_DECIDING = frozenset(fact.name for fact in (DecisionProposed, DecisionSeconded, CaseDecided, AppealDecided))
 URGENT_LANES = ("emergency", "child_protection")
 """Lanes of the policy that go before all others, the most urgent first."""
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -26,7 +29,7 @@ class Case:
     before that. Otherwise the pseudonyms stand beside the case, in shared.parties. `recused`: references of people.
     `deadlines_told`: facts tell when a deadline is met; in an older case its steps do (see evolve).
     `recusals`: how those of `recused` came about, but for older ones; `ended_recusals`: those taken back or lapsed.
-    `proposal`: the decision that is proposed, and not made yet.
+    `proposal`: the decision that is proposed, and not made yet. `appeals`: all of them, the newest last.
     `unattended`: no handling body could look after it when that was last judged.
     """
 
@@ -62,6 +65,7 @@ class Case:
     ended_recusals: tuple[Recusal, ...] = ()
     proposal: Proposal | None = None
     links: tuple[Link, ...] = ()
+    appeals: tuple[Appeal, ...] = ()
 
     @property
     def seq(self) -> int:
@@ -92,6 +96,28 @@ class Case:
     def recusal_of(self, person: str) -> Recusal | None:
         """The recusal of this person that holds now."""
         return next((recusal for recusal in self.recusals if recusal.person == person), None)
+
+    @property
+    def appeal(self) -> Appeal | None:
+        """The appeal that waits for its decision."""
+        return next((appeal for appeal in self.appeals if appeal.verdict is None), None)
+
+    @property
+    def deciders(self) -> frozenset[str]:
+        """The people (references) who do not decide on an appeal: they proposed, seconded or made a decision before.
+
+        Where the appeal is against inaction, that is also the person who has the case.
+        """
+        before = {step.actor for step in self.history if step.fact in _DECIDING}
+        is_idle = self.appeal is not None and self.appeal.ground == INACTION and self.assignee is not None
+        return frozenset((*before, self.assignee or "") if is_idle else before)
+
+    @property
+    def decided_at(self) -> datetime | None:
+        """When the decision was made that stands (UTC-aware)."""
+        if self.outcome is None:
+            return None
+        return next((step.at for step in reversed(self.history) if step.fact == CaseDecided.name), None)
 
     @property
     def place(self) -> tuple[int, datetime, str]:

@@ -6,7 +6,16 @@ from datetime import datetime, timedelta
 
 from services.triage.case.case import Case
 from services.triage.case.values import Deadline
-from shared.events import CaseFact, CaseState, CaseTriaged, DeadlineFact, DeadlineMet, DeadlinePaused, DeadlineResumed
+from shared.events import (
+    CaseFact,
+    CaseState,
+    CaseTriaged,
+    DeadlineFact,
+    DeadlineMet,
+    DeadlinePaused,
+    DeadlineResumed,
+    DeadlineStarted,
+)
 from shared.policy import Policy
 
 WAITING = CaseState.AWAITING_INFORMATION
@@ -15,12 +24,15 @@ WAITING = CaseState.AWAITING_INFORMATION
 def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
     """The facts about deadlines that follow from the facts of one step at `now` (UTC-aware).
 
-    A pausable clock stands still while the case awaits information. A deadline that was missed before is not paused.
-    Nothing keeps or pauses a deadline that the policy no longer has.
+    Where the case is reopened, its clocks start anew. A pausable clock stands still while the case awaits information.
+    A deadline that was missed before is not paused. Nothing keeps or pauses a deadline that the policy no longer has.
     """
     if not facts:
         return
     state = CaseState(facts[-1].state)
+    if case is not None and state is CaseState.REOPENED and case.state is not state:
+        yield from _restarted(case, policy, now)
+        return
     was_waiting = case is not None and case.state is WAITING
     names = {fact.name for fact in facts}
     for before in case.deadlines if case else _set_by(facts):
@@ -38,6 +50,24 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
             left = (deadline.due_at - now) // timedelta(seconds=1)
             yield DeadlinePaused(
                 previous=state, state=state, deadline=deadline.name, due_at=deadline.due_at, remaining_seconds=left
+            )
+
+
+def _restarted(case: Case, policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
+    """The deadlines of a case that is reopened: those that the policy starts anew (DOMAIN.md, Deadlines)."""
+    due = {deadline.name: deadline.due_at for deadline in case.deadlines}
+    state = CaseState.REOPENED
+    for name, rule in policy.deadlines.items():
+        if rule.starts == "received" and rule.restarts and name in due:
+            started = policy.deadline(name, now, case.body)
+            yield DeadlineStarted(
+                previous=state,
+                state=state,
+                deadline=name,
+                previous_due_at=due[name],
+                due_at=started.due_at,
+                warn_at=started.warn_at,
+                escalate_at=started.escalate_at,
             )
 
 

@@ -6,6 +6,9 @@ from services.triage.case.case import ENDED
 from shared.events import CaseState
 from shared.problems import FieldError
 
+Way = CaseState | tuple[CaseState, ...]
+"""The state to which a command leads; where there are several, the case says to which of them (Command.leads)."""
+
 # A conflict may be seen at any time; only what is merged away needs none.
 _ANY: Mapping[CaseState | None, CaseState] = {
     state: state for state in CaseState if state not in (CaseState.RECEIVED, CaseState.MERGED)
@@ -16,7 +19,18 @@ _VOTING: Mapping[CaseState | None, CaseState] = {
     state: state for state in (CaseState.INVESTIGATING, CaseState.AWAITING_INFORMATION)
 }
 
-TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
+# Where a party can appeal: against inaction also before the case is decided.
+_APPEALABLE = (
+    CaseState.TRIAGED,
+    CaseState.ASSIGNED,
+    CaseState.INVESTIGATING,
+    CaseState.AWAITING_INFORMATION,
+    CaseState.DECIDED,
+    CaseState.CLOSED,
+    CaseState.REOPENED,
+)
+
+TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     # Opening passes through `received`: the two facts are one write, so that no case is ever without an owner.
     "open": {None: CaseState.TRIAGED},
     "assign": {
@@ -25,14 +39,25 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
         CaseState.INVESTIGATING: CaseState.INVESTIGATING,
         CaseState.AWAITING_INFORMATION: CaseState.AWAITING_INFORMATION,
         CaseState.DECIDED: CaseState.DECIDED,
+        CaseState.APPEALED: CaseState.APPEALED,
+        CaseState.REOPENED: CaseState.REOPENED,
     },
-    "start": {CaseState.ASSIGNED: CaseState.INVESTIGATING, CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING},
+    "start": {
+        CaseState.ASSIGNED: CaseState.INVESTIGATING,
+        CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,
+        CaseState.REOPENED: CaseState.INVESTIGATING,
+    },
     "ask": {CaseState.INVESTIGATING: CaseState.AWAITING_INFORMATION},
     "receive_answer": {
         CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,
         CaseState.INVESTIGATING: CaseState.INVESTIGATING,
         CaseState.DECIDED: CaseState.DECIDED,
         CaseState.CLOSED: CaseState.CLOSED,
+        # A party may have appealed against inaction meanwhile.
+        CaseState.TRIAGED: CaseState.TRIAGED,
+        CaseState.ASSIGNED: CaseState.ASSIGNED,
+        CaseState.APPEALED: CaseState.APPEALED,
+        CaseState.REOPENED: CaseState.REOPENED,
     },
     "propose_decision": {CaseState.INVESTIGATING: CaseState.INVESTIGATING},
     "second": _VOTING,
@@ -45,11 +70,19 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, CaseState]] = {
     "link": _ANY,
     "unlink": _ANY,
     "close": {CaseState.DECIDED: CaseState.CLOSED},
+    "appeal": dict.fromkeys(_APPEALABLE, CaseState.APPEALED),
+    "decide_appeal": {CaseState.APPEALED: _APPEALABLE},
+    "reopen": {CaseState.CLOSED: CaseState.REOPENED},
     "wake": _ANY,
     # Who is there for a case is judged behind every command, and by this one when nobody gives another.
     "attend": {state: state for state in CaseState if state not in (CaseState.RECEIVED, *ENDED)},
 }
 """Where each command leads from each state. None stands for a case that is not there yet."""
+
+
+def states_of(way: Way) -> tuple[CaseState, ...]:
+    """The states to which a way leads."""
+    return (way,) if isinstance(way, CaseState) else way
 
 
 class CommandRefused(Exception):

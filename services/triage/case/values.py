@@ -82,6 +82,26 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Appeal:
+    """An appeal of a direct party, that `by` (a reference) took down. The vault has the words under `reason_id`.
+
+    `state`: where the case was. `verdict`, `decided_by` and `verdict_id` (the words of the verdict) are None while it
+    waits.
+    """
+
+    id: str
+    party: str
+    ground: str
+    by: str
+    at: datetime
+    reason_id: str
+    state: CaseState
+    verdict: str | None = None
+    decided_by: str | None = None
+    verdict_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Recusal:
     """That `by` declared, in `role`, a recusal of `person` on a ground (person and by are references).
 

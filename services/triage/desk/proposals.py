@@ -1,4 +1,4 @@
-"""What the page of a case shows of a proposed decision: who proposes what, the votes, and what is still missing."""
+"""What the page of a case shows of its decision: who proposes what, the votes, what is missing, and appeals."""
 
 from typing import Any
 
@@ -48,3 +48,32 @@ def proposal_of(
         "count": names.said(request, "desk-proposal-votes", len(tally.in_favour), len(tally.against), tally.voters),
         "needs": [names.said(request, f"desk-needs-{need}") for need in tally.needs],
     }
+
+
+def appeals_of(
+    names: CaseNames, request: Request, reader: Principal, case: Case, contents: Contents | None
+) -> list[dict[str, Any]]:
+    """The appeals of a case in the reader's language, in their order."""
+    said = words_in(contents)
+    return [
+        {
+            "text": names.said(
+                request,
+                "desk-appeal-of",
+                names.code(request, "party", appeal.party),
+                names.code(request, "appeal-ground", appeal.ground),
+            ),
+            "at": appeal.at,
+            "reason": said.get(appeal.reason_id),
+            "verdict": names.said(
+                request,
+                "desk-appeal-verdict",
+                names.person(request, reader, Role.RESPONDER, appeal.decided_by or ""),
+                names.code(request, "verdict", appeal.verdict),
+            )
+            if appeal.verdict
+            else None,
+            "why": said.get(appeal.verdict_id or ""),
+        }
+        for appeal in case.appeals
+    ]

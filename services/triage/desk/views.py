@@ -19,7 +19,7 @@ from services.triage.case.forms import FORMS, Form, permitted, resource_of
 from services.triage.case.values import Deadline, Recusal
 from services.triage.desk.contents import reasons_of, talk_of, told_of, words_in
 from services.triage.desk.names import CaseNames
-from services.triage.desk.proposals import proposal_of
+from services.triage.desk.proposals import appeals_of, proposal_of
 from services.triage.desk.queue import Queue, QueueFilter
 from services.triage.others import Beside
 from services.triage.paths import HOME
@@ -70,6 +70,13 @@ FIELD_MESSAGES = {
     "not_timed": "desk-not-timed",
     "not_scoped": "desk-not-scoped",
     "in_the_past": "desk-in-the-past",
+    "no_party": "desk-no-party",
+    "not_overdue": "desk-not-overdue",
+    "not_decided": "desk-not-decided",
+    "too_late": "desk-too-late",
+    "appealed_before": "desk-appealed-before",
+    "no_appeal": "desk-no-appeal",
+    "decided_before": "desk-decided-before",
 }
 
 
@@ -159,6 +166,7 @@ class CaseView:
             "talk": talk_of(case, contents),
             "reasons": reasons_of(case, contents),
             "proposal": proposal_of(names, request, principal, case, await self._desk.tally(case), contents),
+            "appeals": appeals_of(names, request, principal, case, contents),
             "mentions": mentions,
             "forms": [self._form(request, principal, case, form, at) for form in forms if not form.kind.own_place],
             "recusals": [self._recusal(request, principal, case, recusal, meant, at) for recusal in case.recusals],

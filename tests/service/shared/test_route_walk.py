@@ -59,6 +59,9 @@ MAY: dict[str, dict[str, str]] = {
     "case.second": {"responder": f"{HANDLING} training"},
     "case.object": {"responder": f"{HANDLING} training"},
     "case.decide": {"responder": f"{HANDLING} training"},
+    "case.appeal": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "case.decide_appeal": {"responder": f"{HANDLING} training"},
+    "case.reopen": {"responder": f"{HANDLING} training"},
     "case.close": {"responder": f"{HANDLING} training"},
     "case.clear": {"responder": f"{HANDLING} training"},
     "case.recuse": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
@@ -101,7 +104,7 @@ PURPOSES = {
     "vault.bind_names": {"enrol"},
     "roster.note_names": {"note_names"},
 }  # fmt: skip
-FRESH = {"baseline.withdraw", "report.erase", "case.decide", "roster.change", "roster.leave"}
+FRESH = {"baseline.withdraw", "report.erase", "case.decide", "case.decide_appeal", "roster.change", "roster.leave"}
 OF_A_CASE = {action for action in MAY if action.startswith("case.")} | {
     "report.erase", "delivery.list", "record.read", "record.prove", "record.entries",
 }  # fmt: skip

@@ -41,8 +41,8 @@ async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None
         ("assign",): ["assign", "start", "recuse", "clear", "link"],
         ("assign", "start"): ["assign", "ask", "propose_decision", "decide", "recuse", "clear", "link"],
         ("assign", "start", "ask"): ["assign", "start", "recuse", "clear", "link"],
-        ("assign", "start", "decide"): ["assign", "recuse", "clear", "link", "close"],
-        ("assign", "start", "decide", "close"): ["recuse", "clear", "link"],
+        ("assign", "start", "decide"): ["assign", "recuse", "clear", "link", "close", "appeal"],
+        ("assign", "start", "decide", "close"): ["recuse", "clear", "link", "appeal", "reopen"],
     }
     for commands, permitted in expected.items():
         body = await shown(rig, await led_to(rig, *commands))

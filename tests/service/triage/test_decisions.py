@@ -11,7 +11,7 @@ from shared.access.principal import Principal
 from shared.access.roster import Staff
 from tests.support.forms import hidden_fields
 from tests.support.people import responder, sign_in
-from tests.support.triage_rig import ALICE, COLLEAGUE, POLICY, Rig, bearer, make_rig
+from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, POLICY, Rig, bearer, make_rig
 
 DORA = responder("d0d0d0d0", *POLICY.bodies)
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
@@ -136,3 +136,38 @@ async def test_two_who_decide_at_once_have_one_decision(rig: Rig) -> None:
     ]
     assert [answer.status_code for answer in answers] == [200, 412]
     assert rig.cases.stored[case.id].case.outcome == "advice"
+
+
+async def test_an_appeal_is_decided_by_another_person_and_reopens_the_case(rig: Rig) -> None:
+    case = await investigated(rig)
+    await given(rig, case, "propose_decision", SUSPENSION)
+    await given(rig, case, "second", who=COLLEAGUE)
+    await given(rig, case, "decide", {"outcome": "temporary_suspension", "reason": "It went on."})
+    await given(rig, case, "appeal", {"party": "reporter", "ground": "proportion", "why": "Sekret words."}, CORA)
+    for who in (ALICE, COLLEAGUE):
+        refused = await rig.order(case, "decide_appeal", {"verdict": "upheld", "why": "So."}, who)
+        assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [("/verdict", "decided_before")]
+    page = await page_of(rig, case)
+    assert "The reporter appeals: The outcome is too hard or too mild" in page
+    assert "Sekret words." in page
+    assert "It waits for people who took no part" in page
+    await given(rig, case, "decide_appeal", {"verdict": "overturned", "why": "Too hard."}, DORA)
+    body = await shown(rig, case)
+    assert (body["state"], body["outcome"]) == ("reopened", None)
+    (appeal,) = body["appeals"]
+    assert (appeal["verdict"], appeal["decided_by"]) == ("overturned", DORA.ref)
+    assert "Too hard." in await page_of(rig, case)
+    assert "Sekret" not in repr(rig.cases.events)
+    assert "start" in [action["command"] for action in body["actions"]]
+
+
+async def test_a_closed_case_is_reopened_with_a_reason(rig: Rig) -> None:
+    case = await investigated(rig)
+    await given(rig, case, "decide", {"outcome": "advice", "reason": "So."})
+    await given(rig, case, "close")
+    refused = await rig.order(case, "reopen", {"why": " "})
+    assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [("/why", "missing")]
+    await given(rig, case, "reopen", {"why": "They went on."})
+    body = await shown(rig, case)
+    assert (body["state"], body["outcome"]) == ("reopened", None)
+    assert all(d["met_at"] is None for d in body["deadlines"] if d["name"] != "acknowledgement")

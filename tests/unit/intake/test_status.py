@@ -8,9 +8,12 @@ import pytest
 from services.intake.mailbox.views import view_deadlines
 from services.intake.report.status import Status, follow
 from shared.events import (
+    AppealDecided,
     CaseAttended,
+    CaseDecided,
     CaseFact,
     CasePassedOn,
+    CaseReopened,
     CaseTriaged,
     CaseUnattended,
     DeadlineBreached,
@@ -18,6 +21,7 @@ from shared.events import (
     DeadlinePaused,
     DeadlineResumed,
     DeadlineSet,
+    DeadlineStarted,
     InformationRequested,
     InvestigationStarted,
     RecusalConfirmed,
@@ -119,3 +123,22 @@ def test_who_may_read_follows_recusals_and_body_and_the_reporter_sees_none_of_it
         status = after(TRIAGED, *facts)
         assert (status.recused, status.body, status.seq) == (recused, body, 1 + len(facts))
         assert (status.state, status.updated_at) == (triaged.state, triaged.updated_at)
+
+
+def test_the_outcome_of_a_case_that_is_reopened_stands_no_longer() -> None:
+    decided = CaseDecided(previous="investigating", state="decided", outcome="warning", reason_id="d1")
+    appeal = {"appeal_id": "a1", "party": "reporter", "reason_id": "v1"}
+    upheld = AppealDecided(previous="appealed", state="decided", verdict="upheld", outcome="warning", **appeal)
+    overturned = AppealDecided(previous="appealed", state="reopened", verdict="overturned", **appeal)
+    reopened = CaseReopened(previous="closed", state="reopened", reason_id="r1")
+    assert (after(TRIAGED, decided, upheld).outcome, after(TRIAGED, decided, upheld).state) == ("warning", "decided")
+    for fact in (overturned, reopened):
+        status = after(TRIAGED, decided, fact)
+        assert (status.state, status.outcome, status.reason_id) == ("reopened", None, None)
+
+
+def test_a_clock_that_starts_anew_is_followed_and_one_of_the_handlers_own_is_not_shown() -> None:
+    anew = DeadlineStarted(**STEP, deadline="decision", due_at=DUE + 30 * DAY)
+    own = DeadlineStarted(**STEP, deadline="emergency_measure_review", due_at=DUE)
+    status = after(TRIAGED, met(DUE), anew, own)
+    assert [(d.name, d.due_at, d.met_at) for d in status.deadlines] == [("decision", DUE + 30 * DAY, None)]

@@ -28,11 +28,13 @@ from services.triage.case.lifecycle import (
     NotPermitted,
     UnknownQuestion,
     permitted_in,
+    states_of,
 )
 from services.triage.case.timers.table import wakes_at
 from shared.access.principal import PEOPLE as ROLES
 from shared.events import (
     Actor,
+    AppealDecided,
     CaseDecided,
     CaseFact,
     CaseOpened,
@@ -61,6 +63,8 @@ ENTERED = {
     CaseState.AWAITING_INFORMATION,
     CaseState.DECIDED,
     CaseState.CLOSED,
+    CaseState.APPEALED,
+    CaseState.REOPENED,
 }
 """The states that the lifecycle of the documentation has and that commands lead to today."""
 
@@ -212,7 +216,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def each_change_of_the_state_stands_in_the_table(self) -> None:
-        ways = {way for moves in TRANSITIONS.values() for way in moves.items()} | {
+        ways = {(at, to) for moves in TRANSITIONS.values() for at, way in moves.items() for to in states_of(way)} | {
             (None, CaseState.RECEIVED),
             (CaseState.RECEIVED, CaseState.TRIAGED),
         }
@@ -256,6 +260,19 @@ class Life(RuleBasedStateMachine):
             assert recusal.confirm_by is None or recusal.ground == NAMED or not (own or recusal.role == "coordinator")
 
     @invariant()
+    def an_appeal_waits_exactly_while_the_case_is_appealed(self) -> None:
+        case = self.walk.case
+        assert (case.appeal is not None) == (case.state is CaseState.APPEALED)
+        assert case.appeal in (None, *case.appeals[-1:])
+
+    @invariant()
+    def nobody_decides_on_an_appeal_who_decided_before(self) -> None:
+        for event in self.new:
+            if isinstance(event.fact, AppealDecided):
+                assert self.before is not None
+                assert event.actor.ref not in self.before.deciders
+
+    @invariant()
     def two_cases_have_one_relation(self) -> None:
         case = self.walk.case
         assert len({link.other for link in case.links}) == len(case.links)
@@ -291,7 +308,9 @@ def test_whatever_is_done_to_a_case_its_promises_hold() -> None:
 def test_the_table_reaches_exactly_the_documented_states() -> None:
     reached, grown = {None}, True
     while grown:
-        more = {to for ways in TRANSITIONS.values() for come_from, to in ways.items() if come_from in reached}
+        more = {
+            to for ways in TRANSITIONS.values() for at, way in ways.items() if at in reached for to in states_of(way)
+        }
         grown = not more <= reached
         reached |= more
     assert reached - {None} | {CaseState.RECEIVED} == ENTERED
@@ -312,7 +331,8 @@ def test_no_case_gets_stuck_before_it_is_closed() -> None:
         while todo:
             at = todo.pop()
             seen.add(at)
-            todo += [ways[at] for ways in TRANSITIONS.values() if at in ways and ways[at] not in seen]
+            ends = (to for ways in TRANSITIONS.values() if at in ways for to in states_of(ways[at]))
+            todo += [to for to in ends if to not in seen]
         return CaseState.CLOSED in seen
 
     assert all(can_close(state) for state in ENTERED - {CaseState.RECEIVED})

@@ -260,6 +260,10 @@ class Command:
         """What its form shows of this case before anybody has typed anything, by field."""
         return {}
 
+    def leads(self, case: Case) -> CaseState:
+        """To which state it leads, where TRANSITIONS names several for the state of the case."""
+        return case.state
+
     @property
     def named(self) -> Mapping[str, str]:
         """The people (references) that it names as those that the case is about, by their tokens."""

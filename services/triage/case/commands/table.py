@@ -14,7 +14,7 @@ from services.triage.case.commands.opening import Open
 from services.triage.case.deadlines import judge
 from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import TRANSITIONS, FieldsRefused, NotPermitted
-from shared.events import Actor, CaseFact, DeadlineFact, Draft, Event, stamp
+from shared.events import Actor, CaseFact, CaseState, DeadlineFact, Draft, Event, stamp
 from shared.policy import Policy
 
 
@@ -45,12 +45,13 @@ def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -
 
 def _step(case: Case | None, command: Command, policy: Policy, now: datetime) -> list[CaseFact]:
     previous = case.state if case else None
-    state = TRANSITIONS[command.name].get(previous)
-    if state is None:
+    way = TRANSITIONS[command.name].get(previous)
+    if way is None:
         raise NotPermitted(command.name, previous)
     if isinstance(command, Open):
-        return command.decide(case, state, policy, now)
+        return command.decide(case, CaseState.TRIAGED, policy, now)
     assert case is not None  # noqa: S101  # TRANSITIONS has None only for Open
+    state = way if isinstance(way, CaseState) else command.leads(case)
     if faults := tuple(command.faults(case, policy, now)):
         raise FieldsRefused(faults)
     return command.decide(case, state, policy, now)

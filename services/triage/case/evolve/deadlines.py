@@ -16,6 +16,7 @@ from shared.events import (
     DeadlineMet,
     DeadlinePaused,
     DeadlineResumed,
+    DeadlineStarted,
     DeadlineWarned,
     Event,
 )
@@ -55,6 +56,12 @@ def _breached(case: Case, fact: DeadlineBreached, event: Event) -> Fields:
     return _with(case, fact, lambda d: replace(d, breached_at=event.time))
 
 
+def _started(case: Case, fact: DeadlineStarted, _event: Event) -> Fields:
+    others = (d for d in case.deadlines if d.name != fact.deadline)
+    started = Deadline(fact.deadline, fact.due_at, warn_at=fact.warn_at, escalate_at=fact.escalate_at)
+    return {"deadlines": (*others, started)}
+
+
 def _with(case: Case, fact: DeadlineFact, change: Callable[[Deadline], Deadline]) -> Fields:
     return {"deadlines": tuple(change(d) if d.name == fact.deadline else d for d in case.deadlines)}
 
@@ -73,6 +80,7 @@ CHANGES: Mapping[type[CaseFact], Change] = {
     DeadlinePaused: _paused,
     DeadlineResumed: _resumed,
     DeadlineBreached: _breached,
+    DeadlineStarted: _started,
     DeadlineWarned: _warned,
     DeadlineEscalated: _escalated,
 }

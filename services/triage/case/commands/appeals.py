@@ -1,0 +1,153 @@
+"""A direct party appeals against a decision or the lack of one, others decide on it, and a case is reopened. Pure.
+
+Who decides on an appeal did not propose, second or make a decision before (shared/design/DOMAIN.md, Procedures).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from services.triage.case.case import INACTION, Case
+from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
+from shared.events import Actor, AppealDecided, AppealLodged, CaseFact, CaseReopened, CaseState
+from shared.policy import Policy
+from shared.problems import FieldError
+
+REPORTER, RESPONDENT = PARTIES = ("reporter", "respondent")
+"""The direct parties of a case. Nobody else appeals: no witness, and no reader."""
+GROUNDS = (INACTION, "facts", "procedure", "proportion", "conflict", "new_information")
+"""Against what an appeal is."""
+VERDICTS = ("upheld", "overturned", "remanded", "ineligible")
+"""What becomes of an appeal."""
+REOPENING = ("overturned", "remanded")
+"""The verdicts after which the case is looked into again."""
+WINDOW = "appeal_window"
+"""The deadline of the policy until which a decision can be appealed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LodgeAppeal(Command):
+    """Take down the appeal of a direct party."""
+
+    name = "appeal"
+
+    party: Annotated[str, ChoiceField(offers=lambda _policy: PARTIES)]
+    ground: Annotated[str, ChoiceField(offers=lambda _policy: GROUNDS, said_as="appeal-ground")]
+    why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
+    by: Actor
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where something is decided, or a deadline was missed."""
+        return case.outcome is not None or any(deadline.breached_at for deadline in case.deadlines)
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """The person is no party, there is nothing to appeal against, it is too late, or it was appealed before."""
+        if self.party == RESPONDENT and not _has_respondent(case, policy):
+            yield FieldError("/party", "no_party", "The case has no such party.")
+        if self.ground and (fault := _against(case, self.party, self.ground, policy, now)):
+            yield fault
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The appeal."""
+        return [
+            AppealLodged(
+                previous=case.state,
+                state=state,
+                appeal_id=self.why.id,
+                party=self.party,
+                appeal_ground=self.ground,
+                reason_id=self.why.id,
+                outcome=case.outcome,
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class DecideAppeal(Command):
+    """Decide on an appeal, with the reasons for it. Who took part in the decision before does not."""
+
+    name = "decide_appeal"
+
+    verdict: Annotated[str, ChoiceField(offers=lambda _policy: VERDICTS)]
+    why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
+    by: Actor
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where an appeal waits."""
+        return case.appeal is not None
+
+    def leads(self, case: Case) -> CaseState:
+        """The case is reopened, or goes on where it was."""
+        if self.verdict in REOPENING or case.appeal is None:
+            return CaseState.REOPENED
+        return case.appeal.state
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """Nothing waits, or the person has taken part in the decision, in whatever role."""
+        if case.appeal is None:
+            yield FieldError("/verdict", "no_appeal", "No appeal waits to be decided.")
+        elif self.by.ref in case.deciders:
+            yield FieldError(
+                "/verdict", "decided_before", "You took part before. Another person decides on the appeal."
+            )
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The verdict."""
+        appeal = case.appeal
+        if appeal is None:
+            return []
+        return [
+            AppealDecided(
+                previous=case.state,
+                state=state,
+                appeal_id=appeal.id,
+                party=appeal.party,
+                verdict=self.verdict,
+                reason_id=self.why.id,
+                previous_outcome=case.outcome,
+                outcome=None if state is CaseState.REOPENED else case.outcome,
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen(Command):
+    """Look into a closed case again, with the reasons for it. Its deadlines start anew."""
+
+    name = "reopen"
+
+    why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The case is open again."""
+        reopened = CaseReopened(previous=case.state, state=state, previous_outcome=case.outcome, reason_id=self.why.id)
+        return [reopened]
+
+
+def _has_respondent(case: Case, policy: Policy) -> bool:
+    """Whether the report accuses a person, and names one."""
+    category = policy.categories.get(case.category)
+    return bool(case.parties) and (category is None or category.accuses)
+
+
+def _against(case: Case, party: str, ground: str, policy: Policy, now: datetime) -> FieldError | None:
+    """What is wrong with an appeal of this party on this ground."""
+    before = max((appeal.at for appeal in case.appeals if appeal.party == party), default=None)
+    if ground == INACTION:
+        missed = [d.due_at for d in case.deadlines if d.breached_at is not None or d.is_overdue(now)]
+        if not missed:
+            return FieldError("/ground", "not_overdue", "No deadline was missed.")
+        if before is not None and max(missed) <= before:
+            return FieldError("/ground", "appealed_before", "This party has appealed against this before.")
+        return None
+    decided = case.decided_at
+    if decided is None:
+        return FieldError("/ground", "not_decided", "Nothing is decided yet: only inaction can be appealed.")
+    if WINDOW in policy.deadlines and policy.deadline(WINDOW, decided, case.body).due_at < now:
+        return FieldError("/ground", "too_late", "The time for an appeal is over.")
+    if before is not None and before > decided:
+        return FieldError("/ground", "appealed_before", "This party has appealed against this before.")
+    return None

@@ -1,0 +1,40 @@
+"""What the facts of appeals change, and of the reopening of a case. Pure."""
+
+from dataclasses import replace
+
+from services.triage.case.case import Case
+from services.triage.case.evolve.changes import Fields
+from services.triage.case.values import Appeal
+from shared.events import AppealDecided, AppealLodged, CaseReopened, CaseState, Event
+
+_REOPENED: Fields = {"outcome": None, "reason_id": None, "proposal": None}
+
+
+def _lodged(case: Case, fact: AppealLodged, event: Event) -> Fields:
+    appeal = Appeal(
+        id=fact.appeal_id,
+        party=fact.party,
+        ground=fact.appeal_ground,
+        by=event.actor.ref,
+        at=event.time,
+        reason_id=fact.reason_id,
+        state=case.state,
+    )
+    return {"appeals": (*case.appeals, appeal)}
+
+
+def _decided(case: Case, fact: AppealDecided, event: Event) -> Fields:
+    appeals = tuple(
+        replace(one, verdict=fact.verdict, decided_by=event.actor.ref, verdict_id=fact.reason_id)
+        if one.id == fact.appeal_id
+        else one
+        for one in case.appeals
+    )
+    return {"appeals": appeals, **(_REOPENED if fact.state == CaseState.REOPENED else {})}
+
+
+def _reopened(_case: Case, _fact: CaseReopened, _event: Event) -> Fields:
+    return _REOPENED
+
+
+CHANGES = {AppealLodged: _lodged, AppealDecided: _decided, CaseReopened: _reopened}

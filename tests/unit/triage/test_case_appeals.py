@@ -1,0 +1,171 @@
+"""Direct parties appeal, also against inaction; people who did not decide before decide on it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from services.triage.case.attendance import People, attend
+from services.triage.case.case import Case
+from services.triage.case.commands.appeals import GROUNDS, VERDICTS, DecideAppeal, LodgeAppeal, Reopen
+from services.triage.case.commands.command import Command, Words
+from services.triage.case.commands.handling import Close, Start
+from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.waking import Wake
+from services.triage.case.evolve.fold import fold
+from services.triage.case.lifecycle import NotPermitted
+from shared.events import Actor, AppealDecided, CaseState, DeadlineStarted
+from tests.support.people import responder
+from tests.unit.triage.test_case_decision import (
+    ANN,
+    AT,
+    BEN,
+    BODY,
+    CAT,
+    CORA,
+    DOT,
+    PEOPLE,
+    POLICY,
+    STAFF,
+    after,
+    agree,
+    decision,
+    led,
+    proposal,
+    refused,
+)
+
+DAY = timedelta(days=1)
+DECIDED = (proposal("restriction"), agree(BEN), decision("restriction", CAT))
+
+
+def appeal(party: str = "reporter", ground: str = "facts", by: Actor = CORA, why: str = "a1") -> LodgeAppeal:
+    return LodgeAppeal(party, ground, Words(why), by)
+
+
+def verdict(verdict: str, by: Actor = DOT, why: str = "v1") -> DecideAppeal:
+    return DecideAppeal(verdict, Words(why), by)
+
+
+def accused(case: Case) -> Case:
+    return replace(case, parties=("5" * 32,))
+
+
+@pytest.mark.parametrize("way", [DECIDED, (*DECIDED, Close())])
+@pytest.mark.parametrize("kind", VERDICTS)
+def test_a_verdict_leads_back_or_reopens_the_case(way: tuple[Command, ...], kind: str) -> None:
+    before = led(*way)
+    case, _ = after(before, appeal())
+    assert case.state is CaseState.APPEALED
+    case, events = after(case, verdict(kind))
+    fact = events[0].fact
+    assert isinstance(fact, AppealDecided)
+    assert (fact.verdict, fact.party, fact.previous_outcome) == (kind, "reporter", "restriction")
+    if kind in ("overturned", "remanded"):
+        assert (case.state, case.outcome, fact.outcome) == (CaseState.REOPENED, None, None)
+        assert after(case, Start())[0].state is CaseState.INVESTIGATING
+    else:
+        assert (case.state, case.outcome, fact.outcome) == (before.state, "restriction", "restriction")
+
+
+@pytest.mark.parametrize("by", [ANN, BEN, CAT, Actor(BEN.ref, "coordinator")])
+def test_nobody_who_proposed_seconded_or_decided_decides_on_the_appeal(by: Actor) -> None:
+    case, _ = after(led(*DECIDED), appeal())
+    assert refused(case, verdict("upheld", by)) == [("/verdict", "decided_before")]
+
+
+def test_nobody_decides_twice_on_appeals_of_a_case() -> None:
+    case, _ = after(accused(led(*DECIDED)), appeal())
+    case, _ = after(case, verdict("upheld"))
+    case, _ = after(case, appeal("respondent", why="a2"))
+    assert refused(case, verdict("overturned", DOT, "v2")) == [("/verdict", "decided_before")]
+
+
+def test_who_is_no_party_does_not_appeal() -> None:
+    # Nobody is named as the person reported.
+    assert refused(led(*DECIDED), appeal("respondent")) == [("/party", "no_party")]
+    welfare = replace(accused(led(*DECIDED)), category="welfare.self_harm")
+    assert refused(welfare, appeal("respondent")) == [("/party", "no_party")]
+    assert after(accused(led(*DECIDED)), appeal("respondent"))[0].state is CaseState.APPEALED
+
+
+@pytest.mark.parametrize("ground", [ground for ground in GROUNDS if ground != "inaction"])
+def test_a_decision_is_appealed_within_the_window_once_by_each_party(ground: str) -> None:
+    case = led(*DECIDED)
+    assert after(case, appeal(ground=ground), AT + 180 * DAY)[0].state is CaseState.APPEALED
+    assert refused(case, appeal(ground=ground), AT + 181 * DAY) == [("/ground", "too_late")]
+    case, _ = after(case, appeal(ground=ground), AT + DAY)
+    case, _ = after(case, verdict("upheld"), AT + 2 * DAY)
+    assert refused(case, appeal(ground="proportion", why="a2"), AT + 3 * DAY) == [("/ground", "appealed_before")]
+    assert refused(led(), appeal(ground=ground)) == [("/ground", "not_decided")]
+
+
+@pytest.mark.parametrize(
+    "way", [(), (Ask(Words("q1")),), (Ask(Words("q1")), ReceiveAnswer("q1", "a1")), DECIDED], ids=str
+)
+def test_inaction_is_appealed_once_a_deadline_was_missed(way: tuple[Command, ...]) -> None:
+    case = led(*way)
+    assert refused(case, appeal(ground="inaction")) == [("/ground", "not_overdue")]
+
+
+def test_inaction_is_appealed_without_a_decision_and_goes_on_where_it_was() -> None:
+    case, _ = after(led(), appeal(ground="inaction"), AT + 8 * DAY)
+    assert case.state is CaseState.APPEALED
+    back, _ = after(case, verdict("upheld"), AT + 9 * DAY)
+    assert back.state is CaseState.INVESTIGATING
+    assert refused(back, appeal(ground="inaction", why="a2"), AT + 9 * DAY) == [("/ground", "appealed_before")]
+    # Another deadline is missed later, and that can be appealed, too.
+    assert after(back, appeal(ground="inaction", why="a2"), AT + 29 * DAY)[0].state is CaseState.APPEALED
+    # A breach that was told counts as well.
+    told, _ = after(led(), Wake(), AT + 8 * DAY)
+    assert after(told, appeal(ground="inaction"), AT + 9 * DAY)[0].state is CaseState.APPEALED
+
+
+def test_who_has_the_case_does_not_decide_whether_too_little_was_done() -> None:
+    case, _ = after(led(), appeal(ground="inaction"), AT + 8 * DAY)
+    assert case.assignee == ANN.ref
+    assert refused(case, verdict("upheld", ANN)) == [("/verdict", "decided_before")]
+
+
+def test_there_is_one_appeal_at_a_time_and_none_to_decide_without_one() -> None:
+    case, _ = after(led(*DECIDED), appeal())
+    for command in (appeal(ground="facts", why="a2"), Close(), Reopen(Words("r"))):
+        with pytest.raises(NotPermitted):
+            after(case, command)
+    with pytest.raises(NotPermitted):
+        after(led(*DECIDED), verdict("upheld"))
+
+
+def test_reopening_starts_the_deadlines_anew() -> None:
+    at = AT + 60 * DAY
+    case, events = after(led(*DECIDED, Close()), Reopen(Words("r1")), at)
+    assert (case.state, case.outcome, case.reason_id) == (CaseState.REOPENED, None, None)
+    started = [event.fact for event in events if isinstance(event.fact, DeadlineStarted)]
+    assert {fact.deadline for fact in started} == {"first_response", "decision"}
+    due = {d.name: d.due_at for d in case.deadlines if d.met_at is None}
+    assert due == {"first_response": at + 7 * DAY, "decision": at + 28 * DAY}
+    assert all(fact.previous_due_at and fact.previous_due_at < fact.due_at for fact in started)
+    case, _ = after(case, Start(), at)
+    case, _ = after(case, decision("advice"), at + DAY)
+    assert {d.met_at for d in case.deadlines if d.name == "decision"} == {at + DAY}
+
+
+def test_an_appeal_goes_to_a_body_with_people_who_did_not_decide() -> None:
+    two = People({BODY: STAFF[:3], "u4c": [responder("a4a4", "u4c")]}, PEOPLE.parties)
+    case = led(*DECIDED)
+    assert attend(case, two, POLICY, AT) == []
+    appealed, _ = after(case, appeal())
+    assert attend(appealed, PEOPLE, POLICY, AT) == []
+    own = next(iter(POLICY.stand_ins(BODY)))
+    others = People({BODY: STAFF[:3], own: [responder("a4a4", own)]})
+    (passed_on,) = attend(appealed, others, POLICY, AT)
+    assert (passed_on.name, getattr(passed_on, "body", None)) == ("case.passed_on", own)
+
+
+def test_an_answer_is_taken_while_an_appeal_waits() -> None:
+    case, _ = after(led(), Wake(), AT + 8 * DAY)
+    case, _ = after(case, Ask(Words("q1")), AT + 8 * DAY)
+    case, _ = after(case, appeal(ground="inaction"), AT + 8 * DAY)
+    case, events = after(case, ReceiveAnswer("q1", "a1"), AT + 9 * DAY)
+    assert (case.state, events[0].fact.name) == (CaseState.APPEALED, "case.information_received")
+    assert fold([], case) == case
