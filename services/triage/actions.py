@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -12,9 +12,10 @@ from services.triage.answers import StepShown
 from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
+from services.triage.case.commands.sorting import way_of
 from services.triage.case.commands.table import carry_out, carry_out_other
 from services.triage.case.forms import FORMS, Form, read, resource_of
-from services.triage.case.lifecycle import FieldsRefused, NotPermitted, cannot_have
+from services.triage.case.lifecycle import FieldsRefused, NotPermitted, Taken, cannot_have
 from services.triage.case.tokens import Tokens
 from services.triage.case.values import Step
 from services.triage.case.voting import Tally, count_votes
@@ -29,7 +30,7 @@ from shared.aggregates import change, change_together
 from shared.clients.vault import Contents
 from shared.events import Actor, CaseState, Event
 from shared.ids import derive
-from shared.policy import Policy
+from shared.policy import Policy, Triage
 from shared.problems import FieldsWrong, KeyReused, NotFound, Problem
 from shared.telemetry import current_traceparent
 from shared.times import now, rfc3339
@@ -72,13 +73,17 @@ class CommandRequest:
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What a request came to: the same for every repetition of it."""
+    """What a request came to: the same for every repetition of it, but for the `way`.
+
+    `way`: what the policy would do with the case now; only of a command that `sorts`.
+    """
 
     case_id: str
     code_name: str
     command: str
     state: CaseState
     version: int
+    way: Triage | None = field(default=None, compare=False)
 
 
 class VersionConflict(Problem):
@@ -215,7 +220,8 @@ class Desk:
             if faults:
                 raise FieldsWrong(faults).and_further(command.faults(stored.case, self.policy, self._clock()))
             after, events = await self._after(stored.case, people, form, command, principal, actor, request)
-            result = "done", CommandResult(case_id, after.code_name, request.command, after.state, after.seq)
+            way = way_of(after, self.policy) if form.kind.sorts else None
+            result = "done", CommandResult(case_id, after.code_name, request.command, after.state, after.seq, way)
             if not events:
                 return []
             # The vault keeps the words first: nobody sees words without an event, but no event may lack its words.
@@ -284,6 +290,9 @@ class Desk:
             raise Problem(409, "command-not-permitted", "This cannot be done now.", detail=detail) from None
         except FieldsRefused as refusal:
             raise FieldsWrong(refusal.faults) from None
+        except Taken:
+            metrics.COMMANDS.labels(request.command, "refused").inc()
+            raise Problem(409, "case-taken", "Another person has this case.") from None
         return after or case, events
 
     async def _after_other(
@@ -318,15 +327,15 @@ class Desk:
         Raises Problem 410 when it does not: nobody can be asked any more.
         """
         is_kept = True
-        for field, words in form.words_of(command):
+        for asked, words in form.words_of(command):
             try:
                 await self._vault.keep_statement(
-                    case.report_id, words.id, kind=field.kept_as, text=words.text, behalf=actor
+                    case.report_id, words.id, kind=asked.kept_as, text=words.text, behalf=actor
                 )
             except Problem as problem:
                 if problem.status != 410:
                     raise
-                if not field.outlived:
+                if not asked.outlived:
                     raise Problem(410, "report-erased", "This report has been erased.") from None
                 is_kept = False
         return is_kept
@@ -345,7 +354,8 @@ class Desk:
             raise KeyReused
         case = stored.case
         step = next((s for s in reversed(case.history) if s.cause == request.cause), case.history[-1])
-        return CommandResult(case.id, case.code_name, request.command, step.state, step.seq)
+        way = way_of(case, self.policy) if FORMS[request.command].kind.sorts else None
+        return CommandResult(case.id, case.code_name, request.command, step.state, step.seq, way)
 
     def _digest(self, request: CommandRequest) -> str:
         # Keyed, because the plain digest of a short question would give the question away.

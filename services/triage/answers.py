@@ -138,6 +138,14 @@ class CommandOffered(TypedDict):
     fields: Sequence[FieldTaken]
 
 
+class WayShown(TypedDict):
+    """What the policy would do with a case as it is now: by which rule, to which handling body, in which lane."""
+
+    rule: str
+    body: str
+    lane: str
+
+
 class CaseShown(CaseSummary):
     """A case as a whole."""
 
@@ -149,6 +157,9 @@ class CaseShown(CaseSummary):
     contactable: bool
     policy_version: str | None
     reason_id: str | None
+    category_confirmed: bool
+    policy_now: WayShown
+    watchers: Sequence[str]
     recusals: Sequence[RecusalShown]
     questions: Sequence[QuestionShown]
     proposal: ProposalShown | None
@@ -167,13 +178,14 @@ class ContentShown(TypedDict):
 
 
 class CommandDone(TypedDict):
-    """The case after a command."""
+    """The case after a command. `policy_now`: only where the command says what the case is."""
 
     id: str
     code_name: str
     command: str
     state: str
     version: int
+    policy_now: NotRequired[WayShown]
 
 
 class ChangeOffered(TypedDict):

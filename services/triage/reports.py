@@ -131,7 +131,7 @@ class ReportFollower:
                 trace=event.trace,
             )
         except (UnknownQuestion, NotPermitted):
-            # Only a case that has asked nothing yet is in a state that takes no answers.
+            # Only a case that has asked nothing yet, or is merged, is in a state that takes no answers.
             raise Malformed("unknown_question", "an answer to a question that was never asked") from None
         work.events += events
         work.causes.append(event.id)

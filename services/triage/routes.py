@@ -5,12 +5,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from services.triage.actions import CommandRequest, Desk, show_step
-from services.triage.answers import CaseList, CaseShown, CaseSummary, CommandDone, ContentShown
+from services.triage.answers import CaseList, CaseShown, CaseSummary, CommandDone, ContentShown, WayShown
 from services.triage.case.case import Case
+from services.triage.case.commands.sorting import way_of
 from services.triage.case.forms import FORMS, permitted, show_form
 from services.triage.case_answers import show_appeals, show_proposal
 from services.triage.desk.queue import Queue, QueueFilter
 from shared.events import CaseState
+from shared.policy import Triage
 from shared.problems import NotFound
 from shared.times import now, rfc3339
 from shared.web.bodies import gives, json_response, read_object
@@ -75,6 +77,9 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
             "contactable": case.contactable,
             "policy_version": case.policy_version,
             "reason_id": case.reason_id,
+            "category_confirmed": case.category_confirmed,
+            "policy_now": _way(way_of(case, desk.policy)),
+            "watchers": list(case.watchers),
             "recusals": [
                 {
                     "person": r.person,
@@ -133,9 +138,15 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
             "state": done.state,
             "version": done.version,
         }
+        if done.way:
+            body["policy_now"] = _way(done.way)
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{done.version}"'})
 
     return router
+
+
+def _way(way: Triage) -> WayShown:
+    return {"rule": way.rule, "body": way.body, "lane": way.lane}
 
 
 def _summary(case: Case) -> CaseSummary:

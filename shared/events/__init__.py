@@ -11,6 +11,7 @@ from shared.events import (
     deadlines,
     decisions,
     erasures,
+    handling,
     linking,
     notifications,
     parties,
@@ -19,6 +20,7 @@ from shared.events import (
     roster,
     scorecards,
     seals,
+    sorting,
     submissions,
 )
 from shared.events.access import *  # noqa: F403  # every fact, without a second list of them
@@ -30,6 +32,7 @@ from shared.events.decisions import *  # noqa: F403
 from shared.events.envelope import *  # noqa: F403
 from shared.events.envelope import Fact as Fact
 from shared.events.erasures import *  # noqa: F403
+from shared.events.handling import *  # noqa: F403
 from shared.events.linking import *  # noqa: F403
 from shared.events.notifications import *  # noqa: F403
 from shared.events.parties import *  # noqa: F403
@@ -38,6 +41,7 @@ from shared.events.reports import *  # noqa: F403
 from shared.events.roster import *  # noqa: F403
 from shared.events.scorecards import *  # noqa: F403
 from shared.events.seals import *  # noqa: F403
+from shared.events.sorting import *  # noqa: F403
 from shared.events.submissions import *  # noqa: F403
 
 
@@ -48,8 +52,8 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
 
 
 _MODULES = (
-    reports, parties, erasures, cases, recusals, decisions, appeals, linking, deadlines, notifications, access, roster,
-    baseline, scorecards, seals, submissions,
+    reports, parties, erasures, cases, handling, sorting, recusals, decisions, appeals, linking, deadlines,
+    notifications, access, roster, baseline, scorecards, seals, submissions,
 )  # fmt: skip
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}
 """Every fact by its CloudEvents type: each class with a name in the modules above."""

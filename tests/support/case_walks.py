@@ -208,7 +208,7 @@ def draw_command(walk: Walk, data: st.DataObject) -> Try:
     # What is seldom possible is taken up while it is.
     seldom = [name for name in offered if "applies" in vars(FORMS[name].kind)]
     odds = data.draw(_ODDS)
-    names = (seldom if odds < 3 else moving if odds < 6 else [*FORMS] if odds == 7 else []) or offered or [*FORMS]
+    names = (seldom if odds < 4 else moving if odds < 6 else [*FORMS] if odds == 7 else []) or offered or [*FORMS]
     form = FORMS[data.draw(st.sampled_from(names))]
     able = walk.able(form) if data.draw(_ODDS) != 5 else []
     who = PEOPLE[data.draw(st.sampled_from(able or [*PEOPLE]))]

@@ -17,9 +17,12 @@ from shared.events import (
     CaseOpened,
     CaseState,
     CaseTriaged,
+    CategoryConfirmed,
     DeadlineMet,
     DeadlinePaused,
     DeadlineResumed,
+    LaneLowered,
+    LaneRaised,
     RecusalDeclared,
     RecusalLapsed,
     RecusalWithdrawn,
@@ -104,6 +107,10 @@ def live(case_id: str, steps: Sequence[Step]) -> Life | None:
         match step.name:
             case CaseTriaged.name:
                 lane, category = said["lane"], said["category"]
+            case CategoryConfirmed.name:
+                category = said["category"]
+            case LaneRaised.name | LaneLowered.name:
+                lane = said["lane"]
             case CaseDecided.name:
                 outcome, decided = said["outcome"], decided or step.at
                 broken = broken or step.actor in recused or said.get("by_recused", False)

@@ -126,7 +126,7 @@ def life_of(report: ReportOutline, policy: Policy) -> ReportLife:
         report_id=report.id,
         community=facts.community,
         kind=community.kind,
-        category=facts.category,
+        category=status.category or facts.category,
         lane=status.lane,
         outcome=status.outcome,
         received_at=report.received_at,

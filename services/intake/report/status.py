@@ -14,9 +14,11 @@ from shared.events import (
     CaseDecided,
     CaseFact,
     CasePassedOn,
+    CaseReleased,
     CaseReopened,
     CaseState,
     CaseTriaged,
+    CategoryConfirmed,
     DeadlineBreached,
     DeadlineMet,
     DeadlinePaused,
@@ -24,6 +26,8 @@ from shared.events import (
     DeadlineStarted,
     Event,
     InformationRequested,
+    LaneLowered,
+    LaneRaised,
     RecusalDeclared,
     RecusalLapsed,
     RecusalWithdrawn,
@@ -58,8 +62,8 @@ class Status:
     """Where a report stands. `state` may be one that only a later version of Hearth knows.
 
     `body`, `assignee` and `recused` decide who may erase and read the report, and who learns the name of the reporter,
-    who sees only the body. `deadlines_told`: triage tells when a deadline is met. Cases from before that do not have
-    it, and MET_BY_STEP says which step met a deadline.
+    who sees only the body. `category`: as a handler confirmed it; None before that. `deadlines_told`: triage tells when
+    a deadline is met. Cases from before that do not have it, and MET_BY_STEP says which step met a deadline.
     """
 
     updated_at: datetime
@@ -74,6 +78,7 @@ class Status:
     reason_id: str | None = None
     recused: tuple[str, ...] = ()
     assignee: str | None = None
+    category: str | None = None
 
 
 def follow(status: Status, event: Event) -> Status | None:
@@ -100,6 +105,15 @@ def follow(status: Status, event: Event) -> Status | None:
             )
         case CaseAssigned():
             after = replace(after, assignee=fact.assignee)
+        case CaseReleased():
+            after = replace(after, assignee=None)
+        case CategoryConfirmed():
+            after = replace(after, category=fact.category)
+        case LaneLowered():
+            after = replace(after, lane=fact.lane)
+        case LaneRaised():
+            added = tuple(Deadline(d.name, d.due_at) for d in fact.deadlines)
+            after = replace(after, lane=fact.lane, deadlines=(*status.deadlines, *added))
         case InformationRequested():
             after = replace(after, questions=(*status.questions, Question(fact.question_id, event.time)))
         case CaseDecided():

@@ -80,12 +80,25 @@ def _news(messages: Messages, links: Links, language: str, deliveries: Sequence[
 
 
 def _new_case(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
-    count = len(deliveries)
     urgent = any(delivery.lane not in (None, "standard") for delivery in deliveries)
+    subject = "mail-new-case-subject-urgent" if urgent else "mail-new-case-subject"
+    return _cases(messages, links, language, deliveries, subject, "mail-new-case-text")
+
+
+def _urgent_case(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+    return _cases(
+        messages, links, language, deliveries, "mail-urgent-case-subject", "mail-urgent-case-text"
+    )  # fmt: skip
+
+
+def _cases(
+    messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery], subject: str, text: str
+) -> Notice:
+    count = len(deliveries)
     most_pressing = sorted(deliveries, key=lambda d: (_act_by(d) is None, _due(d), d.code_name or "", d.id))
     shown = tuple(_case_line(messages, links, language, delivery) for delivery in most_pressing[:MOST_LINES])
     blocks: list[Block] = [
-        Paragraph(messages.text(language, "mail-new-case-text", count)),
+        Paragraph(messages.text(language, text, count)),
         Listing(shown),
     ]
     if count > len(shown):
@@ -95,7 +108,6 @@ def _new_case(messages: Messages, links: Links, language: str, deliveries: Seque
         Paragraph(messages.text(language, "mail-new-case-why")),
         Paragraph(messages.text(language, "mail-no-reply")),
     ]
-    subject = "mail-new-case-subject-urgent" if urgent else "mail-new-case-subject"
     return Notice(language, messages.text(language, subject, count), tuple(blocks))
 
 
@@ -125,5 +137,10 @@ def _deadline(messages: Messages, language: str, deadline: Deadline) -> str:
     return messages.text(language, known, write_time(language, deadline.due_at))
 
 
-NOTICES: Mapping[str, Compose] = {"acknowledgement": _acknowledgement, "new_case": _new_case, "news": _news}
+NOTICES: Mapping[str, Compose] = {
+    "acknowledgement": _acknowledgement,
+    "new_case": _new_case,
+    "urgent_case": _urgent_case,
+    "news": _news,
+}
 """What each notice of routing.toml says."""

@@ -7,7 +7,7 @@ from services.notification.delivery import Delivery
 from services.notification.routing.audiences import AUDIENCES, body_named
 from services.notification.routing.summary import CaseSummary, follow
 from services.notification.routing.table import Route, Routes
-from shared.events import CasePassedOn, CaseTriaged, Event, ReportReceived, parties_of
+from shared.events import CasePassedOn, CaseTriaged, Event, LaneRaised, ReportReceived, parties_of
 from shared.ids import derive
 from shared.policy import Deadline, Policy, ReportFacts
 from shared.problems import Malformed
@@ -34,7 +34,7 @@ def plan(
             way = policy.triage(facts)
             deadlines = policy.deadlines_for(way.lane, fact.received_at, way.body)
             version = policy.version
-        case CaseTriaged() | CasePassedOn() as fact:
+        case CaseTriaged() | CasePassedOn() | LaneRaised() as fact:
             deadlines = tuple(Deadline(deadline.name, deadline.due_at) for deadline in fact.deadlines)
         case _:
             pass

@@ -8,8 +8,11 @@ from shared.events import (
     CaseFact,
     CaseOpened,
     CasePassedOn,
+    CaseReleased,
     CaseTriaged,
     Event,
+    LaneLowered,
+    LaneRaised,
     RecusalDeclared,
     RecusalLapsed,
     RecusalWithdrawn,
@@ -44,6 +47,9 @@ FOLLOWED: tuple[type[CaseFact], ...] = (
     CaseTriaged,
     CasePassedOn,
     CaseAssigned,
+    CaseReleased,
+    LaneLowered,
+    LaneRaised,
     RecusalDeclared,
     RecusalWithdrawn,
     RecusalLapsed,
@@ -64,6 +70,10 @@ def follow(summary: CaseSummary | None, event: Event) -> CaseSummary | None:
             return replace(summary, body=fact.body, assignee=None, seq=seq)
         case CaseAssigned():
             return replace(summary, assignee=fact.assignee, seq=seq)
+        case CaseReleased():
+            return replace(summary, assignee=None, seq=seq)
+        case LaneRaised() | LaneLowered():
+            return replace(summary, lane=fact.lane, seq=seq)
         case RecusalDeclared():
             parties = tuple(dict.fromkeys((*summary.parties, fact.person)))
             return replace(summary, assignee=fact.assignee, parties=parties, seq=seq)

@@ -30,7 +30,8 @@ class Case:
     `deadlines_told`: facts tell when a deadline is met; in an older case its steps do (see evolve).
     `recusals`: how those of `recused` came about, but for older ones; `ended_recusals`: those taken back or lapsed.
     `proposal`: the decision that is proposed, and not made yet. `appeals`: all of them, the newest last.
-    `unattended`: no handling body could look after it when that was last judged.
+    `unattended`: no handling body could look after it when that was last judged. `category_confirmed`: a person said
+    that it has this category. `watchers`: references of the people who follow it.
     """
 
     id: str
@@ -66,6 +67,8 @@ class Case:
     proposal: Proposal | None = None
     links: tuple[Link, ...] = ()
     appeals: tuple[Appeal, ...] = ()
+    category_confirmed: bool = False
+    watchers: tuple[str, ...] = ()
 
     @property
     def seq(self) -> int:
@@ -122,5 +125,9 @@ class Case:
     @property
     def place(self) -> tuple[int, datetime, str]:
         """Its place in the queue: by the urgency of its lane, then by the next deadline, then by id."""
-        rank = URGENT_LANES.index(self.lane) if self.lane in URGENT_LANES else len(URGENT_LANES)
-        return rank, self.next_due or NEVER, self.id
+        return urgency(self.lane), self.next_due or NEVER, self.id
+
+
+def urgency(lane: str | None) -> int:
+    """The rank of a lane: the most urgent has 0."""
+    return URGENT_LANES.index(lane) if lane in URGENT_LANES else len(URGENT_LANES)

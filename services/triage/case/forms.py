@@ -113,12 +113,14 @@ def permitted(case: Case, principal: Principal, policy: Policy, now: datetime) -
     """The commands that the case's state and the principal's rights permit now, or would after a fresh sign-in."""
     resource = resource_of(case, policy)
     forms = (FORMS.get(name) for name in permitted_in(case.state))
-    return [form for form in forms if form and form.kind.applies(case) and _offers(principal, form, resource, now)]
+    applying = (form for form in forms if form and form.kind.applies(case))
+    return [form for form in applying if _offers(principal, form, case, resource, now)]
 
 
-def _offers(principal: Principal, form: Form, resource: Resource, now: datetime) -> bool:
+def _offers(principal: Principal, form: Form, case: Case, resource: Resource, now: datetime) -> bool:
     answer = allow(principal, form.action, resource, now)
-    return isinstance(answer, Permit) or answer.reason is Reason.SIGN_IN_AGAIN
+    may = isinstance(answer, Permit) or answer.reason is Reason.SIGN_IN_AGAIN
+    return may and form.kind.suits(case, principal.ref, answer.role if isinstance(answer, Permit) else None)
 
 
 def show_form(form: Form, policy: Policy) -> CommandOffered:

@@ -18,6 +18,16 @@ _ANY: Mapping[CaseState | None, CaseState] = {
 _VOTING: Mapping[CaseState | None, CaseState] = {
     state: state for state in (CaseState.INVESTIGATING, CaseState.AWAITING_INFORMATION)
 }
+_UNDECIDED: Mapping[CaseState | None, CaseState] = {
+    state: state
+    for state in (
+        CaseState.TRIAGED,
+        CaseState.ASSIGNED,
+        CaseState.INVESTIGATING,
+        CaseState.AWAITING_INFORMATION,
+        CaseState.REOPENED,
+    )
+}
 
 # Where a party can appeal: against inaction also before the case is decided.
 _APPEALABLE = (
@@ -42,6 +52,26 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
         CaseState.APPEALED: CaseState.APPEALED,
         CaseState.REOPENED: CaseState.REOPENED,
     },
+    "claim": {
+        CaseState.TRIAGED: CaseState.ASSIGNED,
+        CaseState.ASSIGNED: CaseState.ASSIGNED,
+        CaseState.INVESTIGATING: CaseState.INVESTIGATING,
+        CaseState.AWAITING_INFORMATION: CaseState.AWAITING_INFORMATION,
+        CaseState.DECIDED: CaseState.DECIDED,
+        CaseState.APPEALED: CaseState.APPEALED,
+        CaseState.REOPENED: CaseState.REOPENED,
+    },
+    # What nobody looks into any more waits to be taken. What is decided, appealed or reopened can wait as it is.
+    "release": {
+        CaseState.ASSIGNED: CaseState.TRIAGED,
+        CaseState.INVESTIGATING: CaseState.TRIAGED,
+        CaseState.AWAITING_INFORMATION: CaseState.TRIAGED,
+        CaseState.DECIDED: CaseState.DECIDED,
+        CaseState.APPEALED: CaseState.APPEALED,
+        CaseState.REOPENED: CaseState.REOPENED,
+    },
+    "confirm_category": _UNDECIDED,
+    "set_flags": _UNDECIDED,
     "start": {
         CaseState.ASSIGNED: CaseState.INVESTIGATING,
         CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,
@@ -49,6 +79,8 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     },
     "ask": {CaseState.INVESTIGATING: CaseState.AWAITING_INFORMATION},
     "receive_answer": {
+        CaseState.TRIAGED: CaseState.TRIAGED,
+        CaseState.ASSIGNED: CaseState.ASSIGNED,
         CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,
         CaseState.INVESTIGATING: CaseState.INVESTIGATING,
         CaseState.DECIDED: CaseState.DECIDED,
@@ -69,6 +101,8 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     "clear": _ANY,
     "link": _ANY,
     "unlink": _ANY,
+    "watch": _ANY,
+    "unwatch": _ANY,
     "close": {CaseState.DECIDED: CaseState.CLOSED},
     "appeal": dict.fromkeys(_APPEALABLE, CaseState.APPEALED),
     "decide_appeal": {CaseState.APPEALED: _APPEALABLE},
@@ -110,6 +144,10 @@ class FieldsRefused(CommandRefused):
 
 class UnknownQuestion(CommandRefused):
     """An answer to a question that this case never asked."""
+
+
+class Taken(CommandRefused):
+    """Another person has the case."""
 
 
 def cannot_have(field: str) -> FieldError:

@@ -71,7 +71,7 @@ class CaseNames:
         match SHOWN.get(step.fact):
             case "body":
                 return self.body(request, detail)
-            case "assignee" | "person":
+            case "assignee" | "previous_assignee" | "person":
                 return self.person(request, reader, Role.RESPONDER, detail)
             case str() as prefix:
                 return self.code(request, prefix, detail)

@@ -13,8 +13,10 @@ from services.triage.actions import Desk, VersionConflict
 from services.triage.case.case import ENDED, Case
 from services.triage.case.commands.command import ChoiceField
 from services.triage.case.commands.decision import NEEDS
+from services.triage.case.commands.handling import Claim
 from services.triage.case.commands.linking import Unlink
 from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw, may_withdraw
+from services.triage.case.commands.sorting import way_of
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
 from services.triage.case.values import Deadline, Recusal
 from services.triage.desk.contents import reasons_of, talk_of, told_of, words_in
@@ -30,7 +32,7 @@ from shared.access.authorization import allow, fresh_until
 from shared.access.conditions import Permit
 from shared.access.principal import Principal, Role
 from shared.clients.vault import Contents
-from shared.events import CaseState
+from shared.events import CaseState, FlagsSet
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.policy.baseline import word_folders
@@ -169,6 +171,9 @@ class CaseView:
             "appeals": appeals_of(names, request, principal, case, contents),
             "mentions": mentions,
             "forms": [self._form(request, principal, case, form, at) for form in forms if not form.kind.own_place],
+            "own": {f.command: self._form(request, principal, case, f, at) for f in forms if f.kind.own_place},
+            "way": self._way(request, case),
+            "flags_set": any(step.fact == FlagsSet.name for step in case.history),
             "recusals": [self._recusal(request, principal, case, recusal, meant, at) for recusal in case.recusals],
             **self._others(request, principal, case, beside, contents, at),
             "fresh_until": fresh_until(principal, at),
@@ -205,6 +210,7 @@ class CaseView:
 
     def _form(self, request: Request, principal: Principal, case: Case, form: Form, at: datetime) -> dict[str, object]:
         permit = self._may(principal, case, form.action, at)
+        mine = case.assignee == principal.ref and not form.kind.own_place
         means_reader = permit is not None and all(field.may_leave_out(permit.role) for field in form.fields)
         return {
             "command": form.command,
@@ -213,13 +219,21 @@ class CaseView:
             "button": form.kind.button,
             "fresh": ACTIONS[form.action].fresh,
             "chosen": form.kind.chosen(case),
-            "oneself": form.kind.button and means_reader and case.assignee != principal.ref,
+            # What nobody has is claimed.
+            "oneself": form.kind.button and means_reader and case.assignee not in (None, principal.ref),
+            "primary": form.kind is Claim or (mine and case.state is not CaseState.AWAITING_INFORMATION),
             "options": {
                 f.name: self._names.options(request, f.prefix, f.options(self._desk.policy))
                 for f in form.fields
                 if isinstance(f, ChoiceField)
             },
         }
+
+    def _way(self, request: Request, case: Case) -> dict[str, Any]:
+        """What the policy would do with the case now."""
+        way = way_of(case, self._desk.policy)
+        moved = way.body != (case.own_body or case.body) or way.lane != case.lane
+        return {"moved": moved, "body": self._names.body(request, way.body), "lane": way.lane}
 
     def _recusal(
         self,

@@ -36,13 +36,14 @@ async def shown(rig: Rig, case, who: Principal = ALICE):
 
 
 async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None:
+    sort, always = ["confirm_category", "set_flags"], ["recuse", "clear", "link", "watch"]
     expected = {
-        (): ["assign", "recuse", "clear", "link"],
-        ("assign",): ["assign", "start", "recuse", "clear", "link"],
-        ("assign", "start"): ["assign", "ask", "propose_decision", "decide", "recuse", "clear", "link"],
-        ("assign", "start", "ask"): ["assign", "start", "recuse", "clear", "link"],
-        ("assign", "start", "decide"): ["assign", "recuse", "clear", "link", "close", "appeal"],
-        ("assign", "start", "decide", "close"): ["recuse", "clear", "link", "appeal", "reopen"],
+        (): ["assign", "claim", *sort, *always],
+        ("assign",): ["assign", "release", *sort, "start", *always],
+        ("assign", "start"): ["assign", "release", *sort, "ask", "propose_decision", "decide", *always],
+        ("assign", "start", "ask"): ["assign", "release", *sort, "start", *always],
+        ("assign", "start", "decide"): ["assign", "release", *always, "close", "appeal"],
+        ("assign", "start", "decide", "close"): [*always, "appeal", "reopen"],
     }
     for commands, permitted in expected.items():
         body = await shown(rig, await led_to(rig, *commands))
@@ -54,7 +55,7 @@ async def test_whatever_is_not_shown_as_permitted_is_refused_with_what_is(rig: R
     answer = await rig.order(case, "decide", {"outcome": "advice", "reason": "Because."})
     assert answer.status_code == 409
     assert answer.json()["type"] == "/errors/command-not-permitted"
-    assert "permitted now: assign, start" in answer.json()["detail"]
+    assert "permitted now: assign, claim" in answer.json()["detail"]
     assert not rig.vault.statements
 
 
@@ -374,3 +375,44 @@ async def test_a_report_delivered_again_changes_nothing(rig: Rig) -> None:
     await rig.intake.take([event, event])
     assert rig.cases.stored[case.id].case == case
     assert len(rig.cases.events) == 3
+
+
+async def test_of_two_who_claim_a_case_one_gets_it(rig: Rig) -> None:
+    case = await rig.open()
+    first, second = [
+        await rig.order(case, "claim", who=who, if_match='"3"', idempotency_key=f"claim-{who.ref}")
+        for who in (ALICE, COLLEAGUE)
+    ]
+    assert (first.status_code, second.status_code) == (200, 412)
+    late = await rig.order(case, "claim", who=COLLEAGUE)
+    assert (late.status_code, late.json()["type"]) == (409, "/errors/case-taken")
+    assert rig.cases.stored[case.id].case.assignee == ALICE.ref
+    assert (await rig.order(case, "release", {"why": "I am away."}, COLLEAGUE)).json()["type"] == "/errors/case-taken"
+    assert not rig.vault.statements
+    assert (await rig.order(case, "release", {"why": "Alice is away."}, CORA)).json()["state"] == "triaged"
+    assert (await rig.order(case, "claim", who=COLLEAGUE)).status_code == 200
+
+
+async def test_a_correction_says_what_the_policy_would_do_now(rig: Rig) -> None:
+    case = await rig.open()
+    assert (await rig.order(case, "set_flags", {})).json()["errors"][0]["pointer"] == "/flags"
+    answer = await rig.order(case, "set_flags", {"flags": ["physical_violence"]})
+    way = {"rule": "danger-to-life", "body": "trust_safety", "lane": "emergency"}
+    assert answer.json()["policy_now"] == way
+    body = await shown(rig, case)
+    assert (body["policy_now"], body["lane"], body["body"]) == (way, "emergency", case.body)
+    assert "emergency_action" in {deadline["name"] for deadline in body["deadlines"]}
+    refused = await rig.order(case, "confirm_category", {"category": "harassment.doxing"})
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/why"]
+    given = {"category": "harassment.doxing", "why": "They wrote an address."}
+    assert (await rig.order(case, "confirm_category", given)).json()["policy_now"] == way
+    assert (await shown(rig, case))["category_confirmed"] is True
+    assert "address" not in f"{rig.cases.events} {rig.cases.stored}"
+
+
+async def test_the_record_tells_that_a_person_follows_a_case(rig: Rig) -> None:
+    case = await rig.open()
+    assert (await rig.order(case, "watch")).status_code == 200
+    assert (await shown(rig, case))["watchers"] == [ALICE.ref]
+    assert (await rig.order(case, "unwatch")).status_code == 200
+    assert (await shown(rig, case))["watchers"] == []

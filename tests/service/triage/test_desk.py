@@ -529,3 +529,37 @@ async def test_nobody_names_oneself(rig: Rig) -> None:
     case = await rig.open()
     assert (await send(rig, case, "recuse", ground="named")).status_code == 422
     assert rig.vault.named == []
+
+
+async def test_the_page_takes_a_case_and_says_what_it_is(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    page = await page_of(rig, case)
+    assert page.count("Take this case") == 1
+    assert "Put the case back" not in page
+    assert "Nobody here has confirmed the category yet. A new report like this would come to the same place." in page
+    assert '<option value="harassment.insults" selected>' in page
+    assert (await send(rig, case, "claim", page)).status_code == 303
+    page = await page_of(rig, case)
+    assert "Take this case" not in page
+    assert "Put the case back" in page
+    assert (await send(rig, case, "set_flags", page, flags="physical_violence")).status_code == 303
+    page = await page_of(rig, case)
+    assert "A new report like this would go to: Trust & Safety, Emergency." in page
+    assert "Marked:" in page
+    assert (await send(rig, case, "confirm_category", page, category="harassment.other")).status_code == 422
+    assert (await send(rig, case, "watch", page)).status_code == 303
+    page = await page_of(rig, case)
+    assert "One person follows this case." in page
+    assert "Stop following this case" in page
+
+
+async def test_the_page_says_that_another_person_took_the_case(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    await rig.order(case, "assign", {"assignee": COLLEAGUE.ref})
+    page = await page_of(rig, case)
+    assert "Take this case over" in page
+    refused = await send(rig, case, "claim", page)
+    assert refused.status_code == 409
+    assert "Another person has this case." in refused.text

@@ -9,15 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from services.triage.case.case import Case
+from services.triage.case.case import Case, urgency
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
-from services.triage.case.commands.handling import Assign, Attend, Close, Start
+from services.triage.case.commands.handling import Assign, Attend, Close, Start, Unwatch, Watch
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.linking import Link, Unlink
 from services.triage.case.commands.naming import Clear
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import NAMED, Confirm, Recuse, Withdraw
+from services.triage.case.commands.sorting import way_of
 from services.triage.case.commands.table import COMMANDS, _commands, decide
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import evolve, fold
@@ -40,9 +41,12 @@ from shared.events import (
     CaseOpened,
     CaseState,
     CaseTriaged,
+    CategoryConfirmed,
     DeadlineMet,
     Draft,
     Event,
+    FlagsSet,
+    LaneLowered,
     ReportReceived,
     stamp,
 )
@@ -246,6 +250,27 @@ class Life(RuleBasedStateMachine):
         assert len(set(case.recused)) == len(case.recused)
 
     @invariant()
+    def nobody_follows_a_case_twice_or_after_a_recusal(self) -> None:
+        case = self.walk.case
+        assert len(set(case.watchers)) == len(case.watchers)
+        assert not set(case.watchers) & set(case.recused)
+
+    @invariant()
+    def a_case_that_waits_to_be_taken_is_in_nobodys_hands(self) -> None:
+        assert self.walk.case.state is not CaseState.TRIAGED or self.walk.case.assignee is None
+
+    @invariant()
+    def nothing_is_slower_for_being_corrected(self) -> None:
+        before, after = self.before, self.walk.case
+        if before and urgency(after.lane) > urgency(before.lane):
+            assert [event.actor.role for event in self.new if isinstance(event.fact, LaneLowered)] == ["coordinator"]
+        if any(isinstance(event.fact, CategoryConfirmed | FlagsSet) for event in self.new):
+            assert before
+            assert urgency(after.lane) <= urgency(way_of(after, POLICY).lane)
+            assert {(d.name, d.due_at) for d in before.deadlines} <= {(d.name, d.due_at) for d in after.deadlines}
+        assert len({deadline.name for deadline in after.deadlines}) == len(after.deadlines)
+
+    @invariant()
     def no_sanction_stands_by_the_word_of_one_person(self) -> None:
         decided = [event.fact for event in self.walk.events if isinstance(event.fact, CaseDecided)]
         for fact in decided:
@@ -316,7 +341,7 @@ def test_the_table_reaches_exactly_the_documented_states() -> None:
     assert reached - {None} | {CaseState.RECEIVED} == ENTERED
     # What shuts people out is possible in states that nothing leads to yet, because older records may hold them.
     recusals = (Recuse.name, Confirm.name, Withdraw.name, Wake.name)
-    everywhere = (*recusals, Link.name, Unlink.name, Clear.name, Attend.name)
+    everywhere = (*recusals, Link.name, Unlink.name, Clear.name, Watch.name, Unwatch.name, Attend.name)
     assert {state for name, ways in TRANSITIONS.items() for state in ways if name not in everywhere} <= reached
 
 

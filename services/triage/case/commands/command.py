@@ -142,9 +142,11 @@ class ChoicesField(ChoiceField):
 
     optional: bool = True
 
-    def read(self, value: object, policy: Policy) -> tuple[str, ...]:
+    def read(self, value: object, policy: Policy) -> tuple[str, ...] | None:
         """The codes, each once, in the order of the policy. One text counts as a list of one."""
-        given = [value] if isinstance(value, str) else value if value is not None else []
+        if value is None:
+            return None
+        given = [value] if isinstance(value, str) else value
         if not isinstance(given, list) or not all(isinstance(code, str) for code in given):
             raise FieldWrong("list_type", "Must be a list of texts.")
         codes = {trim(code) for code in given if not is_blank(code)}
@@ -231,11 +233,11 @@ class Command:
 
     `by_people`: people give it, so that it has a form, a route and the action `case.<name>`; `button`: the desk has a
     button for it without any value, beside its form; `own_place`: the desk offers it at what it is about, and not among
-    the others. A command with an attribute `by` gets the actor who gives it; one with an attribute `token` gets the
-    token that the case has for its person, or without a person for the actor; one with an attribute `people` gets
-    those who could handle the case. One with the attributes `other_ref` and
-    `own_ref` gets what the case calls the other case in its events, and what that one calls it (see
-    services.triage.case.tokens).
+    the others; `sorts`: its answer tells what the policy says of the case now. A command with an attribute `by` gets
+    the actor who gives it; one with an attribute `token` gets the token that the case has for its person, or without a
+    person for the actor; one with an attribute `people` gets those who could handle the case. One with
+    the attributes `other_ref` and `own_ref` gets what the case calls the other case in its events, and what that one
+    calls it (see services.triage.case.tokens).
     """
 
     __slots__ = ()
@@ -244,6 +246,7 @@ class Command:
     by_people: ClassVar[bool] = True
     button: ClassVar[bool] = False
     own_place: ClassVar[bool] = False
+    sorts: ClassVar[bool] = False
 
     @classmethod
     def said_in(cls, state: CaseState) -> str:
@@ -263,6 +266,11 @@ class Command:
     def leads(self, case: Case) -> CaseState:
         """To which state it leads, where TRANSITIONS names several for the state of the case."""
         return case.state
+
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """Whether there is anything in it for this person (a reference) in this role; else it is not offered."""
+        return True
 
     @property
     def named(self) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""A case is assigned, looked into and closed. Pure."""
+"""A case is taken, put back, followed, looked into and closed. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,10 +6,20 @@ from datetime import datetime
 from typing import Annotated
 
 from services.triage.case.case import Case
-from services.triage.case.commands.command import Command, ReferenceField
-from services.triage.case.lifecycle import cannot_have
+from services.triage.case.commands.command import Command, ReferenceField, Words, WordsField
+from services.triage.case.lifecycle import Taken, cannot_have
 from shared.access.principal import Role
-from shared.events import CaseAssigned, CaseClosed, CaseFact, CaseState, InvestigationStarted
+from shared.events import (
+    Actor,
+    CaseAssigned,
+    CaseClosed,
+    CaseFact,
+    CaseReleased,
+    CaseState,
+    CaseUnwatched,
+    CaseWatched,
+    InvestigationStarted,
+)
 from shared.policy import Policy
 from shared.problems import FieldError
 
@@ -36,6 +46,97 @@ class Assign(Command):
             previous=case.state, state=state, assignee=self.assignee, previous_assignee=case.assignee
         )
         return [assigned]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim(Command):
+    """Take a case that nobody has. Of two people who claim it at once, one gets it."""
+
+    name = "claim"
+
+    by: Actor
+
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """Where nobody has the case."""
+        return case.assignee is None
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The assignment. Raises Taken where another person has the case."""
+        if case.assignee == self.by.ref:
+            return []
+        if case.assignee is not None:
+            raise Taken
+        return [CaseAssigned(previous=case.state, state=state, assignee=self.by.ref)]
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Command):
+    """Put the case back to its handling body. The person who has it does so, or a coordinator."""
+
+    name = "release"
+
+    why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
+    by: Actor
+
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """For the person who has the case, and for coordinators."""
+        return case.assignee is not None and (case.assignee == person or role is Role.COORDINATOR)
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The release; none where nobody has the case. Raises Taken where another person has it."""
+        if case.assignee is None:
+            return []
+        if self.by.ref != case.assignee and self.by.role != Role.COORDINATOR:
+            raise Taken
+        return [
+            CaseReleased(
+                previous=case.state, state=state, previous_assignee=case.assignee, reason_id=self.why.id
+            )
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Watch(Command):
+    """Follow the case."""
+
+    name = "watch"
+    own_place = True
+
+    by: Actor
+
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """For those who do not follow it."""
+        return person not in case.watchers
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """That the person follows it, once."""
+        if self.by.ref in case.watchers:
+            return []
+        return [CaseWatched(previous=case.state, state=state, person=self.by.ref)]
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatch(Command):
+    """Follow the case no longer."""
+
+    name = "unwatch"
+    own_place = True
+
+    by: Actor
+
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """For those who follow it."""
+        return person in case.watchers
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """That the person does not follow it any more, once."""
+        if self.by.ref not in case.watchers:
+            return []
+        return [CaseUnwatched(previous=case.state, state=state, person=self.by.ref)]
 
 
 @dataclass(frozen=True, slots=True)

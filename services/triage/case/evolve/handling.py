@@ -1,9 +1,20 @@
-"""What the facts of the way of a case change: it is triaged, passed on, and assigned. Pure."""
+"""What the facts of the way of a case change: it is triaged, passed on, assigned, put back and followed. Pure."""
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
 from services.triage.case.values import Deadline
-from shared.events import CaseAssigned, CaseAttended, CasePassedOn, CaseTriaged, CaseUnattended, DeadlineSet, Event
+from shared.events import (
+    CaseAssigned,
+    CaseAttended,
+    CasePassedOn,
+    CaseReleased,
+    CaseTriaged,
+    CaseUnattended,
+    CaseUnwatched,
+    CaseWatched,
+    DeadlineSet,
+    Event,
+)
 
 
 def _triaged(_case: Case, fact: CaseTriaged, event: Event) -> Fields:
@@ -40,10 +51,25 @@ def _assigned(_case: Case, fact: CaseAssigned, _event: Event) -> Fields:
     return {"assignee": fact.assignee}
 
 
+def _released(_case: Case, _fact: CaseReleased, _event: Event) -> Fields:
+    return {"assignee": None}
+
+
+def _watched(case: Case, fact: CaseWatched, _event: Event) -> Fields:
+    return {"watchers": (*case.watchers, fact.person)}
+
+
+def _unwatched(case: Case, fact: CaseUnwatched, _event: Event) -> Fields:
+    return {"watchers": tuple(person for person in case.watchers if person != fact.person)}
+
+
 CHANGES = {
     CaseTriaged: _triaged,
     CasePassedOn: _passed_on,
     CaseUnattended: _unattended,
     CaseAttended: _attended,
     CaseAssigned: _assigned,
+    CaseReleased: _released,
+    CaseWatched: _watched,
+    CaseUnwatched: _unwatched,
 }

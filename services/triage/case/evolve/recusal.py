@@ -14,6 +14,7 @@ def _declared(case: Case, fact: RecusalDeclared, event: Event) -> Fields:
         "recused": (*case.recused, fact.person),
         "recusals": (*case.recusals, recusal),
         "assignee": fact.assignee,
+        "watchers": tuple(person for person in case.watchers if person != fact.person),
     }
 
 
