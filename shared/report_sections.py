@@ -64,6 +64,12 @@ class CorrespondenceSection(TypedDict):
     answers: list[Answer]
 
 
+class ReferralSection(TypedDict):
+    """Why handlers referred the case, and why it was declined."""
+
+    statements: list[Statement]
+
+
 class Mention(TypedDict):
     """A person on the roster that the words mention: an id within the report, and the words."""
 
@@ -88,4 +94,5 @@ class Sections(TypedDict, total=False):
     reporter: ReporterSection
     correspondence: CorrespondenceSection
     mentions: MentionsSection
+    referral: ReferralSection
     unknown: dict[str, Any]

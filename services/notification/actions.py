@@ -10,11 +10,29 @@ from services.notification.routing.plan import plan, shut_out
 from services.notification.routing.summary import CaseSummary, follow
 from services.notification.routing.table import Routes
 from shared import times
-from shared.events import CasePassedOn, Event, RecusalDeclared, RecusalLapsed, RecusalWithdrawn, ReportReceived
+from shared.events import (
+    CasePassedOn,
+    Event,
+    RecusalDeclared,
+    RecusalLapsed,
+    RecusalWithdrawn,
+    ReferralAccepted,
+    ReferralDeclined,
+    ReferralReturned,
+    ReportReceived,
+)
 from shared.parties import Parties
 from shared.policy import Policy
 
-_HIDING = RecusalDeclared | RecusalWithdrawn | RecusalLapsed | CasePassedOn
+_HIDING = (
+    RecusalDeclared
+    | RecusalWithdrawn
+    | RecusalLapsed
+    | CasePassedOn
+    | ReferralAccepted
+    | ReferralDeclined
+    | ReferralReturned
+)
 """Facts that change who may hear of the notices that were planned before."""
 
 

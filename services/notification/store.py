@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.notification.delivery import Delivery, DeliveryState, Settlement
-from services.notification.routing.audiences import body_named
+from services.notification.routing.audiences import asked_named, body_named, recipients_of
 from services.notification.routing.summary import CaseSummary
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.documents import Codec
@@ -201,7 +201,8 @@ class MongoStore:
         for summary in summaries:
             earlier: Document = {"case_id": summary.id, "heard": {"$not": {"$gte": summary.seq}}}
             hidden: Document = {"shuts_out": list(summary.parties), "heard": summary.seq}
-            left: Document = {"recipient": {"$regex": f"^{body_named('')}", "$ne": body_named(summary.body or "")}}
+            bodies = f"^({body_named('')}|{asked_named('')})"
+            left: Document = {"recipient": {"$regex": bodies, "$nin": list(recipients_of(summary))}}
             if only is not None:
                 earlier["_id"] = {"$in": list(only)}
             with reaching():

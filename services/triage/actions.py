@@ -16,6 +16,7 @@ from services.triage.case.commands.sorting import way_of
 from services.triage.case.commands.table import carry_out, carry_out_other
 from services.triage.case.forms import FORMS, Form, read, resource_of
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted, Taken, cannot_have
+from services.triage.case.outline import outline_of
 from services.triage.case.tokens import Tokens
 from services.triage.case.values import Step
 from services.triage.case.voting import Tally, count_votes
@@ -142,12 +143,15 @@ class Desk:
         self.policy = policy
 
     async def find(self, principal: Principal, case_id: str) -> Case:
-        """The case with this id. Raises Problem 404."""
-        return (await self._theirs(principal, (await self._cases.load([case_id])).get(case_id))).case
+        """The case with this id, as far as the principal may see it. Raises Problem 404."""
+        stored = await self._theirs(principal, (await self._cases.load([case_id])).get(case_id))
+        return self._as_seen(principal, stored.case)
 
     async def find_by_code_name(self, principal: Principal, code_name: str) -> Case:
-        """The case that people call by this name. Raises Problem 404."""
-        return (await self._theirs(principal, await self._cases.find_by_code_name(code_name))).case
+        """The case that people call by this name, as far as the principal may see it. Raises Problem 404."""
+        return self._as_seen(
+            principal, (await self._theirs(principal, await self._cases.find_by_code_name(code_name))).case
+        )
 
     async def read(self, principal: Principal, case: Case, also: Sequence[str] = ()) -> Contents:
         """What was reported, and where the policy gives it (shared/policy/identity.toml) who reported.
@@ -166,6 +170,21 @@ class Desk:
         who = await self._vault.read([case.report_id], sections=("reporter",), purpose="identify", behalf=actor)
         told = who[case.report_id].sections if case.report_id in who else {}
         return replace(contents, sections={**contents.sections, **told})
+
+    async def read_reason(self, principal: Principal, case: Case) -> str | None:
+        """Why the case is referred to the body of the principal, in the words of the sender; None if none are left.
+
+        The vault notes who read it before it answers. Raises Problem 403, and 404 where no referral waits; Unavailable
+        while the vault is away.
+        """
+        resource = resource_of(case, self.policy, asked=True)
+        actor = principal.actor(demand(principal, "case.read_reason", resource, self._clock()).role)
+        found = await self._vault.read([case.report_id], sections=("referral",), purpose="refer", behalf=actor)
+        told = found[case.report_id].sections.get("referral", {}) if case.report_id in found else {}
+        asked = case.referral
+        return next(
+            (words["text"] for words in told.get("statements", ()) if asked and words["id"] == asked.reason_id), None
+        )
 
     def tells_reporter(self, case: Case, principal: Principal) -> bool:
         """Whether the policy gives the name of the reporter to this person: to the responder who has the case."""
@@ -197,13 +216,15 @@ class Desk:
         async def decide(found: Mapping[str, StoredCase]) -> Sequence[CaseChange]:
             nonlocal result
             stored = await self._theirs(principal, found.get(case_id))
-            permit = demand(principal, form.action, resource_of(stored.case, self.policy), self._clock())
+            # Also where the right to the command has ended with it. No other person has this cause.
             if request.cause in stored.applied:
                 result = "repeated", self._repeated(stored, request, digest)
                 return []
+            resource = resource_of(stored.case, self.policy, asked=form.kind.by_asked)
+            permit = demand(principal, form.action, resource, self._clock())
             if request.seen != stored.case.seq:
                 metrics.COMMANDS.labels(request.command, "conflict").inc()
-                raise await self.conflict(principal, stored.case, request.seen)
+                raise await self.conflict(principal, self._as_seen(principal, stored.case), request.seen)
             actor = principal.actor(permit.role)
             meant, faults = read(form, request.values, self.policy, principal, permit.role)
             people = await self._people_of(stored.case)
@@ -341,13 +362,22 @@ class Desk:
         return is_kept
 
     async def _theirs(self, principal: Principal, stored: StoredCase | None) -> StoredCase:
-        """The case, if the principal may read it. A case of others is answered like one that does not exist."""
+        """The case, if the principal may read it, or is asked to take it over.
+
+        A case of others is answered like one that does not exist.
+        """
         if stored is None:
             raise NotFound
-        shut_out = await self._sight.shut_out_of(stored.case, principal.ref)
-        resource = resource_of(stored.case, self.policy, shut_out)
-        demand(principal, "case.read", resource, self._clock())
+        shut_out, at = await self._sight.shut_out_of(stored.case, principal.ref), self._clock()
+        asked = resource_of(stored.case, self.policy, shut_out, asked=True)
+        if not isinstance(allow(principal, "case.read_referral", asked, at), Permit):
+            demand(principal, "case.read", resource_of(stored.case, self.policy, shut_out), at)
         return stored
+
+    def _as_seen(self, principal: Principal, case: Case) -> Case:
+        """All of a case that the principal sees, or the outline of one that others have."""
+        answer = allow(principal, "case.read", resource_of(case, self.policy), self._clock())
+        return case if isinstance(answer, Permit) else outline_of(case)
 
     def _repeated(self, stored: StoredCase, request: CommandRequest, digest: str) -> CommandResult:
         if stored.requests.get(request.cause, digest) != digest:

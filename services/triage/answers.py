@@ -54,6 +54,27 @@ class RecusalShown(TypedDict):
     confirm_by: str | None
 
 
+class ReferralShown(TypedDict):
+    """That another body was asked to take the case over. `ended`: accepted, declined or returned;
+    null while it waits."""
+
+    from_body: str
+    to_body: str
+    referred_by: str
+    referred_at: str
+    accept_by: str
+    reason_id: str
+    ended: str | None
+    ended_at: str | None
+    answer_id: str | None
+
+
+class ReferralAsked(ReferralShown):
+    """A referral that waits, for the body that is asked, with the reasons in words; null once the report is erased."""
+
+    reason: str | None
+
+
 class QuestionShown(TypedDict):
     """A question to the reporter. The answers are ids."""
 
@@ -161,6 +182,7 @@ class CaseShown(CaseSummary):
     policy_now: WayShown
     watchers: Sequence[str]
     recusals: Sequence[RecusalShown]
+    referrals: Sequence[ReferralShown]
     questions: Sequence[QuestionShown]
     proposal: ProposalShown | None
     links: Sequence[LinkShown]

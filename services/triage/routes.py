@@ -5,10 +5,20 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from services.triage.actions import CommandRequest, Desk, show_step
-from services.triage.answers import CaseList, CaseShown, CaseSummary, CommandDone, ContentShown, WayShown
+from services.triage.answers import (
+    CaseList,
+    CaseShown,
+    CaseSummary,
+    CommandDone,
+    ContentShown,
+    ReferralAsked,
+    ReferralShown,
+    WayShown,
+)
 from services.triage.case.case import Case
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.forms import FORMS, permitted, show_form
+from services.triage.case.values import Referral
 from services.triage.case_answers import show_appeals, show_proposal
 from services.triage.desk.queue import Queue, QueueFilter
 from shared.events import CaseState
@@ -63,6 +73,8 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
 
         The `person` of a recusal is a reference, or on the ground `named` a token; it `stands_for` a reference then.
         A paused deadline has `remaining_seconds`; its `due_at` is when it would be due if its clock ran again now.
+        People of a body that the case is referred to see an outline: its code name, category, community, lane,
+        deadlines and the referral. Everything else is empty until the body accepts.
         """
         principal = principal_of(request)
         case = await desk.find(principal, case_id)
@@ -90,6 +102,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
                 }
                 for r in case.recusals
             ],
+            "referrals": [_referral(referral) for referral in case.referrals],
             "questions": [
                 {"question_id": q.id, "asked_at": rfc3339(q.asked_at), "answers": list(q.answers)}
                 for q in case.questions
@@ -112,6 +125,15 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
         case = await desk.find(principal, case_id)
         contents = await desk.read(principal, case, (also,) if also else ())
         body = {"report_id": contents.report_id, "erased": contents.erased, "sections": contents.sections}
+        return json_response(body, headers=_PRIVATE)
+
+    @router.get("/{case_id}/referral", responses=gives(ReferralAsked), **does("case.read_reason"))
+    async def show_referral(request: Request, case_id: str) -> Response:
+        """The referral that waits, and why the case is referred. The vault notes who read it before it answers."""
+        principal = principal_of(request)
+        case = await desk.find(principal, case_id)
+        reason = await desk.read_reason(principal, case)
+        body: ReferralAsked = {**_referral(case.referrals[-1]), "reason": reason}
         return json_response(body, headers=_PRIVATE)
 
     @router.post(
@@ -147,6 +169,20 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
 
 def _way(way: Triage) -> WayShown:
     return {"rule": way.rule, "body": way.body, "lane": way.lane}
+
+
+def _referral(referral: Referral) -> ReferralShown:
+    return {
+        "from_body": referral.from_body,
+        "to_body": referral.to_body,
+        "referred_by": referral.by,
+        "referred_at": rfc3339(referral.at),
+        "accept_by": rfc3339(referral.accept_by),
+        "reason_id": referral.reason_id,
+        "ended": referral.ended,
+        "ended_at": rfc3339(referral.ended_at) if referral.ended_at else None,
+        "answer_id": referral.answer_id,
+    }
 
 
 def _summary(case: Case) -> CaseSummary:

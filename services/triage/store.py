@@ -17,6 +17,11 @@ CASE_INDEXES = (
     IndexModel([("code_name", 1)], name="code_name", unique=True),
     IndexModel([("wakes_at", 1)], name="wakes", partialFilterExpression={"wakes_at": {"$type": "date"}}),
     IndexModel([("body", 1), ("state", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)], name="queue"),
+    IndexModel(
+        [("referred_to", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)],
+        name="referred",
+        partialFilterExpression={"referred_to": {"$gt": ""}},
+    ),
 )
 QUEUE_ORDER = [("lane_rank", 1), ("due", 1), ("_id", 1)]
 MOST_SCANS = 200
@@ -80,7 +85,9 @@ class MongoCases:
                 found = await self._first(part, left) if left else []
                 cases += found
                 left -= len(found)
-        return sorted(cases, key=lambda case: case.place)[: query.limit]
+        # A case may be in one of the bodies, and referred to another one.
+        found_once = {case.id: case for case in cases}.values()
+        return sorted(found_once, key=lambda case: case.place)[: query.limit]
 
     async def _first(self, part: QueueRange, limit: int) -> list[Case]:
         found = self._aggregates.collection.find(part.wanted, {"outbox": 0, "applied": 0}).sort(part.order).limit(limit)
@@ -104,6 +111,8 @@ class MongoCases:
 def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:
     """The cases that a query is about: for some bodies each, the ranges of their queue, in order.
 
+    Then the same of the cases that are referred to these bodies.
+
     MongoDB reads each range in the order of the index, so it examines no more cases than it returns. For this a range
     is not sorted by what is the same in all of it.
     """
@@ -118,13 +127,11 @@ def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:
             QueueRange({"lane_rank": rank, "due": {"$gt": due}}, QUEUE_ORDER[1:]),
             QueueRange({"lane_rank": {"$gt": rank}}, QUEUE_ORDER),
         ]
-    return [
-        [
-            QueueRange({"body": {"$in": list(bodies)}, "state": {"$in": states}, **wanted}, order)
-            for wanted, order in parts
-        ]
-        for bodies in groups
-    ]
+    asked = [query.bodies[first : first + MOST_SCANS] for first in range(0, len(query.bodies), MOST_SCANS)]
+    of_bodies: list[Document] = [{"body": {"$in": list(bodies)}, "state": {"$in": states}} for bodies in groups]
+    if CaseState.REFERRED.value in states:
+        of_bodies += [{"referred_to": {"$in": list(bodies)}} for bodies in asked]
+    return [[QueueRange({**group, **wanted}, order) for wanted, order in parts] for group in of_bodies]
 
 
 def _save(change: CaseChange) -> Save:
@@ -143,9 +150,10 @@ def _stored(document: Document) -> StoredCase:
 
 
 def document_of(case: Case) -> Document:
-    """The fields of a case as MongoDB keeps them, with its place in the queue and when it is to be woken."""
+    """The fields of a case as MongoDB keeps them, with its place in the queues and when it is to be woken."""
     rank, due, _ = case.place
-    return {**_CASES.to_document(case), "lane_rank": rank, "due": due, "wakes_at": wakes_at(case)}
+    referred = {"referred_to": case.referral.to_body if case.referral else None}
+    return {**_CASES.to_document(case), "lane_rank": rank, "due": due, "wakes_at": wakes_at(case), **referred}
 
 
 def case_of(document: Mapping[str, Any]) -> Case:

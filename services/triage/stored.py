@@ -44,6 +44,8 @@ class CaseChange:
 class CaseQuery:
     """Which cases of a queue: of these bodies, in these states (empty: all), after this place, at most `limit`.
 
+    Those that are referred to these bodies are among them.
+
     Who may see a case is no part of it, so that no look at the store goes past any number of hidden ones.
     """
 

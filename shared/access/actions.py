@@ -52,6 +52,15 @@ ACTIONS: Mapping[str, Action] = {
         _command("set_flags", "say which flags fit a case", Role.RESPONDER, Role.COORDINATOR),
         _command("watch", "follow a case", Role.RESPONDER, Role.COORDINATOR),
         _command("unwatch", "follow a case no longer", Role.RESPONDER, Role.COORDINATOR),
+        _command("refer", "refer a case to another handling body", Role.RESPONDER, Role.COORDINATOR),
+        Action("case.read_referral", "see that a case is referred to one's own body, and which", case=True),
+        Action("case.read_reason", "read why a case is referred to one's own body", case=True),
+        _command(
+            "accept_referral", "accept a case that is referred to one's own body", Role.RESPONDER, Role.COORDINATOR
+        ),
+        _command(
+            "decline_referral", "decline a case that is referred to one's own body", Role.RESPONDER, Role.COORDINATOR
+        ),
         _command("start", "begin to look into a case", Role.RESPONDER),
         _command("ask", "ask the reporter", Role.RESPONDER),
         _command("propose_decision", "propose an outcome to the others of the body", Role.RESPONDER),

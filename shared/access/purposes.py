@@ -48,6 +48,8 @@ PURPOSES: Mapping[str, Purpose] = {
             by_policy=True,
             sections={"reporter": ("name", "email")},
         ),
+        # Why a case is referred: the body that is asked to take it over reads nothing else.
+        Purpose("refer", "vault.read", ("triage",), for_person=True, sections={"referral": WHOLE}),
         Purpose("notify", "vault.read", ("notification",), sections={"reporter": ("email",)}),
         Purpose("correspond", "vault.correspond", ("triage",), for_person=True),
         Purpose("name", "vault.name", ("triage",), for_person=True),

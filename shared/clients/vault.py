@@ -46,7 +46,7 @@ class VaultClient:
         }
 
     async def keep_statement(self, report_id: str, statement_id: str, *, kind: str, text: str, behalf: Actor) -> None:
-        """Store a handler's words with the report: a question, a reason, or of a link. A repetition changes nothing."""
+        """Store a handler's words with the report, as a kind that intake knows. A repetition changes nothing."""
         path = f"/v1/vault/reports/{report_id}/statements/{statement_id}"
         await self._intake.call("PUT", path, {"kind": kind, "text": text}, "correspond", behalf)
 

@@ -16,6 +16,7 @@ from shared.events import (
     notifications,
     parties,
     recusals,
+    referrals,
     reports,
     roster,
     scorecards,
@@ -37,6 +38,7 @@ from shared.events.linking import *  # noqa: F403
 from shared.events.notifications import *  # noqa: F403
 from shared.events.parties import *  # noqa: F403
 from shared.events.recusals import *  # noqa: F403
+from shared.events.referrals import *  # noqa: F403
 from shared.events.reports import *  # noqa: F403
 from shared.events.roster import *  # noqa: F403
 from shared.events.scorecards import *  # noqa: F403
@@ -52,7 +54,7 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
 
 
 _MODULES = (
-    reports, parties, erasures, cases, handling, sorting, recusals, decisions, appeals, linking, deadlines,
+    reports, parties, erasures, cases, handling, sorting, recusals, referrals, decisions, appeals, linking, deadlines,
     notifications, access, roster, baseline, scorecards, seals, submissions,
 )  # fmt: skip
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}

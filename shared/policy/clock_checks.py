@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import get_args
 
 from shared.events import FACTS, CaseFact, DeadlineFact
 from shared.policy.business_days import WEEKDAYS
 from shared.policy.checks import twice
+from shared.policy.model import Lane
 from shared.policy.rows import CommunitiesFile, DeadlinesFile, HolidaysFile, RoutingFile, parse_duration
 from shared.policy.source import Finding, Source
 
@@ -16,7 +18,10 @@ _STEPS = sorted(
 
 
 def check_deadlines(sources: Mapping[str, Source], deadlines: DeadlinesFile, routing: RoutingFile) -> list[Finding]:
-    """A rule's `act_by` names a deadline that runs from the receipt, in the rule's own lane."""
+    """A rule's `act_by` names a deadline that runs from the receipt, in the rule's own lane.
+
+    A referral has its deadline in every lane.
+    """
     source = sources["routing.toml"]
     rows = {row.id: row for row in deadlines.deadline}
     findings: list[Finding] = []
@@ -33,6 +38,10 @@ def check_deadlines(sources: Mapping[str, Source], deadlines: DeadlinesFile, rou
         else:
             continue
         findings.append(Finding(source.file, source.line_of("rule", index, "act_by"), f"rule {rule.id}", text))
+    answered = {lane for row in deadlines.deadline if row.starts == "referred" for lane in row.lanes or get_args(Lane)}
+    if missing := sorted({*get_args(Lane)} - answered):
+        text = f"no deadline starts when a case is referred in these lanes: {', '.join(missing)}"
+        findings.append(Finding(sources["deadlines.toml"].file, 1, "", text))
     return findings
 
 

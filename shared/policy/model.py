@@ -14,7 +14,7 @@ from shared.policy.retention import Retention
 Lane = Literal["standard", "emergency", "child_protection"]
 CommunityKind = Literal["wiki", "affiliate", "event", "technical_space", "global"]
 Consent = Literal["alone", "four_eyes", "two_thirds"]
-ClockStart = Literal["received", "last_update", "emergency_measure", "decided", "event_ended", "closed"]
+ClockStart = Literal["received", "referred", "last_update", "emergency_measure", "decided", "event_ended", "closed"]
 
 EVERYWHERE = Calendar()
 """The calendar of a handling body that names none."""
@@ -263,15 +263,19 @@ class Policy:
                 return Triage(lane=rule.lane, body=body, rule=rule.id, act_within=rule.act_within)
         raise AssertionError("the last rule matches everything: load_policy has checked that")
 
-    def deadlines_for(self, lane: Lane, received_at: datetime, body: str | None = None) -> tuple[Deadline, ...]:
-        """The deadlines that run from the receipt of a report in this lane, soonest first; `body` handles it.
+    def deadlines_for(
+        self, lane: str, at: datetime, body: str | None = None, starts: ClockStart = "received"
+    ) -> tuple[Deadline, ...]:
+        """The deadlines of this lane that start `at` this moment, such as the receipt of a report; soonest first.
 
-        `received_at` must be UTC-aware; the answers are, too.
+        `body` handles it.
+
+        `at` must be UTC-aware; the answers are, too.
         """
         found = [
-            rule.from_start(received_at, self.calendar_of(body))
+            rule.from_start(at, self.calendar_of(body))
             for rule in self.deadlines.values()
-            if rule.starts == "received" and rule.applies_to(lane)
+            if rule.starts == starts and rule.applies_to(lane)
         ]
         return tuple(sorted(found, key=lambda deadline: (deadline.due_at, deadline.name)))
 

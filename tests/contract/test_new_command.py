@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NEEDED = ("services/triage", "shared", "tests/support", "tests/fakes")
 
-CLASS = '''"""A case is referred to another handling body. Pure."""
+CLASS = '''"""Another handling body is asked for advice. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ from typing import Annotated
 
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
-from shared.events import CaseReferred, CaseState, CaseFact
+from shared.events import BodyConsulted, CaseState, CaseFact
 from shared.policy import Policy
 from shared.problems import FieldError
 
 
 @dataclass(frozen=True, slots=True)
-class Refer(Command):
-    """Refer the case to another handling body, with the reasons for it."""
+class Consult(Command):
+    """Ask another handling body for advice, with the reasons for it."""
 
-    name = "refer"
+    name = "consult"
 
     body: Annotated[str, ChoiceField(offers=lambda policy: tuple(policy.bodies), said_as="body")]
     reason: Annotated[Words, WordsField(kept_as="reason")]
@@ -40,39 +40,38 @@ class Refer(Command):
             yield FieldError("/body", "unknown_choice", "Choose another body.")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The referral."""
-        return [CaseReferred(previous=case.state, state=state, body=self.body, reason_id=self.reason.id)]
+        """The question."""
+        return [BodyConsulted(previous=case.state, state=state, body=self.body, reason_id=self.reason.id)]
 '''
 FACT = '''
 
-class CaseReferred(CaseFact):
-    """Another handling body has the case."""
+class BodyConsulted(CaseFact):
+    """Another handling body is asked for advice."""
 
-    name: ClassVar[str] = "case.referred"
+    name: ClassVar[str] = "case.consulted"
     shows: ClassVar[str | None] = "body"
 
     body: str
     reason_id: str
 '''
-CHANGE = '''"""What the facts of a referral change. Pure."""
+CHANGE = '''"""What the facts of a consultation change. Pure."""
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
-from shared.events import CaseReferred, Event
+from shared.events import BodyConsulted, Event
 
 
-def _referred(_case: Case, fact: CaseReferred, _event: Event) -> Fields:
+def _consulted(_case: Case, fact: BodyConsulted, _event: Event) -> Fields:
     return {"body": fact.body, "own_body": fact.body}
 
 
-CHANGES = {CaseReferred: _referred}
+CHANGES = {BodyConsulted: _consulted}
 '''
 WORDS = {
-    "command-refer": "Refer to another body",
-    "command-refer-button": "Refer the case",
-    "command-refer-done": "The case is referred.",
-    "command-field-body": "Handling body",
-    "fact-case-referred": "Referred to another handling body",
+    "command-consult": "Consult another body",
+    "command-consult-button": "Consult it",
+    "command-consult-done": "The body is consulted.",
+    "fact-case-consulted": "Another handling body was consulted",
 }
 
 SCRIPT = """
@@ -92,19 +91,19 @@ async def main():
         document = (await rig.http.get("/openapi.json")).json()
         values = {"body": "stewards", "reason": "They know the account."}
         refused = [
-            (await rig.order(case, "refer", values, CORA)).status_code,
-            (await rig.order(case, "refer", {**values, "body": case.body})).json()["errors"][0]["pointer"],
+            (await rig.order(case, "consult", values, CORA)).status_code,
+            (await rig.order(case, "consult", {**values, "body": case.body})).json()["errors"][0]["pointer"],
         ]
         await sign_in(rig.http, rig.sessions, "/desk", ALICE)
         address = f"/desk/cases/{case.code_name}"
         headers = {"accept": "text/html", "sec-fetch-site": "same-origin"}
         page = (await rig.http.get(address, headers=headers)).text
-        sent = await rig.http.post(f"{address}/refer", data={**hidden_fields(page), **values}, headers=headers)
+        sent = await rig.http.post(f"{address}/consult", data={**hidden_fields(page), **values}, headers=headers)
         after = rig.cases.stored[case.id].case
         return {
-            "form": next(form for form in shown["actions"] if form["command"] == "refer"),
+            "form": next(form for form in shown["actions"] if form["command"] == "consult"),
             "properties": document["paths"]["/v1/cases/{case_id}/{command}"]["post"]["requestBody"],
-            "rights": [str(row.role) for row in TABLE if row.action == "case.refer"],
+            "rights": [str(row.role) for row in TABLE if row.action == "case.consult"],
             "refused": refused,
             "page": page,
             "sent": [sent.status_code, sent.headers["location"]],
@@ -125,11 +124,11 @@ def insert(path: Path, before: str, text: str) -> None:
 
 
 def add_the_command(tree: Path) -> list[str]:
-    """Write a command that refers a case; returns the files that this took."""
+    """Write a command that consults another body; returns the files that this took."""
     files = [
-        "services/triage/case/commands/referral.py",
+        "services/triage/case/commands/consultation.py",
         "services/triage/case/lifecycle.py",
-        "services/triage/case/evolve/referral.py",
+        "services/triage/case/evolve/consultation.py",
         "shared/events/cases.py",
         "shared/access/actions.py",
         "shared/i18n/en.json",
@@ -137,10 +136,10 @@ def add_the_command(tree: Path) -> list[str]:
     ]
     command, lifecycle, evolve, facts, actions, *messages = (tree / name for name in files)
     command.write_text(CLASS, encoding="utf-8")
-    insert(lifecycle, '    "close": {', '    "refer": {CaseState.INVESTIGATING: CaseState.REFERRED},\n')
+    insert(lifecycle, '    "close": {', '    "consult": {CaseState.INVESTIGATING: CaseState.INVESTIGATING},\n')
     evolve.write_text(CHANGE, encoding="utf-8")
     facts.write_text(facts.read_text(encoding="utf-8") + FACT, encoding="utf-8")
-    insert(actions, '        _command("close"', '        _command("refer", "refer a case", Role.RESPONDER),\n')
+    insert(actions, '        _command("close"', '        _command("consult", "consult a body", Role.RESPONDER),\n')
     for path in messages:
         known = json.loads(path.read_text(encoding="utf-8"))
         path.write_text(json.dumps(known | WORDS), encoding="utf-8")
@@ -177,8 +176,8 @@ def test_a_new_command_takes_seven_files_and_works_everywhere(tree: Path) -> Non
     assert schema["properties"]["body"] == {"type": "string"}
     assert found["rights"] == ["responder"]
     assert found["refused"] == [403, "/body"]
-    assert [text for text in WORDS.values() if text in found["page"]] == [*list(WORDS.values())[:2], "Handling body"]
+    assert [text for text in WORDS.values() if text in found["page"]] == list(WORDS.values())[:2]
     assert found["sent"][0] == 303
-    assert found["case"] == ["referred", "stewards", "case.referred", "stewards"]
+    assert found["case"] == ["investigating", "stewards", "case.consulted", "stewards"]
     assert found["statements"] == [["reason", "They know the account."]]
-    assert (found["frozen"], found["problems"]) == (["case.referred"], [])
+    assert (found["frozen"], found["problems"]) == (["case.consulted"], [])

@@ -12,7 +12,7 @@ from shared.access.tokens import make_token
 from shared.events import Actor
 from shared.sign_in.cookies import Cookies
 from shared.times import now
-from tests.support.one_report import BODY, COMMUNITY, HOMES, OneReport, pseudonyms_of
+from tests.support.one_report import ASKED_BODY, BODY, COMMUNITY, HOMES, OneReport, pseudonyms_of
 from tests.support.people import COPIES, person, session_of
 from tests.support.service_keys import call_of
 
@@ -106,10 +106,10 @@ def who_is(role: Role, situation: Situation, flow: str = "token") -> Principal:
 
 def _grants_of(role: Role, situation: Situation) -> list[Grant]:
     ended = now() - timedelta(seconds=1)
-    body = OTHER_BODY if situation.breaks == "body" else BODY
+    bodies = (OTHER_BODY,) if situation.breaks == "body" else (BODY, ASKED_BODY)
     community = OTHER_COMMUNITY if situation.breaks == "community" else COMMUNITY
     ends = ended if situation.breaks == "ended" else now() + DAY
-    grant = Grant(role, (body,), (community,), scopes=situation.scopes, expires_at=ends)
+    grant = Grant(role, bodies, (community,), scopes=situation.scopes, expires_at=ends)
     if situation.name.startswith("own body elsewhere"):
         return [grant, replace(grant, bodies=(BODY,), communities=(OTHER_COMMUNITY,))]
     if situation.name.endswith("a grant that has ended"):

@@ -26,7 +26,7 @@ from tests.support.notification_rig import app_over
 from tests.support.notification_world import ROUTES, summary_of
 from tests.support.people import coordinator, responder
 
-BODY, COMMUNITY = "enwiki_arbcom", "enwiki"
+BODY, ASKED_BODY, COMMUNITY = "enwiki_arbcom", "stewards", "enwiki"
 NAMES = {"reported": "Zebedee Thunderclap", "witness": "Wilhelmina Foghorn", "reporter": "Quixotina Marmalade"}
 ADDRESS = "quixotina@reporter.example"
 WORDS = {"narrative": "the purple lighthouse keeper shouted", "details": "a beard of seaweed"}
@@ -83,11 +83,15 @@ async def send(
 
 
 async def hand_in(
-    recused: Sequence[Principal], reported: str = NAMES["reported"], narrative: str = WORDS["narrative"]
+    recused: Sequence[Principal],
+    reported: str = NAMES["reported"],
+    narrative: str = WORDS["narrative"],
+    referred: bool = False,
 ) -> OneReport:
     """A report that names everybody of NAMES, and whose case these people are recused from.
 
     `reported`: another way to write the name of the person reported. `narrative`: other words.
+    `referred`: ASKED_BODY is asked to take the case over.
     """
     intake = intake_rig.Rig()
     sent = await intake.post(
@@ -108,6 +112,9 @@ async def hand_in(
         desk.vault.sections[case.report_id] = {"content": {"narrative": narrative}}
         for who in recused:
             answer = await desk.order(case, "recuse", {"person": who.ref, "ground": "involved"}, CLERK)
+            assert answer.status_code == 200, answer.text
+        if referred:
+            answer = await desk.order(case, "refer", {"body": ASKED_BODY, "explanation": "Theirs."}, CLERK)
             assert answer.status_code == 200, answer.text
         opened = list(desk.cases.events)
     await intake.mailbox.project(opened)

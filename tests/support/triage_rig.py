@@ -118,7 +118,7 @@ class MemoryCases:
         fitting = [
             s.case
             for s in self.stored.values()
-            if s.case.body in query.bodies
+            if (s.case.body in query.bodies or (s.case.referral and s.case.referral.to_body in query.bodies))
             and (not query.states or s.case.state in query.states)
             and (query.after is None or s.case.place > query.after)
         ]
@@ -185,6 +185,7 @@ class MemoryVault:
             if r == report_id
         ]
         known["correspondence"] = {"answers": [], **known.get("correspondence", {}), "statements": said}
+        known["referral"] = {"statements": [one for one in said if one["kind"] == "referral"]}
         return Contents(report_id, {name: known[name] for name in sections if name in known})
 
     async def keep_statement(self, report_id: str, statement_id: str, *, kind: str, text: str, behalf: Actor) -> None:

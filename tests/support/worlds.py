@@ -93,6 +93,8 @@ async def make_triage() -> World:
         }  # fmt: skip
         await rig.order(case, "recuse", {"person": "person:0123456789abcdef", "ground": "related"}, COLLEAGUE)
         case = rig.cases.stored[case.id].case
+        referred = await rig.open()
+        await rig.order(referred, "refer", {"body": "trust_safety", "explanation": "It is for them."}, COLLEAGUE)
         rig.entries.enrol(triage_rig.ALICE)
     # At the version of the case, which the known header names.
     rig.entries.documents[triage_rig.ALICE.ref]["seq"] = case.seq
@@ -107,7 +109,8 @@ async def make_triage() -> World:
         "expires_at": ["2999-01-01T00:00:00Z"], "until": [None], "module": ["A"],
         "case_id": [case.id],
         "command": [
-            "assign", "start", "ask", "propose_decision", "second", "object", "decide", "recuse", "confirm", "withdraw",
+            "assign", "refer", "accept_referral", "decline_referral", "start", "ask", "propose_decision", "second",
+            "object", "decide", "recuse", "confirm", "withdraw",
             "clear", "name", "close", "appeal", "decide_appeal", "reopen",
         ],
         "If-Match": [f'"{number}"' for number in (case.seq, case.seq + 1, case.seq + 2)],
@@ -131,7 +134,14 @@ async def make_triage() -> World:
         "POST /v1/roster/{person}/{change}": {"role": "responder", "bodies": ["u4c"]},
         "POST /v1/cases/{case_id}/{command}": {"assignee": triage_rig.ALICE.ref},
     }
-    return World(rig.app, caller, known, examples=50, apart={change: said}, bodies=bodies)
+    return World(
+        rig.app,
+        caller,
+        known,
+        examples=50,
+        apart={change: said, "GET /v1/cases/{case_id}/referral": {"case_id": [referred.id]}},
+        bodies=bodies,
+    )
 
 
 async def make_notification() -> World:

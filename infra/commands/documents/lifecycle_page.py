@@ -148,8 +148,9 @@ def _ways(ways: Ways) -> str:
         if state is not to:
             lead.setdefault(to, []).append(state)
     parts = [f"{_codes(state or 'no case' for state in states)} → `{to}`" for to, states in lead.items()]
-    stay = [state for state in CaseState if ways.get(state) is state]
-    others = [state for state in CaseState if ways.get(state) is not state]
+    each = set(_each(ways))
+    stay = [state for state in CaseState if (state, state) in each]
+    others = [state for state in CaseState if state not in stay]
     if len(stay) > len(others):
         parts.append(f"stays in every state but {_codes(others)}")
     elif stay:

@@ -31,6 +31,7 @@ from shared.events import (
     RecusalDeclared,
     RecusalLapsed,
     RecusalWithdrawn,
+    ReferralAccepted,
 )
 
 
@@ -95,7 +96,7 @@ def follow(status: Status, event: Event) -> Status | None:
             after = replace(after, recused=(*status.recused, fact.person), assignee=fact.assignee)
         case RecusalWithdrawn() | RecusalLapsed():
             after = replace(after, recused=tuple(person for person in status.recused if person != fact.person))
-        case CasePassedOn():
+        case CasePassedOn() | ReferralAccepted():
             after = replace(after, body=fact.body, assignee=None)
         case CaseTriaged():
             met = {deadline.name: deadline.met_at for deadline in status.deadlines}

@@ -21,9 +21,9 @@ from shared.ids import case_id_of, new_id
 from shared.telemetry import current_traceparent
 from shared.times import now
 
-Readable = Section | Literal["correspondence", "mentions"]
-"""What can be read of a report: its sections, what handlers and reporter have written to each other since, and which of
-all these words mention people on the roster."""
+Readable = Section | Literal["correspondence", "mentions", "referral"]
+"""What can be read of a report: its sections, what handlers and reporter have written since, which of all these words
+mention people on the roster, and of what handlers have written, why they referred the case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,8 @@ class VaultReader:
                 continue
             if name == "correspondence":
                 found[name] = self._correspondence(report)
+            elif name == "referral":
+                found[name] = {"statements": self._statements(report, "referral")}
             elif name == "mentions":
                 words = replace(read, sections=("reported", "content", "correspondence"))
                 content = self._open(words, given, report, vault, known)
@@ -136,18 +138,23 @@ class VaultReader:
         return found
 
     def _correspondence(self, report: StoredReport) -> dict[str, Any]:
-        def words(kind: str, identifier: str, sealed: Sealed) -> str:
-            return self._vault.open(f"{report.id}/{kind}/{identifier}", sealed).decode()
-
         return {
-            "statements": [
-                {"id": i, "kind": s.kind, "at": s.at, "text": words("statements", i, s)}
-                for i, s in report.statements.items()
-            ],
+            "statements": self._statements(report),
             "answers": [
-                {"question_id": i, "at": s.at, "text": words("answers", i, s)} for i, s in report.answers.items()
+                {"question_id": i, "at": s.at, "text": self._words(report, "answers", i, s)}
+                for i, s in report.answers.items()
             ],
         }
+
+    def _statements(self, report: StoredReport, kind: str | None = None) -> list[dict[str, Any]]:
+        return [
+            {"id": i, "kind": s.kind, "at": s.at, "text": self._words(report, "statements", i, s)}
+            for i, s in report.statements.items()
+            if kind in (None, s.kind)
+        ]
+
+    def _words(self, report: StoredReport, kind: str, identifier: str, sealed: Sealed) -> str:
+        return self._vault.open(f"{report.id}/{kind}/{identifier}", sealed).decode()
 
     def _access(self, read: Read, purpose: str, actor: Actor) -> Access:
         fact = ContentRead(report_id=read.report_id, sections=tuple(dict.fromkeys(read.sections)), purpose=purpose)

@@ -85,6 +85,12 @@ def _new_case(messages: Messages, links: Links, language: str, deliveries: Seque
     return _cases(messages, links, language, deliveries, subject, "mail-new-case-text")
 
 
+def _referral(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+    urgent = any(delivery.lane not in (None, "standard") for delivery in deliveries)
+    subject = "mail-referral-subject-urgent" if urgent else "mail-referral-subject"
+    return _cases(messages, links, language, deliveries, subject, "mail-referral-text", "mail-referral-why")
+
+
 def _urgent_case(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
     return _cases(
         messages, links, language, deliveries, "mail-urgent-case-subject", "mail-urgent-case-text"
@@ -92,7 +98,13 @@ def _urgent_case(messages: Messages, links: Links, language: str, deliveries: Se
 
 
 def _cases(
-    messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery], subject: str, text: str
+    messages: Messages,
+    links: Links,
+    language: str,
+    deliveries: Sequence[Delivery],
+    subject: str,
+    text: str,
+    why: str = "mail-new-case-why",
 ) -> Notice:
     count = len(deliveries)
     most_pressing = sorted(deliveries, key=lambda d: (_act_by(d) is None, _due(d), d.code_name or "", d.id))
@@ -105,7 +117,7 @@ def _cases(
         blocks.append(Paragraph(messages.text(language, "mail-new-case-more", count - len(shown))))
     blocks += [
         Link(messages.text(language, "mail-new-case-desk"), f"{links.desk}/desk"),
-        Paragraph(messages.text(language, "mail-new-case-why")),
+        Paragraph(messages.text(language, why)),
         Paragraph(messages.text(language, "mail-no-reply")),
     ]
     return Notice(language, messages.text(language, subject, count), tuple(blocks))
@@ -142,5 +154,6 @@ NOTICES: Mapping[str, Compose] = {
     "new_case": _new_case,
     "urgent_case": _urgent_case,
     "news": _news,
+    "referral": _referral,
 }
 """What each notice of routing.toml says."""

@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind
 
 from services.notification.delivery import Delivery, Suppressed
 from services.notification.routing.summary import CaseSummary
-from shared.events import FACTS, CaseFact, CaseOpened, ReportReceived
+from shared.events import FACTS, CaseFact, CaseOpened, CaseReferred, ReportReceived
 from shared.policy import HandlingBody, Policy
 from shared.telemetry import span_for
 
@@ -161,6 +161,16 @@ def body_named(body: str | None) -> str:
     return f"body:{body or ''}"
 
 
+def asked_named(body: str | None) -> str:
+    """The name that deliveries and events have for a handling body that is asked to take a case over."""
+    return f"asked_body:{body or ''}"
+
+
+def recipients_of(about: CaseSummary) -> tuple[str, str]:
+    """The bodies that may hear of a case, as recipients: the one that has it, and the one that is asked to."""
+    return body_named(about.body), asked_named(about.asked)
+
+
 class BodyAudience:
     """The handling body of the case, in the body's language. Triage gives a case only to a body that may be told."""
 
@@ -197,5 +207,18 @@ class BodyAudience:
         return Located(delivery, self.addresses[delivery.channel](known))
 
 
-AUDIENCES: Mapping[str, Audience] = MappingProxyType({"reporter": ReporterAudience(), "body": BodyAudience()})
+class AskedBodyAudience(BodyAudience):
+    """The handling body that a referral asks to take the case over. It is told as the body that has a case is told."""
+
+    named_by = frozenset({CaseReferred.name})
+
+    def find(self, about: CaseSummary, policy: Policy) -> Recipient | None:
+        """The body; None where a later fact has ended the referral already."""
+        known = policy.bodies.get(about.asked or "")
+        return Recipient(asked_named(about.asked), known.language if known else "en") if about.asked else None
+
+
+AUDIENCES: Mapping[str, Audience] = MappingProxyType(
+    {"reporter": ReporterAudience(), "body": BodyAudience(), "asked_body": AskedBodyAudience()}
+)
 """Audience by the name that routing.toml uses, which is also the part of a recipient's name before the colon."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.notification.delivery import Delivery
-from services.notification.routing.audiences import AUDIENCES, body_named
+from services.notification.routing.audiences import AUDIENCES, asked_named, body_named, recipients_of
 from services.notification.routing.summary import CaseSummary, follow
 from services.notification.routing.table import Route, Routes
-from shared.events import CasePassedOn, CaseTriaged, Event, LaneRaised, ReportReceived, parties_of
+from shared.events import CasePassedOn, CaseReferred, CaseTriaged, Event, LaneRaised, ReportReceived, parties_of
 from shared.ids import derive
 from shared.policy import Deadline, Policy, ReportFacts
 from shared.problems import Malformed
@@ -36,6 +36,8 @@ def plan(
             version = policy.version
         case CaseTriaged() | CasePassedOn() | LaneRaised() as fact:
             deadlines = tuple(Deadline(deadline.name, deadline.due_at) for deadline in fact.deadlines)
+        case CaseReferred() as fact:
+            deadlines = (Deadline("referral_acceptance", fact.accept_by),)
         case _:
             pass
     if about is None:
@@ -69,10 +71,10 @@ def plan(
 
 def shut_out(recipient: str, parties: Sequence[str], summary: CaseSummary | None) -> tuple[str, ...]:
     """The references of those who may not hear of a notice to this recipient: the parties, and a body that has the case
-    no longer, because a later fact has given it to another one.
+    no longer, because a later fact has given it to another one, or is not asked to take it over any more.
     """
-    is_body = recipient.startswith(body_named(""))
-    has_left = is_body and summary and summary.body and recipient != body_named(summary.body)
+    is_body = recipient.startswith((body_named(""), asked_named("")))
+    has_left = is_body and summary and summary.body and recipient not in recipients_of(summary)
     return tuple(dict.fromkeys((*parties, *((recipient,) if has_left else ()))))
 
 

@@ -8,6 +8,7 @@ from shared.events import (
     CaseFact,
     CaseOpened,
     CasePassedOn,
+    CaseReferred,
     CaseReleased,
     CaseTriaged,
     Event,
@@ -16,6 +17,9 @@ from shared.events import (
     RecusalDeclared,
     RecusalLapsed,
     RecusalWithdrawn,
+    ReferralAccepted,
+    ReferralDeclined,
+    ReferralReturned,
 )
 
 
@@ -25,7 +29,8 @@ class CaseSummary:
 
     `parties`: references of the people who may not hear of the case, but for the reporter's own notices; also their
     pseudonyms in a case from before `parties_apart`. Otherwise the pseudonyms stand beside the case, in shared.parties.
-    `body`, `lane` and `assignee` are None while no fact has named them.
+    `body`, `lane` and `assignee` are None while no fact has named them. `asked`: the body that a referral
+    asks to take it over.
     """
 
     id: str
@@ -40,6 +45,7 @@ class CaseSummary:
     assignee: str | None = None
     seq: int = 0
     parties_apart: bool = False
+    asked: str | None = None
 
 
 FOLLOWED: tuple[type[CaseFact], ...] = (
@@ -53,6 +59,10 @@ FOLLOWED: tuple[type[CaseFact], ...] = (
     RecusalDeclared,
     RecusalWithdrawn,
     RecusalLapsed,
+    CaseReferred,
+    ReferralAccepted,
+    ReferralDeclined,
+    ReferralReturned,
 )
 """The facts from which a summary learns."""
 
@@ -68,6 +78,12 @@ def follow(summary: CaseSummary | None, event: Event) -> CaseSummary | None:
             return replace(summary, body=fact.body, lane=fact.lane, seq=seq)
         case CasePassedOn():
             return replace(summary, body=fact.body, assignee=None, seq=seq)
+        case CaseReferred():
+            return replace(summary, asked=fact.to_body, seq=seq)
+        case ReferralAccepted():
+            return replace(summary, body=fact.body, asked=None, assignee=None, seq=seq)
+        case ReferralDeclined() | ReferralReturned():
+            return replace(summary, asked=None, seq=seq)
         case CaseAssigned():
             return replace(summary, assignee=fact.assignee, seq=seq)
         case CaseReleased():

@@ -12,12 +12,21 @@ from services.triage.case.case import ENDED, Case
 from shared.access.authorization import allow, is_shut_out
 from shared.access.conditions import Permit
 from shared.access.principal import Principal, Resource, serves
-from shared.events import CaseAttended, CaseFact, CasePassedOn, CaseState, CaseTriaged, CaseUnattended, DeadlineSet
+from shared.events import (
+    CaseAttended,
+    CaseFact,
+    CasePassedOn,
+    CaseState,
+    CaseTriaged,
+    CaseUnattended,
+    DeadlineSet,
+    ReferralAccepted,
+)
 from shared.policy import Policy
 
 ENOUGH = 2
 """So many people of a body must be left who may handle a case, once one of the body is shut out of it."""
-_GIVEN = (CaseTriaged.name, CasePassedOn.name)
+_GIVEN = (CaseTriaged.name, CasePassedOn.name, ReferralAccepted.name)
 """The facts that give a case to a body, which a history shows beside them."""
 
 
@@ -125,7 +134,7 @@ def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[Ca
         return []
     people, recused = people.of(case)
     state, own = case.state, case.own_body or case.body
-    before = {own, *(step.detail for step in case.history if step.fact in _GIVEN)}
+    before = _given_to(case)
     apart = case.deciders if state is CaseState.APPEALED else frozenset[str]()
     able: list[str] = []
     for body in dict.fromkeys((own, *policy.stand_ins(own), case.body)):
@@ -140,6 +149,22 @@ def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[Ca
     if body != case.body:
         return [_passed_on(case, body), CaseUnattended(previous=state, state=state, body=body)]
     return [] if case.unattended else [CaseUnattended(previous=state, state=state, body=body)]
+
+
+def can_take(case: Case, body: str, people: People, policy: Policy, now: datetime) -> bool:
+    """Whether this body can get a case that it does not have."""
+    people, recused = people.of(case)
+    return attendance(_about(body, case.community, people, policy, recused), people, now).can_take
+
+
+def had_by(case: Case) -> frozenset[str]:
+    """The bodies that have or had the case, and those that have declined it."""
+    return frozenset((*_given_to(case), *(asked.to_body for asked in case.referrals if asked.ended == "declined")))
+
+
+def _given_to(case: Case) -> set[str]:
+    own = case.own_body or case.body or ""
+    return {own, *(step.detail or "" for step in case.history if step.fact in _GIVEN)}
 
 
 def _passed_on(case: Case, body: str) -> CasePassedOn:

@@ -6,7 +6,7 @@ Property, tested: folding the events of a case with `evolve` gives exactly the s
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.triage.case.values import Appeal, Deadline, Link, Proposal, Question, Recusal, Step
+from services.triage.case.values import Appeal, Deadline, Link, Proposal, Question, Recusal, Referral, Step
 from shared.events import AppealDecided, CaseDecided, CaseState, DecisionProposed, DecisionSeconded
 
 ENDED = frozenset({CaseState.CLOSED, CaseState.MERGED})
@@ -32,6 +32,7 @@ class Case:
     `proposal`: the decision that is proposed, and not made yet. `appeals`: all of them, the newest last.
     `unattended`: no handling body could look after it when that was last judged. `category_confirmed`: a person said
     that it has this category. `watchers`: references of the people who follow it.
+    `referrals`: the oldest first.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Case:
     appeals: tuple[Appeal, ...] = ()
     category_confirmed: bool = False
     watchers: tuple[str, ...] = ()
+    referrals: tuple[Referral, ...] = ()
 
     @property
     def seq(self) -> int:
@@ -121,6 +123,22 @@ class Case:
         if self.outcome is None:
             return None
         return next((step.at for step in reversed(self.history) if step.fact == CaseDecided.name), None)
+
+    @property
+    def referral(self) -> Referral | None:
+        """The referral that waits to be accepted."""
+        return self.referrals[-1] if self.referrals and self.referrals[-1].ended is None else None
+
+    @property
+    def returns_to(self) -> CaseState:
+        """The state in which a referred case goes on where nobody takes it over. Meanwhile its people may have it, and
+        the reporter may have answered."""
+        before = self.referral.before if self.referral else self.state
+        if before is CaseState.AWAITING_INFORMATION and all(question.answers for question in self.questions):
+            return CaseState.INVESTIGATING
+        if before in (CaseState.TRIAGED, CaseState.ASSIGNED):
+            return CaseState.ASSIGNED if self.assignee else CaseState.TRIAGED
+        return before
 
     @property
     def place(self) -> tuple[int, datetime, str]:

@@ -93,15 +93,19 @@ FORMS: Mapping[str, Form] = {name: Form(kind, fields_of(kind)) for name, kind in
 """The form of each command that people give, by its name."""
 
 
-def resource_of(case: Case, policy: Policy, shut_out: frozenset[str] = frozenset()) -> Resource:
-    """What access control needs to know of a case.
+def resource_of(case: Case, policy: Policy, shut_out: frozenset[str] = frozenset(), *, asked: bool = False) -> Resource:
+    """What access control needs to know of a case; with `asked`, of the referral of it that waits.
+
+    A referral is in the body that is asked to take the case over, and no other right reaches that body's people. Where
+    no referral waits, it is in no body.
 
     `shut_out`: the pseudonyms and references that stand beside the case (services.triage.sight). Without them the
     answer holds only for a person who is known to see the case.
     """
-    body = policy.bodies.get(case.body or "")
+    name = (case.referral.to_body if case.referral else None) if asked else case.body
+    body = policy.bodies.get(name or "")
     return Resource(
-        body=case.body,
+        body=name,
         community=case.community,
         parties=shut_out.union(case.parties),
         recused=shut_out.union(case.recused),
@@ -111,10 +115,10 @@ def resource_of(case: Case, policy: Policy, shut_out: frozenset[str] = frozenset
 
 def permitted(case: Case, principal: Principal, policy: Policy, now: datetime) -> list[Form]:
     """The commands that the case's state and the principal's rights permit now, or would after a fresh sign-in."""
-    resource = resource_of(case, policy)
+    resources = {asked: resource_of(case, policy, asked=asked) for asked in (False, True)}
     forms = (FORMS.get(name) for name in permitted_in(case.state))
     applying = (form for form in forms if form and form.kind.applies(case))
-    return [form for form in applying if _offers(principal, form, case, resource, now)]
+    return [form for form in applying if _offers(principal, form, case, resources[form.kind.by_asked], now)]
 
 
 def _offers(principal: Principal, form: Form, case: Case, resource: Resource, now: datetime) -> bool:

@@ -39,6 +39,7 @@ _APPEALABLE = (
     CaseState.CLOSED,
     CaseState.REOPENED,
 )
+_REFERABLE = (CaseState.TRIAGED, CaseState.ASSIGNED, CaseState.INVESTIGATING, CaseState.AWAITING_INFORMATION)
 
 TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     # Opening passes through `received`: the two facts are one write, so that no case is ever without an owner.
@@ -51,6 +52,7 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
         CaseState.DECIDED: CaseState.DECIDED,
         CaseState.APPEALED: CaseState.APPEALED,
         CaseState.REOPENED: CaseState.REOPENED,
+        CaseState.REFERRED: CaseState.REFERRED,
     },
     "claim": {
         CaseState.TRIAGED: CaseState.ASSIGNED,
@@ -60,6 +62,7 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
         CaseState.DECIDED: CaseState.DECIDED,
         CaseState.APPEALED: CaseState.APPEALED,
         CaseState.REOPENED: CaseState.REOPENED,
+        CaseState.REFERRED: CaseState.REFERRED,
     },
     # What nobody looks into any more waits to be taken. What is decided, appealed or reopened can wait as it is.
     "release": {
@@ -69,9 +72,14 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
         CaseState.DECIDED: CaseState.DECIDED,
         CaseState.APPEALED: CaseState.APPEALED,
         CaseState.REOPENED: CaseState.REOPENED,
+        CaseState.REFERRED: CaseState.REFERRED,
     },
     "confirm_category": _UNDECIDED,
     "set_flags": _UNDECIDED,
+    # The case stays with its sender, whose people go on having it, until the other body accepts.
+    "refer": dict.fromkeys(_REFERABLE, CaseState.REFERRED),
+    "accept_referral": {CaseState.REFERRED: CaseState.TRIAGED},
+    "decline_referral": {CaseState.REFERRED: _REFERABLE},
     "start": {
         CaseState.ASSIGNED: CaseState.INVESTIGATING,
         CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,
@@ -79,8 +87,7 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     },
     "ask": {CaseState.INVESTIGATING: CaseState.AWAITING_INFORMATION},
     "receive_answer": {
-        CaseState.TRIAGED: CaseState.TRIAGED,
-        CaseState.ASSIGNED: CaseState.ASSIGNED,
+        CaseState.REFERRED: CaseState.REFERRED,
         CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,
         CaseState.INVESTIGATING: CaseState.INVESTIGATING,
         CaseState.DECIDED: CaseState.DECIDED,
@@ -107,7 +114,7 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     "appeal": dict.fromkeys(_APPEALABLE, CaseState.APPEALED),
     "decide_appeal": {CaseState.APPEALED: _APPEALABLE},
     "reopen": {CaseState.CLOSED: CaseState.REOPENED},
-    "wake": _ANY,
+    "wake": {**_ANY, CaseState.REFERRED: (CaseState.REFERRED, *_REFERABLE)},
     # Who is there for a case is judged behind every command, and by this one when nobody gives another.
     "attend": {state: state for state in CaseState if state not in (CaseState.RECEIVED, *ENDED)},
 }

@@ -128,6 +128,27 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Referral:
+    """That `by` asked `to_body`, in `role`, to take the case over. All times are UTC-aware.
+
+    `before`: the state of the case before that. `ended`: accepted, declined or returned; None while it waits.
+    `reason_id` and `answer_id` name words in the vault: why it is referred, and why it was declined.
+    """
+
+    from_body: str
+    to_body: str
+    by: str
+    role: str
+    at: datetime
+    accept_by: datetime
+    reason_id: str
+    before: CaseState
+    ended: str | None = None
+    ended_at: datetime | None = None
+    answer_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One event of the case's history. `detail` is the field that the fact `shows`, such as the assignee.
 

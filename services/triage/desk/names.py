@@ -69,7 +69,7 @@ class CaseNames:
 
     def _detail(self, request: Request, reader: Principal, step: Step, detail: str) -> str:
         match SHOWN.get(step.fact):
-            case "body":
+            case "body" | "to_body":
                 return self.body(request, detail)
             case "assignee" | "previous_assignee" | "person":
                 return self.person(request, reader, Role.RESPONDER, detail)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from services.triage.case.case import Case
 from services.triage.case.forms import resource_of
+from services.triage.case.outline import outline_of
 from services.triage.sight import Sight
 from services.triage.stored import CaseQuery, CaseStore
 from shared.access.authorization import allow, reaches
@@ -68,10 +69,15 @@ class Queue:
 
         async def see(found: Sequence[Case]) -> list[Case]:
             known, at = await self._sight.shut_out_of_each(found, principal.ref), self._clock()
-            return [case for case in found if case.id in known and self._sees(principal, case, known[case.id], at)]
+            seen = (self._seen(principal, case, known[case.id], at) for case in found if case.id in known)
+            return [case for case in seen if case]
 
         return await self._cursors.page(wanted.cursor, wanted.limit, read, see, lambda case: QueuePlace(*case.place))
 
-    def _sees(self, principal: Principal, case: Case, shut_out: frozenset[str], at: datetime) -> bool:
-        resource = resource_of(case, self._policy, shut_out)
-        return isinstance(allow(principal, "case.list", resource, at), Permit)
+    def _seen(self, principal: Principal, case: Case, shut_out: frozenset[str], at: datetime) -> Case | None:
+        """What the principal sees of a case in the queue: all, or its outline where it is referred to their body."""
+        for asked in (False, True):
+            resource = resource_of(case, self._policy, shut_out, asked=asked)
+            if isinstance(allow(principal, "case.list", resource, at), Permit):
+                return outline_of(case) if asked else case
+        return None

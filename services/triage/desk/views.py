@@ -18,7 +18,7 @@ from services.triage.case.commands.linking import Unlink
 from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw, may_withdraw
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
-from services.triage.case.values import Deadline, Recusal
+from services.triage.case.values import Deadline, Recusal, Referral
 from services.triage.desk.contents import reasons_of, talk_of, told_of, words_in
 from services.triage.desk.names import CaseNames
 from services.triage.desk.proposals import appeals_of, proposal_of
@@ -48,6 +48,7 @@ FILTERS = (
     CaseState.ASSIGNED,
     CaseState.INVESTIGATING,
     CaseState.AWAITING_INFORMATION,
+    CaseState.REFERRED,
     CaseState.DECIDED,
     CaseState.CLOSED,
 )
@@ -79,7 +80,14 @@ FIELD_MESSAGES = {
     "appealed_before": "desk-appealed-before",
     "no_appeal": "desk-no-appeal",
     "decided_before": "desk-decided-before",
+    "own_body": "desk-own-body",
+    "had_before": "desk-had-before",
+    "cannot_take": "desk-cannot-take",
 }
+
+
+_OF_ASKED = {"case.read_reason", *(form.action for form in FORMS.values() if form.kind.by_asked)}
+"""What people of a body do that is asked to take a case over."""
 
 
 def load_pages(policy_dir: Path | None = None) -> Pages:
@@ -105,7 +113,7 @@ class QueueView:
         cases, after = await self._queue.page(principal, QueueFilter(bodies, states, cursor or None, CASES_A_PAGE))
         kept = {name: value for name, value in (("state", chosen), ("body", "".join(bodies))) if value}
         context = {
-            "cases": [self._row(request, case) for case in cases],
+            "cases": [self._row(request, case, own) for case in cases],
             "states": FILTERS,
             "state_name": partial(self._names.state, request),
             "state": chosen,
@@ -120,7 +128,8 @@ class QueueView:
         }
         return self._pages.render(request, "queue.html", context)
 
-    def _row(self, request: Request, case: Case) -> dict[str, Any]:
+    def _row(self, request: Request, case: Case, own: Sequence[str]) -> dict[str, Any]:
+        """`asked`: the reader's body is asked to take the case over, and another one has it."""
         due = case.next_due
         name = next((d.name for d in case.deadlines if d.is_running and d.due_at == due), None)
         return {
@@ -130,6 +139,7 @@ class QueueView:
             "due": due,
             "due_name": self._names.code(request, "deadline", name) if name else None,
             "late": _is_late(case, now()),
+            "asked": case.referral is not None and case.body not in own,
         }
 
 
@@ -146,6 +156,7 @@ class CaseView:
     ) -> Response:
         """The case: what was reported if the vault answers, and exactly the commands permitted now."""
         contents, away = await self._contents(principal, case)
+        asked, reason = await self._asked(principal, case)
         at = now()
         found = contents.sections.get("mentions", {}).get("items", ()) if contents else ()
         mentions = [(mention["id"], mention["words"]) for mention in found]
@@ -169,6 +180,10 @@ class CaseView:
             "reasons": reasons_of(case, contents),
             "proposal": proposal_of(names, request, principal, case, await self._desk.tally(case), contents),
             "appeals": appeals_of(names, request, principal, case, contents),
+            "asked": asked,
+            "referrals": [
+                self._referral(request, principal, referral, contents, reason) for referral in case.referrals
+            ],
             "mentions": mentions,
             "forms": [self._form(request, principal, case, form, at) for form in forms if not form.kind.own_place],
             "own": {f.command: self._form(request, principal, case, f, at) for f in forms if f.kind.own_place},
@@ -204,8 +219,40 @@ class CaseView:
             # The case can be worked on while the vault is away; the page says that the words are not here now.
             return None, True
 
+    async def _asked(self, principal: Principal, case: Case) -> tuple[bool, str | None]:
+        """Whether the reader’s body is only asked to take the case over, and the reason, if it is at hand."""
+        at = now()
+        if self._may(principal, case, "case.read", at) is not None:
+            return False, None
+        if self._may(principal, case, "case.read_reason", at) is None:
+            return True, None
+        try:
+            return True, await self._desk.read_reason(principal, case)
+        except (Unavailable, Problem):
+            return True, None
+
+    def _referral(
+        self,
+        request: Request,
+        principal: Principal,
+        referral: Referral,
+        contents: Contents | None,
+        reason: str | None,
+    ) -> dict[str, Any]:
+        """A referral, what became of it, and the words of both sides as far as the reader may see them."""
+        names = self._names
+        who = names.person(request, principal, referral.role, referral.by)
+        sides = [names.body(request, body) for body in (referral.from_body, referral.to_body)]
+        return {
+            "text": self._pages.message(request, f"desk-referral-{referral.ended or 'waiting'}", *sides, who),
+            "at": referral.ended_at or referral.accept_by,
+            "reason": reason or words_in(contents).get(referral.reason_id),
+            "answer": words_in(contents).get(referral.answer_id or ""),
+        }
+
     def _may(self, principal: Principal, case: Case, action: str, at: datetime) -> Permit | None:
-        answer = allow(principal, action, resource_of(case, self._desk.policy), at)
+        asked = action in _OF_ASKED
+        answer = allow(principal, action, resource_of(case, self._desk.policy, asked=asked), at)
         return answer if isinstance(answer, Permit) else None
 
     def _form(self, request: Request, principal: Principal, case: Case, form: Form, at: datetime) -> dict[str, object]:

@@ -15,7 +15,7 @@ BODY, ELSEWHERE = "enwiki_arbcom", "u4c"
 REPORTER = {"name": "Quixotina Marmalade", "email": "quixotina@mail.example"}
 GIVEN = {
     ("named", "assigned"), ("named", "investigating"), ("named", "awaiting_information"), ("named", "decided"),
-    ("named", "following_up"), ("named", "appealed"), ("named", "reopened"),
+    ("named", "following_up"), ("named", "appealed"), ("named", "reopened"), ("named", "referred"),
     ("confidential", "investigating"), ("confidential", "awaiting_information"),
 }  # fmt: skip
 HANDLER = person("a11ce", Grant(Role.RESPONDER, (BODY,)))

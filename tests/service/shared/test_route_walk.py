@@ -59,6 +59,11 @@ MAY: dict[str, dict[str, str]] = {
     "case.set_flags": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.watch": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.unwatch": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "case.refer": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "case.read_referral": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "case.read_reason": {"responder": f"{HANDLING} training"},
+    "case.accept_referral": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "case.decline_referral": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.start": {"responder": f"{HANDLING} training"},
     "case.ask": {"responder": f"{HANDLING} training"},
     "case.propose_decision": {"responder": f"{HANDLING} training"},
@@ -105,12 +110,14 @@ SCOPE = {
     "scorecard.values": "meta",
 }
 PURPOSES = {
-    "vault.read": {"review", "notify"}, "vault.correspond": {"correspond"}, "vault.name": {"name"},
+    "vault.read": {"review", "refer", "notify"}, "vault.correspond": {"correspond"}, "vault.name": {"name"},
     "vault.pseudonyms": {"sign_in"},
     "vault.bind_names": {"enrol"},
     "roster.note_names": {"note_names"},
 }  # fmt: skip
 FRESH = {"baseline.withdraw", "report.erase", "case.decide", "case.decide_appeal", "roster.change", "roster.leave"}
+SECTIONS = {"notify": ["reporter"], "refer": ["referral"]}
+"""What is read for purposes that may read little."""
 OF_A_CASE = {action for action in MAY if action.startswith("case.")} | {
     "report.erase", "delivery.list", "record.read", "record.prove", "record.entries",
 }  # fmt: skip
@@ -247,9 +254,10 @@ class Walk:
                 content["data"] = {"form_token": token, "version": STALE, **content.get("data", {})}
         if ask.method != "GET" and not content:
             content["json"] = {}
-        if caller.situation.purpose == "notify" and ask.path == "/v1/vault/read":
-            reads = [{**read, "sections": ["reporter"]} for read in content["json"]["reads"]]
-            content["json"] = {"purpose": "notify", "reads": reads}
+        purpose = caller.situation.purpose
+        if purpose in SECTIONS and ask.path == "/v1/vault/read":
+            reads = [{**read, "sections": SECTIONS[purpose]} for read in content["json"]["reads"]]
+            content["json"] = {"purpose": purpose, "reads": reads}
         # Who tries wrong tokens is slowed down, so each of these comes from an address of its own.
         number = next(self.addresses)
         source = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
@@ -372,7 +380,7 @@ async def test_every_route_answers_everybody_as_the_table_says(
     service: str, role: Role, noted: list[tuple[str, str, str]]
 ) -> None:
     enrol_those_whom_services_act_for()
-    report = await hand_in(recused())
+    report = await hand_in(recused(), referred=True)
     there = Thing(report.case.id, report.case.code_name, report.case.report_id, report.events[1].id, True)
     steps, walk = list(steps_of(report.apps[service], there, there.missing())), Walk(noted)
     async with fresh_roster(report.apps[service]):

@@ -23,6 +23,7 @@ async def rig():
 async def led_to(rig: Rig, *commands: str):
     case = await rig.open()
     bodies = {"ask": {"question": "When?"}, "decide": {"outcome": "advice", "reason": "Because."}}
+    bodies["refer"] = {"body": "stewards", "explanation": "Theirs."}
     for command in commands:
         answer = await rig.order(case, command, bodies.get(command))
         assert answer.status_code == 200, answer.text
@@ -38,10 +39,11 @@ async def shown(rig: Rig, case, who: Principal = ALICE):
 async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None:
     sort, always = ["confirm_category", "set_flags"], ["recuse", "clear", "link", "watch"]
     expected = {
-        (): ["assign", "claim", *sort, *always],
-        ("assign",): ["assign", "release", *sort, "start", *always],
-        ("assign", "start"): ["assign", "release", *sort, "ask", "propose_decision", "decide", *always],
-        ("assign", "start", "ask"): ["assign", "release", *sort, "start", *always],
+        (): ["assign", "claim", *sort, "refer", *always],
+        ("assign",): ["assign", "release", *sort, "refer", "start", *always],
+        ("assign", "start"): ["assign", "release", *sort, "refer", "ask", "propose_decision", "decide", *always],
+        ("assign", "start", "ask"): ["assign", "release", *sort, "refer", "start", *always],
+        ("assign", "refer"): ["assign", "release", *always],
         ("assign", "start", "decide"): ["assign", "release", *always, "close", "appeal"],
         ("assign", "start", "decide", "close"): [*always, "appeal", "reopen"],
     }

@@ -67,6 +67,7 @@ ENTERED = {
     CaseState.AWAITING_INFORMATION,
     CaseState.DECIDED,
     CaseState.CLOSED,
+    CaseState.REFERRED,
     CaseState.APPEALED,
     CaseState.REOPENED,
 }
@@ -285,6 +286,12 @@ class Life(RuleBasedStateMachine):
             assert recusal.confirm_by is None or recusal.ground == NAMED or not (own or recusal.role == "coordinator")
 
     @invariant()
+    def a_case_is_referred_exactly_while_a_referral_waits(self) -> None:
+        case = self.walk.case
+        assert (case.state is CaseState.REFERRED) == (case.referral is not None)
+        assert all(asked.ended for asked in case.referrals[:-1])
+
+    @invariant()
     def an_appeal_waits_exactly_while_the_case_is_appealed(self) -> None:
         case = self.walk.case
         assert (case.appeal is not None) == (case.state is CaseState.APPEALED)
@@ -326,7 +333,7 @@ GIVEN: set[str] = set()
 
 
 def test_whatever_is_done_to_a_case_its_promises_hold() -> None:
-    run_state_machine_as_test(Life, settings=up_to(300, searching=10_000, stateful_step_count=40))
+    run_state_machine_as_test(Life, settings=up_to(400, searching=10_000, stateful_step_count=50))
     assert set(FORMS) == GIVEN
 
 

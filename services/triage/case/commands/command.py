@@ -233,7 +233,8 @@ class Command:
 
     `by_people`: people give it, so that it has a form, a route and the action `case.<name>`; `button`: the desk has a
     button for it without any value, beside its form; `own_place`: the desk offers it at what it is about, and not among
-    the others; `sorts`: its answer tells what the policy says of the case now. A command with an attribute `by` gets
+    the others; `sorts`: its answer tells what the policy says of the case now; `by_asked`: people of
+    the body give it that the case is referred to. A command with an attribute `by` gets
     the actor who gives it; one with an attribute `token` gets the token that the case has for its person, or without a
     person for the actor; one with an attribute `people` gets those who could handle the case. One with
     the attributes `other_ref` and `own_ref` gets what the case calls the other case in its events, and what that one
@@ -244,6 +245,7 @@ class Command:
 
     name: ClassVar[str]
     by_people: ClassVar[bool] = True
+    by_asked: ClassVar[bool] = False
     button: ClassVar[bool] = False
     own_place: ClassVar[bool] = False
     sorts: ClassVar[bool] = False

@@ -1,0 +1,108 @@
+"""A case is referred to another handling body. It stays with its sender until that body accepts it. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from services.triage.case.attendance import NOBODY, People, can_take, had_by
+from services.triage.case.case import Case
+from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
+from services.triage.case.lifecycle import NotPermitted
+from shared.access.principal import Role
+from shared.events import Actor, CaseFact, CaseReferred, CaseState, ReferralAccepted, ReferralDeclined
+from shared.policy import Policy
+from shared.problems import FieldError
+
+
+@dataclass(frozen=True, slots=True)
+class Refer(Command):
+    """Ask another handling body to take the case over. Nothing leads to the body of last resort."""
+
+    name = "refer"
+
+    body: Annotated[str, ChoiceField(offers=lambda policy: policy.ordinary_bodies)]
+    explanation: Annotated[Words, WordsField(kept_as="referral")]
+    by: Actor
+    people: People = NOBODY
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """The body that has the case, one that has had it or declined it, and one that cannot take it.
+
+        Why a body cannot take it is not told, because the report may name one of its people. A coordinator may send a
+        case back to where it came from.
+        """
+        if not self.body:
+            return
+        if self.body == case.body:
+            yield FieldError("/body", "own_body", "This body has the case.")
+        elif self.by.role != Role.COORDINATOR and self.body in had_by(case):
+            yield FieldError(
+                "/body", "had_before", "This body has had the case, or declined it. A coordinator may ask."
+            )
+        elif self.body not in policy.ordinary_bodies or not can_take(case, self.body, self.people, policy, now):
+            yield FieldError("/body", "cannot_take", "This body cannot take the case.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The referral, and until when it can be accepted."""
+        accept_by = policy.deadlines_for(case.lane or "standard", now, self.body, "referred")[0].due_at
+        return [
+            CaseReferred(
+                previous=case.state,
+                state=state,
+                from_body=case.body or "",
+                to_body=self.body,
+                reason_id=self.explanation.id,
+                accept_by=accept_by,
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptReferral(Command):
+    """The body that is asked takes the case over: it is new there. Its deadlines are what they were."""
+
+    name = "accept_referral"
+    by_asked = True
+
+    people: People = NOBODY
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The acceptance. Raises NotPermitted when it is too late, or the body cannot take the case any more."""
+        asked = case.referral
+        is_open = asked is not None and now < asked.accept_by and asked.to_body in policy.bodies
+        if asked is None or not is_open or not can_take(case, asked.to_body, self.people, policy, now):
+            raise NotPermitted(self.name, case.state)
+        return [
+            ReferralAccepted(
+                previous=case.state,
+                state=state,
+                body=asked.to_body,
+                previous_body=case.body or "",
+                previous_assignee=case.assignee,
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class DeclineReferral(Command):
+    """The body that is asked does not take the case over. It goes on as before the referral."""
+
+    name = "decline_referral"
+    by_asked = True
+
+    explanation: Annotated[Words, WordsField(kept_as="referral")]
+
+    def leads(self, case: Case) -> CaseState:
+        """The state that the case had before."""
+        return case.returns_to
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The refusal. Raises NotPermitted where no referral waits."""
+        if case.referral is None:
+            raise NotPermitted(self.name, case.state)
+        return [
+            ReferralDeclined(
+                previous=case.state, state=state, to_body=case.referral.to_body, reason_id=self.explanation.id
+            )
+        ]
