@@ -18,8 +18,9 @@ from services.triage.case.forms import FORMS, Form, read, resource_of
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted, Taken, cannot_have
 from services.triage.case.outline import outline_of
 from services.triage.case.tokens import Tokens
-from services.triage.case.values import Step
+from services.triage.case.values import Note, Step
 from services.triage.case.voting import Tally, count_votes
+from services.triage.notes import notes_for, without_hidden_notes
 from services.triage.others import Beside, Others
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
@@ -165,6 +166,7 @@ class Desk:
         found = await self._vault.read([case.report_id], sections=sections, purpose="review", behalf=actor)
         contents = found.get(case.report_id) or Contents(case.report_id, {})
         contents = (await self.beside(principal, case)).contents(case, contents)
+        contents = without_hidden_notes(case, contents, principal, self._clock())
         if not contents.sections or not self.tells_reporter(case, principal):
             return contents
         who = await self._vault.read([case.report_id], sections=("reporter",), purpose="identify", behalf=actor)
@@ -185,6 +187,11 @@ class Desk:
         return next(
             (words["text"] for words in told.get("statements", ()) if asked and words["id"] == asked.reason_id), None
         )
+
+    def notes(self, principal: Principal, case: Case) -> list[Note]:
+        """The notes on the case that this person may read."""
+        may = allow(principal, "case.read_content", resource_of(case, self.policy), self._clock())
+        return notes_for(case, principal, self._clock()) if isinstance(may, Permit) else []
 
     def tells_reporter(self, case: Case, principal: Principal) -> bool:
         """Whether the policy gives the name of the reporter to this person: to the responder who has the case."""

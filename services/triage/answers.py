@@ -159,6 +159,15 @@ class CommandOffered(TypedDict):
     fields: Sequence[FieldTaken]
 
 
+class NoteShown(TypedDict):
+    """A note that the reader may read; its words are in the contents, under this id."""
+
+    note_id: str
+    at: str
+    by: str
+    visibility: str
+
+
 class WayShown(TypedDict):
     """What the policy would do with a case as it is now: by which rule, to which handling body, in which lane."""
 
@@ -181,6 +190,7 @@ class CaseShown(CaseSummary):
     category_confirmed: bool
     policy_now: WayShown
     watchers: Sequence[str]
+    notes: Sequence[NoteShown]
     recusals: Sequence[RecusalShown]
     referrals: Sequence[ReferralShown]
     questions: Sequence[QuestionShown]

@@ -92,6 +92,10 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
             "category_confirmed": case.category_confirmed,
             "policy_now": _way(way_of(case, desk.policy)),
             "watchers": list(case.watchers),
+            "notes": [
+                {"note_id": note.id, "at": rfc3339(note.at), "by": note.by, "visibility": note.visibility}
+                for note in desk.notes(principal, case)
+            ],
             "recusals": [
                 {
                     "person": r.person,

@@ -50,6 +50,7 @@ ACTIONS: Mapping[str, Action] = {
         _command("release", "put a case back to its handling body", Role.RESPONDER, Role.COORDINATOR),
         _command("confirm_category", "confirm or correct the category of a case", Role.RESPONDER, Role.COORDINATOR),
         _command("set_flags", "say which flags fit a case", Role.RESPONDER, Role.COORDINATOR),
+        _command("note", "keep a note on a case", Role.RESPONDER),
         _command("watch", "follow a case", Role.RESPONDER, Role.COORDINATOR),
         _command("unwatch", "follow a case no longer", Role.RESPONDER, Role.COORDINATOR),
         _command("refer", "refer a case to another handling body", Role.RESPONDER, Role.COORDINATOR),

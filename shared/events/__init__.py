@@ -13,6 +13,7 @@ from shared.events import (
     erasures,
     handling,
     linking,
+    notes,
     notifications,
     parties,
     recusals,
@@ -35,6 +36,7 @@ from shared.events.envelope import Fact as Fact
 from shared.events.erasures import *  # noqa: F403
 from shared.events.handling import *  # noqa: F403
 from shared.events.linking import *  # noqa: F403
+from shared.events.notes import *  # noqa: F403
 from shared.events.notifications import *  # noqa: F403
 from shared.events.parties import *  # noqa: F403
 from shared.events.recusals import *  # noqa: F403
@@ -54,8 +56,8 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
 
 
 _MODULES = (
-    reports, parties, erasures, cases, handling, sorting, recusals, referrals, decisions, appeals, linking, deadlines,
-    notifications, access, roster, baseline, scorecards, seals, submissions,
+    reports, parties, erasures, cases, handling, sorting, notes, recusals, referrals, decisions, appeals, linking,
+    deadlines, notifications, access, roster, baseline, scorecards, seals, submissions,
 )  # fmt: skip
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}
 """Every fact by its CloudEvents type: each class with a name in the modules above."""

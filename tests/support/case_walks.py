@@ -205,10 +205,12 @@ def draw_command(walk: Walk, data: st.DataObject) -> Try:
     """A person gives a command: most often one that is permitted, a person who may, and values that fit."""
     offered = walk.offered()
     moving = [name for name in offered if TRANSITIONS[name][walk.case.state] is not walk.case.state]
-    # What is seldom possible is taken up while it is.
+    # What is seldom possible is taken up while it is, and so is what few states permit.
     seldom = [name for name in offered if "applies" in vars(FORMS[name].kind)]
+    few = [name for name in offered if len(TRANSITIONS[name]) < 4]
     odds = data.draw(_ODDS)
-    names = (seldom if odds < 4 else moving if odds < 6 else [*FORMS] if odds == 7 else []) or offered or [*FORMS]
+    chosen = seldom if odds < 3 else few if odds < 5 else moving if odds < 7 else [*FORMS] if odds == 7 else []
+    names = chosen or offered or [*FORMS]
     form = FORMS[data.draw(st.sampled_from(names))]
     able = walk.able(form) if data.draw(_ODDS) != 5 else []
     who = PEOPLE[data.draw(st.sampled_from(able or [*PEOPLE]))]

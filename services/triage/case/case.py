@@ -6,7 +6,7 @@ Property, tested: folding the events of a case with `evolve` gives exactly the s
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.triage.case.values import Appeal, Deadline, Link, Proposal, Question, Recusal, Referral, Step
+from services.triage.case.values import Appeal, Deadline, Link, Note, Proposal, Question, Recusal, Referral, Step
 from shared.events import AppealDecided, CaseDecided, CaseState, DecisionProposed, DecisionSeconded
 
 ENDED = frozenset({CaseState.CLOSED, CaseState.MERGED})
@@ -71,6 +71,7 @@ class Case:
     category_confirmed: bool = False
     watchers: tuple[str, ...] = ()
     referrals: tuple[Referral, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def seq(self) -> int:

@@ -108,6 +108,7 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     "clear": _ANY,
     "link": _ANY,
     "unlink": _ANY,
+    "note": _ANY,
     "watch": _ANY,
     "unwatch": _ANY,
     "close": {CaseState.DECIDED: CaseState.CLOSED},

@@ -102,6 +102,20 @@ class Appeal:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """A note that `by` (a reference) wrote while `body` had the case; the vault has its words.
+
+    `visibility`: who reads it, one of services.triage.case.commands.notes.VISIBILITIES.
+    """
+
+    id: str
+    at: datetime
+    by: str
+    visibility: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recusal:
     """That `by` declared, in `role`, a recusal of `person` on a ground (person and by are references).
 

@@ -1,9 +1,14 @@
 """What the page of a case shows of the report and of what was written since."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fastapi import Request
+
 from services.triage.case.case import Case
+from services.triage.case.values import Note
+from services.triage.desk.names import CaseNames
+from shared.access.principal import Principal, Role
 from shared.clients.vault import Contents
 from shared.times import parse_rfc3339
 
@@ -50,3 +55,19 @@ def words_in(contents: Contents | None) -> dict[str, str]:
 def reasons_of(case: Case, contents: Contents | None) -> str | None:
     """The words in which the outcome was reasoned, if they are at hand."""
     return words_in(contents).get(case.reason_id or "")
+
+
+def notes_of(
+    names: CaseNames, request: Request, reader: Principal, notes: Sequence[Note], contents: Contents | None
+) -> list[dict[str, Any]]:
+    """These notes on the case, the newest first, with their words as far as they are at hand."""
+    said = words_in(contents)
+    return [
+        {
+            "text": said.get(note.id),
+            "at": note.at,
+            "by": names.person(request, reader, Role.RESPONDER, note.by),
+            "visibility": names.code(request, "visibility", note.visibility),
+        }
+        for note in reversed(notes)
+    ]

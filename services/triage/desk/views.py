@@ -19,7 +19,7 @@ from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
 from services.triage.case.values import Deadline, Recusal, Referral
-from services.triage.desk.contents import reasons_of, talk_of, told_of, words_in
+from services.triage.desk.contents import notes_of, reasons_of, talk_of, told_of, words_in
 from services.triage.desk.names import CaseNames
 from services.triage.desk.proposals import appeals_of, proposal_of
 from services.triage.desk.queue import Queue, QueueFilter
@@ -188,6 +188,7 @@ class CaseView:
             "forms": [self._form(request, principal, case, form, at) for form in forms if not form.kind.own_place],
             "own": {f.command: self._form(request, principal, case, f, at) for f in forms if f.kind.own_place},
             "way": self._way(request, case),
+            "notes": notes_of(self._names, request, principal, self._desk.notes(principal, case), contents),
             "flags_set": any(step.fact == FlagsSet.name for step in case.history),
             "recusals": [self._recusal(request, principal, case, recusal, meant, at) for recusal in case.recusals],
             **self._others(request, principal, case, beside, contents, at),

@@ -57,6 +57,7 @@ MAY: dict[str, dict[str, str]] = {
     "case.release": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.confirm_category": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.set_flags": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "case.note": {"responder": f"{HANDLING} training"},
     "case.watch": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.unwatch": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.refer": {"responder": f"{HANDLING} training", "coordinator": HANDLING},

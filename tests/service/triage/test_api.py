@@ -37,7 +37,7 @@ async def shown(rig: Rig, case, who: Principal = ALICE):
 
 
 async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None:
-    sort, always = ["confirm_category", "set_flags"], ["recuse", "clear", "link", "watch"]
+    sort, always = ["confirm_category", "set_flags"], ["recuse", "clear", "link", "note", "watch"]
     expected = {
         (): ["assign", "claim", *sort, "refer", *always],
         ("assign",): ["assign", "release", *sort, "refer", "start", *always],
@@ -418,3 +418,27 @@ async def test_the_record_tells_that_a_person_follows_a_case(rig: Rig) -> None:
     assert (await shown(rig, case))["watchers"] == [ALICE.ref]
     assert (await rig.order(case, "unwatch")).status_code == 200
     assert (await shown(rig, case))["watchers"] == []
+
+
+async def test_a_note_is_read_by_those_whom_its_author_chose(rig: Rig) -> None:
+    case = await rig.open()
+    for visibility in ("mine", "body", "shared"):
+        answer = await rig.order(case, "note", {"note": f"A heron, {visibility}.", "visibility": visibility})
+        assert answer.status_code == 200
+    assert "heron" not in f"{rig.cases.events} {rig.cases.stored}"
+    assert {kind for kind, _ in rig.vault.statements.values()} == {"note"}
+
+    async def read_by(who: Principal) -> tuple[list[str], list[str]]:
+        contents = await rig.http.get(f"/v1/cases/{case.id}/content", headers=bearer(who))
+        said = contents.json()["sections"]["correspondence"]["statements"]
+        return [note["visibility"] for note in (await shown(rig, case, who))["notes"]], [one["text"] for one in said]
+
+    assert await read_by(ALICE) == (
+        ["mine", "body", "shared"],
+        ["A heron, mine.", "A heron, body.", "A heron, shared."],
+    )
+    assert await read_by(COLLEAGUE) == (["body", "shared"], ["A heron, body.", "A heron, shared."])
+    assert (await shown(rig, case, CORA))["notes"] == []
+    assert (await rig.order(case, "note", {"note": "A heron.", "visibility": "mine"}, CORA)).status_code == 403
+    wrong = await rig.order(case, "note", {"note": " ", "visibility": "reporter"})
+    assert [error["pointer"] for error in wrong.json()["errors"]] == ["/note", "/visibility"]

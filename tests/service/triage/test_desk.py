@@ -563,3 +563,17 @@ async def test_the_page_says_that_another_person_took_the_case(rig: Rig) -> None
     refused = await send(rig, case, "claim", page)
     assert refused.status_code == 409
     assert "Another person has this case." in refused.text
+
+
+async def test_the_page_shows_the_notes_that_are_for_the_reader(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    assert (await send(rig, case, "note", note="My own doubt.", visibility="mine")).status_code == 303
+    assert (await send(rig, case, "note", note="Ask the clerks.", visibility="body")).status_code == 303
+    page = await page_of(rig, case)
+    assert page.index("Ask the clerks.") < page.index("My own doubt.")
+    assert "Only I" in page
+    await signed_in(rig, COLLEAGUE)
+    page = await page_of(rig, case)
+    assert "Ask the clerks." in page
+    assert "My own doubt." not in page

@@ -16,6 +16,7 @@ from services.triage.case.commands.handling import Assign, Attend, Close, Start,
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.linking import Link, Unlink
 from services.triage.case.commands.naming import Clear
+from services.triage.case.commands.notes import WriteNote
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import NAMED, Confirm, Recuse, Withdraw
 from services.triage.case.commands.sorting import way_of
@@ -348,7 +349,7 @@ def test_the_table_reaches_exactly_the_documented_states() -> None:
     assert reached - {None} | {CaseState.RECEIVED} == ENTERED
     # What shuts people out is possible in states that nothing leads to yet, because older records may hold them.
     recusals = (Recuse.name, Confirm.name, Withdraw.name, Wake.name)
-    everywhere = (*recusals, Link.name, Unlink.name, Clear.name, Watch.name, Unwatch.name, Attend.name)
+    everywhere = (*recusals, Link.name, Unlink.name, Clear.name, WriteNote.name, Watch.name, Unwatch.name, Attend.name)
     assert {state for name, ways in TRANSITIONS.items() for state in ways if name not in everywhere} <= reached
 
 

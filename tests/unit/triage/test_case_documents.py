@@ -105,7 +105,7 @@ def test_it_is_written_again_as_it_was_and_with_what_is_new() -> None:
     assert again.pop("wakes_at") == min(
         deadline["due_at"] for deadline in DOCUMENT["deadlines"] if not deadline["met_at"]
     )
-    assert (again.pop("category_confirmed"), again.pop("watchers")) == (False, [])
+    assert (again.pop("category_confirmed"), again.pop("watchers"), again.pop("notes")) == (False, [], [])
     new = [{name: deadline.pop(name) for name in set(deadline) - {"name", "due_at", "met_at"}}
            for deadline in again["deadlines"]]  # fmt: skip
     assert [set(fields.values()) for fields in new] == [{None}] * 2
