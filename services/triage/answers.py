@@ -129,6 +129,27 @@ class AppealShown(TypedDict):
     verdict_reason_id: str | None
 
 
+class CheckInShown(TypedDict):
+    """A moment at which the reporter is asked how it goes. `due`: it has come; `answer`: what became of it."""
+
+    number: int
+    due_at: str
+    due: bool
+    kept_at: str | None
+    answer: str | None
+
+
+class AgreementShown(TypedDict):
+    """A step of repair that people agreed on. `who`: a role in the case; the vault has the words under the id."""
+
+    agreement_id: str
+    who: str
+    by_when: str
+    kept: str
+    checked_by: str | None
+    checked_at: str | None
+
+
 class StepShown(TypedDict):
     """A step of the history of a case."""
 
@@ -196,6 +217,9 @@ class CaseShown(CaseSummary):
     questions: Sequence[QuestionShown]
     proposal: ProposalShown | None
     links: Sequence[LinkShown]
+    consent: str | None
+    check_ins: Sequence[CheckInShown]
+    agreements: Sequence[AgreementShown]
     appeals: Sequence[AppealShown]
     history: Sequence[StepShown]
     actions: Sequence[CommandOffered]

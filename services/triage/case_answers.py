@@ -1,6 +1,6 @@
 """What became of a case beside its state, as the API shows it."""
 
-from services.triage.answers import AppealShown, ProposalShown
+from services.triage.answers import AgreementShown, AppealShown, CheckInShown, ProposalShown
 from services.triage.case.case import Case
 from services.triage.case.voting import Tally
 from shared.times import rfc3339
@@ -43,4 +43,33 @@ def show_appeals(case: Case) -> list[AppealShown]:
             "verdict_reason_id": appeal.verdict_id,
         }
         for appeal in case.appeals
+    ]
+
+
+def show_check_ins(case: Case) -> list[CheckInShown]:
+    """When the reporter is asked how it goes, and what became of it."""
+    return [
+        {
+            "number": check_in.number,
+            "due_at": rfc3339(check_in.due_at),
+            "due": check_in.told_at is not None,
+            "kept_at": rfc3339(check_in.kept_at) if check_in.kept_at else None,
+            "answer": check_in.answer,
+        }
+        for check_in in case.check_ins
+    ]
+
+
+def show_agreements(case: Case) -> list[AgreementShown]:
+    """What people agreed on, in its order."""
+    return [
+        {
+            "agreement_id": agreement.id,
+            "who": agreement.who,
+            "by_when": agreement.by_when,
+            "kept": agreement.kept,
+            "checked_by": agreement.checked_by,
+            "checked_at": rfc3339(agreement.checked_at) if agreement.checked_at else None,
+        }
+        for agreement in case.agreements
     ]

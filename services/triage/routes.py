@@ -19,7 +19,7 @@ from services.triage.case.case import Case
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.forms import FORMS, permitted, show_form
 from services.triage.case.values import Referral
-from services.triage.case_answers import show_appeals, show_proposal
+from services.triage.case_answers import show_agreements, show_appeals, show_check_ins, show_proposal
 from services.triage.desk.queue import Queue, QueueFilter
 from shared.events import CaseState
 from shared.policy import Triage
@@ -117,6 +117,9 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
                 {"id": other.id, "code_name": other.code_name, "relation": link.relation, "note_id": link.note_id}
                 for link, other in beside.links(case)
             ],
+            "consent": case.consent,
+            "check_ins": show_check_ins(case),
+            "agreements": show_agreements(case),
             "history": [show_step(step) for step in beside.steps(case.history)],
             "actions": [show_form(form, desk.policy) for form in permitted(case, principal, desk.policy, now())],
         }

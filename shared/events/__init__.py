@@ -11,6 +11,7 @@ from shared.events import (
     deadlines,
     decisions,
     erasures,
+    follow_up,
     handling,
     linking,
     notes,
@@ -34,6 +35,7 @@ from shared.events.decisions import *  # noqa: F403
 from shared.events.envelope import *  # noqa: F403
 from shared.events.envelope import Fact as Fact
 from shared.events.erasures import *  # noqa: F403
+from shared.events.follow_up import *  # noqa: F403
 from shared.events.handling import *  # noqa: F403
 from shared.events.linking import *  # noqa: F403
 from shared.events.notes import *  # noqa: F403
@@ -57,6 +59,7 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
 
 _MODULES = (
     reports, parties, erasures, cases, handling, sorting, notes, recusals, referrals, decisions, appeals, linking,
+    follow_up,
     deadlines, notifications, access, roster, baseline, scorecards, seals, submissions,
 )  # fmt: skip
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}

@@ -17,11 +17,13 @@ from shared.policy.checks import (
     check_rules,
 )
 from shared.policy.clock_checks import check_calendars, check_deadlines, check_met_by
+from shared.policy.follow_up_checks import check_follow_up
 from shared.policy.model import (
     EVERYWHERE,
     Category,
     Community,
     DeadlineRule,
+    FollowUpRule,
     HandlingBody,
     Outcome,
     Policy,
@@ -34,6 +36,7 @@ from shared.policy.rows import (
     CommunitiesFile,
     ConditionRow,
     DeadlinesFile,
+    FollowUpFile,
     HolidaysFile,
     IdentityFile,
     LifeConditionRow,
@@ -59,6 +62,7 @@ FILES = (
     "retention.toml",
     "identity.toml",
     "holidays.toml",
+    "follow_up.toml",
 )
 
 
@@ -87,9 +91,10 @@ def _load(directory: Path | None) -> Policy:
     retention = validated(RetentionFile, sources["retention.toml"], findings)
     identity = validated(IdentityFile, sources["identity.toml"], findings)
     holidays = validated(HolidaysFile, sources["holidays.toml"], findings)
+    follow_up = validated(FollowUpFile, sources["follow_up.toml"], findings)
     if version is None or taxonomy is None or deadlines is None or communities is None or routing is None:
         raise PolicyError(findings)
-    if retention is None or identity is None or holidays is None:
+    if retention is None or identity is None or holidays is None or follow_up is None:
         raise PolicyError(findings)
 
     findings += check_references(sources, taxonomy, deadlines, communities, routing)
@@ -99,6 +104,7 @@ def _load(directory: Path | None) -> Policy:
     findings += check_met_by(sources["deadlines.toml"], deadlines)
     findings += check_calendars(sources, holidays, deadlines, communities, routing)
     findings += check_identity(sources["identity.toml"], identity)
+    findings += check_follow_up(sources["follow_up.toml"], follow_up, taxonomy)
     findings += check_retention(sources["retention.toml"], retention, taxonomy, communities)
     if findings:
         raise PolicyError(findings)
@@ -112,6 +118,7 @@ def _load(directory: Path | None) -> Policy:
         retention,
         identity,
         holidays,
+        follow_up,
     )
     findings += check_rules(sources["routing.toml"], policy)
     findings += check_periods(sources["retention.toml"], policy.retention.rules)
@@ -153,6 +160,7 @@ def _build(
     retention: RetentionFile,
     identity: IdentityFile,
     holidays: HolidaysFile,
+    follow_up: FollowUpFile,
 ) -> Policy:
     calendars = {
         row.id: Calendar(ZoneInfo(row.zone), frozenset(row.weekend), frozenset(row.holidays))
@@ -193,6 +201,14 @@ def _build(
         retention=_retention(retention, codes),
         identities=MappingProxyType(
             {(row.privacy, state): tuple(row.fields) for row in identity.identity for state in row.states}
+        ),
+        follow_up=tuple(
+            FollowUpRule(
+                None if row.outcomes is None else frozenset(row.outcomes),
+                None if row.settings is None else frozenset(row.settings),
+                tuple(parse_duration(text) for text in row.after),
+            )
+            for row in follow_up.follow_up
         ),
     )
 

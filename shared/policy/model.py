@@ -202,6 +202,20 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowUpRule:
+    """A row of follow_up.toml. `outcomes` and `settings` None: every one. `after`: the check-ins, soonest first."""
+
+    outcomes: frozenset[str] | None
+    settings: frozenset[str] | None
+    after: tuple[timedelta, ...]
+
+    def fits(self, outcome: str, setting: str) -> bool:
+        """Whether it is for a case with this outcome, in this setting."""
+        is_outcome = self.outcomes is None or outcome in self.outcomes
+        return is_outcome and (self.settings is None or setting in self.settings)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything that communities may decide. `load_policy` builds it after its checks."""
 
@@ -218,6 +232,7 @@ class Policy:
     retention: Retention
     identities: Mapping[tuple[str, str], tuple[str, ...]]
     """By privacy of the report and state of its case: what handlers are told of the reporter."""
+    follow_up: tuple[FollowUpRule, ...]
 
     @property
     def emergency_outcomes(self) -> tuple[str, ...]:
@@ -242,6 +257,10 @@ class Policy:
             found.append(known.stand_in)
             known = self.bodies.get(known.stand_in)
         return tuple(found) if body == self.last_resort else (*found, self.last_resort)
+
+    def check_ins(self, outcome: str, setting: str) -> tuple[timedelta, ...]:
+        """How long after the follow-up of such a case began its reporter is asked how it goes, soonest first."""
+        return next((rule.after for rule in self.follow_up if rule.fits(outcome, setting)), ())
 
     def identity_of(self, privacy: str, state: str) -> tuple[str, ...]:
         """What the handlers of a case in this state are told of a reporter who chose this privacy: names of fields."""

@@ -172,6 +172,17 @@ class IdentityFile(Row):
     identity: list[IdentityRow] = []
 
 
+class FollowUpRow(Row):
+    id: Id
+    outcomes: Names | None = None
+    settings: Names | None = None
+    after: Annotated[list[Duration], Field(min_length=1, max_length=12)]
+
+
+class FollowUpFile(Row):
+    follow_up: Annotated[list[FollowUpRow], Field(min_length=1)]
+
+
 class PolicyFile(Row):
     version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}(\.\d+)?$")]
 

@@ -5,9 +5,11 @@ kind and values that do not. Nothing here knows a single command of people.
 """
 
 import dataclasses
+from collections import Counter
 from collections.abc import Collection, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ from services.triage.case.commands.command import (
     WordsField,
 )
 from services.triage.case.forms import FORMS, Form, resource_of
-from services.triage.case.lifecycle import TRANSITIONS, permitted_in
+from services.triage.case.lifecycle import TRANSITIONS, permitted_in, states_of
 from services.triage.case.tokens import Tokens
 from services.triage.reports import ReportFollower
 from services.triage.sight import Sight
@@ -32,7 +34,7 @@ from shared.access.authorization import allow
 from shared.access.conditions import Permit
 from shared.access.principal import Grant, Principal, Role, Training, has_ended
 from shared.access.roster import Staff
-from shared.events import Actor, Event
+from shared.events import Actor, CaseState, Event
 from shared.ids import case_id_of
 from shared.policy import load_policy
 from shared.problems import Problem
@@ -198,20 +200,59 @@ _MADE_UP = st.sampled_from(
 )
 _WORDS = st.sampled_from([f"The {CANARY} stood in the reeds.", f"{CANARY}\n\u202eand more"])
 _OWN = st.sampled_from([*PEOPLE])
+_STEPS_AHEAD = 20
+_PATIENCE = 4
 _DAYS = (-3, 0, 1, 29, 400)
 
 
 def draw_command(walk: Walk, data: st.DataObject) -> Try:
     """A person gives a command: most often one that is permitted, a person who may, and values that fit."""
     offered = walk.offered()
-    moving = [name for name in offered if TRANSITIONS[name][walk.case.state] is not walk.case.state]
+    moving = [name for name in offered if states_of(TRANSITIONS[name][walk.case.state]) != (walk.case.state,)]
     # What is seldom possible is taken up while it is, and so is what few states permit.
     seldom = [name for name in offered if "applies" in vars(FORMS[name].kind)]
     few = [name for name in offered if len(TRANSITIONS[name]) < 4]
     odds = data.draw(_ODDS)
     chosen = seldom if odds < 3 else few if odds < 5 else moving if odds < 7 else [*FORMS] if odds == 7 else []
     names = chosen or offered or [*FORMS]
-    form = FORMS[data.draw(st.sampled_from(names))]
+    return _give(walk, FORMS[data.draw(st.sampled_from(names))], data)
+
+
+def lead(walk: Walk, to: CaseState, data: st.DataObject) -> None:
+    """Bring the case closer to a state, as far as a few commands do. What is refused too often is passed over."""
+    refused: Counter[tuple[CaseState, str]] = Counter()
+    for _ in range(_STEPS_AHEAD):
+        here = walk.case.state
+        if here is to:
+            return
+        far = {
+            name: _distance(end, to)
+            for name in walk.offered()
+            for end in states_of(TRANSITIONS[name][here])
+            if end is not here and refused[here, name] < _PATIENCE
+        }
+        nearest = [name for name, distance in far.items() if distance == min(far.values())]
+        if not nearest:
+            return
+        name = data.draw(st.sampled_from(nearest))
+        _give(walk, FORMS[name], data)
+        refused[here, name] += walk.case.state is here
+
+
+@cache
+def _distance(at: CaseState, to: CaseState) -> int:
+    """So many commands of people lead for certain from one state to another, at least."""
+    reached, far = {at}, 0
+    while to not in reached and far < len(CaseState):
+        reached |= {
+            ways[here] for name, ways in TRANSITIONS.items() if name in FORMS for here in reached & ways.keys()
+            if isinstance(ways[here], CaseState)
+        }  # fmt: skip
+        far += 1
+    return far
+
+
+def _give(walk: Walk, form: Form, data: st.DataObject) -> Try:
     able = walk.able(form) if data.draw(_ODDS) != 5 else []
     who = PEOPLE[data.draw(st.sampled_from(able or [*PEOPLE]))]
     # Zero and nine come more often than other odds, so what is to be rare has another number.

@@ -112,6 +112,7 @@ async def make_triage() -> World:
             "assign", "refer", "accept_referral", "decline_referral", "start", "ask", "propose_decision", "second",
             "object", "decide", "recuse", "confirm", "withdraw",
             "clear", "name", "close", "appeal", "decide_appeal", "reopen",
+            "follow_up", "check_in", "agree", "check_agreement",
         ],
         "If-Match": [f'"{number}"' for number in (case.seq, case.seq + 1, case.seq + 2)],
         "body": [["trust_safety"], []], "assignee": ["person:b0b0b0b0b0b0b0b0"],

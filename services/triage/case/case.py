@@ -6,7 +6,19 @@ Property, tested: folding the events of a case with `evolve` gives exactly the s
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.triage.case.values import Appeal, Deadline, Link, Note, Proposal, Question, Recusal, Referral, Step
+from services.triage.case.values import (
+    Agreement,
+    Appeal,
+    CheckIn,
+    Deadline,
+    Link,
+    Note,
+    Proposal,
+    Question,
+    Recusal,
+    Referral,
+    Step,
+)
 from shared.events import AppealDecided, CaseDecided, CaseState, DecisionProposed, DecisionSeconded
 
 ENDED = frozenset({CaseState.CLOSED, CaseState.MERGED})
@@ -29,6 +41,7 @@ class Case:
     before that. Otherwise the pseudonyms stand beside the case, in shared.parties. `recused`: references of people.
     `deadlines_told`: facts tell when a deadline is met; in an older case its steps do (see evolve).
     `recusals`: how those of `recused` came about, but for older ones; `ended_recusals`: those taken back or lapsed.
+    `consent`: whether the reporter may be asked again after the decision, `yes` or `no`; None: was not asked yet.
     `proposal`: the decision that is proposed, and not made yet. `appeals`: all of them, the newest last.
     `unattended`: no handling body could look after it when that was last judged. `category_confirmed`: a person said
     that it has this category. `watchers`: references of the people who follow it.
@@ -67,6 +80,9 @@ class Case:
     ended_recusals: tuple[Recusal, ...] = ()
     proposal: Proposal | None = None
     links: tuple[Link, ...] = ()
+    consent: str | None = None
+    check_ins: tuple[CheckIn, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
     appeals: tuple[Appeal, ...] = ()
     category_confirmed: bool = False
     watchers: tuple[str, ...] = ()
@@ -98,6 +114,15 @@ class Case:
     def link_to(self, other: str) -> Link | None:
         """What this case has to do with another one, by what it calls that one."""
         return next((link for link in self.links if link.other == other), None)
+
+    @property
+    def open_check_in(self) -> CheckIn | None:
+        """The first check-in whose moment has come, and of which nobody has noted what became of it."""
+        return next((one for one in self.check_ins if one.told_at and not one.kept_at), None)
+
+    def agreement(self, agreement_id: str) -> Agreement | None:
+        """The agreement of this id."""
+        return next((one for one in self.agreements if one.id == agreement_id), None)
 
     def recusal_of(self, person: str) -> Recusal | None:
         """The recusal of this person that holds now."""

@@ -29,6 +29,10 @@ _UNDECIDED: Mapping[CaseState | None, CaseState] = {
     )
 }
 
+_AFTER_DECISION: Mapping[CaseState | None, CaseState] = {
+    state: state for state in (CaseState.DECIDED, CaseState.FOLLOWING_UP)
+}
+
 # Where a party can appeal: against inaction also before the case is decided.
 _APPEALABLE = (
     CaseState.TRIAGED,
@@ -36,6 +40,7 @@ _APPEALABLE = (
     CaseState.INVESTIGATING,
     CaseState.AWAITING_INFORMATION,
     CaseState.DECIDED,
+    CaseState.FOLLOWING_UP,
     CaseState.CLOSED,
     CaseState.REOPENED,
 )
@@ -50,6 +55,7 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
         CaseState.INVESTIGATING: CaseState.INVESTIGATING,
         CaseState.AWAITING_INFORMATION: CaseState.AWAITING_INFORMATION,
         CaseState.DECIDED: CaseState.DECIDED,
+        CaseState.FOLLOWING_UP: CaseState.FOLLOWING_UP,
         CaseState.APPEALED: CaseState.APPEALED,
         CaseState.REOPENED: CaseState.REOPENED,
         CaseState.REFERRED: CaseState.REFERRED,
@@ -60,6 +66,7 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
         CaseState.INVESTIGATING: CaseState.INVESTIGATING,
         CaseState.AWAITING_INFORMATION: CaseState.AWAITING_INFORMATION,
         CaseState.DECIDED: CaseState.DECIDED,
+        CaseState.FOLLOWING_UP: CaseState.FOLLOWING_UP,
         CaseState.APPEALED: CaseState.APPEALED,
         CaseState.REOPENED: CaseState.REOPENED,
         CaseState.REFERRED: CaseState.REFERRED,
@@ -70,6 +77,7 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
         CaseState.INVESTIGATING: CaseState.TRIAGED,
         CaseState.AWAITING_INFORMATION: CaseState.TRIAGED,
         CaseState.DECIDED: CaseState.DECIDED,
+        CaseState.FOLLOWING_UP: CaseState.FOLLOWING_UP,
         CaseState.APPEALED: CaseState.APPEALED,
         CaseState.REOPENED: CaseState.REOPENED,
         CaseState.REFERRED: CaseState.REFERRED,
@@ -86,17 +94,11 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
         CaseState.REOPENED: CaseState.INVESTIGATING,
     },
     "ask": {CaseState.INVESTIGATING: CaseState.AWAITING_INFORMATION},
+    # Whatever has become of a case, an answer is never refused. It moves the case only where it is awaited.
     "receive_answer": {
-        CaseState.REFERRED: CaseState.REFERRED,
+        **_ANY,
+        CaseState.MERGED: CaseState.MERGED,
         CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,
-        CaseState.INVESTIGATING: CaseState.INVESTIGATING,
-        CaseState.DECIDED: CaseState.DECIDED,
-        CaseState.CLOSED: CaseState.CLOSED,
-        # A party may have appealed against inaction meanwhile.
-        CaseState.TRIAGED: CaseState.TRIAGED,
-        CaseState.ASSIGNED: CaseState.ASSIGNED,
-        CaseState.APPEALED: CaseState.APPEALED,
-        CaseState.REOPENED: CaseState.REOPENED,
     },
     "propose_decision": {CaseState.INVESTIGATING: CaseState.INVESTIGATING},
     "second": _VOTING,
@@ -111,7 +113,11 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     "note": _ANY,
     "watch": _ANY,
     "unwatch": _ANY,
-    "close": {CaseState.DECIDED: CaseState.CLOSED},
+    "follow_up": {CaseState.DECIDED: CaseState.FOLLOWING_UP},
+    "check_in": {CaseState.FOLLOWING_UP: CaseState.FOLLOWING_UP},
+    "agree": _AFTER_DECISION,
+    "check_agreement": {**_AFTER_DECISION, CaseState.CLOSED: CaseState.CLOSED},
+    "close": {CaseState.DECIDED: CaseState.CLOSED, CaseState.FOLLOWING_UP: CaseState.CLOSED},
     "appeal": dict.fromkeys(_APPEALABLE, CaseState.APPEALED),
     "decide_appeal": {CaseState.APPEALED: _APPEALABLE},
     "reopen": {CaseState.CLOSED: CaseState.REOPENED},

@@ -163,6 +163,37 @@ class Referral:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckIn:
+    """A moment at which the reporter is to be asked how it goes. Times are UTC-aware.
+
+    `told_at`: when triage told that it has come. `kept_at`: when a handler noted the `answer`: answered, declined or
+    no_answer.
+    """
+
+    number: int
+    due_at: datetime
+    told_at: datetime | None = None
+    kept_at: datetime | None = None
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A step of repair that people agreed on. The vault has the words under `id`.
+
+    `who` is to take it: a role in the case. `by_when`: until which day, such as 2026-11-28. `kept`: yes, partly, no or
+    unknown, as `checked_by` (a reference) found out at `checked_at` (UTC-aware).
+    """
+
+    id: str
+    who: str
+    by_when: str
+    kept: str = "unknown"
+    checked_by: str | None = None
+    checked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One event of the case's history. `detail` is the field that the fact `shows`, such as the assignee.
 

@@ -13,6 +13,7 @@ from services.triage.actions import Desk, VersionConflict
 from services.triage.case.case import ENDED, Case
 from services.triage.case.commands.command import ChoiceField
 from services.triage.case.commands.decision import NEEDS
+from services.triage.case.commands.follow_up import CheckAgreement
 from services.triage.case.commands.handling import Claim
 from services.triage.case.commands.linking import Unlink
 from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw, may_withdraw
@@ -20,6 +21,7 @@ from services.triage.case.commands.sorting import way_of
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
 from services.triage.case.values import Deadline, Recusal, Referral
 from services.triage.desk.contents import notes_of, reasons_of, talk_of, told_of, words_in
+from services.triage.desk.follow_ups import follow_up_of
 from services.triage.desk.names import CaseNames
 from services.triage.desk.proposals import appeals_of, proposal_of
 from services.triage.desk.queue import Queue, QueueFilter
@@ -50,6 +52,7 @@ FILTERS = (
     CaseState.AWAITING_INFORMATION,
     CaseState.REFERRED,
     CaseState.DECIDED,
+    CaseState.FOLLOWING_UP,
     CaseState.CLOSED,
 )
 FIELD_MESSAGES = {
@@ -73,6 +76,7 @@ FIELD_MESSAGES = {
     "not_timed": "desk-not-timed",
     "not_scoped": "desk-not-scoped",
     "in_the_past": "desk-in-the-past",
+    "nothing_due": "desk-nothing-due",
     "no_party": "desk-no-party",
     "not_overdue": "desk-not-overdue",
     "not_decided": "desk-not-decided",
@@ -184,6 +188,9 @@ class CaseView:
             "referrals": [
                 self._referral(request, principal, referral, contents, reason) for referral in case.referrals
             ],
+            "follow_up": follow_up_of(
+                names, request, principal, case, contents, may_check=CheckAgreement.name in {f.command for f in forms}
+            ),
             "mentions": mentions,
             "forms": [self._form(request, principal, case, form, at) for form in forms if not form.kind.own_place],
             "own": {f.command: self._form(request, principal, case, f, at) for f in forms if f.kind.own_place},

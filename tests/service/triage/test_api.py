@@ -44,7 +44,7 @@ async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None
         ("assign", "start"): ["assign", "release", *sort, "refer", "ask", "propose_decision", "decide", *always],
         ("assign", "start", "ask"): ["assign", "release", *sort, "refer", "start", *always],
         ("assign", "refer"): ["assign", "release", *always],
-        ("assign", "start", "decide"): ["assign", "release", *always, "close", "appeal"],
+        ("assign", "start", "decide"): ["assign", "release", *always, "follow_up", "agree", "close", "appeal"],
         ("assign", "start", "decide", "close"): [*always, "appeal", "reopen"],
     }
     for commands, permitted in expected.items():

@@ -100,6 +100,7 @@ def test_it_is_written_again_as_it_was_and_with_what_is_new() -> None:
     assert again.pop("own_body") is None
     assert (again.pop("proposal"), again.pop("appeals")) == (None, [])
     assert (again.pop("recusals"), again.pop("ended_recusals"), again.pop("links")) == ([], [], [])
+    assert (again.pop("consent"), again.pop("check_ins"), again.pop("agreements")) == (None, [], [])
     assert [step.pop("other_case") for step in again["history"]] == [None] * len(DOCUMENT["history"])
     assert (again.pop("referrals"), again.pop("referred_to")) == ([], None)
     assert again.pop("wakes_at") == min(

@@ -19,9 +19,11 @@ WORDS_LIMIT = 5_000
 """Characters of a question or a reason."""
 REFERENCE_LIMIT = 80
 
-FieldKind = Literal["words", "choice", "choices", "reference", "mention", "day", "case"]
+FieldKind = Literal["words", "choice", "choices", "reference", "mention", "day", "case", "entry"]
 TOKEN = re.compile(r"[0-9a-f]{32}")
 """A token that holds within one case: of a mention, or of a person."""
+ENTRY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The id of something that a command added to the case; shared.ids.derive makes it."""
 Fault = tuple[str, str]
 """What is wrong with a value: a code, and a sentence in English."""
 
@@ -214,6 +216,17 @@ class MentionField(Field):
     def fault_of(self, text: str, policy: Policy) -> Fault | None:
         """Anything but an id: no words may ever stand in an event."""
         return None if TOKEN.fullmatch(text) else ("unknown_choice", "Choose one of the mentions.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryField(Field):
+    """The id of something that the case holds, such as an agreement."""
+
+    kind = "entry"
+
+    def fault_of(self, text: str, policy: Policy) -> Fault | None:
+        """Anything but an id: no words may ever stand in an event."""
+        return None if ENTRY.fullmatch(text) else ("unknown_choice", "Choose one of the entries.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,128 @@
+"""A decided case is followed up: agreements of repair are tracked, and the reporter is asked how it goes. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated
+
+from services.triage.case.case import Case
+from services.triage.case.commands.command import ChoiceField, Command, DayField, EntryField, Words, WordsField
+from services.triage.case.values import end_of
+from shared.events import (
+    AgreementChecked,
+    AgreementMade,
+    CaseFact,
+    CaseState,
+    CheckInKept,
+    CheckInSet,
+    FollowUpBegun,
+)
+from shared.policy import Policy
+from shared.problems import FieldError
+
+AGREEMENT = "agreement"
+"""As what the vault keeps what was agreed."""
+YES, NO, UNKNOWN = "yes", "no", "unknown"
+PARTIES = ("reported", "reporter", "witness", "community", "handlers")
+"""Who can be the one to take a step of repair: a role in the case."""
+KEPT = (YES, "partly", NO, UNKNOWN)
+"""Whether an agreement is kept."""
+ANSWERS = ("answered", "declined", "no_answer")
+"""What can become of a check-in."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp(Command):
+    """Follow up what was decided, and say whether the reporter may be asked again how it goes."""
+
+    name = "follow_up"
+
+    consent: Annotated[str, ChoiceField(offers=lambda _policy: (YES, NO))]
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The beginning, and the check-ins that the policy names for the outcome; none without consent."""
+        after = policy.check_ins(case.outcome or "", case.setting) if self.consent == YES else ()
+        check_ins = tuple(CheckInSet(number=number, due_at=now + time) for number, time in enumerate(after, start=1))
+        return [FollowUpBegun(previous=case.state, state=state, consent=self.consent, check_ins=check_ins)]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn(Command):
+    """Note what became of the check-in that is due: the reporter answered, declined, or did not answer."""
+
+    name = "check_in"
+
+    answer: Annotated[str, ChoiceField(offers=lambda _policy: ANSWERS)]
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where a check-in is due."""
+        return case.open_check_in is not None
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """No check-in is due."""
+        if case.open_check_in is None:
+            yield FieldError("/answer", "nothing_due", "No check-in is due now.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """What became of it."""
+        due = case.open_check_in
+        if due is None:
+            return []
+        return [CheckInKept(previous=case.state, state=state, number=due.number, due_at=due.due_at, answer=self.answer)]
+
+
+@dataclass(frozen=True, slots=True)
+class Agree(Command):
+    """Note what people agreed on to repair what happened. Hearth keeps track of it, and arranges nothing."""
+
+    name = "agree"
+
+    what: Annotated[Words, WordsField(kept_as=AGREEMENT)]
+    who: Annotated[str, ChoiceField(offers=lambda _policy: PARTIES)]
+    by_when: Annotated[date, DayField()]
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """A day that has passed."""
+        if self.by_when != date.min and (end_of(self.by_when) or now) <= now:
+            yield FieldError("/by_when", "in_the_past", "This day has passed.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The agreement."""
+        return [
+            AgreementMade(
+                previous=case.state, state=state, agreement_id=self.what.id, who=self.who, by_when=self.by_when
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAgreement(Command):
+    """Note whether an agreement is kept, as far as it can be known."""
+
+    name = "check_agreement"
+    own_place = True
+
+    agreement: Annotated[str, EntryField()]
+    kept: Annotated[str, ChoiceField(offers=lambda _policy: KEPT)]
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where people have agreed on something."""
+        return bool(case.agreements)
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """An agreement that the case does not have."""
+        if self.agreement and case.agreement(self.agreement) is None:
+            yield FieldError("/agreement", "unknown_choice", "Choose one of the agreements.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """What was found out, also when it is what was known."""
+        known = case.agreement(self.agreement)
+        if known is None:
+            return []
+        return [
+            AgreementChecked(
+                previous=case.state, state=state, agreement_id=known.id, previous_kept=known.kept, kept=self.kept
+            )
+        ]

@@ -1,0 +1,50 @@
+"""What the facts of a follow-up change: check-ins come and are kept, agreements are made and checked. Pure."""
+
+from dataclasses import replace
+
+from services.triage.case.case import Case
+from services.triage.case.evolve.changes import Fields
+from services.triage.case.values import Agreement, CheckIn
+from shared.events import AgreementChecked, AgreementMade, CheckInDue, CheckInKept, Event, FollowUpBegun
+
+
+def _begun(_case: Case, fact: FollowUpBegun, _event: Event) -> Fields:
+    return {"consent": fact.consent, "check_ins": tuple(CheckIn(c.number, c.due_at) for c in fact.check_ins)}
+
+
+def _due(case: Case, fact: CheckInDue, event: Event) -> Fields:
+    return {
+        "check_ins": tuple(replace(c, told_at=event.time) if c.number == fact.number else c for c in case.check_ins)
+    }
+
+
+def _kept(case: Case, fact: CheckInKept, event: Event) -> Fields:
+    return {
+        "check_ins": tuple(
+            replace(c, kept_at=event.time, answer=fact.answer) if c.number == fact.number else c for c in case.check_ins
+        )
+    }
+
+
+def _made(case: Case, fact: AgreementMade, _event: Event) -> Fields:
+    return {"agreements": (*case.agreements, Agreement(fact.agreement_id, fact.who, fact.by_when.isoformat()))}
+
+
+def _checked(case: Case, fact: AgreementChecked, event: Event) -> Fields:
+    return {
+        "agreements": tuple(
+            replace(a, kept=fact.kept, checked_by=event.actor.ref, checked_at=event.time)
+            if a.id == fact.agreement_id
+            else a
+            for a in case.agreements
+        )
+    }
+
+
+CHANGES = {
+    FollowUpBegun: _begun,
+    CheckInDue: _due,
+    CheckInKept: _kept,
+    AgreementMade: _made,
+    AgreementChecked: _checked,
+}

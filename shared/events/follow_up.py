@@ -1,0 +1,85 @@
+"""Facts that triage writes to `cases`: what happens after a case is decided, until it is closed."""
+
+from datetime import date
+from typing import ClassVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from shared.events.cases import CaseFact
+
+
+class CheckInSet(BaseModel):
+    """One moment at which the reporter is to be asked how it goes. `number` counts from 1."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    number: int
+    due_at: AwareDatetime
+
+
+class FollowUpBegun(CaseFact):
+    """The case is decided, and is followed up. `consent`: whether the reporter may be asked again, `yes` or `no`.
+
+    `check_ins`: when, as the policy says for the outcome and the setting; none without consent.
+    """
+
+    name: ClassVar[str] = "case.follow_up_begun"
+    follows_policy: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "consent"
+
+    consent: str
+    check_ins: tuple[CheckInSet, ...] = ()
+
+
+class CheckInDue(CaseFact):
+    """The moment of a check-in has come; the state stays."""
+
+    name: ClassVar[str] = "case.check_in_due"
+    unseen: ClassVar[bool] = True
+    follows_policy: ClassVar[bool] = True
+
+    number: int
+    due_at: AwareDatetime
+
+
+class CheckInKept(CaseFact):
+    """What became of a check-in: `answered`, `declined` or `no_answer`. The words stay in the vault; the state stays.
+
+    No answer is no answer, and never means that all is well.
+    """
+
+    name: ClassVar[str] = "case.check_in_kept"
+    unseen: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "answer"
+
+    number: int
+    due_at: AwareDatetime
+    answer: str
+
+
+class AgreementMade(CaseFact):
+    """People agreed on a step of repair; the state stays. Hearth tracks such an agreement, and never arranges one.
+
+    `who` is to take the step: a role in the case, never a person. `by_when`: until which day. The vault has the words
+    of what was agreed under `agreement_id`.
+    """
+
+    name: ClassVar[str] = "case.agreement_made"
+    unseen: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "who"
+
+    agreement_id: str
+    who: str
+    by_when: date
+
+
+class AgreementChecked(CaseFact):
+    """A handler found out whether an agreement is kept: `yes`, `partly`, `no` or `unknown`; the state stays."""
+
+    name: ClassVar[str] = "case.agreement_checked"
+    unseen: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "kept"
+
+    agreement_id: str
+    previous_kept: str
+    kept: str

@@ -1,0 +1,85 @@
+"""Following a case up at the desk and by the API: check-ins, and agreements of repair."""
+
+from collections.abc import AsyncIterator
+from html import unescape
+from typing import Any
+
+import pytest
+
+from services.triage.case.case import Case
+from tests.support.forms import hidden_fields
+from tests.support.people import sign_in
+from tests.support.triage_rig import ALICE, CORA, Rig, bearer, make_rig
+
+BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
+AGREEMENT = {"what": "They take the page down.", "who": "reported", "by_when": "2999-12-24"}
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with make_rig() as rig:
+        yield rig
+
+
+async def decided(rig: Rig) -> Case:
+    case = await rig.open()
+    orders: tuple[tuple[str, object], ...] = (
+        ("assign", None), ("start", None), ("decide", {"outcome": "advice", "reason": "Both were heard."}),
+    )  # fmt: skip
+    for command, values in orders:
+        assert (await rig.order(case, command, values)).status_code == 200
+    return case
+
+
+async def shown(rig: Rig, case: Case) -> dict[str, Any]:
+    body: dict[str, Any] = (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(ALICE))).json()
+    return body
+
+
+async def test_the_api_follows_a_case_up_and_tells_when_the_reporter_is_asked(rig: Rig) -> None:
+    case = await decided(rig)
+    refused = await rig.order(case, "follow_up", {"consent": "perhaps"})
+    assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [("/consent", "unknown_choice")]
+    assert (await rig.order(case, "follow_up", {"consent": "yes"}, CORA)).status_code == 403
+    assert (await rig.order(case, "follow_up", {"consent": "yes"})).json()["state"] == "following_up"
+    body = await shown(rig, case)
+    assert (body["consent"], [one["number"] for one in body["check_ins"]]) == ("yes", [1, 2, 3])
+    assert {one["due"] for one in body["check_ins"]} == {False}
+    assert "check_in" not in {action["command"] for action in body["actions"]}
+
+
+async def test_all_faults_of_an_agreement_are_told_in_one_round(rig: Rig) -> None:
+    case = await decided(rig)
+    refused = await rig.order(case, "agree", {"what": " ", "who": "Ann Example", "by_when": "2020-01-01"})
+    assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [
+        ("/what", "missing"), ("/who", "unknown_choice"), ("/by_when", "in_the_past"),
+    ]  # fmt: skip
+
+
+async def test_words_of_an_agreement_stand_in_the_vault_and_in_no_event(rig: Rig) -> None:
+    case = await decided(rig)
+    assert (await rig.order(case, "agree", AGREEMENT)).status_code == 200
+    (agreement,) = (await shown(rig, case))["agreements"]
+    kept = rig.vault.statements[case.report_id, agreement["agreement_id"]]
+    assert kept == ("agreement", AGREEMENT["what"])
+    assert not any("page" in event.fact.model_dump_json() for event in rig.cases.events)
+
+
+async def test_the_page_shows_an_agreement_and_notes_whether_it_is_kept(rig: Rig) -> None:
+    case = await decided(rig)
+    await rig.order(case, "agree", AGREEMENT)
+    await rig.order(case, "follow_up", {"consent": "no"})
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    address = f"/desk/cases/{case.code_name}"
+    page = unescape((await rig.http.get(address, headers=BROWSER)).text)
+    for text in (AGREEMENT["what"], "The person reported, by 2999-12-24", "The reporter is not asked again."):
+        assert text in page
+    (agreement,) = (await shown(rig, case))["agreements"]
+    hidden = {**hidden_fields(page), "agreement": agreement["agreement_id"]}
+    refused = await rig.http.post(f"{address}/check_agreement", data=hidden, headers=BROWSER)
+    assert (refused.status_code, "check_agreement-kept" in refused.text) == (422, True)
+    sent = await rig.http.post(f"{address}/check_agreement", data={**hidden, "kept": "partly"}, headers=BROWSER)
+    assert sent.status_code == 303
+    page = unescape((await rig.http.get(address, headers=BROWSER)).text)
+    assert "Is it kept? In part · You" in page
+    assert (await shown(rig, case))["agreements"][0]["checked_by"] == ALICE.ref

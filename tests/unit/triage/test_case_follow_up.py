@@ -1,0 +1,158 @@
+"""A decided case is followed up: who may be asked again and when, and whether what was agreed is kept."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from services.triage.author import TRIAGE
+from services.triage.case.case import Case
+from services.triage.case.commands.command import Command, Words
+from services.triage.case.commands.follow_up import Agree, CheckAgreement, CheckIn, FollowUp
+from services.triage.case.commands.handling import Close
+from services.triage.case.commands.inquiry import ReceiveAnswer
+from services.triage.case.commands.opening import Open
+from services.triage.case.commands.table import events_of
+from services.triage.case.commands.waking import Wake
+from services.triage.case.evolve.fold import fold
+from services.triage.case.lifecycle import FieldsRefused, NotPermitted
+from services.triage.case.timers.table import wakes_at
+from services.triage.case.values import Question
+from shared.access.principal import Role
+from shared.events import AgreementChecked, AgreementMade, CaseState, CheckInKept, Event, FollowUpBegun, ReportReceived
+from shared.policy import load_policy
+from tests.support.people import responder
+from tests.support.triage_rig import reported
+
+POLICY = load_policy(None)
+AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+ANN = responder("a1a1", "enwiki_arbcom").actor(Role.RESPONDER)
+SOON = date(2026, 12, 24)
+
+
+def decided(setting: str = "online", outcome: str = "advice", state: CaseState = CaseState.DECIDED) -> Case:
+    event = reported(received_at=AT, setting=setting)
+    assert isinstance(event.fact, ReportReceived)
+    case = fold(
+        events_of(None, Open("amber", event.fact), POLICY, AT, case_id="c", actor=TRIAGE, cause="c0", trace=None)
+    )
+    assert case is not None
+    return replace(case, state=state, outcome=outcome, deadlines=(), questions=(Question("q1", AT),))
+
+
+def after(case: Case, *commands: Command, at: datetime = AT) -> tuple[Case, list[Event]]:
+    all_events: list[Event] = []
+    for command in commands:
+        cause = f"c{case.seq}"
+        events = events_of(case, command, POLICY, at, case_id="c", actor=ANN, cause=cause, trace=None)
+        folded = fold(events, case)
+        assert folded is not None
+        case, all_events = folded, [*all_events, *events]
+    return case, all_events
+
+
+def followed_up(consent: str = "yes", setting: str = "online") -> Case:
+    return after(decided(setting), FollowUp(consent))[0]
+
+
+def due_after(case: Case) -> list[timedelta]:
+    return [check_in.due_at - AT for check_in in case.check_ins]
+
+
+@pytest.mark.parametrize(
+    ("consent", "setting", "expected"),
+    [
+        ("yes", "online", [7 * DAY, 30 * DAY, 90 * DAY]),
+        ("yes", "third_party", [7 * DAY, 30 * DAY, 90 * DAY]),
+        ("yes", "in_person", [2 * DAY, 30 * DAY, 90 * DAY]),
+        ("yes", "hybrid", [2 * DAY, 30 * DAY, 90 * DAY]),
+        ("no", "online", []),
+        ("no", "in_person", []),
+    ],
+)
+def test_the_policy_says_when_the_reporter_is_asked_again(
+    consent: str, setting: str, expected: Sequence[timedelta]
+) -> None:
+    case, (event,) = after(decided(setting), FollowUp(consent))
+    assert isinstance(event.fact, FollowUpBegun)
+    assert (event.fact.previous, event.fact.state, event.fact.consent) == ("decided", "following_up", consent)
+    assert event.policy_version == POLICY.version
+    assert (case.state, case.consent, due_after(case)) == (CaseState.FOLLOWING_UP, consent, expected)
+    assert wakes_at(case) == (AT + expected[0] if expected else None)
+
+
+@pytest.mark.parametrize("outcome", sorted(POLICY.outcomes))
+def test_every_outcome_is_followed_up(outcome: str) -> None:
+    assert len(after(decided(outcome=outcome), FollowUp("yes"))[0].check_ins) == 3
+
+
+def test_each_check_in_comes_once_and_in_its_time() -> None:
+    case = followed_up()
+    assert after(case, Wake(), at=AT + 7 * DAY - timedelta(seconds=1)) == (case, [])
+    case, events = after(case, Wake(), Wake(), at=AT + 7 * DAY)
+    assert [event.fact.name for event in events] == ["case.check_in_due"]
+    assert wakes_at(case) == AT + 30 * DAY
+    late, events = after(case, Wake(), Wake(), at=AT + 400 * DAY)
+    assert [event.fact.name for event in events] == ["case.check_in_due"] * 2
+    assert wakes_at(late) is None
+
+
+def test_what_became_of_a_check_in_is_noted_in_its_turn() -> None:
+    case, _ = after(followed_up(), Wake(), at=AT + 31 * DAY)
+    case, (event,) = after(case, CheckIn("no_answer"), at=AT + 32 * DAY)
+    assert isinstance(event.fact, CheckInKept)
+    assert (event.fact.number, event.fact.answer) == (1, "no_answer")
+    case, _ = after(case, CheckIn("answered"), at=AT + 33 * DAY)
+    assert [check_in.answer for check_in in case.check_ins] == ["no_answer", "answered", None]
+    assert not CheckIn.applies(case)
+    with pytest.raises(FieldsRefused, match="nothing_due"):
+        after(case, CheckIn("answered"), at=AT + 34 * DAY)
+
+
+@pytest.mark.parametrize("state", [state for state in CaseState if state is not CaseState.FOLLOWING_UP])
+def test_nobody_is_asked_of_a_case_that_is_not_followed_up_any_more(state: CaseState) -> None:
+    assert wakes_at(replace(followed_up(), state=state)) is None
+
+
+def test_an_agreement_is_tracked_and_its_keeping_checked_as_often_as_needed() -> None:
+    case, (event,) = after(followed_up(), Agree(Words("a1", "They say sorry."), "reported", SOON))
+    assert isinstance(event.fact, AgreementMade)
+    assert (event.fact.agreement_id, event.fact.who, event.fact.by_when) == ("a1", "reported", SOON)
+    assert (case.agreements[0].kept, case.agreements[0].checked_by) == ("unknown", None)
+    for before, kept in (("unknown", "partly"), ("partly", "yes"), ("yes", "no")):
+        case, (event,) = after(case, CheckAgreement("a1", kept), at=AT + DAY)
+        assert isinstance(event.fact, AgreementChecked)
+        assert (event.fact.previous_kept, event.fact.kept) == (before, kept)
+    assert (case.agreements[0].kept, case.agreements[0].checked_by) == ("no", ANN.ref)
+
+
+def test_an_agreement_needs_a_day_that_has_not_passed() -> None:
+    today = Agree(Words("a1"), "reporter", AT.date())
+    assert after(decided(), today)[0].agreements
+    with pytest.raises(FieldsRefused, match="/by_when: in_the_past"):
+        after(decided(), replace(today, by_when=(AT - DAY).date()))
+
+
+def test_an_agreement_that_the_case_does_not_have_cannot_be_checked() -> None:
+    with pytest.raises(FieldsRefused, match="/agreement: unknown_choice"):
+        after(followed_up(), CheckAgreement("a2", "yes"))
+
+
+def test_a_case_is_closed_with_or_without_a_follow_up() -> None:
+    for case in (decided(), followed_up()):
+        assert after(case, Close())[0].state is CaseState.CLOSED
+    closed, _ = after(followed_up(), Agree(Words("a1"), "witness", SOON), Close())
+    assert after(closed, CheckAgreement("a1", "yes"))[0].agreements[0].kept == "yes"
+    with pytest.raises(NotPermitted):
+        after(closed, FollowUp("yes"))
+
+
+@pytest.mark.parametrize("state", sorted(set(CaseState) - {CaseState.RECEIVED}))
+def test_an_answer_is_never_refused_whatever_has_become_of_the_case(state: CaseState) -> None:
+    case, _ = after(decided(state=state), ReceiveAnswer("q1", "a1"))
+    assert case.questions[0].answers == ("a1",)
+    expected = CaseState.INVESTIGATING if state is CaseState.AWAITING_INFORMATION else state
+    assert case.state is expected
+    assert after(case, ReceiveAnswer("q1", "a1")) == (case, [])
