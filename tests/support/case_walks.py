@@ -244,10 +244,8 @@ def _distance(at: CaseState, to: CaseState) -> int:
     """So many commands of people lead for certain from one state to another, at least."""
     reached, far = {at}, 0
     while to not in reached and far < len(CaseState):
-        reached |= {
-            ways[here] for name, ways in TRANSITIONS.items() if name in FORMS for here in reached & ways.keys()
-            if isinstance(ways[here], CaseState)
-        }  # fmt: skip
+        for ways in (ways for name, ways in TRANSITIONS.items() if name in FORMS):
+            reached |= {way for here in reached & ways.keys() if isinstance(way := ways[here], CaseState)}
         far += 1
     return far
 
