@@ -80,6 +80,7 @@ class Delivery:
     settled_at: datetime | None = None
     shuts_out: tuple[str, ...] = ()
     heard: int = 0
+    body: str | None = None
 
     @property
     def audience(self) -> str:

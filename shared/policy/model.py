@@ -135,10 +135,10 @@ class DeadlineRule:
     def applies_to(self, lane: str) -> bool:
         return not self.lanes or lane in self.lanes
 
-    def from_start(self, at: datetime, calendar: Calendar = EVERYWHERE) -> "Deadline":
+    def from_start(self, at: datetime, calendar: Calendar = EVERYWHERE) -> "Clock":
         """The deadline of a case whose clock starts at that time (UTC-aware), in a body with that calendar."""
         due_at = calendar.after(at, self.within.days) if self.business else at + self.within
-        return Deadline(
+        return Clock(
             self.id,
             due_at,
             due_at - self.warn if self.warn else None,
@@ -147,7 +147,14 @@ class DeadlineRule:
 
 
 class Deadline(NamedTuple):
-    """A deadline of one case. All times are UTC-aware.
+    """A deadline of one case. `due_at` is UTC-aware."""
+
+    name: str
+    due_at: datetime
+
+
+class Clock(NamedTuple):
+    """A deadline of one case as its clock starts. All times are UTC-aware.
 
     `warn_at`: when the handlers are warned; `escalate_at`: when others hear of it, if nothing has kept it by then.
     """
@@ -284,7 +291,7 @@ class Policy:
 
     def deadlines_for(
         self, lane: str, at: datetime, body: str | None = None, starts: ClockStart = "received"
-    ) -> tuple[Deadline, ...]:
+    ) -> tuple[Clock, ...]:
         """The deadlines of this lane that start `at` this moment, such as the receipt of a report; soonest first.
 
         `body` handles it.
@@ -298,7 +305,7 @@ class Policy:
         ]
         return tuple(sorted(found, key=lambda deadline: (deadline.due_at, deadline.name)))
 
-    def deadline(self, name: str, started_at: datetime, body: str | None = None) -> Deadline:
+    def deadline(self, name: str, started_at: datetime, body: str | None = None) -> Clock:
         """One deadline by its id, for clocks that start later (`update`, `appeal_window`, …); `body` has the case.
 
         Raises KeyError for an id that deadlines.toml does not have.

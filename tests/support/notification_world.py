@@ -27,6 +27,7 @@ from shared.events import (
     CaseOpened,
     CasePassedOn,
     CaseTriaged,
+    DeadlineFact,
     DeadlineSet,
     Draft,
     Event,
@@ -123,6 +124,12 @@ class Story:
             deadlines=deadlines,
         )
         return self.event(fact, "triaged", "hearth/triage", 2)
+
+    def late(self, kind: type[DeadlineFact], **more: Any) -> Event:
+        """Something is told of the first response; `kind` says what."""
+        due_at = self.received_at + timedelta(days=7)
+        fact = kind(previous="triaged", state="triaged", deadline="first_response", due_at=due_at, **more)
+        return self.event(fact, kind.name, "hearth/triage", 4)
 
     def passed_on(self, body: str, previous: str | None = None, at: int = 3) -> Event:
         fact = CasePassedOn(

@@ -97,6 +97,33 @@ def _urgent_case(messages: Messages, links: Links, language: str, deliveries: Se
     )  # fmt: skip
 
 
+def _due_soon(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+    return _cases(messages, links, language, deliveries, "mail-due-soon-subject", "mail-due-soon-text")
+
+
+def _overdue(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+    return _cases(messages, links, language, deliveries, "mail-overdue-subject", "mail-overdue-text")
+
+
+def _waits_too_long(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+    """Others hear of it, who cannot open the cases: so it names their handling bodies, and leads to none of them."""
+
+    def say(key: str, *values: int | str) -> str:
+        return messages.text(language, f"mail-waits-too-long-{key}", *values)
+
+    count = len(deliveries)
+    lines = sorted(
+        {say("line", d.body or "", messages.code(language, "lane", d.lane or "standard")) for d in deliveries}
+    )
+    blocks = (
+        Paragraph(say("text", count)),
+        Listing(tuple(Paragraph(line) for line in lines[:MOST_LINES])),
+        Paragraph(say("next")),
+        Paragraph(messages.text(language, "mail-no-reply")),
+    )
+    return Notice(language, say("subject", count), blocks)
+
+
 def _cases(
     messages: Messages,
     links: Links,
@@ -155,5 +182,8 @@ NOTICES: Mapping[str, Compose] = {
     "urgent_case": _urgent_case,
     "news": _news,
     "referral": _referral,
+    "due_soon": _due_soon,
+    "overdue": _overdue,
+    "waits_too_long": _waits_too_long,
 }
 """What each notice of routing.toml says."""

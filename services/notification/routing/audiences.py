@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind
 
 from services.notification.delivery import Delivery, Suppressed
 from services.notification.routing.summary import CaseSummary
-from shared.events import FACTS, CaseFact, CaseOpened, CaseReferred, ReportReceived
+from shared.events import FACTS, CaseFact, CaseOpened, CaseReferred, DeadlineEscalated, ReportReceived
 from shared.policy import HandlingBody, Policy
 from shared.telemetry import span_for
 
@@ -218,7 +218,23 @@ class AskedBodyAudience(BodyAudience):
         return Recipient(asked_named(about.asked), known.language if known else "en") if about.asked else None
 
 
+class StandInAudience(BodyAudience):
+    """The stand-in of a handling body, where a case of that body waits for too long. It does not have the case."""
+
+    named_by = frozenset({DeadlineEscalated.name})
+
+    def find(self, about: CaseSummary, policy: Policy) -> Recipient | None:
+        """The body that the fact names."""
+        known = policy.bodies.get(about.stand_in or "")
+        return Recipient(f"stand_in:{about.stand_in}", known.language) if known else None
+
+
 AUDIENCES: Mapping[str, Audience] = MappingProxyType(
-    {"reporter": ReporterAudience(), "body": BodyAudience(), "asked_body": AskedBodyAudience()}
+    {
+        "reporter": ReporterAudience(),
+        "body": BodyAudience(),
+        "asked_body": AskedBodyAudience(),
+        "stand_in": StandInAudience(),
+    }
 )
 """Audience by the name that routing.toml uses, which is also the part of a recipient's name before the colon."""

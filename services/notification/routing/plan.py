@@ -7,7 +7,16 @@ from services.notification.delivery import Delivery
 from services.notification.routing.audiences import AUDIENCES, asked_named, body_named, recipients_of
 from services.notification.routing.summary import CaseSummary, follow
 from services.notification.routing.table import Route, Routes
-from shared.events import CasePassedOn, CaseReferred, CaseTriaged, Event, LaneRaised, ReportReceived, parties_of
+from shared.events import (
+    CasePassedOn,
+    CaseReferred,
+    CaseTriaged,
+    DeadlineFact,
+    Event,
+    LaneRaised,
+    ReportReceived,
+    parties_of,
+)
 from shared.ids import derive
 from shared.policy import Deadline, Policy, ReportFacts
 from shared.problems import Malformed
@@ -32,12 +41,15 @@ def plan(
             about = _received(event.case_id, fact, summary)
             facts = ReportFacts(fact.community, fact.category, frozenset(fact.flags), fact.setting)
             way = policy.triage(facts)
-            deadlines = policy.deadlines_for(way.lane, fact.received_at, way.body)
+            clocks = policy.deadlines_for(way.lane, fact.received_at, way.body)
+            deadlines = tuple(Deadline(clock.name, clock.due_at) for clock in clocks)
             version = policy.version
         case CaseTriaged() | CasePassedOn() | LaneRaised() as fact:
             deadlines = tuple(Deadline(deadline.name, deadline.due_at) for deadline in fact.deadlines)
         case CaseReferred() as fact:
             deadlines = (Deadline("referral_acceptance", fact.accept_by),)
+        case DeadlineFact() as fact:
+            deadlines = (Deadline(fact.deadline, fact.due_at),)
         case _:
             pass
     if about is None:
@@ -64,6 +76,7 @@ def plan(
                 deadlines=deadlines,
                 shuts_out=shut_out(recipient.name, about.parties, summary),
                 heard=summary.seq if summary else 0,
+                body=about.body,
             )
             planned.append((route, delivery))
     return planned

@@ -11,6 +11,7 @@ from shared.events import (
     CaseReferred,
     CaseReleased,
     CaseTriaged,
+    DeadlineEscalated,
     Event,
     LaneLowered,
     LaneRaised,
@@ -30,7 +31,7 @@ class CaseSummary:
     `parties`: references of the people who may not hear of the case, but for the reporter's own notices; also their
     pseudonyms in a case from before `parties_apart`. Otherwise the pseudonyms stand beside the case, in shared.parties.
     `body`, `lane` and `assignee` are None while no fact has named them. `asked`: the body that a referral
-    asks to take it over.
+    asks to take it over. `stand_in`: the body that heard last that the case waits for too long.
     """
 
     id: str
@@ -46,6 +47,7 @@ class CaseSummary:
     seq: int = 0
     parties_apart: bool = False
     asked: str | None = None
+    stand_in: str | None = None
 
 
 FOLLOWED: tuple[type[CaseFact], ...] = (
@@ -63,6 +65,7 @@ FOLLOWED: tuple[type[CaseFact], ...] = (
     ReferralAccepted,
     ReferralDeclined,
     ReferralReturned,
+    DeadlineEscalated,
 )
 """The facts from which a summary learns."""
 
@@ -84,6 +87,8 @@ def follow(summary: CaseSummary | None, event: Event) -> CaseSummary | None:
             return replace(summary, body=fact.body, asked=None, assignee=None, seq=seq)
         case ReferralDeclined() | ReferralReturned():
             return replace(summary, asked=None, seq=seq)
+        case DeadlineEscalated():
+            return replace(summary, stand_in=fact.to_body, seq=seq)
         case CaseAssigned():
             return replace(summary, assignee=fact.assignee, seq=seq)
         case CaseReleased():

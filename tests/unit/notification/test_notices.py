@@ -14,7 +14,7 @@ from services.notification.notices.notice import Link, Listing, Notice, Paragrap
 from services.notification.notices.table import MOST_LINES, Links, write_notice
 from services.notification.routing.audiences import AUDIENCES
 from services.notification.routing.plan import plan
-from shared.events import Event
+from shared.events import DeadlineBreached, DeadlineEscalated, DeadlineFact, DeadlineWarned, Event
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.policy import Deadline, load_policy
 from shared.times import now
@@ -29,7 +29,7 @@ def deliveries(*events_and_stories: tuple[Event, Story]) -> list[Delivery]:
     return [
         delivery
         for event, story in events_and_stories
-        for _, delivery in plan(event, summary_of(story.opened()), ROUTES, POLICY, now())
+        for _, delivery in plan(event, summary_of(story.opened(), story.triaged()), ROUTES, POLICY, now())
     ]
 
 
@@ -76,6 +76,34 @@ def test_a_deadline_in_a_mail_to_a_reporter_does_not_tell_what_kind_of_case_it_i
     assert "emergency" not in text.replace("emergency services", "")
     assert "child" not in text
     assert " by " in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [(DeadlineWarned, "A deadline comes near"), (DeadlineBreached, "A deadline has passed")],
+)
+def test_a_body_is_told_of_a_deadline_that_comes_near_and_of_one_that_was_missed(
+    kind: type[DeadlineFact], says: str
+) -> None:
+    story = Story()
+    event = story.late(kind)
+    (delivery,) = deliveries((event, story))
+    assert delivery.recipient == f"body:{story.body}"
+    plain = write_plain(written((event, story)))
+    assert says in plain
+    assert "First response by" in plain
+    assert f"https://desk.example/desk/cases/{story.code_name}" in plain
+
+
+def test_the_stand_in_hears_where_cases_wait_too_long_and_nothing_that_leads_to_one() -> None:
+    stories = [Story(code_name=f"case-{n}") for n in range(3)]
+    told = [(story.late(DeadlineEscalated, to_body="u4c"), story) for story in stories]
+    assert {delivery.recipient for delivery in deliveries(*told)} == {"stand_in:u4c"}
+    plain = write_plain(written(*told))
+    assert "3 cases wait" in plain
+    assert plain.count(stories[0].body) == 1
+    assert "case-" not in plain
+    assert "https://" not in plain
 
 
 def test_news_does_not_tell_a_question_from_a_decision() -> None:
