@@ -100,7 +100,8 @@ class ReportStore:
 
     async def count_undecided(self, received_before: datetime) -> int:
         """How many reports came before then, are not erased, and have no decision."""
-        wanted = {**UNDECIDED, "received_at": {"$lt": received_before}}
+        # The case of which a merged one is a part has the decision.
+        wanted = {**UNDECIDED, "received_at": {"$lt": received_before}, "status.before_merge": None}
         with reaching():
             return await self._reports.collection.count_documents(wanted)
 

@@ -11,7 +11,7 @@ import orjson
 from services.triage.answers import StepShown
 from services.triage.case.attendance import People
 from services.triage.case.case import Case
-from services.triage.case.commands.command import Command
+from services.triage.case.commands.command import Command, takes
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.commands.table import carry_out, carry_out_other
 from services.triage.case.forms import FORMS, Form, read, resource_of
@@ -244,6 +244,7 @@ class Desk:
                 words_id=lambda field: derive(form.command, request.cause, digest, field),
                 token_of=lambda person: self._tokens.of(case_id, person),
                 refs=self._others.refs(case_id, other_id),
+                assignee_stays=await self._stays(form, stored.case, other, principal),
             )
             if faults:
                 raise FieldsWrong(faults).and_further(command.faults(stored.case, self.policy, self._clock()))
@@ -338,6 +339,12 @@ class Desk:
             trace=current_traceparent(),
         )
         return CaseChange(after, other, events, [request.cause])
+
+    async def _stays(self, form: Form, case: Case, other: StoredCase | None, giver: Principal) -> bool:
+        """Whether the person who has the other case may see this one, where the command asks for it."""
+        if other is None or other.case.assignee is None or not takes(form.kind, "assignee_stays"):
+            return True
+        return await self._can_have(case, other.case.assignee, giver)
 
     async def _can_have(self, case: Case, person: str, giver: Principal) -> bool:
         """Whether a person may look into a case. The reason is not told, because the report may name them."""

@@ -150,6 +150,19 @@ class AgreementShown(TypedDict):
     checked_at: str | None
 
 
+class CaseNamed(TypedDict):
+    """Another case that the reader may see."""
+
+    id: str
+    code_name: str
+
+
+class AbsorbedShown(CaseNamed):
+    """A case that is part of this one, and how often its reporter has answered since."""
+
+    answers_since: int
+
+
 class StepShown(TypedDict):
     """A step of the history of a case."""
 
@@ -216,6 +229,8 @@ class CaseShown(CaseSummary):
     referrals: Sequence[ReferralShown]
     questions: Sequence[QuestionShown]
     proposal: ProposalShown | None
+    merged_into: CaseNamed | None
+    absorbed: Sequence[AbsorbedShown]
     links: Sequence[LinkShown]
     consent: str | None
     check_ins: Sequence[CheckInShown]

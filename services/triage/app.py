@@ -94,7 +94,7 @@ def build_app(
     eraser = DigestEraser(cases)
     known, parties_part = follow_parties(runtime, parties)
     tokens = Tokens(settings.identity_key)
-    sight = Sight(known, tokens)
+    sight = Sight(known, tokens, cases)
     consumer.consume(runtime, ReportFollower(cases, policy, known, staffing, tokens), eraser)
     read = partial(runtime.read_to_end, "erasures")
     replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)

@@ -16,6 +16,7 @@ from shared.access.authorization import allow
 from shared.access.conditions import Permit
 from shared.access.principal import Principal
 from shared.clients.vault import Contents
+from shared.events import CaseMerged, InformationReceived
 from shared.policy import Policy
 from shared.problems import FieldError
 from shared.times import now
@@ -34,6 +35,14 @@ class Beside:
         """What the case has to do with others, and these."""
         return [(link, self.cases[link.other]) for link in case.links if link.other in self.cases]
 
+    def survivor(self, case: Case) -> Case | None:
+        """The case of which this one is a part."""
+        return self.cases.get(case.merged_into or "")
+
+    def absorbed(self, case: Case) -> list[tuple[Case, int]]:
+        """The cases that are part of this one, each with how often its reporter has answered since."""
+        return [(self.cases[ref], _answers_since(self.cases[ref])) for ref in case.absorbed if ref in self.cases]
+
     def steps(self, steps: Sequence[Step]) -> list[Step]:
         """The steps that tell of no other case, or of one that the person may see."""
         return [step for step in steps if step.other_case is None or step.other_case in self.cases]
@@ -44,8 +53,15 @@ class Beside:
         if not written:
             return contents
         shown = {link.note_id for link, _ in self.links(case)}
+        shown |= {case.merge_note_id} if self.survivor(case) else set()
         said = [one for one in written.get("statements", ()) if one.get("kind") != LINK or one["id"] in shown]
         return replace(contents, sections={**contents.sections, "correspondence": {**written, "statements": said}})
+
+
+def _answers_since(case: Case) -> int:
+    """How often the reporter has answered since the case was merged."""
+    merged = max((step.seq for step in case.history if step.fact == CaseMerged.name), default=0)
+    return sum(step.fact == InformationReceived.name and step.seq > merged for step in case.history)
 
 
 class Others:

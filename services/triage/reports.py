@@ -14,6 +14,7 @@ from services.triage.case.commands.opening import Open
 from services.triage.case.commands.table import carry_out
 from services.triage.case.lifecycle import NotPermitted, UnknownQuestion
 from services.triage.case.tokens import Tokens
+from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
 from shared.aggregates import change
@@ -62,6 +63,7 @@ class ReportFollower:
         self._parties = parties
         self._staffing = staffing
         self._tokens = tokens
+        self._sight = Sight(parties, tokens, cases)
 
     async def take(self, events: Sequence[Event]) -> None:
         """Open a case for each report and hand each answer to its case; what was done before is passed over.
@@ -81,9 +83,12 @@ class ReportFollower:
         async def decide(case_id: str, stored: StoredCase | None) -> CaseChange | None:
             code_name = stored.case.code_name if stored else await self._name_for(case_id, attempts)
             work = _Work(stored, code_name, stored.case if stored else None)
+            names = named.get(case_id, frozenset())
+            if stored and stored.case.absorbed:
+                names = await self._sight.names_of(stored.case)
             for event in by_case[case_id]:
                 if not work.knows(event.id):
-                    self._fold(work, case_id, event, People(staff, named.get(case_id, frozenset())))
+                    self._fold(work, case_id, event, People(staff, names))
             return work.change()
 
         written = await change(self._cases, by_case, decide)

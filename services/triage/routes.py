@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from services.triage.actions import CommandRequest, Desk, show_step
 from services.triage.answers import (
     CaseList,
+    CaseNamed,
     CaseShown,
     CaseSummary,
     CommandDone,
@@ -113,6 +114,11 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
             ],
             "appeals": show_appeals(case),
             "proposal": show_proposal(case, await desk.tally(case)),
+            "merged_into": _named(beside.survivor(case)),
+            "absorbed": [
+                {"id": other.id, "code_name": other.code_name, "answers_since": count}
+                for other, count in beside.absorbed(case)
+            ],
             "links": [
                 {"id": other.id, "code_name": other.code_name, "relation": link.relation, "note_id": link.note_id}
                 for link, other in beside.links(case)
@@ -190,6 +196,10 @@ def _referral(referral: Referral) -> ReferralShown:
         "ended_at": rfc3339(referral.ended_at) if referral.ended_at else None,
         "answer_id": referral.answer_id,
     }
+
+
+def _named(case: Case | None) -> CaseNamed | None:
+    return {"id": case.id, "code_name": case.code_name} if case else None
 
 
 def _summary(case: Case) -> CaseSummary:

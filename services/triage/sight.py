@@ -1,42 +1,86 @@
 """Who is shut out of which case: who is named in its report, by the pseudonyms that stand beside the case.
 
-Also those that handlers named: their tokens stand in the case.
+Also those that handlers named: their tokens stand in the case. Of two merged cases each shuts out the people of both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from services.triage.case.case import Case
 from services.triage.case.tokens import Tokens
+from services.triage.stored import StoredCase
 from shared.parties import Parties
 from shared.problems import Unavailable
+
+
+class Cases(Protocol):
+    """Where the cases are with which a case is merged (services.triage.stored.CaseStore)."""
+
+    async def load(self, ids: Iterable[str], /) -> Mapping[str, StoredCase]: ...
 
 
 class Sight:
     """What the desk and the queue need to know of a case before they show it."""
 
-    def __init__(self, parties: Parties, tokens: Tokens) -> None:
+    def __init__(self, parties: Parties, tokens: Tokens, cases: Cases) -> None:
         self._parties = parties
         self._tokens = tokens
+        self._cases = cases
 
     async def names_of(self, case: Case) -> frozenset[str]:
         """The pseudonyms and references of the people shut out of a case, as they stand beside it.
 
         Raises Unavailable while they are not known; nobody sees the case until then.
         """
-        known = await self._parties.load({case.id})
-        if case.parties_apart and case.id not in known:
-            raise Unavailable("parties: not known yet")
-        return known.get(case.id, frozenset())
+        return _known((await self.names_of_each([case])).get(case.id))
+
+    async def names_of_each(self, cases: Sequence[Case]) -> dict[str, frozenset[str]]:
+        """The same of each case, by its id; without those of which it is not known."""
+        return self._names(cases, *await self._beside(cases))
 
     async def shut_out_of(self, case: Case, person: str) -> frozenset[str]:
         """The same, and this person (a reference) where a token of the case stands for the person."""
-        return await self.names_of(case) | self._tokens.shut_out(case, [person])
+        return _known((await self.shut_out_of_each([case], person)).get(case.id))
 
     async def shut_out_of_each(self, cases: Sequence[Case], person: str) -> dict[str, frozenset[str]]:
         """The same of each case, by its id; without those of which it is not known."""
-        known = await self._parties.load({case.id for case in cases})
+        known, merged = await self._beside(cases)
+        names = self._names(cases, known, merged)
         return {
-            case.id: known.get(case.id, frozenset()) | self._tokens.shut_out(case, [person])
+            case.id: names[case.id].union(
+                self._tokens.shut_out(case, [person]),
+                *(self._tokens.shut_out(other, [person]).union(other.recused) for other in merged.get(case.id, ())),
+            )
             for case in cases
-            if case.id in known or not case.parties_apart
+            if case.id in names
         }
+
+    async def _beside(self, cases: Sequence[Case]) -> tuple[dict[str, frozenset[str]], dict[str, list[Case]]]:
+        """What stands beside the cases and those with which they are merged, and these, by the ids of the first."""
+        wanted: dict[str, list[str]] = {}
+        for case in cases:
+            refs = (*case.absorbed, *([case.merged_into] if case.merged_into else []))
+            if refs:
+                wanted[case.id] = [i for ref in refs if (i := self._tokens.case_meant(case.id, ref))]
+        others = await self._cases.load({i for ids in wanted.values() for i in ids}) if wanted else {}
+        known = await self._parties.load({*(case.id for case in cases), *others})
+        return known, {one: [others[i].case for i in ids if i in others] for one, ids in wanted.items()}
+
+    @staticmethod
+    def _names(
+        cases: Sequence[Case], known: Mapping[str, frozenset[str]], merged: Mapping[str, Sequence[Case]]
+    ) -> dict[str, frozenset[str]]:
+        found: dict[str, frozenset[str]] = {}
+        for case in cases:
+            others = merged.get(case.id, ())
+            if all(one.id in known or not one.parties_apart for one in (case, *others)):
+                found[case.id] = known.get(case.id, frozenset()).union(
+                    *(known.get(other.id, frozenset()).union(other.parties) for other in others)
+                )
+        return found
+
+
+def _known(found: frozenset[str] | None) -> frozenset[str]:
+    if found is None:
+        raise Unavailable("parties: not known yet")
+    return found

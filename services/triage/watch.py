@@ -18,6 +18,7 @@ from services.triage.case.commands.waking import Wake
 from services.triage.case.lifecycle import NotPermitted
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
+from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
 from shared.access.principal import Resource, serves_beside
@@ -58,6 +59,7 @@ class CaseWatch:
         self._staffing = staffing
         self._policy = policy
         self._tokens = tokens
+        self._sight = Sight(parties, tokens, cases)
         self._every = every
         self._clock = clock
         self._sleep = sleep
@@ -86,7 +88,7 @@ class CaseWatch:
         changed, unattended, after = await self.wake(), 0, ""
         while batch := await self._cases.open_after(after, LOOKED_AT_ONCE):
             after = batch[-1].id
-            named, at = await self._parties.load({case.id for case in batch}), self._clock()
+            named, at = await self._sight.names_of_each(batch), self._clock()
             # A case that was stored before its timer was built is found only here.
             overdue = [case.id for case in batch if (time := wakes_at(case)) and time <= at]
             changed += len(await self._carry_out(overdue, Wake(), staff))
@@ -123,7 +125,10 @@ class CaseWatch:
         named = await self._parties.load(set(ids))
 
         async def decide(case_id: str, stored: StoredCase | None) -> CaseChange | None:
-            if stored is None or not _is_known(stored.case, named):
+            if stored is None:
+                return None
+            about = await self._sight.names_of_each([stored.case]) if stored.case.absorbed else named
+            if not _is_known(stored.case, about):
                 return None
             cause = new_id()
             try:
@@ -131,7 +136,7 @@ class CaseWatch:
                     stored.case,
                     command,
                     self._policy,
-                    self._people(stored.case, staff, named),
+                    self._people(stored.case, staff, about),
                     self._clock(),
                     case_id=case_id,
                     actor=TRIAGE,

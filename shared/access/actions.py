@@ -82,6 +82,8 @@ ACTIONS: Mapping[str, Action] = {
         _command("withdraw", "take back a recusal of another person", Role.RESPONDER, Role.COORDINATOR),
         _command("link", "say what a case has to do with another one", Role.RESPONDER, Role.COORDINATOR),
         _command("unlink", "take back what a case has to do with another one", Role.RESPONDER, Role.COORDINATOR),
+        _command("merge", "let a case go on as part of another one", Role.RESPONDER, Role.COORDINATOR),
+        _command("unmerge", "let a merged case be a case for itself again", Role.RESPONDER, Role.COORDINATOR),
         Action("roster.read", "see who may do what"),
         Action("roster.change", "change who may do what", fresh=True),
         Action("roster.note_names", "have the names of a person who signs in noted on the roster"),

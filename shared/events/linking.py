@@ -1,4 +1,6 @@
-"""Facts that triage writes to `cases`: a case has to do with another one. Both cases tell it, in one write.
+"""Facts that triage writes to `cases`: a case has to do with another one, or is merged into it.
+
+Both cases tell it, in one write.
 
 `other_case` is a reference that holds within the case: only triage can tell which other case it is. Triage does not
 show such a fact to a person who may not see the other case.
@@ -6,7 +8,7 @@ show such a fact to a person who may not see the other case.
 
 from typing import ClassVar
 
-from shared.events.cases import CaseFact
+from shared.events.cases import CaseFact, DeadlineSet
 
 
 class CaseLinked(CaseFact):
@@ -35,3 +37,49 @@ class CaseUnlinked(CaseFact):
 
     other_case: str
     relation: str
+
+
+class CaseMerged(CaseFact):
+    """The case goes on as part of `other_case`, which tells `case.absorbed`. The vault has the reasons under `note_id`.
+
+    Nothing is owed on it while it is merged. The reporter is not told, because that would tell of another report.
+    """
+
+    name: ClassVar[str] = "case.merged"
+
+    other_case: str
+    note_id: str | None = None
+
+
+class CaseAbsorbed(CaseFact):
+    """The case goes on for `other_case` as well; the state stays. It takes the stricter of both lanes.
+
+    `deadlines` are those whose clock runs and that come earlier, or are new, by the other case. `assignee`: who has the
+    case from now on; None where the person may not see the other case.
+    """
+
+    name: ClassVar[str] = "case.absorbed"
+    unseen: ClassVar[bool] = True
+
+    other_case: str
+    lane: str
+    previous_lane: str
+    deadlines: tuple[DeadlineSet, ...] = ()
+    assignee: str | None = None
+
+
+class CaseUnmerged(CaseFact):
+    """The case goes on for itself, in the state that it had before; its clocks have run on. See `case.detached`."""
+
+    name: ClassVar[str] = "case.unmerged"
+
+    other_case: str
+
+
+class CaseDetached(CaseFact):
+    """`other_case` is no part of this case any more; the state, the lane and the deadlines stay."""
+
+    name: ClassVar[str] = "case.detached"
+    unseen: ClassVar[bool] = True
+
+    other_case: str

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from services.triage.actions import CommandRequest, CommandResult, Desk
 from services.triage.case.case import Case
 from services.triage.case.commands.command import (
+    CaseField,
     ChoiceField,
     ChoicesField,
     DayField,
@@ -118,7 +119,7 @@ class Walk:
 
     def __post_init__(self) -> None:
         named, tokens, roster = nobody_named(), Tokens(b"t" * 32), Roster()
-        sight, now = Sight(named, tokens), lambda: self.clock
+        sight, now = Sight(named, tokens, self.cases), lambda: self.clock
         self.tokens = tokens
         self.intake = ReportFollower(self.cases, POLICY, named, roster, tokens, now)
         self.desk = Desk(self.cases, self.vault, POLICY, b"k" * 32, roster, sight, roster, tokens, now)
@@ -128,6 +129,11 @@ class Walk:
     def case(self) -> Case:
         """As it is stored."""
         return self.cases.stored[CASE].case
+
+    @property
+    def other(self) -> Case:
+        """The case beside it, as it is stored."""
+        return self.cases.stored[case_id_of("r2")].case
 
     @property
     def events(self) -> list[Event]:
@@ -276,6 +282,9 @@ def _fitting(one: Field, walk: Walk, data: st.DataObject) -> object:
             return data.draw(st.lists(st.sampled_from(one.options(POLICY)), unique=True, max_size=3))
         case ChoiceField():
             return data.draw(st.sampled_from(one.options(POLICY)))
+        case CaseField():
+            names = [walk.other.code_name, walk.other.id, walk.other.code_name, walk.case.code_name]
+            return data.draw(st.sampled_from(names))
         case DayField():
             return (walk.clock + timedelta(days=data.draw(st.sampled_from(_DAYS)))).date().isoformat()
         case _:

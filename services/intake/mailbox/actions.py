@@ -178,7 +178,7 @@ class Mailbox:
             for question in (() if report.erased else status.questions)
         )
         return StatusView(
-            state=status.state,
+            state=status.before_merge or status.state,
             received_at=report.received_at,
             deadlines=view_deadlines(status, self._clock()),
             questions=questions,

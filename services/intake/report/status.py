@@ -10,6 +10,7 @@ from datetime import datetime
 from shared.events import (
     MET_BY_STEP,
     AppealDecided,
+    CaseAbsorbed,
     CaseAssigned,
     CaseDecided,
     CaseFact,
@@ -65,6 +66,8 @@ class Status:
     `body`, `assignee` and `recused` decide who may erase and read the report, and who learns the name of the reporter,
     who sees only the body. `category`: as a handler confirmed it; None before that. `deadlines_told`: triage tells when
     a deadline is met. Cases from before that do not have it, and MET_BY_STEP says which step met a deadline.
+    `before_merge`: what the reporter sees of a merged case,
+    because the merging would tell of another report.
     """
 
     updated_at: datetime
@@ -80,6 +83,7 @@ class Status:
     recused: tuple[str, ...] = ()
     assignee: str | None = None
     category: str | None = None
+    before_merge: str | None = None
 
 
 def follow(status: Status, event: Event) -> Status | None:
@@ -89,7 +93,14 @@ def follow(status: Status, event: Event) -> Status | None:
         return None
     after = replace(status, seq=event.case_seq)
     if not fact.unseen:
-        after = replace(after, state=fact.state, updated_at=event.time)
+        merged = fact.state == CaseState.MERGED
+        after = replace(
+            after,
+            # Nothing more is done on a merged case by itself.
+            state=CaseState.CLOSED.value if merged else fact.state,
+            before_merge=(status.before_merge or status.state) if merged else None,
+            updated_at=event.time,
+        )
     match fact:
         # What is unseen decides who may read the report.
         case RecusalDeclared():
@@ -115,6 +126,8 @@ def follow(status: Status, event: Event) -> Status | None:
         case LaneRaised():
             added = tuple(Deadline(d.name, d.due_at) for d in fact.deadlines)
             after = replace(after, lane=fact.lane, deadlines=(*status.deadlines, *added))
+        case CaseAbsorbed():
+            after = replace(after, lane=fact.lane, assignee=fact.assignee)
         case InformationRequested():
             after = replace(after, questions=(*status.questions, Question(fact.question_id, event.time)))
         case CaseDecided():

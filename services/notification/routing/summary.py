@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.events import (
+    CaseAbsorbed,
     CaseAssigned,
     CaseFact,
     CaseOpened,
@@ -58,6 +59,7 @@ FOLLOWED: tuple[type[CaseFact], ...] = (
     CaseReleased,
     LaneLowered,
     LaneRaised,
+    CaseAbsorbed,
     RecusalDeclared,
     RecusalWithdrawn,
     RecusalLapsed,
@@ -95,6 +97,8 @@ def follow(summary: CaseSummary | None, event: Event) -> CaseSummary | None:
             return replace(summary, assignee=None, seq=seq)
         case LaneRaised() | LaneLowered():
             return replace(summary, lane=fact.lane, seq=seq)
+        case CaseAbsorbed():
+            return replace(summary, lane=fact.lane, assignee=fact.assignee, seq=seq)
         case RecusalDeclared():
             parties = tuple(dict.fromkeys((*summary.parties, fact.person)))
             return replace(summary, assignee=fact.assignee, parties=parties, seq=seq)

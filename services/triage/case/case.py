@@ -46,6 +46,9 @@ class Case:
     `unattended`: no handling body could look after it when that was last judged. `category_confirmed`: a person said
     that it has this category. `watchers`: references of the people who follow it.
     `referrals`: the oldest first.
+    `merged_into`: the case of which this one is a part now; `merged_from`: the state that it had before;
+    `merge_note_id`: the vault has the reasons; `absorbed`: the cases that are part of this one. The case has names of
+    its own for other cases (see services.triage.case.tokens).
     """
 
     id: str
@@ -88,6 +91,10 @@ class Case:
     watchers: tuple[str, ...] = ()
     referrals: tuple[Referral, ...] = ()
     notes: tuple[Note, ...] = ()
+    merged_into: str | None = None
+    merged_from: CaseState | None = None
+    merge_note_id: str | None = None
+    absorbed: tuple[str, ...] = ()
 
     @property
     def seq(self) -> int:

@@ -54,12 +54,14 @@ class Form:
         words_id: Callable[[str], str],
         token_of: Callable[[str], str],
         refs: tuple[str, str] = ("", ""),
+        assignee_stays: bool = True,
     ) -> Command:
         """The command with what its fields mean, as `read` gives it.
 
         `people`: who could handle the case. `words_id` names the words of a field for the vault; `token_of` gives the
         token of a person in the case.
-        `refs`: what the case calls the other one, and the other one calls it.
+        `refs`: what the case calls the other one, and the other one calls it. `assignee_stays`: whether the person who
+        has the other case may see this one.
         """
         values = dict(meant)
         for field in self.fields:
@@ -74,6 +76,8 @@ class Form:
             values["people"] = people
         if takes(self.kind, "other_ref"):
             values["other_ref"], values["own_ref"] = refs
+        if takes(self.kind, "assignee_stays"):
+            values["assignee_stays"] = assignee_stays
         return self.kind(**values)
 
     def words_of(self, command: Command) -> Iterator[tuple[WordsField, Words]]:

@@ -46,6 +46,9 @@ _APPEALABLE = (
 )
 _REFERABLE = (CaseState.TRIAGED, CaseState.ASSIGNED, CaseState.INVESTIGATING, CaseState.AWAITING_INFORMATION)
 
+MERGEABLE = (CaseState.TRIAGED, CaseState.ASSIGNED, CaseState.INVESTIGATING, CaseState.AWAITING_INFORMATION)
+"""The states of a case that can go on as part of another one, and that can take in another one."""
+
 TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     # Opening passes through `received`: the two facts are one write, so that no case is ever without an owner.
     "open": {None: CaseState.TRIAGED},
@@ -113,6 +116,8 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     "note": _ANY,
     "watch": _ANY,
     "unwatch": _ANY,
+    "merge": dict.fromkeys(MERGEABLE, CaseState.MERGED),
+    "unmerge": {CaseState.MERGED: MERGEABLE},
     "follow_up": {CaseState.DECIDED: CaseState.FOLLOWING_UP},
     "check_in": {CaseState.FOLLOWING_UP: CaseState.FOLLOWING_UP},
     "agree": _AFTER_DECISION,

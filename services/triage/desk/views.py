@@ -16,6 +16,7 @@ from services.triage.case.commands.decision import NEEDS
 from services.triage.case.commands.follow_up import CheckAgreement
 from services.triage.case.commands.handling import Claim
 from services.triage.case.commands.linking import Unlink
+from services.triage.case.commands.merging import Unmerge
 from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw, may_withdraw
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
@@ -63,6 +64,10 @@ FIELD_MESSAGES = {
     "not_a_reference": "desk-not-a-reference",
     "cannot_have": "desk-cannot-have",
     "declared_before": "desk-declared-before",
+    "has_absorbed": "desk-has-absorbed",
+    "cannot_absorb": "desk-cannot-absorb",
+    "other_body": "desk-other-body",
+    "not_merged": "desk-not-merged",
     "same_case": "desk-same-case",
     "unknown_case": "desk-unknown-case",
     "not_pending": "desk-not-pending",
@@ -330,7 +335,7 @@ class CaseView:
         at: datetime,
     ) -> dict[str, Any]:
         """The other cases that the reader may see, and what they have to do with this one."""
-        said = words_in(contents)
+        said, survivor = words_in(contents), beside.survivor(case)
         return {
             "links": [
                 {
@@ -340,6 +345,10 @@ class CaseView:
                 }
                 for link, other in beside.links(case)
             ],
+            "survivor": survivor.code_name if survivor else None,
+            "merge_note": said.get(case.merge_note_id or "") if survivor else None,
+            "absorbed": [(other.code_name, answers) for other, answers in beside.absorbed(case)],
+            "may_unmerge": self._may(principal, case, f"case.{Unmerge.name}", at) is not None,
             "may_unlink": self._may(principal, case, f"case.{Unlink.name}", at) is not None,
         }
 

@@ -42,7 +42,9 @@ async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_
     copies, colleagues = MemoryCopies(), [replace(ALICE, ref=f"person:{number:016x}") for number in range(8)]
     for colleague in colleagues:
         copies.enrol(colleague)
-    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(copies), Sight(nobody_named(), TOKENS), Everywhere(), TOKENS)
+    desk = Desk(
+        cases, MemoryVault(), POLICY, KEY, Roster(copies), Sight(nobody_named(), TOKENS, cases), Everywhere(), TOKENS
+    )
 
     async def take(number: int) -> str:
         order = CommandRequest("assign", {"assignee": colleagues[number].ref}, 3, f"order {number}")
@@ -59,7 +61,7 @@ async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_
 async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: MongoCases) -> None:
     event = reported()
     await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([event])
-    sight = Sight(nobody_named(), TOKENS)
+    sight = Sight(nobody_named(), TOKENS, cases)
     desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()), sight, Everywhere(), TOKENS)
     order = CommandRequest("assign", {}, 3, "the same order")
     outcomes = await asyncio.gather(*(desk.carry_out(ALICE, event.case_id, order) for _ in range(8)))

@@ -118,7 +118,7 @@ async def test_a_page_of_the_queue_looks_at_so_many_cases_and_no_more(how: str) 
             who = replace(who, grants=tuple(replace(g, communities=("enwiki",)) for g in who.grants))
             hidden = replace(seen, community="swwiki")
     cases = Cases(*(replace(hidden, id=f"hidden {n}") for n in range(FLOOD)), seen)
-    queue = Queue(cases, Sight(Parties(parties), TOKENS), POLICY, KEY)  # type: ignore[arg-type]  # a queue asks for nothing else
+    queue = Queue(cases, Sight(Parties(parties), TOKENS, cases), POLICY, KEY)  # type: ignore[arg-type]  # a queue asks for nothing else
     shown, cursor, pages = list[str](), None, 0
     while True:
         before = cases.read

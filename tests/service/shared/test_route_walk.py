@@ -85,6 +85,8 @@ MAY: dict[str, dict[str, str]] = {
     "case.withdraw": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.link": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.unlink": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "case.merge": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "case.unmerge": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "roster.read": {"coordinator": ""},
     "roster.change": {"coordinator": "oneself reach"},
     "roster.leave": {"coordinator": "last reach"},

@@ -39,10 +39,20 @@ async def shown(rig: Rig, case, who: Principal = ALICE):
 async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None:
     sort, always = ["confirm_category", "set_flags"], ["recuse", "clear", "link", "note", "watch"]
     expected = {
-        (): ["assign", "claim", *sort, "refer", *always],
-        ("assign",): ["assign", "release", *sort, "refer", "start", *always],
-        ("assign", "start"): ["assign", "release", *sort, "refer", "ask", "propose_decision", "decide", *always],
-        ("assign", "start", "ask"): ["assign", "release", *sort, "refer", "start", *always],
+        (): ["assign", "claim", *sort, "refer", *always, "merge"],
+        ("assign",): ["assign", "release", *sort, "refer", "start", *always, "merge"],
+        ("assign", "start"): [
+            "assign",
+            "release",
+            *sort,
+            "refer",
+            "ask",
+            "propose_decision",
+            "decide",
+            *always,
+            "merge",
+        ],
+        ("assign", "start", "ask"): ["assign", "release", *sort, "refer", "start", *always, "merge"],
         ("assign", "refer"): ["assign", "release", *always],
         ("assign", "start", "decide"): ["assign", "release", *always, "follow_up", "agree", "close", "appeal"],
         ("assign", "start", "decide", "close"): [*always, "appeal", "reopen"],

@@ -13,7 +13,7 @@ from shared.access.principal import Principal
 from shared.events import encode
 from tests.support.forms import hidden_fields
 from tests.support.people import bearer, sign_in
-from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, make_rig
+from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, make_rig
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
 NAMED = replace(COLLEAGUE, ref="person:4a3ed00000000000", pseudonyms=frozenset({"4" * 32}))
@@ -186,3 +186,82 @@ async def test_an_outage_links_neither_case(rig: Rig) -> None:
     given = {"other": b.code_name, "relation": "related", "link_note": "Because."}
     assert (await rig.order(a, "link", given)).status_code == 503
     assert [rig.cases.stored[case.id].case for case in (a, b)] == [a, b]
+
+
+async def test_a_merged_case_and_its_survivor_show_each_other(rig: Rig) -> None:
+    a, b = await two(rig)
+    answer = await rig.order(a, "merge", {"other": b.code_name, "link_note": "It is the same."})
+    assert (answer.status_code, answer.json()["state"]) == (200, "merged"), answer.text
+    merged, survivor = await shown(rig, a), await shown(rig, b)
+    assert merged["merged_into"] == {"id": b.id, "code_name": b.code_name}
+    assert survivor["absorbed"] == [{"id": a.id, "code_name": a.code_name, "answers_since": 0}]
+    assert [action["command"] for action in merged["actions"]] == ["unmerge"]
+    assert "It is the same." in (await rig.http.get(f"/v1/cases/{a.id}/content", headers=bearer(ALICE))).text
+    for case in (a, b):
+        assert fold(e for e in rig.cases.events if e.case_id == case.id) == rig.cases.stored[case.id].case
+    assert (await rig.order(a, "unmerge", {"other": b.code_name})).status_code == 200
+    assert (await shown(rig, a))["state"] == "triaged"
+    assert (await shown(rig, b))["absorbed"] == []
+
+
+async def test_a_repeated_merger_is_one(rig: Rig) -> None:
+    a, b = await two(rig)
+    given = {"other": b.code_name}
+    answers = [
+        await rig.order(a, "merge", given, idempotency_key="merge-one-two", if_match=f'"{a.seq}"') for _ in range(2)
+    ]
+    assert [answer.json() for answer in answers] == [answers[0].json()] * 2
+    assert [e.fact.name for e in rig.cases.events].count("case.absorbed") == 1
+
+
+async def test_of_two_merged_cases_both_are_hidden_from_the_people_of_either(rig: Rig) -> None:
+    a, b = await two(rig)
+    for case in (a, b):
+        status = (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(NAMED))).status_code
+        assert status == (200 if case is a else 404)
+    for case, other in ((a, b), (b, a)):
+        assert (await rig.order(case, "merge", {"other": other.code_name})).status_code == 200
+        for one in (a, b):
+            for path in (f"/v1/cases/{one.id}", f"/v1/cases/{one.id}/content"):
+                assert (await rig.http.get(path, headers=bearer(NAMED))).status_code == 404
+                assert (await rig.http.get(path, headers=bearer(ALICE))).status_code == 200
+            assert (await rig.order(one, "start", who=NAMED)).status_code == 404
+        listed = (await rig.http.get("/v1/cases", headers=bearer(NAMED))).json()["items"]
+        assert listed == []
+        assert (await rig.order(case, "unmerge", {"other": other.code_name})).status_code == 200
+        assert (await rig.http.get(f"/v1/cases/{a.id}", headers=bearer(NAMED))).status_code == 200
+
+
+async def test_a_person_named_in_the_merged_case_loses_the_survivor(rig: Rig) -> None:
+    a, b = await two(rig)
+    rig.entries.enrol(NAMED)
+    assert (await rig.order(a, "assign", {"assignee": NAMED.ref})).status_code == 200
+    assert (await rig.order(b, "merge", {"other": a.code_name})).status_code == 200
+    assert rig.cases.stored[a.id].case.assignee is None
+    assert (await rig.order(a, "assign", {"assignee": NAMED.ref})).status_code == 422
+
+
+async def test_a_survivor_that_is_hidden_is_no_case(rig: Rig) -> None:
+    a, b = await two(rig)
+    answer = await rig.order(a, "merge", {"other": b.code_name}, NAMED)
+    assert [error["code"] for error in answer.json()["errors"]] == ["unknown_case"]
+
+
+async def test_an_answer_to_a_merged_case_is_shown_at_its_survivor(rig: Rig) -> None:
+    a, b = await two(rig)
+    for command, values in (("assign", {}), ("start", {}), ("ask", {"question": "When?"})):
+        assert (await rig.order(a, command, values)).status_code == 200
+    question = rig.cases.stored[a.id].case.questions[0].id
+    assert (await rig.order(a, "merge", {"other": b.code_name})).status_code == 200
+    await rig.intake.take([answered(a.report_id, question)])
+    assert (await shown(rig, b))["absorbed"][0]["answers_since"] == 1
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    page = (await rig.http.get(f"/desk/cases/{b.code_name}", headers=BROWSER)).text
+    assert "the reporter has sent an answer since" in page
+    page = (await rig.http.get(f"/desk/cases/{a.code_name}", headers=BROWSER)).text
+    assert f'href="/desk/cases/{b.code_name}"' in page
+    sent = await rig.http.post(
+        f"/desk/cases/{a.code_name}/unmerge", data={**hidden_fields(page), "other": b.code_name}, headers=BROWSER
+    )
+    assert sent.status_code == 303
+    assert rig.cases.stored[a.id].case.state == "investigating"

@@ -9,13 +9,17 @@ from services.intake.mailbox.views import view_deadlines
 from services.intake.report.status import Status, follow
 from shared.events import (
     AppealDecided,
+    CaseAbsorbed,
+    CaseAssigned,
     CaseAttended,
     CaseDecided,
     CaseFact,
+    CaseMerged,
     CasePassedOn,
     CaseReopened,
     CaseTriaged,
     CaseUnattended,
+    CaseUnmerged,
     DeadlineBreached,
     DeadlineMet,
     DeadlinePaused,
@@ -142,3 +146,22 @@ def test_a_clock_that_starts_anew_is_followed_and_one_of_the_handlers_own_is_not
     own = DeadlineStarted(**STEP, deadline="emergency_measure_review", due_at=DUE)
     status = after(TRIAGED, met(DUE), anew, own)
     assert [(d.name, d.due_at, d.met_at) for d in status.deadlines] == [("decision", DUE + 30 * DAY, None)]
+
+
+def test_a_reporter_sees_nothing_of_a_merger_and_the_report_counts_as_closed() -> None:
+    merged = CaseMerged(previous="investigating", state="merged", other_case="x")
+    resumed = DeadlineResumed(previous="merged", state="merged", deadline="decision", due_at=DUE)
+    status = after(TRIAGED, InvestigationStarted(**STEP), merged, resumed)
+    assert (status.state, status.before_merge) == ("closed", "investigating")
+    unmerged = CaseUnmerged(previous="merged", state="investigating", other_case="x")
+    status = after(TRIAGED, InvestigationStarted(**STEP), merged, unmerged)
+    assert (status.state, status.before_merge) == ("investigating", None)
+
+
+def test_a_survivor_has_the_lane_and_the_person_that_triage_tells() -> None:
+    assigned = CaseAssigned(previous="triaged", state="assigned", assignee="person:a11ce0de00000000")
+    absorbed = CaseAbsorbed(
+        previous="assigned", state="assigned", other_case="x", lane="emergency", previous_lane="standard"
+    )
+    status = after(TRIAGED, assigned, absorbed)
+    assert (status.state, status.lane, status.assignee) == ("assigned", "emergency", None)

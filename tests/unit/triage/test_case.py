@@ -72,6 +72,7 @@ ENTERED = {
     CaseState.REFERRED,
     CaseState.APPEALED,
     CaseState.REOPENED,
+    CaseState.MERGED,
 }
 """The states that the lifecycle of the documentation has and that commands lead to today."""
 
@@ -322,6 +323,28 @@ class Life(RuleBasedStateMachine):
         for one in case.check_ins:
             assert one.told_at is None or one.due_at <= one.told_at <= (one.kept_at or self.walk.clock)
             assert (one.kept_at is None) == (one.answer is None)
+
+    @invariant()
+    def a_merged_case_says_where_it_goes_on_and_owes_nothing(self) -> None:
+        case = self.walk.case
+        is_merged = case.state is CaseState.MERGED
+        assert ((case.merged_into is not None), (case.merged_from is not None)) == (is_merged, is_merged)
+        if is_merged:
+            assert (case.next_due, wakes_at(case)) == (None, None)
+
+    @invariant()
+    def a_case_that_comes_back_has_no_more_time_than_before(self) -> None:
+        if self.before and self.before.state is CaseState.MERGED is not self.walk.case.state:
+            due = {d.name: d.due_if_running(self.walk.clock) for d in self.before.deadlines if d.met_at is None}
+            for deadline in self.walk.case.deadlines:
+                assert deadline.met_at or deadline.due_if_running(self.walk.clock) <= due[deadline.name]
+
+    @invariant()
+    def two_cases_tell_the_same_of_each_other(self) -> None:
+        case, other = self.walk.case, self.walk.other
+        assert fold(event for event in self.walk.cases.events if event.case_id == other.id) == other
+        assert {link.relation for link in case.links} == {link.relation for link in other.links}
+        assert (case.merged_into is None, other.merged_into is None) == (not other.absorbed, not case.absorbed)
 
     @invariant()
     def two_cases_have_one_relation(self) -> None:

@@ -1,9 +1,20 @@
 """What the facts of other cases change. Pure."""
 
+from dataclasses import replace
+
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
-from services.triage.case.values import Link
-from shared.events import CaseLinked, CaseUnlinked, Event
+from services.triage.case.evolve.handling import deadline_of
+from services.triage.case.values import Deadline, Link
+from shared.events import (
+    CaseAbsorbed,
+    CaseDetached,
+    CaseLinked,
+    CaseMerged,
+    CaseUnlinked,
+    CaseUnmerged,
+    Event,
+)
 
 
 def _linked(case: Case, fact: CaseLinked, _event: Event) -> Fields:
@@ -18,4 +29,43 @@ def _others(case: Case, other_case: str) -> tuple[Link, ...]:
     return tuple(link for link in case.links if link.other != other_case)
 
 
-CHANGES = {CaseLinked: _linked, CaseUnlinked: _unlinked}
+def _merged(case: Case, fact: CaseMerged, _event: Event) -> Fields:
+    return {"merged_into": fact.other_case, "merged_from": case.state, "merge_note_id": fact.note_id}
+
+
+def _unmerged(_case: Case, _fact: CaseUnmerged, _event: Event) -> Fields:
+    return {"merged_into": None, "merged_from": None, "merge_note_id": None}
+
+
+def _absorbed(case: Case, fact: CaseAbsorbed, _event: Event) -> Fields:
+    told = {d.name: deadline_of(d) for d in fact.deadlines}
+    known = {d.name for d in case.deadlines}
+    return {
+        "absorbed": (*case.absorbed, fact.other_case),
+        "lane": fact.lane,
+        "assignee": fact.assignee,
+        "deadlines": (
+            *(_earlier(d, told.get(d.name)) for d in case.deadlines),
+            *(d for d in told.values() if d.name not in known),
+        ),
+    }
+
+
+def _earlier(deadline: Deadline, told: Deadline | None) -> Deadline:
+    if told is None:
+        return deadline
+    return replace(deadline, due_at=told.due_at, warn_at=told.warn_at, escalate_at=told.escalate_at)
+
+
+def _detached(case: Case, fact: CaseDetached, _event: Event) -> Fields:
+    return {"absorbed": tuple(other for other in case.absorbed if other != fact.other_case)}
+
+
+CHANGES = {
+    CaseLinked: _linked,
+    CaseUnlinked: _unlinked,
+    CaseMerged: _merged,
+    CaseUnmerged: _unmerged,
+    CaseAbsorbed: _absorbed,
+    CaseDetached: _detached,
+}

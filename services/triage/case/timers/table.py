@@ -8,7 +8,7 @@ from pkgutil import iter_modules
 from services.triage.case import timers
 from services.triage.case.case import Case
 from services.triage.case.timers.timer import Timer
-from shared.events import CaseFact
+from shared.events import CaseFact, CaseState
 from shared.policy import Policy
 
 
@@ -23,6 +23,9 @@ TIMERS = tuple(_timers())
 
 def wakes_at(case: Case) -> datetime | None:
     """When the next timer of a case is due (UTC-aware); None where none is."""
+    # On a merged case nothing comes due; it goes on where it was when it is a case for itself again.
+    if case.state is CaseState.MERGED:
+        return None
     return min((at for timer in TIMERS if (at := timer.next_at(case))), default=None)
 
 

@@ -1,0 +1,164 @@
+"""A case goes on as part of another one, and becomes a case for itself again. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from services.triage.case.case import URGENT_LANES, Case
+from services.triage.case.commands.command import TOKEN, CaseField, Command, Words, WordsField
+from services.triage.case.commands.linking import LINK
+from services.triage.case.lifecycle import MERGEABLE
+from services.triage.case.values import Deadline
+from shared.events import (
+    CaseAbsorbed,
+    CaseDetached,
+    CaseFact,
+    CaseMerged,
+    CaseState,
+    CaseUnmerged,
+    DeadlinePaused,
+    DeadlineSet,
+    RecusalDeclared,
+)
+from shared.policy import Policy
+from shared.problems import FieldError
+
+
+@dataclass(frozen=True, slots=True)
+class Merge(Command):
+    """Let the case go on as part of another one, which survives, of the same handling body.
+
+    The survivor takes the stricter lane and the earlier deadlines, and shuts out everybody who is recused from either.
+    """
+
+    name = "merge"
+
+    other: Annotated[Case | None, CaseField()]
+    link_note: Annotated[Words | None, WordsField(kept_as=LINK, optional=True)] = None
+    other_ref: str = ""
+    own_ref: str = ""
+    assignee_stays: bool = True
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """Another case that cannot take this one in, or cases that are part of this one."""
+        other = self.other
+        if other is None:
+            return
+        if other.id == case.id:
+            yield FieldError("/other", "same_case", "This is the same case.")
+        elif case.absorbed:
+            yield FieldError("/other", "has_absorbed", "Other cases are part of this one.")
+        elif other.state not in MERGEABLE:
+            yield FieldError("/other", "cannot_absorb", "That case is decided, closed, or part of another one.")
+        elif other.body != case.body:
+            yield FieldError("/other", "other_body", "Another handling body has that case.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """Its end as a case for itself."""
+        note_id = self.link_note.id if self.link_note else None
+        return [CaseMerged(previous=case.state, state=state, other_case=self.other_ref, note_id=note_id)]
+
+    def decide_other(self, other: Case, case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The survivor goes on for both: with less time, and for fewer people."""
+        state, lane = other.state, other.lane or "standard"
+        absorbed = CaseAbsorbed(
+            previous=state,
+            state=state,
+            other_case=self.own_ref,
+            lane=min(lane, case.lane or "standard", key=_rank),
+            previous_lane=lane,
+            deadlines=tuple(_earlier_deadlines(other, case, policy, now)),
+            assignee=other.assignee if self.assignee_stays else None,
+        )
+        return [absorbed, *_less_left(other, case, now), *_recused(other, case, absorbed.assignee)]
+
+
+@dataclass(frozen=True, slots=True)
+class Unmerge(Command):
+    """Let a merged case be a case for itself again, in the state that it had before. Its clocks have run on."""
+
+    name = "unmerge"
+    own_place = True
+
+    other: Annotated[Case | None, CaseField()]
+    other_ref: str = ""
+    own_ref: str = ""
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where it is part of another case."""
+        return case.merged_into is not None
+
+    def leads(self, case: Case) -> CaseState:
+        """The state before. Where the reporter has answered everything meanwhile, nothing is awaited any more."""
+        before = case.merged_from or CaseState.TRIAGED
+        if before is CaseState.AWAITING_INFORMATION and all(question.answers for question in case.questions):
+            return CaseState.INVESTIGATING
+        return before
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """A case of which this one is no part."""
+        if self.other is not None and self.other_ref != case.merged_into:
+            yield FieldError("/other", "not_merged", "This case is no part of that one.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """It goes on."""
+        return [CaseUnmerged(previous=case.state, state=state, other_case=self.other_ref)]
+
+    def decide_other(self, other: Case, case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The survivor goes on without it, and keeps its lane, its deadlines and its recusals."""
+        return [CaseDetached(previous=other.state, state=other.state, other_case=self.own_ref)]
+
+
+def _rank(lane: str) -> int:
+    return URGENT_LANES.index(lane) if lane in URGENT_LANES else len(URGENT_LANES)
+
+
+def _owed(case: Case) -> dict[str, Deadline]:
+    return {deadline.name: deadline for deadline in case.deadlines if deadline.met_at is None}
+
+
+def _earlier_deadlines(other: Case, case: Case, policy: Policy, now: datetime) -> Iterator[DeadlineSet]:
+    """What runs on the survivor from now on by the deadlines of the case: earlier ones, and those that it did not have.
+
+    A deadline that the survivor did not have is not owed where its steps have kept it already.
+    """
+    known = {deadline.name: deadline for deadline in other.deadlines}
+    told = {step.fact for step in other.history}
+    for name, deadline in _owed(case).items():
+        due_at, mine, rule = deadline.due_if_running(now), known.get(name), policy.deadlines.get(name)
+        is_new = mine is None and (rule is None or rule.met_by.isdisjoint(told))
+        if is_new or (mine is not None and mine.is_running and due_at < mine.due_at):
+            yield DeadlineSet(name=name, due_at=due_at, warn_at=deadline.warn_at, escalate_at=deadline.escalate_at)
+
+
+def _less_left(other: Case, case: Case, now: datetime) -> Iterator[DeadlinePaused]:
+    """The clocks of the survivor that stand still, and have less time left by the deadlines of the case."""
+    state, owed = other.state, _owed(case)
+    for name, deadline in _owed(other).items():
+        if deadline.remaining_seconds is None or name not in owed:
+            continue
+        due_at = owed[name].due_if_running(now)
+        left = max(0, (due_at - now) // timedelta(seconds=1))
+        if left < deadline.remaining_seconds:
+            yield DeadlinePaused(previous=state, state=state, deadline=name, due_at=due_at, remaining_seconds=left)
+
+
+def _recused(other: Case, case: Case, assignee: str | None) -> Iterator[RecusalDeclared]:
+    """The recusals of the case that the survivor does not have. A token of the case is nothing to the survivor: it is
+    hidden from those people because the case is part of it (services.triage.sight).
+    """
+    for person in case.recused:
+        if person in other.recused or TOKEN.fullmatch(person):
+            continue
+        known = case.recusal_of(person)
+        assignee = None if assignee == person else assignee
+        yield RecusalDeclared(
+            previous=other.state,
+            state=other.state,
+            person=person,
+            ground=known.ground if known else "other",
+            assignee=assignee,
+            confirm_by=known.confirm_by if known else None,
+        )

@@ -1,0 +1,195 @@
+"""A case goes on as part of another one: both tell it, nothing is owed twice, and nobody sees more than before."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from services.triage.case.attendance import NOBODY
+from services.triage.case.case import Case
+from services.triage.case.commands.command import Command, Words
+from services.triage.case.commands.handling import Assign, Start
+from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.merging import Merge, Unmerge
+from services.triage.case.commands.recusal import Recuse
+from services.triage.case.commands.table import carry_out, decide
+from services.triage.case.lifecycle import FieldsRefused, NotPermitted
+from services.triage.case.timers.table import wakes_at
+from shared.events import CaseAbsorbed, CaseMerged, CaseState
+from tests.unit.triage.test_case_linking import ALICE, AT, POLICY, call, do, facts_of, opened
+
+BEN = "person:b0b0b0b000000000"
+HOUR = timedelta(hours=1)
+
+
+def led(case: Case, *commands: Command) -> Case:
+    """The case after these commands, an hour apart."""
+    for number, command in enumerate(commands):
+        told = {"actor": ALICE, "cause": f"{case.id} {number}", "trace": None}
+        after, _ = carry_out(case, command, POLICY, NOBODY, AT + number * HOUR, case_id=case.id, **told)
+        assert after is not None
+        case = after
+    return case
+
+
+def due(case: Case) -> dict[str, object]:
+    return {d.name: d.due_at for d in case.deadlines if d.met_at is None}
+
+
+def two(**changed: object) -> tuple[Case, Case]:
+    """A case, and the one that survives."""
+    return opened("amber-harbour", **changed), opened("calm-river")
+
+
+def test_a_merged_case_names_its_survivor_and_the_survivor_says_so() -> None:
+    a, b = two()
+    a, b, events = do(a, Merge(b, Words("why")), b)
+    first, second = facts_of(events)
+    assert isinstance(first, CaseMerged)
+    assert (first.state, first.other_case, first.note_id) == ("merged", call(b), "why")
+    assert isinstance(second, CaseAbsorbed)
+    assert (second.previous, second.state, second.other_case) == ("triaged", "triaged", call(a))
+    assert (a.state, a.merged_into, a.merged_from) == (CaseState.MERGED, call(b), CaseState.TRIAGED)
+    assert b.absorbed == (call(a),)
+    assert (a.next_due, wakes_at(a)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (CaseState.CLOSED, "cannot_absorb"),
+        (CaseState.MERGED, "cannot_absorb"),
+        (CaseState.DECIDED, "cannot_absorb"),
+        (CaseState.REFERRED, "cannot_absorb"),
+    ],
+)
+def test_an_ended_case_takes_in_no_other(state: CaseState, code: str) -> None:
+    a, b = two()
+    with pytest.raises(FieldsRefused, match=f"/other: {code}"):
+        decide(a, Merge(replace(b, state=state)), POLICY, AT)
+
+
+@pytest.mark.parametrize("state", [CaseState.CLOSED, CaseState.MERGED, CaseState.DECIDED, CaseState.REFERRED])
+def test_an_ended_case_is_not_merged(state: CaseState) -> None:
+    a, b = two()
+    with pytest.raises(NotPermitted):
+        decide(replace(a, state=state), Merge(b), POLICY, AT)
+
+
+def test_a_case_is_not_merged_into_itself_or_across_bodies_or_with_others_in_it() -> None:
+    a, b = two()
+    for first, other, code in (
+        (a, a, "same_case"),
+        (a, replace(b, body="stewards"), "other_body"),
+        (replace(a, absorbed=("x",)), b, "has_absorbed"),
+    ):
+        with pytest.raises(FieldsRefused, match=f"/other: {code}"):
+            decide(first, Merge(other), POLICY, AT)
+
+
+def test_two_cases_are_not_merged_into_each_other() -> None:
+    a, b = two()
+    a, b, _ = do(a, Merge(b), b)
+    with pytest.raises(FieldsRefused, match="/other: has_absorbed"):
+        decide(b, Merge(a), POLICY, AT)
+
+
+def test_the_survivor_takes_the_stricter_lane_and_the_earlier_deadlines() -> None:
+    a, b = opened("amber-harbour", flags=("physical_violence",)), opened("calm-river")
+    a, b = (
+        replace(a, body=b.body),
+        replace(
+            b, deadlines=tuple(replace(d, due_at=d.due_at - HOUR) if d.name == "decision" else d for d in b.deadlines)
+        ),
+    )
+    earlier = {name: min(at, due(b).get(name, at)) for name, at in due(a).items()}
+    _, after, events = do(a, Merge(b), b)
+    assert (b.lane, after.lane) == ("standard", "emergency")
+    assert due(after) == {**due(b), **earlier}
+    assert "emergency_action" in due(after)
+    absorbed = next(fact for fact in facts_of(events) if isinstance(fact, CaseAbsorbed))
+    assert (absorbed.previous_lane, absorbed.lane) == ("standard", "emergency")
+    assert "decision" not in {deadline.name for deadline in absorbed.deadlines}
+
+
+def test_a_survivor_in_the_stricter_lane_stays_there() -> None:
+    a, b = opened("amber-harbour"), opened("calm-river", flags=("physical_violence",))
+    _, after, _ = do(replace(a, body=b.body), Merge(b), b)
+    assert after.lane == "emergency"
+    assert due(after) == due(b)
+
+
+def test_what_the_survivor_has_begun_already_is_not_owed_again() -> None:
+    a, b = opened("amber-harbour", flags=("physical_violence",)), led(opened("calm-river"), Assign(BEN), Start())
+    _, after, _ = do(replace(a, body=b.body), Merge(b), b, AT + 3 * HOUR)
+    assert "emergency_action" not in due(after)
+
+
+def test_a_clock_that_stands_still_gets_no_more_time_by_a_merger() -> None:
+    b = led(opened("calm-river"), Assign(BEN), Start(), Ask(Words("q1")))
+    early = opened("amber-harbour")
+    early = replace(early, deadlines=tuple(replace(d, due_at=d.due_at - timedelta(days=7)) for d in early.deadlines))
+    at = AT + 5 * HOUR
+    _, after, _ = do(early, Merge(b), b, at)
+    left = next(d for d in after.deadlines if d.name == "decision")
+    assert not left.is_running
+    assert left.due_if_running(at) == due(early)["decision"]
+
+
+def test_those_recused_from_either_are_recused_from_the_survivor() -> None:
+    a, b = two()
+    a = led(a, Recuse("involved", BEN, replace(ALICE, ref=BEN)), Recuse("named", BEN, ALICE, "f" * 32))
+    assert a.recused == (BEN, "f" * 32)
+    _, after, _ = do(a, Merge(b), led(b, Assign(BEN)))
+    assert (after.recused, after.assignee) == ((BEN,), None)
+    _, after, _ = do(a, Merge(b), led(b, Recuse("related", BEN, ALICE), Assign(ALICE.ref)))
+    assert (after.recused, after.assignee) == ((BEN,), ALICE.ref)
+
+
+def test_a_person_who_may_not_see_the_merged_case_loses_the_survivor() -> None:
+    a, b = two()
+    _, after, _ = do(a, Merge(b, assignee_stays=False), led(b, Assign(BEN)))
+    assert after.assignee is None
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 3])
+def test_a_case_comes_back_as_it_was_and_its_clocks_have_run_on(number: int) -> None:
+    a, b = two()
+    a = led(a, *(Assign(BEN), Start(), Ask(Words("q1")))[:number])
+    merged, b, _ = do(a, Merge(b), b, AT + 4 * HOUR)
+    back, after, events = do(merged, Unmerge(b), b, AT + 9 * HOUR)
+    assert (back.state, back.assignee, back.merged_into, back.merged_from) == (a.state, a.assignee, None, None)
+    assert after.absorbed == ()
+    at = AT + 9 * HOUR
+    before = {d.name: d.due_if_running(AT + 4 * HOUR) for d in a.deadlines}
+    assert {d.name: d.due_if_running(at) for d in back.deadlines} == before
+    assert facts_of(events)[0].name == "case.unmerged"
+
+
+def test_an_answer_that_comes_to_a_merged_case_is_kept_and_counts_when_it_comes_back() -> None:
+    a, b = two()
+    a, b, _ = do(led(a, Assign(BEN), Start(), Ask(Words("q1"))), Merge(b), b, AT + 4 * HOUR)
+    a = led(a, ReceiveAnswer("q1", "a1"))
+    assert (a.state, a.questions[0].answers) == (CaseState.MERGED, ("a1",))
+    back, _, _ = do(a, Unmerge(b), b, AT + 9 * HOUR)
+    assert back.state is CaseState.INVESTIGATING
+
+
+def test_a_case_leaves_only_the_case_of_which_it_is_a_part() -> None:
+    a, b = two()
+    c = opened("quiet-meadow")
+    a, b, _ = do(a, Merge(b), b)
+    with pytest.raises(FieldsRefused, match="/other: not_merged"):
+        decide(a, Unmerge(c, other_ref=call(c)), POLICY, AT)
+    with pytest.raises(NotPermitted):
+        decide(c, Unmerge(b, other_ref=call(b)), POLICY, AT)
+
+
+def test_a_survivor_holds_several_cases_and_lets_one_go() -> None:
+    a, b = two()
+    c = opened("quiet-meadow")
+    a, b, _ = do(a, Merge(b), b)
+    c, b, _ = do(c, Merge(b), b)
+    assert b.absorbed == (call(a), call(c))
+    a, b, _ = do(a, Unmerge(b), b)
+    assert b.absorbed == (call(c),)
