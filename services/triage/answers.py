@@ -116,6 +116,22 @@ class LinkShown(TypedDict):
     note_id: str | None
 
 
+class MeasureShown(TypedDict):
+    """A measure of a case. `until` is its last day; `state`: standing, ended, lapsed or expired."""
+
+    measure_id: str
+    kind: str
+    scope: str
+    begun_at: str
+    until: str | None
+    state: str
+    ended_at: str | None
+    taken_by: str
+    emergency: bool
+    review_by: str | None
+    reason_id: str
+
+
 class AppealShown(TypedDict):
     """An appeal of a direct party. `verdict` and those below are None while it waits."""
 
@@ -236,6 +252,7 @@ class CaseShown(CaseSummary):
     check_ins: Sequence[CheckInShown]
     agreements: Sequence[AgreementShown]
     appeals: Sequence[AppealShown]
+    measures: Sequence[MeasureShown]
     history: Sequence[StepShown]
     actions: Sequence[CommandOffered]
 

@@ -1,6 +1,6 @@
 """What became of a case beside its state, as the API shows it."""
 
-from services.triage.answers import AgreementShown, AppealShown, CheckInShown, ProposalShown
+from services.triage.answers import AgreementShown, AppealShown, CheckInShown, MeasureShown, ProposalShown
 from services.triage.case.case import Case
 from services.triage.case.voting import Tally
 from shared.times import rfc3339
@@ -72,4 +72,24 @@ def show_agreements(case: Case) -> list[AgreementShown]:
             "checked_at": rfc3339(agreement.checked_at) if agreement.checked_at else None,
         }
         for agreement in case.agreements
+    ]
+
+
+def show_measures(case: Case) -> list[MeasureShown]:
+    """The measures of the case, in their order."""
+    return [
+        {
+            "measure_id": measure.id,
+            "kind": measure.kind,
+            "scope": measure.scope,
+            "begun_at": rfc3339(measure.begun_at),
+            "until": measure.last_day.isoformat() if measure.last_day else None,
+            "state": measure.state,
+            "ended_at": rfc3339(measure.ended_at) if measure.ended_at else None,
+            "taken_by": measure.by,
+            "emergency": measure.emergency,
+            "review_by": rfc3339(measure.review_by) if measure.review_by else None,
+            "reason_id": measure.reason_id,
+        }
+        for measure in case.measures
     ]

@@ -14,6 +14,7 @@ from shared.events import (
     follow_up,
     handling,
     linking,
+    measures,
     notes,
     notifications,
     parties,
@@ -38,6 +39,7 @@ from shared.events.erasures import *  # noqa: F403
 from shared.events.follow_up import *  # noqa: F403
 from shared.events.handling import *  # noqa: F403
 from shared.events.linking import *  # noqa: F403
+from shared.events.measures import *  # noqa: F403
 from shared.events.notes import *  # noqa: F403
 from shared.events.notifications import *  # noqa: F403
 from shared.events.parties import *  # noqa: F403
@@ -58,8 +60,8 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
 
 
 _MODULES = (
-    reports, parties, erasures, cases, handling, sorting, notes, recusals, referrals, decisions, appeals, linking,
-    follow_up,
+    reports, parties, erasures, cases, handling, sorting, notes, recusals, referrals, decisions, appeals, measures,
+    linking, follow_up,
     deadlines, notifications, access, roster, baseline, scorecards, seals, submissions,
 )  # fmt: skip
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}

@@ -7,6 +7,7 @@ The TOML files beside this module are the policy; `load_policy` checks them and 
 from shared.policy.loader import load_policy
 from shared.policy.model import (
     GLOBAL_COMMUNITY,
+    MEASURE_REVIEW,
     UNCLASSIFIED,
     Category,
     Community,
@@ -25,6 +26,7 @@ from shared.policy.source import Finding, PolicyError
 
 __all__ = [
     "GLOBAL_COMMUNITY",
+    "MEASURE_REVIEW",
     "UNCLASSIFIED",
     "Category",
     "Community",

@@ -7,7 +7,7 @@ from typing import get_args
 from shared.events import FACTS, CaseFact, DeadlineFact
 from shared.policy.business_days import WEEKDAYS
 from shared.policy.checks import twice
-from shared.policy.model import Lane
+from shared.policy.model import MEASURE_REVIEW, Lane
 from shared.policy.rows import CommunitiesFile, DeadlinesFile, HolidaysFile, RoutingFile, parse_duration
 from shared.policy.source import Finding, Source
 
@@ -48,6 +48,8 @@ def check_deadlines(sources: Mapping[str, Source], deadlines: DeadlinesFile, rou
 def check_met_by(source: Source, deadlines: DeadlinesFile) -> list[Finding]:
     """Each deadline is met by a fact of a case, and each deadline that runs from the report is met by some fact."""
     findings: list[Finding] = []
+    if all(row.id != MEASURE_REVIEW for row in deadlines.deadline):
+        findings.append(Finding(source.file, 1, "", f"the deadline “{MEASURE_REVIEW}” is missing"))
     for index, row in enumerate(deadlines.deadline):
         entry = f"deadline {row.id}"
         for name in row.met_by:

@@ -20,6 +20,8 @@ EVERYWHERE = Calendar()
 """The calendar of a handling body that names none."""
 GLOBAL_COMMUNITY = "global"
 UNCLASSIFIED = "unclassified"
+MEASURE_REVIEW = "emergency_measure_review"
+"""The deadline by which a measure is reviewed that one person has taken in an emergency."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,8 @@ async def make_triage() -> World:
         "command": [
             "assign", "refer", "accept_referral", "decline_referral", "start", "ask", "propose_decision", "second",
             "object", "decide", "recuse", "confirm", "withdraw",
-            "clear", "name", "close", "appeal", "decide_appeal", "reopen",
+            "clear", "name", "close",
+            "act_in_emergency", "review_emergency", "end_measure", "appeal", "decide_appeal", "reopen",
             "follow_up", "check_in", "agree", "check_agreement",
         ],
         "If-Match": [f'"{number}"' for number in (case.seq, case.seq + 1, case.seq + 2)],

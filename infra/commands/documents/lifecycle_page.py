@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _LIFECYCLE = "services.triage.case.lifecycle"
 _COMMAND = "services.triage.case.commands.command"
 _TABLE = "services.triage.case.commands.table"
+_CASE = "services.triage.case."
 _TIMERS = "services.triage.case.timers.table"
 
 Ways = Mapping[CaseState | None, CaseState | tuple[CaseState, ...]]
@@ -77,7 +78,7 @@ def lifecycle_page() -> str:
 
 
 def facts_of(command: type["Command"]) -> tuple[type[CaseFact], ...]:
-    """The facts that the code of a command names: its methods, and the functions of its module that they call.
+    """The facts that the code of a command names: its methods, and the functions for cases that they call.
 
     Those of `wake` are the facts of all timers.
     """
@@ -95,7 +96,7 @@ def facts_of(command: type["Command"]) -> tuple[type[CaseFact], ...]:
         for meant in (function.__globals__.get(name) for name in _names(function.__code__)):
             if isinstance(meant, type) and issubclass(meant, CaseFact) and "name" in vars(meant):
                 found.append(meant)
-            elif isinstance(meant, FunctionType) and meant.__module__ == function.__module__:
+            elif isinstance(meant, FunctionType) and meant.__module__.startswith(_CASE):
                 todo.append(meant)
     return tuple(dict.fromkeys(found))
 

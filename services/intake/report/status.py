@@ -21,6 +21,7 @@ from shared.events import (
     CaseTriaged,
     CategoryConfirmed,
     DeadlineBreached,
+    DeadlineFact,
     DeadlineMet,
     DeadlinePaused,
     DeadlineResumed,
@@ -92,7 +93,9 @@ def follow(status: Status, event: Event) -> Status | None:
     if event.case_seq <= status.seq or not isinstance(fact, CaseFact):
         return None
     after = replace(status, seq=event.case_seq)
-    if not fact.unseen:
+    # A deadline that the reporter has not heard of is an affair of the handlers.
+    is_theirs = isinstance(fact, DeadlineFact) and fact.deadline not in {d.name for d in status.deadlines}
+    if not fact.unseen and not is_theirs:
         merged = fact.state == CaseState.MERGED
         after = replace(
             after,
@@ -135,7 +138,6 @@ def follow(status: Status, event: Event) -> Status | None:
         case AppealDecided() | CaseReopened() if fact.state == CaseState.REOPENED:
             after = replace(after, outcome=None, reason_id=None)
         case DeadlineStarted():
-            # A deadline that the reporter has not heard of before is an affair of the handlers.
             return _with(after, fact.deadline, lambda d: Deadline(d.name, fact.due_at))
         case DeadlineMet():
             return _with(after, fact.deadline, lambda d: Deadline(d.name, fact.due_at, fact.met_at))

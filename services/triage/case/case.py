@@ -12,6 +12,7 @@ from services.triage.case.values import (
     CheckIn,
     Deadline,
     Link,
+    Measure,
     Note,
     Proposal,
     Question,
@@ -95,6 +96,7 @@ class Case:
     merged_from: CaseState | None = None
     merge_note_id: str | None = None
     absorbed: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
 
     @property
     def seq(self) -> int:
@@ -139,6 +141,10 @@ class Case:
     def appeal(self) -> Appeal | None:
         """The appeal that waits for its decision."""
         return next((appeal for appeal in self.appeals if appeal.verdict is None), None)
+
+    def measure(self, measure_id: str) -> Measure | None:
+        """The measure with this id, standing or not."""
+        return next((measure for measure in self.measures if measure.id == measure_id), None)
 
     @property
     def deciders(self) -> frozenset[str]:

@@ -15,8 +15,10 @@ from shared.events import (
     DeadlinePaused,
     DeadlineResumed,
     DeadlineStarted,
+    EmergencyMeasureTaken,
+    MeasureFact,
 )
-from shared.policy import Policy
+from shared.policy import MEASURE_REVIEW, Policy
 
 WAITING = CaseState.AWAITING_INFORMATION
 
@@ -35,10 +37,11 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
         return
     was_waiting = case is not None and case.state is WAITING
     names = {fact.name for fact in facts}
+    yield from _reviews(case, facts, policy, now)
     for before in case.deadlines if case else _set_by(facts):
         rule = policy.deadlines.get(before.name)
         deadline = before
-        if before.met_at is not None:
+        if before.met_at is not None or before.name == MEASURE_REVIEW:
             continue
         if before.remaining_seconds is not None and was_waiting and state is not WAITING:
             deadline = replace(before, due_at=before.due_if_running(now), remaining_seconds=None)
@@ -51,6 +54,33 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
             yield DeadlinePaused(
                 previous=state, state=state, deadline=deadline.name, due_at=deadline.due_at, remaining_seconds=left
             )
+
+
+def _reviews(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
+    """What happens to the clock for the reviews of measures: it runs for the first one that is to come."""
+    told = [fact for fact in facts if isinstance(fact, MeasureFact)]
+    if case is None or not told:
+        return
+    over = {fact.measure_id for fact in told}
+    waiting = [m.review_by for m in case.measures if m.review_by and m.id not in over]
+    waiting += [fact.review_by for fact in told if isinstance(fact, EmergencyMeasureTaken)]
+    state = CaseState(facts[-1].state)
+    clock = next((d for d in case.deadlines if d.name == MEASURE_REVIEW), None)
+    runs = clock is not None and clock.met_at is None
+    if waiting and not (clock and runs and clock.due_at == min(waiting)):
+        rule = policy.deadlines.get(MEASURE_REVIEW)
+        due_at = min(waiting)
+        yield DeadlineStarted(
+            previous=state,
+            state=state,
+            deadline=MEASURE_REVIEW,
+            previous_due_at=clock.due_at if clock else None,
+            due_at=due_at,
+            warn_at=due_at - rule.warn if rule and rule.warn else None,
+            escalate_at=due_at + rule.escalate if rule and rule.escalate else None,
+        )
+    elif not waiting and clock and runs:
+        yield DeadlineMet(previous=state, state=state, deadline=MEASURE_REVIEW, due_at=clock.due_at, met_at=now)
 
 
 def _restarted(case: Case, policy: Policy, now: datetime) -> Iterator[DeadlineFact]:

@@ -123,6 +123,10 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     "agree": _AFTER_DECISION,
     "check_agreement": {**_AFTER_DECISION, CaseState.CLOSED: CaseState.CLOSED},
     "close": {CaseState.DECIDED: CaseState.CLOSED, CaseState.FOLLOWING_UP: CaseState.CLOSED},
+    # An emergency waits for no state. Measures end also when the case is closed.
+    "act_in_emergency": {state: to for state, to in _ANY.items() if state is not CaseState.CLOSED},
+    "review_emergency": _ANY,
+    "end_measure": _ANY,
     "appeal": dict.fromkeys(_APPEALABLE, CaseState.APPEALED),
     "decide_appeal": {CaseState.APPEALED: _APPEALABLE},
     "reopen": {CaseState.CLOSED: CaseState.REOPENED},

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
 
 from shared.events import CaseState
 
@@ -74,6 +75,40 @@ class Proposal:
     until: datetime | None = None
     scope: str | None = None
     votes: tuple[Vote, ...] = ()
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day on which it holds."""
+        return last_day_of(self.until)
+
+
+MeasureState = Literal["standing", "ended", "lapsed", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A measure of the case, that `by` (a reference) decided on or took. The vault has the words under `reason_id`.
+
+    `kind`: as the policy calls the outcome. `until`: the end of its last day; None where it has none. `review_by`: by
+    when another person has to review it, because it was taken in an emergency; None where nobody has to any more.
+    """
+
+    id: str
+    kind: str
+    scope: str
+    begun_at: datetime
+    until: datetime | None
+    by: str
+    reason_id: str
+    emergency: bool = False
+    review_by: datetime | None = None
+    state: MeasureState = "standing"
+    ended_at: datetime | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether it holds now."""
+        return self.state == "standing"
 
     @property
     def last_day(self) -> date | None:

@@ -1,10 +1,12 @@
-"""What the page of a case shows of its decision: who proposes what, the votes, what is missing, and appeals."""
+"""What the page of a case shows of its decision: a proposal with its votes, measures and appeals."""
 
+from collections.abc import Collection
 from typing import Any
 
 from fastapi import Request
 
 from services.triage.case.case import Case
+from services.triage.case.commands.emergency import EndMeasure, ReviewEmergency
 from services.triage.case.voting import Tally
 from services.triage.desk.contents import words_in
 from services.triage.desk.names import CaseNames
@@ -48,6 +50,43 @@ def proposal_of(
         "count": names.said(request, "desk-proposal-votes", len(tally.in_favour), len(tally.against), tally.voters),
         "needs": [names.said(request, f"desk-needs-{need}") for need in tally.needs],
     }
+
+
+def measures_of(
+    names: CaseNames,
+    request: Request,
+    reader: Principal,
+    case: Case,
+    contents: Contents | None,
+    permitted: Collection[str],
+) -> list[dict[str, Any]]:
+    """The measures of a case in the reader's language, and what the reader can do about each.
+
+    `permitted`: the commands that the reader may give.
+    """
+    said = words_in(contents)
+    return [
+        {
+            "id": measure.id,
+            "text": names.said(
+                request,
+                "desk-measure",
+                names.code(request, "outcome", measure.kind),
+                names.code(request, "scope", measure.scope),
+                names.person(request, reader, Role.RESPONDER, measure.by),
+            ),
+            "begun_at": measure.begun_at,
+            "until": measure.last_day,
+            "state": names.code(request, "desk-measure", measure.state),
+            "stands": measure.stands,
+            "emergency": measure.emergency,
+            "review_by": measure.review_by,
+            "reason": said.get(measure.reason_id),
+            "review": ReviewEmergency.name in permitted and measure.review_by is not None and measure.by != reader.ref,
+            "end": EndMeasure.name in permitted and measure.stands and measure.until is not None,
+        }
+        for measure in case.measures
+    ]
 
 
 def appeals_of(

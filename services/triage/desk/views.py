@@ -13,6 +13,7 @@ from services.triage.actions import Desk, VersionConflict
 from services.triage.case.case import ENDED, Case
 from services.triage.case.commands.command import ChoiceField
 from services.triage.case.commands.decision import NEEDS
+from services.triage.case.commands.emergency import REVIEWS
 from services.triage.case.commands.follow_up import CheckAgreement
 from services.triage.case.commands.handling import Claim
 from services.triage.case.commands.linking import Unlink
@@ -24,7 +25,7 @@ from services.triage.case.values import Deadline, Recusal, Referral
 from services.triage.desk.contents import notes_of, reasons_of, talk_of, told_of, words_in
 from services.triage.desk.follow_ups import follow_up_of
 from services.triage.desk.names import CaseNames
-from services.triage.desk.proposals import appeals_of, proposal_of
+from services.triage.desk.proposals import appeals_of, measures_of, proposal_of
 from services.triage.desk.queue import Queue, QueueFilter
 from services.triage.others import Beside
 from services.triage.paths import HOME
@@ -81,6 +82,11 @@ FIELD_MESSAGES = {
     "not_timed": "desk-not-timed",
     "not_scoped": "desk-not-scoped",
     "in_the_past": "desk-in-the-past",
+    "measures_stand": "desk-measures-stand",
+    "no_measure": "desk-no-measure",
+    "has_no_end": "desk-has-no-end",
+    "nothing_to_review": "desk-nothing-to-review",
+    "own_measure": "desk-own-measure",
     "nothing_due": "desk-nothing-due",
     "no_party": "desk-no-party",
     "not_overdue": "desk-not-overdue",
@@ -188,6 +194,8 @@ class CaseView:
             "talk": talk_of(case, contents),
             "reasons": reasons_of(case, contents),
             "proposal": proposal_of(names, request, principal, case, await self._desk.tally(case), contents),
+            "measures": measures_of(names, request, principal, case, contents, {form.command for form in forms}),
+            "reviews": names.options(request, "review", REVIEWS),
             "appeals": appeals_of(names, request, principal, case, contents),
             "asked": asked,
             "referrals": [

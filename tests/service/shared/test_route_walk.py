@@ -71,6 +71,9 @@ MAY: dict[str, dict[str, str]] = {
     "case.second": {"responder": f"{HANDLING} training"},
     "case.object": {"responder": f"{HANDLING} training"},
     "case.decide": {"responder": f"{HANDLING} training"},
+    "case.act_in_emergency": {"responder": f"{HANDLING} training"},
+    "case.review_emergency": {"responder": f"{HANDLING} training"},
+    "case.end_measure": {"responder": f"{HANDLING} training"},
     "case.appeal": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.decide_appeal": {"responder": f"{HANDLING} training"},
     "case.reopen": {"responder": f"{HANDLING} training"},
@@ -122,7 +125,10 @@ PURPOSES = {
     "vault.bind_names": {"enrol"},
     "roster.note_names": {"note_names"},
 }  # fmt: skip
-FRESH = {"baseline.withdraw", "report.erase", "case.decide", "case.decide_appeal", "roster.change", "roster.leave"}
+FRESH = {
+    "baseline.withdraw", "report.erase", "case.decide", "case.decide_appeal", "case.review_emergency",
+    "case.end_measure", "roster.change", "roster.leave",
+}  # fmt: skip
 SECTIONS = {"notify": ["reporter"], "refer": ["referral"]}
 """What is read for purposes that may read little."""
 OF_A_CASE = {action for action in MAY if action.startswith("case.")} | {

@@ -1,17 +1,21 @@
 """Decisions at the desk and by the API: a proposal, votes on it, and what is still missing, in words."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
 import pytest
 
 from services.triage.case.case import Case
+from services.triage.watch import CaseWatch
 from shared.access.principal import Principal
 from shared.access.roster import Staff
+from shared.parties import Parties
+from shared.times import now
 from tests.support.forms import hidden_fields
 from tests.support.people import responder, sign_in
-from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, POLICY, Rig, bearer, make_rig
+from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, POLICY, TOKENS, Rig, bearer, make_rig
 
 DORA = responder("d0d0d0d0", *POLICY.bodies)
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
@@ -171,3 +175,65 @@ async def test_a_closed_case_is_reopened_with_a_reason(rig: Rig) -> None:
     body = await shown(rig, case)
     assert (body["state"], body["outcome"]) == ("reopened", None)
     assert all(d["met_at"] is None for d in body["deadlines"] if d["name"] != "acknowledgement")
+
+
+ACT = {"measure": "temporary_suspension", "until": "2999-12-24", "scope": "event", "why": "Sekret danger."}
+
+
+async def test_one_person_acts_in_an_emergency_and_another_reviews_it(rig: Rig) -> None:
+    case = await rig.open()
+    await given(rig, case, "act_in_emergency", ACT)
+    (measure,) = (await shown(rig, case))["measures"]
+    assert {name: measure[name] for name in ("until", "scope", "why") if name in measure}.items() <= ACT.items()
+    assert (measure["state"], measure["emergency"], measure["taken_by"]) == ("standing", True, ALICE.ref)
+    review = {"measure_id": measure["measure_id"], "review": "confirmed", "why": "Rightly so."}
+    refused = await rig.order(case, "review_emergency", review)
+    assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [("/measure_id", "own_measure")]
+    assert "Review this measure" not in await page_of(rig, case)
+    page = await page_of(rig, case, COLLEAGUE)
+    for words in (
+        "Sekret danger.",
+        "Temporary suspension",
+        "Review this measure",
+        "End this measure early",
+        "lapses at:",
+    ):
+        assert words in page
+    await given(rig, case, "review_emergency", review, COLLEAGUE)
+    (measure,) = (await shown(rig, case))["measures"]
+    assert (measure["state"], measure["review_by"]) == ("standing", None)
+    await given(rig, case, "end_measure", {"measure_id": measure["measure_id"], "why": "It is over."}, COLLEAGUE)
+    assert (await shown(rig, case))["measures"][0]["state"] == "ended"
+    assert "Sekret" not in repr(rig.cases.events)
+
+
+async def test_the_forms_of_the_desk_review_and_end_measures(rig: Rig) -> None:
+    case = await rig.open()
+    await given(rig, case, "act_in_emergency", ACT)
+    (measure,) = rig.cases.stored[case.id].case.measures
+
+    async def send(command: str, **values: str) -> tuple[int, str]:
+        page = await page_of(rig, case, COLLEAGUE)
+        address, data = f"/desk/cases/{case.code_name}/{command}", {**hidden_fields(page), **values}
+        answer = await rig.http.post(address, data=data, headers=BROWSER)
+        return answer.status_code, unescape(answer.text)
+
+    status, page = await send("review_emergency", measure_id=measure.id, review="confirmed", why="")
+    assert status == 422
+    assert "This field needs an answer" in page or "Please" in page
+    assert (await send("review_emergency", measure_id=measure.id, review="confirmed", why="So."))[0] == 303
+    assert (await send("end_measure", measure_id=measure.id, why="So."))[0] == 303
+    assert rig.cases.stored[case.id].case.measures[0].state == "ended"
+
+
+async def test_a_measure_that_nobody_reviews_lapses_when_the_watch_looks(rig: Rig) -> None:
+    case = await rig.open()
+    await given(rig, case, "act_in_emergency", ACT)
+    later = now() + timedelta(hours=25)
+    watch = CaseWatch(
+        rig.cases, Parties(rig.parties, patience=0.0), Three(), POLICY, TOKENS, every=1, clock=lambda: later
+    )
+    await watch.look()
+    assert rig.cases.stored[case.id].case.measures[0].state == "lapsed"
+    lapsed = next(event for event in rig.cases.events if event.fact.name == "measure.lapsed")
+    assert lapsed.actor.role == "service"

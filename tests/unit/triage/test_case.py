@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from services.triage.case.case import Case, urgency
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
+from services.triage.case.commands.emergency import ActInEmergency, EndMeasure, ReviewEmergency
 from services.triage.case.commands.handling import Assign, Attend, Close, Start, Unwatch, Watch
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.linking import Link, Unlink
@@ -52,7 +53,7 @@ from shared.events import (
     stamp,
 )
 from shared.ids import case_id_of
-from shared.policy import load_policy
+from shared.policy import MEASURE_REVIEW, load_policy
 from shared.problems import Malformed
 from tests.support.case_walks import CANARY, Walk, arriving, draw_command, lead, qualified
 from tests.support.examples import up_to
@@ -303,6 +304,28 @@ class Life(RuleBasedStateMachine):
         assert all(asked.ended for asked in case.referrals[:-1])
 
     @invariant()
+    def no_measure_outlives_its_day_or_a_review_that_did_not_come(self) -> None:
+        for measure in self.walk.case.measures:
+            ends = [at for at in (measure.until, measure.review_by) if at]
+            assert not measure.stands or not ends or min(ends) > self.walk.clock
+            assert measure.kind in POLICY.outcomes
+
+    @invariant()
+    def the_clock_of_reviews_runs_exactly_while_a_measure_waits(self) -> None:
+        case = self.walk.case
+        waiting = [measure.review_by for measure in case.measures if measure.review_by]
+        clocks = [d for d in case.deadlines if d.name == MEASURE_REVIEW and d.met_at is None]
+        assert [clock.due_at for clock in clocks] == ([min(waiting)] if waiting else [])
+
+    @invariant()
+    def no_machine_imposes_anything_on_a_person(self) -> None:
+        before = {measure.id for measure in self.before.measures if measure.stands} if self.before else set()
+        stand = {measure.id for measure in self.walk.case.measures if measure.stands}
+        if all(event.actor.role not in ROLES for event in self.new):
+            assert stand <= before
+            assert self.before is None or self.walk.case.outcome == self.before.outcome
+
+    @invariant()
     def an_appeal_waits_exactly_while_the_case_is_appealed(self) -> None:
         case = self.walk.case
         assert (case.appeal is not None) == (case.state is CaseState.APPEALED)
@@ -392,7 +415,8 @@ def test_the_table_reaches_exactly_the_documented_states() -> None:
     # What shuts people out is possible in states that nothing leads to yet, because older records may hold them.
     recusals = (Recuse.name, Confirm.name, Withdraw.name, Wake.name)
     people = (Link.name, Unlink.name, WriteNote.name, Watch.name, Unwatch.name)
-    everywhere = (*recusals, *people, Clear.name, ReceiveAnswer.name, Attend.name)
+    measures = (ActInEmergency.name, ReviewEmergency.name, EndMeasure.name)
+    everywhere = (*recusals, *measures, *people, Clear.name, ReceiveAnswer.name, Attend.name)
     assert {state for name, ways in TRANSITIONS.items() for state in ways if name not in everywhere} <= reached
 
 

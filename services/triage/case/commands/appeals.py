@@ -10,6 +10,7 @@ from typing import Annotated
 
 from services.triage.case.case import INACTION, Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
+from services.triage.case.measures import ended_by_appeal
 from shared.events import Actor, AppealDecided, AppealLodged, CaseFact, CaseReopened, CaseState
 from shared.policy import Policy
 from shared.problems import FieldError
@@ -18,9 +19,10 @@ REPORTER, RESPONDENT = PARTIES = ("reporter", "respondent")
 """The direct parties of a case. Nobody else appeals: no witness, and no reader."""
 GROUNDS = (INACTION, "facts", "procedure", "proportion", "conflict", "new_information")
 """Against what an appeal is."""
-VERDICTS = ("upheld", "overturned", "remanded", "ineligible")
+OVERTURNED = "overturned"
+VERDICTS = ("upheld", OVERTURNED, "remanded", "ineligible")
 """What becomes of an appeal."""
-REOPENING = ("overturned", "remanded")
+REOPENING = (OVERTURNED, "remanded")
 """The verdicts after which the case is looked into again."""
 WINDOW = "appeal_window"
 """The deadline of the policy until which a decision can be appealed."""
@@ -95,7 +97,7 @@ class DecideAppeal(Command):
             )
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The verdict."""
+        """The verdict. What is overturned, holds no longer."""
         appeal = case.appeal
         if appeal is None:
             return []
@@ -109,7 +111,8 @@ class DecideAppeal(Command):
                 reason_id=self.why.id,
                 previous_outcome=case.outcome,
                 outcome=None if state is CaseState.REOPENED else case.outcome,
-            )
+            ),
+            *(ended_by_appeal(case, state, self.why.id) if self.verdict == OVERTURNED else ()),
         ]
 
 

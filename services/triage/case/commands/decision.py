@@ -11,6 +11,7 @@ from typing import Annotated
 from services.triage.case.attendance import NOBODY, People
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, DayField, Words, WordsField
+from services.triage.case.measures import ended_by_decision
 from services.triage.case.values import Proposal, end_of
 from services.triage.case.voting import count_votes, stands_against
 from shared.events import (
@@ -178,7 +179,7 @@ class Decide(Command):
             yield PROPOSAL_STANDS
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The decision, and the people who carried it."""
+        """The decision, and the people who carried it. It takes the place of all measures that stand."""
         proposal = self._proposal(case)
         tally = count_votes(case, proposal, self.people, policy, now) if proposal else None
         is_recused = any(one in case.recused for one in (self.by.ref, self.token)) if self.by else None
@@ -194,7 +195,8 @@ class Decide(Command):
                 scope=proposal.scope if proposal else None,
                 in_favour=tally.in_favour if tally else (),
                 against=tally.against if tally else (),
-            )
+            ),
+            *ended_by_decision(case, state, self.reason.id),
         ]
 
     def _proposal(self, case: Case) -> Proposal | None:

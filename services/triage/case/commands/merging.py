@@ -49,6 +49,9 @@ class Merge(Command):
             yield FieldError("/other", "same_case", "This is the same case.")
         elif case.absorbed:
             yield FieldError("/other", "has_absorbed", "Other cases are part of this one.")
+        elif any(measure.stands for measure in case.measures):
+            # On a merged case nothing comes due, and measures have to end.
+            yield FieldError("/other", "measures_stand", "Measures of this case still hold.")
         elif other.state not in MERGEABLE:
             yield FieldError("/other", "cannot_absorb", "That case is decided, closed, or part of another one.")
         elif other.body != case.body:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
-from services.triage.case.values import Proposal, Vote, end_of
+from services.triage.case.values import Measure, Proposal, Vote, end_of
 from shared.events import CaseDecided, DecisionObjected, DecisionProposed, DecisionSeconded, Event
 
 
@@ -29,8 +29,20 @@ def _voted(case: Case, fact: DecisionSeconded | DecisionObjected, event: Event) 
     return {"proposal": replace(case.proposal, votes=(*others, vote))}
 
 
-def _decided(_case: Case, fact: CaseDecided, _event: Event) -> Fields:
-    return {"outcome": fact.outcome, "reason_id": fact.reason_id, "proposal": None}
+def _decided(case: Case, fact: CaseDecided, event: Event) -> Fields:
+    decided: Fields = {"outcome": fact.outcome, "reason_id": fact.reason_id, "proposal": None}
+    if fact.scope is None:
+        return decided
+    measure = Measure(
+        id=fact.reason_id,
+        kind=fact.outcome,
+        scope=fact.scope,
+        begun_at=event.time,
+        until=end_of(fact.until),
+        by=event.actor.ref,
+        reason_id=fact.reason_id,
+    )
+    return {**decided, "measures": (*case.measures, measure)}
 
 
 CHANGES = {

@@ -1,0 +1,123 @@
+"""In an emergency a person takes a measure alone, another person reviews it, and measures end early. Pure.
+
+Emergency measures may be taken alone and are reviewed within 24 h (shared/design/DOMAIN.md, Procedures).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated
+
+from services.triage.case.case import Case
+from services.triage.case.commands.command import ChoiceField, Command, DayField, EntryField, Words, WordsField
+from services.triage.case.commands.decision import day_faults
+from services.triage.case.measures import ended
+from shared.events import Actor, CaseFact, CaseState, EmergencyMeasureReviewed, EmergencyMeasureTaken
+from shared.policy import MEASURE_REVIEW, Policy
+from shared.problems import FieldError
+
+CONFIRMED, ENDED = REVIEWS = ("confirmed", "ended")
+"""What a review says of a measure."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActInEmergency(Command):
+    """Take a measure at once and alone, in an emergency. Another person has to review it, or it lapses."""
+
+    name = "act_in_emergency"
+
+    measure: Annotated[str, ChoiceField(offers=lambda policy: policy.emergency_outcomes, said_as="outcome")]
+    until: Annotated[date, DayField()]
+    scope: Annotated[str, ChoiceField(offers=lambda policy: policy.scopes)]
+    why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """A last day that has passed."""
+        if self.until != date.min:
+            yield from day_faults(self.until, now, needed=True)
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The measure."""
+        return [
+            EmergencyMeasureTaken(
+                previous=case.state,
+                state=state,
+                measure_id=self.why.id,
+                outcome=self.measure,
+                scope=self.scope,
+                until=self.until,
+                reason_id=self.why.id,
+                review_by=policy.deadline(MEASURE_REVIEW, now, case.body).due_at,
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewEmergency(Command):
+    """Confirm or end a measure that another person has taken in an emergency."""
+
+    name = "review_emergency"
+    own_place = True
+
+    measure_id: Annotated[str, EntryField()]
+    review: Annotated[str, ChoiceField(offers=lambda _policy: REVIEWS)]
+    why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
+    by: Actor
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where a measure waits for its review."""
+        return any(measure.review_by for measure in case.measures)
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """Nothing waits for it, or the person has taken the measure, in whatever role."""
+        measure = case.measure(self.measure_id)
+        if measure is None or measure.review_by is None or measure.review_by <= now:
+            yield FieldError("/measure_id", "nothing_to_review", "This measure does not wait for a review.")
+        elif measure.by == self.by.ref:
+            yield FieldError("/measure_id", "own_measure", "Another person has to review what you have done.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The review."""
+        measure = case.measure(self.measure_id)
+        if measure is None:
+            return []
+        return [
+            EmergencyMeasureReviewed(
+                previous=case.state,
+                state=state,
+                measure_id=measure.id,
+                outcome=measure.kind,
+                review=self.review,
+                reason_id=self.why.id,
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class EndMeasure(Command):
+    """End a measure before its last day."""
+
+    name = "end_measure"
+    own_place = True
+
+    measure_id: Annotated[str, EntryField()]
+    why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where a measure stands that has a last day."""
+        return any(measure.stands and measure.until for measure in case.measures)
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """There is no such measure, or it has no last day: what holds for good, only a new decision ends."""
+        measure = case.measure(self.measure_id)
+        if measure is None or not measure.stands:
+            yield FieldError("/measure_id", "no_measure", "This measure does not stand any more.")
+        elif measure.until is None:
+            yield FieldError("/measure_id", "has_no_end", "Only a new decision ends this measure.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The end."""
+        measure = case.measure(self.measure_id)
+        return [ended(measure, state, "early", self.why.id)] if measure else []

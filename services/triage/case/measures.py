@@ -1,0 +1,29 @@
+"""The ends of measures that a person causes, as facts. Pure."""
+
+from services.triage.case.case import Case
+from services.triage.case.values import Measure
+from shared.events import CaseState, MeasureEnded
+
+
+def ended(measure: Measure, state: CaseState, end: str, reason_id: str) -> MeasureEnded:
+    """That a person ended it before its time. `state`: that of the case."""
+    return MeasureEnded(
+        previous=state,
+        state=state,
+        measure_id=measure.id,
+        outcome=measure.kind,
+        end=end,
+        previous_until=measure.last_day,
+        reason_id=reason_id,
+    )
+
+
+def ended_by_decision(case: Case, state: CaseState, reason_id: str) -> list[MeasureEnded]:
+    """That a decision on the case takes the place of all measures that stand."""
+    return [ended(measure, state, "decided", reason_id) for measure in case.measures if measure.stands]
+
+
+def ended_by_appeal(case: Case, state: CaseState, reason_id: str) -> list[MeasureEnded]:
+    """That the decision is overturned, and with it what it imposed. What was done in an emergency since then stands."""
+    decided = (measure for measure in case.measures if measure.stands and not measure.emergency)
+    return [ended(measure, state, "overturned", reason_id) for measure in decided]

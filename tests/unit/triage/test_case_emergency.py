@@ -1,0 +1,237 @@
+"""A person acts alone in an emergency, another one reviews it within a day, and measures end; no machine sanctions."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from services.triage.author import TRIAGE
+from services.triage.case.case import Case
+from services.triage.case.commands.appeals import DecideAppeal, LodgeAppeal
+from services.triage.case.commands.command import Command, Words
+from services.triage.case.commands.emergency import ActInEmergency, EndMeasure, ReviewEmergency
+from services.triage.case.commands.handling import Attend, Close
+from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.merging import Merge
+from services.triage.case.commands.table import COMMANDS, carry_out
+from services.triage.case.commands.waking import Wake
+from services.triage.case.lifecycle import NotPermitted, permitted_in
+from shared.access.actions import ACTIONS
+from shared.access.principal import PEOPLE as ROLES
+from shared.events import FACTS, Actor, CaseFact, CaseState, DeadlineStarted, EmergencyMeasureTaken, Event
+from shared.policy import MEASURE_REVIEW
+from tests.unit.triage.test_case_decision import (
+    ANN,
+    AT,
+    BEN,
+    CAT,
+    CORA,
+    DOT,
+    LATER,
+    PEOPLE,
+    POLICY,
+    after,
+    agree,
+    decision,
+    given_people,
+    led,
+    proposal,
+    refused,
+)
+
+DAY = timedelta(days=1)
+ID = "00000000-0000-0000-0000-00000000000a"
+OTHER = "00000000-0000-0000-0000-00000000000b"
+
+
+def done(case: Case, command: Command, at: datetime = AT, by: Actor = TRIAGE) -> tuple[Case, list[Event]]:
+    actor, command = getattr(command, "by", None) or by, given_people(command, PEOPLE)
+    found, events = carry_out(
+        case, command, POLICY, PEOPLE, at, case_id="c", actor=actor, cause=f"c{case.seq}", trace=None
+    )
+    assert found is not None
+    return found, events
+
+
+def acted(case: Case, at: datetime = AT, measure: str = "restriction", until: date = LATER, ref: str = ID) -> Case:
+    return done(case, ActInEmergency(measure, until, "community", Words(ref)), at, ANN)[0]
+
+
+def review(finding: str = "confirmed", by: Actor = BEN, ref: str = ID) -> ReviewEmergency:
+    return ReviewEmergency(ref, finding, Words("rev"), by)
+
+
+def names_of(events: list[Event]) -> list[str]:
+    return [event.fact.name for event in events]
+
+
+def clock(case: Case) -> tuple[datetime, datetime | None]:
+    (found,) = [d for d in case.deadlines if d.name == MEASURE_REVIEW]
+    return found.due_at, found.met_at
+
+
+def test_a_measure_of_an_emergency_holds_at_once_and_has_a_day_for_its_review() -> None:
+    case, events = done(led(), ActInEmergency("restriction", LATER, "contact", Words(ID)), AT, ANN)
+    taken, started = (event.fact for event in events)
+    assert isinstance(taken, EmergencyMeasureTaken)
+    assert isinstance(started, DeadlineStarted)
+    assert (taken.review_by, started.deadline, started.due_at) == (AT + DAY, MEASURE_REVIEW, AT + DAY)
+    (measure,) = case.measures
+    assert (measure.kind, measure.scope, measure.last_day, measure.by) == ("restriction", "contact", LATER, ANN.ref)
+    assert (measure.stands, measure.emergency, case.state) == (True, True, CaseState.INVESTIGATING)
+
+
+@pytest.mark.parametrize(("finding", "stands"), [("confirmed", True), ("ended", False)])
+def test_another_person_confirms_or_ends_it(finding: str, stands: bool) -> None:
+    case, events = done(acted(led()), review(finding), AT + timedelta(hours=23))
+    assert names_of(events) == ["emergency.measure_reviewed", "deadline.met"]
+    assert (case.measures[0].stands, case.measures[0].review_by) == (stands, None)
+    assert clock(case) == (AT + DAY, AT + timedelta(hours=23))
+    case, events = done(case, Wake(), AT + 2 * DAY)
+    assert case.measures[0].stands is stands
+    assert "measure.lapsed" not in names_of(events)
+
+
+@pytest.mark.parametrize("by", [ANN, Actor(ANN.ref, "coordinator")])
+def test_nobody_reviews_what_they_have_done(by: Actor) -> None:
+    assert refused(acted(led()), review(by=by)) == [("/measure_id", "own_measure")]
+
+
+def test_what_nobody_reviews_in_time_lapses_by_a_fact_of_triage() -> None:
+    case = acted(led())
+    assert done(case, Wake(), AT + DAY - timedelta(seconds=1))[0].measures[0].stands
+    assert refused(case, review(), AT + DAY) == [("/measure_id", "nothing_to_review")]
+    told: list[str] = []
+    for _ in range(4):
+        case, events = done(case, Wake(), AT + DAY)
+        told += names_of(events)
+    assert told[-3:] == ["deadline.breached", "measure.lapsed", "deadline.met"]
+    assert case.measures[0].state == "lapsed"
+    assert refused(case, review(), AT + DAY) == [("/measure_id", "nothing_to_review")]
+    assert refused(case, EndMeasure(ID, Words("e"))) == [("/measure_id", "no_measure")]
+
+
+def test_two_measures_wait_for_a_review_each() -> None:
+    case = acted(acted(led()), AT + timedelta(hours=5), "event_removal", ref=OTHER)
+    assert clock(case) == (AT + DAY, None)
+    case, events = done(case, review(), AT + timedelta(hours=6))
+    assert names_of(events) == ["emergency.measure_reviewed", "deadline.started"]
+    assert clock(case) == (AT + timedelta(hours=29), None)
+    case, _ = done(case, review(by=CAT, ref=OTHER), AT + timedelta(hours=7))
+    assert clock(case) == (AT + timedelta(hours=29), AT + timedelta(hours=7))
+
+
+def test_a_measure_ends_with_its_last_day_by_a_fact_of_triage() -> None:
+    case, _ = done(acted(led(), until=date(2026, 11, 25)), review())
+    midnight = datetime(2026, 11, 26, tzinfo=UTC)
+    assert done(case, Wake(), midnight - timedelta(seconds=1))[0].measures[0].stands
+    case, events = done(case, Wake(), midnight)
+    assert names_of(events) == ["measure.expired"]
+    assert (case.measures[0].state, case.measures[0].ended_at) == ("expired", midnight)
+
+
+@pytest.mark.parametrize("way", [(), (Close(),)])
+def test_what_was_decided_ends_with_its_last_day_also_in_a_closed_case(way: tuple[Command, ...]) -> None:
+    case = led(proposal("restriction"), agree(BEN), decision("restriction", CAT), *way)
+    (measure,) = case.measures
+    assert (measure.kind, measure.last_day, measure.emergency, measure.id) == ("restriction", LATER, False, "d1")
+    case, events = done(case, Wake(), datetime(2026, 12, 25, tzinfo=UTC))
+    assert "measure.expired" in names_of(events)
+    assert not case.measures[0].stands
+
+
+def test_a_person_ends_a_measure_early_with_a_reason_but_no_ban() -> None:
+    case, events = done(acted(led()), EndMeasure(ID, Words("e1")), AT, CAT)
+    assert names_of(events) == ["measure.ended", "deadline.met"]
+    assert case.measures[0].state == "ended"
+    ban = led(proposal("permanent_ban"), agree(BEN), agree(CAT), decision("permanent_ban"))
+    assert ban.measures[0].until is None
+    assert refused(ban, EndMeasure("d1", Words("e1"))) == [("/measure_id", "has_no_end")]
+    assert refused(ban, EndMeasure(OTHER, Words("e1"))) == [("/measure_id", "no_measure")]
+
+
+def test_a_decision_takes_the_place_of_all_measures() -> None:
+    case = acted(led(proposal("restriction"), agree(BEN)), measure="temporary_suspension")
+    case, events = done(case, decision("restriction", CAT))
+    assert names_of(events)[:2] == ["case.decided", "measure.ended"]
+    assert [(m.kind, m.stands) for m in case.measures] == [("temporary_suspension", False), ("restriction", True)]
+    assert clock(case)[1] == AT
+
+
+def test_what_is_overturned_holds_no_longer() -> None:
+    case = led(proposal("restriction"), agree(BEN), decision("restriction", CAT))
+    case = acted(case, measure="temporary_suspension")
+    case, _ = after(case, LodgeAppeal("reporter", "facts", Words("a"), CORA))
+    case, _ = after(case, DecideAppeal("overturned", Words("v"), DOT))
+    # What was done in an emergency since then waits for its own review.
+    assert [(m.kind, m.stands) for m in case.measures] == [("restriction", False), ("temporary_suspension", True)]
+
+
+def test_only_what_the_policy_lets_one_person_do_is_done_in_an_emergency() -> None:
+    assert POLICY.emergency_outcomes == ("restriction", "temporary_suspension", "event_removal", "protective_measure")
+    past = ActInEmergency("restriction", date(2026, 11, 23), "contact", Words(ID))
+    assert refused(led(), past) == [("/until", "in_the_past")]
+    closed = led(decision("advice"), Close())
+    with pytest.raises(NotPermitted):
+        done(closed, ActInEmergency("restriction", LATER, "contact", Words(ID)))
+
+
+def test_a_first_action_in_an_emergency_keeps_its_clock() -> None:
+    assert "emergency.measure_taken" in POLICY.deadlines["emergency_action"].met_by
+
+
+def test_a_case_with_measures_that_hold_is_not_merged() -> None:
+    other = replace(led(), id="another")
+    assert refused(acted(led()), Merge(other, None)) == [("/other", "measures_stand")]
+
+
+IMPOSING = {"case.decided", "emergency.measure_taken", "emergency.measure_reviewed"}
+"""The facts by which anything is imposed on a person, or goes on being imposed."""
+
+
+def by_machine(case: Case, at: datetime) -> tuple[Case, set[str]]:
+    """What becomes of a case when triage alone does all that it can, and which facts it writes."""
+    told: set[str] = set()
+    for number in range(50):
+        answers = [ReceiveAnswer(question.id, f"a{number}") for question in case.questions]
+        new: list[str] = []
+        for command in (*answers, Wake(), Attend()):
+            if command.name not in permitted_in(case.state):
+                continue
+            case, events = done(case, command, at)
+            new += [name for name in names_of(events) if name != "case.information_received" or number == 0]
+        told.update(new)
+        if not new:
+            break
+    return case, told
+
+
+def test_no_fact_that_triage_writes_itself_is_a_sanction() -> None:
+    cases = [
+        led(),
+        led(proposal("restriction"), agree(BEN)),
+        led(proposal("permanent_ban"), agree(BEN), agree(CAT), agree(DOT)),
+        led(proposal("restriction"), agree(BEN), Ask(Words("q1"))),
+        led(proposal("restriction"), agree(BEN), decision("restriction", CAT)),
+        led(proposal("permanent_ban"), agree(BEN), agree(CAT), decision("permanent_ban"), Close()),
+        acted(led()),
+        done(acted(led()), review())[0],
+        acted(led(proposal("restriction"), agree(BEN))),
+        after(led(decision("warning")), LodgeAppeal("reporter", "facts", Words("a"), CORA))[0],
+    ]
+    told: set[str] = set()
+    for case in cases:
+        for days in (0, 1, 2, 15, 31, 200, 9999):
+            after_all, facts = by_machine(case, AT + days * DAY)
+            told |= facts
+            assert after_all.outcome == case.outcome
+            assert {m.id for m in after_all.measures if m.stands} <= {m.id for m in case.measures if m.stands}
+    assert told >= {"measure.expired", "measure.lapsed", "deadline.breached", "case.information_received"}
+    assert told.isdisjoint(IMPOSING)
+
+
+def test_only_people_impose_anything() -> None:
+    assert {fact.name for fact in FACTS.values() if issubclass(fact, CaseFact)} >= IMPOSING
+    for command in ("decide", "act_in_emergency", "review_emergency"):
+        assert COMMANDS[command].by_people
+        assert set(ACTIONS[f"case.{command}"].handlers) <= set(ROLES)
