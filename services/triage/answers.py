@@ -218,6 +218,20 @@ class NoteShown(TypedDict):
     visibility: str
 
 
+class PauseShown(TypedDict):
+    """Why the pausable clocks of a case stand still, and until when."""
+
+    reason: str
+    until: str
+
+
+class SnoozeShown(TypedDict):
+    """Who has snoozed a case, and until when; None: until an answer."""
+
+    person: str
+    until: str | None
+
+
 class WayShown(TypedDict):
     """What the policy would do with a case as it is now: by which rule, to which handling body, in which lane."""
 
@@ -241,6 +255,8 @@ class CaseShown(CaseSummary):
     policy_now: WayShown
     watchers: Sequence[str]
     notes: Sequence[NoteShown]
+    pause: PauseShown | None
+    snooze: SnoozeShown | None
     recusals: Sequence[RecusalShown]
     referrals: Sequence[ReferralShown]
     questions: Sequence[QuestionShown]

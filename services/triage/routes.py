@@ -14,6 +14,7 @@ from services.triage.answers import (
     ContentShown,
     ReferralAsked,
     ReferralShown,
+    SnoozeShown,
     WayShown,
 )
 from services.triage.case.case import Case
@@ -93,6 +94,8 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
             "category_confirmed": case.category_confirmed,
             "policy_now": _way(way_of(case, desk.policy)),
             "watchers": list(case.watchers),
+            "pause": {"reason": case.pause.reason, "until": rfc3339(case.pause.until)} if case.pause else None,
+            "snooze": _snooze(case),
             "notes": [
                 {"note_id": note.id, "at": rfc3339(note.at), "by": note.by, "visibility": note.visibility}
                 for note in desk.notes(principal, case)
@@ -179,6 +182,12 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{done.version}"'})
 
     return router
+
+
+def _snooze(case: Case) -> SnoozeShown | None:
+    if case.snooze is None:
+        return None
+    return {"person": case.snooze.person, "until": rfc3339(case.snooze.until) if case.snooze.until else None}
 
 
 def _way(way: Triage) -> WayShown:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.triage.case.case import ENDED, Case
+from services.triage.case.case import ASLEEP, ENDED, NEVER, Case
 from services.triage.case.timers.table import wakes_at
 from services.triage.stored import CaseChange, CaseQuery, StoredCase
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
@@ -16,6 +16,11 @@ CASE_INDEXES = (
     OUTBOX_INDEX,
     IndexModel([("code_name", 1)], name="code_name", unique=True),
     IndexModel([("wakes_at", 1)], name="wakes", partialFilterExpression={"wakes_at": {"$type": "date"}}),
+    IndexModel(
+        [("asleep_for", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)],
+        name="asleep",
+        partialFilterExpression={"asleep_for": {"$gt": ""}},
+    ),
     IndexModel([("body", 1), ("state", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)], name="queue"),
     IndexModel(
         [("referred_to", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)],
@@ -87,7 +92,7 @@ class MongoCases:
                 left -= len(found)
         # A case may be in one of the bodies, and referred to another one.
         found_once = {case.id: case for case in cases}.values()
-        return sorted(found_once, key=lambda case: case.place)[: query.limit]
+        return sorted(found_once, key=lambda case: case.place_for(query.viewer))[: query.limit]
 
     async def _first(self, part: QueueRange, limit: int) -> list[Case]:
         found = self._aggregates.collection.find(part.wanted, {"outbox": 0, "applied": 0}).sort(part.order).limit(limit)
@@ -119,19 +124,29 @@ def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:
     states = list({state.value for state in query.states or CaseState})
     step = MOST_SCANS // len(states)
     groups = [query.bodies[first : first + step] for first in range(0, len(query.bodies), step)]
-    parts = [QueueRange({}, QUEUE_ORDER)]
-    if query.after:
-        rank, due, case_id = query.after
-        parts = [
-            QueueRange({"lane_rank": rank, "due": due, "_id": {"$gt": case_id}}, QUEUE_ORDER[2:]),
-            QueueRange({"lane_rank": rank, "due": {"$gt": due}}, QUEUE_ORDER[1:]),
-            QueueRange({"lane_rank": {"$gt": rank}}, QUEUE_ORDER),
-        ]
+    parts = _parts(query.after)
+    if query.viewer is not None:
+        rank, due, case_id = query.after or (0, NEVER, "")
+        awake = parts if rank < ASLEEP else []
+        asleep = _parts((rank - ASLEEP, due, case_id) if rank >= ASLEEP else None)
+        parts = [QueueRange({**part.wanted, "asleep_for": {"$ne": query.viewer}}, part.order) for part in awake]
+        parts += [QueueRange({**part.wanted, "asleep_for": query.viewer}, part.order) for part in asleep]
     asked = [query.bodies[first : first + MOST_SCANS] for first in range(0, len(query.bodies), MOST_SCANS)]
     of_bodies: list[Document] = [{"body": {"$in": list(bodies)}, "state": {"$in": states}} for bodies in groups]
     if CaseState.REFERRED.value in states:
         of_bodies += [{"referred_to": {"$in": list(bodies)}} for bodies in asked]
     return [[QueueRange({**group, **wanted}, order) for wanted, order in parts] for group in of_bodies]
+
+
+def _parts(after: tuple[int, datetime, str] | None) -> list[QueueRange]:
+    if after is None:
+        return [QueueRange({}, QUEUE_ORDER)]
+    rank, due, case_id = after
+    return [
+        QueueRange({"lane_rank": rank, "due": due, "_id": {"$gt": case_id}}, QUEUE_ORDER[2:]),
+        QueueRange({"lane_rank": rank, "due": {"$gt": due}}, QUEUE_ORDER[1:]),
+        QueueRange({"lane_rank": {"$gt": rank}}, QUEUE_ORDER),
+    ]
 
 
 def _save(change: CaseChange) -> Save:
@@ -153,7 +168,14 @@ def document_of(case: Case) -> Document:
     """The fields of a case as MongoDB keeps them, with its place in the queues and when it is to be woken."""
     rank, due, _ = case.place
     referred = {"referred_to": case.referral.to_body if case.referral else None}
-    return {**_CASES.to_document(case), "lane_rank": rank, "due": due, "wakes_at": wakes_at(case), **referred}
+    return {
+        **_CASES.to_document(case),
+        "lane_rank": rank,
+        "due": due,
+        "wakes_at": wakes_at(case),
+        "asleep_for": case.asleep_for,
+        **referred,
+    }
 
 
 def case_of(document: Mapping[str, Any]) -> Case:

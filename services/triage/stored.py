@@ -44,6 +44,8 @@ class CaseChange:
 class CaseQuery:
     """Which cases of a queue: of these bodies, in these states (empty: all), after this place, at most `limit`.
 
+    `viewer`: the person (a reference) to whom the queue is shown; what the person has snoozed comes last.
+
     Those that are referred to these bodies are among them.
 
     Who may see a case is no part of it, so that no look at the store goes past any number of hidden ones.
@@ -53,6 +55,7 @@ class CaseQuery:
     states: tuple[CaseState, ...] = ()
     after: tuple[int, datetime, str] | None = None
     limit: int = 50
+    viewer: str | None = None
 
 
 class Staffing(Protocol):

@@ -26,6 +26,7 @@ from shared.events import (
     seals,
     sorting,
     submissions,
+    waiting,
 )
 from shared.events.access import *  # noqa: F403  # every fact, without a second list of them
 from shared.events.appeals import *  # noqa: F403
@@ -51,6 +52,7 @@ from shared.events.scorecards import *  # noqa: F403
 from shared.events.seals import *  # noqa: F403
 from shared.events.sorting import *  # noqa: F403
 from shared.events.submissions import *  # noqa: F403
+from shared.events.waiting import *  # noqa: F403
 
 
 def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
@@ -60,9 +62,8 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
 
 
 _MODULES = (
-    reports, parties, erasures, cases, handling, sorting, notes, recusals, referrals, decisions, appeals, measures,
-    linking, follow_up,
-    deadlines, notifications, access, roster, baseline, scorecards, seals, submissions,
+    reports, parties, erasures, cases, handling, sorting, notes, waiting, recusals, referrals, decisions, appeals,
+    measures, linking, follow_up, deadlines, notifications, access, roster, baseline, scorecards, seals, submissions,
 )  # fmt: skip
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}
 """Every fact by its CloudEvents type: each class with a name in the modules above."""

@@ -41,6 +41,7 @@ from shared.policy.rows import (
     IdentityFile,
     LifeConditionRow,
     OutcomeRow,
+    PausesFile,
     PolicyFile,
     RetentionFile,
     RoutingFile,
@@ -63,6 +64,7 @@ FILES = (
     "identity.toml",
     "holidays.toml",
     "follow_up.toml",
+    "pauses.toml",
 )
 
 
@@ -94,7 +96,8 @@ def _load(directory: Path | None) -> Policy:
     follow_up = validated(FollowUpFile, sources["follow_up.toml"], findings)
     if version is None or taxonomy is None or deadlines is None or communities is None or routing is None:
         raise PolicyError(findings)
-    if retention is None or identity is None or holidays is None or follow_up is None:
+    pauses = validated(PausesFile, sources["pauses.toml"], findings)
+    if retention is None or identity is None or holidays is None or follow_up is None or pauses is None:
         raise PolicyError(findings)
 
     findings += check_references(sources, taxonomy, deadlines, communities, routing)
@@ -119,6 +122,7 @@ def _load(directory: Path | None) -> Policy:
         identity,
         holidays,
         follow_up,
+        pauses,
     )
     findings += check_rules(sources["routing.toml"], policy)
     findings += check_periods(sources["retention.toml"], policy.retention.rules)
@@ -161,6 +165,7 @@ def _build(
     identity: IdentityFile,
     holidays: HolidaysFile,
     follow_up: FollowUpFile,
+    pauses: PausesFile,
 ) -> Policy:
     calendars = {
         row.id: Calendar(ZoneInfo(row.zone), frozenset(row.weekend), frozenset(row.holidays))
@@ -210,6 +215,7 @@ def _build(
             )
             for row in follow_up.follow_up
         ),
+        pauses=MappingProxyType({row.id: parse_duration(row.longest) for row in pauses.pause}),
     )
 
 

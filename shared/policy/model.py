@@ -242,6 +242,8 @@ class Policy:
     identities: Mapping[tuple[str, str], tuple[str, ...]]
     """By privacy of the report and state of its case: what handlers are told of the reporter."""
     follow_up: tuple[FollowUpRule, ...]
+    pauses: Mapping[str, timedelta]
+    """Why handlers may pause a case: by code, for how long at most."""
 
     @property
     def emergency_outcomes(self) -> tuple[str, ...]:

@@ -126,6 +126,15 @@ class HolidaysFile(Row):
     calendar: list[CalendarRow] = []
 
 
+class PauseRow(Row):
+    id: Code
+    longest: Duration
+
+
+class PausesFile(Row):
+    pause: list[PauseRow] = []
+
+
 class ConditionRow(Row):
     categories: Names | None = None
     flags: Names | None = None

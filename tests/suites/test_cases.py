@@ -11,10 +11,11 @@ from services.triage.author import TRIAGE
 from services.triage.case.case import Case
 from services.triage.case.code_names import code_name_of
 from services.triage.case.commands.command import Command
-from services.triage.case.commands.handling import Assign, Start
+from services.triage.case.commands.handling import Assign, Claim, Start
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import Recuse, Withdraw
 from services.triage.case.commands.table import events_of
+from services.triage.case.commands.waiting import Snooze
 from services.triage.case.evolve.fold import fold
 from services.triage.reports import DigestEraser, ReportFollower
 from services.triage.stored import CaseChange, CaseQuery, CaseStore, StoredCase
@@ -248,6 +249,23 @@ class TestCases:
             after = page[-1].place
         assert sorted(seen) == sorted(c.case.id for c in changes)
         assert seen == [c.id for c in await cases.queue(wanted(BODIES))]
+
+    async def test_what_a_person_has_snoozed_stands_last_for_that_person_alone(self, cases: CaseStore) -> None:
+        at, by = now(), ALICE.actor(Role.RESPONDER)
+        changes = [opening(reported(received_at=at - timedelta(days=n))) for n in range(4)]
+        await cases.save(changes)
+        for change in changes[2:]:
+            for command in (Claim(by), Snooze((at + timedelta(days=2)).date(), by)):
+                await cases.save([commanded(await loaded(cases, change.case), command)])
+        fresh, older, late, latest = (change.case.id for change in changes)
+        assert [c.id for c in await cases.queue(wanted(BODIES))] == [latest, late, older, fresh]
+        assert [c.id for c in await cases.queue(wanted(BODIES, viewer="person:x"))] == [latest, late, older, fresh]
+        seen: list[str] = []
+        after = None
+        while page := await cases.queue(wanted(BODIES, after=after, limit=1, viewer=ALICE.ref)):
+            seen += [case.id for case in page]
+            after = page[-1].place_for(ALICE.ref)
+        assert seen == [older, fresh, latest, late]
 
     async def test_the_queue_holds_only_the_bodies_and_states_asked_for(self, cases: CaseStore) -> None:
         here, there = opening(reported()), opening(reported(community="swwiki"))

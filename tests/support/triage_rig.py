@@ -120,9 +120,9 @@ class MemoryCases:
             for s in self.stored.values()
             if (s.case.body in query.bodies or (s.case.referral and s.case.referral.to_body in query.bodies))
             and (not query.states or s.case.state in query.states)
-            and (query.after is None or s.case.place > query.after)
+            and (query.after is None or s.case.place_for(query.viewer) > query.after)
         ]
-        return sorted(fitting, key=lambda case: case.place)[: query.limit]
+        return sorted(fitting, key=lambda case: case.place_for(query.viewer))[: query.limit]
 
     async def waking(self, at: datetime, limit: int) -> list[str]:
         self._reach()

@@ -14,10 +14,12 @@ from services.triage.case.values import (
     Link,
     Measure,
     Note,
+    Pause,
     Proposal,
     Question,
     Recusal,
     Referral,
+    Snooze,
     Step,
 )
 from shared.events import AppealDecided, CaseDecided, CaseState, DecisionProposed, DecisionSeconded
@@ -29,6 +31,8 @@ INACTION = "inaction"
 _DECIDING = frozenset(fact.name for fact in (DecisionProposed, DecisionSeconded, CaseDecided, AppealDecided))
 URGENT_LANES = ("emergency", "child_protection")
 """Lanes of the policy that go before all others, the most urgent first."""
+ASLEEP = 10
+"""What is added to the rank of a case that a person has snoozed; more than the rank of any lane."""
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -97,6 +101,8 @@ class Case:
     merge_note_id: str | None = None
     absorbed: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()
+    pause: Pause | None = None
+    snooze: Snooze | None = None
 
     @property
     def seq(self) -> int:
@@ -183,6 +189,27 @@ class Case:
     def place(self) -> tuple[int, datetime, str]:
         """Its place in the queue: by the urgency of its lane, then by the next deadline, then by id."""
         return urgency(self.lane), self.next_due or NEVER, self.id
+
+    def place_for(self, person: str | None) -> tuple[int, datetime, str]:
+        """Its place in the queue of a person (a reference): behind all others, where the person has snoozed it."""
+        rank, due, case_id = self.place
+        return (rank + ASLEEP if person is not None and person == self.asleep_for else rank), due, case_id
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether its lane goes before others."""
+        return self.lane in URGENT_LANES
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether a deadline of it has passed that is still to be kept. `now` is UTC-aware."""
+        return self.state not in ENDED and any(deadline.is_overdue(now) for deadline in self.deadlines)
+
+    @property
+    def asleep_for(self) -> str | None:
+        """The person who has the case and has snoozed it; nobody snoozes what is urgent."""
+        if self.snooze is None or self.snooze.person != self.assignee or self.is_urgent or self.state in ENDED:
+            return None
+        return self.snooze.person
 
 
 def urgency(lane: str | None) -> int:

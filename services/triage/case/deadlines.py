@@ -8,6 +8,8 @@ from services.triage.case.case import Case
 from services.triage.case.values import Deadline
 from shared.events import (
     CaseFact,
+    CasePaused,
+    CaseResumed,
     CaseState,
     CaseTriaged,
     DeadlineFact,
@@ -26,7 +28,8 @@ WAITING = CaseState.AWAITING_INFORMATION
 def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
     """The facts about deadlines that follow from the facts of one step at `now` (UTC-aware).
 
-    Where the case is reopened, its clocks start anew. A pausable clock stands still while the case awaits information.
+    Where the case is reopened, its clocks start anew. A pausable clock stands still while the case awaits information
+    or is paused.
     A deadline that was missed before is not paused. Nothing keeps or pauses a deadline that the policy no longer has.
     """
     if not facts:
@@ -35,7 +38,8 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
     if case is not None and state is CaseState.REOPENED and case.state is not state:
         yield from _restarted(case, policy, now)
         return
-    was_waiting = case is not None and case.state is WAITING
+    stood = case is not None and (case.state is WAITING or case.pause is not None)
+    stands = state is WAITING or _is_paused(case, facts)
     names = {fact.name for fact in facts}
     yield from _reviews(case, facts, policy, now)
     for before in case.deadlines if case else _set_by(facts):
@@ -43,13 +47,13 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
         deadline = before
         if before.met_at is not None or before.name == MEASURE_REVIEW:
             continue
-        if before.remaining_seconds is not None and was_waiting and state is not WAITING:
+        if before.remaining_seconds is not None and stood and not stands:
             deadline = replace(before, due_at=before.due_if_running(now), remaining_seconds=None)
             yield DeadlineResumed(previous=state, state=state, deadline=deadline.name, due_at=deadline.due_at)
         if rule and not rule.met_by.isdisjoint(names):
             due_at = deadline.due_if_running(now)
             yield DeadlineMet(previous=state, state=state, deadline=deadline.name, due_at=due_at, met_at=now)
-        elif rule and rule.pausable and state is WAITING and not was_waiting and not deadline.is_overdue(now):
+        elif rule and rule.pausable and stands and not stood and not deadline.is_overdue(now):
             left = (deadline.due_at - now) // timedelta(seconds=1)
             yield DeadlinePaused(
                 previous=state, state=state, deadline=deadline.name, due_at=deadline.due_at, remaining_seconds=left
@@ -81,6 +85,11 @@ def _reviews(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: 
         )
     elif not waiting and clock and runs:
         yield DeadlineMet(previous=state, state=state, deadline=MEASURE_REVIEW, due_at=clock.due_at, met_at=now)
+
+
+def _is_paused(case: Case | None, facts: Sequence[CaseFact]) -> bool:
+    told = [fact for fact in facts if isinstance(fact, CasePaused | CaseResumed)]
+    return isinstance(told[-1], CasePaused) if told else case is not None and case.pause is not None
 
 
 def _restarted(case: Case, policy: Policy, now: datetime) -> Iterator[DeadlineFact]:

@@ -14,6 +14,9 @@ _ANY: Mapping[CaseState | None, CaseState] = {
     state: state for state in CaseState if state not in (CaseState.RECEIVED, CaseState.MERGED)
 }
 
+_OPEN: Mapping[CaseState | None, CaseState] = {
+    state: state for state in CaseState if state not in (CaseState.RECEIVED, *ENDED)
+}
 # The reporter may be asked about a proposal while others vote on it.
 _VOTING: Mapping[CaseState | None, CaseState] = {
     state: state for state in (CaseState.INVESTIGATING, CaseState.AWAITING_INFORMATION)
@@ -114,6 +117,20 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     "link": _ANY,
     "unlink": _ANY,
     "note": _ANY,
+    "pause": _UNDECIDED,
+    "resume": _OPEN,
+    "snooze": {
+        state: state
+        for state in (
+            CaseState.ASSIGNED,
+            CaseState.INVESTIGATING,
+            CaseState.AWAITING_INFORMATION,
+            CaseState.DECIDED,
+            CaseState.FOLLOWING_UP,
+            CaseState.APPEALED,
+            CaseState.REOPENED,
+        )
+    },
     "watch": _ANY,
     "unwatch": _ANY,
     "merge": dict.fromkeys(MERGEABLE, CaseState.MERGED),
@@ -132,7 +149,7 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     "reopen": {CaseState.CLOSED: CaseState.REOPENED},
     "wake": {**_ANY, CaseState.REFERRED: (CaseState.REFERRED, *_REFERABLE)},
     # Who is there for a case is judged behind every command, and by this one when nobody gives another.
-    "attend": {state: state for state in CaseState if state not in (CaseState.RECEIVED, *ENDED)},
+    "attend": _OPEN,
 }
 """Where each command leads from each state. None stands for a case that is not there yet."""
 

@@ -151,6 +151,22 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """That pausable clocks stand still until a time (UTC-aware), for a reason of the policy."""
+
+    reason: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Snooze:
+    """That the case is out of the way of a person (a reference) until a time (UTC-aware); None: until an answer."""
+
+    person: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Recusal:
     """That `by` declared, in `role`, a recusal of `person` on a ground (person and by are references).
 

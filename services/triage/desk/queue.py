@@ -65,14 +65,19 @@ class Queue:
         bodies = tuple(body for body in self.bodies(principal) if not wanted.bodies or body in wanted.bodies)
 
         async def read(after: QueuePlace | None, most: int) -> list[Case]:
-            return await self._cases.queue(CaseQuery(bodies, wanted.states, after, most)) if bodies else []
+            return (
+                await self._cases.queue(CaseQuery(bodies, wanted.states, after, most, principal.ref)) if bodies else []
+            )
 
         async def see(found: Sequence[Case]) -> list[Case]:
             known, at = await self._sight.shut_out_of_each(found, principal.ref), self._clock()
             seen = (self._seen(principal, case, known[case.id], at) for case in found if case.id in known)
             return [case for case in seen if case]
 
-        return await self._cursors.page(wanted.cursor, wanted.limit, read, see, lambda case: QueuePlace(*case.place))
+        def place(case: Case) -> QueuePlace:
+            return QueuePlace(*case.place_for(principal.ref))
+
+        return await self._cursors.page(wanted.cursor, wanted.limit, read, see, place)
 
     def _seen(self, principal: Principal, case: Case, shut_out: frozenset[str], at: datetime) -> Case | None:
         """What the principal sees of a case in the queue: all, or its outline where it is referred to their body."""

@@ -72,6 +72,9 @@ FIELD_MESSAGES = {
     "same_case": "desk-same-case",
     "unknown_case": "desk-unknown-case",
     "not_pending": "desk-not-pending",
+    "must_stay": "desk-must-stay",
+    "not_to_come": "desk-not-to-come",
+    "too_far": "desk-too-far",
     "own_recusal": "desk-own-recusal",
     "not_to_withdraw": "desk-not-to-withdraw",
     **{f"needs_{need}": f"desk-needs-{need}" for need in NEEDS},
@@ -153,7 +156,7 @@ class QueueView:
             "community": self._names.community(case.community),
             "due": due,
             "due_name": self._names.code(request, "deadline", name) if name else None,
-            "late": _is_late(case, now()),
+            "late": case.is_overdue(now()),
             "asked": case.referral is not None and case.body not in own,
         }
 
@@ -183,7 +186,7 @@ class CaseView:
         context = {
             "case": case,
             "state_name": partial(names.state, request),
-            "late": _is_late(case, at),
+            "late": case.is_overdue(at),
             "community": names.community(case.community),
             "body": names.body(request, case.body),
             "deadlines": [self._deadline(request, d, at) for d in case.deadlines],
@@ -412,7 +415,3 @@ def _done_in(request: Request) -> str | None:
     """The command that the address says is done."""
     form = FORMS.get(request.query_params.get("done", ""))
     return form.command if form else None
-
-
-def _is_late(case: Case, at: datetime) -> bool:
-    return case.state not in ENDED and any(deadline.is_overdue(at) for deadline in case.deadlines)

@@ -38,17 +38,16 @@ async def shown(rig: Rig, case, who: Principal = ALICE):
 
 async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None:
     sort, always = ["confirm_category", "set_flags"], ["recuse", "clear", "link", "note", "watch"]
-    still = (*always, "merge", "act_in_emergency")
+    wait, later = [*always[:-1], "pause", "watch", "merge", "act_in_emergency"], [*always[:-1], "snooze", "watch"]
+    mine = [*always[:-1], "pause", "snooze", "watch", "merge", "act_in_emergency"]
     expected = {
-        (): ["assign", "claim", *sort, "refer", *still],
-        ("assign",): ["assign", "release", *sort, "refer", "start", *still],
-        ("assign", "start"): [
-            "assign", "release", *sort, "refer", "ask", "propose_decision", "decide", *still,
-        ],
-        ("assign", "start", "ask"): ["assign", "release", *sort, "refer", "start", *still],
+        (): ["assign", "claim", *sort, "refer", *wait],
+        ("assign",): ["assign", "release", *sort, "refer", "start", *mine],
+        ("assign", "start"): ["assign", "release", *sort, "refer", "ask", "propose_decision", "decide", *mine],
+        ("assign", "start", "ask"): ["assign", "release", *sort, "refer", "start", *mine],
         ("assign", "refer"): ["assign", "release", *always, "act_in_emergency"],
         ("assign", "start", "decide"): [
-            "assign", "release", *always, "follow_up", "agree", "close", "act_in_emergency", "appeal",
+            "assign", "release", *later, "follow_up", "agree", "close", "act_in_emergency", "appeal",
         ],
         ("assign", "start", "decide", "close"): [*always, "appeal", "reopen"],
     }  # fmt: skip
@@ -447,3 +446,36 @@ async def test_a_note_is_read_by_those_whom_its_author_chose(rig: Rig) -> None:
     assert (await rig.order(case, "note", {"note": "A heron.", "visibility": "mine"}, CORA)).status_code == 403
     wrong = await rig.order(case, "note", {"note": " ", "visibility": "reporter"})
     assert [error["pointer"] for error in wrong.json()["errors"]] == ["/note", "/visibility"]
+
+
+async def test_a_snoozed_case_stands_last_for_the_person_who_has_it_only(rig: Rig) -> None:
+    first, second = await rig.open(), await rig.open()
+    await rig.order(first, "claim")
+    day = (now() + timedelta(days=3)).date().isoformat()
+    assert (await rig.order(first, "snooze", {"snooze_until": day}, COLLEAGUE)).json()["type"] == "/errors/case-taken"
+    assert (await rig.order(first, "snooze", {})).json()["errors"][0]["pointer"] == "/snooze_until"
+    assert (await rig.order(first, "snooze", {"snooze_until": day})).status_code == 200
+    assert (await shown(rig, first))["snooze"] == {"person": ALICE.ref, "until": f"{day}T00:00:00.000Z"}
+
+    async def queue_of(who: Principal, query: str = "") -> list[str]:
+        answer = await rig.http.get(f"/v1/cases{query}", headers=bearer(who))
+        return [item["id"] for item in answer.json()["items"]]
+
+    assert await queue_of(ALICE) == [second.id, first.id]
+    assert await queue_of(COLLEAGUE) == [first.id, second.id]
+    page = (await rig.http.get("/v1/cases?limit=1", headers=bearer(ALICE))).json()
+    assert await queue_of(ALICE, f"?limit=1&cursor={page['next']}") == [first.id]
+    assert (await rig.order(first, "resume")).status_code == 200
+    assert await queue_of(ALICE) == [first.id, second.id]
+
+
+async def test_a_pause_tells_why_and_until_when(rig: Rig) -> None:
+    case = await rig.open()
+    day = (now() + timedelta(days=3)).date().isoformat()
+    wrong = await rig.order(case, "pause", {"pause": "holidays", "resume_on": "2020-01-01"})
+    assert [error["pointer"] for error in wrong.json()["errors"]] == ["/pause", "/resume_on"]
+    assert (await rig.order(case, "pause", {"pause": "other_authority", "resume_on": day})).status_code == 200
+    body = await shown(rig, case)
+    assert body["pause"] == {"reason": "other_authority", "until": f"{day}T00:00:00.000Z"}
+    assert [d["name"] for d in body["deadlines"] if d["remaining_seconds"]] == ["decision"]
+    assert "resume" in [action["command"] for action in body["actions"]]

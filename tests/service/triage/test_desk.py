@@ -276,7 +276,7 @@ async def test_a_paused_deadline_is_shown_with_the_time_that_is_left(rig: Rig) -
     for command, values in (("assign", {}), ("start", {}), ("ask", {"question": "When was it?"})):
         await send(rig, case, command, **values)
     page = await page_of(rig, case)
-    assert "Paused while the reporter is asked; 27 days left" in page
+    assert "Paused; 27 days left" in page
     assert "Deadline paused: Decision" in page
     assert "What a deadline asked for was done: First response" in page
     await send(rig, case, "start")
@@ -290,7 +290,7 @@ async def test_less_than_an_hour_of_a_paused_deadline_is_told_in_minutes(rig: Ri
     case = await rig.open(received_at=now() - timedelta(days=28) + timedelta(minutes=30, seconds=50))
     for command, values in (("assign", {}), ("start", {}), ("ask", {"question": "When was it?"})):
         await send(rig, case, command, **values)
-    assert "Paused while the reporter is asked; 30 minutes left" in await page_of(rig, case)
+    assert "Paused; 30 minutes left" in await page_of(rig, case)
 
 
 async def test_every_view_of_the_content_is_read_on_behalf_of_the_reader(rig: Rig) -> None:
@@ -577,3 +577,21 @@ async def test_the_page_shows_the_notes_that_are_for_the_reader(rig: Rig) -> Non
     page = await page_of(rig, case)
     assert "Ask the clerks." in page
     assert "My own doubt." not in page
+
+
+async def test_the_page_pauses_a_case_and_puts_it_off(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    await send(rig, case, "claim")
+    day = (now() + timedelta(days=3)).date().isoformat()
+    assert (await send(rig, case, "pause", pause="evidence", resume_on=day)).status_code == 303
+    assert (await send(rig, case, "snooze", snooze_until="2020-01-01")).status_code == 422
+    assert (await send(rig, case, "snooze", snooze_until=day)).status_code == 303
+    page = await page_of(rig, case)
+    assert "Paused: Evidence was asked of others" in page
+    assert "You see this case behind your others until:" in page
+    assert "put off" in unescape((await rig.http.get("/desk")).text)
+    assert (await send(rig, case, "resume", page)).status_code == 303
+    page = await page_of(rig, case)
+    assert "Go on now" not in page
+    assert "You see this case behind your others" not in page

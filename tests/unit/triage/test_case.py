@@ -22,6 +22,7 @@ from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import NAMED, Confirm, Recuse, Withdraw
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.commands.table import COMMANDS, _commands, decide
+from services.triage.case.commands.waiting import Resume
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import evolve, fold
 from services.triage.case.forms import FORMS
@@ -273,6 +274,16 @@ class Life(RuleBasedStateMachine):
         assert self.walk.case.state is not CaseState.TRIAGED or self.walk.case.assignee is None
 
     @invariant()
+    def nothing_urgent_or_overdue_is_put_off_and_no_clock_stops_by_it(self) -> None:
+        case = self.walk.case
+        if case.asleep_for:
+            assert not case.is_urgent
+            assert not case.is_overdue(self.walk.clock)
+            assert case.asleep_for == case.assignee
+        if self.before and [event.fact.name for event in self.new] in (["case.snoozed"], ["case.woken"]):
+            assert self.before.deadlines == case.deadlines
+
+    @invariant()
     def nothing_is_slower_for_being_corrected(self) -> None:
         before, after = self.before, self.walk.case
         if before and urgency(after.lane) > urgency(before.lane):
@@ -414,7 +425,7 @@ def test_the_table_reaches_exactly_the_documented_states() -> None:
     assert reached - {None} | {CaseState.RECEIVED} == ENTERED
     # What shuts people out is possible in states that nothing leads to yet, because older records may hold them.
     recusals = (Recuse.name, Confirm.name, Withdraw.name, Wake.name)
-    people = (Link.name, Unlink.name, WriteNote.name, Watch.name, Unwatch.name)
+    people = (Link.name, Unlink.name, WriteNote.name, Resume.name, Watch.name, Unwatch.name)
     measures = (ActInEmergency.name, ReviewEmergency.name, EndMeasure.name)
     everywhere = (*recusals, *measures, *people, Clear.name, ReceiveAnswer.name, Attend.name)
     assert {state for name, ways in TRANSITIONS.items() for state in ways if name not in everywhere} <= reached

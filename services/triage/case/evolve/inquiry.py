@@ -13,10 +13,12 @@ def _requested(case: Case, fact: InformationRequested, event: Event) -> Fields:
 
 
 def _received(case: Case, fact: InformationReceived, _event: Event) -> Fields:
+    waited = case.snooze is not None and case.snooze.until is None
     return {
+        "snooze": None if waited else case.snooze,
         "questions": tuple(
             replace(q, answers=(*q.answers, fact.answer_id)) if q.id == fact.question_id else q for q in case.questions
-        )
+        ),
     }
 
 

@@ -1,0 +1,175 @@
+"""A case waits: clocks that stand still, what ends a pause or a snooze, and what cannot be put off."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from services.triage.case.case import Case
+from services.triage.case.commands.command import Command, Words
+from services.triage.case.commands.handling import Assign, Claim, Start
+from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.opening import Open
+from services.triage.case.commands.sorting import SetFlags
+from services.triage.case.commands.table import decide, events_of
+from services.triage.case.commands.waiting import Pause, Resume, Snooze
+from services.triage.case.commands.waking import Wake
+from services.triage.case.evolve.fold import fold
+from services.triage.case.lifecycle import FieldsRefused, Taken
+from services.triage.case.timers.table import wakes_at
+from shared.events import Actor, CasePaused, CaseResumed, CaseSnoozed, CaseWoken, DeadlineFact, ReportReceived
+from shared.policy import load_policy
+from tests.support.triage_rig import reported
+
+POLICY = load_policy()
+AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+ALICE = Actor("person:a11ce0de00000000", "responder")
+BEN = Actor("person:b0b0b0b000000000", "responder")
+MINE = (Claim(ALICE), Start())
+THURSDAY = date(2026, 11, 26)
+BEGIN = datetime(2026, 11, 26, tzinfo=UTC)
+AUTHORITY = Pause("other_authority", THURSDAY)
+
+
+def after(*commands: Command, at: datetime = AT, case: Case | None = None, **changed: object) -> Case:
+    report = reported(received_at=AT, **changed).fact
+    assert isinstance(report, ReportReceived)
+    todo: Iterable[Command] = commands if case else (Open("amber-road", report), *commands)
+    for command in todo:
+        case = fold(events_of(case, command, POLICY, at, case_id="c-1", actor=ALICE, cause="c", trace=None), case)
+    assert case is not None
+    return case
+
+
+def told(case: Case, command: Command, at: datetime = AT) -> list[str]:
+    return [
+        f"{fact.name} {fact.deadline}" if isinstance(fact, DeadlineFact) else fact.name
+        for fact in decide(case, command, POLICY, at)
+    ]
+
+
+def decision(case: Case):
+    return next(deadline for deadline in case.deadlines if deadline.name == "decision")
+
+
+def test_a_pause_stops_the_clocks_that_can_be_paused() -> None:
+    case = after(*MINE)
+    assert told(case, AUTHORITY) == ["case.paused", "deadline.paused decision"]
+    fact = decide(case, AUTHORITY, POLICY, AT)[0]
+    assert isinstance(fact, CasePaused)
+    assert (fact.pause, fact.until, fact.previous_pause) == ("other_authority", BEGIN, None)
+    paused = after(AUTHORITY, case=case)
+    assert decision(paused).remaining_seconds == 28 * 86_400
+    assert [d.name for d in paused.deadlines if d.is_running] == ["first_response"]
+    assert told(paused, AUTHORITY) == []
+    longer = decide(paused, Pause("evidence", date(2026, 11, 30)), POLICY, AT)
+    assert isinstance(longer[0], CasePaused)
+    assert (len(longer), longer[0].previous_pause, longer[0].previous_until) == (1, "other_authority", BEGIN)
+
+
+@pytest.mark.parametrize(
+    ("command", "pointer", "code"),
+    [
+        (Pause("other_authority", AT.date()), "/resume_on", "not_to_come"),
+        (Pause("other_authority", date(2020, 1, 1)), "/resume_on", "not_to_come"),
+        (Pause("evidence", AT.date() + 31 * DAY), "/resume_on", "too_far"),
+        (Snooze(AT.date(), ALICE), "/snooze_until", "not_to_come"),
+        (Snooze(date.max, ALICE), "/snooze_until", "too_far"),
+        (Snooze(None, ALICE), "/snooze_until", "missing"),
+    ],
+)
+def test_a_day_that_cannot_be_is_told(command: Command, pointer: str, code: str) -> None:
+    with pytest.raises(FieldsRefused) as refused:
+        decide(after(*MINE), command, POLICY, AT)
+    assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [(pointer, code)]
+
+
+def test_a_pause_that_is_over_resumes_by_itself() -> None:
+    case = after(*MINE, AUTHORITY)
+    assert wakes_at(case) == BEGIN
+    assert told(case, Wake(), BEGIN - timedelta(seconds=1)) == []
+    assert told(case, Wake(), BEGIN) == ["case.resumed", "deadline.resumed decision"]
+    on = after(Wake(), case=case, at=BEGIN)
+    assert (on.pause, decision(on).due_at) == (None, BEGIN + 28 * DAY)
+
+
+def test_people_go_on_before_that() -> None:
+    case = after(*MINE, AUTHORITY)
+    assert Resume.applies(case)
+    (fact, _) = decide(case, Resume(BEN), POLICY, AT + DAY)
+    assert fact == CaseResumed(previous="investigating", state="investigating", pause="other_authority", until=BEGIN)
+    assert told(after(*MINE), Resume(ALICE)) == []
+
+
+def test_a_clock_stands_still_as_long_as_anything_keeps_it() -> None:
+    case = after(*MINE, Ask(Words("q-1")), AUTHORITY)
+    assert told(case, ReceiveAnswer("q-1", "a-1")) == ["case.information_received"]
+    answered = after(ReceiveAnswer("q-1", "a-1"), case=case)
+    assert told(answered, Wake(), BEGIN) == ["case.resumed", "deadline.resumed decision"]
+    assert told(case, Wake(), BEGIN) == ["case.resumed"]
+    waiting = after(Wake(), case=case, at=BEGIN)
+    assert told(waiting, ReceiveAnswer("q-1", "a-1"), BEGIN)[-1] == "deadline.resumed decision"
+
+
+def test_an_overdue_clock_is_not_paused() -> None:
+    late = AT + 40 * DAY
+    assert told(after(*MINE), Pause("evidence", late.date() + DAY), late) == ["case.paused"]
+
+
+def test_a_case_snoozed_until_a_day_is_not_woken_by_an_answer() -> None:
+    case = after(*MINE, Ask(Words("q-1")), Snooze(THURSDAY, ALICE))
+    assert case.asleep_for == ALICE.ref
+    assert case.place_for(ALICE.ref) > case.place == case.place_for(BEN.ref)
+    case = after(ReceiveAnswer("q-1", "a-1"), case=case)
+    assert case.asleep_for == ALICE.ref
+    assert wakes_at(case) == BEGIN
+    assert told(case, Wake(), BEGIN) == ["case.woken"]
+    assert after(Wake(), case=case, at=BEGIN).asleep_for is None
+
+
+def test_a_case_snoozed_until_an_answer_is_woken_by_nothing_else() -> None:
+    case = after(*MINE, Ask(Words("q-1")), Snooze(None, ALICE))
+    assert told(case, Wake(), AT + DAY) == []
+    assert after(Start(), case=case).asleep_for == ALICE.ref
+    assert after(ReceiveAnswer("q-1", "a-1"), case=case).asleep_for is None
+
+
+def test_clocks_go_on_and_an_overdue_case_is_woken() -> None:
+    case = after(*MINE, Snooze(date(2026, 12, 20), ALICE))
+    assert [d.is_running for d in case.deadlines if d.met_at is None] == [True, True]
+    assert case.next_due == AT + 7 * DAY
+    at = case.next_due
+    for _ in range(2):
+        case = after(Wake(), case=case, at=at - 2 * DAY)
+    assert case.asleep_for
+    while (due := wakes_at(case)) and due <= at:
+        case = after(Wake(), case=case, at=at)
+    assert case.asleep_for is None
+    with pytest.raises(FieldsRefused, match="must_stay"):
+        decide(case, Snooze(date(2026, 12, 20), ALICE), POLICY, at + timedelta(hours=1))
+
+
+def test_an_urgent_case_stays_in_its_place() -> None:
+    with pytest.raises(FieldsRefused, match="must_stay"):
+        decide(after(*MINE, flags=("physical_violence",)), Snooze(THURSDAY, ALICE), POLICY, AT)
+    case = after(*MINE, Snooze(THURSDAY, ALICE), SetFlags(("minor_involved",), None, ALICE))
+    assert case.asleep_for is None
+    assert isinstance(decide(case, Wake(), POLICY, AT)[0], CaseWoken)
+
+
+def test_only_the_person_who_has_a_case_puts_it_off() -> None:
+    case = after(*MINE)
+    with pytest.raises(Taken):
+        decide(case, Snooze(THURSDAY, BEN), POLICY, AT)
+    assert [Snooze.suits(case, who.ref, None) for who in (ALICE, BEN)] == [True, False]
+    (fact,) = decide(case, Snooze(THURSDAY, ALICE), POLICY, AT)
+    assert fact == CaseSnoozed(
+        previous="investigating", state="investigating", person=ALICE.ref, previous_until=None, until=BEGIN
+    )
+    snoozed = after(Snooze(THURSDAY, ALICE), case=case)
+    assert told(snoozed, Snooze(THURSDAY, ALICE)) == []
+    assert told(snoozed, Resume(BEN)) == []
+    assert told(snoozed, Resume(ALICE)) == ["case.woken"]
+    # Who takes it over sees it in its place.
+    assert after(Assign(BEN.ref), case=snoozed).asleep_for is None
