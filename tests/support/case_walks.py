@@ -206,7 +206,7 @@ _MADE_UP = st.sampled_from(
 )
 _WORDS = st.sampled_from([f"The {CANARY} stood in the reeds.", f"{CANARY}\n\u202eand more"])
 _OWN = st.sampled_from([*PEOPLE])
-_STEPS_AHEAD = 20
+_STEPS_AHEAD = 16
 _PATIENCE = 4
 _DAYS = (-3, 0, 1, 29, 400)
 

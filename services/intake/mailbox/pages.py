@@ -1,5 +1,7 @@
 """The follow-up page: what became of a report, and answers to questions."""
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter, Request, Response
 
 from services.intake.fields import ANSWER_LIMIT, RECEIPT_LIMIT
@@ -17,6 +19,14 @@ from shared.web.gate import Callers, Gate, does
 from shared.web.pages import Pages
 
 _NAMED = frozenset(state.value for state in CaseState)
+_NOW: Mapping[str, str] = {
+    CaseState.AWAITING_INFORMATION: "status-now-answered",
+    CaseState.FOLLOWING_UP: "status-now-followed",
+    CaseState.REFERRED: "status-now-offered",
+    CaseState.APPEALED: "status-now-again",
+    CaseState.REOPENED: "status-now-again",
+}
+"""What the reporter can do, in states that say more than whether there is a decision."""
 
 
 class FollowUpPage:
@@ -55,9 +65,8 @@ class FollowUpPage:
             return self._pages.message(request, "status-now-erased")
         if not view.outcome and any(question.answer is None for question in view.questions):
             return self._pages.message(request, "status-now-yours")
-        if view.state == "awaiting_information":
-            return self._pages.message(request, "status-now-answered")
-        return self._pages.message(request, "status-now-decided" if view.outcome else "status-now-theirs")
+        standing = "status-now-decided" if view.outcome else "status-now-theirs"
+        return self._pages.message(request, _NOW.get(view.state, standing))
 
     async def _status(self, request: Request, filled: Filled) -> Response:
         receipt, question_id = filled.value("receipt")[:RECEIPT_LIMIT], filled.value("question_id")

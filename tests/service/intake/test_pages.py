@@ -25,6 +25,7 @@ from shared.events import (
     DeadlinePaused,
     DeadlineSet,
     InformationRequested,
+    InvestigationStarted,
     ReportReceived,
 )
 from shared.web.pages import STATIC
@@ -339,6 +340,26 @@ async def test_a_deadline_that_stands_still_is_shown_in_words_without_a_date(rig
     async with rig.http() as http:
         (deadline,) = (await http.post("/v1/follow-up", json={"receipt": receipt})).json()["deadlines"]
     assert (deadline["standing"], deadline["met"]) == ("paused", None)
+
+
+@pytest.mark.parametrize(
+    ("state", "lead"),
+    [
+        ("following_up", "You need not answer."),
+        ("referred", "It stays with them until those say yes."),
+        ("appealed", "People look at your report again."),
+        ("reopened", "People look at your report again."),
+        ("investigating", "The people who handle your report have to act now."),
+        ("closed", "The people who handle your report have to act now."),
+    ],
+)
+async def test_each_state_tells_the_reporter_who_has_to_act(rig: Rig, state: str, lead: str) -> None:
+    receipt = receipt_in(await send(rig))
+    (report_id,) = rig.store.reports
+    await rig.mailbox.project([case_event(report_id, 1, InvestigationStarted(previous="assigned", state=state))])
+    shown = html.unescape((await send(rig, "/follow-up", receipt=receipt)).text)
+    assert lead in shown
+    assert "In progress" not in shown
 
 
 async def test_a_state_without_a_name_here_is_told_as_in_progress(rig: Rig) -> None:

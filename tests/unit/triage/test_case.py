@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from services.intake.report.status import Status, follow
 from services.triage.case.case import Case, urgency
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
@@ -146,6 +147,7 @@ class Life(RuleBasedStateMachine):
         self.walk.open(**report)
         self.known: Case | None = None
         self.seen = 0
+        self.status = Status(AT)
         self.look()
         lead(self.walk, to, data)
         self.look()
@@ -205,6 +207,8 @@ class Life(RuleBasedStateMachine):
         events = self.walk.events
         self.before, self.known = self.known, fold(events[self.seen :], self.known)
         self.new, self.seen = events[self.seen :], len(events)
+        for event in self.new:
+            self.status = follow(self.status, event) or self.status
 
     def steps(self) -> Iterator[tuple[Case | None, Event]]:
         """What is new, each event with the case before it."""
@@ -243,6 +247,22 @@ class Life(RuleBasedStateMachine):
             fact = event.fact
             assert isinstance(fact, CaseFact)
             assert fact.previous == fact.state or (fact.previous, fact.state) in ways
+
+    @invariant()
+    def what_the_reporter_does_not_see_leaves_the_state_alone(self) -> None:
+        for event in self.new:
+            fact = event.fact
+            assert isinstance(fact, CaseFact)
+            assert not fact.unseen or fact.previous == fact.state
+
+    @invariant()
+    def intake_follows_the_case(self) -> None:
+        case = self.walk.case
+        # Nothing more is done on a merged case by itself, and the reporter is not told of the other one.
+        assert self.status.state == (CaseState.CLOSED if case.state is CaseState.MERGED else case.state)
+        assert (self.status.body, self.status.assignee) == (case.body, case.assignee)
+        assert (self.status.outcome, self.status.lane) == (case.outcome, case.lane)
+        assert {d.name for d in self.status.deadlines} <= {d.name for d in case.deadlines}
 
     @invariant()
     def no_fact_carries_words(self) -> None:
@@ -409,7 +429,7 @@ GIVEN: set[str] = set()
 
 
 def test_whatever_is_done_to_a_case_its_promises_hold() -> None:
-    run_state_machine_as_test(Life, settings=up_to(300, searching=10_000, stateful_step_count=30))
+    run_state_machine_as_test(Life, settings=up_to(300, searching=10_000, stateful_step_count=22))
     # What is possible only where something waits for it may come too seldom for so few walks.
     assert {name for name, form in FORMS.items() if "applies" not in vars(form.kind)} <= GIVEN
 
