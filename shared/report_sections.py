@@ -1,6 +1,6 @@
 """The sections of a report as the vault hands them out and the desk passes them on. Times are RFC 3339 in UTC. Pure."""
 
-from typing import Any
+from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -21,10 +21,11 @@ class ContentSection(TypedDict, total=False):
 
 
 class PersonReported(TypedDict):
-    """A person that a report is about."""
+    """A person that a report is about. `party`: the token that the case has for the person."""
 
     name: str
     details: str | None
+    party: NotRequired[str]
 
 
 class ReportedSection(TypedDict):

@@ -102,6 +102,21 @@ class Mentions:
         words = self._known.mentioned(_texts_in(content), names)
         return [{"id": name, "words": words.get(key, "")} for key, name in self._ids(report)]
 
+    def with_tokens(self, report: StoredReport, reported: dict[str, Any]) -> dict[str, Any]:
+        """The section of the people reported, each with the party token that the events of the report have for them."""
+        people = reported.get("people", ())
+        if report.vault is None or not people:
+            return reported
+        of_report = self._vault.party_key(report.id, report.vault)
+        named = people_named(
+            self._key, reported=[person["name"] for person in people], witnesses=(), name=None, email=None
+        ).subjects
+        tokens = (party_token(of_report, keys) for keys in named)
+        return {
+            **reported,
+            "people": [{**person, "party": token} for person, token in zip(people, tokens, strict=True)],
+        }
+
     def told(self, before: StoredReport, after: StoredReport, by: Actor, at: datetime, cause: str) -> list[Event]:
         """What tells the other services of a change (at `at`, UTC-aware) in who is shut out, if there is one.
 

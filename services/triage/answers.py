@@ -69,6 +69,17 @@ class ReferralShown(TypedDict):
     answer_id: str | None
 
 
+class PartyShown(TypedDict):
+    """A respondent of the report, or a further party, by the token of the case; and what a respondent was told."""
+
+    party: str
+    party_role: str
+    disclosure: str | None
+    disclosed_at: str | None
+    withheld_for: str | None
+    reason_id: str | None
+
+
 class ReferralAsked(ReferralShown):
     """A referral that waits, for the body that is asked, with the reasons in words; null once the report is erased."""
 
@@ -259,6 +270,7 @@ class CaseShown(CaseSummary):
     snooze: SnoozeShown | None
     recusals: Sequence[RecusalShown]
     referrals: Sequence[ReferralShown]
+    parties: Sequence[PartyShown]
     questions: Sequence[QuestionShown]
     proposal: ProposalShown | None
     merged_into: CaseNamed | None

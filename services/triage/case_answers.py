@@ -1,7 +1,7 @@
 """What became of a case beside its state, as the API shows it."""
 
-from services.triage.answers import AgreementShown, AppealShown, CheckInShown, MeasureShown, ProposalShown
-from services.triage.case.case import Case
+from services.triage.answers import AgreementShown, AppealShown, CheckInShown, MeasureShown, PartyShown, ProposalShown
+from services.triage.case.case import RESPONDENT, Case
 from services.triage.case.voting import Tally
 from shared.times import rfc3339
 
@@ -93,3 +93,23 @@ def show_measures(case: Case) -> list[MeasureShown]:
         }
         for measure in case.measures
     ]
+
+
+def show_parties(case: Case) -> list[PartyShown]:
+    """The respondents of the report and the further parties, and what respondents were told."""
+    roles = [(token, RESPONDENT) for token in case.subjects]
+    roles += [(party.token, party.role) for party in case.further_parties]
+    shown: list[PartyShown] = []
+    for token, role in roles:
+        told = case.disclosure_to(token)
+        shown.append(
+            {
+                "party": token,
+                "party_role": role,
+                "disclosure": told.disclosure if told else None,
+                "disclosed_at": rfc3339(told.at) if told else None,
+                "withheld_for": told.withheld_for if told else None,
+                "reason_id": told.reason_id if told else None,
+            }
+        )
+    return shown

@@ -21,7 +21,14 @@ from services.triage.case.case import Case
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.forms import FORMS, permitted, show_form
 from services.triage.case.values import Referral
-from services.triage.case_answers import show_agreements, show_appeals, show_check_ins, show_measures, show_proposal
+from services.triage.case_answers import (
+    show_agreements,
+    show_appeals,
+    show_check_ins,
+    show_measures,
+    show_parties,
+    show_proposal,
+)
 from services.triage.desk.queue import Queue, QueueFilter
 from shared.events import CaseState
 from shared.policy import Triage
@@ -110,6 +117,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
                 }
                 for r in case.recusals
             ],
+            "parties": show_parties(case),
             "referrals": [_referral(referral) for referral in case.referrals],
             "questions": [
                 {"question_id": q.id, "asked_at": rfc3339(q.asked_at), "answers": list(q.answers)}

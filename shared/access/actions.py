@@ -70,6 +70,8 @@ ACTIONS: Mapping[str, Action] = {
         _command("propose_decision", "propose an outcome to the others of the body", Role.RESPONDER),
         _command("second", "agree with a proposed outcome", Role.RESPONDER),
         _command("object", "object to a proposed outcome", Role.RESPONDER),
+        _command("add_party", "say that a further person is a party to a case", Role.RESPONDER),
+        _command("disclose", "record what a respondent was told", Role.RESPONDER),
         _command("decide", "decide on an outcome", Role.RESPONDER, fresh=True),
         _command("clear", "say that words which mention a person on the roster do not", Role.RESPONDER),
         _command("follow_up", "follow up what was decided", Role.RESPONDER),

@@ -10,6 +10,7 @@ from shared.events import (
     cases,
     deadlines,
     decisions,
+    disclosures,
     erasures,
     follow_up,
     handling,
@@ -34,6 +35,7 @@ from shared.events.baseline import *  # noqa: F403
 from shared.events.cases import *  # noqa: F403
 from shared.events.deadlines import *  # noqa: F403
 from shared.events.decisions import *  # noqa: F403
+from shared.events.disclosures import *  # noqa: F403
 from shared.events.envelope import *  # noqa: F403
 from shared.events.envelope import Fact as Fact
 from shared.events.erasures import *  # noqa: F403
@@ -62,8 +64,9 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
 
 
 _MODULES = (
-    reports, parties, erasures, cases, handling, sorting, notes, waiting, recusals, referrals, decisions, appeals,
-    measures, linking, follow_up, deadlines, notifications, access, roster, baseline, scorecards, seals, submissions,
+    reports, parties, erasures, cases, handling, sorting, notes, waiting, recusals, referrals, disclosures, decisions,
+    appeals, measures, linking, follow_up, deadlines, notifications, access, roster, baseline, scorecards, seals,
+    submissions,
 )  # fmt: skip
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}
 """Every fact by its CloudEvents type: each class with a name in the modules above."""

@@ -62,10 +62,11 @@ class CaseOpened(CaseFact):
 
     `parties` stand for the people reported, for witnesses and for the reporter, who may not see the case. With
     `parties_apart` they are party tokens, and `report.parties` tells the pseudonyms; see ReportReceived.
+    `subjects`: those of the tokens that stand for people reported.
     """
 
     name: ClassVar[str] = "case.opened"
-    version: ClassVar[str] = "1.2"
+    version: ClassVar[str] = "1.3"
 
     report_id: str
     code_name: str
@@ -79,6 +80,7 @@ class CaseOpened(CaseFact):
     received_at: AwareDatetime
     parties: tuple[str, ...] = ()
     parties_apart: bool = False
+    subjects: tuple[str, ...] = ()
 
 
 class CaseTriaged(CaseFact):

@@ -36,7 +36,7 @@ class Answer(Body):
 class Statement(Body):
     """PUT /v1/vault/reports/{report_id}/statements/{statement_id}."""
 
-    kind: Literal["question", "reason", "link", "referral", "note", "agreement"]
+    kind: Literal["question", "reason", "link", "referral", "note", "agreement", "party", "disclosure"]
     text: Words
 
 

@@ -135,6 +135,8 @@ class VaultReader:
                 section = orjson.loads(self._vault.open(f"{report.id}/{name}", sealed))
                 fields = given[name] or section
                 found[name] = {field: section[field] for field in fields if field in section}
+                if name == "reported":
+                    found[name] = self._mentions.with_tokens(report, found[name])
         return found
 
     def _correspondence(self, report: StoredReport) -> dict[str, Any]:

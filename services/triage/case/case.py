@@ -11,9 +11,11 @@ from services.triage.case.values import (
     Appeal,
     CheckIn,
     Deadline,
+    Disclosure,
     Link,
     Measure,
     Note,
+    Party,
     Pause,
     Proposal,
     Question,
@@ -33,6 +35,8 @@ URGENT_LANES = ("emergency", "child_protection")
 """Lanes of the policy that go before all others, the most urgent first."""
 ASLEEP = 10
 """What is added to the rank of a case that a person has snoozed; more than the rank of any lane."""
+RESPONDENT = "respondent"
+"""The role of a party who is said to have done something."""
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -50,10 +54,11 @@ class Case:
     `proposal`: the decision that is proposed, and not made yet. `appeals`: all of them, the newest last.
     `unattended`: no handling body could look after it when that was last judged. `category_confirmed`: a person said
     that it has this category. `watchers`: references of the people who follow it.
-    `referrals`: the oldest first.
     `merged_into`: the case of which this one is a part now; `merged_from`: the state that it had before;
     `merge_note_id`: the vault has the reasons; `absorbed`: the cases that are part of this one. The case has names of
     its own for other cases (see services.triage.case.tokens).
+    `referrals`: the oldest first. `subjects`: tokens of the people reported, and `further_parties` those whom handlers
+    added; `disclosures`: what respondents were told.
     """
 
     id: str
@@ -103,6 +108,9 @@ class Case:
     measures: tuple[Measure, ...] = ()
     pause: Pause | None = None
     snooze: Snooze | None = None
+    subjects: tuple[str, ...] = ()
+    further_parties: tuple[Party, ...] = ()
+    disclosures: tuple[Disclosure, ...] = ()
 
     @property
     def seq(self) -> int:
@@ -184,6 +192,15 @@ class Case:
         if before in (CaseState.TRIAGED, CaseState.ASSIGNED):
             return CaseState.ASSIGNED if self.assignee else CaseState.TRIAGED
         return before
+
+    @property
+    def respondents(self) -> tuple[str, ...]:
+        """The tokens of the people who are said to have done something."""
+        return (*self.subjects, *(party.token for party in self.further_parties if party.role == RESPONDENT))
+
+    def disclosure_to(self, party: str) -> Disclosure | None:
+        """What this respondent (a token of the case) got of the particulars."""
+        return next((told for told in self.disclosures if told.party == party), None)
 
     @property
     def place(self) -> tuple[int, datetime, str]:

@@ -51,6 +51,21 @@ _REFERABLE = (CaseState.TRIAGED, CaseState.ASSIGNED, CaseState.INVESTIGATING, Ca
 
 MERGEABLE = (CaseState.TRIAGED, CaseState.ASSIGNED, CaseState.INVESTIGATING, CaseState.AWAITING_INFORMATION)
 """The states of a case that can go on as part of another one, and that can take in another one."""
+# Who is a party, and what respondents were told, is recorded whenever it is known.
+_KNOWN: Mapping[CaseState | None, CaseState] = {
+    state: state
+    for state in (
+        CaseState.TRIAGED,
+        CaseState.ASSIGNED,
+        CaseState.REFERRED,
+        CaseState.INVESTIGATING,
+        CaseState.AWAITING_INFORMATION,
+        CaseState.DECIDED,
+        CaseState.CLOSED,
+        CaseState.APPEALED,
+        CaseState.REOPENED,
+    )
+}
 
 TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     # Opening passes through `received`: the two facts are one write, so that no case is ever without an owner.
@@ -106,6 +121,8 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
         CaseState.MERGED: CaseState.MERGED,
         CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,
     },
+    "add_party": _KNOWN,
+    "disclose": _KNOWN,
     "propose_decision": {CaseState.INVESTIGATING: CaseState.INVESTIGATING},
     "second": _VOTING,
     "object": _VOTING,

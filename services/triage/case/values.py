@@ -193,6 +193,28 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Party:
+    """A further person who is a party to the case, by the token of the case, and as what."""
+
+    token: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """What the respondent `party` (a token of the case) got of the particulars, and when (UTC-aware).
+
+    `withheld_for`: the ground for which they are withheld. `reason_id`: the vault has the words.
+    """
+
+    party: str
+    disclosure: str
+    at: datetime
+    withheld_for: str | None = None
+    reason_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Referral:
     """That `by` asked `to_body`, in `role`, to take the case over. All times are UTC-aware.
 

@@ -74,6 +74,6 @@ class CaseNames:
             case "assignee" | "previous_assignee" | "person":
                 return self.person(request, reader, Role.RESPONDER, detail)
             case str() as prefix:
-                return self.code(request, prefix, detail)
+                return self.code(request, prefix.replace("_", "-"), detail)
             case None:
                 return detail

@@ -21,12 +21,14 @@ from services.triage.case.commands.merging import Unmerge
 from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw, may_withdraw
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
-from services.triage.case.values import Deadline, Recusal, Referral
+from services.triage.case.values import Deadline, Recusal
 from services.triage.desk.contents import notes_of, reasons_of, talk_of, told_of, words_in
 from services.triage.desk.follow_ups import follow_up_of
 from services.triage.desk.names import CaseNames
+from services.triage.desk.parties import parties_of, respondents_of
 from services.triage.desk.proposals import appeals_of, measures_of, proposal_of
 from services.triage.desk.queue import Queue, QueueFilter
+from services.triage.desk.referrals import referral_of
 from services.triage.others import Beside
 from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
@@ -101,6 +103,7 @@ FIELD_MESSAGES = {
     "own_body": "desk-own-body",
     "had_before": "desk-had-before",
     "cannot_take": "desk-cannot-take",
+    "not_withheld": "desk-not-withheld",
 }
 
 
@@ -178,7 +181,12 @@ class CaseView:
         at = now()
         found = contents.sections.get("mentions", {}).get("items", ()) if contents else ()
         mentions = [(mention["id"], mention["words"]) for mention in found]
-        forms = [form for form in permitted(case, principal, self._desk.policy, at) if _is_of_use(form, mentions)]
+        respondents = respondents_of(case, contents)
+        forms = [
+            form
+            for form in permitted(case, principal, self._desk.policy, at)
+            if _is_of_use(form, mentions, respondents)
+        ]
         problem = sent.problem if sent else None
         steps = problem.steps if isinstance(problem, VersionConflict) else ()
         names = self._names
@@ -202,12 +210,14 @@ class CaseView:
             "appeals": appeals_of(names, request, principal, case, contents),
             "asked": asked,
             "referrals": [
-                self._referral(request, principal, referral, contents, reason) for referral in case.referrals
+                referral_of(names, request, principal, referral, contents, reason) for referral in case.referrals
             ],
             "follow_up": follow_up_of(
                 names, request, principal, case, contents, may_check=CheckAgreement.name in {f.command for f in forms}
             ),
             "mentions": mentions,
+            "respondents": respondents,
+            "parties_known": parties_of(names, request, case, contents),
             "forms": [self._form(request, principal, case, form, at) for form in forms if not form.kind.own_place],
             "own": {f.command: self._form(request, principal, case, f, at) for f in forms if f.kind.own_place},
             "way": self._way(request, case),
@@ -254,25 +264,6 @@ class CaseView:
             return True, await self._desk.read_reason(principal, case)
         except (Unavailable, Problem):
             return True, None
-
-    def _referral(
-        self,
-        request: Request,
-        principal: Principal,
-        referral: Referral,
-        contents: Contents | None,
-        reason: str | None,
-    ) -> dict[str, Any]:
-        """A referral, what became of it, and the words of both sides as far as the reader may see them."""
-        names = self._names
-        who = names.person(request, principal, referral.role, referral.by)
-        sides = [names.body(request, body) for body in (referral.from_body, referral.to_body)]
-        return {
-            "text": self._pages.message(request, f"desk-referral-{referral.ended or 'waiting'}", *sides, who),
-            "at": referral.ended_at or referral.accept_by,
-            "reason": reason or words_in(contents).get(referral.reason_id),
-            "answer": words_in(contents).get(referral.answer_id or ""),
-        }
 
     def _may(self, principal: Principal, case: Case, action: str, at: datetime) -> Permit | None:
         asked = action in _OF_ASKED
@@ -399,16 +390,19 @@ def _time_left(seconds: int) -> tuple[str, tuple[int]]:
     return "desk-deadline-paused-minutes", (seconds // 60,)
 
 
-def _is_of_use(form: Form, mentions: Sequence[tuple[str, str]]) -> bool:
-    """Whether the page can fill a form in: one about mentions needs some."""
-    return bool(mentions) or all(field.kind != "mention" for field in form.fields)
+def _is_of_use(form: Form, mentions: Sequence[tuple[str, str]], respondents: Sequence[tuple[str, str]]) -> bool:
+    """Whether the page can fill a form in: one about mentions, or about respondents, needs some."""
+    kinds = {field.kind for field in form.fields}
+    return (bool(mentions) or "mention" not in kinds) and (bool(respondents) or "party" not in kinds)
 
 
 def _unsent(sent: SentForm[Any] | None, forms: Sequence[Form]) -> list[str]:
     """Words that have no form to go back into, because the command is no longer permitted."""
     if sent is None or sent.name in {form.command for form in forms}:
         return []
-    return [sent.values[f.name] for f in FORMS[sent.name].fields if f.kind == "words" and sent.values.get(f.name)]
+    return [
+        sent.values[f.name] for f in FORMS[sent.name].fields if f.kind in ("words", "name") and sent.values.get(f.name)
+    ]
 
 
 def _done_in(request: Request) -> str | None:

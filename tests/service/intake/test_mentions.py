@@ -136,6 +136,20 @@ async def test_a_handlers_words_hide_the_report_from_those_they_mention(rig: Rig
     assert len(told(rig)) == 2
 
 
+async def test_the_name_of_a_further_party_shuts_out_who_has_it(rig: Rig, who: Principal) -> None:
+    accepted = await rig.post()
+    path = f"/v1/vault/reports/{accepted['report_id']}/statements/s-1"
+    async with rig.http() as http:
+        words = {"kind": "party", "text": NAME}
+        assert (await http.put(path, json=words, headers=call_of(purpose="correspond"))).status_code == 204
+    assert not await reads(rig, accepted["report_id"], who)
+    assert set(told(rig)[-1].mentioned) <= who.pseudonyms
+    # A handler who was wrong about it says so, as of all words.
+    (mention,) = await mentions_in(rig, accepted["report_id"])
+    await clear(rig, accepted["report_id"], mention["id"])
+    assert await reads(rig, accepted["report_id"], who)
+
+
 async def test_a_person_who_is_mentioned_stays_shut_out_after_an_erasure(rig: Rig, who: Principal) -> None:
     accepted = await rig.post(narrative=f"It was {NAME}.")
     async with rig.http() as http:

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from services.intake.vault.cipher import Vault, VaultError
 from shared.access.purposes import PURPOSES
-from shared.events import Actor, ContentRead
+from shared.events import Actor, ContentRead, ReportReceived
 from shared.ids import case_id_of
 from shared.problems import Unavailable
 from tests.support.intake_rig import Rig, bearer
@@ -52,7 +52,11 @@ def reading(report_id: str, *sections: str) -> dict[str, Any]:
 async def test_a_service_gets_the_sections_it_asks_for(rig: Rig, report_id: str) -> None:
     status, body = await read(rig, reading(report_id, "content", "reported"))
     assert status == 200
-    sections = {"content": CONTENT, "reported": {"people": REPORTED}}
+    # Each person has the token that the events of the report have.
+    (stored,) = rig.store.reports.values()
+    received = next(event.fact for event in stored["outbox"] if isinstance(event.fact, ReportReceived))
+    people = [{**person, "party": token} for person, token in zip(REPORTED, received.subjects, strict=True)]
+    sections = {"content": CONTENT, "reported": {"people": people}}
     assert body == {"items": [{"report_id": report_id, "sections": sections}]}
 
 
@@ -136,10 +140,12 @@ async def test_unknown_and_erased_reports_are_told_apart(rig: Rig, report_id: st
 
 READ = {"reads": [{"report_id": "x", "sections": ["content"]}]}
 READ_ADDRESS = {"reads": [{"report_id": "x", "sections": ["reporter"]}]}
+READ_REFERRAL = {"reads": [{"report_id": "x", "sections": ["referral"]}]}
 ROUTES: dict[str, tuple[str, str, dict[str, Any], int]] = {
     "review": ("POST", "/v1/vault/read", {"purpose": "review", **READ}, 200),
     "identify": ("POST", "/v1/vault/read", {"purpose": "identify", **READ_ADDRESS}, 200),
     "notify": ("POST", "/v1/vault/read", {"purpose": "notify", **READ_ADDRESS}, 200),
+    "refer": ("POST", "/v1/vault/read", {"purpose": "refer", **READ_REFERRAL}, 200),
     "correspond": ("PUT", "/v1/vault/reports/{}/statements/s-1", {"kind": "question", "text": "When?"}, 204),
     "name": ("PUT", f"/v1/vault/reports/{{}}/named/{'7' * 32}", {"person": "person:5f2c81aa90b1c2d3"}, 204),
     "sign_in": ("POST", "/v1/vault/pseudonyms", {}, 200),

@@ -63,6 +63,8 @@ MAY: dict[str, dict[str, str]] = {
     "case.snooze": {"responder": f"{HANDLING} training"},
     "case.watch": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.unwatch": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "case.add_party": {"responder": f"{HANDLING} training"},
+    "case.disclose": {"responder": f"{HANDLING} training"},
     "case.refer": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.read_referral": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.read_reason": {"responder": f"{HANDLING} training"},

@@ -41,15 +41,16 @@ async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None
     wait, later = [*always[:-1], "pause", "watch", "merge", "act_in_emergency"], [*always[:-1], "snooze", "watch"]
     mine = [*always[:-1], "pause", "snooze", "watch", "merge", "act_in_emergency"]
     expected = {
-        (): ["assign", "claim", *sort, "refer", *wait],
-        ("assign",): ["assign", "release", *sort, "refer", "start", *mine],
-        ("assign", "start"): ["assign", "release", *sort, "refer", "ask", "propose_decision", "decide", *mine],
-        ("assign", "start", "ask"): ["assign", "release", *sort, "refer", "start", *mine],
-        ("assign", "refer"): ["assign", "release", *always, "act_in_emergency"],
+        (): ["assign", "claim", *sort, "refer", "add_party", *wait],
+        ("assign",): ["assign", "release", *sort, "refer", "start", "add_party", *mine],
+        ("assign", "start"): ["assign", "release", *sort, "refer", "ask", "add_party",
+            "propose_decision", "decide", *mine],
+        ("assign", "start", "ask"): ["assign", "release", *sort, "refer", "start", "add_party", *mine],
+        ("assign", "refer"): ["assign", "release", "add_party", *always, "act_in_emergency"],
         ("assign", "start", "decide"): [
-            "assign", "release", *later, "follow_up", "agree", "close", "act_in_emergency", "appeal",
+            "assign", "release", "add_party", *later, "follow_up", "agree", "close", "act_in_emergency", "appeal",
         ],
-        ("assign", "start", "decide", "close"): [*always, "appeal", "reopen"],
+        ("assign", "start", "decide", "close"): ["add_party", *always, "appeal", "reopen"],
     }  # fmt: skip
     for commands, permitted in expected.items():
         body = await shown(rig, await led_to(rig, *commands))

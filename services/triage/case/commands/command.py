@@ -19,7 +19,7 @@ WORDS_LIMIT = 5_000
 """Characters of a question or a reason."""
 REFERENCE_LIMIT = 80
 
-FieldKind = Literal["words", "choice", "choices", "reference", "mention", "day", "case", "entry"]
+FieldKind = Literal["words", "choice", "choices", "reference", "mention", "day", "case", "entry", "name", "party"]
 TOKEN = re.compile(r"[0-9a-f]{32}")
 """A token that holds within one case: of a mention, or of a person."""
 ENTRY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -104,7 +104,7 @@ class WordsField(Field):
     `outlived`: the command is carried out although the report is erased, and the vault takes no words of it any more.
     """
 
-    kind = "words"
+    kind: ClassVar[FieldKind] = "words"
     limit = WORDS_LIMIT
 
     kept_as: str
@@ -239,6 +239,26 @@ class CaseField(Field):
     kind = "case"
     missing = "Say which case is meant."
     empty = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameField(WordsField):
+    """The name of a person, as people write it. It goes to the vault as words of the handler do, and nowhere else."""
+
+    kind = "name"
+    limit = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyField(Field):
+    """The token that the case has for a respondent; of one whom a handler added, the id of the name."""
+
+    kind = "party"
+
+    def fault_of(self, text: str, policy: Policy) -> Fault | None:
+        """Anything but a token or an id: no name of a person may ever stand in an event."""
+        is_one = TOKEN.fullmatch(text) or ENTRY.fullmatch(text)
+        return None if is_one else ("unknown_choice", "Choose one of the respondents.")
 
 
 class Command:

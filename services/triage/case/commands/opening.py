@@ -46,6 +46,8 @@ class Open(Command):
             received_at=report.received_at,
             parties=parties_of(report),
             parties_apart=report.parties_apart,
+            # Pseudonyms, as they were before, would link cases.
+            subjects=report.subjects if report.parties_apart else (),
         )
         triaged = CaseTriaged(
             previous=CaseState.RECEIVED,

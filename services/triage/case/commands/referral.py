@@ -29,6 +29,8 @@ class Refer(Command):
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """The body that has the case, one that has had it or declined it, and one that cannot take it.
 
+        A case of which others are part stays where they are.
+
         Why a body cannot take it is not told, because the report may name one of its people. A coordinator may send a
         case back to where it came from.
         """
@@ -36,6 +38,8 @@ class Refer(Command):
             return
         if self.body == case.body:
             yield FieldError("/body", "own_body", "This body has the case.")
+        elif case.absorbed:
+            yield FieldError("/body", "has_absorbed", "Other cases are part of this one.")
         elif self.by.role != Role.COORDINATOR and self.body in had_by(case):
             yield FieldError(
                 "/body", "had_before", "This body has had the case, or declined it. A coordinator may ask."

@@ -45,6 +45,7 @@ def evolve(case: Case | None, event: Event) -> Case:
             received_at=fact.received_at,
             parties=fact.parties,
             parties_apart=fact.parties_apart,
+            subjects=fact.subjects,
             state=CaseState(fact.state),
             history=(_step(event, fact),),
         )

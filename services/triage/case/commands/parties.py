@@ -1,0 +1,88 @@
+"""Further people are parties to a case, and respondents are told what they are said to have done, or not. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from services.triage.case.case import RESPONDENT, Case
+from services.triage.case.commands.command import ChoiceField, Command, NameField, PartyField, Words, WordsField
+from shared.events import CaseDisclosed, CaseFact, CaseState, PartyAdded
+from shared.policy import Policy
+from shared.problems import FieldError
+
+ROLES = (RESPONDENT, "witness", "target")
+"""What a person is in a case who did not report it."""
+WITHHELD = "withheld"
+DISCLOSURES = ("given", "redacted", WITHHELD)
+"""What a respondent got of the particulars (shared/design/DOMAIN.md, Respondent)."""
+WITHHELD_FOR = ("danger", "reprisal", "inquiry", "law")
+"""Why particulars are withheld: from danger to a person, from revenge, for the inquiry, by law."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddParty(Command):
+    """Say that a further person is a party to the case. A person on the roster who has this name is shut out at once.
+
+    The words of the name are the token of the party: the vault keeps them under it, and finds the person in them.
+    """
+
+    name = "add_party"
+
+    party_role: Annotated[str, ChoiceField(offers=lambda _policy: ROLES, said_as="party-role")]
+    party_name: Annotated[Words, NameField(kept_as="party")]
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The party."""
+        return [PartyAdded(previous=case.state, state=state, party=self.party_name.id, party_role=self.party_role)]
+
+
+@dataclass(frozen=True, slots=True)
+class Disclose(Command):
+    """Record what a respondent was told of the particulars, and why no more."""
+
+    name = "disclose"
+
+    respondent: Annotated[str, PartyField()]
+    disclosure: Annotated[str, ChoiceField(offers=lambda _policy: DISCLOSURES)]
+    withheld_for: Annotated[
+        str, ChoiceField(offers=lambda _policy: WITHHELD_FOR, said_as="withheld-for", optional=True)
+    ]
+    why: Annotated[Words | None, WordsField(kept_as="disclosure", optional=True)] = None
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where there is a respondent."""
+        return bool(case.respondents)
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """A person who is no respondent, particulars that are withheld without a ground, or with one that are not.
+
+        Where a respondent gets less than all, the reasons are kept.
+        """
+        if self.respondent and self.respondent not in case.respondents:
+            yield FieldError("/respondent", "unknown_choice", "Choose one of the respondents.")
+        if self.disclosure == WITHHELD and not self.withheld_for:
+            yield FieldError("/withheld_for", "missing", ChoiceField.missing)
+        if self.disclosure not in ("", WITHHELD) and self.withheld_for:
+            yield FieldError("/withheld_for", "not_withheld", "Only what is withheld has such a ground.")
+        if self.disclosure not in ("", DISCLOSURES[0]) and self.why is None:
+            yield FieldError("/why", "missing", WordsField.missing)
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The disclosure; none where the same was recorded before, and there are no new reasons."""
+        before = case.disclosure_to(self.respondent)
+        same = before and (before.disclosure, before.withheld_for) == (self.disclosure, self.withheld_for or None)
+        if same and self.why is None:
+            return []
+        return [
+            CaseDisclosed(
+                previous=case.state,
+                state=state,
+                party=self.respondent,
+                disclosure=self.disclosure,
+                previous_disclosure=before.disclosure if before else None,
+                withheld_for=self.withheld_for or None,
+                reason_id=self.why.id if self.why else None,
+            )
+        ]

@@ -1,0 +1,19 @@
+"""What the facts of parties and disclosures change. Pure."""
+
+from services.triage.case.case import Case
+from services.triage.case.evolve.changes import Fields
+from services.triage.case.values import Disclosure, Party
+from shared.events import CaseDisclosed, Event, PartyAdded
+
+
+def _added(case: Case, fact: PartyAdded, _event: Event) -> Fields:
+    return {"further_parties": (*case.further_parties, Party(fact.party, fact.party_role))}
+
+
+def _disclosed(case: Case, fact: CaseDisclosed, event: Event) -> Fields:
+    others = (other for other in case.disclosures if other.party != fact.party)
+    disclosed = Disclosure(fact.party, fact.disclosure, event.time, fact.withheld_for, fact.reason_id)
+    return {"disclosures": (*others, disclosed)}
+
+
+CHANGES = {PartyAdded: _added, CaseDisclosed: _disclosed}

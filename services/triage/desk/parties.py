@@ -1,0 +1,45 @@
+"""What the page of a case shows of its parties, and of what respondents were told."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fastapi import Request
+
+from services.triage.case.case import RESPONDENT, Case
+from services.triage.desk.contents import words_in
+from services.triage.desk.names import CaseNames
+from shared.clients.vault import Contents
+
+
+def parties_of(names: CaseNames, request: Request, case: Case, contents: Contents | None) -> list[dict[str, Any]]:
+    """Each respondent of the report and each further party, by name where the reader may see it."""
+    said = words_in(contents)
+    parties: list[dict[str, Any]] = []
+    for token, role, name in _named(case, contents):
+        told = case.disclosure_to(token)
+        if name is None and told is None:
+            continue
+        ground = told.withheld_for if told else None
+        shown = {
+            "name": name,
+            "role": names.code(request, "party-role", role),
+            "disclosure": names.code(request, "disclosure", told.disclosure) if told else None,
+            "at": told.at if told else None,
+            "ground": names.code(request, "withheld-for", ground) if ground else None,
+            "why": said.get(told.reason_id or "") if told else None,
+        }
+        parties.append(shown)
+    return parties
+
+
+def respondents_of(case: Case, contents: Contents | None) -> list[tuple[str, str]]:
+    """The respondents whose names are at hand, each by the token of the case, as a choice."""
+    return [(token, name) for token, role, name in _named(case, contents) if role == RESPONDENT and name]
+
+
+def _named(case: Case, contents: Contents | None) -> Iterator[tuple[str, str, str | None]]:
+    people = contents.sections.get("reported", {}).get("people", ()) if contents else ()
+    known: Mapping[str, str] = {person["party"]: person["name"] for person in people if "party" in person}
+    yield from ((token, RESPONDENT, known.get(token)) for token in case.subjects)
+    said = words_in(contents)
+    yield from ((party.token, party.role, said.get(party.token)) for party in case.further_parties)

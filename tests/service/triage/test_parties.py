@@ -1,0 +1,90 @@
+"""Parties and disclosures by the API and at the desk: names and reasons go to the vault, and to nothing else."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from services.triage.case.case import Case
+from tests.service.triage.test_sight import naming
+from tests.support.forms import SAME_ORIGIN, hidden_fields
+from tests.support.people import bearer, sign_in
+from tests.support.triage_rig import ALICE, CORA, Rig, make_rig, reported
+
+JANE = "7" * 32
+HTML = {"accept": "text/html", **SAME_ORIGIN}
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with make_rig() as rig:
+        yield rig
+
+
+async def opened(rig: Rig) -> Case:
+    event = reported(subjects=(JANE,), parties_apart=True)
+    await rig.parties.follow([naming(event)])
+    case = await rig.open(event)
+    rig.vault.sections[case.report_id] = {
+        "content": {"narrative": "They shouted."},
+        "reported": {"people": [{"name": "Zebedee Thunderclap", "details": None, "party": JANE}]},
+    }
+    return case
+
+
+async def shown(rig: Rig, case: Case) -> Any:
+    return (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(ALICE))).json()
+
+
+async def test_the_name_of_a_party_goes_to_the_vault_and_comes_back_as_a_token(rig: Rig) -> None:
+    case = await opened(rig)
+    given = {"party_role": "respondent", "party_name": "Quixotina Marmalade"}
+    assert (await rig.order(case, "add_party", given)).status_code == 200
+    ((_, token),) = rig.vault.statements
+    assert rig.vault.statements[(case.report_id, token)] == ("party", "Quixotina Marmalade")
+    assert "Quixotina" not in f"{rig.cases.events} {rig.cases.stored}"
+    assert [(p["party"], p["party_role"]) for p in (await shown(rig, case))["parties"]] == [
+        (JANE, "respondent"), (token, "respondent"),
+    ]  # fmt: skip
+
+
+async def test_what_a_respondent_was_told_is_recorded_with_its_reasons(rig: Rig) -> None:
+    case = await opened(rig)
+    given = {"respondent": JANE, "disclosure": "withheld", "withheld_for": "danger", "why": "He has threatened her."}
+    assert (await rig.order(case, "disclose", given)).status_code == 200
+    (party,) = (await shown(rig, case))["parties"]
+    assert (party["disclosure"], party["withheld_for"]) == ("withheld", "danger")
+    assert rig.vault.statements[(case.report_id, party["reason_id"])] == ("disclosure", "He has threatened her.")
+    assert "threatened" not in f"{rig.cases.events} {rig.cases.stored}"
+
+
+async def test_all_faults_come_in_one_round_and_coordinators_do_neither(rig: Rig) -> None:
+    case = await opened(rig)
+    answer = await rig.order(case, "disclose", {"respondent": "Zebedee", "disclosure": "withheld"})
+    assert {(e["pointer"], e["code"]) for e in answer.json()["errors"]} == {
+        ("/respondent", "unknown_choice"), ("/withheld_for", "missing"), ("/why", "missing"),
+    }  # fmt: skip
+    answer = await rig.order(case, "add_party", {"party_role": "judge", "party_name": "x" * 201})
+    assert {(e["pointer"], e["code"]) for e in answer.json()["errors"]} == {
+        ("/party_role", "unknown_choice"), ("/party_name", "string_too_long"),
+    }  # fmt: skip
+    for command in ("add_party", "disclose"):
+        assert (await rig.order(case, command, {}, CORA)).status_code == 403
+    assert not rig.vault.statements
+
+
+async def test_the_desk_offers_respondents_by_name_and_shows_what_is_recorded(rig: Rig) -> None:
+    case = await opened(rig)
+    address = f"/desk/cases/{case.code_name}"
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    page = (await rig.http.get(address, headers=HTML)).text
+    added = {**hidden_fields(page), "party_role": "witness", "party_name": "Wilhelmina Foghorn"}
+    assert (await rig.http.post(f"{address}/add_party", data=added, headers=HTML)).status_code == 303
+    page = (await rig.http.get(address, headers=HTML)).text
+    assert f'<option value="{JANE}">Zebedee Thunderclap</option>' in page
+    assert "Wilhelmina Foghorn" in page
+    told = {**hidden_fields(page), "respondent": JANE, "disclosure": "redacted", "why": "Without the place."}
+    assert (await rig.http.post(f"{address}/disclose", data=told, headers=HTML)).status_code == 303
+    page = (await rig.http.get(address, headers=HTML)).text
+    assert "Got a part of the particulars" in page
+    assert "Without the place." in page
