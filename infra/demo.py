@@ -23,6 +23,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from rich.console import Console
 
 from infra.demo_baseline import WHAT, tell_baseline
+from infra.demo_case import tell_case
 from infra.local.processes import StackError
 from infra.local.sign_in_provider import ACCOUNTS
 from infra.local.stack import Stack, StackSettings
@@ -123,6 +124,8 @@ def tell(demo: Demo) -> dict[str, Any]:
         console.print(f"  by {sent.channel:<28} → {case['code_name']}, for {case['body']}, lane {case['lane']}")
     console.rule("A responder handles the first")
     handle(demo, demo.sent[0])
+    console.rule("Another one takes the long way")
+    tell_case(demo.system, demo.desk, demo.sent[2].case_id, console.print)
     console.rule("Mails")
     mails = _wait("the mails", lambda: enough_mails(demo))
     for mail in mails:

@@ -25,6 +25,9 @@ def test_the_demo_runs_to_its_end_and_its_record_verifies(broker: str) -> None:
     assert result["verified"] is True
     assert result["broker"] == broker
     assert ("NOTHING SURVIVES" in done.stdout) == (broker == "memory")
+    # One case takes the long way, through a referral, votes, an appeal and an agreement.
+    for step in ("accept_referral", "second", "decide_appeal", "follow_up", "agree"):
+        assert f" {step} " in done.stdout
     assert result["reports"] == result["cases"] == 6
     assert result["mails"] >= 5
     assert result["events"] >= 30

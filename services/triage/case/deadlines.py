@@ -93,7 +93,7 @@ def _is_paused(case: Case | None, facts: Sequence[CaseFact]) -> bool:
 
 
 def _restarted(case: Case, policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
-    """The deadlines of a case that is reopened: those that the policy starts anew (DOMAIN.md, Deadlines)."""
+    """The deadlines of a case that is reopened: those that the policy starts anew."""
     due = {deadline.name: deadline.due_at for deadline in case.deadlines}
     state = CaseState.REOPENED
     for name, rule in policy.deadlines.items():

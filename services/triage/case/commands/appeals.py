@@ -1,6 +1,6 @@
 """A direct party appeals against a decision or the lack of one, others decide on it, and a case is reopened. Pure.
 
-Who decides on an appeal did not propose, second or make a decision before (shared/design/DOMAIN.md, Procedures).
+Who decides on an appeal did not propose, second or make a decision before (Enforcement Guidelines 3.3).
 """
 
 from collections.abc import Iterable
