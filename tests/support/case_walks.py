@@ -218,8 +218,10 @@ def draw_command(walk: Walk, data: st.DataObject) -> Try:
     # What is seldom possible is taken up while it is, and so is what few states permit.
     seldom = [name for name in offered if "applies" in vars(FORMS[name].kind)]
     few = [name for name in offered if len(TRANSITIONS[name]) < 4]
+    done = {tried.request.command for tried in walk.tried if tried.status == 200}
+    new = [name for name in offered if name not in done]
     odds = data.draw(_ODDS)
-    chosen = seldom if odds < 3 else few if odds < 5 else moving if odds < 7 else [*FORMS] if odds == 7 else []
+    chosen = seldom if odds < 3 else few if odds < 5 else moving if odds < 7 else [*FORMS] if odds == 7 else new
     names = chosen or offered or [*FORMS]
     return _give(walk, FORMS[data.draw(st.sampled_from(names))], data)
 
