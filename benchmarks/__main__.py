@@ -5,7 +5,7 @@ import sys
 
 from benchmarks.results import Result, show, write
 
-NAMES = ("start", "intake", "way", "guessing", "gate", "sustained", "baseline")
+NAMES = ("start", "intake", "way", "guessing", "gate", "sustained", "baseline", "triage")
 
 
 def main() -> int:

@@ -2,7 +2,8 @@
 
 `python -m benchmarks.floor http MONGO PORT` answers a POST after a group-committed durable insert. With KAFKA it also
 publishes the event and clears the outbox, as the first stage of a bare pipeline. `python -m benchmarks.floor STAGE
-KAFKA MONGO` is a later stage: `triage`, `notification`, `audit`.
+KAFKA MONGO` is a later stage: `triage`, `notification`, `audit`. `python -m benchmarks.floor cases KAFKA MONGO SIZE`
+reads Hearth's own reports, and stores a document of SIZE bytes and publishes a record for each.
 """
 
 import asyncio
@@ -174,11 +175,36 @@ async def run_stage(stage: str, kafka: str, mongo: str) -> None:
         await consumer.commit()
 
 
+async def run_cases(kafka: str, mongo: str, size: int) -> None:
+    """For ever: consume batches of Hearth's reports, insert a document and publish a record for each, and commit."""
+    collection, producer = connect(mongo)[DATABASE]["cases"], await start_producer(kafka)
+    consumer = AIOKafkaConsumer(
+        "reports",
+        bootstrap_servers=kafka,
+        group_id=f"{PREFIX}cases",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    while True:
+        batches = await consumer.getmany(timeout_ms=50, max_records=500)
+        records = [record for batch in batches.values() for record in batch]
+        if records:
+            documents = [{"_id": str(uuid4()), "value": bytes(size)} for _ in records]
+            await collection.insert_many(documents, ordered=False)
+            await send_all(producer, [(PREFIX + "cases", record.key, record.value) for record in records])
+            await collection.database["published"].update_one({"_id": 1}, {"$inc": {"count": len(records)}}, True)
+            await consumer.commit()
+
+
 def main() -> None:
     match sys.argv[1:]:
         case ["http", mongo, port, *kafka]:
             app = make_http_floor(mongo, kafka[0] if kafka else None)
             uvicorn.run(app, port=int(port), log_level="warning", access_log=False)
+        case ["cases", kafka, mongo, size]:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(run_cases(kafka, mongo, int(size)))
         case [stage, kafka, mongo]:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(run_stage(stage, kafka, mongo))

@@ -1,0 +1,172 @@
+"""How fast triage opens and judges cases, and what a person waits for beside a great many of them.
+
+HEARTH_BENCH_CASES says how many cases are stored while pages are asked for and timers are due: a million if unset.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import uvloop
+from bson import encode as encode_document
+from pymongo import MongoClient
+
+from benchmarks.floor import DATABASE, PREFIX, start_producer
+from benchmarks.results import Result
+from benchmarks.rig import bare_program, wait_until
+from benchmarks.triage_core import measure_core
+from benchmarks.triage_pages import ask_for_pages, measure_sight
+from infra.local.people import enrol_and_issue, person_of
+from infra.local.stack import Stack, StackSettings
+from infra.local.system import System, create_topics_on, run_system
+from services.triage.store import case_of, document_of
+from services.triage.watch import CaseWatch
+from shared.access.principal import Role
+from shared.events import encode
+from shared.mongo import Database, connect
+from shared.parties import Parties
+from shared.policy import load_policy
+from tests.support.stores import mongo_cases, mongo_parties
+from tests.support.triage_rig import TOKENS, Everywhere, reported
+
+CASES = int(os.environ.get("HEARTH_BENCH_CASES", "1000000"))
+REPORTS = min(CASES, 30_000)
+DUE = min(CASES // 10, 5_000)
+"""So many of the cases have a clock that is due."""
+AT_ONCE = 5_000
+RESPONDERS = 20
+REST = ("intake", "notification", "audit")
+
+
+def run() -> list[Result]:
+    """Fill triage from Kafka, ask it while all cases are stored, and wake those that are due."""
+    results = measure_core()
+    with Stack(StackSettings.private()) as stack, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        database = connect(stack.mongo, service="bench")["triage"]
+        with run_system(stack) as system:
+            tokens = enrol(system)
+            for name in REST:
+                system.processes[name].stop()
+            results.append(measure_opening(system))
+            for name in REST:
+                system.start(name)
+            runner.run(fill(database, CASES))
+            results += runner.run(ask_for_pages(system.url("triage"), database, tokens))
+            results += runner.run(measure_sight(system.url("triage"), database, tokens))
+        results += runner.run(measure_waking(database))
+    return results
+
+
+def enrol(system: System) -> list[str]:
+    """The tokens of responders of all handling bodies but the last resort."""
+    bodies = load_policy().ordinary_bodies
+    mongo, access = system.stack.mongo, system.stack.mongo_access("triage", "")
+    people = [person_of(f"bench-{number}") for number in range(RESPONDERS)]
+    return [enrol_and_issue(mongo, "", access, person, Role.RESPONDER, bodies) for person in people]
+
+
+def measure_opening(system: System) -> Result:
+    """Reports a second from Kafka to a stored case with all of its events published, beside the floor."""
+    stack = system.stack
+    system.processes["triage"].stop()
+    asyncio.run(publish_reports(stack.kafka, REPORTS))
+    client: MongoClient[dict[str, Any]] = MongoClient(stack.mongo)
+    with client:
+        cases, published = client["triage"]["cases"], client[DATABASE]["published"]
+
+        def opened() -> int:
+            return cases.estimated_document_count() - cases.count_documents({"outbox.0": {"$exists": True}})
+
+        system.start("triage", wait=False)
+        rate = rate_of(opened)
+        system.processes["triage"].stop()
+        case = cases.find_one({"outbox": []})
+        assert case
+        create_topics_on(stack.kafka, PREFIX)
+        with bare_program("cases", stack.kafka, stack.mongo, str(len(encode_document(case)))):
+            bare = rate_of(lambda: (published.find_one() or {"count": 0})["count"])
+        system.start("triage")
+    met = rate >= 1_500 and rate / bare >= 0.4
+    return Result("reports opened as cases", rate, "/s", bare, rate / bare, "≥ 1,500/s, ratio ≥ 0.40", met)
+
+
+def rate_of(count: Callable[[], int]) -> float:
+    """How many a second, from the first tenth of REPORTS to the last: what a process needs to start does not count."""
+    wait_until(lambda: count() >= REPORTS / 10, 120, every=0.02)
+    first, began = count(), time.monotonic()
+    wait_until(lambda: count() >= REPORTS, 600, every=0.05)
+    return (REPORTS - first) / (time.monotonic() - began)
+
+
+async def publish_reports(kafka: str, count: int) -> None:
+    """Reports as intake writes them, without a name in any."""
+    producer = await start_producer(kafka)
+    try:
+        for first in range(0, count, 1_000):
+            sent = []
+            for _ in range(first, min(first + 1_000, count)):
+                message = encode(reported())
+                headers = list(message.headers)
+                sent.append(await producer.send(message.topic, message.value, message.key, headers=headers))
+            await asyncio.gather(*sent)
+    finally:
+        await producer.stop()
+
+
+async def fill(database: Database, count: int) -> None:
+    """Store copies of a case until there are so many. Their clocks run out from tomorrow on."""
+    cases = database["cases"]
+    template = await cases.find_one({})
+    assert template
+    for first in range(await cases.estimated_document_count(), count, AT_ONCE):
+        await cases.insert_many(
+            [
+                copy_of(template, f"copy-{number:08}", timedelta(days=1, seconds=number))
+                for number in range(first, min(first + AT_ONCE, count))
+            ],
+            ordered=False,
+        )
+
+
+def copy_of(template: Mapping[str, Any], case_id: str, later: timedelta) -> dict[str, Any]:
+    """The document of another case that is like this one, with clocks that run out `later`."""
+    case = case_of(template)
+    deadlines = tuple(
+        replace(one, due_at=one.due_at + later, warn_at=one.warn_at and one.warn_at + later,
+                escalate_at=one.escalate_at and one.escalate_at + later)
+        for one in case.deadlines
+    )  # fmt: skip
+    like = replace(case, deadlines=deadlines)
+    return {**template, **document_of(like), "_id": case_id, "code_name": case_id, "outbox": []}
+
+
+async def measure_waking(database: Database) -> list[Result]:
+    """Clocks a second, and how many documents MongoDB looked at for each."""
+    store, parties = await mongo_cases(database), Parties(await mongo_parties(database))
+    watch = CaseWatch(store, parties, Everywhere(), load_policy(), TOKENS, every=60)
+    await watch.wake()
+    template = await database["cases"].find_one({"state": "triaged"})
+    assert template
+    due = [copy_of(template, f"due-{number:08}", timedelta(days=-60)) for number in range(DUE)]
+    await database["cases"].insert_many(due, ordered=False)
+    # The log of the profiler keeps a megabyte if nothing else is said, which is less than a whole run writes.
+    await database.command("profile", 0)
+    await database["system.profile"].drop()
+    await database.create_collection("system.profile", capped=True, size=256 * 1024 * 1024)
+    await database.command("profile", 2)
+    began = time.monotonic()
+    woken = await watch.wake()
+    rate = woken / (time.monotonic() - began)
+    await database.command("profile", 0)
+    ours = {"ns": f"{database.name}.cases"}
+    looked: list[Any] = [{"$match": ours}, {"$group": {"_id": None, "examined": {"$sum": "$docsExamined"}}}]
+    ((found),) = await database["system.profile"].aggregate(looked).to_list(1)
+    examined = found["examined"] / max(woken, 1)
+    return [
+        Result("clocks that are due, woken", rate, "/s", None, None, "≥ 2,000/s", rate >= 2_000 and woken >= DUE),
+        Result("documents examined for a clock", examined, "", None, None, "≤ 4", examined <= 4),
+    ]
