@@ -70,10 +70,10 @@ CASES = Counter("hearth_cases_total", "Cases opened.", ("lane",))
 # Cases that went past a handling body, because it could not look after them, by the kind of body that got them:
 # stand_in, last_resort.
 CASES_PASSED_ON = Counter("hearth_cases_passed_on_total", "Cases passed on to a body other than their own.", ("kind",))
-# Open cases that no handling body can look after, by the last look at all of them: should be 0.
+# Open cases that no handling body can look after: should be 0.
 CASES_UNATTENDED = Gauge("hearth_cases_unattended", "Open cases for which nobody is there.")
-# When triage last looked who is there for each open case, in seconds since the epoch.
-ATTENDANCE_SWEPT = Gauge("hearth_attendance_swept_timestamp_seconds", "End of the last look at all open cases.")
+# When triage last judged the open cases for which people or parties had changed, in seconds since the epoch.
+ATTENDANCE_SWEPT = Gauge("hearth_attendance_swept_timestamp_seconds", "End of the last look for who is there.")
 # People who could handle a case in the body of last resort, counted up to 2: should be 2.
 LAST_RESORT_PEOPLE = Gauge("hearth_last_resort_people", "People who can act in the body of last resort.")
 # People of the body of last resort who have a role in another handling body, too: should be 0.

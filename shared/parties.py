@@ -51,6 +51,10 @@ class PartiesStore(Protocol):
         """The offset after the last record that was kept, by partition."""
         ...
 
+    async def told_from(self, places: Mapping[int, int]) -> set[str]:
+        """The cases of which something was kept from these offsets on; of partitions that are missing, all."""
+        ...
+
 
 class MongoParties:
     """The copy in a service's own database: a document for each case."""
@@ -85,6 +89,14 @@ class MongoParties:
         with reaching():
             return {document["_id"]: document["offset"] + 1 async for document in self.collection.aggregate(last)}
 
+    async def told_from(self, places: Mapping[int, int]) -> set[str]:
+        """See PartiesStore."""
+        wanted: list[Document] = [{"partition": {"$nin": list(places)}}]
+        wanted += [{"partition": partition, "offset": {"$gte": offset}} for partition, offset in places.items()]
+        found = self.collection.find({"$or": wanted}, {"_id": 1})
+        with reaching():
+            return {document["_id"] async for document in found}
+
 
 class Parties:
     """Who is named in reports, for those who decide who may see what."""
@@ -96,6 +108,14 @@ class Parties:
     async def load(self, case_ids: AbstractSet[str]) -> dict[str, frozenset[str]]:
         """The pseudonyms and references of those shut out of each case; a case of which nothing was told is missing."""
         return await self.store.load(case_ids) if case_ids else {}
+
+    async def places(self) -> dict[int, int]:
+        """The offset after the last record that was kept, by partition."""
+        return await self.store.places()
+
+    async def told_from(self, places: Mapping[int, int]) -> set[str]:
+        """The cases of which something was kept from these offsets on; of partitions that are missing, all."""
+        return await self.store.told_from(places)
 
     async def known(self, case_ids: AbstractSet[str]) -> dict[str, frozenset[str]]:
         """The same, once it is known of every one of these cases. Raises Unavailable if that takes too long."""

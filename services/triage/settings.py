@@ -15,7 +15,7 @@ class TriageSettings(SignInSettings, CallerSettings):
         60,
         gt=0,
         le=31_622_400,
-        description="Seconds between two looks at all open cases, for whether people are there for each, and at all "
+        description="Seconds between two looks at what may change who is there for open cases, and at all "
         "attestations of the baseline.",
     )
     baseline_links: bool = Field(

@@ -1,10 +1,11 @@
 """Cases in MongoDB: one document each, with its outbox; one bulk write a batch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.triage.case.case import ASLEEP, ENDED, NEVER, Case
+from services.triage.case.standing import Whereabouts
 from services.triage.case.timers.table import wakes_at
 from services.triage.stored import CaseChange, CaseQuery, StoredCase
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
@@ -27,11 +28,14 @@ CASE_INDEXES = (
         name="referred",
         partialFilterExpression={"referred_to": {"$gt": ""}},
     ),
+    IndexModel([("own_body", 1), ("body", 1), ("state", 1)], name="own_body"),
+    IndexModel([("unattended", 1)], name="unattended", partialFilterExpression={"unattended": True}),
 )
 QUEUE_ORDER = [("lane_rank", 1), ("due", 1), ("_id", 1)]
 MOST_SCANS = 200
 """The scans of an index that MongoDB reads in one order; for more it sorts all (internalQueryMaxScansToExplode)."""
 REQUESTS_KEPT = 50
+_OPEN: Document = {"state": {"$in": [state.value for state in CaseState if state not in ENDED]}}
 _CASES = Codec(Case)
 
 
@@ -101,16 +105,43 @@ class MongoCases:
 
     async def waking(self, at: datetime, limit: int) -> list[str]:
         """The ids of at most `limit` cases of which a timer is due by that time (UTC-aware), the earliest first."""
-        found = self._aggregates.collection.find({"wakes_at": {"$lte": at}}, {"_id": 1}).sort("wakes_at", 1)
+        found = self._aggregates.collection.find(due_by(at), {"_id": 1}).sort("wakes_at", 1)
         with reaching():
             return [document["_id"] async for document in found.limit(limit)]
 
     async def open_after(self, case_id: str, limit: int) -> list[Case]:
         """At most `limit` cases that have not ended, by id, from behind `case_id`."""
-        wanted: Document = {"_id": {"$gt": case_id}, "state": {"$nin": [state.value for state in ENDED]}}
+        wanted: Document = {"_id": {"$gt": case_id}, **_OPEN}
         found = self._aggregates.collection.find(wanted, {"outbox": 0, "applied": 0}).sort("_id", 1).limit(limit)
         with reaching():
             return [case_of(document) async for document in found]
+
+    async def where(self, those: Whereabouts) -> AsyncIterator[Case]:
+        """The open cases there, in any order; one that is changed meanwhile may be missing, or come twice."""
+        found = self._aggregates.collection.find(where_of(those), {"outbox": 0, "applied": 0})
+        with reaching():
+            async for document in found:
+                yield case_of(document)
+
+    async def unattended(self) -> int:
+        """How many cases are unattended and have not ended."""
+        with reaching():
+            return await self._aggregates.collection.count_documents({"unattended": True, **_OPEN})
+
+
+def due_by(at: datetime) -> Document:
+    """What MongoDB is asked for: the cases of which a timer is due by that time (UTC-aware)."""
+    # Without the type it does not see that the index has all of them, and reads every case.
+    return {"wakes_at": {"$lte": at, "$type": "date"}}
+
+
+def where_of(those: Whereabouts) -> Document:
+    """What MongoDB is asked for; an index leads to each kind of them, so it reads no other cases."""
+    kinds: list[Document] = [{"unattended": True}]
+    kinds += [{"body": {"$in": sorted(those.bodies)}}] if those.bodies else []
+    kinds += [{"own_body": own, "body": {"$nin": list(away)}} for own, away in sorted(those.but_at.items())]
+    # Each kind says which states it has, or MongoDB does not find the index that leads to it.
+    return {"$or": [{**kind, **_OPEN} for kind in kinds]}
 
 
 def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:

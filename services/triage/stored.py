@@ -1,11 +1,12 @@
 """Cases as a store holds them, and what triage needs of such a store."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from services.triage.case.case import Case
+from services.triage.case.standing import Whereabouts
 from shared import metrics
 from shared.access.roster import Staff
 from shared.events import CasePassedOn, CaseState, CaseTriaged, Event
@@ -107,6 +108,14 @@ class CaseStore(Protocol):
 
     async def open_after(self, case_id: str, limit: int) -> list[Case]:
         """At most `limit` cases that have not ended, by id, from behind `case_id`."""
+        ...
+
+    def where(self, those: Whereabouts) -> AsyncIterator[Case]:
+        """The open cases there, in any order; one that is changed meanwhile may be missing, or come twice."""
+        ...
+
+    async def unattended(self) -> int:
+        """How many cases are unattended and have not ended."""
         ...
 
 

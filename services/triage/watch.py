@@ -5,8 +5,10 @@ Everything that it does follows from what the store holds. So it goes on after a
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from services.triage.author import TRIAGE
 from services.triage.case.attendance import People, attend, attendance
@@ -16,13 +18,14 @@ from services.triage.case.commands.handling import Attend
 from services.triage.case.commands.table import carry_out
 from services.triage.case.commands.waking import Wake
 from services.triage.case.lifecycle import NotPermitted
+from services.triage.case.standing import Standing, Whereabouts, moved, reached, standing
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
 from shared.access.principal import Resource, serves_beside
-from shared.access.roster import Staff
+from shared.access.roster import OLDEST, Staff
 from shared.aggregates import change
 from shared.ids import new_id
 from shared.parties import Parties
@@ -36,10 +39,52 @@ LOOKED_AT_ONCE = 500
 RETRY = 5.0
 TICK = 5.0
 """Seconds between two looks for timers that are due."""
+RESTS = 3
+"""After a full batch, the watch rests for so many times as long as the batch took: everything else goes first."""
+SETTLES = timedelta(seconds=30)
+"""How long a change of a case may go on that began with older names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look saw of all that the judgement of a case depends on, beside the case itself. Times are UTC-aware.
+
+    `places`: how far the parties were known at the looks before, the earliest first. `again`: bodies, and when their
+    cases are to be judged once more. `bodies`: those whose cases this look has to judge.
+    """
+
+    at: datetime
+    standing: Standing
+    places: Sequence[tuple[datetime, Mapping[int, int]]]
+    again: Mapping[str, datetime] = field(default_factory=dict)
+    bodies: frozenset[str] = frozenset()
+
+    @property
+    def since(self) -> Mapping[int, int]:
+        """From where on the next look reads what was told of parties."""
+        return self.places[0][1]
+
+    def followed_by(self, later: "Seen") -> "Seen":
+        """What is known at the next look, which saw `later`.
+
+        Everything that changed is judged twice: another process may have written, meanwhile, what follows from the
+        people as they were before, or from older names.
+        """
+        changed = moved(self.standing, later.standing)
+        bodies = changed | {body for body, at in self.again.items() if at <= later.at}
+        again = {body: at for body, at in self.again.items() if body not in bodies}
+        again |= dict.fromkeys(changed, later.at + OLDEST + SETTLES)
+        places = [*self.places, *later.places]
+        settled = sum(at <= later.at - SETTLES for at, _ in places)
+        return Seen(later.at, later.standing, places[max(settled - 1, 0) :], again, bodies)
 
 
 class CaseWatch:
-    """Wakes cases in time, and judges again, at intervals, who is there for each open case."""
+    """Wakes cases in time, and judges again who is there for each open case, when the answer may have changed.
+
+    A handler's command is judged behind it. So only people and parties are left, and what nobody saw while no process
+    ran: for this each process judges every open case once after its start.
+    """
 
     def __init__(
         self,
@@ -53,7 +98,7 @@ class CaseWatch:
         clock: Callable[[], datetime] = now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`every`: seconds from the end of one look at all open cases to the next."""
+        """`every`: seconds from the end of one look to the next."""
         self._cases = cases
         self._parties = parties
         self._staffing = staffing
@@ -63,9 +108,12 @@ class CaseWatch:
         self._every = every
         self._clock = clock
         self._sleep = sleep
+        self._seen: Seen | None = None
+        self._after: str | None = ""
+        """The last case of those that were judged since the start; None once all were."""
 
     async def run(self) -> None:
-        """Look at all open cases until cancelled; an outage only makes it wait."""
+        """Judge who is there for each open case until cancelled; an outage only makes it wait."""
         await self._repeat(self.look, self._every)
 
     async def run_timers(self) -> None:
@@ -83,26 +131,67 @@ class CaseWatch:
             await self._sleep(wait)
 
     async def look(self) -> int:
-        """Go through all open cases once; returns how many changes there were. Raises Unavailable."""
-        staff = await self._staffing.staff()
-        changed, unattended, after = await self.wake(), 0, ""
-        while batch := await self._cases.open_after(after, LOOKED_AT_ONCE):
-            after = batch[-1].id
-            named, at = await self._sight.names_of_each(batch), self._clock()
-            # A case that was stored before its timer was built is found only here.
-            overdue = [case.id for case in batch if (time := wakes_at(case)) and time <= at]
-            changed += len(await self._carry_out(overdue, Wake(), staff))
-            due = [
-                c.id
-                for c in batch
-                if _is_known(c, named) and attend(c, self._people(c, staff, named), self._policy, at)
-            ]
-            written = await self._carry_out(due, Attend(), staff)
-            changed += len(written)
-            unattended += sum((written.get(case.id) or case).unattended for case in batch)
-        metrics.CASES_UNATTENDED.set(unattended)
-        self._measure_last_resort(staff)
-        metrics.ATTENDANCE_SWEPT.set(self._clock().timestamp())
+        """Judge the cases for which the answer may have changed since the last look, and at first each open case.
+
+        Returns how many changes there were. Raises Unavailable.
+        """
+        changed, followed = await self._follow(), self._clock()
+        while self._after is not None:
+            batch = await self._cases.open_after(self._after, LOOKED_AT_ONCE)
+            changed += await self._judge(batch)
+            self._after = batch[-1].id if len(batch) == LOOKED_AT_ONCE else None
+            if self._clock() - followed >= timedelta(seconds=self._every):
+                changed, followed = changed + await self._follow(), self._clock()
+                await self._measure()
+        await self._measure()
+        return changed
+
+    async def _follow(self) -> int:
+        """Judge the cases that lie where people have changed, and those of which names were told."""
+        # What changes from here on is found at the next look, because only then this one counts.
+        seen = await self._see()
+        changed = await self.wake()
+        if self._seen:
+            told = list(await self._parties.told_from(self._seen.since))
+            for first in range(0, len(told), LOOKED_AT_ONCE):
+                changed += await self._judge(await self._with_survivors(told[first : first + LOOKED_AT_ONCE]))
+            seen = self._seen.followed_by(seen)
+            changed += await self._judge_where(reached(seen.bodies, self._policy)) if seen.bodies else 0
+        self._seen = seen
+        return changed
+
+    async def _see(self) -> Seen:
+        staff, at = await self._staffing.staff(), self._clock()
+        return Seen(at, standing(staff, at), [(at, await self._parties.places())])
+
+    async def _with_survivors(self, ids: Sequence[str]) -> list[Case]:
+        """These cases, and those of which they are a part now: a survivor shuts out the people of both."""
+        cases = [stored.case for stored in (await self._cases.load(ids)).values()]
+        meant = [self._tokens.case_meant(case.id, case.merged_into) for case in cases if case.merged_into]
+        survivors = {case_id for case_id in meant if case_id}.difference(ids)
+        return cases + [one.case for one in (await self._cases.load(survivors)).values()] if survivors else cases
+
+    async def _judge_where(self, those: Whereabouts) -> int:
+        changed, batch = 0, list[Case]()
+        async for case in self._cases.where(those):
+            batch.append(case)
+            if len(batch) == LOOKED_AT_ONCE:
+                changed, batch = changed + await self._judge(batch), []
+        return changed + await self._judge(batch)
+
+    async def _judge(self, batch: Sequence[Case]) -> int:
+        """Carry out what follows for these cases from who is there now. A full batch is followed by a rest."""
+        began = time.monotonic()
+        staff, named, at = await self._staffing.staff(), await self._sight.names_of_each(batch), self._clock()
+        # A case that was stored before its timer was built is found only here.
+        overdue = [case.id for case in batch if (due_at := wakes_at(case)) and due_at <= at]
+        changed = len(await self._carry_out(overdue, Wake(), staff))
+        due = [
+            c.id for c in batch if _is_known(c, named) and attend(c, self._people(c, staff, named), self._policy, at)
+        ]
+        changed += len(await self._carry_out(due, Attend(), staff))
+        if len(batch) == LOOKED_AT_ONCE:
+            await self._sleep(RESTS * (time.monotonic() - began))
         return changed
 
     async def wake(self) -> int:
@@ -156,11 +245,14 @@ class CaseWatch:
     def _people(self, case: Case, staff: Staff, named: Mapping[str, frozenset[str]]) -> People:
         return self._tokens.people(case, staff, named.get(case.id, frozenset()))
 
-    def _measure_last_resort(self, staff: Staff) -> None:
+    async def _measure(self) -> None:
+        metrics.CASES_UNATTENDED.set(await self._cases.unattended())
+        staff = await self._staffing.staff()
         at, last = self._clock(), self._policy.bodies[self._policy.last_resort]
         about = Resource(body=last.id, training=last.training)
         metrics.LAST_RESORT_PEOPLE.set(attendance(about, People(staff), at).able)
         metrics.LAST_RESORT_SHARED.set(sum(serves_beside(one, last.id, at) for one in staff.get(last.id, ())))
+        metrics.ATTENDANCE_SWEPT.set(at.timestamp())
 
 
 def _is_known(case: Case, named: Mapping[str, frozenset[str]]) -> bool:

@@ -1,6 +1,6 @@
 """Who is named in reports, in memory, with the same promises as shared.parties.MongoParties."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.events import Event, ReportParties
@@ -33,10 +33,15 @@ class MemoryParties:
             places[one.partition] = max(places.get(one.partition, 0), one.offset + 1)
         return places
 
+    async def told_from(self, places: Mapping[int, int]) -> set[str]:
+        self._reach()
+        return {i for i, one in self.told.items() if one.offset >= places.get(one.partition, 0)}
+
     async def follow(self, events: Iterable[Event]) -> None:
         """Keep what these events tell of parties."""
+        first = (await self.places()).get(0, 0)
         await self.keep(
-            [PartiesEvent(e, e.fact, 0, n) for n, e in enumerate(events) if isinstance(e.fact, ReportParties)]
+            [PartiesEvent(e, e.fact, 0, first + n) for n, e in enumerate(events) if isinstance(e.fact, ReportParties)]
         )
 
     def _reach(self) -> None:

@@ -67,6 +67,16 @@ class TestParties:
         await store.keep([told("a", 3, partition=0, offset=7), told("a", 2, partition=0, offset=4)])
         assert await store.places() == {0: 8, 3: 10}
 
+    async def test_a_copy_says_of_which_cases_it_was_told_since(self, store: PartiesStore) -> None:
+        assert await store.told_from({}) == set()
+        await store.keep([told("a", 2, partition=0, offset=4), told("b", 2, partition=3, offset=9)])
+        places = await store.places()
+        assert await store.told_from({}) == {case_id_of("a"), case_id_of("b")}
+        assert await store.told_from(places) == set()
+        await store.keep([told("a", 3, partition=0, offset=7), told("c", 2, partition=5, offset=0)])
+        # Another partition is new.
+        assert await store.told_from(places) == {case_id_of("a"), case_id_of("c")}
+
     async def test_a_copy_from_a_backup_catches_up_from_where_it_stood(self, store: PartiesStore) -> None:
         await store.keep([told("a", 2, "k1", offset=5)])
         asked: list[Mapping[int, int]] = []

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from services.triage.app import build_app
 from services.triage.baseline.scorecards import Scorecards
 from services.triage.case.case import ENDED, Case
+from services.triage.case.standing import Whereabouts
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
 from services.triage.reports import ReportFollower
@@ -67,9 +68,13 @@ class MemoryCases:
         self.stored: dict[str, StoredCase] = {}
         self.events: list[Event] = []
         self.away = False
+        self.looked_at: list[str] = []
+        """The cases that were read, other than for a page of the queue."""
 
     async def load(self, case_ids: Iterable[str]) -> dict[str, StoredCase]:
         self._reach()
+        case_ids = list(case_ids)
+        self.looked_at += case_ids
         return {i: self.stored[i] for i in case_ids if i in self.stored}
 
     async def find_by_code_name(self, code_name: str) -> StoredCase | None:
@@ -132,7 +137,20 @@ class MemoryCases:
     async def open_after(self, case_id: str, limit: int) -> list[Case]:
         self._reach()
         found = sorted((s.case for s in self.stored.values()), key=lambda case: case.id)
-        return [case for case in found if case.id > case_id and case.state not in ENDED][:limit]
+        batch = [case for case in found if case.id > case_id and case.state not in ENDED][:limit]
+        self.looked_at += [case.id for case in batch]
+        return batch
+
+    async def where(self, those: Whereabouts) -> AsyncIterator[Case]:
+        self._reach()
+        for stored in list(self.stored.values()):
+            if those.have(stored.case):
+                self.looked_at.append(stored.case.id)
+                yield stored.case
+
+    async def unattended(self) -> int:
+        self._reach()
+        return sum(s.case.unattended and s.case.state not in ENDED for s in self.stored.values())
 
     def _reach(self) -> None:
         if self.away:

@@ -9,16 +9,19 @@ from itertools import chain, product
 import pytest
 
 from services.triage.actions import CommandRequest, Desk, VersionConflict
+from services.triage.case.case import ENDED
+from services.triage.case.standing import reached
 from services.triage.desk.views import OPEN_STATES
 from services.triage.reports import ReportFollower
 from services.triage.sight import Sight
-from services.triage.store import MOST_SCANS, MongoCases, ranges_of
+from services.triage.store import MOST_SCANS, MongoCases, case_of, due_by, ranges_of, where_of
 from services.triage.stored import CaseQuery
 from shared.access.roster import Roster
 from shared.aggregates import Aggregates
 from shared.mongo import Database, connect
 from shared.outbox import Relay
 from shared.problems import Unavailable
+from shared.times import now
 from tests.fakes.memory_parties import nobody_named
 from tests.support.people import MemoryCopies
 from tests.support.stores import Nowhere, database_of, mongo_cases
@@ -71,11 +74,50 @@ async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: Mong
 
 async def test_the_queue_is_read_from_its_index(cases: MongoCases, database: Database) -> None:
     await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported() for _ in range(50)])
-    ((part,),) = ranges_of(CaseQuery(("enwiki_admins", "enwiki_arbcom"), OPEN_STATES))
+    (part,), _ = ranges_of(CaseQuery(("enwiki_admins", "enwiki_arbcom"), OPEN_STATES))
     plan = await database["cases"].find(part.wanted).sort(part.order).limit(25).explain()
     stages = str(plan["queryPlanner"]["winningPlan"])
     assert "SORT_MERGE" in stages
     assert "COLLSCAN" not in stages
+
+
+async def test_the_cases_that_are_due_are_read_from_their_index(cases: MongoCases, database: Database) -> None:
+    await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported() for _ in range(50)])
+    late = sorted([case_of(found) async for found in database["cases"].find({})], key=lambda case: case.id)[:3]
+    past = now() - timedelta(days=1)
+    await database["cases"].update_many({"_id": {"$in": [case.id for case in late]}}, {"$set": {"wakes_at": past}})
+    plan = await database["cases"].find(due_by(now())).sort("wakes_at", 1).limit(500).explain()
+    assert "SORT" not in str(plan["queryPlanner"]["winningPlan"])
+    assert plan["executionStats"]["totalDocsExamined"] == 3
+    assert sorted(await cases.waking(now(), 500)) == [case.id for case in late]
+
+
+async def test_the_cases_where_people_have_changed_are_read_from_indexes(cases: MongoCases, database: Database) -> None:
+    await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported()])
+    document = await database["cases"].find_one({})
+    assert document
+    bodies = ("enwiki_admins", "enwiki_arbcom", "u4c", "ombuds_commission", "swwiki_admins")
+    kinds = list(product((*bodies, None), bodies, ("triaged", "decided", "closed"), (False, True)))
+    await database["cases"].insert_many(
+        document | {"_id": f"c-{n}", "code_name": f"c-{n}", "own_body": own, "body": body, "state": state}
+        | {"unattended": alone}
+        for n, (own, body, state, alone) in enumerate(kinds)
+    )  # fmt: skip
+    # A flood that no change of the last resort reaches.
+    await database["cases"].insert_many(
+        document | {"_id": f"flood-{n}", "code_name": f"flood-{n}", "own_body": "u4c", "body": "u4c"}
+        for n in range(2_000)
+    )  # fmt: skip
+    every = [case_of(found) async for found in database["cases"].find({})]
+    for changed in (("u4c",), ("enwiki_arbcom", "swwiki_admins"), ("ombuds_commission",), ("a body of before",)):
+        those = reached(changed, POLICY)
+        wanted = sorted(case.id for case in every if those.have(case))
+        assert sorted([case.id async for case in cases.where(those)]) == wanted
+        plan = await database["cases"].find(where_of(those)).explain()
+        assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"])
+        assert plan["executionStats"]["totalDocsExamined"] <= len(wanted) + len(kinds)
+    open_ones = [case for case in every if case.unattended and case.state not in ENDED]
+    assert await cases.unattended() == len(open_ones)
 
 
 @pytest.mark.slow

@@ -1,13 +1,14 @@
 """Triage looks after open cases by itself: whatever happens on the roster, somebody who can act has each of them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from prometheus_client import REGISTRY
 
+from services.triage import watch as watch_module
 from services.triage.stored import CaseChange
 from services.triage.watch import CaseWatch
 from shared.access.principal import Leave, Principal
@@ -256,3 +257,166 @@ async def test_one_handler_cannot_empty_a_body_the_stand_in_has_the_case_then(ri
         assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(who))).status_code == status
     again = await rig.order(case, "recuse", {"person": BEN.ref, "ground": "other"}, ANN)
     assert (again.status_code, again.json()["errors"][0]["code"]) == (422, "declared_before")
+
+
+async def test_a_look_reads_no_case_for_which_nothing_has_changed(rig: Rig, world: World) -> None:
+    world.people += [responder("e1e1", "swwiki_admins"), responder("e2e2", "swwiki_admins")]
+    _, other = await rig.open(), await rig.open(community="swwiki")
+    watch = watch_of(rig, world)
+    await watch.look()
+    rig.cases.looked_at.clear()
+    await watch.look()
+    assert rig.cases.looked_at == []
+    # Of the stand-in of both, and of a body of one of them.
+    world.people.append(responder("a7a7", "u4c"))
+    await watch.look()
+    assert rig.cases.looked_at == []
+    world.people.append(responder("e3e3", "swwiki_admins"))
+    await watch.look()
+    assert rig.cases.looked_at == [other.id]
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        lambda at: replace(ANN, leaves=(Leave(at),)),
+        lambda at: replace(ANN, confidential_until=at),
+        lambda at: replace(ANN, trainings=tuple(replace(one, expires_at=at) for one in ANN.trainings)),
+        lambda at: replace(ANN, grants=tuple(replace(one, expires_at=at) for one in ANN.grants)),
+    ],
+    ids=["leave", "agreement", "training", "role"],
+)
+async def test_an_end_known_ahead_moves_the_case_at_the_first_look_behind_it(
+    rig: Rig, world: World, ending: Callable[[datetime], Principal]
+) -> None:
+    world.people = [UMA, ending(world.at + timedelta(hours=1))]
+    case, watch = await rig.open(), watch_of(rig, world)
+    assert await watch.look() == 0
+    world.at += timedelta(minutes=59)
+    rig.cases.looked_at.clear()
+    assert (await watch.look(), rig.cases.looked_at) == (0, [])
+    world.at += timedelta(minutes=1)
+    assert await watch.look() == 1
+    assert rig.cases.stored[case.id].case.body == "u4c"
+
+
+async def test_a_leave_that_ends_brings_the_case_back_at_the_first_look_behind_it(rig: Rig, world: World) -> None:
+    world.people = [UMA, replace(ANN, leaves=(Leave(world.at - timedelta(days=1), world.at + timedelta(hours=1)),))]
+    case, watch = await rig.open(), watch_of(rig, world)
+    assert (case.body, await watch.look()) == ("u4c", 0)
+    world.at += timedelta(hours=1)
+    assert await watch.look() == 1
+    assert rig.cases.stored[case.id].case.body == "enwiki_arbcom"
+
+
+async def test_a_name_that_is_told_later_moves_its_case_and_has_no_other_read(rig: Rig, world: World) -> None:
+    events = [reported(parties_apart=True) for _ in range(3)]
+    await rig.parties.follow([naming(event) for event in events])
+    _, case, _ = [await rig.open(event) for event in events]
+    watch = watch_of(rig, world)
+    await watch.look()
+    world.at += timedelta(minutes=1)
+    await watch.look()
+    rig.cases.looked_at.clear()
+    await asyncio.sleep(0.01)
+    await rig.parties.follow([naming(events[1], *ANN.pseudonyms, seq=3)])
+    assert await watch.look() == 1
+    assert (rig.cases.stored[case.id].case.body, {*rig.cases.looked_at}) == ("u4c", {case.id})
+
+
+async def test_a_name_that_is_told_of_a_merged_case_moves_its_survivor(rig: Rig, world: World) -> None:
+    events = [reported(parties_apart=True) for _ in range(2)]
+    await rig.parties.follow([naming(event) for event in events])
+    merged, survivor = [await rig.open(event) for event in events]
+    assert (await rig.order(merged, "merge", {"other": survivor.code_name}, ANN)).status_code == 200
+    watch = watch_of(rig, world)
+    assert await watch.look() == 0
+    await asyncio.sleep(0.01)
+    await rig.parties.follow([naming(events[0], *ANN.pseudonyms, seq=3)])
+    assert await watch.look() == 1
+    assert rig.cases.stored[survivor.id].case.body == "u4c"
+
+
+async def test_a_case_stored_with_older_names_behind_the_look_is_judged_again(rig: Rig, world: World) -> None:
+    event = reported(parties_apart=True)
+    await rig.parties.follow([naming(event)])
+    case, watch = await rig.open(event), watch_of(rig, world)
+    stored = rig.cases.stored.pop(case.id)
+    await watch.look()
+    await asyncio.sleep(0.01)
+    await rig.parties.follow([naming(event, *ANN.pseudonyms, seq=3)])
+    world.at += timedelta(minutes=1)
+    assert await watch.look() == 0
+    # Another process loaded the names before, and stores the case only now.
+    rig.cases.stored[case.id] = stored
+    world.at += timedelta(minutes=1)
+    assert await watch.look() == 1
+
+
+async def test_a_case_judged_by_an_older_roster_behind_the_look_is_judged_again(rig: Rig, world: World) -> None:
+    case, watch = await rig.open(), watch_of(rig, world)
+    before = rig.cases.stored[case.id]
+    await watch.look()
+    world.people = [UMA]
+    assert await watch.look() == 1
+    # Another process does not know yet that they have gone.
+    rig.cases.stored[case.id] = before
+    world.at += timedelta(seconds=89)
+    assert await watch.look() == 0
+    world.at += timedelta(seconds=1)
+    assert [await watch.look(), await watch.look()] == [1, 0]
+
+
+async def test_a_change_that_an_outage_hides_is_judged_once_it_is_over(rig: Rig, world: World) -> None:
+    await rig.open()
+    watch = watch_of(rig, world)
+    await watch.look()
+    world.people = [UMA]
+    rig.cases.away = True
+    with pytest.raises(Unavailable):
+        await watch.look()
+    rig.cases.away = False
+    assert await watch.look() == 1
+
+
+async def test_the_first_look_rests_and_lets_changes_go_first(
+    rig: Rig, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "LOOKED_AT_ONCE", 2)
+    cases = sorted([await rig.open() for _ in range(7)], key=lambda case: case.id)
+    rests: list[list[str]] = []
+
+    async def rest(seconds: float) -> None:
+        world.at += timedelta(seconds=61)
+        rests.append([case.id for case in cases if rig.cases.stored[case.id].case.body == "u4c"])
+        world.people = [UMA]
+
+    watch = CaseWatch(
+        rig.cases, Parties(rig.parties, patience=0.0), world, POLICY, TOKENS, every=60, clock=world.clock, sleep=rest
+    )
+    assert await watch.look() == 7
+    # Behind the first batch everybody has gone, and the cases at the end do not wait for their turn.
+    assert rests[0] == []
+    assert [case.id for case in cases] in rests[1:5]
+    rig.cases.looked_at.clear()
+    assert (await watch.look(), rig.cases.looked_at) == (0, [])
+
+
+async def test_the_first_look_goes_on_behind_an_outage_where_it_was(
+    rig: Rig, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "LOOKED_AT_ONCE", 2)
+    cases = sorted([await rig.open() for _ in range(5)], key=lambda case: case.id)
+
+    async def rest(seconds: float) -> None:
+        rig.cases.away = len(rig.cases.looked_at) == 2
+
+    watch = CaseWatch(
+        rig.cases, Parties(rig.parties, patience=0.0), world, POLICY, TOKENS, every=60, clock=world.clock, sleep=rest
+    )
+    rig.cases.looked_at.clear()
+    with pytest.raises(Unavailable):
+        await watch.look()
+    rig.cases.away = False
+    await watch.look()
+    assert rig.cases.looked_at == [case.id for case in cases]
