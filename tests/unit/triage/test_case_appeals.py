@@ -48,7 +48,7 @@ def verdict(verdict: str, by: Actor = DOT, why: str = "v1") -> DecideAppeal:
 
 
 def accused(case: Case) -> Case:
-    return replace(case, parties=("5" * 32,))
+    return replace(case, parties=("5" * 32,), subjects=("5" * 32,))
 
 
 @pytest.mark.parametrize("way", [DECIDED, (*DECIDED, Close())])
@@ -82,8 +82,9 @@ def test_nobody_decides_twice_on_appeals_of_a_case() -> None:
 
 
 def test_who_is_no_party_does_not_appeal() -> None:
-    # Nobody is named as the person reported.
+    # Nobody is named as the person reported: not either where the report names a witness.
     assert refused(led(*DECIDED), appeal("respondent")) == [("/party", "no_party")]
+    assert refused(replace(led(*DECIDED), parties=("5" * 32,)), appeal("respondent")) == [("/party", "no_party")]
     welfare = replace(accused(led(*DECIDED)), category="welfare.self_harm")
     assert refused(welfare, appeal("respondent")) == [("/party", "no_party")]
     assert after(accused(led(*DECIDED)), appeal("respondent"))[0].state is CaseState.APPEALED

@@ -131,9 +131,9 @@ class Reopen(Command):
 
 
 def _has_respondent(case: Case, policy: Policy) -> bool:
-    """Whether the report accuses a person, and names one."""
+    """Whether the case accuses a person: the report names one, or a handler has added one as a party."""
     category = policy.categories.get(case.category)
-    return bool(case.parties) and (category is None or category.accuses)
+    return bool(case.respondents) and (category is None or category.accuses)
 
 
 def _against(case: Case, party: str, ground: str, policy: Policy, now: datetime) -> FieldError | None:
