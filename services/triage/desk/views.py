@@ -28,7 +28,7 @@ from services.triage.desk.names import CaseNames
 from services.triage.desk.parties import parties_of, respondents_of
 from services.triage.desk.proposals import appeals_of, measures_of, proposal_of
 from services.triage.desk.queue import Queue, QueueFilter
-from services.triage.desk.referrals import referral_of
+from services.triage.desk.referrals import asked_of, referral_of
 from services.triage.others import Beside
 from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
@@ -107,7 +107,7 @@ FIELD_MESSAGES = {
 }
 
 
-_OF_ASKED = {"case.read_reason", *(form.action for form in FORMS.values() if form.kind.by_asked)}
+_OF_ASKED = {form.action for form in FORMS.values() if form.kind.by_asked}
 """What people of a body do that is asked to take a case over."""
 
 
@@ -177,7 +177,7 @@ class CaseView:
     ) -> Response:
         """The case: what was reported if the vault answers, and exactly the commands permitted now."""
         contents, away = await self._contents(principal, case)
-        asked, reason = await self._asked(principal, case)
+        asked, reason = await asked_of(self._desk, principal, case)
         at = now()
         found = contents.sections.get("mentions", {}).get("items", ()) if contents else ()
         mentions = [(mention["id"], mention["words"]) for mention in found]
@@ -252,18 +252,6 @@ class CaseView:
         except (Unavailable, Problem):
             # The case can be worked on while the vault is away; the page says that the words are not here now.
             return None, True
-
-    async def _asked(self, principal: Principal, case: Case) -> tuple[bool, str | None]:
-        """Whether the reader’s body is only asked to take the case over, and the reason, if it is at hand."""
-        at = now()
-        if self._may(principal, case, "case.read", at) is not None:
-            return False, None
-        if self._may(principal, case, "case.read_reason", at) is None:
-            return True, None
-        try:
-            return True, await self._desk.read_reason(principal, case)
-        except (Unavailable, Problem):
-            return True, None
 
     def _may(self, principal: Principal, case: Case, action: str, at: datetime) -> Permit | None:
         asked = action in _OF_ASKED

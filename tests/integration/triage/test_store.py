@@ -18,6 +18,7 @@ from services.triage.store import MOST_SCANS, MongoCases, case_of, due_by, range
 from services.triage.stored import CaseQuery
 from shared.access.roster import Roster
 from shared.aggregates import Aggregates
+from shared.events import CaseState
 from shared.mongo import Database, connect
 from shared.outbox import Relay
 from shared.problems import Unavailable
@@ -72,13 +73,31 @@ async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: Mong
     assert (await desk.find(ALICE, event.case_id)).seq == 4
 
 
-async def test_the_queue_is_read_from_its_index(cases: MongoCases, database: Database) -> None:
+async def test_the_queue_is_read_from_its_indexes(cases: MongoCases, database: Database) -> None:
     await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported() for _ in range(50)])
-    (part,), _ = ranges_of(CaseQuery(("enwiki_admins", "enwiki_arbcom"), OPEN_STATES))
-    plan = await database["cases"].find(part.wanted).sort(part.order).limit(25).explain()
-    stages = str(plan["queryPlanner"]["winningPlan"])
-    assert "SORT_MERGE" in stages
-    assert "COLLSCAN" not in stages
+    (of_bodies,), (referred,) = ranges_of(CaseQuery(("enwiki_admins", "enwiki_arbcom"), OPEN_STATES))
+    for part, index in ((of_bodies, "queue"), (referred, "referred")):
+        plan = await database["cases"].find(part.wanted).sort(part.order).limit(25).explain()
+        stages = str(plan["queryPlanner"]["winningPlan"])
+        assert "SORT_MERGE" in stages
+        assert f"'indexName': '{index}'" in stages
+        assert "COLLSCAN" not in stages
+
+
+async def test_a_referred_case_is_in_the_queues_of_both_bodies_once(cases: MongoCases) -> None:
+    event = reported()
+    await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([event])
+    desk = Desk(
+        cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()), Sight(nobody_named(), TOKENS, cases), Everywhere(),
+        TOKENS,
+    )  # fmt: skip
+    values = {"body": "stewards", "explanation": "Theirs."}
+    await desk.carry_out(ALICE, event.case_id, CommandRequest("refer", values, 3, "referred"))
+    own = (await desk.find(ALICE, event.case_id)).body or ""
+    for bodies in ((own,), ("stewards",), (own, "stewards")):
+        assert [case.id for case in await cases.queue(CaseQuery(bodies))] == [event.case_id]
+    assert await cases.queue(CaseQuery(("stewards",), (CaseState.TRIAGED,))) == []
+    assert await cases.queue(CaseQuery(("u4c",))) == []
 
 
 async def test_the_cases_that_are_due_are_read_from_their_index(cases: MongoCases, database: Database) -> None:

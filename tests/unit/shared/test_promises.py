@@ -56,7 +56,7 @@ def test_every_clock_that_starts_with_a_report_can_be_stopped() -> None:
     started = {rule.id for rule in POLICY.deadlines.values() if rule.starts == "received"}
     assert started <= {rule.id for rule in POLICY.deadlines.values() if rule.met_by}
     # What kept them before facts told it keeps them today.
-    assert {name: POLICY.deadlines[name].met_by for name in started} == MET_BY_STEP
+    assert all(steps <= POLICY.deadlines[name].met_by for name, steps in MET_BY_STEP.items())
 
 
 @pytest.mark.parametrize("lane", LANES)
