@@ -2,13 +2,12 @@
 
 import hmac
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 import orjson
 
-from services.triage.answers import StepShown
 from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, takes
@@ -18,10 +17,11 @@ from services.triage.case.forms import FORMS, Form, read, resource_of
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted, Taken, cannot_have
 from services.triage.case.outline import outline_of
 from services.triage.case.tokens import Tokens
-from services.triage.case.values import Note, Step
+from services.triage.case.values import Note
 from services.triage.case.voting import Tally, count_votes
 from services.triage.notes import notes_for, without_hidden_notes
 from services.triage.others import Beside, Others
+from services.triage.requests import CommandRequest, CommandResult, VersionConflict
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
@@ -30,12 +30,12 @@ from shared.access.conditions import Permit
 from shared.access.principal import Principal
 from shared.aggregates import change, change_together
 from shared.clients.vault import Contents
-from shared.events import Actor, CaseState, Event
+from shared.events import Actor, Event
 from shared.ids import derive
-from shared.policy import Policy, Triage
+from shared.policy import Policy
 from shared.problems import FieldsWrong, KeyReused, NotFound, Problem
 from shared.telemetry import current_traceparent
-from shared.times import now, rfc3339
+from shared.times import now
 
 SECTIONS = ("content", "reported", "correspondence", "mentions")
 """What a responder reads. The policy says when the vault tells also who reported."""
@@ -61,59 +61,6 @@ class Handlers(Protocol):
     async def person(self, ref: str, *, began_at: datetime, authenticated_at: datetime | None) -> Principal | None: ...
 
     async def refs(self) -> Collection[str]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class CommandRequest:
-    """A command as it was sent. `seen`: the version of the case that the sender saw; `cause`: its id, for retries."""
-
-    command: str
-    values: Mapping[str, object]
-    seen: int
-    cause: str
-
-
-@dataclass(frozen=True, slots=True)
-class CommandResult:
-    """What a request came to: the same for every repetition of it, but for the `way`.
-
-    `way`: what the policy would do with the case now; only of a command that `sorts`.
-    """
-
-    case_id: str
-    code_name: str
-    command: str
-    state: CaseState
-    version: int
-    way: Triage | None = field(default=None, compare=False)
-
-
-class VersionConflict(Problem):
-    """The case is no longer what the sender saw; `steps` are those since then."""
-
-    def __init__(self, case: Case, seen: int, beside: Beside) -> None:
-        super().__init__(412, "case-changed", "The case has changed since you looked at it.")
-        self.case = case
-        self.steps = tuple(step for step in beside.steps(case.history) if step.seq > seen)
-
-    def document(self, request_id: str) -> dict[str, object]:
-        """The problem, with the version to use next and the steps since the version that was seen."""
-        steps = [show_step(step) for step in self.steps]
-        return {**super().document(request_id), "version": self.case.seq, "changes": steps}
-
-
-def show_step(step: Step) -> StepShown:
-    """A step of a case's history as the API shows it."""
-    return {
-        "version": step.seq,
-        "event": step.fact,
-        "at": rfc3339(step.at),
-        "actor": step.actor,
-        "role": step.role,
-        "previous": step.previous,
-        "state": step.state,
-        "detail": step.detail,
-    }
 
 
 class Desk:

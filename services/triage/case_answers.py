@@ -1,9 +1,32 @@
-"""What became of a case beside its state, as the API shows it."""
+"""What became of a case beside its state, as the API shows it, and the steps that led there."""
 
-from services.triage.answers import AgreementShown, AppealShown, CheckInShown, MeasureShown, PartyShown, ProposalShown
+from services.triage.answers import (
+    AgreementShown,
+    AppealShown,
+    CheckInShown,
+    MeasureShown,
+    PartyShown,
+    ProposalShown,
+    StepShown,
+)
 from services.triage.case.case import RESPONDENT, Case
+from services.triage.case.values import Step
 from services.triage.case.voting import Tally
 from shared.times import rfc3339
+
+
+def show_step(step: Step) -> StepShown:
+    """A step of a case's history as the API shows it."""
+    return {
+        "version": step.seq,
+        "event": step.fact,
+        "at": rfc3339(step.at),
+        "actor": step.actor,
+        "role": step.role,
+        "previous": step.previous,
+        "state": step.state,
+        "detail": step.detail,
+    }
 
 
 def show_proposal(case: Case, tally: Tally | None) -> ProposalShown | None:

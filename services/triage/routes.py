@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.triage.actions import CommandRequest, Desk, show_step
+from services.triage.actions import Desk
 from services.triage.answers import (
     CaseList,
     CaseNamed,
@@ -28,8 +28,10 @@ from services.triage.case_answers import (
     show_measures,
     show_parties,
     show_proposal,
+    show_step,
 )
 from services.triage.desk.queue import Queue, QueueFilter
+from services.triage.requests import CommandRequest
 from shared.events import CaseState
 from shared.policy import Triage
 from shared.problems import NotFound

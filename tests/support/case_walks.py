@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from services.triage.actions import CommandRequest, CommandResult, Desk
+from services.triage.actions import Desk
 from services.triage.case.case import Case
 from services.triage.case.commands.command import (
     CaseField,
@@ -29,6 +29,7 @@ from services.triage.case.forms import FORMS, Form, resource_of
 from services.triage.case.lifecycle import TRANSITIONS, permitted_in, states_of
 from services.triage.case.tokens import Tokens
 from services.triage.reports import ReportFollower
+from services.triage.requests import CommandRequest, CommandResult
 from services.triage.sight import Sight
 from services.triage.watch import CaseWatch
 from shared.access.authorization import allow

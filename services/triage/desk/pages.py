@@ -6,12 +6,13 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
-from services.triage.actions import CommandRequest, Desk, VersionConflict
+from services.triage.actions import Desk
 from services.triage.case.forms import FORMS
 from services.triage.desk.names import CaseNames
 from services.triage.desk.queue import Queue
 from services.triage.desk.views import CaseView, QueueView
 from services.triage.paths import HOME
+from services.triage.requests import CommandRequest, VersionConflict
 from services.triage.sent import SentForm, parts_of
 from shared.access.principal import Principal
 from shared.problems import NotFound, Problem, Unavailable

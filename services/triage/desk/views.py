@@ -9,10 +9,9 @@ from urllib.parse import urlencode
 
 from fastapi import Request, Response
 
-from services.triage.actions import Desk, VersionConflict
+from services.triage.actions import Desk
 from services.triage.case.case import ENDED, Case
 from services.triage.case.commands.command import ChoiceField
-from services.triage.case.commands.decision import NEEDS
 from services.triage.case.commands.emergency import REVIEWS
 from services.triage.case.commands.follow_up import CheckAgreement
 from services.triage.case.commands.handling import Claim
@@ -21,8 +20,10 @@ from services.triage.case.commands.merging import Unmerge
 from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw, may_withdraw
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
-from services.triage.case.values import Deadline, Recusal
+from services.triage.case.values import Recusal
 from services.triage.desk.contents import notes_of, reasons_of, talk_of, told_of, words_in
+from services.triage.desk.deadlines import deadline_of
+from services.triage.desk.faults import errors_of, unsent_of
 from services.triage.desk.follow_ups import follow_up_of
 from services.triage.desk.names import CaseNames
 from services.triage.desk.parties import parties_of, respondents_of
@@ -31,6 +32,7 @@ from services.triage.desk.queue import Queue, QueueFilter
 from services.triage.desk.referrals import asked_of, referral_of
 from services.triage.others import Beside
 from services.triage.paths import HOME
+from services.triage.requests import VersionConflict
 from services.triage.rooms import rooms_of
 from services.triage.sent import SentForm
 from shared.access.actions import ACTIONS
@@ -59,53 +61,6 @@ FILTERS = (
     CaseState.FOLLOWING_UP,
     CaseState.CLOSED,
 )
-FIELD_MESSAGES = {
-    "missing": "field-required",
-    "string_too_long": "field-too-long",
-    "unknown_choice": "field-unknown-choice",
-    "date_parsing": "field-not-a-date",
-    "not_a_reference": "desk-not-a-reference",
-    "cannot_have": "desk-cannot-have",
-    "declared_before": "desk-declared-before",
-    "has_absorbed": "desk-has-absorbed",
-    "cannot_absorb": "desk-cannot-absorb",
-    "other_body": "desk-other-body",
-    "not_merged": "desk-not-merged",
-    "same_case": "desk-same-case",
-    "unknown_case": "desk-unknown-case",
-    "not_pending": "desk-not-pending",
-    "must_stay": "desk-must-stay",
-    "not_to_come": "desk-not-to-come",
-    "too_far": "desk-too-far",
-    "own_recusal": "desk-own-recusal",
-    "not_to_withdraw": "desk-not-to-withdraw",
-    **{f"needs_{need}": f"desk-needs-{need}" for need in NEEDS},
-    "not_proposed": "desk-not-proposed",
-    "proposal_stands": "desk-proposal-stands",
-    "nothing_proposed": "desk-nothing-proposed",
-    "own_proposal": "desk-own-proposal",
-    "not_timed": "desk-not-timed",
-    "not_scoped": "desk-not-scoped",
-    "in_the_past": "desk-in-the-past",
-    "measures_stand": "desk-measures-stand",
-    "no_measure": "desk-no-measure",
-    "has_no_end": "desk-has-no-end",
-    "nothing_to_review": "desk-nothing-to-review",
-    "own_measure": "desk-own-measure",
-    "nothing_due": "desk-nothing-due",
-    "no_party": "desk-no-party",
-    "not_overdue": "desk-not-overdue",
-    "not_decided": "desk-not-decided",
-    "too_late": "desk-too-late",
-    "appealed_before": "desk-appealed-before",
-    "no_appeal": "desk-no-appeal",
-    "decided_before": "desk-decided-before",
-    "own_body": "desk-own-body",
-    "had_before": "desk-had-before",
-    "cannot_take": "desk-cannot-take",
-    "not_withheld": "desk-not-withheld",
-}
-
 
 _OF_ASKED = {form.action for form in FORMS.values() if form.kind.by_asked}
 """What people of a body do that is asked to take a case over."""
@@ -197,7 +152,7 @@ class CaseView:
             "late": case.is_overdue(at),
             "community": names.community(case.community),
             "body": names.body(request, case.body),
-            "deadlines": [self._deadline(request, d, at) for d in case.deadlines],
+            "deadlines": [deadline_of(names, request, deadline, at) for deadline in case.deadlines],
             **told_of(contents),
             "away": away,
             "may_read": self._may(principal, case, "case.read_content", at) is not None,
@@ -235,8 +190,8 @@ class CaseView:
             "problem": problem,
             "changes": [names.step(request, principal, step) for step in steps],
             "sent": sent,
-            "errors": self._errors(request, sent),
-            "unsent": _unsent(sent, forms),
+            "errors": errors_of(names, request, sent),
+            "unsent": unsent_of(sent, forms),
             "done": _done_in(request) if sent is None else None,
         }
         response = self._pages.render(request, "case.html", context, problem.status if problem else 200)
@@ -342,55 +297,11 @@ class CaseView:
             "may_unlink": self._may(principal, case, f"case.{Unlink.name}", at) is not None,
         }
 
-    def _deadline(self, request: Request, deadline: Deadline, at: datetime) -> dict[str, Any]:
-        met, left = deadline.met_at, deadline.remaining_seconds
-        values: tuple[int, ...] = ()
-        if left is not None:
-            kind, key, values = "paused", *_time_left(left)
-        elif met is None:
-            kind, key = ("late", "desk-deadline-overdue") if deadline.is_overdue(at) else ("due", "desk-deadline-open")
-        else:
-            kind, key = ("done", "desk-deadline-met") if met <= deadline.due_at else ("late", "desk-deadline-met-late")
-        return {
-            "kind": kind,
-            "text": self._names.code(request, "deadline", deadline.name),
-            "at": deadline.due_at if left is None else None,
-            "status": self._pages.message(request, key, *values),
-        }
-
-    def _errors(self, request: Request, sent: SentForm[Any] | None) -> dict[str, str]:
-        if sent is None or sent.problem is None:
-            return {}
-        limits = {field.name: field.limit for field in FORMS[sent.name].fields}
-        found = ((error.pointer.removeprefix("/"), error.code) for error in sent.problem.errors)
-        return {
-            name: self._pages.message(request, FIELD_MESSAGES.get(code, "field-required"), limits.get(name, 0))
-            for name, code in found
-        }
-
-
-def _time_left(seconds: int) -> tuple[str, tuple[int]]:
-    """The message of a paused deadline, and its number: of whole days, or else hours, or else minutes."""
-    units = (("desk-deadline-paused-days", 86_400), ("desk-deadline-paused-hours", 3_600))
-    for key, length in units:
-        if seconds >= length:
-            return key, (seconds // length,)
-    return "desk-deadline-paused-minutes", (seconds // 60,)
-
 
 def _is_of_use(form: Form, mentions: Sequence[tuple[str, str]], respondents: Sequence[tuple[str, str]]) -> bool:
     """Whether the page can fill a form in: one about mentions, or about respondents, needs some."""
     kinds = {field.kind for field in form.fields}
     return (bool(mentions) or "mention" not in kinds) and (bool(respondents) or "party" not in kinds)
-
-
-def _unsent(sent: SentForm[Any] | None, forms: Sequence[Form]) -> list[str]:
-    """Words that have no form to go back into, because the command is no longer permitted."""
-    if sent is None or sent.name in {form.command for form in forms}:
-        return []
-    return [
-        sent.values[f.name] for f in FORMS[sent.name].fields if f.kind in ("words", "name") and sent.values.get(f.name)
-    ]
 
 
 def _done_in(request: Request) -> str | None:

@@ -8,11 +8,12 @@ from itertools import chain, product
 
 import pytest
 
-from services.triage.actions import CommandRequest, Desk, VersionConflict
+from services.triage.actions import Desk
 from services.triage.case.case import ENDED
 from services.triage.case.standing import reached
 from services.triage.desk.views import OPEN_STATES
 from services.triage.reports import ReportFollower
+from services.triage.requests import CommandRequest, VersionConflict
 from services.triage.sight import Sight
 from services.triage.store import MOST_SCANS, MongoCases, case_of, due_by, ranges_of, where_of
 from services.triage.stored import CaseQuery

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.triage.actions import CommandRequest
+from services.triage.requests import CommandRequest
 from services.triage.stored import CaseChange, StoredCase
 from shared.access.authorization import Refused
 from shared.events import CaseState

@@ -1,0 +1,36 @@
+"""What the page of a case shows of its deadlines."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import Request
+
+from services.triage.case.values import Deadline
+from services.triage.desk.names import CaseNames
+
+
+def deadline_of(names: CaseNames, request: Request, deadline: Deadline, at: datetime) -> dict[str, Any]:
+    """A deadline in the reader's language, as it stands at a time (UTC-aware)."""
+    met, left = deadline.met_at, deadline.remaining_seconds
+    values: tuple[int, ...] = ()
+    if left is not None:
+        kind, key, values = "paused", *_time_left(left)
+    elif met is None:
+        kind, key = ("late", "desk-deadline-overdue") if deadline.is_overdue(at) else ("due", "desk-deadline-open")
+    else:
+        kind, key = ("done", "desk-deadline-met") if met <= deadline.due_at else ("late", "desk-deadline-met-late")
+    return {
+        "kind": kind,
+        "text": names.code(request, "deadline", deadline.name),
+        "at": deadline.due_at if left is None else None,
+        "status": names.said(request, key, *values),
+    }
+
+
+def _time_left(seconds: int) -> tuple[str, tuple[int]]:
+    """The message of a paused deadline, and its number: of whole days, or else hours, or else minutes."""
+    units = (("desk-deadline-paused-days", 86_400), ("desk-deadline-paused-hours", 3_600))
+    for key, length in units:
+        if seconds >= length:
+            return key, (seconds // length,)
+    return "desk-deadline-paused-minutes", (seconds // 60,)
