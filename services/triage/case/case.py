@@ -182,13 +182,17 @@ class Case:
         """The referral that waits to be accepted."""
         return self.referrals[-1] if self.referrals and self.referrals[-1].ended is None else None
 
+    def going_on(self, before: CaseState) -> CaseState:
+        """The state in which the case goes on that had this one: with every question answered, nothing is awaited."""
+        if before is CaseState.AWAITING_INFORMATION and all(question.answers for question in self.questions):
+            return CaseState.INVESTIGATING
+        return before
+
     @property
     def returns_to(self) -> CaseState:
         """The state in which a referred case goes on where nobody takes it over. Meanwhile its people may have it, and
         the reporter may have answered."""
-        before = self.referral.before if self.referral else self.state
-        if before is CaseState.AWAITING_INFORMATION and all(question.answers for question in self.questions):
-            return CaseState.INVESTIGATING
+        before = self.going_on(self.referral.before if self.referral else self.state)
         if before in (CaseState.TRIAGED, CaseState.ASSIGNED):
             return CaseState.ASSIGNED if self.assignee else CaseState.TRIAGED
         return before

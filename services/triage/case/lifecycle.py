@@ -9,106 +9,78 @@ from shared.problems import FieldError
 Way = CaseState | tuple[CaseState, ...]
 """The state to which a command leads; where there are several, the case says to which of them (Command.leads)."""
 
-# A conflict may be seen at any time; only what is merged away needs none.
-_ANY: Mapping[CaseState | None, CaseState] = {
-    state: state for state in CaseState if state not in (CaseState.RECEIVED, CaseState.MERGED)
-}
+Ways = Mapping[CaseState | None, Way]
+"""Where a command leads, by the state of the case."""
 
-_OPEN: Mapping[CaseState | None, CaseState] = {
-    state: state for state in CaseState if state not in (CaseState.RECEIVED, *ENDED)
-}
-# The reporter may be asked about a proposal while others vote on it.
-_VOTING: Mapping[CaseState | None, CaseState] = {
-    state: state for state in (CaseState.INVESTIGATING, CaseState.AWAITING_INFORMATION)
-}
-_UNDECIDED: Mapping[CaseState | None, CaseState] = {
-    state: state
-    for state in (
-        CaseState.TRIAGED,
-        CaseState.ASSIGNED,
-        CaseState.INVESTIGATING,
-        CaseState.AWAITING_INFORMATION,
-        CaseState.REOPENED,
-    )
-}
-
-_AFTER_DECISION: Mapping[CaseState | None, CaseState] = {
-    state: state for state in (CaseState.DECIDED, CaseState.FOLLOWING_UP)
-}
-
-# Where a party can appeal: against inaction also before the case is decided.
-_APPEALABLE = (
+BEFORE_DECISION = (
     CaseState.TRIAGED,
     CaseState.ASSIGNED,
     CaseState.INVESTIGATING,
     CaseState.AWAITING_INFORMATION,
+)
+"""The states before the first decision, in which a case can be referred, be merged, and take in another one."""
+
+# Where a party can appeal: against inaction also before the case is decided.
+_APPEALABLE = (
+    *BEFORE_DECISION,
     CaseState.DECIDED,
     CaseState.FOLLOWING_UP,
     CaseState.CLOSED,
     CaseState.REOPENED,
 )
-_REFERABLE = (CaseState.TRIAGED, CaseState.ASSIGNED, CaseState.INVESTIGATING, CaseState.AWAITING_INFORMATION)
 
-MERGEABLE = (CaseState.TRIAGED, CaseState.ASSIGNED, CaseState.INVESTIGATING, CaseState.AWAITING_INFORMATION)
-"""The states of a case that can go on as part of another one, and that can take in another one."""
-# Who is a party, and what respondents were told, is recorded whenever it is known.
-_KNOWN: Mapping[CaseState | None, CaseState] = {
-    state: state
-    for state in (
-        CaseState.TRIAGED,
+
+def _staying(*states: CaseState) -> dict[CaseState | None, Way]:
+    """A command that leaves the case in the state that it has, in each of these."""
+    return {state: state for state in states}
+
+
+_UNDECIDED: Ways = _staying(*BEFORE_DECISION, CaseState.REOPENED)
+# The reporter may be asked about a proposal while others vote on it.
+_VOTING: Ways = _staying(CaseState.INVESTIGATING, CaseState.AWAITING_INFORMATION)
+_AFTER_DECISION: Ways = _staying(CaseState.DECIDED, CaseState.FOLLOWING_UP)
+_OPEN: Ways = _staying(*(state for state in CaseState if state not in (CaseState.RECEIVED, *ENDED)))
+# A conflict may be seen at any time, and a party found; only what is merged away needs nothing of its own.
+_ANY: Ways = _staying(*(state for state in CaseState if state not in (CaseState.RECEIVED, CaseState.MERGED)))
+# Only a case that was new is assigned from then on. Any other one goes on where it is, with another person.
+_HANDED: Ways = {
+    CaseState.TRIAGED: CaseState.ASSIGNED,
+    **_staying(
         CaseState.ASSIGNED,
-        CaseState.REFERRED,
         CaseState.INVESTIGATING,
         CaseState.AWAITING_INFORMATION,
         CaseState.DECIDED,
-        CaseState.CLOSED,
+        CaseState.FOLLOWING_UP,
         CaseState.APPEALED,
         CaseState.REOPENED,
-    )
+        CaseState.REFERRED,
+    ),
 }
 
-TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
+TRANSITIONS: Mapping[str, Ways] = {
     # Opening passes through `received`: the two facts are one write, so that no case is ever without an owner.
     "open": {None: CaseState.TRIAGED},
-    "assign": {
-        CaseState.TRIAGED: CaseState.ASSIGNED,
-        CaseState.ASSIGNED: CaseState.ASSIGNED,
-        CaseState.INVESTIGATING: CaseState.INVESTIGATING,
-        CaseState.AWAITING_INFORMATION: CaseState.AWAITING_INFORMATION,
-        CaseState.DECIDED: CaseState.DECIDED,
-        CaseState.FOLLOWING_UP: CaseState.FOLLOWING_UP,
-        CaseState.APPEALED: CaseState.APPEALED,
-        CaseState.REOPENED: CaseState.REOPENED,
-        CaseState.REFERRED: CaseState.REFERRED,
-    },
-    "claim": {
-        CaseState.TRIAGED: CaseState.ASSIGNED,
-        CaseState.ASSIGNED: CaseState.ASSIGNED,
-        CaseState.INVESTIGATING: CaseState.INVESTIGATING,
-        CaseState.AWAITING_INFORMATION: CaseState.AWAITING_INFORMATION,
-        CaseState.DECIDED: CaseState.DECIDED,
-        CaseState.FOLLOWING_UP: CaseState.FOLLOWING_UP,
-        CaseState.APPEALED: CaseState.APPEALED,
-        CaseState.REOPENED: CaseState.REOPENED,
-        CaseState.REFERRED: CaseState.REFERRED,
-    },
+    "assign": _HANDED,
+    "claim": _HANDED,
     # What nobody looks into any more waits to be taken. What is decided, appealed or reopened can wait as it is.
     "release": {
         CaseState.ASSIGNED: CaseState.TRIAGED,
         CaseState.INVESTIGATING: CaseState.TRIAGED,
         CaseState.AWAITING_INFORMATION: CaseState.TRIAGED,
-        CaseState.DECIDED: CaseState.DECIDED,
-        CaseState.FOLLOWING_UP: CaseState.FOLLOWING_UP,
-        CaseState.APPEALED: CaseState.APPEALED,
-        CaseState.REOPENED: CaseState.REOPENED,
-        CaseState.REFERRED: CaseState.REFERRED,
+        **_staying(
+            CaseState.DECIDED,
+            CaseState.FOLLOWING_UP,
+            CaseState.APPEALED,
+            CaseState.REOPENED,
+            CaseState.REFERRED,
+        ),
     },
     "confirm_category": _UNDECIDED,
     "set_flags": _UNDECIDED,
-    # The case stays with its sender, whose people go on having it, until the other body accepts.
-    "refer": dict.fromkeys(_REFERABLE, CaseState.REFERRED),
+    # The case stays with its sender, and the people of the sender go on having it, until the other body accepts.
+    "refer": dict.fromkeys(BEFORE_DECISION, CaseState.REFERRED),
     "accept_referral": {CaseState.REFERRED: CaseState.TRIAGED},
-    "decline_referral": {CaseState.REFERRED: _REFERABLE},
+    "decline_referral": {CaseState.REFERRED: BEFORE_DECISION},
     "start": {
         CaseState.ASSIGNED: CaseState.INVESTIGATING,
         CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,
@@ -121,9 +93,9 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
         CaseState.MERGED: CaseState.MERGED,
         CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,
     },
-    "add_party": _KNOWN,
-    "disclose": _KNOWN,
-    "propose_decision": {CaseState.INVESTIGATING: CaseState.INVESTIGATING},
+    "add_party": _ANY,
+    "disclose": _ANY,
+    "propose_decision": _staying(CaseState.INVESTIGATING),
     "second": _VOTING,
     "object": _VOTING,
     "decide": {CaseState.INVESTIGATING: CaseState.DECIDED},
@@ -136,24 +108,21 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     "note": _ANY,
     "pause": _UNDECIDED,
     "resume": _OPEN,
-    "snooze": {
-        state: state
-        for state in (
-            CaseState.ASSIGNED,
-            CaseState.INVESTIGATING,
-            CaseState.AWAITING_INFORMATION,
-            CaseState.DECIDED,
-            CaseState.FOLLOWING_UP,
-            CaseState.APPEALED,
-            CaseState.REOPENED,
-        )
-    },
+    "snooze": _staying(
+        CaseState.ASSIGNED,
+        CaseState.INVESTIGATING,
+        CaseState.AWAITING_INFORMATION,
+        CaseState.DECIDED,
+        CaseState.FOLLOWING_UP,
+        CaseState.APPEALED,
+        CaseState.REOPENED,
+    ),
     "watch": _ANY,
     "unwatch": _ANY,
-    "merge": dict.fromkeys(MERGEABLE, CaseState.MERGED),
-    "unmerge": {CaseState.MERGED: MERGEABLE},
+    "merge": dict.fromkeys(BEFORE_DECISION, CaseState.MERGED),
+    "unmerge": {CaseState.MERGED: BEFORE_DECISION},
     "follow_up": {CaseState.DECIDED: CaseState.FOLLOWING_UP},
-    "check_in": {CaseState.FOLLOWING_UP: CaseState.FOLLOWING_UP},
+    "check_in": _staying(CaseState.FOLLOWING_UP),
     "agree": _AFTER_DECISION,
     "check_agreement": {**_AFTER_DECISION, CaseState.CLOSED: CaseState.CLOSED},
     "close": {CaseState.DECIDED: CaseState.CLOSED, CaseState.FOLLOWING_UP: CaseState.CLOSED},
@@ -164,7 +133,7 @@ TRANSITIONS: Mapping[str, Mapping[CaseState | None, Way]] = {
     "appeal": dict.fromkeys(_APPEALABLE, CaseState.APPEALED),
     "decide_appeal": {CaseState.APPEALED: _APPEALABLE},
     "reopen": {CaseState.CLOSED: CaseState.REOPENED},
-    "wake": {**_ANY, CaseState.REFERRED: (CaseState.REFERRED, *_REFERABLE)},
+    "wake": {**_ANY, CaseState.REFERRED: (CaseState.REFERRED, *BEFORE_DECISION)},
     # Who is there for a case is judged behind every command, and by this one when nobody gives another.
     "attend": _OPEN,
 }

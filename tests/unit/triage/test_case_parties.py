@@ -1,5 +1,6 @@
 """Further people become parties to a case, and it is recorded what respondents were told, and why no more."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +9,7 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.parties import AddParty, Disclose
 from services.triage.case.lifecycle import FieldsRefused
-from shared.events import CaseDisclosed, PartyAdded
+from shared.events import CaseDisclosed, CaseState, PartyAdded
 from tests.unit.triage.test_case_referral import after, opened
 
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -33,6 +34,14 @@ def test_a_further_party_is_a_token_and_what_the_person_is(role: str) -> None:
     assert "Jane" not in f"{events} {case}"
     assert (case.state, case.recused) == (reported_case().state, ())
     assert (ADDED in case.respondents) is (role == "respondent")
+
+
+@pytest.mark.parametrize("state", [state for state in CaseState if state not in ("received", "merged")])
+def test_parties_and_disclosures_are_recorded_whenever_they_are_known(state: CaseState) -> None:
+    case = replace(reported_case(), state=state)
+    for command in (AddParty("witness", Words(ADDED)), Disclose(JANE, "given", "", None)):
+        known, events = after(case, command)
+        assert (len(events), known.state) == (1, state)
 
 
 def test_a_disclosure_says_what_it_was_before_and_takes_its_place() -> None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from services.triage.case.case import URGENT_LANES, Case
+from services.triage.case.case import Case, urgency
 from services.triage.case.commands.command import TOKEN, CaseField, Command, Words, WordsField
 from services.triage.case.commands.linking import LINK
-from services.triage.case.lifecycle import MERGEABLE
+from services.triage.case.lifecycle import BEFORE_DECISION
 from services.triage.case.values import Deadline
 from shared.events import (
     CaseAbsorbed,
@@ -52,7 +52,7 @@ class Merge(Command):
         elif any(measure.stands for measure in case.measures):
             # On a merged case nothing comes due, and measures have to end.
             yield FieldError("/other", "measures_stand", "Measures of this case still hold.")
-        elif other.state not in MERGEABLE:
+        elif other.state not in BEFORE_DECISION:
             yield FieldError("/other", "cannot_absorb", "That case is decided, closed, or part of another one.")
         elif other.body != case.body:
             yield FieldError("/other", "other_body", "Another handling body has that case.")
@@ -69,7 +69,7 @@ class Merge(Command):
             previous=state,
             state=state,
             other_case=self.own_ref,
-            lane=min(lane, case.lane or "standard", key=_rank),
+            lane=min(lane, case.lane or "standard", key=urgency),
             previous_lane=lane,
             deadlines=tuple(_earlier_deadlines(other, case, policy, now)),
             assignee=other.assignee if self.assignee_stays else None,
@@ -95,10 +95,7 @@ class Unmerge(Command):
 
     def leads(self, case: Case) -> CaseState:
         """The state before. Where the reporter has answered everything meanwhile, nothing is awaited any more."""
-        before = case.merged_from or CaseState.TRIAGED
-        if before is CaseState.AWAITING_INFORMATION and all(question.answers for question in case.questions):
-            return CaseState.INVESTIGATING
-        return before
+        return case.going_on(case.merged_from or CaseState.TRIAGED)
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """A case of which this one is no part."""
@@ -112,10 +109,6 @@ class Unmerge(Command):
     def decide_other(self, other: Case, case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
         """The survivor goes on without it, and keeps its lane, its deadlines and its recusals."""
         return [CaseDetached(previous=other.state, state=other.state, other_case=self.own_ref)]
-
-
-def _rank(lane: str) -> int:
-    return URGENT_LANES.index(lane) if lane in URGENT_LANES else len(URGENT_LANES)
 
 
 def _owed(case: Case) -> dict[str, Deadline]:
