@@ -42,8 +42,7 @@ def test_every_command_has_the_words_of_its_form(form: Form) -> None:
     said |= {f"{form.command}-button"} if form.fields else set()
     said |= {f"{form.command}-oneself"} if form.kind.button else set()
     wanted = {message_key("command", name) for name in said}
-    helped = (field.name for field in form.fields if field.kind != "choice")
-    wanted |= {message_key("command-field", f"{name}-help") for name in helped}
+    wanted |= {message_key("command-field", f"{field.name}-help") for field in form.fields}
     choices = [field for field in form.fields if isinstance(field, ChoiceField) and field.prefix != "body"]
     wanted |= {message_key(field.prefix, code) for field in choices for code in field.options(load_policy())}
     assert {key for key in wanted if not messages.has(key)} == set()

@@ -131,6 +131,13 @@ async def test_the_forms_of_the_desk_propose_and_vote(rig: Rig) -> None:
     assert rig.cases.stored[case.id].case.outcome == "temporary_suspension"
 
 
+async def test_each_choice_of_a_form_has_its_help(rig: Rig) -> None:
+    page = await page_of(rig, await investigated(rig))
+    for field in ("propose_decision-outcome", "act_in_emergency-measure", "note-visibility", "recuse-ground"):
+        assert f'id="{field}-help"' in page
+    assert "Some outcomes need the votes of others first." in page
+
+
 async def test_two_who_decide_at_once_have_one_decision(rig: Rig) -> None:
     case = await investigated(rig)
     seen = f'"{rig.cases.stored[case.id].case.seq}"'
