@@ -55,8 +55,10 @@ class RecusalShown(TypedDict):
 
 
 class ReferralShown(TypedDict):
-    """That another body was asked to take the case over. `ended`: accepted, declined or returned;
-    null while it waits."""
+    """That another body was asked to take the case over.
+
+    `ended`: accepted, declined or returned; null while it waits.
+    """
 
     from_body: str
     to_body: str

@@ -50,7 +50,7 @@ class Seen:
     """What a look saw of all that the judgement of a case depends on, beside the case itself. Times are UTC-aware.
 
     `places`: how far the parties were known at the looks before, the earliest first. `again`: bodies, and when their
-    cases are to be judged once more. `bodies`: those whose cases this look has to judge.
+    cases are to be judged once more. `bodies`: this look has to judge their cases.
     """
 
     at: datetime

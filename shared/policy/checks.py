@@ -86,7 +86,7 @@ def check_references(
 
 
 def twice(source: Source, table: str, ids: list[str], taken: Iterable[str] = ()) -> Iterator[Finding]:
-    """Each row of a table whose id an earlier row has, or `taken`."""
+    """Each row of a table with an id that an earlier row or `taken` has."""
     seen = set(taken)
     for index, name in enumerate(ids):
         if name in seen:

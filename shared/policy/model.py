@@ -138,7 +138,7 @@ class DeadlineRule:
         return not self.lanes or lane in self.lanes
 
     def from_start(self, at: datetime, calendar: Calendar = EVERYWHERE) -> "Clock":
-        """The deadline of a case whose clock starts at that time (UTC-aware), in a body with that calendar."""
+        """The deadline of a case, with a clock that starts at that time (UTC-aware), in a body with that calendar."""
         due_at = calendar.after(at, self.within.days) if self.business else at + self.within
         return Clock(
             self.id,

@@ -67,8 +67,7 @@ class Status:
     `body`, `assignee` and `recused` decide who may erase and read the report, and who learns the name of the reporter,
     who sees only the body. `category`: as a handler confirmed it; None before that. `deadlines_told`: triage tells when
     a deadline is met. Cases from before that do not have it, and MET_BY_STEP says which step met a deadline.
-    `before_merge`: what the reporter sees of a merged case,
-    because the merging would tell of another report.
+    `before_merge`: the state that the reporter sees of a merged case, because the merging would tell of another report.
     """
 
     updated_at: datetime

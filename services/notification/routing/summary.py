@@ -31,8 +31,8 @@ class CaseSummary:
 
     `parties`: references of the people who may not hear of the case, but for the reporter's own notices; also their
     pseudonyms in a case from before `parties_apart`. Otherwise the pseudonyms stand beside the case, in shared.parties.
-    `body`, `lane` and `assignee` are None while no fact has named them. `asked`: the body that a referral
-    asks to take it over. `stand_in`: the body that heard last that the case waits for too long.
+    `body`, `lane` and `assignee` are None while no fact has named them. `asked`: the body that a referral asks
+    to take it over. `stand_in`: the body that heard last that the case waits for too long.
     """
 
     id: str

@@ -57,7 +57,7 @@ class Case:
     `merged_into`: the case of which this one is a part now; `merged_from`: the state that it had before;
     `merge_note_id`: the vault has the reasons; `absorbed`: the cases that are part of this one. The case has names of
     its own for other cases (see services.triage.case.tokens).
-    `referrals`: the oldest first. `subjects`: tokens of the people reported, and `further_parties` those whom handlers
+    `referrals`: the oldest first. `subjects`: tokens of the people reported, and `further_parties`: those that handlers
     added; `disclosures`: what respondents were told.
     """
 
@@ -140,7 +140,7 @@ class Case:
 
     @property
     def open_check_in(self) -> CheckIn | None:
-        """The first check-in whose moment has come, and of which nobody has noted what became of it."""
+        """The first check-in that is due: its moment has come, and nobody has noted what became of it."""
         return next((one for one in self.check_ins if one.told_at and not one.kept_at), None)
 
     def agreement(self, agreement_id: str) -> Agreement | None:
@@ -190,8 +190,10 @@ class Case:
 
     @property
     def returns_to(self) -> CaseState:
-        """The state in which a referred case goes on where nobody takes it over. Meanwhile its people may have it, and
-        the reporter may have answered."""
+        """The state in which a referred case goes on where nobody takes it over.
+
+        Meanwhile a person of its body may have taken it, and the reporter may have answered.
+        """
         before = self.going_on(self.referral.before if self.referral else self.state)
         if before in (CaseState.TRIAGED, CaseState.ASSIGNED):
             return CaseState.ASSIGNED if self.assignee else CaseState.TRIAGED

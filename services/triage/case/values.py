@@ -291,5 +291,5 @@ def end_of(day: date | None) -> datetime | None:
 
 
 def last_day_of(end: datetime | None) -> date | None:
-    """The day whose end this is; see end_of."""
+    """The day that ends at this time; see end_of."""
     return (end - timedelta(days=1)).date() if end else None

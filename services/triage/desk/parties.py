@@ -33,7 +33,7 @@ def parties_of(names: CaseNames, request: Request, case: Case, contents: Content
 
 
 def respondents_of(case: Case, contents: Contents | None) -> list[tuple[str, str]]:
-    """The respondents whose names are at hand, each by the token of the case, as a choice."""
+    """The respondents with a name at hand, each by the token of the case, as a choice."""
     return [(token, name) for token, role, name in _named(case, contents) if role == RESPONDENT and name]
 
 

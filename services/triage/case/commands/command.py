@@ -251,7 +251,7 @@ class NameField(WordsField):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartyField(Field):
-    """The token that the case has for a respondent; of one whom a handler added, the id of the name."""
+    """The token that the case has for a respondent. Where a handler added the respondent, it is the id of the name."""
 
     kind = "party"
 

@@ -166,7 +166,7 @@ class Decide(Command):
     people: People = NOBODY
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """An outcome that the policy does not have, that is not proposed, or whose proposal needs more."""
+        """The policy does not have the outcome, it is not proposed, or its proposal needs more."""
         rule = policy.outcomes.get(self.outcome)
         if rule is None:
             yield UNKNOWN_OUTCOME

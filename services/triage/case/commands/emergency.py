@@ -1,6 +1,6 @@
 """In an emergency a person takes a measure alone, another person reviews it, and measures end early. Pure.
 
-Emergency measures may be taken alone and are reviewed within 24 h (shared/design/DOMAIN.md, Procedures).
+A person may take such a measure alone. The policy says by when another person reviews it (shared/policy/deadlines.toml).
 """
 
 from collections.abc import Iterable

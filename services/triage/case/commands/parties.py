@@ -15,7 +15,7 @@ ROLES = (RESPONDENT, "witness", "target")
 """What a person is in a case who did not report it."""
 WITHHELD = "withheld"
 DISCLOSURES = ("given", "redacted", WITHHELD)
-"""What a respondent got of the particulars (shared/design/DOMAIN.md, Respondent)."""
+"""What a respondent got of the particulars: all, a part, or nothing yet."""
 WITHHELD_FOR = ("danger", "reprisal", "inquiry", "law")
 """Why particulars are withheld: from danger to a person, from revenge, for the inquiry, by law."""
 

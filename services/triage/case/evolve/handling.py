@@ -31,7 +31,7 @@ def _triaged(_case: Case, fact: CaseTriaged, event: Event) -> Fields:
 
 
 def deadline_of(told: DeadlineSet) -> Deadline:
-    """A deadline of the case whose clock starts."""
+    """A deadline of the case, as a fact starts its clock."""
     return Deadline(told.name, told.due_at, warn_at=told.warn_at, escalate_at=told.escalate_at)
 
 
