@@ -346,7 +346,7 @@ async def test_a_deadline_that_stands_still_is_shown_in_words_without_a_date(rig
     ("state", "lead"),
     [
         ("following_up", "You need not answer."),
-        ("referred", "It stays with them until those say yes."),
+        ("referred", "It stays with them until the others say yes."),
         ("appealed", "People look at your report again."),
         ("reopened", "People look at your report again."),
         ("investigating", "The people who handle your report have to act now."),

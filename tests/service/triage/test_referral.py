@@ -180,5 +180,5 @@ async def test_the_desk_offers_it_shows_why_and_takes_the_answer(rig: Rig) -> No
     sent = await rig.http.post(f"{address}/accept_referral", data=hidden_fields(page), headers=headers)
     assert (sent.status_code, sent.headers["location"]) == (303, f"{address}?done=accept_referral")
     page = (await rig.http.get(sent.headers["location"], headers=headers)).text
-    assert "The case is yours now." in page
+    assert "Your handling body has the case now." in page
     assert "purple" in page
