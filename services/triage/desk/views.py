@@ -60,6 +60,8 @@ FILTERS = (
     CaseState.DECIDED,
     CaseState.FOLLOWING_UP,
     CaseState.CLOSED,
+    CaseState.APPEALED,
+    CaseState.REOPENED,
 )
 
 _OF_ASKED = {form.action for form in FORMS.values() if form.kind.by_asked}

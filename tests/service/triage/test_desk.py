@@ -10,7 +10,7 @@ import pytest
 from services.triage.case.case import Case
 from shared.access.authorization import FRESH
 from shared.access.principal import Role
-from shared.events import MentionCleared
+from shared.events import CaseState, MentionCleared
 from shared.times import now, rfc3339
 from tests.support.forms import hidden_fields
 from tests.support.people import COPIES, come_back, sign_in
@@ -230,6 +230,13 @@ async def test_the_queue_is_filtered_and_paged(rig: Rig) -> None:
     assert sum(c.code_name in first for c in cases) == 25
     assigned = (await rig.http.get("/desk", params={"state": "assigned"})).text
     assert [c for c in cases if c.code_name in assigned] == [cases[0]]
+
+
+async def test_the_queue_can_be_filtered_by_each_state_in_which_cases_are_worked_on(rig: Rig) -> None:
+    await signed_in(rig)
+    page = (await rig.http.get("/desk")).text
+    offered = {state for state in CaseState if f'<option value="{state}"' in page}
+    assert offered == set(CaseState) - {CaseState.RECEIVED, CaseState.MERGED}
 
 
 async def test_a_closed_case_leaves_the_queue_and_can_be_found_by_its_state(rig: Rig) -> None:
