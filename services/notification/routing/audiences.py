@@ -219,13 +219,13 @@ class AskedBodyAudience(BodyAudience):
 
 
 class StandInAudience(BodyAudience):
-    """The stand-in of a handling body, where a case of that body waits for too long. It does not have the case."""
+    """The stand-in of a handling body, where a case of that body waits for too long. The stand-in does not have it."""
 
     named_by = frozenset({DeadlineEscalated.name})
 
     def find(self, about: CaseSummary, policy: Policy) -> Recipient | None:
-        """The body that the fact names."""
-        known = policy.bodies.get(about.stand_in or "")
+        """The body that the fact names; None where it is the one that has the case, because it has no stand-in."""
+        known = policy.bodies.get(about.stand_in or "") if about.stand_in != about.body else None
         return Recipient(f"stand_in:{about.stand_in}", known.language) if known else None
 
 

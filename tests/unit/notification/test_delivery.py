@@ -22,7 +22,7 @@ from services.notification.notices.table import NOTICES
 from services.notification.routing.plan import plan
 from services.notification.routing.summary import follow
 from services.notification.routing.table import Route, Routes, read_routes
-from shared.events import Event, NotificationFailed, NotificationSent, NotificationSuppressed, encode
+from shared.events import DeadlineEscalated, Event, NotificationFailed, NotificationSent, NotificationSuppressed, encode
 from shared.policy import load_policy
 from shared.problems import Malformed
 from shared.times import now
@@ -208,6 +208,12 @@ def test_the_body_that_gets_a_case_passed_on_is_told_and_the_one_before_no_more(
     assert (before.recipient, before.shuts_out) == ("body:enwiki_arbcom", ("body:enwiki_arbcom",))
     assert (after.recipient, after.notice, after.shuts_out) == ("body:u4c", "new_case", ())
     assert [d.name for d in after.deadlines] == ["first_response"]
+
+
+def test_a_body_without_a_stand_in_is_not_told_that_it_stands_in_for_itself() -> None:
+    story = Story(body=POLICY.last_resort)
+    escalated = story.late(DeadlineEscalated, to_body=POLICY.last_resort)
+    assert plan(escalated, summary_of(story.opened(), story.triaged()), ROUTES, POLICY, now()) == []
 
 
 def test_a_summary_keeps_the_body_the_lane_and_the_assignee_of_a_case() -> None:
