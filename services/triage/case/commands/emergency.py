@@ -1,6 +1,6 @@
-"""In an emergency a person takes a measure alone, another person reviews it, and measures end early. Pure.
+"""In an emergency a person alone takes a measure, another person reviews it, and measures end early. Pure.
 
-A person may take such a measure alone. The policy says by when another person reviews it (shared/policy/deadlines.toml).
+The policy says by when another person reviews such a measure (shared/policy/deadlines.toml).
 """
 
 from collections.abc import Iterable
