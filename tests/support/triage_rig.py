@@ -249,6 +249,12 @@ class Rig:
         address = f"/v1/cases/{case.id}/{command}"
         return await self.http.post(address, json=body or {}, headers={**bearer(who), **given})
 
+    async def shown(self, case: Case, who: Principal = ALICE) -> dict[str, Any]:
+        """The case as the API shows it."""
+        answer = await self.http.get(f"/v1/cases/{case.id}", headers=bearer(who))
+        assert answer.status_code == 200
+        return dict(answer.json())
+
 
 @asynccontextmanager
 async def make_rig(

@@ -30,12 +30,6 @@ async def led_to(rig: Rig, *commands: str):
     return rig.cases.stored[case.id].case
 
 
-async def shown(rig: Rig, case, who: Principal = ALICE):
-    answer = await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(who))
-    assert answer.status_code == 200
-    return answer.json()
-
-
 async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None:
     sort, always = ["confirm_category", "set_flags"], ["recuse", "clear", "link", "note", "watch"]
     wait, later = [*always[:-1], "pause", "watch", "merge", "act_in_emergency"], [*always[:-1], "snooze", "watch"]
@@ -53,7 +47,7 @@ async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None
         ("assign", "start", "decide", "close"): ["add_party", *always, "appeal", "reopen"],
     }  # fmt: skip
     for commands, permitted in expected.items():
-        body = await shown(rig, await led_to(rig, *commands))
+        body = await rig.shown(await led_to(rig, *commands))
         assert [action["command"] for action in body["actions"]] == permitted
 
 
@@ -184,7 +178,7 @@ async def test_no_word_of_a_question_or_reason_is_in_any_event_or_stored_case(ri
 async def test_the_reporters_answer_brings_the_case_back(rig: Rig) -> None:
     case = await led_to(rig, "assign", "start", "ask")
     await rig.intake.take([answered(case.report_id, case.questions[0].id)])
-    body = await shown(rig, case)
+    body = await rig.shown(case)
     assert body["state"] == "investigating"
     assert body["questions"][0]["answers"] == ["answer-1"]
     steps = [(step["event"], step["actor"]) for step in body["history"][-2:]]
@@ -337,7 +331,7 @@ async def test_an_unreachable_store_is_a_503(rig: Rig) -> None:
 
 async def test_times_are_utc_and_deadlines_say_whether_they_are_overdue(rig: Rig) -> None:
     case = await rig.open()
-    body = await shown(rig, case)
+    body = await rig.shown(case)
     assert body["received_at"] == rfc3339(case.received_at)
     assert body["received_at"].endswith("Z")
     assert {d["name"]: d["overdue"] for d in body["deadlines"]}["decision"] is False
@@ -345,7 +339,7 @@ async def test_times_are_utc_and_deadlines_say_whether_they_are_overdue(rig: Rig
 
 async def test_a_paused_deadline_says_how_much_time_is_left(rig: Rig) -> None:
     case = await led_to(rig, "assign", "start", "ask")
-    deadlines = {d["name"]: d for d in (await shown(rig, case))["deadlines"]}
+    deadlines = {d["name"]: d for d in (await rig.shown(case))["deadlines"]}
     paused, kept = deadlines["decision"], deadlines["first_response"]
     assert (paused["met_at"], paused["overdue"], kept["remaining_seconds"]) == (None, False, None)
     assert timedelta(days=27) < timedelta(seconds=paused["remaining_seconds"]) < timedelta(days=28)
@@ -353,14 +347,14 @@ async def test_a_paused_deadline_says_how_much_time_is_left(rig: Rig) -> None:
     left = datetime.fromisoformat(paused["due_at"]) - now()
     assert abs(left - timedelta(seconds=paused["remaining_seconds"])) < timedelta(seconds=10)
     await rig.order(case, "start")
-    assert {d["name"]: d["remaining_seconds"] for d in (await shown(rig, case))["deadlines"]}["decision"] is None
+    assert {d["name"]: d["remaining_seconds"] for d in (await rig.shown(case))["deadlines"]}["decision"] is None
 
 
 async def test_the_steps_of_deadlines_count_in_the_version_of_a_case(rig: Rig) -> None:
     case = await led_to(rig, "assign", "start")
     asked = await rig.order(case, "ask", {"question": "When?"}, if_match='"5"')
     assert asked.json()["version"] == 8
-    history = [step["event"] for step in (await shown(rig, case))["history"]]
+    history = [step["event"] for step in (await rig.shown(case))["history"]]
     assert history[5:] == ["case.information_requested", "deadline.met", "deadline.paused"]
     assert (await rig.order(case, "start", if_match='"6"')).status_code == 412
     assert (await rig.order(case, "start", if_match=asked.headers["etag"])).status_code == 200
@@ -406,23 +400,23 @@ async def test_a_correction_says_what_the_policy_would_do_now(rig: Rig) -> None:
     answer = await rig.order(case, "set_flags", {"flags": ["physical_violence"]})
     way = {"rule": "danger-to-life", "body": "trust_safety", "lane": "emergency"}
     assert answer.json()["policy_now"] == way
-    body = await shown(rig, case)
+    body = await rig.shown(case)
     assert (body["policy_now"], body["lane"], body["body"]) == (way, "emergency", case.body)
     assert "emergency_action" in {deadline["name"] for deadline in body["deadlines"]}
     refused = await rig.order(case, "confirm_category", {"category": "harassment.doxing"})
     assert [error["pointer"] for error in refused.json()["errors"]] == ["/why"]
     given = {"category": "harassment.doxing", "why": "They wrote an address."}
     assert (await rig.order(case, "confirm_category", given)).json()["policy_now"] == way
-    assert (await shown(rig, case))["category_confirmed"] is True
+    assert (await rig.shown(case))["category_confirmed"] is True
     assert "address" not in f"{rig.cases.events} {rig.cases.stored}"
 
 
 async def test_the_record_tells_that_a_person_follows_a_case(rig: Rig) -> None:
     case = await rig.open()
     assert (await rig.order(case, "watch")).status_code == 200
-    assert (await shown(rig, case))["watchers"] == [ALICE.ref]
+    assert (await rig.shown(case))["watchers"] == [ALICE.ref]
     assert (await rig.order(case, "unwatch")).status_code == 200
-    assert (await shown(rig, case))["watchers"] == []
+    assert (await rig.shown(case))["watchers"] == []
 
 
 async def test_a_note_is_read_by_those_whom_its_author_chose(rig: Rig) -> None:
@@ -436,14 +430,14 @@ async def test_a_note_is_read_by_those_whom_its_author_chose(rig: Rig) -> None:
     async def read_by(who: Principal) -> tuple[list[str], list[str]]:
         contents = await rig.http.get(f"/v1/cases/{case.id}/content", headers=bearer(who))
         said = contents.json()["sections"]["correspondence"]["statements"]
-        return [note["visibility"] for note in (await shown(rig, case, who))["notes"]], [one["text"] for one in said]
+        return [note["visibility"] for note in (await rig.shown(case, who))["notes"]], [one["text"] for one in said]
 
     assert await read_by(ALICE) == (
         ["mine", "body", "shared"],
         ["A heron, mine.", "A heron, body.", "A heron, shared."],
     )
     assert await read_by(COLLEAGUE) == (["body", "shared"], ["A heron, body.", "A heron, shared."])
-    assert (await shown(rig, case, CORA))["notes"] == []
+    assert (await rig.shown(case, CORA))["notes"] == []
     assert (await rig.order(case, "note", {"note": "A heron.", "visibility": "mine"}, CORA)).status_code == 403
     wrong = await rig.order(case, "note", {"note": " ", "visibility": "reporter"})
     assert [error["pointer"] for error in wrong.json()["errors"]] == ["/note", "/visibility"]
@@ -456,7 +450,7 @@ async def test_a_snoozed_case_stands_last_for_the_person_who_has_it_only(rig: Ri
     assert (await rig.order(first, "snooze", {"snooze_until": day}, COLLEAGUE)).json()["type"] == "/errors/case-taken"
     assert (await rig.order(first, "snooze", {})).json()["errors"][0]["pointer"] == "/snooze_until"
     assert (await rig.order(first, "snooze", {"snooze_until": day})).status_code == 200
-    assert (await shown(rig, first))["snooze"] == {"person": ALICE.ref, "until": f"{day}T00:00:00.000Z"}
+    assert (await rig.shown(first))["snooze"] == {"person": ALICE.ref, "until": f"{day}T00:00:00.000Z"}
 
     async def queue_of(who: Principal, query: str = "") -> list[str]:
         answer = await rig.http.get(f"/v1/cases{query}", headers=bearer(who))
@@ -476,7 +470,7 @@ async def test_a_pause_tells_why_and_until_when(rig: Rig) -> None:
     wrong = await rig.order(case, "pause", {"pause": "holidays", "resume_on": "2020-01-01"})
     assert [error["pointer"] for error in wrong.json()["errors"]] == ["/pause", "/resume_on"]
     assert (await rig.order(case, "pause", {"pause": "other_authority", "resume_on": day})).status_code == 200
-    body = await shown(rig, case)
+    body = await rig.shown(case)
     assert body["pause"] == {"reason": "other_authority", "until": f"{day}T00:00:00.000Z"}
     assert [d["name"] for d in body["deadlines"] if d["remaining_seconds"]] == ["decision"]
     assert "resume" in [action["command"] for action in body["actions"]]

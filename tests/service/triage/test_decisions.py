@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from html import unescape
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from shared.parties import Parties
 from shared.times import now
 from tests.support.forms import hidden_fields
 from tests.support.people import responder, sign_in
-from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, POLICY, TOKENS, Rig, bearer, make_rig
+from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, POLICY, TOKENS, Rig, make_rig
 
 DORA = responder("d0d0d0d0", *POLICY.bodies)
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
@@ -47,12 +46,6 @@ async def investigated(rig: Rig) -> Case:
     return case
 
 
-async def shown(rig: Rig, case: Case) -> dict[str, Any]:
-    answer = await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(ALICE))
-    body: dict[str, Any] = answer.json()
-    return body
-
-
 async def page_of(rig: Rig, case: Case, who: Principal = ALICE) -> str:
     await sign_in(rig.http, rig.sessions, "/desk", who)
     answer = await rig.http.get(f"/desk/cases/{case.code_name}", headers=BROWSER)
@@ -63,7 +56,7 @@ async def page_of(rig: Rig, case: Case, who: Principal = ALICE) -> str:
 async def test_a_suspension_is_proposed_seconded_and_decided(rig: Rig) -> None:
     case = await investigated(rig)
     await given(rig, case, "propose_decision", SUSPENSION)
-    proposal = (await shown(rig, case))["proposal"]
+    proposal = (await rig.shown(case))["proposal"]
     assert (proposal["outcome"], proposal["until"], proposal["scope"]) == (
         "temporary_suspension",
         "2999-12-24",
@@ -74,9 +67,9 @@ async def test_a_suspension_is_proposed_seconded_and_decided(rig: Rig) -> None:
     refused = await rig.order(case, "decide", decide)
     assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [("/outcome", "needs_second")]
     await given(rig, case, "second", who=COLLEAGUE)
-    assert (await shown(rig, case))["proposal"]["needs"] == []
+    assert (await rig.shown(case))["proposal"]["needs"] == []
     await given(rig, case, "decide", decide)
-    body = await shown(rig, case)
+    body = await rig.shown(case)
     assert (body["state"], body["outcome"], body["proposal"]) == ("decided", "temporary_suspension", None)
     decided = next(e.fact for e in rig.cases.events if e.fact.name == "case.decided")
     assert decided.in_favour == (ALICE.ref, COLLEAGUE.ref)
@@ -163,7 +156,7 @@ async def test_an_appeal_is_decided_by_another_person_and_reopens_the_case(rig: 
     assert "Sekret words." in page
     assert "It waits for people who took no part" in page
     await given(rig, case, "decide_appeal", {"verdict": "overturned", "why": "Too hard."}, DORA)
-    body = await shown(rig, case)
+    body = await rig.shown(case)
     assert (body["state"], body["outcome"]) == ("reopened", None)
     (appeal,) = body["appeals"]
     assert (appeal["verdict"], appeal["decided_by"]) == ("overturned", DORA.ref)
@@ -179,7 +172,7 @@ async def test_a_closed_case_is_reopened_with_a_reason(rig: Rig) -> None:
     refused = await rig.order(case, "reopen", {"why": " "})
     assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [("/why", "missing")]
     await given(rig, case, "reopen", {"why": "They went on."})
-    body = await shown(rig, case)
+    body = await rig.shown(case)
     assert (body["state"], body["outcome"]) == ("reopened", None)
     assert all(d["met_at"] is None for d in body["deadlines"] if d["name"] != "acknowledgement")
 
@@ -190,7 +183,7 @@ ACT = {"measure": "temporary_suspension", "until": "2999-12-24", "scope": "event
 async def test_one_person_acts_in_an_emergency_and_another_reviews_it(rig: Rig) -> None:
     case = await rig.open()
     await given(rig, case, "act_in_emergency", ACT)
-    (measure,) = (await shown(rig, case))["measures"]
+    (measure,) = (await rig.shown(case))["measures"]
     assert {name: measure[name] for name in ("until", "scope", "why") if name in measure}.items() <= ACT.items()
     assert (measure["state"], measure["emergency"], measure["taken_by"]) == ("standing", True, ALICE.ref)
     review = {"measure_id": measure["measure_id"], "review": "confirmed", "why": "Rightly so."}
@@ -207,10 +200,10 @@ async def test_one_person_acts_in_an_emergency_and_another_reviews_it(rig: Rig) 
     ):
         assert words in page
     await given(rig, case, "review_emergency", review, COLLEAGUE)
-    (measure,) = (await shown(rig, case))["measures"]
+    (measure,) = (await rig.shown(case))["measures"]
     assert (measure["state"], measure["review_by"]) == ("standing", None)
     await given(rig, case, "end_measure", {"measure_id": measure["measure_id"], "why": "It is over."}, COLLEAGUE)
-    assert (await shown(rig, case))["measures"][0]["state"] == "ended"
+    assert (await rig.shown(case))["measures"][0]["state"] == "ended"
     assert "Sekret" not in repr(rig.cases.events)
 
 

@@ -2,14 +2,13 @@
 
 from collections.abc import AsyncIterator
 from html import unescape
-from typing import Any
 
 import pytest
 
 from services.triage.case.case import Case
 from tests.support.forms import hidden_fields
 from tests.support.people import sign_in
-from tests.support.triage_rig import ALICE, CORA, Rig, bearer, make_rig
+from tests.support.triage_rig import ALICE, CORA, Rig, make_rig
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
 AGREEMENT = {"what": "They take the page down.", "who": "reported", "by_when": "2999-12-24"}
@@ -31,18 +30,13 @@ async def decided(rig: Rig) -> Case:
     return case
 
 
-async def shown(rig: Rig, case: Case) -> dict[str, Any]:
-    body: dict[str, Any] = (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(ALICE))).json()
-    return body
-
-
 async def test_the_api_follows_a_case_up_and_tells_when_the_reporter_is_asked(rig: Rig) -> None:
     case = await decided(rig)
     refused = await rig.order(case, "follow_up", {"consent": "perhaps"})
     assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [("/consent", "unknown_choice")]
     assert (await rig.order(case, "follow_up", {"consent": "yes"}, CORA)).status_code == 403
     assert (await rig.order(case, "follow_up", {"consent": "yes"})).json()["state"] == "following_up"
-    body = await shown(rig, case)
+    body = await rig.shown(case)
     assert (body["consent"], [one["number"] for one in body["check_ins"]]) == ("yes", [1, 2, 3])
     assert {one["due"] for one in body["check_ins"]} == {False}
     assert "check_in" not in {action["command"] for action in body["actions"]}
@@ -59,7 +53,7 @@ async def test_all_faults_of_an_agreement_are_told_in_one_round(rig: Rig) -> Non
 async def test_words_of_an_agreement_stand_in_the_vault_and_in_no_event(rig: Rig) -> None:
     case = await decided(rig)
     assert (await rig.order(case, "agree", AGREEMENT)).status_code == 200
-    (agreement,) = (await shown(rig, case))["agreements"]
+    (agreement,) = (await rig.shown(case))["agreements"]
     kept = rig.vault.statements[case.report_id, agreement["agreement_id"]]
     assert kept == ("agreement", AGREEMENT["what"])
     assert not any("page" in event.fact.model_dump_json() for event in rig.cases.events)
@@ -74,7 +68,7 @@ async def test_the_page_shows_an_agreement_and_notes_whether_it_is_kept(rig: Rig
     page = unescape((await rig.http.get(address, headers=BROWSER)).text)
     for text in (AGREEMENT["what"], "The person reported, by 2999-12-24", "The reporter is not asked again."):
         assert text in page
-    (agreement,) = (await shown(rig, case))["agreements"]
+    (agreement,) = (await rig.shown(case))["agreements"]
     hidden = {**hidden_fields(page), "agreement": agreement["agreement_id"]}
     refused = await rig.http.post(f"{address}/check_agreement", data=hidden, headers=BROWSER)
     assert (refused.status_code, "check_agreement-kept" in refused.text) == (422, True)
@@ -82,4 +76,4 @@ async def test_the_page_shows_an_agreement_and_notes_whether_it_is_kept(rig: Rig
     assert sent.status_code == 303
     page = unescape((await rig.http.get(address, headers=BROWSER)).text)
     assert "Is it kept? In part · You" in page
-    assert (await shown(rig, case))["agreements"][0]["checked_by"] == ALICE.ref
+    assert (await rig.shown(case))["agreements"][0]["checked_by"] == ALICE.ref

@@ -9,7 +9,6 @@ import pytest
 from services.triage.case.case import Case
 from services.triage.case.commands.linking import RELATIONS
 from services.triage.case.evolve.fold import fold
-from shared.access.principal import Principal
 from shared.events import encode
 from tests.support.forms import hidden_fields
 from tests.support.people import bearer, sign_in
@@ -25,12 +24,6 @@ async def rig() -> AsyncIterator[Rig]:
         yield rig
 
 
-async def shown(rig: Rig, case: Case, who: Principal = ALICE) -> dict[str, Any]:
-    answer = await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(who))
-    assert answer.status_code == 200
-    return dict(answer.json())
-
-
 async def two(rig: Rig) -> tuple[Case, Case]:
     """A case, and one that names somebody who may see the first."""
     return await rig.open(), await rig.open(subjects=tuple(NAMED.pseudonyms))
@@ -43,15 +36,15 @@ async def test_both_cases_show_a_link_and_both_records_fold_to_them(rig: Rig, re
     assert answer.status_code == 200, answer.text
     (note,) = rig.vault.statements.items()
     assert (note[0][0], note[1]) == (a.report_id, ("link", "The same words."))
-    assert (await shown(rig, a))["links"] == [
+    assert (await rig.shown(a))["links"] == [
         {"id": b.id, "code_name": b.code_name, "relation": relation, "note_id": note[0][1]}
     ]
-    assert (await shown(rig, b))["links"] == [
+    assert (await rig.shown(b))["links"] == [
         {"id": a.id, "code_name": a.code_name, "relation": relation, "note_id": None}
     ]
     for case in (a, b):
         assert fold(e for e in rig.cases.events if e.case_id == case.id) == rig.cases.stored[case.id].case
-        step = (await shown(rig, case))["history"][-1]
+        step = (await rig.shown(case))["history"][-1]
         assert (step["event"], step["detail"], step["actor"]) == ("case.linked", relation, ALICE.ref)
 
 
@@ -74,7 +67,7 @@ async def test_a_link_comes_and_goes_once_in_both_directions(rig: Rig) -> None:
     for case, other in ((b, a), (b, a), (a, b)):
         assert (await rig.order(case, "unlink", {"other": other.id})).status_code == 200
     assert [e.fact.name for e in rig.cases.events].count("case.unlinked") == 2
-    assert [(await shown(rig, case))["links"] for case in (a, b)] == [[], []]
+    assert [(await rig.shown(case))["links"] for case in (a, b)] == [[], []]
 
 
 async def test_a_repeated_request_links_once(rig: Rig) -> None:
@@ -123,11 +116,11 @@ async def test_a_case_is_not_linked_to_itself(rig: Rig) -> None:
 
 async def test_a_reader_who_may_not_see_the_other_case_is_shown_nothing_of_it(rig: Rig) -> None:
     a, b = await two(rig)
-    before = await shown(rig, a, NAMED)
+    before = await rig.shown(a, NAMED)
     note = {"link_note": "They are in both."}
     for relation in ("related", "duplicate"):
         await rig.order(a, "link", {"other": b.code_name, "relation": relation, **note})
-    after = await shown(rig, a, NAMED)
+    after = await rig.shown(a, NAMED)
     assert after["links"] == []
     assert after["history"] == before["history"]
     content = (await rig.http.get(f"/v1/cases/{a.id}/content", headers=bearer(NAMED))).text
@@ -148,7 +141,7 @@ async def test_a_coordinator_links_cases_and_reads_no_words(rig: Rig) -> None:
     a, b = await two(rig)
     answer = await rig.order(a, "link", {"other": b.code_name, "relation": "same_people"}, CORA)
     assert answer.status_code == 200
-    assert [link["id"] for link in (await shown(rig, a, CORA))["links"]] == [b.id]
+    assert [link["id"] for link in (await rig.shown(a, CORA))["links"]] == [b.id]
 
 
 async def test_the_desk_links_shows_and_unlinks(rig: Rig) -> None:
@@ -192,7 +185,7 @@ async def test_a_merged_case_and_its_survivor_show_each_other(rig: Rig) -> None:
     a, b = await two(rig)
     answer = await rig.order(a, "merge", {"other": b.code_name, "link_note": "It is the same."})
     assert (answer.status_code, answer.json()["state"]) == (200, "merged"), answer.text
-    merged, survivor = await shown(rig, a), await shown(rig, b)
+    merged, survivor = await rig.shown(a), await rig.shown(b)
     assert merged["merged_into"] == {"id": b.id, "code_name": b.code_name}
     assert survivor["absorbed"] == [{"id": a.id, "code_name": a.code_name, "answers_since": 0}]
     assert [action["command"] for action in merged["actions"]] == ["unmerge"]
@@ -200,8 +193,8 @@ async def test_a_merged_case_and_its_survivor_show_each_other(rig: Rig) -> None:
     for case in (a, b):
         assert fold(e for e in rig.cases.events if e.case_id == case.id) == rig.cases.stored[case.id].case
     assert (await rig.order(a, "unmerge", {"other": b.code_name})).status_code == 200
-    assert (await shown(rig, a))["state"] == "triaged"
-    assert (await shown(rig, b))["absorbed"] == []
+    assert (await rig.shown(a))["state"] == "triaged"
+    assert (await rig.shown(b))["absorbed"] == []
 
 
 async def test_a_repeated_merger_is_one(rig: Rig) -> None:
@@ -254,7 +247,7 @@ async def test_an_answer_to_a_merged_case_is_shown_at_its_survivor(rig: Rig) -> 
     question = rig.cases.stored[a.id].case.questions[0].id
     assert (await rig.order(a, "merge", {"other": b.code_name})).status_code == 200
     await rig.intake.take([answered(a.report_id, question)])
-    assert (await shown(rig, b))["absorbed"][0]["answers_since"] == 1
+    assert (await rig.shown(b))["absorbed"][0]["answers_since"] == 1
     await sign_in(rig.http, rig.sessions, "/desk", ALICE)
     page = (await rig.http.get(f"/desk/cases/{b.code_name}", headers=BROWSER)).text
     assert "the reporter has sent an answer since" in page

@@ -1,14 +1,13 @@
 """Parties and disclosures by the API and at the desk: names and reasons go to the vault, and to nothing else."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from services.triage.case.case import Case
 from tests.service.triage.test_sight import naming
 from tests.support.forms import SAME_ORIGIN, hidden_fields
-from tests.support.people import bearer, sign_in
+from tests.support.people import sign_in
 from tests.support.triage_rig import ALICE, CORA, Rig, make_rig, reported
 
 JANE = "7" * 32
@@ -32,10 +31,6 @@ async def opened(rig: Rig) -> Case:
     return case
 
 
-async def shown(rig: Rig, case: Case) -> Any:
-    return (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(ALICE))).json()
-
-
 async def test_the_name_of_a_party_goes_to_the_vault_and_comes_back_as_a_token(rig: Rig) -> None:
     case = await opened(rig)
     given = {"party_role": "respondent", "party_name": "Quixotina Marmalade"}
@@ -43,7 +38,7 @@ async def test_the_name_of_a_party_goes_to_the_vault_and_comes_back_as_a_token(r
     ((_, token),) = rig.vault.statements
     assert rig.vault.statements[(case.report_id, token)] == ("party", "Quixotina Marmalade")
     assert "Quixotina" not in f"{rig.cases.events} {rig.cases.stored}"
-    assert [(p["party"], p["party_role"]) for p in (await shown(rig, case))["parties"]] == [
+    assert [(p["party"], p["party_role"]) for p in (await rig.shown(case))["parties"]] == [
         (JANE, "respondent"), (token, "respondent"),
     ]  # fmt: skip
 
@@ -52,7 +47,7 @@ async def test_what_a_respondent_was_told_is_recorded_with_its_reasons(rig: Rig)
     case = await opened(rig)
     given = {"respondent": JANE, "disclosure": "withheld", "withheld_for": "danger", "why": "He has threatened her."}
     assert (await rig.order(case, "disclose", given)).status_code == 200
-    (party,) = (await shown(rig, case))["parties"]
+    (party,) = (await rig.shown(case))["parties"]
     assert (party["disclosure"], party["withheld_for"]) == ("withheld", "danger")
     assert rig.vault.statements[(case.report_id, party["reason_id"])] == ("disclosure", "He has threatened her.")
     assert "threatened" not in f"{rig.cases.events} {rig.cases.stored}"

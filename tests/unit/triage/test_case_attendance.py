@@ -38,6 +38,7 @@ from shared.events import (
     ReportReceived,
 )
 from shared.policy import ReportFacts, load_policy
+from tests.support.case_steps import names_of
 from tests.support.examples import up_to
 from tests.support.people import responder
 from tests.support.triage_rig import TOKENS, reported
@@ -95,10 +96,6 @@ def can_open(case: Case, *people: Principal, at: datetime = AT) -> set[str]:
 
 def actor(who: Principal) -> Actor:
     return who.actor(Role.RESPONDER)
-
-
-def names_of(events: Sequence[Event]) -> list[str]:
-    return [event.fact.name for event in events]
 
 
 def test_a_case_stays_with_its_body_while_nobody_of_the_body_is_named() -> None:

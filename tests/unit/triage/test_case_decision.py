@@ -6,24 +6,20 @@ from types import MappingProxyType
 
 import pytest
 
-from services.triage.author import TRIAGE
 from services.triage.case.attendance import People, voters
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words, takes
 from services.triage.case.commands.decision import Decide, Object, ProposeDecision, Second
 from services.triage.case.commands.handling import Assign, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
-from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import NAMED, Confirm, Recuse, Withdraw
-from services.triage.case.commands.table import events_of
-from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from services.triage.case.voting import count_votes
 from shared.access.principal import Leave, Role
-from shared.events import Actor, CaseDecided, CaseFact, CaseState, Event, ReportReceived
+from shared.events import Actor, CaseDecided, CaseFact, CaseState, Event
 from shared.policy import load_policy
+from tests.support.case_steps import open_case, step
 from tests.support.people import coordinator, responder
-from tests.support.triage_rig import reported
 
 POLICY = load_policy(None)
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -41,14 +37,8 @@ def given_people(command: Command, people: People) -> Command:
     return replace(command, people=people) if takes(type(command), "people") else command  # type: ignore[type-var]
 
 
-def after(case: Case | None, command: Command, at: datetime = AT, people: People = PEOPLE) -> tuple[Case, list[Event]]:
-    by = getattr(command, "by", None) or TRIAGE
-    seq = case.seq if case else 0
-    command = given_people(command, people)
-    events = events_of(case, command, POLICY, at, case_id="c", actor=by, cause=f"c{seq}", trace=None)
-    folded = fold(events, case)
-    assert folded is not None
-    return folded, events
+def after(case: Case, command: Command, at: datetime = AT, people: People = PEOPLE) -> tuple[Case, list[Event]]:
+    return step(case, given_people(command, people), at)
 
 
 def refused(case: Case, command: Command, at: datetime = AT, people: People = PEOPLE) -> list[tuple[str, str]]:
@@ -58,9 +48,7 @@ def refused(case: Case, command: Command, at: datetime = AT, people: People = PE
 
 
 def led(*commands: Command) -> Case:
-    event = reported()
-    assert isinstance(event.fact, ReportReceived)
-    case, _ = after(None, Open("amber-harbour", event.fact))
+    case = open_case(AT)
     for command in (Assign(ANN.ref), Start(), *commands):
         case, _ = after(case, command)
     assert case.body == BODY

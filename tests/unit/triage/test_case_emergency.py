@@ -20,6 +20,7 @@ from shared.access.actions import ACTIONS
 from shared.access.principal import PEOPLE as ROLES
 from shared.events import FACTS, Actor, CaseFact, CaseState, DeadlineStarted, EmergencyMeasureTaken, Event
 from shared.policy import MEASURE_REVIEW
+from tests.support.case_steps import names_of
 from tests.unit.triage.test_case_decision import (
     ANN,
     AT,
@@ -59,10 +60,6 @@ def acted(case: Case, at: datetime = AT, measure: str = "restriction", until: da
 
 def review(finding: str = "confirmed", by: Actor = BEN, ref: str = ID) -> ReviewEmergency:
     return ReviewEmergency(ref, finding, Words("rev"), by)
-
-
-def names_of(events: list[Event]) -> list[str]:
-    return [event.fact.name for event in events]
 
 
 def clock(case: Case) -> tuple[datetime, datetime | None]:

@@ -6,24 +6,20 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from services.triage.author import TRIAGE
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.follow_up import Agree, CheckAgreement, CheckIn, FollowUp
 from services.triage.case.commands.handling import Close
 from services.triage.case.commands.inquiry import ReceiveAnswer
-from services.triage.case.commands.opening import Open
-from services.triage.case.commands.table import events_of
 from services.triage.case.commands.waking import Wake
-from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.values import Question
 from shared.access.principal import Role
-from shared.events import AgreementChecked, AgreementMade, CaseState, CheckInKept, Event, FollowUpBegun, ReportReceived
+from shared.events import AgreementChecked, AgreementMade, CaseState, CheckInKept, Event, FollowUpBegun
 from shared.policy import load_policy
+from tests.support.case_steps import open_case, step
 from tests.support.people import responder
-from tests.support.triage_rig import reported
 
 POLICY = load_policy(None)
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -33,23 +29,16 @@ SOON = date(2026, 12, 24)
 
 
 def decided(setting: str = "online", outcome: str = "advice", state: CaseState = CaseState.DECIDED) -> Case:
-    event = reported(received_at=AT, setting=setting)
-    assert isinstance(event.fact, ReportReceived)
-    case = fold(
-        events_of(None, Open("amber", event.fact), POLICY, AT, case_id="c", actor=TRIAGE, cause="c0", trace=None)
+    return replace(
+        open_case(AT, setting=setting), state=state, outcome=outcome, deadlines=(), questions=(Question("q1", AT),)
     )
-    assert case is not None
-    return replace(case, state=state, outcome=outcome, deadlines=(), questions=(Question("q1", AT),))
 
 
 def after(case: Case, *commands: Command, at: datetime = AT) -> tuple[Case, list[Event]]:
     all_events: list[Event] = []
     for command in commands:
-        cause = f"c{case.seq}"
-        events = events_of(case, command, POLICY, at, case_id="c", actor=ANN, cause=cause, trace=None)
-        folded = fold(events, case)
-        assert folded is not None
-        case, all_events = folded, [*all_events, *events]
+        case, events = step(case, command, at, ANN)
+        all_events += events
     return case, all_events
 
 

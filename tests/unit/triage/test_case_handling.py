@@ -9,15 +9,13 @@ from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import Assign, Claim, Release, Start, Unwatch, Watch
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
-from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import Recuse
-from services.triage.case.commands.table import decide, events_of
-from services.triage.case.evolve.fold import fold
+from services.triage.case.commands.table import decide
 from services.triage.case.lifecycle import NotPermitted, Taken
 from shared.access.principal import Role
-from shared.events import Actor, CaseAssigned, CaseReleased, CaseState, CaseUnwatched, CaseWatched, ReportReceived
+from shared.events import Actor, CaseAssigned, CaseReleased, CaseState, CaseUnwatched, CaseWatched
 from shared.policy import load_policy
-from tests.support.triage_rig import reported
+from tests.support.case_steps import open_case, step
 
 POLICY = load_policy()
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -28,13 +26,9 @@ MINE, ASKED = (Claim(ALICE), Start()), Ask(Words("q-1"))
 
 
 def after(*commands: Command, by: Actor = ALICE) -> Case:
-    report = reported(received_at=AT).fact
-    assert isinstance(report, ReportReceived)
-    case = None
-    for number, command in enumerate((Open("amber-road", report), *commands)):
-        at = AT + timedelta(hours=number)
-        case = fold(events_of(case, command, POLICY, at, case_id="c-1", actor=by, cause="c", trace=None), case)
-    assert case is not None
+    case = open_case(AT)
+    for number, command in enumerate(commands, start=1):
+        case, _ = step(case, command, AT + timedelta(hours=number), by)
     return case
 
 

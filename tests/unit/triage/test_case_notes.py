@@ -8,16 +8,14 @@ import pytest
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Words
 from services.triage.case.commands.notes import VISIBILITIES, WriteNote
-from services.triage.case.commands.opening import Open
-from services.triage.case.commands.table import decide, events_of
-from services.triage.case.evolve.fold import fold
+from services.triage.case.commands.table import decide
 from services.triage.notes import notes_for, without_hidden_notes
 from shared.access.principal import Grant, Principal, Role
 from shared.clients.vault import Contents
-from shared.events import CaseNoted, ReportReceived
+from shared.events import CaseNoted
 from shared.policy import load_policy
+from tests.support.case_steps import open_case, step
 from tests.support.people import coordinator, responder
-from tests.support.triage_rig import reported
 
 POLICY = load_policy()
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -30,13 +28,9 @@ ELSEWHERE = replace(COLLEAGUE, grants=(Grant(Role.RESPONDER, ("enwiki_arbcom",),
 
 def noted() -> Case:
     """A case with a note of each visibility, all by ADMIN."""
-    report = reported(received_at=AT).fact
-    assert isinstance(report, ReportReceived)
-    case = None
-    for command in (Open("amber-road", report), *(WriteNote(Words(kind), kind) for kind in VISIBILITIES)):
-        actor = ADMIN.actor(Role.RESPONDER)
-        case = fold(events_of(case, command, POLICY, AT, case_id="c-1", actor=actor, cause="c", trace=None), case)
-    assert case is not None
+    case = open_case(AT)
+    for kind in VISIBILITIES:
+        case, _ = step(case, WriteNote(Words(kind), kind), AT, ADMIN.actor(Role.RESPONDER))
     return case
 
 

@@ -9,18 +9,15 @@ from services.triage.case.attendance import NOBODY
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.handling import Assign
-from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import CONFIRM_WITHIN, Confirm, Recuse, Withdraw
-from services.triage.case.commands.table import events_of
 from services.triage.case.commands.waking import Wake
-from services.triage.case.evolve.fold import fold
 from services.triage.case.forms import FORMS
 from services.triage.case.lifecycle import FieldsRefused
 from shared.access.principal import Role
-from shared.events import Actor, CaseDecided, CaseState, Event, RecusalDeclared, RecusalWithdrawn, ReportReceived
+from shared.events import Actor, CaseDecided, CaseState, Event, RecusalDeclared, RecusalWithdrawn
 from shared.policy import load_policy
+from tests.support.case_steps import names_of, open_case, step
 from tests.support.people import coordinator, responder
-from tests.support.triage_rig import reported
 
 POLICY = load_policy(None)
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -31,29 +28,17 @@ TOKEN = "7" * 32
 
 
 def opened() -> Case:
-    event = reported()
-    assert isinstance(event.fact, ReportReceived)
-    case, _ = after(None, Open("amber-harbour", event.fact))
-    return case
+    return open_case(AT)
 
 
-def after(case: Case | None, command: Command, at: datetime = AT, by: Actor = TRIAGE) -> tuple[Case, list[Event]]:
-    by = getattr(command, "by", by)
-    seq = case.seq if case else 0
-    events = events_of(case, command, POLICY, at, case_id="c", actor=by, cause=f"c{seq}", trace=None)
-    folded = fold(events, case)
-    assert folded is not None
-    return folded, events
+def after(case: Case, command: Command, at: datetime = AT, by: Actor = TRIAGE) -> tuple[Case, list[Event]]:
+    return step(case, command, at, by)
 
 
 def refused(case: Case, command: Command, at: datetime = AT) -> str:
     with pytest.raises(FieldsRefused) as caught:
         after(case, command, at)
     return caught.value.faults[0].code
-
-
-def names_of(events: list[Event]) -> list[str]:
-    return [event.fact.name for event in events]
 
 
 def declared(by: Actor = ANN, person: Actor = BEN) -> Case:

@@ -5,26 +5,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.triage.author import TRIAGE
 from services.triage.case.attendance import People, attend
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.handling import Assign, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
-from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import Recuse
 from services.triage.case.commands.referral import AcceptReferral, DeclineReferral, Refer
-from services.triage.case.commands.table import events_of
 from services.triage.case.commands.waking import Wake
-from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from services.triage.case.outline import outline_of
 from services.triage.case.timers.table import wakes_at
 from shared.access.principal import Role
-from shared.events import CaseReferred, CaseState, Event, ReferralAccepted, ReferralDeclined, ReportReceived
+from shared.events import CaseReferred, CaseState, Event, ReferralAccepted, ReferralDeclined
 from shared.policy import load_policy
+from tests.support.case_steps import open_case, step
 from tests.support.people import coordinator, responder
-from tests.support.triage_rig import reported
 
 POLICY = load_policy(None)
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -37,18 +33,11 @@ WHY = Words("why")
 
 
 def opened(**changed: object) -> Case:
-    event = reported(received_at=AT, **changed)
-    assert isinstance(event.fact, ReportReceived)
-    case, _ = after(None, Open("amber-harbour", event.fact))
-    return case
+    return open_case(AT, **changed)
 
 
-def after(case: Case | None, command: Command, at: datetime = AT) -> tuple[Case, list[Event]]:
-    by, seq = getattr(command, "by", TRIAGE), case.seq if case else 0
-    events = events_of(case, command, POLICY, at, case_id="c", actor=by, cause=f"c{seq}", trace=None)
-    folded = fold(events, case)
-    assert folded is not None
-    return folded, events
+def after(case: Case, command: Command, at: datetime = AT) -> tuple[Case, list[Event]]:
+    return step(case, command, at)
 
 
 def led(*commands: Command, case: Case | None = None) -> Case:

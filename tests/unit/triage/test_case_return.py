@@ -19,6 +19,7 @@ from services.triage.case.evolve.fold import evolve
 from services.triage.case.forms import resource_of
 from services.triage.case.lifecycle import CommandRefused
 from shared.access.principal import Grant, Principal, Role
+from tests.support.case_steps import names_of
 from tests.support.examples import up_to
 from tests.support.people import coordinator, responder
 from tests.support.triage_rig import TOKENS
@@ -36,7 +37,6 @@ from tests.unit.triage.test_case_attendance import (
     can_open,
     given_to,
     meaning,
-    names_of,
     naming,
     opened,
     staff_of,

@@ -8,10 +8,8 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import Assign, Start
-from services.triage.case.commands.opening import Open
 from services.triage.case.commands.sorting import ConfirmCategory, SetFlags, way_of
-from services.triage.case.commands.table import decide, events_of
-from services.triage.case.evolve.fold import fold
+from services.triage.case.commands.table import decide
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from shared.events import (
     Actor,
@@ -21,10 +19,9 @@ from shared.events import (
     FlagsSet,
     LaneLowered,
     LaneRaised,
-    ReportReceived,
 )
 from shared.policy import load_policy
-from tests.support.triage_rig import reported
+from tests.support.case_steps import open_case, step
 
 POLICY = load_policy()
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -33,17 +30,14 @@ ALICE = Actor("person:a11ce0de00000000", "responder")
 CORA = Actor("person:c0ac0ac000000000", "coordinator")
 
 
-def after(case: Case | None, *commands: Command, at: datetime = LATER, by: Actor = ALICE) -> Case:
+def after(case: Case, *commands: Command, at: datetime = LATER, by: Actor = ALICE) -> Case:
     for command in commands:
-        case = fold(events_of(case, command, POLICY, at, case_id="c-1", actor=by, cause="c", trace=None), case)
-    assert case is not None
+        case, _ = step(case, command, at, by)
     return case
 
 
 def opened(**changed: object) -> Case:
-    report = reported(received_at=AT, **changed).fact
-    assert isinstance(report, ReportReceived)
-    return after(None, Open("amber-road", report), at=AT)
+    return open_case(AT, **changed)
 
 
 def told(case: Case, command: Command) -> list[CaseFact]:

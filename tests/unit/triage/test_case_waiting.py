@@ -1,6 +1,5 @@
 """A case waits: clocks that stand still, what ends a pause or a snooze, and what cannot be put off."""
 
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -9,17 +8,15 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.handling import Assign, Claim, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
-from services.triage.case.commands.opening import Open
 from services.triage.case.commands.sorting import SetFlags
-from services.triage.case.commands.table import decide, events_of
+from services.triage.case.commands.table import decide
 from services.triage.case.commands.waiting import Pause, Resume, Snooze
 from services.triage.case.commands.waking import Wake
-from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import FieldsRefused, Taken
 from services.triage.case.timers.table import wakes_at
-from shared.events import Actor, CasePaused, CaseResumed, CaseSnoozed, CaseWoken, DeadlineFact, ReportReceived
+from shared.events import Actor, CasePaused, CaseResumed, CaseSnoozed, CaseWoken, DeadlineFact
 from shared.policy import load_policy
-from tests.support.triage_rig import reported
+from tests.support.case_steps import open_case, step
 
 POLICY = load_policy()
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -33,12 +30,9 @@ AUTHORITY = Pause("other_authority", THURSDAY)
 
 
 def after(*commands: Command, at: datetime = AT, case: Case | None = None, **changed: object) -> Case:
-    report = reported(received_at=AT, **changed).fact
-    assert isinstance(report, ReportReceived)
-    todo: Iterable[Command] = commands if case else (Open("amber-road", report), *commands)
-    for command in todo:
-        case = fold(events_of(case, command, POLICY, at, case_id="c-1", actor=ALICE, cause="c", trace=None), case)
-    assert case is not None
+    case = case or open_case(AT, **changed)
+    for command in commands:
+        case, _ = step(case, command, at, ALICE)
     return case
 
 
