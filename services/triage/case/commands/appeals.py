@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from services.triage.case.case import INACTION, Case
+from services.triage.case.case import INACTION, RESPONDENT, Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
 from services.triage.case.measures import ended_by_appeal
 from shared.events import Actor, AppealDecided, AppealLodged, CaseFact, CaseReopened, CaseState
 from shared.policy import Policy
 from shared.problems import FieldError
 
-REPORTER, RESPONDENT = PARTIES = ("reporter", "respondent")
+PARTIES = ("reporter", RESPONDENT)
 """The direct parties of a case. Nobody else appeals: no witness, and no reader."""
 GROUNDS = (INACTION, "facts", "procedure", "proportion", "conflict", "new_information")
 """Against what an appeal is."""

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, DayField, EntryField, Words, WordsField
-from services.triage.case.values import end_of
 from shared.events import (
     AgreementChecked,
     AgreementMade,
@@ -84,7 +83,7 @@ class Agree(Command):
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """A day that has passed."""
-        if self.by_when != date.min and (end_of(self.by_when) or now) <= now:
+        if date.min < self.by_when < now.date():
             yield FieldError("/by_when", "in_the_past", "This day has passed.")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
