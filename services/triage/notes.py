@@ -1,15 +1,12 @@
 """Which notes on a case a person reads: their own, those of their handling body, and those shared with every body."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
-from typing import Any
-
-import orjson
 
 from services.triage.case.case import Case
 from services.triage.case.commands.notes import BODY, MINE, NOTE, SHARED
 from services.triage.case.values import Note
+from services.triage.statements import without_statements
 from shared.access.principal import Principal, Role
 from shared.clients.vault import Contents
 
@@ -26,30 +23,11 @@ def notes_for(case: Case, reader: Principal, now: datetime) -> list[Note]:
 
 
 def without_hidden_notes(case: Case, contents: Contents, reader: Principal, now: datetime) -> Contents:
-    """The contents without the words of notes that the reader may not read, and of those that no event names.
-
-    A mention that may stand in such a note alone is left out as well, because it would give a word of the note away.
-    """
-    written: Any = contents.sections.get("correspondence")
-    if not written:
-        return contents
-    shown = {note.id for note in notes_for(case, reader, now)}
-    said = [one for one in written.get("statements", ()) if one.get("kind") != NOTE or one["id"] in shown]
-    if len(said) == len(written.get("statements", ())):
-        return contents
-    sections = {**contents.sections, "correspondence": {**written, "statements": said}}
-    if mentions := sections.get("mentions"):
-        text = _words({name: section for name, section in sections.items() if name != "mentions"})
-        items = [one for one in mentions.get("items", ()) if _words(one["words"]).strip('"') in text]
-        sections["mentions"] = {**mentions, "items": items}
-    return replace(contents, sections=sections)
+    """The contents without the words of notes that the reader may not read, and of those that no event names."""
+    return without_statements(contents, NOTE, {note.id for note in notes_for(case, reader, now)})
 
 
 def _reads(note: Note, reader: str, bodies: Collection[str]) -> bool:
     if note.visibility == MINE:
         return note.by == reader
     return note.visibility == SHARED or (note.visibility == BODY and note.body in bodies)
-
-
-def _words(value: object) -> str:
-    return orjson.dumps(value).decode().casefold()

@@ -1,7 +1,7 @@
 """Other cases that a case has to do with: found for commands, and shown only to those who may see them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from services.triage.case.forms import Form, resource_of
 from services.triage.case.tokens import Tokens
 from services.triage.case.values import Link, Step
 from services.triage.sight import Sight
+from services.triage.statements import without_statements
 from services.triage.stored import CaseStore, StoredCase
 from shared.access.authorization import allow
 from shared.access.conditions import Permit
@@ -49,13 +50,9 @@ class Beside:
 
     def contents(self, case: Case, contents: Contents) -> Contents:
         """The contents, without the words of links to cases that the person may not see, or of links that ended."""
-        written: Any = contents.sections.get("correspondence")
-        if not written:
-            return contents
         shown = {link.note_id for link, _ in self.links(case)}
         shown |= {case.merge_note_id} if self.survivor(case) else set()
-        said = [one for one in written.get("statements", ()) if one.get("kind") != LINK or one["id"] in shown]
-        return replace(contents, sections={**contents.sections, "correspondence": {**written, "statements": said}})
+        return without_statements(contents, LINK, shown)
 
 
 def _answers_since(case: Case) -> int:

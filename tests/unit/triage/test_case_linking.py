@@ -14,6 +14,8 @@ from services.triage.case.commands.table import carry_out, carry_out_other, deci
 from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import FieldsRefused
 from services.triage.case.values import Link as LinkOf
+from services.triage.others import Beside
+from shared.clients.vault import Contents
 from shared.events import Actor, CaseFact, CaseLinked, CaseState, Event
 from tests.support.triage_rig import POLICY, reported
 
@@ -67,6 +69,24 @@ def test_both_cases_tell_a_link_and_only_one_has_the_words(relation: str) -> Non
     assert (after.links, other.links) == ((LinkOf(call(b), relation, "why"),), (LinkOf(call(a), relation),))
     assert (after.state, other.state) == (a.state, b.state)
     assert after.deadlines == a.deadlines
+
+
+def test_the_words_of_a_hidden_link_stand_in_no_mention_either() -> None:
+    case, _, _ = do(opened("amber-harbour"), Link(b := opened("calm-river"), "duplicate", Words("why")), b)
+    statement = {"id": "why", "kind": "link", "text": "Ask Ben about it."}
+    mentions = [{"id": "1", "words": "Ann"}, {"id": "2", "words": "Ben"}]
+    contents = Contents(
+        case.report_id,
+        {
+            "content": {"narrative": "Ann wrote it."},
+            "correspondence": {"statements": [statement]},
+            "mentions": {"items": mentions},
+        },
+    )
+    assert Beside({call(b): b}).contents(case, contents) == contents
+    hidden = Beside().contents(case, contents).sections
+    assert hidden["correspondence"]["statements"] == []
+    assert hidden["mentions"]["items"] == mentions[:1]
 
 
 def test_a_link_is_told_once_whichever_case_is_linked() -> None:
