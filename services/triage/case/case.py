@@ -4,7 +4,7 @@ Property, tested: folding the events of a case with `evolve` gives exactly the s
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from services.triage.case.values import (
     Agreement,
@@ -24,7 +24,17 @@ from services.triage.case.values import (
     Snooze,
     Step,
 )
-from shared.events import AppealDecided, CaseDecided, CaseState, DecisionProposed, DecisionSeconded
+from shared.events import (
+    AppealDecided,
+    AppealLodged,
+    CaseAssigned,
+    CaseDecided,
+    CasePaused,
+    CaseResumed,
+    CaseState,
+    DecisionProposed,
+    DecisionSeconded,
+)
 
 ENDED = frozenset({CaseState.CLOSED, CaseState.MERGED})
 """States in which nothing is owed on a case."""
@@ -164,11 +174,27 @@ class Case:
     def deciders(self) -> frozenset[str]:
         """The people (references) who do not decide on an appeal: they proposed, seconded or made a decision before.
 
-        Where the appeal is against inaction, that is also the person who has the case.
+        Where the appeal is against inaction, those are also all who were given the case before it: nobody gets out of
+        that by putting the case back.
         """
         before = {step.actor for step in self.history if step.fact in _DECIDING}
-        is_idle = self.appeal is not None and self.appeal.ground == INACTION and self.assignee is not None
-        return frozenset((*before, self.assignee or "") if is_idle else before)
+        if self.appeal is not None and self.appeal.ground == INACTION:
+            lodged = max(step.seq for step in self.history if step.fact == AppealLodged.name)
+            given = (step for step in self.history if step.fact == CaseAssigned.name and step.seq < lodged)
+            before |= {step.detail for step in given if step.detail}
+        return frozenset(before)
+
+    def paused_for(self, reason: str, now: datetime) -> timedelta:
+        """For how many whole days it was paused for a reason since it was opened, or reopened last."""
+        total, since = timedelta(), None
+        for step in self.history:
+            if step.state is CaseState.REOPENED and step.previous is not step.state:
+                total, since = timedelta(), step.at if since else None
+            if step.fact in (CasePaused.name, CaseResumed.name) and since:
+                total, since = total + (step.at - since), None
+            if step.fact == CasePaused.name and step.detail == reason:
+                since = step.at
+        return timedelta(days=(total + (now - since if since else timedelta())).days)
 
     @property
     def decided_at(self) -> datetime | None:

@@ -33,6 +33,4 @@ def outline_of(case: Case) -> Case:
         deadlines=case.deadlines,
         deadlines_told=case.deadlines_told,
         referrals=(asked,),
-        # Its place in the queue hangs on it.
-        snooze=case.snooze,
     )

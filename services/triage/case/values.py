@@ -91,6 +91,7 @@ class Measure:
 
     `kind`: as the policy calls the outcome. `until`: the end of its last day; None where it has none. `review_by`: by
     when another person has to review it, because it was taken in an emergency; None where nobody has to any more.
+    `confirmed`: the review let it stand.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Measure:
     review_by: datetime | None = None
     state: MeasureState = "standing"
     ended_at: datetime | None = None
+    confirmed: bool = False
 
     @property
     def stands(self) -> bool:

@@ -43,6 +43,7 @@ FIELD_MESSAGES = {
     "has_no_end": "desk-has-no-end",
     "nothing_to_review": "desk-nothing-to-review",
     "own_measure": "desk-own-measure",
+    "taken_before": "desk-taken-before",
     "nothing_due": "desk-nothing-due",
     "no_party": "desk-no-party",
     "not_overdue": "desk-not-overdue",

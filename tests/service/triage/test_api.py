@@ -30,6 +30,30 @@ async def led_to(rig: Rig, *commands: str):
     return rig.cases.stored[case.id].case
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize(
+    ("command", "field", "body"),
+    [
+        ("pause", "resume_on", {"pause": "evidence"}),
+        ("snooze", "snooze_until", {}),
+        ("act_in_emergency", "until", {"measure": "restriction", "scope": "pages", "why": "So."}),
+        ("propose_decision", "until", {"outcome": "restriction", "scope": "pages", "why": "So."}),
+        ("propose_decision", "until", {"outcome": "permanent_ban", "scope": "pages", "why": "So."}),
+        ("agree", "by_when", {"what": "So.", "who": "reporter"}),
+    ],
+)
+async def test_no_command_takes_a_day_at_an_end_of_the_calendar(
+    rig: Rig, command: str, field: str, body: dict[str, str], day: str
+) -> None:
+    case = await rig.open()
+    decided = [("decide", {"outcome": "advice", "reason": "So."})] if command == "agree" else []
+    for order, values in (("assign", {}), ("start", {}), *decided):
+        assert (await rig.order(case, order, values)).status_code == 200
+    answer = await rig.order(case, command, {**body, field: day})
+    assert answer.status_code == 422
+    assert ("/" + field, "date_parsing") in [(e["pointer"], e["code"]) for e in answer.json()["errors"]]
+
+
 async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None:
     sort, always = ["confirm_category", "set_flags"], ["recuse", "clear", "link", "note", "watch"]
     wait, later = [*always[:-1], "pause", "watch", "merge", "act_in_emergency"], [*always[:-1], "snooze", "watch"]

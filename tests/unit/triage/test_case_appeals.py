@@ -9,7 +9,7 @@ from services.triage.case.attendance import People, attend
 from services.triage.case.case import Case
 from services.triage.case.commands.appeals import GROUNDS, VERDICTS, DecideAppeal, LodgeAppeal, Reopen
 from services.triage.case.commands.command import Command, Words
-from services.triage.case.commands.handling import Close, Start
+from services.triage.case.commands.handling import Assign, Close, Release, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
@@ -126,6 +126,17 @@ def test_who_has_the_case_does_not_decide_whether_too_little_was_done() -> None:
     case, _ = after(led(), appeal(ground="inaction"), AT + 8 * DAY)
     assert case.assignee == ANN.ref
     assert refused(case, verdict("upheld", ANN)) == [("/verdict", "decided_before")]
+
+
+def test_putting_the_case_back_does_not_make_its_handler_a_judge_of_it() -> None:
+    case, _ = after(led(), appeal(ground="inaction"), AT + 8 * DAY)
+    case, _ = after(case, Release(Words("r1"), ANN), AT + 8 * DAY)
+    assert refused(case, verdict("upheld", ANN), AT + 9 * DAY) == [("/verdict", "decided_before")]
+    # So it is where the case was put back before the appeal. Who takes it to judge it had no part in it.
+    case, _ = after(led(Release(Words("r1"), ANN)), appeal(ground="inaction"), AT + 8 * DAY)
+    case, _ = after(case, Assign(BEN.ref), AT + 8 * DAY)
+    assert refused(case, verdict("upheld", ANN), AT + 9 * DAY) == [("/verdict", "decided_before")]
+    assert after(case, verdict("upheld", BEN), AT + 9 * DAY)[0].appeal is None
 
 
 def test_there_is_one_appeal_at_a_time_and_none_to_decide_without_one() -> None:

@@ -202,6 +202,21 @@ def test_a_proposal_that_changes_starts_its_vote_anew() -> None:
     assert needs(case) == ("second",)
 
 
+def test_an_objection_stands_against_the_same_outcome_proposed_again() -> None:
+    case = led(proposal("permanent_ban"), against(BEN), agree(CAT), proposal("permanent_ban", why="p2"))
+    assert case.proposal is not None
+    assert [(vote.by, vote.in_favour) for vote in case.proposal.votes] == [(BEN.ref, False)]
+    case, _ = after(case, agree(CAT))
+    case, _ = after(case, against(DOT))
+    assert "majority" in needs(case)
+    # Who objected can agree with it then, and has nothing against another outcome, or against a proposal of their own.
+    assert needs(after(led(proposal("restriction"), against(BEN), proposal("restriction")), agree(BEN))[0]) == ()
+    for again in (proposal("restriction"), proposal("permanent_ban", BEN, "p2")):
+        proposed = led(proposal("permanent_ban"), against(BEN), again).proposal
+        assert proposed is not None
+        assert proposed.votes == ()
+
+
 def test_nobody_gets_around_the_proposal_of_another_person() -> None:
     case = led(proposal("permanent_ban"))
     for command in (proposal("advice", BEN, "p2"), decision("advice", BEN)):

@@ -55,7 +55,7 @@ def done(case: Case, command: Command, at: datetime = AT, by: Actor = TRIAGE) ->
 
 
 def acted(case: Case, at: datetime = AT, measure: str = "restriction", until: date = LATER, ref: str = ID) -> Case:
-    return done(case, ActInEmergency(measure, until, "community", Words(ref)), at, ANN)[0]
+    return done(case, ActInEmergency(measure, until, "community", Words(ref), ANN), at)[0]
 
 
 def review(finding: str = "confirmed", by: Actor = BEN, ref: str = ID) -> ReviewEmergency:
@@ -68,7 +68,7 @@ def clock(case: Case) -> tuple[datetime, datetime | None]:
 
 
 def test_a_measure_of_an_emergency_holds_at_once_and_has_a_day_for_its_review() -> None:
-    case, events = done(led(), ActInEmergency("restriction", LATER, "contact", Words(ID)), AT, ANN)
+    case, events = done(led(), ActInEmergency("restriction", LATER, "contact", Words(ID), ANN), AT)
     taken, started = (event.fact for event in events)
     assert isinstance(taken, EmergencyMeasureTaken)
     assert isinstance(started, DeadlineStarted)
@@ -116,6 +116,20 @@ def test_two_measures_wait_for_a_review_each() -> None:
     assert clock(case) == (AT + timedelta(hours=29), None)
     case, _ = done(case, review(by=CAT, ref=OTHER), AT + timedelta(hours=7))
     assert clock(case) == (AT + timedelta(hours=29), AT + timedelta(hours=7))
+
+
+@pytest.mark.parametrize("by", [ANN, Actor(ANN.ref, "coordinator")])
+def test_nobody_prolongs_an_emergency_alone_by_acting_again(by: Actor) -> None:
+    waiting = acted(led())
+    lapsed = done(done(waiting, Wake(), AT + DAY)[0], Wake(), AT + DAY)[0]
+    early = done(waiting, EndMeasure(ID, Words("e")), AT, ANN)[0]
+    refuted = done(waiting, review("ended"), AT)[0]
+    again = ActInEmergency("restriction", LATER, "community", Words(OTHER), by)
+    for case in (waiting, lapsed, early, refuted):
+        assert refused(case, again, AT + DAY) == [("/measure", "taken_before")]
+        assert len(done(case, replace(again, by=BEN), AT + DAY)[0].measures) == 2
+    confirmed = done(done(waiting, review(), AT)[0], EndMeasure(ID, Words("e")), AT, BEN)[0]
+    assert len(done(confirmed, again, AT + DAY)[0].measures) == 2
 
 
 def test_a_measure_ends_with_its_last_day_by_a_fact_of_triage() -> None:
@@ -166,11 +180,11 @@ def test_what_is_overturned_holds_no_longer() -> None:
 
 def test_only_what_the_policy_lets_one_person_do_is_done_in_an_emergency() -> None:
     assert POLICY.emergency_outcomes == ("restriction", "temporary_suspension", "event_removal", "protective_measure")
-    past = ActInEmergency("restriction", date(2026, 11, 23), "contact", Words(ID))
+    past = ActInEmergency("restriction", date(2026, 11, 23), "contact", Words(ID), ANN)
     assert refused(led(), past) == [("/until", "in_the_past")]
     closed = led(decision("advice"), Close())
     with pytest.raises(NotPermitted):
-        done(closed, ActInEmergency("restriction", LATER, "contact", Words(ID)))
+        done(closed, ActInEmergency("restriction", LATER, "contact", Words(ID), ANN))
 
 
 def test_a_first_action_in_an_emergency_keeps_its_clock() -> None:

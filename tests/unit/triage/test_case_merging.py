@@ -13,13 +13,14 @@ from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.merging import Merge, Unmerge
 from services.triage.case.commands.recusal import Recuse
 from services.triage.case.commands.table import carry_out, decide
+from services.triage.case.commands.waiting import Pause
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from services.triage.case.timers.table import wakes_at
 from shared.events import CaseAbsorbed, CaseMerged, CaseState
 from tests.unit.triage.test_case_linking import ALICE, AT, POLICY, call, do, facts_of, opened
 
 BEN = "person:b0b0b0b000000000"
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def led(case: Case, *commands: Command) -> Case:
@@ -85,6 +86,15 @@ def test_a_case_is_not_merged_into_itself_or_across_bodies_or_with_others_in_it(
     ):
         with pytest.raises(FieldsRefused, match=f"/other: {code}"):
             decide(first, Merge(other), POLICY, AT)
+
+
+def test_no_clock_stands_still_on_a_merged_case() -> None:
+    a, b = two()
+    a = led(a, Assign(ALICE.ref), Start(), Pause("evidence", (AT + 3 * DAY).date()))
+    a, b, events = do(a, Merge(b), b, AT + 3 * HOUR)
+    assert [fact.name for fact in facts_of(events)][:2] == ["case.resumed", "case.merged"]
+    assert a.pause is None
+    assert all(deadline.remaining_seconds is None for deadline in a.deadlines)
 
 
 def test_two_cases_are_not_merged_into_each_other() -> None:

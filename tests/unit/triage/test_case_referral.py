@@ -16,6 +16,7 @@ from services.triage.case.commands.waking import Wake
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from services.triage.case.outline import outline_of
 from services.triage.case.timers.table import wakes_at
+from services.triage.case.values import Snooze
 from shared.access.principal import Role
 from shared.events import CaseReferred, CaseState, Event, ReferralAccepted, ReferralDeclined
 from shared.policy import load_policy
@@ -196,3 +197,4 @@ def test_the_body_that_is_asked_sees_an_outline() -> None:
     )  # fmt: skip
     assert [(step.fact, step.detail) for step in outline.history] == [("case.referred", "stewards")]
     assert outline.referral == case.referral
+    assert outline_of(replace(case, snooze=Snooze("person:2222222222222222", None))).snooze is None

@@ -79,6 +79,19 @@ def test_a_day_that_cannot_be_is_told(command: Command, pointer: str, code: str)
     assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [(pointer, code)]
 
 
+@pytest.mark.parametrize("between", [(), (Resume(ALICE),), (Pause("reporter_asked", date(2026, 12, 6)),)])
+def test_no_clock_stands_still_longer_by_pausing_again_and_again(between: tuple[Command, ...]) -> None:
+    case, then = after(*MINE, Pause("evidence", date(2026, 12, 14))), AT + 10 * DAY
+    if between:
+        case = after(*between, at=then, case=case)
+    later = then + (5 * DAY if between else timedelta(hours=12))
+    last = AT.date() + (35 if between else 30) * DAY
+    assert told(case, Pause("evidence", last), later)[0] == "case.paused"
+    with pytest.raises(FieldsRefused) as refused:
+        decide(case, Pause("evidence", last + DAY), POLICY, later)
+    assert [fault.code for fault in refused.value.faults] == ["too_far"]
+
+
 def test_a_pause_that_is_over_resumes_by_itself() -> None:
     case = after(*MINE, AUTHORITY)
     assert wakes_at(case) == BEGIN

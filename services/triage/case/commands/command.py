@@ -169,12 +169,15 @@ class DayField(Field):
         """No day."""
 
     def read(self, value: object, policy: Policy) -> date | None:
-        """The day, such as 2026-11-28."""
+        """The day, such as 2026-11-28. The first day of the calendar is `empty`, and its last one has no end."""
         text = super(DayField, self).read(value, policy)
         try:
-            return parse_day(text) if text else None
+            day = parse_day(text) if text else None
         except ValueError:
-            raise FieldWrong("date_parsing", "Write a day such as 2026-11-28.") from None
+            day = date.min
+        if day in (date.min, date.max):
+            raise FieldWrong("date_parsing", "Write a day such as 2026-11-28.")
+        return day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,10 @@ CONFIRMED, ENDED = REVIEWS = ("confirmed", "ended")
 
 @dataclass(frozen=True, slots=True)
 class ActInEmergency(Command):
-    """Take a measure at once and alone, in an emergency. Another person has to review it, or it lapses."""
+    """Take a measure at once and alone, in an emergency. Another person has to review it, or it lapses.
+
+    So nobody takes one anew that nobody else has confirmed: with each time, it would hold for another day.
+    """
 
     name = "act_in_emergency"
 
@@ -30,9 +33,15 @@ class ActInEmergency(Command):
     until: Annotated[date, DayField()]
     scope: Annotated[str, ChoiceField(offers=lambda policy: policy.scopes)]
     why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
+    by: Actor
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """A last day that has passed."""
+        """A measure that the person took before, in whatever role, and nobody confirmed; a last day that has passed."""
+        mine = (measure for measure in case.measures if measure.emergency and measure.by == self.by.ref)
+        if any((m.kind, m.scope) == (self.measure, self.scope) and not m.confirmed for m in mine):
+            yield FieldError(
+                "/measure", "taken_before", "You have taken this measure before. Another person may do so."
+            )
         if self.until != date.min:
             yield from day_faults(self.until, now, needed=True)
 

@@ -10,6 +10,7 @@ from services.triage.case.commands.command import TOKEN, CaseField, Command, Wor
 from services.triage.case.commands.linking import LINK
 from services.triage.case.lifecycle import BEFORE_DECISION
 from services.triage.case.values import Deadline
+from services.triage.case.waiting import resumed
 from shared.events import (
     CaseAbsorbed,
     CaseDetached,
@@ -58,9 +59,10 @@ class Merge(Command):
             yield FieldError("/other", "other_body", "Another handling body has that case.")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """Its end as a case for itself."""
+        """Its end as a case for itself. Nothing ends a pause of a merged case, so its pause ends before."""
         note_id = self.link_note.id if self.link_note else None
-        return [CaseMerged(previous=case.state, state=state, other_case=self.other_ref, note_id=note_id)]
+        merged = CaseMerged(previous=case.state, state=state, other_case=self.other_ref, note_id=note_id)
+        return [resumed(case), merged] if case.pause else [merged]
 
     def decide_other(self, other: Case, case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
         """The survivor goes on for both: with less time, and for fewer people."""

@@ -19,7 +19,10 @@ LONGEST_SNOOZE = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Pause(Command):
-    """Stop the pausable clocks until a day (00:00 UTC), for a reason that the policy knows."""
+    """Stop the pausable clocks until a day (00:00 UTC), for a reason that the policy knows.
+
+    All pauses of a case for one reason together last no longer than the policy says, until it is reopened.
+    """
 
     name = "pause"
     own_place = True
@@ -28,9 +31,10 @@ class Pause(Command):
     resume_on: Annotated[date, DayField()]
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """A day that has come, or that the policy does not let a pause last to."""
-        longest = policy.pauses.get(self.pause, timedelta.max)
-        return _day_faults("/resume_on", self.resume_on, longest, now)
+        """A day that has come, or that the policy does not let the pauses for this reason last to."""
+        longest = policy.pauses.get(self.pause)
+        left = timedelta.max if longest is None else longest - case.paused_for(self.pause, now)
+        return _day_faults("/resume_on", self.resume_on, left, now)
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The pause, once. It takes the place of the one before."""

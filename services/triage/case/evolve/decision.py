@@ -8,7 +8,9 @@ from services.triage.case.values import Measure, Proposal, Vote, end_of
 from shared.events import CaseDecided, DecisionObjected, DecisionProposed, DecisionSeconded, Event
 
 
-def _proposed(_case: Case, fact: DecisionProposed, event: Event) -> Fields:
+def _proposed(case: Case, fact: DecisionProposed, event: Event) -> Fields:
+    # Who objects to an outcome does so until the person votes anew: nobody loses objections by proposing it again.
+    before = case.proposal.votes if case.proposal and case.proposal.outcome == fact.outcome else ()
     proposal = Proposal(
         id=fact.proposal_id,
         outcome=fact.outcome,
@@ -17,6 +19,7 @@ def _proposed(_case: Case, fact: DecisionProposed, event: Event) -> Fields:
         reason_id=fact.reason_id,
         until=end_of(fact.until),
         scope=fact.scope,
+        votes=tuple(vote for vote in before if not vote.in_favour and vote.by != event.actor.ref),
     )
     return {"proposal": proposal}
 

@@ -34,7 +34,8 @@ def _taken(case: Case, fact: EmergencyMeasureTaken, event: Event) -> Fields:
 def _reviewed(case: Case, fact: EmergencyMeasureReviewed, event: Event) -> Fields:
     if fact.review != "confirmed":
         return _ended(case, fact, event, "ended")
-    return {"measures": tuple(replace(m, review_by=None) if m.id == fact.measure_id else m for m in case.measures)}
+    confirmed = (replace(m, review_by=None, confirmed=True) if m.id == fact.measure_id else m for m in case.measures)
+    return {"measures": tuple(confirmed)}
 
 
 def _ended(case: Case, fact: MeasureFact, event: Event, state: MeasureState) -> Fields:
