@@ -1,9 +1,10 @@
 """What a proposed decision has, and what it still needs. Pure.
 
 Votes count while the person who gave them may handle the case: not once the person is recused, or gone from the body.
+Where only one person says that another is recused, nothing gets easier: an objection of that other one counts meanwhile.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -33,9 +34,9 @@ class Tally:
 
 def count_votes(case: Case, proposal: Proposal, people: People, policy: Policy, now: datetime) -> Tally:
     """What the proposal of a case has at `now` (UTC-aware). `people`: who could handle the case."""
-    may_vote = voters(case, people, policy, now)
+    may_agree, may_vote = voters(case, people, policy, now), _may_object(case, people, policy, now)
     votes = [(proposal.by, True), *((vote.by, vote.in_favour) for vote in proposal.votes)]
-    in_favour = tuple(by for by, agrees in votes if agrees and by in may_vote)
+    in_favour = tuple(by for by, agrees in votes if agrees and by in may_agree)
     against = tuple(by for by, agrees in votes if not agrees and by in may_vote)
     needs: list[Need] = []
     rule = policy.outcomes.get(proposal.outcome)
@@ -48,6 +49,13 @@ def count_votes(case: Case, proposal: Proposal, people: People, policy: Policy, 
     if proposal.until is not None and proposal.until <= now:
         needs.append("date")
     return Tally(in_favour, against, len(may_vote), tuple(needs))
+
+
+def _may_object(case: Case, people: People, policy: Policy, now: datetime) -> frozenset[str]:
+    """Who may vote, and who may do so but for a recusal that nobody has confirmed yet."""
+    waiting = {recusal.person for recusal in case.recusals if recusal.confirm_by is not None}
+    but_for = replace(case, recused=tuple(person for person in case.recused if person not in waiting))
+    return voters(but_for, people, policy, now)
 
 
 def _votes_needed(rule: Outcome, in_favour: int, against: int, may_vote: int) -> list[Need]:
@@ -71,6 +79,6 @@ def stands_against(case: Case, person: str | None, people: People, policy: Polic
     proposal = case.proposal
     if proposal is None or person == proposal.by:
         return False
-    may_vote = voters(case, people, policy, now)
+    may_vote = _may_object(case, people, policy, now)
     objected = any(not vote.in_favour and vote.by in may_vote for vote in proposal.votes)
     return proposal.by in may_vote and not objected

@@ -217,6 +217,25 @@ def test_an_objection_stands_against_the_same_outcome_proposed_again() -> None:
         assert proposed.votes == ()
 
 
+@pytest.mark.parametrize("ground", ["related", NAMED])
+def test_the_word_of_one_person_takes_no_objection_away(ground: str) -> None:
+    alone = Recuse(ground, BEN.ref, ANN, token=TOKEN)
+    people = replace(PEOPLE, meant={TOKEN: BEN.ref})
+    case = led(proposal("permanent_ban"), agree(CAT), against(BEN), against(DOT))
+    case, _ = after(case, alone, people=people)
+    assert "majority" in needs(case, people)
+    # Once another one has said so, it does not count any more. The votes in favour end at once.
+    case, _ = after(case, Confirm(TOKEN if ground == NAMED else BEN.ref, EVE), people=people)
+    assert "majority" not in needs(case, people)
+    case, _ = after(led(proposal("restriction"), agree(BEN)), alone, people=people)
+    assert needs(case, people) == ("second",)
+
+
+def test_the_word_of_one_person_takes_no_proposal_out_of_the_way() -> None:
+    case = led(proposal("permanent_ban"), Recuse("related", ANN.ref, BEN))
+    assert refused(case, decision("no_violation", BEN)) == [("/outcome", "proposal_stands")]
+
+
 def test_nobody_gets_around_the_proposal_of_another_person() -> None:
     case = led(proposal("permanent_ban"))
     for command in (proposal("advice", BEN, "p2"), decision("advice", BEN)):
