@@ -1,7 +1,7 @@
 """What a proposed decision has, and what it still needs. Pure.
 
 Votes count while the person who gave them may handle the case: not once the person is recused, or gone from the body.
-Where only one person says that another is recused, nothing gets easier: an objection of that other one counts meanwhile.
+While only one person says that another one is recused, the objection of that other one counts.
 """
 
 from dataclasses import dataclass, replace
