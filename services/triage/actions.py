@@ -25,8 +25,7 @@ from services.triage.requests import CommandRequest, CommandResult, VersionConfl
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
-from shared.access.authorization import allow, demand
-from shared.access.conditions import Permit
+from shared.access.authorization import demand, is_permitted
 from shared.access.principal import Principal
 from shared.aggregates import change, change_together
 from shared.clients.vault import Contents
@@ -137,8 +136,8 @@ class Desk:
 
     def notes(self, principal: Principal, case: Case) -> list[Note]:
         """The notes on the case that this person may read."""
-        may = allow(principal, "case.read_content", resource_of(case, self.policy), self._clock())
-        return notes_for(case, principal, self._clock()) if isinstance(may, Permit) else []
+        may_read = is_permitted(principal, "case.read_content", resource_of(case, self.policy), self._clock())
+        return notes_for(case, principal, self._clock()) if may_read else []
 
     def tells_reporter(self, case: Case, principal: Principal) -> bool:
         """Whether the policy gives the name of the reporter to this person: to the responder who has the case."""
@@ -301,7 +300,7 @@ class Desk:
             found = await self._people.person(person, began_at=at, authenticated_at=None)
             who = found or Principal(person)
         resource = resource_of(case, self.policy, await self._sight.shut_out_of(case, person))
-        return isinstance(allow(who, "case.start", resource, at), Permit)
+        return is_permitted(who, "case.start", resource, at)
 
     async def _keep_words(self, form: Form, command: Command, case: Case, actor: Actor) -> bool:
         """Have the vault keep the words of a command; False when the report is erased and the command outlives it.
@@ -331,14 +330,14 @@ class Desk:
             raise NotFound
         shut_out, at = await self._sight.shut_out_of(stored.case, principal.ref), self._clock()
         asked = resource_of(stored.case, self.policy, shut_out, asked=True)
-        if not isinstance(allow(principal, "case.read_referral", asked, at), Permit):
+        if not is_permitted(principal, "case.read_referral", asked, at):
             demand(principal, "case.read", resource_of(stored.case, self.policy, shut_out), at)
         return stored
 
     def _as_seen(self, principal: Principal, case: Case) -> Case:
         """All of a case that the principal sees, or the outline of one that others have."""
-        answer = allow(principal, "case.read", resource_of(case, self.policy), self._clock())
-        return case if isinstance(answer, Permit) else outline_of(case)
+        may_read = is_permitted(principal, "case.read", resource_of(case, self.policy), self._clock())
+        return case if may_read else outline_of(case)
 
     def _repeated(self, stored: StoredCase, request: CommandRequest, digest: str) -> CommandResult:
         if stored.requests.get(request.cause, digest) != digest:

@@ -13,8 +13,7 @@ from services.triage.case.values import Link, Step
 from services.triage.sight import Sight
 from services.triage.statements import without_statements
 from services.triage.stored import CaseStore, StoredCase
-from shared.access.authorization import allow
-from shared.access.conditions import Permit
+from shared.access.authorization import is_permitted
 from shared.access.principal import Principal
 from shared.clients.vault import Contents
 from shared.events import CaseMerged, InformationReceived
@@ -124,4 +123,4 @@ class Others:
         """Whether the person may see this case, and do this to it."""
         resource = resource_of(case, self._policy, await self._sight.shut_out_of(case, principal.ref))
         at = self._clock()
-        return all(isinstance(allow(principal, one, resource, at), Permit) for one in {"case.read", action})
+        return all(is_permitted(principal, one, resource, at) for one in {"case.read", action})

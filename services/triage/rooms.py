@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from shared.access.authorization import allow
-from shared.access.conditions import Permit
+from shared.access.authorization import is_permitted
 from shared.access.principal import Principal, Resource
 from shared.times import now
 
@@ -12,6 +11,6 @@ def rooms_of(who: Principal) -> Mapping[str, bool]:
     """`roster` and `baseline`: whether `who` may read them."""
     at = now()
     return {
-        "roster": isinstance(allow(who, "roster.read", Resource(), at), Permit),
-        "baseline": isinstance(allow(who, "baseline.list", Resource(), at), Permit),
+        "roster": is_permitted(who, "roster.read", Resource(), at),
+        "baseline": is_permitted(who, "baseline.list", Resource(), at),
     }

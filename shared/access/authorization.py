@@ -136,6 +136,11 @@ class Refused(Problem):
         super().__init__(*answer, detail=detail or (f"Missing: {', '.join(lacks)}." if lacks else None))
 
 
+def is_permitted(actor: Principal, action: str, resource: Resource | None, now: datetime) -> bool:
+    """Whether the actor may do it now."""
+    return isinstance(allow(actor, action, resource, now), Permit)
+
+
 def demand(actor: Principal, action: str, resource: Resource | None, now: datetime) -> Permit:
     """The permit. Raises Refused, a Problem with status 401 or 403; or 404, so that the answer reveals nothing."""
     match allow(actor, action, resource, now):

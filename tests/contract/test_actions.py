@@ -15,7 +15,7 @@ from shared.web.gate import GatedRoute
 from tests.support.every_app import SERVICES, build
 
 ROOT = Path(__file__).parents[2]
-ASKING = {"allow", "demand", "reaches"}
+ASKING = {"allow", "demand", "is_permitted", "reaches"}
 OF_TABLES = {
     *(form.action for form in FORMS.values()),
     *(change.action for change in CHANGES.values()),

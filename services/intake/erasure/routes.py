@@ -11,8 +11,7 @@ from services.intake.erasure.actions import Erasing, Erasure, ErasureReason
 from services.intake.fields import PRIVATE, Body, Identifier
 from services.intake.stored import Store, StoredReport
 from services.intake.vault.resources import resource_of
-from shared.access.authorization import allow, demand
-from shared.access.conditions import Permit
+from shared.access.authorization import demand, is_permitted
 from shared.access.principal import Principal
 from shared.field_words import UUID, of_form
 from shared.ids import new_id
@@ -79,7 +78,7 @@ def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter
 
 
 def _may(who: Principal, report: StoredReport) -> bool:
-    return isinstance(allow(who, "report.erase", resource_of(report), now()), Permit)
+    return is_permitted(who, "report.erase", resource_of(report), now())
 
 
 Found = list[tuple[str, StoredReport | None]]

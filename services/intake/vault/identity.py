@@ -6,8 +6,7 @@ from typing import Protocol
 
 from services.intake.stored import StoredReport
 from services.intake.vault.resources import resource_of
-from shared.access.authorization import allow
-from shared.access.conditions import Permit
+from shared.access.authorization import is_permitted
 from shared.access.principal import Principal
 from shared.policy import Policy
 from shared.times import now
@@ -37,5 +36,5 @@ class Identities:
         at = self._clock()
         who = await self._people.person(ref, began_at=at, authenticated_at=None)
         about = resource_of(report, self._policy)
-        may_read = who is not None and isinstance(allow(who, "case.read_content", about, at), Permit)
+        may_read = who is not None and is_permitted(who, "case.read_content", about, at)
         return fields if may_read else ()

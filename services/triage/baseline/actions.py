@@ -15,7 +15,7 @@ from services.triage.baseline.forms import CHANGES, INPUTS, options_of
 from services.triage.baseline.links import Seen
 from services.triage.baseline.registry import Registry, fold
 from services.triage.baseline.stored import RegistryChange, RegistryStore, StoredRegistry
-from shared.access.authorization import allow, demand
+from shared.access.authorization import allow, demand, is_permitted
 from shared.access.conditions import Permit, Reason
 from shared.access.principal import Principal, Resource, Role, speaks_for
 from shared.aggregates import change
@@ -277,4 +277,4 @@ def resource_of(community: Community, maker: str = "") -> Resource:
 
 
 def _may(who: Principal, action: str, resource: Resource, at: datetime) -> bool:
-    return isinstance(allow(who, action, resource, at), Permit)
+    return is_permitted(who, action, resource, at)

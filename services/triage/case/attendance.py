@@ -9,8 +9,7 @@ from datetime import datetime
 from itertools import islice
 
 from services.triage.case.case import ENDED, Case
-from shared.access.authorization import allow, is_shut_out
-from shared.access.conditions import Permit
+from shared.access.authorization import is_permitted, is_shut_out
 from shared.access.principal import Principal, Resource, serves
 from shared.events import (
     CaseAttended,
@@ -90,7 +89,7 @@ def attendance(resource: Resource, people: People, now: datetime, apart: frozens
     shut_out = [person for person in serving if is_shut_out(person, resource)]
     # No more are counted than anything depends on, because each new case of a large body asks for it.
     others = (one for one in serving if one.ref not in apart)
-    able = islice((one for one in others if isinstance(allow(one, "case.start", resource, now), Permit)), ENOUGH)
+    able = islice((one for one in others if is_permitted(one, "case.start", resource, now)), ENOUGH)
     return Attendance(
         able=sum(1 for _ in able),
         named=any(not resource.parties.isdisjoint((person.ref, *person.pseudonyms)) for person in shut_out),
@@ -106,7 +105,7 @@ def voters(case: Case, people: People, policy: Policy, now: datetime) -> frozens
     people, recused = people.of(case)
     about = _about(case.body or "", case.community, people, policy, recused)
     serving = people.staff.get(case.body or "", ())
-    return frozenset(one.ref for one in serving if isinstance(allow(one, "case.start", about, now), Permit))
+    return frozenset(one.ref for one in serving if is_permitted(one, "case.start", about, now))
 
 
 def choose_body(own: str, community: str, people: People, policy: Policy, now: datetime) -> str:

@@ -12,8 +12,7 @@ from services.triage.case.forms import resource_of
 from services.triage.case.outline import outline_of
 from services.triage.sight import Sight
 from services.triage.stored import CaseQuery, CaseStore
-from shared.access.authorization import allow, reaches
-from shared.access.conditions import Permit
+from shared.access.authorization import is_permitted, reaches
 from shared.access.principal import Principal
 from shared.events import CaseState
 from shared.policy import Policy
@@ -83,6 +82,6 @@ class Queue:
         """What the principal sees of a case in the queue: all, or its outline where it is referred to their body."""
         for asked in (False, True):
             resource = resource_of(case, self._policy, shut_out, asked=asked)
-            if isinstance(allow(principal, "case.list", resource, at), Permit):
+            if is_permitted(principal, "case.list", resource, at):
                 return outline_of(case) if asked else case
         return None

@@ -10,8 +10,7 @@ from services.triage.case.forms import resource_of
 from services.triage.case.values import Referral
 from services.triage.desk.contents import words_in
 from services.triage.desk.names import CaseNames
-from shared.access.authorization import allow
-from shared.access.conditions import Permit
+from shared.access.authorization import is_permitted
 from shared.access.principal import Principal
 from shared.clients.vault import Contents
 from shared.problems import Problem, Unavailable
@@ -20,7 +19,7 @@ from shared.times import now
 
 async def asked_of(desk: Desk, reader: Principal, case: Case) -> tuple[bool, str | None]:
     """Whether the reader’s body is only asked to take the case over, and the reason, if it is at hand."""
-    if isinstance(allow(reader, "case.read", resource_of(case, desk.policy), now()), Permit):
+    if is_permitted(reader, "case.read", resource_of(case, desk.policy), now()):
         return False, None
     try:
         return True, await desk.read_reason(reader, case)

@@ -21,7 +21,7 @@ from services.triage.roster.changes import (
 )
 from services.triage.roster.entry import ChangeRequest, EntryStep, StoredEntry, both, with_names_given
 from services.triage.roster.names import has_given, look_at
-from shared.access.authorization import Refused, allow, demand
+from shared.access.authorization import Refused, allow, demand, is_permitted
 from shared.access.conditions import Permit, Reason, Refusal
 from shared.access.entries import principal_in
 from shared.access.principal import MODULES, PEOPLE, SCOPES, Grant, Principal, Resource, Role, has_ended
@@ -213,7 +213,7 @@ class RosterDesk:
 
     def sees_sessions(self, who: Principal, kept: StoredEntry) -> bool:
         """Whether `who` may see and end the sessions of a person."""
-        return isinstance(allow(who, "session.read", self._about(kept), self._clock()), Permit)
+        return is_permitted(who, "session.read", self._about(kept), self._clock())
 
     async def end_session(self, who: Principal, person: str, id_hash: str) -> None:
         """End one session of a person at this service. Raises Problem 403, and 404 for a session that is not there."""
@@ -266,7 +266,7 @@ class RosterDesk:
         resource = Resource(owner=person, grants=running((await self._editor.find(person)).entry.grants, at))
         others = [principal_in(k.entry) for k in await self._people.everybody() if k.entry.person != person]
         signed_in = (replace(other, authenticated_at=at) for other in others)
-        return any(isinstance(allow(other, change.action, resource, at), Permit) for other in signed_in)
+        return any(is_permitted(other, change.action, resource, at) for other in signed_in)
 
     def _about(self, kept: StoredEntry) -> Resource:
         return Resource(owner=kept.entry.person, grants=running(kept.entry.grants, self._clock()))
