@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 # Some containers forbid it; then each of the hundreds of processes of a run compiles all of the code again.
 export PYTHONDONTWRITEBYTECODE :=
 # More than cores, because many tests wait. One real Kafka and one MongoDB serve all workers; see tests/support/shared_stack.py.
-WORKERS ?= 3
+WORKERS ?= 4
 # Slow tests wait still more.
 SLOW_WORKERS ?= 4
 # A file stays with one worker, and the slowest files begin first; see tests/support/scheduling.py.
