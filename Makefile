@@ -4,8 +4,6 @@ PYTHON := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE :=
 # More than cores, because many tests wait. One real Kafka and one MongoDB serve all workers; see tests/support/shared_stack.py.
 WORKERS ?= 4
-# Slow tests wait still more.
-SLOW_WORKERS ?= 4
 # A file stays with one worker, and the slowest files begin first; see tests/support/scheduling.py.
 PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=1
 SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
@@ -29,7 +27,6 @@ test:  ## Every test that is not slow, the same in every run (ARGS="-k word" for
 	@python3 infra/prepare.py test
 	@$(PYTHON) -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
-test-slow: WORKERS = $(SLOW_WORKERS)
 test-slow:  ## The slow tests: waits of real time, kill loops, Keycloak, the secure stack, long walks (ARGS)
 	@python3 infra/prepare.py test
 	@$(PYTHON) -m pytest $(PARALLEL) -m slow $(ARGS)
