@@ -167,7 +167,7 @@ class BaselineDesk:
         """The communities that `who` may read, by their ids, from behind `after`. Raises Problem 403."""
         at = self._clock()
         demand(who, "baseline.list", None, at)
-        own = (c for c in self.policy.communities.values() if _may(who, "baseline.read", resource_of(c), at))
+        own = (c for c in self.policy.communities.values() if is_permitted(who, "baseline.read", resource_of(c), at))
         cut = [c for c in sorted(own, key=lambda c: c.id) if after is None or c.id > after][:limit]
         found = await self._editor.find(c.id for c in cut)
         return [(community, found[community.id]) for community in cut]
@@ -274,7 +274,3 @@ def bodies_of(community: Community) -> frozenset[str]:
 def resource_of(community: Community, maker: str = "") -> Resource:
     """What access control needs to know of a community, and of who made what is changed (empty: nobody)."""
     return Resource(community=community.id, bodies=bodies_of(community), owner=maker)
-
-
-def _may(who: Principal, action: str, resource: Resource, at: datetime) -> bool:
-    return is_permitted(who, action, resource, at)
