@@ -62,6 +62,17 @@ async def test_the_body_that_is_asked_sees_that_the_case_waits_and_nothing_of_it
     assert "purple" not in (await shown(rig, case, STEVE, "/referral")).text
 
 
+async def test_a_person_of_both_bodies_does_not_move_a_case_alone(rig: Rig) -> None:
+    both = responder("81e5", "enwiki_arbcom", "stewards")
+    COPIES.enrol(both)
+    case = await rig.open()
+    assert (await rig.order(case, "refer", {"body": "stewards", "explanation": "Theirs."}, both)).status_code == 200
+    shown = (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(both))).json()
+    assert "accept_referral" not in [action["command"] for action in shown["actions"]]
+    assert (await rig.order(case, "accept_referral", {}, both)).status_code == 409
+    assert (await rig.order(case, "accept_referral", {}, STEVE)).status_code == 200
+
+
 async def test_the_queue_of_the_asked_body_has_the_outline(rig: Rig) -> None:
     case = await referred(rig)
     items = (await rig.http.get("/v1/cases", headers=bearer(STEVE))).json()["items"]

@@ -18,7 +18,7 @@ from services.triage.case.outline import outline_of
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.values import Snooze
 from shared.access.principal import Role
-from shared.events import CaseReferred, CaseState, Event, ReferralAccepted, ReferralDeclined
+from shared.events import Actor, CaseReferred, CaseState, Event, ReferralAccepted, ReferralDeclined
 from shared.policy import load_policy
 from tests.support.case_steps import open_case, step
 from tests.support.people import coordinator, responder
@@ -164,6 +164,16 @@ def test_a_case_goes_in_no_circle_unless_a_coordinator_sends_it() -> None:
     assert led(to("stewards", CORA), case=declined).state is CaseState.REFERRED
     over, _ = after(led(to("stewards")), Wake(), AT + TWO_DAYS)
     assert led(to("stewards"), case=over).state is CaseState.REFERRED
+
+
+@pytest.mark.parametrize("role", ["responder", "coordinator"])
+def test_nobody_accepts_what_they_have_referred(role: str) -> None:
+    case = led(to("stewards"))
+    with pytest.raises(NotPermitted):
+        led(AcceptReferral(PEOPLE, Actor(ANN.ref, role)), case=case)
+    assert not AcceptReferral.suits(case, ANN.ref, Role(role))
+    assert AcceptReferral.suits(case, CORA.ref, Role(role))
+    assert led(AcceptReferral(PEOPLE, CORA), case=case).body == "stewards"
 
 
 def test_a_case_is_referred_to_one_body_at_a_time_and_answered_once() -> None:

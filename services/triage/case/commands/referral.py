@@ -70,12 +70,23 @@ class AcceptReferral(Command):
     by_asked = True
 
     people: People = NOBODY
+    by: Actor | None = None
+
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """For people who did not refer the case. Else one person could choose where it is decided."""
+        return case.referral is None or case.referral.by != person
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The acceptance. Raises NotPermitted when it is too late, or the body cannot take the case any more."""
+        """The acceptance.
+
+        Raises NotPermitted when it is too late, when the body cannot take the case any more, and for the person who
+        referred it, in whatever role.
+        """
         asked = case.referral
         is_open = asked is not None and now < asked.accept_by and asked.to_body in policy.bodies
-        if asked is None or not is_open or not can_take(case, asked.to_body, self.people, policy, now):
+        is_own = asked is not None and self.by is not None and asked.by == self.by.ref
+        if asked is None or is_own or not is_open or not can_take(case, asked.to_body, self.people, policy, now):
             raise NotPermitted(self.name, case.state)
         return [
             ReferralAccepted(
