@@ -217,6 +217,9 @@ class Desk:
         for done in written:
             count_passed_on(done, self.policy)
         assert result is not None  # noqa: S101  # `decide` has set it, or raised
+        # The store takes two requests of one id that come at once for one, and may have written the other one.
+        if written and (stored := (await self._cases.load([case_id])).get(case_id)):
+            self._repeated(stored, request, digest)
         metrics.COMMANDS.labels(request.command, result[0]).inc()
         return result[1]
 

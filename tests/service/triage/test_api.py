@@ -1,5 +1,6 @@
 """The API of cases: versions, repetition, permitted actions, and words that are safe before any fact names them."""
 
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
@@ -28,6 +29,21 @@ async def led_to(rig: Rig, *commands: str):
         answer = await rig.order(case, command, bodies.get(command))
         assert answer.status_code == 200, answer.text
     return rig.cases.stored[case.id].case
+
+
+async def test_of_two_requests_at_once_under_one_id_one_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    case, load = await led_to(rig, "assign", "start"), rig.cases.load
+
+    async def slow(ids):
+        found = await load(ids)
+        await asyncio.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(rig.cases, "load", slow)
+    answers = await asyncio.gather(*(rig.order(case, "ask", {"question": q}, idempotency_key="k" * 16) for q in "ab"))
+    assert sorted(answer.status_code for answer in answers) == [200, 422]
+    same = await asyncio.gather(*(rig.order(case, "resume", idempotency_key="r" * 16) for _ in range(2)))
+    assert [answer.status_code for answer in same] == [200, 200]
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
