@@ -143,6 +143,10 @@ def check_outcomes(source: Source, taxonomy: TaxonomyFile) -> list[Finding]:
             found("needs", "a sanction needs a second person: “four_eyes” or “two_thirds”")
         if (row.needs == "two_thirds") != (row.quorum is not None):
             found("quorum", "“quorum” is for what needs “two_thirds”, and nothing else")
+        if row.longest and not row.timed:
+            found("longest", "“longest” is for what ends on a date (`timed = true`)")
+        if row.sanction and row.timed and not row.longest:
+            found("longest", "a sanction that ends on a date needs “longest”, or it could last as long as a ban")
         if row.emergency and not row.scoped:
             found("emergency", "only a measure that goes on (`scoped = true`) can be taken in an emergency")
     if all(row.needs != "alone" for row in taxonomy.outcome):

@@ -220,7 +220,8 @@ def _build(
 
 
 def _outcome(row: OutcomeRow) -> Outcome:
-    return Outcome(**{**row.model_dump(), "quorum": row.quorum or 0})
+    longest = parse_duration(row.longest) if row.longest else None
+    return Outcome(**{**row.model_dump(), "quorum": row.quorum or 0, "longest": longest})
 
 
 def _body(row: BodyRow, calendars: Mapping[str, Calendar]) -> HandlingBody:

@@ -43,8 +43,8 @@ class Outcome:
     """How a case can end, and who has to agree (see taxonomy.toml).
 
     `quorum`: how many in a hundred of those who may vote must have voted. `reporter_first`: the reporter is asked about
-    the proposal. `timed`: it ends on a date. `scoped`: it is a measure that goes on. `emergency`: one person alone may
-    take it in an emergency.
+    the proposal. `timed`: it ends on a date, after `longest` at most. `scoped`: it is a measure that goes on.
+    `emergency`: one person alone may take it in an emergency.
     """
 
     code: str
@@ -55,6 +55,7 @@ class Outcome:
     timed: bool = False
     scoped: bool = False
     emergency: bool = False
+    longest: timedelta | None = None
 
     @property
     def needs_proposal(self) -> bool:

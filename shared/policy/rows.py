@@ -81,6 +81,7 @@ class OutcomeRow(Row):
     timed: bool = False
     scoped: bool = False
     emergency: bool = False
+    longest: Duration | None = None
 
 
 class BodyRow(Row):

@@ -5,7 +5,7 @@ The policy says who has to agree before a case ends so (shared/policy/taxonomy.t
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated
 
 from services.triage.case.attendance import NOBODY, People
@@ -60,7 +60,7 @@ class ProposeDecision(Command):
             return
         if stands_against(case, self.by.ref, self.people, policy, now):
             yield PROPOSAL_STANDS
-        yield from day_faults(self.until, now, needed=rule.timed)
+        yield from day_faults(self.until, now, needed=rule.timed, longest=rule.longest)
         if rule.scoped and not self.scope:
             yield FieldError("/scope", "missing", "Say what it holds for.")
         elif self.scope and not rule.scoped:
@@ -204,8 +204,13 @@ class Decide(Command):
         return case.proposal if case.proposal and case.proposal.outcome == self.outcome else None
 
 
-def day_faults(day: date | None, now: datetime, *, needed: bool) -> Iterable[FieldError]:
-    """What is wrong with the last day of something that has to have one, or cannot have one. It is in `until`."""
+def day_faults(
+    day: date | None, now: datetime, *, needed: bool, longest: timedelta | None = None
+) -> Iterable[FieldError]:
+    """What is wrong with the last day of something that has to have one, or cannot have one. It is in `until`.
+
+    `longest`: how long the policy lets it last (None: for as long as people say).
+    """
     end = None if day == date.min else end_of(day)
     if needed and end is None:
         yield FieldError("/until", "missing", "Say the last day on which it holds.")
@@ -213,6 +218,8 @@ def day_faults(day: date | None, now: datetime, *, needed: bool) -> Iterable[Fie
         yield FieldError("/until", "not_timed", "This outcome has no last day.")
     elif end is not None and end <= now:
         yield FieldError("/until", "in_the_past", "This day has passed.")
+    elif end is not None and longest is not None and end - now > longest + timedelta(days=1):
+        yield FieldError("/until", "too_far", "The policy does not let it last so long.")
 
 
 def vote_faults(proposal: Proposal | None, by: Actor) -> Iterable[FieldError]:

@@ -43,7 +43,8 @@ class ActInEmergency(Command):
                 "/measure", "taken_before", "You have taken this measure before. Another person may do so."
             )
         if self.until != date.min:
-            yield from day_faults(self.until, now, needed=True)
+            rule = policy.outcomes.get(self.measure)
+            yield from day_faults(self.until, now, needed=True, longest=rule.longest if rule else None)
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The measure."""
