@@ -11,6 +11,8 @@ from shared.policy.loader import FILES, PACKAGED
 ROUTING = (PACKAGED / "routing.toml").read_text(encoding="utf-8")
 CATCH_ALL = '\n[[rule]]\nid = "rest"\nto = ["stewards"]\n'
 
+YEAR = 'longest = "366 d"\n'
+
 
 def write(folder: Path, name: str, text: str) -> Path:
     (folder / name).write_text(text, encoding="utf-8")
@@ -286,7 +288,9 @@ def test_a_flag_given_twice_is_named(tmp_path: Path) -> None:
         ("quorum = 50", "quorum = 101", "quorum", "permanent_ban", "“quorum”"),
         ('"two_thirds"\nquorum', '"four_eyes"\nquorum', "quorum", "permanent_ban", "“quorum” is for what"),
         ('"two_thirds"\nquorum', '"half"\nquorum', "needs", "permanent_ban", "“needs”"),
-        ("timed = true\nscoped = true\nemergency", "emergency", "emergency", "restriction", "only a measure"),
+        (f"timed = true\n{YEAR}scoped = true\nemergency", "emergency", "emergency", "restriction", "only a measure"),
+        (f"timed = true\n{YEAR}", "timed = true\n", "code", "restriction", "a sanction that ends on a date"),
+        ("quorum = 50\n", f"quorum = 50\n{YEAR}", "longest", "permanent_ban", "“longest” is for what ends"),
         ('code = "referral"', 'code = "warning"', "code", "warning", "this id is already taken"),
     ],
 )
