@@ -6,6 +6,7 @@ What is measured is printed (`-s`); it is a few seconds, because every replica l
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.support.access_ends_rig import BODY, LONGEST, ROLES, Doors, Way, all_
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 Story = Callable[[Doors], Awaitable[None]]
+MadeT = TypeVar("MadeT")
 
 SOON = timedelta(seconds=8)
 LONG = timedelta(hours=1)
@@ -106,29 +108,48 @@ async def begin_a_leave(doors: Doors) -> None:
     judge("leave begins", await seconds_until_closed(ways, begins, 403))
 
 
+async def open_until(open_them: Callable[[datetime], Awaitable[MadeT]]) -> tuple[MadeT, datetime]:
+    """What is open until a time, and that time. Where the machine was too slow to open it before, it gets more time."""
+    ahead = 3 * SOON
+    while True:
+        ends = now() + ahead
+        try:
+            return await open_them(ends), ends
+        except AssertionError:
+            if now() < ends:
+                raise
+        ahead *= 2
+
+
 async def let_an_agreement_lapse(doors: Doors) -> None:
-    lapses = now() + 3 * SOON
-    ref = await doors.enrol(*(grant for grant in ROLES if grant.role != Role.OPERATOR), until=lapses)
-    # A coordinator is led from the cases to the roster, which needs no agreement.
-    responder = await doors.enrol(ROLES[0], until=lapses)
-    issued = await doors.issue(ref, now() + LONG)
-    ways = [*await doors.by_token(issued.token, "triage", "intake"), *await doors.by_session(responder, "triage")]
-    rest = await doors.by_token(issued.token, "audit")
-    await doors.settled(ref, responder, issued.state.token_id)
-    await all_open([*ways, *rest])
+    async def agree(until: datetime) -> tuple[list[Way], list[Way]]:
+        ref = await doors.enrol(*(grant for grant in ROLES if grant.role != Role.OPERATOR), until=until)
+        # A coordinator is led from the cases to the roster, which needs no agreement.
+        responder = await doors.enrol(ROLES[0], until=until)
+        issued = await doors.issue(ref, now() + LONG)
+        ways = [*await doors.by_token(issued.token, "triage", "intake"), *await doors.by_session(responder, "triage")]
+        rest = await doors.by_token(issued.token, "audit")
+        await doors.settled(ref, responder, issued.state.token_id)
+        await all_open([*ways, *rest])
+        return ways, rest
+
+    (ways, rest), lapses = await open_until(agree)
     judge("an agreement lapses", await seconds_until_closed(ways, lapses, 403))
     await all_open(rest)
 
 
 async def expire_tokens(doors: Doors) -> None:
-    ends = now() + 3 * SOON
-    ref = await doors.enrol()
-    mine, other = await doors.issue(ref, ends), await doors.issue_integrator(ends)
-    passing = await doors.issue_integrator(now() + LONG, ends)
-    ways = [*await doors.by_token(mine.token), *await doors.by_integrator(other.token)]
-    by_role = await doors.by_integrator(passing.token)
-    await doors.settled(ref, mine.state.token_id, other.state.token_id, passing.state.token_id)
-    await all_open([*ways, *by_role])
+    async def issue(until: datetime) -> tuple[list[Way], list[Way]]:
+        ref = await doors.enrol()
+        mine, other = await doors.issue(ref, until), await doors.issue_integrator(until)
+        passing = await doors.issue_integrator(now() + LONG, until)
+        ways = [*await doors.by_token(mine.token), *await doors.by_integrator(other.token)]
+        by_role = await doors.by_integrator(passing.token)
+        await doors.settled(ref, mine.state.token_id, other.state.token_id, passing.state.token_id)
+        await all_open([*ways, *by_role])
+        return ways, by_role
+
+    (ways, by_role), ends = await open_until(issue)
     judge("a token expires", await seconds_until_closed(ways, ends, 401))
     judge("an integrator's role expires", await seconds_until_closed(by_role, ends, 403))
 
