@@ -345,7 +345,7 @@ def test_what_one_integrator_writes_beyond_its_quota_waits_and_nobody_else(
     }
     inbox = f"{TOPIC_PREFIX}reports.inbox."
     run("topics", "integrator", "usual-bot", *named, operator=True)
-    run("topics", "integrator", "large-bot", *named, "--bytes-per-second", str(20 << 20), operator=True)
+    run("topics", "integrator", "large-bot", *named, "--bytes-per-second", str(200 << 20), operator=True)
     assert throttled(bots["usual-bot"], f"{inbox}usual-bot", 20)[0]
     assert not throttled(bots["large-bot"], f"{inbox}large-bot", 20)[0]
     assert not throttled(user_of(stack, "intake"), f"{TOPIC_PREFIX}reports", 20)[0]
