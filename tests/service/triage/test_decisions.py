@@ -18,7 +18,8 @@ from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, POLICY, TOKENS, Rig
 
 DORA = responder("d0d0d0d0", *POLICY.bodies)
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
-SUSPENSION = {"outcome": "temporary_suspension", "until": "2999-12-24", "scope": "community", "why": "It goes on."}
+NEXT_MONTH = f"{now() + timedelta(days=30):%Y-%m-%d}"
+SUSPENSION = {"outcome": "temporary_suspension", "until": NEXT_MONTH, "scope": "community", "why": "It goes on."}
 
 
 class Three:
@@ -59,7 +60,7 @@ async def test_a_suspension_is_proposed_seconded_and_decided(rig: Rig) -> None:
     proposal = (await rig.shown(case))["proposal"]
     assert (proposal["outcome"], proposal["until"], proposal["scope"]) == (
         "temporary_suspension",
-        "2999-12-24",
+        NEXT_MONTH,
         "community",
     )
     assert (proposal["proposed_by"], proposal["may_vote"], proposal["needs"]) == (ALICE.ref, 3, ["second"])
@@ -177,7 +178,7 @@ async def test_a_closed_case_is_reopened_with_a_reason(rig: Rig) -> None:
     assert all(d["met_at"] is None for d in body["deadlines"] if d["name"] != "acknowledgement")
 
 
-ACT = {"measure": "temporary_suspension", "until": "2999-12-24", "scope": "event", "why": "Sekret danger."}
+ACT = {"measure": "temporary_suspension", "until": NEXT_MONTH, "scope": "event", "why": "Sekret danger."}
 
 
 async def test_one_person_acts_in_an_emergency_and_another_reviews_it(rig: Rig) -> None:
