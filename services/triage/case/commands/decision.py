@@ -102,18 +102,7 @@ class Second(Command):
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The vote, once."""
-        proposal = case.proposal
-        if proposal is None or has_voted(proposal, self.by, in_favour=True):
-            return []
-        return [
-            DecisionSeconded(
-                previous=case.state,
-                state=state,
-                proposal_id=proposal.id,
-                outcome=proposal.outcome,
-                reason_id=self.why.id if self.why else None,
-            )
-        ]
+        return voted(case, state, self.by, self.why, DecisionSeconded, in_favour=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +125,7 @@ class Object(Command):
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The vote, once."""
-        proposal = case.proposal
-        if proposal is None or has_voted(proposal, self.by, in_favour=False):
-            return []
-        return [
-            DecisionObjected(
-                previous=case.state,
-                state=state,
-                proposal_id=proposal.id,
-                outcome=proposal.outcome,
-                reason_id=self.why.id,
-            )
-        ]
+        return voted(case, state, self.by, self.why, DecisionObjected, in_favour=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +208,19 @@ def vote_faults(proposal: Proposal | None, by: Actor) -> Iterable[FieldError]:
         yield FieldError("/why", "own_proposal", "Another person has to vote on what you have proposed.")
 
 
-def has_voted(proposal: Proposal, by: Actor, *, in_favour: bool) -> bool:
-    """Whether the person's vote is this one already."""
-    return any(vote.by == by.ref and vote.in_favour is in_favour for vote in proposal.votes)
+def voted(
+    case: Case,
+    state: CaseState,
+    by: Actor,
+    why: Words | None,
+    vote: type[DecisionSeconded] | type[DecisionObjected],
+    *,
+    in_favour: bool,
+) -> list[CaseFact]:
+    """The vote of a person on the proposal, unless it is the person's vote already."""
+    proposal = case.proposal
+    if proposal is None or any(one.by == by.ref and one.in_favour is in_favour for one in proposal.votes):
+        return []
+    # A vote against has its reasons always; the model of the fact holds that.
+    given = {"reason_id": why.id} if why else {}
+    return [vote(previous=case.state, state=state, proposal_id=proposal.id, outcome=proposal.outcome, **given)]
