@@ -45,7 +45,7 @@ class CaseChange:
 class CaseQuery:
     """Which cases of a queue: of these bodies, in these states (empty: all), after this place, at most `limit`.
 
-    `viewer`: the person (a reference) to whom the queue is shown; what the person has snoozed comes last.
+    `viewer`: the person (a reference) who sees the queue; what the person has snoozed comes last.
 
     Those that are referred to these bodies are among them.
 

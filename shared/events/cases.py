@@ -110,7 +110,7 @@ class CaseTriaged(CaseFact):
 class CasePassedOn(CaseFact):
     """The case goes to another handling body, because `previous_body` cannot look after it any more; the state stays.
 
-    Nobody has the case from then on, until somebody of the new body takes it. `deadlines` are those whose clock runs.
+    Nobody has the case from then on, until a person of the new body takes it. `deadlines` are those that run.
     """
 
     name: ClassVar[str] = "case.passed_on"

@@ -54,7 +54,7 @@ class CaseMerged(CaseFact):
 class CaseAbsorbed(CaseFact):
     """The case goes on for `other_case` as well; the state stays. It takes the stricter of both lanes.
 
-    `deadlines` are those whose clock runs and that come earlier, or are new, by the other case. `assignee`: who has the
+    `deadlines` are those that run and come earlier, or are new, by the other case. `assignee`: who has the
     case from now on; None where the person may not see the other case.
     """
 

@@ -66,7 +66,7 @@ FAULTS = {
     "<button style='width: 9px; height: 9px; padding: 0'>x</button><button>y</button>": "target-size",
     "<details><summary>More</summary><input></details>": "label",
 }
-"""Pages that somebody cannot use: each in a look of its own, or when it is opened."""
+"""Pages that some people cannot use: each in a look of its own, or when it is opened."""
 
 
 async def test_the_judge_of_looks_finds_what_it_is_there_for(browser: Browser) -> None:

@@ -25,7 +25,7 @@ async def rig() -> AsyncIterator[Rig]:
 
 
 async def two(rig: Rig) -> tuple[Case, Case]:
-    """A case, and one that names somebody who may see the first."""
+    """A case, and one that names a person who may see the first."""
     return await rig.open(), await rig.open(subjects=tuple(NAMED.pseudonyms))
 
 

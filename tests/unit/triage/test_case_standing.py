@@ -32,7 +32,7 @@ NAMED = responder("ad", *BODIES).pseudonyms
 
 
 def _kinds(body: str) -> Iterator[Principal]:
-    """People of a body, each of whom has one more thing to lose or to gain."""
+    """People of a body; each has one more thing to lose or to gain."""
     one = responder("a1", body)
     yield from (one, responder("b2", body), responder("ad", body))
     yield replace(responder("c3", body), leaves=(Leave(AT + HOUR, AT + 2 * HOUR),))
