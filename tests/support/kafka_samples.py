@@ -46,11 +46,9 @@ async def run_program(name: str, folder: Path, needs: Mapping[str, str], ca: Pat
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    try:
-        async with asyncio.timeout(SECONDS):
-            out, error = await program.communicate()
-    finally:
-        if program.returncode is None:
-            program.kill()
-    assert program.returncode == 0, error.decode()
+    telling = asyncio.create_task(program.communicate())
+    if not (await asyncio.wait({telling}, timeout=SECONDS))[0]:
+        program.kill()
+    out, error = await telling
+    assert program.returncode == 0, f"{name}: {program.returncode}, {out.decode()} {error.decode()}"
     return out.decode().strip()

@@ -30,7 +30,16 @@ from shared.kafka.topics import SUPERSEDED, TOPICS, dead_letters_of
 from shared.problems import Unavailable
 from shared.times import now, rfc3339
 from tests.support.command_line import run_json
-from tests.support.secure_rig import as_operator, as_service, as_user, gets_in, may_join, readable, throttled, writable
+from tests.support.secure_rig import (
+    as_operator,
+    as_service,
+    as_user,
+    gets_in,
+    may_join,
+    readable,
+    seconds_throttled,
+    writable,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -346,9 +355,11 @@ def test_what_one_integrator_writes_beyond_its_quota_waits_and_nobody_else(
     inbox = f"{TOPIC_PREFIX}reports.inbox."
     run("topics", "integrator", "usual-bot", *named, operator=True)
     run("topics", "integrator", "large-bot", *named, "--bytes-per-second", str(200 << 20), operator=True)
-    assert throttled(bots["usual-bot"], f"{inbox}usual-bot", 20)[0]
-    assert not throttled(bots["large-bot"], f"{inbox}large-bot", 20)[0]
-    assert not throttled(user_of(stack, "intake"), f"{TOPIC_PREFIX}reports", 20)[0]
+    long = 5.0
+    assert seconds_throttled(bots["usual-bot"], f"{inbox}usual-bot", 5, long) >= long
+    # A busy broker may let it wait for moments, because its requests take more of a thread then.
+    assert seconds_throttled(bots["large-bot"], f"{inbox}large-bot", 5, long) < long
+    assert seconds_throttled(user_of(stack, "intake"), f"{TOPIC_PREFIX}reports", 5, long) == 0
     # The quota goes with the user, and a user from before had none.
     for _ in range(2):
         run("topics", "integrator", "usual-bot", "--remove", operator=True)
