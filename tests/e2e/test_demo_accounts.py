@@ -79,16 +79,18 @@ async def test_an_account_on_no_roster_is_told_its_reference_and_sees_nothing(br
 
 
 async def test_a_responder_who_is_reported_does_not_find_the_case(browser: Browser, system: System) -> None:
+    # A token of every body reads both. The named case lies with a body of the reported person until triage knows the
+    # name, and with the last resort from then on; so it is not said what a colleague sees of it.
     named, other = report(system, NAMES["demo-reported"]), report(system, "Somebody Else")
     desk = f"{system.url('triage')}/desk"
     riya = await sign_in(browser, system, desk, "demo-responder")
-    assert {named, other} <= await listed(riya)
+    assert other in await listed(riya)
     reported = await sign_in(browser, system, desk, "demo-reported")
     found = await listed(reported)
     assert other in found
     assert named not in found
     hidden, missing = [await reported.goto(f"{desk}/cases/{name}") for name in (named, "never-was")]
     assert [answer and answer.status for answer in (hidden, missing)] == [404, 404]
-    seen = await riya.goto(f"{desk}/cases/{named}")
+    seen = await reported.goto(f"{desk}/cases/{other}")
     assert seen
     assert seen.status == 200
