@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -24,7 +24,7 @@ from shared.times import now
 log = logging.getLogger(__name__)
 
 LOOK_EVERY = 10.0
-"""Seconds between two questions to Kafka for which integrators it has a topic of outcomes."""
+"""Seconds for which a topic of outcomes that was there counts as there."""
 
 
 class Publishing(Protocol):
@@ -83,7 +83,7 @@ class Outcomes:
         """Tell of submissions that are stored, all at once. Raises Unavailable; then they may be told again."""
         if not stored:
             return
-        topics, at = await self._look(), self._clock()
+        topics, at = await self._look(item.arrival.writer for item in stored), self._clock()
         messages = []
         for item in stored:
             writer = item.arrival.writer
@@ -94,7 +94,7 @@ class Outcomes:
 
     async def tell_buried(self, faults: Sequence[Fault]) -> None:
         """Keep and tell what is refused of records that are dead letters now. Raises Unavailable."""
-        topics, at = await self._look(), self._clock()
+        topics, at = await self._look(writer_of(fault.record.topic) for fault in faults), self._clock()
         messages, kept = [], []
         for fault in faults:
             record = fault.record
@@ -128,10 +128,15 @@ class Outcomes:
         """The id of the report that a submission over Kafka becomes. Its writer is the first part of its source."""
         return derive_report_id(self._pepper, scope_of(source.partition("/")[0]), key_of(source, name))
 
-    async def _look(self) -> frozenset[str]:
-        """The topics of outcomes that are there. A question about a topic that is missing would wait for it."""
+    async def _look(self, writers: Iterable[str | None]) -> frozenset[str]:
+        """The topics of outcomes that are there. A question about a topic that is missing would wait for it.
+
+        A topic that was missing may have been made a moment ago, for a record that is here already: so Kafka is asked
+        again before one of these writers is told nothing.
+        """
         at = self._monotonic()
-        if self._looked_at is None or at - self._looked_at >= LOOK_EVERY:
+        is_old = self._looked_at is None or at - self._looked_at >= LOOK_EVERY
+        if is_old or any(writer and outcomes_of(writer).name not in self._topics for writer in writers):
             self._topics = frozenset(t for t in await self._publisher.topics() if t.startswith(f"{OUTCOMES}."))
             self._looked_at = at
         return self._topics

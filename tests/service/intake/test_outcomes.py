@@ -207,6 +207,16 @@ async def test_an_integrator_without_a_topic_is_told_nothing_and_its_reports_are
     assert (await ask(rig, "wiki", "a"))[0] == 200
 
 
+async def test_an_integrator_is_told_by_a_topic_made_since_the_last_look(rig: Rig) -> None:
+    rig.published.there = {"reports.outcomes.wiki"}
+    await consume(rig, record(event("a")))
+    rig.published.there |= {"reports.outcomes.event-app", "reports.outcomes.unknown"}
+    (told,) = await consume(rig, record(event("a", "event-app"), topic="reports.inbox.event-app"))
+    assert isinstance(told.fact, SubmissionAccepted)
+    (told,) = await consume(rig, record(b"{", topic="reports.inbox.unknown"))
+    assert isinstance(told.fact, SubmissionRefused)
+
+
 async def test_a_batch_is_read_again_until_kafka_takes_its_outcomes(rig: Rig) -> None:
     rig.published.away = True
     with pytest.raises(Unavailable):
