@@ -170,6 +170,7 @@ def serve(service: str, settings: S, build: Callable[[S], FastAPI]) -> None:
     # What is loaded by now stays. To look through it at each collection would stop the service for a tenth of a second.
     gc.collect()
     gc.freeze()
+    gc.enable()
     server = uvicorn.Server(uvicorn.Config(app, **server_options(settings)))
 
     async def run() -> None:
