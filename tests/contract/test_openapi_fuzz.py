@@ -23,7 +23,7 @@ from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 from shared.web.openapi import PROBLEM_TYPE
-from tests.support.examples import up_to
+from tests.support.examples import MANY, up_to
 from tests.support.rosters import refresh_rosters
 from tests.support.worlds import WORLDS, World
 
@@ -80,9 +80,13 @@ def service(request: pytest.FixtureRequest) -> Iterator[Service]:
         yield service
 
 
-def bounded(examples: int) -> settings:
-    """At most so many requests, and no time spent on making a found one smaller."""
-    return up_to(examples, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
+def bounded(whole: int, part: int) -> settings:
+    """At most this part of so many requests, and no time spent on making a found one smaller.
+
+    `make fuzz` makes up many times the whole, whatever the part.
+    """
+    phases = [Phase.explicit, Phase.generate]
+    return up_to(whole // part, searching=whole * MANY, phases=phases, suppress_health_check=list(HealthCheck))
 
 
 def requests_for(operation: APIOperation) -> st.SearchStrategy[Case]:
@@ -136,12 +140,16 @@ NOBODY: Sequence[Mapping[str, str]] = (
 
 
 def walk(
-    service: Service, operation: APIOperation, callers: Sequence[Callable[[str], Mapping[str, str]]], examples: int
+    service: Service,
+    operation: APIOperation,
+    callers: Sequence[Callable[[str], Mapping[str, str]]],
+    whole: int,
+    part: int = 1,
 ) -> list[httpx.Response]:
     """The answers to made-up requests; fails for the first that is a failure, or not as the document says."""
     answers = []
 
-    @bounded(examples)
+    @bounded(whole, part)
     @given(requests_for(operation), st.sampled_from(callers), st.data())
     def step(case: Case, caller: Callable[[str], Mapping[str, str]], data: st.DataObject) -> None:
         world, label = service.world, operation.label
@@ -158,7 +166,7 @@ def walk(
 
 LENGTHS = [
     pytest.param(3, id="short"),
-    pytest.param(1, id="long", marks=[pytest.mark.slow, pytest.mark.hypothesis]),
+    pytest.param(2, id="long", marks=[pytest.mark.slow, pytest.mark.hypothesis]),
 ]
 """By what the number of made-up requests is divided; the long walks belong to the search of `make fuzz`, too."""
 
@@ -166,7 +174,7 @@ LENGTHS = [
 @pytest.mark.parametrize("part", LENGTHS)
 def test_no_request_that_a_document_leads_to_makes_a_service_fail(service: Service, part: int) -> None:
     for operation in service.operations:
-        answers = walk(service, operation, [service.world.caller], service.world.examples // part)
+        answers = walk(service, operation, [service.world.caller], service.world.examples, part)
         # A walk that only ever meets refusals has looked at nothing.
         statuses = Counter(answer.status_code for answer in answers)
         assert any(status < 300 for status in statuses), (operation.label, statuses)
@@ -176,7 +184,7 @@ def test_no_request_that_a_document_leads_to_makes_a_service_fail(service: Servi
 def test_no_request_without_a_good_token_is_granted_or_makes_a_service_fail(service: Service, part: int) -> None:
     callers = [lambda _, headers=headers: headers for headers in NOBODY]
     for operation in service.operations:
-        for answer in walk(service, operation, callers, service.world.examples // 2 // part):
+        for answer in walk(service, operation, callers, service.world.examples // 2, part):
             assert operation.label in OPEN or answer.status_code >= 400, (operation.label, answer.text)
 
 
