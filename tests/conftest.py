@@ -22,9 +22,11 @@ from tests.support.browser_rig import CHROMIUM
 from tests.support.examples import register_profiles
 from tests.support.people import COPIES
 from tests.support.shared_stack import Addresses, MailServer, StackHost, ask, given
+from tests.support.trust import share_trust
 
 register_profiles()
 share_adapters()
+share_trust()
 # httpx looks for it at every request to an application, and would search all folders for it each time.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # None says that there is no such module
 
