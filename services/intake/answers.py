@@ -50,6 +50,12 @@ class AnswerTaken(TypedDict):
     question_id: str
 
 
+class CheckInTaken(TypedDict):
+    """Answers of a reporter to a check-in that are stored."""
+
+    number: int
+
+
 class ReportRead(TypedDict):
     """One report, as far as the purpose of the call needs it."""
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, get_args
 
 import orjson
 
+from services.intake.report.check_ins import is_code
 from services.intake.report.mentions import Known, words_of
 from services.intake.report.pseudonym import party_token, people_named
 from services.intake.report.sealed import Sealed, SealedSections
@@ -163,7 +164,8 @@ class Mentions:
             yield from _texts_in(self._section(report.id, report.vault, name), names=name == "unknown")
         for kind, sealed in (("statements", report.statements), ("answers", report.answers)):
             for key, words in sealed.items():
-                yield self._vault.open(f"{report.id}/{kind}/{key}", words).decode()
+                if not is_code(key):
+                    yield self._vault.open(f"{report.id}/{kind}/{key}", words).decode()
 
     def _section(self, report_id: str, vault: SealedSections, name: Section) -> dict[str, Any]:
         sealed = vault.section(name)

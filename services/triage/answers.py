@@ -159,13 +159,20 @@ class AppealShown(TypedDict):
 
 
 class CheckInShown(TypedDict):
-    """A moment at which the reporter is asked how it goes. `due`: it has come; `answer`: what became of it."""
+    """A moment at which the reporter is asked how it goes. `due`: it has come; `answer`: what became of it.
+
+    `asked`: how often so far; `again_at`: when once more, or no more. The vault has the answers under ids that begin
+    with `answer_id`.
+    """
 
     number: int
     due_at: str
     due: bool
+    asked: int
+    again_at: str | None
     kept_at: str | None
     answer: str | None
+    answer_id: str | None
 
 
 class AgreementShown(TypedDict):
@@ -279,6 +286,7 @@ class CaseShown(CaseSummary):
     absorbed: Sequence[AbsorbedShown]
     links: Sequence[LinkShown]
     consent: str | None
+    unasked_for: str | None
     check_ins: Sequence[CheckInShown]
     agreements: Sequence[AgreementShown]
     appeals: Sequence[AppealShown]

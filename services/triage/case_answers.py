@@ -78,6 +78,9 @@ def show_check_ins(case: Case) -> list[CheckInShown]:
             "due": check_in.told_at is not None,
             "kept_at": rfc3339(check_in.kept_at) if check_in.kept_at else None,
             "answer": check_in.answer,
+            "asked": check_in.attempt,
+            "again_at": rfc3339(check_in.again_at) if check_in.again_at and not check_in.kept_at else None,
+            "answer_id": check_in.answer_id,
         }
         for check_in in case.check_ins
     ]

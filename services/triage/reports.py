@@ -8,6 +8,7 @@ from services.triage.author import TRIAGE
 from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.code_names import code_name_of
+from services.triage.case.commands.check_ins import ReceiveCheckIn
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.inquiry import ReceiveAnswer
 from services.triage.case.commands.opening import Open
@@ -18,7 +19,7 @@ from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
 from shared.aggregates import change
-from shared.events import Event, ReportAnswered, ReportErased, ReportReceived, parties_of
+from shared.events import Event, ReportAnswered, ReportCheckedIn, ReportErased, ReportReceived, parties_of
 from shared.ids import case_id_of
 from shared.parties import Parties
 from shared.policy import Policy
@@ -121,6 +122,11 @@ class ReportFollower:
                     raise Malformed("unknown_case", "an answer to a case that was never opened")
                 people = self._tokens.people(work.case, people.staff, people.parties)
                 command = ReceiveAnswer(answer.question_id, answer.answer_id)
+            case ReportCheckedIn() as told:
+                if work.case is None:
+                    raise Malformed("unknown_case", "an answer to a case that was never opened")
+                people = self._tokens.people(work.case, people.staff, people.parties)
+                command = ReceiveCheckIn(told.number, told.due_at, told.answer, told.stop, told.answer_id)
             case other:
                 raise Malformed("unexpected_type", f"{other.name} is not for triage")
         try:
@@ -174,6 +180,6 @@ def _names_apart(event: Event) -> bool:
 
 def _case_id(event: Event) -> str:
     fact = event.fact
-    if isinstance(fact, ReportReceived | ReportAnswered | ReportErased):
+    if isinstance(fact, ReportReceived | ReportAnswered | ReportCheckedIn | ReportErased):
         return case_id_of(fact.report_id)
     return event.case_id

@@ -138,6 +138,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
                 for link, other in beside.links(case)
             ],
             "consent": case.consent,
+            "unasked_for": case.unasked_for,
             "check_ins": show_check_ins(case),
             "agreements": show_agreements(case),
             "history": [show_step(step) for step in beside.steps(case.history)],

@@ -32,29 +32,52 @@ class FollowUpBegun(CaseFact):
 
 
 class CheckInDue(CaseFact):
-    """The moment of a check-in has come; the state stays."""
+    """The reporter is asked how it goes, for the first time or once more; the state stays.
+
+    `again_at`: when the reporter is asked once more, or no more, if no answer comes; None in events from before Hearth
+    asked by itself.
+    """
 
     name: ClassVar[str] = "case.check_in_due"
+    version: ClassVar[str] = "1.1"
     unseen: ClassVar[bool] = True
     follows_policy: ClassVar[bool] = True
 
     number: int
     due_at: AwareDatetime
+    attempt: int = 1
+    again_at: AwareDatetime | None = None
 
 
 class CheckInKept(CaseFact):
-    """What became of a check-in: `answered`, `declined` or `no_answer`. The words stay in the vault; the state stays.
+    """What became of a check-in: `answered`, `declined` or `no_answer`; the state stays.
 
+    The vault has the answers under ids that begin with `answer_id`, which is None where a handler noted the check-in.
     No answer is no answer, and never means that all is well.
     """
 
     name: ClassVar[str] = "case.check_in_kept"
+    version: ClassVar[str] = "1.1"
     unseen: ClassVar[bool] = True
     shows: ClassVar[str | None] = "answer"
 
     number: int
     due_at: AwareDatetime
     answer: str
+    answer_id: str | None = None
+
+
+class CheckInsEnded(CaseFact):
+    """The reporter is never asked again of this case: the reporter wants it so (`stopped`), or does not answer.
+
+    `why` is `stopped` or `no_answer`; the state stays.
+    """
+
+    name: ClassVar[str] = "case.check_ins_ended"
+    unseen: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "why"
+
+    why: str
 
 
 class AgreementMade(CaseFact):

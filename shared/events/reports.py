@@ -1,6 +1,6 @@
 """Facts that intake writes to `reports`: what may be known of a report without its personal data."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import AwareDatetime
 
@@ -59,4 +59,22 @@ class ReportAnswered(Fact):
 
     report_id: str
     question_id: str
+    answer_id: str
+
+
+class ReportCheckedIn(Fact):
+    """The reporter answered the questions of a check-in, or `declined` to. `stop`: the reporter is never asked again.
+
+    `number` and `due_at` say which check-in of the case. The vault has the answers under ids that begin with
+    `answer_id`.
+    """
+
+    topic: ClassVar[str] = "reports"
+    name: ClassVar[str] = "report.checked_in"
+
+    report_id: str
+    number: int
+    due_at: AwareDatetime
+    answer: Literal["answered", "declined"]
+    stop: bool
     answer_id: str

@@ -215,6 +215,8 @@ def _build(
             )
             for row in follow_up.follow_up
         ),
+        tries=follow_up.tries,
+        again_after=parse_duration(follow_up.again_after),
         pauses=MappingProxyType({row.id: parse_duration(row.longest) for row in pauses.pause}),
     )
 

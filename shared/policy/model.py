@@ -243,6 +243,10 @@ class Policy:
     identities: Mapping[tuple[str, str], tuple[str, ...]]
     """By privacy of the report and state of its case: what handlers are told of the reporter."""
     follow_up: tuple[FollowUpRule, ...]
+    tries: int
+    """How often in all a reporter is asked who does not answer."""
+    again_after: timedelta
+    """How long after one try the next one follows."""
     pauses: Mapping[str, timedelta]
     """Why handlers may pause a case: by code, for how long at most."""
 

@@ -190,6 +190,8 @@ class FollowUpRow(Row):
 
 
 class FollowUpFile(Row):
+    tries: Annotated[int, Field(ge=1, le=5)]
+    again_after: Duration
     follow_up: Annotated[list[FollowUpRow], Field(min_length=1)]
 
 

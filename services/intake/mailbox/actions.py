@@ -1,12 +1,24 @@
 """The reporter's mailbox: status, questions and answers. Words of handlers wait in it until the case names them."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.intake.mailbox.views import QuestionView, StatusView, view_deadlines
+from services.intake.mailbox.views import CheckInView, QuestionView, StatusView, view_deadlines
 from services.intake.mentions import Mentions
+from services.intake.report.check_ins import (
+    ANSWER,
+    CHOICE,
+    DECLINE,
+    QUESTIONS,
+    STOP,
+    WORDS,
+    answer_id_of,
+    entries_of,
+    is_answered,
+    key_of,
+)
 from services.intake.report.receipt import hash_receipt
 from services.intake.report.sealed import SealedAnswer, SealedStatement
 from services.intake.report.status import follow
@@ -14,7 +26,7 @@ from services.intake.stored import INTAKE, REPORTER, SOURCE, Change, Secrets, St
 from services.intake.vault.cipher import Vault
 from shared.aggregates import change
 from shared.brake import Brake
-from shared.events import Draft, Event, MentionCleared, ReportAnswered, stamp
+from shared.events import CaseState, Draft, Event, Fact, MentionCleared, ReportAnswered, ReportCheckedIn, stamp
 from shared.ids import derive
 from shared.problems import FieldError, FieldsWrong, Problem, Unavailable
 from shared.telemetry import current_traceparent
@@ -76,10 +88,60 @@ class Mailbox:
                 raise Problem(404, "question-unknown", "This question was not asked.", errors=[error])
             given = report.answers.get(question_id)
             if given is None:
-                return await self._answered(report, question_id, text)
+                answer_id = derive("answer", report_id, question_id)
+                fact = ReportAnswered(report_id=report_id, question_id=question_id, answer_id=answer_id)
+                return await self._answered(report, fact, answer_id, {question_id: text}, [text])
             if self._vault.open(f"{report_id}/answers/{question_id}", given) != text.encode():
                 raise Problem(409, "already-answered", "This question has been answered already.")
             return None
+
+        await change(self._store, [found.id], decide)
+
+    async def check_in(self, receipt: str, number: int, choice: str, answers: Mapping[str, str], text: str) -> None:
+        """Keep what the reporter answers to a check-in, durably, and tell that there is something. May be repeated.
+
+        `choice`: one of CHOICES; `answers`: by the questions of QUESTIONS. Raises Problem 404 for an unknown receipt or
+        check-in, 409 when it was answered otherwise or nothing is asked any more, 410 when the report has been erased,
+        and 422 for an answer without anything in it.
+        """
+        entries = entries_of(choice, answers, text)
+        if choice == ANSWER and not is_answered(entries):
+            raise FieldsWrong([FieldError("/answers", "missing", "Answer at least one question, or decline.")])
+        if choice == DECLINE and (answers or text):
+            raise FieldsWrong([FieldError("/answers", "not_declined", "Who declines does not answer.")])
+        found = await self._find(receipt)
+
+        async def decide(_report_id: str, report: StoredReport | None) -> Change | None:
+            if report is None:
+                raise Unavailable("a report is not where it was")
+            refuse_erased(report)
+            asked = report.status.check_in
+            if asked is None or asked.number != number:
+                error = FieldError("/number", "check_in_unknown", "There is no such check-in.")
+                raise Problem(404, "check-in-unknown", "This was not asked.", errors=[error])
+            answer_id = answer_id_of(report.id, asked)
+            known = {
+                name: given
+                for name in (CHOICE, WORDS, *QUESTIONS)
+                if (given := self._answer(report, key_of(answer_id, name))) is not None
+            }
+            if known:
+                if known != entries:
+                    raise Problem(409, "already-answered", "These questions have been answered already.")
+                return None
+            if not _is_asked(report):
+                error = FieldError("/number", "check_in_over", "Nothing is asked any more.")
+                raise Problem(409, "check-in-over", "This is not asked any more.", errors=[error])
+            fact = ReportCheckedIn(
+                report_id=report.id,
+                number=number,
+                due_at=asked.due_at,
+                answer="answered" if is_answered(entries) else "declined",
+                stop=choice == STOP,
+                answer_id=answer_id,
+            )
+            sealed = {key_of(answer_id, name): given for name, given in entries.items()}
+            return await self._answered(report, fact, answer_id, sealed, [text])
 
         await change(self._store, [found.id], decide)
 
@@ -147,11 +209,12 @@ class Mailbox:
             raise Problem(404, "receipt-unknown", "No report belongs to this receipt.")
         return report
 
-    async def _answered(self, report: StoredReport, question_id: str, text: str) -> Change:
+    async def _answered(
+        self, report: StoredReport, fact: Fact, answer_id: str, given: Mapping[str, str], words: Sequence[str]
+    ) -> Change:
+        """The report with these answers, each under its key, of which `words` may mention people."""
         at = self._clock()
-        answer_id = derive("answer", report.id, question_id)
-        fact = ReportAnswered(report_id=report.id, question_id=question_id, answer_id=answer_id)
-        after = await self._mentions.noted(report, [text])
+        after = await self._mentions.noted(report, words)
         events = stamp(
             [Draft(fact, REPORTER, at, answer_id)],
             source=SOURCE,
@@ -161,9 +224,11 @@ class Mailbox:
             trace=current_traceparent(),
         )
         events += self._mentions.told(report, after, INTAKE, at, answer_id)
-        words = self._vault.seal(f"{report.id}/answers/{question_id}", text.encode())
-        answer = SealedAnswer(words.key_id, words.key, words.data, at=at)
-        after = replace(after, answers={**report.answers, question_id: answer})
+        answers = dict(report.answers)
+        for key, text in given.items():
+            sealed = self._vault.seal(f"{report.id}/answers/{key}", text.encode())
+            answers[key] = SealedAnswer(sealed.key_id, sealed.key, sealed.data, at=at)
+        after = replace(after, answers=answers)
         return Change(report, after, events, [answer_id])
 
     def _view(self, report: StoredReport) -> StatusView:
@@ -187,7 +252,15 @@ class Mailbox:
             updated_at=status.updated_at,
             erased_at=report.erased.at if report.erased else None,
             body=status.body,
+            check_in=self._asked(report),
         )
+
+    def _asked(self, report: StoredReport) -> CheckInView | None:
+        """The check-in that is to be answered."""
+        asked = report.status.check_in
+        if asked is None or not _is_asked(report) or key_of(answer_id_of(report.id, asked), CHOICE) in report.answers:
+            return None
+        return CheckInView(asked.number, asked.asked_at, dict(QUESTIONS))
 
     def _statement(self, report: StoredReport, statement_id: str) -> str | None:
         """The handlers' words under an id; None when there are none (yet, or no more)."""
@@ -197,3 +270,10 @@ class Mailbox:
     def _answer(self, report: StoredReport, question_id: str) -> str | None:
         sealed = report.answers.get(question_id)
         return self._vault.open(f"{report.id}/answers/{question_id}", sealed).decode() if sealed else None
+
+
+def _is_asked(report: StoredReport) -> bool:
+    """Whether the reporter is asked how it goes, as far as triage has told."""
+    asked = report.status.check_in
+    is_open = report.erased is None and report.status.state == CaseState.FOLLOWING_UP
+    return is_open and asked is not None and not asked.over

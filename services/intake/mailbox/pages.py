@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.intake.fields import ANSWER_LIMIT, RECEIPT_LIMIT
 from services.intake.mailbox.actions import Mailbox
+from services.intake.mailbox.check_ins import shown, take_check_in
 from services.intake.mailbox.views import StatusView
 from services.intake.paths import FOLLOW_UP
 from services.intake.sources.form import Filled, fill
@@ -63,6 +64,8 @@ class FollowUpPage:
         """Who has to act now, and what the reporter can do."""
         if view.erased_at:
             return self._pages.message(request, "status-now-erased")
+        if view.check_in:
+            return self._pages.message(request, "status-now-check-in")
         if not view.outcome and any(question.answer is None for question in view.questions):
             return self._pages.message(request, "status-now-yours")
         standing = "status-now-decided" if view.outcome else "status-now-theirs"
@@ -73,6 +76,7 @@ class FollowUpPage:
         text = filled.value("answer")
         answered = error = None
         try:
+            sent = await take_check_in(self._mailbox, receipt, filled)
             if question_id:
                 if is_blank(text):
                     error = "field-required"
@@ -109,8 +113,14 @@ class FollowUpPage:
             "body": self._body(request, view),
             "awaited": self._awaited(request, view),
             "error": self._pages.message(request, error) if error else None,
+            "check_in": shown(
+                view,
+                sent,
+                lambda key: self._pages.message(request, key),
+                lambda prefix, code: self._pages.message(request, message_key(prefix, code)),
+            ),
         }
-        return self._pages.render(request, "status.html", context, 422 if error else 200)
+        return self._pages.render(request, "status.html", context, 422 if error or sent.error else 200)
 
 
 def _is_asked(view: StatusView, question_id: str) -> bool:

@@ -1,15 +1,18 @@
 """The reporter's mailbox over HTTP: for programs of reporters, and for the service that writes the handlers' words."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
+from pydantic import Field
 
-from services.intake.answers import AnswerTaken
-from services.intake.fields import PRIVATE, Body, Identifier, Receipt, Words
+from services.intake.answers import AnswerTaken, CheckInTaken
+from services.intake.fields import ANSWER_LIMIT, PRIVATE, Body, Identifier, Receipt, Words
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.views import StatusView
+from shared.input.texts import TypedText
 from shared.problems import FieldError, FieldsWrong
 from shared.web.bodies import gives, json_response, parse_body, takes
 from shared.web.gate import Callers, Gate, does
@@ -31,6 +34,30 @@ class Answer(Body):
     receipt: Receipt
     question_id: Identifier
     text: Words
+
+
+class CheckInAnswers(Body):
+    """What a reporter answers to the questions of a check-in; each may be left out."""
+
+    safe: Literal["yes", "no", "unsure"] | None = None
+    treated_badly: Literal["yes", "no", "unsure"] | None = None
+    agreed_kept: Literal["yes", "partly", "no", "unsure"] | None = None
+    support: Literal["yes", "no"] | None = None
+
+
+class CheckIn(Body):
+    """POST /v1/follow-up/check-ins. `stop`: the reporter is never asked again, and may answer this one time."""
+
+    receipt: Receipt
+    number: Annotated[int, Field(ge=1)]
+    choice: Literal["answer", "decline", "stop"]
+    answers: CheckInAnswers = CheckInAnswers()
+    text: Annotated[str, TypedText(ANSWER_LIMIT, optional=True, one_line=False)] = ""
+
+    @property
+    def given(self) -> Mapping[str, str]:
+        """The answers that were given."""
+        return self.answers.model_dump(exclude_none=True)
 
 
 class Statement(Body):
@@ -62,6 +89,18 @@ def make_mailbox_router(mailbox: Mailbox, gate: Gate) -> APIRouter:
         body = parse_body(Answer, await request.body())
         await mailbox.answer(body.receipt, body.question_id, body.text)
         return json_response({"question_id": body.question_id}, 202, headers=PRIVATE)
+
+    @router.post(
+        "/v1/follow-up/check-ins",
+        status_code=202,
+        responses=gives(CheckInTaken, 202),
+        **does("report.follow_up", takes(CheckIn)),
+    )
+    async def check_in(request: Request) -> Response:
+        """Take what a reporter answers to a check-in, or that the reporter declines. The request may be repeated."""
+        body = parse_body(CheckIn, await request.body())
+        await mailbox.check_in(body.receipt, body.number, body.choice, body.given, body.text)
+        return json_response({"number": body.number}, 202, headers=PRIVATE)
 
     @router.put(
         "/v1/vault/reports/{report_id}/statements/{statement_id}",

@@ -1,5 +1,6 @@
 """What a receipt opens: the status of a report in the reporter's own terms. Pure."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -34,10 +35,24 @@ class QuestionView:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckInView:
+    """That the reporter is asked how it goes. `questions`: what can be answered to each; each may be left out.
+
+    `asked_at` is UTC-aware.
+    """
+
+    number: int
+    asked_at: datetime
+    questions: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """Everything that a receipt opens. Times are UTC-aware.
 
     `body` is the id of the handling body, and `reason` its own words.
+
+    `check_in`: the questions of how it goes, while the reporter is asked.
 
     Of an erased report (`erased_at`) no words are left: no questions, no reason.
     """
@@ -51,6 +66,7 @@ class StatusView:
     updated_at: datetime
     erased_at: datetime | None = None
     body: str | None = None
+    check_in: CheckInView | None = None
 
 
 def view_deadlines(status: Status, now: datetime) -> tuple[DeadlineView, ...]:

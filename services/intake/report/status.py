@@ -20,6 +20,9 @@ from shared.events import (
     CaseState,
     CaseTriaged,
     CategoryConfirmed,
+    CheckInDue,
+    CheckInKept,
+    CheckInsEnded,
     DeadlineBreached,
     DeadlineFact,
     DeadlineMet,
@@ -27,6 +30,7 @@ from shared.events import (
     DeadlineResumed,
     DeadlineStarted,
     Event,
+    FollowUpBegun,
     InformationRequested,
     LaneLowered,
     LaneRaised,
@@ -61,6 +65,16 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckIn:
+    """The check-in of which the reporter was asked last, first at `asked_at`. `over`: nothing is asked any more."""
+
+    number: int
+    due_at: datetime
+    asked_at: datetime
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Where a report stands. `state` may be one that only a later version of Hearth knows.
 
@@ -84,6 +98,7 @@ class Status:
     assignee: str | None = None
     category: str | None = None
     before_merge: str | None = None
+    check_in: CheckIn | None = None
 
 
 def follow(status: Status, event: Event) -> Status | None:
@@ -136,6 +151,10 @@ def follow(status: Status, event: Event) -> Status | None:
             after = replace(after, outcome=fact.outcome, reason_id=fact.reason_id)
         case AppealDecided() | CaseReopened() if fact.state == CaseState.REOPENED:
             after = replace(after, outcome=None, reason_id=None)
+        case CheckInDue() if fact.attempt == 1 or status.check_in is None:
+            after = replace(after, check_in=CheckIn(fact.number, fact.due_at, event.time))
+        case CheckInKept() | CheckInsEnded() | FollowUpBegun() if status.check_in:
+            after = replace(after, check_in=replace(status.check_in, over=True))
         case DeadlineStarted():
             return _with(after, fact.deadline, lambda d: Deadline(d.name, fact.due_at))
         case DeadlineMet():

@@ -79,6 +79,23 @@ def _news(messages: Messages, links: Links, language: str, deliveries: Sequence[
     )
 
 
+def _check_in(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+    def say(key: str, *values: str) -> str:
+        return messages.text(language, f"mail-check-in-{key}", *values)
+
+    received = write_time(language, deliveries[0].received_at)
+    return Notice(
+        language,
+        say("subject"),
+        (
+            Paragraph(say("text", received)),
+            Link(say("follow-up"), f"{links.public}/follow-up"),
+            Paragraph(messages.text(language, "mail-acknowledgement-receipt")),
+            Paragraph(messages.text(language, "mail-no-reply")),
+        ),
+    )
+
+
 def _new_case(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
     urgent = any(delivery.lane not in (None, "standard") for delivery in deliveries)
     subject = "mail-new-case-subject-urgent" if urgent else "mail-new-case-subject"
@@ -181,6 +198,7 @@ NOTICES: Mapping[str, Compose] = {
     "new_case": _new_case,
     "urgent_case": _urgent_case,
     "news": _news,
+    "check_in": _check_in,
     "referral": _referral,
     "due_soon": _due_soon,
     "overdue": _overdue,

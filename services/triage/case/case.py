@@ -61,6 +61,7 @@ class Case:
     `deadlines_told`: facts tell when a deadline is met; in an older case its steps do (see evolve).
     `recusals`: how those of `recused` came about, but for older ones; `ended_recusals`: those taken back or lapsed.
     `consent`: whether the reporter may be asked again after the decision, `yes` or `no`; None: was not asked yet.
+    `unasked_for`: why the reporter is never asked again, `stopped` or `no_answer`.
     `proposal`: the decision that is proposed, and not made yet. `appeals`: all of them, the newest last.
     `unattended`: no handling body could look after it when that was last judged. `category_confirmed`: a person said
     that it has this category. `watchers`: references of the people who follow it.
@@ -105,6 +106,7 @@ class Case:
     links: tuple[Link, ...] = ()
     consent: str | None = None
     check_ins: tuple[CheckIn, ...] = ()
+    unasked_for: str | None = None
     agreements: tuple[Agreement, ...] = ()
     appeals: tuple[Appeal, ...] = ()
     category_confirmed: bool = False
@@ -150,8 +152,8 @@ class Case:
 
     @property
     def open_check_in(self) -> CheckIn | None:
-        """The first check-in that is due: its moment has come, and nobody has noted what became of it."""
-        return next((one for one in self.check_ins if one.told_at and not one.kept_at), None)
+        """The check-in of which the reporter was asked last, while it is not known what became of it."""
+        return next((one for one in reversed(self.check_ins) if one.told_at and not one.kept_at), None)
 
     def agreement(self, agreement_id: str) -> Agreement | None:
         """The agreement of this id."""

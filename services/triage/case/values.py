@@ -241,8 +241,9 @@ class Referral:
 class CheckIn:
     """A moment at which the reporter is to be asked how it goes. Times are UTC-aware.
 
-    `told_at`: when triage told that it has come. `kept_at`: when a handler noted the `answer`: answered, declined or
-    no_answer.
+    `told_at`: when the reporter was asked first, and `attempt`: how often so far. `again_at`: when the next attempt is
+    due, or none any more. `kept_at`: when the `answer` was known: answered, declined or no_answer; the vault has the
+    words under ids that begin with `answer_id`.
     """
 
     number: int
@@ -250,6 +251,9 @@ class CheckIn:
     told_at: datetime | None = None
     kept_at: datetime | None = None
     answer: str | None = None
+    attempt: int = 0
+    again_at: datetime | None = None
+    answer_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

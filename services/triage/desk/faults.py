@@ -45,6 +45,7 @@ FIELD_MESSAGES = {
     "own_measure": "desk-own-measure",
     "taken_before": "desk-taken-before",
     "nothing_due": "desk-nothing-due",
+    "asked_no_more": "desk-asked-no-more",
     "no_party": "desk-no-party",
     "not_overdue": "desk-not-overdue",
     "not_decided": "desk-not-decided",

@@ -12,6 +12,19 @@ from services.triage.desk.names import CaseNames
 from shared.access.principal import Principal, Role
 from shared.clients.vault import Contents
 
+_CHOICE, _WORDS = "choice", "words"
+"""What the vault has of a check-in beside the questions: what the reporter chose to do, and words."""
+_UNASKED = {"stopped": "desk-check-ins-stopped", "no_answer": "desk-check-ins-silent"}
+"""Why the reporter is not asked again, as a message."""
+
+
+def _answers_to(check_in: CheckIn, contents: Contents | None) -> dict[str, str]:
+    """What the reporter answered to a check-in, by name, as far as it is at hand."""
+    written = contents.sections.get("correspondence", {}) if contents and check_in.answer_id else {}
+    begin = f"{check_in.answer_id}-"
+    found = [one for one in written.get("answers", ()) if one["question_id"].startswith(begin)]
+    return {one["question_id"].removeprefix(begin): one["text"] for one in found}
+
 
 def follow_up_of(
     names: CaseNames, request: Request, reader: Principal, case: Case, contents: Contents | None, *, may_check: bool
@@ -27,10 +40,29 @@ def follow_up_of(
     def became(check_in: CheckIn) -> str:
         if check_in.answer:
             return names.code(request, "answer", check_in.answer)
+        if check_in.attempt:
+            return names.said(request, "desk-check-in-asked", check_in.attempt)
         return names.said(request, f"desk-check-in-{'due' if check_in.told_at else 'open'}")
 
+    def answers(check_in: CheckIn) -> list[tuple[str, str]]:
+        given = _answers_to(check_in, contents)
+        return [
+            (names.code(request, "check-in-question", name), names.code(request, "check-in-answer", code))
+            for name, code in given.items()
+            if name not in (_CHOICE, _WORDS)
+        ]
+
     return {
-        "check_ins": [{"due_at": check_in.due_at, "text": became(check_in)} for check_in in case.check_ins],
+        "unasked": _UNASKED.get(case.unasked_for or ""),
+        "check_ins": [
+            {
+                "due_at": check_in.due_at,
+                "text": became(check_in),
+                "answers": answers(check_in),
+                "words": _answers_to(check_in, contents).get(_WORDS),
+            }
+            for check_in in case.check_ins
+        ],
         "agreements": [
             {
                 "id": agreement.id,

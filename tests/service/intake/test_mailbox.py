@@ -1,5 +1,6 @@
 """The reporter's mailbox: the case's events become a status; questions appear when they are asked, answers go back."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,14 +11,20 @@ from shared.events import (
     CaseAssigned,
     CaseClosed,
     CaseDecided,
+    CaseFact,
     CaseOpened,
     CaseTriaged,
+    CheckInDue,
+    CheckInKept,
+    CheckInsEnded,
     DeadlineSet,
     Event,
+    FollowUpBegun,
     InformationReceived,
     InformationRequested,
     InvestigationStarted,
     ReportAnswered,
+    ReportCheckedIn,
 )
 from tests.support.intake_rig import START, Rig, bearer, case_event
 
@@ -101,6 +108,7 @@ async def test_a_receipt_opens_the_status_at_once(rig: Rig, accepted: dict[str, 
         "updated_at": "2026-11-24T12:00:00Z",
         "erased_at": None,
         "body": None,
+        "check_in": None,
     }
 
 
@@ -191,6 +199,81 @@ async def test_an_answer_counts_once(rig: Rig, accepted: dict[str, str]) -> None
     assert await answer(rig, accepted["receipt"], "Yesterday.") == 202
     assert await answer(rig, accepted["receipt"], "No, today.") == 409
     assert sum(isinstance(fact, ReportAnswered) for fact in rig.store.events()) == 1
+
+
+CHECK_IN: dict[str, Any] = {"previous": "following_up", "state": "following_up", "number": 1, "due_at": START}
+BEGUN = FollowUpBegun(previous="decided", state="following_up", consent="yes")
+ASKED = CheckInDue(**CHECK_IN, attempt=1, again_at=START + 14 * DAY)
+NOTED = CheckInKept(**CHECK_IN, answer="no_answer")
+ENDED = CheckInsEnded(previous="following_up", state="following_up", why="no_answer")
+SAID = {"number": 1, "choice": "answer", "answers": {"safe": "yes", "support": "no"}, "text": "Sekretwords"}
+
+
+async def check_in(rig: Rig, receipt: str, said: Mapping[str, Any]) -> tuple[int, list[tuple[str, str]]]:
+    async with rig.http() as http:
+        answer = await http.post("/v1/follow-up/check-ins", json={"receipt": receipt, **said})
+    errors = answer.json().get("errors", []) if answer.status_code >= 400 else []
+    return answer.status_code, [(error["pointer"], error["code"]) for error in errors]
+
+
+async def test_the_answers_of_a_check_in_stay_in_the_vault_and_count_once(rig: Rig, accepted: dict[str, str]) -> None:
+    receipt, report_id = accepted["receipt"], accepted["report_id"]
+    assert await check_in(rig, receipt, SAID) == (404, [("/number", "check_in_unknown")])
+    await rig.mailbox.project([case_event(report_id, 1, BEGUN), case_event(report_id, 2, ASKED, START + DAY)])
+    asked = (await follow(rig, receipt))["check_in"]
+    assert (asked["number"], asked["asked_at"]) == (1, "2026-11-25T12:00:00Z")
+    assert list(asked["questions"]) == ["safe", "treated_badly", "agreed_kept", "support"]
+    assert await check_in(rig, receipt, SAID) == (202, [])
+    assert (await follow(rig, receipt))["check_in"] is None
+    event = rig.store.reports[report_id]["outbox"][-1]
+    assert isinstance(event.fact, ReportCheckedIn)
+    assert (event.fact.answer, event.fact.stop, event.fact.number) == ("answered", False, 1)
+    assert "Sekretwords" not in repr(rig.store.reports)
+    answers = {"choice", "safe", "support", "words"}
+    assert {key.removeprefix(f"{event.fact.answer_id}-") for key in rig.store.reports[report_id]["answers"]} == answers
+    await rig.mailbox.project([case_event(report_id, 3, NOTED)])
+    assert await check_in(rig, receipt, SAID) == (202, [])
+    assert (await check_in(rig, receipt, {**SAID, "text": "Other words"}))[0] == 409
+    assert sum(isinstance(fact, ReportCheckedIn) for fact in rig.store.events()) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"number": 1, "choice": "decline"}, ("declined", False)),
+        ({"number": 1, "choice": "stop"}, ("declined", True)),
+        ({"number": 1, "choice": "stop", "answers": {"safe": "no"}}, ("answered", True)),
+        ({"number": 1, "choice": "answer", "text": "Words alone."}, ("answered", False)),
+        ({"number": 1, "choice": "answer"}, (422, "/answers", "missing")),
+        ({"number": 1, "choice": "decline", "text": "No."}, (422, "/answers", "not_declined")),
+        ({"number": 1, "choice": "perhaps"}, (422, "/choice", "literal_error")),
+        ({"number": 0, "choice": "decline"}, (422, "/number", "greater_than_equal")),
+        ({"number": 1, "choice": "answer", "answers": {"safe": "never"}}, (422, "/answers/safe", "literal_error")),
+        ({"number": 1, "choice": "answer", "answers": {"name": "Ann"}}, (422, "/answers", "extra_forbidden")),
+        ({"number": 2, "choice": "decline"}, (404, "/number", "check_in_unknown")),
+    ],
+)
+async def test_each_answer_to_a_check_in_is_told_or_refused_in_its_place(
+    rig: Rig, accepted: dict[str, str], said: Mapping[str, Any], told: tuple[Any, ...]
+) -> None:
+    events = [case_event(accepted["report_id"], seq, fact) for seq, fact in enumerate((BEGUN, ASKED), 1)]
+    await rig.mailbox.project(events)
+    status, errors = await check_in(rig, accepted["receipt"], said)
+    facts = [fact for fact in rig.store.events() if isinstance(fact, ReportCheckedIn)]
+    if status == 202:
+        assert [(fact.answer, fact.stop) for fact in facts] == [told]
+    else:
+        assert ((status, *errors[0]), facts) == (told, [])
+
+
+@pytest.mark.parametrize(
+    "last", [NOTED, ENDED, CaseClosed(previous="following_up", state="closed")], ids=["noted", "ended", "closed"]
+)
+async def test_nothing_is_asked_of_a_reporter_any_more(rig: Rig, accepted: dict[str, str], last: CaseFact) -> None:
+    events = [case_event(accepted["report_id"], seq, fact) for seq, fact in enumerate((BEGUN, ASKED, last), 1)]
+    await rig.mailbox.project(events)
+    assert (await follow(rig, accepted["receipt"]))["check_in"] is None
+    assert await check_in(rig, accepted["receipt"], SAID) == (409, [("/number", "check_in_over")])
 
 
 async def test_an_answer_and_an_event_at_the_same_time_are_both_kept(rig: Rig, accepted: dict[str, str]) -> None:

@@ -22,8 +22,10 @@ from shared.events import (
     CaseDecided,
     CaseFact,
     CaseTriaged,
+    CheckInDue,
     DeadlinePaused,
     DeadlineSet,
+    FollowUpBegun,
     InformationRequested,
     InvestigationStarted,
     ReportReceived,
@@ -518,6 +520,38 @@ TRIAGED = CaseTriaged(
     rule="one-wiki", deadlines=(DeadlineSet(name="decision", due_at=START),), deadlines_told=True,
 )  # fmt: skip
 ASKED = InformationRequested(previous="triaged", state="awaiting_information", question_id="q-1")
+
+
+FOLLOWED = FollowUpBegun(previous="decided", state="following_up", consent="yes")
+HOW_IS_IT = CheckInDue(previous="following_up", state="following_up", number=1, due_at=START)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "told"),
+    [
+        ({}, 200, "We ask you how things go."),
+        ({"check_in": "answer", "check-in-safe": "no"}, 200, "Your answers have arrived."),
+        ({"check_in": "answer", "check-in-words": "Some <words>."}, 200, "Your answers have arrived."),
+        ({"check_in": "decline", "check-in-safe": "no"}, 200, "you would rather not answer this time"),
+        ({"check_in": "stop"}, 200, "We will not ask you again."),
+        ({"check_in": "answer"}, 422, "Answer at least one question"),
+        ({"check_in": "answer", "check-in-safe": "Ann"}, 422, "Answer at least one question"),
+        ({"check_in": "answer", "check-in-words": "x" * 20_001}, 422, 'id="check-in-words-error"'),
+        ({"check_in": "answer", "check_in_number": "2", "check-in-words": "Mine"}, 422, "can no longer be answered"),
+        ({"check_in": "answer", "check_in_number": "-1"}, 200, "We ask you how things go."),
+    ],
+)
+async def test_the_page_asks_how_it_goes_and_takes_what_is_answered(
+    rig: Rig, fields: dict[str, str], status: int, told: str
+) -> None:
+    fields = {"check_in_number": "1", **fields} if fields else {}
+    page = await status_page(rig, TRIAGED, FOLLOWED, HOW_IS_IT, **fields)
+    text = html.unescape(page.text)
+    assert (page.status_code, told in text) == (status, True)
+    is_open = status == 422 or told.startswith("We ask")
+    assert ("Has anyone treated you badly because of the report?" in text) is is_open
+    if status == 422 and "Mine" in fields.values():
+        assert ">\nMine</textarea>" in page.text
 
 
 @pytest.mark.parametrize("outcome", POLICY.outcomes)

@@ -1,14 +1,16 @@
 """Following a case up at the desk and by the API: check-ins, and agreements of repair."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from html import unescape
 
 import pytest
 
 from services.triage.case.case import Case
+from shared.events import ReportCheckedIn
 from tests.support.forms import hidden_fields
 from tests.support.people import sign_in
-from tests.support.triage_rig import ALICE, CORA, Rig, make_rig
+from tests.support.triage_rig import ALICE, CORA, Rig, from_intake, make_rig
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
 AGREEMENT = {"what": "They take the page down.", "who": "reported", "by_when": "2999-12-24"}
@@ -77,3 +79,28 @@ async def test_the_page_shows_an_agreement_and_notes_whether_it_is_kept(rig: Rig
     page = unescape((await rig.http.get(address, headers=BROWSER)).text)
     assert "Is it kept? In part · You" in page
     assert (await rig.shown(case))["agreements"][0]["checked_by"] == ALICE.ref
+
+
+async def test_the_page_shows_what_the_reporter_answered_to_a_check_in(rig: Rig) -> None:
+    case = await decided(rig)
+    await rig.order(case, "follow_up", {"consent": "yes"})
+    stored = rig.cases.stored[case.id]
+    first, *others = stored.case.check_ins
+    asked = replace(first, told_at=first.due_at, attempt=1)
+    rig.cases.stored[case.id] = replace(stored, case=replace(stored.case, check_ins=(asked, *others)))
+    fact = ReportCheckedIn(
+        report_id=case.report_id, number=1, due_at=first.due_at, answer="answered", stop=True, answer_id="a-1"
+    )
+    told = from_intake(case.report_id, fact, 2)
+    await rig.intake.take([told, told])
+    words = {"choice": "stop", "safe": "no", "agreed_kept": "partly", "words": "It goes on."}
+    given = [{"question_id": f"a-1-{name}", "at": "2026-11-24T12:00:00Z", "text": text} for name, text in words.items()]
+    rig.vault.sections.setdefault(case.report_id, {})["correspondence"] = {"answers": given}
+    body = await rig.shown(case)
+    assert (body["unasked_for"], body["check_ins"][0]["answer"], body["check_ins"][0]["answer_id"]) == (
+        "stopped", "answered", "a-1",
+    )  # fmt: skip
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    page = unescape((await rig.http.get(f"/desk/cases/{case.code_name}", headers=BROWSER)).text)
+    for text in ("The reporter does not want to be asked again.", "Are you safe?", "In part", "It goes on."):
+        assert text in page

@@ -11,7 +11,7 @@ LAST = '[[follow_up]]\nid = "every-case"\nafter = ["7 d", "30 d"]\n'
 
 
 def policy_with(tmp_path: Path, text: str) -> Path:
-    (tmp_path / "follow_up.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "follow_up.toml").write_text('tries = 2\nagain_after = "14 d"\n' + text, encoding="utf-8")
     return tmp_path
 
 

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from services.intake.report.status import Status, follow
 from services.triage.case.case import Case, urgency
+from services.triage.case.commands.check_ins import ReceiveCheckIn
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.emergency import ActInEmergency, EndMeasure, ReviewEmergency
@@ -447,7 +448,7 @@ def test_the_table_reaches_exactly_the_documented_states() -> None:
     recusals = (Recuse.name, Confirm.name, Withdraw.name, Wake.name)
     people = (Link.name, Unlink.name, WriteNote.name, Resume.name, Watch.name, Unwatch.name)
     measures = (ActInEmergency.name, ReviewEmergency.name, EndMeasure.name)
-    everywhere = (*recusals, *measures, *people, Clear.name, ReceiveAnswer.name, Attend.name)
+    everywhere = (*recusals, *measures, *people, Clear.name, ReceiveAnswer.name, ReceiveCheckIn.name, Attend.name)
     assert {state for name, ways in TRANSITIONS.items() for state in ways if name not in everywhere} <= reached
 
 

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.triage.case.case import Case
+from services.triage.case.commands.check_ins import CheckIn, ReceiveCheckIn
 from services.triage.case.commands.command import Command, Words
-from services.triage.case.commands.follow_up import Agree, CheckAgreement, CheckIn, FollowUp
+from services.triage.case.commands.follow_up import Agree, CheckAgreement, FollowUp
 from services.triage.case.commands.handling import Close
 from services.triage.case.commands.inquiry import ReceiveAnswer
 from services.triage.case.commands.waking import Wake
@@ -77,27 +78,74 @@ def test_every_outcome_is_followed_up(outcome: str) -> None:
     assert len(after(decided(outcome=outcome), FollowUp("yes"))[0].check_ins) == 3
 
 
-def test_each_check_in_comes_once_and_in_its_time() -> None:
+def test_a_reporter_who_does_not_answer_is_asked_twice_and_then_never_again() -> None:
     case = followed_up()
     assert after(case, Wake(), at=AT + 7 * DAY - timedelta(seconds=1)) == (case, [])
     case, events = after(case, Wake(), Wake(), at=AT + 7 * DAY)
+    assert [(e.fact.name, getattr(e.fact, "attempt", None)) for e in events] == [("case.check_in_due", 1)]
+    assert wakes_at(case) == AT + 21 * DAY
+    case, events = after(case, Wake(), Wake(), at=AT + 21 * DAY)
+    assert [(e.fact.name, getattr(e.fact, "attempt", None)) for e in events] == [("case.check_in_due", 2)]
+    case, events = after(case, Wake(), Wake(), at=AT + 35 * DAY)
+    assert [e.fact.name for e in events] == ["case.check_in_kept", "case.check_in_kept", "case.check_ins_ended"]
+    assert [one.answer for one in case.check_ins] == ["no_answer", "no_answer", None]
+    assert (case.unasked_for, wakes_at(case)) == ("no_answer", None)
+
+
+def test_after_an_outage_one_question_stands_for_all_moments_that_passed() -> None:
+    case, events = after(followed_up(), Wake(), Wake(), at=AT + 400 * DAY)
     assert [event.fact.name for event in events] == ["case.check_in_due"]
-    assert wakes_at(case) == AT + 30 * DAY
-    late, events = after(case, Wake(), Wake(), at=AT + 400 * DAY)
-    assert [event.fact.name for event in events] == ["case.check_in_due"] * 2
-    assert wakes_at(late) is None
+    case, _ = after(case, said(case), at=AT + 401 * DAY)
+    assert [one.answer for one in case.check_ins] == ["answered"] * 3
+    assert wakes_at(case) is None
 
 
-def test_what_became_of_a_check_in_is_noted_in_its_turn() -> None:
-    case, _ = after(followed_up(), Wake(), at=AT + 31 * DAY)
-    case, (event,) = after(case, CheckIn("no_answer"), at=AT + 32 * DAY)
+def said(case: Case, answer: str = "answered", *, stop: bool = False, answer_id: str = "c1") -> ReceiveCheckIn:
+    return ReceiveCheckIn(1, case.check_ins[0].due_at, answer, stop, answer_id)
+
+
+@pytest.mark.parametrize(
+    ("answer", "stop", "facts", "next_at"),
+    [
+        ("answered", False, ["case.check_in_kept"], 30 * DAY),
+        ("declined", False, ["case.check_in_kept"], 30 * DAY),
+        ("answered", True, ["case.check_in_kept", "case.check_ins_ended"], None),
+        ("declined", True, ["case.check_in_kept", "case.check_ins_ended"], None),
+    ],
+)
+def test_the_reporter_answers_once_and_can_stop_the_asking(
+    answer: str, stop: bool, facts: list[str], next_at: timedelta | None
+) -> None:
+    case, _ = after(followed_up(), Wake(), at=AT + 7 * DAY)
+    command = said(case, answer, stop=stop)
+    case, events = after(case, command, command, at=AT + 8 * DAY)
+    assert [event.fact.name for event in events] == facts
+    assert (case.check_ins[0].answer, case.check_ins[0].answer_id) == (answer, "c1")
+    assert wakes_at(case) == (AT + next_at if next_at else None)
+    if stop:
+        with pytest.raises(FieldsRefused, match="/consent: asked_no_more"):
+            after(replace(case, state=CaseState.DECIDED), FollowUp("yes"))
+
+
+@pytest.mark.parametrize("state", sorted(set(CaseState) - {CaseState.RECEIVED}))
+def test_what_the_reporter_says_counts_more_than_silence_and_in_every_state(state: CaseState) -> None:
+    case, _ = after(followed_up(), Wake(), at=AT + 7 * DAY)
+    case, _ = after(case, CheckIn("no_answer"), at=AT + 8 * DAY)
+    case, (event,) = after(replace(case, state=state), said(case), at=AT + 9 * DAY)
+    assert (event.fact.state, case.check_ins[0].answer) == (state, "answered")
+    unknown = ReceiveCheckIn(1, AT, "answered", False, "c2")
+    assert after(case, unknown) == (case, [])
+
+
+def test_what_became_of_a_check_in_can_be_noted_by_a_handler() -> None:
+    case, _ = after(followed_up(), Wake(), at=AT + 7 * DAY)
+    case, (event,) = after(case, CheckIn("no_answer"), at=AT + 8 * DAY)
     assert isinstance(event.fact, CheckInKept)
     assert (event.fact.number, event.fact.answer) == (1, "no_answer")
-    case, _ = after(case, CheckIn("answered"), at=AT + 33 * DAY)
-    assert [check_in.answer for check_in in case.check_ins] == ["no_answer", "answered", None]
+    assert wakes_at(case) == AT + 30 * DAY
     assert not CheckIn.applies(case)
     with pytest.raises(FieldsRefused, match="nothing_due"):
-        after(case, CheckIn("answered"), at=AT + 34 * DAY)
+        after(case, CheckIn("answered"), at=AT + 9 * DAY)
 
 
 @pytest.mark.parametrize("state", [state for state in CaseState if state is not CaseState.FOLLOWING_UP])

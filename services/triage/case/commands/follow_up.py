@@ -1,4 +1,4 @@
-"""A decided case is followed up: agreements of repair are tracked, and the reporter is asked how it goes. Pure."""
+"""A decided case is followed up, and agreements of repair are tracked. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ from shared.events import (
     AgreementMade,
     CaseFact,
     CaseState,
-    CheckInKept,
     CheckInSet,
     FollowUpBegun,
 )
@@ -26,8 +25,6 @@ PARTIES = ("reported", "reporter", "witness", "community", "handlers")
 """Who can be the one to take a step of repair: a role in the case."""
 KEPT = (YES, "partly", NO, UNKNOWN)
 """Whether an agreement is kept."""
-ANSWERS = ("answered", "declined", "no_answer")
-"""What can become of a check-in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,37 +35,16 @@ class FollowUp(Command):
 
     consent: Annotated[str, ChoiceField(offers=lambda _policy: (YES, NO))]
 
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """A reporter who is never to be asked again."""
+        if self.consent == YES and case.unasked_for:
+            yield FieldError("/consent", "asked_no_more", "The reporter is not to be asked again.")
+
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The beginning, and the check-ins that the policy names for the outcome; none without consent."""
         after = policy.check_ins(case.outcome or "", case.setting) if self.consent == YES else ()
         check_ins = tuple(CheckInSet(number=number, due_at=now + time) for number, time in enumerate(after, start=1))
         return [FollowUpBegun(previous=case.state, state=state, consent=self.consent, check_ins=check_ins)]
-
-
-@dataclass(frozen=True, slots=True)
-class CheckIn(Command):
-    """Note what became of the check-in that is due: the reporter answered, declined, or did not answer."""
-
-    name = "check_in"
-
-    answer: Annotated[str, ChoiceField(offers=lambda _policy: ANSWERS)]
-
-    @classmethod
-    def applies(cls, case: Case) -> bool:
-        """Where a check-in is due."""
-        return case.open_check_in is not None
-
-    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """No check-in is due."""
-        if case.open_check_in is None:
-            yield FieldError("/answer", "nothing_due", "No check-in is due now.")
-
-    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """What became of it."""
-        due = case.open_check_in
-        if due is None:
-            return []
-        return [CheckInKept(previous=case.state, state=state, number=due.number, due_at=due.due_at, answer=self.answer)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,15 @@ from dataclasses import replace
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
 from services.triage.case.values import Agreement, CheckIn
-from shared.events import AgreementChecked, AgreementMade, CheckInDue, CheckInKept, Event, FollowUpBegun
+from shared.events import (
+    AgreementChecked,
+    AgreementMade,
+    CheckInDue,
+    CheckInKept,
+    CheckInsEnded,
+    Event,
+    FollowUpBegun,
+)
 
 
 def _begun(_case: Case, fact: FollowUpBegun, _event: Event) -> Fields:
@@ -14,16 +22,28 @@ def _begun(_case: Case, fact: FollowUpBegun, _event: Event) -> Fields:
 
 def _due(case: Case, fact: CheckInDue, event: Event) -> Fields:
     return {
-        "check_ins": tuple(replace(c, told_at=event.time) if c.number == fact.number else c for c in case.check_ins)
+        "check_ins": tuple(
+            replace(c, told_at=c.told_at or event.time, attempt=fact.attempt, again_at=fact.again_at)
+            if c.number == fact.number
+            else c
+            for c in case.check_ins
+        )
     }
 
 
 def _kept(case: Case, fact: CheckInKept, event: Event) -> Fields:
     return {
         "check_ins": tuple(
-            replace(c, kept_at=event.time, answer=fact.answer) if c.number == fact.number else c for c in case.check_ins
+            replace(c, kept_at=event.time, answer=fact.answer, answer_id=fact.answer_id)
+            if c.number == fact.number
+            else c
+            for c in case.check_ins
         )
     }
+
+
+def _ended(_case: Case, fact: CheckInsEnded, _event: Event) -> Fields:
+    return {"unasked_for": fact.why}
 
 
 def _made(case: Case, fact: AgreementMade, _event: Event) -> Fields:
@@ -45,6 +65,7 @@ CHANGES = {
     FollowUpBegun: _begun,
     CheckInDue: _due,
     CheckInKept: _kept,
+    CheckInsEnded: _ended,
     AgreementMade: _made,
     AgreementChecked: _checked,
 }

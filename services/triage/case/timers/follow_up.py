@@ -1,26 +1,41 @@
-"""The moments of check-ins come. Pure."""
+"""The moments of check-ins come: the reporter is asked how it goes, once more, and then no more. Pure."""
 
 from datetime import datetime
 
 from services.triage.case.case import Case
+from services.triage.case.check_ins import NO_ANSWER, kept
 from services.triage.case.timers.timer import Timer
-from shared.events import CaseFact, CaseState, CheckInDue
+from shared.events import CaseFact, CaseState, CheckInDue, CheckInsEnded
 from shared.policy import Policy
 
 
 def _next(case: Case) -> datetime | None:
-    """When the next check-in is due. Nobody is asked of a case that is not followed up any more."""
-    if case.state is not CaseState.FOLLOWING_UP:
+    """When the reporter is to be asked next. Nobody is asked of a case that is not followed up any more."""
+    if case.state is not CaseState.FOLLOWING_UP or case.unasked_for:
         return None
-    return min((check_in.due_at for check_in in case.check_ins if check_in.told_at is None), default=None)
+    asked = case.open_check_in
+    if asked and asked.again_at:
+        return asked.again_at
+    return min((one.due_at for one in case.check_ins if not one.told_at and not one.kept_at), default=None)
 
 
-def _due(case: Case, _policy: Policy, now: datetime) -> list[CaseFact]:
+def _asked(case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
+    """One question at a time: the answer counts for every check-in whose moment has come."""
+    asked = case.open_check_in
+    if asked and asked.again_at and asked.attempt >= policy.tries:
+        return [*kept(case, now, NO_ANSWER), CheckInsEnded(previous=case.state, state=case.state, why=NO_ANSWER)]
+    if not (asked and asked.again_at):
+        asked = next(one for one in case.check_ins if not one.told_at and not one.kept_at)
     return [
-        CheckInDue(previous=case.state, state=case.state, number=check_in.number, due_at=check_in.due_at)
-        for check_in in case.check_ins
-        if check_in.told_at is None and check_in.due_at <= now
+        CheckInDue(
+            previous=case.state,
+            state=case.state,
+            number=asked.number,
+            due_at=asked.due_at,
+            attempt=asked.attempt + 1,
+            again_at=now + policy.again_after,
+        )
     ]
 
 
-TIMERS = (Timer(_next, _due),)
+TIMERS = (Timer(_next, _asked),)

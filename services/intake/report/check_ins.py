@@ -1,0 +1,48 @@
+"""The questions of a check-in, and the names under which the vault has what a reporter answers. Pure."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from services.intake.report.status import CheckIn
+from shared.ids import derive
+
+QUESTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "safe": ("yes", "no", "unsure"),
+        "treated_badly": ("yes", "no", "unsure"),
+        "agreed_kept": ("yes", "partly", "no", "unsure"),
+        "support": ("yes", "no"),
+    }
+)
+"""The questions in their order, and what can be answered to each. Each may be left out."""
+CHOICE = "choice"
+"""Under this name stands what the reporter did with the check-in: one of CHOICES."""
+WORDS = "words"
+ANSWER, DECLINE, STOP = "answer", "decline", "stop"
+CHOICES = (ANSWER, DECLINE, STOP)
+
+
+def answer_id_of(report_id: str, check_in: CheckIn) -> str:
+    """What the keys of all answers to this check-in begin with: the same for every retry of them."""
+    return derive("check-in", report_id, str(check_in.number), check_in.due_at.isoformat())
+
+
+def key_of(answer_id: str, name: str) -> str:
+    """The key of one entry among the answers of a report."""
+    return f"{answer_id}-{name}"
+
+
+def is_code(key: str) -> bool:
+    """Whether no words of people stand under a key among the answers of a report."""
+    return key.rpartition("-")[2] in (*QUESTIONS, CHOICE)
+
+
+def entries_of(choice: str, answers: Mapping[str, str], text: str) -> dict[str, str]:
+    """What the vault keeps of a check-in, by name. Nothing else is kept where the reporter declines."""
+    said = {} if choice == DECLINE else {**answers, **({WORDS: text} if text else {})}
+    return {CHOICE: choice, **said}
+
+
+def is_answered(names: Iterable[str]) -> bool:
+    """Whether entries with these names say more than that the reporter would rather not answer."""
+    return any(name != CHOICE for name in names)

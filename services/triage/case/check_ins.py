@@ -1,0 +1,25 @@
+"""What becomes of check-ins, whether a person says it or a time comes. Pure."""
+
+from datetime import datetime
+
+from services.triage.case.case import Case
+from shared.events import CaseFact, CheckInKept
+
+NO_ANSWER = "no_answer"
+"""What becomes of a check-in to which the reporter says nothing, and why the reporter is not asked again."""
+
+
+def kept(case: Case, now: datetime, answer: str, answer_id: str | None = None) -> list[CaseFact]:
+    """What became of the check-ins whose moment has come. `now` is UTC-aware."""
+    return [
+        CheckInKept(
+            previous=case.state,
+            state=case.state,
+            number=one.number,
+            due_at=one.due_at,
+            answer=answer,
+            answer_id=answer_id if one.told_at else None,
+        )
+        for one in case.check_ins
+        if not one.kept_at and (one.told_at or one.due_at <= now)
+    ]

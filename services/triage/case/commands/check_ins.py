@@ -1,0 +1,76 @@
+"""The reporter is asked how it goes, and what became of it. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from services.triage.case.case import Case
+from services.triage.case.check_ins import NO_ANSWER, kept
+from services.triage.case.commands.command import ChoiceField, Command
+from shared.events import CaseFact, CaseState, CheckInKept, CheckInsEnded
+from shared.policy import Policy
+from shared.problems import FieldError
+
+ANSWERS = ("answered", "declined", NO_ANSWER)
+"""What can become of a check-in."""
+STOPPED = "stopped"
+"""Why the reporter is not asked again: the reporter wants it so."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn(Command):
+    """Note what became of the check-in that is due: the reporter answered, declined, or did not answer."""
+
+    name = "check_in"
+
+    answer: Annotated[str, ChoiceField(offers=lambda _policy: ANSWERS)]
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where a check-in is due."""
+        return case.open_check_in is not None
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """No check-in is due."""
+        if case.open_check_in is None:
+            yield FieldError("/answer", "nothing_due", "No check-in is due now.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """What became of it."""
+        return kept(case, now, self.answer)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveCheckIn(Command):
+    """The reporter answered the questions of a check-in, or declined to. It is never refused, however late it comes."""
+
+    name = "receive_check_in"
+    by_people = False
+
+    number: int
+    due_at: datetime
+    answer: str
+    stop: bool
+    answer_id: str
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """What became of the check-in, once, and the end of all asking, where the reporter wants it."""
+        facts: list[CaseFact] = []
+        meant = next((one for one in case.check_ins if (one.number, one.due_at) == (self.number, self.due_at)), None)
+        if meant and meant.answer_id != self.answer_id:
+            facts = kept(case, now, self.answer, self.answer_id)
+            # What a handler noted, or the silence of the reporter, is not the last word.
+            if meant.kept_at:
+                told = CheckInKept(
+                    previous=state,
+                    state=state,
+                    number=meant.number,
+                    due_at=meant.due_at,
+                    answer=self.answer,
+                    answer_id=self.answer_id,
+                )
+                facts = [told, *facts]
+        if self.stop and case.unasked_for != STOPPED:
+            facts.append(CheckInsEnded(previous=state, state=state, why=STOPPED))
+        return facts
