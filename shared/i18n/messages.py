@@ -8,7 +8,8 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -39,6 +40,7 @@ class Messages:
         """
         self._texts = MappingProxyType({language: MappingProxyType(dict(keys)) for language, keys in texts.items()})
         self._strict = strict
+        self._languages = tuple(sorted(self._texts, key=lambda language: (language != ENGLISH, language)))
 
     @classmethod
     def load(cls, directories: Iterable[Path], *, strict: bool = False) -> "Messages":
@@ -56,7 +58,7 @@ class Messages:
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages that have messages, English first."""
-        return tuple(sorted(self._texts, key=lambda language: (language != ENGLISH, language)))
+        return self._languages
 
     def has(self, key: str) -> bool:
         """Whether English has this message."""
@@ -124,12 +126,18 @@ def direction(language: str) -> str:
 def write_time(language: str, at: datetime) -> str:
     """A UTC-aware time as people of the language write the date, then hours and minutes, in UTC."""
     utc = at.astimezone(UTC)
-    return f"{format_date(utc.date(), 'medium', locale=locale_of(language))}, {utc:%H:%M} UTC"
+    return f"{_write_day(language, utc.date())}, {utc:%H:%M} UTC"
 
 
-def _shorter(language: str) -> Iterable[str]:
+@lru_cache(maxsize=4_096)
+def _write_day(language: str, day: date) -> str:
+    return format_date(day, "medium", locale=locale_of(language))
+
+
+@lru_cache(maxsize=1_024)
+def _shorter(language: str) -> tuple[str, ...]:
     parts = language.split("-")
-    return ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return tuple("-".join(parts[:length]) for length in range(len(parts), 0, -1))
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -92,6 +92,9 @@ def fill(wording: Wording, values: Sequence[Value], locale: Locale) -> str:
 
     Numbers get the separators of the language and keep the digits 0 to 9, which everyone can read and copy.
     """
+    match wording:
+        case (str() as text,):
+            return text
     return "".join(_fill_part(part, values, locale) for part in wording)
 
 

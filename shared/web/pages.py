@@ -44,6 +44,8 @@ MADE_ASSETS = HERE / "assets"
 
 _PASSES = frozenset((429, 500, 503))
 """Refusals that the same form may not meet again a little later."""
+_LANGUAGE = "hearth.language"
+"""Where the scope of a request keeps its language, by the messages."""
 _YEAR = 365 * 24 * 3600
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
@@ -185,10 +187,14 @@ class Pages:
 
     def language(self, request: Request) -> str:
         """`?uselang=`, else the language chosen before, else the one the browser asks for, else English."""
-        chosen = self._asked_language(request) or request.cookies.get(LANGUAGE_COOKIE)
-        if chosen in self._messages.languages:
-            return chosen
-        return negotiate(request.headers.get("accept-language"), self._messages.languages)
+        # A page asks for each of its messages, and the answer is the same for the whole request.
+        known: dict[Messages, str] = request.scope.setdefault(_LANGUAGE, {})
+        if self._messages not in known:
+            chosen = self._asked_language(request) or request.cookies.get(LANGUAGE_COOKIE)
+            asked = request.headers.get("accept-language")
+            languages = self._messages.languages
+            known[self._messages] = chosen if chosen in languages else negotiate(asked, languages)
+        return known[self._messages]
 
     @property
     def languages(self) -> Sequence[str]:
