@@ -7,6 +7,7 @@ from datetime import datetime
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Change, Fields
 from services.triage.case.values import Deadline
+from shared.copies import copier
 from shared.events import (
     MET_BY_STEP,
     CaseFact,
@@ -21,19 +22,22 @@ from shared.events import (
     Event,
 )
 
+_again = copier(Deadline)
+"""A deadline once more, with other fields."""
+
 
 def _met(case: Case, fact: DeadlineMet, _event: Event) -> Fields:
-    return _with(case, fact, lambda d: replace(d, due_at=fact.due_at, met_at=fact.met_at, remaining_seconds=None))
+    return _with(case, fact, lambda d: _again(d, due_at=fact.due_at, met_at=fact.met_at, remaining_seconds=None))
 
 
 def _paused(case: Case, fact: DeadlinePaused, _event: Event) -> Fields:
-    return _with(case, fact, lambda d: replace(d, remaining_seconds=fact.remaining_seconds))
+    return _with(case, fact, lambda d: _again(d, remaining_seconds=fact.remaining_seconds))
 
 
 def _resumed(case: Case, fact: DeadlineResumed, _event: Event) -> Fields:
     def resumed(d: Deadline) -> Deadline:
         later = fact.due_at - d.due_at
-        return replace(
+        return _again(
             d,
             due_at=fact.due_at,
             remaining_seconds=None,
@@ -45,15 +49,15 @@ def _resumed(case: Case, fact: DeadlineResumed, _event: Event) -> Fields:
 
 
 def _warned(case: Case, fact: DeadlineWarned, event: Event) -> Fields:
-    return _with(case, fact, lambda d: replace(d, warned_at=event.time))
+    return _with(case, fact, lambda d: _again(d, warned_at=event.time))
 
 
 def _escalated(case: Case, fact: DeadlineEscalated, event: Event) -> Fields:
-    return _with(case, fact, lambda d: replace(d, escalated_at=event.time))
+    return _with(case, fact, lambda d: _again(d, escalated_at=event.time))
 
 
 def _breached(case: Case, fact: DeadlineBreached, event: Event) -> Fields:
-    return _with(case, fact, lambda d: replace(d, breached_at=event.time))
+    return _with(case, fact, lambda d: _again(d, breached_at=event.time))
 
 
 def _started(case: Case, fact: DeadlineStarted, _event: Event) -> Fields:
@@ -69,7 +73,7 @@ def _with(case: Case, fact: DeadlineFact, change: Callable[[Deadline], Deadline]
 def met_by_step(case: Case, fact: CaseFact, at: datetime) -> Case:
     """A case from before `deadline.met`: its steps keep its deadlines, and no fact tells it. `at` is UTC-aware."""
     deadlines = tuple(
-        replace(d, met_at=at) if d.met_at is None and fact.name in MET_BY_STEP.get(d.name, ()) else d
+        _again(d, met_at=at) if d.met_at is None and fact.name in MET_BY_STEP.get(d.name, ()) else d
         for d in case.deadlines
     )
     return replace(case, deadlines=deadlines)

@@ -1,7 +1,6 @@
 """The case after an event, and after many: its state, its history, and what the event's chapter changes. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from services.triage.case.case import Case
 from services.triage.case.evolve import deadlines
 from services.triage.case.evolve.changes import Change
 from services.triage.case.values import Step
+from shared.copies import copier
 from shared.events import CaseFact, CaseOpened, CaseState, Event
 
 
@@ -23,6 +23,8 @@ def _changes() -> Iterator[tuple[type[CaseFact], Change]]:
 
 CHANGES: Mapping[type[CaseFact], Change] = MappingProxyType(dict(_changes()))
 """What each fact changes of a case, beside its state and history; a fact that is not here changes nothing else."""
+
+copy_of = copier(Case)
 
 
 def evolve(case: Case | None, event: Event) -> Case:
@@ -54,7 +56,7 @@ def evolve(case: Case | None, event: Event) -> Case:
     history = (*case.history, _step(event, fact))
     change = CHANGES.get(type(fact))
     # One copy of the case for each event, because a batch of reports makes thousands of them.
-    after = replace(case, state=CaseState(fact.state), history=history, **(change(case, fact, event) if change else {}))
+    after = copy_of(case, state=CaseState(fact.state), history=history, **(change(case, fact, event) if change else {}))
     return after if after.deadlines_told else deadlines.met_by_step(after, fact, event.time)
 
 
