@@ -37,6 +37,8 @@ CASES = int(os.environ.get("HEARTH_BENCH_CASES", "1000000"))
 REPORTS = min(CASES, 30_000)
 DUE = min(CASES // 10, 5_000)
 """So many of the cases have a clock that is due."""
+SEEN = min(CASES // 10, 1_000)
+"""For so many more MongoDB says what it examines."""
 AT_ONCE = 5_000
 RESPONDERS = 20
 REST = ("intake", "notification", "audit")
@@ -55,7 +57,7 @@ def run() -> list[Result]:
             for name in REST:
                 system.start(name)
             runner.run(fill(database, CASES))
-            results += runner.run(ask_for_pages(system.url("triage"), database, tokens))
+            results += runner.run(ask_for_pages(system.url("triage"), database, tokens, system.processes["triage"].pid))
             results += runner.run(measure_sight(system.url("triage"), database, tokens))
         results += runner.run(measure_waking(database))
     return results
@@ -151,21 +153,29 @@ async def measure_waking(database: Database) -> list[Result]:
     await watch.wake()
     template = await database["cases"].find_one({"state": "triaged"})
     assert template
-    due = [copy_of(template, f"due-{number:08}", timedelta(days=-60)) for number in range(DUE)]
-    await database["cases"].insert_many(due, ordered=False)
+
+    async def make_due(first: int, count: int) -> None:
+        numbers = range(first, first + count)
+        due = [copy_of(template, f"due-{number:08}", timedelta(days=-60)) for number in numbers]
+        await database["cases"].insert_many(due, ordered=False)
+
+    await make_due(0, DUE)
+    began = time.monotonic()
+    woken = await watch.wake()
+    rate = woken / (time.monotonic() - began)
+    # MongoDB writes its profile for each clock, so what it examines is counted after the clocks that are timed.
+    await make_due(DUE, SEEN)
     # The log of the profiler keeps a megabyte if nothing else is said, which is less than a whole run writes.
     await database.command("profile", 0)
     await database["system.profile"].drop()
     await database.create_collection("system.profile", capped=True, size=256 * 1024 * 1024)
     await database.command("profile", 2)
-    began = time.monotonic()
-    woken = await watch.wake()
-    rate = woken / (time.monotonic() - began)
+    seen = await watch.wake()
     await database.command("profile", 0)
     ours = {"ns": f"{database.name}.cases"}
     looked: list[Any] = [{"$match": ours}, {"$group": {"_id": None, "examined": {"$sum": "$docsExamined"}}}]
     ((found),) = await database["system.profile"].aggregate(looked).to_list(1)
-    examined = found["examined"] / max(woken, 1)
+    examined = found["examined"] / max(seen, 1)
     return [
         Result("clocks that are due, woken", rate, "/s", None, None, "≥ 2,000/s", rate >= 2_000 and woken >= DUE),
         Result("documents examined for a clock", examined, "", None, None, "≤ 4", examined <= 4),

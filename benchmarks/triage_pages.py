@@ -9,28 +9,56 @@ import httpx
 
 from benchmarks.load import percentile
 from benchmarks.results import Result
+from benchmarks.rig import cpu_seconds
 from shared.mongo import Database
 
 ROUNDS = 25
+CLICK = 1.0
+"""Seconds from one click of a responder to the next, however long the answers take. People read for longer."""
 COMMANDS = 40
 LOOK = 0.02
 
 
-async def ask_for_pages(address: str, database: Database, tokens: Sequence[str]) -> list[Result]:
-    """The queue and a case, in turns, by everybody at once."""
+async def ask_for_pages(address: str, database: Database, tokens: Sequence[str], pid: int) -> list[Result]:
+    """The queue, then a case: by everybody, a click a second each, and then without a pause between two clicks.
+
+    `pid`: the process of triage, for what a page costs it. A time counts from when the click was due, so a wait for the
+    answer to the click before counts, too.
+    """
     found = database["cases"].find({"state": "triaged"}, {"code_name": 1}).limit(500)
-    names = [document["code_name"] async for document in found]
-    queue: list[float] = []
-    pages: list[float] = []
+    cases = [f"/desk/cases/{document['code_name']}" async for document in found]
+    results: list[Result] = []
+    for name, paths, goal in (("the queue", ["/desk"], 150), ("a case", cases, 200)):
+        await _click(address, tokens, paths, 2, 0)
+        used = cpu_seconds(pid)
+        times = await _click(address, tokens, paths, ROUNDS, CLICK)
+        cost = (cpu_seconds(pid) - used) / len(times) * 1_000
+        results += _percentiles(f"page of {name}", times, goal)
+        results.append(Result(f"page of {name}, triage's processor time", cost, "ms", None, None, "", True))
+        began = time.perf_counter()
+        rate = len(await _click(address, tokens, paths, ROUNDS, 0)) / (time.perf_counter() - began)
+        results.append(Result(f"page of {name}, without a pause", rate, "/s", None, None, "", True))
+    return results
+
+
+async def _click(address: str, tokens: Sequence[str], paths: Sequence[str], rounds: int, pause: float) -> list[float]:
+    """The seconds until each answer; `pause`: seconds from click to click (0: each as soon as the one before is
+    answered).
+    """
+    times: list[float] = []
 
     async def go_on(number: int, token: str) -> None:
         async with _client(address, token) as http:
-            for turn in range(ROUNDS):
-                queue.append(await _seconds(http, "/desk"))
-                pages.append(await _seconds(http, f"/desk/cases/{names[(number * ROUNDS + turn) % len(names)]}"))
+            due = time.perf_counter() + pause * number / len(tokens)
+            for turn in range(rounds):
+                await asyncio.sleep(due - time.perf_counter())
+                due = due if pause else time.perf_counter()
+                (await http.get(paths[(number * rounds + turn) % len(paths)])).raise_for_status()
+                times.append(time.perf_counter() - due)
+                due += pause
 
     await asyncio.gather(*(go_on(number, token) for number, token in enumerate(tokens)))
-    return [*_percentiles("page of the queue", queue, 150), *_percentiles("page of a case", pages, 200)]
+    return times
 
 
 async def measure_sight(address: str, database: Database, tokens: Sequence[str]) -> list[Result]:
@@ -59,12 +87,6 @@ async def _see(http: httpx.AsyncClient, path: str) -> None:
 
 def _client(address: str, token: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=address, timeout=60, headers={"Authorization": f"Bearer {token}"})
-
-
-async def _seconds(http: httpx.AsyncClient, path: str) -> float:
-    began = time.perf_counter()
-    (await http.get(path)).raise_for_status()
-    return time.perf_counter() - began
 
 
 def _percentiles(name: str, times: list[float], goal: float) -> list[Any]:
