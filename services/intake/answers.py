@@ -56,6 +56,12 @@ class CheckInTaken(TypedDict):
     number: int
 
 
+class AppealTaken(TypedDict):
+    """An appeal of a reporter that is stored. Triage judges it; the status tells what became of it."""
+
+    appeal_id: str
+
+
 class ReportRead(TypedDict):
     """One report, as far as the purpose of the call needs it."""
 

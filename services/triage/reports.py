@@ -8,6 +8,7 @@ from services.triage.author import TRIAGE
 from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.code_names import code_name_of
+from services.triage.case.commands.appeals import ReceiveAppeal
 from services.triage.case.commands.check_ins import ReceiveCheckIn
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.inquiry import ReceiveAnswer
@@ -19,7 +20,15 @@ from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
 from shared.aggregates import change
-from shared.events import Event, ReportAnswered, ReportCheckedIn, ReportErased, ReportReceived, parties_of
+from shared.events import (
+    Event,
+    ReportAnswered,
+    ReportAppealed,
+    ReportCheckedIn,
+    ReportErased,
+    ReportReceived,
+    parties_of,
+)
 from shared.ids import case_id_of
 from shared.parties import Parties
 from shared.policy import Policy
@@ -67,10 +76,10 @@ class ReportFollower:
         self._sight = Sight(parties, tokens, cases)
 
     async def take(self, events: Sequence[Event]) -> None:
-        """Open a case for each report and hand each answer to its case; what was done before is passed over.
+        """Open a case for each report and hand each answer and appeal to its case; what was done before is passed over.
 
-        A case is opened only when it is known who is named in its report. Raises Malformed for an answer that fits no
-        case (`unknown_case`) or no question of it (`unknown_question`), and Unavailable.
+        A case is opened only when it is known who is named in its report. Raises Malformed for an answer or appeal that
+        fits no case (`unknown_case`), an answer that fits no question of it (`unknown_question`), and Unavailable.
         """
         apart = {_case_id(event) for event in events if _names_apart(event)}
         named = await self._parties.known(apart)
@@ -127,6 +136,11 @@ class ReportFollower:
                     raise Malformed("unknown_case", "an answer to a case that was never opened")
                 people = self._tokens.people(work.case, people.staff, people.parties)
                 command = ReceiveCheckIn(told.number, told.due_at, told.answer, told.stop, told.answer_id)
+            case ReportAppealed() as appeal:
+                if work.case is None:
+                    raise Malformed("unknown_case", "an appeal in a case that was never opened")
+                people = self._tokens.people(work.case, people.staff, people.parties)
+                command = ReceiveAppeal(appeal.appeal_id, appeal.appeal_ground)
             case other:
                 raise Malformed("unexpected_type", f"{other.name} is not for triage")
         try:
@@ -180,6 +194,6 @@ def _names_apart(event: Event) -> bool:
 
 def _case_id(event: Event) -> str:
     fact = event.fact
-    if isinstance(fact, ReportReceived | ReportAnswered | ReportCheckedIn | ReportErased):
+    if isinstance(fact, ReportReceived | ReportAnswered | ReportCheckedIn | ReportAppealed | ReportErased):
         return case_id_of(fact.report_id)
     return event.case_id

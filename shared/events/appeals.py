@@ -4,6 +4,11 @@ from typing import ClassVar
 
 from shared.events.cases import CaseFact
 
+INACTION = "inaction"
+"""The ground of an appeal against the lack of a decision."""
+APPEAL_GROUNDS = (INACTION, "facts", "procedure", "proportion", "conflict", "new_information")
+"""Against what an appeal is."""
+
 
 class AppealLodged(CaseFact):
     """A direct party appeals against the decision, or against the lack of one; the words stay in the vault.
@@ -22,13 +27,32 @@ class AppealLodged(CaseFact):
     outcome: str | None = None
 
 
+class AppealRefused(CaseFact):
+    """An appeal that the reporter sent could not be taken; the state stays. The words stay in the vault.
+
+    `refusal` says why: `too_late`, `not_decided`, `not_overdue`, `appealed_before`, or `not_now` where the case was in
+    a state that takes no appeal.
+    """
+
+    name: ClassVar[str] = "appeal.refused"
+    follows_policy: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "refusal"
+
+    appeal_id: str
+    party: str
+    appeal_ground: str
+    refusal: str
+
+
 class AppealDecided(CaseFact):
     """People who did not decide the case decided on the appeal; the reasons stay in the vault under `reason_id`.
 
     With `overturned` and `remanded` the case is reopened, and the outcome before (`previous_outcome`) stands no longer.
+    `told_id`: the vault has the words for the party who appealed; None where there are none.
     """
 
     name: ClassVar[str] = "appeal.decided"
+    version: ClassVar[str] = "1.1"
     shows: ClassVar[str | None] = "verdict"
 
     appeal_id: str
@@ -37,6 +61,7 @@ class AppealDecided(CaseFact):
     reason_id: str
     previous_outcome: str | None = None
     outcome: str | None = None
+    told_id: str | None = None
 
 
 class CaseReopened(CaseFact):

@@ -187,11 +187,11 @@ class CaseDecided(CaseFact):
     events from before this was told. Who is recused on the ground `named` cannot be read from the other events.
     `in_favour` and `against`: the people with votes on the proposal that counted; both are empty where a person decided
     alone. `until`: the last day (UTC) of what is decided, and `scope` what it holds for. `previous_outcome`: what was
-    decided before.
+    decided before. `appeal_until`: until when a direct party can appeal; None where the policy has no such window.
     """
 
     name: ClassVar[str] = "case.decided"
-    version: ClassVar[str] = "1.2"
+    version: ClassVar[str] = "1.3"
     follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "outcome"
 
@@ -203,6 +203,7 @@ class CaseDecided(CaseFact):
     scope: str | None = None
     in_favour: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
+    appeal_until: AwareDatetime | None = None
 
 
 class MentionCleared(CaseFact):

@@ -78,3 +78,17 @@ class ReportCheckedIn(Fact):
     answer: Literal["answered", "declined"]
     stop: bool
     answer_id: str
+
+
+class ReportAppealed(Fact):
+    """The reporter appeals, against the decision or the lack of one; the words stay in the vault under `appeal_id`.
+
+    Triage answers each with `appeal.lodged` or `appeal.refused`.
+    """
+
+    topic: ClassVar[str] = "reports"
+    name: ClassVar[str] = "report.appealed"
+
+    report_id: str
+    appeal_id: str
+    appeal_ground: str

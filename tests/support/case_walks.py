@@ -42,7 +42,7 @@ from shared.policy import load_policy
 from shared.problems import Problem
 from tests.fakes.memory_parties import nobody_named
 from tests.support.people import LONG_AGO, auditor, coordinator, operator, person, responder
-from tests.support.triage_rig import MemoryCases, MemoryVault, answered, reported
+from tests.support.triage_rig import MemoryCases, MemoryVault, answered, appealed, reported
 
 T = TypeVar("T")
 POLICY = load_policy(None)
@@ -157,6 +157,9 @@ class Walk:
 
     def answer(self, question_id: str, answer_id: str) -> None:
         self.tell(answered(REPORT, question_id, answer_id))
+
+    def appeal(self, appeal_id: str, ground: str) -> None:
+        self.tell(appealed(REPORT, appeal_id, ground))
 
     def wait(self, time: timedelta) -> None:
         """Time passes, and the watch looks at all cases."""

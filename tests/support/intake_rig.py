@@ -281,7 +281,7 @@ class Rig:
         self.submissions = Submissions(
             self.store, commits, self.vault, POLICY, SECRETS, self.mentions, self.succession, self.clock
         )
-        self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.mentions, self.clock)
+        self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.mentions, POLICY, self.clock)
         self.access_log = AccessLog("intake", self.accesses or _Accesses(self.store))
         self.identities = Identities(POLICY, self.roster)
         self.reader = VaultReader(self.store, self.vault, self.mentions, self.access_log, self.identities, self.clock)

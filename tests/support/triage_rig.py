@@ -21,7 +21,7 @@ from services.triage.stored import CaseChange, CaseQuery, Staffing, StoredCase
 from shared.access.principal import Principal
 from shared.access.roster import Staff
 from shared.clients.vault import Contents
-from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportErased, ReportReceived, stamp
+from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportAppealed, ReportErased, ReportReceived, stamp
 from shared.ids import case_id_of, new_id
 from shared.own_names import NameKeys, OwnNames, Proof, Trust
 from shared.parties import Parties
@@ -309,6 +309,11 @@ def answered(report_id: str, question_id: str, answer_id: str = "answer-1") -> E
     return from_intake(report_id, fact, 2)
 
 
+def appealed(report_id: str, appeal_id: str, ground: str = "facts") -> Event:
+    """report.appealed, as intake writes it."""
+    return from_intake(report_id, ReportAppealed(report_id=report_id, appeal_id=appeal_id, appeal_ground=ground), 3)
+
+
 def erased(report_id: str) -> Event:
     """report.erased, as intake writes it."""
     return from_intake(report_id, ReportErased(report_id=report_id, reason="requested", request_id="r-1"), 3)
@@ -316,7 +321,14 @@ def erased(report_id: str) -> Event:
 
 def from_intake(report_id: str, fact: Fact, seq: int) -> Event:
     (event,) = stamp(
-        [Draft(fact, REPORTER, now(), f"{report_id} {fact.name} {getattr(fact, 'answer_id', '')}")],
+        [
+            Draft(
+                fact,
+                REPORTER,
+                now(),
+                f"{report_id} {fact.name} {getattr(fact, 'answer_id', getattr(fact, 'appeal_id', ''))}",
+            )
+        ],
         source="hearth/intake",
         subject=f"report/{report_id}",
         case_id=case_id_of(report_id),

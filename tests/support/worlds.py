@@ -10,7 +10,7 @@ from services.audit.record.leaf import Leaf, Place, write_seal
 from services.audit.record.log import SEALS
 from services.notification.store import DeliveryPlace
 from shared.access.principal import Grant, Role
-from shared.events import CheckInDue, FollowUpBegun, InformationRequested
+from shared.events import CaseDecided, CheckInDue, FollowUpBegun, InformationRequested
 from shared.web.paging import Cursors
 from tests.support import audit_rig, intake_rig, notification_rig, triage_rig
 from tests.support.audit_world import AuditWorld
@@ -51,9 +51,10 @@ async def make_intake() -> World:
     report_id = sent["report_id"]
     await rig.mailbox.keep_statement(report_id, "q-1", "question", "When?")
     asked = InformationRequested(previous="investigating", state="awaiting_information", question_id="q-1")
+    decided = CaseDecided(previous="investigating", state="decided", outcome="advice", reason_id="r-1")
     begun = FollowUpBegun(previous="decided", state="following_up", consent="yes")
     due = CheckInDue(previous="following_up", state="following_up", number=1, due_at=intake_rig.START)
-    facts = enumerate((asked, begun, due), 1)
+    facts = enumerate((asked, decided, begun, due), 1)
     await rig.mailbox.project([intake_rig.case_event(report_id, seq, fact) for seq, fact in facts])
     chief = person("c1", Grant(Role.COORDINATOR))
     COPIES.enrol(chief)
@@ -65,6 +66,7 @@ async def make_intake() -> World:
     known: dict[str, Sequence[Any]] = {
         "report_id": [report_id], "statement_id": ["statement-1"], "question_id": ["q-1"], "text": ["Yes."],
         "number": [1], "choice": ["answer"], "answers": [{"safe": "yes"}],
+        "ground": ["facts"],
         "receipt": [sent["receipt"]], "community": ["enwiki"], "category": ["harassment.insults"], "flags": [[]],
         "setting": ["online"], "occurred": [None], "privacy": ["named"], "purpose": ["review"],
         "narrative": ["Words."], "report_ids": [[report_id]], "reason": ["requested"],

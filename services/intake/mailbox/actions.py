@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.intake.mailbox.views import CheckInView, QuestionView, StatusView, view_deadlines
+from services.intake.mailbox.appeals import KEPT_AS, appeal_id_of, pending, view_appeals, way_to_appeal
+from services.intake.mailbox.views import AppealWay, CheckInView, QuestionView, StatusView, view_deadlines
 from services.intake.mentions import Mentions
 from services.intake.report.check_ins import (
     ANSWER,
@@ -26,13 +27,33 @@ from services.intake.stored import INTAKE, REPORTER, SOURCE, Change, Secrets, St
 from services.intake.vault.cipher import Vault
 from shared.aggregates import change
 from shared.brake import Brake
-from shared.events import CaseState, Draft, Event, Fact, MentionCleared, ReportAnswered, ReportCheckedIn, stamp
+from shared.events import (
+    CaseState,
+    Draft,
+    Event,
+    Fact,
+    MentionCleared,
+    ReportAnswered,
+    ReportAppealed,
+    ReportCheckedIn,
+    stamp,
+)
 from shared.ids import derive
+from shared.policy import Policy
 from shared.problems import FieldError, FieldsWrong, Problem, Unavailable
 from shared.telemetry import current_traceparent
 from shared.times import now
 
 log = logging.getLogger(__name__)
+_BARRED: Mapping[str, str] = {
+    "nothing": "Nothing is decided, and no deadline was missed.",
+    "pending": "An appeal waits to be decided.",
+    "busy": "The case waits for other handlers first.",
+    "over": "The time for an appeal is over.",
+    "once": "This was appealed before.",
+    "other_ground": "This ground does not fit now.",
+}
+"""Why an appeal is not taken, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +79,14 @@ class Mailbox:
         vault: Vault,
         secrets: Secrets,
         mentions: Mentions,
+        policy: Policy,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
         self._mentions = mentions
         self._vault = vault
         self._secrets = secrets
+        self._policy = policy
         self._clock = clock
         self._brake = Brake("receipt")
 
@@ -144,6 +167,32 @@ class Mailbox:
             return await self._answered(report, fact, answer_id, sealed, [text])
 
         await change(self._store, [found.id], decide)
+
+    async def appeal(self, receipt: str, ground: str, text: str) -> str:
+        """Keep an appeal of the reporter, durably, and tell it to triage, which judges it. Returns its id.
+
+        The call may be repeated. Raises Problem 404 for an unknown receipt, 409 when nothing can be appealed now, or
+        not on this ground, and 410 when the report has been erased.
+        """
+        found = await self._find(receipt)
+        appeal_id = ""
+
+        async def decide(_report_id: str, report: StoredReport | None) -> Change | None:
+            nonlocal appeal_id
+            if report is None:
+                raise Unavailable("a report is not where it was")
+            refuse_erased(report)
+            way = self._way(report)
+            if ground in way.grounds:
+                appeal_id = appeal_id_of(report, ground)
+                return await self._appealed(report, appeal_id, ground, text)
+            appeal_id = self._sent_before(report, ground, text) or ""
+            if not appeal_id:
+                raise _barred(way)
+            return None
+
+        await change(self._store, [found.id], decide)
+        return appeal_id
 
     async def keep_statement(self, report_id: str, statement_id: str, kind: str, text: str) -> None:
         """Keep a handler's words with the report. The reporter sees them once an event of the case names their id.
@@ -231,6 +280,27 @@ class Mailbox:
         after = replace(after, answers=answers)
         return Change(report, after, events, [answer_id])
 
+    async def _appealed(self, report: StoredReport, appeal_id: str, ground: str, text: str) -> Change:
+        fact = ReportAppealed(report_id=report.id, appeal_id=appeal_id, appeal_ground=ground)
+        change = await self._answered(report, fact, appeal_id, {}, [text])
+        words = self._vault.seal(f"{report.id}/statements/{appeal_id}", text.encode())
+        statement = SealedStatement(words.key_id, words.key, words.data, kind=KEPT_AS, at=self._clock())
+        statements = {**report.statements, appeal_id: statement}
+        return replace(change, report=replace(change.report, statements=statements))
+
+    def _sent_before(self, report: StoredReport, ground: str, text: str) -> str | None:
+        """The id of the newest appeal, if it is on this ground and in these words: a retry of it is no other one."""
+        if sent := pending(report):
+            is_same = sent == appeal_id_of(report, ground)
+        else:
+            newest = report.status.appeals[-1] if report.status.appeals else None
+            sent, is_same = (newest.id, newest.ground == ground) if newest else (None, False)
+        return sent if sent and is_same and self._statement(report, sent) == text else None
+
+    def _way(self, report: StoredReport) -> AppealWay:
+        others = self._policy.stand_ins(report.status.body) if report.status.body else ()
+        return way_to_appeal(report, others[0] if others else None, self._clock())
+
     def _view(self, report: StoredReport) -> StatusView:
         status = report.status
         questions = tuple(
@@ -253,6 +323,8 @@ class Mailbox:
             erased_at=report.erased.at if report.erased else None,
             body=status.body,
             check_in=self._asked(report),
+            appeals=view_appeals(report, lambda statement_id: self._statement(report, statement_id)),
+            appeal=self._way(report),
         )
 
     def _asked(self, report: StoredReport) -> CheckInView | None:
@@ -277,3 +349,12 @@ def _is_asked(report: StoredReport) -> bool:
     asked = report.status.check_in
     is_open = report.erased is None and report.status.state == CaseState.FOLLOWING_UP
     return is_open and asked is not None and not asked.over
+
+
+def _barred(way: AppealWay) -> Problem:
+    """Why nothing can be appealed on this ground now, and where the reporter can turn."""
+    code = way.barred or "other_ground"
+    detail = _BARRED[code]
+    if way.next_body:
+        detail += f" Another way: the handling body {way.next_body}."
+    return Problem(409, "not-appealable", "This cannot be appealed now.", errors=[FieldError("/ground", code, detail)])

@@ -1,4 +1,4 @@
-"""The follow-up page: what became of a report, and answers to questions."""
+"""The follow-up page: what became of a report, answers to questions, and appeals."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from services.intake.mailbox.check_ins import shown, take_check_in
 from services.intake.mailbox.views import StatusView
 from services.intake.paths import FOLLOW_UP
 from services.intake.sources.form import Filled, fill
-from shared.events import CaseState
+from shared.events import APPEAL_GROUNDS, CaseState
 from shared.i18n.messages import message_key
 from shared.input.texts import is_blank, is_too_long
 from shared.policy import Policy
@@ -28,10 +28,18 @@ _NOW: Mapping[str, str] = {
     CaseState.REOPENED: "status-now-again",
 }
 """What the reporter can do, in states that say more than whether there is a decision."""
+_LABELS: Mapping[str, str] = {"appeal_ground": "status-appeal-ground", "appeal": "status-appeal-words"}
+"""The labels of the fields of an appeal."""
+_NOT_SENT: Mapping[str, str] = {
+    "already-answered": "follow-up-already-answered",
+    "question-unknown": "follow-up-question-gone",
+    "report-erased": "follow-up-question-gone",
+}
+"""What the page says of an answer that is refused, by the code of the problem."""
 
 
 class FollowUpPage:
-    """Shows what became of a report, and takes answers to questions."""
+    """Shows what became of a report, and takes answers to questions, and appeals."""
 
     def __init__(self, mailbox: Mailbox, pages: Pages, policy: Policy) -> None:
         self._mailbox = mailbox
@@ -47,7 +55,7 @@ class FollowUpPage:
         )
 
     async def show(self, request: Request) -> Response:
-        """The status behind the receipt in the body; takes an answer first, if there is one."""
+        """The status behind the receipt in the body; takes an answer or an appeal first, if there is one."""
         filled = fill(await read_form(request))
         try:
             return await self._status(request, filled)
@@ -56,8 +64,8 @@ class FollowUpPage:
                 return self.ask(request, filled.value("receipt")[:RECEIPT_LIMIT], "follow-up-unknown")
             raise
 
-    def _body(self, request: Request, view: StatusView) -> str | None:
-        known = self._policy.bodies.get(view.body or "")
+    def _name_of(self, request: Request, body: str | None) -> str | None:
+        known = self._policy.bodies.get(body or "")
         return self._pages.message(request, known.name_key) if known else None
 
     def _awaited(self, request: Request, view: StatusView) -> str:
@@ -71,46 +79,75 @@ class FollowUpPage:
         standing = "status-now-decided" if view.outcome else "status-now-theirs"
         return self._pages.message(request, _NOW.get(view.state, standing))
 
+    def _entry(self, request: Request, field: str, fault: str) -> str:
+        label = self._pages.message(request, _LABELS[field])
+        return self._pages.message(request, "error-summary-entry", label, self._pages.message(request, fault))
+
+    async def _answer(self, receipt: str, question_id: str, text: str) -> str | None:
+        """Send an answer. The message of what is wrong with it; None where it has arrived."""
+        if fault := _fault_of(text):
+            return fault
+        try:
+            await self._mailbox.answer(receipt, question_id, text)
+        except Problem as problem:
+            # Nothing is left to answer: the page says so, and keeps the words.
+            if problem.code in _NOT_SENT:
+                return _NOT_SENT[problem.code]
+            raise
+        return None
+
+    async def _appeal(self, receipt: str, filled: Filled) -> dict[str, str]:
+        """Send an appeal. The messages of what is wrong with it, by field; none where it has arrived."""
+        ground, text = filled.value("appeal_ground"), filled.value("appeal")
+        faults = {"appeal": _fault_of(text), "appeal_ground": None if ground in APPEAL_GROUNDS else "field-required"}
+        found = {field: fault for field, fault in faults.items() if fault}
+        if not found:
+            try:
+                await self._mailbox.appeal(receipt, ground, text)
+            except Problem as problem:
+                if problem.code not in ("not-appealable", "report-erased"):
+                    raise
+                found["appeal"] = "follow-up-not-appealable"
+        return found
+
     async def _status(self, request: Request, filled: Filled) -> Response:
         receipt, question_id = filled.value("receipt")[:RECEIPT_LIMIT], filled.value("question_id")
-        text = filled.value("answer")
-        answered = error = None
+        text, appeals = filled.value("answer"), bool(filled.value("appealing"))
+        error, faults = None, dict[str, str]()
         try:
             sent = await take_check_in(self._mailbox, receipt, filled)
             if question_id:
-                if is_blank(text):
-                    error = "field-required"
-                elif is_too_long(text, ANSWER_LIMIT):
-                    error = "report-too-long"
-                else:
-                    await self._mailbox.answer(receipt, question_id, text)
-                    answered = question_id
+                error = await self._answer(receipt, question_id, text)
+            elif appeals:
+                faults = await self._appeal(receipt, filled)
             view = await self._mailbox.follow_up(receipt)
         except Problem as problem:
-            if problem.code == "already-answered":
-                error, view = "follow-up-already-answered", await self._mailbox.follow_up(receipt)
-            elif problem.code == "question-unknown":
-                error, view = "follow-up-question-gone", await self._mailbox.follow_up(receipt)
-            elif problem.code == "report-erased":
-                # Nothing is left to answer: the page says so, and keeps the words.
-                error, view = "follow-up-question-gone", await self._mailbox.follow_up(receipt)
-            elif problem.code == "invalid-fields":
+            if problem.code == "invalid-fields":
                 return self.ask(request, receipt, "follow-up-not-a-receipt")
-            else:
-                raise
+            raise
         # A later version of triage may tell states that have no name here.
         name = message_key("state", view.state) if view.state in _NAMED else "status-state-other"
         context = {
             "view": view,
             "state": self._pages.message(request, name),
             "receipt": receipt,
-            "answered": answered,
+            "answered": bool(question_id) and not error,
+            "appealed": appeals and not faults,
+            "appeal": filled.value("appeal") if faults else "",
+            "appeal_ground": filled.value("appeal_ground") if faults else "",
+            "faults": {field: self._pages.message(request, key) for field, key in faults.items()},
+            "summary": [
+                (place, self._entry(request, field, faults[field]))
+                for field, place in _places(view).items()
+                if field in faults
+            ],
+            "next_body": self._name_of(request, view.appeal.next_body),
             "question_id": question_id,
             "draft": text,
             # The words of an answer that no field on the page can hold stay on the page.
-            "unsent": text if error and not _is_asked(view, question_id) else "",
+            "unsent": _unsent(view, filled) if error or faults else "",
             "error_place": f"answer-{question_id}" if _is_asked(view, question_id) else "unsent",
-            "body": self._body(request, view),
+            "body": self._name_of(request, view.body),
             "awaited": self._awaited(request, view),
             "error": self._pages.message(request, error) if error else None,
             "check_in": shown(
@@ -120,12 +157,29 @@ class FollowUpPage:
                 lambda prefix, code: self._pages.message(request, message_key(prefix, code)),
             ),
         }
-        return self._pages.render(request, "status.html", context, 422 if error or sent.error else 200)
+        return self._pages.render(request, "status.html", context, 422 if error or faults or sent.error else 200)
 
 
 def _is_asked(view: StatusView, question_id: str) -> bool:
     """Whether the page has a field for an answer to this question."""
     return not view.erased_at and any(q.question_id == question_id and q.answer is None for q in view.questions)
+
+
+def _unsent(view: StatusView, filled: Filled) -> str:
+    """The words that no field on the page can hold."""
+    if not filled.value("question_id"):
+        return "" if view.appeal.grounds else filled.value("appeal")
+    return "" if _is_asked(view, filled.value("question_id")) else filled.value("answer")
+
+
+def _places(view: StatusView) -> Mapping[str, str]:
+    """Where each field of an appeal stands on the page, in the order of the page."""
+    return {"appeal_ground": "appeal-ground", "appeal": "appeal"} if view.appeal.grounds else {"appeal": "unsent"}
+
+
+def _fault_of(text: str) -> str | None:
+    """The message of what is wrong with words of the reporter."""
+    return "field-required" if is_blank(text) else "report-too-long" if is_too_long(text, ANSWER_LIMIT) else None
 
 
 def make_follow_up_router(page: FollowUpPage, gate: Gate) -> APIRouter:

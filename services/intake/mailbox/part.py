@@ -25,7 +25,7 @@ def build(
     gate: Gate,
 ) -> Part:
     """Follows every case, and shows a reporter what became of a report, over HTTP and on a page."""
-    mailbox = Mailbox(store, vault, secrets, mentions)
+    mailbox = Mailbox(store, vault, secrets, mentions, policy)
     runtime.consume_facts("cases", [CaseFact], mailbox.project)
     page = FollowUpPage(mailbox, pages, policy)
     return Part([make_mailbox_router(mailbox, gate), make_follow_up_router(page, gate)])

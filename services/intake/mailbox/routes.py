@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.intake.answers import AnswerTaken, CheckInTaken
+from services.intake.answers import AnswerTaken, AppealTaken, CheckInTaken
 from services.intake.fields import ANSWER_LIMIT, PRIVATE, Body, Identifier, Receipt, Words
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.views import StatusView
@@ -60,6 +60,14 @@ class CheckIn(Body):
         return self.answers.model_dump(exclude_none=True)
 
 
+class Appeal(Body):
+    """POST /v1/follow-up/appeals."""
+
+    receipt: Receipt
+    ground: Literal["inaction", "facts", "procedure", "proportion", "conflict", "new_information"]
+    text: Words
+
+
 class Statement(Body):
     """PUT /v1/vault/reports/{report_id}/statements/{statement_id}."""
 
@@ -101,6 +109,18 @@ def make_mailbox_router(mailbox: Mailbox, gate: Gate) -> APIRouter:
         body = parse_body(CheckIn, await request.body())
         await mailbox.check_in(body.receipt, body.number, body.choice, body.given, body.text)
         return json_response({"number": body.number}, 202, headers=PRIVATE)
+
+    @router.post(
+        "/v1/follow-up/appeals",
+        status_code=202,
+        responses=gives(AppealTaken, 202),
+        **does("report.follow_up", takes(Appeal)),
+    )
+    async def appeal(request: Request) -> Response:
+        """Take a reporter's appeal, against the decision or the lack of one. The request may be repeated."""
+        body = parse_body(Appeal, await request.body())
+        appeal_id = await mailbox.appeal(body.receipt, body.ground, body.text)
+        return json_response({"appeal_id": appeal_id}, 202, headers=PRIVATE)
 
     @router.put(
         "/v1/vault/reports/{report_id}/statements/{statement_id}",

@@ -8,6 +8,8 @@ from typing import Literal
 from services.intake.report.status import Deadline, Status
 
 Standing = Literal["met", "late", "paused", "open"]
+Barred = Literal["nothing", "pending", "busy", "over", "once"]
+AppealStanding = Literal["sent", "lodged", "decided", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,49 @@ class CheckInView:
 
 
 @dataclass(frozen=True, slots=True)
+class AppealView:
+    """An appeal of the reporter. `standing`: on its way to the handlers (`sent`), waiting for its decision (`lodged`),
+    `decided`, or `refused`, for the reason `refusal`.
+
+    `text`: the reporter's own words. `reason`: the words of those who decided on it. Both are None where there are
+    none. `ground`, None while it is on its way; `at` is UTC-aware.
+    """
+
+    appeal_id: str
+    at: datetime
+    standing: AppealStanding
+    ground: str | None = None
+    text: str | None = None
+    verdict: str | None = None
+    reason: str | None = None
+    refusal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppealWay:
+    """Against what the reporter can appeal now (`grounds`), and until when a decision can be appealed (UTC-aware).
+
+    `barred`, where there are no grounds: `nothing` is decided or missed yet; an appeal is `pending`; the case is `busy`
+    with something else; the time is `over`; or the reporter appealed this `once` before. `next_body`: the handling body
+    to which the reporter can turn then, None where there is none.
+    """
+
+    grounds: tuple[str, ...] = ()
+    until: datetime | None = None
+    barred: Barred | None = None
+    next_body: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """Everything that a receipt opens. Times are UTC-aware.
 
     `body` is the id of the handling body, and `reason` its own words.
 
     `check_in`: the questions of how it goes, while the reporter is asked.
+    `appeals`: those of the reporter; `appeal`: whether another one can be sent now.
 
-    Of an erased report (`erased_at`) no words are left: no questions, no reason.
+    Of an erased report (`erased_at`) no words are left: no questions, no reason, no appeals.
     """
 
     state: str
@@ -67,19 +104,22 @@ class StatusView:
     erased_at: datetime | None = None
     body: str | None = None
     check_in: CheckInView | None = None
+    appeals: tuple[AppealView, ...] = ()
+    appeal: AppealWay = AppealWay()
 
 
 def view_deadlines(status: Status, now: datetime) -> tuple[DeadlineView, ...]:
     """Each deadline with what triage told of it, seen at `now` (UTC-aware)."""
     views = []
     for deadline in status.deadlines:
-        standing = _standing(deadline, now)
+        standing = standing_of(deadline, now)
         met = {"met": True, "late": False}.get(standing)
         views.append(DeadlineView(deadline.name, deadline.due_at, met, standing))
     return tuple(views)
 
 
-def _standing(deadline: Deadline, now: datetime) -> Standing:
+def standing_of(deadline: Deadline, now: datetime) -> Standing:
+    """How a deadline stands at `now` (UTC-aware)."""
     if deadline.met_at is not None:
         return "met" if deadline.met_at <= deadline.due_at else "late"
     if deadline.breached_at is not None:

@@ -42,7 +42,9 @@ class SealedSections:
 
 @dataclass(frozen=True, slots=True)
 class SealedStatement(Sealed):
-    """A handler's words to the reporter: a `question` or a `reason`, kept at a UTC-aware time."""
+    """Words about the case, kept at a UTC-aware time: a handler's, such as a `question` or a `reason`, or the
+    reporter's own `appeal`.
+    """
 
     kind: str = field(kw_only=True)
     at: datetime = field(kw_only=True)

@@ -10,6 +10,8 @@ from datetime import datetime
 from shared.events import (
     MET_BY_STEP,
     AppealDecided,
+    AppealLodged,
+    AppealRefused,
     CaseAbsorbed,
     CaseAssigned,
     CaseDecided,
@@ -75,6 +77,22 @@ class CheckIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Appeal:
+    """An appeal of the reporter, on a ground, as triage answered it at `at` (UTC-aware).
+
+    `refusal`: why triage could not take it; None where it did. `verdict` and `told_id` (the words for the reporter) are
+    None while it waits; `told_id` also where there are no such words.
+    """
+
+    id: str
+    ground: str
+    at: datetime
+    refusal: str | None = None
+    verdict: str | None = None
+    told_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Where a report stands. `state` may be one that only a later version of Hearth knows.
 
@@ -82,6 +100,8 @@ class Status:
     who sees only the body. `category`: as a handler confirmed it; None before that. `deadlines_told`: triage tells when
     a deadline is met. Cases from before that do not have it, and MET_BY_STEP says which step met a deadline.
     `before_merge`: the state that the reporter sees of a merged case, because the merging would tell of another report.
+    `decided_at` and `appeal_until` (UTC-aware): when the decision was made that stands, and until when it can be
+    appealed; None of a decision from before triage told it. `appeals`: those of the reporter, in their order.
     """
 
     updated_at: datetime
@@ -99,6 +119,9 @@ class Status:
     category: str | None = None
     before_merge: str | None = None
     check_in: CheckIn | None = None
+    decided_at: datetime | None = None
+    appeal_until: datetime | None = None
+    appeals: tuple[Appeal, ...] = ()
 
 
 def follow(status: Status, event: Event) -> Status | None:
@@ -148,9 +171,21 @@ def follow(status: Status, event: Event) -> Status | None:
         case InformationRequested():
             after = replace(after, questions=(*status.questions, Question(fact.question_id, event.time)))
         case CaseDecided():
-            after = replace(after, outcome=fact.outcome, reason_id=fact.reason_id)
-        case AppealDecided() | CaseReopened() if fact.state == CaseState.REOPENED:
-            after = replace(after, outcome=None, reason_id=None)
+            after = replace(
+                after,
+                outcome=fact.outcome,
+                reason_id=fact.reason_id,
+                decided_at=event.time,
+                appeal_until=fact.appeal_until,
+            )
+        case AppealLodged() if fact.party == "reporter":
+            appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time)
+            after = replace(after, appeals=(*status.appeals, appeal))
+        case AppealRefused():
+            appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time, refusal=fact.refusal)
+            after = replace(after, appeals=(*status.appeals, appeal))
+        case AppealDecided() | CaseReopened():
+            after = _again(after, fact)
         case CheckInDue() if fact.attempt == 1 or status.check_in is None:
             after = replace(after, check_in=CheckIn(fact.number, fact.due_at, event.time))
         case CheckInKept() | CheckInsEnded() | FollowUpBegun() if status.check_in:
@@ -167,6 +202,19 @@ def follow(status: Status, event: Event) -> Status | None:
         case DeadlineResumed():
             return _with(after, fact.deadline, lambda d: Deadline(d.name, fact.due_at, d.met_at))
     return after if after.deadlines_told else _met_by(fact, after)
+
+
+def _again(status: Status, fact: AppealDecided | CaseReopened) -> Status:
+    """The status after others have looked at the case again: of what is reopened no decision stands."""
+    if isinstance(fact, AppealDecided):
+        appeals = tuple(
+            replace(one, verdict=fact.verdict, told_id=fact.told_id) if one.id == fact.appeal_id else one
+            for one in status.appeals
+        )
+        status = replace(status, appeals=appeals)
+    if fact.state != CaseState.REOPENED:
+        return status
+    return replace(status, outcome=None, reason_id=None, decided_at=None, appeal_until=None)
 
 
 def _with(status: Status, name: str, change: Callable[[Deadline], Deadline]) -> Status:

@@ -25,6 +25,7 @@ from services.triage.case.values import (
     Step,
 )
 from shared.events import (
+    INACTION,
     AppealDecided,
     AppealLodged,
     CaseAssigned,
@@ -38,8 +39,6 @@ from shared.events import (
 
 ENDED = frozenset({CaseState.CLOSED, CaseState.MERGED})
 """States in which nothing is owed on a case."""
-INACTION = "inaction"
-"""The ground of an appeal against the lack of a decision."""
 _DECIDING = frozenset(fact.name for fact in (DecisionProposed, DecisionSeconded, CaseDecided, AppealDecided))
 URGENT_LANES = ("emergency", "child_protection")
 """Lanes of the policy that go before all others, the most urgent first."""
@@ -62,7 +61,9 @@ class Case:
     `recusals`: how those of `recused` came about, but for older ones; `ended_recusals`: those taken back or lapsed.
     `consent`: whether the reporter may be asked again after the decision, `yes` or `no`; None: was not asked yet.
     `unasked_for`: why the reporter is never asked again, `stopped` or `no_answer`.
-    `proposal`: the decision that is proposed, and not made yet. `appeals`: all of them, the newest last.
+    `proposal`: the decision that is proposed, and not made yet. `appeals`: all of them, the newest last;
+    `refused_appeals`: the ids of those of the reporter that could not be taken. `appeal_until`: until when the decision
+    can be appealed, as was told when it was made; None where nothing told it.
     `unattended`: no handling body could look after it when that was last judged. `category_confirmed`: a person said
     that it has this category. `watchers`: references of the people who follow it.
     `merged_into`: the case of which this one is a part now; `merged_from`: the state that it had before;
@@ -109,6 +110,8 @@ class Case:
     unasked_for: str | None = None
     agreements: tuple[Agreement, ...] = ()
     appeals: tuple[Appeal, ...] = ()
+    refused_appeals: tuple[str, ...] = ()
+    appeal_until: datetime | None = None
     category_confirmed: bool = False
     watchers: tuple[str, ...] = ()
     referrals: tuple[Referral, ...] = ()

@@ -132,6 +132,12 @@ TRANSITIONS: Mapping[str, Ways] = {
     "review_emergency": _ANY,
     "end_measure": _ANY,
     "appeal": dict.fromkeys(_APPEALABLE, CaseState.APPEALED),
+    # The reporter's own appeal waits for no state: where it cannot be taken, the case says so and stays.
+    "receive_appeal": {
+        **_ANY,
+        CaseState.MERGED: CaseState.MERGED,
+        **{state: (state, CaseState.APPEALED) for state in _APPEALABLE},
+    },
     "decide_appeal": {CaseState.APPEALED: _APPEALABLE},
     "reopen": {CaseState.CLOSED: CaseState.REOPENED},
     "wake": {**_ANY, CaseState.REFERRED: (CaseState.REFERRED, *BEFORE_DECISION)},

@@ -8,6 +8,10 @@ import pytest
 
 from services.intake.group_commit import GroupCommit
 from shared.events import (
+    APPEAL_GROUNDS,
+    AppealDecided,
+    AppealLodged,
+    AppealRefused,
     CaseAssigned,
     CaseClosed,
     CaseDecided,
@@ -24,6 +28,7 @@ from shared.events import (
     InformationRequested,
     InvestigationStarted,
     ReportAnswered,
+    ReportAppealed,
     ReportCheckedIn,
 )
 from tests.support.intake_rig import START, Rig, bearer, case_event
@@ -109,6 +114,8 @@ async def test_a_receipt_opens_the_status_at_once(rig: Rig, accepted: dict[str, 
         "erased_at": None,
         "body": None,
         "check_in": None,
+        "appeals": [],
+        "appeal": {"grounds": [], "until": None, "barred": "nothing", "next_body": None},
     }
 
 
@@ -304,3 +311,137 @@ async def test_reports_still_work_through_the_group_commit() -> None:
     running.cancel()
     assert len(rig.store.reports) == len({a["receipt"] for a in accepted}) == 20
     assert max(rig.store.saved) > 1
+
+
+UNTIL = START + 180 * DAY
+DECIDED = CaseDecided(
+    previous="investigating", state="decided", outcome="warning", reason_id="r-1", appeal_until=UNTIL
+)  # fmt: skip
+
+
+async def appeal(rig: Rig, receipt: str, ground: str = "facts", text: str = "Sekretappeal") -> tuple[int, Any]:
+    async with rig.http() as http:
+        body = {"receipt": receipt, "ground": ground, "text": text}
+        answer = await http.post("/v1/follow-up/appeals", json=body)
+    found = answer.json()
+    if answer.status_code != 202:
+        return answer.status_code, [(e["pointer"], e["code"]) for e in found["errors"]]
+    return 202, found["appeal_id"]
+
+
+async def tell(rig: Rig, report_id: str, *facts: CaseFact) -> None:
+    """The case goes on by these facts, one a minute."""
+    seq = rig.store.reports[report_id]["status"]["seq"]
+    for n, fact in enumerate(facts, 1):
+        await rig.mailbox.project([case_event(report_id, seq + n, fact, rig.clock())])
+        rig.clock.pass_by(minutes=1)
+
+
+def answer_of(fact: Any, refusal: str | None = None) -> CaseFact:
+    """What triage says to an appeal."""
+    told: dict[str, Any] = {"appeal_id": fact.appeal_id, "party": "reporter", "appeal_ground": fact.appeal_ground}
+    if refusal:
+        return AppealRefused(previous="decided", state="decided", refusal=refusal, **told)
+    return AppealLodged(previous="decided", state="appealed", reason_id=fact.appeal_id, outcome="warning", **told)
+
+
+def verdict_on(fact: Any, verdict: str, state: str) -> CaseFact:
+    told: dict[str, Any] = {"appeal_id": fact.appeal_id, "party": "reporter", "verdict": verdict}
+    return AppealDecided(previous="appealed", state=state, reason_id="inner", told_id="told", **told)
+
+
+async def test_a_reporter_appeals_once_and_hears_the_verdict(rig: Rig, accepted: dict[str, str]) -> None:
+    report_id, receipt = accepted["report_id"], accepted["receipt"]
+    await rig.mailbox.project(the_way_of_a_case(report_id)[:2])
+    await tell(rig, report_id, DECIDED)
+    way = (await follow(rig, receipt))["appeal"]
+    assert (way["grounds"], way["until"]) == (list(APPEAL_GROUNDS[1:]), "2027-05-23T12:00:00Z")
+    # Nothing was missed: only the decision can be appealed.
+    assert await appeal(rig, receipt, "inaction") == (409, [("/ground", "other_ground")])
+    _, appeal_id = await appeal(rig, receipt)
+    assert [await appeal(rig, receipt) for _ in range(2)] == [(202, appeal_id)] * 2
+    assert await appeal(rig, receipt, text="Other words") == (409, [("/ground", "pending")])
+    (sent,) = [event for event in rig.store.reports[report_id]["outbox"] if isinstance(event.fact, ReportAppealed)]
+    assert (sent.fact.appeal_id, sent.actor.ref, sent.case_seq) == (appeal_id, "reporter", 2)
+    assert "Sekretappeal" not in repr(rig.store.reports)
+    assert [(a["standing"], a["text"]) for a in (await follow(rig, receipt))["appeals"]] == [("sent", "Sekretappeal")]
+
+    await tell(rig, report_id, answer_of(sent.fact))
+    view = await follow(rig, receipt)
+    assert (view["appeals"][0]["standing"], view["appeal"]["barred"]) == ("lodged", "pending")
+    assert await appeal(rig, receipt) == (202, appeal_id)
+    for statement in ("inner", "told"):
+        await keep(rig, report_id, statement, "reason", f"Words {statement}.")
+    await tell(rig, report_id, verdict_on(sent.fact, "upheld", "decided"))
+    view = await follow(rig, receipt)
+    (shown,) = view["appeals"]
+    # What others wrote for handlers stays theirs.
+    assert (shown["standing"], shown["verdict"], shown["reason"]) == ("decided", "upheld", "Words told.")
+    assert "inner" not in str(view)
+    # The policy says to whom else the reporter can turn.
+    assert (view["appeal"]["barred"], view["appeal"]["next_body"]) == ("once", "u4c")
+    assert await appeal(rig, receipt, text="Other words") == (409, [("/ground", "once")])
+    assert sum(isinstance(fact, ReportAppealed) for fact in rig.store.events()) == 1
+
+
+async def test_a_refused_appeal_is_told_and_can_be_sent_again(rig: Rig, accepted: dict[str, str]) -> None:
+    report_id, receipt = accepted["report_id"], accepted["receipt"]
+    await tell(rig, report_id, DECIDED)
+    _, first = await appeal(rig, receipt)
+    sent = rig.store.reports[report_id]["outbox"][-1].fact
+    await tell(rig, report_id, answer_of(sent, "not_now"))
+    (shown,) = (await follow(rig, receipt))["appeals"]
+    assert (shown["standing"], shown["refusal"], shown["text"]) == ("refused", "not_now", "Sekretappeal")
+    status, second = await appeal(rig, receipt)
+    assert (status, second != first) == (202, True)
+    # After the decision is made anew, the same words are another appeal.
+    await tell(rig, report_id, answer_of(rig.store.reports[report_id]["outbox"][-1].fact))
+    again = rig.store.reports[report_id]["outbox"][-1].fact
+    await tell(rig, report_id, verdict_on(again, "remanded", "reopened"))
+    assert (await follow(rig, receipt))["outcome"] is None
+    assert await appeal(rig, receipt, text="New") == (409, [("/ground", "nothing")])
+    rig.clock.pass_by(days=1)
+    await tell(rig, report_id, DECIDED)
+    status, third = await appeal(rig, receipt)
+    assert (status, third in (first, second)) == (202, False)
+
+
+@pytest.mark.parametrize(
+    ("state", "days", "grounds", "barred", "next_body"),
+    [
+        ("investigating", 1, [], "nothing", None),
+        ("investigating", 8, ["inaction"], None, None),
+        ("referred", 8, [], "busy", None),
+        ("decided", 1, list(APPEAL_GROUNDS[1:]), None, None),
+        ("appealed", 8, [], "busy", None),
+        ("closed", 181, [], "over", "u4c"),
+        ("closed", 179, list(APPEAL_GROUNDS[1:]), None, None),
+    ],
+)
+async def test_what_can_be_appealed_follows_from_what_triage_told(
+    rig: Rig,
+    accepted: dict[str, str],
+    state: str,
+    days: int,
+    grounds: list[str],
+    barred: str | None,
+    next_body: str | None,
+) -> None:
+    report_id, receipt = accepted["report_id"], accepted["receipt"]
+    await rig.mailbox.project(the_way_of_a_case(report_id)[:2])
+    is_decided = state not in ("investigating", "referred")
+    last = InvestigationStarted(previous="decided", state=state)
+    await tell(rig, report_id, *([DECIDED] if is_decided else []), last)
+    rig.clock.pass_by(days=days)
+    way = (await follow(rig, receipt))["appeal"]
+    assert (way["grounds"], way["barred"], way["next_body"]) == (grounds, barred, next_body)
+    if barred:
+        assert await appeal(rig, receipt) == (409, [("/ground", barred)])
+
+
+async def test_a_faulty_appeal_names_its_fields(rig: Rig) -> None:
+    unknown = {"receipt": "0000-0000-0000-0000-0000", "ground": "facts", "text": "x"}
+    async with rig.http() as http:
+        bad = await http.post("/v1/follow-up/appeals", json={**unknown, "ground": "x", "text": " "})
+        assert (await http.post("/v1/follow-up/appeals", json=unknown)).status_code == 404
+    assert (bad.status_code, [e["pointer"] for e in bad.json()["errors"]]) == (422, ["/ground", "/text"])

@@ -18,6 +18,8 @@ from services.intake.report.submission import Section
 from services.intake.sources.form_times import read_times, zones
 from shared.events import (
     Actor,
+    AppealDecided,
+    AppealLodged,
     CaseClosed,
     CaseDecided,
     CaseFact,
@@ -313,6 +315,57 @@ async def test_the_status_is_shown_for_a_receipt_and_a_question_answered(rig: Ri
     other = await send(rig, "/follow-up", receipt=receipt, question_id="q-1", answer="Today.")
     assert other.status_code == 422
     assert "answered this question already" in other.text
+
+
+async def test_the_reporter_appeals_on_the_page_and_reads_the_verdict_there(rig: Rig) -> None:
+    receipt = receipt_in(await send(rig))
+    (report_id,) = rig.store.reports
+
+    async def tell(*facts: CaseFact) -> None:
+        seq = rig.store.reports[report_id]["status"]["seq"]
+        await rig.mailbox.project(
+            [case_event(report_id, seq + n, fact, rig.clock()) for n, fact in enumerate(facts, 1)]
+        )
+        rig.clock.pass_by(minutes=1)
+
+    async def sent(**fields: str) -> tuple[int, str]:
+        page = await send(rig, "/follow-up", receipt=receipt, **fields)
+        return page.status_code, html.unescape(page.text)
+
+    assert "If you do not agree" not in (await sent())[1]
+    until = rig.clock() + timedelta(days=180)
+    triaged = CaseTriaged(
+        previous="received", state="triaged", category="unclassified", lane="standard", body="enwiki_arbcom",
+        rule="one-wiki", deadlines=(), deadlines_told=True,
+    )  # fmt: skip
+    step = {"previous": "investigating", "state": "decided"}
+    await tell(triaged, CaseDecided(**step, outcome="advice", reason_id="r-1", appeal_until=until))
+    page = (await sent())[1]
+    assert "People who took no part in the decision look at your report again." in page
+    assert "Nothing was done in time" not in page
+    status, page = await sent(appealing="1", appeal=" ")
+    assert (status, "Why you appeal: " in page, "What should be looked at again: " in page) == (422, True, True)
+    status, page = await sent(appealing="1", appeal="You <asked> nobody.")
+    assert (status, "You <asked> nobody.</textarea>" in page) == (422, True)
+    for _ in range(2):
+        status, page = await sent(appealing="1", appeal_ground="facts", appeal="You asked nobody.")
+        assert (status, "Your appeal has arrived." in page, "Send the appeal" in page) == (200, True, False)
+    status, page = await sent(appealing="1", appeal_ground="facts", appeal="Something else.")
+    assert (status, "Your words were not sent" in page, "Something else." in page) == (422, True, True)
+
+    appeal = rig.store.reports[report_id]["outbox"][-1].fact
+    told = {"appeal_id": appeal.appeal_id, "party": "reporter"}
+    await tell(AppealLodged(previous="decided", state="appealed", appeal_ground="facts", reason_id="a", **told))
+    assert "People who took no part before decide on it." in (await sent())[1]
+    await rig.mailbox.keep_statement(report_id, "v-1", "reason", "We asked again.")
+    verdict = {"verdict": "upheld", "reason_id": "v-0", "told_id": "v-1", "outcome": "advice"}
+    await tell(AppealDecided(previous="appealed", state="decided", **verdict, **told))
+    page = (await sent())[1]
+    for words in ("it stays as it was", "We asked again.", "You have appealed against this before", "this body: "):
+        assert words in page
+    rig.clock.pass_by(days=181)
+    page = (await sent())[1]
+    assert ("The time for an appeal ended at" in page, "Universal Code of Conduct" in page) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from shared.parties import Parties
 from shared.times import now
 from tests.support.forms import hidden_fields
 from tests.support.people import responder, sign_in
-from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, POLICY, TOKENS, Rig, make_rig
+from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, POLICY, TOKENS, Rig, appealed, make_rig
 
 DORA = responder("d0d0d0d0", *POLICY.bodies)
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
@@ -238,3 +238,24 @@ async def test_a_measure_that_nobody_reviews_lapses_when_the_watch_looks(rig: Ri
     assert rig.cases.stored[case.id].case.measures[0].state == "lapsed"
     lapsed = next(event for event in rig.cases.events if event.fact.name == "measure.lapsed")
     assert lapsed.actor.role == "service"
+
+
+async def test_the_reporters_appeal_is_shown_with_its_words_and_others_answer_it(rig: Rig) -> None:
+    case = await investigated(rig)
+    await given(rig, case, "decide", {"outcome": "advice", "reason": "So."})
+    await rig.intake.take([appealed(case.report_id, "p1")])
+    body = await rig.shown(case)
+    (lodged,) = body["appeals"]
+    assert (body["state"], lodged["party"], lodged["reason_id"]) == ("appealed", "reporter", "p1")
+    assert [s["actor"] for s in body["history"] if s["event"] == "appeal.lodged"] == ["reporter"]
+    rig.vault.statements[case.report_id, "p1"] = ("appeal", "You never asked the witness.")
+    assert "You never asked the witness." in await page_of(rig, case, DORA)
+    verdict = {"verdict": "remanded", "why": "For us.", "told": "We ask the witness."}
+    refused = await rig.order(case, "decide_appeal", verdict)
+    assert [e["code"] for e in refused.json()["errors"]] == ["decided_before"]
+    await given(rig, case, "decide_appeal", verdict, DORA)
+    told = next(e.fact for e in rig.cases.events if e.fact.name == "appeal.decided")
+    assert rig.vault.statements[case.report_id, told.told_id] == ("reason", "We ask the witness.")
+    # An appeal that comes too late for this is refused, and the history says so.
+    await rig.intake.take([appealed(case.report_id, "p2")])
+    assert (await rig.shown(case))["history"][-1]["detail"] == "not_decided"

@@ -180,6 +180,14 @@ class Life(RuleBasedStateMachine):
                 self.walk.answer("never asked", answer)
         self.look()
 
+    @rule(appeal=st.sampled_from(["p1", "p2"]), ground=st.sampled_from(["inaction", "facts"]))
+    def appeal(self, appeal: str, ground: str) -> None:
+        """The reporter's appeal is lodged or refused, and that once."""
+        self.walk.appeal(appeal, ground)
+        case = self.walk.case
+        assert [*(one.id for one in case.appeals), *case.refused_appeals].count(appeal) == 1
+        self.look()
+
     @rule(hours=st.sampled_from([1, 23, 25, 8 * 24, 40 * 24]))
     def let_time_pass(self, hours: int) -> None:
         self.walk.wait(timedelta(hours=hours))
@@ -263,6 +271,9 @@ class Life(RuleBasedStateMachine):
         assert self.status.state == (CaseState.CLOSED if case.state is CaseState.MERGED else case.state)
         assert (self.status.body, self.status.assignee) == (case.body, case.assignee)
         assert (self.status.outcome, self.status.lane) == (case.outcome, case.lane)
+        assert self.status.appeal_until == case.appeal_until
+        theirs = {one.id: one.verdict for one in case.appeals if one.party == "reporter"}
+        assert {one.id: one.verdict for one in self.status.appeals if not one.refusal} == theirs
         assert {d.name for d in self.status.deadlines} <= {d.name for d in case.deadlines}
 
     @invariant()

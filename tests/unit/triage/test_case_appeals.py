@@ -7,14 +7,15 @@ import pytest
 
 from services.triage.case.attendance import People, attend
 from services.triage.case.case import Case
-from services.triage.case.commands.appeals import GROUNDS, VERDICTS, DecideAppeal, LodgeAppeal, Reopen
+from services.triage.case.commands.appeals import VERDICTS, DecideAppeal, LodgeAppeal, ReceiveAppeal, Reopen
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.handling import Assign, Close, Release, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.table import decide
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import NotPermitted
-from shared.events import Actor, AppealDecided, CaseState, DeadlineStarted
+from shared.events import APPEAL_GROUNDS, Actor, AppealDecided, AppealLodged, AppealRefused, CaseState, DeadlineStarted
 from tests.support.people import responder
 from tests.unit.triage.test_case_decision import (
     ANN,
@@ -90,7 +91,7 @@ def test_who_is_no_party_does_not_appeal() -> None:
     assert after(accused(led(*DECIDED)), appeal("respondent"))[0].state is CaseState.APPEALED
 
 
-@pytest.mark.parametrize("ground", [ground for ground in GROUNDS if ground != "inaction"])
+@pytest.mark.parametrize("ground", [ground for ground in APPEAL_GROUNDS if ground != "inaction"])
 def test_a_decision_is_appealed_within_the_window_once_by_each_party(ground: str) -> None:
     case = led(*DECIDED)
     assert after(case, appeal(ground=ground), AT + 180 * DAY)[0].state is CaseState.APPEALED
@@ -181,3 +182,48 @@ def test_an_answer_is_taken_while_an_appeal_waits() -> None:
     case, events = after(case, ReceiveAnswer("q1", "a1"), AT + 9 * DAY)
     assert (case.state, events[0].fact.name) == (CaseState.APPEALED, "case.information_received")
     assert fold([], case) == case
+
+
+@pytest.mark.parametrize(
+    ("way", "ground", "days", "told"),
+    [
+        (DECIDED, "facts", 1, None),
+        ((*DECIDED, Close()), "facts", 1, None),
+        ((), "inaction", 8, None),
+        ((), "facts", 1, "not_decided"),
+        ((), "inaction", 1, "not_overdue"),
+        (DECIDED, "facts", 181, "too_late"),
+        (DECIDED, "inaction", 1, "not_overdue"),
+        ((*DECIDED, appeal("respondent")), "facts", 1, "not_now"),
+        ((*DECIDED, appeal(), verdict("upheld")), "facts", 1, "appealed_before"),
+    ],
+)
+def test_the_reporters_own_appeal_is_lodged_or_refused_once(
+    way: tuple[Command, ...], ground: str, days: int, told: str | None
+) -> None:
+    case = accused(led())
+    for hours, command in enumerate(way):
+        case, _ = after(case, command, AT + timedelta(hours=hours))
+    before, at = case, AT + days * DAY
+    case, events = after(case, ReceiveAppeal("p1", ground), at)
+    fact = events[0].fact
+    if told is None:
+        assert isinstance(fact, AppealLodged)
+        assert (fact.party, fact.appeal_ground, fact.reason_id, case.state) == ("reporter", ground, "p1", "appealed")
+    else:
+        assert isinstance(fact, AppealRefused)
+        assert (fact.refusal, case.state, case.appeals) == (told, before.state, before.appeals)
+    # It comes again, later and when it could be taken: nothing happens.
+    assert decide(case, ReceiveAppeal("p1", ground), POLICY, at + DAY) == []
+
+
+def test_a_decision_can_be_appealed_for_as_long_as_was_told_with_it() -> None:
+    case = led(*DECIDED)
+    assert case.appeal_until == AT + 180 * DAY
+    longer = replace(case, appeal_until=AT + 200 * DAY)
+    assert after(longer, ReceiveAppeal("p1", "facts"), AT + 190 * DAY)[0].state is CaseState.APPEALED
+    # Inaction before a decision can be appealed for no longer than the decision.
+    missed, _ = after(led(), Wake(), AT + 8 * DAY)
+    case, _ = after(missed, decision("advice"), AT + 8 * DAY)
+    assert refused(case, appeal(ground="inaction"), AT + 189 * DAY) == [("/ground", "too_late")]
+    assert after(case, appeal(ground="inaction"), AT + 187 * DAY)[0].state is CaseState.APPEALED

@@ -13,7 +13,7 @@ from shared.access.authorization import Refused
 from shared.events import CaseState
 from tests.support.case_walks import AT, CASE, PEOPLE, REPORT, Walk
 from tests.support.examples import up_to
-from tests.support.triage_rig import MemoryCases, answered, reported
+from tests.support.triage_rig import MemoryCases, answered, appealed, reported
 
 ANN, BEN = PEOPLE["person:a1a1a1a1a1a1a1a1"], PEOPLE["person:b1b1b1b1b1b1b1b1"]
 Work = Coroutine[Any, Any, Any]
@@ -81,6 +81,7 @@ def life_with(again: Sequence[Again]) -> Walk:
     by_kafka(answered(REPORT, question, "a3"))
     by(ANN, "agree", what="They say sorry.", who="reported", by_when="2999-12-24")
     by(ANN, "follow_up", consent="yes")
+    by_kafka(appealed(REPORT, "p1"), appealed(REPORT, "p2"))
     return walk
 
 
@@ -99,14 +100,16 @@ def run(works: Sequence[Work], turns: Sequence[int]) -> None:
 ONCE = life_with([])
 repetitions = st.builds(
     Again,
-    during=st.integers(0, 12),
-    message=st.integers(0, 12),
+    during=st.integers(0, 13),
+    message=st.integers(0, 13),
     turns=st.lists(st.integers(0, 5), max_size=6).map(tuple),
 )
 
 
 def test_the_life_without_repetitions_reaches_its_end() -> None:
-    assert ONCE.case.state is CaseState.FOLLOWING_UP
+    assert ONCE.case.state is CaseState.APPEALED
+    # Of two appeals that come at once, one is lodged.
+    assert ([one.id for one in ONCE.case.appeals], ONCE.case.refused_appeals) == (["p1"], ("p2",))
     assert (len(ONCE.case.questions[0].answers), len(ONCE.case.agreements), len(ONCE.case.check_ins)) == (3, 1, 3)
 
 

@@ -8,17 +8,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from services.triage.case.case import INACTION, RESPONDENT, Case
+from services.triage.case.case import RESPONDENT, Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
 from services.triage.case.measures import ended_by_appeal
-from shared.events import Actor, AppealDecided, AppealLodged, CaseFact, CaseReopened, CaseState
+from shared.events import (
+    APPEAL_GROUNDS,
+    INACTION,
+    Actor,
+    AppealDecided,
+    AppealLodged,
+    AppealRefused,
+    CaseFact,
+    CaseReopened,
+    CaseState,
+)
 from shared.policy import Policy
 from shared.problems import FieldError
 
-PARTIES = ("reporter", RESPONDENT)
+REPORTER = "reporter"
+PARTIES = (REPORTER, RESPONDENT)
 """The direct parties of a case. Nobody else appeals: no witness, and no reader."""
-GROUNDS = (INACTION, "facts", "procedure", "proportion", "conflict", "new_information")
-"""Against what an appeal is."""
 OVERTURNED = "overturned"
 VERDICTS = ("upheld", OVERTURNED, "remanded", "ineligible")
 """What becomes of an appeal."""
@@ -26,6 +35,9 @@ REOPENING = (OVERTURNED, "remanded")
 """The verdicts after which the case is looked into again."""
 WINDOW = "appeal_window"
 """The deadline of the policy until which a decision can be appealed."""
+NOT_NOW = "not_now"
+"""Why an appeal of the reporter is refused in a state that takes none."""
+_TAKES_NONE = (CaseState.REFERRED, CaseState.APPEALED, CaseState.MERGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +47,7 @@ class LodgeAppeal(Command):
     name = "appeal"
 
     party: Annotated[str, ChoiceField(offers=lambda _policy: PARTIES)]
-    ground: Annotated[str, ChoiceField(offers=lambda _policy: GROUNDS, said_as="appeal-ground")]
+    ground: Annotated[str, ChoiceField(offers=lambda _policy: APPEAL_GROUNDS, said_as="appeal-ground")]
     why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
     by: Actor
 
@@ -67,6 +79,49 @@ class LodgeAppeal(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiveAppeal(Command):
+    """The reporter appeals. It is lodged, or refused with the reason; each appeal gets one of the two, and once."""
+
+    name = "receive_appeal"
+    by_people = False
+
+    appeal_id: str
+    ground: str
+
+    def leads(self, case: Case) -> CaseState:
+        """The case is under appeal; where the appeal is refused, it stays."""
+        return case.state if case.state in _TAKES_NONE else CaseState.APPEALED
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The appeal of the reporter, or why it cannot be taken."""
+        if self.appeal_id in case.refused_appeals or any(appeal.id == self.appeal_id for appeal in case.appeals):
+            return []
+        fault = _against(case, REPORTER, self.ground, policy, now)
+        if fault or case.state in _TAKES_NONE:
+            return [
+                AppealRefused(
+                    previous=case.state,
+                    state=case.state,
+                    appeal_id=self.appeal_id,
+                    party=REPORTER,
+                    appeal_ground=self.ground,
+                    refusal=fault.code if fault else NOT_NOW,
+                )
+            ]
+        return [
+            AppealLodged(
+                previous=case.state,
+                state=state,
+                appeal_id=self.appeal_id,
+                party=REPORTER,
+                appeal_ground=self.ground,
+                reason_id=self.appeal_id,
+                outcome=case.outcome,
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class DecideAppeal(Command):
     """Decide on an appeal, with the reasons for it. Who took part in the decision before does not."""
 
@@ -75,6 +130,7 @@ class DecideAppeal(Command):
     verdict: Annotated[str, ChoiceField(offers=lambda _policy: VERDICTS)]
     why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
     by: Actor
+    told: Annotated[Words | None, WordsField(kept_as="reason", outlived=True, optional=True)] = None
 
     @classmethod
     def applies(cls, case: Case) -> bool:
@@ -111,6 +167,7 @@ class DecideAppeal(Command):
                 reason_id=self.why.id,
                 previous_outcome=case.outcome,
                 outcome=None if state is CaseState.REOPENED else case.outcome,
+                told_id=self.told.id if self.told else None,
             ),
             *(ended_by_appeal(case, state, self.why.id) if self.verdict == OVERTURNED else ()),
         ]
@@ -130,6 +187,11 @@ class Reopen(Command):
         return [reopened]
 
 
+def appealable_until(policy: Policy, decided_at: datetime, body: str | None) -> datetime | None:
+    """Until when (UTC-aware) a decision of this time can be appealed; None where the policy has no such window."""
+    return policy.deadline(WINDOW, decided_at, body).due_at if WINDOW in policy.deadlines else None
+
+
 def _has_respondent(case: Case, policy: Policy) -> bool:
     """Whether the case accuses a person: the report names one, or a handler has added one as a party."""
     category = policy.categories.get(case.category)
@@ -139,6 +201,11 @@ def _has_respondent(case: Case, policy: Policy) -> bool:
 def _against(case: Case, party: str, ground: str, policy: Policy, now: datetime) -> FieldError | None:
     """What is wrong with an appeal of this party on this ground."""
     before = max((appeal.at for appeal in case.appeals if appeal.party == party), default=None)
+    decided = case.decided_at
+    until = case.appeal_until or (appealable_until(policy, decided, case.body) if decided else None)
+    # What was missed before a decision cannot be appealed for longer than the decision.
+    if until is not None and until < now:
+        return FieldError("/ground", "too_late", "The time for an appeal is over.")
     if ground == INACTION:
         missed = [d.due_at for d in case.deadlines if d.breached_at is not None or d.is_overdue(now)]
         if not missed:
@@ -146,11 +213,8 @@ def _against(case: Case, party: str, ground: str, policy: Policy, now: datetime)
         if before is not None and max(missed) <= before:
             return FieldError("/ground", "appealed_before", "This party has appealed against this before.")
         return None
-    decided = case.decided_at
     if decided is None:
         return FieldError("/ground", "not_decided", "Nothing is decided yet: only inaction can be appealed.")
-    if WINDOW in policy.deadlines and policy.deadline(WINDOW, decided, case.body).due_at < now:
-        return FieldError("/ground", "too_late", "The time for an appeal is over.")
     if before is not None and before > decided:
         return FieldError("/ground", "appealed_before", "This party has appealed against this before.")
     return None

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from services.triage.case.attendance import NOBODY, People
 from services.triage.case.case import Case
+from services.triage.case.commands.appeals import appealable_until
 from services.triage.case.commands.command import ChoiceField, Command, DayField, Words, WordsField
 from services.triage.case.measures import ended_by_decision
 from services.triage.case.values import Proposal, end_of
@@ -173,6 +174,7 @@ class Decide(Command):
                 scope=proposal.scope if proposal else None,
                 in_favour=tally.in_favour if tally else (),
                 against=tally.against if tally else (),
+                appeal_until=appealable_until(policy, now, case.body),
             ),
             *ended_by_decision(case, state, self.reason.id),
         ]

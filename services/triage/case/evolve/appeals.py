@@ -5,9 +5,9 @@ from dataclasses import replace
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
 from services.triage.case.values import Appeal
-from shared.events import AppealDecided, AppealLodged, CaseReopened, CaseState, Event
+from shared.events import AppealDecided, AppealLodged, AppealRefused, CaseReopened, CaseState, Event
 
-_REOPENED: Fields = {"outcome": None, "reason_id": None, "proposal": None}
+_REOPENED: Fields = {"outcome": None, "reason_id": None, "proposal": None, "appeal_until": None}
 
 
 def _lodged(case: Case, fact: AppealLodged, event: Event) -> Fields:
@@ -21,6 +21,10 @@ def _lodged(case: Case, fact: AppealLodged, event: Event) -> Fields:
         state=case.state,
     )
     return {"appeals": (*case.appeals, appeal)}
+
+
+def _refused(case: Case, fact: AppealRefused, _event: Event) -> Fields:
+    return {"refused_appeals": (*case.refused_appeals, fact.appeal_id)}
 
 
 def _decided(case: Case, fact: AppealDecided, event: Event) -> Fields:
@@ -37,4 +41,9 @@ def _reopened(_case: Case, _fact: CaseReopened, _event: Event) -> Fields:
     return _REOPENED
 
 
-CHANGES = {AppealLodged: _lodged, AppealDecided: _decided, CaseReopened: _reopened}
+CHANGES = {
+    AppealLodged: _lodged,
+    AppealRefused: _refused,
+    AppealDecided: _decided,
+    CaseReopened: _reopened,
+}

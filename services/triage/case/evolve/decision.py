@@ -33,7 +33,12 @@ def _voted(case: Case, fact: DecisionSeconded | DecisionObjected, event: Event) 
 
 
 def _decided(case: Case, fact: CaseDecided, event: Event) -> Fields:
-    decided: Fields = {"outcome": fact.outcome, "reason_id": fact.reason_id, "proposal": None}
+    decided: Fields = {
+        "outcome": fact.outcome,
+        "reason_id": fact.reason_id,
+        "proposal": None,
+        "appeal_until": fact.appeal_until,
+    }
     if fact.scope is None:
         return decided
     measure = Measure(
