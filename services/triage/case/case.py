@@ -15,6 +15,7 @@ from services.triage.case.values import (
     Link,
     Measure,
     Note,
+    Objection,
     Party,
     Pause,
     Proposal,
@@ -61,9 +62,10 @@ class Case:
     `recusals`: how those of `recused` came about, but for older ones; `ended_recusals`: those taken back or lapsed.
     `consent`: whether the reporter may be asked again after the decision, `yes` or `no`; None: was not asked yet.
     `unasked_for`: why the reporter is never asked again, `stopped` or `no_answer`.
-    `proposal`: the decision that is proposed, and not made yet. `appeals`: all of them, the newest last;
-    `refused_appeals`: the ids of those of the reporter that could not be taken. `appeal_until`: until when the decision
-    can be appealed, as was told when it was made; None where nothing told it.
+    `proposal`: the decision that is proposed, and not made yet. `objections`: to outcomes, also to those that are not
+    proposed any more: each stands until its maker agrees, or the outcome is decided on.
+    `appeals`: all of them, the newest last; `refused_appeals`: the ids of those of the reporter that could not be
+    taken. `appeal_until`: until when the decision can be appealed, as was told with it; None where nothing told it.
     `unattended`: no handling body could look after it when that was last judged. `category_confirmed`: a person said
     that it has this category. `watchers`: references of the people who follow it.
     `merged_into`: the case of which this one is a part now; `merged_from`: the state that it had before;
@@ -104,6 +106,7 @@ class Case:
     recusals: tuple[Recusal, ...] = ()
     ended_recusals: tuple[Recusal, ...] = ()
     proposal: Proposal | None = None
+    objections: tuple[Objection, ...] = ()
     links: tuple[Link, ...] = ()
     consent: str | None = None
     check_ins: tuple[CheckIn, ...] = ()
@@ -165,6 +168,13 @@ class Case:
     def recusal_of(self, person: str) -> Recusal | None:
         """The recusal of this person that holds now."""
         return next((recusal for recusal in self.recusals if recusal.person == person), None)
+
+    def objects(self, person: str) -> bool:
+        """Whether this person (a reference) objects to an outcome."""
+        votes = self.proposal.votes if self.proposal else ()
+        return any(one.by == person for one in self.objections) or any(
+            vote.by == person and not vote.in_favour for vote in votes
+        )
 
     @property
     def appeal(self) -> Appeal | None:

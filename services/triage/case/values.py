@@ -82,6 +82,15 @@ class Proposal:
         return last_day_of(self.until)
 
 
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """That `by` (a reference) objects to an outcome, in any proposal of it. `reason_id`: the vault has the reasons."""
+
+    outcome: str
+    by: str
+    reason_id: str | None = None
+
+
 MeasureState = Literal["standing", "ended", "lapsed", "expired"]
 
 

@@ -217,9 +217,28 @@ def test_an_objection_stands_against_the_same_outcome_proposed_again() -> None:
         assert proposed.votes == ()
 
 
-@pytest.mark.parametrize("ground", ["related", NAMED])
-def test_the_word_of_one_person_takes_no_objection_away(ground: str) -> None:
-    alone = Recuse(ground, BEN.ref, ANN, token=TOKEN)
+def test_proposing_another_outcome_in_between_takes_no_objection_away() -> None:
+    ban, other = proposal("permanent_ban"), proposal("restriction", why="p2")
+    case = led(ban, against(BEN), against(DOT), other, against(CAT), agree(EVE), proposal("permanent_ban", why="p3"))
+    assert case.proposal is not None
+    assert {vote.by for vote in case.proposal.votes if not vote.in_favour} == {BEN.ref, DOT.ref}
+    # Agreeing takes an objection back, in whichever round; and what is decided on is outvoted.
+    case = led(ban, against(BEN), other, proposal("permanent_ban", why="p3"), agree(BEN), other, ban)
+    assert case.proposal is not None
+    assert case.proposal.votes == ()
+    case, _ = after(led(proposal("restriction"), against(BEN), agree(CAT)), decision("restriction"))
+    assert case.objections == ()
+    # A case from before objections were kept apart has them as votes alone.
+    old = replace(led(ban, against(BEN)), objections=())
+    for again in (other, proposal("permanent_ban", why="p3")):
+        old, _ = after(old, again)
+    assert old.proposal is not None
+    assert [vote.by for vote in old.proposal.votes] == [BEN.ref]
+
+
+@pytest.mark.parametrize(("ground", "by"), [("related", ANN), (NAMED, ANN), ("related", CORA)])
+def test_the_word_of_one_person_takes_no_objection_away(ground: str, by: Actor) -> None:
+    alone = Recuse(ground, BEN.ref, by, token=TOKEN)
     people = replace(PEOPLE, meant={TOKEN: BEN.ref})
     case = led(proposal("permanent_ban"), agree(CAT), against(BEN), against(DOT))
     case, _ = after(case, alone, people=people)

@@ -100,6 +100,7 @@ def test_it_is_written_again_as_it_was_and_with_what_is_new() -> None:
     assert again.pop("own_body") is None
     assert (again.pop("proposal"), again.pop("appeals"), again.pop("measures")) == (None, [], [])
     assert (again.pop("refused_appeals"), again.pop("appeal_until")) == ([], None)
+    assert again.pop("objections") == []
     assert (again.pop("recusals"), again.pop("ended_recusals"), again.pop("links")) == ([], [], [])
     assert (again.pop("consent"), again.pop("check_ins"), again.pop("agreements")) == (None, [], [])
     assert (again.pop("unasked_for"), again.pop("absorbed")) == (None, [])

@@ -1,5 +1,7 @@
 """People are recused from a case. To recuse another person takes two people, or a coordinator. Pure.
 
+To recuse a person who objects to an outcome takes two people always: nobody alone takes an objection away.
+
 Where the case is about the person, the ground is NAMED, it always takes two people, and the events have a token of the
 case instead of a reference: who is named in a case must not be read in the record.
 """
@@ -61,7 +63,7 @@ class Recuse(Command):
         """
         if self.ground == NAMED and self.person == self.by.ref:
             yield FieldError("/person", "missing", ReferenceField.missing)
-        elif self._meant not in case.recused and self._is_alone and self._was_declared(case):
+        elif self._meant not in case.recused and self._is_alone(case) and self._was_declared(case):
             yield FieldError("/person", "declared_before", "You have declared this before. Another person may do so.")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
@@ -80,7 +82,7 @@ class Recuse(Command):
                 ground=self.ground,
                 # By who has it no longer, everybody could tell who is named.
                 assignee=None if is_named or person == case.assignee else case.assignee,
-                confirm_by=now + CONFIRM_WITHIN if self._is_alone else None,
+                confirm_by=now + CONFIRM_WITHIN if self._is_alone(case) else None,
             )
         ]
 
@@ -89,10 +91,11 @@ class Recuse(Command):
         """The person as the events tell it."""
         return self.token if self.ground == NAMED else self.person
 
-    @property
-    def _is_alone(self) -> bool:
+    def _is_alone(self, case: Case) -> bool:
         """Whether another person has to confirm it."""
-        return self.person != self.by.ref and (self.ground == NAMED or self.by.role != Role.COORDINATOR)
+        if self.person == self.by.ref:
+            return False
+        return self.ground == NAMED or self.by.role != Role.COORDINATOR or case.objects(self.person)
 
     def _was_declared(self, case: Case) -> bool:
         """Whether the same actor has kept the person away before, or does so now, on whatever ground."""

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
-from services.triage.case.values import Measure, Proposal, Vote, end_of
+from services.triage.case.values import Measure, Objection, Proposal, Vote, end_of
 from shared.events import CaseDecided, DecisionObjected, DecisionProposed, DecisionSeconded, Event
 
 
 def _proposed(case: Case, fact: DecisionProposed, event: Event) -> Fields:
-    # Who objects to an outcome does so until the person votes anew: nobody loses objections by proposing it again.
-    before = case.proposal.votes if case.proposal and case.proposal.outcome == fact.outcome else ()
+    # Nobody loses objections by proposing an outcome again, nor by proposing another one in between.
+    objections = _without(_objections(case), event.actor.ref, fact.outcome)
     proposal = Proposal(
         id=fact.proposal_id,
         outcome=fact.outcome,
@@ -19,9 +19,9 @@ def _proposed(case: Case, fact: DecisionProposed, event: Event) -> Fields:
         reason_id=fact.reason_id,
         until=end_of(fact.until),
         scope=fact.scope,
-        votes=tuple(vote for vote in before if not vote.in_favour and vote.by != event.actor.ref),
+        votes=tuple(Vote(one.by, False, one.reason_id) for one in objections if one.outcome == fact.outcome),
     )
-    return {"proposal": proposal}
+    return {"proposal": proposal, "objections": objections}
 
 
 def _voted(case: Case, fact: DecisionSeconded | DecisionObjected, event: Event) -> Fields:
@@ -29,7 +29,23 @@ def _voted(case: Case, fact: DecisionSeconded | DecisionObjected, event: Event) 
         return {}
     vote = Vote(event.actor.ref, isinstance(fact, DecisionSeconded), fact.reason_id)
     others = (other for other in case.proposal.votes if other.by != vote.by)
-    return {"proposal": replace(case.proposal, votes=(*others, vote))}
+    objections = _without(_objections(case), vote.by, case.proposal.outcome)
+    if not vote.in_favour:
+        objections += (Objection(case.proposal.outcome, vote.by, vote.reason_id),)
+    return {"proposal": replace(case.proposal, votes=(*others, vote)), "objections": objections}
+
+
+def _objections(case: Case) -> tuple[Objection, ...]:
+    """All that stand. In a case from before they were kept apart, they are votes on its proposal alone."""
+    if case.proposal is None:
+        return case.objections
+    outcome = case.proposal.outcome
+    votes = (Objection(outcome, vote.by, vote.reason_id) for vote in case.proposal.votes if not vote.in_favour)
+    return tuple(dict.fromkeys((*case.objections, *votes)))
+
+
+def _without(objections: tuple[Objection, ...], by: str, outcome: str) -> tuple[Objection, ...]:
+    return tuple(one for one in objections if (one.by, one.outcome) != (by, outcome))
 
 
 def _decided(case: Case, fact: CaseDecided, event: Event) -> Fields:
@@ -37,6 +53,7 @@ def _decided(case: Case, fact: CaseDecided, event: Event) -> Fields:
         "outcome": fact.outcome,
         "reason_id": fact.reason_id,
         "proposal": None,
+        "objections": tuple(one for one in _objections(case) if one.outcome != fact.outcome),
         "appeal_until": fact.appeal_until,
     }
     if fact.scope is None:
