@@ -250,7 +250,7 @@ class CaseWatch:
         staff = await self._staffing.staff()
         at, last = self._clock(), self._policy.bodies[self._policy.last_resort]
         about = Resource(body=last.id, training=last.training)
-        metrics.LAST_RESORT_PEOPLE.set(attendance(about, People(staff), at).able)
+        metrics.LAST_RESORT_PEOPLE.set(attendance(about, People(staff), self._policy, at).able)
         metrics.LAST_RESORT_SHARED.set(sum(serves_beside(one, last.id, at) for one in staff.get(last.id, ())))
         metrics.ATTENDANCE_SWEPT.set(at.timestamp())
 

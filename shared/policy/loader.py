@@ -236,6 +236,7 @@ def _body(row: BodyRow, calendars: Mapping[str, Calendar]) -> HandlingBody:
         row.language,
         row.last_resort,
         calendars[row.calendar] if row.calendar else EVERYWHERE,
+        row.quorum,
     )
 
 

@@ -69,7 +69,8 @@ class HandlingBody:
 
     `training`: the modules that its people must have completed; `stand_in`: the body that gets a case which this one
     cannot look after; `last_resort`: it gets what nobody else can look after; `language`: that of its notices;
-    `calendar`: its business days.
+    `calendar`: its business days; `quorum`: so many of its people must be left who may handle a case, once one of them
+    is shut out of it.
     """
 
     id: str
@@ -80,6 +81,7 @@ class HandlingBody:
     language: str = "en"
     last_resort: bool = False
     calendar: Calendar = EVERYWHERE
+    quorum: int = 2
 
 
 @dataclass(frozen=True, slots=True)

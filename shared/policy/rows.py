@@ -93,6 +93,8 @@ class BodyRow(Row):
     language: Language = "en"
     last_resort: bool = False
     calendar: Id | None = None
+    # With one alone, that person could shut all others out.
+    quorum: Annotated[int, Field(ge=2, le=100)] = 2
 
 
 class CommunityRow(Row):

@@ -23,8 +23,6 @@ from shared.events import (
 )
 from shared.policy import Policy
 
-ENOUGH = 2
-"""So many people of a body must be left who may handle a case, once one of the body is shut out of it."""
 _GIVEN = (CaseTriaged.name, CasePassedOn.name, ReferralAccepted.name)
 """The facts that give a case to a body, which a history shows beside them."""
 
@@ -60,13 +58,14 @@ NOBODY = People()
 class Attendance:
     """The people of one body, as far as one case is concerned.
 
-    `able`: how many may handle it, counted up to ENOUGH; `named`: one of them is named in it; `shut_out`: one is
-    named in it or recused.
+    `able`: how many may handle it, counted up to `quorum`, which the policy has for the body; `named`: one of them is
+    named in it; `shut_out`: one is named in it or recused.
     """
 
     able: int
     named: bool
     shut_out: bool
+    quorum: int
 
     @property
     def can_take(self) -> bool:
@@ -76,24 +75,29 @@ class Attendance:
     @property
     def can_keep(self) -> bool:
         """Whether the body can go on with the case. No person alone may do so where another was shut out."""
-        return not self.named and self.able >= (ENOUGH if self.shut_out else 1)
+        return not self.named and self.able >= (self.quorum if self.shut_out else 1)
 
 
-def attendance(resource: Resource, people: People, now: datetime, apart: frozenset[str] = frozenset()) -> Attendance:
+def attendance(
+    resource: Resource, people: People, policy: Policy, now: datetime, apart: frozenset[str] = frozenset()
+) -> Attendance:
     """Who there is for a case in the body of `resource`. `now` is UTC-aware.
 
     `apart`: people (references) who may handle it, and have no part in what it needs now.
     """
     body = resource.body or ""
+    known = policy.bodies.get(body)
+    quorum = known.quorum if known else 2
     serving = [person for person in people.staff.get(body, ()) if serves(person, body, now)]
     shut_out = [person for person in serving if is_shut_out(person, resource)]
     # No more are counted than anything depends on, because each new case of a large body asks for it.
     others = (one for one in serving if one.ref not in apart)
-    able = islice((one for one in others if is_permitted(one, "case.start", resource, now)), ENOUGH)
+    able = islice((one for one in others if is_permitted(one, "case.start", resource, now)), quorum)
     return Attendance(
         able=sum(1 for _ in able),
         named=any(not resource.parties.isdisjoint((person.ref, *person.pseudonyms)) for person in shut_out),
         shut_out=bool(shut_out),
+        quorum=quorum,
     )
 
 
@@ -115,7 +119,7 @@ def choose_body(own: str, community: str, people: People, policy: Policy, now: d
     """
     able: list[str] = []
     for body in (own, *policy.stand_ins(own)):
-        there = attendance(_about(body, community, people, policy), people, now)
+        there = attendance(_about(body, community, people, policy), people, policy, now)
         if there.can_take:
             return body
         able += [body] if there.able else []
@@ -137,7 +141,7 @@ def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[Ca
     apart = case.deciders if state is CaseState.APPEALED else frozenset[str]()
     able: list[str] = []
     for body in dict.fromkeys((own, *policy.stand_ins(own), case.body)):
-        there = attendance(_about(body, case.community, people, policy, recused), people, now, apart)
+        there = attendance(_about(body, case.community, people, policy, recused), people, policy, now, apart)
         if there.can_keep if body in before else there.can_take:
             if body != case.body:
                 return [_passed_on(case, body)]
@@ -153,7 +157,7 @@ def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[Ca
 def can_take(case: Case, body: str, people: People, policy: Policy, now: datetime) -> bool:
     """Whether this body can get a case that it does not have."""
     people, recused = people.of(case)
-    return attendance(_about(body, case.community, people, policy, recused), people, now).can_take
+    return attendance(_about(body, case.community, people, policy, recused), people, policy, now).can_take
 
 
 def had_by(case: Case) -> frozenset[str]:

@@ -52,6 +52,13 @@ def findings(folder: Path) -> list[str]:
         (
             "routing.toml",
             'email = "legal@foundation.example"',
+            'quorum = 1\nemail = "legal@foundation.example"',
+            "body legal",
+            "“quorum”",
+        ),
+        (
+            "routing.toml",
+            'email = "legal@foundation.example"',
             'language = "Klingon"\nemail = "legal@foundation.example"',
             "body legal",
             "“language”",

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from services.intake.report.status import Status, follow
-from services.triage.case.case import Case, urgency
+from services.triage.case.attendance import attend
+from services.triage.case.case import ENDED, Case, urgency
 from services.triage.case.commands.check_ins import ReceiveCheckIn
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
@@ -27,7 +28,7 @@ from services.triage.case.commands.table import COMMANDS, _commands, decide
 from services.triage.case.commands.waiting import Resume
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import evolve, fold
-from services.triage.case.forms import FORMS
+from services.triage.case.forms import FORMS, resource_of
 from services.triage.case.lifecycle import (
     TRANSITIONS,
     FieldsRefused,
@@ -37,6 +38,7 @@ from services.triage.case.lifecycle import (
     states_of,
 )
 from services.triage.case.timers.table import wakes_at
+from shared.access.authorization import is_permitted
 from shared.access.principal import PEOPLE as ROLES
 from shared.events import (
     Actor,
@@ -58,7 +60,7 @@ from shared.events import (
 from shared.ids import case_id_of
 from shared.policy import MEASURE_REVIEW, load_policy
 from shared.problems import Malformed
-from tests.support.case_walks import CANARY, Walk, arriving, draw_command, lead, qualified
+from tests.support.case_walks import CANARY, STAFF, Walk, arriving, draw_command, lead, qualified
 from tests.support.examples import up_to
 
 POLICY = load_policy(None)
@@ -275,6 +277,16 @@ class Life(RuleBasedStateMachine):
         theirs = {one.id: one.verdict for one in case.appeals if one.party == "reporter"}
         assert {one.id: one.verdict for one in self.status.appeals if not one.refusal} == theirs
         assert {d.name for d in self.status.deadlines} <= {d.name for d in case.deadlines}
+
+    @invariant()
+    def no_body_is_emptied_without_a_fact_that_says_so(self) -> None:
+        case, walk = self.walk.case, self.walk
+        if case.state not in ENDED:
+            people = walk.tokens.people(case, STAFF, frozenset())
+            assert attend(case, people, POLICY, walk.clock) == []
+            about = resource_of(case, POLICY, people.of(case)[1])
+            able = [who for who in STAFF[case.body or ""] if is_permitted(who, "case.start", about, walk.clock)]
+            assert able or case.unattended
 
     @invariant()
     def no_fact_carries_words(self) -> None:

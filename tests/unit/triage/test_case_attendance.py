@@ -255,6 +255,21 @@ def test_where_one_is_recused_two_others_must_be_left() -> None:
     assert (after.body, names_of(events)) == ("u4c", ["case.recusal_declared", "case.passed_on"])
 
 
+@pytest.mark.parametrize(("quorum", "recused", "body"), [(3, 1, "enwiki_arbcom"), (4, 1, "u4c"), (3, 2, "u4c")])
+def test_the_policy_says_how_many_of_a_body_must_be_left(quorum: int, recused: int, body: str) -> None:
+    own = replace(POLICY.bodies["enwiki_arbcom"], quorum=quorum)
+    policy = replace(POLICY, bodies={**POLICY.bodies, own.id: own})
+    of_body = [responder(f"{n:04x}", own.id) for n in range(1, 5)]
+    case, _ = opened(*of_body, UMA)
+    people = People(staff_of(*of_body, UMA))
+    for one in of_body[:recused]:
+        case, _ = given_to(case, Recuse("other", one.ref, actor(one)), *of_body, UMA)
+    moved = [fact.body for fact in attend(case, people, policy, AT) if isinstance(fact, CasePassedOn)]
+    assert next(iter(moved), own.id) == body
+    # People of the body that has it then can open it.
+    assert UMA.ref in can_open(replace(case, body="u4c"), UMA) or not moved
+
+
 def meaning(*people: Principal) -> dict[str, str]:
     return {TOKENS.of("c", one.ref): one.ref for one in people}
 
@@ -322,7 +337,7 @@ def test_no_commands_of_one_person_leave_a_case_that_nobody_can_open(
         except CommandRefused:
             continue
         about = resource_of(case, POLICY)
-        there = attendance(about, People(staff_of(*people), frozenset(case.parties)), AT)
+        there = attendance(about, People(staff_of(*people), frozenset(case.parties)), POLICY, AT)
         # Everybody who is told may open it, or a fact says that this is not so.
         assert there.can_keep or case.unattended
         possible = {

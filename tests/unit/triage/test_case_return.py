@@ -130,7 +130,7 @@ class Story:
     def attendance_in(self, body: str) -> Attendance:
         people, recused = People(staff_of(*self.there), frozenset(self.case.parties), self.meant).of(self.case)
         about = replace(resource_of(self.case, POLICY), body=body, parties=people.parties)
-        return attendance(replace(about, recused=recused | people.parties), people, self.at)
+        return attendance(replace(about, recused=recused | people.parties), people, POLICY, self.at)
 
 
 @up_to(300)
