@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
-ROWS = re.findall(r"^\| ([a-z ]+) \| (.+) \| `([\w/.]+)` \|$", PAGE, re.MULTILINE)
+ROWS = re.findall(r"^\| ([a-z -]+) \| (.+) \| `([\w/.]+)` \|$", PAGE, re.MULTILINE)
 
 
 def words_of(path: Path) -> str:
