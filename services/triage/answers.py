@@ -18,6 +18,16 @@ class DeadlineShown(TypedDict):
     remaining_seconds: float | None
 
 
+class EarlierDeadlineShown(TypedDict):
+    """How a deadline stood when its clock started anew, at `anew_at`. `missed`: nothing had kept it in time."""
+
+    name: str
+    due_at: str
+    met_at: str | None
+    missed: bool
+    anew_at: str | None
+
+
 class CaseSummary(TypedDict):
     """A case in a list."""
 
@@ -285,6 +295,7 @@ class CaseShown(CaseSummary):
     merged_into: CaseNamed | None
     absorbed: Sequence[AbsorbedShown]
     links: Sequence[LinkShown]
+    earlier_deadlines: Sequence[EarlierDeadlineShown]
     consent: str | None
     unasked_for: str | None
     check_ins: Sequence[CheckInShown]

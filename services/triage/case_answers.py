@@ -4,6 +4,7 @@ from services.triage.answers import (
     AgreementShown,
     AppealShown,
     CheckInShown,
+    EarlierDeadlineShown,
     MeasureShown,
     PartyShown,
     ProposalShown,
@@ -83,6 +84,20 @@ def show_check_ins(case: Case) -> list[CheckInShown]:
             "answer_id": check_in.answer_id,
         }
         for check_in in case.check_ins
+    ]
+
+
+def show_earlier_deadlines(case: Case) -> list[EarlierDeadlineShown]:
+    """How each deadline stood when its clock started anew, the oldest first."""
+    return [
+        {
+            "name": deadline.name,
+            "due_at": rfc3339(deadline.due_at),
+            "met_at": rfc3339(deadline.met_at) if deadline.met_at else None,
+            "missed": deadline.was_missed,
+            "anew_at": rfc3339(deadline.anew_at) if deadline.anew_at else None,
+        }
+        for deadline in case.earlier_deadlines
     ]
 
 

@@ -25,6 +25,7 @@ from services.triage.case_answers import (
     show_agreements,
     show_appeals,
     show_check_ins,
+    show_earlier_deadlines,
     show_measures,
     show_parties,
     show_proposal,
@@ -137,6 +138,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
                 {"id": other.id, "code_name": other.code_name, "relation": link.relation, "note_id": link.note_id}
                 for link, other in beside.links(case)
             ],
+            "earlier_deadlines": show_earlier_deadlines(case),
             "consent": case.consent,
             "unasked_for": case.unasked_for,
             "check_ins": show_check_ins(case),

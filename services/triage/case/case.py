@@ -59,6 +59,7 @@ class Case:
     `parties`: party tokens of the people named in the report; their pseudonyms, without `parties_apart`, in a case from
     before that. Otherwise the pseudonyms stand beside the case, in shared.parties. `recused`: references of people.
     `deadlines_told`: facts tell when a deadline is met; in an older case its steps do (see evolve).
+    `earlier_deadlines`: how a deadline stood each time its clock started anew, the oldest first.
     `recusals`: how those of `recused` came about, but for older ones; `ended_recusals`: those taken back or lapsed.
     `consent`: whether the reporter may be asked again after the decision, `yes` or `no`; None: was not asked yet.
     `unasked_for`: why the reporter is never asked again, `stopped` or `no_answer`.
@@ -129,6 +130,7 @@ class Case:
     subjects: tuple[str, ...] = ()
     further_parties: tuple[Party, ...] = ()
     disclosures: tuple[Disclosure, ...] = ()
+    earlier_deadlines: tuple[Deadline, ...] = ()
 
     @property
     def seq(self) -> int:

@@ -13,7 +13,8 @@ class Deadline:
 
     `remaining_seconds`: how much time is left while its clock stands still; None while it runs. `breached_at`: when
     triage told that it was missed. `warn_at` and `escalate_at`: when triage is to warn of it, and to tell others
-    that it was missed; `warned_at` and `escalated_at`: when it did.
+    that it was missed; `warned_at` and `escalated_at`: when it did. `anew_at`: when its clock started anew; this is
+    how it stood before.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Deadline:
     escalate_at: datetime | None = None
     warned_at: datetime | None = None
     escalated_at: datetime | None = None
+    anew_at: datetime | None = None
 
     @property
     def is_running(self) -> bool:
@@ -34,6 +36,15 @@ class Deadline:
     def is_overdue(self, now: datetime) -> bool:
         """Whether it is neither kept, nor paused, nor still to come."""
         return self.is_running and self.due_at < now
+
+    @property
+    def was_missed(self) -> bool:
+        """Whether nothing had kept it in time when its clock started anew."""
+        if self.anew_at is None:
+            return False
+        if self.met_at is not None:
+            return self.met_at > self.due_at
+        return self.breached_at is not None or (self.remaining_seconds is None and self.due_at < self.anew_at)
 
     def due_if_running(self, now: datetime) -> datetime:
         """When it is due if its clock runs from now on."""

@@ -13,7 +13,10 @@ def deadline_of(names: CaseNames, request: Request, deadline: Deadline, at: date
     """A deadline in the reader's language, as it stands at a time (UTC-aware)."""
     met, left = deadline.met_at, deadline.remaining_seconds
     values: tuple[int, ...] = ()
-    if left is not None:
+    if deadline.anew_at and met is None:
+        kind, key = ("late", "desk-deadline-missed") if deadline.was_missed else ("done", "desk-deadline-anew")
+        left = None
+    elif left is not None:
         kind, key, values = "paused", *_time_left(left)
     elif met is None:
         kind, key = ("late", "desk-deadline-overdue") if deadline.is_overdue(at) else ("due", "desk-deadline-open")

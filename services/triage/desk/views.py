@@ -155,6 +155,7 @@ class CaseView:
             "community": names.community(case.community),
             "body": names.body(request, case.body),
             "deadlines": [deadline_of(names, request, deadline, at) for deadline in case.deadlines],
+            "earlier": [deadline_of(names, request, deadline, at) for deadline in case.earlier_deadlines],
             **told_of(contents),
             "away": away,
             "may_read": self._may(principal, case, "case.read_content", at) is not None,

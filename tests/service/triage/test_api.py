@@ -207,12 +207,12 @@ async def test_marks_of_copying_cost_no_command(rig: Rig, case: tuple[str, str])
 
 async def test_no_word_of_a_question_or_reason_is_in_any_event_or_stored_case(rig: Rig) -> None:
     case = await led_to(rig, "assign", "start")
-    await rig.order(case, "ask", {"question": "Was it at the fountain?"})
+    await rig.order(case, "ask", {"question": "Was it at the quay-x?"})
     await rig.order(case, "start")
-    await rig.order(case, "decide", {"outcome": "warning", "reason": "The fountain was seen."})
+    await rig.order(case, "decide", {"outcome": "warning", "reason": "The quay-x was seen."})
     everything = f"{rig.cases.events} {rig.cases.stored}"
-    assert "fountain" not in everything
-    assert {text for _, text in rig.vault.statements.values()} == {"Was it at the fountain?", "The fountain was seen."}
+    assert "quay-x" not in everything
+    assert {text for _, text in rig.vault.statements.values()} == {"Was it at the quay-x?", "The quay-x was seen."}
 
 
 async def test_the_reporters_answer_brings_the_case_back(rig: Rig) -> None:

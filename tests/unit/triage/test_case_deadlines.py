@@ -24,6 +24,7 @@ from shared.events import (
     DeadlineEscalated,
     DeadlineFact,
     DeadlineMet,
+    DeadlineStarted,
     Draft,
     Event,
     ReportReceived,
@@ -249,3 +250,25 @@ def test_an_older_case_goes_on_with_facts_of_its_deadlines() -> None:
     after = fold(asked, case)
     assert after == case_of([*before, *asked])
     assert deadline(case_of([*before, *asked]), "first_response").met_at == AT + DAY
+
+
+@pytest.mark.parametrize(
+    ("facts", "missed"),
+    [
+        ([], False),
+        ([DeadlineMet(previous="closed", state="closed", deadline="decision", due_at=AT, met_at=AT)], False),
+        ([DeadlineMet(previous="closed", state="closed", deadline="decision", due_at=AT, met_at=AT + DAY)], True),
+        ([DeadlineBreached(previous="closed", state="closed", deadline="decision", due_at=AT)], True),
+    ],
+    ids=["open", "kept", "late", "missed"],
+)
+def test_a_clock_that_starts_anew_keeps_its_line(facts: list[DeadlineFact], missed: bool) -> None:
+    case = case_of(told())
+    anew = DeadlineStarted(
+        previous="closed", state="reopened", deadline="decision", previous_due_at=AT, due_at=AT + 30 * DAY
+    )
+    drafts = [Draft(fact, TRIAGE, AT + 2 * DAY, "c") for fact in (*facts, anew, anew)]
+    events = stamp(drafts, source="hearth/triage", subject="case/c-1", case_id="c-1", last_seq=case.seq, trace=None)
+    case = fold(events, case) or case
+    assert [(d.name, d.was_missed) for d in case.earlier_deadlines] == [("decision", missed), ("decision", False)]
+    assert [d.due_at for d in case.deadlines if d.name == "decision"] == [AT + 30 * DAY]

@@ -60,10 +60,11 @@ def _breached(case: Case, fact: DeadlineBreached, event: Event) -> Fields:
     return _with(case, fact, lambda d: _again(d, breached_at=event.time))
 
 
-def _started(case: Case, fact: DeadlineStarted, _event: Event) -> Fields:
+def _started(case: Case, fact: DeadlineStarted, event: Event) -> Fields:
+    earlier = (replace(d, anew_at=event.time) for d in case.deadlines if d.name == fact.deadline)
     others = (d for d in case.deadlines if d.name != fact.deadline)
     started = Deadline(fact.deadline, fact.due_at, warn_at=fact.warn_at, escalate_at=fact.escalate_at)
-    return {"deadlines": (*others, started)}
+    return {"deadlines": (*others, started), "earlier_deadlines": (*case.earlier_deadlines, *earlier)}
 
 
 def _with(case: Case, fact: DeadlineFact, change: Callable[[Deadline], Deadline]) -> Fields:
