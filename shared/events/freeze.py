@@ -18,8 +18,9 @@ SCHEMAS = Path(__file__).parent / "schemas"
 _NAMES = ("title", "description", "$id")
 
 
-def schema_of(fact: type[Fact]) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a fact's data, as it is published."""
+@cache
+def schema_of(fact: type[Fact]) -> Mapping[str, Any]:
+    """The JSON Schema (2020-12) of a fact's data, as it is published. Made once, because many documents show it."""
     schema = fact.model_json_schema(mode="serialization")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -67,8 +67,9 @@ def describe_service(service: str, kafka: str = INTEGRATOR_KAFKA, security: str 
     return _document(f"Hearth {service}", mine, [service], {"kafka": _server(kafka, security)})
 
 
+@cache
 def merged() -> dict[str, Any]:
-    """One document of all services."""
+    """One document of all services, made once."""
     services = sorted({name for t in TOPICS for name in (*t.writers, *t.consumers) if name != "anyone"})
     kinds = {"kafka": "sasl_ssl", "kafka-in-clear": "plaintext"}
     servers = {name: _server(INTEGRATOR_KAFKA, security) for name, security in kinds.items()}
