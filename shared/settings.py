@@ -57,6 +57,8 @@ class _Variables(PydanticBaseSettingsSource):
 
 def _value(given: dict[str, str], variable: str) -> str | _Unusable | None:
     value, file = given.get(variable), given.get(f"{variable}_FILE")
+    if value is None and file is None:
+        return None
     if not all(map(_is_text, (value or "", file or ""))):
         return _Unusable("is not text in UTF-8")
     if value is None and file is not None:
@@ -71,7 +73,7 @@ def _value(given: dict[str, str], variable: str) -> str | _Unusable | None:
 
 def _is_text(value: str) -> bool:
     # Python keeps other bytes as half surrogates.
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 class Connections(BaseSettings):
