@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -76,10 +77,16 @@ async def send(
 ) -> httpx.Response:
     """One request from this address, without following where it leads."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(source, 50_000))
-    request = httpx.Request(method, f"https://localhost{path}", headers=dict(headers), **content)
+    request = httpx.Request(method, _address_of(path), headers=dict(headers), **content)
     answer = await transport.handle_async_request(request)
     await answer.aread()
     return answer
+
+
+@lru_cache(maxsize=1000)
+def _address_of(path: str) -> httpx.URL:
+    # To read an address takes longer than to ask, and the same few are asked thousands of times.
+    return httpx.URL(f"https://localhost{path}")
 
 
 async def hand_in(

@@ -239,10 +239,13 @@ class Walk:
     unexpected: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     addresses: Iterator[int] = field(default_factory=count)
+    refused: set[tuple[str, ...]] = field(default_factory=set)
 
     async def take(self, service: str, report: OneReport, caller: Caller, step: Step) -> None:
         """Ask, and hold the answers against the tables."""
         expected = expect_all(step.ask, caller, service)
+        if self._is_refused_as_before(expected, caller, step.ask):
+            return
         answer, noted = await self._ask(service, report, caller, step.ask)
         other, others = None, noted
         if step.missing:
@@ -254,6 +257,19 @@ class Walk:
         for fault in _faults(expected, service, caller, step, answer, other, report, noted):
             told = f"{answer.status_code} {answer.text[:150]!r}, noted {noted}"
             self.unexpected.append(f"{caller}: {step.ask.method} {step.ask.path} {expected}: {fault}; {told}")
+
+    def _is_refused_as_before(self, expected: Expected, caller: Caller, ask: Ask) -> bool:
+        """Whether the gate has refused this caller the declared action, and this route another one for this reason.
+
+        A gate knows nothing of a route but the action, and refuses at once without calling the route.
+        """
+        if not (expected.reason and expected.at_once):
+            return False
+        by_gate = (str(caller), ask.actions[0], expected.reason)
+        at_route = (caller.flow, ask.method, ask.path, expected.reason)
+        is_known = {by_gate, at_route} <= self.refused
+        self.refused |= {by_gate, at_route}
+        return is_known
 
     async def _ask(
         self, service: str, report: OneReport, caller: Caller, ask: Ask
