@@ -67,14 +67,35 @@ Decide = Callable[[str, StoredT | None], Awaitable[ChangeT | None]]
 
 
 async def change(
-    store: ChangeStore[StoredT, ChangeT], ids: Iterable[str], decide: Decide[StoredT, ChangeT]
+    store: ChangeStore[StoredT, ChangeT],
+    ids: Iterable[str],
+    decide: Decide[StoredT, ChangeT],
+    portion: int | None = None,
 ) -> dict[str, ChangeT]:
     """Load, decide, save. Where another writer was faster, do it again on what is stored by then.
 
-    Returns the changes that were written, by id. Raises what `decide` raises. Raises Unavailable when the store is away
-    or an aggregate keeps changing. Then some changes may be written, and their causes are in `applied`.
+    `portion`: so many aggregates go into one write at most, and some are decided while the server writes others; None
+    writes all of them at once. Returns the changes that were written, by id. Raises what `decide` raises. Raises
+    Unavailable when the store is away or an aggregate keeps changing. After either, some changes may be written, and
+    their causes are in `applied`.
     """
-    waiting = list(dict.fromkeys(ids))
+    wanted = list(dict.fromkeys(ids))
+    if portion is None or len(wanted) <= portion:
+        return await _change(store, wanted, decide)
+    portions = [wanted[first : first + portion] for first in range(0, len(wanted), portion)]
+    # None is left alone while it writes, so that each write is over when this returns or raises.
+    ended = await asyncio.gather(*(_change(store, part, decide) for part in portions), return_exceptions=True)
+    written: dict[str, ChangeT] = {}
+    for end in ended:
+        if isinstance(end, BaseException):
+            raise end
+        written |= end
+    return written
+
+
+async def _change(
+    store: ChangeStore[StoredT, ChangeT], waiting: Sequence[str], decide: Decide[StoredT, ChangeT]
+) -> dict[str, ChangeT]:
     written: dict[str, ChangeT] = {}
     for _ in range(ROUNDS):
         stored = await store.load(waiting)

@@ -36,6 +36,8 @@ from shared.times import now
 log = logging.getLogger(__name__)
 
 LOOKED_AT_ONCE = 500
+PORTION = 50
+"""Cases that are changed in one write. Of more, some are decided while MongoDB writes others."""
 RETRY = 5.0
 TICK = 5.0
 """Seconds between two looks for timers that are due."""
@@ -237,7 +239,7 @@ class CaseWatch:
                 return None
             return CaseChange(after, stored, events, [cause]) if after and events else None
 
-        written = await change(self._cases, ids, decide)
+        written = await change(self._cases, ids, decide, PORTION)
         for done in written.values():
             count_passed_on(done, self._policy)
         return {case_id: done.case for case_id, done in written.items()}
