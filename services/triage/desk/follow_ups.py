@@ -62,6 +62,8 @@ def follow_up_of(
                 "words": _answers_to(check_in, contents).get(_WORDS),
             }
             for check_in in case.check_ins
+            # Of a reporter who is not asked again, none is to come.
+            if check_in.told_at or check_in.kept_at or not case.unasked_for
         ],
         "agreements": [
             {

@@ -104,3 +104,4 @@ async def test_the_page_shows_what_the_reporter_answered_to_a_check_in(rig: Rig)
     page = unescape((await rig.http.get(f"/desk/cases/{case.code_name}", headers=BROWSER)).text)
     for text in ("The reporter does not want to be asked again.", "Are you safe?", "In part", "It goes on."):
         assert text in page
+    assert "To come" not in page
