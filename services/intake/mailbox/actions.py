@@ -18,6 +18,8 @@ from services.intake.report.check_ins import (
     answer_id_of,
     entries_of,
     is_answered,
+    is_repeated,
+    is_stopped,
     key_of,
 )
 from services.intake.report.receipt import hash_receipt
@@ -71,7 +73,7 @@ class _ByCase:
 
 
 class Mailbox:
-    """Shows reporters what became of a report, and takes their answers and the handlers' words."""
+    """Shows reporters what became of a report, and takes the words of reporters and of handlers."""
 
     def __init__(
         self,
@@ -123,7 +125,8 @@ class Mailbox:
     async def check_in(self, receipt: str, number: int, choice: str, answers: Mapping[str, str], text: str) -> None:
         """Keep what the reporter answers to a check-in, durably, and tell that there is something. May be repeated.
 
-        `choice`: one of CHOICES; `answers`: by the questions of QUESTIONS. Raises Problem 404 for an unknown receipt or
+        `choice`: one of CHOICES; `answers`: by the questions of QUESTIONS. While the case is followed up, STOP alone is
+        also taken of the last check-in that was answered or is over. Raises Problem 404 for an unknown receipt or
         check-in, 409 when it was answered otherwise or nothing is asked any more, 410 when the report has been erased,
         and 422 for an answer without anything in it.
         """
@@ -143,28 +146,26 @@ class Mailbox:
                 error = FieldError("/number", "check_in_unknown", "There is no such check-in.")
                 raise Problem(404, "check-in-unknown", "This was not asked.", errors=[error])
             answer_id = answer_id_of(report.id, asked)
-            known = {
-                name: given
-                for name in (CHOICE, WORDS, *QUESTIONS)
-                if (given := self._answer(report, key_of(answer_id, name))) is not None
-            }
-            if known:
-                if known != entries:
-                    raise Problem(409, "already-answered", "These questions have been answered already.")
+            known = self._said(report, answer_id)
+            if is_repeated(entries, known):
                 return None
-            if not _is_asked(report):
+            stops_alone = entries == {CHOICE: STOP}
+            if known and not stops_alone:
+                raise Problem(409, "already-answered", "These questions have been answered already.")
+            if not (_is_followed_up(report) if stops_alone else _is_asked(report)):
                 error = FieldError("/number", "check_in_over", "Nothing is asked any more.")
                 raise Problem(409, "check-in-over", "This is not asked any more.", errors=[error])
             fact = ReportCheckedIn(
                 report_id=report.id,
                 number=number,
                 due_at=asked.due_at,
-                answer="answered" if is_answered(entries) else "declined",
+                answer="answered" if is_answered({**known, **entries}) else "declined",
                 stop=choice == STOP,
                 answer_id=answer_id,
             )
-            sealed = {key_of(answer_id, name): given for name, given in entries.items()}
-            return await self._answered(report, fact, answer_id, sealed, [text])
+            sealed = {key_of(answer_id, name): given for name, given in ({STOP: STOP} if known else entries).items()}
+            cause = derive("stop", answer_id) if known else answer_id
+            return await self._answered(report, fact, cause, sealed, [text])
 
         await change(self._store, [found.id], decide)
 
@@ -259,26 +260,26 @@ class Mailbox:
         return report
 
     async def _answered(
-        self, report: StoredReport, fact: Fact, answer_id: str, given: Mapping[str, str], words: Sequence[str]
+        self, report: StoredReport, fact: Fact, cause: str, given: Mapping[str, str], words: Sequence[str]
     ) -> Change:
         """The report with these answers, each under its key, of which `words` may mention people."""
         at = self._clock()
         after = await self._mentions.noted(report, words)
         events = stamp(
-            [Draft(fact, REPORTER, at, answer_id)],
+            [Draft(fact, REPORTER, at, cause)],
             source=SOURCE,
             subject=f"report/{report.id}",
             case_id=report.case_id,
             last_seq=report.seq,
             trace=current_traceparent(),
         )
-        events += self._mentions.told(report, after, INTAKE, at, answer_id)
+        events += self._mentions.told(report, after, INTAKE, at, cause)
         answers = dict(report.answers)
         for key, text in given.items():
             sealed = self._vault.seal(f"{report.id}/answers/{key}", text.encode())
             answers[key] = SealedAnswer(sealed.key_id, sealed.key, sealed.data, at=at)
         after = replace(after, answers=answers)
-        return Change(report, after, events, [answer_id])
+        return Change(report, after, events, [cause])
 
     async def _appealed(self, report: StoredReport, appeal_id: str, ground: str, text: str) -> Change:
         fact = ReportAppealed(report_id=report.id, appeal_id=appeal_id, appeal_ground=ground)
@@ -322,20 +323,26 @@ class Mailbox:
             updated_at=status.updated_at,
             erased_at=report.erased.at if report.erased else None,
             body=status.body,
-            check_in=self._asked(report),
+            check_in=_asked(report),
+            check_in_to_stop=self._to_stop(report),
             appeals=view_appeals(report, lambda statement_id: self._statement(report, statement_id)),
             appeal=self._way(report),
         )
 
-    def _asked(self, report: StoredReport) -> CheckInView | None:
-        """The check-in that is to be answered."""
+    def _to_stop(self, report: StoredReport) -> int | None:
+        """The number of the check-in with which the reporter can stop the asking."""
         asked = report.status.check_in
-        if asked is None or not _is_asked(report) or key_of(answer_id_of(report.id, asked), CHOICE) in report.answers:
+        if asked is None or not _is_followed_up(report):
             return None
-        return CheckInView(asked.number, asked.asked_at, dict(QUESTIONS))
+        return None if is_stopped(self._said(report, answer_id_of(report.id, asked))) else asked.number
+
+    def _said(self, report: StoredReport, answer_id: str) -> dict[str, str]:
+        """What the vault has of a check-in, by name."""
+        found = ((name, self._answer(report, key_of(answer_id, name))) for name in (CHOICE, WORDS, STOP, *QUESTIONS))
+        return {name: given for name, given in found if given is not None}
 
     def _statement(self, report: StoredReport, statement_id: str) -> str | None:
-        """The handlers' words under an id; None when there are none (yet, or no more)."""
+        """The words of handlers or of the reporter under an id; None when there are none (yet, or no more)."""
         sealed = report.statements.get(statement_id)
         return self._vault.open(f"{report.id}/statements/{statement_id}", sealed).decode() if sealed else None
 
@@ -344,11 +351,23 @@ class Mailbox:
         return self._vault.open(f"{report.id}/answers/{question_id}", sealed).decode() if sealed else None
 
 
+def _is_followed_up(report: StoredReport) -> bool:
+    """Whether the reporter may be asked how it goes, now or later, as far as triage has told."""
+    return report.erased is None and report.status.state == CaseState.FOLLOWING_UP
+
+
 def _is_asked(report: StoredReport) -> bool:
     """Whether the reporter is asked how it goes, as far as triage has told."""
     asked = report.status.check_in
-    is_open = report.erased is None and report.status.state == CaseState.FOLLOWING_UP
-    return is_open and asked is not None and not asked.over
+    return _is_followed_up(report) and asked is not None and not asked.over
+
+
+def _asked(report: StoredReport) -> CheckInView | None:
+    """The check-in that is to be answered."""
+    asked = report.status.check_in
+    if asked is None or not _is_asked(report) or key_of(answer_id_of(report.id, asked), CHOICE) in report.answers:
+        return None
+    return CheckInView(asked.number, asked.asked_at, dict(QUESTIONS))
 
 
 def _barred(way: AppealWay) -> Problem:

@@ -74,7 +74,7 @@ def shown(view: StatusView, sent: Sent, say: Callable[[str], str], name: Callabl
         for code, answers in (asked.questions.items() if asked else ())
     ]
     return {
-        "number": asked.number if asked else None,
+        "number": view.check_in_to_stop,
         "questions": questions,
         "told": say(sent.told) if sent.told else None,
         "error": say(sent.error) if sent.error else None,

@@ -46,7 +46,10 @@ class CheckInAnswers(Body):
 
 
 class CheckIn(Body):
-    """POST /v1/follow-up/check-ins. `stop`: the reporter is never asked again, and may answer this one time."""
+    """POST /v1/follow-up/check-ins. `stop`: the reporter is never asked again, and may answer this one time.
+
+    `stop` alone is taken also after an answer.
+    """
 
     receipt: Receipt
     number: Annotated[int, Field(ge=1)]

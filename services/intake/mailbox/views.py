@@ -89,6 +89,8 @@ class StatusView:
     `body` is the id of the handling body, and `reason` its own words.
 
     `check_in`: the questions of how it goes, while the reporter is asked.
+    `check_in_to_stop`: the number of the check-in to which the reporter can say `stop`, also after an answer; None
+    where there is no asking to stop.
     `appeals`: those of the reporter; `appeal`: whether another one can be sent now.
 
     Of an erased report (`erased_at`) no words are left: no questions, no reason, no appeals.
@@ -104,6 +106,7 @@ class StatusView:
     erased_at: datetime | None = None
     body: str | None = None
     check_in: CheckInView | None = None
+    check_in_to_stop: int | None = None
     appeals: tuple[AppealView, ...] = ()
     appeal: AppealWay = AppealWay()
 

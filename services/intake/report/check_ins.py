@@ -20,6 +20,7 @@ CHOICE = "choice"
 WORDS = "words"
 ANSWER, DECLINE, STOP = "answer", "decline", "stop"
 CHOICES = (ANSWER, DECLINE, STOP)
+"""STOP is also the name under which the vault has that the reporter stopped the asking after an answer."""
 
 
 def answer_id_of(report_id: str, check_in: CheckIn) -> str:
@@ -34,7 +35,7 @@ def key_of(answer_id: str, name: str) -> str:
 
 def is_code(key: str) -> bool:
     """Whether no words of people stand under a key among the answers of a report."""
-    return key.rpartition("-")[2] in (*QUESTIONS, CHOICE)
+    return key.rpartition("-")[2] in (*QUESTIONS, CHOICE, STOP)
 
 
 def entries_of(choice: str, answers: Mapping[str, str], text: str) -> dict[str, str]:
@@ -43,6 +44,17 @@ def entries_of(choice: str, answers: Mapping[str, str], text: str) -> dict[str, 
     return {CHOICE: choice, **said}
 
 
+def is_repeated(entries: Mapping[str, str], known: Mapping[str, str]) -> bool:
+    """Whether the vault knows these entries already."""
+    said = {name: given for name, given in known.items() if name != STOP}
+    return entries == said or (entries == {CHOICE: STOP} and is_stopped(known))
+
+
+def is_stopped(known: Mapping[str, str]) -> bool:
+    """Whether the reporter has stopped the asking, with the answer or after it."""
+    return STOP in (known.get(CHOICE), known.get(STOP))
+
+
 def is_answered(names: Iterable[str]) -> bool:
     """Whether entries with these names say more than that the reporter would rather not answer."""
-    return any(name != CHOICE for name in names)
+    return any(name not in (CHOICE, STOP) for name in names)

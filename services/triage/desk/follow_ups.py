@@ -12,8 +12,9 @@ from services.triage.desk.names import CaseNames
 from shared.access.principal import Principal, Role
 from shared.clients.vault import Contents
 
-_CHOICE, _WORDS = "choice", "words"
-"""What the vault has of a check-in beside the questions: what the reporter chose to do, and words."""
+_WORDS = "words"
+_NO_QUESTIONS = ("choice", "stop", _WORDS)
+"""What the vault has of a check-in beside the questions: what the reporter chose to do, then or later, and words."""
 _UNASKED = {"stopped": "desk-check-ins-stopped", "no_answer": "desk-check-ins-silent"}
 """Why the reporter is not asked again, as a message."""
 
@@ -49,7 +50,7 @@ def follow_up_of(
         return [
             (names.code(request, "check-in-question", name), names.code(request, "check-in-answer", code))
             for name, code in given.items()
-            if name not in (_CHOICE, _WORDS)
+            if name not in _NO_QUESTIONS
         ]
 
     return {

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from services.intake.erasure.actions import Erasure
 from services.intake.group_commit import GroupCommit
 from shared.events import (
     APPEAL_GROUNDS,
+    Actor,
     AppealDecided,
     AppealLodged,
     AppealRefused,
@@ -114,6 +116,7 @@ async def test_a_receipt_opens_the_status_at_once(rig: Rig, accepted: dict[str, 
         "erased_at": None,
         "body": None,
         "check_in": None,
+        "check_in_to_stop": None,
         "appeals": [],
         "appeal": {"grounds": [], "until": None, "barred": "nothing", "next_body": None},
     }
@@ -283,6 +286,62 @@ async def test_nothing_is_asked_of_a_reporter_any_more(rig: Rig, accepted: dict[
     assert await check_in(rig, accepted["receipt"], SAID) == (409, [("/number", "check_in_over")])
 
 
+ANSWERED = [{**SAID}, {"number": 1, "choice": "decline"}]
+
+
+@pytest.mark.parametrize("said", ANSWERED, ids=["answered", "declined"])
+async def test_a_reporter_who_has_answered_can_still_stop_the_asking(
+    rig: Rig, accepted: dict[str, str], said: Mapping[str, Any]
+) -> None:
+    receipt, report_id = accepted["receipt"], accepted["report_id"]
+    await rig.mailbox.project([case_event(report_id, 1, BEGUN), case_event(report_id, 2, ASKED)])
+    assert await check_in(rig, receipt, said) == (202, [])
+    assert (await follow(rig, receipt))["check_in_to_stop"] == 1
+    stop = {"number": 1, "choice": "stop"}
+    for _ in range(2):
+        assert await check_in(rig, receipt, stop) == (202, [])
+        assert await check_in(rig, receipt, said) == (202, [])
+    assert (await check_in(rig, receipt, {**stop, "text": "More."}))[0] == 409
+    assert (await follow(rig, receipt))["check_in_to_stop"] is None
+    events = [event for event in rig.store.reports[report_id]["outbox"] if isinstance(event.fact, ReportCheckedIn)]
+    answer = "answered" if said is ANSWERED[0] else "declined"
+    assert [(event.fact.answer, event.fact.stop) for event in events] == [(answer, False), (answer, True)]
+    assert len({event.id for event in events}) == 2
+    assert len({event.fact.answer_id for event in events}) == 1
+
+
+@pytest.mark.parametrize("last", [NOTED, ENDED], ids=["noted", "ended"])
+async def test_who_is_not_asked_now_can_stop_the_asking_while_the_case_is_followed_up(
+    rig: Rig, accepted: dict[str, str], last: CaseFact
+) -> None:
+    receipt, report_id = accepted["receipt"], accepted["report_id"]
+    events = [case_event(report_id, seq, fact) for seq, fact in enumerate((BEGUN, ASKED, last), 1)]
+    await rig.mailbox.project(events)
+    assert (await follow(rig, receipt))["check_in_to_stop"] == 1
+    assert await check_in(rig, receipt, {"number": 1, "choice": "stop"}) == (202, [])
+    (fact,) = [fact for fact in rig.store.events() if isinstance(fact, ReportCheckedIn)]
+    assert (fact.answer, fact.stop) == ("declined", True)
+    assert (await follow(rig, receipt))["check_in_to_stop"] is None
+
+
+async def test_nothing_is_left_to_stop_once_a_case_is_closed(rig: Rig, accepted: dict[str, str]) -> None:
+    closed = CaseClosed(previous="following_up", state="closed")
+    events = [case_event(accepted["report_id"], seq, fact) for seq, fact in enumerate((BEGUN, ASKED, closed), 1)]
+    await rig.mailbox.project(events)
+    assert (await follow(rig, accepted["receipt"]))["check_in_to_stop"] is None
+    stop = {"number": 1, "choice": "stop"}
+    assert await check_in(rig, accepted["receipt"], stop) == (409, [("/number", "check_in_over")])
+
+
+async def test_a_check_in_of_an_erased_report_takes_no_answer(rig: Rig, accepted: dict[str, str]) -> None:
+    events = [case_event(accepted["report_id"], seq, fact) for seq, fact in enumerate((BEGUN, ASKED), 1)]
+    await rig.mailbox.project(events)
+    await rig.erasing.erase([accepted["report_id"]], Erasure("requested", "r-1", Actor("operator:1", "operator")))
+    for said in (SAID, {"number": 1, "choice": "decline"}, {"number": 1, "choice": "stop"}):
+        assert (await check_in(rig, accepted["receipt"], said))[0] == 410
+    assert not [fact for fact in rig.store.events() if isinstance(fact, ReportCheckedIn)]
+
+
 async def test_an_answer_and_an_event_at_the_same_time_are_both_kept(rig: Rig, accepted: dict[str, str]) -> None:
     events = the_way_of_a_case(accepted["report_id"])
     await rig.mailbox.project(events[:5])
@@ -378,7 +437,7 @@ async def test_a_reporter_appeals_once_and_hears_the_verdict(rig: Rig, accepted:
     # What others wrote for handlers stays theirs.
     assert (shown["standing"], shown["verdict"], shown["reason"]) == ("decided", "upheld", "Words told.")
     assert "inner" not in str(view)
-    # The policy says to whom else the reporter can turn.
+    # The policy names another body for the reporter.
     assert (view["appeal"]["barred"], view["appeal"]["next_body"]) == ("once", "u4c")
     assert await appeal(rig, receipt, text="Other words") == (409, [("/ground", "once")])
     assert sum(isinstance(fact, ReportAppealed) for fact in rig.store.events()) == 1

@@ -25,6 +25,7 @@ from shared.events import (
     CaseFact,
     CaseTriaged,
     CheckInDue,
+    CheckInKept,
     DeadlinePaused,
     DeadlineSet,
     FollowUpBegun,
@@ -605,6 +606,16 @@ async def test_the_page_asks_how_it_goes_and_takes_what_is_answered(
     assert ("Has anyone treated you badly because of the report?" in text) is is_open
     if status == 422 and "Mine" in fields.values():
         assert ">\nMine</textarea>" in page.text
+
+
+async def test_the_way_to_stop_the_asking_stays_on_the_page_alone(rig: Rig) -> None:
+    noted = CheckInKept(previous="following_up", state="following_up", number=1, due_at=START, answer="answered")
+    page = html.unescape((await status_page(rig, TRIAGED, FOLLOWED, HOW_IS_IT, noted)).text)
+    assert ("Do not ask me again" in page, "How are things now?" in page) == (True, False)
+    receipt = receipt_in(await send(rig))
+    stopped = await send(rig, "/follow-up", receipt=receipt, check_in="stop", check_in_number="1")
+    assert "We will not ask you again." in stopped.text
+    assert "Do not ask me again" not in stopped.text
 
 
 @pytest.mark.parametrize("outcome", POLICY.outcomes)

@@ -93,7 +93,7 @@ async def test_the_page_shows_what_the_reporter_answered_to_a_check_in(rig: Rig)
     )
     told = from_intake(case.report_id, fact, 2)
     await rig.intake.take([told, told])
-    words = {"choice": "stop", "safe": "no", "agreed_kept": "partly", "words": "It goes on."}
+    words = {"choice": "answer", "safe": "no", "agreed_kept": "partly", "words": "It goes on.", "stop": "stop"}
     given = [{"question_id": f"a-1-{name}", "at": "2026-11-24T12:00:00Z", "text": text} for name, text in words.items()]
     rig.vault.sections.setdefault(case.report_id, {})["correspondence"] = {"answers": given}
     body = await rig.shown(case)

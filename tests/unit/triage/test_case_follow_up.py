@@ -148,6 +148,17 @@ def test_what_became_of_a_check_in_can_be_noted_by_a_handler() -> None:
         after(case, CheckIn("answered"), at=AT + 9 * DAY)
 
 
+@pytest.mark.parametrize("before", [CheckIn("answered"), None], ids=["noted", "answered"])
+def test_to_stop_the_asking_later_changes_nothing_of_the_answer(before: CheckIn | None) -> None:
+    case, _ = after(followed_up(), Wake(), at=AT + 7 * DAY)
+    case, _ = after(case, before or said(case), at=AT + 8 * DAY)
+    answer = "declined" if before else "answered"
+    stopped, (event,) = after(case, said(case, answer, stop=True), at=AT + 9 * DAY)
+    assert event.fact.name == "case.check_ins_ended"
+    assert (stopped.check_ins[0].answer, stopped.unasked_for) == ("answered", "stopped")
+    assert wakes_at(stopped) is None
+
+
 @pytest.mark.parametrize("state", [state for state in CaseState if state is not CaseState.FOLLOWING_UP])
 def test_nobody_is_asked_of_a_case_that_is_not_followed_up_any_more(state: CaseState) -> None:
     assert wakes_at(replace(followed_up(), state=state)) is None

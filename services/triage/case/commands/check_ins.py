@@ -60,8 +60,8 @@ class ReceiveCheckIn(Command):
         meant = next((one for one in case.check_ins if (one.number, one.due_at) == (self.number, self.due_at)), None)
         if meant and meant.answer_id != self.answer_id:
             facts = kept(case, now, self.answer, self.answer_id)
-            # What a handler noted, or the silence of the reporter, is not the last word.
-            if meant.kept_at:
+            # What a handler noted, or silence, is not the last word. `stop` alone says nothing of how things go.
+            if meant.kept_at and not (self.stop and self.answer == "declined"):
                 told = CheckInKept(
                     previous=state,
                     state=state,
