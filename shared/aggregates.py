@@ -71,20 +71,21 @@ async def change(
     ids: Iterable[str],
     decide: Decide[StoredT, ChangeT],
     portion: int | None = None,
+    note: Callable[[ChangeT], None] = lambda _: None,
 ) -> dict[str, ChangeT]:
     """Load, decide, save. Where another writer was faster, do it again on what is stored by then.
 
     `portion`: so many aggregates go into one write at most, and some are decided while the server writes others; None
-    writes all of them at once. Returns the changes that were written, by id. Raises what `decide` raises. Raises
-    Unavailable when the store is away or an aggregate keeps changing. After either, some changes may be written, and
-    their causes are in `applied`.
+    writes all of them at once. `note`: gets each change once it is known to be written, whatever becomes of the others.
+    Returns the changes that were written, by id. Raises what `decide` raises. Raises Unavailable when the store is away
+    or an aggregate keeps changing. After either, some changes may be written, and their causes are in `applied`.
     """
     wanted = list(dict.fromkeys(ids))
     if portion is None or len(wanted) <= portion:
-        return await _change(store, wanted, decide)
+        return await _change(store, wanted, decide, note)
     portions = [wanted[first : first + portion] for first in range(0, len(wanted), portion)]
     # None is left alone while it writes, so that each write is over when this returns or raises.
-    ended = await asyncio.gather(*(_change(store, part, decide) for part in portions), return_exceptions=True)
+    ended = await asyncio.gather(*(_change(store, part, decide, note) for part in portions), return_exceptions=True)
     written: dict[str, ChangeT] = {}
     for end in ended:
         if isinstance(end, BaseException):
@@ -94,7 +95,10 @@ async def change(
 
 
 async def _change(
-    store: ChangeStore[StoredT, ChangeT], waiting: Sequence[str], decide: Decide[StoredT, ChangeT]
+    store: ChangeStore[StoredT, ChangeT],
+    waiting: Sequence[str],
+    decide: Decide[StoredT, ChangeT],
+    note: Callable[[ChangeT], None],
 ) -> dict[str, ChangeT]:
     written: dict[str, ChangeT] = {}
     for _ in range(ROUNDS):
@@ -105,7 +109,10 @@ async def _change(
             if decided is not None:
                 made[aggregate_id] = decided
         lost = await store.save(list(made.values())) if made else set()
-        written |= {aggregate_id: done for aggregate_id, done in made.items() if aggregate_id not in lost}
+        for aggregate_id, done in made.items():
+            if aggregate_id not in lost:
+                written[aggregate_id] = done
+                note(done)
         if not lost:
             return written
         waiting = [aggregate_id for aggregate_id in waiting if aggregate_id in lost]

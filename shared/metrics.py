@@ -74,7 +74,7 @@ CASES_PASSED_ON = Counter("hearth_cases_passed_on_total", "Cases passed on to a 
 CASES_UNATTENDED = Gauge("hearth_cases_unattended", "Open cases for which nobody is there.")
 # When triage last judged the open cases for which people or parties had changed, in seconds since the epoch.
 ATTENDANCE_SWEPT = Gauge("hearth_attendance_swept_timestamp_seconds", "End of the last look for who is there.")
-# People who could handle a case in the body of last resort, counted up to 2: should be 2.
+# People who could handle a case in the body of last resort, counted up to its quorum: should be that.
 LAST_RESORT_PEOPLE = Gauge("hearth_last_resort_people", "People who can act in the body of last resort.")
 # People of the body of last resort who have a role in another handling body, too: should be 0.
 LAST_RESORT_SHARED = Gauge("hearth_last_resort_shared", "People of the last resort who serve another body.")

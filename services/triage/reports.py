@@ -76,10 +76,11 @@ class ReportFollower:
         self._sight = Sight(parties, tokens, cases)
 
     async def take(self, events: Sequence[Event]) -> None:
-        """Open a case for each report and hand each answer and appeal to its case; what was done before is passed over.
+        """Open a case for each report, and hand each answer, check-in and appeal to its case.
 
-        A case is opened only when it is known who is named in its report. Raises Malformed for an answer or appeal that
-        fits no case (`unknown_case`), an answer that fits no question of it (`unknown_question`), and Unavailable.
+        What was done before is passed over. A case is opened only when it is known who is named in its report. Raises
+        Malformed for an answer, check-in or appeal that fits no case (`unknown_case`), an answer that fits no question
+        of it (`unknown_question`), and Unavailable.
         """
         apart = {_case_id(event) for event in events if _names_apart(event)}
         named = await self._parties.known(apart)
@@ -101,11 +102,12 @@ class ReportFollower:
                     self._fold(work, case_id, event, People(staff, names))
             return work.change()
 
-        written = await change(self._cases, by_case, decide)
-        for done in written.values():
-            if done.stored is None:
-                metrics.CASES.labels(done.case.lane).inc()
-            count_passed_on(done, self._policy)
+        await change(self._cases, by_case, decide, note=self._count)
+
+    def _count(self, done: CaseChange) -> None:
+        if done.stored is None:
+            metrics.CASES.labels(done.case.lane).inc()
+        count_passed_on(done, self._policy)
 
     async def _name_for(self, case_id: str, attempts: dict[str, int]) -> str:
         """The code name of a new case; another that nobody has if it could not be written under the one before."""
@@ -127,22 +129,17 @@ class ReportFollower:
                 command: Command = Open(work.code_name, report, people)
                 actor = TRIAGE
             case ReportAnswered() as answer:
-                if work.case is None:
-                    raise Malformed("unknown_case", "an answer to a case that was never opened")
-                people = self._tokens.people(work.case, people.staff, people.parties)
                 command = ReceiveAnswer(answer.question_id, answer.answer_id)
             case ReportCheckedIn() as told:
-                if work.case is None:
-                    raise Malformed("unknown_case", "an answer to a case that was never opened")
-                people = self._tokens.people(work.case, people.staff, people.parties)
                 command = ReceiveCheckIn(told.number, told.due_at, told.answer, told.stop, told.answer_id)
             case ReportAppealed() as appeal:
-                if work.case is None:
-                    raise Malformed("unknown_case", "an appeal in a case that was never opened")
-                people = self._tokens.people(work.case, people.staff, people.parties)
                 command = ReceiveAppeal(appeal.appeal_id, appeal.appeal_ground)
             case other:
                 raise Malformed("unexpected_type", f"{other.name} is not for triage")
+        if work.case is not None:
+            people = self._tokens.people(work.case, people.staff, people.parties)
+        elif not isinstance(command, Open):
+            raise Malformed("unknown_case", f"{event.fact.name} in a case that was never opened")
         try:
             work.case, events = carry_out(
                 work.case,

@@ -197,9 +197,10 @@ class CaseWatch:
         return changed
 
     async def wake(self) -> int:
-        """Carry out the timers that are due, the earliest first, and touch no other case.
+        """Carry out the timers that are due, and touch no other case.
 
-        Returns how many changes that made. Raises Unavailable.
+        The first batch has those that were due first; within a batch they are carried out in any order. Returns how
+        many changes that made. Raises Unavailable.
         """
         staff, changed, at = await self._staffing.staff(), 0, self._clock()
         while ids := await self._cases.waking(at, LOOKED_AT_ONCE):
@@ -239,9 +240,7 @@ class CaseWatch:
                 return None
             return CaseChange(after, stored, events, [cause]) if after and events else None
 
-        written = await change(self._cases, ids, decide, PORTION)
-        for done in written.values():
-            count_passed_on(done, self._policy)
+        written = await change(self._cases, ids, decide, PORTION, lambda done: count_passed_on(done, self._policy))
         return {case_id: done.case for case_id, done in written.items()}
 
     def _people(self, case: Case, staff: Staff, named: Mapping[str, frozenset[str]]) -> People:

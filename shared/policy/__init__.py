@@ -8,6 +8,7 @@ from shared.policy.loader import load_policy
 from shared.policy.model import (
     GLOBAL_COMMUNITY,
     MEASURE_REVIEW,
+    QUORUM,
     UNCLASSIFIED,
     Category,
     Community,
@@ -27,6 +28,7 @@ from shared.policy.source import Finding, PolicyError
 __all__ = [
     "GLOBAL_COMMUNITY",
     "MEASURE_REVIEW",
+    "QUORUM",
     "UNCLASSIFIED",
     "Category",
     "Community",

@@ -22,6 +22,8 @@ GLOBAL_COMMUNITY = "global"
 UNCLASSIFIED = "unclassified"
 MEASURE_REVIEW = "emergency_measure_review"
 """The deadline by which a measure is reviewed that one person has taken in an emergency."""
+QUORUM = 2
+"""The `quorum` of a handling body that names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class HandlingBody:
     language: str = "en"
     last_resort: bool = False
     calendar: Calendar = EVERYWHERE
-    quorum: int = 2
+    quorum: int = QUORUM
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +248,7 @@ class Policy:
     """By privacy of the report and state of its case: what handlers are told of the reporter."""
     follow_up: tuple[FollowUpRule, ...]
     tries: int
-    """How often in all a reporter is asked who does not answer."""
+    """How many times a reporter is asked, the first time included, if no answer comes."""
     again_after: timedelta
     """How long after one try the next one follows."""
     pauses: Mapping[str, timedelta]

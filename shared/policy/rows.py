@@ -12,7 +12,7 @@ from shared.events import CaseState
 from shared.input.mail_addresses import MailAddress
 from shared.input.texts import TypedText
 from shared.policy.business_days import WEEKDAYS, WEEKEND
-from shared.policy.model import ClockStart, CommunityKind, Consent, Lane
+from shared.policy.model import QUORUM, ClockStart, CommunityKind, Consent, Lane
 
 _DURATION = re.compile(r"(\d+) (min|h|d)")
 _UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -94,7 +94,7 @@ class BodyRow(Row):
     last_resort: bool = False
     calendar: Id | None = None
     # With one alone, that person could shut all others out.
-    quorum: Annotated[int, Field(ge=2, le=100)] = 2
+    quorum: Annotated[int, Field(ge=2, le=100)] = QUORUM
 
 
 class CommunityRow(Row):

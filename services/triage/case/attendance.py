@@ -21,7 +21,7 @@ from shared.events import (
     DeadlineSet,
     ReferralAccepted,
 )
-from shared.policy import Policy
+from shared.policy import QUORUM, Policy
 
 _GIVEN = (CaseTriaged.name, CasePassedOn.name, ReferralAccepted.name)
 """The facts that give a case to a body, which a history shows beside them."""
@@ -87,7 +87,7 @@ def attendance(
     """
     body = resource.body or ""
     known = policy.bodies.get(body)
-    quorum = known.quorum if known else 2
+    quorum = known.quorum if known else QUORUM
     serving = [person for person in people.staff.get(body, ()) if serves(person, body, now)]
     shut_out = [person for person in serving if is_shut_out(person, resource)]
     # No more are counted than anything depends on, because each new case of a large body asks for it.

@@ -10,7 +10,7 @@ NO_ANSWER = "no_answer"
 
 
 def kept(case: Case, now: datetime, answer: str, answer_id: str | None = None) -> list[CaseFact]:
-    """What became of the check-ins whose moment has come. `now` is UTC-aware."""
+    """What became of the check-ins that are due. `now` is UTC-aware."""
     return [
         CheckInKept(
             previous=case.state,

@@ -261,9 +261,9 @@ class Referral:
 class CheckIn:
     """A moment at which the reporter is to be asked how it goes. Times are UTC-aware.
 
-    `told_at`: when the reporter was asked first, and `attempt`: how often so far. `again_at`: when the next attempt is
-    due, or none any more. `kept_at`: when the `answer` was known: answered, declined or no_answer; the vault has the
-    words under ids that begin with `answer_id`.
+    `told_at`: when the reporter was asked first, and `attempt`: how often so far. `again_at`: when the reporter is
+    asked once more, or the asking ends. `kept_at`: when the `answer` was known: answered, declined or no_answer; the
+    vault has the words under ids that begin with `answer_id`.
     """
 
     number: int

@@ -47,7 +47,7 @@ def talk_of(case: Case, contents: Contents | None) -> list[dict[str, Any]]:
 
 
 def words_in(contents: Contents | None) -> dict[str, str]:
-    """The words that handlers have written about the case, by their ids, as far as they are at hand."""
+    """The words of handlers about the case, and those of the reporter's appeals, by their ids, if they are at hand."""
     written = contents.sections.get("correspondence", {}) if contents else {}
     return {statement["id"]: statement["text"] for statement in written.get("statements", ())}
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -11,6 +12,13 @@ from tests.support.forms import SAME_ORIGIN, token_from
 from tests.support.intake_rig import Rig
 
 WRONG = "0000-0000-0000-0000-0000"
+DOORS: dict[str, dict[str, Any]] = {
+    "/v1/follow-up": {},
+    "/v1/follow-up/answers": {"question_id": "q-1", "text": "Yes."},
+    "/v1/follow-up/check-ins": {"number": 1, "choice": "stop"},
+    "/v1/follow-up/appeals": {"ground": "facts", "text": "No."},
+}
+"""Each address that takes a receipt from a program, and what is sent to it beside the receipt."""
 HTML = {"Accept": "text/html", **SAME_ORIGIN}
 GUESSES = AT_ONCE + 200
 
@@ -52,10 +60,16 @@ async def test_every_door_says_wrong_and_shuts_nobody_out_however_often(rig: Rig
     receipt = (await rig.post())["receipt"]
     token = await token_from(http, "/follow-up")
     for _ in range(AT_ONCE // 4):
-        assert (await ask(http, WRONG)).status_code == 404
-        body = {"receipt": WRONG, "question_id": "q-1", "text": "Yes."}
-        assert (await http.post("/v1/follow-up/answers", json=body)).status_code == 404
+        for path, body in DOORS.items():
+            answer = await http.post(path, json={"receipt": WRONG, **body})
+            assert (path, answer.status_code, answer.json()["type"]) == (path, 404, "/errors/receipt-unknown")
         page = await http.post("/follow-up", data={**token, "receipt": WRONG}, headers=HTML)
         assert "No report belongs to this receipt" in page.text
-        assert (await ask(http, "K7Q2")).status_code == 422
+        for path, body in DOORS.items():
+            assert (path, (await http.post(path, json={"receipt": "K7Q2", **body})).status_code) == (path, 422)
     assert (await ask(http, receipt)).status_code == 200
+
+
+async def test_every_door_that_takes_a_receipt_is_tried(rig: Rig) -> None:
+    paths = rig.app.openapi()["paths"]
+    assert set(DOORS) == {path for path, known in paths.items() if path.startswith("/v1/follow-up") and "post" in known}

@@ -259,7 +259,9 @@ class Walk:
             self.unexpected.append(f"{caller}: {step.ask.method} {step.ask.path} {expected}: {fault}; {told}")
 
     def _is_refused_as_before(self, expected: Expected, caller: Caller, ask: Ask) -> bool:
-        """Whether the gate has refused this caller the declared action, and this route another one for this reason.
+        """Whether the gate refused this caller the declared action before, and this route refused another caller.
+
+        Both were for this reason, and the other caller came in by the same way.
 
         A gate knows nothing of a route but the action, and refuses at once without calling the route.
         """

@@ -19,3 +19,31 @@ def test_a_copy_has_the_new_fields_and_the_others_as_they_were() -> None:
     assert copy(before) == before == Pair(1, "a")
     with pytest.raises(KeyError):
         copy(before, middle=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked(Pair):
+    def __post_init__(self) -> None:
+        raise ValueError
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    one: int
+
+
+@dataclass(frozen=True)
+class Loose:
+    left: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
+class Longer(Pair):
+    third: int = 0
+
+
+@pytest.mark.parametrize("kind", [Checked, Single, Loose, Longer])
+def test_what_would_be_copied_wrongly_is_refused_at_once(kind: type) -> None:
+    with pytest.raises(TypeError, match="slots for all of them, and no __post_init__"):
+        copier(kind)

@@ -24,7 +24,7 @@ def _changes() -> Iterator[tuple[type[CaseFact], Change]]:
 CHANGES: Mapping[type[CaseFact], Change] = MappingProxyType(dict(_changes()))
 """What each fact changes of a case, beside its state and history; a fact that is not here changes nothing else."""
 
-copy_of = copier(Case)
+_copy = copier(Case)
 
 
 def evolve(case: Case | None, event: Event) -> Case:
@@ -56,7 +56,7 @@ def evolve(case: Case | None, event: Event) -> Case:
     history = (*case.history, _step(event, fact))
     change = CHANGES.get(type(fact))
     # One copy of the case for each event, because a batch of reports makes thousands of them.
-    after = copy_of(case, state=CaseState(fact.state), history=history, **(change(case, fact, event) if change else {}))
+    after = _copy(case, state=CaseState(fact.state), history=history, **(change(case, fact, event) if change else {}))
     return after if after.deadlines_told else deadlines.met_by_step(after, fact, event.time)
 
 

@@ -20,7 +20,7 @@ def _next(case: Case) -> datetime | None:
 
 
 def _asked(case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
-    """One question at a time: the answer counts for every check-in whose moment has come."""
+    """One question at a time: the answer counts for every check-in that is due."""
     asked = case.open_check_in
     if asked and asked.again_at and asked.attempt >= policy.tries:
         return [*kept(case, now, NO_ANSWER), CheckInsEnded(previous=case.state, state=case.state, why=NO_ANSWER)]
