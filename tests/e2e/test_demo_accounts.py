@@ -56,8 +56,8 @@ async def listed(page: Page) -> set[str]:
     """The code names on this page of the queue and on those behind it: other tests' cases share the queue."""
     found = set(await page.get_by_role("heading", level=2).get_by_role("link").all_inner_texts())
     while await (onward := page.get_by_role("link", name="More cases")).count():
-        await onward.click()
-        await page.wait_for_load_state()
+        async with page.expect_navigation():
+            await onward.click()
         found |= set(await page.get_by_role("heading", level=2).get_by_role("link").all_inner_texts())
     return found
 

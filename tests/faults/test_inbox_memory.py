@@ -32,8 +32,8 @@ def crowd(start: int) -> bytes:
 def attacks() -> list[list[bytes]]:
     """What takes memory, each as large as Kafka takes it, by partition.
 
-    Many records and reports take time instead, and a turn of an inbox holds few of them; so a third of the inboxes has
-    as many as a batch can hold.
+    Many records and reports take time instead, and a turn of an inbox holds few of them; so one inbox in four has
+    as many as a batch can hold, beside one bomb, two or three.
     """
     bombs = [batch(bytes(100 * MIB), codec=codec) for codec in ("gzip", "lz4", "zstd")]
     large = [
@@ -46,7 +46,7 @@ def attacks() -> list[list[bytes]]:
     few = batch(*[b""] * 500, codec="zstd")
     inboxes = [[*bombs[: 1 + partition % 3], *large] for partition in range(PARTITIONS)]
     for partition, batches in enumerate(inboxes):
-        if partition % 3:
+        if partition % 4:
             batches.append(few)
         else:
             crowds = [crowd(1000 * partition + n) for n in range(17)]

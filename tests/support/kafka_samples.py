@@ -47,8 +47,11 @@ async def run_program(name: str, folder: Path, needs: Mapping[str, str], ca: Pat
         stderr=asyncio.subprocess.PIPE,
     )
     telling = asyncio.create_task(program.communicate())
-    if not (await asyncio.wait({telling}, timeout=SECONDS))[0]:
-        program.kill()
+    try:
+        await asyncio.wait({telling}, timeout=SECONDS)
+    finally:
+        if program.returncode is None:
+            program.kill()
     out, error = await telling
     assert program.returncode == 0, f"{name}: {program.returncode}, {out.decode()} {error.decode()}"
     return out.decode().strip()
