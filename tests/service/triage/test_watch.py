@@ -1,7 +1,7 @@
 """Triage looks after open cases by itself: whatever happens on the roster, somebody who can act has each of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -65,6 +65,27 @@ def metric(name: str) -> float | None:
 def metric_of(kind: str) -> float:
     """How many cases have been passed on to a body of this kind."""
     return REGISTRY.get_sample_value("hearth_cases_passed_on_total", {"kind": kind}) or 0
+
+
+async def test_a_case_that_is_passed_on_counts_when_the_write_of_another_one_fails(
+    rig: Rig, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "PORTION", 1)
+    _, other = await rig.open(), await rig.open()
+    watch, save = watch_of(rig, world), rig.cases.save
+    assert await watch.look() == 0
+    world.people = [replace(who, leaves=(Leave(world.at),)) for who in (ANN, BEN)] + world.people[2:]
+
+    async def save_one(changes: Sequence[CaseChange]) -> set[str]:
+        if changes[0].case.id == other.id:
+            raise Unavailable("away")
+        return await save(changes)
+
+    monkeypatch.setattr(rig.cases, "save", save_one)
+    before = metric_of("stand_in")
+    with pytest.raises(Unavailable):
+        await watch.look()
+    assert metric_of("stand_in") == before + 1
 
 
 async def test_a_case_whose_people_have_gone_is_passed_on_once(rig: Rig, world: World) -> None:
