@@ -2,12 +2,20 @@
 
 from typing import ClassVar
 
-from shared.events.cases import CaseFact
+from shared.events.cases import CaseFact, CaseState
 
 INACTION = "inaction"
 """The ground of an appeal against the lack of a decision."""
 APPEAL_GROUNDS = (INACTION, "facts", "procedure", "proportion", "conflict", "new_information")
 """Against what an appeal is."""
+TAKES_NO_APPEAL = (CaseState.REFERRED, CaseState.APPEALED, CaseState.MERGED)
+"""The states after the opening in which a case takes no appeal."""
+NOT_NOW = "not_now"
+"""Why an appeal of the reporter is refused in a state that takes none, and that ends."""
+NOT_POSSIBLE = "not_possible"
+"""Why an appeal of the reporter is refused in a merged case. It tells nothing of the merging."""
+REFUSALS = ("too_late", "not_decided", "not_overdue", "appealed_before", NOT_NOW, NOT_POSSIBLE)
+"""Why an appeal of the reporter is refused."""
 
 
 class AppealLodged(CaseFact):
@@ -30,8 +38,8 @@ class AppealLodged(CaseFact):
 class AppealRefused(CaseFact):
     """An appeal that the reporter sent could not be taken; the state stays. The words stay in the vault.
 
-    `refusal` says why: `too_late`, `not_decided`, `not_overdue`, `appealed_before`, or `not_now` where the case was in
-    a state that takes no appeal.
+    `refusal` says why: `too_late`, `not_decided`, `not_overdue`, `appealed_before`, `not_now` where the case was in a
+    state that takes no appeal, or `not_possible` where nothing is done on the case by itself any more.
     """
 
     name: ClassVar[str] = "appeal.refused"
@@ -48,7 +56,8 @@ class AppealDecided(CaseFact):
     """People who did not decide the case decided on the appeal; the reasons stay in the vault under `reason_id`.
 
     With `overturned` and `remanded` the case is reopened, and the outcome before (`previous_outcome`) stands no longer.
-    `told_id`: the vault has the words for the party who appealed; None where there are none.
+    `told_id`: the vault has the words for the reporter, who reads them with the receipt; None where there are none, and
+    where the respondent appealed.
     """
 
     name: ClassVar[str] = "appeal.decided"

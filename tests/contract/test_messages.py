@@ -1,30 +1,88 @@
 """Whatever the tables of a case name has its message: a new state, step, command or field is not shown as a code."""
 
 import re
+from collections.abc import Collection
+from typing import get_args
 
 import pytest
 
 from services.audit.app import HERE as AUDIT
 from services.audit.scorecard.document import ItemDocument
 from services.audit.scorecard.result import Outcome, ReasonCode
+from services.intake.mailbox.views import Barred
+from services.intake.pages import HERE as INTAKE
+from services.triage.case.commands.appeals import VERDICTS
+from services.triage.case.commands.check_ins import ANSWERS
 from services.triage.case.commands.command import ChoiceField
+from services.triage.case.commands.emergency import REVIEWS
+from services.triage.case.commands.follow_up import KEPT
+from services.triage.case.commands.follow_up import PARTIES as AGREEING
+from services.triage.case.commands.linking import RELATIONS
+from services.triage.case.commands.notes import VISIBILITIES
+from services.triage.case.commands.parties import DISCLOSURES, ROLES
+from services.triage.case.commands.recusal import GROUNDS, WITHDRAWALS
 from services.triage.case.forms import FORMS, Form
 from services.triage.desk.views import HERE
 from shared.access.principal import Role
-from shared.events import FACTS, CaseState
+from shared.events import APPEAL_GROUNDS, FACTS, REFUSALS, CaseFact, CaseState
 from shared.i18n.messages import SHARED_MESSAGES, Messages, message_key
 from shared.policy import load_policy
 from shared.policy.baseline import METRICS, word_folders
+from shared.policy.model import Lane
 
+POLICY = load_policy()
 FIELDS = {field.name for form in FORMS.values() for field in form.fields}
 WANTED = {
     "state": [str(state) for state in CaseState],
     "fact": [*(fact.name for fact in FACTS.values()), "unknown"],
     "command": list(FORMS),
     "command-field": sorted(FIELDS),
-    "deadline": list(load_policy().deadlines),
+    "deadline": list(POLICY.deadlines),
     "role": [role.value for role in Role if role not in (Role.SERVICE, Role.ANYONE)],
 }
+
+NAMES = {"body", "to_body", "assignee", "previous_assignee", "person"}
+"""The fields that a history shows by the name of a place or a person."""
+SHOWN: dict[str, Collection[str]] = {
+    "answer": ANSWERS,
+    "appeal_ground": APPEAL_GROUNDS,
+    "category": POLICY.categories,
+    "consent": ("yes", "no"),
+    "deadline": POLICY.deadlines,
+    "disclosure": DISCLOSURES,
+    "ground": GROUNDS,
+    "kept": KEPT,
+    "lane": get_args(Lane),
+    "outcome": POLICY.outcomes,
+    "party_role": ROLES,
+    "pause": POLICY.pauses,
+    "refusal": REFUSALS,
+    "relation": RELATIONS,
+    "review": REVIEWS,
+    "verdict": VERDICTS,
+    "visibility": VISIBILITIES,
+    "who": AGREEING,
+    "why": ("stopped", "no_answer"),
+    "withdrawal": WITHDRAWALS,
+}
+"""The values of each other field that a history shows beside a fact."""
+
+
+def test_whatever_a_history_shows_beside_a_fact_has_its_message() -> None:
+    messages = Messages.load([SHARED_MESSAGES, HERE / "i18n"])
+    shown = {fact.shows for fact in FACTS.values() if issubclass(fact, CaseFact) and fact.shows}
+    assert shown - NAMES == set(SHOWN)
+    wanted = {message_key(field.replace("_", "-"), value) for field, values in SHOWN.items() for value in values}
+    assert {key for key in wanted if not messages.has(key)} == set()
+
+
+def test_the_reporter_reads_what_became_of_an_appeal_and_why_none_can_be_sent() -> None:
+    messages = Messages.load([SHARED_MESSAGES, INTAKE / "i18n"])
+    said = {"status-refused": REFUSALS, "status-verdict": VERDICTS, "appeal-ground": APPEAL_GROUNDS}
+    wanted = {message_key(kind, name) for kind, names in said.items() for name in names}
+    # Of these two the page says elsewhere what there is to say.
+    wanted |= {message_key("status-appeal", code) for code in get_args(Barred) if code not in ("nothing", "pending")}
+    assert {key for key in wanted if not messages.has(key)} == set()
 
 
 @pytest.mark.parametrize("kind", WANTED)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.intake.mailbox.appeals import KEPT_AS, appeal_id_of, pending, view_appeals, way_to_appeal
+from services.intake.mailbox.appeals import KEPT_AS, appeal_id_of, newest_sent, pending, view_appeals, way_to_appeal
 from services.intake.mailbox.views import AppealWay, CheckInView, QuestionView, StatusView, view_deadlines
 from services.intake.mentions import Mentions
 from services.intake.report.check_ins import (
@@ -53,6 +53,8 @@ _BARRED: Mapping[str, str] = {
     "busy": "The case waits for other handlers first.",
     "over": "The time for an appeal is over.",
     "once": "This was appealed before.",
+    "refused": "An appeal was refused, and nothing has changed since.",
+    "too_many": "Too many appeals were refused.",
     "other_ground": "This ground does not fit now.",
 }
 """Why an appeal is not taken, in a sentence."""
@@ -285,22 +287,22 @@ class Mailbox:
         fact = ReportAppealed(report_id=report.id, appeal_id=appeal_id, appeal_ground=ground)
         change = await self._answered(report, fact, appeal_id, {}, [text])
         words = self._vault.seal(f"{report.id}/statements/{appeal_id}", text.encode())
-        statement = SealedStatement(words.key_id, words.key, words.data, kind=KEPT_AS, at=self._clock())
+        statement = SealedStatement(words.key_id, words.key, words.data, kind=KEPT_AS, at=self._clock(), ground=ground)
         statements = {**report.statements, appeal_id: statement}
         return replace(change, report=replace(change.report, statements=statements))
 
     def _sent_before(self, report: StoredReport, ground: str, text: str) -> str | None:
         """The id of the newest appeal, if it is on this ground and in these words: a retry of it is no other one."""
-        if sent := pending(report):
-            is_same = sent == appeal_id_of(report, ground)
-        else:
-            newest = report.status.appeals[-1] if report.status.appeals else None
-            sent, is_same = (newest.id, newest.ground == ground) if newest else (None, False)
+        sent = newest_sent(report)
+        is_same = sent is not None and report.statements[sent].ground == ground
         return sent if sent and is_same and self._statement(report, sent) == text else None
 
     def _way(self, report: StoredReport) -> AppealWay:
+        if report.erased is not None:
+            return AppealWay(barred="nothing")
         others = self._policy.stand_ins(report.status.body) if report.status.body else ()
-        return way_to_appeal(report, others[0] if others else None, self._clock())
+        next_body = others[0] if others else None
+        return way_to_appeal(report.status, next_body, self._clock(), is_sent=pending(report) is not None)
 
     def _view(self, report: StoredReport) -> StatusView:
         status = report.status

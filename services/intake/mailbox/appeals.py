@@ -6,21 +6,30 @@ Triage alone judges an appeal. What triage told of the case says here whether it
 from collections.abc import Callable
 from datetime import datetime
 
-from services.intake.mailbox.views import AppealStanding, AppealView, AppealWay, standing_of
-from services.intake.report.status import Appeal
+from services.intake.mailbox.views import AppealStanding, AppealView, AppealWay, Barred, standing_of
+from services.intake.report.status import Appeal, Status
 from services.intake.stored import StoredReport
-from shared.events import APPEAL_GROUNDS, INACTION, CaseState
+from shared.events import APPEAL_GROUNDS, INACTION, NOT_NOW, NOT_POSSIBLE, TAKES_NO_APPEAL
 from shared.ids import derive
 
 KEPT_AS = "appeal"
 """As what the words of an appeal stand among the statements of a report."""
 AGAINST_DECISION = tuple(ground for ground in APPEAL_GROUNDS if ground != INACTION)
-_TAKES_NONE = (CaseState.REFERRED.value, CaseState.APPEALED.value)
+MOST_REFUSED = 10
+"""So many refused appeals of a report are kept. After them, no other one is taken."""
+_LAST_WORDS: tuple[Barred, ...] = ("once", "refused")
+"""What bars an appeal after triage took or refused one."""
 
 
 def appeal_id_of(report: StoredReport, ground: str) -> str:
     """The id of the next appeal of a reporter: the same for every retry of it."""
     return derive("appeal", report.id, str(len(report.status.appeals)), ground)
+
+
+def newest_sent(report: StoredReport) -> str | None:
+    """The id of the appeal that the reporter sent last, whatever became of it."""
+    sent = {statement.at: i for i, statement in report.statements.items() if statement.kind == KEPT_AS}
+    return sent[max(sent)] if sent else None
 
 
 def pending(report: StoredReport) -> str | None:
@@ -29,36 +38,48 @@ def pending(report: StoredReport) -> str | None:
     return next((i for i, s in report.statements.items() if s.kind == KEPT_AS and i not in answered), None)
 
 
-def way_to_appeal(report: StoredReport, next_body: str | None, now: datetime) -> AppealWay:
-    """What the reporter can appeal against at `now` (UTC-aware). `next_body`: the policy's next one."""
-    status = report.status
-    lodged = [appeal.at for appeal in status.appeals if appeal.refusal is None]
-    before = max(lodged, default=None)
+def way_to_appeal(status: Status, next_body: str | None, now: datetime, *, is_sent: bool) -> AppealWay:
+    """What the reporter can appeal against at `now` (UTC-aware), as far as triage has told.
+
+    `next_body`: the policy's next one. `is_sent`: an appeal is on its way.
+    """
     # Nothing is done any more on a merged case by itself, and nothing may tell of the merging.
-    if status.before_merge is not None or report.erased is not None:
+    if status.before_merge is not None:
         return AppealWay(barred="nothing")
-    if pending(report) or any(appeal.refusal is None and appeal.verdict is None for appeal in status.appeals):
+    if is_sent or any(appeal.refusal is None and appeal.verdict is None for appeal in status.appeals):
         return AppealWay(barred="pending")
-    missed = [d.due_at for d in status.deadlines if standing_of(d, now) == "late"]
+    missed = max((d.due_at for d in status.deadlines if standing_of(d, now) == "late"), default=None)
     is_decided, until = status.outcome is not None, status.appeal_until
-    if not is_decided and not missed:
+    if not is_decided and missed is None:
         return AppealWay(barred="nothing")
-    if status.state in _TAKES_NONE:
+    if sum(appeal.refusal is not None for appeal in status.appeals) >= MOST_REFUSED:
+        return AppealWay(until=until, barred="too_many", next_body=next_body)
+    if status.state in TAKES_NO_APPEAL:
         return AppealWay(until=until, barred="busy")
     if is_decided and until is not None and until < now:
         return AppealWay(until=until, barred="over", next_body=next_body)
-    grounds: tuple[str, ...] = ()
-    if is_decided and not _is_after(before, status.decided_at):
-        grounds += AGAINST_DECISION
-    if missed and (before is None or max(missed) > before):
-        grounds = (INACTION, *grounds)
-    if not grounds:
-        return AppealWay(until=until, barred="once", next_body=next_body)
+    grounds = (*((INACTION,) if missed else ()), *(AGAINST_DECISION if is_decided else ()))
+    for barred in _LAST_WORDS:
+        answers = [appeal for appeal in status.appeals if _is_last_word(appeal, refused=barred == "refused")]
+        grounds = tuple(ground for ground in grounds if not any(_answers(a, ground, status, missed) for a in answers))
+        if not grounds:
+            return AppealWay(until=until, barred=barred, next_body=next_body)
     return AppealWay(grounds, until)
 
 
-def _is_after(before: datetime | None, decided_at: datetime | None) -> bool:
-    return before is not None and decided_at is not None and before > decided_at
+def _is_last_word(appeal: Appeal, *, refused: bool) -> bool:
+    """Whether triage took the appeal, or `refused` it for a reason that does not end with the state of the case."""
+    return appeal.refusal not in (None, NOT_NOW, NOT_POSSIBLE) if refused else appeal.refusal is None
+
+
+def _answers(appeal: Appeal, ground: str, status: Status, missed: datetime | None) -> bool:
+    """Whether triage would answer an appeal on this ground as it answered this one before."""
+    # An appeal that was taken is one against all that there was. A refused one is refused for its ground.
+    if appeal.refusal and (appeal.ground == INACTION) != (ground == INACTION):
+        return False
+    if ground == INACTION:
+        return missed is not None and appeal.at >= missed
+    return status.decided_at is None or appeal.at > status.decided_at
 
 
 def view_appeals(report: StoredReport, words: Callable[[str], str | None]) -> tuple[AppealView, ...]:
@@ -67,7 +88,8 @@ def view_appeals(report: StoredReport, words: Callable[[str], str | None]) -> tu
         return ()
     views = [_view(report, appeal, words) for appeal in report.status.appeals]
     if sent := pending(report):
-        views.append(AppealView(sent, report.statements[sent].at, "sent", text=words(sent)))
+        kept = report.statements[sent]
+        views.append(AppealView(sent, kept.at, "sent", kept.ground, words(sent)))
     return tuple(views)
 
 

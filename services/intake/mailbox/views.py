@@ -8,7 +8,7 @@ from typing import Literal
 from services.intake.report.status import Deadline, Status
 
 Standing = Literal["met", "late", "paused", "open"]
-Barred = Literal["nothing", "pending", "busy", "over", "once"]
+Barred = Literal["nothing", "pending", "busy", "over", "once", "refused", "too_many"]
 AppealStanding = Literal["sent", "lodged", "decided", "refused"]
 
 
@@ -54,7 +54,7 @@ class AppealView:
     `decided`, or `refused`, for the reason `refusal`.
 
     `text`: the reporter's own words. `reason`: the words of those who decided on it. Both are None where there are
-    none. `ground`, None while it is on its way; `at` is UTC-aware.
+    none. `at` is UTC-aware.
     """
 
     appeal_id: str
@@ -72,8 +72,9 @@ class AppealWay:
     """Against what the reporter can appeal now (`grounds`), and until when a decision can be appealed (UTC-aware).
 
     `barred`, where there are no grounds: `nothing` is decided or missed yet; an appeal is `pending`; the case is `busy`
-    with something else; the time is `over`; or the reporter appealed this `once` before. `next_body`: the handling body
-    to which the reporter can turn then, None where there is none.
+    with something else; the time is `over`; the reporter appealed this `once` before; triage `refused` an appeal, and
+    nothing has changed since; or triage refused `too_many` of this report. `next_body`: the handling body to which the
+    reporter can turn then, None where there is none.
     """
 
     grounds: tuple[str, ...] = ()

@@ -43,11 +43,12 @@ class SealedSections:
 @dataclass(frozen=True, slots=True)
 class SealedStatement(Sealed):
     """Words about the case, kept at a UTC-aware time: a handler's, such as a `question` or a `reason`, or the
-    reporter's own `appeal`.
+    reporter's own `appeal`, which has a `ground`.
     """
 
     kind: str = field(kw_only=True)
     at: datetime = field(kw_only=True)
+    ground: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class Route(BaseModel):
     urgency: Literal["now", "gathered"]
     now_in: tuple[str, ...] = ()
     at_most: Literal["hourly"] | None = None
+    party: Literal["reporter", "respondent"] | None = None
 
     def window(self, recipient: str, lane: str | None) -> str | None:
         """The name of the window in which the notice shares mails to the recipient; None: it goes by itself, at once.

@@ -22,6 +22,7 @@ from services.triage.case.values import (
     Question,
     Recusal,
     Referral,
+    RefusedAppeal,
     Snooze,
     Step,
 )
@@ -65,8 +66,8 @@ class Case:
     `unasked_for`: why the reporter is never asked again, `stopped` or `no_answer`.
     `proposal`: the decision that is proposed, and not made yet. `objections`: to outcomes, also to those that are not
     proposed any more: each stands until its maker agrees, or the outcome is decided on.
-    `appeals`: all of them, the newest last; `refused_appeals`: the ids of those of the reporter that could not be
-    taken. `appeal_until`: until when the decision can be appealed, as was told with it; None where nothing told it.
+    `appeals`: all of them, the newest last; `refused_appeals`: those of the reporter that could not be taken.
+    `appeal_until`: until when the decision can be appealed, as was told with it; None where nothing told it.
     `unattended`: no handling body could look after it when that was last judged. `category_confirmed`: a person said
     that it has this category. `watchers`: references of the people who follow it.
     `merged_into`: the case of which this one is a part now; `merged_from`: the state that it had before;
@@ -114,7 +115,7 @@ class Case:
     unasked_for: str | None = None
     agreements: tuple[Agreement, ...] = ()
     appeals: tuple[Appeal, ...] = ()
-    refused_appeals: tuple[str, ...] = ()
+    refused_appeals: tuple[RefusedAppeal, ...] = ()
     appeal_until: datetime | None = None
     category_confirmed: bool = False
     watchers: tuple[str, ...] = ()

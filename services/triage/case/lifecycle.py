@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from services.triage.case.case import ENDED
-from shared.events import CaseState
+from shared.events import TAKES_NO_APPEAL, CaseState
 from shared.problems import FieldError
 
 Way = CaseState | tuple[CaseState, ...]
@@ -21,13 +21,7 @@ BEFORE_DECISION = (
 """The states before the first decision, in which a case can be referred, be merged, and take in another one."""
 
 # Where a party can appeal: against inaction also before the case is decided.
-_APPEALABLE = (
-    *BEFORE_DECISION,
-    CaseState.DECIDED,
-    CaseState.FOLLOWING_UP,
-    CaseState.CLOSED,
-    CaseState.REOPENED,
-)
+_APPEALABLE = tuple(state for state in CaseState if state not in (CaseState.RECEIVED, *TAKES_NO_APPEAL))
 
 
 def _staying(*states: CaseState) -> dict[CaseState | None, Way]:

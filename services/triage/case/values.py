@@ -159,6 +159,16 @@ class Appeal:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedAppeal:
+    """An appeal that the reporter sent, and why it could not be taken at `at`. The vault has the words under `id`."""
+
+    id: str
+    ground: str
+    at: datetime
+    refusal: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A note that `by` (a reference) wrote while `body` had the case; the vault has its words.
 

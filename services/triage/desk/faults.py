@@ -53,6 +53,7 @@ FIELD_MESSAGES = {
     "appealed_before": "desk-appealed-before",
     "no_appeal": "desk-no-appeal",
     "decided_before": "desk-decided-before",
+    "read_by_nobody": "desk-read-by-nobody",
     "own_body": "desk-own-body",
     "had_before": "desk-had-before",
     "cannot_take": "desk-cannot-take",

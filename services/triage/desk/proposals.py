@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Request
 
 from services.triage.case.case import Case
+from services.triage.case.commands.appeals import REPORTER
 from services.triage.case.commands.emergency import EndMeasure, ReviewEmergency
 from services.triage.case.voting import Tally
 from services.triage.desk.contents import words_in
@@ -92,18 +93,29 @@ def measures_of(
 def appeals_of(
     names: CaseNames, request: Request, reader: Principal, case: Case, contents: Contents | None
 ) -> list[dict[str, Any]]:
-    """The appeals of a case in the reader's language, in their order."""
+    """The appeals of a case in the reader's language, in their order, and with them those that were refused."""
     said = words_in(contents)
-    return [
+
+    def text(party: str, ground: str) -> str:
+        return names.said(
+            request, "desk-appeal-of", names.code(request, "party", party), names.code(request, "appeal-ground", ground)
+        )
+
+    refused: list[dict[str, Any]] = [
         {
-            "text": names.said(
-                request,
-                "desk-appeal-of",
-                names.code(request, "party", appeal.party),
-                names.code(request, "appeal-ground", appeal.ground),
-            ),
+            "text": text(REPORTER, appeal.ground),
+            "at": appeal.at,
+            "reason": said.get(appeal.id),
+            "refused": names.said(request, "desk-appeal-refused", names.code(request, "refusal", appeal.refusal)),
+        }
+        for appeal in case.refused_appeals
+    ]
+    taken: list[dict[str, Any]] = [
+        {
+            "text": text(appeal.party, appeal.ground),
             "at": appeal.at,
             "reason": said.get(appeal.reason_id),
+            "refused": None,
             "verdict": names.said(
                 request,
                 "desk-appeal-verdict",
@@ -116,3 +128,4 @@ def appeals_of(
         }
         for appeal in case.appeals
     ]
+    return sorted([*taken, *refused], key=lambda appeal: appeal["at"])

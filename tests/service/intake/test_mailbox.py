@@ -1,5 +1,6 @@
 """The reporter's mailbox: the case's events become a status; questions appear when they are asked, answers go back."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -18,7 +19,9 @@ from shared.events import (
     CaseClosed,
     CaseDecided,
     CaseFact,
+    CaseMerged,
     CaseOpened,
+    CaseReopened,
     CaseTriaged,
     CheckInDue,
     CheckInKept,
@@ -360,8 +363,6 @@ async def test_an_answer_and_an_event_at_the_same_time_are_both_kept(rig: Rig, a
 
 
 async def test_reports_still_work_through_the_group_commit() -> None:
-    import asyncio
-
     plain = Rig()
     commits = GroupCommit(plain.store.save)
     rig = Rig(store=plain.store, commits=commits)
@@ -496,6 +497,96 @@ async def test_what_can_be_appealed_follows_from_what_triage_told(
     assert (way["grounds"], way["barred"], way["next_body"]) == (grounds, barred, next_body)
     if barred:
         assert await appeal(rig, receipt) == (409, [("/ground", barred)])
+
+
+def sent_last(rig: Rig, report_id: str) -> Any:
+    facts = [event.fact for event in rig.store.reports[report_id]["outbox"] if isinstance(event.fact, ReportAppealed)]
+    return facts[-1]
+
+
+@pytest.mark.parametrize("refusal", ["too_late", "appealed_before", "not_decided"])
+async def test_a_ground_that_was_refused_is_offered_after_a_new_decision_only(
+    rig: Rig, accepted: dict[str, str], refusal: str
+) -> None:
+    report_id, receipt = accepted["report_id"], accepted["receipt"]
+    await tell(rig, report_id, DECIDED)
+    _, first = await appeal(rig, receipt)
+    await tell(rig, report_id, answer_of(sent_last(rig, report_id), refusal))
+    way = (await follow(rig, receipt))["appeal"]
+    assert (way["grounds"], way["barred"]) == ([], "refused")
+    # A retry is no second appeal, and other grounds against the decision would be refused alike.
+    assert await appeal(rig, receipt) == (202, first)
+    assert await appeal(rig, receipt, "procedure") == (409, [("/ground", "refused")])
+    await tell(rig, report_id, CaseReopened(previous="closed", state="reopened", reason_id="r"), DECIDED)
+    assert (await appeal(rig, receipt))[1] != first
+
+
+async def test_inaction_that_was_refused_is_offered_after_another_deadline_only(
+    rig: Rig, accepted: dict[str, str]
+) -> None:
+    report_id, receipt = accepted["report_id"], accepted["receipt"]
+    await rig.mailbox.project(the_way_of_a_case(report_id)[:2])
+    rig.clock.pass_by(days=8)
+    await appeal(rig, receipt, "inaction")
+    await tell(rig, report_id, answer_of(sent_last(rig, report_id), "not_overdue"))
+    assert await appeal(rig, receipt, "inaction", "Other words") == (409, [("/ground", "refused")])
+    rig.clock.pass_by(days=30)
+    assert (await appeal(rig, receipt, "inaction", "Other words"))[0] == 202
+
+
+async def test_after_ten_refused_appeals_no_other_one_is_kept(rig: Rig, accepted: dict[str, str]) -> None:
+    report_id, receipt = accepted["report_id"], accepted["receipt"]
+    await tell(rig, report_id, DECIDED)
+    for number in range(10):
+        assert (await appeal(rig, receipt, text=f"Words {number}"))[0] == 202
+        refused = answer_of(sent_last(rig, report_id), "not_now")
+        await tell(rig, report_id, refused)
+    assert await appeal(rig, receipt, text="Once more") == (409, [("/ground", "too_many")])
+    assert len(rig.store.reports[report_id]["statements"]) == 10
+
+
+async def test_a_retry_is_known_after_a_handler_took_down_an_appeal_in_between(
+    rig: Rig, accepted: dict[str, str]
+) -> None:
+    report_id, receipt = accepted["report_id"], accepted["receipt"]
+    await tell(rig, report_id, DECIDED)
+    _, first = await appeal(rig, receipt)
+    by_handler = AppealLodged(
+        previous="decided", state="appealed", appeal_id="h1", party="reporter", appeal_ground="facts", reason_id="h1"
+    )
+    await tell(rig, report_id, by_handler)
+    assert await appeal(rig, receipt) == (202, first)
+    assert await appeal(rig, receipt, "procedure") == (409, [("/ground", "pending")])
+
+
+async def test_a_merged_report_takes_no_appeal_and_says_no_more(rig: Rig, accepted: dict[str, str]) -> None:
+    report_id, receipt = accepted["report_id"], accepted["receipt"]
+    await rig.mailbox.project(the_way_of_a_case(report_id)[:2])
+    rig.clock.pass_by(days=8)
+    await appeal(rig, receipt, "inaction")
+    told: dict[str, Any] = {"appeal_id": sent_last(rig, report_id).appeal_id, "party": "reporter"}
+    merged = CaseMerged(previous="triaged", state="merged", other_case="c2")
+    refused = AppealRefused(previous="merged", state="merged", appeal_ground="inaction", refusal="not_possible", **told)
+    await tell(rig, report_id, merged, refused)
+    assert await appeal(rig, receipt, "inaction", "Other words") == (409, [("/ground", "nothing")])
+    view = await follow(rig, receipt)
+    assert (view["state"], view["appeals"][0]["refusal"], view["appeal"]["grounds"]) == ("triaged", "not_possible", [])
+
+
+async def test_of_two_appeals_at_once_one_is_kept(rig: Rig, accepted: dict[str, str]) -> None:
+    report_id, receipt = accepted["report_id"], accepted["receipt"]
+    await tell(rig, report_id, DECIDED)
+    both = await asyncio.gather(appeal(rig, receipt, text="One"), appeal(rig, receipt, "procedure", "Two"))
+    assert sorted(status for status, _ in both) == [202, 409]
+    assert len(rig.store.reports[report_id]["statements"]) == 1
+
+
+async def test_an_erased_report_takes_no_appeal(rig: Rig, accepted: dict[str, str]) -> None:
+    await tell(rig, accepted["report_id"], DECIDED)
+    await rig.erasing.erase([accepted["report_id"]], Erasure("requested", "r-1", Actor("operator:1", "operator")))
+    async with rig.http() as http:
+        body = {"receipt": accepted["receipt"], "ground": "facts", "text": "x"}
+        assert (await http.post("/v1/follow-up/appeals", json=body)).status_code == 410
 
 
 async def test_a_faulty_appeal_names_its_fields(rig: Rig) -> None:

@@ -263,3 +263,10 @@ async def test_the_reporters_appeal_is_shown_with_its_words_and_others_answer_it
     # An appeal that comes too late for this is refused, and the history says so.
     await rig.intake.take([appealed(case.report_id, "p2")])
     assert (await rig.shown(case))["history"][-1]["detail"] == "not_decided"
+    # Those who may read the report read the words of that one, too, and nobody else does.
+    rig.vault.statements[case.report_id, "p2"] = ("appeal", "You forgot her again.")
+    page = await page_of(rig, case, DORA)
+    assert "could not be taken: Nothing was decided" in page
+    assert "The reporter appeals: What was found is wrong" in page
+    assert ("It was not taken: Nothing was decided." in page, "You forgot her again." in page) == (True, True)
+    assert "You forgot her again." not in await page_of(rig, case, CORA)

@@ -22,7 +22,15 @@ from services.notification.notices.table import NOTICES
 from services.notification.routing.plan import plan
 from services.notification.routing.summary import follow
 from services.notification.routing.table import Route, Routes, read_routes
-from shared.events import DeadlineEscalated, Event, NotificationFailed, NotificationSent, NotificationSuppressed, encode
+from shared.events import (
+    AppealDecided,
+    DeadlineEscalated,
+    Event,
+    NotificationFailed,
+    NotificationSent,
+    NotificationSuppressed,
+    encode,
+)
 from shared.policy import load_policy
 from shared.problems import Malformed
 from shared.times import now
@@ -80,6 +88,14 @@ def test_a_question_and_a_decision_are_news_to_the_reporter_that_look_the_same()
     same = {"id": "", "cause": "", "planned_at": story.received_at}
     assert replace(asked, **same) == replace(decided, **same)
     assert asked.id != decided.id
+
+
+@pytest.mark.parametrize(("party", "mails"), [("reporter", 1), ("respondent", 0)])
+def test_the_reporter_is_told_of_the_verdict_on_their_own_appeal_alone(party: str, mails: int) -> None:
+    story = Story()
+    step = {"previous": "appealed", "state": "decided", "appeal_id": "a1", "verdict": "upheld", "reason_id": "v1"}
+    verdict = story.event(AppealDecided.model_validate({**step, "party": party}), "verdict", "hearth/triage", 9)
+    assert len(planned(verdict, story)) == mails
 
 
 def test_planning_twice_gives_the_same_delivery() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from services.intake.mailbox.appeals import way_to_appeal
 from services.intake.report.status import Status, follow
 from services.triage.case.attendance import attend
 from services.triage.case.case import ENDED, Case, urgency
@@ -151,6 +152,7 @@ class Life(RuleBasedStateMachine):
         self.known: Case | None = None
         self.seen = 0
         self.status = Status(AT)
+        self.offered = 0
         self.look()
         lead(self.walk, to, data)
         self.look()
@@ -187,8 +189,18 @@ class Life(RuleBasedStateMachine):
         """The reporter's appeal is lodged or refused, and that once."""
         self.walk.appeal(appeal, ground)
         case = self.walk.case
-        assert [*(one.id for one in case.appeals), *case.refused_appeals].count(appeal) == 1
+        assert [one.id for one in (*case.appeals, *case.refused_appeals)].count(appeal) == 1
         self.look()
+
+    @rule(number=st.integers(0, 9))
+    def appeal_as_offered(self, number: int) -> None:
+        """What the page offers the reporter is taken."""
+        way = way_to_appeal(self.status, None, self.walk.clock, is_sent=False)
+        if way.grounds:
+            self.offered += 1
+            self.walk.appeal(f"offered {self.offered}", way.grounds[number % len(way.grounds)])
+            assert self.walk.case.appeals[-1].id == f"offered {self.offered}"
+            self.look()
 
     @rule(hours=st.sampled_from([1, 23, 25, 8 * 24, 40 * 24]))
     def let_time_pass(self, hours: int) -> None:

@@ -15,6 +15,7 @@ from services.triage.case.commands.table import decide
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import NotPermitted
+from services.triage.case.values import RefusedAppeal
 from shared.events import APPEAL_GROUNDS, Actor, AppealDecided, AppealLodged, AppealRefused, CaseState, DeadlineStarted
 from tests.support.people import responder
 from tests.unit.triage.test_case_decision import (
@@ -227,3 +228,27 @@ def test_a_decision_can_be_appealed_for_as_long_as_was_told_with_it() -> None:
     case, _ = after(missed, decision("advice"), AT + 8 * DAY)
     assert refused(case, appeal(ground="inaction"), AT + 189 * DAY) == [("/ground", "too_late")]
     assert after(case, appeal(ground="inaction"), AT + 187 * DAY)[0].state is CaseState.APPEALED
+
+
+def test_a_deadline_that_was_kept_too_late_can_be_appealed_though_no_breach_was_told() -> None:
+    case = led()
+    late = tuple(replace(d, met_at=d.due_at + DAY) if d.name == "decision" else d for d in case.deadlines)
+    case = replace(case, deadlines=late)
+    assert LodgeAppeal.applies(case)
+    assert after(case, ReceiveAppeal("p1", "inaction"), AT + 5 * DAY)[0].state is CaseState.APPEALED
+
+
+def test_an_appeal_in_a_merged_case_is_refused_for_good_and_kept() -> None:
+    missed, _ = after(led(), Wake(), AT + 8 * DAY)
+    merged = replace(missed, state=CaseState.MERGED)
+    case, _ = after(merged, ReceiveAppeal("p1", "inaction"), AT + 8 * DAY)
+    assert case.refused_appeals == (RefusedAppeal("p1", "inaction", AT + 8 * DAY, "not_possible"),)
+    assert case.state is CaseState.MERGED
+
+
+def test_words_for_the_reporter_need_an_appeal_of_the_reporter() -> None:
+    told = DecideAppeal("upheld", Words("v1"), DOT, Words("t1"))
+    case, _ = after(accused(led(*DECIDED)), appeal("respondent"))
+    assert refused(case, told) == [("/told", "read_by_nobody")]
+    case, _ = after(led(*DECIDED), appeal())
+    assert after(case, told)[0].appeal is None

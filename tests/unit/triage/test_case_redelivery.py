@@ -109,7 +109,7 @@ repetitions = st.builds(
 def test_the_life_without_repetitions_reaches_its_end() -> None:
     assert ONCE.case.state is CaseState.APPEALED
     # Of two appeals that come at once, one is lodged.
-    assert ([one.id for one in ONCE.case.appeals], ONCE.case.refused_appeals) == (["p1"], ("p2",))
+    assert [[one.id for one in of] for of in (ONCE.case.appeals, ONCE.case.refused_appeals)] == [["p1"], ["p2"]]
     assert (len(ONCE.case.questions[0].answers), len(ONCE.case.agreements), len(ONCE.case.check_ins)) == (3, 1, 3)
 
 

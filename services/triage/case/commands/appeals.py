@@ -11,9 +11,13 @@ from typing import Annotated
 from services.triage.case.case import RESPONDENT, Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
 from services.triage.case.measures import ended_by_appeal
+from services.triage.case.values import Deadline
 from shared.events import (
     APPEAL_GROUNDS,
     INACTION,
+    NOT_NOW,
+    NOT_POSSIBLE,
+    TAKES_NO_APPEAL,
     Actor,
     AppealDecided,
     AppealLodged,
@@ -35,9 +39,6 @@ REOPENING = (OVERTURNED, "remanded")
 """The verdicts after which the case is looked into again."""
 WINDOW = "appeal_window"
 """The deadline of the policy until which a decision can be appealed."""
-NOT_NOW = "not_now"
-"""Why an appeal of the reporter is refused in a state that takes none."""
-_TAKES_NONE = (CaseState.REFERRED, CaseState.APPEALED, CaseState.MERGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class LodgeAppeal(Command):
     @classmethod
     def applies(cls, case: Case) -> bool:
         """Where something is decided, or a deadline was missed."""
-        return case.outcome is not None or any(deadline.breached_at for deadline in case.deadlines)
+        return case.outcome is not None or any(_was_missed(deadline) for deadline in case.deadlines)
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """The person is no party, there is nothing to appeal against, it is too late, or it was appealed before."""
@@ -90,14 +91,14 @@ class ReceiveAppeal(Command):
 
     def leads(self, case: Case) -> CaseState:
         """The case is under appeal; where the appeal is refused, it stays."""
-        return case.state if case.state in _TAKES_NONE else CaseState.APPEALED
+        return case.state if case.state in TAKES_NO_APPEAL else CaseState.APPEALED
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The appeal of the reporter, or why it cannot be taken."""
-        if self.appeal_id in case.refused_appeals or any(appeal.id == self.appeal_id for appeal in case.appeals):
+        if self.appeal_id in {*(one.id for one in case.appeals), *(one.id for one in case.refused_appeals)}:
             return []
         fault = _against(case, REPORTER, self.ground, policy, now)
-        if fault or case.state in _TAKES_NONE:
+        if fault or case.state in TAKES_NO_APPEAL:
             return [
                 AppealRefused(
                     previous=case.state,
@@ -105,7 +106,7 @@ class ReceiveAppeal(Command):
                     appeal_id=self.appeal_id,
                     party=REPORTER,
                     appeal_ground=self.ground,
-                    refusal=fault.code if fault else NOT_NOW,
+                    refusal=fault.code if fault else NOT_POSSIBLE if case.state is CaseState.MERGED else NOT_NOW,
                 )
             ]
         return [
@@ -144,12 +145,16 @@ class DecideAppeal(Command):
         return case.appeal.state
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """Nothing waits, or the person has taken part in the decision, in whatever role."""
+        """Nothing waits, the person has taken part in the decision in whatever role, or nobody reads the words."""
         if case.appeal is None:
             yield FieldError("/verdict", "no_appeal", "No appeal waits to be decided.")
         elif self.by.ref in case.deciders:
             yield FieldError(
                 "/verdict", "decided_before", "You took part before. Another person decides on the appeal."
+            )
+        if self.told and case.appeal and case.appeal.party != REPORTER:
+            yield FieldError(
+                "/told", "read_by_nobody", "The reporter did not appeal, and nobody else reads these words."
             )
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
@@ -198,6 +203,11 @@ def _has_respondent(case: Case, policy: Policy) -> bool:
     return bool(case.respondents) and (category is None or category.accuses)
 
 
+def _was_missed(deadline: Deadline) -> bool:
+    """Whether triage told that the deadline passed, or a step kept it too late."""
+    return deadline.breached_at is not None or (deadline.met_at is not None and deadline.met_at > deadline.due_at)
+
+
 def _against(case: Case, party: str, ground: str, policy: Policy, now: datetime) -> FieldError | None:
     """What is wrong with an appeal of this party on this ground."""
     before = max((appeal.at for appeal in case.appeals if appeal.party == party), default=None)
@@ -207,7 +217,7 @@ def _against(case: Case, party: str, ground: str, policy: Policy, now: datetime)
     if until is not None and until < now:
         return FieldError("/ground", "too_late", "The time for an appeal is over.")
     if ground == INACTION:
-        missed = [d.due_at for d in case.deadlines if d.breached_at is not None or d.is_overdue(now)]
+        missed = [d.due_at for d in case.deadlines if _was_missed(d) or d.is_overdue(now)]
         if not missed:
             return FieldError("/ground", "not_overdue", "No deadline was missed.")
         if before is not None and max(missed) <= before:

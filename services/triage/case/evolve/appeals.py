@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
-from services.triage.case.values import Appeal
+from services.triage.case.values import Appeal, RefusedAppeal
 from shared.events import AppealDecided, AppealLodged, AppealRefused, CaseReopened, CaseState, Event
 
 _REOPENED: Fields = {"outcome": None, "reason_id": None, "proposal": None, "appeal_until": None}
@@ -23,8 +23,9 @@ def _lodged(case: Case, fact: AppealLodged, event: Event) -> Fields:
     return {"appeals": (*case.appeals, appeal)}
 
 
-def _refused(case: Case, fact: AppealRefused, _event: Event) -> Fields:
-    return {"refused_appeals": (*case.refused_appeals, fact.appeal_id)}
+def _refused(case: Case, fact: AppealRefused, event: Event) -> Fields:
+    refused = RefusedAppeal(fact.appeal_id, fact.appeal_ground, event.time, fact.refusal)
+    return {"refused_appeals": (*case.refused_appeals, refused)}
 
 
 def _decided(case: Case, fact: AppealDecided, event: Event) -> Fields:
