@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from services.notification.delivery import Delivery
 from services.notification.notices.notice import Block, Link, Listing, Notice, Paragraph
@@ -62,26 +63,9 @@ def _acknowledgement(messages: Messages, links: Links, language: str, deliveries
     return Notice(language, say("subject"), tuple(blocks))
 
 
-def _news(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+def _to_follow_up(kind: str, messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
     def say(key: str, *values: str) -> str:
-        return messages.text(language, f"mail-news-{key}", *values)
-
-    received = write_time(language, deliveries[0].received_at)
-    return Notice(
-        language,
-        say("subject"),
-        (
-            Paragraph(say("text", received)),
-            Link(say("follow-up"), f"{links.public}/follow-up"),
-            Paragraph(messages.text(language, "mail-acknowledgement-receipt")),
-            Paragraph(messages.text(language, "mail-no-reply")),
-        ),
-    )
-
-
-def _check_in(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
-    def say(key: str, *values: str) -> str:
-        return messages.text(language, f"mail-check-in-{key}", *values)
+        return messages.text(language, f"mail-{kind}-{key}", *values)
 
     received = write_time(language, deliveries[0].received_at)
     return Notice(
@@ -197,8 +181,8 @@ NOTICES: Mapping[str, Compose] = {
     "acknowledgement": _acknowledgement,
     "new_case": _new_case,
     "urgent_case": _urgent_case,
-    "news": _news,
-    "check_in": _check_in,
+    "news": partial(_to_follow_up, "news"),
+    "check_in": partial(_to_follow_up, "check-in"),
     "referral": _referral,
     "due_soon": _due_soon,
     "overdue": _overdue,

@@ -45,23 +45,19 @@ def follow_up_of(
             return names.said(request, "desk-check-in-asked", check_in.attempt)
         return names.said(request, f"desk-check-in-{'due' if check_in.told_at else 'open'}")
 
-    def answers(check_in: CheckIn) -> list[tuple[str, str]]:
+    def answered(check_in: CheckIn) -> dict[str, Any]:
         given = _answers_to(check_in, contents)
-        return [
+        answers = [
             (names.code(request, "check-in-question", name), names.code(request, "check-in-answer", code))
             for name, code in given.items()
             if name not in _NO_QUESTIONS
         ]
+        return {"answers": answers, "words": given.get(_WORDS)}
 
     return {
         "unasked": _UNASKED.get(case.unasked_for or ""),
         "check_ins": [
-            {
-                "due_at": check_in.due_at,
-                "text": became(check_in),
-                "answers": answers(check_in),
-                "words": _answers_to(check_in, contents).get(_WORDS),
-            }
+            {"due_at": check_in.due_at, "text": became(check_in), **answered(check_in)}
             for check_in in case.check_ins
             # Of a reporter who is not asked again, none is to come.
             if check_in.told_at or check_in.kept_at or not case.unasked_for
