@@ -1,6 +1,6 @@
 """What triage answers to programs, for its OpenAPI document."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NotRequired
 
 from typing_extensions import TypedDict
@@ -48,9 +48,10 @@ class CaseSummary(TypedDict):
 
 
 class CaseList(TypedDict):
-    """A page of cases, and the cursor of the next page."""
+    """A page of cases, and the cursor of the next page. `people`: the code names of people, by their references."""
 
     items: Sequence[CaseSummary]
+    people: Mapping[str, str]
     next: str | None
 
 
@@ -304,6 +305,12 @@ class CaseShown(CaseSummary):
     measures: Sequence[MeasureShown]
     history: Sequence[StepShown]
     actions: Sequence[CommandOffered]
+
+
+class CaseWithPeople(CaseShown):
+    """The same, and the code names of all people in it, by their references."""
+
+    people: Mapping[str, str]
 
 
 class ContentShown(TypedDict):

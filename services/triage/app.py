@@ -14,6 +14,7 @@ from services.triage.baseline.store import MongoRegistries
 from services.triage.baseline.stored import RegistryStore
 from services.triage.case.tokens import Tokens
 from services.triage.desk.part import build as build_desk
+from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
 from services.triage.desk.views import load_pages
 from services.triage.paths import HOME
@@ -78,7 +79,6 @@ def build_app(
     intake = intake or VaultClient(http, signer)
     audit = make_http(settings.scorecard_url) if settings.scorecard_url else None
     scorecards = scorecards or (AuditScorecards(audit) if audit else NoScorecards())
-    pages = load_pages(settings.policy_dir)
     entries = entries or MongoEntries(kept)
     verifier = ServiceVerifier("triage", settings.service_peers_file)
     succession, told = follow_own(runtime, ROSTER_TOPICS)
@@ -86,6 +86,8 @@ def build_app(
     access_control = AccessControl(
         runtime, entries=kept, copies=copies, services=lambda token: verifier.read(token).principal()
     )
+    people = PeopleNames(access_control.roster.known)
+    pages = load_pages(settings.policy_dir, people)
     sign_ins = SignIns(access_control.roster, editor, intake.prove)
     way = SignIn(settings, pages, HOME, settings.desk_url, sign_ins.take, sign_ins.note, sessions)
     flow, sign_in = access_control.open_sign_in(way)
@@ -104,12 +106,12 @@ def build_app(
     gate = access_control.gate
     parts = [
         Part(
-            [make_router(desk, queue, gate)],
+            [make_router(desk, queue, gate, people)],
             indexes=[(aggregates.collection, CASE_INDEXES)],
             prepare=[replay.run],
             tasks=[watch.run, watch.run_timers],
         ),
-        build_desk(desk, queue, gate, pages, flow.drafts),
+        build_desk(desk, queue, gate, pages, people, flow.drafts),
         build_roster(
             editor,
             entries,
@@ -121,6 +123,7 @@ def build_app(
             intake.given_names,
             settings.identity_key,
             told,
+            people,
         ),
         build_baseline(
             registries or MongoRegistries(said),

@@ -10,6 +10,7 @@ from services.triage.answers import (
     CaseNamed,
     CaseShown,
     CaseSummary,
+    CaseWithPeople,
     CommandDone,
     ContentShown,
     ReferralAsked,
@@ -31,6 +32,7 @@ from services.triage.case_answers import (
     show_proposal,
     show_step,
 )
+from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue, QueueFilter
 from services.triage.requests import CommandRequest
 from shared.events import CaseState
@@ -59,7 +61,7 @@ Also = Annotated[
 _COMMANDS = f"{', '.join(FORMS)}: each has an action of its own, and needs If-Match."
 
 
-def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
+def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> APIRouter:
     """The routes below /v1/cases."""
     router = gate.router(Callers.PROGRAMS, prefix="/v1/cases")
 
@@ -77,9 +79,11 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
         """
         wanted = QueueFilter(tuple(body or ()), tuple(state or ()), cursor, limit)
         cases, after = await queue.page(principal_of(request), wanted)
-        return json_response({"items": [_summary(case) for case in cases], "next": after}, headers=_PRIVATE)
+        items = [_summary(case) for case in cases]
+        listed: CaseList = {"items": items, "people": people.in_answer(items), "next": after}
+        return json_response(listed, headers=_PRIVATE)
 
-    @router.get("/{case_id}", responses=gives(CaseShown), **does("case.read"))
+    @router.get("/{case_id}", responses=gives(CaseWithPeople), **does("case.read"))
     async def show_case(request: Request, case_id: str) -> Response:
         """One case, its history, and the commands permitted now with what they take. ETag is its version.
 
@@ -146,7 +150,8 @@ def make_router(desk: Desk, queue: Queue, gate: Gate) -> APIRouter:
             "history": [show_step(step) for step in beside.steps(case.history)],
             "actions": [show_form(form, desk.policy) for form in permitted(case, principal, desk.policy, now())],
         }
-        return json_response(body, headers={**_PRIVATE, "ETag": f'"{case.seq}"'})
+        told: CaseWithPeople = {**body, "people": people.in_answer(body)}
+        return json_response(told, headers={**_PRIVATE, "ETag": f'"{case.seq}"'})
 
     @router.get("/{case_id}/content", responses=gives(ContentShown), **does("case.read_content"))
     async def show_content(request: Request, case_id: str, also: Also = None) -> Response:

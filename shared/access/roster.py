@@ -191,6 +191,10 @@ class Roster:
         await self.ready()
         return self._entries.keys()
 
+    def known(self) -> Collection[str]:
+        """The same as this copy has them, however old it is: only to name people, and never to let them in."""
+        return self._entries.keys()
+
     async def staff(self) -> Staff:
         """The people of each handling body. Raises Unavailable while that is not known."""
         await self.ready()

@@ -115,15 +115,17 @@ class Pages:
         *,
         home: str = "/",
         way_out: str | None = None,
+        given: Mapping[str, object] | None = None,
     ) -> None:
         """The name in the header leads to `home`. The button to leave quickly leads to `way_out`; without one there is
-        no button.
+        no button. Every template can use what is `given`, by its name.
         """
         self._environment = environment
         self._messages = messages
         self._assets = assets
         self._home = home
         self._way_out = way_out
+        self._given = given or {}
         self._languages = [(code, locale_of(code).get_display_name(code) or code) for code in messages.languages]
 
     def render(
@@ -218,6 +220,7 @@ class Pages:
     def _frame(self, request: Request, language: str) -> dict[str, object]:
         guard = request.scope.get(FORM_GUARD)
         return {
+            **self._given,
             "form_token": lambda: guard.token(request, _person_in(request)) if guard else "",
             "csp_nonce": lambda: nonce_of(request.scope),
             "way_out": self._way_out,
@@ -256,12 +259,13 @@ def make_pages(
     home: str = "/",
     static_dir: Path | None = None,
     way_out: str | None = None,
+    given: Mapping[str, object] | None = None,
 ) -> Pages:
     """The pages of a service: its own templates first, then the shared ones (base.html, parts.html, error.html)."""
     assets = load_assets(static_dir)
     if "codex.css" not in assets:
         log.warning("Codex's style sheet is missing, pages are plainer: run python -m infra.assets")
-    return Pages(_templates_in(service_template_dir), messages, assets, home=home, way_out=way_out)
+    return Pages(_templates_in(service_template_dir), messages, assets, home=home, way_out=way_out, given=given)
 
 
 @cache

@@ -1,4 +1,7 @@
-"""Code names: what people call a case. Two neutral words, derived from the case id, so that replicas agree on them."""
+"""Code names: what people call a case. Two neutral words, derived from the case id, so that replicas agree on them.
+
+People have names of the same words (services.triage.desk.people).
+"""
 
 import hashlib
 
@@ -58,13 +61,19 @@ PLAIN_ATTEMPTS = 3
 """How many pairs of words a case may try before a number is added, once the deployment has used most pairs."""
 
 
-def code_name_of(case_id: str, attempt: int = 0) -> str:
-    """The code name of a case; the next one for each `attempt` (from 0) at which it turned out to be taken."""
-    digest = hashlib.sha256(f"{case_id}/{attempt}".encode()).digest()
+def pair_of(seed: str) -> tuple[str, str, int]:
+    """An adjective, a noun and a number that follow from a text."""
+    digest = hashlib.sha256(seed.encode()).digest()
     adjective = ADJECTIVES[int.from_bytes(digest[:4]) % len(ADJECTIVES)]
     noun = NOUNS[int.from_bytes(digest[4:8]) % len(NOUNS)]
+    return adjective, noun, int.from_bytes(digest[8:16])
+
+
+def code_name_of(case_id: str, attempt: int = 0) -> str:
+    """The code name of a case; the next one for each `attempt` (from 0) at which it turned out to be taken."""
+    adjective, noun, number = pair_of(f"{case_id}/{attempt}")
     if attempt < PLAIN_ATTEMPTS:
         return f"{adjective}-{noun}"
     # One digit more for each further attempt: names never run out, and stay as short as they can be.
     digits = attempt - PLAIN_ATTEMPTS + 2
-    return f"{adjective}-{noun}-{int.from_bytes(digest[8:16]) % 10**digits:0{digits}d}"
+    return f"{adjective}-{noun}-{number % 10**digits:0{digits}d}"

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from fastapi import Request
 
 from services.triage.case.values import Step
+from services.triage.desk.people import PeopleNames
 from shared.access.principal import Principal, Role
 from shared.events import FACTS, CaseFact, CaseState
 from shared.i18n.messages import message_key
+from shared.ids import PERSON
 from shared.policy import Policy
 from shared.web.pages import Pages
 
@@ -18,8 +20,9 @@ SHOWN = {fact.name: fact.shows for fact in FACTS.values() if issubclass(fact, Ca
 class CaseNames:
     """Names of states, places, people and steps."""
 
-    def __init__(self, pages: Pages, policy: Policy) -> None:
+    def __init__(self, pages: Pages, policy: Policy, people: PeopleNames) -> None:
         self._pages = pages
+        self._people = people
         self._policy = policy
 
     def code(self, request: Request, prefix: str, code: str) -> str:
@@ -53,12 +56,11 @@ class CaseNames:
         )  # fmt: skip
 
     def person(self, request: Request, reader: Principal, role: str, ref: str) -> str:
-        """A person or service in a role; the reader is “You”."""
+        """A person by role and code name, or what a service is; the reader is “You”."""
         if ref == reader.ref:
             return self._pages.message(request, "desk-you")
         name = self.code(request, "role", "system" if role == "service" else role)
-        _, colon, short = ref.partition(":")
-        return f"{name} {short}" if colon and role != "service" else name
+        return self.said(request, "desk-person", name, self._people.of(ref)) if PERSON.fullmatch(ref) else name
 
     def step(self, request: Request, reader: Principal, step: Step) -> dict[str, object]:
         """A step of a history, as the timeline of a page takes it."""

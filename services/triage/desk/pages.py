@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse
 from services.triage.actions import Desk
 from services.triage.case.forms import FORMS
 from services.triage.desk.names import CaseNames
+from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
 from services.triage.desk.views import CaseView, QueueView
 from services.triage.paths import HOME
@@ -23,10 +24,12 @@ from shared.web.idempotency import cause_of, checked_key, version_in
 from shared.web.pages import Pages
 
 
-def make_page_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages, drafts: FormDrafts) -> APIRouter:
+def make_page_router(
+    desk: Desk, queue: Queue, gate: Gate, pages: Pages, people: PeopleNames, drafts: FormDrafts
+) -> APIRouter:
     """The pages below /desk. `drafts`: what was typed and had to wait."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
-    names = CaseNames(pages, desk.policy)
+    names = CaseNames(pages, desk.policy, people)
     queue_view, case_view = QueueView(queue, pages, names), CaseView(desk, pages, names)
 
     @router.get(HOME, **does("case.list"))

@@ -2,6 +2,7 @@
 
 from services.triage.actions import Desk
 from services.triage.desk.pages import make_page_router
+from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
 from services.triage.desk.views import HERE
 from shared.parts import Part
@@ -10,6 +11,7 @@ from shared.web.gate import Gate
 from shared.web.pages import Pages, make_asset_router
 
 
-def build(desk: Desk, queue: Queue, gate: Gate, pages: Pages, drafts: FormDrafts) -> Part:
+def build(desk: Desk, queue: Queue, gate: Gate, pages: Pages, people: PeopleNames, drafts: FormDrafts) -> Part:
     """The pages of the queue and of cases, and what they load."""
-    return Part([make_page_router(desk, queue, gate, pages, drafts), make_asset_router(gate, HERE / "static")])
+    routers = [make_page_router(desk, queue, gate, pages, people, drafts), make_asset_router(gate, HERE / "static")]
+    return Part(routers)

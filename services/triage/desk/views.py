@@ -27,6 +27,7 @@ from services.triage.desk.faults import errors_of, unsent_of
 from services.triage.desk.follow_ups import follow_up_of
 from services.triage.desk.names import CaseNames
 from services.triage.desk.parties import parties_of, respondents_of
+from services.triage.desk.people import PeopleNames
 from services.triage.desk.proposals import appeals_of, measures_of, proposal_of
 from services.triage.desk.queue import Queue, QueueFilter
 from services.triage.desk.referrals import asked_of, referral_of
@@ -68,10 +69,11 @@ _OF_ASKED = {form.action for form in FORMS.values() if form.kind.by_asked}
 """What people of a body do that is asked to take a case over."""
 
 
-def load_pages(policy_dir: Path | None = None) -> Pages:
-    """The templates and messages of the desk, with the words of the baseline."""
+def load_pages(policy_dir: Path | None = None, people: PeopleNames | None = None) -> Pages:
+    """The templates and messages of the desk, with the words of the baseline and the names of people."""
     messages = Messages.load([SHARED_MESSAGES, *word_folders(policy_dir), HERE / "i18n"])
-    return make_pages(HERE / "templates", messages, home=HOME, static_dir=HERE / "static")
+    given = {"person_name": (people or PeopleNames(tuple)).of}
+    return make_pages(HERE / "templates", messages, home=HOME, static_dir=HERE / "static", given=given)
 
 
 class QueueView:

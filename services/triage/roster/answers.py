@@ -44,9 +44,10 @@ class NameShown(TypedDict):
 
 
 class PersonShown(TypedDict):
-    """An entry on the roster, without the keys of the person's names."""
+    """An entry on the roster, without the keys of the person's own names. `name`: the code name that pages show."""
 
     person: str
+    name: str
     version: int
     grants: list[GrantShown]
     trainings: list[TrainingShown]

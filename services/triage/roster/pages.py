@@ -188,7 +188,6 @@ class _View:
             "address": address,
             "kept": kept,
             "entry": kept.entry,
-            "short": kept.entry.person.partition(":")[2],
             "mine": kept.entry.person == who.ref,
             "row": self._row(request, kept, at),
             "grants": [self._grant(request, grant, at) for grant in kept.entry.grants],

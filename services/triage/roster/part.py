@@ -1,5 +1,6 @@
 """The roster as a part of triage."""
 
+from services.triage.desk.people import PeopleNames
 from services.triage.roster.actions import RosterEditor, SignIns
 from services.triage.roster.desk import Entries, GivenKeys, RosterDesk
 from services.triage.roster.pages import make_roster_pages
@@ -23,6 +24,7 @@ def build(
     keys_of: GivenKeys,
     key: bytes,
     told: ToldBefore,
+    people: PeopleNames,
 ) -> Part:
     """Shows the roster and changes it, over HTTP and on pages, and notes who signs in. `flow`: of this service.
 
@@ -30,7 +32,7 @@ def build(
     """
     desk = RosterDesk(editor, entries, policy, flow.sessions, keys_of, key)
     routers = [
-        make_roster_router(desk, gate),
+        make_roster_router(desk, gate, people),
         make_sign_ins_router(sign_ins, gate),
         make_roster_pages(desk, gate, pages, flow.drafts),
     ]

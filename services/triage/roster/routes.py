@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from services.triage.answers import ChangeOffered, FieldTaken
+from services.triage.desk.people import PeopleNames
 from services.triage.roster.actions import SignIns
 from services.triage.roster.answers import KeysOfName, PersonList, PersonShown, SignInNoted
 from services.triage.roster.changes import CHANGES, INPUTS, ends_of
@@ -30,7 +31,7 @@ _CHANGE = takes_change(CHANGES.values(), required=False)
 ENTRY_CURSORS = Cursors(EntryPlace)
 
 
-def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
+def make_roster_router(desk: RosterDesk, gate: Gate, people: PeopleNames) -> APIRouter:
     """The routes below /v1/roster."""
     router = gate.router(Callers.PROGRAMS, prefix="/v1/roster")
 
@@ -40,7 +41,8 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
     ) -> Response:
         """The people on the roster, sorted by what of theirs ends next."""
         entries, after = await people_of(desk, request, cursor, limit)
-        return json_response({"items": [_shown(kept) for kept in entries], "next": after}, headers=_PRIVATE)
+        items = [_shown(kept, people) for kept in entries]
+        return json_response({"items": items, "next": after}, headers=_PRIVATE)
 
     @router.get("/{person}", responses=gives(PersonShown), **does("roster.read"))
     async def show_person(request: Request, person: str) -> Response:
@@ -49,7 +51,8 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
         kept = await desk.find(who, reference_of(person))
         if not kept.version:
             raise NotFound
-        body: PersonShown = {**_shown(kept), "actions": [show_offer(offer) for offer in await desk.offers(who, kept)]}
+        actions = [show_offer(offer) for offer in await desk.offers(who, kept)]
+        body: PersonShown = {**_shown(kept, people), "actions": actions}
         return json_response(body, headers={**_PRIVATE, "ETag": f'"{kept.version}"'})
 
     @router.post("/{person}/{change}", responses=gives(PersonShown), **does("roster.read", _CHANGE))
@@ -63,7 +66,7 @@ def make_roster_router(desk: RosterDesk, gate: Gate) -> APIRouter:
         cause = cause_of(who, ref, read_idempotency_key(request))
         wanted = await parse_change(kind, await request.body() or b"{}", partial(desk.all_faults, who, ref, kind))
         kept = await desk.carry_out(who, ref, wanted, seen, cause)
-        return json_response(_shown(kept), headers={**_PRIVATE, "ETag": f'"{kept.version}"'})
+        return json_response(_shown(kept, people), headers={**_PRIVATE, "ETag": f'"{kept.version}"'})
 
     return router
 
@@ -114,11 +117,12 @@ def show_offer(offer: Offer) -> ChangeOffered:
     return {"change": offer.change.name, "fields": fields}
 
 
-def _shown(kept: StoredEntry) -> PersonShown:
+def _shown(kept: StoredEntry, people: PeopleNames) -> PersonShown:
     # Without the keys of the person's names: a reader could look for them in reports.
     entry, at = kept.entry, now()
     return {
         "person": entry.person,
+        "name": people.of(entry.person),
         "version": kept.version,
         "grants": [
             {

@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 
 from services.triage.case.case import Case
+from services.triage.desk.people import person_name
 from shared.access.authorization import FRESH
 from shared.access.principal import Role
 from shared.events import CaseState, MentionCleared
@@ -138,10 +139,10 @@ async def test_a_pending_recusal_says_until_when_and_what_to_do(rig: Rig) -> Non
     case = await rig.open()
     answer = await send(rig, case, "recuse", ground="related", person=COLLEAGUE.ref)
     assert answer.headers["location"] == f"/desk/cases/{case.code_name}?done=recuse"
-    page = await page_of(rig, case)
+    page, colleague = await page_of(rig, case), person_name(COLLEAGUE.ref)
     due = rig.cases.stored[case.id].case.lapses_at
     assert due
-    assert f"You have recused Responder {COLLEAGUE.ref[7:]}. A second person or a coordinator must confirm it." in page
+    assert f"You have recused Responder {colleague}. A second person or a coordinator must confirm it." in page
     assert f'datetime="{rfc3339(due)}"' in page
     assert "Why: Related or close" in page
     assert "Confirm the recusal" not in page
@@ -151,7 +152,7 @@ async def test_a_pending_recusal_says_until_when_and_what_to_do(rig: Rig) -> Non
     COPIES.enrol(other)
     await signed_in(rig, other)
     page = await page_of(rig, case)
-    assert f"Responder {ALICE.ref[7:]} has recused Responder {COLLEAGUE.ref[7:]}. Confirm it if you see" in page
+    assert f"Responder {person_name(ALICE.ref)} has recused Responder {colleague}. Confirm it if you see" in page
     done = await send(rig, case, "confirm", person=COLLEAGUE.ref)
     assert done.headers["location"] == f"/desk/cases/{case.code_name}?done=confirm"
     page = (await rig.http.get(done.headers["location"])).text
@@ -347,7 +348,7 @@ async def test_a_changed_case_says_what_changed_and_keeps_what_was_typed(rig: Ri
     text = unescape(conflict.text)
     assert conflict.status_code == 412
     assert "This case has changed meanwhile" in text
-    assert "Assigned: Responder 0ddba11" in text
+    assert f"Assigned: Responder {person_name(COLLEAGUE.ref)}" in text
     assert "Was it on a <talk> page?" in text
     assert "<talk>" not in conflict.text
     again = await send(rig, case, "ask", text, question="Was it on a <talk> page?")
@@ -523,7 +524,7 @@ async def test_handlers_see_who_was_named_and_confirm_it_by_the_token(rig: Rig) 
     assert (report_id, person) == (case.report_id, COLLEAGUE.ref)
     await signed_in(rig, CORA)
     page = await page_of(rig, case)
-    assert COLLEAGUE.ref.removeprefix("person:") in page
+    assert person_name(COLLEAGUE.ref) in page
     assert "The case is about this person" in page
     assert (await send(rig, case, "confirm", page, person=token)).status_code == 303
     assert rig.cases.stored[case.id].case.lapses_at is None
@@ -602,3 +603,23 @@ async def test_the_page_pauses_a_case_and_puts_it_off(rig: Rig) -> None:
     page = await page_of(rig, case)
     assert "Go on now" not in page
     assert "You see this case behind your others" not in page
+
+
+async def test_pages_call_people_by_their_code_names_and_show_no_reference(rig: Rig) -> None:
+    case = await rig.open()
+    await rig.order(case, "assign", {"assignee": COLLEAGUE.ref})
+    await signed_in(rig)
+    for address in ("/desk", f"/desk/cases/{case.code_name}"):
+        seen = re.sub(r"<[^>]*>", " ", (await rig.http.get(address)).text)
+        assert person_name(COLLEAGUE.ref) in seen
+        assert COLLEAGUE.ref[7:] not in seen
+
+
+async def test_programs_are_told_references_and_code_names(rig: Rig) -> None:
+    case = await rig.open()
+    await rig.order(case, "assign", {"assignee": COLLEAGUE.ref})
+    shown = await rig.shown(case)
+    assert shown["assignee"] == COLLEAGUE.ref
+    assert shown["people"] == {ref: person_name(ref) for ref in (ALICE.ref, COLLEAGUE.ref)}
+    (listed,) = [(await rig.http.get("/v1/cases", headers=bearer(ALICE))).json()]
+    assert listed["people"] == {COLLEAGUE.ref: person_name(COLLEAGUE.ref)}
