@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
 
+from services.audit.scorecard.appeals import appeals_in
 from services.audit.scorecard.rows import CLOCK_ERROR, Step, has_gap, read_time
+from services.audit.scorecard.timed_measures import TimedMeasure, timed_measures_in
 from shared.events import (
     FACTS,
     MET_BY_STEP,
@@ -21,6 +23,7 @@ from shared.events import (
     DeadlineMet,
     DeadlinePaused,
     DeadlineResumed,
+    FollowUpBegun,
     LaneLowered,
     LaneRaised,
     RecusalDeclared,
@@ -45,7 +48,9 @@ class Life:
     """One case. `flaw` says why no metric may use it: `merged`, `record_gap` or `clock`.
 
     `met`: when each deadline was kept. `pauses`: when its clock stood still (None: it still does). `updates`: when the
-    reporter could see a new state. `recused_decided`: a person decided who was recused at that time.
+    reporter could see a new state. `recused_decided`: a person decided who was recused at that time. `appeals`: by id,
+    whether a person without a part in the case decided it (None: it waits). `followed_up`: follow-up was begun.
+    `measures`: those that were set for a time.
     """
 
     id: str
@@ -62,6 +67,9 @@ class Life:
     updates: tuple[datetime, ...] = ()
     decided_at: datetime | None = None
     recused_decided: bool = False
+    appeals: Mapping[str, bool | None] | None = None
+    followed_up: bool = False
+    measures: tuple[TimedMeasure, ...] = ()
     erased_at: datetime | None = None
     erased_by: str | None = None
     erased_policy: str | None = None
@@ -144,6 +152,9 @@ def live(case_id: str, steps: Sequence[Step]) -> Life | None:
         updates=tuple(updates),
         decided_at=decided,
         recused_decided=broken,
+        appeals=appeals_in(own),
+        followed_up=any(step.name == FollowUpBegun.name for step in own),
+        measures=timed_measures_in(own),
         erased_at=erased.at if erased else None,
         erased_by=erased.said.get("reason") if erased else None,
         erased_policy=erased.policy_version if erased else None,

@@ -22,6 +22,8 @@ from shared.policy.baseline.model import MeasuredRule
 
 RETENTION_GRACE = timedelta(days=2)
 """How long after its day intake may erase what is due: sweeps take turns, and a service may be away for a while."""
+MEASURE_GRACE = timedelta(days=1)
+"""How long after its last day triage may tell that a measure has ended: it may be away for a while."""
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
@@ -68,13 +70,10 @@ def measure(question: Question, min_cases: int = 0) -> tuple[Measured, ReasonCod
     With fewer than `min_cases` received in the window, there is no value.
     """
     rule, at = question.rule, question.at
-    metric = METRICS[rule.metric]
-    found = Finding() if metric is None else metric(question)
+    found = METRICS[rule.metric](question)
     value, holds = found.value, None
     is_small = has_fewer(question, min_cases)
-    if metric is None:
-        reason = ReasonCode.NO_DATA_YET
-    elif is_small or found.n < max(rule.min_n, 1) or value is None:
+    if is_small or found.n < max(rule.min_n, 1) or value is None:
         value, reason = None, ReasonCode.TOO_FEW_CASES
     elif not rule.threshold.holds(value):
         holds, reason = False, ReasonCode.THRESHOLD_MISSED
@@ -225,6 +224,53 @@ def _retention_kept(question: Question) -> Finding:
     return found
 
 
+def _appeals_decided_by_others(question: Question) -> Finding:
+    """In how many percent of the cases with appeals people without a part in the case decided all of them.
+
+    A case counts once one of its appeals is decided.
+    """
+    found, kept = Finding(), 0
+    for life in _received(question, found):
+        verdicts = list((life.appeals or {}).values())
+        decided = [by_others for by_others in verdicts if by_others is not None]
+        found.open_count += len(decided) < len(verdicts)
+        found.n += bool(decided)
+        kept += bool(decided) and all(decided)
+    found.settled = found.n
+    found.value = _share(kept, found.n)
+    return found
+
+
+def _follow_up_offered(question: Question) -> Finding:
+    """After how many percent of the closed cases follow-up was begun.
+
+    Then a handler has asked the reporter whether to be asked again.
+    """
+    found = Finding()
+    usable = _received(question, found)
+    closed = [life for life in usable if life.state == CaseState.CLOSED]
+    found.n = found.settled = len(closed)
+    found.open_count = len(usable) - len(closed)
+    found.value = _share(sum(life.followed_up for life in closed), found.n)
+    return found
+
+
+def _measures_ended_on_time(question: Question) -> Finding:
+    """In how many percent of the cases with timed measures none went on beyond its last day.
+
+    A case counts once such a measure has ended, or its last day is over. Triage may take MEASURE_GRACE to tell.
+    """
+    found, kept = Finding(), 0
+    for life in _received(question, found):
+        over = [one for one in life.measures if one.ended_at or one.until + MEASURE_GRACE < question.at]
+        found.n += bool(over)
+        found.open_count += any(one.ended_at is None for one in life.measures)
+        kept += bool(over) and all(one.ended_at and one.ended_at <= one.until + MEASURE_GRACE for one in over)
+    found.settled = found.n
+    found.value = _share(kept, found.n)
+    return found
+
+
 def _share(part: int, whole: int) -> float | None:
     return 100 * part / whole if whole else None
 
@@ -233,7 +279,7 @@ def _number(rule: MeasuredRule, name: str) -> float:
     return float(rule.params[name])
 
 
-METRICS: Mapping[str, Metric | None] = MappingProxyType(
+METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         "acknowledged_within": _time_until("acknowledgement"),
         "first_response_within": _time_until("first_response"),
@@ -242,9 +288,9 @@ METRICS: Mapping[str, Metric | None] = MappingProxyType(
         "agreements_current": _share_of_members(Member.has_agreement),
         "trainings_current": _share_of_members(Member.is_trained),
         "retention_kept": _retention_kept,
-        "appeals_decided_by_others": None,
-        "follow_up_offered": None,
-        "measures_ended_on_time": None,
+        "appeals_decided_by_others": _appeals_decided_by_others,
+        "follow_up_offered": _follow_up_offered,
+        "measures_ended_on_time": _measures_ended_on_time,
     }
 )
-"""The functions by name. None: the record has no facts yet from which this could be measured."""
+"""The functions by name."""

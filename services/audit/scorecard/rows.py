@@ -33,6 +33,7 @@ _TIMES = ("received_at", "met_at")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _NUMBERS, _ENDS = 2, 2
 _LOOKED, _UNCHANGED = BaselineLinkChecked.name, LinkState.UNCHANGED.value
+_MEASURE = ("measure_id",)
 _CASE = ("community", "received_at", "report_id", "category")
 _LATER = ("attestation_id", "responsibility_id")
 _PROJECT = (
@@ -47,7 +48,15 @@ SAID: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "case.category_confirmed": ("category",),
         "case.lane_raised": ("lane",),
         "case.lane_lowered": ("lane",),
-        "case.decided": ("outcome", "by_recused"),
+        "case.assigned": ("assignee",),
+        "case.decided": ("outcome", "by_recused", "reason_id", "until", "scope"),
+        "appeal.lodged": ("appeal_id", "appeal_ground"),
+        "appeal.decided": ("appeal_id",),
+        "emergency.measure_taken": ("measure_id", "until", "scope"),
+        "emergency.measure_reviewed": ("measure_id", "review"),
+        "measure.ended": _MEASURE,
+        "measure.lapsed": _MEASURE,
+        "measure.expired": _MEASURE,
         "case.recusal_declared": ("person",),
         "case.recusal_withdrawn": ("person",),
         "case.recusal_lapsed": ("person",),

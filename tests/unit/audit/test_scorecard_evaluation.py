@@ -281,10 +281,10 @@ class TestMeasured:
         record.seal(START + 4 * DAY)
         assert says(card_of(record, catalogue=catalogue).items[0]) == ("met", "measured")
 
-    def test_what_has_no_data_yet_says_so(self) -> None:
+    def test_a_community_without_appeals_has_no_evidence_of_them(self) -> None:
         record = SmallRecord()
         record.seal(START)
-        assert says(item_of(record, "HB-09")) == ("no_evidence", "no_data_yet")
+        assert says(item_of(record, "HB-09")) == ("no_evidence", "too_few_cases")
         assert item_of(record, "HB-16").outcome is Outcome.UPCOMING
 
     def test_entries_that_nobody_can_read_are_said_with_every_measure(self) -> None:
