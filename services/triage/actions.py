@@ -151,7 +151,7 @@ class Desk:
         """What the proposal of a case has and needs; None where nothing is proposed. Raises Unavailable."""
         if case.proposal is None:
             return None
-        return count_votes(case, case.proposal, await self._people_of(case), self.policy, self._clock())
+        return count_votes(case, case.proposal, await self.people_of(case), self.policy, self._clock())
 
     async def carry_out(self, principal: Principal, case_id: str, request: CommandRequest) -> CommandResult:
         """Carry a command out, once however often its request comes.
@@ -180,7 +180,7 @@ class Desk:
                 raise await self.conflict(principal, self._as_seen(principal, stored.case), request.seen)
             actor = principal.actor(permit.role)
             meant, faults = read(form, request.values, self.policy, principal, permit.role)
-            people = await self._people_of(stored.case)
+            people = await self.people_of(stored.case)
             other = found.get(other_id or "")
             faults += await self._others.give(form, meant, other, principal)
             command = form.command_of(
@@ -223,9 +223,13 @@ class Desk:
         metrics.COMMANDS.labels(request.command, result[0]).inc()
         return result[1]
 
-    async def _people_of(self, case: Case) -> People:
-        """Who could handle the case."""
+    async def people_of(self, case: Case) -> People:
+        """Who could handle the case. Raises Unavailable."""
         return self._tokens.people(case, await self._staffing.staff(), await self._sight.names_of(case))
+
+    async def loads(self, people: Collection[str]) -> dict[str, int]:
+        """How many open cases each of these people (references) has; without those who have none."""
+        return await self._cases.loads(people)
 
     async def beside(self, principal: Principal, case: Case) -> Beside:
         """The other cases of a case that the principal may see."""
@@ -281,7 +285,7 @@ class Desk:
             case,
             command,
             self.policy,
-            await self._people_of(other.case),
+            await self.people_of(other.case),
             self._clock(),
             actor=actor,
             cause=request.cause,

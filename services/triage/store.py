@@ -1,6 +1,6 @@
 """Cases in MongoDB: one document each, with its outbox; one bulk write a batch."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -29,6 +29,9 @@ CASE_INDEXES = (
         partialFilterExpression={"referred_to": {"$gt": ""}},
     ),
     IndexModel([("own_body", 1), ("body", 1), ("state", 1)], name="own_body"),
+    IndexModel(
+        [("assignee", 1), ("state", 1)], name="assignee", partialFilterExpression={"assignee": {"$type": "string"}}
+    ),
     IndexModel([("unattended", 1)], name="unattended", partialFilterExpression={"unattended": True}),
 )
 QUEUE_ORDER = [("lane_rank", 1), ("due", 1), ("_id", 1)]
@@ -103,6 +106,12 @@ class MongoCases:
         with reaching():
             return [case_of(document) async for document in found]
 
+    async def loads(self, people: Collection[str]) -> dict[str, int]:
+        """How many open cases each of these people (references) has; without those who have none."""
+        with reaching():
+            found = await self._aggregates.collection.aggregate(load_of(people)).to_list(None)
+        return {one["_id"]: one["cases"] for one in found}
+
     async def waking(self, at: datetime, limit: int) -> list[str]:
         """The ids of at most `limit` cases of which a timer is due by that time (UTC-aware), the earliest first."""
         found = self._aggregates.collection.find(due_by(at), {"_id": 1}).sort("wakes_at", 1)
@@ -133,6 +142,12 @@ def due_by(at: datetime) -> Document:
     """What MongoDB is asked for: the cases of which a timer is due by that time (UTC-aware)."""
     # Without the type it does not see that the index has all of them, and reads every case.
     return {"wakes_at": {"$lte": at, "$type": "date"}}
+
+
+def load_of(people: Collection[str]) -> list[Document]:
+    """What MongoDB is asked for: how many open cases each of these people has. It reads no case, only an index."""
+    wanted: Document = {"assignee": {"$in": sorted(people), "$type": "string"}, **_OPEN}
+    return [{"$match": wanted}, {"$group": {"_id": "$assignee", "cases": {"$sum": 1}}}]
 
 
 def where_of(those: Whereabouts) -> Document:

@@ -1,6 +1,6 @@
 """Cases as a store holds them, and what triage needs of such a store."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -100,6 +100,10 @@ class CaseStore(Protocol):
 
     async def queue(self, query: CaseQuery) -> list[Case]:
         """Emergencies first, then by the next deadline, then by id."""
+        ...
+
+    async def loads(self, people: Collection[str]) -> dict[str, int]:
+        """How many open cases each of these people (references) has; without those who have none."""
         ...
 
     async def waking(self, at: datetime, limit: int) -> list[str]:

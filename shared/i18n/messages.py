@@ -129,6 +129,11 @@ def write_time(language: str, at: datetime) -> str:
     return f"{_write_day(language, utc.date())}, {utc:%H:%M} UTC"
 
 
+def write_day(language: str, at: datetime) -> str:
+    """The day of a UTC-aware time, in UTC, as people of the language write it."""
+    return _write_day(language, at.astimezone(UTC).date())
+
+
 @lru_cache(maxsize=4_096)
 def _write_day(language: str, day: date) -> str:
     return format_date(day, "medium", locale=locale_of(language))

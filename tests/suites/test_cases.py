@@ -352,3 +352,10 @@ class TestCases:
         case = (await loaded(cases, change.case)).case
         assert case.received_at.utcoffset() == timedelta(0)
         assert case.received_at.microsecond == 123_000
+
+
+async def test_a_store_counts_the_open_cases_of_each_person(cases: CaseStore) -> None:
+    first, second = await opened_two(cases)
+    await cases.save([commanded(first, Assign(ALICE.ref)), commanded(second, Assign(ALICE.ref))])
+    assert await cases.loads([ALICE.ref, "person:00000000000000ee"]) == {ALICE.ref: 2}
+    assert await cases.loads([]) == {}

@@ -1,6 +1,7 @@
 """Triage without Kafka and MongoDB: a store and a vault in memory, proved by the same tests as the real ones."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -56,9 +57,10 @@ PROOF, TICKET = Proof(access_token="access", id_token="a.b.c"), "a ticket"
 class Everywhere:
     """Staff of every handling body: two people who may handle its cases, and are named in none."""
 
+    two = tuple(responder(name, *POLICY.bodies) for name in ("e0e0e0e0", "e1e1e1e1"))
+
     async def staff(self) -> Staff:
-        two = [responder(name, *POLICY.bodies) for name in ("e0e0e0e0", "e1e1e1e1")]
-        return dict.fromkeys(POLICY.bodies, two)
+        return dict.fromkeys(POLICY.bodies, self.two)
 
 
 class MemoryCases:
@@ -128,6 +130,11 @@ class MemoryCases:
             and (query.after is None or s.case.place_for(query.viewer) > query.after)
         ]
         return sorted(fitting, key=lambda case: case.place_for(query.viewer))[: query.limit]
+
+    async def loads(self, people: Collection[str]) -> dict[str, int]:
+        self._reach()
+        having = (s.case.assignee or "" for s in self.stored.values() if s.case.state not in ENDED)
+        return dict(Counter(person for person in having if person in people))
 
     async def waking(self, at: datetime, limit: int) -> list[str]:
         self._reach()
@@ -264,7 +271,8 @@ async def make_rig(
 ) -> AsyncIterator[Rig]:
     """A rig; nothing in it is started, so nothing is connected. Without `staffing` every body has its people."""
     staffing = staffing or Everywhere()
-    COPIES.enrol(COLLEAGUE)
+    for one in (COLLEAGUE, *Everywhere.two):
+        COPIES.enrol(one)
     cases, vault, sessions, entries = MemoryCases(), MemoryVault(), MemorySessions(), MemoryEntries()
     parties, registries = MemoryParties(), MemoryRegistries()
     app = build_app(

@@ -62,6 +62,14 @@ class CaseNames:
         name = self.code(request, "role", "system" if role == "service" else role)
         return self.said(request, "desk-person", name, self._people.of(ref)) if PERSON.fullmatch(ref) else name
 
+    def name(self, ref: str) -> str:
+        """The code name of a person."""
+        return self._people.of(ref)
+
+    def language(self, request: Request) -> str:
+        """The language of the reader."""
+        return self._pages.language(request)
+
     def step(self, request: Request, reader: Principal, step: Step) -> dict[str, object]:
         """A step of a history, as the timeline of a page takes it."""
         text = self.code(request, "fact", step.fact)

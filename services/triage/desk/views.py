@@ -28,6 +28,7 @@ from services.triage.desk.follow_ups import follow_up_of
 from services.triage.desk.names import CaseNames
 from services.triage.desk.parties import parties_of, respondents_of
 from services.triage.desk.people import PeopleNames
+from services.triage.desk.picker import picks_of
 from services.triage.desk.proposals import appeals_of, measures_of, proposal_of
 from services.triage.desk.queue import Queue, QueueFilter
 from services.triage.desk.referrals import asked_of, referral_of
@@ -149,6 +150,7 @@ class CaseView:
         problem = sent.problem if sent else None
         steps = problem.steps if isinstance(problem, VersionConflict) else ()
         names = self._names
+        picks = await picks_of(self._desk, names, request, principal, case, forms, at)
         meant, beside = await self._desk.named_in(case), await self._desk.beside(principal, case)
         context = {
             "case": case,
@@ -176,6 +178,7 @@ class CaseView:
                 names, request, principal, case, contents, may_check=CheckAgreement.name in {f.command for f in forms}
             ),
             "mentions": mentions,
+            "picks": picks,
             "respondents": respondents,
             "parties_known": parties_of(names, request, case, contents),
             "forms": [self._form(request, principal, case, form, at) for form in forms if not form.kind.own_place],

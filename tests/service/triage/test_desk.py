@@ -10,11 +10,12 @@ import pytest
 from services.triage.case.case import Case
 from services.triage.desk.people import person_name
 from shared.access.authorization import FRESH
-from shared.access.principal import Role
+from shared.access.principal import Leave, Principal, Role
+from shared.access.roster import Staff
 from shared.events import CaseState, MentionCleared
 from shared.times import now, rfc3339
 from tests.support.forms import hidden_fields
-from tests.support.people import COPIES, come_back, sign_in
+from tests.support.people import COPIES, come_back, responder, sign_in
 from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, bearer, make_rig
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
@@ -623,3 +624,40 @@ async def test_programs_are_told_references_and_code_names(rig: Rig) -> None:
     assert shown["people"] == {ref: person_name(ref) for ref in (ALICE.ref, COLLEAGUE.ref)}
     (listed,) = [(await rig.http.get("/v1/cases", headers=bearer(ALICE))).json()]
     assert listed["people"] == {COLLEAGUE.ref: person_name(COLLEAGUE.ref)}
+
+
+class Staffed:
+    """A roster of these people, all of the same bodies."""
+
+    def __init__(self, people: list[Principal]) -> None:
+        self._people = people
+
+    async def staff(self) -> Staff:
+        return dict.fromkeys(("enwiki_admins", "enwiki_arbcom"), self._people)
+
+
+def picks_in(page: str, field: str) -> dict[str, str]:
+    """The people that a choice of the page offers, as it calls them, by their references."""
+    (select,) = re.findall(rf'<select[^>]* id="{field}".*?</select>', page, re.DOTALL)
+    return dict(re.findall(r'<option value="(person:\w+)"[^>]*>([^<]*)', select))
+
+
+async def test_a_case_is_given_to_a_person_who_is_chosen_and_not_typed() -> None:
+    soon = replace(BOB, leaves=(Leave(now() + timedelta(days=3)),), grants=ALICE.grants)
+    untrained = replace(responder("0a0a0a0a", "enwiki_arbcom"), trainings=())
+    gone = replace(responder("0b0b0b0b", "enwiki_arbcom"), leaves=(Leave(now() - timedelta(days=3)),))
+    staff = [ALICE, COLLEAGUE, soon, untrained, gone]
+    async with make_rig(Staffed(staff)) as rig:
+        other = await rig.open()
+        await rig.order(other, "assign", {"assignee": COLLEAGUE.ref})
+        case = await rig.open()
+        await signed_in(rig)
+        page = await page_of(rig, case)
+        offered = picks_in(page, "assign-assignee")
+        assert list(offered) == [*sorted((ALICE.ref, BOB.ref), key=person_name), COLLEAGUE.ref], "the idle come first"
+        assert offered[ALICE.ref] == "You · no open cases · training A, B, C1, C2"
+        assert offered[COLLEAGUE.ref].startswith(f"{person_name(COLLEAGUE.ref)} · 1 open case · ")
+        assert "· on leave from " in offered[BOB.ref]
+        # Who is recused may be a person that no list of handlers has, and the list tells nobody why.
+        assert set(picks_in(page, "recuse-person")) == {person.ref for person in staff[1:]}
+        assert "person:" not in re.sub(r"<[^>]*>", " ", page)

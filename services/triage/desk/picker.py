@@ -1,0 +1,86 @@
+"""The people that a form of a case offers to choose from, by code name, so that nobody types a reference."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from fastapi import Request
+
+from services.triage.actions import Desk
+from services.triage.case.attendance import People, voters
+from services.triage.case.case import Case
+from services.triage.case.commands.command import ReferenceField
+from services.triage.case.forms import Form
+from services.triage.desk.names import CaseNames
+from shared.access.principal import Principal, has_ended, serves
+from shared.i18n.messages import write_day
+from shared.policy import Policy
+
+LEAVE_TOLD = timedelta(days=30)
+"""How long before a leave begins it is told."""
+
+
+async def picks_of(
+    desk: Desk, names: CaseNames, request: Request, reader: Principal, case: Case, forms: Iterable[Form], at: datetime
+) -> dict[str, list[tuple[str, Any]]]:
+    """The people that each field of these forms can mean, by the name of the field. Raises Unavailable."""
+    fields = (field for form in forms for field in form.fields)
+    wanted = {field.name: field.gets_case for field in fields if isinstance(field, ReferenceField)}
+    if not wanted:
+        return {}
+    people = await desk.people_of(case)
+    found = {
+        name: _able(case, people, desk.policy, at) if gets_case else _serving(case, people, at, reader)
+        for name, gets_case in wanted.items()
+    }
+    loads = await desk.loads({person.ref for group in found.values() for person in group})
+    return {name: picks(names, request, reader, group, loads, at) for name, group in found.items()}
+
+
+def picks(
+    names: CaseNames,
+    request: Request,
+    reader: Principal,
+    people: Iterable[Principal],
+    loads: Mapping[str, int],
+    at: datetime,
+) -> list[tuple[str, Any]]:
+    """These people as the options of a choice: who has the fewest open cases (`loads`, by reference) comes first.
+
+    Each with load, trainings, and a leave that begins soon. `at` is UTC-aware.
+    """
+
+    def told(person: Principal) -> str:
+        name = names.said(request, "desk-you") if person.ref == reader.ref else names.name(person.ref)
+        trained = sorted(t.module for t in person.trainings if not has_ended(t.expires_at, at))
+        said = [names.said(request, "desk-pick", name, loads.get(person.ref, 0))]
+        said += [names.said(request, "desk-pick-trained", ", ".join(trained))] if trained else []
+        said += [_away(names, request, person, at)]
+        return " · ".join(part for part in said if part)
+
+    ordered = sorted(people, key=lambda person: (loads.get(person.ref, 0), names.name(person.ref)))
+    return [(person.ref, told(person)) for person in ordered]
+
+
+def _away(names: CaseNames, request: Request, person: Principal, at: datetime) -> str:
+    leaves = (leave for leave in person.leaves if not has_ended(leave.ends_at, at))
+    leave = min(leaves, key=lambda leave: leave.begins_at, default=None)
+    if leave is None or leave.begins_at - at > LEAVE_TOLD:
+        return ""
+    if leave.begins_at <= at:
+        return names.said(request, "desk-pick-away")
+    return names.said(request, "desk-pick-away-from", write_day(names.language(request), leave.begins_at))
+
+
+def _able(case: Case, people: People, policy: Policy, at: datetime) -> list[Principal]:
+    """Who can have the case. Of the others the list does not tell why they are not in it."""
+    able = voters(case, people, policy, at)
+    return [person for person in people.staff.get(case.body or "", ()) if person.ref in able]
+
+
+def _serving(case: Case, people: People, at: datetime, reader: Principal) -> list[Principal]:
+    """Everybody in the bodies that have to do with the case, whether they can see it or not, but the reader."""
+    asked = case.referral.to_body if case.referral else None
+    bodies = [body for body in dict.fromkeys((case.body, case.own_body, asked)) if body]
+    found = {p.ref: p for body in bodies for p in people.staff.get(body, ()) if serves(p, body, at)}
+    return [person for ref, person in found.items() if ref != reader.ref]
