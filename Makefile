@@ -99,8 +99,9 @@ format:  ## Format the code, and fix what can be fixed
 prepare:  ## Install everything, and do nothing else
 	@python3 infra/prepare.py test
 
-examples:  ## Write the examples of the OpenAPI documents anew, from what the services answer
+examples:  ## Write the examples of the OpenAPI documents and the page of worked incidents anew, from what is tested
 	@$(PYTHON) -m tests.support.exchanges
+	@$(PYTHON) -m tests.support.incident_page
 
 clean:  ## Remove what was made here: environment, assets, kept data, caches (not the downloads in ~/.cache/hearth)
 	rm -rf .venv .data node_modules shared/web/assets benchmarks/results build dist *.egg-info

@@ -1,0 +1,25 @@
+"""Ten worked incidents, each from the report to the follow-up: what must hold at every step and at the end."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.four_services import four_services
+from tests.support.incident_page import PAGE, write_page
+from tests.support.incidents import FILES, Cast, Telling, read
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+async def test_an_incident_goes_its_way_from_the_report_to_the_follow_up(path: Path) -> None:
+    incident = read(path)
+    cast = Cast(incident)
+    async with four_services(cast) as services:
+        await Telling(services, cast).tell(incident)
+
+
+def test_the_page_of_worked_incidents_tells_what_is_tested() -> None:
+    assert PAGE.read_text(encoding="utf-8") == write_page()
+
+
+def test_there_are_ten_worked_incidents() -> None:
+    assert len(FILES) == 10
