@@ -67,6 +67,7 @@ ACTIONS: Mapping[str, Action] = {
         ),
         _command("start", "begin to look into a case", Role.RESPONDER),
         _command("ask", "ask the reporter", Role.RESPONDER),
+        _command("take_answer", "take down an answer that the reporter gave by another door", Role.RESPONDER),
         _command("propose_decision", "propose an outcome to the others of the body", Role.RESPONDER),
         _command("second", "agree with a proposed outcome", Role.RESPONDER),
         _command("object", "object to a proposed outcome", Role.RESPONDER),

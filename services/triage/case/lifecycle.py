@@ -87,6 +87,7 @@ TRANSITIONS: Mapping[str, Ways] = {
         CaseState.MERGED: CaseState.MERGED,
         CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,
     },
+    "take_answer": {**_ANY, CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING},
     "add_party": _ANY,
     "disclose": _ANY,
     "propose_decision": _staying(CaseState.INVESTIGATING),

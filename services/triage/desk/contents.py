@@ -34,13 +34,15 @@ def talk_of(case: Case, contents: Contents | None) -> list[dict[str, Any]]:
     """The questions to the reporter with their answers, in their order."""
     written = contents.sections.get("correspondence", {}) if contents else {}
     said = words_in(contents)
-    answers = {a["question_id"]: a for a in written.get("answers", ())}
+    own = {a["question_id"]: a["text"] for a in written.get("answers", ())}
     return [
         {
+            "id": q.id,
             "asked_at": q.asked_at,
             "question": said.get(q.id),
             "answered": bool(q.answers),
-            "answer": answers[q.id]["text"] if q.answers and q.id in answers else None,
+            # What handlers took down has words of its own; the other one is what the reporter wrote.
+            "answers": [text for answer in q.answers if (text := said.get(answer, own.get(q.id)))],
         }
         for q in case.questions
     ]

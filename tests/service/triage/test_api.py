@@ -79,7 +79,7 @@ async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None
         ("assign",): ["assign", "release", *sort, "refer", "start", "add_party", *mine],
         ("assign", "start"): ["assign", "release", *sort, "refer", "ask", "add_party",
             "propose_decision", "decide", *mine],
-        ("assign", "start", "ask"): ["assign", "release", *sort, "refer", "start", "add_party", *mine],
+        ("assign", "start", "ask"): ["assign", "release", *sort, "refer", "start", "take_answer", "add_party", *mine],
         ("assign", "refer"): ["assign", "release", "add_party", *always, "act_in_emergency"],
         ("assign", "start", "decide"): [
             "assign", "release", "add_party", *later, "follow_up", "agree", "close", "act_in_emergency", "appeal",

@@ -1,14 +1,16 @@
 """The reporter is asked, and answers. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
 from services.triage.case.case import Case
-from services.triage.case.commands.command import Command, Words, WordsField
+from services.triage.case.commands.command import Command, EntryField, Words, WordsField
 from services.triage.case.lifecycle import UnknownQuestion
 from shared.events import CaseFact, CaseState, InformationReceived, InformationRequested
 from shared.policy import Policy
+from shared.problems import FieldError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +47,35 @@ class ReceiveAnswer(Command):
             previous=case.state, state=state, question_id=self.question_id, answer_id=self.answer_id
         )
         return [answer]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeAnswer(Command):
+    """Take down an answer that the reporter gave by another door: on the phone, by mail, or in person.
+
+    It counts like one from the page of the report. The reporter can still answer there, too.
+    """
+
+    name = "take_answer"
+    own_place = True
+
+    question: Annotated[str, EntryField()]
+    answer_given: Annotated[Words, WordsField(kept_as="answer")]
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where the reporter was asked something."""
+        return bool(case.questions)
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """A question that this case never asked."""
+        if self.question and all(question.id != self.question for question in case.questions):
+            yield FieldError("/question", "unknown_choice", "Choose one of the questions.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The answer."""
+        return [
+            InformationReceived(
+                previous=case.state, state=state, question_id=self.question, answer_id=self.answer_given.id
+            )
+        ]
