@@ -47,12 +47,31 @@ class CaseSummary(TypedDict):
     deadlines: Sequence[DeadlineShown]
 
 
+class CountShown(TypedDict):
+    """A number of cases. `more`: there are more, which were not counted."""
+
+    number: int
+    more: bool
+
+
+class CountsShown(TypedDict):
+    """How many open cases there are behind each tab, and for each choice of each filter of the tab that was asked for.
+
+    `more`: behind this tab there are more cases, which are not counted in the choices.
+    """
+
+    tabs: Mapping[str, CountShown]
+    choices: Mapping[str, Mapping[str, int]]
+    more: bool
+
+
 class CaseList(TypedDict):
     """A page of cases, and the cursor of the next page. `people`: the code names of people, by their references."""
 
     items: Sequence[CaseSummary]
     people: Mapping[str, str]
     next: str | None
+    counts: NotRequired[CountsShown]
 
 
 class RecusalShown(TypedDict):

@@ -12,6 +12,7 @@ from services.triage.answers import (
     CaseSummary,
     CaseWithPeople,
     CommandDone,
+    CountsShown,
     ContentShown,
     ReferralAsked,
     ReferralShown,
@@ -33,10 +34,11 @@ from services.triage.case_answers import (
     show_step,
 )
 from services.triage.desk.people import PeopleNames
-from services.triage.desk.queue import Queue, QueueFilter
+from services.triage.desk.queue import Counts, Queue, QueueFilter, Tab
 from services.triage.requests import CommandRequest
 from shared.events import CaseState
 from shared.policy import Triage
+from shared.policy.model import Lane
 from shared.problems import NotFound
 from shared.times import now, rfc3339
 from shared.web.bodies import gives, json_response, read_object
@@ -70,18 +72,30 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
         request: Request,
         state: Annotated[list[CaseState] | None, Query()] = None,
         body: Annotated[list[str] | None, Query()] = None,
+        tab: Tab = "all",
+        community: str = "",
+        category: str = "",
+        lane: Lane | None = None,
+        assignee: str = "",
+        counts: Annotated[bool, Query(description="Add how many cases there are, as far as they are counted.")] = False,
         cursor: str | None = None,
         limit: Annotated[Whole, Query(ge=1, le=200)] = 50,
     ) -> Response:
         """Cases of the caller's handling bodies: emergencies first, then by the next deadline.
 
-        A page may be short, or empty, and have a `next` page.
+        A `tab` but `all`, a community, a category and an assignee find open cases only. A page may be short, or empty,
+        and have a `next` page. Of more than a thousand cases it is only counted that there are `more`.
         """
-        wanted = QueueFilter(tuple(body or ()), tuple(state or ()), cursor, limit)
-        cases, after = await queue.page(principal_of(request), wanted)
+        wanted = QueueFilter(
+            tab, tuple(body or ()), tuple(state or ()), community, category, lane or "", assignee, cursor, limit
+        )
+        who = principal_of(request)
+        cases, after = await queue.page(who, wanted)
         items = [_summary(case) for case in cases]
-        listed: CaseList = {"items": items, "people": people.in_answer(items), "next": after}
-        return json_response(listed, headers=_PRIVATE)
+        answer: CaseList = {"items": items, "people": people.in_answer(items), "next": after}
+        if counts:
+            answer["counts"] = _counts(await queue.counts(who, wanted))
+        return json_response(answer, headers=_PRIVATE)
 
     @router.get("/{case_id}", responses=gives(CaseWithPeople), **does("case.read"))
     async def show_case(request: Request, case_id: str) -> Response:
@@ -223,6 +237,14 @@ def _referral(referral: Referral) -> ReferralShown:
         "ended": referral.ended,
         "ended_at": rfc3339(referral.ended_at) if referral.ended_at else None,
         "answer_id": referral.answer_id,
+    }
+
+
+def _counts(counts: Counts) -> CountsShown:
+    return {
+        "tabs": {tab: {"number": count.number, "more": count.more} for tab, count in counts.tabs.items()},
+        "choices": {name: dict(numbers) for name, numbers in counts.choices.items()},
+        "more": counts.more,
     }
 
 

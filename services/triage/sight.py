@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from services.triage.case.case import Case
-from services.triage.case.tokens import Tokens
+from services.triage.case.tokens import NamedIn, Tokens
 from services.triage.stored import StoredCase
 from shared.parties import Parties
 from shared.problems import Unavailable
@@ -42,7 +42,7 @@ class Sight:
         """The same, and this person (a reference) where a token of the case stands for the person."""
         return _known((await self.shut_out_of_each([case], person)).get(case.id))
 
-    async def shut_out_of_each(self, cases: Sequence[Case], person: str) -> dict[str, frozenset[str]]:
+    async def shut_out_of_each(self, cases: Sequence[NamedIn], person: str) -> dict[str, frozenset[str]]:
         """The same of each case, by its id; without those of which it is not known."""
         known, merged = await self._beside(cases)
         names = self._names(cases, known, merged)
@@ -55,7 +55,7 @@ class Sight:
             if case.id in names
         }
 
-    async def _beside(self, cases: Sequence[Case]) -> tuple[dict[str, frozenset[str]], dict[str, list[Case]]]:
+    async def _beside(self, cases: Sequence[NamedIn]) -> tuple[dict[str, frozenset[str]], dict[str, list[Case]]]:
         """What stands beside the cases and those with which they are merged, and these, by the ids of the first."""
         wanted: dict[str, list[str]] = {}
         for case in cases:
@@ -68,7 +68,7 @@ class Sight:
 
     @staticmethod
     def _names(
-        cases: Sequence[Case], known: Mapping[str, frozenset[str]], merged: Mapping[str, Sequence[Case]]
+        cases: Sequence[NamedIn], known: Mapping[str, frozenset[str]], merged: Mapping[str, Sequence[Case]]
     ) -> dict[str, frozenset[str]]:
         found: dict[str, frozenset[str]] = {}
         for case in cases:

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.triage.case.case import ASLEEP, ENDED, NEVER, Case
+from services.triage.case.case import ASLEEP, ENDED, NEVER, URGENT_LANES, Case, urgency
+from services.triage.case.facets import facets_of
 from services.triage.case.standing import Whereabouts
 from services.triage.case.timers.table import wakes_at
-from services.triage.stored import CaseChange, CaseQuery, StoredCase
+from services.triage.stored import CaseChange, CaseQuery, Glimpse, StoredCase
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.documents import Codec
 from shared.events import CaseState
@@ -28,6 +29,7 @@ CASE_INDEXES = (
         name="referred",
         partialFilterExpression={"referred_to": {"$gt": ""}},
     ),
+    IndexModel([("body", 1), ("facets", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)], name="facets"),
     IndexModel([("own_body", 1), ("body", 1), ("state", 1)], name="own_body"),
     IndexModel(
         [("assignee", 1), ("state", 1)], name="assignee", partialFilterExpression={"assignee": {"$type": "string"}}
@@ -39,6 +41,8 @@ MOST_SCANS = 200
 """The scans of an index that MongoDB reads in one order; for more it sorts all (internalQueryMaxScansToExplode)."""
 REQUESTS_KEPT = 50
 _OPEN: Document = {"state": {"$in": [state.value for state in CaseState if state not in ENDED]}}
+_RANKS = range(len(URGENT_LANES) + 1)
+_GLIMPSE = {name: 1 for name in Glimpse.__dataclass_fields__}
 _CASES = Codec(Case)
 
 
@@ -112,6 +116,15 @@ class MongoCases:
             found = await self._aggregates.collection.aggregate(load_of(people)).to_list(None)
         return {one["_id"]: one["cases"] for one in found}
 
+    async def glimpses(self, query: CaseQuery) -> list[Glimpse]:
+        """The cases of a queue, in any order, as far as it takes to count them."""
+        found: dict[str, Glimpse] = {}
+        for part in (part for ranges in ranges_of(query) for part in ranges):
+            cursor = self._aggregates.collection.find(part.wanted, _GLIMPSE).limit(query.limit)
+            with reaching():
+                found |= {document["_id"]: _glimpse(document) async for document in cursor}
+        return list(found.values())[: query.limit]
+
     async def waking(self, at: datetime, limit: int) -> list[str]:
         """The ids of at most `limit` cases of which a timer is due by that time (UTC-aware), the earliest first."""
         found = self._aggregates.collection.find(due_by(at), {"_id": 1}).sort("wakes_at", 1)
@@ -168,6 +181,14 @@ def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:
     is not sorted by what is the same in all of it.
     """
     states = list({state.value for state in query.states or CaseState})
+    of_states: Document = {"state": {"$in": states}}
+    if query.facets and set(states).issuperset(_OPEN["state"]["$in"]):
+        # Only open cases have facets, and without the states one index leads to them in order.
+        states, of_states = [""], {}
+    narrow: Document = {"lane": query.lane, "lane_rank": urgency(query.lane)} if query.lane else {}
+    if query.due_before:
+        # With the ranks named, what is due in each is one range of the index.
+        narrow = {"lane_rank": {"$in": list(_RANKS)}, **narrow, "due": {"$lt": query.due_before}}
     step = MOST_SCANS // len(states)
     groups = [query.bodies[first : first + step] for first in range(0, len(query.bodies), step)]
     parts = _parts(query.after)
@@ -178,10 +199,21 @@ def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:
         parts = [QueueRange({**part.wanted, "asleep_for": {"$ne": query.viewer}}, part.order) for part in awake]
         parts += [QueueRange({**part.wanted, "asleep_for": query.viewer}, part.order) for part in asleep]
     asked = [query.bodies[first : first + MOST_SCANS] for first in range(0, len(query.bodies), MOST_SCANS)]
-    of_bodies: list[Document] = [{"body": {"$in": list(bodies)}, "state": {"$in": states}} for bodies in groups]
-    if CaseState.REFERRED.value in states:
-        of_bodies += [{"referred_to": {"$in": list(bodies)}} for bodies in asked]
-    return [[QueueRange({**group, **wanted}, order) for wanted, order in parts] for group in of_bodies]
+    of_bodies: list[Document] = [
+        {"body": {"$in": list(bodies)}, **of_states, **_all(query.facets), **narrow} for bodies in groups
+    ]
+    if query.of_asked is not None and (not of_states or CaseState.REFERRED.value in states):
+        of_bodies += [{"referred_to": {"$in": list(bodies)}, **_all(query.of_asked), **narrow} for bodies in asked]
+    return [[QueueRange(_both(group, wanted), order) for wanted, order in parts] for group in of_bodies]
+
+
+def _all(facets: Sequence[str]) -> Document:
+    return {"facets": {"$all": list(facets)}} if facets else {}
+
+
+def _both(group: Document, wanted: Document) -> Document:
+    shared = group.keys() & wanted.keys()
+    return {"$and": [group, wanted]} if shared else {**group, **wanted}
 
 
 def _parts(after: tuple[int, datetime, str] | None) -> list[QueueRange]:
@@ -220,8 +252,29 @@ def document_of(case: Case) -> Document:
         "due": due,
         "wakes_at": wakes_at(case),
         "asleep_for": case.asleep_for,
+        "facets": facets_of(case),
         **referred,
     }
+
+
+def _glimpse(document: Mapping[str, Any]) -> Glimpse:
+    # A document of an earlier version may lack what was added since.
+    return Glimpse(
+        id=document["_id"],
+        state=CaseState(document["state"]),
+        lane=document.get("lane"),
+        body=document.get("body"),
+        community=document["community"],
+        category=document["category"],
+        assignee=document.get("assignee"),
+        due=document["due"],
+        referred_to=document.get("referred_to"),
+        parties=tuple(document.get("parties", ())),
+        parties_apart=document.get("parties_apart", False),
+        recused=tuple(document.get("recused", ())),
+        absorbed=tuple(document.get("absorbed", ())),
+        merged_into=document.get("merged_into"),
+    )
 
 
 def case_of(document: Mapping[str, Any]) -> Case:

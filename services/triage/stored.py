@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from services.triage.case.case import Case
+from services.triage.case.facets import UNASSIGNED
 from services.triage.case.standing import Whereabouts
 from shared import metrics
 from shared.access.roster import Staff
@@ -46,6 +47,8 @@ class CaseQuery:
     """Which cases of a queue: of these bodies, in these states (empty: all), after this place, at most `limit`.
 
     `viewer`: the person (a reference) who sees the queue; what the person has snoozed comes last.
+    `facets`: those of services.triage.case.facets that a case must have, the rarest first; `lane`: in this lane;
+    `due_before`: with a deadline that is due before this time (UTC-aware). With facets, only open cases are found.
 
     Those that are referred to these bodies are among them.
 
@@ -57,6 +60,41 @@ class CaseQuery:
     after: tuple[int, datetime, str] | None = None
     limit: int = 50
     viewer: str | None = None
+    facets: tuple[str, ...] = ()
+    lane: str | None = None
+    due_before: datetime | None = None
+
+    @property
+    def of_asked(self) -> tuple[str, ...] | None:
+        """The facets that a case must have that is referred to these bodies; None where it is none of those wanted.
+
+        To the body that is asked, it is a case that nobody has, whatever it is to the body that has it.
+        """
+        left = tuple(facet for facet in self.facets if facet != UNASSIGNED)
+        return left if all(facet.startswith(("community:", "category:")) for facet in left) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What it takes to count a case: what it is counted by, and who may not see it. See Case for the fields.
+
+    `referred_to`: the body that is asked to take it over.
+    """
+
+    id: str
+    state: CaseState
+    lane: str | None
+    body: str | None
+    community: str
+    category: str
+    assignee: str | None
+    due: datetime
+    referred_to: str | None
+    parties: tuple[str, ...]
+    parties_apart: bool
+    recused: tuple[str, ...]
+    absorbed: tuple[str, ...]
+    merged_into: str | None
 
 
 class Staffing(Protocol):
@@ -104,6 +142,10 @@ class CaseStore(Protocol):
 
     async def loads(self, people: Collection[str]) -> dict[str, int]:
         """How many open cases each of these people (references) has; without those who have none."""
+        ...
+
+    async def glimpses(self, query: CaseQuery) -> list[Glimpse]:
+        """The cases of a queue, in any order, as far as it takes to count them."""
         ...
 
     async def waking(self, at: datetime, limit: int) -> list[str]:

@@ -13,12 +13,13 @@ from fastapi import FastAPI
 from services.triage.app import build_app
 from services.triage.baseline.scorecards import Scorecards
 from services.triage.case.case import ENDED, Case
+from services.triage.case.facets import facets_of
 from services.triage.case.standing import Whereabouts
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
 from services.triage.reports import ReportFollower
 from services.triage.settings import TriageSettings
-from services.triage.stored import CaseChange, CaseQuery, Staffing, StoredCase
+from services.triage.stored import CaseChange, CaseQuery, Glimpse, Staffing, StoredCase
 from shared.access.principal import Principal
 from shared.access.roster import Staff
 from shared.clients.vault import Contents
@@ -125,8 +126,10 @@ class MemoryCases:
         fitting = [
             s.case
             for s in self.stored.values()
-            if (s.case.body in query.bodies or (s.case.referral and s.case.referral.to_body in query.bodies))
+            if (_is_theirs(s.case, query) or _is_offered(s.case, query))
             and (not query.states or s.case.state in query.states)
+            and (query.lane is None or s.case.lane == query.lane)
+            and (query.due_before is None or s.case.place[1] < query.due_before)
             and (query.after is None or s.case.place_for(query.viewer) > query.after)
         ]
         return sorted(fitting, key=lambda case: case.place_for(query.viewer))[: query.limit]
@@ -135,6 +138,9 @@ class MemoryCases:
         self._reach()
         having = (s.case.assignee or "" for s in self.stored.values() if s.case.state not in ENDED)
         return dict(Counter(person for person in having if person in people))
+
+    async def glimpses(self, query: CaseQuery) -> list[Glimpse]:
+        return [_glimpse_of(case) for case in await self.queue(query)]
 
     async def waking(self, at: datetime, limit: int) -> list[str]:
         self._reach()
@@ -162,6 +168,20 @@ class MemoryCases:
     def _reach(self) -> None:
         if self.away:
             raise Unavailable("mongodb: away")
+
+
+def _is_theirs(case: Case, query: CaseQuery) -> bool:
+    return case.body in query.bodies and set(query.facets) <= set(facets_of(case))
+
+
+def _is_offered(case: Case, query: CaseQuery) -> bool:
+    asked = case.referral.to_body if case.referral else None
+    return asked in query.bodies and query.of_asked is not None and set(query.of_asked) <= set(facets_of(case))
+
+
+def _glimpse_of(case: Case) -> Glimpse:
+    told = {name: getattr(case, name) for name in Glimpse.__dataclass_fields__ if hasattr(case, name)}
+    return Glimpse(**told, due=case.place[1], referred_to=case.referral.to_body if case.referral else None)
 
 
 @dataclass

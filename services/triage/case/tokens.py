@@ -10,6 +10,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -18,6 +19,23 @@ from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.commands.recusal import NAMED
 from shared.access.principal import Principal
+
+
+class NamedIn(Protocol):
+    """What it takes to know who may not see a case: a Case, or less of it (services.triage.stored.Glimpse)."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def parties(self) -> Sequence[str]: ...
+    @property
+    def parties_apart(self) -> bool: ...
+    @property
+    def recused(self) -> Sequence[str]: ...
+    @property
+    def absorbed(self) -> Sequence[str]: ...
+    @property
+    def merged_into(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +71,11 @@ class Tokens:
             return {}
         return {token: person for person in people if (token := self.of(case.id, person)) in named}
 
-    def shut_out(self, case: Case, people: Iterable[str]) -> frozenset[str]:
+    def shut_out(self, case: NamedIn, people: Iterable[str]) -> frozenset[str]:
         """Those of the people (references) who may not see the case now, because handlers have named them."""
-        return frozenset(person for token, person in self.meant(case, people).items() if token in case.recused)
+        if not case.recused:
+            return frozenset()
+        return frozenset(person for person in people if self.of(case.id, person) in case.recused)
 
     def people(self, case: Case, staff: Mapping[str, Sequence[Principal]], names: frozenset[str]) -> People:
         """Who could handle the case. `names`: what stands beside it (see shared.parties)."""

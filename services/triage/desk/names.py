@@ -24,6 +24,7 @@ class CaseNames:
         self._pages = pages
         self._people = people
         self._policy = policy
+        self._community_of = _only_communities(policy)
 
     def code(self, request: Request, prefix: str, code: str) -> str:
         """The message of a code: `("outcome", "warning")`."""
@@ -40,9 +41,12 @@ class CaseNames:
         return [(code, self.code(request, prefix, code)) for code in codes]
 
     def body(self, request: Request, body: str | None) -> str:
-        """A handling body."""
+        """A handling body, with its community where it serves one alone: many communities have administrators."""
         known = self._policy.bodies.get(body or "")
-        return self._pages.message(request, known.name_key) if known else body or ""
+        if known is None:
+            return body or ""
+        name, community = self._pages.message(request, known.name_key), self._community_of.get(known.id)
+        return self._pages.message(request, "desk-body", name, community) if community else name
 
     def community(self, community: str) -> str:
         """A community."""
@@ -87,3 +91,12 @@ class CaseNames:
                 return self.code(request, prefix.replace("_", "-"), detail)
             case None:
                 return detail
+
+
+def _only_communities(policy: Policy) -> dict[str, str]:
+    """The name of its community, by each handling body that serves only one."""
+    served: dict[str, list[str]] = {}
+    for community in policy.communities.values():
+        for body in {*community.bodies.values()}:
+            served.setdefault(body, []).append(community.name)
+    return {body: names[0] for body, names in served.items() if len(names) == 1}

@@ -11,7 +11,8 @@ from services.triage.case.forms import FORMS
 from services.triage.desk.names import CaseNames
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
-from services.triage.desk.views import CaseView, QueueView
+from services.triage.desk.queue_view import QueueView
+from services.triage.desk.views import CaseView
 from services.triage.paths import HOME
 from services.triage.requests import CommandRequest, VersionConflict
 from services.triage.sent import SentForm, parts_of
@@ -30,11 +31,12 @@ def make_page_router(
     """The pages below /desk. `drafts`: what was typed and had to wait."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
     names = CaseNames(pages, desk.policy, people)
-    queue_view, case_view = QueueView(queue, pages, names), CaseView(desk, pages, names)
+    queue_view = QueueView(queue, pages, names, desk.policy)
+    case_view = CaseView(desk, pages, names)
 
     @router.get(HOME, **does("case.list"))
-    async def show_queue(request: Request, state: str = "", body: str = "", cursor: str = "") -> Response:
-        return await queue_view.show(request, principal_of(request), state, body, cursor)
+    async def show_queue(request: Request) -> Response:
+        return await queue_view.show(request, principal_of(request), request.query_params)
 
     @router.get(f"{HOME}/cases/{{code_name}}", **does("case.read"))
     async def show_case(request: Request, code_name: str) -> Response:

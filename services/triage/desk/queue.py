@@ -1,23 +1,38 @@
-"""The queue: the cases that a principal may see, filtered, the most urgent first, a page at a time."""
+"""The queue: the cases that a principal may see, filtered, the most urgent first, a page at a time, and counted."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
-from services.triage.case.case import Case
+from services.triage.case.case import ENDED, Case
+from services.triage.case.facets import ANSWERED, UNASSIGNED, WAITING, assigned_to, in_category, in_community
 from services.triage.case.forms import resource_of
 from services.triage.case.outline import outline_of
 from services.triage.sight import Sight
-from services.triage.stored import CaseQuery, CaseStore
-from shared.access.authorization import is_permitted, reaches
-from shared.access.principal import Principal
+from services.triage.stored import CaseQuery, CaseStore, Glimpse
+from shared.access.authorization import is_permitted, is_shut_out, reaches
+from shared.access.principal import Principal, Resource
 from shared.events import CaseState
 from shared.policy import Policy
 from shared.times import Utc, now
 from shared.web.paging import Cursors
+
+Tab = Literal["mine", "unassigned", "waiting", "answered", "overdue", "all"]
+TABS: tuple[Tab, ...] = get_args(Tab)
+_TAB_FACETS: Mapping[Tab, Callable[[Principal], str]] = {
+    "mine": lambda reader: assigned_to(reader.ref),
+    "unassigned": lambda _: UNASSIGNED,
+    "waiting": lambda _: WAITING,
+    "answered": lambda _: ANSWERED,
+}
+OPEN_STATES = tuple(state for state in CaseState if state not in ENDED)
+COUNTED = 1_000
+"""So many cases are counted, and of more it is only said that there are more."""
 
 
 class QueuePlace(NamedTuple):
@@ -30,12 +45,54 @@ class QueuePlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class QueueFilter:
-    """Which part of the queue: these bodies and states (empty: all), after the place of `cursor`, at most `limit`."""
+    """Which part of the queue: what stands in all fields that are not empty.
 
+    `assignee`: a reference. The page begins after the place of `cursor`, and has at most `limit` cases.
+    """
+
+    tab: Tab = "all"
     bodies: tuple[str, ...] = ()
     states: tuple[CaseState, ...] = ()
+    community: str = ""
+    category: str = ""
+    lane: str = ""
+    assignee: str = ""
     cursor: str | None = None
     limit: int = 50
+
+    def query(self, reader: Principal, bodies: tuple[str, ...], at: datetime) -> CaseQuery:
+        """What a store is asked for; `bodies`: those of these that the reader may see cases of."""
+        tab = _TAB_FACETS.get(self.tab)
+        facets = [assigned_to(self.assignee)] if self.assignee else []
+        facets += [tab(reader)] if tab else []
+        facets += [in_community(self.community)] if self.community else []
+        facets += [in_category(self.category)] if self.category else []
+        states = self.states or (OPEN_STATES if facets or self.tab == "overdue" else ())
+        return CaseQuery(
+            bodies,
+            states,
+            viewer=reader.ref,
+            facets=tuple(facets),
+            lane=self.lane or None,
+            due_before=at if self.tab == "overdue" else None,
+        )
+
+
+class Count(NamedTuple):
+    """How many cases there are; `more`: at least so many."""
+
+    number: int
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many cases are behind each tab, and how many of the tab that is looked at fit each choice of each filter."""
+
+    tabs: Mapping[Tab, Count]
+    choices: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    more: bool = False
+    """There are more cases behind this tab than were counted."""
 
 
 class Queue:
@@ -61,12 +118,10 @@ class Queue:
 
         Raises Problem 422 for a foreign cursor.
         """
-        bodies = tuple(body for body in self.bodies(principal) if not wanted.bodies or body in wanted.bodies)
+        query = self._query(principal, wanted)
 
         async def read(after: QueuePlace | None, most: int) -> list[Case]:
-            return (
-                await self._cases.queue(CaseQuery(bodies, wanted.states, after, most, principal.ref)) if bodies else []
-            )
+            return await self._cases.queue(replace(query, after=after, limit=most)) if query.bodies else []
 
         async def see(found: Sequence[Case]) -> list[Case]:
             known, at = await self._sight.shut_out_of_each(found, principal.ref), self._clock()
@@ -78,6 +133,41 @@ class Queue:
 
         return await self._cursors.page(wanted.cursor, wanted.limit, read, see, place)
 
+    async def counts(self, principal: Principal, wanted: QueueFilter) -> Counts:
+        """How many cases the principal may see behind each tab, and for each choice of each filter."""
+        looks = await asyncio.gather(*(self.glimpses(principal, QueueFilter(tab, states=OPEN_STATES)) for tab in TABS))
+        tabs = {tab: Count(len(seen), more) for tab, (seen, more) in zip(TABS, looks, strict=True)}
+        here, more = looks[TABS.index(wanted.tab)]
+        if wanted.assignee:
+            here, more = await self.glimpses(principal, QueueFilter(wanted.tab, states=OPEN_STATES, assignee=wanted.assignee))
+        return Counts(tabs, {name: _count_by(name, here, wanted) for name in CHOICES}, more)
+
+    async def glimpses(self, principal: Principal, wanted: QueueFilter) -> tuple[list[Glimpse], bool]:
+        """At most COUNTED of the cases that the principal may see there, and whether there are more."""
+        query = replace(self._query(principal, wanted), limit=COUNTED + 1)
+        found = await self._cases.glimpses(query) if query.bodies else []
+        known, at = await self._sight.shut_out_of_each(found, principal.ref), self._clock()
+        reach: dict[tuple[str | None, str], bool] = {}
+
+        def may(body: str | None, community: str) -> bool:
+            if (body, community) not in reach:
+                about = Resource(body=body, community=community)
+                reach[body, community] = body is not None and is_permitted(principal, "case.list", about, at)
+            return reach[body, community]
+
+        def sees(one: Glimpse) -> bool:
+            if one.id not in known:
+                return False
+            shut_out = known[one.id].union(one.parties, one.recused)
+            in_reach = may(one.body, one.community) or may(one.referred_to, one.community)
+            return in_reach and not is_shut_out(principal, Resource(parties=shut_out, recused=shut_out))
+
+        return [one for one in found if sees(one)][:COUNTED], len(found) > COUNTED
+
+    def _query(self, principal: Principal, wanted: QueueFilter) -> CaseQuery:
+        bodies = tuple(body for body in self.bodies(principal) if not wanted.bodies or body in wanted.bodies)
+        return wanted.query(principal, bodies, self._clock())
+
     def _seen(self, principal: Principal, case: Case, shut_out: frozenset[str], at: datetime) -> Case | None:
         """What the principal sees of a case in the queue: all, or its outline where it is referred to their body."""
         for asked in (False, True):
@@ -85,3 +175,24 @@ class Queue:
             if is_permitted(principal, "case.list", resource, at):
                 return outline_of(case) if asked else case
         return None
+
+
+CHOICES: Mapping[str, Callable[[Glimpse], str]] = {
+    "states": lambda one: one.state.value,
+    "bodies": lambda one: one.body or "",
+    "community": lambda one: one.community,
+    "category": lambda one: one.category,
+    "lane": lambda one: one.lane or "",
+}
+"""By the field of a QueueFilter: what of a case it chooses by."""
+
+
+def _count_by(name: str, seen: Sequence[Glimpse], wanted: QueueFilter) -> dict[str, int]:
+    """How many of the cases fit each choice of one filter, as the other filters stand."""
+    others = [
+        (CHOICES[one.name], (value,) if isinstance(value, str) else value)
+        for one in fields(QueueFilter)
+        if one.name in CHOICES and one.name != name and (value := getattr(wanted, one.name))
+    ]
+    fitting = (one for one in seen if all(choice(one) in values for choice, values in others))
+    return dict(Counter(CHOICES[name](one) for one in fitting))

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 
 from services.triage.actions import Desk
-from services.triage.case.case import ENDED, Case
+from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField
 from services.triage.case.commands.emergency import REVIEWS
 from services.triage.case.commands.follow_up import CheckAgreement
@@ -30,7 +30,6 @@ from services.triage.desk.parties import parties_of, respondents_of
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.picker import picks_of
 from services.triage.desk.proposals import appeals_of, measures_of, proposal_of
-from services.triage.desk.queue import Queue, QueueFilter
 from services.triage.desk.referrals import asked_of, referral_of
 from services.triage.others import Beside
 from services.triage.paths import HOME
@@ -51,21 +50,6 @@ from shared.times import now
 from shared.web.pages import Pages, make_pages
 
 HERE = Path(__file__).parents[1]
-CASES_A_PAGE = 25
-OPEN_STATES = tuple(state for state in CaseState if state not in ENDED)
-FILTERS = (
-    CaseState.TRIAGED,
-    CaseState.ASSIGNED,
-    CaseState.INVESTIGATING,
-    CaseState.AWAITING_INFORMATION,
-    CaseState.REFERRED,
-    CaseState.DECIDED,
-    CaseState.FOLLOWING_UP,
-    CaseState.CLOSED,
-    CaseState.APPEALED,
-    CaseState.REOPENED,
-)
-
 _OF_ASKED = {form.action for form in FORMS.values() if form.kind.by_asked}
 """What people of a body do that is asked to take a case over."""
 
@@ -75,53 +59,6 @@ def load_pages(policy_dir: Path | None = None, people: PeopleNames | None = None
     messages = Messages.load([SHARED_MESSAGES, *word_folders(policy_dir), HERE / "i18n"])
     given = {"person_name": (people or PeopleNames(tuple)).of}
     return make_pages(HERE / "templates", messages, home=HOME, static_dir=HERE / "static", given=given)
-
-
-class QueueView:
-    """The page of the queue."""
-
-    def __init__(self, queue: Queue, pages: Pages, names: CaseNames) -> None:
-        self._queue = queue
-        self._pages = pages
-        self._names = names
-
-    async def show(self, request: Request, principal: Principal, state: str, body: str, cursor: str) -> Response:
-        """The queue, filtered; a filter that does not exist shows all open cases."""
-        chosen = state if state in FILTERS else ""
-        states = (CaseState(chosen),) if chosen else OPEN_STATES
-        own = self._queue.bodies(principal)
-        bodies = (body,) if body in own else ()
-        cases, after = await self._queue.page(principal, QueueFilter(bodies, states, cursor or None, CASES_A_PAGE))
-        kept = {name: value for name, value in (("state", chosen), ("body", "".join(bodies))) if value}
-        context = {
-            "cases": [self._row(request, case, own) for case in cases],
-            "states": FILTERS,
-            "state_name": partial(self._names.state, request),
-            "state": chosen,
-            "bodies": [(b, self._names.body(request, b)) for b in own],
-            "body": "".join(bodies),
-            "filtered": bool(kept or cursor),
-            "done": _done_in(request),
-            "first": f"{HOME}?{urlencode(kept)}" if cursor else None,
-            "next": f"{HOME}?{urlencode({**kept, 'cursor': after})}" if after else None,
-            "principal": principal,
-            "rooms": rooms_of(principal),
-        }
-        return self._pages.render(request, "queue.html", context)
-
-    def _row(self, request: Request, case: Case, own: Sequence[str]) -> dict[str, Any]:
-        """`asked`: the reader's body is asked to take the case over, and another one has it."""
-        due = case.next_due
-        name = next((d.name for d in case.deadlines if d.is_running and d.due_at == due), None)
-        return {
-            "case": case,
-            "href": f"{HOME}/cases/{case.code_name}",
-            "community": self._names.community(case.community),
-            "due": due,
-            "due_name": self._names.code(request, "deadline", name) if name else None,
-            "late": case.is_overdue(now()),
-            "asked": case.referral is not None and case.body not in own,
-        }
 
 
 class CaseView:

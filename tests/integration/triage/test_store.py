@@ -11,7 +11,7 @@ import pytest
 from services.triage.actions import Desk
 from services.triage.case.case import ENDED
 from services.triage.case.standing import reached
-from services.triage.desk.views import OPEN_STATES
+from services.triage.desk.queue import OPEN_STATES
 from services.triage.reports import ReportFollower
 from services.triage.requests import CommandRequest, VersionConflict
 from services.triage.sight import Sight

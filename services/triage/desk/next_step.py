@@ -1,0 +1,96 @@
+"""What must happen next with a case, and the clock that says so. Pure, but for the words in the reader's language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from fastapi import Request
+
+from services.triage.case.case import ENDED, Case
+from services.triage.desk.names import CaseNames
+from shared.events import CaseState
+
+BY_CLOCK: Mapping[str, str] = {
+    "emergency_action": "act",
+    "child_protection_action": "act",
+    "emergency_measure_review": "review-measure",
+    "first_response": "respond",
+    "update": "update",
+    "decision": "decide",
+    "event_report": "report-event",
+}
+"""What keeps each clock, where the state of the case asks for nothing else."""
+FIRST = frozenset({"emergency_measure_review"})
+"""Clocks that go before whatever the state asks for."""
+BY_STATE: Mapping[CaseState, str] = {
+    CaseState.TRIAGED: "take",
+    CaseState.ASSIGNED: "start",
+    CaseState.AWAITING_INFORMATION: "await-answer",
+    CaseState.DECIDED: "close",
+    CaseState.FOLLOWING_UP: "await-check-in",
+    CaseState.APPEALED: "decide-appeal",
+    CaseState.REOPENED: "start",
+    CaseState.CLOSED: "nothing",
+    CaseState.MERGED: "nothing",
+}
+"""What each state asks for; where it says nothing, the next clock does."""
+STEPS = frozenset(
+    {*BY_CLOCK.values(), *BY_STATE.values(), "find-people", "answer-referral", "await-referral", "vote", "go-on"}
+)
+"""Every step; each has a message `desk-next-…`."""
+_UNITS = (("days", timedelta(days=1), timedelta(days=2)), ("hours", timedelta(hours=1), timedelta(hours=1)))
+"""The units of time, each with the shortest time that is told in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What must happen next: one of STEPS. `due_at` (UTC-aware) and `clock`, the name of a deadline, say by when."""
+
+    step: str
+    due_at: datetime | None = None
+    clock: str | None = None
+
+
+def next_step(case: Case, *, asked: bool = False) -> NextStep:
+    """What must happen next with a case. `asked`: for the body that is asked to take the case over."""
+    if case.state in ENDED:
+        return NextStep("nothing")
+    clock = min((d for d in case.deadlines if d.is_running), key=lambda d: d.due_at, default=None)
+    due_at, name = (clock.due_at, clock.name) if clock else (None, None)
+    if case.referral and asked:
+        return NextStep("answer-referral", case.referral.accept_by)
+    if case.unattended:
+        return NextStep("find-people", due_at, name)
+    if name in FIRST:
+        return NextStep(BY_CLOCK[name or ""], due_at, name)
+    if case.referral:
+        return NextStep("await-referral", case.referral.accept_by)
+    if case.proposal:
+        return NextStep("vote", due_at, name)
+    if case.state is CaseState.FOLLOWING_UP:
+        return NextStep("await-check-in", min((c.due_at for c in case.check_ins if not c.kept_at), default=None))
+    step = BY_STATE.get(case.state) or BY_CLOCK.get(name or "", "go-on")
+    return NextStep(step, due_at, name)
+
+
+def time_left(left: timedelta) -> tuple[str, int]:
+    """A time as its unit and a number, rounded down: nobody believes to have more than there is."""
+    for unit, length, least in _UNITS:
+        if left >= least:
+            return unit, left // length
+    return "minutes", left // timedelta(minutes=1)
+
+
+def next_step_of(
+    names: CaseNames, request: Request, case: Case, at: datetime, *, asked: bool = False
+) -> dict[str, Any]:
+    """What must happen next in the reader's language: `text`, `late`, `due_at` and the name of the `clock`."""
+    found = next_step(case, asked=asked)
+    text, late = names.said(request, f"desk-next-{found.step}"), False
+    if found.due_at is not None:
+        late = found.due_at <= at
+        unit, number = time_left(abs(found.due_at - at))
+        text = names.said(request, f"desk-next-{'late' if late else 'within'}-{unit}", text, number)
+    clock = names.code(request, "deadline", found.clock) if found.clock else None
+    return {"text": text, "late": late, "due_at": found.due_at, "clock": clock}

@@ -1,0 +1,174 @@
+"""The page of the queue: tabs, filters with counts, and what must happen next with each case."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any, get_args
+from urllib.parse import urlencode
+
+from fastapi import Request, Response
+
+from services.triage.case.case import Case
+from services.triage.case.forms import FORMS
+from services.triage.desk.names import CaseNames
+from services.triage.desk.next_step import next_step_of
+from services.triage.desk.queue import OPEN_STATES, TABS, Counts, Queue, QueueFilter
+from services.triage.paths import HOME
+from services.triage.rooms import rooms_of
+from shared.access.principal import Principal
+from shared.events import CaseState
+from shared.ids import PERSON
+from shared.policy import Policy
+from shared.policy.model import Lane
+from shared.times import now
+from shared.web.pages import Pages
+
+CASES_A_PAGE = 25
+FILTERS = (
+    CaseState.TRIAGED,
+    CaseState.ASSIGNED,
+    CaseState.INVESTIGATING,
+    CaseState.AWAITING_INFORMATION,
+    CaseState.REFERRED,
+    CaseState.DECIDED,
+    CaseState.FOLLOWING_UP,
+    CaseState.CLOSED,
+    CaseState.APPEALED,
+    CaseState.REOPENED,
+)
+CHOSEN = ("tab", "state", "body", "community", "category", "lane", "assignee")
+"""What an address says of the queue, beside the place in it."""
+
+
+def filter_of(given: Mapping[str, str], own: Sequence[str], policy: Policy) -> QueueFilter:
+    """The filter that an address or a saved view says; what does not exist is left out.
+
+    `own`: the handling bodies of the reader.
+    """
+
+    def known(name: str, values: Sequence[Any] | Mapping[str, Any]) -> str:
+        return given.get(name, "") if given.get(name) in values else ""
+
+    state, body, assignee = known("state", FILTERS), known("body", own), given.get("assignee", "")
+    return QueueFilter(
+        tab=next((tab for tab in TABS if tab == given.get("tab")), "all"),
+        bodies=(body,) if body else (),
+        states=(CaseState(state),) if state else (),
+        community=known("community", policy.communities),
+        category=known("category", policy.categories),
+        lane=known("lane", get_args(Lane)),
+        assignee=assignee if PERSON.fullmatch(assignee) else "",
+    )
+
+
+def address_of(wanted: QueueFilter, **more: str) -> dict[str, str]:
+    """The filter as an address says it; `more` goes before it."""
+    said = {
+        "tab": wanted.tab if wanted.tab != "all" else "",
+        "state": "".join(wanted.states),
+        "body": "".join(wanted.bodies),
+        "community": wanted.community,
+        "category": wanted.category,
+        "lane": wanted.lane,
+        "assignee": wanted.assignee,
+        **more,
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+class QueueView:
+    """The page of the queue."""
+
+    def __init__(self, queue: Queue, pages: Pages, names: CaseNames, policy: Policy) -> None:
+        self._queue = queue
+        self._pages = pages
+        self._names = names
+        self._policy = policy
+
+    async def show(self, request: Request, principal: Principal, given: Mapping[str, str]) -> Response:
+        """The queue, filtered; a filter that does not exist is left out, and without a state only open cases are shown."""
+        own = self._queue.bodies(principal)
+        wanted = filter_of(given, own, self._policy)
+        cursor = given.get("cursor") or None
+        cases, after = await self._queue.page(principal, _listed(wanted, cursor))
+        counts = await self._queue.counts(principal, wanted)
+        at = now()
+        context = {
+            "cases": [self.row(request, case, own, at) for case in cases],
+            "state_name": partial(self._names.state, request),
+            "tabs": self._tabs(request, wanted, counts),
+            "tab": wanted.tab,
+            "filters": self._filters(request, wanted, counts, own),
+            "assignee": wanted.assignee,
+            "filtered": bool(address_of(wanted) or cursor),
+            "kept": address_of(wanted),
+            "done": _done_in(request),
+            "first": f"{HOME}?{urlencode(address_of(wanted))}" if cursor else None,
+            "next": f"{HOME}?{urlencode(address_of(wanted, cursor=after))}" if after else None,
+            "principal": principal,
+            "rooms": rooms_of(principal),
+        }
+        return self._pages.render(request, "queue.html", context)
+
+    def row(self, request: Request, case: Case, own: Sequence[str], at: datetime) -> dict[str, Any]:
+        """`asked`: the reader's body is asked to take the case over, and another one has it."""
+        asked = case.referral is not None and case.body not in own
+        return {
+            "case": case,
+            "href": f"{HOME}/cases/{case.code_name}",
+            "next": next_step_of(self._names, request, case, at, asked=asked),
+            "community": self._names.community(case.community),
+            "body": self._names.body(request, case.body) if len(own) > 1 else None,
+            "late": case.is_overdue(at),
+            "asked": asked,
+        }
+
+    def _tabs(self, request: Request, wanted: QueueFilter, counts: Counts) -> list[tuple[str, str, str, bool]]:
+        """Of each tab: its address, its name, how many cases are behind it, and whether it is the one that is shown."""
+        said = self._names.said
+        return [
+            (
+                f"{HOME}?{urlencode({'tab': tab})}" if tab != "all" else HOME,
+                said(request, f"desk-tab-{tab}"),
+                said(request, "desk-count-more" if count.more else "desk-count", count.number),
+                tab == wanted.tab,
+            )
+            for tab, count in counts.tabs.items()
+        ]
+
+    def _filters(
+        self, request: Request, wanted: QueueFilter, counts: Counts, own: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Each filter with its choices. Places and categories without a case are left out, unless one is chosen."""
+        names, lanes = self._names, get_args(Lane)
+        choices: list[tuple[str, str, Sequence[str], Callable[[str], str]]] = [
+            ("state", "states", FILTERS if wanted.tab == "all" else (), lambda c: names.state(request, CaseState(c))),
+            ("body", "bodies", own if len(own) > 1 else (), partial(names.body, request)),
+            ("community", "community", (), names.community),
+            ("category", "category", (), partial(names.code, request, "category")),
+            ("lane", "lane", lanes, partial(names.code, request, "lane")),
+        ]
+        made: list[dict[str, Any]] = []
+        for name, field, always, name_of in choices:
+            numbers = counts.choices[field]
+            chosen = address_of(wanted).get(name, "")
+            codes = [*always, *sorted(code for code in {*numbers, chosen} - {*always, ""} if name != "body")]
+            options = [(code, self._counted(request, name_of(code), numbers.get(code, 0), counts.more)) for code in codes]
+            if len(codes) > 1 or chosen:
+                made.append({"name": name, "options": options, "value": chosen})
+        return made
+
+    def _counted(self, request: Request, name: str, number: int, more: bool) -> str:
+        key = "desk-choice-more" if more else "desk-choice"
+        return self._names.said(request, key, name, number) if number or more else name
+
+
+def _listed(wanted: QueueFilter, cursor: str | None) -> QueueFilter:
+    return replace(wanted, states=wanted.states or OPEN_STATES, cursor=cursor, limit=CASES_A_PAGE)
+
+
+def _done_in(request: Request) -> str | None:
+    """The command that the address says is done."""
+    form = FORMS.get(request.query_params.get("done", ""))
+    return form.command if form else None

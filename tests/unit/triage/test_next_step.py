@@ -1,0 +1,88 @@
+"""What must happen next with a case, by its state and its clocks."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from services.triage.case.case import Case
+from services.triage.case.commands.command import Command, Words
+from services.triage.case.commands.decision import Decide
+from services.triage.case.commands.handling import Assign, Claim, Close, Start
+from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.waiting import Pause
+from services.triage.case.facets import ANSWERED, UNASSIGNED, WAITING, facets_of
+from services.triage.desk.next_step import STEPS, next_step, time_left
+from services.triage.desk.views import HERE
+from shared.events import Actor
+from shared.i18n.messages import Messages
+from tests.support.case_steps import open_case, step
+
+AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+ALICE = Actor("person:a11ce0de00000000", "responder")
+REPORTER = Actor("reporter", "reporter")
+ASK = Ask(Words("q-1", "When?"))
+DECIDE = Decide("advice", Words("r-1", "So."))
+BEGUN = (Claim(ALICE), Start())
+
+
+def after(*commands: Command, by: Actor = ALICE, case: Case | None = None, **changed: object) -> Case:
+    case = case or open_case(AT, **changed)
+    for command in commands:
+        case, _ = step(case, command, AT, by)
+    return case
+
+
+@pytest.mark.parametrize(
+    ("case", "wanted", "clock"),
+    [
+        (after(), "take", "first_response"),
+        (after(flags=("physical_violence",)), "take", "emergency_action"),
+        (after(Claim(ALICE)), "start", "first_response"),
+        (after(*BEGUN), "respond", "first_response"),
+        (after(*BEGUN, ASK), "await-answer", None),
+        (after(*BEGUN, DECIDE), "close", None),
+        (after(*BEGUN, DECIDE, Close()), "nothing", None),
+    ],
+    ids=["new", "emergency", "taken", "begun", "asked", "decided", "closed"],
+)
+def test_the_next_step_follows_from_the_state_and_the_next_clock(case: Case, wanted: str, clock: str | None) -> None:
+    found = next_step(case)
+    assert (found.step, found.clock) == (wanted, clock)
+
+
+def test_after_an_answer_the_decision_is_next() -> None:
+    case = after(ReceiveAnswer("q-1", "a-1"), by=REPORTER, case=after(*BEGUN, ASK))
+    assert (next_step(case).step, next_step(case).clock) == ("decide", "decision")
+
+
+def test_every_step_has_its_message() -> None:
+    messages = Messages.load([HERE / "i18n"])
+    assert {step for step in STEPS if not messages.has(f"desk-next-{step}")} == set()
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        (timedelta(days=3, hours=4), ("days", 3)),
+        (timedelta(hours=47), ("hours", 47)),
+        (timedelta(minutes=59), ("minutes", 59)),
+        (timedelta(seconds=9), ("minutes", 0)),
+    ],
+    ids=str,
+)
+def test_time_left_is_rounded_down(left: timedelta, told: tuple[str, int]) -> None:
+    assert time_left(left) == told
+
+
+def test_facets_say_who_has_a_case_and_what_it_waits_for() -> None:
+    assert facets_of(after())[:1] == [UNASSIGNED]
+    assert facets_of(after(*BEGUN))[:1] == [f"assignee:{ALICE.ref}"]
+    assert WAITING in facets_of(after(*BEGUN, ASK))
+    assert WAITING in facets_of(after(*BEGUN, Pause("other_authority", date(2026, 11, 26))))
+    assert facets_of(after(*BEGUN, DECIDE, Close())) == []
+
+
+def test_a_case_is_answered_until_a_person_does_something_with_it() -> None:
+    case = after(ReceiveAnswer("q-1", "a-1"), by=REPORTER, case=after(*BEGUN, ASK))
+    assert ANSWERED in facets_of(case)
+    assert ANSWERED not in facets_of(after(Assign("person:b0b0b0b000000000"), case=case))
