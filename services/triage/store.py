@@ -29,7 +29,12 @@ CASE_INDEXES = (
         name="referred",
         partialFilterExpression={"referred_to": {"$gt": ""}},
     ),
-    IndexModel([("body", 1), ("facets", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)], name="facets"),
+    # Partial, so that a look without facets takes no part of it for a way in.
+    IndexModel(
+        [("body", 1), ("facets", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)],
+        name="facets",
+        partialFilterExpression={"facets": {"$gt": ""}},
+    ),
     IndexModel([("own_body", 1), ("body", 1), ("state", 1)], name="own_body"),
     IndexModel(
         [("assignee", 1), ("state", 1)], name="assignee", partialFilterExpression={"assignee": {"$type": "string"}}
@@ -42,7 +47,7 @@ MOST_SCANS = 200
 REQUESTS_KEPT = 50
 _OPEN: Document = {"state": {"$in": [state.value for state in CaseState if state not in ENDED]}}
 _RANKS = range(len(URGENT_LANES) + 1)
-_GLIMPSE = {name: 1 for name in Glimpse.__dataclass_fields__}
+_GLIMPSE = dict.fromkeys(Glimpse.__dataclass_fields__, 1)
 _CASES = Codec(Case)
 
 
@@ -185,17 +190,14 @@ def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:
     if query.facets and set(states).issuperset(_OPEN["state"]["$in"]):
         # Only open cases have facets, and without the states one index leads to them in order.
         states, of_states = [""], {}
-    narrow: Document = {"lane": query.lane, "lane_rank": urgency(query.lane)} if query.lane else {}
-    if query.due_before:
-        # With the ranks named, what is due in each is one range of the index.
-        narrow = {"lane_rank": {"$in": list(_RANKS)}, **narrow, "due": {"$lt": query.due_before}}
+    narrow: Document = {"lane": query.lane} if query.lane else {}
     step = MOST_SCANS // len(states)
     groups = [query.bodies[first : first + step] for first in range(0, len(query.bodies), step)]
-    parts = _parts(query.after)
+    parts = _parts(query.after, query)
     if query.viewer is not None:
         rank, due, case_id = query.after or (0, NEVER, "")
         awake = parts if rank < ASLEEP else []
-        asleep = _parts((rank - ASLEEP, due, case_id) if rank >= ASLEEP else None)
+        asleep = _parts((rank - ASLEEP, due, case_id) if rank >= ASLEEP else None, query)
         parts = [QueueRange({**part.wanted, "asleep_for": {"$ne": query.viewer}}, part.order) for part in awake]
         parts += [QueueRange({**part.wanted, "asleep_for": query.viewer}, part.order) for part in asleep]
     asked = [query.bodies[first : first + MOST_SCANS] for first in range(0, len(query.bodies), MOST_SCANS)]
@@ -204,19 +206,29 @@ def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:
     ]
     if query.of_asked is not None and (not of_states or CaseState.REFERRED.value in states):
         of_bodies += [{"referred_to": {"$in": list(bodies)}, **_all(query.of_asked), **narrow} for bodies in asked]
-    return [[QueueRange(_both(group, wanted), order) for wanted, order in parts] for group in of_bodies]
+    return [[QueueRange({**group, **wanted}, order) for wanted, order in parts] for group in of_bodies]
 
 
 def _all(facets: Sequence[str]) -> Document:
     return {"facets": {"$all": list(facets)}} if facets else {}
 
 
-def _both(group: Document, wanted: Document) -> Document:
-    shared = group.keys() & wanted.keys()
-    return {"$and": [group, wanted]} if shared else {**group, **wanted}
-
-
-def _parts(after: tuple[int, datetime, str] | None) -> list[QueueRange]:
+def _parts(after: tuple[int, datetime, str] | None, query: CaseQuery) -> list[QueueRange]:
+    """What comes behind a place; of one lane, or of what is due before a time, each rank is a range of its own."""
+    before = query.due_before
+    if query.lane or before:
+        until = {"$lt": before} if before else {}
+        ranks = [urgency(query.lane)] if query.lane else list(_RANKS)
+        found = [
+            QueueRange({"lane_rank": rank, **({"due": until} if until else {})}, QUEUE_ORDER[1:])
+            for rank in ranks
+            if after is None or rank > after[0]
+        ]
+        if after and after[0] in ranks and not (before and after[1] >= before):
+            rank, due, case_id = after
+            here = QueueRange({"lane_rank": rank, "due": due, "_id": {"$gt": case_id}}, QUEUE_ORDER[2:])
+            found = [here, QueueRange({"lane_rank": rank, "due": {"$gt": due, **until}}, QUEUE_ORDER[1:]), *found]
+        return found
     if after is None:
         return [QueueRange({}, QUEUE_ORDER)]
     rank, due, case_id = after

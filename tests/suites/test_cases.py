@@ -279,6 +279,29 @@ class TestCases:
         assert await cases.queue(wanted(mine, (CaseState.TRIAGED,))) == []
         assert await cases.queue(wanted(())) == []
 
+    async def test_the_queue_is_narrowed_by_facets_lane_and_what_is_due(self, cases: CaseStore) -> None:
+        at, by = now(), ALICE.actor(Role.RESPONDER)
+        mine, late, urgent = (
+            opening(reported(received_at=at - timedelta(days=days), flags=flags))
+            for days, flags in ((0, ()), (9, ()), (0, ("physical_violence",)))
+        )
+        await cases.save([mine, late, urgent])
+        await cases.save([commanded(await loaded(cases, mine.case), Claim(by))])
+        for change, query in (
+            (mine, wanted(BODIES, facets=(f"assignee:{ALICE.ref}", "community:enwiki"))),
+            (late, wanted(BODIES, tuple(CaseState), due_before=at)),
+            (urgent, wanted(BODIES, facets=("unassigned",), lane="emergency")),
+        ):
+            assert [case.id for case in await cases.queue(query)] == [change.case.id]
+            (glimpse,) = await cases.glimpses(query)
+            case = (await loaded(cases, change.case)).case
+            assert (glimpse.id, glimpse.state, glimpse.lane) == (case.id, case.state, case.lane)
+            assert (glimpse.assignee, glimpse.due, glimpse.recused) == (case.assignee, case.place[1], case.recused)
+            after = wanted(BODIES, facets=query.facets, lane=query.lane, due_before=query.due_before, after=case.place)
+            assert await cases.queue(after) == []
+        assert await cases.queue(wanted(BODIES, facets=("waiting",))) == []
+        assert len(await cases.glimpses(wanted(BODIES, limit=2))) == 2
+
     async def test_the_cases_of_which_a_timer_is_due_are_found(self, cases: CaseStore) -> None:
         case, other = opening(reported()), opening(reported())
         await cases.save([case, other])

@@ -94,9 +94,10 @@ class CaseNames:
 
 
 def _only_communities(policy: Policy) -> dict[str, str]:
-    """The name of its community, by each handling body that serves only one."""
+    """The name of its community, by each handling body that serves only one, and no rule sends others' cases to."""
+    for_all = {target for rule in policy.rules for target in rule.to}
     served: dict[str, list[str]] = {}
     for community in policy.communities.values():
-        for body in {*community.bodies.values()}:
+        for body in {*community.bodies.values()} - for_all:
             served.setdefault(body, []).append(community.name)
     return {body: names[0] for body, names in served.items() if len(names) == 1}

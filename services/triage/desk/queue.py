@@ -139,7 +139,9 @@ class Queue:
         tabs = {tab: Count(len(seen), more) for tab, (seen, more) in zip(TABS, looks, strict=True)}
         here, more = looks[TABS.index(wanted.tab)]
         if wanted.assignee:
-            here, more = await self.glimpses(principal, QueueFilter(wanted.tab, states=OPEN_STATES, assignee=wanted.assignee))
+            here, more = await self.glimpses(
+                principal, QueueFilter(wanted.tab, states=OPEN_STATES, assignee=wanted.assignee)
+            )
         return Counts(tabs, {name: _count_by(name, here, wanted) for name in CHOICES}, more)
 
     async def glimpses(self, principal: Principal, wanted: QueueFilter) -> tuple[list[Glimpse], bool]:

@@ -87,7 +87,7 @@ class QueueView:
         self._policy = policy
 
     async def show(self, request: Request, principal: Principal, given: Mapping[str, str]) -> Response:
-        """The queue, filtered; a filter that does not exist is left out, and without a state only open cases are shown."""
+        """The queue, filtered; a filter that does not exist is left out. Without a state only open cases are shown."""
         own = self._queue.bodies(principal)
         wanted = filter_of(given, own, self._policy)
         cursor = given.get("cursor") or None
@@ -154,7 +154,9 @@ class QueueView:
             numbers = counts.choices[field]
             chosen = address_of(wanted).get(name, "")
             codes = [*always, *sorted(code for code in {*numbers, chosen} - {*always, ""} if name != "body")]
-            options = [(code, self._counted(request, name_of(code), numbers.get(code, 0), counts.more)) for code in codes]
+            options = [
+                (code, self._counted(request, name_of(code), numbers.get(code, 0), counts.more)) for code in codes
+            ]
             if len(codes) > 1 or chosen:
                 made.append({"name": name, "options": options, "value": chosen})
         return made

@@ -11,7 +11,7 @@ import pytest
 from services.triage.actions import Desk
 from services.triage.case.case import ENDED
 from services.triage.case.standing import reached
-from services.triage.desk.queue import OPEN_STATES
+from services.triage.desk.queue import OPEN_STATES, TABS, QueueFilter
 from services.triage.reports import ReportFollower
 from services.triage.requests import CommandRequest, VersionConflict
 from services.triage.sight import Sight
@@ -91,6 +91,21 @@ async def test_what_people_have_is_counted_from_an_index_alone(cases: MongoCases
     )
     assert "'indexName': 'assignee'" in str(plan)
     assert "FETCH" not in str(plan)
+
+
+async def test_each_tab_of_the_queue_is_read_in_order_from_an_index(cases: MongoCases, database: Database) -> None:
+    late = now() - timedelta(days=9)
+    opener = ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS)
+    await opener.take([reported(received_at=late) for _ in range(50)])
+    bodies = ("enwiki_admins", "enwiki_arbcom", "swwiki_admins")
+    for tab in TABS:
+        for more in ({}, {"category": "harassment.insults"}):
+            query = QueueFilter(tab, states=OPEN_STATES, **more).query(ALICE, bodies, now())
+            for part in chain.from_iterable(ranges_of(query)):
+                plan = await database["cases"].find(part.wanted).sort(part.order).limit(25).explain()
+                stages = str(plan["queryPlanner"]["winningPlan"])
+                assert "'SORT'" not in stages, (tab, part, stages)
+                assert "COLLSCAN" not in stages
 
 
 async def test_a_referred_case_is_in_the_queues_of_both_bodies_once(cases: MongoCases) -> None:
