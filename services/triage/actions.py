@@ -227,6 +227,11 @@ class Desk:
         """Who could handle the case. Raises Unavailable."""
         return self._tokens.people(case, await self._staffing.staff(), await self._sight.names_of(case))
 
+    async def staff_of(self, bodies: Collection[str]) -> list[Principal]:
+        """Those who have, had or will have a role in these handling bodies. Raises Unavailable."""
+        staff = await self._staffing.staff()
+        return list({person.ref: person for body in bodies for person in staff.get(body, ())}.values())
+
     async def loads(self, people: Collection[str]) -> dict[str, int]:
         """How many open cases each of these people (references) has; without those who have none."""
         return await self._cases.loads(people)

@@ -2,4 +2,5 @@
 
 HOME = "/desk"
 ROSTER = f"{HOME}/roster"
+LOAD = f"{HOME}/load"
 BASELINE = f"{HOME}/baseline"

@@ -180,6 +180,9 @@ MORE: Mapping[tuple[str, str], More] = {
     ("GET", "/v1/record/consistency"): lambda thing, filled: {"query": "?log=cases/0&from=1&to=2"},
     ("GET", "/audit"): lambda thing, filled: {"query": f"?q={thing.case_id}", "about": True},
     ("GET", "/v1/cases"): lambda thing, filled: {"query": f"?body={BODY}&limit=1"},
+    ("POST", "/desk/bulk"): lambda thing, filled: {
+        "data": {"case": f"{thing.case_id}:{STALE}", "command": "assign", "assignee": COLLEAGUE.ref}, "about": True
+    },
     ("POST", "/v1/reports"): lambda thing, filled: {"json": {"community": COMMUNITY, "narrative": "words"}},
     ("POST", "/v1/vault/read"): lambda thing, filled: {
         "json": {"purpose": "review", "reads": [{"report_id": thing.report_id, "sections": ["content"]}]},

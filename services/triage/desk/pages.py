@@ -1,4 +1,4 @@
-"""The pages of the desk: the queue and the cases of responders. Everything works without JavaScript."""
+"""The pages of cases, for responders and coordinators. Everything works without JavaScript."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
@@ -10,8 +10,6 @@ from services.triage.actions import Desk
 from services.triage.case.forms import FORMS
 from services.triage.desk.names import CaseNames
 from services.triage.desk.people import PeopleNames
-from services.triage.desk.queue import Queue
-from services.triage.desk.queue_view import QueueView
 from services.triage.desk.views import CaseView
 from services.triage.paths import HOME
 from services.triage.requests import CommandRequest, VersionConflict
@@ -25,18 +23,11 @@ from shared.web.idempotency import cause_of, checked_key, version_in
 from shared.web.pages import Pages
 
 
-def make_page_router(
-    desk: Desk, queue: Queue, gate: Gate, pages: Pages, people: PeopleNames, drafts: FormDrafts
-) -> APIRouter:
-    """The pages below /desk. `drafts`: what was typed and had to wait."""
+def make_page_router(desk: Desk, gate: Gate, pages: Pages, people: PeopleNames, drafts: FormDrafts) -> APIRouter:
+    """The pages below /desk/cases. `drafts`: what was typed and had to wait."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
     names = CaseNames(pages, desk.policy, people)
-    queue_view = QueueView(queue, pages, names, desk.policy)
     case_view = CaseView(desk, pages, names)
-
-    @router.get(HOME, **does("case.list"))
-    async def show_queue(request: Request) -> Response:
-        return await queue_view.show(request, principal_of(request), request.query_params)
 
     @router.get(f"{HOME}/cases/{{code_name}}", **does("case.read"))
     async def show_case(request: Request, code_name: str) -> Response:

@@ -11,11 +11,13 @@ from fastapi import Request, Response
 
 from services.triage.case.case import Case
 from services.triage.case.forms import FORMS
+from services.triage.desk.bulk import MOST, Bulk
 from services.triage.desk.names import CaseNames
 from services.triage.desk.next_step import next_step_of
 from services.triage.desk.queue import OPEN_STATES, TABS, Counts, Queue, QueueFilter
 from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
+from shared.access.authorization import is_permitted
 from shared.access.principal import Principal
 from shared.events import CaseState
 from shared.ids import PERSON
@@ -80,8 +82,9 @@ def address_of(wanted: QueueFilter, **more: str) -> dict[str, str]:
 class QueueView:
     """The page of the queue."""
 
-    def __init__(self, queue: Queue, pages: Pages, names: CaseNames, policy: Policy) -> None:
+    def __init__(self, queue: Queue, bulk: Bulk, pages: Pages, names: CaseNames, policy: Policy) -> None:
         self._queue = queue
+        self._bulk = bulk
         self._pages = pages
         self._names = names
         self._policy = policy
@@ -102,7 +105,8 @@ class QueueView:
             "filters": self._filters(request, wanted, counts, own),
             "assignee": wanted.assignee,
             "filtered": bool(address_of(wanted) or cursor),
-            "kept": address_of(wanted),
+            "bulk": await self._bulk.form(request, principal) if self._acts(cases, own, principal, at) else None,
+            "back": urlencode(address_of(wanted)),
             "done": _done_in(request),
             "first": f"{HOME}?{urlencode(address_of(wanted))}" if cursor else None,
             "next": f"{HOME}?{urlencode(address_of(wanted, cursor=after))}" if after else None,
@@ -123,6 +127,11 @@ class QueueView:
             "late": case.is_overdue(at),
             "asked": asked,
         }
+
+    @staticmethod
+    def _acts(cases: Sequence[Case], own: Sequence[str], principal: Principal, at: datetime) -> bool:
+        """Whether the reader may do something to several of these cases."""
+        return any(case.body in own for case in cases) and is_permitted(principal, "case.assign", None, at)
 
     def _tabs(self, request: Request, wanted: QueueFilter, counts: Counts) -> list[tuple[str, str, str, bool]]:
         """Of each tab: its address, its name, how many cases are behind it, and whether it is the one that is shown."""
@@ -167,7 +176,9 @@ class QueueView:
 
 
 def _listed(wanted: QueueFilter, cursor: str | None) -> QueueFilter:
-    return replace(wanted, states=wanted.states or OPEN_STATES, cursor=cursor, limit=CASES_A_PAGE)
+    # What is handed over is seen, and ticked, as a whole.
+    limit = MOST if wanted.assignee else CASES_A_PAGE
+    return replace(wanted, states=wanted.states or OPEN_STATES, cursor=cursor, limit=limit)
 
 
 def _done_in(request: Request) -> str | None:

@@ -2,18 +2,22 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from typing import Any
 
 import pytest
 
+from services.triage.case.case import Case
 from services.triage.desk import queue
-from shared.access.principal import Principal
+from services.triage.desk.people import person_name
+from shared.access.principal import Leave, Principal
 from shared.times import now
 from tests.service.triage.test_sight import NAMED, naming
+from tests.support.forms import hidden_fields
 from tests.support.people import bearer, sign_in
-from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, Rig, answered, make_rig, reported
+from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, make_rig, reported
 
 
 @pytest.fixture
@@ -125,3 +129,102 @@ async def test_a_body_is_named_with_its_community(rig: Rig) -> None:
     case = await rig.open()
     page = unescape((await rig.http.get(f"/desk/cases/{case.code_name}")).text)
     assert "Administrators · English Wikipedia" in page or "Arbitration Committee · English Wikipedia" in page
+
+
+async def send_bulk(rig: Rig, page: str, cases: list[Case], **values: str) -> str:
+    versions = dict(re.findall(r'name="case" value="([0-9a-f-]+):(\d+)"', page))
+    form = {"case": [f"{case.id}:{versions[case.id]}" for case in cases], "key": hidden_fields(page)["key"], **values}
+    form["form_token"] = hidden_fields(page)["form_token"]
+    answer = await rig.http.post("/desk/bulk", data=form)
+    assert answer.status_code == (200 if cases else 422)
+    return unescape(answer.text)
+
+
+async def test_several_cases_are_given_at_once_and_each_says_why_not(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    first, stale, third = [await rig.open() for _ in range(3)]
+    recused = await rig.open()
+    await rig.order(recused, "recuse", {"person": COLLEAGUE.ref, "ground": "related"})
+    page = await page_of(rig, "?tab=unassigned")
+    await rig.order(stale, "watch")
+    values = {"command": "assign", "assignee": COLLEAGUE.ref, "back": "tab=unassigned"}
+    told = await send_bulk(rig, page, [first, stale, third, recused], **values)
+    assert "Done for 2 of 4 cases." in told
+    assert "This case has changed meanwhile." in told
+    assert "This person cannot have this case." in told
+    assert 'href="/desk?tab=unassigned"' in told
+    assert [rig.cases.stored[c.id].case.assignee for c in (first, stale, third, recused)] == [
+        COLLEAGUE.ref, None, COLLEAGUE.ref, None
+    ]  # fmt: skip
+    # The same form once more does nothing twice.
+    before = rig.cases.stored[first.id].case.seq
+    assert "Done for 2 of 4 cases." in await send_bulk(rig, page, [first, stale, third, recused], **values)
+    assert rig.cases.stored[first.id].case.seq == before
+
+
+async def test_several_cases_are_linked_to_another_one_at_once(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    first, second, main = [await rig.open() for _ in range(3)]
+    page = await page_of(rig)
+    told = await send_bulk(rig, page, [first, main], command="link", other=main.code_name, relation="same_people")
+    assert "Done for 1 of 2 cases." in told
+    assert "This is the same case. Choose another one." in told
+    assert len(rig.cases.stored[main.id].case.links) == 1
+    assert rig.cases.stored[second.id].case.links == ()
+
+
+async def test_a_form_for_several_cases_reaches_none_of_other_people(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    own, foreign = await rig.open(), await rig.open(community="swwiki")
+    page = await page_of(rig)
+    page += f'name="case" value="{foreign.id}:{foreign.seq}"'
+    told = await send_bulk(rig, page, [foreign, own], command="assign", assignee=ALICE.ref)
+    assert "A case that you cannot see" in told
+    assert foreign.code_name not in told
+    assert rig.cases.stored[foreign.id].case.assignee is None
+
+
+async def test_nothing_is_done_where_no_case_is_ticked_or_the_command_is_no_such(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    case = await rig.open()
+    page = await page_of(rig)
+    assert "tick at least one case" in await send_bulk(rig, page, [], command="assign", assignee=ALICE.ref)
+    form = {"form_token": hidden_fields(page)["form_token"], "case": f"{case.id}:{case.seq}", "command": "decide"}
+    assert (await rig.http.post("/desk/bulk", data=form)).status_code == 422
+    assert rig.cases.stored[case.id].case.seq == case.seq
+
+
+async def test_coordinators_see_who_has_what_and_who_is_away() -> None:
+    at = now()
+    away = replace(COLLEAGUE, leaves=(Leave(at, at + timedelta(days=9)),))
+    gone = replace(ALICE, grants=tuple(replace(grant, expires_at=at) for grant in ALICE.grants))
+
+    class Staff:
+        async def staff(self):
+            return {"enwiki_admins": [gone, away], "enwiki_arbcom": [gone, away]}
+
+    async with make_rig() as rig:
+        late = await rig.open(received_at=at - timedelta(days=9))
+        await rig.order(late, "assign")
+        await rig.order(await rig.open(), "assign")
+        stored = rig.cases
+    async with make_rig(Staff()) as rig:
+        rig.cases.stored.update(stored.stored)
+        rig.http.headers.update({"accept": "text/html", "sec-fetch-site": "same-origin"})
+        await sign_in(rig.http, rig.sessions, "/desk", CORA)
+        page = unescape((await rig.http.get("/desk/load")).text)
+        assert f"On leave until {at + timedelta(days=9):%Y-%m-%d}" in page or "On leave until" in page
+        assert "No role any more" in page
+        rows = re.findall(r'<tr role="row"><th scope="row".*?</tr>', page, re.DOTALL)
+        assert [re.findall(r'data-label="(?:Open cases|Overdue)">(\d+)', row) for row in rows] == [
+            ["2", "1"],
+            ["0", "0"],
+        ]
+        handing = await page_of(rig, f"?assignee={ALICE.ref}")
+        assert handing.count(" checked>") == 2
+        assert f"Cases of {person_name(ALICE.ref)}" in handing
+
+
+async def test_who_is_no_coordinator_sees_no_load(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    assert (await rig.http.get("/desk/load")).status_code == 403

@@ -113,6 +113,7 @@ def test_it_is_written_again_as_it_was_and_with_what_is_new() -> None:
     )
     assert (again.pop("category_confirmed"), again.pop("watchers"), again.pop("notes")) == (False, [], [])
     assert (again.pop("pause"), again.pop("snooze"), again.pop("asleep_for")) == (None, None, None)
+    assert again.pop("facets")[-1] == "category:harassment.insults"
     new = [{name: deadline.pop(name) for name in set(deadline) - {"name", "due_at", "met_at"}}
            for deadline in again["deadlines"]]  # fmt: skip
     assert [set(fields.values()) for fields in new] == [{None}] * 2

@@ -1,0 +1,139 @@
+"""One command on several cases: each case takes it or not by itself, and the page says which did, and why not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request, Response
+
+from services.triage.actions import Desk
+from services.triage.case.commands.handling import Assign
+from services.triage.case.commands.linking import RELATIONS, Link
+from services.triage.case.forms import FORMS
+from services.triage.desk.faults import FIELD_MESSAGES
+from services.triage.desk.names import CaseNames
+from services.triage.desk.picker import picks
+from services.triage.desk.queue import Queue
+from services.triage.requests import CommandRequest
+from services.triage.rooms import rooms_of
+from shared.access.authorization import Refused
+from shared.access.conditions import HIDING
+from shared.access.principal import Principal, serves
+from shared.ids import new_id
+from shared.problems import FieldsWrong, Problem, Unavailable
+from shared.times import now
+from shared.web.gate import NOT_FOUND, Gate
+from shared.web.idempotency import cause_of, checked_key, version_in
+from shared.web.pages import Pages
+
+COMMANDS = (Assign.name, Link.name)
+"""What can be done to several cases at once."""
+MOST = 50
+"""So many cases of one form are dealt with."""
+_WHY = {
+    "case-changed": "desk-changed-title",
+    "case-taken": "desk-taken",
+    "command-not-permitted": "desk-not-permitted",
+    "report-erased": "desk-content-erased",
+}
+"""Why a case did not take a command, by the code of the problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one case: `why` is None where it is done, or else says in words why it is not."""
+
+    case_id: str
+    code_name: str
+    why: str | None = None
+
+
+class Bulk:
+    """The form below the queue, and what became of it."""
+
+    def __init__(self, desk: Desk, queue: Queue, pages: Pages, names: CaseNames, gate: Gate) -> None:
+        """`gate` records what is refused."""
+        self._gate = gate
+        self._desk = desk
+        self._queue = queue
+        self._pages = pages
+        self._names = names
+
+    async def form(self, request: Request, principal: Principal) -> dict[str, Any]:
+        """What the form offers: the people of the reader's handling bodies, and the relations between cases."""
+        at, own = now(), self._queue.bodies(principal)
+        people = await self._desk.staff_of(own)
+        serving = {one.ref: one for one in people if any(serves(one, body, at) for body in own)}
+        loads = await self._desk.loads(serving)
+        return {
+            "people": picks(self._names, request, principal, serving.values(), loads, at),
+            "relations": self._names.options(request, "relation", RELATIONS),
+            "key": new_id(),
+        }
+
+    async def give(
+        self, request: Request, principal: Principal, form: Mapping[str, Sequence[str]], back: str
+    ) -> Response:
+        """Give the command of a form to each case that was ticked in it. `back`: which part of the queue was shown.
+
+        Raises Problem 403 and 404 where a single case was ticked, and the reader may not see it.
+        """
+        command = form.get("command", [""])[-1]
+        fields = FORMS[command].fields if command in COMMANDS else ()
+        values = {field.name: form[field.name][-1] for field in fields if field.name in form}
+        key = checked_key(form.get("key", [""])[-1] or None)
+        ticked = list(dict.fromkeys(form.get("case", ())))[:MOST]
+        outcomes = [
+            await self._give(request, principal, command, values, key, one, alone=len(ticked) == 1)
+            for one in (ticked if command in COMMANDS else ())
+        ]
+        context = {
+            "outcomes": sorted(outcomes, key=lambda one: one.why is None),
+            "command": command if command in COMMANDS else None,
+            "done": sum(one.why is None for one in outcomes),
+            "back": back,
+            "rooms": rooms_of(principal),
+        }
+        return self._pages.render(request, "bulk.html", context, 200 if outcomes else 422)
+
+    async def _give(
+        self,
+        request: Request,
+        principal: Principal,
+        command: str,
+        values: Mapping[str, object],
+        key: str | None,
+        ticked: str,
+        *,
+        alone: bool,
+    ) -> Outcome:
+        case_id, _, seen = ticked.partition(":")
+        code_name = ""
+        try:
+            code_name = (await self._desk.find(principal, case_id)).code_name
+            if str(values.get("other", "")).strip().lower() in (code_name, case_id):
+                # A link of another ticked case has changed it by now, which would be told instead.
+                return Outcome(case_id, code_name, self._names.said(request, FIELD_MESSAGES["same_case"]))
+            cause = cause_of(principal, case_id, key)
+            order = CommandRequest(command, values, version_in(seen, "case"), cause)
+            await self._desk.carry_out(principal, case_id, order)
+        except Problem as problem:
+            if alone and not code_name:
+                raise
+            self._record(problem, principal)
+            return Outcome(case_id, code_name, self._why(request, problem))
+        except Unavailable:
+            return Outcome(case_id, code_name, self._names.said(request, "desk-unavailable"))
+        return Outcome(case_id, code_name)
+
+    def _record(self, problem: Problem, principal: Principal) -> None:
+        if isinstance(problem, Refused) and problem.reason not in HIDING:
+            self._gate.keep(problem, principal)
+        elif problem.status == 404:
+            self._gate.keep_fault("case.read", NOT_FOUND, principal)
+
+    def _why(self, request: Request, problem: Problem) -> str:
+        fault = next(iter(problem.errors), None) if isinstance(problem, FieldsWrong) else None
+        if fault:
+            return self._names.said(request, FIELD_MESSAGES.get(fault.code, "field-required"), 0)
+        return self._names.said(request, _WHY.get(problem.code, "desk-bulk-not-yours"))

@@ -1,0 +1,75 @@
+"""How many cases each person has: for coordinators, who hand cases over before a person leaves or goes on leave."""
+
+import asyncio
+from datetime import datetime
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request, Response
+
+from services.triage.actions import Desk
+from services.triage.desk.names import CaseNames
+from services.triage.desk.queue import OPEN_STATES, Count, Queue, QueueFilter
+from services.triage.paths import HOME
+from services.triage.rooms import rooms_of
+from shared.access.principal import Leave, Principal, has_ended, serves
+from shared.i18n.messages import write_day
+from shared.times import now
+from shared.web.pages import Pages
+
+
+class LoadView:
+    """The page of who has what."""
+
+    def __init__(self, desk: Desk, queue: Queue, pages: Pages, names: CaseNames) -> None:
+        self._desk = desk
+        self._queue = queue
+        self._pages = pages
+        self._names = names
+
+    async def show(self, request: Request, principal: Principal) -> Response:
+        """The people of the reader's handling bodies, who has the most open cases first."""
+        at, own = now(), self._queue.bodies(principal)
+        people = await self._desk.staff_of(own)
+        rows = await asyncio.gather(*(self._row(request, principal, person, own, at) for person in people))
+        shown = [row for row in rows if row["serves"] or row["open"].number]
+        context = {
+            "rows": sorted(shown, key=lambda row: (-row["open"].number, row["name"])),
+            "principal": principal,
+            "rooms": rooms_of(principal),
+        }
+        return self._pages.render(request, "load.html", context)
+
+    async def _row(
+        self, request: Request, reader: Principal, person: Principal, own: tuple[str, ...], at: datetime
+    ) -> dict[str, Any]:
+        mine, more = await self._queue.glimpses(reader, QueueFilter(states=OPEN_STATES, assignee=person.ref))
+        serving = [body for body in own if serves(person, body, at)]
+        return {
+            "name": self._names.name(person.ref),
+            "person": person.ref,
+            "open": Count(len(mine), more),
+            "overdue": sum(one.due < at for one in mine),
+            "bodies": [self._names.body(request, body) for body in serving],
+            "serves": bool(serving),
+            "away": self._away(request, person, at),
+            "href": f"{HOME}?{urlencode({'assignee': person.ref})}",
+        }
+
+    def _away(self, request: Request, person: Principal, at: datetime) -> str | None:
+        leave = next_leave(person, at)
+        if leave is None:
+            return None
+        day = partial(write_day, self._names.language(request))
+        if leave.begins_at > at:
+            return self._names.said(request, "desk-load-away-from", day(leave.begins_at))
+        if leave.ends_at is None:
+            return self._names.said(request, "desk-load-away")
+        return self._names.said(request, "desk-load-away-until", day(leave.ends_at))
+
+
+def next_leave(person: Principal, at: datetime) -> Leave | None:
+    """The leave of a person that runs at a time (UTC-aware), or the next one."""
+    leaves = (leave for leave in person.leaves if not has_ended(leave.ends_at, at))
+    return min(leaves, key=lambda leave: leave.begins_at, default=None)

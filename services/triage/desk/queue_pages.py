@@ -1,0 +1,41 @@
+"""The pages about many cases: the queue, several cases at once, and who has what. All works without JavaScript."""
+
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import APIRouter, Request, Response
+
+from services.triage.actions import Desk
+from services.triage.desk.bulk import Bulk
+from services.triage.desk.load import LoadView
+from services.triage.desk.names import CaseNames
+from services.triage.desk.people import PeopleNames
+from services.triage.desk.queue import Queue
+from services.triage.desk.queue_view import QueueView, address_of, filter_of
+from services.triage.paths import HOME, LOAD
+from shared.web.forms import read_form
+from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.pages import Pages
+
+
+def make_queue_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages, people: PeopleNames) -> APIRouter:
+    """The queue at /desk, and what can be done with several of its cases."""
+    router = gate.router(Callers.PEOPLE, include_in_schema=False)
+    names = CaseNames(pages, desk.policy, people)
+    bulk, load = Bulk(desk, queue, pages, names, gate), LoadView(desk, queue, pages, names)
+    view = QueueView(queue, bulk, pages, names, desk.policy)
+
+    @router.get(HOME, **does("case.list"))
+    async def show_queue(request: Request) -> Response:
+        return await view.show(request, principal_of(request), request.query_params)
+
+    @router.post(f"{HOME}/bulk", **does("case.assign"))
+    async def give_to_several(request: Request) -> Response:
+        who, form = principal_of(request), await read_form(request)
+        shown = filter_of(dict(parse_qsl(form.get("back", [""])[-1])), queue.bodies(who), desk.policy)
+        return await bulk.give(request, who, form, urlencode(address_of(shown)))
+
+    @router.get(LOAD, **does("roster.read"))
+    async def show_load(request: Request) -> Response:
+        return await load.show(request, principal_of(request))
+
+    return router
