@@ -43,6 +43,10 @@ class PartiesStore(Protocol):
         """The pseudonyms and references of those shut out of each case; a case of which nothing was told is missing."""
         ...
 
+    async def followed(self, case_ids: Iterable[str]) -> dict[str, str]:
+        """Of those of the cases that tell of bad treatment for an earlier report, the case of that report."""
+        ...
+
     async def keep(self, told: Sequence[PartiesEvent]) -> None:
         """Keep what was told last of each report, however often and in whatever order it comes."""
         ...
@@ -68,13 +72,24 @@ class MongoParties:
         with reaching():
             return {document["_id"]: frozenset(document["names"]) async for document in found}
 
+    async def followed(self, case_ids: Iterable[str]) -> dict[str, str]:
+        """See PartiesStore."""
+        found = self.collection.find({"_id": {"$in": list(case_ids)}, "follows": {"$ne": None}}, {"follows": 1})
+        with reaching():
+            return {document["_id"]: document["follows"] async for document in found}
+
     async def keep(self, told: Sequence[PartiesEvent]) -> None:
         """See PartiesStore."""
         newest = {one.event.case_id: one for one in sorted(told, key=lambda one: one.event.time)}
         fields = {
             case_id: Told(
                 one.event.time,
-                {"names": sorted(one.fact.names), "partition": one.partition, "offset": one.offset},
+                {
+                    "names": sorted(one.fact.names),
+                    "follows": one.fact.follows,
+                    "partition": one.partition,
+                    "offset": one.offset,
+                },
             )
             for case_id, one in newest.items()
         }
@@ -108,6 +123,10 @@ class Parties:
     async def load(self, case_ids: AbstractSet[str]) -> dict[str, frozenset[str]]:
         """The pseudonyms and references of those shut out of each case; a case of which nothing was told is missing."""
         return await self.store.load(case_ids) if case_ids else {}
+
+    async def followed(self, case_ids: AbstractSet[str]) -> dict[str, str]:
+        """Of those of the cases that tell of bad treatment for an earlier report, the case of that report."""
+        return await self.store.followed(case_ids) if case_ids else {}
 
     async def places(self) -> dict[int, int]:
         """The offset after the last record that was kept, by partition."""

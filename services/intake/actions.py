@@ -35,7 +35,7 @@ from services.intake.stored import (
 )
 from services.intake.vault.cipher import Vault
 from shared import metrics
-from shared.events import Draft, stamp
+from shared.events import Draft, ReportParties, stamp
 from shared.ids import case_id_of, derive, new_id
 from shared.policy import Policy
 from shared.problems import FieldsWrong, KeyReused, Unavailable
@@ -104,14 +104,12 @@ class Submissions:
         another report; 410 for a report that is erased. Raises Problem 503 or Unavailable when the report cannot be
         stored now, or not be compared with the stored one.
         """
-        at, pepper = self._clock(), self._secrets.pepper
+        at = self._clock()
         if faults := find_faults(arrival.submission, self._policy, at):
             raise FieldsWrong(faults)
         arrival = self._owned(arrival, owner)
-        report_id = self._id_of(arrival)
-        nonce = urandom(16) if arrival.key is None else f"{arrival.scope}\x1f{arrival.key}".encode()
-        accepted = Accepted(report_id, make_receipt(pepper, nonce))
-        content = _content_of(arrival)
+        accepted = self.named(arrival.scope, arrival.key)
+        report_id, content = accepted.report_id, _content_of(arrival)
         names = await self._mentions.ready()
         report = self._new_report(report_id, arrival, content, names, at, accepted.receipt, source)
         if await self._commits.commit(report):
@@ -134,7 +132,7 @@ class Submissions:
         changes: dict[str, Change] = {}
         told: list[tuple[str, ReportContent]] = []
         for arrival in arrivals:
-            report_id, content = self._id_of(arrival), _content_of(arrival)
+            report_id, content = self._id_of(arrival.scope, arrival.key), _content_of(arrival)
             told.append((report_id, content))
             if report_id not in changes:
                 channels[report_id] = arrival.channel
@@ -152,6 +150,30 @@ class Submissions:
             for report_id, content in told
         ]
 
+    def named(self, scope: str, key: str | None) -> Accepted:
+        """The id and the receipt of the report that an arrival becomes: with a key, always the same."""
+        nonce = urandom(16) if key is None else f"{scope}\x1f{key}".encode()
+        return Accepted(self._id_of(scope, key), make_receipt(self._secrets.pepper, nonce))
+
+    async def prepare(self, arrival: Arrival, follows: str, shut_out: tuple[str, ...]) -> Change:
+        """A new report as it is to be written, of what was done to a reporter for the report of the case `follows`.
+
+        `shut_out`: references of people who may not see it. Raises Unavailable before the roster was ever read.
+        """
+        named, names = self.named(arrival.scope, arrival.key), await self._mentions.ready()
+        made = self._new_report(named.report_id, arrival, _content_of(arrival), names, self._clock(), named.receipt)
+        report = replace(made.report, follows=follows, shut_out=shut_out)
+        told = {"follows": follows, "shut_out": shut_out}
+        events = [
+            replace(event, fact=event.fact.model_copy(update=told)) if isinstance(event.fact, ReportParties) else event
+            for event in made.events
+        ]
+        return replace(made, report=report, events=events)
+
+    def is_same(self, stored: StoredReport, arrival: Arrival) -> bool:
+        """Whether an arrival says what a stored report says. An erased report has nothing left to compare with."""
+        return self._is_same(stored, _content_of(arrival))
+
     def _owned(self, arrival: Arrival, owner: str | None) -> Arrival:
         """The arrival under a key that only its owner, or the very same report, can come with again."""
         if arrival.key is None:
@@ -162,8 +184,8 @@ class Submissions:
             owner = digest_content(self._secrets.pepper, arrival.channel, words)
         return replace(arrival, key=owned_key(owner, arrival.key))
 
-    def _id_of(self, arrival: Arrival) -> str:
-        return new_id() if arrival.key is None else derive_report_id(self._secrets.pepper, arrival.scope, arrival.key)
+    def _id_of(self, scope: str, key: str | None) -> str:
+        return new_id() if key is None else derive_report_id(self._secrets.pepper, scope, key)
 
     def _new_report(
         self,

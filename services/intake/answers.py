@@ -51,9 +51,10 @@ class AnswerTaken(TypedDict):
 
 
 class CheckInTaken(TypedDict):
-    """Answers of a reporter to a check-in that are stored."""
+    """Answers of a reporter to a check-in that are stored. `opened`: the receipt of the report that they became."""
 
     number: int
+    opened: NotRequired[str]
 
 
 class AppealTaken(TypedDict):

@@ -129,7 +129,8 @@ class Mentions:
             # Only people that handlers named come and go then.
             fact = tell_erased(after, after.erased.at, named=True)
         else:
-            fact = self._people(after).told(after.id, make_salt()).model_copy(update={"shut_out": after.hidden_from})
+            fact = self._people(after).told(after.id, make_salt())
+            fact = fact.model_copy(update={"shut_out": after.hidden_from, "follows": after.follows})
         told_at = self._succession.after(before.told_at, at)
         return [tell_parties(before, Draft(fact, by, told_at, cause), current_traceparent())]
 

@@ -65,6 +65,10 @@ class ReportStore:
         """Write all changes; returns the ids of reports that exist already, or have changed meanwhile."""
         return await self._reports.save([save_of(change) for change in changes])
 
+    async def save_together(self, changes: Sequence[Change]) -> bool:
+        """Write all of these changes, or none where a report exists already or has changed. Returns whether."""
+        return await self._reports.save_together([save_of(change) for change in changes])
+
     async def erased_among(self, report_ids: Sized[str]) -> set[str]:
         """The ids of those reports that are in the database and erased."""
         wanted = {"_id": {"$in": list(report_ids)}, "vault": None}
@@ -138,7 +142,7 @@ def _document_of(report: StoredReport) -> Document:
     document = _REPORTS.to_document(report)
     for name in _OF_AGGREGATES:
         del document[name]
-    for name in ("receipt", "erased", "shut_out", "further", "remarks"):
+    for name in ("receipt", "erased", "shut_out", "further", "remarks", "opened"):
         # The index of receipts is sparse: without one, there is no such field.
         if not document[name]:
             del document[name]

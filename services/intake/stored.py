@@ -72,8 +72,10 @@ class StoredReport(ReportOutline):
     the ones that are nobody on the roster, as a handler said. An erasure removes all three. `shut_out`: references of
     people on the roster in an erased report. `further`: references of people that handlers name, by the token that the
     case has for each; they are shut out while the case has the token among its recusals. `remarks`: what was odd about
-    the submission, and did not cost it. `version`, `seq`, `outbox` and `told_at` (when it was told last who is named;
-    UTC-aware) belong to the store; in a new report they are 0 or empty.
+    the submission, and did not cost it. `follows`: the case of an earlier report, for which the reporter was treated
+    badly; an erasure removes it. `opened`: the check-ins, by what the keys of their answers begin with, at which the
+    reporter told so; each became a report of its own. `version`, `seq`, `outbox` and `told_at` (when it was told last
+    who is named; UTC-aware) belong to the store; in a new report they are 0 or empty.
     """
 
     case_id: str
@@ -93,6 +95,8 @@ class StoredReport(ReportOutline):
     outbox: tuple[Any, ...] = field(default=(), repr=False)
     told_at: datetime | None = None
     remarks: tuple[Remark, ...] = ()
+    follows: str | None = None
+    opened: tuple[str, ...] = ()
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -144,6 +148,8 @@ class Store(Protocol):
     async def find_by_receipt(self, receipt_hash: bytes) -> StoredReport | None: ...
 
     async def save(self, changes: Sequence[Change]) -> set[str]: ...
+
+    async def save_together(self, changes: Sequence[Change]) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

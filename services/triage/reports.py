@@ -1,8 +1,9 @@
 """What triage does with what intake tells: cases are opened, get answers, and forget."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from services.triage.author import TRIAGE
 from services.triage.case.attendance import People
@@ -13,14 +14,15 @@ from services.triage.case.commands.check_ins import ReceiveCheckIn
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.inquiry import ReceiveAnswer
 from services.triage.case.commands.opening import Open
-from services.triage.case.commands.table import carry_out
+from services.triage.case.commands.table import carry_out, carry_out_other
 from services.triage.case.lifecycle import NotPermitted, UnknownQuestion
 from services.triage.case.tokens import Tokens
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
-from shared.aggregates import change
+from shared.aggregates import change, change_together
 from shared.events import (
+    RETALIATION,
     Event,
     ReportAnswered,
     ReportAppealed,
@@ -86,6 +88,10 @@ class ReportFollower:
         named = await self._parties.known(apart)
         named |= await self._parties.load({_case_id(event) for event in events} - apart)
         staff = await self._staffing.staff()
+        firsts = await self._parties.followed({_case_id(event) for event in events if _tells_of_retaliation(event)})
+        for event in events:
+            if (first_id := firsts.get(_case_id(event))) and isinstance(event.fact, ReportReceived):
+                await self._open_after(event, event.fact, first_id, People(staff, named[_case_id(event)]))
         by_case: dict[str, list[Event]] = {}
         for event in events:
             by_case.setdefault(_case_id(event), []).append(event)
@@ -103,6 +109,29 @@ class ReportFollower:
             return work.change()
 
         await change(self._cases, by_case, decide, note=self._count)
+
+    async def _open_after(self, event: Event, report: ReportReceived, first_id: str, people: People) -> None:
+        """Open a case that tells of bad treatment for an earlier report, and link it to the case of that one."""
+        case_id, attempts = _case_id(event), dict[str, int]()
+
+        async def decide(found: Mapping[str, StoredCase]) -> Sequence[CaseChange]:
+            if case_id in found:
+                return []
+            first, at, code_name = found.get(first_id), self._clock(), await self._name_for(case_id, attempts)
+            refs = self._tokens.ref_of(case_id, first_id), self._tokens.ref_of(first_id, case_id)
+            opening = Open(code_name, report, people, first.case if first else None, *refs)
+            told: dict[str, Any] = {"actor": TRIAGE, "cause": event.id, "trace": event.trace}
+            case, events = carry_out(None, opening, self._policy, people, at, case_id=case_id, **told)
+            assert case is not None  # noqa: S101  # a case that is opened is there
+            changes = [CaseChange(case, None, events, [event.id])]
+            if first:
+                theirs = self._tokens.people(first.case, people.staff, await self._sight.names_of(first.case))
+                after, events = carry_out_other(first.case, case, opening, self._policy, theirs, at, **told)
+                changes.append(CaseChange(after, first, events, [event.id]))
+            return changes
+
+        for done in await change_together(self._cases, [case_id, first_id], decide):
+            self._count(done)
 
     def _count(self, done: CaseChange) -> None:
         if done.stored is None:
@@ -187,6 +216,10 @@ class DigestEraser:
 
 def _names_apart(event: Event) -> bool:
     return isinstance(event.fact, ReportReceived) and event.fact.parties_apart
+
+
+def _tells_of_retaliation(event: Event) -> bool:
+    return isinstance(event.fact, ReportReceived) and event.fact.parties_apart and RETALIATION in event.fact.flags
 
 
 def _case_id(event: Event) -> str:

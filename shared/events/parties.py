@@ -12,12 +12,14 @@ class ReportParties(Fact):
 
     A later one of the same report takes the place of the earlier. When the report is erased, a last one has no name
     keys: `shut_out` are the references of people on the roster who stay shut out, `named` says whether the report named
-    anybody at all, and `erased_at` since when it is erased. `salt` is random, so that nobody can try what a digest of
-    this fact stands for.
+    anybody at all, and `erased_at` since when it is erased. `follows`: the case for which the reporter was treated
+    badly, of a report that tells so; only this topic links the two. `salt` is random, so that nobody can try what a
+    digest of this fact stands for.
     """
 
     topic: ClassVar[str] = "parties"
     name: ClassVar[str] = "report.parties"
+    version: ClassVar[str] = "1.1"
 
     report_id: str
     subjects: tuple[str, ...] = ()
@@ -27,6 +29,7 @@ class ReportParties(Fact):
     shut_out: tuple[str, ...] = ()
     named: bool = False
     erased_at: AwareDatetime | None = None
+    follows: str | None = None
     salt: str
 
     @property

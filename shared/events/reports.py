@@ -6,6 +6,9 @@ from pydantic import AwareDatetime
 
 from shared.events.envelope import Fact
 
+RETALIATION = "retaliation"
+"""The flag of a report about what was done to a reporter for an earlier report, and the relation of the two cases."""
+
 
 class ReportReceived(Fact):
     """A report is stored durably. `subjects`, `witnesses` and `reporter` stand for people; names stay in the vault.

@@ -19,6 +19,10 @@ class MemoryParties:
         self._reach()
         return {i: self.told[i].fact.names for i in case_ids if i in self.told}
 
+    async def followed(self, case_ids: Iterable[str]) -> dict[str, str]:
+        self._reach()
+        return {i: first for i in case_ids if i in self.told and (first := self.told[i].fact.follows)}
+
     async def keep(self, told: Sequence[PartiesEvent]) -> None:
         self._reach()
         for one in told:

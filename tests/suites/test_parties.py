@@ -61,6 +61,12 @@ class TestParties:
         left = {"person:0000000000000001", "5" * 32}
         assert await store.load([case_id_of("a")]) == {case_id_of("a"): left}
 
+    async def test_a_copy_knows_for_which_case_a_reporter_was_treated_badly(self, store: PartiesStore) -> None:
+        await store.keep([told("a", 0, follows="the first"), told("b", 1)])
+        assert await store.followed([case_id_of("a"), case_id_of("b"), "unknown"]) == {case_id_of("a"): "the first"}
+        await store.keep([told("a", 2)])
+        assert await store.followed([case_id_of("a")]) == {}
+
     async def test_a_copy_says_how_far_it_has_read_each_partition(self, store: PartiesStore) -> None:
         assert await store.places() == {}
         await store.keep([told("a", 2, partition=0, offset=4), told("b", 2, partition=3, offset=9)])

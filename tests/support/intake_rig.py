@@ -17,6 +17,7 @@ from services.intake.erasure.routes import make_erasure_router
 from services.intake.group_commit import GroupCommit
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.pages import FollowUpPage, make_follow_up_router
+from services.intake.mailbox.retaliation import Retaliation
 from services.intake.mailbox.routes import make_mailbox_router
 from services.intake.mentions import Mentions, Naming
 from services.intake.outcomes.actions import Outcomes
@@ -92,6 +93,14 @@ class MemoryStore:
         self._reach()
         self.saved.append(len(changes))
         return {change.id for change in changes if not self._write(self.reports, save_of(change))}
+
+    async def save_together(self, changes: Sequence[Change]) -> bool:
+        self._reach()
+        before = copy.deepcopy(self.reports)
+        if all(self._write(self.reports, save_of(change)) for change in changes):
+            return True
+        self.reports = before
+        return False
 
     async def save_accesses(self, saves: Sequence[Save]) -> set[str]:
         self._reach()
@@ -281,7 +290,8 @@ class Rig:
         self.submissions = Submissions(
             self.store, commits, self.vault, POLICY, SECRETS, self.mentions, self.succession, self.clock
         )
-        self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.mentions, POLICY, self.clock)
+        self.retaliation = Retaliation(self.submissions, self.vault, roster)
+        self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.mentions, self.retaliation, POLICY, self.clock)
         self.access_log = AccessLog("intake", self.accesses or _Accesses(self.store))
         self.identities = Identities(POLICY, self.roster)
         self.reader = VaultReader(self.store, self.vault, self.mentions, self.access_log, self.identities, self.clock)

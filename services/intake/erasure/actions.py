@@ -142,6 +142,7 @@ def emptied(report: StoredReport, fact: ReportErased, at: datetime, shut_out: tu
         mentioned=(),
         cleared=(),
         shut_out=shut_out,
+        follows=None,
         facts=replace(report.facts, occurred=None),
         erased=ErasureMark(at, fact.reason, fact.request_id),
     )

@@ -51,6 +51,10 @@ class ReplayBarrier:
         """See services.intake.store.ReportStore."""
         return await self._inside().save(changes)
 
+    async def save_together(self, changes: Sequence[Change]) -> bool:
+        """See services.intake.store.ReportStore."""
+        return await self._inside().save_together(changes)
+
     def _inside(self) -> Store:
         if not self._open:
             raise Unavailable("erasures are being replayed")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.intake.mailbox.appeals import KEPT_AS, appeal_id_of, newest_sent, pending, view_appeals, way_to_appeal
+from services.intake.mailbox.retaliation import Retaliation
 from services.intake.mailbox.views import AppealWay, CheckInView, QuestionView, StatusView, view_deadlines
 from services.intake.mentions import Mentions
 from services.intake.report.check_ins import (
@@ -20,14 +21,16 @@ from services.intake.report.check_ins import (
     is_answered,
     is_repeated,
     is_stopped,
+    kept_of,
     key_of,
+    tells_of_bad_treatment,
 )
 from services.intake.report.receipt import hash_receipt
 from services.intake.report.sealed import SealedAnswer, SealedStatement
 from services.intake.report.status import follow
 from services.intake.stored import INTAKE, REPORTER, SOURCE, Change, Secrets, Store, StoredReport, refuse_erased
 from services.intake.vault.cipher import Vault
-from shared.aggregates import change
+from shared.aggregates import change, change_together
 from shared.brake import Brake
 from shared.events import (
     CaseState,
@@ -83,11 +86,13 @@ class Mailbox:
         vault: Vault,
         secrets: Secrets,
         mentions: Mentions,
+        retaliation: Retaliation,
         policy: Policy,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
         self._mentions = mentions
+        self._retaliation = retaliation
         self._vault = vault
         self._secrets = secrets
         self._policy = policy
@@ -124,9 +129,12 @@ class Mailbox:
 
         await change(self._store, [found.id], decide)
 
-    async def check_in(self, receipt: str, number: int, choice: str, answers: Mapping[str, str], text: str) -> None:
+    async def check_in(
+        self, receipt: str, number: int, choice: str, answers: Mapping[str, str], text: str
+    ) -> str | None:
         """Keep what the reporter answers to a check-in, durably, and tell that there is something. May be repeated.
 
+        Bad treatment because of the report becomes a report of its own, in the same write; returns its receipt.
         `choice`: one of CHOICES; `answers`: by the questions of QUESTIONS. While the case is followed up, STOP alone is
         also taken of the last check-in that was answered or is over. Raises Problem 404 for an unknown receipt or
         check-in, 409 when it was answered otherwise or nothing is asked any more, 410 when the report has been erased,
@@ -138,19 +146,26 @@ class Mailbox:
         if choice == DECLINE and (answers or text):
             raise FieldsWrong([FieldError("/answers", "not_declined", "Who declines does not answer.")])
         found = await self._find(receipt)
+        asked = found.status.check_in
+        answer_id = answer_id_of(found.id, asked) if asked else ""
+        opened = self._retaliation.named(answer_id) if tells_of_bad_treatment(entries) else None
+        kept = kept_of(entries)
 
-        async def decide(_report_id: str, report: StoredReport | None) -> Change | None:
+        async def decide(stored: Mapping[str, StoredReport]) -> Sequence[Change]:
+            report = stored.get(found.id)
             if report is None:
                 raise Unavailable("a report is not where it was")
             refuse_erased(report)
             asked = report.status.check_in
-            if asked is None or asked.number != number:
+            if asked is None or asked.number != number or answer_id_of(report.id, asked) != answer_id:
                 error = FieldError("/number", "check_in_unknown", "There is no such check-in.")
                 raise Problem(404, "check-in-unknown", "This was not asked.", errors=[error])
-            answer_id = answer_id_of(report.id, asked)
             known = self._said(report, answer_id)
-            if is_repeated(entries, known):
-                return None
+            further = stored.get(opened.report_id) if opened else None
+            if is_repeated(kept, known) and (
+                opened is None or self._retaliation.is_opened(report, answer_id, entries, further)
+            ):
+                return []
             stops_alone = entries == {CHOICE: STOP}
             if known and not stops_alone:
                 raise Problem(409, "already-answered", "These questions have been answered already.")
@@ -161,15 +176,20 @@ class Mailbox:
                 report_id=report.id,
                 number=number,
                 due_at=asked.due_at,
-                answer="answered" if is_answered({**known, **entries}) else "declined",
+                answer="answered" if is_answered({**known, **kept}) else "declined",
                 stop=choice == STOP,
                 answer_id=answer_id,
             )
-            sealed = {key_of(answer_id, name): given for name, given in ({STOP: STOP} if known else entries).items()}
+            sealed = {key_of(answer_id, name): given for name, given in ({STOP: STOP} if known else kept).items()}
             cause = derive("stop", answer_id) if known else answer_id
-            return await self._answered(report, fact, cause, sealed, [text])
+            told = await self._answered(report, fact, cause, sealed, [kept.get(WORDS, "")])
+            if opened is None:
+                return [told]
+            after = replace(told.report, opened=(*report.opened, answer_id))
+            return [replace(told, report=after), await self._retaliation.open(report, answer_id, entries)]
 
-        await change(self._store, [found.id], decide)
+        await change_together(self._store, [found.id, *([opened.report_id] if opened else [])], decide)
+        return opened.receipt if opened else None
 
     async def appeal(self, receipt: str, ground: str, text: str) -> str:
         """Keep an appeal of the reporter, durably, and tell it to triage, which judges it. Returns its id.
@@ -329,6 +349,7 @@ class Mailbox:
             check_in_to_stop=self._to_stop(report),
             appeals=view_appeals(report, lambda statement_id: self._statement(report, statement_id)),
             appeal=self._way(report),
+            opened=tuple(self._retaliation.named(answer_id).receipt for answer_id in report.opened),
         )
 
     def _to_stop(self, report: StoredReport) -> int | None:

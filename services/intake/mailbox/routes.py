@@ -110,8 +110,8 @@ def make_mailbox_router(mailbox: Mailbox, gate: Gate) -> APIRouter:
     async def check_in(request: Request) -> Response:
         """Take what a reporter answers to a check-in, or that the reporter declines. The request may be repeated."""
         body = parse_body(CheckIn, await request.body())
-        await mailbox.check_in(body.receipt, body.number, body.choice, body.given, body.text)
-        return json_response({"number": body.number}, 202, headers=PRIVATE)
+        opened = await mailbox.check_in(body.receipt, body.number, body.choice, body.given, body.text)
+        return json_response({"number": body.number, **({"opened": opened} if opened else {})}, 202, headers=PRIVATE)
 
     @router.post(
         "/v1/follow-up/appeals",

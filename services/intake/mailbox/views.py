@@ -94,6 +94,8 @@ class StatusView:
     where there is no asking to stop.
     `appeals`: those of the reporter; `appeal`: whether another one can be sent now.
 
+    `opened`: the receipts of the reports that the reporter's answers to check-ins became.
+
     Of an erased report (`erased_at`) no words are left: no questions, no reason, no appeals.
     """
 
@@ -110,6 +112,7 @@ class StatusView:
     check_in_to_stop: int | None = None
     appeals: tuple[AppealView, ...] = ()
     appeal: AppealWay = AppealWay()
+    opened: tuple[str, ...] = ()
 
 
 def view_deadlines(status: Status, now: datetime) -> tuple[DeadlineView, ...]:

@@ -15,6 +15,8 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """The questions in their order, and what can be answered to each. Each may be left out."""
+BAD_TREATMENT = "treated_badly"
+"""The question about bad treatment because of the report. A yes to it is not for the people who handle the report."""
 CHOICE = "choice"
 """Under this name stands what the reporter did with the check-in: one of CHOICES."""
 WORDS = "words"
@@ -42,6 +44,17 @@ def entries_of(choice: str, answers: Mapping[str, str], text: str) -> dict[str, 
     """What the vault keeps of a check-in, by name. Nothing else is kept where the reporter declines."""
     said = {} if choice == DECLINE else {**answers, **({WORDS: text} if text else {})}
     return {CHOICE: choice, **said}
+
+
+def tells_of_bad_treatment(entries: Mapping[str, str]) -> bool:
+    """Whether the reporter was treated badly because of the report."""
+    return entries.get(BAD_TREATMENT) == "yes"
+
+
+def kept_of(entries: Mapping[str, str]) -> dict[str, str]:
+    """What of these entries stays with the report. Of bad treatment nothing does: people who did not decide read it."""
+    hidden = (BAD_TREATMENT, WORDS) if tells_of_bad_treatment(entries) else ()
+    return {name: given for name, given in entries.items() if name not in hidden}
 
 
 def is_repeated(entries: Mapping[str, str], known: Mapping[str, str]) -> bool:

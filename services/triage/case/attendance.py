@@ -112,15 +112,18 @@ def voters(case: Case, people: People, policy: Policy, now: datetime) -> frozens
     return frozenset(one.ref for one in serving if is_permitted(one, "case.start", about, now))
 
 
-def choose_body(own: str, community: str, people: People, policy: Policy, now: datetime) -> str:
+def choose_body(
+    own: str, community: str, people: People, policy: Policy, now: datetime, recused: frozenset[str] = frozenset()
+) -> str:
     """The body that gets a new case: `own`, or else the first stand-in that can take it.
 
+    `recused`: people (references) who are recused before anybody hears of the case; so enough others may go on.
     Where no body can take it, that is the first in which a person may handle it, or else `own`.
     """
     able: list[str] = []
     for body in (own, *policy.stand_ins(own)):
-        there = attendance(_about(body, community, people, policy), people, policy, now)
-        if there.can_take:
+        there = attendance(_about(body, community, people, policy, recused), people, policy, now)
+        if there.can_keep if body == own else there.can_take:
             return body
         able += [body] if there.able else []
     return able[0] if able else own

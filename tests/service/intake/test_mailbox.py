@@ -9,6 +9,8 @@ import pytest
 
 from services.intake.erasure.actions import Erasure
 from services.intake.group_commit import GroupCommit
+from services.intake.vault.reads import Read
+from shared.access.purposes import PURPOSES
 from shared.events import (
     APPEAL_GROUNDS,
     Actor,
@@ -35,8 +37,11 @@ from shared.events import (
     ReportAnswered,
     ReportAppealed,
     ReportCheckedIn,
+    ReportParties,
+    ReportReceived,
 )
-from tests.support.intake_rig import START, Rig, bearer, case_event
+from shared.ids import case_id_of
+from tests.support.intake_rig import RESPONDER, START, Rig, bearer, case_event
 
 DAY = timedelta(days=1)
 
@@ -122,6 +127,7 @@ async def test_a_receipt_opens_the_status_at_once(rig: Rig, accepted: dict[str, 
         "check_in_to_stop": None,
         "appeals": [],
         "appeal": {"grounds": [], "until": None, "barred": "nothing", "next_body": None},
+        "opened": [],
     }
 
 
@@ -595,3 +601,64 @@ async def test_a_faulty_appeal_names_its_fields(rig: Rig) -> None:
         bad = await http.post("/v1/follow-up/appeals", json={**unknown, "ground": "x", "text": " "})
         assert (await http.post("/v1/follow-up/appeals", json=unknown)).status_code == 404
     assert (bad.status_code, [e["pointer"] for e in bad.json()["errors"]]) == (422, ["/ground", "/text"])
+
+
+BADLY = {
+    "number": 1,
+    "choice": "answer",
+    "answers": {"safe": "no", "treated_badly": "yes"},
+    "text": "Sekretwords of what came after.",
+}
+
+
+async def test_bad_treatment_for_a_report_becomes_a_report_of_its_own(rig: Rig) -> None:
+    told = {"reported": [{"name": "Mallory"}], "reporter": {"name": "Rita", "email": "rita@example.org"}}
+    first = await rig.post(**told, privacy="named", setting="in_person")
+    await rig.mailbox.project([case_event(first["report_id"], 1, BEGUN), case_event(first["report_id"], 2, ASKED)])
+    for _ in range(2):
+        async with rig.http() as http:
+            answer = await http.post("/v1/follow-up/check-ins", json={"receipt": first["receipt"], **BADLY})
+        assert answer.status_code == 202
+    (opened,) = (await follow(rig, first["receipt"]))["opened"]
+    assert answer.json() == {"number": 1, "opened": opened}
+    assert (await check_in(rig, first["receipt"], {**BADLY, "text": "Other words."}))[0] == 409
+    assert (await follow(rig, opened))["state"] == "received"
+
+    (second,) = (report for report in rig.store.reports if report != first["report_id"])
+    facts = [event.fact for event in rig.store.reports[second]["outbox"]]
+    received, parties = facts
+    assert isinstance(received, ReportReceived)
+    assert isinstance(parties, ReportParties)
+    assert (received.flags, received.privacy, received.setting) == (("retaliation",), "named", "in_person")
+    assert (received.contactable, received.community) == (True, "enwiki")
+    assert parties.follows == case_id_of(first["report_id"])
+    known = next(fact for fact in rig.store.events() if isinstance(fact, ReportParties))
+    assert (set(parties.subjects), set(parties.reporter)) == (set(known.subjects), set(known.reporter))
+    assert first["report_id"] not in received.model_dump_json()
+
+    theirs, new = await rig.reader.read(
+        [Read(i, ("content", "reporter", "reported", "correspondence")) for i in (first["report_id"], second)],
+        purpose=PURPOSES["review"],
+        actor=RESPONDER,
+    )
+    answers = {one["question_id"].rpartition("-")[2] for one in theirs["sections"]["correspondence"]["answers"]}
+    assert answers == {"choice", "safe"}
+    assert "Sekretwords" not in repr(theirs) + repr(rig.store.reports)
+    assert new["sections"]["content"]["narrative"] == BADLY["text"]
+    assert new["sections"]["reported"]["people"][0]["name"] == "Mallory"
+
+
+async def test_a_report_of_bad_treatment_is_erased_by_itself(rig: Rig, accepted: dict[str, str]) -> None:
+    first = accepted["report_id"]
+    await rig.mailbox.project([case_event(first, 1, BEGUN), case_event(first, 2, ASKED)])
+    only = {"number": 1, "choice": "stop", "answers": {"treated_badly": "yes"}}
+    assert await check_in(rig, accepted["receipt"], only) == (202, [])
+    told = next(fact for fact in rig.store.events() if isinstance(fact, ReportCheckedIn))
+    assert (told.answer, told.stop) == ("declined", True)
+    (second,) = (report for report in rig.store.reports if report != first)
+    erasure = Erasure("r-1", "request", RESPONDER)
+    assert await rig.erasing.erase([first], erasure) == {first: "erased"}
+    (opened,) = (await follow(rig, accepted["receipt"]))["opened"]
+    assert (await follow(rig, opened))["erased_at"] is None
+    assert await rig.erasing.erase([second], erasure) == {second: "erased"}
+    assert rig.store.reports[second]["follows"] is None

@@ -7,13 +7,13 @@ from typing import Annotated
 
 from services.triage.case.case import Case
 from services.triage.case.commands.command import CaseField, ChoiceField, Command, Words, WordsField
-from shared.events import CaseFact, CaseLinked, CaseState, CaseUnlinked
+from shared.events import RETALIATION, CaseFact, CaseLinked, CaseState, CaseUnlinked
 from shared.policy import Policy
 from shared.problems import FieldError
 
 LINK = "link"
 """As what the vault keeps why two cases are linked. Only those who may see both read it."""
-RELATIONS = ("related", "same_people", "retaliation", "duplicate", "follows")
+RELATIONS = ("related", "same_people", RETALIATION, "duplicate", "follows")
 """What two cases have to do with each other. Each is said of both alike."""
 
 

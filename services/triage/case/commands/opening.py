@@ -6,7 +6,20 @@ from datetime import datetime
 from services.triage.case.attendance import NOBODY, People, choose_body
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
-from shared.events import CaseFact, CaseOpened, CaseState, CaseTriaged, DeadlineSet, ReportReceived, parties_of
+from services.triage.case.commands.recusal import DECIDED_BEFORE, NAMED
+from shared.events import (
+    RETALIATION,
+    CaseAssigned,
+    CaseFact,
+    CaseLinked,
+    CaseOpened,
+    CaseState,
+    CaseTriaged,
+    DeadlineSet,
+    RecusalDeclared,
+    ReportReceived,
+    parties_of,
+)
 from shared.policy import Policy, ReportFacts
 
 
@@ -14,7 +27,9 @@ from shared.policy import Policy, ReportFacts
 class Open(Command):
     """A report becomes a case, and the policy passes it to a handling body at once.
 
-    A body that cannot look after it is passed over: see choose_body.
+    A body that cannot look after it is passed over: see choose_body. `first`: the case of an earlier report, for which
+    the reporter of this one was treated badly. The people who had that case or decided in it are recused before
+    anybody hears of the new one, and so are those who are recused from the first.
     """
 
     name = "open"
@@ -23,12 +38,16 @@ class Open(Command):
     code_name: str
     report: ReportReceived
     people: People = NOBODY
+    first: Case | None = None
+    other_ref: str = ""
+    own_ref: str = ""
 
     def decide(self, case: Case | None, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The opening, and the way that the policy chose. There is no case yet."""
         report = self.report
         way = policy.triage(ReportFacts(report.community, report.category, frozenset(report.flags), report.setting))
-        body = choose_body(way.body, report.community, self.people, policy, now)
+        apart = _apart(self.first) if self.first else {}
+        body = choose_body(way.body, report.community, self.people, policy, now, frozenset(apart))
         # No report comes from the future: two clocks that disagree must not give the handlers more time.
         deadlines = policy.deadlines_for(way.lane, min(report.received_at, now), way.body)
         opened = CaseOpened(
@@ -60,4 +79,27 @@ class Open(Command):
             deadlines_told=True,
             own_body=way.body,
         )
-        return [opened, triaged]
+        recused = [
+            RecusalDeclared(previous=CaseState.RECEIVED, state=CaseState.RECEIVED, person=person, ground=ground)
+            for person, ground in apart.items()
+        ]
+        return [opened, *recused, triaged, *([_linked(state, self.other_ref)] if self.first else [])]
+
+    def decide_other(self, other: Case, case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The first case has to do with the new one. Only those who may see the new one are shown so."""
+        return [_linked(other.state, self.own_ref)]
+
+
+def _apart(first: Case) -> dict[str, str]:
+    """The people (references) who have nothing to do with a case that follows `first`, each with the ground."""
+    given = (step.detail for step in first.history if step.fact == CaseAssigned.name)
+    acted = {measure.by for measure in first.measures}
+    decided = sorted({*first.deciders, *acted, *(person for person in given if person)})
+    # Who is named stands beside the case, and not in it. What one person alone has said may still lapse.
+    standing = (one for one in first.recusals if one.ground != NAMED and one.confirm_by is None)
+    recused = {one.person: one.ground for one in standing}
+    return {**dict.fromkeys(decided, DECIDED_BEFORE), **recused}
+
+
+def _linked(state: CaseState, ref: str) -> CaseLinked:
+    return CaseLinked(previous=state, state=state, other_case=ref, relation=RETALIATION)

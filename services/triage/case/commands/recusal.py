@@ -28,7 +28,9 @@ from shared.problems import FieldError
 
 NAMED = "named"
 """The ground of a person that the case is about."""
-GROUNDS = (NAMED, "involved", "related", "same_employer", "prior_knowledge", "other")
+DECIDED_BEFORE = "prior_knowledge"
+"""The ground of a person who decided in an earlier case that this one follows."""
+GROUNDS = (NAMED, "involved", "related", "same_employer", DECIDED_BEFORE, "other")
 """Why a person is recused: the conflicts that handling bodies' manuals name."""
 WITHDRAWALS = ("mistaken", "unfounded", "resolved")
 """Why a recusal is taken back."""

@@ -1,0 +1,96 @@
+"""A reporter who was treated badly for a report gets a case with people who did not decide in the first one."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from services.triage.case.case import Case
+from shared.access.principal import Principal
+from shared.access.roster import Staff
+from shared.events import CaseLinked, Event, ReportParties
+from shared.ids import case_id_of, new_id
+from tests.support.people import bearer, responder
+from tests.support.triage_rig import ALICE, POLICY, Rig, from_intake, make_rig, reported
+
+OTHERS = [responder(f"{name}0{name}0{name}0{name}0", *POLICY.bodies) for name in ("ca", "ce", "ea")]
+
+
+class Body:
+    """Staff of every handling body: these people."""
+
+    def __init__(self, people: Sequence[Principal]) -> None:
+        self.people = people
+
+    async def staff(self) -> Staff:
+        return {body: self.people if body.startswith("enwiki") else OTHERS for body in POLICY.bodies}
+
+
+@pytest.fixture
+async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    async with make_rig(staffing=Body([ALICE, *OTHERS[: getattr(request, "param", 3)]])) as rig:
+        yield rig
+
+
+async def decided(rig: Rig) -> Case:
+    case = await rig.open()
+    for command, values in (("claim", None), ("start", None), ("decide", {"outcome": "advice", "reason": "Heard."})):
+        assert (await rig.order(case, command, values)).status_code == 200
+    return rig.cases.stored[case.id].case
+
+
+def told_badly(first: Case) -> tuple[Event, Event]:
+    """The report that intake makes of the answer to a check-in, and who is named in it."""
+    received = reported(category="unclassified", flags=("retaliation",), parties_apart=True)
+    named = ReportParties(report_id=received.fact.report_id, follows=first.id, salt="0" * 32)  # type: ignore[attr-defined]
+    return received, from_intake(named.report_id, named, 1)
+
+
+async def opened(rig: Rig, first: Case) -> Case:
+    received, named = told_badly(first)
+    await rig.parties.follow([named])
+    for _ in range(2):
+        await rig.intake.take([received])
+    return rig.cases.stored[received.case_id].case
+
+
+async def test_the_new_case_is_linked_and_shut_to_the_people_who_decided(rig: Rig) -> None:
+    first = await decided(rig)
+    case = await opened(rig, first)
+    assert (case.flags, case.body, case.recused) == (("retaliation",), first.body, (ALICE.ref,))
+    assert [step.fact for step in case.history] == [
+        "case.opened", "case.recusal_declared", "case.triaged", "case.linked", "deadline.met",
+    ]  # fmt: skip
+    assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(ALICE))).status_code == 404
+    shown = await rig.shown(first)
+    assert (shown["links"], case.code_name in str(shown)) == ([], False)
+    assert "linked" not in str(shown["history"])
+    theirs = await rig.shown(case, OTHERS[0])
+    assert [(link["relation"], link["case_id"]) for link in theirs["links"]] == [("retaliation", first.id)]
+    linked = [event for event in rig.cases.events if isinstance(event.fact, CaseLinked)]
+    assert len(linked) == 2
+    assert not any(case.id in event.fact.model_dump_json() for event in linked)
+
+
+@pytest.mark.parametrize("rig", [0, 1], indirect=True)
+async def test_a_case_goes_to_the_stand_in_where_too_few_did_not_decide(rig: Rig) -> None:
+    first = await decided(rig)
+    case = await opened(rig, first)
+    assert case.own_body == first.body != case.body
+    assert not case.unattended
+    assert not any(step.fact == "case.passed_on" for step in case.history)
+
+
+async def test_a_case_opens_also_where_the_first_one_is_not_there(rig: Rig) -> None:
+    received, named = told_badly(await rig.open())
+    gone = named.fact.model_copy(update={"follows": case_id_of(new_id())})
+    await rig.parties.follow([from_intake(received.fact.report_id, gone, 1)])  # type: ignore[attr-defined]
+    await rig.intake.take([received])
+    case = rig.cases.stored[received.case_id].case
+    assert (case.links, case.recused) == ((), ())
+
+
+async def test_a_flag_alone_links_nothing(rig: Rig) -> None:
+    received = reported(flags=("retaliation",), parties_apart=True)
+    named = ReportParties(report_id=received.fact.report_id, salt="0" * 32)  # type: ignore[attr-defined]
+    await rig.parties.follow([from_intake(named.report_id, named, 1)])
+    assert (await rig.open(received)).links == ()
