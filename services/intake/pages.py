@@ -152,6 +152,7 @@ class ReportForm:
             "contactable": submission.contactable,
             "follow_up": FOLLOW_UP,
             "understood": _names_in(submission),
+            "peer_support": self._policy.peer_support.at("receipt", submission.community, submission.language),
         }
 
     def _new_nonce(self) -> str:

@@ -43,7 +43,7 @@ def build_app(settings: NotificationSettings) -> FastAPI:
     policy, messages = load_policy(settings.policy_dir), Messages.load([SHARED_MESSAGES, HERE / "i18n"])
     routes = read_routes(ROUTING.read_text(encoding="utf-8"), notices=NOTICES, channels=CHANNELS)
     pages = make_pages(HERE / "templates", messages, home=HOME)
-    links = Links(settings.public_url, settings.desk_url)
+    links = Links(settings.public_url, settings.desk_url, frozenset(policy.peer_support.offered))
     deliveries = runtime.aggregates("deliveries")
     store = MongoStore(runtime.database, deliveries)
     http = make_http(settings.intake_url)

@@ -8,14 +8,28 @@ from typing_extensions import TypedDict
 from shared.report_sections import Sections
 
 
+class MoveShown(TypedDict):
+    """Why a deadline is due at another time since `at`, and when it was due before."""
+
+    reason: str
+    at: str
+    previous_due_at: str
+    due_at: str
+
+
 class DeadlineShown(TypedDict):
-    """A deadline of a case. A paused one has `remaining_seconds`, and is due as if its clock ran again now."""
+    """A deadline of a case. A paused one has `remaining_seconds`, and is due as if its clock ran again now.
+
+    `stopped_for`: why its clock stands still. `moves`: why it is due at another time than at first.
+    """
 
     name: str
     due_at: str
     met_at: str | None
     overdue: bool
     remaining_seconds: float | None
+    stopped_for: str | None
+    moves: Sequence[MoveShown]
 
 
 class EarlierDeadlineShown(TypedDict):
@@ -26,6 +40,7 @@ class EarlierDeadlineShown(TypedDict):
     met_at: str | None
     missed: bool
     anew_at: str | None
+    moves: Sequence[MoveShown]
 
 
 class CaseSummary(TypedDict):

@@ -6,12 +6,13 @@ from services.triage.answers import (
     CheckInShown,
     EarlierDeadlineShown,
     MeasureShown,
+    MoveShown,
     PartyShown,
     ProposalShown,
     StepShown,
 )
 from services.triage.case.case import RESPONDENT, Case
-from services.triage.case.values import Step
+from services.triage.case.values import Deadline, Step
 from services.triage.case.voting import Tally
 from shared.times import rfc3339
 
@@ -87,6 +88,19 @@ def show_check_ins(case: Case) -> list[CheckInShown]:
     ]
 
 
+def show_moves(deadline: Deadline) -> list[MoveShown]:
+    """Why a deadline is due at another time than at first, the oldest first."""
+    return [
+        {
+            "reason": move.reason,
+            "at": rfc3339(move.at),
+            "previous_due_at": rfc3339(move.before),
+            "due_at": rfc3339(move.due_at),
+        }
+        for move in deadline.moves
+    ]
+
+
 def show_earlier_deadlines(case: Case) -> list[EarlierDeadlineShown]:
     """How each deadline stood when its clock started anew, the oldest first."""
     return [
@@ -96,6 +110,7 @@ def show_earlier_deadlines(case: Case) -> list[EarlierDeadlineShown]:
             "met_at": rfc3339(deadline.met_at) if deadline.met_at else None,
             "missed": deadline.was_missed,
             "anew_at": rfc3339(deadline.anew_at) if deadline.anew_at else None,
+            "moves": show_moves(deadline),
         }
         for deadline in case.earlier_deadlines
     ]

@@ -29,6 +29,7 @@ from services.triage.case_answers import (
     show_check_ins,
     show_earlier_deadlines,
     show_measures,
+    show_moves,
     show_parties,
     show_proposal,
     show_step,
@@ -276,6 +277,8 @@ def _summary(case: Case) -> CaseSummary:
                 "met_at": rfc3339(d.met_at) if d.met_at else None,
                 "overdue": d.is_overdue(at),
                 "remaining_seconds": d.remaining_seconds,
+                "stopped_for": d.stopped_for,
+                "moves": show_moves(d),
             }
             for d in case.deadlines
         ],

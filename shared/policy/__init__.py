@@ -22,6 +22,7 @@ from shared.policy.model import (
     ReportFacts,
     Triage,
 )
+from shared.policy.peer_support import PeerSupport
 from shared.policy.retention import ReportLife, Retention, RetentionRule, Verdict
 from shared.policy.source import Finding, PolicyError
 
@@ -39,6 +40,7 @@ __all__ = [
     "HandlingBody",
     "Lane",
     "Outcome",
+    "PeerSupport",
     "Policy",
     "PolicyError",
     "ReportFacts",

@@ -30,6 +30,8 @@ from shared.policy.model import (
     RowCondition,
     Rule,
 )
+from shared.policy.peer_support import PeerSupport, PeerSupportDirectory
+from shared.policy.peer_support_checks import check_peer_support
 from shared.policy.retention import Hold, LifeCondition, Retention, RetentionRule
 from shared.policy.rows import (
     BodyRow,
@@ -42,6 +44,8 @@ from shared.policy.rows import (
     LifeConditionRow,
     OutcomeRow,
     PausesFile,
+    PeerSupportFile,
+    PeerSupportRow,
     PolicyFile,
     RetentionFile,
     RoutingFile,
@@ -65,6 +69,7 @@ FILES = (
     "holidays.toml",
     "follow_up.toml",
     "pauses.toml",
+    "peer_support.toml",
 )
 
 
@@ -97,7 +102,10 @@ def _load(directory: Path | None) -> Policy:
     if version is None or taxonomy is None or deadlines is None or communities is None or routing is None:
         raise PolicyError(findings)
     pauses = validated(PausesFile, sources["pauses.toml"], findings)
+    support = validated(PeerSupportFile, sources["peer_support.toml"], findings)
     if retention is None or identity is None or holidays is None or follow_up is None or pauses is None:
+        raise PolicyError(findings)
+    if support is None:
         raise PolicyError(findings)
 
     findings += check_references(sources, taxonomy, deadlines, communities, routing)
@@ -108,6 +116,7 @@ def _load(directory: Path | None) -> Policy:
     findings += check_calendars(sources, holidays, deadlines, communities, routing)
     findings += check_identity(sources["identity.toml"], identity)
     findings += check_follow_up(sources["follow_up.toml"], follow_up, taxonomy)
+    findings += check_peer_support(sources["peer_support.toml"], support, communities)
     findings += check_retention(sources["retention.toml"], retention, taxonomy, communities)
     if findings:
         raise PolicyError(findings)
@@ -123,6 +132,7 @@ def _load(directory: Path | None) -> Policy:
         holidays,
         follow_up,
         pauses,
+        support,
     )
     findings += check_rules(sources["routing.toml"], policy)
     findings += check_periods(sources["retention.toml"], policy.retention.rules)
@@ -166,6 +176,7 @@ def _build(
     holidays: HolidaysFile,
     follow_up: FollowUpFile,
     pauses: PausesFile,
+    support: PeerSupportFile,
 ) -> Policy:
     calendars = {
         row.id: Calendar(ZoneInfo(row.zone), frozenset(row.weekend), frozenset(row.holidays))
@@ -218,7 +229,15 @@ def _build(
         tries=follow_up.tries,
         again_after=parse_duration(follow_up.again_after),
         pauses=MappingProxyType({row.id: parse_duration(row.longest) for row in pauses.pause}),
+        peer_support=PeerSupportDirectory(
+            frozenset(support.offered), tuple(_supporting(row) for row in support.peer_support)
+        ),
     )
+
+
+def _supporting(row: PeerSupportRow) -> PeerSupport:
+    communities = None if row.communities is None else frozenset(row.communities)
+    return PeerSupport(row.name, tuple(row.languages), communities, row.region, row.email, row.url)
 
 
 def _outcome(row: OutcomeRow) -> Outcome:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from shared.policy.business_days import Calendar
+from shared.policy.peer_support import PeerSupportDirectory
 from shared.policy.retention import Retention
 
 Lane = Literal["standard", "emergency", "child_protection"]
@@ -253,6 +254,7 @@ class Policy:
     """How long after one try the next one follows."""
     pauses: Mapping[str, timedelta]
     """Why handlers may pause a case: by code, for how long at most."""
+    peer_support: PeerSupportDirectory
 
     @property
     def emergency_outcomes(self) -> tuple[str, ...]:

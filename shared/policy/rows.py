@@ -13,6 +13,7 @@ from shared.input.mail_addresses import MailAddress
 from shared.input.texts import TypedText
 from shared.policy.business_days import WEEKDAYS, WEEKEND
 from shared.policy.model import QUORUM, ClockStart, CommunityKind, Consent, Lane
+from shared.policy.peer_support import Moment
 
 _DURATION = re.compile(r"(\d+) (min|h|d)")
 _UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -195,6 +196,21 @@ class FollowUpFile(Row):
     tries: Annotated[int, Field(ge=1, le=5)]
     again_after: Duration
     follow_up: Annotated[list[FollowUpRow], Field(min_length=1)]
+
+
+class PeerSupportRow(Row):
+    id: Id
+    name: Annotated[str, TypedText(120)]
+    languages: Annotated[list[Language], Field(min_length=1)]
+    communities: Names | None = None
+    region: Annotated[str, TypedText(120)] | None = None
+    email: MailAddress | None = None
+    url: Annotated[str, Field(pattern=r"^https://\S{1,300}$")] | None = None
+
+
+class PeerSupportFile(Row):
+    offered: list[Moment]
+    peer_support: list[PeerSupportRow] = []
 
 
 class PolicyFile(Row):

@@ -231,6 +231,7 @@ class Pages:
             "name_of": lambda prefix, code: self._messages.code(language, prefix, code),
             "asset": lambda name: self._assets[name].url if name in self._assets else "",
             "languages": self._languages,
+            "language_name": lambda code: locale_of(code).get_display_name(code) or code,
             "home": self._home,
         }
 

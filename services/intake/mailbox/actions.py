@@ -7,7 +7,14 @@ from datetime import datetime
 
 from services.intake.mailbox.appeals import KEPT_AS, appeal_id_of, newest_sent, pending, view_appeals, way_to_appeal
 from services.intake.mailbox.retaliation import Retaliation
-from services.intake.mailbox.views import AppealWay, CheckInView, QuestionView, StatusView, view_deadlines
+from services.intake.mailbox.views import (
+    AppealWay,
+    CheckInView,
+    QuestionView,
+    StatusView,
+    view_deadlines,
+    view_peer_support,
+)
 from services.intake.mentions import Mentions
 from services.intake.report.check_ins import (
     ANSWER,
@@ -44,7 +51,7 @@ from shared.events import (
     stamp,
 )
 from shared.ids import derive
-from shared.policy import Policy
+from shared.policy import PeerSupport, Policy
 from shared.problems import FieldError, FieldsWrong, Problem, Unavailable
 from shared.telemetry import current_traceparent
 from shared.times import now
@@ -325,7 +332,7 @@ class Mailbox:
         return way_to_appeal(report.status, next_body, self._clock(), is_sent=pending(report) is not None)
 
     def _view(self, report: StoredReport) -> StatusView:
-        status = report.status
+        status, wanted = report.status, self._wants_support(report)
         questions = tuple(
             QuestionView(
                 question.question_id,
@@ -349,8 +356,20 @@ class Mailbox:
             check_in_to_stop=self._to_stop(report),
             appeals=view_appeals(report, lambda statement_id: self._statement(report, statement_id)),
             appeal=self._way(report),
+            peer_support=view_peer_support(self._offered(report, wanted=wanted)),
+            support_wanted=wanted,
             opened=tuple(self._retaliation.named(answer_id).receipt for answer_id in report.opened),
         )
+
+    def _wants_support(self, report: StoredReport) -> bool:
+        """Whether the reporter said at the last check-in to want support."""
+        asked = report.status.check_in
+        return asked is not None and self._said(report, answer_id_of(report.id, asked)).get("support") == "yes"
+
+    def _offered(self, report: StoredReport, *, wanted: bool) -> Sequence[PeerSupport]:
+        facts, directory = report.facts, self._policy.peer_support
+        found = directory.at("status", facts.community, facts.language)
+        return found or (directory.at("wanted", facts.community, facts.language) if wanted else ())
 
     def _to_stop(self, report: StoredReport) -> int | None:
         """The number of the check-in with which the reporter can stop the asking."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from services.intake.report.status import Deadline, Status
+from shared.policy import PeerSupport
 
 Standing = Literal["met", "late", "paused", "open"]
 Barred = Literal["nothing", "pending", "busy", "over", "once", "refused", "too_many"]
@@ -84,6 +85,17 @@ class AppealWay:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerSupportView:
+    """Peers to talk with, who handle no reports. At least one of `email` and `url` is there."""
+
+    name: str
+    languages: tuple[str, ...]
+    region: str | None = None
+    email: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """Everything that a receipt opens. Times are UTC-aware.
 
@@ -94,6 +106,8 @@ class StatusView:
     where there is no asking to stop.
     `appeals`: those of the reporter; `appeal`: whether another one can be sent now.
 
+    `peer_support`: who is there to talk with, as far as the policy offers it now; `support_wanted`: the reporter said
+    so at the last check-in.
     `opened`: the receipts of the reports that the reporter's answers to check-ins became.
 
     Of an erased report (`erased_at`) no words are left: no questions, no reason, no appeals.
@@ -113,6 +127,13 @@ class StatusView:
     appeals: tuple[AppealView, ...] = ()
     appeal: AppealWay = AppealWay()
     opened: tuple[str, ...] = ()
+    peer_support: tuple[PeerSupportView, ...] = ()
+    support_wanted: bool = False
+
+
+def view_peer_support(found: Sequence[PeerSupport]) -> tuple[PeerSupportView, ...]:
+    """What a reporter sees of peers to talk with."""
+    return tuple(PeerSupportView(one.name, one.languages, one.region, one.email, one.url) for one in found)
 
 
 def view_deadlines(status: Status, now: datetime) -> tuple[DeadlineView, ...]:

@@ -15,10 +15,18 @@ MOST_LINES = 50
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where notices lead: the public pages for reporters, the desk for handling bodies."""
+    """Where notices lead: the public pages for reporters, the desk for handling bodies.
+
+    `peer_support`: the notices that say that the public pages name people to talk to.
+    """
 
     public: str
     desk: str
+    peer_support: frozenset[str] = frozenset()
+
+    def support(self, messages: Messages, language: str, notice: str) -> tuple[Block, ...]:
+        """The sentence about people to talk to, where the notice has it."""
+        return (Paragraph(messages.text(language, "mail-peer-support")),) if notice in self.peer_support else ()
 
 
 Compose = Callable[[Messages, Links, str, Sequence[Delivery]], Notice]
@@ -58,6 +66,7 @@ def _acknowledgement(messages: Messages, links: Links, language: str, deliveries
         Link(say("follow-up"), f"{links.public}/follow-up"),
         Paragraph(say("receipt")),
         Paragraph(say("danger")),
+        *links.support(messages, language, "acknowledgement"),
         Paragraph(messages.text(language, "mail-no-reply")),
     ]
     return Notice(language, say("subject"), tuple(blocks))
@@ -75,6 +84,7 @@ def _to_follow_up(kind: str, messages: Messages, links: Links, language: str, de
             Paragraph(say("text", received)),
             Link(say("follow-up"), f"{links.public}/follow-up"),
             Paragraph(messages.text(language, "mail-acknowledgement-receipt")),
+            *links.support(messages, language, kind.replace("-", "_")),
             Paragraph(messages.text(language, "mail-no-reply")),
         ),
     )
@@ -96,6 +106,10 @@ def _urgent_case(messages: Messages, links: Links, language: str, deliveries: Se
     return _cases(
         messages, links, language, deliveries, "mail-urgent-case-subject", "mail-urgent-case-text"
     )  # fmt: skip
+
+
+def _appeal(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+    return _cases(messages, links, language, deliveries, "mail-appeal-subject", "mail-appeal-text")
 
 
 def _due_soon(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
@@ -184,6 +198,7 @@ NOTICES: Mapping[str, Compose] = {
     "news": partial(_to_follow_up, "news"),
     "check_in": partial(_to_follow_up, "check-in"),
     "referral": _referral,
+    "appeal": _appeal,
     "due_soon": _due_soon,
     "overdue": _overdue,
     "waits_too_long": _waits_too_long,

@@ -8,13 +8,32 @@ from shared.events import CaseState
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """Why a deadline is due at another time since `at` (UTC-aware), and when it was due before.
+
+    `reason`: a pause of the policy, or ANSWER (the clock stood still while the reporter was asked), REOPENED (the case
+    was reopened), ANEW (its clock began anew for another reason) or MERGED (the case took another one in).
+    """
+
+    reason: str
+    at: datetime
+    before: datetime
+    due_at: datetime
+
+
+ANSWER, REOPENED, ANEW, MERGED = "answer", "reopened", "anew", "merged"
+"""Reasons of a Move, beside the pauses of the policy."""
+
+
+@dataclass(frozen=True, slots=True)
 class Deadline:
     """A deadline of the case. Times are UTC-aware; `met_at` is when a step kept it, in time or not.
 
     `remaining_seconds`: how much time is left while its clock stands still; None while it runs. `breached_at`: when
     triage told that it was missed. `warn_at` and `escalate_at`: when triage is to warn of it, and to tell others
     that it was missed; `warned_at` and `escalated_at`: when it did. `anew_at`: when its clock started anew; this is
-    how it stood before.
+    how it stood before. `stopped_for`: why its clock stands still, as a reason of a Move. `moves`: why it is due at
+    another time than at first, the oldest first.
     """
 
     name: str
@@ -27,6 +46,8 @@ class Deadline:
     warned_at: datetime | None = None
     escalated_at: datetime | None = None
     anew_at: datetime | None = None
+    stopped_for: str | None = None
+    moves: tuple[Move, ...] = ()
 
     @property
     def is_running(self) -> bool:

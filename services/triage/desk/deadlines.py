@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import Request
 
-from services.triage.case.values import Deadline
+from services.triage.case.values import ANEW, ANSWER, MERGED, REOPENED, Deadline
 from services.triage.desk.names import CaseNames
 
 
@@ -27,7 +27,23 @@ def deadline_of(names: CaseNames, request: Request, deadline: Deadline, at: date
         "text": names.code(request, "deadline", deadline.name),
         "at": deadline.due_at if left is None else None,
         "status": names.said(request, key, *values),
+        "moves": [
+            *(_why(names, request, move.reason, move.before) for move in deadline.moves),
+            *_stands(names, request, deadline),
+        ],
     }
+
+
+def _why(names: CaseNames, request: Request, reason: str, before: datetime) -> tuple[str, datetime]:
+    """Why a deadline is due at another time, in words, and when it was due before."""
+    own = reason in (ANSWER, REOPENED, ANEW, MERGED)
+    return names.code(request, "desk-deadline-moved", reason) if own else names.code(request, "pause", reason), before
+
+
+def _stands(names: CaseNames, request: Request, deadline: Deadline) -> list[tuple[str, datetime]]:
+    """Why its clock stands still now."""
+    stopped = deadline.stopped_for if deadline.remaining_seconds is not None else None
+    return [_why(names, request, stopped, deadline.due_at)] if stopped else []
 
 
 def _time_left(seconds: int) -> tuple[str, tuple[int]]:

@@ -114,6 +114,7 @@ class CaseView:
             "follow_up": follow_up_of(
                 names, request, principal, case, contents, may_check=CheckAgreement.name in {f.command for f in forms}
             ),
+            "peer_support": self._desk.policy.peer_support.at("desk", case.community, case.language),
             "mentions": mentions,
             "picks": picks,
             "respondents": respondents,

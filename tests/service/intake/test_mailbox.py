@@ -44,6 +44,13 @@ from shared.ids import case_id_of
 from tests.support.intake_rig import RESPONDER, START, Rig, bearer, case_event
 
 DAY = timedelta(days=1)
+SUPPORT = {
+    "name": "Peer Support Network",
+    "languages": ["en", "fr", "es", "ar", "sw"],
+    "region": None,
+    "email": "talk@peer-support.example",
+    "url": "https://peer-support.example/",
+}
 
 
 def the_way_of_a_case(report_id: str) -> list[Event]:
@@ -128,6 +135,8 @@ async def test_a_receipt_opens_the_status_at_once(rig: Rig, accepted: dict[str, 
         "appeals": [],
         "appeal": {"grounds": [], "until": None, "barred": "nothing", "next_body": None},
         "opened": [],
+        "peer_support": [SUPPORT],
+        "support_wanted": False,
     }
 
 
@@ -662,3 +671,11 @@ async def test_a_report_of_bad_treatment_is_erased_by_itself(rig: Rig, accepted:
     assert (await follow(rig, opened))["erased_at"] is None
     assert await rig.erasing.erase([second], erasure) == {second: "erased"}
     assert rig.store.reports[second]["follows"] is None
+
+
+async def test_a_reporter_who_wants_support_is_shown_first_who_is_there(rig: Rig, accepted: dict[str, str]) -> None:
+    receipt, report_id = accepted["receipt"], accepted["report_id"]
+    await rig.mailbox.project([case_event(report_id, 1, BEGUN), case_event(report_id, 2, ASKED)])
+    assert await check_in(rig, receipt, {**SAID, "answers": {"support": "yes"}}) == (202, [])
+    view = await follow(rig, receipt)
+    assert (view["support_wanted"], view["peer_support"]) == (True, [SUPPORT])

@@ -165,6 +165,14 @@ def findings(folder: Path) -> list[str]:
             "body enwiki_arbcom",
             "“email”: Write one address such as name@example.org.",
         ),
+        (
+            "peer_support.toml",
+            'communities = ["swwiki"]',
+            'communities = ["nowiki"]',
+            "peer_support east-africa",
+            "communities.toml has no “nowiki”",
+        ),
+        ("peer_support.toml", '"desk"]', '"dusk"]', "", "offered"),
         ("identity.toml", 'privacy = "named"', 'privacy = "anonymous"', "identity 1", "“privacy”: Input should be"),
         (
             "identity.toml",
@@ -180,7 +188,7 @@ def findings(folder: Path) -> list[str]:
             "identity confidential",
             "“investigating” stands here twice",
         ),
-        ("policy.toml", 'version = "2026-11.8"', 'version = "new"', "", "“version”: String should match"),
+        ("policy.toml", 'version = "2026-11.9"', 'version = "new"', "", "“version”: String should match"),
     ],
 )
 def test_a_wrong_value_is_named_with_file_line_and_row(
@@ -365,7 +373,7 @@ def test_malformed_toml_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_text_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None:
-    (tmp_path / "policy.toml").write_bytes(b'# one\n# \xff\nversion = "2026-11.8"\n')
+    (tmp_path / "policy.toml").write_bytes(b'# one\n# \xff\nversion = "2026-11.9"\n')
     assert findings(tmp_path) == ["policy.toml:2: not UTF-8 text"]
 
 

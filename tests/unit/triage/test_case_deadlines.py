@@ -7,6 +7,7 @@ import pytest
 
 from services.triage.author import TRIAGE
 from services.triage.case.case import Case
+from services.triage.case.commands.appeals import Reopen
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import Assign, Close, Start
@@ -14,9 +15,11 @@ from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import Recuse
 from services.triage.case.commands.table import events_of
+from services.triage.case.commands.waiting import Pause
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
 from services.triage.case.timers.table import due, wakes_at
+from services.triage.case.values import Deadline, Move
 from shared.events import (
     Actor,
     CaseTriaged,
@@ -272,3 +275,29 @@ def test_a_clock_that_starts_anew_keeps_its_line(facts: list[DeadlineFact], miss
     case = fold(events, case) or case
     assert [(d.name, d.was_missed) for d in case.earlier_deadlines] == [("decision", missed), ("decision", False)]
     assert [d.due_at for d in case.deadlines if d.name == "decision"] == [AT + 30 * DAY]
+
+
+def decision_of(case: Case) -> Deadline:
+    return next(one for one in case.deadlines if one.name == "decision")
+
+
+def test_a_deadline_says_why_it_is_due_at_another_time() -> None:
+    events = told(*TO_THE_QUESTION)
+    waiting = decision_of(case_of(events))
+    assert (waiting.stopped_for, waiting.moves) == ("answer", ())
+    answered = decision_of(case_of(told(*TO_THE_QUESTION, ReceiveAnswer("q-1", "a-1"))))
+    first, later = AT + 28 * DAY, AT + 29 * DAY
+    assert (answered.stopped_for, answered.moves) == (None, (Move("answer", AT + 4 * DAY, first, later),))
+
+
+def test_a_decision_on_a_case_that_stands_still_tells_the_reason_as_well() -> None:
+    pause = Pause("evidence", (AT + 9 * DAY).date())
+    case = case_of(told(Assign(ALICE.ref), Start(), pause, Decide("advice", Words("r-1"))))
+    assert [(move.reason, move.before) for move in decision_of(case).moves] == [("evidence", AT + 28 * DAY)]
+
+
+def test_a_clock_that_starts_anew_says_that_the_case_was_reopened() -> None:
+    closing = (Assign(ALICE.ref), Start(), Decide("advice", Words("r-1")), Close())
+    case = case_of(told(*closing, Reopen(Words("r-2"))))
+    assert [move.reason for move in decision_of(case).moves] == ["reopened"]
+    assert decision_of(case).moves[0].before == AT + 28 * DAY

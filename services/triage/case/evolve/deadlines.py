@@ -6,11 +6,12 @@ from datetime import datetime
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Change, Fields
-from services.triage.case.values import Deadline
+from services.triage.case.values import ANEW, ANSWER, REOPENED, Deadline, Move
 from shared.copies import copier
 from shared.events import (
     MET_BY_STEP,
     CaseFact,
+    CaseState,
     DeadlineBreached,
     DeadlineEscalated,
     DeadlineFact,
@@ -26,21 +27,35 @@ _again = copier(Deadline)
 """A deadline once more, with other fields."""
 
 
-def _met(case: Case, fact: DeadlineMet, _event: Event) -> Fields:
-    return _with(case, fact, lambda d: _again(d, due_at=fact.due_at, met_at=fact.met_at, remaining_seconds=None))
+def _met(case: Case, fact: DeadlineMet, event: Event) -> Fields:
+    def met(d: Deadline) -> Deadline:
+        moves = _moved(d, fact.due_at, event.time)
+        return _again(d, due_at=fact.due_at, met_at=fact.met_at, remaining_seconds=None, stopped_for=None, moves=moves)
+
+    return _with(case, fact, met)
 
 
 def _paused(case: Case, fact: DeadlinePaused, _event: Event) -> Fields:
-    return _with(case, fact, lambda d: _again(d, remaining_seconds=fact.remaining_seconds))
+    reason = case.pause.reason if case.pause else ANSWER
+    return _with(case, fact, lambda d: _again(d, remaining_seconds=fact.remaining_seconds, stopped_for=reason))
 
 
-def _resumed(case: Case, fact: DeadlineResumed, _event: Event) -> Fields:
+def _moved(deadline: Deadline, due_at: datetime, at: datetime) -> tuple[Move, ...]:
+    """The moves of a deadline whose clock goes on `at` this time, to be due then."""
+    if deadline.stopped_for is None or due_at == deadline.due_at:
+        return deadline.moves
+    return (*deadline.moves, Move(deadline.stopped_for, at, deadline.due_at, due_at))
+
+
+def _resumed(case: Case, fact: DeadlineResumed, event: Event) -> Fields:
     def resumed(d: Deadline) -> Deadline:
         later = fact.due_at - d.due_at
         return _again(
             d,
             due_at=fact.due_at,
             remaining_seconds=None,
+            stopped_for=None,
+            moves=_moved(d, fact.due_at, event.time),
             warn_at=d.warn_at and d.warn_at + later,
             escalate_at=d.escalate_at and d.escalate_at + later,
         )
@@ -63,7 +78,10 @@ def _breached(case: Case, fact: DeadlineBreached, event: Event) -> Fields:
 def _started(case: Case, fact: DeadlineStarted, event: Event) -> Fields:
     earlier = (replace(d, anew_at=event.time) for d in case.deadlines if d.name == fact.deadline)
     others = (d for d in case.deadlines if d.name != fact.deadline)
-    started = Deadline(fact.deadline, fact.due_at, warn_at=fact.warn_at, escalate_at=fact.escalate_at)
+    reason = REOPENED if fact.state == CaseState.REOPENED else ANEW
+    before = fact.previous_due_at
+    moves = (Move(reason, event.time, before, fact.due_at),) if before else ()
+    started = Deadline(fact.deadline, fact.due_at, warn_at=fact.warn_at, escalate_at=fact.escalate_at, moves=moves)
     return {"deadlines": (*others, started), "earlier_deadlines": (*case.earlier_deadlines, *earlier)}
 
 

@@ -1,11 +1,12 @@
 """What the facts of other cases change. Pure."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
 from services.triage.case.evolve.handling import deadline_of
-from services.triage.case.values import Deadline, Link
+from services.triage.case.values import MERGED, Deadline, Link, Move
 from shared.events import (
     CaseAbsorbed,
     CaseDetached,
@@ -37,7 +38,7 @@ def _unmerged(_case: Case, _fact: CaseUnmerged, _event: Event) -> Fields:
     return {"merged_into": None, "merged_from": None, "merge_note_id": None}
 
 
-def _absorbed(case: Case, fact: CaseAbsorbed, _event: Event) -> Fields:
+def _absorbed(case: Case, fact: CaseAbsorbed, event: Event) -> Fields:
     told = {d.name: deadline_of(d) for d in fact.deadlines}
     known = {d.name for d in case.deadlines}
     return {
@@ -45,16 +46,23 @@ def _absorbed(case: Case, fact: CaseAbsorbed, _event: Event) -> Fields:
         "lane": fact.lane,
         "assignee": fact.assignee,
         "deadlines": (
-            *(_earlier(d, told.get(d.name)) for d in case.deadlines),
+            *(_earlier(d, told.get(d.name), event.time) for d in case.deadlines),
             *(d for d in told.values() if d.name not in known),
         ),
     }
 
 
-def _earlier(deadline: Deadline, told: Deadline | None) -> Deadline:
+def _earlier(deadline: Deadline, told: Deadline | None, at: datetime) -> Deadline:
     if told is None:
         return deadline
-    return replace(deadline, due_at=told.due_at, warn_at=told.warn_at, escalate_at=told.escalate_at)
+    moved = Move(MERGED, at, deadline.due_at, told.due_at)
+    return replace(
+        deadline,
+        due_at=told.due_at,
+        warn_at=told.warn_at,
+        escalate_at=told.escalate_at,
+        moves=(*deadline.moves, moved),
+    )
 
 
 def _detached(case: Case, fact: CaseDetached, _event: Event) -> Fields:
