@@ -21,7 +21,19 @@ class SentForm(Generic[ValueT]):
     problem: Problem | None = None
 
 
+THEN = "then"
+"""The name of a button that gives another command as well."""
+
+
+def then_of(fields: Mapping[str, Sequence[str]]) -> str:
+    """The command that is to follow behind the form's own; empty where none is."""
+    return fields.get(THEN, [""])[-1]
+
+
 def parts_of(fields: Mapping[str, Sequence[str]]) -> tuple[dict[str, Sequence[str]], str, str]:
-    """The values of a form, the version that its sender saw, and its key; empty where they are missing."""
-    form = dict(fields)
+    """The values of a form, the version that its sender saw, and its key; empty where they are missing.
+
+    Which button sent it is none of its values (see `then_of`).
+    """
+    form = {name: value for name, value in fields.items() if name != THEN}
     return form, form.pop("version", [""])[-1], form.pop("key", [""])[-1]

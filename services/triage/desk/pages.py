@@ -7,14 +7,18 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from services.triage.actions import Desk
+from services.triage.case.case import Case
 from services.triage.case.forms import FORMS
+from services.triage.desk.likely import goes_on
 from services.triage.desk.names import CaseNames
 from services.triage.desk.people import PeopleNames
+from services.triage.desk.queue import Queue, QueueFilter, Tab
 from services.triage.desk.views import CaseView
 from services.triage.paths import HOME
-from services.triage.requests import CommandRequest, VersionConflict
-from services.triage.sent import SentForm, parts_of
+from services.triage.requests import CommandRequest, CommandResult, VersionConflict
+from services.triage.sent import SentForm, parts_of, then_of
 from shared.access.principal import Principal
+from shared.ids import derive
 from shared.problems import NotFound, Problem, Unavailable
 from shared.sign_in.drafts import FormDrafts
 from shared.web.forms import read_form
@@ -23,7 +27,9 @@ from shared.web.idempotency import cause_of, checked_key, version_in
 from shared.web.pages import Pages
 
 
-def make_page_router(desk: Desk, gate: Gate, pages: Pages, people: PeopleNames, drafts: FormDrafts) -> APIRouter:
+def make_page_router(
+    desk: Desk, queue: Queue, gate: Gate, pages: Pages, people: PeopleNames, drafts: FormDrafts
+) -> APIRouter:
     """The pages below /desk/cases. `drafts`: what was typed and had to wait."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
     names = CaseNames(pages, desk.policy, people)
@@ -32,7 +38,9 @@ def make_page_router(desk: Desk, gate: Gate, pages: Pages, people: PeopleNames, 
     @router.get(f"{HOME}/cases/{{code_name}}", **does("case.read"))
     async def show_case(request: Request, code_name: str) -> Response:
         principal = principal_of(request)
-        return await case_view.show(request, principal, await desk.find_by_code_name(principal, code_name))
+        case = await desk.find_by_code_name(principal, code_name)
+        following = await _following(principal, case) if request.query_params.get("done") else None
+        return await case_view.show(request, principal, case, following=following)
 
     @router.get(f"{HOME}/cases/{{code_name}}/{{command}}", **does("case.read"))
     async def show_form(request: Request, code_name: str, command: str) -> Response:
@@ -51,12 +59,13 @@ def make_page_router(desk: Desk, gate: Gate, pages: Pages, people: PeopleNames, 
         case = await desk.find_by_code_name(principal, code_name)
         if command not in FORMS:
             raise NotFound
-        form, seen, key = parts_of(await read_form(request))
+        fields = await read_form(request)
+        form, seen, key = parts_of(fields)
         values = _values(command, form)
         version = version_in(seen, "case")
         cause = cause_of(principal, case.id, checked_key(key or None))
         try:
-            await desk.carry_out(principal, case.id, CommandRequest(command, values, version, cause))
+            result = await desk.carry_out(principal, case.id, CommandRequest(command, values, version, cause))
         except VersionConflict as problem:
             return await case_view.show(request, principal, problem.case, SentForm(command, values, problem))
         except Unavailable:
@@ -68,11 +77,31 @@ def make_page_router(desk: Desk, gate: Gate, pages: Pages, people: PeopleNames, 
             case = await desk.find(principal, case.id)
             return await case_view.show(request, principal, case, SentForm(command, values, problem))
         await drafts.drop(request)
-        done = urlencode({"done": command})
+        done = urlencode({"done": await _go_on(principal, case, then_of(fields), result, cause) or command})
         # By any command the case may go to another body, or be hidden from the person who gave it.
         if not await _still_sees(principal, case.id):
             return RedirectResponse(f"{HOME}?{done}", 303)
         return RedirectResponse(f"{HOME}/cases/{case.code_name}?{done}", 303)
+
+    async def _go_on(principal: Principal, case: Case, then: str, result: CommandResult, cause: str) -> str | None:
+        """Give the command that is to follow, as far as the case and the person's rights permit it."""
+        if goes_on(case, result.command) != then or not then:
+            return None
+        try:
+            await desk.carry_out(principal, case.id, CommandRequest(then, {}, result.version, derive(cause, then)))
+        except (Unavailable, Problem):
+            # The first command is done. The page says so, and offers the second one.
+            return None
+        return then
+
+    async def _following(principal: Principal, case: Case) -> Case | None:
+        """The first other case of the reader's queue: one that the reader has, or else one that nobody has."""
+        tabs: tuple[Tab, ...] = ("mine", "unassigned")
+        for tab in tabs:
+            found, _ = await queue.page(principal, QueueFilter(tab, limit=2))
+            if others := [other for other in found if other.id != case.id]:
+                return others[0]
+        return None
 
     async def _still_sees(principal: Principal, case_id: str) -> bool:
         try:

@@ -17,7 +17,7 @@ def build(desk: Desk, queue: Queue, gate: Gate, pages: Pages, people: PeopleName
     return Part(
         [
             make_queue_router(desk, queue, gate, pages, people),
-            make_page_router(desk, gate, pages, people, drafts),
+            make_page_router(desk, queue, gate, pages, people, drafts),
             make_asset_router(gate, HERE / "static"),
         ]
     )

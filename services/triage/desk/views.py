@@ -25,7 +25,9 @@ from services.triage.desk.contents import notes_of, reasons_of, talk_of, told_of
 from services.triage.desk.deadlines import deadline_of
 from services.triage.desk.faults import errors_of, unsent_of
 from services.triage.desk.follow_ups import follow_up_of
+from services.triage.desk.likely import goes_on, most_likely
 from services.triage.desk.names import CaseNames
+from services.triage.desk.next_step import next_step_of
 from services.triage.desk.parties import parties_of, respondents_of
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.picker import picks_of
@@ -50,6 +52,8 @@ from shared.times import now
 from shared.web.pages import Pages, make_pages
 
 HERE = Path(__file__).parents[1]
+OWN_ANYWHERE = ("confirm_category", "set_flags", "pause", "snooze", "resume", "watch", "unwatch")
+"""The commands with a place of their own that are about the whole case."""
 _OF_ASKED = {form.action for form in FORMS.values() if form.kind.by_asked}
 """What people of a body do that is asked to take a case over."""
 
@@ -70,9 +74,17 @@ class CaseView:
         self._names = names
 
     async def show(
-        self, request: Request, principal: Principal, case: Case, sent: SentForm[Any] | None = None
+        self,
+        request: Request,
+        principal: Principal,
+        case: Case,
+        sent: SentForm[Any] | None = None,
+        following: Case | None = None,
     ) -> Response:
-        """The case: what was reported if the vault answers, and exactly the commands permitted now."""
+        """The case: what was reported if the vault answers, and exactly the commands permitted now.
+
+        `following`: the case to go on with.
+        """
         contents, away = await self._contents(principal, case)
         asked, reason = await asked_of(self._desk, principal, case)
         at = now()
@@ -84,6 +96,7 @@ class CaseView:
             for form in permitted(case, principal, self._desk.policy, at)
             if _is_of_use(form, mentions, respondents)
         ]
+        top = most_likely(case, {form.command for form in forms if not form.kind.own_place})
         problem = sent.problem if sent else None
         steps = problem.steps if isinstance(problem, VersionConflict) else ()
         names = self._names
@@ -119,8 +132,15 @@ class CaseView:
             "picks": picks,
             "respondents": respondents,
             "parties_known": parties_of(names, request, case, contents),
-            "forms": [self._form(request, principal, case, form, at) for form in forms if not form.kind.own_place],
+            "next": next_step_of(names, request, case, at, asked=asked),
+            "top": self._form(request, principal, case, FORMS[top], at) if top else None,
+            "forms": [
+                self._form(request, principal, case, form, at)
+                for form in forms
+                if not form.kind.own_place and form.command != top
+            ],
             "own": {f.command: self._form(request, principal, case, f, at) for f in forms if f.kind.own_place},
+            "own_anywhere": OWN_ANYWHERE,
             "way": self._way(request, case),
             "notes": notes_of(self._names, request, principal, self._desk.notes(principal, case), contents),
             "flags_set": any(step.fact == FlagsSet.name for step in case.history),
@@ -139,6 +159,7 @@ class CaseView:
             "errors": errors_of(names, request, sent),
             "unsent": unsent_of(sent, forms),
             "done": _done_in(request) if sent is None else None,
+            "following": following,
         }
         response = self._pages.render(request, "case.html", context, problem.status if problem else 200)
         if problem and problem.retry_after:
@@ -161,7 +182,7 @@ class CaseView:
 
     def _form(self, request: Request, principal: Principal, case: Case, form: Form, at: datetime) -> dict[str, object]:
         permit = self._may(principal, case, form.action, at)
-        mine = case.assignee == principal.ref and not form.kind.own_place
+        mine, then = case.assignee == principal.ref and not form.kind.own_place, goes_on(case, form.command)
         means_reader = permit is not None and all(field.may_leave_out(permit.role) for field in form.fields)
         return {
             "command": form.command,
@@ -172,6 +193,7 @@ class CaseView:
             "chosen": form.kind.chosen(case),
             # What nobody has is claimed.
             "oneself": form.kind.button and means_reader and case.assignee not in (None, principal.ref),
+            "then": then if then and self._may(principal, case, FORMS[then].action, at) else None,
             "primary": form.kind is Claim or (mine and case.state is not CaseState.AWAITING_INFORMATION),
             "options": {
                 f.name: self._names.options(request, f.prefix, f.options(self._desk.policy))

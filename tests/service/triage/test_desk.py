@@ -544,7 +544,7 @@ async def test_the_page_takes_a_case_and_says_what_it_is(rig: Rig) -> None:
     await signed_in(rig)
     case = await rig.open()
     page = await page_of(rig, case)
-    assert page.count("Take this case") == 1
+    assert page.count("Take this case</button>") == 1
     assert "Put the case back" not in page
     assert "Nobody here has confirmed the category yet. A new report like this would come to the same place." in page
     assert '<option value="harassment.insults" selected>' in page
